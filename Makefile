@@ -1,0 +1,45 @@
+# Blackthorn's developer commands. `make demo` and `make test` set everything up by themselves.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint bench vectors clean lock docs
+
+demo: $(READY)
+	@$(BIN)/blackthorn demo
+
+test: $(READY) vectors lint
+	@$(BIN)/python -m pytest
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(READY)
+	@$(BIN)/python -m bench
+
+vectors: $(READY)
+	@$(BIN)/python tools/vectors.py
+
+docs: $(READY)
+	@$(BIN)/python tools/generate_docs.py
+
+# The environment: locked, with hashes. Debian splits venv from python3; root may add it.
+$(READY): requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tools/install-venv.sh
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock: $(READY)
+	@$(BIN)/uv pip compile -q $(LOCK) pyproject.toml -o requirements.txt
+	@$(BIN)/uv pip compile -q $(LOCK) --extra dev pyproject.toml -o requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,59 @@
+"""The exception tree. Every error says whose fault it is and, on a wire, carries its code.
+
+    BlackthornError
+    ├── InputError          what came from outside is wrong: the sender must change it
+    │   ├── DecodeError     bytes that are not what they claim to be
+    │   ├── LimitError      well-formed, but larger than a bound in limits.py
+    │   └── ProtocolError   a well-formed frame or message that is not allowed now
+    ├── UserError           the person at the command line must change something
+    │   └── ConfigError     … in the configuration file
+    ├── SecurityError       somebody may be attacking: stop, say so, lose nothing
+    ├── StorageError        the disk, the database: nothing was acknowledged
+    └── UnavailableError    a peer cannot be reached or asks to try again later
+
+A module may subclass these; it may not invent a root of its own.
+"""
+
+
+class BlackthornError(Exception):
+    """Root of every error that Blackthorn raises on purpose.
+
+    `str(error)` is one line that names what is wrong and what to do. It never holds
+    message content, subjects or keys.
+    """
+
+
+class InputError(BlackthornError):
+    """What came from outside is wrong; the sender is at fault and the state is unchanged."""
+
+
+class DecodeError(InputError):
+    """The bytes are not a valid encoding of what was expected."""
+
+
+class LimitError(InputError):
+    """The input is larger than a named bound in `blackthorn.limits`."""
+
+
+class ProtocolError(InputError):
+    """A well-formed frame or message that the protocol does not allow at this point."""
+
+
+class UserError(BlackthornError):
+    """The person at the command line must change something; the text says what."""
+
+
+class ConfigError(UserError):
+    """The configuration file is wrong; the text names the key and what is accepted."""
+
+
+class SecurityError(BlackthornError):
+    """A check failed that only an attack or grave damage makes fail. Never retried silently."""
+
+
+class StorageError(BlackthornError):
+    """The disk or the database failed; whatever was asked has not been acknowledged."""
+
+
+class UnavailableError(BlackthornError):
+    """A peer cannot be reached now, or asked to be tried again later."""

@@ -1,0 +1,123 @@
+"""Every bound on input from outside: its name, its unit and its reason."""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# --- Link ---------------------------------------------------------------------------------
+
+MAX_PARCEL_BYTES = 4 * MIB
+"""One sealed parcel. A Welcome for 1,000 devices under X-Wing is about 2.6 MB and must fit."""
+
+MAX_FRAME_BYTES = 8 * MIB
+"""One link frame: two of the largest parcels, so that a Commit travels with its Welcome."""
+
+MAX_RECIPIENTS = 5_000
+"""Devices behind one fan-out id: the largest conversation."""
+
+MAX_POSTINGS_PER_FRAME = 4_096
+"""Postings in one Send; a frame of 1 KiB parcels is full long before this."""
+
+MAX_PARCELS_PER_POSTING = 8
+"""A Commit, its Welcomes and a message are at most a handful of different sealed bytes."""
+
+MAX_UNACKNOWLEDGED_PARCELS = 1_024
+"""Parcels delivered to one device and not yet acknowledged; the rest waits on disk."""
+
+MAX_UNACKNOWLEDGED_BYTES = 16 * MIB
+"""Bytes delivered to one device and not yet acknowledged: bounds memory per slow reader."""
+
+MAX_MAILBOX_PARCELS = 100_000
+"""Parcels that wait for one device; beyond it a posting is refused, never dropped."""
+
+MAX_KEY_PACKAGES_PER_DEVICE = 200
+"""Unclaimed key packages kept for one device: two weeks of new conversations off line."""
+
+MAX_KEY_PACKAGE_BYTES = 16 * KIB
+"""One key package: 2.7 kB under X-Wing, with room for ML-DSA leaves."""
+
+MAX_CLAIM_ADDRESSES = 1_000
+"""Addresses in one key package claim: a large group is made in a few rounds."""
+
+MAX_DEVICES_PER_USER = 16
+"""Devices of one user that a claim answers for."""
+
+MAX_FANOUTS = 100_000
+"""Fan-out lists the server keeps in memory before it forgets the least used."""
+
+LINK_HELLO_SECONDS = 10
+"""Time from connection to a valid hello; an anonymous peer may hold a socket no longer."""
+
+LINK_IDLE_SECONDS = 300
+"""Silence after which either side calls the link dead; a device pings at a third of it."""
+
+MAX_CONNECTIONS = 20_000
+"""Open link connections of one server."""
+
+# --- Activation ---------------------------------------------------------------------------
+
+ACTIVATION_TRIES = 5
+"""Wrong tries that burn an activation code: five guesses at 64 bits tell nothing."""
+
+ACTIVATION_SECONDS_MIN = 60
+ACTIVATION_SECONDS_MAX = 30 * 24 * 3600
+ACTIVATION_SECONDS_DEFAULT = 24 * 3600
+"""Life of an activation code, the range that BES administrators know."""
+
+MAX_ACTIVATION_PAYLOAD_BYTES = 512 * KIB
+"""What a new device hands over: keys, an OpenPGP certificate (22.6 kB with ML-DSA), key packages."""
+
+# --- Mail ---------------------------------------------------------------------------------
+
+MAX_MAIL_BYTES = 25 * MIB
+"""One inbound e-mail (RFC 1870 SIZE); what large providers accept."""
+
+MAX_MAIL_LINE_BYTES = 64 * KIB
+"""One line: real mail exceeds RFC 5322's 998, so the bound is what memory bears."""
+
+MAX_MAIL_HEADER_BYTES = 100 * KIB
+"""All header fields of one part; Postfix's header_size_limit is 102,400."""
+
+MAX_MAIL_HEADER_FIELDS = 1_000
+"""Header fields of one part; parsers turn quadratic above it."""
+
+MAX_MIME_DEPTH = 50
+"""Nested multiparts and attached messages; the standard library recurses on each."""
+
+MAX_MIME_PARTS = 1_000
+"""Parts of one e-mail, all levels together."""
+
+MAX_MIME_PARAMETERS = 64
+"""Parameters of one header field; RFC 2231 continuations make parsers quadratic."""
+
+MAX_ENCODED_WORDS = 500
+"""Encoded words in one header field; the standard library is superlinear in them."""
+
+MAX_HOPS = 50
+"""Received fields before a message is called a loop (Postfix hopcount_limit)."""
+
+MAX_SMTP_RECIPIENTS = 100
+"""RCPT commands a transaction (RFC 5321, 4.5.3.1.8 asks for at least 100)."""
+
+MAX_SMTP_CONNECTIONS = 200
+MAX_SMTP_CONNECTIONS_PER_CLIENT = 50
+"""Open SMTP connections, in all and from one address (Postfix's default for one)."""
+
+SMTP_TIMEOUT_SECONDS = 300
+"""Silence on an SMTP connection (RFC 5321, 4.5.3.2)."""
+
+MAX_MAIL_BYTES_IN_MEMORY = 64 * MIB
+"""Unsealed mail held in memory at once over all connections; beyond it 452."""
+
+MAX_MAIL_CHUNK_BYTES = 4 * MIB
+"""Sealed mail in one MailChunk frame."""
+
+MAX_MAIL_LISTING = 1_000
+"""Entries in one MailListing frame."""
+
+# --- Messages -----------------------------------------------------------------------------
+
+MAX_MESSAGE_BYTES = 1 * MIB
+"""Text of one message before sealing; larger things are attachments."""
+
+MAX_GROUP_NAME_BYTES = 256
+"""UTF-8 bytes of a conversation's name."""
