@@ -64,7 +64,7 @@ ACTIVATION_SECONDS_DEFAULT = 24 * 3600
 """Life of an activation code, the range that BES administrators know."""
 
 MAX_ACTIVATION_PAYLOAD_BYTES = 512 * KIB
-"""What a new device hands over: keys, an OpenPGP certificate (22.6 kB with ML-DSA), key packages."""
+"""What a new device hands over: keys, OpenPGP certificate (22.6 kB with ML-DSA), key packages."""
 
 # --- Mail ---------------------------------------------------------------------------------
 

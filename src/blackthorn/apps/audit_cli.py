@@ -1,0 +1,7 @@
+"""Commands of the family `audit`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands to `app`."""
