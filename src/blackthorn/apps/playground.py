@@ -1,0 +1,295 @@
+"""Real processes to play with: a server in a folder of its own, and devices beside it.
+
+The demo, the canary audit and the tests start everything through here: the same `blackthorn`
+program, sockets and files as in service, on free ports of the loopback interface. Nothing
+here may know what is inside a message; it only runs commands and keeps what they print.
+"""
+
+import json
+import os
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from blackthorn.errors import UnavailableError
+
+READY_SECONDS = 30.0
+"""From `serve` to the line that says ready; a cold start with its workers takes about two."""
+
+STOP_SECONDS = 30.0
+"""From SIGTERM to the end of the process."""
+
+COMMAND_SECONDS = 60.0
+"""One device command; Argon2id and a first handshake take about two."""
+
+
+class StepFailedError(UnavailableError):
+    """A command or a process did not do what it should; `detail` is what it printed last."""
+
+    def __init__(self, text: str, detail: str = "") -> None:
+        super().__init__(text)
+        self.detail = detail
+
+
+def command_line(*arguments: str) -> list[str]:
+    """The `blackthorn` program of this very installation with these arguments."""
+    return [sys.executable, "-m", "blackthorn", *arguments]
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """The environment without this person's own Blackthorn settings, and with `extra`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BLACKTHORN_")}
+    return kept | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "200"} | extra
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback interface that nobody uses at this moment."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def wait_until(true: Callable[[], bool], seconds: float, failing: str) -> None:
+    """Wait until `true()`; raise StepFailedError with the text `failing` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            raise StepFailedError(f"{failing} (waited {seconds:.0f} s)")
+        time.sleep(0.02)
+
+
+def run_command(arguments: Sequence[str], environment: dict[str, str], standard_input: str) -> str:
+    """Run one `blackthorn` command to its end and return what it printed.
+
+    Raises StepFailedError with its error output when it fails or takes over COMMAND_SECONDS.
+    """
+    shown = "blackthorn " + " ".join(arguments[:3])
+    try:
+        done = subprocess.run(
+            command_line(*arguments),
+            env=environment,
+            input=standard_input,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise StepFailedError(f"`{shown} …` took over {COMMAND_SECONDS:.0f} s") from None
+    if done.returncode:
+        raise StepFailedError(f"`{shown} …` failed with {done.returncode}", done.stderr.strip())
+    return done.stdout
+
+
+class Follower:
+    """`blackthorn inbox --follow --json` as a process of its own, its lines kept as they come."""
+
+    def __init__(self, arguments: Sequence[str], environment: dict[str, str], log: Path) -> None:
+        self.lines: list[dict[str, Any]] = []
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                command_line(*arguments),
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(json.loads(line))
+
+    def texts(self) -> list[str]:
+        """The texts received so far."""
+        return [str(line["text"]) for line in self.lines]
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End the process and read what it still had to say."""
+        if self.running:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._reader.join(STOP_SECONDS)
+
+
+@dataclass(frozen=True)
+class Person:
+    """One user with one device: each command is a process of its own on the device's home."""
+
+    address: str
+    home: Path
+    environment: dict[str, str]
+
+    def run(self, *arguments: str, standard_input: str = "") -> str:
+        """Run one device command, for example `run("status")`."""
+        return run_command(arguments, self.environment, standard_input)
+
+    def run_json(self, *arguments: str) -> Any:
+        """Run one device command with `--json` and return what it printed, decoded."""
+        return json.loads(self.run(*arguments, "--json"))
+
+    def follow(self) -> Follower:
+        """Start to follow the inbox."""
+        log = self.home.with_suffix(".log")
+        return Follower(("inbox", "--follow", "--json"), self.environment, log)
+
+
+class Playground:
+    """One enterprise below `root`: folder `server`, one folder per person, one of logs.
+
+    Everything the server writes lies in `server`, in `server-tmp` (its TMPDIR) and in
+    `server-log`, so that these three are all its bytes.
+    """
+
+    def __init__(self, root: Path, domain: str = "acme.example") -> None:
+        self.domain = domain
+        self.root = root
+        self.directory = root / "server"
+        self.temporary = root / "server-tmp"
+        self.logs = root / "server-log"
+        self.log = self.logs / "stderr.log"
+        self.link_port, self.smtp_port, self.ops_port = free_ports(3)
+        self.server: subprocess.Popen[bytes] | None = None
+        self._followers: list[Follower] = []
+        self.temporary.mkdir(parents=True)
+        self.logs.mkdir()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for follower in self._followers:
+            follower.stop()
+        self.kill_server()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server."""
+        if self.server is None:
+            raise StepFailedError("the server does not run")
+        return self.server.pid
+
+    def server_environment(self) -> dict[str, str]:
+        """What server commands run with: loopback, free ports, a TMPDIR of their own."""
+        return clean_environment(
+            BLACKTHORN_DIR=str(self.directory),
+            TMPDIR=str(self.temporary),
+        )
+
+    def initialise(self) -> None:
+        """`blackthorn init`, on free ports."""
+        self.administer("init", str(self.directory), "--domain", self.domain)
+
+    def administer(self, *arguments: str) -> str:
+        """Run one administrator's command on this server's folder."""
+        return run_command(arguments, self.server_environment(), "")
+
+    def start_server(self) -> None:
+        """Start `blackthorn serve` and wait until it says that it is ready."""
+        begun = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self.server = subprocess.Popen(
+                command_line("serve", str(self.directory)),
+                env=self.server_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(lambda: self._ready(begun), READY_SECONDS, "the server did not become ready")
+
+    def _ready(self, begun: int) -> bool:
+        if self.server is not None and self.server.poll() is not None:
+            raise StepFailedError(
+                f"the server ended with {self.server.returncode} at its start", self.log_tail()
+            )
+        return b'"ready"' in self.log.read_bytes()[begun:]
+
+    def stop_server(self) -> int:
+        """SIGTERM, as an administrator's restart does; returns the exit code."""
+        assert self.server is not None
+        self.server.terminate()
+        try:
+            code = self.server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise StepFailedError("the server did not stop on SIGTERM", self.log_tail()) from None
+        self.server = None
+        return code
+
+    def kill_server(self) -> None:
+        """SIGKILL, as a power cut does."""
+        if self.server is not None:
+            self.server.kill()
+            self.server.wait()
+            self.server = None
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The last lines of the server's log."""
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def add_user(self, name: str) -> dict[str, str]:
+        """`blackthorn user add`: the activation as JSON (`address`, `code`, `url`, `expires`)."""
+        printed = self.administer("user", "add", f"{name}@{self.domain}", "--json")
+        return {key: str(value) for key, value in json.loads(printed).items()}
+
+    def person(self, name: str, passphrase: str | None = None) -> Person:
+        """A person's device, not yet activated; without a passphrase it has a key file."""
+        home = self.root / name
+        secret = {"BLACKTHORN_KEY_FILE": str(self.root / f"{name}.key")}
+        if passphrase is not None:
+            file = self.root / f"{name}.passphrase"
+            file.write_text(passphrase + "\n")
+            file.chmod(0o600)
+            secret = {"BLACKTHORN_PASSPHRASE_FILE": str(file)}
+        environment = clean_environment(BLACKTHORN_HOME=str(home), **secret)
+        return Person(f"{name}@{self.domain}", home, environment)
+
+    def enrol(self, name: str, passphrase: str | None = None) -> tuple[Person, str]:
+        """Add a user and activate a device; returns the person and the code it was done with."""
+        activation = self.add_user(name)
+        person = self.person(name, passphrase)
+        person.run("activate", activation["url"])
+        return person, activation["code"]
+
+    def follow(self, person: Person) -> Follower:
+        """Follow a person's inbox until told to stop or the playground closes."""
+        follower = person.follow()
+        self._followers.append(follower)
+        return follower
+
+    def deliver_mail(self, sender: str, recipients: Sequence[str], message: bytes) -> None:
+        """Hand one e-mail to the server by SMTP, as another mail server would.
+
+        Raises smtplib.SMTPException when the server refuses it.
+        """
+        with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=COMMAND_SECONDS) as smtp:
+            smtp.sendmail(sender, list(recipients), message)
