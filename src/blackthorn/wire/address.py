@@ -1,0 +1,52 @@
+"""Mail addresses as access decisions use them: one strict form, or an error.
+
+Only what Blackthorn's users can have: an ASCII dot-atom (RFC 5322, 3.2.3) before the `@` and
+a host name of at least two labels (RFC 1123, 2.1) after it, all in lower case. No quoted
+local part, no address literal, no display name, no comment, no white space: what two
+parsers could read in two ways is refused here.
+"""
+
+import re
+
+from blackthorn.errors import DecodeError
+from blackthorn.ids import Address
+
+MAX_ADDRESS_BYTES = 254
+"""RFC 5321, 4.5.3.1.3 (erratum 1690): a path of 256 less its angle brackets."""
+
+MAX_LOCAL_PART_BYTES = 64
+"""RFC 5321, 4.5.3.1.1."""
+
+_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_LOCAL_PART = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
+
+
+def parse_domain(text: str) -> str:
+    """The domain in lower case, at most 253 bytes. Raises DecodeError when it is no host name."""
+    lowered = _lower_ascii(text)
+    if len(lowered) > 253 or not _DOMAIN.fullmatch(lowered):
+        raise DecodeError("the domain is not a host name such as acme.example")
+    return lowered
+
+
+def parse_address(text: str) -> Address:
+    """The normalised address, at most 254 bytes. Raises DecodeError when it is not exactly one."""
+    local_part, at, domain = _lower_ascii(text).partition("@")
+    if not at or len(text) > MAX_ADDRESS_BYTES:
+        raise DecodeError("not an address such as alice@acme.example")
+    if len(local_part) > MAX_LOCAL_PART_BYTES or not _LOCAL_PART.fullmatch(local_part):
+        raise DecodeError("the part before the @ may hold ASCII letters, digits, dots and dashes")
+    return Address(f"{local_part}@{parse_domain(domain)}")
+
+
+def domain_of(address: Address) -> str:
+    """The part after the `@` of a normalised address."""
+    return address.rpartition("@")[2]
+
+
+def _lower_ascii(text: str) -> str:
+    if not text.isascii():
+        raise DecodeError("an address may hold ASCII letters only")
+    return text.lower()
