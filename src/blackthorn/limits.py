@@ -66,6 +66,12 @@ ACTIVATION_SECONDS_DEFAULT = 24 * 3600
 MAX_ACTIVATION_PAYLOAD_BYTES = 512 * KIB
 """What a new device hands over: keys, OpenPGP certificate (22.6 kB with ML-DSA), key packages."""
 
+MAX_DEVICE_NAME_CHARACTERS = 64
+"""What a person calls a device; shown in lists."""
+
+MAX_CERTIFICATE_BYTES = 128 * KIB
+"""One OpenPGP certificate: 22.6 kB with ML-DSA and ML-KEM, with room for more subkeys."""
+
 # --- Mail ---------------------------------------------------------------------------------
 
 MAX_MAIL_BYTES = 25 * MIB
@@ -114,6 +120,54 @@ MAX_MAIL_CHUNK_BYTES = 4 * MIB
 MAX_MAIL_LISTING = 1_000
 """Entries in one MailListing frame."""
 
+MAX_CERTIFICATE_BYTES = 64 * KIB
+"""One OpenPGP certificate: 22.6 kB with ML-DSA, with room for user ids and renewals."""
+
+MAX_SESSION_KEY_PACKETS = 64
+"""Session key packets of one sealed mail; a device tries its key on each."""
+
+MAX_MAIL_HEADER_LINES = 20_000
+"""Header lines of one e-mail, all parts together: what the parser walks line by line."""
+
+MAX_MIME_BOUNDARY_BYTES = 256
+"""One multipart boundary; RFC 2046 allows 70, Postfix 2,048 at most."""
+
+MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT = 32 * MIB
+"""The part of MAX_MAIL_BYTES_IN_MEMORY that one address may hold: the largest mail fits."""
+
+MIN_SMTP_BYTES_PER_SECOND = 500
+"""Slowest mail data; Postfix's smtpd_min_data_rate, against connections held by a trickle."""
+
+MAX_SMTP_COMMAND_BYTES = 1_024
+"""One SMTP command line: RFC 5321's 512 and what SMTPUTF8 and SIZE add."""
+
+MAX_SMTP_ERRORS = 20
+"""Refused commands on one connection before it is closed (Postfix's hard error limit)."""
+
+MAX_SMTP_JUNK_COMMANDS = 100
+"""NOOP, RSET, VRFY and their like on one connection (Postfix's junk command limit)."""
+
+SEALING_SECONDS = 60
+"""Time one mail may take in a sealing worker before the worker is ended and the mail put off."""
+
+MAX_SEALING_WORKER_BYTES = 2048 * MIB
+"""Address space of one sealing worker; a mail that needs more ends the worker, not the server."""
+
+MAX_SEALING_ATTEMPTS = 3
+"""Deaths of a worker over the same mail before that mail is refused for good."""
+
+MAX_SEALING_DEPTH = 4
+"""Mails handed to one sealing worker at once, so that it never waits for the next."""
+
+MAX_RENDERED_CHARS = 1_000_000
+"""Characters of text that one mail shows on a terminal; the rest is cut and said so."""
+
+MAX_RENDERED_HEADER_CHARS = 1_000
+"""Characters shown of one header field."""
+
+MAX_RENDERED_NAME_CHARS = 120
+"""Characters shown of an attachment's name."""
+
 # --- Messages -----------------------------------------------------------------------------
 
 MAX_MESSAGE_BYTES = 1 * MIB
@@ -121,3 +175,32 @@ MAX_MESSAGE_BYTES = 1 * MIB
 
 MAX_GROUP_NAME_BYTES = 256
 """UTF-8 bytes of a conversation's name."""
+
+# --- MLS ----------------------------------------------------------------------------------
+
+MLS_MAX_LEAVES = 8_192
+"""Leaves of one ratchet tree, a power of two: MAX_RECIPIENTS members fit."""
+
+MLS_MAX_MESSAGE_BYTES = 64 * MIB
+"""One MLS message as parsed; the link bounds what travels far below it."""
+
+MLS_LIFETIME_SECONDS = 90 * 24 * 3600
+"""Life of a key package by default; past it nobody adds its owner by it."""
+
+MLS_MAX_LIFETIME_SECONDS = 400 * 24 * 3600
+"""The longest lifetime a key package may claim (RFC 9420, 7.2): a year and its margins."""
+
+MLS_CLOCK_SKEW_SECONDS = 3600
+"""How far `not_before` lies back, so that a peer whose clock is late accepts it at once."""
+
+MLS_MAX_FORWARD = 2_048
+"""Generations a sender may be ahead in one step: bounds the work of one message."""
+
+MLS_MAX_SKIPPED = 2_048
+"""Keys kept for messages that were overtaken, per sender and kind; the oldest go first."""
+
+MLS_PAST_EPOCHS = 5
+"""Epochs behind the present one whose application messages can still be read."""
+
+MLS_MAX_PROPOSALS = 1_024
+"""Proposals that wait for a Commit in one epoch, and proposals of one Commit by reference."""

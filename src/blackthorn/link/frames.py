@@ -22,7 +22,7 @@ Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
 Sealed = Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_PARCEL_BYTES)]
 KeyPackageBytes = Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_KEY_PACKAGE_BYTES)]
 AddressText = Annotated[str, Meta(min_length=3, max_length=254)]
-Uint64 = Annotated[int, Meta(ge=0, lt=2**63)]
+Uint64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Seqs = Annotated[list[Uint64], Meta(max_length=65_536)]
 Ids = Annotated[list[Id16], Meta(max_length=limits.MAX_POSTINGS_PER_FRAME)]
 

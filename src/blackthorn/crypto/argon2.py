@@ -1,0 +1,35 @@
+"""Argon2id (RFC 9106): the slow step between what a person types and a key."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from blackthorn.crypto.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Argon2Parameters:
+    """The cost: `memory` in KiB, `passes` over it, `lanes` computed side by side."""
+
+    memory: int
+    passes: int
+    lanes: int
+
+
+INTERACTIVE: Final = Argon2Parameters(memory=64 * 1024, passes=3, lanes=4)
+"""RFC 9106, 4, the second recommended option: 64 MiB, bearable on a telephone."""
+
+
+def argon2id(
+    typed: bytes, salt: bytes, length: int, parameters: Argon2Parameters = INTERACTIVE
+) -> Secret:
+    """`length` bytes from what was typed; `salt` has at least 8 bytes."""
+    function = Argon2id(
+        salt=salt,
+        length=length,
+        iterations=parameters.passes,
+        lanes=parameters.lanes,
+        memory_cost=parameters.memory,
+    )
+    return Secret(function.derive(typed))
