@@ -1,0 +1,88 @@
+"""OpenPGP (RFC 9580) towards certificates: inspect one, seal to one. Opens nothing.
+
+The server's side seals by this module. Secret keys live in `crypto.openpgp_open`, which the
+server's side can never import. pysequoia would seal to expired and to revoked certificates
+without a word, so `Certificate.check` is asked before every seal.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pysequoia
+
+from blackthorn import limits
+from blackthorn.errors import InputError
+
+
+class CertificateError(InputError):
+    """The bytes are no OpenPGP certificate that can be sealed to."""
+
+
+class CertificateExpired(CertificateError):
+    """The certificate's time is over; its owner can extend it."""
+
+
+class CertificateRevoked(CertificateError):
+    """Its owner has taken the certificate back."""
+
+
+@contextmanager
+def sequoia_errors(error: InputError) -> Iterator[None]:
+    """Turn whatever pysequoia raises, Rust panics included, into `error`, without its text."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, MemoryError, GeneratorExit):
+        raise
+    except BaseException:  # a Rust panic arrives as pyo3's PanicException, no Exception
+        raise error from None
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A parsed certificate. `expires` is Unix seconds, or None when it never does."""
+
+    fingerprint: str
+    expires: int | None
+    revoked: bool
+    _sequoia: pysequoia.Cert
+
+    def check(self, now: int) -> None:
+        """Raise CertificateRevoked or CertificateExpired if it may not be sealed to at `now`."""
+        if self.revoked:
+            raise CertificateRevoked("the OpenPGP certificate is revoked")
+        if self.expires is not None and now >= self.expires:
+            raise CertificateExpired("the OpenPGP certificate has expired")
+
+
+def parse_certificate(data: bytes) -> Certificate:
+    """The certificate in `data` (binary or armored, at most MAX_CERTIFICATE_BYTES bytes).
+
+    Raises CertificateError when it is none, or holds secret keys.
+    """
+    if len(data) > limits.MAX_CERTIFICATE_BYTES:
+        raise CertificateError(f"the OpenPGP certificate has {len(data)} bytes: too large")
+    with sequoia_errors(CertificateError("not an OpenPGP certificate")):
+        certificate = pysequoia.Cert.from_bytes(data)
+        expires = certificate.expiration
+        revoked = certificate.is_revoked
+        secret = certificate.has_secret_keys
+    if secret:
+        raise CertificateError("an OpenPGP secret key where a certificate is expected")
+    return Certificate(
+        certificate.fingerprint,
+        None if expires is None else int(expires.timestamp()),
+        revoked,
+        certificate,
+    )
+
+
+def seal(content: bytes, certificate: Certificate, *, now: int) -> bytes:
+    """`content` sealed to the certificate: an armored OpenPGP message (RFC 9580, 6).
+
+    Raises CertificateExpired, CertificateRevoked, or CertificateError when it has no key to
+    seal to. `now` is Unix seconds.
+    """
+    certificate.check(now)
+    with sequoia_errors(CertificateError("the OpenPGP certificate has no key to seal to")):
+        return pysequoia.encrypt(content, recipients=[certificate._sequoia])
