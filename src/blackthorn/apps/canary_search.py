@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 from blackthorn.errors import UnavailableError, UserError
 
@@ -43,11 +44,19 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where bytes were: on a disk or in a memory, and a name for people."""
+
+    medium: Literal["disk", "memory"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A marker was found: in which place, in which form (`plain`, `hex`, `base64`)."""
 
     marker: Marker
-    place: str
+    place: Place
     form: str
 
 
@@ -93,9 +102,9 @@ class Searcher:
         ]
         self._overlap = max((len(needle) for needle, _, _ in self._needles), default=1) - 1
         self.findings: set[Finding] = set()
-        self.bytes_searched: dict[str, int] = {}
+        self.bytes_searched: dict[Place, int] = {}
 
-    def search(self, place: str, chunks: Iterable[bytes]) -> None:
+    def search(self, place: Place, chunks: Iterable[bytes]) -> None:
         """Search consecutive pieces of one place; a marker across two pieces is found."""
         carried = b""
         for chunk in chunks:
@@ -106,11 +115,11 @@ class Searcher:
                     self.findings.add(Finding(marker, place, form))
             carried = folded[-self._overlap :] if self._overlap else b""
 
-    def search_file(self, path: Path, place: str) -> None:
+    def search_file(self, path: Path, name: str) -> None:
         """Search one file; one that vanished meanwhile, like a checkpointed WAL, is passed by."""
         try:
             with path.open("rb") as file:
-                self.search(place, iter(lambda: file.read(CHUNK_BYTES), b""))
+                self.search(Place("disk", name), iter(lambda: file.read(CHUNK_BYTES), b""))
         except FileNotFoundError:
             return
 
@@ -118,7 +127,7 @@ class Searcher:
         """Search every regular file below `root`, and the names of all files."""
         for path in sorted(root.rglob("*")):
             name = f"{label}/{path.relative_to(root)}"
-            self.search(f"name of {name}", [str(path.relative_to(root)).encode()])
+            self.search(Place("disk", "names of files"), [name.encode()])
             if path.is_file() and not path.is_symlink():
                 self.search_file(path, name)
 
@@ -132,7 +141,7 @@ class Searcher:
             if target.endswith(" (deleted)") and link.is_file():
                 self.search_file(link, f"{label}: open file {target}")
 
-    def search_memory(self, pid: int, place: str) -> None:
+    def search_memory(self, pid: int, name: str) -> None:
         """Search all readable memory of a process.
 
         Raises UnavailableError when the system does not let us read it.
@@ -140,7 +149,7 @@ class Searcher:
         try:
             with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
                 for start, end in _regions(pid):
-                    self.search(place, _region_chunks(memory.fileno(), start, end))
+                    self.search(Place("memory", name), _region_chunks(memory.fileno(), start, end))
         except (PermissionError, FileNotFoundError, ProcessLookupError) as error:
             raise UnavailableError(
                 f"the memory of process {pid} cannot be read ({error.strerror}); "

@@ -67,7 +67,7 @@ def _comments(
                 table = opening[1]
                 notes[table] = " ".join(above)
             if alteration := _ALTER.match(line):
-                table, line = alteration[1], alteration[2]  # noqa: PLW2901
+                table, line = alteration[1], alteration[2]
             if found := _COLUMN.match(line):
                 columns[table, found[1]] = found
             note = _NOTE.match(line)

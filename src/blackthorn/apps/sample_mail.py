@@ -1,0 +1,77 @@
+"""E-mails to send by SMTP: a plain one, one with an attachment, and one made to hurt.
+
+They are bytes as another mail server would hand them over; their words come from the caller.
+"""
+
+from email.message import EmailMessage
+from email.utils import localtime, make_msgid
+
+SENDER = "carla@outside.example"
+
+
+def _message(recipient: str, subject: str, body: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = f"Carla Outside <{SENDER}>"
+    message["To"] = recipient
+    message["Subject"] = subject
+    message["Date"] = localtime()
+    message["Message-ID"] = make_msgid(domain="outside.example")
+    message.set_content(body)
+    return message
+
+
+def plain_mail(recipient: str, subject: str, body: str) -> bytes:
+    """A text, nothing else."""
+    return bytes(_message(recipient, subject, body))
+
+
+def mail_with_attachment(recipient: str, subject: str, body: str, file_name: str) -> bytes:
+    """A text with a picture behind it; the picture holds all 256 byte values."""
+    message = _message(recipient, subject, body)
+    content = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 64
+    message.add_attachment(content, maintype="image", subtype="png", filename=file_name)
+    return bytes(message)
+
+
+def hostile_mail(recipient: str, subject: str, body: str, file_name: str) -> bytes:
+    """Legal enough to be accepted, and hostile to whoever parses or prints it.
+
+    Terminal escapes and a right-to-left override in text and file name, a path for a file name,
+    an unknown charset, a subject that hides a line break, thirty nested multiparts with unclosed
+    and overlapping boundaries, a sender that sends parsers into recursion, remote content.
+    """
+    escapes = "\x1b]0;owned\x07\x1b[2J\x1b[31m\u202e"
+    head = [
+        f"From: {'(' * 60}{')' * 60} <{SENDER}>",
+        f"To: {recipient}",
+        f"Subject: =?utf-8?q?{subject}=0D=0ABcc=3A_all=40{recipient.partition('@')[2]}?=",
+        "Message-ID: <[>",
+        "Date: Thu, 99 Foo 2026 99:99:99 +9999",
+        "MIME-Version: 1.0",
+        'Content-Type: multipart/mixed; boundary="b"',
+        "",
+    ]
+    nest: list[str] = []
+    for depth in range(30):
+        outer, inner = "b" * (depth + 1), "b" * (depth + 2)
+        nest += [f"--{outer}", f'Content-Type: multipart/mixed; boundary="{inner}"', ""]
+    innermost = "b" * 31
+    leaves = [
+        f"--{innermost}",
+        'Content-Type: text/plain; charset="utf-8"',
+        "Content-Transfer-Encoding: 8bit",
+        "",
+        f"{body} {escapes} end",
+        f"--{innermost}",
+        'Content-Type: text/html; charset="x-no-such-charset"',
+        "",
+        '<img src="https://tracker.outside.example/seen"><script>alert(1)</script>',
+        f"--{innermost}",
+        'Content-Type: application/octet-stream; name="\x1b[2J"',
+        f'Content-Disposition: attachment; filename="../../../etc/{file_name}"',
+        "Content-Transfer-Encoding: base64",
+        "",
+        "!!!! not base64 at all ====",
+        "--b--",
+    ]
+    return "\r\n".join(head + nest + leaves).encode() + b"\r\n"
