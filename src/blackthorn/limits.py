@@ -69,8 +69,11 @@ MAX_ACTIVATION_PAYLOAD_BYTES = 512 * KIB
 MAX_DEVICE_NAME_CHARACTERS = 64
 """What a person calls a device; shown in lists."""
 
-MAX_CERTIFICATE_BYTES = 128 * KIB
-"""One OpenPGP certificate: 22.6 kB with ML-DSA and ML-KEM, with room for more subkeys."""
+MAX_CACHED_DEVICES = 50_000
+"""Device records that the server keeps in memory: more than can be connected at once."""
+
+MAX_CACHED_USERS = 2_000
+"""User records kept in memory; each holds an OpenPGP certificate, 44 MiB in all at the worst."""
 
 # --- Mail ---------------------------------------------------------------------------------
 
@@ -129,6 +132,9 @@ MAX_SESSION_KEY_PACKETS = 64
 MAX_MAIL_HEADER_LINES = 20_000
 """Header lines of one e-mail, all parts together: what the parser walks line by line."""
 
+MAX_MIME_DASH_LINES = 100_000
+"""Lines of one e-mail that begin with two dashes and so may be delimiters: each is looked up."""
+
 MAX_MIME_BOUNDARY_BYTES = 256
 """One multipart boundary; RFC 2046 allows 70, Postfix 2,048 at most."""
 
@@ -161,6 +167,12 @@ MAX_SEALING_DEPTH = 4
 
 MAX_RENDERED_CHARS = 1_000_000
 """Characters of text that one mail shows on a terminal; the rest is cut and said so."""
+
+MAX_RENDERED_HTML_BYTES = 2 * MIB
+"""HTML that is turned to text for a terminal; the rest is cut and said so."""
+
+MAX_HTML_TAGS = 100_000
+"""Tags of one HTML part that are walked before the rest is cut."""
 
 MAX_RENDERED_HEADER_CHARS = 1_000
 """Characters shown of one header field."""
