@@ -1,0 +1,114 @@
+"""The server's database: one SQLite file, opened, checked and migrated.
+
+Two connections: `writing` belongs to the one writer; `reading` answers the event loop from
+the last durable commit and is never made to wait by the writer (write-ahead log).
+"""
+
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from blackthorn.errors import StorageError
+from blackthorn.storage.sqlite.failure import DamagedError, storage_error, storing
+
+Connection = apsw.Connection
+
+PAGE_BYTES: Final = 8192
+"""So that a 1 KiB parcel lies in the leaf of its mailbox, without an overflow page."""
+
+BUSY_MILLISECONDS: Final = 5_000
+"""How long a write waits for the `blackthorn` command, which may write at the same time."""
+
+_PRAGMAS = f"""
+PRAGMA page_size = {PAGE_BYTES};
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA cache_size = -16384;
+PRAGMA journal_size_limit = 67108864;
+PRAGMA temp_store = MEMORY;
+PRAGMA secure_delete = FAST;
+"""
+
+
+def migrations() -> list[tuple[int, str]]:
+    """Number and SQL of every migration, in order."""
+    folder = resources.files("blackthorn.storage").joinpath("migrations")
+    files = sorted((each for each in folder.iterdir() if each.name.endswith(".sql")), key=str)
+    return [(int(each.name.split("_")[0]), each.read_text(encoding="utf-8")) for each in files]
+
+
+def _migrate(connection: Connection) -> None:
+    """Bring the schema up to this program, one transaction a migration."""
+    known = migrations()
+    while True:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            version = connection.pragma("user_version")
+            if version > known[-1][0]:
+                raise StorageError(
+                    f"the database has version {version}, made by a newer blackthorn; "
+                    f"this one knows {known[-1][0]}: upgrade the program"
+                )
+            todo = next(((number, sql) for number, sql in known if number > version), None)
+            if todo is not None:
+                connection.execute(todo[1])
+                connection.pragma("user_version", todo[0])
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        if todo is None:
+            return
+
+
+class Database:
+    """The open database. Make it by `open` or `in_memory`; close it after the writer."""
+
+    def __init__(self, writing: Connection, reading: Connection) -> None:
+        self.writing: Final = writing
+        self.reading: Final = reading
+
+    @classmethod
+    def open(cls, path: Path) -> "Database":
+        """Open the file, make it when it is not there, and migrate it.
+
+        Raises StorageError with one line when it cannot be opened or is damaged.
+        """
+        try:
+            writing = _connect(str(path))
+            writing.execute(_PRAGMAS)
+            _migrate(writing)
+            reading = _connect(str(path))
+            reading.execute("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY")
+        except apsw.Error as error:
+            reason = storage_error(error)
+            raise type(reason)(f"{path}: {reason}") from error
+        return cls(writing, reading)
+
+    @classmethod
+    def in_memory(cls) -> "Database":
+        """A database that ends with the process, for scenarios: both connections are one."""
+        connection = _connect(":memory:")
+        _migrate(connection)
+        return cls(connection, connection)
+
+    @storing
+    def check(self) -> None:
+        """Read every page. Raises DamagedError when one is not as SQLite wrote it."""
+        findings = self.reading.execute("PRAGMA quick_check(1)").fetchall()
+        if findings != [("ok",)]:
+            raise DamagedError("the database is damaged: restore it from a backup")
+
+    @storing
+    def close(self) -> None:
+        """Close both connections; the write-ahead log is folded into the file."""
+        self.reading.close()
+        self.writing.close()
+
+
+def _connect(name: str) -> Connection:
+    connection = apsw.Connection(name, statementcachesize=256)
+    connection.set_busy_timeout(BUSY_MILLISECONDS)
+    return connection

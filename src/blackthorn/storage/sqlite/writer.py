@@ -1,0 +1,98 @@
+"""The one writer: a thread that commits whatever waits as one transaction.
+
+While a commit waits for the disk, the next group gathers; so the cost of an fsync is shared
+by all who wait, and there is one wake-up of the event loop a commit. Nothing is told *done*
+before it is durable. After a failed fsync nothing is written any more (what the disk holds
+is in doubt), and `on_failure` is called so that the program can end.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any
+
+from blackthorn.errors import StorageError
+from blackthorn.ports.writer import Done, Job, Result
+from blackthorn.storage.sqlite.database import Connection
+from blackthorn.storage.sqlite.group import Outcome, Task, commit_group, is_fatal
+
+Wake = Callable[..., object]
+"""`loop.call_soon_threadsafe`, or its like."""
+
+
+class ThreadWriter:
+    """A `ports.writer.Writer` over `connection`, which nobody else may use from now on."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        wake: Wake,
+        on_failure: Callable[[StorageError], None] = lambda error: None,
+    ) -> None:
+        self._connection = connection
+        self._wake = wake
+        self._on_failure = on_failure
+        self._failure: StorageError | None = None
+        self._queue: SimpleQueue[Task | None] = SimpleQueue()
+        self._untold: list[Outcome] = []
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job[Result], done: Done[Result]) -> None:
+        """See `ports.writer.Writer.submit`."""
+        if self._closed:
+            self._call(self._tell, [(done, StorageError("the server has stopped"))])
+        else:
+            self._queue.put((job, done))
+
+    def close(self) -> None:
+        """Commit what waits, end the thread, and tell the last outcomes from here."""
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+        untold, self._untold = self._untold, []
+        self._tell(untold)
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            tasks: list[Task] = []
+            task = self._queue.get()
+            while task is not None:
+                tasks.append(task)
+                if self._queue.empty():
+                    break
+                task = self._queue.get_nowait()
+            stopping = task is None
+            if tasks:
+                self._commit(tasks, stopping)
+
+    def _commit(self, tasks: Sequence[Task], stopping: bool) -> None:
+        if self._failure is not None:
+            outcomes: list[Outcome] = [(done, self._failure) for _, done in tasks]
+        else:
+            outcomes = commit_group(self._connection, tasks)
+            self._failure = is_fatal(outcomes[-1][1])
+            if self._failure is not None:
+                self._call(self._on_failure, self._failure)
+        if stopping:
+            self._untold += outcomes
+        else:
+            self._call(self._tell, outcomes)
+
+    def _call(self, callback: Callable[[Any], None], argument: Any) -> None:
+        try:
+            self._wake(callback, argument)
+        except RuntimeError:  # the loop has closed: `close` tells what is left
+            if callback == self._tell:
+                self._untold += argument
+
+    def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        """In the event loop: one callback that raises does not silence the others."""
+        for index, (done, result) in enumerate(outcomes):
+            try:
+                done(result)
+            except Exception:
+                self._call(self._tell, outcomes[index + 1 :])
+                raise
