@@ -19,11 +19,11 @@ PKESK, SKESK, MARKER, SEIPD, PADDING = 1, 3, 10, 18, 21
 _BEGIN, _END = b"-----BEGIN PGP MESSAGE-----", b"-----END PGP MESSAGE-----"
 
 
-class NotOpened(SecurityError):
+class UnsealError(SecurityError):
     """The sealed message is damaged, altered, or sealed to another key. Nothing came out."""
 
 
-class _Broken(InputError):
+class _BrokenError(InputError):
     """Carries the place from the packet walk to `unseal`."""
 
 
@@ -45,19 +45,19 @@ def generate_user_key(address: str) -> tuple[Secret, bytes]:
 def unseal(armored: bytes, key: Secret) -> bytes:
     """The content of one armored message sealed to `key` (from `generate_user_key`).
 
-    Raises NotOpened, and gives out no byte, unless the whole message is intact.
+    Raises UnsealError, and gives out no byte, unless the whole message is intact.
     """
-    refusal = NotOpened("the sealed mail cannot be opened: altered, or sealed to another key")
+    refusal = UnsealError("the sealed mail cannot be opened: altered, or sealed to another key")
     try:
         message = _dearmor(armored)
         _check_packets(message)
-    except (_Broken, IndexError):
+    except (_BrokenError, IndexError):
         raise refusal from None
     try:
-        with sequoia_errors(_Broken()):
+        with sequoia_errors(_BrokenError()):
             decryptor = pysequoia.Tsk.from_bytes(key.expose()).decryptor()
             content = pysequoia.decrypt(message, decryptor=decryptor).bytes
-    except _Broken:
+    except _BrokenError:
         raise refusal from None
     if content is None:
         raise refusal
@@ -68,16 +68,16 @@ def _dearmor(armored: bytes) -> bytes:
     """The binary of exactly one armored message with nothing before or after it."""
     text = armored.strip()
     if not (text.startswith(_BEGIN) and text.endswith(_END)) or text.count(b"-----") != 4:
-        raise _Broken
+        raise _BrokenError
     lines = text[len(_BEGIN) : -len(_END)].replace(b"\r\n", b"\n")
     _headers, blank, body = lines.partition(b"\n\n")
     if not blank:
-        raise _Broken
+        raise _BrokenError
     base = body.partition(b"\n=")[0]  # the optional checksum of RFC 4880 says nothing
     try:
         return base64.b64decode(base.replace(b"\n", b""), validate=True)
     except binascii.Error:
-        raise _Broken from None
+        raise _BrokenError from None
 
 
 def _check_packets(message: bytes) -> None:
@@ -90,16 +90,16 @@ def _check_packets(message: bytes) -> None:
         elif tag == SEIPD and not containers:
             containers += 1
         elif tag not in (MARKER, PADDING):
-            raise _Broken
+            raise _BrokenError
     if not containers or not 1 <= sessions <= limits.MAX_SESSION_KEY_PACKETS:
-        raise _Broken
+        raise _BrokenError
 
 
 def _skip_packet(message: bytes, position: int) -> tuple[int, int]:
     """The tag of the packet at `position` and where it ends (RFC 9580, 4.2.1: new format)."""
     header = message[position]
     if header & 0xC0 != 0xC0:
-        raise _Broken
+        raise _BrokenError
     position += 1
     while True:
         first = message[position]
@@ -115,6 +115,6 @@ def _skip_packet(message: bytes, position: int) -> tuple[int, int]:
             position += 5
         position += length
         if position > len(message):
-            raise _Broken
+            raise _BrokenError
         if not partial:
             return header & 0x3F, position

@@ -19,11 +19,11 @@ class CertificateError(InputError):
     """The bytes are no OpenPGP certificate that can be sealed to."""
 
 
-class CertificateExpired(CertificateError):
+class ExpiredCertificateError(CertificateError):
     """The certificate's time is over; its owner can extend it."""
 
 
-class CertificateRevoked(CertificateError):
+class RevokedCertificateError(CertificateError):
     """Its owner has taken the certificate back."""
 
 
@@ -48,11 +48,11 @@ class Certificate:
     _sequoia: pysequoia.Cert
 
     def check(self, now: int) -> None:
-        """Raise CertificateRevoked or CertificateExpired if it may not be sealed to at `now`."""
+        """Raise RevokedCertificateError or ExpiredCertificateError if it may not be sealed to at `now`."""
         if self.revoked:
-            raise CertificateRevoked("the OpenPGP certificate is revoked")
+            raise RevokedCertificateError("the OpenPGP certificate is revoked")
         if self.expires is not None and now >= self.expires:
-            raise CertificateExpired("the OpenPGP certificate has expired")
+            raise ExpiredCertificateError("the OpenPGP certificate has expired")
 
 
 def parse_certificate(data: bytes) -> Certificate:
@@ -80,7 +80,7 @@ def parse_certificate(data: bytes) -> Certificate:
 def seal(content: bytes, certificate: Certificate, *, now: int) -> bytes:
     """`content` sealed to the certificate: an armored OpenPGP message (RFC 9580, 6).
 
-    Raises CertificateExpired, CertificateRevoked, or CertificateError when it has no key to
+    Raises ExpiredCertificateError, RevokedCertificateError, or CertificateError when it has no key to
     seal to. `now` is Unix seconds.
     """
     certificate.check(now)

@@ -3,7 +3,7 @@
 from blackthorn.errors import InputError, SecurityError
 
 
-class MailRefused(InputError):
+class MailRefusedError(InputError):
     """An e-mail that is not accepted. `code` and `status` are its SMTP reply and RFC 3463 status.
 
     A 4xx code asks the sender to try again later; a 5xx code is final.
@@ -20,25 +20,25 @@ class MailRefused(InputError):
         return f"{self.code} {self.status} {self}"
 
 
-class SealBroken(SecurityError):
+class SealBrokenError(SecurityError):
     """A stored mail is not what was sealed: altered, damaged, or not sealed to this user."""
 
 
-def too_large(what: str) -> MailRefused:
+def too_large(what: str) -> MailRefusedError:
     """552 5.3.4: larger than a bound in bytes."""
-    return MailRefused(552, "5.3.4", what)
+    return MailRefusedError(552, "5.3.4", what)
 
 
-def too_complex(what: str) -> MailRefused:
+def too_complex(what: str) -> MailRefusedError:
     """554 5.6.0: more parts, fields or parameters than a bound."""
-    return MailRefused(554, "5.6.0", what)
+    return MailRefusedError(554, "5.6.0", what)
 
 
-def malformed(what: str) -> MailRefused:
+def malformed(what: str) -> MailRefusedError:
     """550 5.6.11: bytes that no mail may hold."""
-    return MailRefused(550, "5.6.11", what)
+    return MailRefusedError(550, "5.6.11", what)
 
 
-def looping(what: str) -> MailRefused:
+def looping(what: str) -> MailRefusedError:
     """554 5.4.6: a routing loop."""
-    return MailRefused(554, "5.4.6", what)
+    return MailRefusedError(554, "5.4.6", what)

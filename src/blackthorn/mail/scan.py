@@ -1,0 +1,56 @@
+"""The scanner that every inbound mail passes before anything parses or seals it.
+
+Linear in the mail's bytes, whatever they are. It keeps the bytes as they came, with one
+exception: a lone LF becomes CRLF, so that the sealed mail has one kind of line end and can
+never smuggle a second message into another server. A lone CR or a NUL is refused.
+"""
+
+from blackthorn import limits
+from blackthorn.mail.errors import looping, malformed, too_large
+from blackthorn.mail.fields import parse_parameters
+from blackthorn.mail.mime import parse, walk
+
+_PARAMETER_FIELDS = (b"content-type", b"content-disposition")
+
+
+def scan(content: bytes) -> bytes:
+    """The mail with CRLF line ends, inside every bound of `limits`.
+
+    Raises MailRefusedError with its SMTP reply, and nothing else, for any bytes.
+    """
+    if len(content) > limits.MAX_MAIL_BYTES:
+        raise too_large("the mail is too large")
+    content = normalise(content)
+    if len(content) > limits.MAX_MAIL_BYTES:
+        raise too_large("the mail is too large")
+    _check_lines(content)
+    root = parse(content)
+    if sum(name == b"received" for name, _ in root.fields) > limits.MAX_HOPS:
+        raise looping("the mail has passed too many servers")
+    for part in walk(root):
+        for name, value in part.fields:
+            if name in _PARAMETER_FIELDS:
+                parse_parameters(value)
+    return content
+
+
+def normalise(content: bytes) -> bytes:
+    """`content` with every line end as CRLF. Raises MailRefusedError for a NUL or a lone CR."""
+    if b"\0" in content:
+        raise malformed("the mail holds a NUL byte")
+    lines = content.replace(b"\r\n", b"\n") if b"\r" in content else content
+    if b"\r" in lines:
+        raise malformed("the mail holds a lone CR")
+    if content.count(b"\r\n") == lines.count(b"\n"):
+        return content
+    return lines.replace(b"\n", b"\r\n")
+
+
+def _check_lines(content: bytes) -> None:
+    """Refuse a line above MAX_MAIL_LINE_BYTES, looking at each byte at most once."""
+    position, window = 0, limits.MAX_MAIL_LINE_BYTES + 2
+    while len(content) - position > window:
+        newline = content.rfind(b"\n", position, position + window)
+        if newline < 0:
+            raise too_large("the mail has too long a line")
+        position = newline + 1

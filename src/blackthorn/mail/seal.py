@@ -1,0 +1,85 @@
+"""Seal an inbound mail as PGP/MIME (RFC 3156) before it is stored. Opens nothing.
+
+What is sealed is a block of trace fields by this server, then the mail's own bytes untouched.
+What stays outside says who owns the mailbox and when, and nothing of who wrote or of what.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+
+from blackthorn.crypto.openpgp_seal import Certificate, seal
+
+MARK = b"Blackthorn-Readable-On-The-Way"
+FOLLOWS = b"Blackthorn-Original-Follows: 1\r\n"
+"""Ends the block. Also what a fold in the mail's first line would attach to, not the mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """How a mail came: `domain` received it for `address` at `now` (Unix seconds).
+
+    `sender` is the envelope's (RFC 5321, 3.3), `helo` what the peer called itself, `peer` its
+    IP address; `tls` says whether the connection was encrypted.
+    """
+
+    domain: str
+    address: str
+    sender: str
+    helo: str
+    peer: str
+    tls: bool
+    now: int
+
+
+def seal_mail(
+    content: bytes,
+    envelope: Envelope,
+    certificate: Certificate,
+    random: Callable[[int], bytes],
+) -> bytes:
+    """The stored form of `content` (scanned, CRLF) for one user: a whole PGP/MIME mail.
+
+    About 1.37 times the size and 3 kB. Raises CertificateError and its kinds.
+    """
+    armored = seal(trace_block(envelope) + content, certificate, now=envelope.now)
+    boundary = "blackthorn-" + random(12).hex()
+    head = (
+        f"From: Blackthorn <blackthorn@{envelope.domain}>\r\n"
+        f"To: {envelope.address}\r\n"
+        "Subject: [...]\r\n"
+        f"Date: {formatdate(envelope.now)}\r\n"
+        f"Message-ID: <{random(16).hex()}@{envelope.domain}>\r\n"
+        "MIME-Version: 1.0\r\n"
+        'Content-Type: multipart/encrypted; protocol="application/pgp-encrypted";\r\n'
+        f' boundary="{boundary}"\r\n'
+        "\r\n"
+        f"--{boundary}\r\n"
+        "Content-Type: application/pgp-encrypted\r\n"
+        "\r\n"
+        "Version: 1\r\n"
+        "\r\n"
+        f"--{boundary}\r\n"
+        "Content-Type: application/octet-stream\r\n"
+        "\r\n"
+    )
+    lines = armored.strip().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    return head.encode() + lines + f"\r\n--{boundary}--\r\n".encode()
+
+
+def trace_block(envelope: Envelope) -> bytes:
+    """The fields before the mail: Return-Path, Received (RFC 5321, 4.4) and the mark."""
+    date = formatdate(envelope.now)
+    protocol = "ESMTPS" if envelope.tls else "ESMTP"
+    block = (
+        f"{MARK.decode()}: yes; received in the clear by {envelope.domain}; {date}\r\n"
+        f"Return-Path: <{_printable(envelope.sender)}>\r\n"
+        f"Received: from {_printable(envelope.helo)} ([{_printable(envelope.peer)}])\r\n"
+        f" by {envelope.domain} with {protocol}; {date}\r\n"
+    )
+    return block.encode("utf-8", "replace") + FOLLOWS
+
+
+def _printable(text: str) -> str:
+    """What a peer said of itself, bounded, without anything that could end a field."""
+    return "".join(c for c in text[:320] if c.isprintable() and c not in "<>()[]")
