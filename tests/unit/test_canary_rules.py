@@ -1,0 +1,81 @@
+"""The audit's judgement: which finding breaks which rule, and when the audit is blind."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from blackthorn.apps.canary import KINDS, Audit, Rule, code_marker, mint, read_markers
+from blackthorn.apps.canary_search import Marker
+from blackthorn.errors import UserError
+
+PUBLIC = Marker("address", "public", ("w7kqp2mmdk4pzt9wlb3rfa8y",))
+SECRETS = [mint(kind, kind) for kind in KINDS if kind != "public"]
+
+
+def audited(folder: Path, *markers: Marker) -> Audit:
+    """An audit of `folder` and this very process, whose memory does hold the markers."""
+    audit = Audit([folder])
+    audit.search(os.getpid(), markers)
+    return audit
+
+
+@pytest.mark.parametrize("secret", SECRETS, ids=lambda marker: marker.kind)
+def test_a_secret_on_disk_is_found(tmp_path: Path, secret: Marker) -> None:
+    (tmp_path / "blackthorn.db-wal").write_text(f"{PUBLIC.spellings[0]} {secret.spellings[0]}")
+    report = audited(tmp_path, PUBLIC, secret).report()
+    verdict = next(each for each in report.verdicts if each.kind == secret.kind)
+    assert verdict.disk == (f"{tmp_path.name}/blackthorn.db-wal (plain)",)
+    assert verdict.broken and report.found == 1 and report.sees and not report.clean
+
+
+@pytest.mark.parametrize("secret", SECRETS, ids=lambda marker: marker.kind)
+def test_memory_counts_for_all_but_plain_mail(tmp_path: Path, secret: Marker) -> None:
+    (tmp_path / "blackthorn.db").write_text(PUBLIC.spellings[0])
+    report = audited(tmp_path, PUBLIC, secret).report()
+    verdict = next(each for each in report.verdicts if each.kind == secret.kind)
+    assert verdict.memory and not verdict.disk
+    assert verdict.broken == (KINDS[secret.kind] is Rule.NOWHERE)
+
+
+def test_an_audit_that_does_not_see_is_not_clean(tmp_path: Path) -> None:
+    report = audited(tmp_path, PUBLIC).report()
+    assert report.found == 0 and not report.sees and not report.clean
+
+
+def test_an_audit_without_a_public_marker_is_not_clean(tmp_path: Path) -> None:
+    assert not Audit([tmp_path]).report().clean
+
+
+def test_an_activation_code_is_known_by_its_words_in_any_spelling(tmp_path: Path) -> None:
+    marker = code_marker("code", "4711-adult-Adrift-aftermath-absurd")
+    assert not any("4711" in spelling for spelling in marker.spellings)
+    (tmp_path / "log").write_text("adult adrift aftermath absurd")
+    assert audited(tmp_path, marker).report().verdicts[0].disk
+
+
+def test_minted_markers_differ() -> None:
+    assert len({mint("same", "message").spellings for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("not json", "one JSON object a line"),
+        ('{"name": "a", "text": "b"}', "one JSON object a line"),
+        ('{"name": "a", "kind": "rumour", "text": "b"}', "unknown kinds"),
+        ('{"name": "a", "kind": "message", "text": "b"}', "kind 'public'"),
+    ],
+)
+def test_a_wrong_marker_file_is_told(tmp_path: Path, line: str, error: str) -> None:
+    file = tmp_path / "markers"
+    file.write_text(line)
+    with pytest.raises(UserError, match=error):
+        read_markers(file)
+
+
+def test_a_marker_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "markers"
+    file.write_text(json.dumps({"name": "a", "kind": "public", "text": "alice"}))
+    assert read_markers(file) == [Marker("a", "public", ("alice",))]

@@ -1,0 +1,150 @@
+"""`make docs`: write the documents that are made from the program itself.
+
+With `--check` nothing is written, and the exit code is 1 when one is stale. A document is either
+generated whole, or a section of it between `<!-- generated: NAME -->` and `<!-- end -->` is.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from typer.main import get_command
+
+from blackthorn.apps import cli, configuration, inventory
+from blackthorn.edges import ops
+from blackthorn.link import describe
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTICE = "<!-- Made by tools/generate_docs.py; do not edit. -->\n\n"
+
+HOLDS = """# What the server holds
+
+Every column that the server stores, what it is for, how long it is kept, and whether it can be
+produced to an authority in a form that says anything. Made from the schema
+(`src/blackthorn/storage/migrations/`); the build fails when a column is not classified. There is no
+other store: no log holds content, addresses or subjects, and no temporary file holds content.
+
+Besides the database the server's folder holds `blackthorn.toml` (its settings), `server.key` and
+`server.crt` (its TLS key and certificate). In memory only: fan-out lists (which devices a send is
+for), and mail from outside between its receipt and its sealing.
+
+"""
+
+SETTINGS = """# Settings
+
+Every key of `blackthorn.toml`. An unknown key is an error that names the nearest known one.
+
+"""
+
+METRICS = """# Metrics
+
+What `/metrics` exports, in Prometheus' text format. Counts and sizes only; no metric names a user.
+
+"""
+
+COMMANDS = """# Commands
+
+Every command, as `--help` tells it. Exit codes: 0 done, 2 something to change at the command line
+or in the configuration, 3 wrong input from outside, 4 a check failed that only an attack or grave
+damage makes fail, 5 the disk or the database failed, 6 a peer cannot be reached, 130 interrupted, 1
+everything else.
+
+"""
+
+
+def holds() -> str:
+    """docs/what-the-server-holds.md."""
+    scripts = [sql for _, sql in inventory.migrations()]
+    return HOLDS + inventory.render_inventory(inventory.read_inventory(scripts))
+
+
+def _cell(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", "\\|")
+
+
+def _parameter_rows(command: Any, context: Any) -> list[str]:
+    rows: list[str] = []
+    for parameter in command.params:
+        if getattr(parameter, "hidden", False) or parameter.name == "help":
+            continue
+        if parameter.param_type_name == "argument":
+            name = parameter.make_metavar(context)
+            text = getattr(parameter, "help", None)
+        else:
+            name, text = parameter.get_help_record(context)
+        rows.append(f"| `{_cell(name)}` | {_cell(text)} |")
+    return rows
+
+
+def _command_pages(command: Any, path: str, parent: Any = None) -> list[str]:
+    context = command.context_class(command, info_name=path.split()[-1], parent=parent)
+    usage = " ".join(command.collect_usage_pieces(context))
+    page = [f"## `{path}`", "", (command.help or "").strip(), "", f"    {path} {usage}", ""]
+    if rows := _parameter_rows(command, context):
+        page += ["| parameter | |", "|---|---|", *rows, ""]
+    pages = ["\n".join(page)]
+    for name, child in getattr(command, "commands", {}).items():
+        if not child.hidden:
+            pages += _command_pages(child, f"{path} {name}", context)
+    return pages
+
+
+def commands() -> str:
+    """docs/commands.md, from the Typer application."""
+    return COMMANDS + "\n".join(_command_pages(get_command(cli.app), "blackthorn"))
+
+
+WHOLE: dict[str, Callable[[], str]] = {
+    "docs/what-the-server-holds.md": holds,
+    "docs/settings.md": lambda: SETTINGS + configuration.render_settings(),
+    "docs/metrics.md": lambda: METRICS + ops.render_metrics(),
+    "docs/commands.md": commands,
+}
+
+SECTIONS: dict[tuple[str, str], Callable[[], str]] = {
+    ("docs/specs/link.md", "session table"): describe.render,
+}
+
+
+def generated() -> dict[Path, str]:
+    """What every generated document should hold now, by its path."""
+    pages = {ROOT / name: NOTICE + render().rstrip() + "\n" for name, render in WHOLE.items()}
+    for (name, section), render in SECTIONS.items():
+        path = ROOT / name
+        text = pages.get(path) or path.read_text(encoding="utf-8")
+        opening, closing = f"<!-- generated: {section} -->\n", "<!-- end -->"
+        pattern = re.compile(re.escape(opening) + ".*?" + re.escape(closing), re.DOTALL)
+        if not pattern.search(text):
+            raise SystemExit(f"{name}: no section `{opening.strip()}` … `{closing}`")
+        body = opening + render().rstrip() + "\n" + closing
+        pages[path] = pattern.sub(lambda _, body=body: body, text)  # type: ignore[misc]
+    return pages
+
+
+def stale() -> list[Path]:
+    """The documents whose file does not hold what it should."""
+    return [
+        path
+        for path, text in generated().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Write what is stale, or with `--check` only tell."""
+    outdated = stale()
+    for path in outdated:
+        print(f"{'stale' if '--check' in arguments else 'written'}: {path.relative_to(ROOT)}")
+    if "--check" in arguments:
+        return 1 if outdated else 0
+    pages = generated()
+    for path in outdated:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(pages[path], encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
