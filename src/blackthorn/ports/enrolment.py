@@ -1,15 +1,15 @@
 """The port to the store of users, activation codes and the devices that they activate.
 
-The methods that take a `transaction` are run inside a job of `ports.writer`: what they did is
-durable when the job is done, or was never done. What they are given has been decided by
-`server.enrolment` and `server.users`; they refuse only what another job has changed meanwhile.
+What a job is given has been decided by `server.enrolment`; it refuses only what another job
+has changed meanwhile.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.activation import DeviceKeys, Verifier
+from blackthorn.ports.writer import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +38,28 @@ class Enrolled:
 
 
 class EnrolmentStore(Protocol):
-    """Codes and the devices that they activate."""
+    """Codes and the devices that they activate. Writes come as jobs for the `Writer`."""
 
     def code(self, nameplate: str) -> OpenCode | None:
         """The code of that nameplate as last made durable, or None."""
         ...
 
-    def count_try(self, transaction: Any, nameplate: str, now_ms: int) -> OpenCode | None:
-        """Count one try of a code that is live, and return the code as it stood before.
+    def count_try(self, nameplate: str, now_ms: int) -> Job[OpenCode | None]:
+        """Count one try of a code that is live; the code as it stood before.
 
         A code that is expired or burnt is returned unchanged; None when there is none.
         """
         ...
 
-    def enrol(
-        self, transaction: Any, nameplate: str, keys: DeviceKeys, now_ms: int
-    ) -> Enrolled | str:
-        """Store the device with all its keys and mark the code as used by it.
+    def enrol(self, nameplate: str, keys: DeviceKeys, now_ms: int) -> Job[Enrolled | str]:
+        """Store the device and mark the code as used by it.
 
-        The same device again changes nothing. A string says why the device was refused.
+        The same device again changes nothing but the tries. A string says why the device
+        was refused.
         """
         ...
 
-    def purge(self, transaction: Any, now_ms: int) -> int:
+    def purge(self, now_ms: int) -> Job[int]:
         """Delete the codes that have expired; how many."""
         ...
 

@@ -5,7 +5,7 @@ changes, a user only by an activation, which calls `forget`. What is absent is a
 for again, since administrators add users from another process. All parameters are bound.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from blackthorn import limits
 from blackthorn.crypto.secret import Secret
@@ -14,6 +14,7 @@ from blackthorn.link.activation import DeviceKeys, Verifier
 from blackthorn.link.device_id import device_id
 from blackthorn.ports.enrolment import Enrolled, OpenCode
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
+from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import Connection
 
 Key = TypeVar("Key")
@@ -43,7 +44,7 @@ class SqliteEnterprise:
             row = self._connection.execute(f"{_DEVICE} WHERE devices.id = ?", (device,)).fetchone()
             if row is None:
                 return None
-            known = DeviceRecord(*row)
+            known = _device_record(row)
             _keep(self._devices, device, known, limits.MAX_CACHED_DEVICES)
         return known
 
@@ -75,7 +76,7 @@ class SqliteEnterprise:
             address,
             pin,
             newest[0] if newest else None,
-            tuple(DeviceRecord(*device) for device in devices),
+            tuple(_device_record(row) for row in devices),
         )
 
     # --- ports.enrolment ------------------------------------------------------------------
@@ -88,49 +89,41 @@ class SqliteEnterprise:
         """The code of that nameplate as last made durable, or None."""
         return _read_code(self._connection, nameplate)
 
-    def count_try(self, transaction: Connection, nameplate: str, now_ms: int) -> OpenCode | None:
-        """Count one try of a code that is live, and return the code as it stood before."""
-        before = _read_code(transaction, nameplate)
-        transaction.execute(
-            "UPDATE activations SET tries = tries + 1"
-            " WHERE nameplate = ? AND tries < ? AND expires_ms > ?",
-            (nameplate, limits.ACTIVATION_TRIES, now_ms),
-        )
-        return before
+    def count_try(self, nameplate: str, now_ms: int) -> Job[OpenCode | None]:
+        """Count one try of a code that is live; the code as it stood before."""
 
-    def enrol(
-        self, transaction: Connection, nameplate: str, keys: DeviceKeys, now_ms: int
-    ) -> Enrolled | str:
+        def job(transaction: Connection) -> OpenCode | None:
+            before = _read_code(transaction, nameplate)
+            transaction.execute(
+                "UPDATE activations SET tries = tries + 1"
+                " WHERE nameplate = ? AND tries < ? AND expires_ms > ?",
+                (nameplate, limits.ACTIVATION_TRIES, now_ms),
+            )
+            return before
+
+        return job
+
+    def enrol(self, nameplate: str, keys: DeviceKeys, now_ms: int) -> Job[Enrolled | str]:
         """Store the device and mark the code as used by it; a string says why not."""
-        identifier = device_id(keys.identity_key)
-        row = transaction.execute(
-            "SELECT users.number, address, pin, used_by FROM activations"
-            " JOIN users ON users.number = activations.user"
-            " WHERE nameplate = ? AND expires_ms > ?",
-            (nameplate, now_ms),
-        ).fetchone()
-        if row is None:
-            return "the code has expired"
-        user, address, pin, used_by = row
-        if used_by not in (None, identifier):
-            return "another device has used this code"
-        if used_by is None:
-            refusal = _insert_device(transaction, user, identifier, keys, now_ms)
-            if refusal is not None:
-                return refusal
-        transaction.execute(
-            "UPDATE activations SET tries = 0, used_by = ? WHERE nameplate = ?",
-            (identifier, nameplate),
-        )
-        (number,) = transaction.execute(
-            "SELECT number FROM devices WHERE id = ?", (identifier,)
-        ).fetchone()
-        return Enrolled(number, used_by is None, identifier, Address(address), pin)
 
-    def purge(self, transaction: Connection, now_ms: int) -> int:
+        def job(transaction: Connection) -> Enrolled | str:
+            return _enrol(transaction, nameplate, keys, now_ms)
+
+        return job
+
+    def purge(self, now_ms: int) -> Job[int]:
         """Delete the codes that have expired; how many."""
-        transaction.execute("DELETE FROM activations WHERE expires_ms <= ?", (now_ms,))
-        return transaction.changes()
+
+        def job(transaction: Connection) -> int:
+            transaction.execute("DELETE FROM activations WHERE expires_ms <= ?", (now_ms,))
+            return transaction.changes()
+
+        return job
+
+
+def _device_record(row: tuple[Any, ...]) -> DeviceRecord:
+    number, identifier, identity_key, address = row
+    return DeviceRecord(number, DeviceId(identifier), identity_key, Address(address))
 
 
 def _read_code(connection: Connection, nameplate: str) -> OpenCode | None:
@@ -141,6 +134,33 @@ def _read_code(connection: Connection, nameplate: str) -> OpenCode | None:
     return OpenCode(nameplate, Verifier(Secret(password), public_key), expires_ms, tries, used_by)
 
 
+def _enrol(
+    transaction: Connection, nameplate: str, keys: DeviceKeys, now_ms: int
+) -> Enrolled | str:
+    identifier = device_id(keys.identity_key)
+    row = transaction.execute(
+        "SELECT users.number, address, pin, used_by FROM activations"
+        " JOIN users ON users.number = activations.user"
+        " WHERE nameplate = ? AND expires_ms > ?",
+        (nameplate, now_ms),
+    ).fetchone()
+    if row is None:
+        return "the code has expired"
+    user, address, pin, used_by = row
+    if used_by not in (None, identifier):
+        return "another device has used this code"
+    if used_by is None:
+        refusal = _insert_device(transaction, user, identifier, keys, now_ms)
+        if refusal is not None:
+            return refusal
+    transaction.execute(
+        "UPDATE activations SET tries = 0, used_by = ? WHERE nameplate = ?",
+        (identifier, nameplate),
+    )
+    number = transaction.execute("SELECT number FROM devices WHERE id = ?", (identifier,)).get
+    return Enrolled(number, used_by is None, identifier, Address(address), pin)
+
+
 def _insert_device(
     transaction: Connection,
     user: int,
@@ -148,9 +168,7 @@ def _insert_device(
     keys: DeviceKeys,
     now_ms: int,
 ) -> str | None:
-    (count,) = transaction.execute(
-        "SELECT count(*) FROM devices WHERE user = ?", (user,)
-    ).fetchone()
+    count = transaction.execute("SELECT count(*) FROM devices WHERE user = ?", (user,)).get
     if count >= limits.MAX_DEVICES_PER_USER:
         return f"the user has {count} devices, the most there may be"
     transaction.execute(
