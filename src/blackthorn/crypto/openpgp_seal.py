@@ -48,7 +48,7 @@ class Certificate:
     _sequoia: pysequoia.Cert
 
     def check(self, now: int) -> None:
-        """Raise RevokedCertificateError or ExpiredCertificateError if it may not be sealed to at `now`."""
+        """Raise RevokedCertificateError or ExpiredCertificateError when it is that at `now`."""
         if self.revoked:
             raise RevokedCertificateError("the OpenPGP certificate is revoked")
         if self.expires is not None and now >= self.expires:
@@ -80,8 +80,8 @@ def parse_certificate(data: bytes) -> Certificate:
 def seal(content: bytes, certificate: Certificate, *, now: int) -> bytes:
     """`content` sealed to the certificate: an armored OpenPGP message (RFC 9580, 6).
 
-    Raises ExpiredCertificateError, RevokedCertificateError, or CertificateError when it has no key to
-    seal to. `now` is Unix seconds.
+    Raises ExpiredCertificateError, RevokedCertificateError, or CertificateError when it has no
+    key to seal to. `now` is Unix seconds.
     """
     certificate.check(now)
     with sequoia_errors(CertificateError("the OpenPGP certificate has no key to seal to")):
