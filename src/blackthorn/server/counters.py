@@ -34,5 +34,25 @@ class Counters:
     """Parcels that a device could not open."""
     key_packages_claimed: int = 0
     """Key packages handed out."""
+    mail_accepted: int = 0
+    """Sealed mails made durable; one mail for two users counts twice."""
+    mail_refused: int = 0
+    """Mails whose data was refused for good (5xx)."""
+    mail_deferred: int = 0
+    """Mails whose data was put off (4xx)."""
+    mail_chunks_sent: int = 0
+    """Pieces of sealed mail that devices fetched."""
+    smtp_connections: int = 0
+    """SMTP connections open now."""
+    smtp_connections_refused: int = 0
+    """SMTP connections refused because too many were open."""
+    sealing_workers_died: int = 0
+    """Sealing workers that ended over a mail and were replaced."""
     storage_failures: int = 0
     """Groups of work that the database refused; nothing in them was acknowledged."""
+    activation_tries: int = 0
+    """Activation attempts that were challenged."""
+    activations_refused: int = 0
+    """Activation attempts refused: unknown, expired, burnt or wrong codes."""
+    devices_activated: int = 0
+    """Devices enrolled."""

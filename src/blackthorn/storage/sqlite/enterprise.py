@@ -16,6 +16,7 @@ from blackthorn.ports.enrolment import Enrolled, OpenCode
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import Connection
+from blackthorn.storage.sqlite.failure import storing
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -37,6 +38,7 @@ class SqliteEnterprise:
 
     # --- ports.enterprise -----------------------------------------------------------------
 
+    @storing
     def device(self, device: DeviceId) -> DeviceRecord | None:
         """The device of that id, or None."""
         known = self._devices.get(device)
@@ -48,6 +50,7 @@ class SqliteEnterprise:
             _keep(self._devices, device, known, limits.MAX_CACHED_DEVICES)
         return known
 
+    @storing
     def user(self, address: Address) -> UserRecord | None:
         """The user of that normalised address, or None."""
         known = self._users.get(address)
@@ -85,6 +88,7 @@ class SqliteEnterprise:
         """Read the user afresh next time: a job has changed him."""
         self._users.pop(address, None)
 
+    @storing
     def code(self, nameplate: str) -> OpenCode | None:
         """The code of that nameplate as last made durable, or None."""
         return _read_code(self._connection, nameplate)

@@ -1,0 +1,163 @@
+"""Enrolment: the server's side of activation, from a code's first frame to a stored device.
+
+The rules, in the order in which they are checked:
+
+1. A code must exist, be live, and have tries left.
+2. The try is counted durably before the challenge leaves, so that a crash gives no guess back.
+3. A device is enrolled only by the code's proof, its signature and its own key's signature.
+4. Device, certificate, key packages and the use of the code are one transaction; `Activated`
+   leaves when it is durable. A proof made good takes its try back.
+5. A used code answers the device that used it again, until it expires, and no other.
+
+What never happens here: deriving anything from a code, or storing one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from blackthorn import limits
+from blackthorn.errors import InputError, ProtocolError, StorageError
+from blackthorn.ids import Fingerprint
+from blackthorn.link import activation
+from blackthorn.link.activation import AwaitProof, Channel, Enrolment, Proven
+from blackthorn.link.codes import Code
+from blackthorn.link.frames import ActivateBegin, ActivateProve
+from blackthorn.ports.clock import Clock
+from blackthorn.ports.enrolment import Enrolled, EnrolmentStore, OpenCode
+from blackthorn.ports.key_packages import KeyPackageStore
+from blackthorn.ports.randomness import Randomness
+from blackthorn.ports.writer import Writer
+from blackthorn.server.counters import Counters
+from blackthorn.server.session import Session
+from blackthorn.wire.address import domain_of
+
+UNKNOWN = "there is no such activation code here: check its number, or ask for a new code"
+EXPIRED = "this activation code has expired: ask for a new one"
+BURNT = "this activation code was tried too often and is burnt: ask for a new one"
+
+
+def why_refused(code: OpenCode | None, now_ms: int) -> str | None:
+    """Why a code may not be tried now, or None when it may."""
+    if code is None:
+        return UNKNOWN
+    if code.expires_ms <= now_ms:
+        return EXPIRED
+    if code.tries >= limits.ACTIVATION_TRIES:
+        return BURNT
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Challenged:
+    """What `Session.stage` holds between challenge and proof."""
+
+    nameplate: str
+    step: AwaitProof
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentDesk:
+    """Handles the frames of activation. `check_certificate` raises InputError for a bad one."""
+
+    fingerprint: Fingerprint
+    store: EnrolmentStore
+    key_packages: KeyPackageStore
+    writer: Writer
+    counters: Counters
+    clock: Clock
+    random: Randomness
+    check_certificate: Callable[[bytes], object]
+
+    def handle(self, session: Session, frame: ActivateBegin | ActivateProve, now: float) -> None:
+        """One frame of a session that is not yet anybody's; `link.session` keeps the order."""
+        if isinstance(frame, ActivateBegin):
+            self._begin(session, frame)
+        else:
+            self._prove(session, frame)
+
+    def _begin(self, session: Session, begin: ActivateBegin) -> None:
+        now_ms = self.clock.wall_ms()
+        refusal = why_refused(self.store.code(begin.nameplate), now_ms)
+        if refusal is not None:
+            self._refuse(session, refusal)
+            return
+        job = self.store.count_try(begin.nameplate, now_ms)
+        self.writer.submit(job, partial(self._counted, session, begin, now_ms))
+
+    def _counted(
+        self,
+        session: Session,
+        begin: ActivateBegin,
+        now_ms: int,
+        code: OpenCode | StorageError | None,
+    ) -> None:
+        """The try is durable: challenge the device, unless another try was the last."""
+        if isinstance(code, StorageError):
+            session.close(Code.STORAGE)
+            return
+        refusal = why_refused(code, now_ms)
+        if refusal is not None or code is None:
+            self._refuse(session, refusal or UNKNOWN)
+            return
+        self.counters.activation_tries += 1
+        channel = Channel(self.fingerprint, session.binding)
+        try:
+            challenge, step = activation.challenge(begin, code.verifier, channel, self.random)
+        except ProtocolError as error:
+            self._refuse(session, str(error))
+            return
+        session.stage = _Challenged(begin.nameplate, step)
+        session.transmit(challenge)
+
+    def _prove(self, session: Session, prove: ActivateProve) -> None:
+        stage = session.stage
+        if not isinstance(stage, _Challenged):
+            raise ProtocolError("a proof without a challenge")
+        session.stage = None
+        try:
+            proven = stage.step.verify(prove)
+            self.check_certificate(proven.keys.certificate)
+        except InputError as error:
+            self._refuse(session, str(error))
+            return
+        enrol = self.store.enrol(stage.nameplate, proven.keys, self.clock.wall_ms())
+
+        def job(transaction: Any) -> Enrolled | str:
+            enrolled = enrol(transaction)
+            if isinstance(enrolled, Enrolled) and enrolled.fresh:
+                self.key_packages.publish(
+                    enrolled.number,
+                    proven.keys.key_packages,
+                    proven.keys.last_resort,
+                    limits.MAX_KEY_PACKAGES_PER_DEVICE,
+                )(transaction)
+            return enrolled
+
+        self.writer.submit(job, partial(self._enrolled, session, proven))
+
+    def _enrolled(
+        self, session: Session, proven: Proven, enrolled: Enrolled | str | StorageError
+    ) -> None:
+        """The device is durable, or was refused: say so."""
+        if isinstance(enrolled, StorageError):
+            session.close(Code.STORAGE)
+            return
+        if isinstance(enrolled, str):
+            self._refuse(session, enrolled)
+            return
+        self.store.forget(enrolled.address)
+        self.counters.devices_activated += enrolled.fresh
+        answer = Enrolment(
+            address=enrolled.address,
+            domain=domain_of(enrolled.address),
+            pin=enrolled.pin,
+            device=enrolled.device,
+            server_time=self.clock.wall_ms(),
+        )
+        session.transmit(proven.answer(answer))
+
+    def _refuse(self, session: Session, text: str) -> None:
+        self.counters.activations_refused += 1
+        session.close(Code.ACTIVATION_REFUSED, text)
