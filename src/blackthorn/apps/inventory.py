@@ -17,7 +17,7 @@ from blackthorn.errors import BlackthornError
 _TABLE = re.compile(r"^\s*CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?\"?(\w+)\"?", re.IGNORECASE)
 _ALTER = re.compile(r"^\s*ALTER\s+TABLE\s+\"?(\w+)\"?\s+ADD\s+COLUMN\s+(.*)$", re.IGNORECASE)
 _COLUMN = re.compile(
-    r"^\s*\"?(\w+)\"?\s[^-]*--\s*([^|]+?)\s*\|\s*([^|]+?)\s*\|\s*producible:\s*(yes|no)\s*$"
+    r"^\s*\"?(\w+)\"?\s.*?--\s*([^|]+?)\s*\|\s*([^|]+?)\s*\|\s*producible:\s*(yes|no)\s*$"
 )
 _NOTE = re.compile(r"^--\s?(.*)$")
 

@@ -186,9 +186,12 @@ class Playground:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """End every process; a failed step takes the end of the server's log with it."""
         for follower in self._followers:
             follower.stop()
         self.kill_server()
+        if isinstance(error, StepFailedError) and (tail := self.log_tail()):
+            error.detail = f"{error.detail}\nthe server's log ends with:\n{tail}".strip()
 
     @property
     def pid(self) -> int:
@@ -227,9 +230,7 @@ class Playground:
 
     def _ready(self, begun: int) -> bool:
         if self.server is not None and self.server.poll() is not None:
-            raise StepFailedError(
-                f"the server ended with {self.server.returncode} at its start", self.log_tail()
-            )
+            raise StepFailedError(f"the server ended with {self.server.returncode} at its start")
         return b'"ready"' in self.log.read_bytes()[begun:]
 
     def stop_server(self) -> int:
@@ -239,7 +240,7 @@ class Playground:
         try:
             code = self.server.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            raise StepFailedError("the server did not stop on SIGTERM", self.log_tail()) from None
+            raise StepFailedError("the server did not stop on SIGTERM") from None
         self.server = None
         return code
 

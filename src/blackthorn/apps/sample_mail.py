@@ -6,6 +6,8 @@ They are bytes as another mail server would hand them over; their words come fro
 from email.message import EmailMessage
 from email.utils import localtime, make_msgid
 
+from blackthorn.crypto.openpgp_seal import parse_certificate, seal
+
 SENDER = "carla@outside.example"
 
 
@@ -75,3 +77,21 @@ def hostile_mail(recipient: str, subject: str, body: str, file_name: str) -> byt
         "--b--",
     ]
     return "\r\n".join(head + nest + leaves).encode() + b"\r\n"
+
+
+def sealed_mail(recipient: str, body: str, certificate: bytes, now: int) -> bytes:
+    """A mail that its sender sealed by OpenPGP to the recipient (PGP/MIME, RFC 3156, 4)."""
+    inner = EmailMessage()
+    inner.set_content(body)
+    armored = seal(bytes(inner), parse_certificate(certificate), now=now)
+    message = _message(recipient, "...", "")
+    message.clear_content()
+    message["Content-Type"] = (
+        'multipart/encrypted; protocol="application/pgp-encrypted"; boundary="sealed"'
+    )
+    parts = (
+        b"--sealed\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n",
+        b"--sealed\nContent-Type: application/octet-stream\n\n" + armored.strip() + b"\n",
+        b"--sealed--\n",
+    )
+    return bytes(message).rstrip() + b"\n\n" + b"\n".join(parts)

@@ -11,6 +11,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from blackthorn.apps.playground import StepFailedError
+
 
 class Steps:
     """`total` steps; `current` is the one under way, so that a failure can be placed."""
@@ -40,7 +42,12 @@ class Steps:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Stop; after a failure say in which step, and what the failing part printed last."""
         self._bar.stop()
+        if error is not None and self.current:
+            self._console.print(f"failed at: {self.current}", style="red", markup=False)
+        if isinstance(error, StepFailedError) and error.detail:
+            self._console.print(error.detail, markup=False, soft_wrap=True)
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
