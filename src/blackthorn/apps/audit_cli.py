@@ -1,15 +1,18 @@
-"""Commands of the family `audit`: what anyone may check."""
+"""Commands of the family `audit`: what anyone may check.
+
+The work is imported when a command runs: a server's process must not load what it never uses.
+"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from blackthorn.apps import terminal
-from blackthorn.apps.canary import Audit, Report, Verdict, read_markers
-from blackthorn.apps.canary_plant import run_audit
 from blackthorn.errors import UserError
+
+if TYPE_CHECKING:
+    from blackthorn.apps.canary import Report, Verdict
 
 audit = typer.Typer(help="Check that the server holds nothing it should not.", no_args_is_help=True)
 
@@ -45,6 +48,9 @@ def canary(
 
     Exits with 0 only when none was found, by a search that proved it can see.
     """
+    from blackthorn.apps.canary import Audit, read_markers
+    from blackthorn.apps.canary_plant import run_audit
+
     given = (directory, pid, marker_file)
     if directory is not None and pid is not None and marker_file is not None:
         searching = Audit([directory, *(also or [])])
@@ -62,7 +68,7 @@ def canary(
         raise typer.Exit(1)
 
 
-def _as_json(report: Report) -> dict[str, object]:
+def _as_json(report: "Report") -> dict[str, object]:
     return {
         "clean": report.clean,
         "sees": report.sees,
@@ -75,7 +81,7 @@ def _as_json(report: Report) -> dict[str, object]:
     }
 
 
-def _outcome(verdict: Verdict) -> str:
+def _outcome(verdict: "Verdict") -> str:
     if verdict.kind == "public":
         return "[red]not seen[/]" if verdict.broken else "seen"
     return "[red]FOUND[/]" if verdict.broken else "kept"
@@ -86,8 +92,10 @@ def _places(places: tuple[str, ...]) -> str:
     return ", ".join(places[:2]) + more if places else "-"
 
 
-def print_report(report: Report) -> None:
+def print_report(report: "Report") -> None:
     """The findings as a table, and one line that sums them up."""
+    from rich.table import Table
+
     table = Table(title="Canary audit")
     for heading in ("marker", "must be", "disk", "memory", "outcome"):
         table.add_column(heading)

@@ -1,12 +1,16 @@
-"""Commands of the family `demo`."""
+"""Commands of the family `demo`.
 
-from typing import Annotated
+The work is imported when the command runs: a server's process must not load what it never uses.
+"""
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from blackthorn.apps import terminal
-from blackthorn.apps.demo import Outcome, run_demo
+
+if TYPE_CHECKING:
+    from blackthorn.apps.demo import Outcome
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +27,8 @@ def demo(
 
     Runs in a temporary folder on free ports. Exits with 0 only when all holds.
     """
+    from blackthorn.apps.demo import run_demo
+
     outcome = run_demo(terminal.err)
     if as_json:
         terminal.print_json(as_document(outcome))
@@ -35,7 +41,7 @@ def demo(
         raise typer.Exit(1)
 
 
-def as_document(outcome: Outcome) -> dict[str, object]:
+def as_document(outcome: "Outcome") -> dict[str, object]:
     """What `--json` prints."""
     return {
         "messages": {"sent": outcome.messages.sent, "received": outcome.messages.received},
@@ -46,8 +52,10 @@ def as_document(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def print_outcome(outcome: Outcome) -> None:
+def print_outcome(outcome: "Outcome") -> None:
     """The table: what was sent, received and found."""
+    from rich.table import Table
+
     table = Table(title=f"Blackthorn demo, {outcome.seconds:.0f} seconds")
     table.add_column("what")
     for heading in ("sent", "received"):
