@@ -53,6 +53,30 @@ LINK_IDLE_SECONDS = 300
 MAX_CONNECTIONS = 20_000
 """Open link connections of one server."""
 
+LINK_WRITE_SECONDS = 30
+"""Time in which a peer must take what it was sent; one that stops reading is cut."""
+
+MAX_WRITE_BUFFER_BYTES = 256 * KIB
+"""Bytes queued for a peer that does not read, before the server stops serving it."""
+
+MAX_DELIVER_BYTES = 1 * MIB
+"""Parcels in one Deliver frame, and read from disk at once for one device; or one parcel."""
+
+MAX_UNANSWERED_BYTES = 8 * MIB
+"""Parcels of one device on their way to the disk; beyond it the server stops reading from it."""
+
+MAX_UNSTORED_BYTES = 256 * MIB
+"""Parcels of all devices on their way to the disk; beyond it whoever sends is made to wait."""
+
+MAX_FANOUT_DEVICES = 2_000_000
+"""Devices in all fan-out lists in memory, 8 bytes each."""
+
+SET_ASIDE_DAYS = 30
+"""Days that a parcel is kept which its device could not open."""
+
+MAX_CLAIM_BYTES = 6 * MIB
+"""Key packages in one answer, which must fit a frame; the device asks again for the rest."""
+
 # --- Activation ---------------------------------------------------------------------------
 
 ACTIVATION_TRIES = 5
@@ -126,6 +150,9 @@ MAX_MAIL_LISTING = 1_000
 MAX_CERTIFICATE_BYTES = 64 * KIB
 """One OpenPGP certificate: 22.6 kB with ML-DSA, with room for user ids and renewals."""
 
+MAX_CACHED_CERTIFICATES = 1_000
+"""Parsed certificates kept for the answers to RCPT; parsing one takes 0.1 ms."""
+
 MAX_SESSION_KEY_PACKETS = 64
 """Session key packets of one sealed mail; a device tries its key on each."""
 
@@ -137,6 +164,9 @@ MAX_MIME_DASH_LINES = 100_000
 
 MAX_MIME_BOUNDARY_BYTES = 256
 """One multipart boundary; RFC 2046 allows 70, Postfix 2,048 at most."""
+
+MAX_SEALED_BATCH_BYTES = 32 * MIB
+"""Mail times recipients that is sealed and stored as one; more recipients come in turns."""
 
 MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT = 32 * MIB
 """The part of MAX_MAIL_BYTES_IN_MEMORY that one address may hold: the largest mail fits."""
@@ -152,6 +182,9 @@ MAX_SMTP_ERRORS = 20
 
 MAX_SMTP_JUNK_COMMANDS = 100
 """NOOP, RSET, VRFY and their like on one connection (Postfix's junk command limit)."""
+
+MAX_SEALING_WORKERS = 4
+"""Sealing processes of one server, or one per core when there are fewer; 30 MB each."""
 
 SEALING_SECONDS = 60
 """Time one mail may take in a sealing worker before the worker is ended and the mail put off."""

@@ -36,7 +36,7 @@ class Frame(Struct, array_like=True, frozen=True, gc=False):
 # --- Opening ------------------------------------------------------------------------------
 
 
-class Hello(Frame, tag=1):
+class Hello(Frame, tag=1, frozen=True):
     """Device to server, first. Signed over the TLS channel binding (`link.hello`)."""
 
     version: int
@@ -44,27 +44,27 @@ class Hello(Frame, tag=1):
     signature: Signature
 
 
-class Ready(Frame, tag=2):
+class Ready(Frame, tag=2, frozen=True):
     """Server to device: hello accepted. `key_packages` is the stock still unclaimed."""
 
     version: int
     key_packages: int
 
 
-class Bye(Frame, tag=3):
+class Bye(Frame, tag=3, frozen=True):
     """Either side, last: why the link ends. `code` is one of `link.codes`."""
 
     code: Annotated[str, Meta(max_length=64)]
     text: Annotated[str, Meta(max_length=512)]
 
 
-class Ping(Frame, tag=4):
+class Ping(Frame, tag=4, frozen=True):
     """Either side: are you there?"""
 
     nonce: Uint64
 
 
-class Pong(Frame, tag=5):
+class Pong(Frame, tag=5, frozen=True):
     """The answer to Ping, with its nonce."""
 
     nonce: Uint64
@@ -73,7 +73,7 @@ class Pong(Frame, tag=5):
 # --- Parcels ------------------------------------------------------------------------------
 
 
-class Fanout(Frame, tag=10):
+class Fanout(Frame, tag=10, frozen=True):
     """Device to server: the list behind a fan-out id. Held in memory only.
 
     `id` must be the hash of `devices` as `link.fanout` makes it; the server checks.
@@ -111,19 +111,19 @@ class Posting(Struct, array_like=True, frozen=True, gc=False):
     order: Order | None = None
 
 
-class Send(Frame, tag=11):
+class Send(Frame, tag=11, frozen=True):
     """Device to server: postings to store and deliver, in this order."""
 
     postings: Annotated[list[Posting], Meta(min_length=1, max_length=limits.MAX_POSTINGS_PER_FRAME)]
 
 
-class Accepted(Frame, tag=12):
+class Accepted(Frame, tag=12, frozen=True):
     """Server to device: these postings are durable."""
 
     ids: Ids
 
 
-class Refused(Frame, tag=13):
+class Refused(Frame, tag=13, frozen=True):
     """Server to device: this posting was not stored and will not be. `code`: `link.codes`."""
 
     id: Id16
@@ -131,14 +131,14 @@ class Refused(Frame, tag=13):
     text: Annotated[str, Meta(max_length=512)]
 
 
-class FanoutUnknown(Frame, tag=14):
+class FanoutUnknown(Frame, tag=14, frozen=True):
     """Server to device: send these fan-out lists, then these postings again."""
 
     fanouts: Ids
     postings: Ids
 
 
-class Resume(Frame, tag=15):
+class Resume(Frame, tag=15, frozen=True):
     """Device to server: deliver to me from now on, oldest first.
 
     The newest connection that asks receives; an older one of the same device is told
@@ -148,7 +148,7 @@ class Resume(Frame, tag=15):
     set_aside: bool = False
 
 
-class Superseded(Frame, tag=16):
+class Superseded(Frame, tag=16, frozen=True):
     """Server to device: another connection of this device receives now."""
 
 
@@ -159,23 +159,23 @@ class Delivery(Struct, array_like=True, frozen=True, gc=False):
     sealed: Sealed
 
 
-class Deliver(Frame, tag=17):
+class Deliver(Frame, tag=17, frozen=True):
     """Server to device: parcels, oldest first."""
 
     parcels: list[Delivery]
 
 
-class Drained(Frame, tag=18):
+class Drained(Frame, tag=18, frozen=True):
     """Server to device: all that waited when Resume came has been delivered."""
 
 
-class Acknowledge(Frame, tag=19):
+class Acknowledge(Frame, tag=19, frozen=True):
     """Device to server: decrypted and saved; delete these."""
 
     seqs: Seqs
 
 
-class SetAside(Frame, tag=20):
+class SetAside(Frame, tag=20, frozen=True):
     """Device to server: could not open these. Keep them until retention ends, send on request.
 
     Never an acknowledgement: a device acknowledges only what it could decrypt and save.
@@ -187,20 +187,20 @@ class SetAside(Frame, tag=20):
 # --- Key packages -------------------------------------------------------------------------
 
 
-class PublishKeyPackages(Frame, tag=30):
+class PublishKeyPackages(Frame, tag=30, frozen=True):
     """Device to server: more one-time key packages, and a new last-resort one if given."""
 
     packages: Annotated[list[KeyPackageBytes], Meta(max_length=limits.MAX_KEY_PACKAGES_PER_DEVICE)]
     last_resort: KeyPackageBytes | None = None
 
 
-class KeyPackageStock(Frame, tag=31):
+class KeyPackageStock(Frame, tag=31, frozen=True):
     """Server to device: durable; so many one-time key packages are unclaimed now."""
 
     count: int
 
 
-class ClaimKeyPackages(Frame, tag=32):
+class ClaimKeyPackages(Frame, tag=32, frozen=True):
     """Device to server: one key package of each device of these users."""
 
     request: Uint64
@@ -217,8 +217,11 @@ class ClaimedKeyPackage(Struct, array_like=True, frozen=True, gc=False):
     package: KeyPackageBytes
 
 
-class KeyPackages(Frame, tag=33):
-    """Server to device: the answer. `unknown` are no users; `without` have none to give."""
+class KeyPackages(Frame, tag=33, frozen=True):
+    """Server to device: the answer. `unknown` are no users; `without` have none to give.
+
+    An address in none of the three lists did not fit the answer: ask for it again.
+    """
 
     request: Uint64
     claimed: list[ClaimedKeyPackage]
@@ -229,7 +232,7 @@ class KeyPackages(Frame, tag=33):
 # --- Mail ---------------------------------------------------------------------------------
 
 
-class ListMail(Frame, tag=40):
+class ListMail(Frame, tag=40, frozen=True):
     """Device to server: sealed mail of my user with a uid above `after`, oldest first."""
 
     request: Uint64
@@ -244,7 +247,7 @@ class MailEntry(Struct, array_like=True, frozen=True, gc=False):
     received_ms: Uint64
 
 
-class MailListing(Frame, tag=41):
+class MailListing(Frame, tag=41, frozen=True):
     """Server to device. `more` says that a further ListMail will find more."""
 
     request: Uint64
@@ -252,7 +255,7 @@ class MailListing(Frame, tag=41):
     more: bool
 
 
-class FetchMail(Frame, tag=42):
+class FetchMail(Frame, tag=42, frozen=True):
     """Device to server: the sealed bytes of one mail from `offset` on."""
 
     request: Uint64
@@ -260,7 +263,7 @@ class FetchMail(Frame, tag=42):
     offset: Uint64
 
 
-class MailChunk(Frame, tag=43):
+class MailChunk(Frame, tag=43, frozen=True):
     """Server to device. `total` is 0 when the mail is not there (any more)."""
 
     request: Uint64
@@ -270,7 +273,7 @@ class MailChunk(Frame, tag=43):
     data: Annotated[bytes, Meta(max_length=limits.MAX_MAIL_CHUNK_BYTES)]
 
 
-class MailArrived(Frame, tag=44):
+class MailArrived(Frame, tag=44, frozen=True):
     """Server to a device that has resumed: there is new mail, up to this uid."""
 
     uid: Uint64
@@ -279,7 +282,7 @@ class MailArrived(Frame, tag=44):
 # --- Activation (specified in docs/specs/activation.md) -----------------------------------
 
 
-class ActivateBegin(Frame, tag=50):
+class ActivateBegin(Frame, tag=50, frozen=True):
     """Device to server instead of Hello: the nameplate of a code, and SPAKE2's first message."""
 
     version: int
@@ -287,14 +290,14 @@ class ActivateBegin(Frame, tag=50):
     message: Annotated[bytes, Meta(min_length=1, max_length=64)]
 
 
-class ActivateChallenge(Frame, tag=51):
+class ActivateChallenge(Frame, tag=51, frozen=True):
     """Server to device: SPAKE2's second message and the server's proof of the code."""
 
     message: Annotated[bytes, Meta(min_length=1, max_length=64)]
     proof: Bytes32
 
 
-class ActivateProve(Frame, tag=52):
+class ActivateProve(Frame, tag=52, frozen=True):
     """Device to server: its proof of the code, over its sealed keys (`payload`)."""
 
     proof: Bytes32
@@ -302,7 +305,7 @@ class ActivateProve(Frame, tag=52):
     payload: Annotated[bytes, Meta(max_length=limits.MAX_ACTIVATION_PAYLOAD_BYTES)]
 
 
-class Activated(Frame, tag=53):
+class Activated(Frame, tag=53, frozen=True):
     """Server to device: durable. `payload` says who the device is, sealed to the session."""
 
     payload: Annotated[bytes, Meta(max_length=limits.MAX_ACTIVATION_PAYLOAD_BYTES)]
@@ -341,7 +344,7 @@ AnyFrame = (
 )
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(AnyFrame)
+_decoder: msgspec.msgpack.Decoder[AnyFrame] = msgspec.msgpack.Decoder(AnyFrame)
 
 
 def encode(frame: AnyFrame) -> bytes:

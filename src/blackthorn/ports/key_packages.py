@@ -19,6 +19,12 @@ class KeyPackageStore(Protocol):
         """Store packages, at most up to `room` one-time ones in all; the stock after it."""
         ...
 
-    def claim(self, devices: Sequence[int]) -> Job[list[bytes | None]]:
-        """For each device its oldest one-time package, deleted, else its last-resort one."""
+    def claim(
+        self, users: Sequence[Sequence[int]], max_bytes: int
+    ) -> Job[list[list[bytes | None]]]:
+        """For each device of each user its oldest one-time package, else its last-resort one.
+
+        One-time packages are deleted. The list ends before the user with whom the answer
+        could pass `max_bytes`.
+        """
         ...

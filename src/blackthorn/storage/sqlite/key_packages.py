@@ -6,6 +6,7 @@ that nobody gets it again before anybody gets it.
 
 from collections.abc import Sequence
 
+from blackthorn import limits
 from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
@@ -42,11 +43,21 @@ class SqliteKeyPackages:
 
         return job
 
-    def claim(self, devices: Sequence[int]) -> Job[list[bytes | None]]:
+    def claim(
+        self, users: Sequence[Sequence[int]], max_bytes: int
+    ) -> Job[list[list[bytes | None]]]:
         """See `ports.key_packages.KeyPackageStore`."""
 
-        def job(connection: Connection) -> list[bytes | None]:
-            return [_claim(connection, device) for device in devices]
+        def job(connection: Connection) -> list[list[bytes | None]]:
+            claimed: list[list[bytes | None]] = []
+            room = max_bytes
+            for devices in users:
+                if room < len(devices) * limits.MAX_KEY_PACKAGE_BYTES:
+                    break
+                packages = [_claim(connection, device) for device in devices]
+                room -= sum(len(package or b"") for package in packages)
+                claimed.append(packages)
+            return claimed
 
         return job
 

@@ -81,7 +81,8 @@ class SqliteParcels:
 
         def job(connection: Connection) -> None:
             connection.executemany(
-                "UPDATE mailbox SET set_aside_day = ? WHERE device = ? AND seq = ?",
+                "UPDATE mailbox SET set_aside_day = coalesce(set_aside_day, ?) "
+                "WHERE device = ? AND seq = ?",
                 [(day, device, seq) for device, seq in entries],
             )
 

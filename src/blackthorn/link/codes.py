@@ -1,0 +1,65 @@
+"""Why a link ends, or a posting or an activation is refused: the codes and what each means.
+
+The code is for programs, the text beside it on the wire for people. A code is never reused
+for another meaning.
+"""
+
+from enum import StrEnum
+
+from blackthorn.errors import ProtocolError
+
+
+class Code(StrEnum):
+    """The codes of Bye and Refused. `meaning` says what it means and what to do."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> "Code":
+        """A member is its wire code, with its meaning beside it."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    # In Bye: the link ends.
+    GOING = "going", "The peer has nothing more to say. Connect again at any time."
+    STOPPING = "stopping", "The server is stopping. Connect again in a while."
+    MALFORMED = "malformed", "The bytes are no frame, or break a bound of its fields."
+    TOO_LARGE = "too-large", "The frame is larger than the largest frame."
+    NOT_NOW = "not-now", "The frame is not allowed in this state of the link."
+    VERSION = "version", "The link version is not spoken here. Upgrade the older side."
+    HELLO_REFUSED = (
+        "hello-refused",
+        "The device is unknown here, or its signature is not over this connection.",
+    )
+    TOO_SLOW = "too-slow", "The link was not opened in time."
+    IDLE = "idle", "Nothing was heard for too long."
+    NOT_READING = "not-reading", "The peer did not read what it was sent."
+    BUSY = "busy", "The server has as many connections as it bears. Connect again in a while."
+    REMOVED = "removed", "The device was removed from its enterprise."
+    ACTIVATION_REFUSED = (
+        "activation-refused",
+        "The code is wrong, used, expired or burnt. Ask the administrator for a new one.",
+    )
+    INTERNAL = "internal", "The server failed. Nothing unanswered was accepted; connect again."
+
+    # In Refused: one posting was not stored and will not be. STORAGE also in Bye.
+    STORAGE = "storage", "The server cannot store now. Nothing unanswered was accepted; try later."
+    RECIPIENT_UNKNOWN = (
+        "recipient-unknown",
+        "A device of the fan-out does not exist (any more). Look up the user's devices again.",
+    )
+    MAILBOX_FULL = "mailbox-full", "Too much waits for a recipient. Try again later."
+    EPOCH_TAKEN = (
+        "epoch-taken",
+        "Another Commit was first at this epoch. Process it, then commit again.",
+    )
+    EPOCH_AHEAD = "epoch-ahead", "The conversation has not come to this epoch."
+
+
+class LinkError(ProtocolError):
+    """The peer broke the rules of the link: say Bye with `code` and `str(error)`, and close."""
+
+    def __init__(self, code: Code, text: str) -> None:
+        super().__init__(text)
+        self.code = code

@@ -1,0 +1,49 @@
+"""Hello: a device proves that it is at the other end of this very TLS connection.
+
+It signs the hash of the connection's binding (both sides know it, nobody else can make two
+connections share it) with the identity key that its enterprise enrolled. A hello therefore
+cannot be replayed or relayed: over another connection, or to a server with another key, the
+binding differs.
+"""
+
+import hashlib
+from typing import Final
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.crypto.signatures import ED25519, VerifyError
+from blackthorn.ids import DeviceId
+from blackthorn.link.codes import Code, LinkError
+from blackthorn.link.device_id import device_id
+from blackthorn.link.frames import LINK_VERSION, Hello
+
+LABEL: Final = b"blackthorn-link-hello-v1"
+
+
+def signed_bytes(binding: bytes) -> bytes:
+    """What the device signs; `binding` is TLS's client Finished, then the hash of the SPKI."""
+    return LABEL + hashlib.sha256(binding).digest()
+
+
+def sign_hello(identity_private: Secret, binding: bytes) -> Hello:
+    """The hello of the device with this 32-byte Ed25519 seed, over this connection."""
+    device = device_id(ED25519.public_key(identity_private))
+    return Hello(LINK_VERSION, device, ED25519.sign(identity_private, signed_bytes(binding)))
+
+
+def check_version(hello: Hello) -> None:
+    """Raises LinkError when the link version is not spoken here."""
+    if hello.version != LINK_VERSION:
+        text = f"this server speaks link version {LINK_VERSION}, not {hello.version}"
+        raise LinkError(Code.VERSION, text)
+
+
+def verify_hello(hello: Hello, identity_key: bytes, binding: bytes) -> DeviceId:
+    """The device that signed `hello` with `identity_key` over this connection.
+
+    Raises LinkError when it did not.
+    """
+    try:
+        ED25519.verify(identity_key, hello.signature, signed_bytes(binding))
+    except VerifyError:
+        raise LinkError(Code.HELLO_REFUSED, Code.HELLO_REFUSED.meaning) from None
+    return DeviceId(hello.device)

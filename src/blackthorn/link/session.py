@@ -1,0 +1,182 @@
+"""The link as a state machine: who may say which frame when. Pure; both roles share it.
+
+Theory. Both sides keep the same state, and the table below says, for each state and each
+role, which frames that role may send and to which state a frame leads. A side steps when it
+sends and when it receives. An opening is strictly in turns, so that the two states agree.
+From READY on both sides talk at once, and their states can differ while frames cross; the
+table is closed under that: whatever is allowed before a crossing frame arrives is allowed
+after it. (`Resume` is the device's own; `Superseded` crosses with acknowledgements, which
+therefore stay allowed after it.)
+
+A frame that the table does not allow is the peer's error and ends the link (`LinkError`).
+Sending one is our own error (`ProtocolError`). In both cases the state stays as it was.
+
+What never happens here: reading a clock or a socket, deciding whether a device exists,
+storing. Time comes in as `now`, in seconds that never go backwards.
+"""
+
+from enum import Enum
+from typing import Final
+
+from blackthorn import limits
+from blackthorn.errors import DecodeError, ProtocolError
+from blackthorn.link import frames as f
+from blackthorn.link.codes import Code, LinkError
+
+
+class Role(Enum):
+    """Which end of the link we are."""
+
+    DEVICE = "device"
+    SERVER = "server"
+
+
+class State(Enum):
+    """Where the link stands; the value explains it."""
+
+    OPENING = "connected; the device speaks first"
+    GREETING = "the server checks the device's hello"
+    CHALLENGING = "the server looks up the activation code"
+    PROVING = "the device proves the activation code"
+    ENROLLING = "the server checks the proof and enrols the device"
+    ENROLLED = "the device is enrolled, and connects anew to say hello"
+    READY = "the device is known; it sends and asks"
+    RECEIVING = "the server delivers to it as well"
+    SUPERSEDED = "another connection of the device receives instead"
+    CLOSED = "nothing more may be said"
+
+
+Moves = dict[type[f.Frame], State]
+
+
+def _staying(state: State, *kinds: type[f.Frame]) -> Moves:
+    return dict.fromkeys(kinds, state)
+
+
+_ASKING = (
+    f.Fanout,
+    f.Send,
+    f.PublishKeyPackages,
+    f.ClaimKeyPackages,
+    f.ListMail,
+    f.FetchMail,
+    f.Ping,
+    f.Pong,
+)
+_SETTLING = (f.Acknowledge, f.SetAside)
+_ANSWERING = (
+    f.Accepted,
+    f.Refused,
+    f.FanoutUnknown,
+    f.KeyPackageStock,
+    f.KeyPackages,
+    f.MailListing,
+    f.MailChunk,
+    f.Ping,
+    f.Pong,
+)
+_DELIVERING = (f.Deliver, f.Drained, f.MailArrived)
+
+DEVICE, SERVER = Role.DEVICE, Role.SERVER
+S = State
+
+TABLE: Final[dict[tuple[State, Role], Moves]] = {
+    (S.OPENING, DEVICE): {f.Hello: S.GREETING, f.ActivateBegin: S.CHALLENGING},
+    (S.GREETING, SERVER): {f.Ready: S.READY},
+    (S.CHALLENGING, SERVER): {f.ActivateChallenge: S.PROVING},
+    (S.PROVING, DEVICE): {f.ActivateProve: S.ENROLLING},
+    (S.ENROLLING, SERVER): {f.Activated: S.ENROLLED},
+    (S.READY, DEVICE): {f.Resume: S.RECEIVING, **_staying(S.READY, *_ASKING)},
+    (S.READY, SERVER): _staying(S.READY, *_ANSWERING),
+    (S.RECEIVING, DEVICE): _staying(S.RECEIVING, f.Resume, *_ASKING, *_SETTLING),
+    (S.RECEIVING, SERVER): {
+        f.Superseded: S.SUPERSEDED,
+        **_staying(S.RECEIVING, *_ANSWERING, *_DELIVERING),
+    },
+    (S.SUPERSEDED, DEVICE): {
+        f.Resume: S.RECEIVING,
+        **_staying(S.SUPERSEDED, *_ASKING, *_SETTLING),
+    },
+    (S.SUPERSEDED, SERVER): _staying(S.SUPERSEDED, *_ANSWERING),
+}
+"""(state, who speaks) → frame → next state. Either may say Bye in every state but CLOSED."""
+
+for _state in State:
+    for _role in Role:
+        TABLE.setdefault((_state, _role), {})
+        if _state is not State.CLOSED:
+            TABLE[_state, _role][f.Bye] = State.CLOSED
+
+OPENED: Final = frozenset({S.READY, S.RECEIVING, S.SUPERSEDED})
+"""The states in which the device is known."""
+
+
+class Link:
+    """One end of one link."""
+
+    __slots__ = ("_heard", "_in", "_out", "role", "state")
+
+    def __init__(self, role: Role, now: float) -> None:
+        self.role = role
+        self._heard = now
+        self._enter(State.OPENING)
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self._out = TABLE[state, self.role]
+        self._in = TABLE[state, DEVICE if self.role is SERVER else SERVER]
+
+    def receive(self, data: bytes | memoryview, now: float) -> f.AnyFrame:
+        """The frame in one WebSocket message of the peer.
+
+        Raises LinkError when the bytes are no frame or the frame is not allowed now.
+        """
+        try:
+            frame = f.decode(data)
+        except DecodeError as error:
+            large = len(data) > limits.MAX_FRAME_BYTES
+            raise LinkError(Code.TOO_LARGE if large else Code.MALFORMED, str(error)) from None
+        state = self._in.get(type(frame))
+        if state is None:
+            text = f"{type(frame).__name__} is not allowed while {self.state.name}"
+            raise LinkError(Code.NOT_NOW, text)
+        self._heard = now
+        if state is not self.state:
+            self._enter(state)
+        return frame
+
+    def send(self, frame: f.AnyFrame) -> bytes:
+        """The bytes of `frame`, for one WebSocket message.
+
+        Raises ProtocolError when we may not send it now.
+        """
+        state = self._out.get(type(frame))
+        if state is None:
+            raise ProtocolError(f"{type(frame).__name__} may not be sent while {self.state.name}")
+        data = f.encode(frame)
+        if state is not self.state:
+            self._enter(state)
+        return data
+
+    @property
+    def opened(self) -> bool:
+        """Whether the device is known: Hello and Ready have been said."""
+        return self.state in OPENED
+
+    def check(self, now: float) -> None:
+        """Raises LinkError when the peer has been silent for too long.
+
+        Before the device is known each step must come within LINK_HELLO_SECONDS, after it
+        any frame within LINK_IDLE_SECONDS.
+        """
+        silence = now - self._heard
+        if self.state in OPENED:
+            if silence > limits.LINK_IDLE_SECONDS:
+                raise LinkError(Code.IDLE, f"silent for {limits.LINK_IDLE_SECONDS} seconds")
+        elif silence > limits.LINK_HELLO_SECONDS:
+            text = f"the link was not opened within {limits.LINK_HELLO_SECONDS} seconds"
+            raise LinkError(Code.TOO_SLOW, text)
+
+    def ping_due(self, now: float) -> bool:
+        """Whether it is time to say Ping: nothing was heard for a third of the idle time."""
+        return self.opened and now - self._heard > limits.LINK_IDLE_SECONDS / 3

@@ -1,0 +1,232 @@
+"""The hub: who is connected, and which handler a frame goes to.
+
+The edge calls it: `connect`, `receive`, `pause`, `disconnect`, and `tick` a few times a
+second. All of it is synchronous and takes the time as an argument, so that it runs under
+asyncio and in scenarios alike. One session's fault ends that session and no other.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from blackthorn import limits
+from blackthorn.errors import InputError, StorageError
+from blackthorn.ids import Address, DeviceId
+from blackthorn.link import frames as f
+from blackthorn.link.codes import Code, LinkError
+from blackthorn.link.hello import check_version, verify_hello
+from blackthorn.ports.enterprise import Enterprise
+from blackthorn.ports.key_packages import KeyPackageStore
+from blackthorn.ports.parcels import ParcelStore
+from blackthorn.ports.writer import Writer
+from blackthorn.server.counters import Counters
+from blackthorn.server.delivery import Delivery
+from blackthorn.server.key_packages import KeyPackageDesk
+from blackthorn.server.mailbox import Mailboxes
+from blackthorn.server.postroom import Postroom
+from blackthorn.server.session import Session, Wire
+
+IDLE_CHECK_SECONDS = 10.0
+"""How often all sessions are looked through for silent ones."""
+
+
+class FrameHandler(Protocol):
+    """Serves the frames of one part of the enterprise."""
+
+    def handle(self, session: Session, frame: Any, now: float) -> None:
+        """Serve one frame. InputError ends the session as its peer's fault."""
+        ...
+
+
+class Hub:
+    """All link sessions of a server.
+
+    `mailroom` serves ListMail and FetchMail, `enrolment` ActivateBegin and ActivateProve.
+    """
+
+    def __init__(
+        self,
+        *,
+        enterprise: Enterprise,
+        parcels: ParcelStore,
+        key_packages: KeyPackageStore,
+        writer: Writer,
+        counters: Counters,
+        mailroom: FrameHandler | None = None,
+        enrolment: FrameHandler | None = None,
+    ) -> None:
+        self.counters = counters
+        self._enterprise = enterprise
+        self._mailboxes = Mailboxes(enterprise, parcels)
+        self._delivery = Delivery(parcels, writer, self._mailboxes, counters)
+        self._postroom = Postroom(parcels, writer, self._mailboxes, self._delivery, counters)
+        self._key_packages = KeyPackageDesk(enterprise, key_packages, writer, counters)
+        self._sessions: set[Session] = set()
+        self._opening: set[Session] = set()
+        self._paused: set[Session] = set()
+        self._idle_check_at = 0.0
+        self._stopping = False
+        self._handlers: dict[type[f.Frame], Callable[[Session, Any, float], None]] = {
+            f.Hello: self._hello,
+            f.Bye: self._bye,
+            f.Ping: self._ping,
+            f.Pong: self._pong,
+            f.Fanout: self._postroom.fanout,
+            f.Send: self._postroom.send,
+            f.Resume: self._delivery.resume,
+            f.Acknowledge: self._delivery.acknowledge,
+            f.SetAside: self._delivery.set_aside,
+            f.PublishKeyPackages: self._key_packages.publish,
+            f.ClaimKeyPackages: self._key_packages.claim,
+        }
+        if mailroom is not None:
+            self._handlers |= {f.ListMail: mailroom.handle, f.FetchMail: mailroom.handle}
+        if enrolment is not None:
+            self._handlers |= {f.ActivateBegin: enrolment.handle, f.ActivateProve: enrolment.handle}
+
+    # --- Connections ----------------------------------------------------------------------
+
+    def connect(self, wire: Wire, binding: bytes, now: float) -> Session:
+        """A new connection; `binding` is that of its TLS connection."""
+        session = Session(wire, binding, now)
+        self.counters.connections_total += 1
+        if self._stopping or len(self._sessions) >= limits.MAX_CONNECTIONS:
+            self.counters.connections_refused += 1
+            session.close(Code.STOPPING if self._stopping else Code.BUSY)
+            return session
+        self._sessions.add(session)
+        self._opening.add(session)
+        self.counters.connections = len(self._sessions)
+        return session
+
+    def receive(self, session: Session, data: bytes | memoryview, now: float) -> None:
+        """One WebSocket message of the session's peer."""
+        if session.closed:
+            return
+        try:
+            frame = session.link.receive(data, now)
+            handler = self._handlers.get(type(frame))
+            if handler is None:
+                raise LinkError(Code.NOT_NOW, f"{type(frame).__name__} is not served here")
+            handler(session, frame, now)
+        except LinkError as error:
+            self._cut(session, error.code, str(error))
+        except InputError as error:
+            self._cut(session, Code.MALFORMED, str(error))
+        except StorageError as error:
+            self.counters.storage_failures += 1
+            self._cut(session, Code.STORAGE, str(error))
+        except Exception:
+            self._cut(session, Code.INTERNAL)
+            raise
+
+    def fault(self, session: Session, code: Code, text: str = "") -> None:
+        """The edge found the peer at fault: end the session."""
+        self._cut(session, code, text)
+
+    def pause(self, session: Session, now: float) -> None:
+        """The peer does not read what it is sent."""
+        session.pause(now)
+        self._paused.add(session)
+
+    def unpause(self, session: Session) -> None:
+        """The peer reads again."""
+        session.pause(None)
+        self._paused.discard(session)
+        mailbox = session.mailbox
+        if mailbox is not None and mailbox.receiver is not None:
+            self._delivery.catch_up(mailbox)
+
+    def disconnect(self, session: Session) -> None:
+        """The connection has ended, whoever ended it."""
+        self._sessions.discard(session)
+        self._opening.discard(session)
+        self._paused.discard(session)
+        self._delivery.leave(session)
+        self.counters.connections = len(self._sessions)
+
+    def _cut(self, session: Session, code: Code, text: str = "") -> None:
+        self.counters.links_cut += 1
+        session.close(code, text)
+        self.disconnect(session)
+
+    # --- Time -----------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """What is due: deletions that wait for company, silent peers, peers that do not read."""
+        self._delivery.flush()
+        for session in [each for each in self._paused if each.paused_since is not None]:
+            if now - (session.paused_since or now) > limits.LINK_WRITE_SECONDS:
+                self._cut(session, Code.NOT_READING)
+        self._check(self._opening, now)
+        if now >= self._idle_check_at:
+            self._idle_check_at = now + IDLE_CHECK_SECONDS
+            self._check(self._sessions, now)
+
+    def _check(self, sessions: set[Session], now: float) -> None:
+        silent: list[tuple[Session, LinkError]] = []
+        for session in sessions:
+            try:
+                session.link.check(now)
+            except LinkError as error:
+                silent.append((session, error))
+        for session, fault in silent:
+            self._cut(session, fault.code, str(fault))
+
+    def start_day(self, day: int) -> None:
+        """It is this Unix day; called at the start and once a day."""
+        self._delivery.start_day(day)
+
+    def stop(self) -> None:
+        """Take no more connections, tell all peers, hand what waits to the writer."""
+        self._stopping = True
+        self._delivery.flush()
+        self._postroom.flush()
+        for session in list(self._sessions):
+            session.close(Code.STOPPING)
+            self.disconnect(session)
+
+    # --- The enterprise -------------------------------------------------------------------
+
+    def notify_user(self, address: Address, frame: f.AnyFrame) -> None:
+        """Say `frame` to every device of the user that receives now."""
+        user = self._enterprise.user(address)
+        for device in user.devices if user is not None else ():
+            mailbox = self._mailboxes.of(device.id)
+            if mailbox is not None and mailbox.receiver is not None:
+                mailbox.receiver.session.transmit(frame)
+
+    def device_removed(self, device: DeviceId) -> None:
+        """The device exists no more: end its sessions, forget the lists that may hold it."""
+        self._postroom.forget_fanouts()
+        self._mailboxes.forget(device)
+        for session in list(self._sessions):
+            if session.device is not None and session.device.id == device:
+                session.close(Code.REMOVED)
+                self.disconnect(session)
+
+    # --- Frames ---------------------------------------------------------------------------
+
+    def _hello(self, session: Session, hello: f.Hello, now: float) -> None:
+        check_version(hello)
+        device = self._enterprise.device(DeviceId(hello.device))
+        try:
+            if device is None:
+                raise LinkError(Code.HELLO_REFUSED, Code.HELLO_REFUSED.meaning)
+            verify_hello(hello, device.identity_key, session.binding)
+        except LinkError:
+            self.counters.hellos_refused += 1
+            raise
+        session.device = device
+        session.mailbox = self._mailboxes.of(device.id)
+        self._opening.discard(session)
+        session.transmit(f.Ready(f.LINK_VERSION, self._key_packages.stock(device)))
+
+    def _bye(self, session: Session, bye: f.Bye, now: float) -> None:
+        session.close(Code.GOING)
+        self.disconnect(session)
+
+    def _ping(self, session: Session, ping: f.Ping, now: float) -> None:
+        session.transmit(f.Pong(ping.nonce))
+
+    def _pong(self, session: Session, pong: f.Pong, now: float) -> None:
+        """Being heard was all it was for."""
