@@ -1,0 +1,116 @@
+"""blackthorn.toml: the template round-trips, and every mistake is named with its key."""
+
+import pytest
+
+from blackthorn.apps import configuration
+from blackthorn.errors import ConfigError
+
+DOMAINS = '[enterprise]\ndomains = ["acme.example"]\n'
+
+
+def load(text: str, **environment: str) -> configuration.Configuration:
+    return configuration.parse(DOMAINS + text, environment)
+
+
+def test_the_template_is_the_defaults():
+    chosen = {("enterprise", "domains"): ("acme.example",), ("link", "port"): 4101}
+    parsed = configuration.parse(configuration.render_template(chosen), {})
+    assert parsed.enterprise.domains == ("acme.example",)
+    assert parsed.link.port == 4101
+    assert parsed.smtp == configuration.SmtpSettings()
+
+
+def test_everything_listens_on_loopback_unless_told():
+    parsed = load("")
+    assert {parsed.link.host, parsed.smtp.host, parsed.ops.host} == {"127.0.0.1"}
+    assert (parsed.link.port, parsed.smtp.port, parsed.ops.port) == (3101, 2525, 8101)
+
+
+def test_every_commented_default_of_the_template_can_be_uncommented():
+    template = configuration.render_template({("enterprise", "domains"): ("acme.example",)})
+    lines = [
+        line.removeprefix("# ") if " = " in line and line.startswith("# ") else line
+        for line in template.splitlines()
+    ]
+    assert configuration.parse("\n".join(lines), {}) == load("")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[link]\nprot = 1", r"unknown key link.prot; did you mean port\?"),
+        ("[lnik]\nport = 1", r"unknown section \[lnik\]; did you mean link\?"),
+        ("[zzzz]\n", r"unknown section \[zzzz\]; known are enterprise, link"),
+        ("[link]\nxyzzy = 1", "unknown key link.xyzzy; known are host, port, public"),
+        ("[link]\nport = '3101'", "link.port must be a number, not '3101'"),
+        ("[link]\nport = true", "link.port must be a number, not True"),
+        ("[link]\nport = 65536", "link.port must be from 0 to 65535, not 65536"),
+        ("[link]\nport = -1", "link.port must be from 0 to 65535"),
+        ("[link]\npublic = 'nowhere'", "link.public must be HOST:PORT"),
+        ("[smtp]\nmax_message_bytes = 1", "smtp.max_message_bytes must be from 1024"),
+        ("[smtp]\nsealing_workers = 0", "smtp.sealing_workers must be from 1"),
+        ("[log]\nlevel = 'loud'", "log.level must be one of debug, info, warning, error"),
+        ("[database]\ncheck_at_start = 1", "database.check_at_start must be true or false"),
+        ("[link", "not TOML"),
+    ],
+)
+def test_a_mistake_is_named(text, message):
+    with pytest.raises(ConfigError, match=message):
+        load(text)
+
+
+@pytest.mark.parametrize(
+    ("domains", "message"),
+    [
+        ("[]", "enterprise.domains is empty"),
+        ('["Acme.example"]', "in lower case"),
+        ('["acme"]', "not a host name"),
+        ("[1]", "enterprise.domains must be a list of texts"),
+        ('"acme.example"', "enterprise.domains must be a list of texts"),
+    ],
+)
+def test_a_wrong_domain_is_named(domains, message):
+    with pytest.raises(ConfigError, match=message):
+        configuration.parse(f"[enterprise]\ndomains = {domains}\n", {})
+
+
+def test_a_value_where_a_section_belongs_is_named():
+    with pytest.raises(ConfigError, match=r"\[link\] is a section"):
+        configuration.parse("link = 1", {})
+
+
+def test_the_environment_overrides_the_file():
+    parsed = load(
+        "[link]\nport = 1",
+        BLACKTHORN_LINK_PORT="2",
+        BLACKTHORN_ENTERPRISE_DOMAINS="a.example, b.example",
+        BLACKTHORN_DATABASE_CHECK_AT_START="false",
+    )
+    assert parsed.link.port == 2
+    assert parsed.enterprise.domains == ("a.example", "b.example")
+    assert parsed.database.check_at_start is False
+    with pytest.raises(ConfigError, match="BLACKTHORN_LINK_PORT must be a number, not 'x'"):
+        load("", BLACKTHORN_LINK_PORT="x")
+
+
+def test_activation_urls_name_the_public_address():
+    assert configuration.public_address(load("")) == ("127.0.0.1", 3101)
+    public = load("[link]\npublic = '[2001:db8::1]:443'")
+    assert configuration.public_address(public) == ("2001:db8::1", 443)
+    with pytest.raises(ConfigError, match=r"set link\.public"):
+        configuration.public_address(load("[link]\nport = 0"))
+
+
+def test_the_documentation_names_every_key():
+    text = configuration.render_settings()
+    for name, kind in configuration.SECTIONS.items():
+        for key in kind.__dataclass_fields__:
+            assert f"| `{key}` |" in text and configuration.variable(name, key) in text
+
+
+def test_a_folder_without_a_file_is_told_from_one_that_cannot_be_read(tmp_path):
+    with pytest.raises(ConfigError, match=r"holds no blackthorn\.toml: `blackthorn init"):
+        configuration.load(tmp_path, {})
+    (tmp_path / "blackthorn.toml").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        configuration.load(tmp_path, {})
