@@ -20,7 +20,7 @@ from tests.docs.pages import ROOT, code_blocks
 from tests.docs.test_readme_commands import console_commands
 
 CODE = re.compile(r"\b\d{4,6}(?:[- ][A-Za-z]+){8}\b")
-PORTS = ("3101", "2525", "8101")
+PORTS = {"3101": "LINK", "2525": "SMTP", "8101": "OPS"}
 
 
 class Terminals:
@@ -60,21 +60,10 @@ class Terminals:
             code = CODE.search(done.stdout)
             assert code, f"no code in {done.stdout}"
             self.code = code[0].replace(" ", "-")
-        if line.startswith("blackthorn init"):
-            self._set_ports()
 
     def _personal(self, line: str) -> str:
         line = line.replace("/tmp/", f"{self.folder}/").replace(" CODE", f" {self.code}")
         return re.sub("|".join(PORTS), lambda found: self.ports[found[0]], line)
-
-    def _set_ports(self) -> None:
-        file = self.folder / "acme" / "blackthorn.toml"
-        text = file.read_text(encoding="utf-8")
-        for port, free in self.ports.items():
-            assert port in text, f"the configuration does not show port {port}"
-            text = re.sub(rf"^#?\s*(\w*port\w*\s*=\s*){port}\b", rf"\g<1>{free}", text, flags=re.M)
-            assert free in text
-        file.write_text(text, encoding="utf-8")
 
     def _environment(self) -> dict[str, str]:
         programs = Path(sys.executable).parent
@@ -82,6 +71,7 @@ class Terminals:
             BLACKTHORN_HOME=str(self.home),
             BLACKTHORN_PASSPHRASE_FILE=str(self.folder / "passphrase"),
             PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
+            **{f"BLACKTHORN_{PORTS[port]}_PORT": free for port, free in self.ports.items()},
         )
 
     def _stay(self, line: str) -> None:

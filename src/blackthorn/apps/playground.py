@@ -204,6 +204,9 @@ class Playground:
         """What server commands run with: loopback, free ports, a TMPDIR of their own."""
         return clean_environment(
             BLACKTHORN_DIR=str(self.directory),
+            BLACKTHORN_LINK_PORT=str(self.link_port),
+            BLACKTHORN_SMTP_PORT=str(self.smtp_port),
+            BLACKTHORN_OPS_PORT=str(self.ops_port),
             TMPDIR=str(self.temporary),
         )
 
