@@ -249,3 +249,33 @@ MLS_PAST_EPOCHS = 5
 
 MLS_MAX_PROPOSALS = 1_024
 """Proposals that wait for a Commit in one epoch, and proposals of one Commit by reference."""
+
+# --- Device -------------------------------------------------------------------------------
+
+MAX_CONTENT_BYTES = MAX_MESSAGE_BYTES + 8 * KIB
+"""The MIMI content of one message: the largest text and what stands round it."""
+
+MAX_CONTENT_DEPTH = 8
+"""Nested containers in MIMI content; a plain text needs three."""
+
+MAX_HELD_PARCELS = 1_024
+MAX_HELD_BYTES = 32 * MIB
+"""Parcels that could not be opened, kept in memory to try again when a conversation moves."""
+
+SEEN_PARCEL_SECONDS = 90 * 24 * 3600
+"""How long a device knows a parcel again: three times what the server keeps one set aside."""
+
+SET_ASIDE_SECONDS = 30 * 24 * 3600
+"""How long the server keeps a parcel that was set aside; after it the device counts it lost."""
+
+KEY_PACKAGE_STOCK = 100
+"""One-time key packages that a device publishes: so many new conversations while off line."""
+
+KEY_PACKAGE_STOCK_LOW = 50
+"""Unclaimed key packages below which a device publishes more."""
+
+MAX_COUNTED_GAP = 1_000
+"""Missing messages of one sender that are counted one by one; a larger jump counts as this."""
+
+OUTBOX_HANDOVER_SECONDS = 10
+"""After this time whoever receives also sends what another process left in the outbox."""

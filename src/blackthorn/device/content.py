@@ -1,0 +1,119 @@
+"""MIMI content (draft-ietf-mimi-content-08): what is inside an MLS application message.
+
+Text only, for now: one part of type text/plain. Encoding is deterministic CBOR (RFC 8949,
+4.2.1). Decoding is bounded and raises ContentError whatever the bytes.
+
+The draft carries no time and no count, which travel in two extensions of our own: text names
+are open to anybody. The count rises by one with each message of a device in a conversation,
+so that a dropped message shows.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import cbor2
+
+from blackthorn import limits
+from blackthorn.errors import DecodeError
+from blackthorn.ids import Address
+from blackthorn.wire.address import domain_of
+
+SALT_BYTES: Final = 16
+RENDER: Final = 1
+SINGLE_PART: Final = 1
+PLAIN_TEXT: Final = "text/plain;charset=utf-8"
+SENT: Final = "blackthorn/sent"
+COUNT: Final = "blackthorn/count"
+
+
+class ContentError(DecodeError):
+    """The bytes are no MIMI content, or content of a kind that cannot be shown here."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextContent:
+    """One text message. `sent_ms` is the sender's clock, Unix milliseconds; `count` from 1."""
+
+    salt: bytes
+    text: str = field(repr=False)
+    sent_ms: int
+    count: int
+
+
+def text_content(
+    text: str, *, sent_ms: int, count: int, random: Callable[[int], bytes]
+) -> TextContent:
+    """A new text message with a salt of its own. Raises ContentError when it is too long."""
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > limits.MAX_MESSAGE_BYTES:
+        raise ContentError(
+            f"the message has {size} bytes; at most {limits.MAX_MESSAGE_BYTES} are sent"
+        )
+    return TextContent(random(SALT_BYTES), text, sent_ms, count)
+
+
+def encode(content: TextContent) -> bytes:
+    """The CBOR of a message; the same message gives the same bytes."""
+    part = [RENDER, "", SINGLE_PART, PLAIN_TEXT, content.text.encode("utf-8", "replace")]
+    extensions = {SENT: content.sent_ms, COUNT: content.count}
+    return cbor2.dumps([content.salt, None, b"", None, None, extensions, part], canonical=True)
+
+
+def decode(data: bytes) -> TextContent:
+    """The text message in `data`. Raises ContentError."""
+    if len(data) > limits.MAX_CONTENT_BYTES:
+        raise ContentError("the content is too large")
+    value = _load(data)
+    match value:
+        case [bytes(salt), _, bytes(), _, _, dict(extensions), [*part]] if len(salt) == SALT_BYTES:
+            sent = _count(extensions.get(SENT))
+            return TextContent(salt, _text(part), sent, _count(extensions.get(COUNT)))
+    raise ContentError("the content is not MIMI content")
+
+
+def _load(data: bytes) -> Any:
+    try:
+        value: Any = cbor2.loads(
+            data,
+            max_depth=limits.MAX_CONTENT_DEPTH,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            tag_hook=_refuse_tag,
+            semantic_decoders={},
+        )
+    except Exception:
+        raise ContentError("the content is not CBOR") from None
+    return value
+
+
+def _refuse_tag(*_: Any) -> Any:
+    raise ContentError("the content holds a CBOR tag")
+
+
+def _text(part: list[Any]) -> str:
+    match part:
+        case [int(), str(), 1, str(kind), bytes(body)] if kind.partition(";")[0] == "text/plain":
+            try:
+                return body.decode()
+            except UnicodeDecodeError:
+                raise ContentError("the text is not UTF-8") from None
+    raise ContentError("the content is of a kind that cannot be shown here")
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and 0 <= value < 2**53 else 0
+
+
+def message_id(content: bytes, sender: Address, conversation: bytes, salt: bytes) -> bytes:
+    """The 32-byte message id: 01 and 31 bytes of SHA-256 over sender, room, content and salt.
+
+    All members compute the same one, and nobody can give one message another's.
+    """
+    local_part, _, domain = sender.rpartition("@")
+    sender_uri = f"mimi://{domain}/u/{local_part}".encode()
+    room_uri = f"mimi://{domain_of(sender)}/r/{conversation.hex()}".encode()
+    parts = (sender_uri, room_uri, content, salt)
+    framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"\x01" + hashlib.sha256(framed).digest()[:31]

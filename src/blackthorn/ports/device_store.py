@@ -1,0 +1,216 @@
+"""The port to a device's own store: records as they are kept, and the transaction over them.
+
+The store keeps opaque bytes: what an MLS state or an intent means is for `device/` alone.
+Everything happens inside a `transaction`, which is durable when its block ends and undone
+when the block raises; several processes on one home take turns at it.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRecord:
+    """One MLS group. `state` is its whole MLS state; `epoch` its number, for lists.
+
+    `kind` is "direct" or "group"; `name` the group's name, or the other person's address.
+    `standing` is "active", or "removed" once this device was taken out of it. `sent` counts
+    the messages that this device has sent in it.
+    """
+
+    id: bytes
+    kind: str
+    name: str
+    created_ms: int
+    standing: str
+    epoch: int
+    sent: int
+    state: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRecord:
+    """One line of a conversation. `number` is given by the store; 0 before that.
+
+    `message` is the 32-byte message id. `sort` is "text", or "event" for what the program
+    itself tells (a member was added). `standing` is "received", or for what this device sends
+    "waiting", "accepted" or "failed". `conversation` is empty while a first message waits.
+    """
+
+    message: bytes
+    conversation: bytes
+    kind: str
+    name: str
+    sender: str
+    sort: str
+    text: str = field(repr=False)
+    sent_ms: int
+    received_ms: int
+    standing: str
+    shown: bool = False
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRecord:
+    """What waits to be sent. `target` orders it: what has one target goes in order.
+
+    `intent` is what the person wants; `packages` what was claimed for it; `prepared` the
+    posting made of it, which is sent unchanged until it is answered. `problem` is why it
+    waits, in words.
+    """
+
+    number: int
+    target: bytes
+    created_ms: int
+    intent: bytes = field(repr=False)
+    posting: bytes | None
+    packages: bytes | None = field(repr=False)
+    prepared: bytes | None = field(repr=False)
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetAsideRecord:
+    """A parcel that could not be opened: where the server keeps it, and why it is there."""
+
+    digest: bytes
+    seq: int
+    reason: str
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailRecord:
+    """One e-mail of the index: what `mail list` shows of it without asking the server."""
+
+    uid: int
+    size: int
+    received_ms: int
+    sender: str
+    subject: str
+    date: str
+    readable: bool
+
+
+class Settings(Protocol):
+    """Named values: who this device is and where its server is."""
+
+    def get(self, name: str) -> bytes | None: ...
+    def put(self, name: str, value: bytes) -> None: ...
+
+
+class KeyPackagePrivates(Protocol):
+    """The private halves of published key packages, by KeyPackageRef."""
+
+    def add(self, reference: bytes, private: bytes, last_resort: bool, created_ms: int) -> None: ...
+    def find(self, reference: bytes) -> tuple[bytes, bool] | None: ...
+    def unpublished(self) -> list[tuple[bytes, bool]]: ...
+    def mark_published(self) -> None: ...
+    def remove(self, reference: bytes) -> None: ...
+    def count(self) -> int: ...
+    def forget_before(self, created_ms: int) -> None: ...
+
+
+class Conversations(Protocol):
+    """MLS groups and the envelope keys by which their parcels are found."""
+
+    def put(self, record: ConversationRecord) -> None: ...
+    def get(self, conversation: bytes) -> ConversationRecord | None: ...
+    def named(self, kind: str, name: str) -> list[ConversationRecord]: ...
+    def all(self) -> list[ConversationRecord]: ...
+    def remove(self, conversation: bytes) -> None: ...
+    def put_envelope_key(self, conversation: bytes, epoch: int, key: bytes, keep: int) -> None: ...
+    def envelope_keys(self) -> list[tuple[bytes, int, bytes]]: ...
+
+
+class Peers(Protocol):
+    """Other devices as first met, and the counts of what each has sent."""
+
+    def pinned(self, device: bytes) -> tuple[str, bytes] | None: ...
+    def pin(self, device: bytes, address: str, signature_key: bytes, now_ms: int) -> None: ...
+    def tally(self, conversation: bytes, device: bytes) -> int | None: ...
+    def set_tally(self, conversation: bytes, device: bytes, highest: int) -> None: ...
+    def add_gaps(self, conversation: bytes, device: bytes, counters: Iterable[int]) -> None: ...
+    def close_gap(self, conversation: bytes, device: bytes, counter: int) -> None: ...
+    def count_gaps(self, conversation: bytes) -> int: ...
+
+
+class History(Protocol):
+    """What a person sees."""
+
+    def add(self, record: HistoryRecord) -> int: ...
+    def known(self, message: bytes) -> bool: ...
+    def set_standing(self, message: bytes, standing: str) -> None: ...
+    def set_conversation(self, message: bytes, conversation: bytes) -> None: ...
+    def set_shown(self, numbers: Sequence[int]) -> None: ...
+    def unshown(self, limit: int) -> list[HistoryRecord]: ...
+    def latest(self, limit: int) -> list[HistoryRecord]: ...
+
+
+class Outbox(Protocol):
+    """What waits to be sent, oldest first."""
+
+    def add(self, target: bytes, intent: bytes, created_ms: int) -> int: ...
+    def get(self, number: int) -> OutboxRecord | None: ...
+    def by_posting(self, posting: bytes) -> OutboxRecord | None: ...
+    def all(self) -> list[OutboxRecord]: ...
+    def update(self, record: OutboxRecord) -> None: ...
+    def remove(self, number: int) -> None: ...
+
+
+class Parcels(Protocol):
+    """Digests (SHA-256) of parcels: those opened and saved, and those set aside."""
+
+    def seen(self, digest: bytes) -> bool: ...
+    def mark_seen(self, digest: bytes, now_ms: int) -> None: ...
+    def forget_seen_before(self, time_ms: int) -> None: ...
+    def set_aside(self, record: SetAsideRecord) -> None: ...
+    def all_set_aside(self) -> list[SetAsideRecord]: ...
+    def forget_set_aside_before(self, time_ms: int) -> None: ...
+
+
+class Mail(Protocol):
+    """The index of the e-mail that the server keeps for this user."""
+
+    def put(self, record: MailRecord) -> None: ...
+    def get(self, uid: int) -> MailRecord | None: ...
+    def all(self) -> list[MailRecord]: ...
+
+
+class Records(Protocol):
+    """Everything in one store, valid inside one transaction."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def key_packages(self) -> KeyPackagePrivates: ...
+    @property
+    def conversations(self) -> Conversations: ...
+    @property
+    def peers(self) -> Peers: ...
+    @property
+    def history(self) -> History: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    @property
+    def parcels(self) -> Parcels: ...
+    @property
+    def mail(self) -> Mail: ...
+
+    def attempt(self) -> AbstractContextManager[None]:
+        """A part of the transaction that is undone alone when its block raises."""
+        ...
+
+
+class DeviceStore(Protocol):
+    """The store itself."""
+
+    def transaction(self) -> AbstractContextManager[Records]:
+        """One durable change, all or nothing; waits for other processes' turns.
+
+        Raises StorageError when the store cannot be read or made durable.
+        """
+        ...

@@ -1,0 +1,235 @@
+"""The records of a device, in SQL over one connection (`ports.device_store`)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import apsw
+
+from blackthorn.ports.device_store import ConversationRecord, MailRecord
+
+Row = tuple[Any, ...]
+
+
+class Table:
+    """What the classes below share: the connection."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def _run(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        return self._connection.execute(sql, values).fetchall()
+
+    def _one(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
+        rows = self._run(sql, values)
+        return rows[0] if rows else None
+
+
+class Settings(Table):
+    """`ports.device_store.Settings`."""
+
+    def get(self, name: str) -> bytes | None:
+        """The value, or None."""
+        row = self._one("SELECT value FROM settings WHERE name = ?", (name,))
+        return row[0] if row else None
+
+    def put(self, name: str, value: bytes) -> None:
+        """Set or replace the value."""
+        self._run("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
+
+
+class KeyPackagePrivates(Table):
+    """`ports.device_store.KeyPackagePrivates`."""
+
+    def add(self, reference: bytes, private: bytes, last_resort: bool, created_ms: int) -> None:
+        """Keep one that is not published yet."""
+        self._run(
+            "INSERT INTO key_package (reference, private, last_resort, created_ms)"
+            " VALUES (?, ?, ?, ?)",
+            (reference, private, last_resort, created_ms),
+        )
+
+    def find(self, reference: bytes) -> tuple[bytes, bool] | None:
+        """The private half and whether it is a last-resort one, or None."""
+        row = self._one(
+            "SELECT private, last_resort FROM key_package WHERE reference = ?", (reference,)
+        )
+        return (row[0], bool(row[1])) if row else None
+
+    def unpublished(self) -> list[tuple[bytes, bool]]:
+        """What the server has not confirmed yet, as `find` gives it."""
+        rows = self._run("SELECT private, last_resort FROM key_package WHERE published = 0")
+        return [(private, bool(last_resort)) for private, last_resort in rows]
+
+    def mark_published(self) -> None:
+        """The server has confirmed all there are."""
+        self._run("UPDATE key_package SET published = 1 WHERE published = 0")
+
+    def remove(self, reference: bytes) -> None:
+        """Forget one that was used."""
+        self._run("DELETE FROM key_package WHERE reference = ?", (reference,))
+
+    def count(self) -> int:
+        """How many are kept."""
+        row = self._one("SELECT count(*) FROM key_package")
+        return int(row[0]) if row else 0
+
+    def forget_before(self, created_ms: int) -> None:
+        """Forget what has been expired for long."""
+        self._run("DELETE FROM key_package WHERE created_ms < ?", (created_ms,))
+
+
+_CONVERSATION = "SELECT id, kind, name, created_ms, standing, epoch, sent, state FROM conversation"
+
+
+class Conversations(Table):
+    """`ports.device_store.Conversations`."""
+
+    def put(self, record: ConversationRecord) -> None:
+        """Set or replace one."""
+        self._run(
+            "INSERT INTO conversation (id, kind, name, created_ms, standing, epoch, sent, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            " kind = excluded.kind, name = excluded.name, created_ms = excluded.created_ms,"
+            " standing = excluded.standing, epoch = excluded.epoch, sent = excluded.sent,"
+            " state = excluded.state",
+            (
+                record.id,
+                record.kind,
+                record.name,
+                record.created_ms,
+                record.standing,
+                record.epoch,
+                record.sent,
+                record.state,
+            ),
+        )
+
+    def get(self, conversation: bytes) -> ConversationRecord | None:
+        """The one of that group id, or None."""
+        row = self._one(_CONVERSATION + " WHERE id = ?", (conversation,))
+        return ConversationRecord(*row) if row else None
+
+    def named(self, kind: str, name: str) -> list[ConversationRecord]:
+        """All of that kind and name."""
+        rows = self._run(_CONVERSATION + " WHERE kind = ? AND name = ?", (kind, name))
+        return [ConversationRecord(*row) for row in rows]
+
+    def all(self) -> list[ConversationRecord]:
+        """All, oldest first."""
+        return [ConversationRecord(*row) for row in self._run(_CONVERSATION + " ORDER BY rowid")]
+
+    def remove(self, conversation: bytes) -> None:
+        """Forget one and its envelope keys."""
+        self._run("DELETE FROM conversation WHERE id = ?", (conversation,))
+
+    def put_envelope_key(self, conversation: bytes, epoch: int, key: bytes, keep: int) -> None:
+        """Keep the key of an epoch, and those of the `keep` epochs before it only."""
+        self._run(
+            "INSERT OR REPLACE INTO envelope_key (conversation, epoch, key) VALUES (?, ?, ?)",
+            (conversation, epoch, key),
+        )
+        self._run(
+            "DELETE FROM envelope_key WHERE conversation = ? AND epoch < ?",
+            (conversation, epoch - keep),
+        )
+
+    def envelope_keys(self) -> list[tuple[bytes, int, bytes]]:
+        """(conversation, epoch, key) of all, the newest epochs first."""
+        rows = self._run("SELECT conversation, epoch, key FROM envelope_key ORDER BY epoch DESC")
+        return [(row[0], row[1], row[2]) for row in rows]
+
+
+class Peers(Table):
+    """`ports.device_store.Peers`."""
+
+    def pinned(self, device: bytes) -> tuple[str, bytes] | None:
+        """The address and signature key with which the device was first met, or None."""
+        row = self._one("SELECT address, signature_key FROM peer WHERE device = ?", (device,))
+        return (row[0], row[1]) if row else None
+
+    def pin(self, device: bytes, address: str, signature_key: bytes, now_ms: int) -> None:
+        """Remember a device that is met for the first time."""
+        self._run(
+            "INSERT INTO peer (device, address, signature_key, since_ms) VALUES (?, ?, ?, ?)",
+            (device, address, signature_key, now_ms),
+        )
+
+    def tally(self, conversation: bytes, device: bytes) -> int | None:
+        """The highest count seen of that device's messages, or None when none was seen."""
+        row = self._one(
+            "SELECT highest FROM tally WHERE conversation = ? AND device = ?",
+            (conversation, device),
+        )
+        return int(row[0]) if row else None
+
+    def set_tally(self, conversation: bytes, device: bytes, highest: int) -> None:
+        """Set the highest count seen."""
+        self._run(
+            "INSERT OR REPLACE INTO tally (conversation, device, highest) VALUES (?, ?, ?)",
+            (conversation, device, highest),
+        )
+
+    def add_gaps(self, conversation: bytes, device: bytes, counters: Iterable[int]) -> None:
+        """Note counts that were passed over."""
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO gap (conversation, device, counter) VALUES (?, ?, ?)",
+            [(conversation, device, counter) for counter in counters],
+        )
+
+    def close_gap(self, conversation: bytes, device: bytes, counter: int) -> None:
+        """A count that was passed over has come."""
+        self._run(
+            "DELETE FROM gap WHERE conversation = ? AND device = ? AND counter = ?",
+            (conversation, device, counter),
+        )
+
+    def count_gaps(self, conversation: bytes) -> int:
+        """How many counts were passed over and have not come."""
+        row = self._one("SELECT count(*) FROM gap WHERE conversation = ?", (conversation,))
+        return int(row[0]) if row else 0
+
+
+class MailIndex(Table):
+    """`ports.device_store.Mail`."""
+
+    def put(self, record: MailRecord) -> None:
+        """Add or replace one."""
+        self._run(
+            "INSERT OR REPLACE INTO mail (uid, size, received_ms, sender, subject, date, readable)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                record.uid,
+                record.size,
+                record.received_ms,
+                record.sender,
+                record.subject,
+                record.date,
+                record.readable,
+            ),
+        )
+
+    def get(self, uid: int) -> MailRecord | None:
+        """One, or None."""
+        found = [record for record in self.all() if record.uid == uid]
+        return found[0] if found else None
+
+    def all(self) -> list[MailRecord]:
+        """All, oldest first."""
+        rows = self._run(
+            "SELECT uid, size, received_ms, sender, subject, date, readable FROM mail ORDER BY uid"
+        )
+        return [MailRecord(*row[:6], bool(row[6])) for row in rows]
+
+
+@contextmanager
+def savepoint(connection: apsw.Connection) -> Iterator[None]:
+    """A part of a transaction that is undone alone when its block raises."""
+    connection.execute("SAVEPOINT attempt")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK TO attempt")
+        connection.execute("RELEASE attempt")
+        raise
+    connection.execute("RELEASE attempt")

@@ -1,0 +1,158 @@
+"""The records of what comes and goes: history, outbox, parcels (`ports.device_store`)."""
+
+from collections.abc import Sequence
+
+from blackthorn.ports.device_store import HistoryRecord, OutboxRecord, SetAsideRecord
+from blackthorn.storage.device.records import Row, Table
+
+_HISTORY = (
+    "SELECT message, conversation, kind, name, sender, sort, text, sent_ms, received_ms,"
+    " standing, shown, number FROM history"
+)
+
+
+def _line(row: Row) -> HistoryRecord:
+    return HistoryRecord(*row[:10], bool(row[10]), int(row[11]))
+
+
+class History(Table):
+    """`ports.device_store.History`."""
+
+    def add(self, record: HistoryRecord) -> int:
+        """Add a line; its number."""
+        row = self._one(
+            "INSERT INTO history (message, conversation, kind, name, sender, sort, text, sent_ms,"
+            " received_ms, standing, shown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " RETURNING number",
+            (
+                record.message,
+                record.conversation,
+                record.kind,
+                record.name,
+                record.sender,
+                record.sort,
+                record.text,
+                record.sent_ms,
+                record.received_ms,
+                record.standing,
+                record.shown,
+            ),
+        )
+        return int(row[0]) if row else 0
+
+    def known(self, message: bytes) -> bool:
+        """Whether there is a line of that message id."""
+        return self._one("SELECT 1 FROM history WHERE message = ?", (message,)) is not None
+
+    def set_standing(self, message: bytes, standing: str) -> None:
+        """How a message that this device sends stands."""
+        self._run("UPDATE history SET standing = ? WHERE message = ?", (standing, message))
+
+    def set_conversation(self, message: bytes, conversation: bytes) -> None:
+        """The conversation that a first message has led to."""
+        self._run("UPDATE history SET conversation = ? WHERE message = ?", (conversation, message))
+
+    def set_shown(self, numbers: Sequence[int]) -> None:
+        """The person has seen these."""
+        self._connection.executemany(
+            "UPDATE history SET shown = 1 WHERE number = ?", [(number,) for number in numbers]
+        )
+
+    def unshown(self, limit: int) -> list[HistoryRecord]:
+        """What the person has not seen, oldest first."""
+        sql = _HISTORY + " WHERE shown = 0 ORDER BY number LIMIT ?"
+        return [_line(row) for row in self._run(sql, (limit,))]
+
+    def latest(self, limit: int) -> list[HistoryRecord]:
+        """The last lines, oldest first."""
+        rows = self._run(_HISTORY + " ORDER BY number DESC LIMIT ?", (limit,))
+        return [_line(row) for row in reversed(rows)]
+
+
+_OUTBOX = (
+    "SELECT number, target, created_ms, intent, posting, packages, prepared, problem FROM outbox"
+)
+
+
+class Outbox(Table):
+    """`ports.device_store.Outbox`."""
+
+    def add(self, target: bytes, intent: bytes, created_ms: int) -> int:
+        """Add an intent; its number."""
+        row = self._one(
+            "INSERT INTO outbox (target, intent, created_ms) VALUES (?, ?, ?) RETURNING number",
+            (target, intent, created_ms),
+        )
+        return int(row[0]) if row else 0
+
+    def get(self, number: int) -> OutboxRecord | None:
+        """One, or None when it is done."""
+        row = self._one(_OUTBOX + " WHERE number = ?", (number,))
+        return OutboxRecord(*row) if row else None
+
+    def by_posting(self, posting: bytes) -> OutboxRecord | None:
+        """The one that was sent under this posting id, or None."""
+        row = self._one(_OUTBOX + " WHERE posting = ?", (posting,))
+        return OutboxRecord(*row) if row else None
+
+    def all(self) -> list[OutboxRecord]:
+        """All, oldest first."""
+        return [OutboxRecord(*row) for row in self._run(_OUTBOX + " ORDER BY number")]
+
+    def update(self, record: OutboxRecord) -> None:
+        """Replace all but the number and the time of making."""
+        self._run(
+            "UPDATE outbox SET target = ?, intent = ?, posting = ?, packages = ?, prepared = ?,"
+            " problem = ? WHERE number = ?",
+            (
+                record.target,
+                record.intent,
+                record.posting,
+                record.packages,
+                record.prepared,
+                record.problem,
+                record.number,
+            ),
+        )
+
+    def remove(self, number: int) -> None:
+        """It is done."""
+        self._run("DELETE FROM outbox WHERE number = ?", (number,))
+
+
+class Parcels(Table):
+    """`ports.device_store.Parcels`."""
+
+    def seen(self, digest: bytes) -> bool:
+        """Whether the parcel was opened and saved."""
+        return self._one("SELECT 1 FROM seen_parcel WHERE digest = ?", (digest,)) is not None
+
+    def mark_seen(self, digest: bytes, now_ms: int) -> None:
+        """The parcel is opened and saved; if it was set aside, no longer."""
+        self._run(
+            "INSERT OR REPLACE INTO seen_parcel (digest, at_ms) VALUES (?, ?)", (digest, now_ms)
+        )
+        self._run("DELETE FROM set_aside_parcel WHERE digest = ?", (digest,))
+
+    def forget_seen_before(self, time_ms: int) -> None:
+        """Forget digests older than any repetition."""
+        self._run("DELETE FROM seen_parcel WHERE at_ms < ?", (time_ms,))
+
+    def set_aside(self, record: SetAsideRecord) -> None:
+        """The parcel could not be opened; the time of the first attempt stays."""
+        self._run(
+            "INSERT INTO set_aside_parcel (digest, seq, reason, since_ms) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (digest) DO UPDATE SET seq = excluded.seq, reason = excluded.reason",
+            (record.digest, record.seq, record.reason, record.since_ms),
+        )
+
+    def all_set_aside(self) -> list[SetAsideRecord]:
+        """What is set aside, oldest first."""
+        rows = self._run(
+            "SELECT digest, seq, reason, since_ms FROM set_aside_parcel ORDER BY since_ms, seq"
+        )
+        return [SetAsideRecord(*row) for row in rows]
+
+    def forget_set_aside_before(self, time_ms: int) -> None:
+        """Forget what the server no longer keeps."""
+        self._run("DELETE FROM set_aside_parcel WHERE since_ms < ?", (time_ms,))

@@ -1,0 +1,128 @@
+"""From a passphrase or a key file to the key of the database, with a small file beside it.
+
+The side file holds a salt, the cost of Argon2id and a check value, so that a wrong passphrase
+is told from a damaged database. Nothing in it helps to find the key faster than by trying
+passphrases against the database itself.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from blackthorn.crypto.argon2 import INTERACTIVE, Argon2Parameters, argon2id
+from blackthorn.crypto.secret import Secret
+from blackthorn.errors import StorageError, UserError
+
+KEY_BYTES = 32
+"""A key file's length, and the database key's."""
+
+_LABEL = b"blackthorn-device-v1"
+
+
+class WrongKeyError(UserError):
+    """The passphrase or the key file is not the one this device was made with."""
+
+
+class Lock(Struct, forbid_unknown_fields=True):
+    """The side file. `method` is "passphrase" or "key-file"."""
+
+    version: int
+    method: str
+    salt: Annotated[bytes, Meta(min_length=16, max_length=64)]
+    check: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    memory: Annotated[int, Meta(ge=8, le=4 * 1024 * 1024)] = INTERACTIVE.memory
+    passes: Annotated[int, Meta(ge=1, le=100)] = INTERACTIVE.passes
+    lanes: Annotated[int, Meta(ge=1, le=64)] = INTERACTIVE.lanes
+
+
+def _derive(lock: Lock, given: Secret) -> Secret:
+    if lock.method == "passphrase":
+        cost = Argon2Parameters(lock.memory, lock.passes, lock.lanes)
+        return argon2id(given.expose(), lock.salt, KEY_BYTES, cost)
+    return Secret(hmac.digest(given.expose(), _LABEL + lock.salt, "sha256"))
+
+
+def _check(key: Secret) -> bytes:
+    return hashlib.sha256(_LABEL + b" check" + key.expose()).digest()[:16]
+
+
+def create(path: Path, method: str, given: Secret) -> Secret:
+    """Make the side file for what was `given`; the database key."""
+    lock = Lock(version=1, method=method, salt=secrets.token_bytes(32), check=bytes(16))
+    key = _derive(lock, given)
+    lock.check = _check(key)
+    write_private(path, msgspec.json.encode(lock) + b"\n")
+    return key
+
+
+def read(path: Path) -> Lock:
+    """The side file. Raises StorageError when it is missing or damaged."""
+    try:
+        lock = msgspec.json.decode(path.read_bytes(), type=Lock)
+    except (OSError, msgspec.DecodeError):
+        raise StorageError(f"{path} is missing or damaged: the device cannot be unlocked") from None
+    if lock.version != 1 or lock.method not in ("passphrase", "key-file"):
+        raise StorageError(f"{path} was written by another version of Blackthorn")
+    return lock
+
+
+def unlock(lock: Lock, given: Secret) -> Secret:
+    """The database key. Raises WrongKeyError."""
+    key = _derive(lock, given)
+    if not hmac.compare_digest(_check(key), lock.check):
+        wrong = "passphrase" if lock.method == "passphrase" else "key file"
+        raise WrongKeyError(f"this is not the {wrong} of this device")
+    return key
+
+
+def read_key_file(path: Path) -> Secret:
+    """The 32 bytes of a key file. Raises UserError when it is none, or open to others."""
+    try:
+        mode, data = path.stat().st_mode, path.read_bytes()
+    except OSError as error:
+        raise UserError(f"the key file {path} cannot be read: {error.strerror}") from None
+    if len(data) != KEY_BYTES:
+        raise UserError(f"the key file {path} has {len(data)} bytes, not {KEY_BYTES}")
+    if mode & 0o077:
+        raise UserError(f"the key file {path} is open to others: run chmod 600 {path}")
+    return Secret(data)
+
+
+def make_key_file(path: Path) -> Secret:
+    """A new key file, for its owner's eyes only; never replaces one. The key."""
+    key = Secret(secrets.token_bytes(KEY_BYTES))
+    write_private(path, key.expose())
+    return key
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a new file of mode 0600, durably, under its name only when it is whole.
+
+    Raises StorageError. An existing file is not replaced.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except FileExistsError:
+        raise StorageError(f"{path} exists already") from None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,109 @@
+"""The vault: a device's encrypted database (SQLite3MC, ChaCha20-Poly1305), and its turns.
+
+WAL with synchronous=FULL: what a transaction did is on the disk when its block ends. Several
+processes may hold the vault at once; each transaction takes the write lock from its start,
+so that nobody acts on what another is changing.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import apsw
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.errors import StorageError
+from blackthorn.storage.device import records, traffic
+from blackthorn.storage.device.schema import SCHEMA, VERSION
+from blackthorn.storage.sqlite.failure import storage_error
+
+BUSY_MILLISECONDS = 30_000
+"""How long a transaction waits for the turns of other processes of the same person."""
+
+
+class VaultRecords:
+    """`ports.device_store.Records` over one connection."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self.settings = records.Settings(connection)
+        self.key_packages = records.KeyPackagePrivates(connection)
+        self.conversations = records.Conversations(connection)
+        self.peers = records.Peers(connection)
+        self.mail = records.MailIndex(connection)
+        self.history = traffic.History(connection)
+        self.outbox = traffic.Outbox(connection)
+        self.parcels = traffic.Parcels(connection)
+
+    def attempt(self) -> AbstractContextManager[None]:
+        """See `ports.device_store.Records`."""
+        return records.savepoint(self._connection)
+
+
+def make_private(path: Path) -> None:
+    """Make the file, if it is missing, with mode 0600; WAL and index take the mode after it."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StorageError(f"{path} cannot be made: {error.strerror}") from None
+
+
+class Vault:
+    """`ports.device_store.DeviceStore` in one file. Close it when done."""
+
+    def __init__(self, path: Path | str, key: Secret, *, create: bool) -> None:
+        """Open the database; only with `create` may it be missing, and is then made.
+
+        Raises StorageError when it is damaged, cannot be opened, or has another key.
+        """
+        flags = apsw.SQLITE_OPEN_READWRITE
+        if create:
+            flags |= apsw.SQLITE_OPEN_CREATE
+            if isinstance(path, Path):
+                make_private(path)
+        try:
+            self._connection = apsw.Connection(str(path), flags=flags)
+            self._open(key)
+        except apsw.Error as error:
+            raise storage_error(error) from None
+        self._records = VaultRecords(self._connection)
+
+    def _open(self, key: Secret) -> None:
+        connection = self._connection
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
+        connection.pragma("cipher", "chacha20")
+        connection.pragma("key", f"raw:{key.expose().hex()}")
+        version = connection.pragma("user_version")
+        if version > VERSION:
+            raise StorageError("the database was written by a newer version of Blackthorn")
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        connection.pragma("temp_store", "memory")
+        connection.pragma("foreign_keys", True)
+        connection.pragma("secure_delete", True)
+        if version == 0:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(SCHEMA)
+            connection.pragma("user_version", VERSION)
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def transaction(self) -> Iterator[VaultRecords]:
+        """See `ports.device_store.DeviceStore`."""
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._records
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except apsw.Error as error:
+            raise storage_error(error) from None
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
