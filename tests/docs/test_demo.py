@@ -1,0 +1,29 @@
+"""`blackthorn demo --json` does what the README says, and prints exactly what is promised."""
+
+import json
+import subprocess
+
+from blackthorn.apps.playground import clean_environment, command_line
+
+
+def test_the_demo_holds_in_under_three_minutes() -> None:
+    done = subprocess.run(
+        command_line("demo", "--json"),
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    counted = json.loads(done.stdout)
+    assert list(counted) == ["messages", "mail", "removed_member_read", "canaries", "seconds"]
+    messages, mail, canaries = counted["messages"], counted["mail"], counted["canaries"]
+    assert list(messages) == ["sent", "received"]
+    assert messages["sent"] == messages["received"] >= 15
+    assert mail == {"accepted": 3, "opened": 3}
+    assert counted["removed_member_read"] == 0
+    assert list(canaries) == ["planted", "found"]
+    assert canaries["planted"] >= 20 and canaries["found"] == 0
+    assert 0 < counted["seconds"] < 180
+    assert "12/12" in done.stderr

@@ -1,0 +1,70 @@
+"""The canary audit on real processes: nothing is found, and a leak would be."""
+
+import base64
+import smtplib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blackthorn.apps.canary import KINDS, Audit
+from blackthorn.apps.canary_plant import Planting
+from blackthorn.apps.playground import Playground
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planting]:
+    """A server with every marker planted in it, searched while messages wait."""
+    with Playground(tmp_path_factory.mktemp("canary")) as playground:
+        planting = Planting(playground)
+        playground.initialise()
+        playground.start_server()
+        planting.enrol()
+        planting.write()
+        planting.mail()
+        planting.search()
+        yield planting
+
+
+def searched_again(planting: Planting) -> Audit:
+    playground = planting.playground
+    audit = Audit([playground.directory, playground.temporary, playground.logs])
+    audit.search(playground.pid, list(planting.markers.values()))
+    return audit
+
+
+def marker(planting: Planting, kind: str) -> str:
+    return next(each.spellings[0] for each in planting.markers.values() if each.kind == kind)
+
+
+def test_no_secret_is_found_on_the_server(planted: Planting) -> None:
+    report = planted.report()
+    broken = [verdict for verdict in report.verdicts if verdict.broken]
+    assert not broken
+    assert report.clean and report.planted >= 15
+    assert {verdict.kind for verdict in report.verdicts} == set(KINDS)
+
+
+def test_every_kind_of_marker_arrives_at_its_recipient(planted: Planting) -> None:
+    planted.read()
+
+
+@pytest.mark.parametrize("place", ["directory", "temporary", "logs"])
+def test_a_leak_to_the_disk_is_found(planted: Planting, place: str) -> None:
+    folder: Path = getattr(planted.playground, place)
+    leak = folder / "core"
+    leak.write_bytes(b"\0" * 5000 + base64.b64encode(marker(planted, "message").encode()))
+    try:
+        report = searched_again(planted).report()
+    finally:
+        leak.unlink()
+    assert report.found == 1 and not report.clean
+
+
+def test_a_leak_to_the_memory_is_found(planted: Planting) -> None:
+    with smtplib.SMTP("127.0.0.1", planted.playground.smtp_port) as smtp:
+        smtp.ehlo(marker(planted, "group name") + ".example")
+        report = searched_again(planted).report()
+    verdict = next(each for each in report.verdicts if each.kind == "group name")
+    assert verdict.memory and not verdict.disk
+    assert report.found == 1 and not report.clean
