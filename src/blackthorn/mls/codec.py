@@ -1,0 +1,36 @@
+"""The one door for bytes from outside: parse a whole value, or raise `MalformedMessage`."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from blackthorn.mls.errors import MalformedMessage
+from blackthorn.wire.tls import Reader, TLSDecodeError
+
+T = TypeVar("T")
+
+
+def decode(read: Callable[[Reader], T], data: bytes, what: str) -> T:
+    """The value that `data` encodes, all of it: bytes after the end are refused.
+
+    Raises `MalformedMessage`, which names `what`.
+    """
+    reader = Reader(data)
+    try:
+        value = read(reader)
+        reader.finish()
+    except TLSDecodeError as error:
+        raise MalformedMessage(f"{what}: {error}") from error
+    return value
+
+
+def decode_padded(read: Callable[[Reader], T], data: bytes, what: str) -> T:
+    """The value that `data` encodes before its padding, which must be zeros (RFC 9420, 6.3.1)."""
+    reader = Reader(data)
+    try:
+        value = read(reader)
+    except TLSDecodeError as error:
+        raise MalformedMessage(f"{what}: {error}") from error
+    padding = reader.rest()
+    if padding.count(0) != len(padding):
+        raise MalformedMessage(f"{what}: the padding is not zero")
+    return value

@@ -1,0 +1,47 @@
+"""Making a group of one (RFC 9420, 11)."""
+
+from collections.abc import Callable, Sequence
+
+from blackthorn import limits
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls import key_schedule, next_epoch, transcript
+from blackthorn.mls.credential import Credential
+from blackthorn.mls.epoch import Epoch
+from blackthorn.mls.extension import Extensions
+from blackthorn.mls.group_context import GroupContext
+from blackthorn.mls.key_package import create_leaf
+from blackthorn.mls.leaf_node import Lifetime
+from blackthorn.mls.leaf_validation import check_leaf_for_group
+from blackthorn.mls.ratchet_tree import RatchetTree
+from blackthorn.mls.suites import CipherSuite
+from blackthorn.mls.tree_hash import root_hash
+
+
+def first_epoch(
+    suite: CipherSuite,
+    group_id: bytes,
+    credential: Credential,
+    signature_private: Secret,
+    signature_public: bytes,
+    *,
+    random: Callable[[int], bytes],
+    now: int,
+    extensions: Extensions,
+    extension_types: Sequence[int],
+) -> Epoch:
+    """Epoch 0, whose only member is the creator. Raises `InvalidLeaf`."""
+    not_before = max(0, now - limits.MLS_CLOCK_SKEW_SECONDS)
+    leaf, leaf_private = create_leaf(
+        suite,
+        credential,
+        signature_public,
+        random=random,
+        lifetime=Lifetime(not_before, now + limits.MLS_LIFETIME_SECONDS),
+        extension_types=extension_types,
+    )
+    check_leaf_for_group(leaf, extensions)
+    tree = RatchetTree.of_one(leaf.sign(suite, signature_private))
+    context = GroupContext(suite.number, group_id, 0, root_hash(suite, tree), b"", extensions)
+    secrets = key_schedule.secrets_of_epoch(suite, Secret(random(suite.hash_size)))
+    tag = transcript.confirmation_tag(suite, secrets.confirmation_key.expose(), b"")
+    return next_epoch.begin(suite, context, tree, secrets, tag, 0, {0: leaf_private})

@@ -1,0 +1,50 @@
+"""Credentials (RFC 9420, 5.3): who a leaf says it is. What to believe is the caller's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from blackthorn.mls.codepoints import BASIC, X509
+from blackthorn.mls.errors import MalformedMessage
+from blackthorn.wire.tls import Reader, opaque, u16, vector
+
+
+@dataclass(frozen=True)
+class BasicCredential:
+    """A bare identity, which the application knows how to check."""
+
+    identity: bytes
+
+    credential_type = BASIC
+
+    def encode(self) -> bytes:
+        """The wire form."""
+        return u16(BASIC) + opaque(self.identity)
+
+
+@dataclass(frozen=True)
+class X509Credential:
+    """A certificate chain, DER, end entity first; not interpreted here."""
+
+    certificates: tuple[bytes, ...]
+
+    credential_type = X509
+
+    def encode(self) -> bytes:
+        """The wire form."""
+        return u16(X509) + vector(map(opaque, self.certificates))
+
+
+Credential = BasicCredential | X509Credential
+
+CredentialValidator = Callable[[Credential, bytes], None]
+"""Is given a credential and the signature public key beside it; raises `MLSError` to refuse."""
+
+
+def read_credential(reader: Reader) -> Credential:
+    """A credential. Raises `MalformedMessage` for a type whose length cannot be known."""
+    credential_type = reader.u16()
+    if credential_type == BASIC:
+        return BasicCredential(reader.opaque())
+    if credential_type == X509:
+        return X509Credential(tuple(reader.vector(Reader.opaque)))
+    raise MalformedMessage(f"credential type {credential_type:#06x} is not supported")

@@ -1,0 +1,103 @@
+"""Everything MLS refuses, as one small tree under `MLSError`.
+
+MLSError
+├── MalformedMessage      bytes that are no MLS structure, or more than one
+├── TooLarge              a bound of limits.py
+├── UnsupportedSuite      a cipher suite this build does not have
+├── Unsupported           a well-formed feature that is refused here
+├── UnknownGroup          a message for another group
+├── WrongEpoch            … for an epoch whose keys are gone
+│   └── FutureEpoch       … for an epoch not reached yet: keep it, it may be read later
+├── DecryptionFailed      the ciphertext does not open; its key is still there
+│   └── GenerationConsumed  its key was used or given up: a replay
+├── OwnMessage            this member's own message came back
+├── InvalidSignature      a signature or a tag does not hold
+├── InvalidKeyPackage     a key package that must not be used
+├── InvalidLeaf           a leaf that must not be in the group
+├── InvalidTree           a ratchet tree that is not sound
+├── InvalidProposal       a proposal, or a list of them, that is not allowed
+├── InvalidCommit         a Commit that does not follow from its proposals
+├── InvalidWelcome        a Welcome that does not lead into its group
+└── GroupState            what was asked is not possible in the group's state
+"""
+
+# The names say what was refused, as the RFC does: no Error suffix.
+# ruff: noqa: N818
+
+from blackthorn.errors import InputError
+
+
+class MLSError(InputError):
+    """Root of what MLS refuses. The group's state is as it was."""
+
+
+class MalformedMessage(MLSError):
+    """The bytes are not one well-formed MLS structure."""
+
+
+class TooLarge(MLSError):
+    """Well-formed, but beyond a bound in `blackthorn.limits`."""
+
+
+class UnsupportedSuite(MLSError):
+    """A cipher suite that this build does not have."""
+
+
+class Unsupported(MLSError):
+    """A feature of MLS that is refused here."""
+
+
+class UnknownGroup(MLSError):
+    """The message is for another group."""
+
+
+class WrongEpoch(MLSError):
+    """The message is for an epoch whose keys are not kept."""
+
+
+class FutureEpoch(WrongEpoch):
+    """The message is for an epoch that this member has not reached yet."""
+
+
+class DecryptionFailed(MLSError):
+    """The ciphertext does not open. Its key has not been used up."""
+
+
+class GenerationConsumed(DecryptionFailed):
+    """The message's key has been used or given up: a replay, or far too late."""
+
+
+class OwnMessage(MLSError):
+    """A message that this member sent itself."""
+
+
+class InvalidSignature(MLSError):
+    """A signature, membership tag or confirmation tag does not hold."""
+
+
+class InvalidKeyPackage(MLSError):
+    """A key package that must not be used (RFC 9420, 10.1)."""
+
+
+class InvalidLeaf(MLSError):
+    """A leaf node that must not be in the group (RFC 9420, 7.3)."""
+
+
+class InvalidTree(MLSError):
+    """A ratchet tree that is not sound (RFC 9420, 7.9 and 12.4.3.1)."""
+
+
+class InvalidProposal(MLSError):
+    """A proposal, or a list of proposals, that is not allowed (RFC 9420, 12.2)."""
+
+
+class InvalidCommit(MLSError):
+    """A Commit that does not follow from its proposals (RFC 9420, 12.4.2)."""
+
+
+class InvalidWelcome(MLSError):
+    """A Welcome that does not lead into its group (RFC 9420, 12.4.3.1)."""
+
+
+class GroupState(MLSError):
+    """What was asked is not possible in the group's present state."""

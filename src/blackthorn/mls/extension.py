@@ -1,0 +1,105 @@
+"""Extensions (RFC 9420, 13): carried whatever their type; a few are understood."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from blackthorn.mls.codec import decode
+from blackthorn.mls.codepoints import EXTERNAL_SENDERS, REQUIRED_CAPABILITIES
+from blackthorn.mls.credential import Credential, read_credential
+from blackthorn.mls.errors import MalformedMessage
+from blackthorn.wire.tls import Reader, opaque, u16, vector
+
+
+@dataclass(frozen=True)
+class Extension:
+    """An extension: its number and its bytes."""
+
+    type: int
+    data: bytes
+
+    def encode(self) -> bytes:
+        """The wire form."""
+        return u16(self.type) + opaque(self.data)
+
+
+Extensions = tuple[Extension, ...]
+
+
+def read_extension(reader: Reader) -> Extension:
+    """One extension."""
+    return Extension(reader.u16(), reader.opaque())
+
+
+def read_extensions(reader: Reader) -> Extensions:
+    """A list of extensions; a type may appear only once (RFC 9420, 13.4)."""
+    extensions = tuple(reader.vector(read_extension))
+    if len({extension.type for extension in extensions}) != len(extensions):
+        raise MalformedMessage("an extension type appears twice")
+    return extensions
+
+
+def encode_extensions(extensions: Iterable[Extension]) -> bytes:
+    """The wire form of a list of extensions."""
+    return vector(extension.encode() for extension in extensions)
+
+
+def find(extensions: Iterable[Extension], extension_type: int) -> bytes | None:
+    """The data of the extension of this type, or None."""
+    for extension in extensions:
+        if extension.type == extension_type:
+            return extension.data
+    return None
+
+
+@dataclass(frozen=True)
+class RequiredCapabilities:
+    """What every member must support (RFC 9420, 11.1)."""
+
+    extensions: tuple[int, ...] = ()
+    proposals: tuple[int, ...] = ()
+    credentials: tuple[int, ...] = ()
+
+    def extension(self) -> Extension:
+        """As the extension of a GroupContext."""
+        lists = (self.extensions, self.proposals, self.credentials)
+        return Extension(REQUIRED_CAPABILITIES, b"".join(vector(map(u16, each)) for each in lists))
+
+
+def _read_numbers(reader: Reader) -> tuple[int, ...]:
+    return tuple(reader.vector(Reader.u16))
+
+
+def required_capabilities(extensions: Sequence[Extension]) -> RequiredCapabilities:
+    """What these GroupContext extensions require; nothing when they say nothing."""
+    data = find(extensions, REQUIRED_CAPABILITIES)
+    if data is None:
+        return RequiredCapabilities()
+    return decode(
+        lambda r: RequiredCapabilities(_read_numbers(r), _read_numbers(r), _read_numbers(r)),
+        data,
+        "required_capabilities",
+    )
+
+
+@dataclass(frozen=True)
+class ExternalSender:
+    """A party outside the group that may propose (RFC 9420, 12.1.8.1)."""
+
+    signature_key: bytes
+    credential: Credential
+
+    def encode(self) -> bytes:
+        """The wire form."""
+        return opaque(self.signature_key) + self.credential.encode()
+
+
+def external_senders(extensions: Sequence[Extension]) -> list[ExternalSender]:
+    """The external senders that these GroupContext extensions name: a vector of them."""
+    data = find(extensions, EXTERNAL_SENDERS)
+    if data is None:
+        return []
+    return decode(
+        lambda r: r.vector(lambda each: ExternalSender(each.opaque(), read_credential(each))),
+        data,
+        "external_senders",
+    )

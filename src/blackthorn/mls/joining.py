@@ -1,0 +1,170 @@
+"""Joining a group by a Welcome (RFC 9420, 12.4.3.1)."""
+
+import hmac
+from collections.abc import Mapping
+
+from blackthorn import limits
+from blackthorn.crypto.aead import OpenError
+from blackthorn.crypto.hpke import HpkeError
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls import key_schedule, next_epoch, transcript, treekem
+from blackthorn.mls.codec import decode
+from blackthorn.mls.codepoints import RATCHET_TREE
+from blackthorn.mls.credential import CredentialValidator
+from blackthorn.mls.epoch import Epoch
+from blackthorn.mls.errors import InvalidWelcome, TooLarge, Unsupported
+from blackthorn.mls.extension import find
+from blackthorn.mls.framing import read_message
+from blackthorn.mls.key_package import KeyPackagePrivate
+from blackthorn.mls.psk import ExternalPskId, PskId
+from blackthorn.mls.ratchet_tree import RatchetTree, read_ratchet_tree
+from blackthorn.mls.suites import CipherSuite, suite
+from blackthorn.mls.tree_hash import root_hash
+from blackthorn.mls.tree_validation import check_tree, check_tree_members
+from blackthorn.mls.treemath import common_ancestor, direct_path
+from blackthorn.mls.welcome_types import (
+    GroupInfo,
+    GroupSecrets,
+    Welcome,
+    read_group_info,
+    read_group_secrets,
+)
+
+
+def read_welcome_message(message: bytes) -> Welcome:
+    """The Welcome in an MLSMessage. Raises `MalformedMessage`, `InvalidWelcome`, `TooLarge`."""
+    if len(message) > limits.MLS_MAX_MESSAGE_BYTES:
+        raise TooLarge("the Welcome is too large")
+    welcome = decode(read_message, message, "Welcome")
+    if not isinstance(welcome, Welcome):
+        raise InvalidWelcome("the message is not a Welcome")
+    return welcome
+
+
+def welcome_references(welcome: bytes) -> list[bytes]:
+    """The key packages that a Welcome (an MLSMessage) is for. Raises as `read_welcome_message`."""
+    return [reference for reference, _ in read_welcome_message(welcome).secrets]
+
+
+def join(
+    message: bytes,
+    private: KeyPackagePrivate,
+    *,
+    validate: CredentialValidator,
+    ratchet_tree: bytes | None,
+    external_psks: Mapping[bytes, Secret],
+) -> Epoch:
+    """The epoch that a Welcome leads into. Raises `MLSError`; every check is made first."""
+    welcome = read_welcome_message(message)
+    chosen = suite(private.package.cipher_suite)
+    if welcome.cipher_suite != chosen.number:
+        raise InvalidWelcome("the Welcome is for another cipher suite than the key package")
+    secrets = _open_secrets(chosen, welcome, private)
+    psks = [(psk_id, _psk(psk_id, external_psks)) for psk_id in secrets.psks]
+    if len(set(secrets.psks)) != len(psks):
+        raise InvalidWelcome("the Welcome uses a PSK twice")
+    psk = key_schedule.psk_secret(chosen, psks)
+    info = _open_group_info(chosen, welcome, secrets.joiner_secret, psk)
+    tree = _tree(info, ratchet_tree)
+    _check_group(chosen, info, tree, validate)
+    own_index = _own_index(tree, private)
+    keys = {2 * own_index: private.leaf_private}
+    if secrets.path_secret is not None:
+        keys |= _path_keys(chosen, tree, info.signer, own_index, secrets.path_secret)
+    context = info.context.encoded
+    derived = key_schedule.epoch_secrets(chosen, secrets.joiner_secret, psk, context)
+    expected = transcript.confirmation_tag(
+        chosen, derived.confirmation_key.expose(), info.context.confirmed_transcript_hash
+    )
+    if not hmac.compare_digest(expected, info.confirmation_tag):
+        raise InvalidWelcome("the confirmation tag does not hold")
+    return next_epoch.begin(
+        chosen, info.context, tree, derived, info.confirmation_tag, own_index, keys
+    )
+
+
+def _open_secrets(
+    chosen: CipherSuite, welcome: Welcome, private: KeyPackagePrivate
+) -> GroupSecrets:
+    try:
+        chosen.hpke.check_key_pair(private.init_private, private.package.init_key)
+        chosen.hpke.check_key_pair(private.leaf_private, private.package.leaf.encryption_key)
+    except HpkeError as error:
+        raise InvalidWelcome(f"stored key package: {error}") from error
+    for reference, sealed in welcome.secrets:
+        if reference == private.reference:
+            plaintext = chosen.decrypt_with_label(
+                private.init_private, b"Welcome", welcome.encrypted_group_info, sealed
+            )
+            return decode(read_group_secrets, plaintext, "group secrets")
+    raise InvalidWelcome("the Welcome is not for this key package")
+
+
+def _psk(psk_id: PskId, external: Mapping[bytes, Secret]) -> Secret:
+    if not isinstance(psk_id, ExternalPskId):
+        raise Unsupported("joining with a resumption PSK is not supported")
+    found = external.get(psk_id.psk_id)
+    if found is None:
+        raise InvalidWelcome("a pre-shared key is not known here")
+    return found
+
+
+def _open_group_info(
+    chosen: CipherSuite, welcome: Welcome, joiner: Secret, psk: Secret
+) -> GroupInfo:
+    secret = key_schedule.welcome_secret(chosen, joiner, psk)
+    key, nonce = key_schedule.welcome_key_and_nonce(chosen, secret)
+    try:
+        plaintext = chosen.aead.open(key, nonce, welcome.encrypted_group_info, b"")
+    except OpenError as error:
+        raise InvalidWelcome("the group info does not open") from error
+    info = decode(read_group_info, plaintext, "group info")
+    if info.context.cipher_suite != chosen.number:
+        raise InvalidWelcome("the group has another cipher suite than its Welcome")
+    return info
+
+
+def _tree(info: GroupInfo, outside: bytes | None) -> RatchetTree:
+    data = find(info.extensions, RATCHET_TREE)
+    data = outside if data is None else data
+    if data is None:
+        raise InvalidWelcome("the ratchet tree came neither inside the Welcome nor beside it")
+    return decode(read_ratchet_tree, data, "ratchet tree")
+
+
+def _check_group(
+    chosen: CipherSuite, info: GroupInfo, tree: RatchetTree, validate: CredentialValidator
+) -> None:
+    signer = tree.leaf(info.signer)
+    if signer is None:
+        raise InvalidWelcome("the signer of the group info is not in the tree")
+    info.verify(chosen, signer.signature_key)
+    if root_hash(chosen, tree) != info.context.tree_hash:
+        raise InvalidWelcome("the ratchet tree is not the group's")
+    check_tree(chosen, tree, info.context.group_id)
+    check_tree_members(chosen, tree, info.context.extensions, validate)
+
+
+def _own_index(tree: RatchetTree, private: KeyPackagePrivate) -> int:
+    own = private.package.leaf.encoded
+    for index, leaf in tree.members():
+        if leaf.encoded == own:
+            return index
+    raise InvalidWelcome("the key package's leaf is not in the tree")
+
+
+def _path_keys(
+    chosen: CipherSuite, tree: RatchetTree, signer: int, own_index: int, secret: Secret
+) -> dict[int, Secret]:
+    """Private keys from the common ancestor with the signer up to the root."""
+    ancestor = common_ancestor(2 * signer, 2 * own_index)
+    if signer == own_index or tree.parent(ancestor) is None:
+        raise InvalidWelcome("the path secret belongs to no node")
+    above = direct_path(ancestor, tree.leaf_count)
+    nodes = [node for node in (ancestor, *above) if tree.parent(node) is not None]
+    derived, _ = treekem.derive_upwards(chosen, nodes, secret.expose())
+    for node, (_, _, public) in derived.items():
+        parent = tree.parent(node)
+        if parent is None or parent.encryption_key != public:
+            raise InvalidWelcome("the path secret does not give the tree's public keys")
+    return {node: private for node, (_, private, _) in derived.items()}

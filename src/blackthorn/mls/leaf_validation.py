@@ -1,0 +1,74 @@
+"""What a leaf must satisfy to be in a group (RFC 9420, 7.3), apart from its signature."""
+
+from collections.abc import Iterable, Sequence
+
+from blackthorn import limits
+from blackthorn.crypto.hpke import HpkeError
+from blackthorn.mls.codepoints import DEFAULT_EXTENSIONS, DEFAULT_PROPOSALS, MLS10
+from blackthorn.mls.errors import InvalidLeaf
+from blackthorn.mls.extension import Extension, required_capabilities
+from blackthorn.mls.leaf_node import LeafNode
+from blackthorn.mls.suites import CipherSuite
+
+
+def check_lifetime(leaf: LeafNode, now: int) -> None:
+    """7.3: `now`, in unix seconds, lies in the leaf's lifetime, which is not absurdly long."""
+    lifetime = leaf.lifetime
+    if lifetime is None:
+        raise InvalidLeaf("the leaf has no lifetime")
+    if lifetime.not_after - lifetime.not_before > limits.MLS_MAX_LIFETIME_SECONDS:
+        raise InvalidLeaf("the leaf's lifetime is too long")
+    if not lifetime.not_before <= now <= lifetime.not_after:
+        raise InvalidLeaf("the leaf's lifetime has ended or not begun")
+
+
+def check_leaf_alone(suite: CipherSuite, leaf: LeafNode) -> None:
+    """7.3: the leaf supports its own credential, version and extensions; its key is one."""
+    capabilities = leaf.capabilities
+    if MLS10 not in capabilities.versions:
+        raise InvalidLeaf("the leaf does not support MLS 1.0")
+    if leaf.credential.credential_type not in capabilities.credentials:
+        raise InvalidLeaf("the leaf does not support its own credential type")
+    for extension in leaf.extensions:
+        if not supports_extension(leaf, extension.type):
+            raise InvalidLeaf(f"the leaf does not support its own extension {extension.type:#06x}")
+    try:
+        suite.hpke.check_public_key(leaf.encryption_key)
+    except HpkeError as error:
+        raise InvalidLeaf(f"encryption key: {error}") from error
+
+
+def supports_extension(leaf: LeafNode, extension_type: int) -> bool:
+    """Whether the leaf supports an extension; the default ones go without saying (7.2)."""
+    return extension_type in DEFAULT_EXTENSIONS or extension_type in leaf.capabilities.extensions
+
+
+def check_leaf_for_group(leaf: LeafNode, group_extensions: Sequence[Extension]) -> None:
+    """7.3 and 11.1: the leaf supports what the group requires and uses."""
+    required = required_capabilities(group_extensions)
+    for extension_type in required.extensions:
+        if not supports_extension(leaf, extension_type):
+            raise InvalidLeaf(f"a member lacks the required extension {extension_type:#06x}")
+    for proposal in required.proposals:
+        if proposal not in DEFAULT_PROPOSALS and proposal not in leaf.capabilities.proposals:
+            raise InvalidLeaf(f"a member lacks the required proposal {proposal:#06x}")
+    for credential in required.credentials:
+        if credential not in leaf.capabilities.credentials:
+            raise InvalidLeaf(f"a member lacks the required credential {credential:#06x}")
+    for extension in group_extensions:
+        if not supports_extension(leaf, extension.type):
+            raise InvalidLeaf(f"a member lacks the group's extension {extension.type:#06x}")
+
+
+def check_leaves_together(leaves: Iterable[LeafNode]) -> None:
+    """7.3: keys are unique, and every member supports every member's credential type."""
+    leaves = list(leaves)
+    if len({leaf.signature_key for leaf in leaves}) != len(leaves):
+        raise InvalidLeaf("two members have the same signature key")
+    if len({leaf.encryption_key for leaf in leaves}) != len(leaves):
+        raise InvalidLeaf("two members have the same encryption key")
+    used = {leaf.credential.credential_type for leaf in leaves}
+    # Capabilities repeat from member to member: each distinct list is checked once.
+    for credentials in {leaf.capabilities.credentials for leaf in leaves}:
+        if not used.issubset(credentials):
+            raise InvalidLeaf("a member does not support another's credential type")

@@ -1,0 +1,30 @@
+"""Size classes: how far a message is padded so that its length tells little."""
+
+from collections.abc import Callable
+
+_SMALLEST = 256
+
+Padding = int | Callable[[int], int]
+"""A multiple to pad to (0 or 1: none), or a function from a size to the padded size."""
+
+
+def size_class(size: int) -> int:
+    """The padded size in bytes: a power of two from 256 to 4,096, then eight classes for each.
+
+    Above 4,096 the padding costs at most an eighth.
+    """
+    if size <= _SMALLEST:
+        return _SMALLEST
+    above = 1 << (size - 1).bit_length()
+    if above <= 4096:
+        return above
+    step = above >> 4
+    return -(-size // step) * step
+
+
+def padded_size(padding: Padding) -> Callable[[int], int]:
+    """`padding` as a function."""
+    if not isinstance(padding, int):
+        return padding
+    multiple = max(1, padding)
+    return lambda size: -(-size // multiple) * multiple

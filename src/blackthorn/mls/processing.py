@@ -1,0 +1,219 @@
+"""Reading a message of the group (RFC 9420, 6.3, 12.4.2). Changes no state.
+
+What a message would change comes back beside it: the key it used, or the staged Commit.
+"""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from blackthorn import limits
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls import codepoints, next_epoch, protection, transcript, treekem
+from blackthorn.mls.codec import decode
+from blackthorn.mls.codepoints import MEMBER, SOURCE_COMMIT
+from blackthorn.mls.committing import describe
+from blackthorn.mls.credential import CredentialValidator
+from blackthorn.mls.epoch import Epoch, Member, PastEpoch
+from blackthorn.mls.errors import (
+    FutureEpoch,
+    InvalidCommit,
+    InvalidSignature,
+    MalformedMessage,
+    OwnMessage,
+    TooLarge,
+    UnknownGroup,
+    Unsupported,
+    WrongEpoch,
+)
+from blackthorn.mls.framing import AuthenticatedContent, PrivateMessage, read_message
+from blackthorn.mls.leaf_node import LeafNode
+from blackthorn.mls.leaf_validation import check_leaf_alone, check_leaf_for_group
+from blackthorn.mls.proposal_list import Applied, ProposalList, Queued, in_order
+from blackthorn.mls.proposals import Commit
+from blackthorn.mls.secret_tree import KeyUse
+from blackthorn.mls.staged import StagedCommit
+from blackthorn.mls.state import State
+from blackthorn.mls.update_path import UpdatePath
+
+
+@dataclass(frozen=True)
+class VerifiedContent:
+    """Content whose signature holds, and the member who signed it."""
+
+    authenticated: AuthenticatedContent
+    sender: Member
+
+
+def read_private_message(message: bytes) -> PrivateMessage:
+    """The PrivateMessage in an MLSMessage; no other may be handed to a group."""
+    if len(message) > limits.MLS_MAX_MESSAGE_BYTES:
+        raise TooLarge("the message is too large")
+    parsed = decode(read_message, message, "message")
+    if not isinstance(parsed, PrivateMessage):
+        raise Unsupported("members send private messages only")
+    return parsed
+
+
+def open_private_message(state: State, message: PrivateMessage) -> tuple[VerifiedContent, KeyUse]:
+    """The content of a PrivateMessage, its signature verified, and the key to consume."""
+    epoch = _epoch_of(state, message)
+    sender_data = protection.open_sender_data(epoch.suite, message, epoch.sender_data)
+    if sender_data.leaf_index == epoch.own_index:
+        raise OwnMessage("this is a message of this member's own")
+    sender = epoch.member(sender_data.leaf_index)
+    if sender is None:
+        raise InvalidSignature("the sender is not in the group")
+    authenticated, use = protection.open_content(
+        epoch.suite, message, sender_data, epoch.secret_tree
+    )
+    return verify_content(epoch, authenticated), use
+
+
+def _epoch_of(state: State, message: PrivateMessage) -> Epoch | PastEpoch:
+    present = state.epoch.context
+    if message.group_id != present.group_id:
+        raise UnknownGroup("the message is for another group")
+    if message.epoch == present.epoch:
+        return state.epoch
+    if message.epoch > present.epoch:
+        raise FutureEpoch("the message is for an epoch not reached yet")
+    if message.content_type == codepoints.APPLICATION:
+        for past in state.past:
+            if past.context.epoch == message.epoch:
+                return past
+    raise WrongEpoch("the message is for an epoch that is past")
+
+
+def verify_content(
+    epoch: Epoch | PastEpoch, authenticated: AuthenticatedContent
+) -> VerifiedContent:
+    """The content, when a member of the epoch signed it. Raises `InvalidSignature`."""
+    content = authenticated.content
+    sender = epoch.member(content.sender.index) if content.sender.type == MEMBER else None
+    if sender is None:
+        raise InvalidSignature("the sender is not in the group")
+    protection.verify(epoch.suite, authenticated, epoch.context.encoded, sender.signature_key)
+    return VerifiedContent(authenticated, sender)
+
+
+def queue_proposal(state: State, verified: VerifiedContent) -> Queued:
+    """A proposal that was sent by itself, under its reference. Raises `TooLarge`."""
+    content = verified.authenticated.content
+    body = content.body
+    if isinstance(body, bytes | Commit):
+        raise MalformedMessage("the content is not a proposal")
+    if len(state.proposals) >= limits.MLS_MAX_PROPOSALS:
+        raise TooLarge("too many proposals wait for a Commit")
+    reference = verified.authenticated.proposal_reference(state.epoch.suite)
+    return Queued(body, content.sender, reference)
+
+
+def stage_commit(
+    state: State,
+    verified: VerifiedContent,
+    *,
+    now: int,
+    validate: CredentialValidator,
+    external_psks: Mapping[bytes, Secret],
+) -> StagedCommit:
+    """Everything of RFC 9420, 12.4.2, on copies. Raises `MLSError`."""
+    epoch, authenticated = state.epoch, verified.authenticated
+    commit, committer = authenticated.content.body, verified.sender.index
+    if not isinstance(commit, Commit) or authenticated.confirmation_tag is None:
+        raise MalformedMessage("the content is not a Commit")
+    if committer == epoch.own_index:
+        raise OwnMessage("this is a Commit of this member's own")
+    proposals = ProposalList(epoch, committer, now, validate)
+    for each in in_order(_resolve(state, commit, authenticated)):
+        proposals.append(each)
+    applied = proposals.apply()
+    if commit.path is None and applied.needs_path:
+        raise InvalidCommit("the Commit has no path and needs one")
+    if commit.path is not None:
+        _check_path_leaf(epoch, applied, committer, commit.path.leaf, validate)
+    if any(member.index == epoch.own_index for member in applied.removed):
+        return describe(epoch, committer, applied, None)
+    new = _follow(state, applied, committer, commit.path, authenticated, external_psks)
+    return describe(epoch, committer, applied, new)
+
+
+def _resolve(state: State, commit: Commit, authenticated: AuthenticatedContent) -> list[Queued]:
+    resolved = []
+    for item in commit.proposals:
+        if isinstance(item, bytes):
+            found = state.proposals.get(item)
+            if found is None:
+                raise InvalidCommit("the Commit names a proposal that was not received")
+            resolved.append(found)
+        else:
+            resolved.append(Queued(item, authenticated.content.sender))
+    return resolved
+
+
+def _check_path_leaf(
+    epoch: Epoch, applied: Applied, committer: int, leaf: LeafNode, validate: CredentialValidator
+) -> None:
+    """12.4.2 and 7.3, for the committer's new leaf."""
+    if leaf.source != SOURCE_COMMIT:
+        raise InvalidCommit("the leaf of the path has another source")
+    check_leaf_alone(epoch.suite, leaf)
+    check_leaf_for_group(leaf, applied.extensions)
+    leaf.verify(epoch.suite, epoch.context.group_id, committer)
+    for index, other in applied.tree.members():
+        if index == committer:
+            continue
+        if other.signature_key == leaf.signature_key:
+            raise InvalidCommit("the path's leaf has another member's signature key")
+        if leaf.credential.credential_type not in other.capabilities.credentials:
+            raise InvalidCommit("a member does not support the path's credential type")
+    validate(leaf.credential, leaf.signature_key)
+
+
+def _follow(
+    state: State,
+    applied: Applied,
+    committer: int,
+    path: UpdatePath | None,
+    authenticated: AuthenticatedContent,
+    external_psks: Mapping[bytes, Secret],
+) -> Epoch:
+    """The next epoch, once this member has derived it and its confirmation tag holds."""
+    epoch, suite, tree = state.epoch, state.epoch.suite, applied.tree
+    psks = [(psk_id, state.psk(psk_id, external_psks)) for psk_id in applied.psks]
+    keys = next_epoch.surviving_keys(epoch.tree, tree, epoch.private_keys)
+    if epoch.own_index in applied.updated:
+        keys[2 * epoch.own_index] = _updated_key(state, applied)
+    commit_secret = next_epoch.no_commit_secret(suite)
+    if path is None:
+        provisional = next_epoch.provisional_context(epoch, applied)
+    else:
+        steps = treekem.apply_path(suite, tree, committer, path)
+        provisional = next_epoch.provisional_context(epoch, applied)
+        taken = treekem.open_path(
+            suite, steps, path, epoch.own_index, keys, provisional.encoded, applied.added
+        )
+        commit_secret = taken.commit_secret
+        for node in tree.direct_path(committer):
+            keys.pop(node, None)
+        keys |= taken.private_keys
+    derived = next_epoch.derive(epoch, provisional, commit_secret, psks, authenticated)
+    expected = transcript.confirmation_tag(
+        suite,
+        derived.secrets.confirmation_key.expose(),
+        derived.context.confirmed_transcript_hash,
+    )
+    tag = authenticated.confirmation_tag
+    if tag is None or not hmac.compare_digest(expected, tag):
+        raise InvalidSignature("the confirmation tag does not hold")
+    return next_epoch.begin(
+        suite, derived.context, tree, derived.secrets, tag, epoch.own_index, keys
+    )
+
+
+def _updated_key(state: State, applied: Applied) -> Secret:
+    leaf = applied.tree.leaf(state.epoch.own_index)
+    private = None if leaf is None else state.update_keys.get(leaf.encryption_key)
+    if private is None:
+        raise InvalidCommit("the Commit updates this member to a key it does not have")
+    return private

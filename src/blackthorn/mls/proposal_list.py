@@ -1,0 +1,197 @@
+"""The proposals of one Commit: the rules of RFC 9420, 12.2, and their effect (12.3).
+
+A `ProposalList` is filled in order of application. `append` refuses what breaks a rule with
+what is already there, so a committer may leave that proposal out and a receiver must stop.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from blackthorn.mls.codepoints import MEMBER, SOURCE_UPDATE
+from blackthorn.mls.credential import CredentialValidator
+from blackthorn.mls.epoch import Epoch, Member
+from blackthorn.mls.errors import InvalidProposal, Unsupported
+from blackthorn.mls.extension import Extensions
+from blackthorn.mls.framing import Sender
+from blackthorn.mls.key_package import KeyPackage, VerifiedKeyPackage, verify_key_package
+from blackthorn.mls.leaf_node import LeafNode
+from blackthorn.mls.leaf_validation import (
+    check_leaf_alone,
+    check_leaf_for_group,
+    check_leaves_together,
+)
+from blackthorn.mls.proposals import (
+    Add,
+    GroupContextExtensions,
+    PreSharedKey,
+    Proposal,
+    Remove,
+    Update,
+)
+from blackthorn.mls.psk import PskId
+from blackthorn.mls.ratchet_tree import RatchetTree
+
+_ORDER = (GroupContextExtensions, Update, Remove, Add, PreSharedKey)
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A proposal and who made it; `reference` when it was sent by itself before.
+
+    `verified` holds the key package of an Add that has been verified already.
+    """
+
+    proposal: Proposal
+    sender: Sender
+    reference: bytes | None = None
+    verified: VerifiedKeyPackage | None = None
+
+
+def in_order(proposals: Iterable[Queued]) -> list[Queued]:
+    """In order of application (12.3), equals as they came."""
+    rank = {kind: position for position, kind in enumerate(_ORDER)}
+    return sorted(proposals, key=lambda each: rank.get(type(each.proposal), len(rank)))
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The group after its proposals, before the path."""
+
+    tree: RatchetTree
+    extensions: Extensions
+    added: dict[int, KeyPackage]
+    removed: list[Member]
+    updated: list[int]
+    psks: list[PskId]
+    needs_path: bool
+
+
+@dataclass
+class ProposalList:
+    """Proposals that may stand together in a Commit of the member `committer`."""
+
+    epoch: Epoch
+    committer: int
+    now: int
+    validate: CredentialValidator
+    adds: list[VerifiedKeyPackage] = field(default_factory=list)
+    removes: dict[int, Member] = field(default_factory=dict)
+    updates: dict[int, LeafNode] = field(default_factory=dict)
+    psks: list[PskId] = field(default_factory=list)
+    extensions: Extensions | None = None
+    added_keys: set[bytes] = field(default_factory=set)
+    staying: set[bytes] | None = None
+
+    def append(self, queued: Queued) -> None:
+        """Take a proposal in. Raises `MLSError`, and the list is as it was."""
+        if queued.sender.type != MEMBER or self.epoch.tree.leaf(queued.sender.index) is None:
+            raise Unsupported("a proposal from outside the group is not supported")
+        proposal = queued.proposal
+        if isinstance(proposal, Add):
+            self._add(proposal, queued.verified)
+        elif isinstance(proposal, Remove):
+            self._remove(proposal)
+        elif isinstance(proposal, Update):
+            self._update(proposal, queued.sender.index)
+        elif isinstance(proposal, PreSharedKey):
+            self._psk(proposal)
+        elif isinstance(proposal, GroupContextExtensions):
+            if self.extensions is not None:  # 12.2: at most one
+                raise InvalidProposal("the group's extensions are replaced twice")
+            self.extensions = proposal.extensions
+        else:  # ReInit and ExternalInit never stand among these (12.2)
+            raise Unsupported(f"proposal type {proposal.type} is not supported")
+
+    def _add(self, proposal: Add, verified: VerifiedKeyPackage | None) -> None:
+        package = proposal.package
+        if package.cipher_suite != self.epoch.suite.number:  # 12.1.1, 10.1
+            raise InvalidProposal("the key package is for another cipher suite")
+        if verified is None or verified.package is not package:
+            verified = verify_key_package(package, now=self.now, validate=self.validate)
+        key = verified.signature_key
+        if key in self.added_keys or key in self._keys_that_stay():  # 12.2
+            raise InvalidProposal("a client is added twice, or is in the group already")
+        check_leaf_for_group(package.leaf, self._group_extensions())
+        self.added_keys.add(key)
+        self.adds.append(verified)
+
+    def _keys_that_stay(self) -> set[bytes]:
+        # Removes come before Adds, so the set holds for all Adds of the list.
+        if self.staying is None:
+            members = self.epoch.tree.members()
+            self.staying = {
+                leaf.signature_key for index, leaf in members if index not in self.removes
+            }
+        return self.staying
+
+    def _group_extensions(self) -> Extensions:
+        return self.epoch.context.extensions if self.extensions is None else self.extensions
+
+    def _remove(self, proposal: Remove) -> None:
+        index = proposal.removed
+        member = self.epoch.member(index)
+        if member is None:  # 12.1.3
+            raise InvalidProposal("the member to remove is not in the group")
+        if index == self.committer:  # 12.2
+            raise InvalidProposal("a committer cannot remove itself")
+        if index in self.removes or index in self.updates:  # 12.2
+            raise InvalidProposal("a member is removed or updated twice")
+        self.removes[index] = member
+
+    def _update(self, proposal: Update, sender: int) -> None:
+        if sender == self.committer:  # 12.2
+            raise InvalidProposal("a committer updates itself by its path")
+        if sender in self.updates:  # 12.2
+            raise InvalidProposal("a member is updated twice")
+        leaf, suite = proposal.leaf, self.epoch.suite
+        old = self.epoch.tree.leaf(sender)
+        if leaf.source != SOURCE_UPDATE:  # 12.1.2, 7.3
+            raise InvalidProposal("the leaf of the update has another source")
+        if old is None or old.encryption_key == leaf.encryption_key:  # 12.1.2
+            raise InvalidProposal("the update keeps the old encryption key")
+        check_leaf_alone(suite, leaf)
+        check_leaf_for_group(leaf, self._group_extensions())
+        leaf.verify(suite, self.epoch.context.group_id, sender)
+        self.validate(leaf.credential, leaf.signature_key)
+        self.updates[sender] = leaf
+
+    def _psk(self, proposal: PreSharedKey) -> None:
+        psk_id = proposal.psk_id
+        if psk_id in self.psks:  # 12.2
+            raise InvalidProposal("the same PSK is used twice")
+        if len(psk_id.nonce) != self.epoch.suite.hash_size:  # 12.1.4
+            raise InvalidProposal("a PSK's nonce has the wrong length")
+        self.psks.append(psk_id)
+
+    def apply(self) -> Applied:
+        """A new tree with all proposals applied (12.3). Raises `InvalidLeaf`, `TooLarge`."""
+        tree = self.epoch.tree.copy()
+        for index, leaf in self.updates.items():
+            tree.update_leaf(index, leaf)
+        for index in self.removes:
+            tree.remove_leaf(index)
+        added: dict[int, KeyPackage] = {}
+        free = 0
+        for verified in self.adds:
+            free = tree.add_leaf(verified.package.leaf, free)
+            added[free] = verified.package
+        self._check(tree)
+        replaced = self.extensions is not None
+        changes = bool(self.updates or self.removes) or replaced
+        empty = not (changes or added or self.psks)
+        return Applied(
+            tree,
+            self._group_extensions(),
+            added,
+            list(self.removes.values()),
+            list(self.updates),
+            self.psks,
+            needs_path=changes or empty,
+        )
+
+    def _check(self, tree: RatchetTree) -> None:
+        leaves = [leaf for _, leaf in tree.members()]
+        check_leaves_together(leaves)
+        if self.extensions is not None:  # every member must support the new ones (12.1.7)
+            for leaf in leaves:
+                check_leaf_for_group(leaf, self.extensions)

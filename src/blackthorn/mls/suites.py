@@ -1,0 +1,225 @@
+"""Cipher suites: every parameter pinned with its number, and MLS's labelled functions.
+
+A suite number alone is never trusted: two libraries give 0x004E different meanings. What
+this build means by a number is `CipherSuite.parameters`, which a stored group carries.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from blackthorn.crypto import aead, kdf, kem, signatures
+from blackthorn.crypto.hpke import Hpke, HpkeError
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.errors import DecryptionFailed, InvalidSignature, UnsupportedSuite
+from blackthorn.wire.tls import opaque, u16, u32
+
+SUITE_1: Final = 0x0001
+SUITE_XWING_AES256: Final = 0xF04E
+SUITE_XWING_AES128: Final = 0xF04F
+DEFAULT_SUITE: Final = SUITE_XWING_AES256
+
+_PREFIX = b"MLS 1.0 "
+
+
+@dataclass(frozen=True)
+class CipherSuite:
+    """One cipher suite (RFC 9420, 5.1). Sizes are in bytes.
+
+    The functions named as in the RFC take and give raw bytes; whoever holds a secret for
+    longer than a call keeps it in a `Secret`.
+    """
+
+    number: int
+    name: str
+    hpke: Hpke
+    aead: aead.Aead
+    hash_name: str
+    signature: signatures.SignatureScheme
+
+    @property
+    def hash_size(self) -> int:
+        """Nh: bytes of a hash and of every secret of the key schedule."""
+        return _HASH_SIZES[self.hash_name]
+
+    @property
+    def parameters(self) -> str:
+        """What the number stands for here, in full."""
+        return (
+            f"{self.number:#06x} kem={self.hpke.kem.name} kdf=HKDF-{self.hash_name} "
+            f"aead={self.aead.name} hash={self.hash_name} signature={self.signature.name}"
+        )
+
+    def generate_signature_key(self, random: Callable[[int], bytes]) -> tuple[Secret, bytes]:
+        """A signature key pair: the private key and the public key."""
+        private = self.signature.generate(random)
+        return private, self.signature.public_key(private)
+
+    # --- Hashes and MACs (5.2) ---
+
+    def hash(self, data: bytes) -> bytes:
+        """Hash."""
+        return hashlib.new(self.hash_name, data).digest()
+
+    def mac(self, key: bytes, data: bytes) -> bytes:
+        """MAC: HMAC with the suite's hash (5.1)."""
+        return hmac.digest(key, data, self.hash_name)
+
+    def check_mac(self, key: bytes, data: bytes, tag: bytes, what: str) -> None:
+        """Raises `InvalidSignature` unless `tag` is the MAC of `data`."""
+        if not hmac.compare_digest(self.mac(key, data), tag):
+            raise InvalidSignature(f"the {what} does not hold")
+
+    def ref_hash(self, label: bytes, value: bytes) -> bytes:
+        """RefHash (5.2): the name of a key package or proposal."""
+        return self.hash(opaque(label) + opaque(value))
+
+    # --- Key derivation (8) ---
+
+    def extract(self, salt: bytes, ikm: bytes) -> bytes:
+        """KDF.Extract."""
+        return kdf.hkdf_extract(self.hash_name, salt, ikm)
+
+    def expand_with_label(self, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
+        """ExpandWithLabel: `length` bytes for `label` and `context`."""
+        info = u16(length) + opaque(_PREFIX + label) + opaque(context)
+        return kdf.hkdf_expand(self.hash_name, secret, info, length)
+
+    def derive_secret(self, secret: bytes, label: bytes) -> bytes:
+        """DeriveSecret: Nh bytes for `label`."""
+        return self.expand_with_label(secret, label, b"", self.hash_size)
+
+    def derive_tree_secret(
+        self, secret: bytes, label: bytes, generation: int, length: int
+    ) -> bytes:
+        """DeriveTreeSecret (9.1): `length` bytes for `label` at `generation`."""
+        return self.expand_with_label(secret, label, u32(generation), length)
+
+    # --- Signatures (5.1.2) ---
+
+    def sign_with_label(self, private: Secret, label: bytes, content: bytes) -> bytes:
+        """SignWithLabel. Raises `ValueError` when the private key is none."""
+        return self.signature.sign(private, opaque(_PREFIX + label) + opaque(content))
+
+    def verify_with_label(
+        self, public: bytes, label: bytes, content: bytes, signature: bytes
+    ) -> None:
+        """VerifyWithLabel. Raises `InvalidSignature`."""
+        message = opaque(_PREFIX + label) + opaque(content)
+        try:
+            self.signature.verify(public, signature, message)
+        except signatures.VerifyError as error:
+            raise InvalidSignature(f"the signature of a {label.decode()} is invalid") from error
+
+    # --- Public key encryption (5.1.3) ---
+
+    def encrypt_with_label(
+        self, public: bytes, label: bytes, context: bytes, plaintext: bytes
+    ) -> tuple[bytes, bytes]:
+        """EncryptWithLabel: the KEM output and the ciphertext. Raises `DecryptionFailed`."""
+        try:
+            return self.hpke.seal(public, opaque(_PREFIX + label) + opaque(context), plaintext)
+        except HpkeError as error:
+            raise DecryptionFailed(f"{label.decode()}: {error}") from error
+
+    def decrypt_with_label(
+        self, private: Secret, label: bytes, context: bytes, sealed: tuple[bytes, bytes]
+    ) -> bytes:
+        """DecryptWithLabel of a KEM output and ciphertext. Raises `DecryptionFailed`."""
+        info = opaque(_PREFIX + label) + opaque(context)
+        try:
+            return self.hpke.open(private, info, *sealed)
+        except HpkeError as error:
+            raise DecryptionFailed(f"{label.decode()}: {error}") from error
+
+
+_HASH_SIZES = {kdf.SHA256: 32, kdf.SHA384: 48, kdf.SHA512: 64}
+
+
+def _suite(
+    number: int,
+    name: str,
+    kem_: kem.Kem,
+    aead_: aead.Aead,
+    hash_name: str,
+    signature: signatures.SignatureScheme,
+) -> tuple[int, CipherSuite]:
+    # HPKE's KDF is HKDF over the suite's own hash in every suite below.
+    return number, CipherSuite(
+        number, name, Hpke(kem_, hash_name, aead_), aead_, hash_name, signature
+    )
+
+
+_SUITES: Final[dict[int, CipherSuite]] = dict(
+    [
+        _suite(
+            SUITE_XWING_AES256,
+            "MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519",
+            kem.XWING,
+            aead.AES_256_GCM,
+            kdf.SHA384,
+            signatures.ED25519,
+        ),
+        _suite(
+            SUITE_XWING_AES128,
+            "MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519",
+            kem.XWING,
+            aead.AES_128_GCM,
+            kdf.SHA256,
+            signatures.ED25519,
+        ),
+        _suite(
+            SUITE_1,
+            "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
+            kem.X25519,
+            aead.AES_128_GCM,
+            kdf.SHA256,
+            signatures.ED25519,
+        ),
+        _suite(
+            0x0002,
+            "MLS_128_DHKEMP256_AES128GCM_SHA256_P256",
+            kem.P256,
+            aead.AES_128_GCM,
+            kdf.SHA256,
+            signatures.ECDSA_P256,
+        ),
+        _suite(
+            0x0003,
+            "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519",
+            kem.X25519,
+            aead.CHACHA20_POLY1305,
+            kdf.SHA256,
+            signatures.ED25519,
+        ),
+        _suite(
+            0x0005,
+            "MLS_256_DHKEMP521_AES256GCM_SHA512_P521",
+            kem.P521,
+            aead.AES_256_GCM,
+            kdf.SHA512,
+            signatures.ECDSA_P521,
+        ),
+        _suite(
+            0x0007,
+            "MLS_256_DHKEMP384_AES256GCM_SHA384_P384",
+            kem.P384,
+            aead.AES_256_GCM,
+            kdf.SHA384,
+            signatures.ECDSA_P384,
+        ),
+    ]
+)
+
+SUPPORTED: Final = tuple(_SUITES)
+"""Numbers of all suites of this build, the preferred first."""
+
+
+def suite(number: int) -> CipherSuite:
+    """The suite of a number. Raises `UnsupportedSuite`."""
+    found = _SUITES.get(number)
+    if found is None:
+        raise UnsupportedSuite(f"cipher suite {number:#06x} is not supported")
+    return found
