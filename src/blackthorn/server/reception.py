@@ -9,10 +9,11 @@ from blackthorn.crypto.openpgp_seal import (
     RevokedCertificateError,
     parse_certificate,
 )
-from blackthorn.mail.address import normalise_address
+from blackthorn.errors import DecodeError
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise, UserRecord
+from blackthorn.wire.address import parse_address, parse_domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,13 @@ class Reception:
         Raises MailRefusedError: 550 5.7.1 for another domain, 550 5.1.1 for nobody here, 450
         4.2.1 without a certificate or with an expired one, 550 5.2.1 with a revoked one.
         """
-        address = normalise_address(path if "@" in path else f"{path}@{self.domain}")
-        if address is None:
-            raise MailRefusedError(553, "5.1.3", "the address is malformed")
-        if address.partition("@")[2] != self.domain:
+        local, at, domain = path.rpartition("@")
+        if at and not self._is_ours(domain):
             raise MailRefusedError(550, "5.7.1", "mail for that domain is not relayed here")
+        try:
+            address = parse_address(f"{local if at else path}@{self.domain}")
+        except DecodeError:  # nobody here has such an address
+            raise MailRefusedError(550, "5.1.1", "there is no such user here") from None
         user = self._enterprise.user(address)
         if user is None:
             raise MailRefusedError(550, "5.1.1", "there is no such user here")
@@ -55,6 +58,12 @@ class Reception:
         except CertificateError:
             raise MailRefusedError(450, "4.2.1", "the user's certificate has expired") from None
         return Recipient(user, user.certificate)
+
+    def _is_ours(self, domain: str) -> bool:
+        try:
+            return parse_domain(domain) == self.domain
+        except DecodeError:
+            return False
 
     def _parse(self, certificate: bytes) -> Certificate:
         parsed = self._parsed.get(certificate)

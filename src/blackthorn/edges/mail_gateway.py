@@ -1,0 +1,84 @@
+"""One received mail on its way: sealed by the pool, stored by the mailroom, then accepted.
+
+The mail in the clear exists in memory from here to the worker and nowhere else.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from blackthorn import limits
+from blackthorn.edges.sealing import SealingPool
+from blackthorn.edges.sealing_worker import SealRequest, SealTo
+from blackthorn.errors import StorageError
+from blackthorn.mail.errors import MailRefusedError
+from blackthorn.ports.clock import Clock
+from blackthorn.server.counters import Counters
+from blackthorn.server.mailroom import MailFor, Mailroom
+from blackthorn.server.reception import Reception, Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """The envelope of one mail, as the peer gave it. `recipients` are checked and distinct."""
+
+    sender: str
+    helo: str
+    peer: str
+    tls: bool
+    recipients: tuple[Recipient, ...]
+
+
+class MailGateway:
+    """What the SMTP edge asks: who may receive, and take this mail."""
+
+    def __init__(
+        self,
+        reception: Reception,
+        mailroom: Mailroom,
+        pool: SealingPool,
+        clock: Clock,
+        counters: Counters,
+    ) -> None:
+        self.reception = reception
+        self.counters = counters
+        self._mailroom = mailroom
+        self._pool = pool
+        self._clock = clock
+
+    async def accept(self, transaction: Transaction, content: bytes) -> None:
+        """Seal and store the mail for every recipient; returns once all of it is durable.
+
+        Raises MailRefusedError with the SMTP reply. A mail so large that its recipients must
+        come in turns may then have reached the first of them; the sender tries again.
+        """
+        turn = max(1, limits.MAX_SEALED_BATCH_BYTES // max(1, len(content)))
+        for start in range(0, len(transaction.recipients), turn):
+            recipients = transaction.recipients[start : start + turn]
+            sealed = await self._pool.seal(self._request(transaction, content, recipients))
+            await self._store(recipients, sealed)
+
+    def _request(
+        self, transaction: Transaction, content: bytes, recipients: tuple[Recipient, ...]
+    ) -> SealRequest:
+        return SealRequest(
+            content=content,
+            recipients=[SealTo(to.user.address, to.certificate) for to in recipients],
+            domain=self.reception.domain,
+            sender=transaction.sender,
+            helo=transaction.helo,
+            peer=transaction.peer,
+            tls=transaction.tls,
+            now=self._clock.wall_ms() // 1000,
+        )
+
+    async def _store(self, recipients: tuple[Recipient, ...], sealed: list[bytes]) -> None:
+        stored: asyncio.Future[StorageError | None] = asyncio.get_running_loop().create_future()
+
+        def done(error: StorageError | None) -> None:
+            if not stored.done():
+                stored.set_result(error)
+
+        mails = [MailFor(to.user, data) for to, data in zip(recipients, sealed, strict=True)]
+        self._mailroom.deliver(mails, done)
+        if await stored is not None:
+            raise MailRefusedError(452, "4.3.1", "the mail could not be stored; try again later")
