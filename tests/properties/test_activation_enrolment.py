@@ -15,6 +15,7 @@ from blackthorn.link.activation import Channel, DeviceKeys, Enrolment
 from blackthorn.link.code import Code, new_code
 from blackthorn.link.device_id import device_id
 from blackthorn.link.frames import ActivateChallenge, Activated, Bye, decode, encode
+from blackthorn.ports.users import NewCode
 from blackthorn.server.counters import Counters
 from blackthorn.server.enrolment import EnrolmentDesk
 from blackthorn.server.session import Session
@@ -22,7 +23,7 @@ from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stepped import SteppedWriter
-from blackthorn.storage.sqlite.users import NewCode, UserTable
+from blackthorn.storage.sqlite.users import UserTable
 from tests.forge.activation import begin_as_thief, prove_unasked
 
 SERVER = Fingerprint(b"\x11" * 32)

@@ -5,17 +5,17 @@ import pytest
 from blackthorn.apps import configuration
 from blackthorn.errors import ConfigError
 
-DOMAINS = '[enterprise]\ndomains = ["acme.example"]\n'
+DOMAIN = '[enterprise]\ndomain = "acme.example"\n'
 
 
 def load(text: str, **environment: str) -> configuration.Configuration:
-    return configuration.parse(DOMAINS + text, environment)
+    return configuration.parse(DOMAIN + text, environment)
 
 
 def test_the_template_is_the_defaults():
-    chosen = {("enterprise", "domains"): ("acme.example",), ("link", "port"): 4101}
+    chosen = {("enterprise", "domain"): "acme.example", ("link", "port"): 4101}
     parsed = configuration.parse(configuration.render_template(chosen), {})
-    assert parsed.enterprise.domains == ("acme.example",)
+    assert parsed.enterprise.domain == "acme.example"
     assert parsed.link.port == 4101
     assert parsed.smtp == configuration.SmtpSettings()
 
@@ -27,7 +27,7 @@ def test_everything_listens_on_loopback_unless_told():
 
 
 def test_every_commented_default_of_the_template_can_be_uncommented():
-    template = configuration.render_template({("enterprise", "domains"): ("acme.example",)})
+    template = configuration.render_template({("enterprise", "domain"): "acme.example"})
     lines = [
         line.removeprefix("# ") if " = " in line and line.startswith("# ") else line
         for line in template.splitlines()
@@ -48,7 +48,7 @@ def test_every_commented_default_of_the_template_can_be_uncommented():
         ("[link]\nport = -1", "link.port must be from 0 to 65535"),
         ("[link]\npublic = 'nowhere'", "link.public must be HOST:PORT"),
         ("[smtp]\nmax_message_bytes = 1", "smtp.max_message_bytes must be from 1024"),
-        ("[smtp]\nsealing_workers = 0", "smtp.sealing_workers must be from 1"),
+        ("[smtp]\nsealing_workers = 999", "smtp.sealing_workers must be from 0"),
         ("[log]\nlevel = 'loud'", "log.level must be one of debug, info, warning, error"),
         ("[database]\ncheck_at_start = 1", "database.check_at_start must be true or false"),
         ("[link", "not TOML"),
@@ -60,18 +60,19 @@ def test_a_mistake_is_named(text, message):
 
 
 @pytest.mark.parametrize(
-    ("domains", "message"),
+    ("domain", "message"),
     [
-        ("[]", "enterprise.domains is empty"),
-        ('["Acme.example"]', "in lower case"),
-        ('["acme"]', "not a host name"),
-        ("[1]", "enterprise.domains must be a list of texts"),
-        ('"acme.example"', "enterprise.domains must be a list of texts"),
+        ('""', "enterprise.domain is missing"),
+        ('"Acme.example"', "in lower case"),
+        ('"acme"', "not a host name"),
+        ('"acme..example"', "not a host name"),
+        ("1", "enterprise.domain must be a text, not 1"),
+        ('["acme.example"]', "enterprise.domain must be a text"),
     ],
 )
-def test_a_wrong_domain_is_named(domains, message):
+def test_a_wrong_domain_is_named(domain, message):
     with pytest.raises(ConfigError, match=message):
-        configuration.parse(f"[enterprise]\ndomains = {domains}\n", {})
+        configuration.parse(f"[enterprise]\ndomain = {domain}\n", {})
 
 
 def test_a_value_where_a_section_belongs_is_named():
@@ -83,11 +84,11 @@ def test_the_environment_overrides_the_file():
     parsed = load(
         "[link]\nport = 1",
         BLACKTHORN_LINK_PORT="2",
-        BLACKTHORN_ENTERPRISE_DOMAINS="a.example, b.example",
+        BLACKTHORN_ENTERPRISE_DOMAIN="other.example",
         BLACKTHORN_DATABASE_CHECK_AT_START="false",
     )
     assert parsed.link.port == 2
-    assert parsed.enterprise.domains == ("a.example", "b.example")
+    assert parsed.enterprise.domain == "other.example"
     assert parsed.database.check_at_start is False
     with pytest.raises(ConfigError, match="BLACKTHORN_LINK_PORT must be a number, not 'x'"):
         load("", BLACKTHORN_LINK_PORT="x")

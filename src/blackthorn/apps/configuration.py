@@ -19,7 +19,7 @@ from blackthorn.wire.address import parse_domain
 
 FILE_NAME = "blackthorn.toml"
 
-_KINDS = {str: "a text", int: "a number", bool: "true or false", tuple: "a list of texts"}
+_KINDS = {str: "a text", int: "a number", bool: "true or false"}
 
 
 def setting(
@@ -49,7 +49,7 @@ def _host(what: str) -> Any:
 class EnterpriseSettings:
     """The organisation."""
 
-    domains: tuple[str, ...] = setting((), "Mail domains whose users this server serves.")
+    domain: str = setting("", "The mail domain whose users this server serves.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +78,10 @@ class SmtpSettings:
         at_most=limits.MAX_MAIL_BYTES,
     )
     sealing_workers: int = setting(
-        2,
-        "Processes that seal inbound mail. Each takes one core while mail comes in.",
-        at_least=1,
-        at_most=64,
+        0,
+        "Processes that seal inbound mail, each with one core while mail comes in. "
+        "0: one for each core.",
+        at_most=limits.MAX_SEALING_WORKERS,
     )
 
 
@@ -201,15 +201,11 @@ def _from_text(each: dataclasses.Field[Any], text: str) -> Any:
         return int(text)
     if kind is bool and text in ("true", "false"):
         return text == "true"
-    if kind is tuple:
-        return [part.strip() for part in text.split(",") if part.strip()]
     return text
 
 
 def _checked(name: str, each: dataclasses.Field[Any], value: Any) -> Any:
     kind = type(each.default)
-    if kind is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
-        return tuple(value)
     if type(value) is not kind:
         raise ConfigError(f"{name} must be {_KINDS[kind]}, not {value!r}")
     allowed = each.metadata
@@ -228,15 +224,14 @@ def _nearest(name: str, known: list[str]) -> str:
 
 
 def _check_together(configuration: Configuration) -> None:
-    domains = configuration.enterprise.domains
-    if not domains:
-        raise ConfigError('enterprise.domains is empty: name one, such as ["acme.example"]')
-    for domain in domains:
-        try:
-            if parse_domain(domain) != domain:
-                raise ConfigError(f"enterprise.domains: write {domain!r} in lower case")
-        except DecodeError as error:
-            raise ConfigError(f"enterprise.domains: {domain!r}: {error}") from None
+    domain = configuration.enterprise.domain
+    if not domain:
+        raise ConfigError('enterprise.domain is missing: name one, such as "acme.example"')
+    try:
+        if parse_domain(domain) != domain:
+            raise ConfigError(f"enterprise.domain: write {domain!r} in lower case")
+    except DecodeError as error:
+        raise ConfigError(f"enterprise.domain: {domain!r}: {error}") from None
     if configuration.link.public:
         public_address(configuration)
 
@@ -261,8 +256,6 @@ def _toml(value: Any) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case tuple():
-            return "[" + ", ".join(f'"{each}"' for each in value) + "]"
         case str():
             return f'"{value}"'
     return str(value)

@@ -6,32 +6,11 @@ lock, waits for it if the server holds it, and commits. All parameters are bound
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from blackthorn.ids import Address
-from blackthorn.link.activation import Verifier
+from blackthorn.ports.users import ListedUser, NewCode
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
-
-
-@dataclass(frozen=True, slots=True)
-class NewCode:
-    """A fresh code as it is stored; `expires_ms` is Unix time in milliseconds."""
-
-    nameplate: str
-    verifier: Verifier
-    expires_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class ListedUser:
-    """One line of `blackthorn user list`; `code_expires_ms` when a code is open and unused."""
-
-    address: str
-    pin: str
-    devices: int
-    created_ms: int
-    code_expires_ms: int | None
 
 
 class UserTable:

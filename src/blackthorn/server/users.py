@@ -1,0 +1,84 @@
+"""What an administrator decides about users: to add one, to invite him once more.
+
+The code is made here, shown once by the caller, and kept nowhere: what is stored is its
+verifier.
+"""
+
+import re
+from dataclasses import dataclass
+
+from blackthorn import limits
+from blackthorn.errors import DecodeError, UserError
+from blackthorn.ids import Address, Fingerprint
+from blackthorn.link import activation
+from blackthorn.link.code import Code, new_code
+from blackthorn.ports.randomness import Randomness
+from blackthorn.ports.users import NewCode, UserStore
+from blackthorn.wire.address import domain_of, parse_address
+
+_LIFE = re.compile(r"([0-9]{1,7})\s*([smhd])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """A fresh code and when it expires, in Unix milliseconds."""
+
+    address: Address
+    code: Code
+    expires_ms: int
+
+
+def parse_life(text: str) -> int:
+    """Seconds of a life such as `30m`, `24h` or `7d`. Raises UserError outside the range."""
+    match = _LIFE.fullmatch(text.strip().lower())
+    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not limits.ACTIVATION_SECONDS_MIN <= seconds <= limits.ACTIVATION_SECONDS_MAX:
+        raise UserError(f"a code lives from 1m to 30d, such as 24h; not {text!r}")
+    return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class UserAdministration:
+    """Users of one enterprise, whose server has the TLS key of this fingerprint."""
+
+    store: UserStore
+    domain: str
+    fingerprint: Fingerprint
+    random: Randomness
+
+    def add(self, text: str, life_seconds: int, now_ms: int) -> Invited:
+        """A new user and his first code. Raises UserError for a wrong or a taken address."""
+        address = self._address(text)
+        taken = UserError(f"{address} exists: `blackthorn user code {address}` makes a new code")
+        if self.store.exists(address):
+            raise taken
+        invited, stored = self._fresh(address, life_seconds, now_ms)
+        if not self.store.add(address, self.random, now_ms, stored):
+            raise taken
+        return invited
+
+    def renew(self, text: str, life_seconds: int, now_ms: int) -> Invited:
+        """A code for one more device of a user; his unused code ends. Raises UserError."""
+        address = self._address(text)
+        invited, stored = self._fresh(address, life_seconds, now_ms)
+        if not self.store.renew(address, stored):
+            raise UserError(f"there is no user {address}: `blackthorn user add {address}` adds one")
+        return invited
+
+    def _address(self, text: str) -> Address:
+        try:
+            address = parse_address(text)
+        except DecodeError as error:
+            raise UserError(str(error)) from None
+        if domain_of(address) != self.domain:
+            raise UserError(f"this server serves users of {self.domain}, not of that domain")
+        return address
+
+    def _fresh(self, address: Address, life_seconds: int, now_ms: int) -> tuple[Invited, NewCode]:
+        code = new_code(self.random)
+        while self.store.nameplate_taken(code.nameplate):
+            code = new_code(self.random)
+        expires_ms = now_ms + life_seconds * 1000
+        verifier = activation.verifier(code, self.fingerprint)
+        return Invited(address, code, expires_ms), NewCode(code.nameplate, verifier, expires_ms)
