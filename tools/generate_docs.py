@@ -13,7 +13,7 @@ from typing import Any
 from typer.main import get_command
 
 from blackthorn.apps import cli, configuration, inventory
-from blackthorn.edges import ops
+from blackthorn.edges import metrics
 from blackthorn.link import describe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,7 +99,7 @@ def commands() -> str:
 WHOLE: dict[str, Callable[[], str]] = {
     "docs/what-the-server-holds.md": holds,
     "docs/settings.md": lambda: SETTINGS + configuration.render_settings(),
-    "docs/metrics.md": lambda: METRICS + ops.render_metrics(),
+    "docs/metrics.md": lambda: METRICS + metrics.render_metrics(),
     "docs/commands.md": commands,
 }
 

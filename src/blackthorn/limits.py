@@ -279,3 +279,14 @@ MAX_COUNTED_GAP = 1_000
 
 OUTBOX_HANDOVER_SECONDS = 10
 """After this time whoever receives also sends what another process left in the outbox."""
+
+# --- Operations ---------------------------------------------------------------------------
+
+MAX_OPS_HEAD_BYTES = 8 * KIB
+"""Request line and header fields of one probe."""
+
+MAX_OPS_CONNECTIONS = 32
+"""Probes answered at once; further ones are closed."""
+
+OPS_SECONDS = 10
+"""Time for one probe, from its connection to its answer."""

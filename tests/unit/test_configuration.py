@@ -47,7 +47,6 @@ def test_every_commented_default_of_the_template_can_be_uncommented():
         ("[link]\nport = 65536", "link.port must be from 0 to 65535, not 65536"),
         ("[link]\nport = -1", "link.port must be from 0 to 65535"),
         ("[link]\npublic = 'nowhere'", "link.public must be HOST:PORT"),
-        ("[smtp]\nmax_message_bytes = 1", "smtp.max_message_bytes must be from 1024"),
         ("[smtp]\nsealing_workers = 999", "smtp.sealing_workers must be from 0"),
         ("[log]\nlevel = 'loud'", "log.level must be one of debug, info, warning, error"),
         ("[database]\ncheck_at_start = 1", "database.check_at_start must be true or false"),

@@ -71,12 +71,6 @@ class SmtpSettings:
 
     host: str = _host("SMTP")
     port: int = _port(2525, "SMTP")
-    max_message_bytes: int = setting(
-        limits.MAX_MAIL_BYTES,
-        "Largest e-mail in bytes; larger ones are refused with 552.",
-        at_least=limits.KIB,
-        at_most=limits.MAX_MAIL_BYTES,
-    )
     sealing_workers: int = setting(
         0,
         "Processes that seal inbound mail, each with one core while mail comes in. "

@@ -1,0 +1,85 @@
+"""What Prometheus may read: counts and sizes of the whole server, never of one person.
+
+The metrics are the fields of `server.counters.Counters` with what stands below them there,
+and a few gauges that the program measures when asked.
+"""
+
+import ast
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+
+from blackthorn.server.counters import Counters
+
+PREFIX = "blackthorn_"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+GAUGES: dict[str, str] = {
+    "writer_waiting": "Jobs that wait for the next commit now.",
+    "database_bytes": "Size of the database and its write-ahead log now.",
+    "free_disk_bytes": "Free space of the disk that the database is on now.",
+}
+"""Measured when asked; the program says how."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counted:
+    """One metric as Prometheus sees it."""
+
+    field: str
+    name: str
+    kind: str
+    meaning: str
+
+
+@functools.cache
+def counted() -> list[Counted]:
+    """The metrics made of the counters: the text under each field is its meaning."""
+    (tree,) = ast.parse(inspect.getsource(Counters)).body
+    assert isinstance(tree, ast.ClassDef)
+    metrics = []
+    for line, below in zip(tree.body, tree.body[1:], strict=False):
+        match line, below:
+            case (
+                ast.AnnAssign(target=ast.Name(id=field)),
+                ast.Expr(value=ast.Constant(value=str(meaning))),
+            ):
+                kind = "gauge" if meaning.endswith(" now.") else "counter"
+                counts = kind == "counter" and not field.endswith("_total")
+                name = PREFIX + field + ("_total" if counts else "")
+                metrics.append(Counted(field, name, kind, meaning))
+    return metrics
+
+
+def exposition(counters: Counters, gauges: Mapping[str, Callable[[], float]]) -> bytes:
+    """All metrics in Prometheus' text format, with the process's own memory and CPU time."""
+    from prometheus_client import CollectorRegistry, ProcessCollector
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+    from prometheus_client.exposition import generate_latest
+    from prometheus_client.registry import Collector
+
+    class Ours(Collector):
+        def collect(self) -> Iterator[Metric]:
+            for each in counted():
+                family = GaugeMetricFamily if each.kind == "gauge" else CounterMetricFamily
+                yield family(each.name, each.meaning, value=getattr(counters, each.field))
+            for name, measure in gauges.items():
+                yield GaugeMetricFamily(PREFIX + name, GAUGES[name], value=measure())
+
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    registry.register(Ours())
+    return generate_latest(registry)
+
+
+def render_metrics() -> str:
+    """The table of docs/metrics.md."""
+    rows = ["| metric | type | meaning |", "|---|---|---|"]
+    rows += [f"| `{each.name}` | {each.kind} | {each.meaning} |" for each in counted()]
+    rows += [f"| `{PREFIX}{name}` | gauge | {text} |" for name, text in GAUGES.items()]
+    rows += [
+        "| `process_*` | | Memory, CPU time, open files and start of the process, "
+        "as every Prometheus client names them. |"
+    ]
+    return "\n".join(rows) + "\n"
