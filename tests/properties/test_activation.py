@@ -41,6 +41,7 @@ def known(code: Code) -> Verifier:
 
 
 IDENTITY = Secret(b"\x07" * 32)
+ALICE = Address("alice@acme.example")
 
 
 def keys_of(identity: Secret = IDENTITY) -> DeviceKeys:
@@ -55,7 +56,7 @@ def keys_of(identity: Secret = IDENTITY) -> DeviceKeys:
 
 def enrolment_for(keys: DeviceKeys) -> Enrolment:
     return Enrolment(
-        address=Address("alice@acme.example"),
+        address=ALICE,
         domain="acme.example",
         pin="2100CAFE",
         device=device_id(keys.identity_key),
@@ -65,8 +66,8 @@ def enrolment_for(keys: DeviceKeys) -> Enrolment:
 
 def test_both_sides_prove_the_code_and_the_device_is_enrolled(code, known, random):
     first, device = activation.begin(code, CHANNEL, random)
-    second, server = activation.challenge(first, known, CHANNEL, random)
-    third, waiting = device.prove(second, keys_of(), IDENTITY)
+    second, server = activation.challenge(first, known, ALICE, CHANNEL, random)
+    third, waiting = device.open(second).prove(keys_of(), IDENTITY)
     proven = server.verify(third)
     assert proven.keys == keys_of()
     enrolment = enrolment_for(proven.keys)
@@ -77,15 +78,15 @@ def test_both_sides_prove_the_code_and_the_device_is_enrolled(code, known, rando
 def test_a_wrong_word_is_seen_by_the_device_before_it_sends_anything(code, known, random):
     wrong = Code(code.nameplate, Secret(b"\xff" + code.secret.expose()[1:]))
     first, device = activation.begin(wrong, CHANNEL, random)
-    second, _ = activation.challenge(first, known, CHANNEL, random)
+    second, _ = activation.challenge(first, known, ALICE, CHANNEL, random)
     with pytest.raises(activation.ServerUnprovenError, match="a word is wrong, or somebody"):
-        device.prove(second, keys_of(), IDENTITY)
+        device.open(second).prove(keys_of(), IDENTITY)
 
 
 def test_who_guesses_a_code_cannot_make_the_proof(code, known, random):
     wrong = Code(code.nameplate, Secret(b"\xff" + code.secret.expose()[1:]))
     first, device = activation.begin(wrong, CHANNEL, random)
-    second, server = activation.challenge(first, known, CHANNEL, random)
+    second, server = activation.challenge(first, known, ALICE, CHANNEL, random)
     with pytest.raises(activation.DeviceUnprovenError, match="the code is wrong"):
         server.verify(prove_unasked(device, second, keys_of(), IDENTITY))
 
@@ -94,9 +95,9 @@ def test_a_relay_with_another_certificate_learns_and_activates_nothing(code, kno
     """The middle speaks its own TLS to each side and relays every frame unchanged."""
     to_device = Channel(MIDDLE, b"connection with the middle")
     first, device = activation.begin(code, to_device, random)
-    second, server = activation.challenge(first, known, CHANNEL, random)
+    second, server = activation.challenge(first, known, ALICE, CHANNEL, random)
     with pytest.raises(activation.ServerUnprovenError, match="intercepting; nothing was sent"):
-        device.prove(second, keys_of(), IDENTITY)
+        device.open(second).prove(keys_of(), IDENTITY)
     forged = ActivateProve(second.proof, bytes(64), b"\x00" * 200)
     with pytest.raises(activation.DeviceUnprovenError):
         server.verify(forged)
@@ -104,21 +105,23 @@ def test_a_relay_with_another_certificate_learns_and_activates_nothing(code, kno
 
 def test_another_connection_with_the_same_certificate_does_not_fit(code, known, random):
     first, device = activation.begin(code, Channel(SERVER, b"another connection"), random)
-    second, _ = activation.challenge(first, known, CHANNEL, random)
+    second, _ = activation.challenge(first, known, ALICE, CHANNEL, random)
     with pytest.raises(activation.ServerUnprovenError):
-        device.prove(second, keys_of(), IDENTITY)
+        device.open(second).prove(keys_of(), IDENTITY)
 
 
 def test_a_reflected_message_is_refused(code, known, random):
     first, device = activation.begin(code, CHANNEL, random)
     with pytest.raises(activation.ServerUnprovenError):
-        device.prove(ActivateChallenge(first.message, bytes(32)), keys_of(), IDENTITY)
+        device.open(ActivateChallenge(first.message, bytes(32), bytes(40))).prove(
+            keys_of(), IDENTITY
+        )
 
 
 def test_a_thief_of_the_database_passes_spake2_and_still_activates_nothing(known, random):
     first, thief = begin_as_thief(known, "4821", CHANNEL, random)
-    second, server = activation.challenge(first, known, CHANNEL, random)
-    third, _ = thief.prove(second, keys_of(), IDENTITY)
+    second, server = activation.challenge(first, known, ALICE, CHANNEL, random)
+    third, _ = thief.open(second).prove(keys_of(), IDENTITY)
     with pytest.raises(activation.DeviceUnprovenError, match="did not sign with the code"):
         server.verify(third)
 
@@ -127,24 +130,24 @@ def test_a_thief_of_the_database_cannot_play_the_server_under_another_key(code, 
     """The stored password is salted with the true server's key, which the thief has not."""
     thief = Channel(MIDDLE, b"connection with the thief")
     first, device = activation.begin(code, thief, random)
-    second, _ = activation.challenge(first, known, thief, random)
+    second, _ = activation.challenge(first, known, ALICE, thief, random)
     with pytest.raises(activation.ServerUnprovenError):
-        device.prove(second, keys_of(), IDENTITY)
+        device.open(second).prove(keys_of(), IDENTITY)
 
 
 def test_an_identity_key_that_the_device_does_not_hold_is_refused(code, known, random):
     victim = keys_of(Secret(b"\x09" * 32))
     first, device = activation.begin(code, CHANNEL, random)
-    second, server = activation.challenge(first, known, CHANNEL, random)
-    third, _ = device.prove(second, victim, IDENTITY)
+    second, server = activation.challenge(first, known, ALICE, CHANNEL, random)
+    third, _ = device.open(second).prove(victim, IDENTITY)
     with pytest.raises(activation.DeviceUnprovenError):
         server.verify(third)
 
 
 def test_an_answer_for_another_device_is_refused(code, known, random):
     first, device = activation.begin(code, CHANNEL, random)
-    second, server = activation.challenge(first, known, CHANNEL, random)
-    third, waiting = device.prove(second, keys_of(), IDENTITY)
+    second, server = activation.challenge(first, known, ALICE, CHANNEL, random)
+    third, waiting = device.open(second).prove(keys_of(), IDENTITY)
     other = enrolment_for(keys_of(Secret(b"\x09" * 32)))
     with pytest.raises(activation.ServerUnprovenError):
         waiting.open(server.verify(third).answer(other))
@@ -152,15 +155,15 @@ def test_an_answer_for_another_device_is_refused(code, known, random):
 
 def test_any_changed_byte_ends_in_one_kind_of_refusal(code, known, random):
     """A flipped bit anywhere in any frame: refused, and by the project's own errors."""
-    for field in ("message", "proof"):
+    for field in ("message", "proof", "payload"):
         first, device = activation.begin(code, CHANNEL, random)
-        second, _ = activation.challenge(first, known, CHANNEL, random)
+        second, _ = activation.challenge(first, known, ALICE, CHANNEL, random)
         changed = _flip(second, field, random)
         with pytest.raises(activation.ServerUnprovenError):
-            device.prove(changed, keys_of(), IDENTITY)
+            device.open(changed).prove(keys_of(), IDENTITY)
     first, device = activation.begin(code, CHANNEL, random)
-    second, server = activation.challenge(first, known, CHANNEL, random)
-    third, waiting = device.prove(second, keys_of(), IDENTITY)
+    second, server = activation.challenge(first, known, ALICE, CHANNEL, random)
+    third, waiting = device.open(second).prove(keys_of(), IDENTITY)
     for field in ("proof", "signature", "payload"):
         with pytest.raises(InputError):
             server.verify(_flip(third, field, random))
@@ -175,7 +178,7 @@ def test_random_spake2_messages_raise_one_kind_of_error(known, random):
         message = random(1)[0] % 2 * b"A" + random(random(1)[0] % 40)
         try:
             begin = ActivateBegin(activation.ACTIVATION_VERSION, "4821", message)
-            activation.challenge(begin, known, CHANNEL, random)
+            activation.challenge(begin, known, ALICE, CHANNEL, random)
         except PakeError:
             refused += 1
     assert refused > 50
@@ -183,6 +186,7 @@ def test_random_spake2_messages_raise_one_kind_of_error(known, random):
         activation.challenge(
             ActivateBegin(activation.ACTIVATION_VERSION, "4821", b"A" + bytes(32)),
             known,
+            ALICE,
             CHANNEL,
             random,
         )
@@ -190,7 +194,9 @@ def test_random_spake2_messages_raise_one_kind_of_error(known, random):
 
 def test_a_later_version_is_refused(known, random):
     with pytest.raises(ProtocolError, match="version 2"):
-        activation.challenge(ActivateBegin(2, "4821", b"A" + bytes(32)), known, CHANNEL, random)
+        activation.challenge(
+            ActivateBegin(2, "4821", b"A" + bytes(32)), known, ALICE, CHANNEL, random
+        )
 
 
 def _flip(frame, field, random):

@@ -153,7 +153,7 @@ def activate(world: World, code: Code, device_keys=None) -> Enrolment | Bye:
     challenge, device = talk.begin(code)
     if isinstance(challenge, Bye):
         return challenge
-    prove, waiting = device.prove(challenge, keys, identity)
+    prove, waiting = device.open(challenge).prove(keys, identity)
     answer = talk.say(prove)
     return waiting.open(answer) if isinstance(answer, Activated) else answer
 
@@ -234,7 +234,7 @@ def test_a_code_ends_with_its_time(world):
     challenge, device = talk.begin(world.code)
     world.clock.now_ms += HOUR_MS
     identity, keys = new_device(world.random)
-    late = talk.say(device.prove(challenge, keys, identity)[0])
+    late = talk.say(device.open(challenge).prove(keys, identity)[0])
     assert late == Bye("activation-refused", "the code has expired")
     before = world.database.reading.serialize("main")
     assert "expired" in activate(world, world.code).text
@@ -257,7 +257,7 @@ def test_two_devices_prove_at_once_and_one_is_enrolled(world):
         talk = world.connect()
         challenge, device = talk.begin(world.code)
         identity, keys = new_device(world.random)
-        talk.say(device.prove(challenge, keys, identity)[0], commit=False)
+        talk.say(device.open(challenge).prove(keys, identity)[0], commit=False)
         talks.append(talk)
     world.writer.commit()
     assert sorted(type(talk.wire.said[-1]).__name__ for talk in talks) == ["Activated", "Bye"]
@@ -268,7 +268,7 @@ def test_a_lost_answer_is_repeated_to_the_same_device_and_stores_nothing_twice(w
     mine = new_device(world.random)
     talk = world.connect()
     challenge, device = talk.begin(world.code)
-    talk.say(device.prove(challenge, mine[1], mine[0])[0], told=False)
+    talk.say(device.open(challenge).prove(mine[1], mine[0])[0], told=False)
     world.restart()
     answers = [activate(world, world.code, mine) for _ in range(limits.ACTIVATION_TRIES + 2)]
     assert all(isinstance(answer, Enrolment) for answer in answers)
@@ -281,7 +281,7 @@ def test_a_crash_before_the_commit_enrols_nobody_and_the_code_works_again(world)
     mine = new_device(world.random)
     talk = world.connect()
     challenge, device = talk.begin(world.code)
-    talk.say(device.prove(challenge, mine[1], mine[0])[0], commit=False)
+    talk.say(device.open(challenge).prove(mine[1], mine[0])[0], commit=False)
     world.writer.crash()
     world.restart()
     assert world.enterprise.user(ALICE).devices == ()
@@ -293,7 +293,7 @@ def test_a_full_disk_is_told_and_acknowledges_nothing(world):
     challenge, device = talk.begin(world.code)
     identity, keys = new_device(world.random)
     world.writer.fail(StorageError("the disk is full"))
-    told = talk.say(device.prove(challenge, keys, identity)[0])
+    told = talk.say(device.open(challenge).prove(keys, identity)[0])
     assert isinstance(told, Bye) and told.code == "storage"
     world.writer.fail(None)
     assert world.enterprise.user(ALICE).devices == ()
@@ -323,7 +323,7 @@ def test_a_thief_of_the_whole_database_cannot_activate_with_any_stored_row(world
     begin, thief = begin_as_thief(stolen.verifier, stolen.nameplate, talk.channel, world.random)
     challenge = talk.say(begin)
     identity, keys = new_device(world.random)
-    prove, _ = thief.prove(challenge, keys, identity)
+    prove, _ = thief.open(challenge).prove(keys, identity)
     refused = talk.say(prove)
     assert isinstance(refused, Bye) and "did not sign with the code" in refused.text
     assert world.enterprise.user(ALICE).devices == ()
@@ -337,7 +337,7 @@ def test_a_relay_with_another_certificate_activates_nothing(world):
     challenge = to_server.say(begin)
     identity, keys = new_device(world.random)
     with pytest.raises(activation.ServerUnprovenError, match="nothing was sent"):
-        device.prove(challenge, keys, identity)
+        device.open(challenge).prove(keys, identity)
     assert world.enterprise.user(ALICE).devices == ()
 
 

@@ -3,8 +3,8 @@
 Pure, both sides; specified in docs/specs/activation.md. Each step returns the object that
 can take the next one, so that a step out of order cannot be written:
 
-    device   begin ──► AwaitChallenge.prove ──► AwaitActivated.open ──► Enrolment
-    server   challenge ──► AwaitProof.verify ──► Proven.answer
+    device   begin ► AwaitChallenge.open ► Challenged.prove ► AwaitActivated.open ► Enrolment
+    server   challenge ► AwaitProof.verify ► Proven.answer
 
 The transcript holds the fingerprint of the server's TLS key and the binding of this very
 connection: whoever stands between with another certificate has another transcript on each
@@ -29,7 +29,7 @@ from blackthorn.crypto.kdf import SHA256, hkdf_expand, hkdf_extract
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519, VerifyError
 from blackthorn.errors import DecodeError, ProtocolError, SecurityError
-from blackthorn.ids import Fingerprint
+from blackthorn.ids import Address, Fingerprint
 from blackthorn.link.code import Code
 from blackthorn.link.device_id import device_id
 from blackthorn.link.frames import (
@@ -44,6 +44,7 @@ from blackthorn.link.frames import (
     Signature,
     Uint64,
 )
+from blackthorn.wire.address import parse_address
 
 ACTIVATION_VERSION = 1
 
@@ -211,10 +212,8 @@ class AwaitChallenge:
     _channel: Channel
     _exchange: pake.Exchange
 
-    def prove(
-        self, challenge: ActivateChallenge, keys: DeviceKeys, identity: Secret
-    ) -> tuple[ActivateProve, "AwaitActivated"]:
-        """The device's proof over its keys; `identity` is the 32-byte seed of its identity key.
+    def open(self, challenge: ActivateChallenge) -> "Challenged":
+        """The server has proved itself and says whose the code is.
 
         Raises ServerUnprovenError, before anything of the device has left it.
         """
@@ -225,13 +224,31 @@ class AwaitChallenge:
         session = _Session.of(
             secret, self._nameplate, self._exchange.message, challenge.message, self._channel
         )
-        if not hmac.compare_digest(session.proof(b"server"), challenge.proof):
+        if not hmac.compare_digest(session.proof(b"server", challenge.payload), challenge.proof):
             raise _server_unproven()
+        try:
+            address = parse_address(session.open(b"owner", challenge.payload).decode("ascii"))
+        except (OpenError, UnicodeDecodeError, DecodeError):
+            raise _server_unproven() from None
+        return Challenged(address, self._signing, session)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """The server has proved itself; the device can now make keys for `address`."""
+
+    address: Address
+    _signing: Secret
+    _session: _Session
+
+    def prove(self, keys: DeviceKeys, identity: Secret) -> tuple[ActivateProve, "AwaitActivated"]:
+        """The device's proof over its keys; `identity` is the 32-byte seed of its identity key."""
+        session = self._session
         possession = ED25519.sign(identity, session.signed_by_identity())
         sealed = session.seal(b"device", _encode(_Proven(keys, possession)))
         signature = ED25519.sign(self._signing, session.signed_by_code(sealed))
         frame = ActivateProve(session.proof(b"device", sealed), signature, sealed)
-        return frame, AwaitActivated(session, keys)
+        return frame, AwaitActivated(session, keys, self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +257,7 @@ class AwaitActivated:
 
     _session: _Session
     _keys: DeviceKeys
+    _address: Address
 
     def open(self, activated: Activated) -> Enrolment:
         """Who the device is. Raises ServerUnprovenError when the answer is not the server's."""
@@ -247,7 +265,8 @@ class AwaitActivated:
             enrolment = _decode_enrolment(self._session.open(b"server", activated.payload))
         except (OpenError, msgspec.DecodeError):
             raise _server_unproven() from None
-        if enrolment.device != device_id(self._keys.identity_key):
+        theirs = (enrolment.device, enrolment.address)
+        if theirs != (device_id(self._keys.identity_key), self._address):
             raise _server_unproven()
         return enrolment
 
@@ -263,9 +282,15 @@ def _server_unproven() -> ServerUnprovenError:
 
 
 def challenge(
-    begin: ActivateBegin, known: Verifier, channel: Channel, random: Callable[[int], bytes]
+    begin: ActivateBegin,
+    known: Verifier,
+    address: Address,
+    channel: Channel,
+    random: Callable[[int], bytes],
 ) -> tuple[ActivateChallenge, "AwaitProof"]:
     """The server's answer to a begin whose try has been counted durably.
+
+    `address` is that of the user whom the code is for; only who knows the code can read it.
 
     Raises ProtocolError for a version or a message that this server does not know.
     """
@@ -276,7 +301,8 @@ def challenge(
     )
     secret = exchange.finish(begin.message)
     session = _Session.of(secret, begin.nameplate, begin.message, exchange.message, channel)
-    frame = ActivateChallenge(exchange.message, session.proof(b"server"))
+    payload = session.seal(b"owner", address.encode())
+    frame = ActivateChallenge(exchange.message, session.proof(b"server", payload), payload)
     return frame, AwaitProof(session, known.public_key)
 
 

@@ -291,10 +291,14 @@ class ActivateBegin(Frame, tag=50, frozen=True):
 
 
 class ActivateChallenge(Frame, tag=51, frozen=True):
-    """Server to device: SPAKE2's second message and the server's proof of the code."""
+    """Server to device: SPAKE2's second message and the server's proof of the code.
+
+    `payload` says whose the code is, sealed to whoever knows it.
+    """
 
     message: Annotated[bytes, Meta(min_length=1, max_length=64)]
     proof: Bytes32
+    payload: Annotated[bytes, Meta(max_length=512)]
 
 
 class ActivateProve(Frame, tag=52, frozen=True):

@@ -14,12 +14,13 @@ from blackthorn.ports.writer import Job
 
 @dataclass(frozen=True, slots=True)
 class OpenCode:
-    """A stored activation code: what it takes to check it, and how it stands.
+    """A stored activation code: whose it is, what it takes to check it, how it stands.
 
     `expires_ms` is Unix time in milliseconds; `tries` were begun and not proven.
     """
 
     nameplate: str
+    address: Address
     verifier: Verifier
     expires_ms: int
     tries: int

@@ -104,7 +104,9 @@ class EnrolmentDesk:
         self.counters.activation_tries += 1
         channel = Channel(self.fingerprint, session.binding)
         try:
-            challenge, step = activation.challenge(begin, code.verifier, channel, self.random)
+            challenge, step = activation.challenge(
+                begin, code.verifier, code.address, channel, self.random
+            )
         except ProtocolError as error:
             self._refuse(session, str(error))
             return

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import apsw
@@ -219,7 +220,7 @@ class MailIndex(Table):
         rows = self._run(
             "SELECT uid, size, received_ms, sender, subject, date, readable FROM mail ORDER BY uid"
         )
-        return [MailRecord(*row[:6], bool(row[6])) for row in rows]
+        return [replace(MailRecord(*row), readable=bool(row[6])) for row in rows]
 
 
 @contextmanager

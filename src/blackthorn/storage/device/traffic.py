@@ -1,6 +1,7 @@
 """The records of what comes and goes: history, outbox, parcels (`ports.device_store`)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from blackthorn.ports.device_store import HistoryRecord, OutboxRecord, SetAsideRecord
 from blackthorn.storage.device.records import Row, Table
@@ -12,7 +13,7 @@ _HISTORY = (
 
 
 def _line(row: Row) -> HistoryRecord:
-    return HistoryRecord(*row[:10], bool(row[10]), int(row[11]))
+    return replace(HistoryRecord(*row), shown=bool(row[10]))
 
 
 class History(Table):

@@ -25,7 +25,10 @@ _DEVICE = """
     SELECT devices.number, devices.id, devices.identity_key, users.address
     FROM devices JOIN users ON users.number = devices.user
 """
-_CODE = "SELECT password, public_key, expires_ms, tries, used_by FROM activations"
+_CODE = (
+    "SELECT address, password, public_key, expires_ms, tries, used_by FROM activations"
+    " JOIN users ON users.number = activations.user"
+)
 
 
 class SqliteEnterprise:
@@ -134,8 +137,9 @@ def _read_code(connection: Connection, nameplate: str) -> OpenCode | None:
     row = connection.execute(f"{_CODE} WHERE nameplate = ?", (nameplate,)).fetchone()
     if row is None:
         return None
-    password, public_key, expires_ms, tries, used_by = row
-    return OpenCode(nameplate, Verifier(Secret(password), public_key), expires_ms, tries, used_by)
+    address, password, public_key, expires_ms, tries, used_by = row
+    known = Verifier(Secret(password), public_key)
+    return OpenCode(nameplate, Address(address), known, expires_ms, tries, used_by)
 
 
 def _enrol(
