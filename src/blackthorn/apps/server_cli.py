@@ -1,7 +1,199 @@
-"""Commands of the family `server`."""
+"""Commands of the server's administrator: init, serve, user, config.
+
+Everything heavy is imported by the command that needs it, so that `serve` starts quickly.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from blackthorn.apps import terminal
+
+if TYPE_CHECKING:
+    from blackthorn.apps.configuration import Configuration
+    from blackthorn.server.users import Invited
+
+Directory = Annotated[
+    Path, typer.Argument(metavar="DIR", envvar="BLACKTHORN_DIR", help="The server's folder.")
+]
+DirectoryOption = Annotated[
+    Path, typer.Option("--dir", envvar="BLACKTHORN_DIR", help="The server's folder.")
+]
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The user's mail address.")]
+Expires = Annotated[
+    str, typer.Option(help="How long the code works, from 1m to 30d, such as 30m, 24h or 7d.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Set this port.")]
+
+users = typer.Typer(help="Users and their activation codes.", no_args_is_help=True)
+config = typer.Typer(help="The server's settings.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands to `app`."""
+    app.command("init")(init)
+    app.command("serve")(serve)
+    app.add_typer(users, name="user")
+    app.add_typer(config, name="config")
+
+
+def init(
+    directory: Directory,
+    domain: Annotated[str, typer.Option(help="The mail domain, such as acme.example.")],
+    link_port: Port = None,
+    smtp_port: Port = None,
+    ops_port: Port = None,
+    public: Annotated[
+        str | None, typer.Option(help="HOST:PORT at which devices reach the link.")
+    ] = None,
+) -> None:
+    """Make a server's folder: settings, TLS key and database. Overwrites nothing."""
+    from blackthorn.apps.server_directory import initialise
+
+    wanted = {
+        ("link", "port"): link_port,
+        ("link", "public"): public,
+        ("smtp", "port"): smtp_port,
+        ("ops", "port"): ops_port,
+    }
+    chosen = {name: value for name, value in wanted.items() if value is not None}
+    initialise(directory, domain, chosen)
+    terminal.out.print(f"{directory} is ready for {domain.lower()}.", markup=False)
+    terminal.out.print(f"Next: blackthorn serve {directory}", markup=False)
+
+
+def serve(directory: Directory) -> None:
+    """Serve until SIGTERM. The log goes to standard error; `ready` says when all ports listen."""
+    from blackthorn.apps.server import serve as run_server
+
+    run_server(directory)
+
+
+@users.command("add")
+def add_user(
+    address: Address, directory: DirectoryOption, expires: Expires = "24h", json: Json = False
+) -> None:
+    """Add a user and print the activation code for the first device."""
+    _invite(address, directory, expires, json, renewed=False)
+
+
+@users.command("code")
+def new_code(
+    address: Address, directory: DirectoryOption, expires: Expires = "24h", json: Json = False
+) -> None:
+    """Print an activation code for one more device. A code not yet used ends."""
+    _invite(address, directory, expires, json, renewed=True)
+
+
+@users.command("list")
+def list_users(directory: DirectoryOption, json: Json = False) -> None:
+    """List the users."""
+    import os
+    import time
+
+    from blackthorn.apps.server_directory import ServerDirectory
+    from blackthorn.storage.sqlite.users import UserTable
+
+    server = ServerDirectory(directory)
+    server.load(os.environ)
+    database = server.open_database()
+    try:
+        listed = UserTable(database.writing).list(time.time_ns() // 1_000_000)
+    finally:
+        database.close()
+    if json:
+        rows = [
+            {
+                "address": user.address,
+                "pin": user.pin,
+                "devices": user.devices,
+                "created": _rfc3339(user.created_ms),
+                "code_expires": _rfc3339(user.code_expires_ms) if user.code_expires_ms else None,
+            }
+            for user in listed
+        ]
+        terminal.print_json(rows)
+        return
+    from rich.table import Table
+
+    table = Table("address", "PIN", "devices", "open code until", box=None)
+    for user in listed:
+        until = _rfc3339(user.code_expires_ms) if user.code_expires_ms else ""
+        table.add_row(user.address, user.pin, str(user.devices), until)
+    terminal.out.print(table)
+
+
+@config.command("check")
+def check_config(directory: Directory) -> None:
+    """Check blackthorn.toml and say what is wrong with it."""
+    import os
+
+    from blackthorn.apps.server_directory import ServerDirectory
+
+    ServerDirectory(directory).load(os.environ)
+    terminal.out.print(f"{directory / 'blackthorn.toml'} is good.", markup=False)
+
+
+def _invite(address: str, directory: Path, expires: str, json: bool, *, renewed: bool) -> None:
+    import os
+    import secrets
+    import time
+
+    from blackthorn.apps.configuration import public_address
+    from blackthorn.apps.server_directory import ServerDirectory
+    from blackthorn.server.users import UserAdministration, parse_life
+    from blackthorn.storage.sqlite.users import UserTable
+
+    life = parse_life(expires)
+    server = ServerDirectory(directory)
+    settings = server.load(os.environ)
+    public_address(settings)
+    database = server.open_database()
+    try:
+        administration = UserAdministration(
+            UserTable(database.writing),
+            settings.enterprise.domain,
+            server.fingerprint(),
+            secrets.token_bytes,
+        )
+        act = administration.renew if renewed else administration.add
+        invited = act(address, life, time.time_ns() // 1_000_000)
+    finally:
+        database.close()
+    _print_code(invited, settings, json)
+
+
+def _print_code(invited: "Invited", settings: "Configuration", json: bool) -> None:
+    from blackthorn.apps.configuration import public_address
+    from blackthorn.link.code import render, render_url, words
+
+    host, port = public_address(settings)
+    url = render_url(invited.code, host, port)
+    expires = _rfc3339(invited.expires_ms)
+    if json:
+        code = render(invited.code)
+        terminal.print_json(
+            {"address": invited.address, "code": code, "url": url, "expires": expires}
+        )
+        return
+    import sys
+
+    import segno
+
+    spoken = words(invited.code)
+    say = terminal.out.print
+    say(f"Activation code for {invited.address}, until {expires}:\n", markup=False)
+    say(f"    {invited.code.nameplate:>6}  " + "  ".join(f"{word:<12}" for word in spoken[:4]))
+    say("            " + "  ".join(f"{word:<12}" for word in spoken[4:]))
+    say("\nOn the device, with the code or the URL:\n")
+    say(f"    blackthorn activate '{url}'\n", markup=False, soft_wrap=True)
+    segno.make(url, error="l", micro=False).terminal(sys.stdout, compact=True)
+
+
+def _rfc3339(ms: int) -> str:
+    import datetime
+
+    moment = datetime.datetime.fromtimestamp(ms // 1000, datetime.UTC)
+    return moment.isoformat().replace("+00:00", "Z")

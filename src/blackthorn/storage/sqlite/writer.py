@@ -46,6 +46,11 @@ class ThreadWriter:
         else:
             self._queue.put((job, done))
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait for the next commit."""
+        return self._queue.qsize()
+
     def close(self) -> None:
         """Commit what waits, end the thread, and tell the last outcomes from here."""
         self._closed = True

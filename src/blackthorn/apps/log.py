@@ -1,0 +1,51 @@
+"""The server's log: JSON lines on standard error, for machines and for grep.
+
+What never appears: content, subjects, addresses, codes, keys. Therefore nothing of what a
+library says and nothing of an exception's text is passed on, only where it came from.
+"""
+
+import asyncio
+import logging
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+class _Libraries(logging.Handler):
+    """Says that a library logged something, and where; never what."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().warning(
+            "library", logger=record.name, file=Path(record.pathname).name, line=record.lineno
+        )
+
+
+def configure(level: str) -> structlog.typing.FilteringBoundLogger:
+    """Set up the log; `level` as in the settings."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # see `log_fault`
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return logger
+
+
+def log_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """The event loop's handler of exceptions that nobody caught: their kind and place."""
+    error = context.get("exception")
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    structlog.get_logger().error("fault", kind=type(error).__name__, places=places[-8:])

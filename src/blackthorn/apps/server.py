@@ -1,0 +1,287 @@
+"""`blackthorn serve`: read the settings, wire the parts, listen, and on SIGTERM drain and stop.
+
+Decides nothing about messages, mail or people. The parts are stopped in the order in which
+they hand on: SMTP and the link, then operations, the writer, the database.
+"""
+
+import asyncio
+import gc
+import os
+import resource
+import secrets
+import shutil
+import signal
+import ssl
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from blackthorn import limits
+from blackthorn.apps import log
+from blackthorn.apps.configuration import Configuration
+from blackthorn.apps.server_directory import ServerDirectory
+from blackthorn.crypto.openpgp_seal import parse_certificate
+from blackthorn.edges import metrics, ops
+from blackthorn.edges.link_server import LinkServer, serve_link
+from blackthorn.edges.mail_gateway import MailGateway
+from blackthorn.edges.sealing import SealingPool
+from blackthorn.edges.smtp import SmtpServer, serve_smtp
+from blackthorn.edges.tls import ServerTls, server_tls
+from blackthorn.errors import StorageError, UnavailableError
+from blackthorn.ids import Address
+from blackthorn.link.frames import AnyFrame
+from blackthorn.server.counters import Counters
+from blackthorn.server.enrolment import EnrolmentDesk
+from blackthorn.server.hub import Hub
+from blackthorn.server.mailroom import Mailroom
+from blackthorn.server.reception import Reception
+from blackthorn.storage.sqlite.database import Connection, Database
+from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
+from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
+from blackthorn.storage.sqlite.mail import SqliteMail
+from blackthorn.storage.sqlite.parcels import SqliteParcels
+from blackthorn.storage.sqlite.writer import ThreadWriter
+
+PURGE_SECONDS = 600
+"""How often expired activation codes are deleted."""
+
+PROBE_SECONDS = 5
+"""A database that commits nothing for so long is not ready."""
+
+
+class SystemClock:
+    """`ports.clock.Clock` of the machine."""
+
+    def wall_ms(self) -> int:
+        """Unix time in milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards."""
+        return time.monotonic()
+
+
+class Server:
+    """One running server: the engines, and what it answers to operators."""
+
+    def __init__(
+        self,
+        directory: ServerDirectory,
+        settings: Configuration,
+        database: Database,
+        writer: ThreadWriter,
+        tls: ServerTls,
+    ) -> None:
+        self.counters = Counters()
+        self.draining = False
+        self._directory = directory
+        self._settings = settings
+        self._writer = writer
+        self._clock = SystemClock()
+        self._enterprise = SqliteEnterprise(database.reading)
+        key_packages = SqliteKeyPackages(database.reading)
+        self.mailroom = Mailroom(
+            self._enterprise,
+            SqliteMail(database.reading),
+            writer,
+            self._clock,
+            self.counters,
+            self._notify,
+        )
+        enrolment = EnrolmentDesk(
+            fingerprint=tls.fingerprint,
+            store=self._enterprise,
+            key_packages=key_packages,
+            writer=writer,
+            counters=self.counters,
+            clock=self._clock,
+            random=secrets.token_bytes,
+            check_certificate=parse_certificate,
+        )
+        self.hub = Hub(
+            enterprise=self._enterprise,
+            parcels=SqliteParcels(database.reading),
+            key_packages=key_packages,
+            writer=writer,
+            counters=self.counters,
+            mailroom=self.mailroom,
+            enrolment=enrolment,
+        )
+
+    def _notify(self, address: Address, frame: AnyFrame) -> None:
+        self.hub.notify_user(address, frame)
+
+    def gateway(self, pool: SealingPool) -> MailGateway:
+        """What the SMTP edge talks to."""
+        domain = self._settings.enterprise.domain
+        reception = Reception(domain, self._enterprise, self._clock)
+        return MailGateway(reception, self.mailroom, pool, self._clock, self.counters)
+
+    def purge_codes(self) -> None:
+        """Delete expired activation codes now, and again from time to time."""
+        job = self._enterprise.purge(self._clock.wall_ms())
+        self._writer.submit(job, lambda result: None)
+        asyncio.get_running_loop().call_later(PURGE_SECONDS, self.purge_codes)
+
+    # --- For operators --------------------------------------------------------------------
+
+    def operations(self) -> ops.Operations:
+        """Readiness and metrics."""
+        gauges = {
+            "writer_waiting": lambda: float(self._writer.waiting),
+            "database_bytes": lambda: float(_size_of(self._directory.database)),
+            "free_disk_bytes": lambda: float(self._free_bytes()),
+        }
+        return ops.Operations(self._problems, lambda: metrics.exposition(self.counters, gauges))
+
+    async def _problems(self) -> list[str]:
+        problems = ["the server is stopping"] if self.draining else []
+        floor = self._settings.ops.min_free_disk_mib * limits.MIB
+        if self._free_bytes() < floor:
+            problems.append(f"less than {floor // limits.MIB} MiB of disk are free")
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await self._write_something()
+        except StorageError as error:
+            problems.append(str(error))
+        except TimeoutError:
+            problems.append(f"the database has committed nothing for {PROBE_SECONDS} seconds")
+        return problems
+
+    async def _write_something(self) -> None:
+        """A real write through the writer and its fsync. Raises StorageError."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done(result: StorageError | None) -> None:
+            if written.done():
+                return
+            if isinstance(result, StorageError):
+                written.set_exception(result)
+            else:
+                written.set_result(None)
+
+        self._writer.submit(_rewrite_version, done)
+        await written
+
+    def _free_bytes(self) -> int:
+        return shutil.disk_usage(self._directory.path).free
+
+
+def _rewrite_version(connection: Connection) -> None:
+    """The smallest write that reaches the disk: the schema's version, as it is."""
+    connection.pragma("user_version", connection.pragma("user_version"))
+
+
+def _size_of(database: Path) -> int:
+    files = (database, database.with_name(database.name + "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def serve(path: Path) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises UserError, StorageError or UnavailableError when the server cannot start, and
+    StorageError when it had to stop because the disk failed.
+    """
+    begun = time.monotonic()
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory may hold mail not yet sealed
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    directory = ServerDirectory(path)
+    settings = directory.load(os.environ)
+    logger = log.configure(settings.log.level)
+    directory.lock()
+    tls = server_tls(directory.key, directory.certificate)
+    database = directory.open_database()
+    try:
+        if settings.database.check_at_start:
+            database.check()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            failure = runner.run(_run(directory, settings, database, tls, begun))
+    finally:
+        database.close()
+    if failure is not None:
+        raise failure
+    logger.info("stopped")
+
+
+async def _run(
+    directory: ServerDirectory,
+    settings: Configuration,
+    database: Database,
+    tls: ServerTls,
+    begun: float,
+) -> StorageError | None:
+    """Listen, wait for a reason to stop, drain; the reason if it was a failure."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log.log_fault)
+    stop: asyncio.Future[StorageError | None] = loop.create_future()
+
+    def end(reason: StorageError | None) -> None:
+        if not stop.done():
+            stop.set_result(reason)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, None)
+    writer = ThreadWriter(database.writing, loop.call_soon_threadsafe, end)
+    server = Server(directory, settings, database, writer, tls)
+    async with AsyncExitStack() as stack:
+        stack.callback(writer.close)
+        operations = await _listen_ops(server, settings)
+        stack.callback(operations.close)
+        pool = SealingPool(server.counters, settings.smtp.sealing_workers or None)
+        stack.push_async_callback(pool.close)
+        link = await serve_link(server.hub, settings.link.host, settings.link.port, tls)
+        stack.push_async_callback(link.close)
+        smtp = await _listen_smtp(server, pool, settings, directory)
+        stack.push_async_callback(smtp.close)
+        server.purge_codes()
+        gc.freeze()  # what start-up made stays, and need not be looked at again
+        logger = structlog.get_logger()
+        logger.info("ready", **_ports(link, smtp, operations), seconds=_since(begun))
+        failure = await stop
+        server.draining = True
+        logger.info("stopping", failed=failure is not None)
+    return failure
+
+
+def _since(begun: float) -> float:
+    return round(time.monotonic() - begun, 3)
+
+
+def _ports(link: LinkServer, smtp: SmtpServer, operations: asyncio.Server) -> dict[str, int]:
+    return {
+        "link_port": link.port,
+        "smtp_port": smtp.port,
+        "ops_port": operations.sockets[0].getsockname()[1],
+    }
+
+
+async def _listen_smtp(
+    server: Server, pool: SealingPool, settings: Configuration, directory: ServerDirectory
+) -> SmtpServer:
+    host, port = settings.smtp.host, settings.smtp.port
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(directory.certificate, directory.key)
+    try:
+        return await serve_smtp(server.gateway(pool), host, port, context)
+    except OSError as error:
+        raise _cannot_listen("SMTP", host, port, error) from None
+
+
+async def _listen_ops(server: Server, settings: Configuration) -> asyncio.Server:
+    host, port = settings.ops.host, settings.ops.port
+    try:
+        return await ops.serve_ops(server.operations(), host, port)
+    except OSError as error:
+        raise _cannot_listen("operations HTTP", host, port, error) from None
+
+
+def _cannot_listen(what: str, host: str, port: int, error: OSError) -> UnavailableError:
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return UnavailableError(f"{what} cannot listen on {host}:{port}: {reason}")

@@ -1,0 +1,119 @@
+"""The server's folder: what lies in it, how it is made, and that one server uses it at a time.
+
+blackthorn.toml   settings, written last: a folder without it was not made to its end
+server.key        TLS key of the server (0600); devices know its fingerprint
+server.crt        the certificate around it
+blackthorn.db     the database, with its write-ahead log beside it while the server runs
+"""
+
+import datetime
+import fcntl
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blackthorn.apps import configuration
+from blackthorn.crypto import tls_keys
+from blackthorn.errors import ConfigError, DecodeError, StorageError, UserError
+from blackthorn.ids import Fingerprint
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.wire.address import parse_domain
+
+
+@dataclass(frozen=True, slots=True)
+class ServerDirectory:
+    """The paths below one server's folder."""
+
+    path: Path
+
+    @property
+    def key(self) -> Path:
+        """PEM, 0600."""
+        return self.path / "server.key"
+
+    @property
+    def certificate(self) -> Path:
+        """PEM."""
+        return self.path / "server.crt"
+
+    @property
+    def database(self) -> Path:
+        """SQLite."""
+        return self.path / "blackthorn.db"
+
+    def load(self, environment: Mapping[str, str]) -> configuration.Configuration:
+        """The settings. Raises ConfigError."""
+        if not self.path.is_dir():
+            hint = f"`blackthorn init {self.path} --domain …` makes one"
+            raise ConfigError(f"there is no folder {self.path}: {hint}")
+        return configuration.load(self.path, environment)
+
+    def fingerprint(self) -> Fingerprint:
+        """Of the server's TLS key. Raises StorageError when the certificate cannot be read."""
+        try:
+            return tls_keys.certificate_fingerprint(self.certificate.read_bytes())
+        except (OSError, DecodeError) as error:
+            raise StorageError(f"{self.certificate} cannot be used: {error}") from None
+
+    def open_database(self) -> Database:
+        """The database that `initialise` made. Raises StorageError."""
+        if not self.database.exists():
+            raise StorageError(f"{self.database} is missing: restore it from a backup")
+        return Database.open(self.database)
+
+    def lock(self) -> int:
+        """Hold the folder for one server until this process ends. Raises UserError."""
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise UserError(f"a server is running on {self.path} already") from None
+        return descriptor
+
+
+def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -> ServerDirectory:
+    """Make a server's folder (0700) with key, database and settings. Raises UserError.
+
+    `chosen` are settings by section and key besides the domain; the rest stays at its default.
+    """
+    try:
+        domain = parse_domain(domain)
+    except DecodeError as error:
+        raise UserError(f"--domain {domain!r}: {error}") from None
+    text = configuration.render_template({("enterprise", "domain"): domain, **chosen})
+    configuration.parse(text, {})
+    directory = ServerDirectory(path)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            raise UserError(f"{path} is not empty: nothing was changed")
+        path.chmod(0o700)
+        key = tls_keys.make_key(secrets.token_bytes)
+        now = datetime.datetime.now(datetime.UTC)
+        certificate = tls_keys.make_certificate(key, domain, secrets.token_bytes, now)
+        _write(directory.key, key.expose())
+        _write(directory.certificate, certificate)
+        Database.open(directory.database).close()
+        directory.database.chmod(0o600)
+        _write(path / configuration.FILE_NAME, text.encode())
+    except OSError as error:
+        raise UserError(f"{path} cannot be made: {error.strerror}") from None
+    return directory
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A new file (0600), durable before the next one is begun."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
