@@ -1,23 +1,22 @@
-"""HPKE in base mode (RFC 9180), one-shot: the suite, key pairs, seal and open."""
+"""HPKE in base mode (RFC 9180): key pairs, seal, open, export.
+
+pyca's own one-shot HPKE gives the same bytes (a test says so); this one adds what MLS needs
+beyond it: DeriveKeyPair, export, X448, and sealing to many under one long `info` that is
+hashed once.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.hpke import AEAD, KDF, Suite
-
 from blackthorn.crypto import kdf
-from blackthorn.crypto.aead import Aead
-from blackthorn.crypto.kem import Kem
+from blackthorn.crypto.aead import Aead, OpenError
+from blackthorn.crypto.kem import Expand, Kem, labelled_expand, labelled_prk
 from blackthorn.crypto.secret import Secret
 
-_KDFS = {
-    kdf.SHA256: (0x0001, KDF.HKDF_SHA256),
-    kdf.SHA384: (0x0002, KDF.HKDF_SHA384),
-    kdf.SHA512: (0x0003, KDF.HKDF_SHA512),
-}
-_AEADS = {0x0001: AEAD.AES_128_GCM, 0x0002: AEAD.AES_256_GCM, 0x0003: AEAD.CHACHA20_POLY1305}
+_KDF_NUMBERS = {kdf.SHA256: 0x0001, kdf.SHA384: 0x0002, kdf.SHA512: 0x0003}
+_HASH_SIZES = {kdf.SHA256: 32, kdf.SHA384: 48, kdf.SHA512: 64}
+_BASE_MODE = b"\x00"
 
 
 class HpkeError(ValueError):
@@ -32,13 +31,11 @@ class Hpke:
     hash_name: str
     aead: Aead
 
-    @cached_property
-    def _suite(self) -> Suite:
-        return Suite(self.kem.hpke, _KDFS[self.hash_name][1], _AEADS[self.aead.number])
+    # --- Keys ---
 
     def generate_key_pair(self, random: Callable[[int], bytes]) -> tuple[Secret, bytes]:
         """A private key and its public key, derived from as many random bytes as it has."""
-        return self.derive_key_pair(Secret(random(max(32, self.kem.private_size))))
+        return self.derive_key_pair(Secret(random(self.kem.private_size)))
 
     def derive_key_pair(self, ikm: Secret) -> tuple[Secret, bytes]:
         """DeriveKeyPair (RFC 9180, 4): the same input keying material, the same keys."""
@@ -61,20 +58,90 @@ class Hpke:
         if not matches:
             raise HpkeError(f"the {self.kem.name} private and public keys do not match")
 
-    def seal(self, public: bytes, info: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
-        """The encapsulated key and the ciphertext, with empty aad. Raises `HpkeError`."""
-        try:
-            sealed = self._suite.encrypt(plaintext, self.kem.load_public(public), info)
-        except ValueError as error:
-            raise HpkeError(f"not a {self.kem.name} public key") from error
-        return sealed[: self.kem.enc_size], sealed[self.kem.enc_size :]
+    # --- Sealing ---
+
+    def sealer(self, info: bytes) -> Callable[[bytes, bytes], tuple[bytes, bytes]]:
+        """A function of public key and plaintext that seals under `info`, hashed here once.
+
+        It returns the encapsulated key and the ciphertext (empty aad); raises `HpkeError`.
+        """
+        context = self._context(info)
+
+        def seal(public: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
+            shared, enc = self._encapsulate(public)
+            key, nonce = self._key_and_nonce(shared, context)
+            return enc, self.aead.seal(key, nonce, plaintext, b"")
+
+        return seal
 
     def open(self, private: Secret, info: bytes, enc: bytes, ciphertext: bytes) -> bytes:
         """The plaintext that was sealed with empty aad. Raises `HpkeError`."""
+        shared = self._decapsulate(private, enc)
+        key, nonce = self._key_and_nonce(shared, self._context(info))
+        try:
+            return self.aead.open(key, nonce, ciphertext, b"")
+        except OpenError as error:
+            raise HpkeError("the HPKE ciphertext does not open") from error
+
+    # --- Exporting (5.3) ---
+
+    def send_export(
+        self, public: bytes, info: bytes, exporter_context: bytes, length: int
+    ) -> tuple[bytes, Secret]:
+        """A new encapsulated key, and the secret that it lets its receiver export."""
+        shared, enc = self._encapsulate(public)
+        return enc, self._export(shared, info, exporter_context, length)
+
+    def receive_export(
+        self, private: Secret, enc: bytes, info: bytes, exporter_context: bytes, length: int
+    ) -> Secret:
+        """The secret behind an encapsulated key. Raises `HpkeError`."""
+        return self._export(self._decapsulate(private, enc), info, exporter_context, length)
+
+    # --- The key schedule (5.1) ---
+
+    @cached_property
+    def _suite_id(self) -> bytes:
+        numbers = (self.kem.number, _KDF_NUMBERS[self.hash_name], self.aead.number)
+        return b"HPKE" + b"".join(number.to_bytes(2, "big") for number in numbers)
+
+    def _extract(self, salt: bytes, label: bytes, ikm: bytes) -> bytes:
+        return labelled_prk(self.hash_name, self._suite_id, salt, label, ikm)
+
+    def _context(self, info: bytes) -> bytes:
+        return _BASE_MODE + self._psk_id_hash + self._extract(b"", b"info_hash", info)
+
+    @cached_property
+    def _psk_id_hash(self) -> bytes:
+        return self._extract(b"", b"psk_id_hash", b"")
+
+    def _expander(self, shared: bytes) -> Expand:
+        secret = self._extract(shared, b"secret", b"")
+        return labelled_expand(self.hash_name, self._suite_id, secret)
+
+    def _key_and_nonce(self, shared: bytes, context: bytes) -> tuple[bytes, bytes]:
+        expand = self._expander(shared)
+        return (
+            expand(b"key", context, self.aead.key_size),
+            expand(b"base_nonce", context, self.aead.nonce_size),
+        )
+
+    def _export(self, shared: bytes, info: bytes, context: bytes, length: int) -> Secret:
+        size = _HASH_SIZES[self.hash_name]
+        exporter = self._expander(shared)(b"exp", self._context(info), size)
+        expand = labelled_expand(self.hash_name, self._suite_id, exporter)
+        return Secret(expand(b"sec", context, length))
+
+    def _encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
+        try:
+            return self.kem.encapsulate(public)
+        except ValueError as error:
+            raise HpkeError(f"not a {self.kem.name} public key") from error
+
+    def _decapsulate(self, private: Secret, enc: bytes) -> bytes:
         if len(enc) != self.kem.enc_size:
             raise HpkeError("the encapsulated key has the wrong length")
         try:
-            key = self.kem.load_private(private)
-            return self._suite.decrypt(enc + ciphertext, key, info)
-        except (InvalidTag, ValueError) as error:
-            raise HpkeError("the HPKE ciphertext does not open") from error
+            return self.kem.decapsulate(private, enc)
+        except ValueError as error:
+            raise HpkeError("the encapsulated key does not open") from error

@@ -1,36 +1,79 @@
-"""The KEMs of HPKE (RFC 9180, draft-ietf-hpke-pq): key pairs, and keys made from seeds.
+"""The KEMs of HPKE (RFC 9180, 4.1; draft-ietf-hpke-pq): key pairs, encapsulation, seeds.
 
 Private keys are `Secret` byte strings in the KEM's serialised form; public keys are bytes.
-X-Wing is MLKEM768-X25519: a 32-byte seed, a 1,216-byte public key (1,184 ML-KEM, 32 X25519).
+Every method raises `ValueError` for bytes that are no key. X-Wing is MLKEM768-X25519: a
+32-byte seed, a 1,216-byte public key (1,184 ML-KEM, 32 X25519), an `enc` of 1,120 bytes.
 """
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Final, Protocol
 
-from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x25519
-from cryptography.hazmat.primitives.hpke import (
-    KEM,
-    MLKEM768X25519PrivateKey,
-    MLKEM768X25519PublicKey,
-)
+from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x448, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from blackthorn.crypto import kdf, signatures
 from blackthorn.crypto.secret import Secret
 
-PrivateKey = x25519.X25519PrivateKey | ec.EllipticCurvePrivateKey | MLKEM768X25519PrivateKey
-PublicKey = x25519.X25519PublicKey | ec.EllipticCurvePublicKey | MLKEM768X25519PublicKey
-
 _VERSION = b"HPKE-v1"
-_ANY_SCALAR = x25519.X25519PrivateKey.from_private_bytes(b"\x42" * 32)
+
+Expand = Callable[[bytes, bytes, int], bytes]
+"""LabeledExpand over one pseudorandom key: label, info, length."""
 
 
-def _labelled(hash_name: str, kem: int, ikm: bytes) -> Callable[[bytes, bytes, int], bytes]:
-    """The LabeledExpand of DeriveKeyPair (RFC 9180, 7.1.3) over its dkp_prk."""
-    suite_id = b"KEM" + kem.to_bytes(2, "big")
-    prk = kdf.hkdf_extract(hash_name, b"", _VERSION + suite_id + b"dkp_prk" + ikm)
+class Kem(Protocol):
+    """What HPKE needs of a KEM. Sizes are in bytes."""
+
+    @property
+    def number(self) -> int:
+        """The KEM's HPKE number."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def private_size(self) -> int:
+        """Bytes of a private key."""
+        ...
+
+    @property
+    def enc_size(self) -> int:
+        """Bytes of an encapsulated key."""
+        ...
+
+    def derive(self, ikm: bytes) -> Secret:
+        """DeriveKeyPair's private key."""
+        ...
+
+    def public_key(self, private: Secret) -> bytes:
+        """The public key of a private one."""
+        ...
+
+    def check_public(self, public: bytes) -> None:
+        """Raises `ValueError` when nothing can be encapsulated to the key."""
+        ...
+
+    def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
+        """A shared secret and its `enc`."""
+        ...
+
+    def decapsulate(self, private: Secret, enc: bytes) -> bytes:
+        """The shared secret of an `enc`."""
+        ...
+
+
+def labelled_prk(hash_name: str, suite_id: bytes, salt: bytes, label: bytes, ikm: bytes) -> bytes:
+    """LabeledExtract (RFC 9180, 4)."""
+    return kdf.hkdf_extract(hash_name, salt, _VERSION + suite_id + label + ikm)
+
+
+def labelled_expand(hash_name: str, suite_id: bytes, prk: bytes) -> Expand:
+    """LabeledExpand (RFC 9180, 4) over a pseudorandom key."""
 
     def expand(label: bytes, info: bytes, length: int) -> bytes:
         labelled = length.to_bytes(2, "big") + _VERSION + suite_id + label + info
@@ -39,62 +82,79 @@ def _labelled(hash_name: str, kem: int, ikm: bytes) -> Callable[[bytes, bytes, i
     return expand
 
 
-class X25519Kem:
-    """DHKEM(X25519, HKDF-SHA256): keys of 32 bytes, `enc` of 32."""
-
-    number = 0x0020
-    name = "DHKEM-X25519-HKDF-SHA256"
-    hpke = KEM.X25519
-    private_size = 32
-    public_size = 32
-    enc_size = 32
-
-    def derive(self, ikm: bytes) -> Secret:
-        """DeriveKeyPair's private key (RFC 9180, 7.1.3)."""
-        return Secret(_labelled(kdf.SHA256, self.number, ikm)(b"sk", b"", 32))
-
-    def load_private(self, private: Secret) -> x25519.X25519PrivateKey:
-        """The key object. Raises `ValueError`."""
-        return x25519.X25519PrivateKey.from_private_bytes(private.expose())
-
-    def load_public(self, public: bytes) -> x25519.X25519PublicKey:
-        """The key object. Raises `ValueError`."""
-        return x25519.X25519PublicKey.from_public_bytes(public)
-
-    def check_public(self, public: bytes) -> None:
-        """Raises `ValueError` for a point of low order, to which nothing can be sealed."""
-        _ANY_SCALAR.exchange(self.load_public(public))
-
-    def public_key(self, private: Secret) -> bytes:
-        """The public key of a private one."""
-        return self.load_private(private).public_key().public_bytes_raw()
-
-
 @dataclass(frozen=True)
-class EcKem:
-    """DHKEM over a NIST curve: scalars and uncompressed points."""
+class _DhKem:
+    """What the Diffie-Hellman KEMs share (RFC 9180, 4.1)."""
 
     number: int
     name: str
-    hpke: KEM
-    curve: ec.EllipticCurve
     hash_name: str
     private_size: int
-    order: int
+    enc_size: int
+    secret_size: int
 
-    @property
-    def public_size(self) -> int:
-        """Bytes of an uncompressed point."""
-        return 1 + 2 * self.private_size
+    def _expander(self, label: bytes, ikm: bytes) -> Expand:
+        suite_id = b"KEM" + self.number.to_bytes(2, "big")
+        prk = labelled_prk(self.hash_name, suite_id, b"", label, ikm)
+        return labelled_expand(self.hash_name, suite_id, prk)
 
-    @property
-    def enc_size(self) -> int:
-        """Bytes of `enc`: a point too."""
-        return self.public_size
+    def _shared(self, exchanged: bytes, enc: bytes, public: bytes) -> bytes:
+        """ExtractAndExpand."""
+        expand = self._expander(b"eae_prk", exchanged)
+        return expand(b"shared_secret", enc + public, self.secret_size)
+
+
+@dataclass(frozen=True)
+class MontgomeryKem(_DhKem):
+    """DHKEM over X25519 or X448: raw keys as in RFC 7748."""
+
+    private_type: type[x25519.X25519PrivateKey] | type[x448.X448PrivateKey]
+    public_type: type[x25519.X25519PublicKey] | type[x448.X448PublicKey]
 
     def derive(self, ikm: bytes) -> Secret:
-        """DeriveKeyPair's private key, by rejection (RFC 9180, 7.1.3)."""
-        expand = _labelled(self.hash_name, self.number, ikm)
+        """DeriveKeyPair's private key (7.1.3)."""
+        return Secret(self._expander(b"dkp_prk", ikm)(b"sk", b"", self.private_size))
+
+    def public_key(self, private: Secret) -> bytes:
+        """The public key of a private one."""
+        key = self.private_type.from_private_bytes(private.expose())
+        return key.public_key().public_bytes_raw()
+
+    def check_public(self, public: bytes) -> None:
+        """Raises `ValueError` for a point of low order, whose exchange is always zero."""
+        self._exchange(self._probe, public)
+
+    @cached_property
+    def _probe(self) -> x25519.X25519PrivateKey | x448.X448PrivateKey:
+        return self.private_type.generate()
+
+    def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
+        """A shared secret and its `enc`."""
+        ephemeral = self.private_type.generate()
+        enc = ephemeral.public_key().public_bytes_raw()
+        return self._shared(self._exchange(ephemeral, public), enc, public), enc
+
+    def decapsulate(self, private: Secret, enc: bytes) -> bytes:
+        """The shared secret of an `enc`."""
+        key = self.private_type.from_private_bytes(private.expose())
+        public = key.public_key().public_bytes_raw()
+        return self._shared(self._exchange(key, enc), enc, public)
+
+    def _exchange(self, key: x25519.X25519PrivateKey | x448.X448PrivateKey, peer: bytes) -> bytes:
+        public = self.public_type.from_public_bytes(peer)
+        return key.exchange(public)  # type: ignore[arg-type]  # both are of one curve
+
+
+@dataclass(frozen=True)
+class EcKem(_DhKem):
+    """DHKEM over a NIST curve: scalars and uncompressed points."""
+
+    curve: ec.EllipticCurve
+    order: int
+
+    def derive(self, ikm: bytes) -> Secret:
+        """DeriveKeyPair's private key, by rejection (7.1.3)."""
+        expand = self._expander(b"dkp_prk", ikm)
         mask = (1 << self.order.bit_length()) - 1
         for counter in range(256):
             candidate = expand(b"candidate", bytes([counter]), self.private_size)
@@ -103,24 +163,36 @@ class EcKem:
                 return Secret(scalar.to_bytes(self.private_size, "big"))
         raise ValueError("no scalar was found in 256 candidates")
 
-    def load_private(self, private: Secret) -> ec.EllipticCurvePrivateKey:
-        """The key object. Raises `ValueError`."""
-        return ec.derive_private_key(int.from_bytes(private.expose(), "big"), self.curve)
-
-    def load_public(self, public: bytes) -> ec.EllipticCurvePublicKey:
-        """The key object. Raises `ValueError`."""
-        if len(public) != self.public_size:
-            raise ValueError("the point is not uncompressed")
-        return ec.EllipticCurvePublicKey.from_encoded_point(self.curve, public)
+    def public_key(self, private: Secret) -> bytes:
+        """The public key of a private one."""
+        return self._raw(self._private(private))
 
     def check_public(self, public: bytes) -> None:
         """Raises `ValueError` for what is no point of the curve."""
-        self.load_public(public)
+        self._public(public)
 
-    def public_key(self, private: Secret) -> bytes:
-        """The public key of a private one."""
-        key = self.load_private(private).public_key()
-        return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
+        """A shared secret and its `enc`."""
+        ephemeral = ec.generate_private_key(self.curve)
+        enc = self._raw(ephemeral)
+        exchanged = ephemeral.exchange(ec.ECDH(), self._public(public))
+        return self._shared(exchanged, enc, public), enc
+
+    def decapsulate(self, private: Secret, enc: bytes) -> bytes:
+        """The shared secret of an `enc`."""
+        key = self._private(private)
+        return self._shared(key.exchange(ec.ECDH(), self._public(enc)), enc, self._raw(key))
+
+    def _private(self, private: Secret) -> ec.EllipticCurvePrivateKey:
+        return ec.derive_private_key(int.from_bytes(private.expose(), "big"), self.curve)
+
+    def _public(self, public: bytes) -> ec.EllipticCurvePublicKey:
+        if len(public) != self.enc_size:
+            raise ValueError("the point is not uncompressed")
+        return ec.EllipticCurvePublicKey.from_encoded_point(self.curve, public)
+
+    def _raw(self, key: ec.EllipticCurvePrivateKey) -> bytes:
+        return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
 class XWingKem:
@@ -128,10 +200,11 @@ class XWingKem:
 
     number = 0x647A
     name = "MLKEM768-X25519"
-    hpke = KEM.MLKEM768_X25519
     private_size = 32
-    public_size = 1216
     enc_size = 1120
+    _ML_KEM_PUBLIC = 1184
+    _ML_KEM_CIPHERTEXT = 1088
+    _LABEL = rb"\.//^" + b"\\"
 
     def derive(self, ikm: bytes) -> Secret:
         """DeriveKeyPair's seed: SHAKE256 with hpke-pq's one-stage LabeledDerive."""
@@ -140,8 +213,40 @@ class XWingKem:
         labelled += len(label).to_bytes(2, "big") + label + (32).to_bytes(2, "big")
         return Secret(hashlib.shake_256(labelled).digest(32))
 
+    def public_key(self, private: Secret) -> bytes:
+        """The public key of a private one."""
+        ml_kem, x = self._halves(private)
+        return ml_kem.public_key().public_bytes_raw() + x.public_key().public_bytes_raw()
+
+    def check_public(self, public: bytes) -> None:
+        """Raises `ValueError` for a key to which nothing can be encapsulated."""
+        mlkem.MLKEM768PublicKey.from_public_bytes(public[: self._ML_KEM_PUBLIC])
+        X25519.check_public(public[self._ML_KEM_PUBLIC :])
+
+    def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
+        """A shared secret and its `enc`: the ML-KEM ciphertext, then an X25519 key."""
+        x_public = public[self._ML_KEM_PUBLIC :]
+        ml_kem = mlkem.MLKEM768PublicKey.from_public_bytes(public[: self._ML_KEM_PUBLIC])
+        ml_shared, ml_enc = ml_kem.encapsulate()
+        ephemeral = x25519.X25519PrivateKey.generate()
+        x_enc = ephemeral.public_key().public_bytes_raw()
+        x_shared = ephemeral.exchange(x25519.X25519PublicKey.from_public_bytes(x_public))
+        return self._combine(ml_shared, x_shared, x_enc, x_public), ml_enc + x_enc
+
+    def decapsulate(self, private: Secret, enc: bytes) -> bytes:
+        """The shared secret of an `enc`."""
+        ml_kem, x = self._halves(private)
+        x_enc = enc[self._ML_KEM_CIPHERTEXT :]
+        ml_shared = ml_kem.decapsulate(enc[: self._ML_KEM_CIPHERTEXT])
+        x_shared = x.exchange(x25519.X25519PublicKey.from_public_bytes(x_enc))
+        return self._combine(ml_shared, x_shared, x_enc, x.public_key().public_bytes_raw())
+
+    def _combine(self, ml_shared: bytes, x_shared: bytes, x_enc: bytes, x_public: bytes) -> bytes:
+        combined = ml_shared + x_shared + x_enc + x_public + self._LABEL
+        return hashlib.sha3_256(combined).digest()
+
     def _halves(self, private: Secret) -> tuple[mlkem.MLKEM768PrivateKey, x25519.X25519PrivateKey]:
-        if len(private) != 32:
+        if len(private) != self.private_size:
             raise ValueError("an X-Wing seed has 32 bytes")
         expanded = hashlib.shake_256(private.expose()).digest(96)
         return (
@@ -149,58 +254,55 @@ class XWingKem:
             x25519.X25519PrivateKey.from_private_bytes(expanded[64:]),
         )
 
-    def load_private(self, private: Secret) -> MLKEM768X25519PrivateKey:
-        """The key object. Raises `ValueError`."""
-        return MLKEM768X25519PrivateKey(*self._halves(private))
 
-    def load_public(self, public: bytes) -> MLKEM768X25519PublicKey:
-        """The key object. Raises `ValueError`."""
-        if len(public) != self.public_size:
-            raise ValueError("an X-Wing public key has 1,216 bytes")
-        return MLKEM768X25519PublicKey(
-            mlkem.MLKEM768PublicKey.from_public_bytes(public[:1184]),
-            x25519.X25519PublicKey.from_public_bytes(public[1184:]),
-        )
-
-    def check_public(self, public: bytes) -> None:
-        """Raises `ValueError` for a key to which nothing can be sealed."""
-        self.load_public(public)
-        _ANY_SCALAR.exchange(x25519.X25519PublicKey.from_public_bytes(public[1184:]))
-
-    def public_key(self, private: Secret) -> bytes:
-        """The public key of a private one."""
-        ml_kem, x = self._halves(private)
-        return ml_kem.public_key().public_bytes_raw() + x.public_key().public_bytes_raw()
-
-
-Kem = X25519Kem | EcKem | XWingKem
-
-X25519: Final = X25519Kem()
+X25519: Final = MontgomeryKem(
+    0x0020,
+    "DHKEM-X25519-HKDF-SHA256",
+    kdf.SHA256,
+    32,
+    32,
+    32,
+    x25519.X25519PrivateKey,
+    x25519.X25519PublicKey,
+)
+X448: Final = MontgomeryKem(
+    0x0021,
+    "DHKEM-X448-HKDF-SHA512",
+    kdf.SHA512,
+    56,
+    56,
+    64,
+    x448.X448PrivateKey,
+    x448.X448PublicKey,
+)
 XWING: Final = XWingKem()
 P256: Final = EcKem(
     0x0010,
     "DHKEM-P256-HKDF-SHA256",
-    KEM.P256,
-    ec.SECP256R1(),
     kdf.SHA256,
     32,
+    65,
+    32,
+    ec.SECP256R1(),
     signatures.P256_ORDER,
 )
 P384: Final = EcKem(
     0x0011,
     "DHKEM-P384-HKDF-SHA384",
-    KEM.P384,
-    ec.SECP384R1(),
     kdf.SHA384,
     48,
+    97,
+    48,
+    ec.SECP384R1(),
     signatures.P384_ORDER,
 )
 P521: Final = EcKem(
     0x0012,
     "DHKEM-P521-HKDF-SHA512",
-    KEM.P521,
-    ec.SECP521R1(),
     kdf.SHA512,
     66,
+    133,
+    64,
+    ec.SECP521R1(),
     signatures.P521_ORDER,
 )

@@ -209,12 +209,10 @@ def _welcome(
     welcome_secret = key_schedule.welcome_secret(suite, derived.joiner, derived.psk)
     key, nonce = key_schedule.welcome_key_and_nonce(suite, welcome_secret)
     sealed_info = suite.aead.seal(key, nonce, signed, b"")
+    seal = suite.sealer_with_label(b"Welcome", sealed_info)
     entries = []
     for index, package in applied.added.items():
         ancestor = common_ancestor(2 * new.own_index, 2 * index)
         secrets = GroupSecrets(derived.joiner, path.secrets[ancestor], tuple(applied.psks))
-        sealed = suite.encrypt_with_label(
-            package.init_key, b"Welcome", sealed_info, secrets.encode()
-        )
-        entries.append((package.reference, sealed))
+        entries.append((package.reference, seal(package.init_key, secrets.encode())))
     return encode_message(Welcome(suite.number, tuple(entries), sealed_info))

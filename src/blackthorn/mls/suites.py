@@ -23,6 +23,8 @@ DEFAULT_SUITE: Final = SUITE_XWING_AES256
 
 _PREFIX = b"MLS 1.0 "
 
+Sealer = Callable[[bytes, bytes], tuple[bytes, bytes]]
+
 
 @dataclass(frozen=True)
 class CipherSuite:
@@ -115,14 +117,27 @@ class CipherSuite:
 
     # --- Public key encryption (5.1.3) ---
 
+    def sealer_with_label(self, label: bytes, context: bytes) -> Sealer:
+        """EncryptWithLabel for many: a function of public key and plaintext.
+
+        It returns the KEM output and the ciphertext, and raises `DecryptionFailed` for a key
+        that is none. The context is hashed once, however long it is.
+        """
+        seal = self.hpke.sealer(opaque(_PREFIX + label) + opaque(context))
+
+        def seal_with_label(public: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
+            try:
+                return seal(public, plaintext)
+            except HpkeError as error:
+                raise DecryptionFailed(f"{label.decode()}: {error}") from error
+
+        return seal_with_label
+
     def encrypt_with_label(
         self, public: bytes, label: bytes, context: bytes, plaintext: bytes
     ) -> tuple[bytes, bytes]:
         """EncryptWithLabel: the KEM output and the ciphertext. Raises `DecryptionFailed`."""
-        try:
-            return self.hpke.seal(public, opaque(_PREFIX + label) + opaque(context), plaintext)
-        except HpkeError as error:
-            raise DecryptionFailed(f"{label.decode()}: {error}") from error
+        return self.sealer_with_label(label, context)(public, plaintext)
 
     def decrypt_with_label(
         self, private: Secret, label: bytes, context: bytes, sealed: tuple[bytes, bytes]
@@ -138,6 +153,10 @@ class CipherSuite:
 _HASH_SIZES = {kdf.SHA256: 32, kdf.SHA384: 48, kdf.SHA512: 64}
 
 
+def _suites(*suites: CipherSuite) -> dict[int, CipherSuite]:
+    return {each.number: each for each in suites}
+
+
 def _suite(
     number: int,
     name: str,
@@ -145,73 +164,37 @@ def _suite(
     aead_: aead.Aead,
     hash_name: str,
     signature: signatures.SignatureScheme,
-) -> tuple[int, CipherSuite]:
+) -> CipherSuite:
     # HPKE's KDF is HKDF over the suite's own hash in every suite below.
-    return number, CipherSuite(
-        number, name, Hpke(kem_, hash_name, aead_), aead_, hash_name, signature
-    )
+    return CipherSuite(number, name, Hpke(kem_, hash_name, aead_), aead_, hash_name, signature)
 
 
-_SUITES: Final[dict[int, CipherSuite]] = dict(
-    [
-        _suite(
-            SUITE_XWING_AES256,
-            "MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519",
-            kem.XWING,
-            aead.AES_256_GCM,
-            kdf.SHA384,
-            signatures.ED25519,
-        ),
-        _suite(
-            SUITE_XWING_AES128,
-            "MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519",
-            kem.XWING,
-            aead.AES_128_GCM,
-            kdf.SHA256,
-            signatures.ED25519,
-        ),
-        _suite(
-            SUITE_1,
-            "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
-            kem.X25519,
-            aead.AES_128_GCM,
-            kdf.SHA256,
-            signatures.ED25519,
-        ),
-        _suite(
-            0x0002,
-            "MLS_128_DHKEMP256_AES128GCM_SHA256_P256",
-            kem.P256,
-            aead.AES_128_GCM,
-            kdf.SHA256,
-            signatures.ECDSA_P256,
-        ),
-        _suite(
-            0x0003,
-            "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519",
-            kem.X25519,
-            aead.CHACHA20_POLY1305,
-            kdf.SHA256,
-            signatures.ED25519,
-        ),
-        _suite(
-            0x0005,
-            "MLS_256_DHKEMP521_AES256GCM_SHA512_P521",
-            kem.P521,
-            aead.AES_256_GCM,
-            kdf.SHA512,
-            signatures.ECDSA_P521,
-        ),
-        _suite(
-            0x0007,
-            "MLS_256_DHKEMP384_AES256GCM_SHA384_P384",
-            kem.P384,
-            aead.AES_256_GCM,
-            kdf.SHA384,
-            signatures.ECDSA_P384,
-        ),
-    ]
+_AES128, _AES256, _CHACHA = aead.AES_128_GCM, aead.AES_256_GCM, aead.CHACHA20_POLY1305
+_ED25519, _ED448 = signatures.ED25519, signatures.ED448
+_P256, _P384, _P521 = signatures.ECDSA_P256, signatures.ECDSA_P384, signatures.ECDSA_P521
+
+# fmt: off
+_SUITES: Final = _suites(
+    _suite(SUITE_XWING_AES256, "MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519",
+           kem.XWING, _AES256, kdf.SHA384, _ED25519),
+    _suite(SUITE_XWING_AES128, "MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519",
+           kem.XWING, _AES128, kdf.SHA256, _ED25519),
+    _suite(SUITE_1, "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
+           kem.X25519, _AES128, kdf.SHA256, _ED25519),
+    _suite(0x0002, "MLS_128_DHKEMP256_AES128GCM_SHA256_P256",
+           kem.P256, _AES128, kdf.SHA256, _P256),
+    _suite(0x0003, "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519",
+           kem.X25519, _CHACHA, kdf.SHA256, _ED25519),
+    _suite(0x0004, "MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448",
+           kem.X448, _AES256, kdf.SHA512, _ED448),
+    _suite(0x0005, "MLS_256_DHKEMP521_AES256GCM_SHA512_P521",
+           kem.P521, _AES256, kdf.SHA512, _P521),
+    _suite(0x0006, "MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448",
+           kem.X448, _CHACHA, kdf.SHA512, _ED448),
+    _suite(0x0007, "MLS_256_DHKEMP384_AES256GCM_SHA384_P384",
+           kem.P384, _AES256, kdf.SHA384, _P384),
 )
+# fmt: on
 
 SUPPORTED: Final = tuple(_SUITES)
 """Numbers of all suites of this build, the preferred first."""

@@ -120,12 +120,11 @@ def seal_path(
     """
     new_leaves = {2 * index for index in added}
     nodes = []
+    seal = suite.sealer_with_label(LABEL, group_context)
     for node, _, resolution in path.steps:
         secret = path.secrets[node].expose()
         sealed = tuple(
-            suite.encrypt_with_label(_public(tree, each), LABEL, group_context, secret)
-            for each in resolution
-            if each not in new_leaves
+            seal(_public(tree, each), secret) for each in resolution if each not in new_leaves
         )
         nodes.append(UpdatePathNode(_public(tree, node), sealed))
     return UpdatePath(path.leaf, tuple(nodes))
