@@ -14,6 +14,8 @@ import pysequoia
 from blackthorn import limits
 from blackthorn.errors import InputError
 
+_PUBLIC_KEY = 6
+
 
 class CertificateError(InputError):
     """The bytes are no OpenPGP certificate that can be sealed to."""
@@ -56,25 +58,30 @@ class Certificate:
 
 
 def parse_certificate(data: bytes) -> Certificate:
-    """The certificate in `data` (binary or armored, at most MAX_CERTIFICATE_BYTES bytes).
+    """The certificate in `data` (binary, at most MAX_CERTIFICATE_BYTES bytes).
 
-    Raises CertificateError when it is none, or holds secret keys.
+    Raises CertificateError when it is none; a secret key is none.
     """
     if len(data) > limits.MAX_CERTIFICATE_BYTES:
         raise CertificateError(f"the OpenPGP certificate has {len(data)} bytes: too large")
+    if _first_tag(data) != _PUBLIC_KEY:
+        raise CertificateError("not an OpenPGP certificate in binary form")
     with sequoia_errors(CertificateError("not an OpenPGP certificate")):
         certificate = pysequoia.Cert.from_bytes(data)
         expires = certificate.expiration
         revoked = certificate.is_revoked
-        secret = certificate.has_secret_keys
-    if secret:
-        raise CertificateError("an OpenPGP secret key where a certificate is expected")
     return Certificate(
         certificate.fingerprint,
         None if expires is None else int(expires.timestamp()),
         revoked,
         certificate,
     )
+
+
+def _first_tag(data: bytes) -> int:
+    """The tag of the first packet, in either format (RFC 9580, 4.2)."""
+    head = data[0] if data else 0
+    return head & 0x3F if head & 0x40 else (head & 0x3F) >> 2
 
 
 def seal(content: bytes, certificate: Certificate, *, now: int) -> bytes:

@@ -45,23 +45,22 @@ class MailGateway:
         self._pool = pool
         self._clock = clock
 
-    async def accept(self, transaction: Transaction, content: bytes) -> None:
+    async def accept(self, transaction: Transaction, content: bytearray) -> None:
         """Seal and store the mail for every recipient; returns once all of it is durable.
 
+        `content` is the mail as it came, dots still doubled; it may not change afterwards.
         Raises MailRefusedError with the SMTP reply. A mail so large that its recipients must
         come in turns may then have reached the first of them; the sender tries again.
         """
         turn = max(1, limits.MAX_SEALED_BATCH_BYTES // max(1, len(content)))
         for start in range(0, len(transaction.recipients), turn):
             recipients = transaction.recipients[start : start + turn]
-            sealed = await self._pool.seal(self._request(transaction, content, recipients))
+            request = self._request(transaction, recipients)
+            sealed = await self._pool.seal(request, content)
             await self._store(recipients, sealed)
 
-    def _request(
-        self, transaction: Transaction, content: bytes, recipients: tuple[Recipient, ...]
-    ) -> SealRequest:
+    def _request(self, transaction: Transaction, recipients: tuple[Recipient, ...]) -> SealRequest:
         return SealRequest(
-            content=content,
             recipients=[SealTo(to.user.address, to.certificate) for to in recipients],
             domain=self.reception.domain,
             sender=transaction.sender,

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from blackthorn import limits
-from blackthorn.edges.sealing_worker import SealAnswer, SealRequest, frame
+from blackthorn.edges.sealing_worker import SealAnswer, SealRequest, head
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.server.counters import Counters
 
@@ -31,7 +31,8 @@ def _put_off() -> MailRefusedError:
 @dataclass(slots=True)
 class _Job:
     request: SealRequest
-    answer: asyncio.Future[SealAnswer]
+    content: bytearray
+    answer: asyncio.Future[list[bytes]]
 
 
 class _Worker:
@@ -40,6 +41,7 @@ class _Worker:
     def __init__(self, pool: "SealingPool") -> None:
         self.jobs: deque[_Job] = deque()
         self.process: asyncio.subprocess.Process | None = None
+        self.doomed = False
         self._pool = pool
         self._written = 0
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -50,7 +52,8 @@ class _Worker:
         self._write()
 
     def kill(self) -> None:
-        """End the process; `_run` then tells all who wait."""
+        """End the process, which gets no more jobs; `_run` then tells all who wait."""
+        self.doomed = True
         if self.process is not None and self.process.returncode is None:
             self.process.kill()
 
@@ -66,7 +69,10 @@ class _Worker:
         if self.process is None or self.process.stdin is None:
             return
         while self._written < len(self.jobs):
-            self.process.stdin.write(frame(self.jobs[self._written].request))
+            job = self.jobs[self._written]
+            size = len(job.content).to_bytes(4, "big")
+            self.process.stdin.write(head(job.request) + size)
+            self.process.stdin.write(job.content)
             self._written += 1
 
     async def _run(self) -> None:
@@ -93,10 +99,16 @@ class _Worker:
         while True:
             size = int.from_bytes(await answers.readexactly(4), "big")
             answer = msgspec.msgpack.decode(await answers.readexactly(size), type=SealAnswer)
+            sealed = [await answers.readexactly(size) for size in answer.sizes]
             job = self.jobs.popleft()
             self._written -= 1
-            if not job.answer.done():
-                job.answer.set_result(answer)
+            if job.answer.done():
+                pass  # whoever asked has gone
+            elif answer.refusal is not None:
+                job.answer.set_exception(MailRefusedError(*answer.refusal))
+            else:
+                job.answer.set_result(sealed)
+            del job, sealed
             self._pool.freed()
 
 
@@ -116,25 +128,22 @@ class SealingPool:
         """The workers' process ids."""
         return [worker.process.pid for worker in self._workers if worker.process is not None]
 
-    async def seal(self, request: SealRequest) -> list[bytes]:
-        """The mail sealed to each recipient, in order.
+    async def seal(self, request: SealRequest, content: bytearray) -> list[bytes]:
+        """The mail sealed to each recipient, in order. `content` has its dots still doubled.
 
         Raises MailRefusedError: by the scanner, 450 when a certificate cannot be sealed to,
         451 when the worker died, 554 when it died of this mail too often.
         """
-        if self._deaths and self._deaths.get(_name(request), 0) >= limits.MAX_SEALING_ATTEMPTS:
+        if self._deaths and self._deaths.get(_name(content), 0) >= limits.MAX_SEALING_ATTEMPTS:
             raise MailRefusedError(554, "5.6.0", "the mail cannot be processed")
         worker = await self._free_worker()
-        job = _Job(request, asyncio.get_running_loop().create_future())
+        job = _Job(request, content, asyncio.get_running_loop().create_future())
         worker.submit(job)
         try:
-            answer = await asyncio.wait_for(job.answer, limits.SEALING_SECONDS)
+            return await asyncio.wait_for(job.answer, limits.SEALING_SECONDS)
         except TimeoutError:
             worker.kill()
             raise _put_off() from None
-        if answer.refusal is not None:
-            raise MailRefusedError(*answer.refusal)
-        return answer.sealed
 
     async def close(self) -> None:
         """End the workers; what they had is put off."""
@@ -144,10 +153,11 @@ class SealingPool:
 
     async def _free_worker(self) -> _Worker:
         while not self._closed:
-            best = min(self._workers, key=lambda worker: len(worker.jobs), default=None)
+            fit = [worker for worker in self._workers if not worker.doomed]
+            best = min(fit, key=lambda worker: len(worker.jobs), default=None)
             if best is not None and not best.jobs:
                 return best
-            if len(self._workers) < self._size:
+            if len(fit) < self._size:
                 self._workers.append(_Worker(self))
                 return self._workers[-1]
             if best is not None and len(best.jobs) < limits.MAX_SEALING_DEPTH:
@@ -170,7 +180,7 @@ class SealingPool:
         self._workers.remove(worker)
         if worker.jobs and not self._closed:
             self._counters.sealing_workers_died += 1
-            name = _name(worker.jobs[0].request)
+            name = _name(worker.jobs[0].content)
             self._deaths[name] = self._deaths.get(name, 0) + 1
             if len(self._deaths) > _MAX_POISON:
                 self._deaths.popitem(last=False)
@@ -181,5 +191,5 @@ class SealingPool:
             self.freed()
 
 
-def _name(request: SealRequest) -> bytes:
-    return hashlib.sha256(request.content).digest()
+def _name(content: bytearray) -> bytes:
+    return hashlib.sha256(content).digest()

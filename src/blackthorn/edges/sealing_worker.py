@@ -16,7 +16,7 @@ import msgspec
 from blackthorn import limits
 from blackthorn.crypto.openpgp_seal import CertificateError, parse_certificate
 from blackthorn.mail.errors import MailRefusedError
-from blackthorn.mail.scan import scan
+from blackthorn.mail.scan import remove_dots, scan
 from blackthorn.mail.seal import Envelope, seal_mail
 
 
@@ -28,9 +28,8 @@ class SealTo(msgspec.Struct, array_like=True, frozen=True):
 
 
 class SealRequest(msgspec.Struct, array_like=True, frozen=True):
-    """One mail as it came (dots removed), and how it came (`mail.seal.Envelope`)."""
+    """How one mail came (`mail.seal.Envelope`), and for whom. Its bytes follow on the pipe."""
 
-    content: bytes
     recipients: list[SealTo]
     domain: str
     sender: str
@@ -41,27 +40,31 @@ class SealRequest(msgspec.Struct, array_like=True, frozen=True):
 
 
 class SealAnswer(msgspec.Struct, array_like=True, frozen=True):
-    """`sealed` in the order of the recipients, or the refusal as code, status, text."""
+    """The sizes of the sealed mails, in the order of the recipients; their bytes follow.
 
-    sealed: list[bytes]
+    Or the refusal as code, status, text.
+    """
+
+    sizes: list[int]
     refusal: tuple[int, str, str] | None = None
 
 
-def frame(message: SealRequest | SealAnswer) -> bytes:
+def head(message: SealRequest | SealAnswer) -> bytes:
     """A message with its length in 4 bytes before it."""
     data = msgspec.msgpack.encode(message)
     return len(data).to_bytes(4, "big") + data
 
 
-def answer(request: SealRequest) -> SealAnswer:
-    """Scan and seal one mail."""
+def answer(request: SealRequest, data: bytes) -> tuple[SealAnswer, list[bytes]]:
+    """Scan and seal one mail, whose dots are still doubled."""
     try:
-        content = scan(request.content)
-        return SealAnswer([_seal(content, request, to) for to in request.recipients])
+        content = scan(remove_dots(data))
+        sealed = [_seal(content, request, to) for to in request.recipients]
+        return SealAnswer([len(each) for each in sealed]), sealed
     except MailRefusedError as error:
-        return SealAnswer([], (error.code, error.status, str(error)))
+        return SealAnswer([], (error.code, error.status, str(error))), []
     except CertificateError as error:
-        return SealAnswer([], (450, "4.2.1", str(error)))
+        return SealAnswer([], (450, "4.2.1", str(error))), []
 
 
 def _seal(content: bytes, request: SealRequest, to: SealTo) -> bytes:
@@ -78,12 +81,24 @@ def _seal(content: bytes, request: SealRequest, to: SealTo) -> bytes:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests until their end."""
+    """Answer requests until their end. Each is head, then the mail's length and bytes."""
     decoder = msgspec.msgpack.Decoder(SealRequest)
-    while len(head := requests.read(4)) == 4:
-        request = decoder.decode(requests.read(int.from_bytes(head, "big")))
-        answers.write(frame(answer(request)))
+    while (encoded := _read_sized(requests)) is not None:
+        data = _read_sized(requests)
+        if data is None:
+            return
+        message, sealed = answer(decoder.decode(encoded), data)
+        answers.write(head(message))
+        for each in sealed:
+            answers.write(each)
         answers.flush()
+
+
+def _read_sized(source: BinaryIO) -> bytes | None:
+    """Bytes with their length in 4 bytes before them; None at the end."""
+    size = int.from_bytes(length, "big") if len(length := source.read(4)) == 4 else -1
+    data = source.read(size) if size >= 0 else b""
+    return data if len(data) == size else None
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import ssl
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -116,13 +116,14 @@ class _Connection(SMTP):
 
     # --- connection -----------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """Let the connection in if the limits allow; called again after STARTTLS."""
         if not self._client:
             peer = transport.get_extra_info("peername")
             client = client_key(str(peer[0]) if peer else "")
             if not self._server.enter(client, self):
-                _turn_away(transport)
+                transport.write(b"421 4.7.0 too many connections; try again later\r\n")
+                transport.close()
                 return
             self._client = client
         super().connection_made(transport)
@@ -131,7 +132,16 @@ class _Connection(SMTP):
         """Give the connection's place back."""
         if self._client:
             self._server.leave(self._client, self)
-        super().connection_lost(error)
+            super().connection_lost(error)
+
+    def data_received(self, data: bytes) -> None:
+        """Listen only to whoever was let in."""
+        if self._client:
+            super().data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """As `data_received`."""
+        return super().eof_received() if self._client else None
 
     def hang_up(self) -> None:
         """Close the connection from our side, for the end of the server."""
@@ -217,8 +227,8 @@ class _Connection(SMTP):
             recipients=tuple(envelope.recipients.values()),
         )
 
-    async def _receive(self, share: Share) -> bytes:
-        """The data up to CRLF.CRLF without its dots (RFC 5321, 4.5.2).
+    async def _receive(self, share: Share) -> bytearray:
+        """The data up to CRLF.CRLF, its dots still doubled (RFC 5321, 4.5.2).
 
         What is too large, or finds no memory, is read to its end and thrown away; then
         MailRefusedError is raised. A peer that is too slow is cut off.
@@ -230,13 +240,11 @@ class _Connection(SMTP):
             chunk = await self._reader.read(1 << 30)
             self._reset_timeout()
             received += len(chunk)
-            if (
-                received
-                < (self.loop.time() - started - _GRACE_SECONDS) * (limits.MIN_SMTP_BYTES_PER_SECOND)
-                or received > 4 * limits.MAX_MAIL_BYTES
-            ):
+            seconds = self.loop.time() - started - _GRACE_SECONDS
+            slow = received < seconds * limits.MIN_SMTP_BYTES_PER_SECOND
+            if not chunk or slow or received > 4 * limits.MAX_MAIL_BYTES:
                 await super().push("421 4.7.0 too slow, or without end")
-                raise ConnectionResetError
+                raise asyncio.CancelledError  # aiosmtpd then closes the connection
             try:
                 if refusal is None:
                     share.grow(len(chunk))
@@ -244,6 +252,7 @@ class _Connection(SMTP):
                         raise MailRefusedError(552, "5.3.4", "the mail is too large")
             except MailRefusedError as error:
                 refusal = error
+                share.release()
             data += chunk
             end = data.find(_END, searched)
             if end >= 0:
@@ -256,14 +265,8 @@ class _Connection(SMTP):
         if refusal is not None:
             raise refusal
         del data[end + 2 :]
-        return bytes(data.replace(b"\r\n.", b"\r\n")[2:])
-
-
-def _turn_away(transport: asyncio.BaseTransport) -> None:
-    if isinstance(transport, asyncio.WriteTransport):
-        transport.set_protocol(asyncio.Protocol())
-        transport.write(b"421 4.7.0 too many connections; try again later\r\n")
-    transport.close()
+        del data[:2]
+        return data
 
 
 class SmtpServer:

@@ -61,6 +61,11 @@ class Share:
         self._budget.take(self._client, size)
         self.size += size
 
+    def release(self) -> None:
+        """Give it all back: the mail is thrown away, or done with."""
+        self._budget.give_back(self._client, self.size)
+        self.size = 0
+
 
 class MailMemory:
     """Bytes of unsealed mail in memory, over all connections and by client."""
@@ -81,10 +86,7 @@ class MailMemory:
         try:
             yield share
         finally:
-            self._total -= share.size
-            self._held[client] -= share.size
-            if self._held[client] <= 0:
-                del self._held[client]
+            share.release()
 
     def take(self, client: str, size: int) -> None:
         """For `Share.grow`."""
@@ -95,3 +97,10 @@ class MailMemory:
             raise MailRefusedError(452, "4.3.1", "too much mail at once; try again later")
         self._total += size
         self._held[client] += size
+
+    def give_back(self, client: str, size: int) -> None:
+        """For `Share.release`."""
+        self._total -= size
+        self._held[client] -= size
+        if self._held[client] <= 0:
+            del self._held[client]

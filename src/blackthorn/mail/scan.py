@@ -34,6 +34,18 @@ def scan(content: bytes) -> bytes:
     return content
 
 
+def remove_dots(data: bytes) -> bytes:
+    """Mail data without the dots that SMTP puts before lines (RFC 5321, 4.5.2).
+
+    A client whose lines end in a lone LF, as Python's smtplib with bytes, doubles dots there
+    as well; a single dot after a lone LF is the mail's own. Raises MailRefusedError for a NUL.
+    """
+    if b"\0" in data:
+        raise malformed("the mail holds a NUL byte")
+    marked = (b"\r\n" + data).replace(b"\r\n.", b"\r\n\0")
+    return marked.replace(b"\n..", b"\n.").replace(b"\0", b"")[2:]
+
+
 def normalise(content: bytes) -> bytes:
     """`content` with every line end as CRLF. Raises MailRefusedError for a NUL or a lone CR."""
     if b"\0" in content:

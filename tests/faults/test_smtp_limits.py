@@ -1,0 +1,176 @@
+"""SMTP under pressure: connections, junk, memory, slowness, a full disk, the end of the server."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from blackthorn import limits
+from blackthorn.edges.smtp_limits import ConnectionLimit, MailMemory, client_key
+from blackthorn.errors import StorageError
+from blackthorn.mail.errors import MailRefusedError
+from tests.faults.smtp_harness import ALICE, Dialogue, run, site
+from tests.faults.test_smtp_dialogue import MAIL, dialogue
+
+
+def test_connections_from_one_client_are_bounded(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with site(tmp_path) as running:
+            clients = []
+            for _ in range(limits.MAX_SMTP_CONNECTIONS_PER_CLIENT):
+                clients.append(await Dialogue.open(running.port))
+                await clients[-1].expect("220 ")
+            late = await Dialogue.open(running.port)
+            await late.expect("421 4.7.0")
+            await late.closed()
+            assert running.counters.smtp_connections_refused == 1
+            await clients[0].say("QUIT", "221 ")
+            await clients[0].closed()
+            await asyncio.sleep(0.05)
+            await (await Dialogue.open(running.port)).expect("220 ")
+            for client in clients:
+                await client.close()
+
+    run(test)
+
+
+def test_connection_limit_counts_clients_and_all() -> None:
+    limit = ConnectionLimit()
+    clients = [f"198.51.100.{index}" for index in range(250)]
+    entered = [client for client in clients if limit.enter(client)]
+    assert len(entered) == limits.MAX_SMTP_CONNECTIONS == limit.total
+    limit.leave(clients[0])
+    assert limit.enter("192.0.2.1") and not limit.enter("192.0.2.2")
+
+
+def test_an_ipv6_client_is_its_network() -> None:
+    assert client_key("2001:db8::1") == client_key("2001:db8::ffff:2") == "2001:db8::/64"
+    assert client_key("fe80::1%eth0") == "fe80::/64"
+    assert client_key("192.0.2.1") == "192.0.2.1"
+    assert client_key("") == ""
+
+
+def test_memory_is_shared_out_and_given_back() -> None:
+    memory = MailMemory()
+    half = limits.MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT
+    with memory.share("a") as one, memory.share("b") as two, memory.share("c") as three:
+        one.grow(half)
+        with pytest.raises(MailRefusedError, match="too much mail") as refused:
+            one.grow(1)
+        assert refused.value.reply.startswith("452 4.3.1")
+        two.grow(limits.MAX_MAIL_BYTES_IN_MEMORY - half)
+        with pytest.raises(MailRefusedError):
+            three.grow(1)
+        assert memory.total == limits.MAX_MAIL_BYTES_IN_MEMORY
+    assert memory.total == 0
+
+
+def test_a_mail_without_memory_is_put_off(tmp_path: Path) -> None:
+    async def talk(running, client) -> None:
+        with running.smtp.memory.share("127.0.0.1") as held:
+            held.grow(limits.MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT)
+            await client.transaction(MAIL * 1_000, "452 4.3.1")
+        await client.transaction(MAIL, "250 ")
+        assert len(running.stored(ALICE)) == 1 and running.counters.mail_deferred == 1
+
+    dialogue(tmp_path, talk)
+
+
+def test_refused_commands_end_the_connection(tmp_path: Path) -> None:
+    async def talk(running, client) -> None:
+        await client.say("MAIL FROM:<eve@example.net>", "250 ")
+        for index in range(limits.MAX_SMTP_ERRORS - 1):
+            await client.say(f"RCPT TO:<guess{index}@acme.example>", "550 5.1.1")
+        await client.say("RCPT TO:<last@acme.example>", "550 5.1.1")
+        await client.expect("421 4.7.0")
+        await client.closed()
+
+    dialogue(tmp_path, talk)
+
+
+def test_junk_commands_end_the_connection(tmp_path: Path) -> None:
+    async def talk(running, client) -> None:
+        for _ in range(limits.MAX_SMTP_JUNK_COMMANDS):
+            await client.say("NOOP", "250 ")
+        await client.say("NOOP", "421 4.7.0")
+        await client.closed()
+
+    dialogue(tmp_path, talk)
+
+
+def test_unknown_commands_end_the_connection(tmp_path: Path) -> None:
+    async def talk(running, client) -> None:
+        for _ in range(4):
+            await client.say("GET / HTTP/1.1", "500 ")
+        await client.say("GET / HTTP/1.1", "502 ")
+        await client.closed()
+
+    dialogue(tmp_path, talk)
+
+
+def test_silence_and_trickles_end_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SMTP_TIMEOUT_SECONDS", 0.4)
+    monkeypatch.setattr("blackthorn.edges.smtp._GRACE_SECONDS", 0.3)
+
+    async def test() -> None:
+        async with site(tmp_path) as running:
+            silent = await Dialogue.open(running.port)
+            await silent.expect("220 ")
+            await silent.closed()
+            slow = await (await Dialogue.open(running.port)).greet()
+            await slow.say("MAIL FROM:<eve@example.net>", "250 ")
+            await slow.say(f"RCPT TO:<{ALICE}>", "250 ")
+            await slow.say("DATA", "354 ")
+            answer = asyncio.ensure_future(slow.expect("421 4.7.0"))
+            for _ in range(100):
+                if answer.done():
+                    break
+                slow.writer.write(b"x")
+                await asyncio.sleep(0.05)
+            await answer
+            assert running.stored(ALICE) == []
+
+    run(test)
+
+
+def test_a_full_disk_puts_off_and_recovers(tmp_path: Path) -> None:
+    async def talk(running, client) -> None:
+        submit = running.writer.submit
+        running.writer.submit = lambda job, done: done(StorageError("the disk is full"))
+        await client.transaction(MAIL, "452 4.3.1")
+        running.writer.submit = submit
+        await client.transaction(MAIL, "250 ")
+        assert len(running.stored(ALICE)) == 1 and running.counters.storage_failures == 1
+
+    dialogue(tmp_path, talk)
+
+
+def test_closing_finishes_the_mail_in_hand(tmp_path: Path) -> None:
+    async def talk(running, client) -> None:
+        await client.say("MAIL FROM:<eve@example.net>", "250 ")
+        await client.say(f"RCPT TO:<{ALICE}>", "250 ")
+        await client.say("DATA", "354 ")
+        client.writer.write(MAIL + b".\r\n")
+        await client.writer.drain()
+        await asyncio.sleep(0.01)
+        closing = asyncio.ensure_future(running.smtp.close(10.0))
+        reply = await client.reply()
+        await closing
+        assert reply.startswith(("250 ", "421 "))
+        assert len(running.stored(ALICE)) == int(reply.startswith("250"))
+
+    dialogue(tmp_path, talk)
+
+
+def test_nothing_of_a_mail_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    async def talk(running, client) -> None:
+        await client.transaction(MAIL, "250 ")
+        await client.say("RCPT TO:<a@b>", "503 ")
+
+    dialogue(tmp_path, talk)
+    assert "eve" not in caplog.text and "alice" not in caplog.text and "hello" not in caplog.text

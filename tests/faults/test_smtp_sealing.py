@@ -1,0 +1,147 @@
+"""The sealing workers: their deaths put mail off, poison is refused, none outlives the server."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from blackthorn import limits
+from blackthorn.edges.sealing_worker import SealRequest, SealTo
+from tests.faults.smtp_harness import ALICE, run, site
+from tests.faults.test_smtp_dialogue import MAIL, dialogue
+
+
+def stopped_worker(running) -> int:
+    """The one worker, stopped, so that what it is given waits in it."""
+    (process,) = running.pool.process_ids
+    os.kill(process, signal.SIGSTOP)
+    return process
+
+
+def alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
+
+
+def test_no_worker_runs_before_the_first_mail(tmp_path: Path) -> None:
+    async def talk(running, client) -> None:
+        assert running.pool.process_ids == []
+        await client.transaction(MAIL, "250 ")
+        assert len(running.pool.process_ids) == 1
+
+    dialogue(tmp_path, talk)
+
+
+def test_a_dead_worker_puts_off_and_is_replaced(tmp_path: Path) -> None:
+    async def talk(running, client) -> None:
+        await client.transaction(MAIL, "250 ")
+        process = stopped_worker(running)
+        asyncio.get_running_loop().call_later(0.2, os.kill, process, signal.SIGKILL)
+        await client.transaction(MAIL, "451 4.3.0")
+        await client.transaction(MAIL, "250 ")
+        assert running.pool.process_ids != [process]
+        assert running.counters.sealing_workers_died == 1 and len(running.stored()) == 2
+
+    dialogue(tmp_path, talk)
+
+
+def test_an_idle_worker_may_die_unnoticed(tmp_path: Path) -> None:
+    async def talk(running, client) -> None:
+        await client.transaction(MAIL, "250 ")
+        os.kill(running.pool.process_ids[0], signal.SIGKILL)
+        await asyncio.sleep(0.2)
+        await client.transaction(MAIL, "250 ")
+        assert running.counters.sealing_workers_died == 0
+
+    dialogue(tmp_path, talk)
+
+
+def test_a_mail_that_kills_every_worker_is_refused_for_good(tmp_path: Path) -> None:
+    async def talk(running, client) -> None:
+        poison = MAIL + b"poison"
+        for _ in range(limits.MAX_SEALING_ATTEMPTS):
+            await client.transaction(MAIL, "250 ")
+            process = stopped_worker(running)
+            asyncio.get_running_loop().call_later(0.1, os.kill, process, signal.SIGKILL)
+            await client.transaction(poison, "451 4.3.0")
+        await client.transaction(poison, "554 5.6.0")
+        await client.transaction(MAIL, "250 ")
+
+    dialogue(tmp_path, talk)
+
+
+def test_a_hanging_worker_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def talk(running, client) -> None:
+        await client.transaction(MAIL, "250 ")
+        monkeypatch.setattr(limits, "SEALING_SECONDS", 0.3)
+        process = stopped_worker(running)
+        await client.transaction(MAIL, "451 4.3.0")
+        monkeypatch.setattr(limits, "SEALING_SECONDS", 30)
+        await client.transaction(MAIL, "250 ")
+        assert not alive(process)
+
+    dialogue(tmp_path, talk)
+
+
+def test_more_mails_than_workers_wait_their_turn(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with site(tmp_path, workers=2) as running:
+            recipient = running.gateway.reception.recipient(ALICE)
+            requests = [
+                SealRequest(
+                    recipients=[sealing_to(recipient)],
+                    domain="acme.example",
+                    sender="",
+                    helo="",
+                    peer="",
+                    tls=False,
+                    now=1_800_000_000,
+                )
+                for _ in range(40)
+            ]
+            sealed = await asyncio.gather(
+                *(running.pool.seal(request, bytearray(MAIL)) for request in requests)
+            )
+            assert len({each for (each,) in sealed}) == 40
+            assert len(running.pool.process_ids) == 2
+
+    run(test)
+
+
+def sealing_to(recipient) -> SealTo:
+    """A recipient as the worker takes him."""
+    return SealTo(recipient.user.address, recipient.certificate)
+
+
+def test_workers_end_when_the_server_is_killed(tmp_path: Path) -> None:
+    """SIGKILL leaves no time to say goodbye: the workers end with their input."""
+    program = (
+        "import asyncio, sys; from pathlib import Path\n"
+        "from tests.faults.smtp_harness import *\n"
+        "async def main():\n"
+        "    async with site(Path(sys.argv[1])) as running:\n"
+        "        client = await (await Dialogue.open(running.port)).greet()\n"
+        "        await client.transaction(b'Subject: x\\r\\n\\r\\n', '250 ')\n"
+        "        print(running.pool.process_ids[0], flush=True)\n"
+        "        await asyncio.sleep(60)\n"
+        "run(main)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None
+        worker = int(server.stdout.readline())
+        assert alive(worker)
+        server.kill()
+        server.wait()
+    for _ in range(100):
+        if not alive(worker):
+            return
+        asyncio.run(asyncio.sleep(0.05))
+    raise AssertionError("the worker outlived the server")
