@@ -2,21 +2,26 @@
 
 The devices are written into the database before the server starts; what they hold is the
 seed of their identity key, so that they can say hello. Nothing of the server is bypassed:
-it finds rows as an activation would have left them.
+it finds rows as an activation would have left them, and it is `blackthorn serve` itself.
 """
 
-import datetime
+import json
 import secrets
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
-from blackthorn.crypto import tls_keys
+from blackthorn.apps.server_directory import ServerDirectory, initialise
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
-from blackthorn.ids import DeviceId, Fingerprint
+from blackthorn.ids import DeviceId
 from blackthorn.link.device_id import device_id
 from blackthorn.storage.sqlite.database import Database
+
+DOMAIN = "acme.example"
 
 
 @dataclass(frozen=True)
@@ -28,37 +33,81 @@ class EnrolledDevice:
     address: str
 
 
-def make_server_files(folder: Path, domain: str = "acme.example") -> Fingerprint:
-    """The server's key and certificate in `folder`; returns the pin."""
-    key = tls_keys.make_key(secrets.token_bytes)
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = tls_keys.make_certificate(key, domain, secrets.token_bytes, now)
-    (folder / "server.key").write_bytes(key.expose())
-    (folder / "server.key").chmod(0o600)
-    (folder / "server.crt").write_bytes(certificate)
-    return tls_keys.certificate_fingerprint(certificate)
+def make_enterprise(folder: Path, devices: int) -> tuple[ServerDirectory, list[EnrolledDevice]]:
+    """A server's folder with so many users of one device each. All ports are the system's."""
+    ports = {("link", "port"): 0, ("smtp", "port"): 0, ("ops", "port"): 0}
+    directory = initialise(folder, DOMAIN, ports)
+    return directory, _enrol(directory.database, devices)
 
 
-def enrol_devices(database: Path, count: int) -> list[EnrolledDevice]:
-    """Write `count` users with one device each into the database, made when needed."""
-    opened = Database.open(database)
+def _enrol(path: Path, count: int) -> list[EnrolledDevice]:
+    database = Database.open(path)
     devices: list[EnrolledDevice] = []
     now_ms = int(time.time() * 1000)
-    opened.writing.execute("BEGIN")
+    database.writing.execute("BEGIN")
     for number in range(1, count + 1):
         identity = Secret(secrets.token_bytes(32))
         public = ED25519.public_key(identity)
-        device = EnrolledDevice(device_id(public), identity, f"user{number}@acme.example")
-        opened.writing.execute(
+        device = EnrolledDevice(device_id(public), identity, f"user{number}@{DOMAIN}")
+        database.writing.execute(
             "INSERT INTO users (number, address, pin, created_ms) VALUES (?, ?, ?, ?)",
             (number, device.address, f"{number:08x}", now_ms),
         )
-        opened.writing.execute(
+        database.writing.execute(
             "INSERT INTO devices (number, id, user, identity_key, name, certificate, activated_ms)"
             " VALUES (?, ?, ?, ?, 'bench', x'00', ?)",
             (number, device.id, number, public, now_ms),
         )
         devices.append(device)
-    opened.writing.execute("COMMIT")
-    opened.close()
+    database.writing.execute("COMMIT")
+    database.close()
     return devices
+
+
+class ServerProcess:
+    """`blackthorn serve` in a process of its own; `port` is the link's once it is ready."""
+
+    def __init__(self, directory: ServerDirectory) -> None:
+        command = [sys.executable, "-m", "blackthorn", "serve", str(directory.path)]
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.pid = self._process.pid
+        self.lines: list[str] = []
+        self.port = self._wait_until_ready()
+
+    def _wait_until_ready(self) -> int:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.lines.append(line.rstrip())
+            if line.startswith("{"):
+                event = json.loads(line)
+                if event["event"] == "ready":
+                    return int(event["link_port"])
+        raise RuntimeError("the server did not start: " + "\n".join(self.lines))
+
+    def kill(self) -> None:
+        """SIGKILL, and wait."""
+        self._process.kill()
+        self._end()
+
+    def stop(self) -> int:
+        """SIGTERM, and wait; the exit code."""
+        self._process.terminate()
+        return self._end()
+
+    def _end(self) -> int:
+        assert self._process.stderr is not None
+        self.lines += self._process.stderr.read().splitlines()
+        self._process.stderr.close()
+        return self._process.wait()
+
+    def __enter__(self) -> "ServerProcess":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process.poll() is None:
+            self.stop()

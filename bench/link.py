@@ -10,8 +10,6 @@ import asyncio
 import os
 import secrets
 import struct
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,8 +17,9 @@ from statistics import quantiles
 
 import uvloop
 
-from bench.enterprise import EnrolledDevice, enrol_devices, make_server_files
+from bench.enterprise import EnrolledDevice, ServerProcess, make_enterprise
 from bench.figures import Figure, Figures
+from blackthorn.apps.server_directory import ServerDirectory
 from blackthorn.edges.link_client import LinkConnection, connect
 from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
@@ -169,14 +168,14 @@ async def _latency(pairs: list[Pair], rate: int) -> tuple[float, float]:
 
 
 async def _load(
-    devices: list[EnrolledDevice], folder: Path, port: int, pid: int, pin: Fingerprint
+    devices: list[EnrolledDevice], directory: ServerDirectory, server: ServerProcess
 ) -> Figures:
-    database = folder / "blackthorn.db"
-    pairs = await _pairs(devices, port, pin)
+    database = directory.database
+    pairs = await _pairs(devices, server.port, directory.fingerprint())
     await _throughput(pairs, MESSAGES // 10, database)
-    before = _cpu_seconds(pid)
+    before = _cpu_seconds(server.pid)
     seconds = await _throughput(pairs, MESSAGES, database)
-    cpu = (_cpu_seconds(pid) - before) / MESSAGES * 10_000
+    cpu = (_cpu_seconds(server.pid) - before) / MESSAGES * 10_000
     figures = [
         Figure("per_second", "delivered", MESSAGES / seconds, "/s", at_least=15_000),
         Figure("cpu_per_10000", "server CPU for 10,000", cpu, "s", at_most=0.6),
@@ -194,16 +193,6 @@ async def _load(
 def run() -> Figures:
     """Start a server with 100 devices, load it, and measure."""
     with tempfile.TemporaryDirectory(prefix="blackthorn-bench-") as name:
-        folder = Path(name)
-        pin = make_server_files(folder)
-        devices = enrol_devices(folder / "blackthorn.db", 2 * PAIRS)
-        server = subprocess.Popen(
-            [sys.executable, "-m", "bench.server", name], stdout=subprocess.PIPE, text=True
-        )
-        try:
-            assert server.stdout is not None
-            port = int(server.stdout.readline())
-            return uvloop.run(_load(devices, folder, port, server.pid, pin))
-        finally:
-            server.terminate()
-            server.wait()
+        directory, devices = make_enterprise(Path(name), 2 * PAIRS)
+        with ServerProcess(directory) as server:
+            return uvloop.run(_load(devices, directory, server))

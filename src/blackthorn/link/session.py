@@ -5,8 +5,8 @@ role, which frames that role may send and to which state a frame leads. A side s
 sends and when it receives. An opening is strictly in turns, so that the two states agree.
 From READY on both sides talk at once, and their states can differ while frames cross; the
 table is closed under that: whatever is allowed before a crossing frame arrives is allowed
-after it. (`Resume` is the device's own; `Superseded` crosses with acknowledgements, which
-therefore stay allowed after it.)
+after it. `Superseded` may cross with acknowledgements, which therefore stay allowed after
+it, and with a second `Resume`, whose delivery may therefore follow it.
 
 A frame that the table does not allow is the peer's error and ends the link (`LinkError`).
 Sending one is our own error (`ProtocolError`). In both cases the state stays as it was.
@@ -97,7 +97,10 @@ TABLE: Final[dict[tuple[State, Role], Moves]] = {
         f.Resume: S.RECEIVING,
         **_staying(S.SUPERSEDED, *_ASKING, *_SETTLING),
     },
-    (S.SUPERSEDED, SERVER): _staying(S.SUPERSEDED, *_ANSWERING),
+    (S.SUPERSEDED, SERVER): {
+        **_staying(S.SUPERSEDED, *_ANSWERING),
+        **_staying(S.RECEIVING, *_DELIVERING),
+    },
 }
 """(state, who speaks) → frame → next state. Either may say Bye in every state but CLOSED."""
 
