@@ -226,8 +226,11 @@ MAX_GROUP_NAME_BYTES = 256
 MLS_MAX_LEAVES = 8_192
 """Leaves of one ratchet tree, a power of two: MAX_RECIPIENTS members fit."""
 
-MLS_MAX_MESSAGE_BYTES = 64 * MIB
-"""One MLS message as parsed; the link bounds what travels far below it."""
+MLS_MAX_MESSAGE_BYTES = 16 * MIB
+"""One MLS message: a Commit that adds 5,000 devices under X-Wing; the link carries less."""
+
+TLS_MAX_ITEMS = 2 * MLS_MAX_LEAVES
+"""Items of one vector: the nodes of the largest ratchet tree."""
 
 MLS_LIFETIME_SECONDS = 90 * 24 * 3600
 """Life of a key package by default; past it nobody adds its owner by it."""

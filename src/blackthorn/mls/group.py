@@ -17,7 +17,7 @@ from blackthorn.mls.creation import first_epoch
 from blackthorn.mls.credential import Credential, CredentialValidator
 from blackthorn.mls.epoch import Member
 from blackthorn.mls.errors import GroupState
-from blackthorn.mls.extension import Extension, Extensions
+from blackthorn.mls.extension import Extension
 from blackthorn.mls.framing import AuthenticatedContent, encode_message
 from blackthorn.mls.key_package import KeyPackagePrivate, VerifiedKeyPackage
 from blackthorn.mls.padding import Padding, padded_size, size_class
@@ -38,6 +38,7 @@ class Application:
     sender: Member
     content: bytes
     authenticated_data: bytes
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,12 @@ class Group:
             ratchet_tree=ratchet_tree,
             external_psks=external_psks or {},
         )
+        try:
+            public = epoch.suite.signature.public_key(signature_private)
+        except ValueError as error:
+            raise GroupState("the signature key is none of the suite's") from error
+        if public != epoch.own_leaf().signature_key:
+            raise GroupState("the signature key is not the key package's")
         return cls(State(signature_private, epoch))
 
     # --- Looking ---
@@ -149,9 +156,9 @@ class Group:
         return [Member.of(index, leaf) for index, leaf in self._state.epoch.tree.members()]
 
     @property
-    def group_context_extensions(self) -> Extensions:
+    def group_context_extensions(self) -> list[Extension]:
         """The extensions that all members agree on."""
-        return self._state.epoch.context.extensions
+        return list(self._state.epoch.context.extensions)
 
     @property
     def epoch_authenticator(self) -> bytes:
@@ -328,7 +335,9 @@ class Group:
             )
         if isinstance(content.body, bytes):
             use.consume()
-            return Application(verified.sender, content.body, content.authenticated_data)
+            return Application(
+                verified.sender, content.body, content.authenticated_data, content.epoch
+            )
         state.require_member()
         queued = processing.queue_proposal(state, verified)
         use.consume()

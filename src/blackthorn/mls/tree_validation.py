@@ -31,9 +31,6 @@ def check_tree(suite: CipherSuite, tree: RatchetTree, group_id: bytes) -> None:
             check_parent_hash(suite, tree, node, parent)
     for index, leaf in tree.members():
         leaf.verify(suite, group_id, index)
-    keys = [node.encryption_key for node in tree.nodes if node is not None]
-    if len(set(keys)) != len(keys):
-        raise InvalidTree("an encryption key appears twice in the tree")
 
 
 def check_tree_members(

@@ -7,6 +7,7 @@ them mean. `Reader` raises `TLSDecodeError` and nothing else, whatever the bytes
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from blackthorn import limits
 from blackthorn.errors import DecodeError
 
 T = TypeVar("T")
@@ -125,12 +126,14 @@ class Reader:
         return self.take(self.varint())
 
     def vector(self, read: Callable[["Reader"], T]) -> list[T]:
-        """The items of a `T<V>`, each read by `read`, which must consume at least a byte."""
+        """The items of a `T<V>`, each read by `read`; at most TLS_MAX_ITEMS of them."""
         size = self.varint()
         start = self._take(size)
         inner = Reader(self.data, start, start + size)
         items: list[T] = []
         while inner.position < inner.end:
+            if len(items) == limits.TLS_MAX_ITEMS:
+                raise TLSDecodeError("a vector has too many items")
             items.append(read(inner))
         return items
 
