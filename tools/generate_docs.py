@@ -65,17 +65,12 @@ def _cell(text: str | None) -> str:
 
 
 def _parameter_rows(command: Any, context: Any) -> list[str]:
-    rows: list[str] = []
-    for parameter in command.params:
-        if getattr(parameter, "hidden", False) or parameter.name == "help":
-            continue
-        if parameter.param_type_name == "argument":
-            name = parameter.make_metavar(context)
-            text = getattr(parameter, "help", None)
-        else:
-            name, text = parameter.get_help_record(context)
-        rows.append(f"| `{_cell(name)}` | {_cell(text)} |")
-    return rows
+    records = [
+        parameter.get_help_record(context)
+        for parameter in command.params
+        if not getattr(parameter, "hidden", False) and parameter.name != "help"
+    ]
+    return [f"| `{_cell(name)}` | {_cell(text)} |" for name, text in filter(None, records)]
 
 
 def _command_pages(command: Any, path: str, parent: Any = None) -> list[str]:
