@@ -6,7 +6,7 @@ sends and when it receives. An opening is strictly in turns, so that the two sta
 From READY on both sides talk at once, and their states can differ while frames cross; the
 table is closed under that: whatever is allowed before a crossing frame arrives is allowed
 after it. `Superseded` may cross with acknowledgements, which therefore stay allowed after
-it, and with a second `Resume`, whose delivery may therefore follow it.
+it, and with a second `Resume`, whose delivery, and end, may therefore follow it.
 
 A frame that the table does not allow is the peer's error and ends the link (`LinkError`).
 Sending one is our own error (`ProtocolError`). In both cases the state stays as it was.
@@ -98,7 +98,7 @@ TABLE: Final[dict[tuple[State, Role], Moves]] = {
         **_staying(S.SUPERSEDED, *_ASKING, *_SETTLING),
     },
     (S.SUPERSEDED, SERVER): {
-        **_staying(S.SUPERSEDED, *_ANSWERING),
+        **_staying(S.SUPERSEDED, f.Superseded, *_ANSWERING),
         **_staying(S.RECEIVING, *_DELIVERING),
     },
 }
