@@ -46,6 +46,8 @@ def configure(level: str) -> structlog.typing.FilteringBoundLogger:
 def log_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """The event loop's handler of exceptions that nobody caught: their kind and place."""
     error = context.get("exception")
+    if isinstance(error, asyncio.CancelledError):  # a connection that was open at the end
+        return
     frames = traceback.extract_tb(error.__traceback__) if error is not None else []
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
     structlog.get_logger().error("fault", kind=type(error).__name__, places=places[-8:])

@@ -1,0 +1,112 @@
+"""A real `blackthorn serve` process, its log and its end."""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+READY_SECONDS = 30.0
+STOP_SECONDS = 15.0
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """This process's environment without anyone's Blackthorn settings, and with `extra`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BLACKTHORN")}
+    return kept | {"NO_COLOR": "1", "COLUMNS": "200"} | extra
+
+
+def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    """One `blackthorn` command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "blackthorn", *arguments],
+        env=environment(**extra),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def initialise(directory: Path, *more: str) -> Path:
+    """A fresh server's folder, on ports that the system chooses."""
+    ports = ("--link-port", "0", "--smtp-port", "0", "--ops-port", "0")
+    public = ("--public", "127.0.0.1:1")
+    done = run("init", str(directory), "--domain", "acme.example", *ports, *public, *more)
+    assert done.returncode == 0, done.stderr
+    return directory
+
+
+def add_user(directory: Path, address: str, *more: str) -> dict[str, str]:
+    """`blackthorn user add --json`."""
+    done = run("user", "add", address, "--dir", str(directory), "--json", *more)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+class ServerProcess:
+    """A running server; leave the `with` block and it is killed if it still runs."""
+
+    def __init__(self, directory: Path, **extra: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "blackthorn", "serve", str(directory)],
+            env=environment(**extra),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+            self._queue.put(line)
+        self._queue.put(None)
+
+    def __enter__(self) -> "ServerProcess":
+        self.ready = self._wait_ready()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(STOP_SECONDS)
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
+    def _wait_ready(self) -> dict[str, Any]:
+        while True:
+            line = self._queue.get(timeout=READY_SECONDS)
+            assert line is not None, f"the server ended: {''.join(self.lines)}"
+            event = json.loads(line)
+            if event["event"] == "ready":
+                return dict(event)
+
+    def stop(self, number: int) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(STOP_SECONDS)
+        self._reader.join(STOP_SECONDS)
+        return code
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body of a GET at the operations port."""
+        url = f"http://127.0.0.1:{self.ready['ops_port']}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()

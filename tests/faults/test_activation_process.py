@@ -1,0 +1,158 @@
+"""Activation over real TLS and WebSockets against a real server process that may be killed."""
+
+import asyncio
+import secrets
+import signal
+from pathlib import Path
+
+import pytest
+
+from blackthorn import limits
+from blackthorn.apps.server_directory import ServerDirectory
+from blackthorn.crypto.openpgp_open import generate_user_key
+from blackthorn.crypto.secret import Secret
+from blackthorn.crypto.signatures import ED25519
+from blackthorn.edges.link_client import LinkClosedError, LinkConnection, connect
+from blackthorn.ids import Fingerprint
+from blackthorn.link import activation
+from blackthorn.link.activation import Channel, DeviceKeys, Enrolment
+from blackthorn.link.code import Code, parse_code
+from blackthorn.link.device_id import device_id
+from blackthorn.link.frames import Ready
+from blackthorn.link.hello import sign_hello
+from tests.faults.server_process import ServerProcess, add_user, initialise, run
+from tests.forge.activation import prove_unasked
+
+ADDRESS = "alice@acme.example"
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return initialise(tmp_path / "server")
+
+
+def new_device() -> tuple[Secret, DeviceKeys]:
+    identity = Secret(secrets.token_bytes(32))
+    _, certificate = generate_user_key(ADDRESS)
+    return identity, DeviceKeys(
+        identity_key=ED25519.public_key(identity),
+        name="laptop",
+        certificate=certificate,
+        key_packages=[b"one", b"two", b"three"],
+        last_resort=b"last",
+    )
+
+
+async def begun(port: int, code: Code) -> tuple[LinkConnection, activation.AwaitChallenge]:
+    link = await connect("127.0.0.1", port, None)
+    channel = Channel(link.fingerprint, link.binding)
+    frame, device = activation.begin(code, channel, secrets.token_bytes)
+    link.send(frame)
+    return link, device
+
+
+async def activate(port: int, code: Code, identity: Secret, keys: DeviceKeys) -> Enrolment:
+    link, device = await begun(port, code)
+    try:
+        prove, waiting = device.open(await link.receive()).prove(keys, identity)
+        link.send(prove)
+        return waiting.open(await link.receive())
+    finally:
+        await link.close()
+
+
+async def say_hello(port: int, pin: Fingerprint, identity: Secret) -> Ready:
+    link = await connect("127.0.0.1", port, pin)
+    try:
+        link.send(sign_hello(identity, link.binding))
+        return await link.receive()
+    finally:
+        await link.close()
+
+
+async def guess(port: int, code: Code) -> str:
+    """A wrong guess by a device that sends its proof all the same; the server's last words."""
+    link, device = await begun(port, code)
+    identity, keys = new_device()
+    try:
+        link.send(prove_unasked(device, await link.receive(), keys, identity))
+        await link.receive()
+    except LinkClosedError as error:
+        return str(error)
+    finally:
+        await link.close()
+    raise AssertionError("the server answered a wrong proof")
+
+
+def wrong(code: Code) -> Code:
+    secret = code.secret.expose()
+    return Code(code.nameplate, Secret(bytes([secret[0] ^ 1]) + secret[1:]))
+
+
+def test_a_device_is_activated_and_known_after_the_server_was_killed(directory):
+    identity, keys = new_device()
+    with ServerProcess(directory) as server:
+        code = parse_code(add_user(directory, ADDRESS)["code"])
+        port = server.ready["link_port"]
+        enrolment = asyncio.run(activate(port, code, identity, keys))
+        server.stop(signal.SIGKILL)
+    assert enrolment.address == ADDRESS and enrolment.device == device_id(keys.identity_key)
+    pin = ServerDirectory(directory).fingerprint()
+    with ServerProcess(directory) as server:
+        port = server.ready["link_port"]
+        assert asyncio.run(say_hello(port, pin, identity)).key_packages == 3
+        again = asyncio.run(activate(port, code, identity, keys))
+        assert (again.pin, again.device) == (enrolment.pin, enrolment.device)
+        with pytest.raises(LinkClosedError, match="another device has used this code"):
+            asyncio.run(activate(port, code, *new_device()))
+        server.stop(signal.SIGTERM)
+        assert ADDRESS not in "".join(server.lines)
+    listed = run("user", "list", "--dir", str(directory), "--json").stdout
+    assert '"devices":1' in listed
+
+
+def test_five_wrong_tries_burn_a_code_though_the_server_is_killed_after_each(directory):
+    code = parse_code(add_user(directory, ADDRESS)["code"])
+    for _ in range(limits.ACTIVATION_TRIES):
+        with ServerProcess(directory) as server:
+            assert "the code is wrong" in asyncio.run(guess(server.ready["link_port"], wrong(code)))
+            server.stop(signal.SIGKILL)
+    with (
+        ServerProcess(directory) as server,
+        pytest.raises(LinkClosedError, match="tried too often and is burnt"),
+    ):
+        asyncio.run(activate(server.ready["link_port"], code, *new_device()))
+
+
+def test_a_certificate_that_is_none_is_refused_and_the_code_stays_good(directory):
+    identity, keys = new_device()
+    bad = DeviceKeys(keys.identity_key, "laptop", b"none", [], b"last")
+    with ServerProcess(directory) as server:
+        code = parse_code(add_user(directory, ADDRESS)["code"])
+        port = server.ready["link_port"]
+        with pytest.raises(LinkClosedError, match="not an OpenPGP certificate"):
+            asyncio.run(activate(port, code, identity, bad))
+        assert asyncio.run(activate(port, code, identity, keys)).address == ADDRESS
+
+
+def test_a_code_of_a_server_with_another_key_does_not_fit(directory, tmp_path):
+    """The same code typed to a middle that ends TLS with a key of its own: nothing leaves."""
+    middle = initialise(tmp_path / "middle")
+    code = parse_code(add_user(directory, ADDRESS)["code"])
+    (directory / "server.key").write_bytes((middle / "server.key").read_bytes())
+    (directory / "server.crt").write_bytes((middle / "server.crt").read_bytes())
+
+    async def attempt(port: int) -> None:
+        link, device = await begun(port, code)
+        identity, keys = new_device()
+        challenge = await link.receive()
+        try:
+            device.open(challenge).prove(keys, identity)
+        finally:
+            await link.close()
+
+    with (
+        ServerProcess(directory) as server,
+        pytest.raises(activation.ServerUnprovenError, match="intercepting; nothing was sent"),
+    ):
+        asyncio.run(attempt(server.ready["link_port"]))

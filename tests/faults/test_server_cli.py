@@ -1,0 +1,288 @@
+"""The server as its administrator meets it: real processes, real sockets, real files."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.server_process import ServerProcess, add_user, initialise, run
+
+SECRET_ADDRESS = "zebra-9f31@acme.example"
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return initialise(tmp_path / "server")
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The error output, which must be one line of ours."""
+    lines = [line for line in done.stderr.splitlines() if line]
+    assert len(lines) == 1 and lines[0].startswith("blackthorn: "), done.stderr
+    return lines[0]
+
+
+# --- init ---------------------------------------------------------------------------------
+
+
+def test_init_makes_a_folder_that_only_its_owner_can_read(directory):
+    assert directory.stat().st_mode & 0o777 == 0o700
+    modes = {each.name: each.stat().st_mode & 0o777 for each in directory.iterdir()}
+    assert modes == dict.fromkeys(
+        ("blackthorn.toml", "server.key", "server.crt", "blackthorn.db"), 0o600
+    )
+
+
+def test_a_second_init_is_refused_and_changes_nothing(directory):
+    before = {each.name: each.read_bytes() for each in directory.iterdir()}
+    done = run("init", str(directory), "--domain", "other.example")
+    assert done.returncode == 2 and "is not empty: nothing was changed" in one_line(done)
+    assert {each.name: each.read_bytes() for each in directory.iterdir()} == before
+
+
+def test_init_names_a_wrong_domain_and_makes_nothing(tmp_path):
+    done = run("init", str(tmp_path / "new"), "--domain", "acme")
+    assert done.returncode == 2 and "--domain 'acme'" in one_line(done)
+    assert not (tmp_path / "new").exists()
+
+
+# --- What is wrong is told in one line ----------------------------------------------------
+
+
+def test_a_missing_folder_is_told(tmp_path):
+    done = run("serve", str(tmp_path / "nowhere"))
+    assert done.returncode == 2 and "blackthorn init" in one_line(done)
+
+
+def test_an_unknown_key_is_told_with_the_nearest(directory):
+    with (directory / "blackthorn.toml").open("a") as file:
+        file.write("\n[lnik]\nport = 1\n")
+    for command in (("serve",), ("config", "check")):
+        done = run(*command, str(directory))
+        assert done.returncode == 2
+        assert "unknown section [lnik]; did you mean link?" in one_line(done)
+
+
+@pytest.mark.parametrize(
+    ("section", "what"), [("LINK", "the link"), ("SMTP", "SMTP"), ("OPS", "operations HTTP")]
+)
+def test_a_port_in_use_is_told(directory, section, what):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("serve", str(directory), **{f"BLACKTHORN_{section}_PORT": port})
+    assert done.returncode == 6
+    assert f"{what} cannot listen on 127.0.0.1:{port}: " in one_line(done)
+
+
+def test_an_address_that_is_not_ours_is_told(directory):
+    done = run("serve", str(directory), BLACKTHORN_OPS_HOST="192.0.2.1")
+    assert done.returncode == 6 and "192.0.2.1" in one_line(done)
+
+
+@pytest.mark.parametrize("place", ["head", "middle", "all"])
+def test_a_damaged_database_is_told(directory, place):
+    add_user(directory, SECRET_ADDRESS)
+    database = directory / "blackthorn.db"
+    data = bytearray(database.read_bytes())
+    spans = {
+        "head": slice(0, 100),
+        "middle": slice(8192, len(data)),
+        "all": slice(0, len(data)),
+    }
+    span = spans[place]
+    data[span] = b"\xa5" * len(data[span])
+    database.write_bytes(data)
+    done = run("serve", str(directory))
+    assert done.returncode == 5 and "damaged" in one_line(done)
+
+
+def test_a_missing_database_is_told_and_not_made_anew(directory):
+    (directory / "blackthorn.db").unlink()
+    done = run("serve", str(directory))
+    assert done.returncode == 5 and "blackthorn.db is missing" in one_line(done)
+    assert not (directory / "blackthorn.db").exists()
+
+
+def test_a_key_that_does_not_fit_its_certificate_is_told(directory, tmp_path):
+    other = initialise(tmp_path / "other")
+    (directory / "server.key").write_bytes((other / "server.key").read_bytes())
+    done = run("serve", str(directory))
+    assert done.returncode == 5 and "server.key" in one_line(done)
+
+
+def test_a_second_server_on_the_same_folder_is_refused(directory):
+    with ServerProcess(directory):
+        done = run("serve", str(directory))
+    assert done.returncode == 2 and "is running on" in one_line(done)
+
+
+# --- Start and stop -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_server_drains_and_stops_on_a_signal(directory, number):
+    with ServerProcess(directory) as server:
+        peers = [
+            socket.create_connection(("127.0.0.1", server.ready[port]))
+            for port in ("link_port", "smtp_port", "ops_port")
+        ]
+        begun = time.monotonic()
+        assert server.stop(number) == 0
+        assert time.monotonic() - begun < 8
+        events = [json.loads(line)["event"] for line in server.lines]
+        for peer in peers:
+            peer.close()
+    assert events == ["ready", "stopping", "stopped"]
+    assert not (directory / "blackthorn.db-wal").exists()
+
+
+def test_the_server_starts_after_a_kill_and_keeps_its_users(directory):
+    with ServerProcess(directory) as server:
+        add_user(directory, "alice@acme.example")
+        server.stop(signal.SIGKILL)
+    with ServerProcess(directory):
+        listed = run("user", "list", "--dir", str(directory), "--json")
+    assert [user["address"] for user in json.loads(listed.stdout)] == ["alice@acme.example"]
+
+
+def test_the_server_process_loads_nothing_of_the_device():
+    program = (
+        "import sys, blackthorn.apps.cli, blackthorn.apps.server;"
+        "print([name for name in sys.modules if name.startswith(("
+        "'blackthorn.device', 'blackthorn.mls', 'blackthorn.mail.open',"
+        "'blackthorn.crypto.openpgp_open', 'blackthorn.crypto.hpke'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+# --- Users --------------------------------------------------------------------------------
+
+
+def test_a_user_is_added_while_the_server_runs_and_no_log_names_him(directory):
+    with ServerProcess(directory) as server:
+        added = add_user(directory, SECRET_ADDRESS.upper(), "--expires", "30m")
+        server.stop(signal.SIGTERM)
+        log = "".join(server.lines)
+    assert added["address"] == SECRET_ADDRESS
+    assert added["url"] == f"blackthorn://127.0.0.1:1/activate#{added['code']}"
+    assert len(added["code"].split("-")) == 9
+    assert "zebra" not in log
+    listed = json.loads(run("user", "list", "--dir", str(directory), "--json").stdout)
+    assert listed[0]["code_expires"] == added["expires"] and len(listed[0]["pin"]) == 8
+
+
+def test_the_code_is_stored_nowhere(directory):
+    code = add_user(directory, "alice@acme.example")["code"]
+    stored = b"".join(each.read_bytes() for each in directory.iterdir())
+    words = code.split("-")[1:]
+    assert "-".join(words).encode() not in stored
+    assert sum(word.encode() in stored for word in words) < 3
+
+
+def test_user_add_prints_code_url_and_qr_for_people(directory):
+    done = run("user", "add", "alice@acme.example", "--dir", str(directory))
+    assert done.returncode == 0 and "until 20" in done.stdout
+    assert "blackthorn activate 'blackthorn://127.0.0.1:1/activate#" in done.stdout
+    assert "▄" in done.stdout or "█" in done.stdout
+
+
+def test_a_new_code_is_made_for_a_user_who_exists(directory):
+    add_user(directory, "alice@acme.example")
+    done = run("user", "add", "alice@acme.example", "--dir", str(directory))
+    assert done.returncode == 2 and "blackthorn user code alice@acme.example" in one_line(done)
+    done = run("user", "code", "alice@acme.example", BLACKTHORN_DIR=str(directory))
+    assert done.returncode == 0
+    done = run("user", "code", "bob@acme.example", BLACKTHORN_DIR=str(directory))
+    assert done.returncode == 2 and "there is no user" in one_line(done)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("alice@other.example",), "serves users of acme.example"),
+        (("alice",), "not an address"),
+        (('"a b"@acme.example',), "ASCII letters"),
+        (("älice@acme.example",), "ASCII"),
+        (("alice@acme.example", "--expires", "59s"), "from 1m to 30d"),
+        (("alice@acme.example", "--expires", "31d"), "from 1m to 30d"),
+        (("alice@acme.example", "--expires", "soon"), "from 1m to 30d"),
+    ],
+)
+def test_a_wrong_user_is_told_and_not_added(directory, arguments, message):
+    done = run("user", "add", *arguments, "--dir", str(directory))
+    assert done.returncode == 2 and message in one_line(done)
+    assert json.loads(run("user", "list", "--dir", str(directory), "--json").stdout) == []
+
+
+def test_the_bounds_of_a_code_life_are_allowed(directory):
+    add_user(directory, "a@acme.example", "--expires", "1m")
+    add_user(directory, "b@acme.example", "--expires", "30d")
+
+
+# --- Operations ---------------------------------------------------------------------------
+
+
+def test_health_readiness_and_metrics(directory):
+    with ServerProcess(directory) as server:
+        assert server.get("/healthz") == (200, "alive\n")
+        status, body = server.get("/readyz")
+        assert (status, json.loads(body)) == (200, {"ready": True, "problems": []})
+        status, body = server.get("/metrics")
+        assert status == 200
+        values = dict(line.rsplit(" ", 1) for line in body.splitlines() if line[0] != "#")
+        assert values["blackthorn_connections"] == "0.0"
+        assert values["blackthorn_parcels_accepted_total"] == "0.0"
+        assert float(values["blackthorn_database_bytes"]) > 0
+        assert server.get("/nothing")[0] == 404
+
+
+def test_a_full_disk_makes_the_server_not_ready(directory):
+    with ServerProcess(directory, BLACKTHORN_OPS_MIN_FREE_DISK_MIB=str(2**31)) as server:
+        status, body = server.get("/readyz")
+        assert status == 503 and "of disk are free" in json.loads(body)["problems"][0]
+        assert server.get("/healthz")[0] == 200
+
+
+def ask(port: int, data: bytes) -> bytes:
+    """Send raw bytes to the operations port and read to the end."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as peer:
+        peer.sendall(data)
+        answer = b""
+        try:
+            while chunk := peer.recv(65536):
+                answer += chunk
+        except ConnectionResetError:
+            pass
+        return answer
+
+
+def test_bad_requests_to_the_operations_port(directory):
+    with ServerProcess(directory) as server:
+        port = server.ready["ops_port"]
+        end = b"\r\n\r\n"
+        assert b" 405 " in ask(port, b"POST /healthz HTTP/1.1" + end)
+        assert b" 400 " in ask(port, b"\xff\xfe" + end)
+        assert b" 400 " in ask(port, b"GET /healthz" + end)
+        assert ask(port, b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + end) == b""
+        head = ask(port, b"HEAD /healthz HTTP/1.1" + end)
+        assert b" 200 " in head and head.endswith(end)
+        idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
+        assert ask(port, b"GET /healthz HTTP/1.1" + end) == b""
+        for peer in idle:
+            peer.close()
+        time.sleep(0.2)
+        assert server.get("/healthz") == (200, "alive\n")
+        assert server.stop(signal.SIGTERM) == 0
+
+
+def test_no_core_dump_can_hold_mail(directory):
+    with ServerProcess(directory) as server:
+        bounds = Path(f"/proc/{server.process.pid}/limits").read_text()
+        (line,) = [line for line in bounds.splitlines() if line.startswith("Max core")]
+        assert line.split()[4:6] == ["0", "0"]
