@@ -24,7 +24,7 @@ def promises() -> dict[str, str]:
 
 
 @cache
-def tests_in(path: str) -> dict[str, list[str]]:
+def functions_of(path: str) -> dict[str, list[str]]:
     """The test functions of one file, each with its decorators as source."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return {
@@ -40,8 +40,8 @@ def test_a_promise_names_tests_that_exist(promise: str) -> None:
     assert named, f"promise {promise!r} names no test"
     for path, test in named:
         assert (ROOT / path).exists(), f"{path} is not there"
-        assert test.startswith("test_") and test in tests_in(path), f"{path} has no {test}"
-        switched_off = [each for each in tests_in(path)[test] if "skip" in each or "xfail" in each]
+        assert test.startswith("test_") and test in functions_of(path), f"{path} has no {test}"
+        switched_off = [each for each in functions_of(path)[test] if "skip" in each or "xfail" in each]
         assert not switched_off, f"{path}::{test} may be skipped"
 
 

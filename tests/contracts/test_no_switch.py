@@ -1,0 +1,92 @@
+"""There is no switch: settings, environment variables and commands are closed lists.
+
+Whoever adds one to the program adds it here, and answers in review: can it make the server, or
+anyone whom its operator obeys, read what a user writes? If it can, it is not added.
+"""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+from typer.main import get_command
+
+from blackthorn.apps import cli, configuration
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "blackthorn"
+
+SETTINGS = {
+    "enterprise.domain",
+    "link.host",
+    "link.port",
+    "link.public",
+    "smtp.host",
+    "smtp.port",
+    "smtp.sealing_workers",
+    "ops.host",
+    "ops.port",
+    "ops.min_free_disk_mib",
+    "database.check_at_start",
+    "log.level",
+}
+
+VARIABLES = {
+    "BLACKTHORN_DIR",
+    "BLACKTHORN_HOME",
+    "BLACKTHORN_KEY_FILE",
+    "BLACKTHORN_PASSPHRASE_FILE",
+}
+"""Besides BLACKTHORN_SECTION_KEY, which stands for a setting above."""
+
+SERVER_COMMANDS = {
+    "init",
+    "serve",
+    "user add",
+    "user code",
+    "user list",
+    "config check",
+}
+OTHER_COMMANDS = {"audit canary", "demo"}
+DEVICE_COMMANDS: set[str] = set()
+
+
+def leaves(command: Any, path: str = "") -> set[str]:
+    """The commands that do something, by their path."""
+    children = getattr(command, "commands", None)
+    if children is None:
+        return {path.strip()}
+    return set().union(*(leaves(child, f"{path} {name}") for name, child in children.items()))
+
+
+def test_the_settings_are_the_ones_looked_at() -> None:
+    settings = {
+        f"{section}.{each.name}"
+        for section, kind in configuration.SECTIONS.items()
+        for each in dataclasses.fields(kind)
+    }
+    assert settings == SETTINGS
+
+
+def test_the_environment_variables_are_the_ones_looked_at() -> None:
+    named = {
+        variable
+        for file in SOURCE.rglob("*.py")
+        for variable in re.findall(r"BLACKTHORN_[A-Z_]+", file.read_text(encoding="utf-8"))
+    }
+    settings = {configuration.variable(*each.split(".")) for each in SETTINGS}
+    assert named - settings - {"BLACKTHORN_", "BLACKTHORN_SECTION_KEY"} <= VARIABLES
+
+
+def test_the_environment_is_read_in_one_place_of_the_server() -> None:
+    reading = {
+        str(file.relative_to(SOURCE))
+        for folder in ("server", "edges", "storage", "ports", "mail", "link", "crypto", "wire")
+        for file in (SOURCE / folder).rglob("*.py")
+        if "environ" in file.read_text(encoding="utf-8")
+    }
+    assert reading == {"edges/sealing.py"}, "it hands on what a worker process needs to start"
+
+
+def test_the_server_commands_are_the_ones_looked_at() -> None:
+    commands = leaves(get_command(cli.app))
+    assert commands == SERVER_COMMANDS | OTHER_COMMANDS | DEVICE_COMMANDS
