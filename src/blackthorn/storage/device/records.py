@@ -43,7 +43,7 @@ class KeyPackagePrivates(Table):
     """`ports.device_store.KeyPackagePrivates`."""
 
     def add(self, reference: bytes, private: bytes, last_resort: bool, created_ms: int) -> None:
-        """Keep one that is not published yet."""
+        """Keep one."""
         self._run(
             "INSERT INTO key_package (reference, private, last_resort, created_ms)"
             " VALUES (?, ?, ?, ?)",
@@ -56,15 +56,6 @@ class KeyPackagePrivates(Table):
             "SELECT private, last_resort FROM key_package WHERE reference = ?", (reference,)
         )
         return (row[0], bool(row[1])) if row else None
-
-    def unpublished(self) -> list[tuple[bytes, bool]]:
-        """What the server has not confirmed yet, as `find` gives it."""
-        rows = self._run("SELECT private, last_resort FROM key_package WHERE published = 0")
-        return [(private, bool(last_resort)) for private, last_resort in rows]
-
-    def mark_published(self) -> None:
-        """The server has confirmed all there are."""
-        self._run("UPDATE key_package SET published = 1 WHERE published = 0")
 
     def remove(self, reference: bytes) -> None:
         """Forget one that was used."""
@@ -185,9 +176,9 @@ class Peers(Table):
             (conversation, device, counter),
         )
 
-    def count_gaps(self, conversation: bytes) -> int:
-        """How many counts were passed over and have not come."""
-        row = self._one("SELECT count(*) FROM gap WHERE conversation = ?", (conversation,))
+    def count_gaps(self) -> int:
+        """How many counts were passed over and have not come, in all conversations."""
+        row = self._one("SELECT count(*) FROM gap")
         return int(row[0]) if row else 0
 
 

@@ -14,7 +14,6 @@ CREATE TABLE key_package (
     reference BLOB PRIMARY KEY,
     private BLOB NOT NULL,
     last_resort INTEGER NOT NULL,
-    published INTEGER NOT NULL DEFAULT 0,
     created_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

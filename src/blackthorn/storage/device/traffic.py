@@ -49,9 +49,17 @@ class History(Table):
         """How a message that this device sends stands."""
         self._run("UPDATE history SET standing = ? WHERE message = ?", (standing, message))
 
-    def set_conversation(self, message: bytes, conversation: bytes) -> None:
-        """The conversation that a first message has led to."""
-        self._run("UPDATE history SET conversation = ? WHERE message = ?", (conversation, message))
+    def rename(self, message: bytes, renamed: bytes, conversation: bytes) -> None:
+        """Give a message of this device the id and the conversation it goes out with."""
+        self._run(
+            "UPDATE history SET message = ?, conversation = ? WHERE message = ?",
+            (renamed, conversation, message),
+        )
+
+    def standing(self, message: bytes) -> str | None:
+        """How the message stands, or None when there is no such line."""
+        row = self._one("SELECT standing FROM history WHERE message = ?", (message,))
+        return str(row[0]) if row else None
 
     def set_shown(self, numbers: Sequence[int]) -> None:
         """The person has seen these."""

@@ -1,0 +1,261 @@
+"""Conversations: made, joined, found, and the rules by which their members may change.
+
+A *direct* conversation is an MLS group of the devices of two people; a *group* has a name and
+any members. Both sides may make a direct conversation at once: then there are two groups.
+Nothing is lost, since both are read, and both sides choose the same one to write in: the one
+made last, by its maker's clock, and of two equals the one with the greater group id.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from blackthorn.device.facts import DIRECT, GROUP, Facts, read_facts
+from blackthorn.device.members import Identity, addresses, identify, identities
+from blackthorn.device.turn import Conversation, Turn
+from blackthorn.errors import InputError, UserError
+from blackthorn.ids import Address, DeviceId
+from blackthorn.link.frames import ClaimedKeyPackage
+from blackthorn.mls import suites
+from blackthorn.mls.errors import InvalidCommit, InvalidKeyPackage, InvalidWelcome
+from blackthorn.mls.group import Group
+from blackthorn.mls.joining import welcome_references
+from blackthorn.mls.key_package import (
+    KeyPackagePrivate,
+    VerifiedKeyPackage,
+    parse_key_package,
+)
+from blackthorn.mls.staged import StagedCommit
+from blackthorn.ports.device_store import ConversationRecord, HistoryRecord
+
+GROUP_ID_BYTES: Final = 32
+ACTIVE: Final = "active"
+REMOVED: Final = "removed"
+STALE: Final = "stale"
+"""A direct conversation with a device that exists no more: read, but not written in."""
+
+
+def name_of(kind: str, name: str) -> bytes:
+    """What orders the outbox: things for one conversation leave in the order they were asked."""
+    return f"{kind}:{name}".encode()
+
+
+def verify_claimed(
+    turn: Turn, claimed: Iterable[ClaimedKeyPackage], asked: Collection[str]
+) -> list[VerifiedKeyPackage]:
+    """The key packages that a claim gave, each for the device it was claimed of.
+
+    Raises MLSError when the server hands out what is not of the users who were asked for.
+    """
+    verified: dict[DeviceId, VerifiedKeyPackage] = {}
+    for each in claimed:
+        package = parse_key_package(each.package, now=turn.now, validate=turn.validate)
+        identity = identify(package.credential)
+        if (identity.address, identity.device) != (each.address, each.device):
+            raise InvalidKeyPackage(f"the server gave another's key package for {each.address}")
+        if identity.address not in asked:
+            raise InvalidKeyPackage("the server gave a key package that was not asked for")
+        if package.suite.number != suites.DEFAULT_SUITE:
+            raise InvalidKeyPackage(f"the key package of {each.address} is of a weaker suite")
+        if identity.device != turn.me.device:
+            verified[identity.device] = package
+    return list(verified.values())
+
+
+def create(
+    turn: Turn, facts: Facts, name: str, packages: Sequence[VerifiedKeyPackage]
+) -> tuple[Conversation, bytes]:
+    """A new conversation with the owners of `packages`, and the Welcome for them.
+
+    Its first Commit is merged at once: there is nobody yet to race with.
+    """
+    group = Group.create(
+        suites.suite(suites.DEFAULT_SUITE),
+        turn.random(GROUP_ID_BYTES),
+        turn.me.credential(),
+        turn.keys.signature_private,
+        turn.keys.signature_public,
+        random=turn.random,
+        now=turn.now,
+        extensions=[facts.extension()],
+    )
+    made = group.commit(add=packages, random=turn.random, now=turn.now, validate=turn.validate)
+    group.merge_pending()
+    conversation = Conversation(_record(group, facts, name), group)
+    turn.adopt(conversation)
+    if made.welcome is None:
+        raise InvalidCommit("a conversation needs somebody to talk with")
+    return conversation, made.welcome
+
+
+def _record(group: Group, facts: Facts, name: str) -> ConversationRecord:
+    return ConversationRecord(
+        group.group_id, facts.kind, name, facts.created_ms, ACTIVE, group.epoch, 0, b""
+    )
+
+
+def join(turn: Turn, welcome: bytes) -> Conversation:
+    """The conversation of a Welcome. Raises InputError when it must not be joined."""
+    private, last_resort = _own_private(turn, welcome)
+    group = Group.join(
+        welcome, private, turn.keys.signature_private, now=turn.now, validate=turn.validate
+    )
+    facts = read_facts(group.group_context_extensions)
+    name = facts.name if facts.kind == GROUP else _other_side(turn, group)
+    known = turn.records.conversations.get(group.group_id)
+    if known is not None and (known.standing != REMOVED or group.epoch <= known.epoch):
+        raise InvalidWelcome("the Welcome is for a conversation that this device is in, or was")
+    if not last_resort:
+        turn.records.key_packages.remove(private.reference)
+    conversation = Conversation(_record(group, facts, name), group)
+    turn.adopt(conversation)
+    if facts.kind == GROUP:
+        others = [each for each in addresses(group.members) if each != turn.me.address]
+        tell(turn, conversation, "", f"you are in the group, with {', '.join(others)}")
+    return conversation
+
+
+def _own_private(turn: Turn, welcome: bytes) -> tuple[KeyPackagePrivate, bool]:
+    for reference in welcome_references(welcome):
+        found = turn.records.key_packages.find(reference)
+        if found is not None:
+            return KeyPackagePrivate.deserialise(found[0]), found[1]
+    raise InvalidWelcome("the Welcome is for a key package that this device does not have")
+
+
+def _other_side(turn: Turn, group: Group) -> Address:
+    """The one other person of a direct conversation."""
+    others = {each for each in addresses(group.members) if each != turn.me.address}
+    if len(others) != 1:
+        raise InvalidWelcome("a direct conversation is between two people")
+    return others.pop()
+
+
+def direct_with(turn: Turn, address: Address) -> Conversation | None:
+    """The direct conversation to write in, or None when there is none (see the module)."""
+    found = [
+        record
+        for record in turn.records.conversations.named(DIRECT, address)
+        if record.standing == ACTIVE
+    ]
+    if not found:
+        return None
+    return turn.open(max(found, key=lambda record: (record.created_ms, record.id)).id)
+
+
+def group_named(turn: Turn, name: str) -> Conversation:
+    """The group of that name, or of that id in hexadecimal. Raises UserError."""
+    records = turn.records.conversations.named(GROUP, name)
+    if not records:
+        records = [r for r in turn.records.conversations.all() if r.id.hex().startswith(name)]
+        records = [r for r in records if r.kind == GROUP and len(name) >= 8]
+    active = [record for record in records if record.standing == ACTIVE]
+    if not active:
+        raise UserError("you were removed from that group" if records else "no such group")
+    if len(active) > 1:
+        ids = ", ".join(record.id.hex()[:8] for record in active)
+        raise UserError(f"several groups have that name; use the id of one instead: {ids}")
+    return turn.open(active[0].id)
+
+
+def other_devices(turn: Turn, group: Group) -> list[DeviceId]:
+    """The devices that a message in the group is for."""
+    return [each.device for each in identities(group.members) if each.device != turn.me.device]
+
+
+def indices_of(group: Group, wanted: Collection[str]) -> list[int]:
+    """The leaves of all devices of these users."""
+    return [m.index for m in group.members if identify(m.credential).address in wanted]
+
+
+def check_commit(turn: Turn, conversation: Conversation, staged: StagedCommit) -> None:
+    """Whether others may change the conversation so. Raises InvalidCommit."""
+    record = conversation.record
+    if record.kind == DIRECT:
+        allowed = {turn.me.address, record.name}
+        if any(each.address not in allowed for each in identities(staged.added)):
+            raise InvalidCommit("somebody else was to be added to a direct conversation")
+    if staged.next is not None:
+        extensions = staged.next.context.extensions
+        if read_facts(extensions) != read_facts(conversation.group.group_context_extensions):
+            raise InvalidCommit("the facts of a conversation do not change")
+
+
+def merge(turn: Turn, conversation: Conversation, staged: StagedCommit) -> None:
+    """Begin the epoch of a Commit that was checked, and tell what it changed."""
+    group, committer = conversation.group, identify(staged.committer.credential).address
+    before = set(addresses(group.members))
+    removed_me = staged.removes_me
+    gone = identities(staged.removed)
+    group.merge(staged)
+    if removed_me:
+        _set_standing(conversation, REMOVED)
+        turn.bump()
+        tell(turn, conversation, committer, f"{committer} removed you")
+        return
+    turn.moved(conversation)
+    _tell_change(turn, conversation, committer, before, gone)
+
+
+def merge_own(turn: Turn, conversation: Conversation) -> None:
+    """Begin the epoch of this device's own Commit, which was accepted."""
+    group = conversation.group
+    staged = group.pending
+    if staged is None:
+        raise InputError("there is no Commit to merge")
+    before = set(addresses(group.members))
+    gone = identities(staged.removed)
+    group.merge_pending()
+    turn.moved(conversation)
+    _tell_change(turn, conversation, turn.me.address, before, gone)
+
+
+def mark_stale(conversation: Conversation) -> None:
+    """A device of the other side exists no more: write in another conversation from now on."""
+    _set_standing(conversation, STALE)
+
+
+def _set_standing(conversation: Conversation, standing: str) -> None:
+    conversation.record = replace(conversation.record, standing=standing)
+
+
+def _tell_change(
+    turn: Turn,
+    conversation: Conversation,
+    committer: Address,
+    before: set[Address],
+    gone: Sequence[Identity],
+) -> None:
+    if conversation.record.kind == DIRECT:
+        return
+    after = set(addresses(conversation.group.members))
+    for address in sorted(after - before):
+        tell(turn, conversation, committer, f"{committer} added {address}")
+    for address in sorted({each.address for each in gone} - after):
+        tell(turn, conversation, committer, f"{committer} removed {address}")
+
+
+def tell(turn: Turn, conversation: Conversation, sender: str, text: str) -> None:
+    """A line of the conversation's history that the program itself writes."""
+    record = conversation.record
+    place = record.id + conversation.group.epoch.to_bytes(8, "big") + text.encode()
+    message = b"\x02" + hashlib.sha256(place).digest()[:31]
+    if turn.records.history.known(message):
+        return
+    shown = sender == turn.me.address
+    turn.records.history.add(
+        HistoryRecord(
+            message=message,
+            conversation=record.id,
+            kind=record.kind,
+            name=record.name,
+            sender=sender,
+            sort="event",
+            text=text,
+            sent_ms=turn.now_ms,
+            received_ms=turn.now_ms,
+            standing="received",
+            shown=shown,
+        )
+    )

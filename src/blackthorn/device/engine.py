@@ -1,0 +1,318 @@
+"""The device: frames in, frames out, everything decided inside turns over its store.
+
+No sockets and no clock: `apps.device` connects it to the link, scenarios to a server in the
+same process. Several processes may each run a `Device` over one store; only the one that
+`receives` asks for deliveries. What a turn has saved survives the end of the process; what is
+kept in this object only saves work.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Final
+
+from blackthorn import limits
+from blackthorn.device import inbox, key_packages, outbox
+from blackthorn.device import turn as turns
+from blackthorn.device.intents import Outcome, Prepared, decode_prepared
+from blackthorn.device.keys import DeviceKeys
+from blackthorn.device.members import LeafPolicy, trust_first_use
+from blackthorn.device.preparing import HopelessError, Needs, Nothing, prepare
+from blackthorn.device.turn import Turn, generation
+from blackthorn.link import frames as f
+from blackthorn.link.codes import Code
+from blackthorn.ports.device_store import DeviceStore, OutboxRecord
+
+Frames = list[f.AnyFrame]
+
+RETRY_MS: Final = 30_000
+"""After a refusal that may pass, a posting is tried again after this time."""
+
+SEND_FRAME_BYTES: Final = limits.MAX_FRAME_BYTES // 2
+
+
+class Device:
+    """One device's decisions over one connection after another."""
+
+    def __init__(
+        self,
+        store: DeviceStore,
+        keys: DeviceKeys,
+        *,
+        random: Callable[[int], bytes],
+        policy: LeafPolicy = trust_first_use,
+    ) -> None:
+        self.keys = keys
+        self.outcomes: list[Outcome] = []
+        """What has become of wishes; the caller takes them out."""
+        self.drained = False
+        """Whether everything that waited at the server has been delivered."""
+        self.superseded = False
+        """Whether another connection of this device receives instead."""
+        self.mail_waits = False
+        """Whether the server has said that there is new mail."""
+        self._store = store
+        self._random = random
+        self._policy = policy
+        self._mine: set[bytes] = set()
+        self._held: OrderedDict[bytes, tuple[int, bytes]] = OrderedDict()
+        self._held_bytes = 0
+        self._generation = -1
+        self._later: dict[int, int] = {}
+        """Rows to leave alone until a time, in Unix milliseconds."""
+        self._second: dict[int, int] = {}
+        """Rows whose Commit came second: to leave alone until the generation is another."""
+        self._disconnect()
+
+    def turn(self, now_ms: int) -> AbstractContextManager[Turn]:
+        """A turn of this device at `now_ms`, Unix milliseconds."""
+        return turns.turn(self._store, self.keys, now_ms, self._random, self._policy)
+
+    def wish(self, now_ms: int, make: Callable[[Turn], int]) -> int:
+        """Write down a wish (`outbox.send_text` and its like); its number. Then `tick`.
+
+        This process sees to it at once; what others left in the outbox is taken over in time.
+        """
+        with self.turn(now_ms) as turn:
+            number = make(turn)
+            row = turn.records.outbox.get(number)
+        if row is not None:
+            self._mine.add(row.target)
+        return number
+
+    # --- The connection -------------------------------------------------------------------
+
+    def _disconnect(self) -> None:
+        self._connected = False
+        self._receives = False
+        self._asked_again = False
+        self._sent: set[bytes] = set()
+        self._claiming: set[int] = set()
+        self.drained = False
+
+    def disconnected(self) -> None:
+        """The link has ended: what was not answered will be sent again."""
+        self._disconnect()
+
+    def connected(self, ready: f.Ready, now_ms: int, *, receives: bool) -> Frames:
+        """The link is open. `receives` when this process holds the device's receiver lock."""
+        self._connected = True
+        self._receives = receives
+        self._later.clear()
+        frames: Frames = []
+        with self.turn(now_ms) as turn:
+            self._forget_old(turn)
+            publish = key_packages.replenish(turn, ready.key_packages)
+            if publish is not None:
+                frames.append(publish)
+            self._asked_again = bool(turn.records.settings.get(turns.ASK_AGAIN))
+        if receives:
+            frames.append(f.Resume(self._asked_again))
+        return frames + self.tick(now_ms)
+
+    def _forget_old(self, turn: Turn) -> None:
+        parcels, now_ms = turn.records.parcels, turn.now_ms
+        parcels.forget_seen_before(now_ms - limits.SEEN_PARCEL_SECONDS * 1000)
+        parcels.forget_set_aside_before(now_ms - limits.SET_ASIDE_SECONDS * 1000)
+
+    # --- Frames ---------------------------------------------------------------------------
+
+    def receive(self, frame: f.AnyFrame, now_ms: int) -> Frames:
+        """The answer to one frame of the server. Raises StorageError: then nothing was kept."""
+        match frame:
+            case f.Deliver(parcels):
+                return self._deliver(parcels, now_ms) + self.tick(now_ms)
+            case f.Drained():
+                return self._drained(now_ms) + self.tick(now_ms)
+            case f.Accepted(ids):
+                with self.turn(now_ms) as turn:
+                    outcomes = [outbox.accepted(turn, each) for each in ids]
+                self._note(outcomes)
+                return self.tick(now_ms)
+            case f.Refused(posting, code, text):
+                return self._refused(posting, code, text, now_ms) + self.tick(now_ms)
+            case f.FanoutUnknown(fanouts, postings):
+                return self._send_again(fanouts, postings, now_ms)
+            case f.KeyPackages():
+                with self.turn(now_ms) as turn:
+                    outcome = outbox.claimed(turn, frame)
+                self._claiming.discard(frame.request)
+                self._note([outcome])
+                return self.tick(now_ms)
+            case f.MailArrived():
+                self.mail_waits = True
+            case f.Superseded():
+                self.superseded, self._receives = True, False
+        return []
+
+    def _note(self, outcomes: list[Outcome | None]) -> None:
+        self.outcomes += [each for each in outcomes if each is not None]
+
+    def _deliver(self, parcels: list[f.Delivery], now_ms: int) -> Frames:
+        """Open a batch in one turn; what stays closed is tried again while others open."""
+        opened: list[int] = []
+        closed = parcels
+        with self.turn(now_ms) as turn:
+            before, progress = generation(turn.records), True
+            while closed and progress:
+                trying, closed = closed, []
+                for each in trying:
+                    kept = inbox.accept(turn, each.seq, each.sealed)
+                    (opened.append(each.seq) if kept else closed.append(each))
+                after = generation(turn.records)
+                progress, before = after != before, after
+        frames: Frames = []
+        if opened:
+            frames.append(f.Acknowledge(opened))
+        if closed:
+            frames.append(f.SetAside([each.seq for each in closed]))
+            for each in closed:
+                self._hold(each)
+        return frames
+
+    def _hold(self, parcel: f.Delivery) -> None:
+        digest = hashlib.sha256(parcel.sealed).digest()
+        if digest in self._held:
+            return
+        self._held[digest] = (parcel.seq, parcel.sealed)
+        self._held_bytes += len(parcel.sealed)
+        while len(self._held) > limits.MAX_HELD_PARCELS or self._held_bytes > limits.MAX_HELD_BYTES:
+            _, (_, sealed) = self._held.popitem(last=False)
+            self._held_bytes -= len(sealed)
+
+    def _retry_held(self, turn: Turn) -> None:
+        """Try again what was set aside, once after each change of any conversation's keys."""
+        now = generation(turn.records)
+        while self._held and now != self._generation:
+            self._generation = now
+            for digest, (seq, sealed) in list(self._held.items()):
+                if inbox.accept(turn, seq, sealed):
+                    del self._held[digest]
+                    self._held_bytes -= len(sealed)
+                    # The server still keeps its copy: acknowledge it at the next connection.
+                    turn.records.settings.put(turns.ASK_AGAIN, b"1")
+            now = generation(turn.records)
+        self._generation = now
+
+    def _drained(self, now_ms: int) -> Frames:
+        self.drained = True
+        if self._asked_again:
+            self._asked_again = False
+            with self.turn(now_ms) as turn:
+                turn.records.settings.put(turns.ASK_AGAIN, b"")
+        return []
+
+    def _refused(self, posting: bytes, code: str, text: str, now_ms: int) -> Frames:
+        with self.turn(now_ms) as turn:
+            row = turn.records.outbox.by_posting(posting)
+            outcome = outbox.refused(turn, posting, code, text)
+            if row is not None and outcome is not None and not outcome.final:
+                self._sent.discard(posting)
+                if code == Code.EPOCH_TAKEN and row.prepared is not None:
+                    self._second[row.number] = generation(turn.records)
+                elif code in outbox.LATER:
+                    self._later[row.number] = now_ms + RETRY_MS
+        self._note([outcome])
+        return []
+
+    def _send_again(self, fanouts: list[bytes], postings: list[bytes], now_ms: int) -> Frames:
+        """The server has forgotten lists: tell them, and send the postings once more."""
+        lists: dict[bytes, list[bytes]] = {}
+        again: list[f.Posting] = []
+        with self.turn(now_ms) as turn:
+            for posting in postings:
+                row = turn.records.outbox.by_posting(posting)
+                if row is None or row.prepared is None:
+                    continue
+                prepared = decode_prepared(row.prepared)
+                lists |= _lists(prepared)
+                again.append(prepared.posting)
+        told: Frames = [f.Fanout(name, lists[name]) for name in fanouts if name in lists]
+        return told + _send_frames(again)
+
+    # --- The outbox -----------------------------------------------------------------------
+
+    def tick(self, now_ms: int) -> Frames:
+        """What is due: parcels that may open now, wishes that can be prepared and sent.
+
+        Call it after every wish, and now and then: other processes change the store too.
+        """
+        postings: list[f.Posting] = []
+        claims: Frames = []
+        with self.turn(now_ms) as turn:
+            self._retry_held(turn)
+            if self._connected and (self.drained or not self._receives):
+                blocked: set[bytes] = set()
+                for row in turn.records.outbox.all():
+                    if row.target in blocked or not self._may_send(row, now_ms):
+                        blocked.add(row.target)
+                        continue
+                    prepared = self._advance(turn, row, claims)
+                    if prepared is None:
+                        blocked.add(row.target)
+                        continue
+                    if prepared.exclusive:
+                        blocked.add(row.target)
+                    if prepared.posting.id not in self._sent:
+                        self._sent.add(prepared.posting.id)
+                        postings.append(prepared.posting)
+        return claims + _send_frames(postings)
+
+    def _may_send(self, row: OutboxRecord, now_ms: int) -> bool:
+        """Whether this process sees to the row, and now."""
+        handed_over = now_ms - row.created_ms >= limits.OUTBOX_HANDOVER_SECONDS * 1000
+        return row.target in self._mine or (self._receives and handed_over)
+
+    def _advance(self, turn: Turn, row: OutboxRecord, claims: Frames) -> Prepared | None:
+        """The row's posting, prepared now if it must be; None when it has to wait."""
+        if self._later.get(row.number, 0) > turn.now_ms:
+            return None
+        if self._second.get(row.number) == generation(turn.records):
+            return None
+        if row.prepared is not None and (
+            row.posting in self._sent or not outbox.outdated(turn, row)
+        ):
+            return decode_prepared(row.prepared)
+        turn.finish()
+        try:
+            with turn.records.attempt():
+                step = prepare(turn, row)
+        except HopelessError as error:
+            turn.forget()
+            self._note([outbox.fail(turn, row, str(error))])
+            return None
+        match step:
+            case Needs(addresses) if row.number not in self._claiming:
+                self._claiming.add(row.number)
+                asked = addresses[: limits.MAX_CLAIM_ADDRESSES]
+                claims.append(f.ClaimKeyPackages(row.number, asked))
+            case Nothing():
+                turn.records.outbox.remove(row.number)
+                self._note([Outcome(row.number)])
+            case Prepared():
+                return step
+        return None
+
+
+def _lists(prepared: Prepared) -> dict[bytes, list[bytes]]:
+    """The lists behind the posting's fan-out ids, in the order of its parcels."""
+    names = dict.fromkeys(parcel.fanout for parcel in prepared.posting.parcels)
+    return dict(zip(names, prepared.fanouts, strict=True))
+
+
+def _send_frames(postings: list[f.Posting]) -> Frames:
+    """The postings in as few Send frames as their sizes allow."""
+    frames: Frames = []
+    group: list[f.Posting] = []
+    size = 0
+    for posting in postings:
+        length = sum(len(parcel.sealed) for parcel in posting.parcels) + 256
+        if group and size + length > SEND_FRAME_BYTES:
+            frames.append(f.Send(group))
+            group, size = [], 0
+        group.append(posting)
+        size += length
+    if group:
+        frames.append(f.Send(group))
+    return frames

@@ -1,0 +1,103 @@
+"""What comes: parcels are opened, what they hold is kept, and only then are they acknowledged.
+
+A parcel that cannot be opened changes nothing and is set aside: it may be early, forged, or
+for a conversation that this device has left. It is counted, and tried again when the keys of
+any conversation have changed.
+"""
+
+import hashlib
+
+from blackthorn import limits
+from blackthorn.device import content, conversations, envelope, outbox
+from blackthorn.device.members import Identity, identify
+from blackthorn.device.turn import Conversation, Turn
+from blackthorn.errors import InputError
+from blackthorn.mls.group import Application
+from blackthorn.mls.staged import StagedCommit
+from blackthorn.ports.device_store import HistoryRecord, SetAsideRecord
+
+
+def accept(turn: Turn, seq: int, parcel: bytes) -> bool:
+    """Open one parcel and keep what it holds; whether it may be acknowledged.
+
+    False when it cannot be opened now: then it is noted as set aside.
+    """
+    parcels, digest = turn.records.parcels, envelope.digest(parcel)
+    if parcels.seen(digest):
+        return True
+    try:
+        with turn.records.attempt():
+            _open(turn, parcel)
+    except InputError as error:
+        parcels.set_aside(SetAsideRecord(digest, seq, str(error), turn.now_ms))
+        return False
+    parcels.mark_seen(digest, turn.now_ms)
+    return True
+
+
+def _open(turn: Turn, parcel: bytes) -> None:
+    welcome = envelope.welcome_of(parcel)
+    if welcome is not None:
+        conversations.join(turn, welcome)
+        return
+    (owner, _), message = envelope.open_group_parcel(parcel, turn.envelopes())
+    conversation = turn.open(owner)
+    received = conversation.group.process(message, now=turn.now, validate=turn.validate)
+    match received:
+        case Application():
+            _show(turn, conversation, identify(received.sender.credential), received.content)
+        case StagedCommit():
+            conversations.check_commit(turn, conversation, received)
+            outbox.retract_commit(turn, conversation)
+            conversations.merge(turn, conversation, received)
+
+
+def _show(turn: Turn, conversation: Conversation, sender: Identity, body: bytes) -> None:
+    """Put a message into the history, once: a sender may have to seal it a second time."""
+    record = conversation.record
+    try:
+        message = content.decode(body)
+    except content.ContentError as error:
+        _unreadable(turn, conversation, sender, body, error)
+        return
+    _count(turn, record.id, sender.device, message.count)
+    identifier = content.message_id(body, sender.address, record.id, message.salt)
+    if turn.records.history.known(identifier):
+        return
+    turn.records.history.add(
+        HistoryRecord(
+            message=identifier,
+            conversation=record.id,
+            kind=record.kind,
+            name=record.name,
+            sender=sender.address,
+            sort="text",
+            text=message.text,
+            sent_ms=message.sent_ms,
+            received_ms=turn.now_ms,
+            standing="received",
+        )
+    )
+
+
+def _unreadable(
+    turn: Turn, conversation: Conversation, sender: Identity, body: bytes, error: Exception
+) -> None:
+    mark = hashlib.sha256(body).hexdigest()[:8]
+    text = f"a message of {sender.address} cannot be shown here ({mark}): {error}"
+    conversations.tell(turn, conversation, sender.address, text)
+
+
+def _count(turn: Turn, conversation: bytes, device: bytes, count: int) -> None:
+    """Note which messages of a device were passed over, or have come late."""
+    if not count:
+        return
+    peers = turn.records.peers
+    highest = peers.tally(conversation, device)
+    if highest is not None and count <= highest:
+        peers.close_gap(conversation, device, count)
+        return
+    if highest is not None:
+        end = min(count, highest + 1 + limits.MAX_COUNTED_GAP)
+        peers.add_gaps(conversation, device, range(highest + 1, end))
+    peers.set_tally(conversation, device, count)

@@ -1,0 +1,139 @@
+"""What a person wants to be done, as the outbox keeps it until it is done."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from blackthorn.device.conversations import name_of
+from blackthorn.device.facts import GROUP
+from blackthorn.errors import StorageError
+from blackthorn.link.frames import ClaimedKeyPackage, Posting
+
+
+class SendText(Struct, frozen=True, tag="text"):
+    """One text to one conversation.
+
+    `message` is the id of its line in the history. `conversation` and `count` are empty until
+    the text has been sealed for the first time, and stay the same from then on.
+    """
+
+    kind: str
+    name: str
+    salt: bytes
+    text: str
+    sent_ms: int
+    message: bytes
+    conversation: bytes = b""
+    count: int = 0
+
+    @property
+    def target(self) -> bytes:
+        """What orders it."""
+        return name_of(self.kind, self.name)
+
+
+class CreateGroup(Struct, frozen=True, tag="create"):
+    """A new group of that name with these users."""
+
+    name: str
+    addresses: list[str]
+
+    @property
+    def target(self) -> bytes:
+        """What orders it."""
+        return name_of(GROUP, self.name)
+
+
+class ChangeGroup(Struct, frozen=True, tag="change"):
+    """Users to add to a group, or to remove from it."""
+
+    name: str
+    conversation: bytes
+    add: list[str]
+    remove: list[str]
+
+    @property
+    def target(self) -> bytes:
+        """What orders it."""
+        return name_of(GROUP, self.name)
+
+
+Intent = SendText | CreateGroup | ChangeGroup
+
+
+class Prepared(Struct, frozen=True):
+    """A posting made of an intent, with what it takes to send it again.
+
+    `fanouts` are the lists of device ids behind the posting's fan-out ids. `sort` is "text",
+    "creation" (with the conversation's Welcome) or "commit". `epoch` is the one it was sealed in.
+    """
+
+    posting: Posting
+    fanouts: list[list[bytes]]
+    conversation: bytes
+    epoch: int
+    sort: str
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether what comes after it must wait until it is accepted."""
+        return self.sort != "text"
+
+
+class Claimed(Struct, frozen=True):
+    """Key packages that were claimed for an intent, and for which users the server answered."""
+
+    packages: list[ClaimedKeyPackage]
+    answered: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an intent. `error` is empty when it was accepted.
+
+    `message` is the id of a text; `final` is False when it still waits, for the reason in
+    `error`.
+    """
+
+    number: int
+    message: bytes = b""
+    error: str = ""
+    final: bool = True
+
+
+_encoder = msgspec.msgpack.Encoder()
+_intent = msgspec.msgpack.Decoder(Intent)
+_prepared = msgspec.msgpack.Decoder(Prepared)
+_claimed = msgspec.msgpack.Decoder(Claimed)
+
+
+def encode(value: Intent | Prepared | Claimed) -> bytes:
+    """For the store."""
+    return _encoder.encode(value)
+
+
+def _decode(decoder: "msgspec.msgpack.Decoder[Any]", data: bytes) -> Any:
+    try:
+        return decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise StorageError(f"the outbox holds what this version cannot read: {error}") from None
+
+
+def decode_intent(data: bytes) -> Intent:
+    """From the store."""
+    intent: Intent = _decode(_intent, data)
+    return intent
+
+
+def decode_prepared(data: bytes) -> Prepared:
+    """From the store."""
+    prepared: Prepared = _decode(_prepared, data)
+    return prepared
+
+
+def decode_claimed(data: bytes | None) -> Claimed | None:
+    """From the store: None when nothing was claimed yet."""
+    claimed: Claimed | None = None if data is None else _decode(_claimed, data)
+    return claimed

@@ -1,0 +1,91 @@
+"""Who a leaf of an MLS group is: a user's address and one of his devices.
+
+The rules for every leaf, in a Welcome, an Add or a claimed key package:
+
+1. The credential is basic; its identity is a normalised address and a 16-byte device id.
+2. A device keeps the address and the signature key with which it was first met.
+3. The policy agrees (the place of further checks, such as a public ledger of devices).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from blackthorn.errors import DecodeError
+from blackthorn.ids import Address, DeviceId
+from blackthorn.mls.credential import BasicCredential, Credential
+from blackthorn.mls.epoch import Member
+from blackthorn.mls.errors import InvalidLeaf
+from blackthorn.ports.device_store import Peers
+from blackthorn.wire.address import parse_address
+
+DEVICE_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One device of one user."""
+
+    address: Address
+    device: DeviceId
+
+    def credential(self) -> BasicCredential:
+        """As it stands in a leaf: address, then device id."""
+        return BasicCredential(self.address.encode() + self.device)
+
+
+LeafPolicy = Callable[[Identity, bytes], None]
+"""Is given an identity and the signature key beside it; raises MLSError to refuse."""
+
+
+def trust_first_use(identity: Identity, signature_key: bytes) -> None:
+    """The policy that asks for no more than rules 1 and 2."""
+
+
+def identify(credential: Credential) -> Identity:
+    """Who a credential says it is (rule 1). Raises InvalidLeaf."""
+    if not isinstance(credential, BasicCredential):
+        raise InvalidLeaf("the credential is not a basic one")
+    address, device = (
+        credential.identity[:-DEVICE_ID_BYTES],
+        credential.identity[-DEVICE_ID_BYTES:],
+    )
+    try:
+        text = address.decode("ascii")
+        if parse_address(text) != text or len(device) != DEVICE_ID_BYTES:
+            raise InvalidLeaf("the address in a leaf is not in its normal form")
+    except (UnicodeDecodeError, DecodeError):
+        raise InvalidLeaf("a leaf does not name an address and a device") from None
+    return Identity(Address(text), DeviceId(device))
+
+
+class LeafValidator:
+    """The `CredentialValidator` of one transaction. It remembers whom it meets for the first time.
+
+    Run it where a failure undoes what was written (`Records.attempt`).
+    """
+
+    def __init__(self, peers: Peers, now_ms: int, policy: LeafPolicy) -> None:
+        self._peers = peers
+        self._now_ms = now_ms
+        self._policy = policy
+
+    def __call__(self, credential: Credential, signature_key: bytes) -> None:
+        identity = identify(credential)
+        pinned = self._peers.pinned(identity.device)
+        if pinned is None:
+            self._peers.pin(identity.device, identity.address, signature_key, self._now_ms)
+        elif pinned != (identity.address, signature_key):
+            raise InvalidLeaf(
+                f"a device of {identity.address} shows another key than when it was first met"
+            )
+        self._policy(identity, signature_key)
+
+
+def identities(members: Iterable[Member]) -> list[Identity]:
+    """Who these members are, in their order."""
+    return [identify(member.credential) for member in members]
+
+
+def addresses(members: Iterable[Member]) -> list[Address]:
+    """The users behind these members, sorted, each once."""
+    return sorted({identity.address for identity in identities(members)})
