@@ -1,7 +1,6 @@
 """Activation over real TLS and WebSockets against a real server process that may be killed."""
 
 import asyncio
-import secrets
 import signal
 from pathlib import Path
 
@@ -9,56 +8,23 @@ import pytest
 
 from blackthorn import limits
 from blackthorn.apps.server_directory import ServerDirectory
-from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
-from blackthorn.crypto.signatures import ED25519
-from blackthorn.edges.link_client import LinkClosedError, LinkConnection, connect
+from blackthorn.edges.link_client import LinkClosedError, connect
 from blackthorn.ids import Fingerprint
 from blackthorn.link import activation
-from blackthorn.link.activation import Channel, DeviceKeys, Enrolment
+from blackthorn.link.activation import DeviceKeys
 from blackthorn.link.code import Code, parse_code
 from blackthorn.link.device_id import device_id
 from blackthorn.link.frames import Ready
 from blackthorn.link.hello import sign_hello
+from tests.faults.real_device import ADDRESS, activate, begun, new_device
 from tests.faults.server_process import ServerProcess, add_user, initialise, run
 from tests.forge.activation import prove_unasked
-
-ADDRESS = "alice@acme.example"
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     return initialise(tmp_path / "server")
-
-
-def new_device() -> tuple[Secret, DeviceKeys]:
-    identity = Secret(secrets.token_bytes(32))
-    _, certificate = generate_user_key(ADDRESS)
-    return identity, DeviceKeys(
-        identity_key=ED25519.public_key(identity),
-        name="laptop",
-        certificate=certificate,
-        key_packages=[b"one", b"two", b"three"],
-        last_resort=b"last",
-    )
-
-
-async def begun(port: int, code: Code) -> tuple[LinkConnection, activation.AwaitChallenge]:
-    link = await connect("127.0.0.1", port, None)
-    channel = Channel(link.fingerprint, link.binding)
-    frame, device = activation.begin(code, channel, secrets.token_bytes)
-    link.send(frame)
-    return link, device
-
-
-async def activate(port: int, code: Code, identity: Secret, keys: DeviceKeys) -> Enrolment:
-    link, device = await begun(port, code)
-    try:
-        prove, waiting = device.open(await link.receive()).prove(keys, identity)
-        link.send(prove)
-        return waiting.open(await link.receive())
-    finally:
-        await link.close()
 
 
 async def say_hello(port: int, pin: Fingerprint, identity: Secret) -> Ready:
