@@ -10,7 +10,7 @@ from blackthorn.apps.canary import KINDS, Audit, Rule, code_marker, mint, read_m
 from blackthorn.apps.canary_search import Marker
 from blackthorn.errors import UserError
 
-PUBLIC = Marker("address", "public", ("w7kqp2mmdk4pzt9wlb3rfa8y",))
+PUBLIC = mint("address", "public")
 SECRETS = [mint(kind, kind) for kind in KINDS if kind != "public"]
 
 
@@ -78,4 +78,4 @@ def test_a_wrong_marker_file_is_told(tmp_path: Path, line: str, error: str) -> N
 def test_a_marker_file_is_read(tmp_path: Path) -> None:
     file = tmp_path / "markers"
     file.write_text(json.dumps({"name": "a", "kind": "public", "text": "alice"}))
-    assert read_markers(file) == [Marker("a", "public", ("alice",))]
+    assert read_markers(file) == [Marker("a", "public", ("alice",), whole=True)]

@@ -55,6 +55,12 @@ def test_half_a_marker_is_found(half: str) -> None:
     assert found_in(b"\x01\x02" + half.encode() + b"\x90") == {"plain"}
 
 
+def test_of_what_must_be_found_half_is_not_enough() -> None:
+    searcher = Searcher([Marker("address", "public", (TEXT,), whole=True)])
+    searcher.search(PLACE, [TEXT[:12].encode()])
+    assert not searcher.findings
+
+
 @pytest.mark.parametrize("size", [1, 3, 7, 24, 4096])
 def test_a_marker_across_pieces_is_found(size: int) -> None:
     data = b"\0" * 1000 + base64.b64encode(b"12345" + TEXT.encode()) + b"\0" * 1000

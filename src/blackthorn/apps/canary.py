@@ -45,7 +45,12 @@ KINDS: dict[str, Rule] = {
 def mint(name: str, kind: str) -> Marker:
     """A new marker of 24 random letters and digits, begun with a letter."""
     text = base64.b32encode(secrets.token_bytes(15)).decode().lower()
-    return Marker(name, kind, ("c" + text[1:],))
+    return Marker(name, kind, ("c" + text[1:],), whole=KINDS[kind] is Rule.EVERYWHERE)
+
+
+def public_marker(name: str, text: str) -> Marker:
+    """A marker for something that the server does hold: all of it must be found."""
+    return Marker(name, "public", (text,), whole=True)
 
 
 def code_marker(name: str, code: str) -> Marker:
@@ -66,7 +71,8 @@ def read_markers(path: Path) -> list[Marker]:
     try:
         for line in path.read_text(encoding="utf-8").splitlines():
             fields = json.loads(line)
-            markers.append(Marker(fields["name"], fields["kind"], (fields["text"],)))
+            name, kind, text = (str(fields[key]) for key in ("name", "kind", "text"))
+            markers.append(Marker(name, kind, (text,), whole=kind == "public"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: expected one JSON object a line with name, kind and text ({error})"

@@ -36,11 +36,15 @@ def fold(data: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """One planted secret: a name for people, its kind, and every spelling it may appear in."""
+    """One planted text: a name for people, its kind, and every spelling it may appear in.
+
+    Of a secret half is enough to be found; `whole` asks for all of it.
+    """
 
     name: str
     kind: str
     spellings: tuple[str, ...]
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,9 @@ def _base64_core(data: bytes, alignment: int) -> bytes:
     return encoded[first : (alignment + len(data)) * 8 // 6]
 
 
-def _halves(data: bytes) -> Iterator[bytes]:
-    yield data[: len(data) // 2]
-    yield data[len(data) // 2 :]
+def _pieces(data: bytes, whole: bool) -> list[bytes]:
+    middle = len(data) // 2
+    return [data] if whole else [data[:middle], data[middle:]]
 
 
 def needles(marker: Marker) -> dict[bytes, str]:
@@ -79,15 +83,15 @@ def needles(marker: Marker) -> dict[bytes, str]:
     """
     found: dict[bytes, str] = {}
     for spelling in marker.spellings:
-        for half in _halves(spelling.encode()):
-            forms = [("plain", half), ("hex", half.hex().encode())]
-            forms += [("base64", _base64_core(half, alignment)) for alignment in range(3)]
+        for piece in _pieces(spelling.encode(), marker.whole):
+            forms = [("plain", piece), ("hex", piece.hex().encode())]
+            forms += [("base64", _base64_core(piece, alignment)) for alignment in range(3)]
             for form, raw in forms:
                 needle = fold(raw)
                 if len(needle) < MIN_FRAGMENT:
                     raise UserError(
                         f"the marker {marker.name!r} is too short to search for: "
-                        f"each half needs {MIN_FRAGMENT} letters or digits"
+                        f"each half of it needs {MIN_FRAGMENT} letters or digits"
                     )
                 found[needle] = form
     return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from blackthorn.apps import sample_mail
-from blackthorn.apps.canary import Audit, Report, code_marker, mint
+from blackthorn.apps.canary import Audit, Report, code_marker, mint, public_marker
 from blackthorn.apps.canary_plant import temporary_playground
 from blackthorn.apps.canary_search import Marker
 from blackthorn.apps.correspondence import DELIVERY_SECONDS, Correspondence
@@ -94,7 +94,7 @@ class Demo:
         people: list[Person] = []
         for name, secret in secrets.items():
             person, code = self.playground.enrol(name, secret)
-            self.markers.append(Marker(f"address of {name}", "public", (person.address,)))
+            self.markers.append(public_marker(f"address of {name}", person.address))
             self.markers.append(code_marker(f"code of {name}", code))
             people.append(person)
         self.alice, self.bob, self.carol = people
