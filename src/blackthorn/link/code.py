@@ -108,4 +108,5 @@ def _unknown(word: str, place: int) -> str:
     known = _LISTS[place % 2] + _LISTS[1 - place % 2]
     near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"word {place + 1}, “{word[:32]}”, is not in the word list{hint}"
+    shown = "".join(letter if letter.isprintable() else "?" for letter in word[:32])
+    return f"word {place + 1}, “{shown}”, is not in the word list{hint}"
