@@ -71,6 +71,9 @@ MAX_UNSTORED_BYTES = 256 * MIB
 MAX_FANOUT_DEVICES = 2_000_000
 """Devices in all fan-out lists in memory, 8 bytes each."""
 
+MAX_REMEMBERED_COMMITS = 256
+"""Commits of one conversation whose tokens are kept, so that a late repetition is recognised."""
+
 SET_ASIDE_DAYS = 30
 """Days that a parcel is kept which its device could not open."""
 

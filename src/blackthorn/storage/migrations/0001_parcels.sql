@@ -30,11 +30,12 @@ CREATE TABLE parcel_sequence (
 
 INSERT INTO parcel_sequence (reserved) VALUES (1);
 
--- The compare-and-set that keeps a conversation from forking.
+-- The compare-and-set that keeps a conversation from forking: its last 256 Commits.
 CREATE TABLE conversation_order (
-    handle BLOB PRIMARY KEY,  -- 32 bytes that only the conversation's members can name | for the life of the server | producible: yes
-    epoch INTEGER NOT NULL,  -- the epoch that the next Commit must start from | for the life of the server | producible: yes
-    token BLOB NOT NULL  -- 16 random bytes of the last Commit, to know its repetition | until the next Commit | producible: yes
+    handle BLOB NOT NULL,  -- 32 bytes that only the conversation's members can name | until 256 Commits later; the last ones for the life of the server | producible: yes
+    epoch INTEGER NOT NULL,  -- the epoch that this Commit started from | until 256 Commits later; the last ones for the life of the server | producible: yes
+    token BLOB NOT NULL,  -- 16 random bytes of the Commit, to know its repetition | until 256 Commits later; the last ones for the life of the server | producible: yes
+    PRIMARY KEY (handle, epoch)
 ) STRICT, WITHOUT ROWID;
 
 -- Public keys by which others add a device to a conversation while it is off line.

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from blackthorn import limits
 from blackthorn.ports.parcels import Batch, Parcels, Placed, Placement, SharedParcel
 from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import Connection
@@ -129,16 +130,21 @@ def _store_shared(connection: Connection, shared: SharedParcel) -> None:
 
 def _place(connection: Connection, placement: Placement, parcels: Parcels) -> Placed:
     """The compare-and-set: store the Commit if its conversation stands at its epoch."""
-    query = "SELECT epoch, token FROM conversation_order WHERE handle = ?"
-    epoch, token = connection.execute(query, (placement.handle,)).get or (placement.epoch, b"")
-    if placement.epoch == epoch - 1 and placement.token == token:
-        return Placed.REPEATED
-    if placement.epoch != epoch:
-        return Placed.LATE if placement.epoch < epoch else Placed.AHEAD
+    handle, epoch, token = placement
+    newest = connection.execute(
+        "SELECT max(epoch) FROM conversation_order WHERE handle = ?", (handle,)
+    ).get
+    if newest is not None and epoch != newest + 1:
+        taken = connection.execute(
+            "SELECT token FROM conversation_order WHERE handle = ? AND epoch = ?", (handle, epoch)
+        ).get
+        if taken == token:
+            return Placed.REPEATED
+        return Placed.LATE if epoch <= newest else Placed.AHEAD
+    connection.execute("INSERT INTO conversation_order VALUES (?, ?, ?)", placement)
     connection.execute(
-        "INSERT INTO conversation_order (handle, epoch, token) VALUES (?, ?, ?) "
-        "ON CONFLICT (handle) DO UPDATE SET epoch = excluded.epoch, token = excluded.token",
-        (placement.handle, placement.epoch + 1, placement.token),
+        "DELETE FROM conversation_order WHERE handle = ? AND epoch <= ?",
+        (handle, epoch - limits.MAX_REMEMBERED_COMMITS),
     )
     _store(connection, parcels)
     return Placed.STORED

@@ -1,0 +1,298 @@
+"""A server and its devices in memory, for scenarios: real hub, real SQL, real frames, no time.
+
+Nothing happens by itself: the test delivers each message of each wire, commits the writer,
+cuts wires, crashes the server or a device. Devices are models that keep what a real device
+keeps on its disk (what it has shown, what is unanswered) and lose the rest in a crash. Both
+ends run `link.session`, so that a frame out of place fails the scenario.
+"""
+
+import hashlib
+import random
+from collections import deque
+from collections.abc import Iterable
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.crypto.signatures import ED25519
+from blackthorn.ids import DeviceId
+from blackthorn.link import frames as f
+from blackthorn.link.codes import Code
+from blackthorn.link.device_id import device_id
+from blackthorn.link.fanout import fanout_frame, fanout_id
+from blackthorn.link.hello import sign_hello
+from blackthorn.link.session import Link, Role, State
+from blackthorn.server.counters import Counters
+from blackthorn.server.hub import Hub
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
+from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
+from blackthorn.storage.sqlite.parcels import SqliteParcels
+from blackthorn.storage.sqlite.stepped import SteppedWriter
+
+
+class Wire:
+    """One connection: two queues of messages, and the server's session at the end of one."""
+
+    def __init__(self, world: "World", device: "Device") -> None:
+        self.to_server: deque[bytes] = deque()
+        self.to_device: deque[bytes] = deque()
+        self.reading = True
+        self.open = True
+        self.device = device
+        self.link = Link(Role.DEVICE, world.now)
+        self.binding = b"binding %d" % world.number()
+        self.last_seq = 0
+        self.ordered = True
+        self.session = world.hub.connect(self, self.binding, world.now)
+
+    # The server's side (server.session.Wire).
+
+    def write(self, data: bytes) -> None:
+        self.to_device.append(data)
+
+    def close(self) -> None:
+        self.open = False
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    # The device's side.
+
+    def say(self, *frames: f.AnyFrame) -> None:
+        self.to_server += [self.link.send(frame) for frame in frames]
+
+
+class Device:
+    """A device: what it has on its disk, and its wire if it is on line."""
+
+    def __init__(self, world: "World", number: int) -> None:
+        self.world = world
+        self.identity = Secret(world.chance.randbytes(32))
+        self.key = ED25519.public_key(self.identity)
+        self.id = device_id(self.key)
+        self.number = number
+        self.address = f"user{number}@acme.example"
+        self.seen: set[bytes] = set()
+        self.shown: list[bytes] = []
+        self.outbox: dict[bytes, f.Posting] = {}
+        self.audience: dict[bytes, tuple[DeviceId, ...]] = {}
+        self.refusals: list[f.Refused] = []
+        self.aside: set[bytes] = set()
+        self.heard: list[f.AnyFrame] = []
+        self.wire: Wire | None = None
+
+    def connect(self, resume: bool = True, again: bool = True) -> Wire:
+        """Connect and say hello, Resume, and whatever is unanswered; unread replies are lost."""
+        wire = Wire(self.world, self)
+        self.world.wires.append(wire)
+        self.wire = wire
+        wire.say(sign_hello(self.identity, wire.binding))
+        self.world.run_wire(wire)
+        assert wire.link.state is State.READY, wire.link.state
+        if resume:
+            wire.say(f.Resume())
+        if again and self.outbox:
+            wire.say(f.Send(list(self.outbox.values())))
+        return wire
+
+    def post(
+        self, audience: Iterable["Device"], *contents: bytes, order: f.Order | None = None
+    ) -> f.Posting:
+        """Keep a posting for the audience in the outbox, and send it if on line."""
+        devices = tuple(each.id for each in audience)
+        fanout = fanout_id(devices)
+        self.audience[fanout] = devices
+        parcels = [f.Parcel(fanout, content) for content in contents]
+        posting = f.Posting(self.world.chance.randbytes(16), parcels, order)
+        self.outbox[posting.id] = posting
+        if self.wire is not None:
+            self.wire.say(f.Send([posting]))
+        return posting
+
+    def hear(self, wire: Wire, frame: f.AnyFrame) -> None:
+        """What a device does with a frame."""
+        self.heard.append(frame)
+        match frame:
+            case f.Accepted(ids):
+                for name in ids:
+                    posting = self.outbox.pop(name, None)
+                    if posting is not None:
+                        self.world.accepted(self, posting)
+            case f.Refused():
+                if frame.code != Code.STORAGE:
+                    self.outbox.pop(frame.id, None)
+                self.refusals.append(frame)
+            case f.FanoutUnknown(fanouts, postings):
+                wire.say(*(fanout_frame(self.audience[fanout]) for fanout in fanouts))
+                again = [self.outbox[name] for name in postings if name in self.outbox]
+                if again:
+                    wire.say(f.Send(again))
+            case f.Deliver(parcels):
+                self._take(wire, parcels)
+            case _:
+                pass
+
+    def _take(self, wire: Wire, parcels: list[f.Delivery]) -> None:
+        acknowledged: list[int] = []
+        aside: list[int] = []
+        for seq, sealed in ((parcel.seq, parcel.sealed) for parcel in parcels):
+            assert seq > wire.last_seq or not wire.ordered, "delivered out of order"
+            wire.last_seq = seq
+            assert self.world.numbered.setdefault(seq, sealed) == sealed, "a number came twice"
+            if sealed in self.aside:
+                aside.append(seq)
+                continue
+            name = hashlib.sha256(sealed).digest()
+            if name not in self.seen:
+                self.seen.add(name)
+                self.shown.append(sealed)
+            acknowledged.append(seq)
+        if acknowledged:
+            wire.say(f.Acknowledge(acknowledged))
+        if aside:
+            wire.say(f.SetAside(aside))
+
+
+class World:
+    """The server, its database, the devices and all wires."""
+
+    def __init__(self, seed: int, devices: int) -> None:
+        self.chance = random.Random(seed)
+        self.now = 1000.0
+        self.database = Database.in_memory()
+        self.wires: list[Wire] = []
+        self.numbered: dict[int, bytes] = {}
+        self.due: dict[tuple[DeviceId, bytes], Device] = {}
+        self.accepted_postings: list[tuple[Device, f.Posting]] = []
+        self._number = 0
+        self.devices = [Device(self, number) for number in range(1, devices + 1)]
+        self.by_id = {device.id: device for device in self.devices}
+        for device in self.devices:
+            self._enrol(device)
+        self.start()
+
+    def _enrol(self, device: Device) -> None:
+        execute = self.database.writing.execute
+        execute(
+            "INSERT INTO users (number, address, pin, created_ms) VALUES (?, ?, ?, 0)",
+            (device.number, device.address, f"{device.number:08x}"),
+        )
+        execute(
+            "INSERT INTO devices (number, id, user, identity_key, name, certificate, activated_ms)"
+            " VALUES (?, ?, ?, ?, 'd', x'00', 0)",
+            (device.number, device.id, device.number, device.key),
+        )
+
+    def number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def start(self) -> None:
+        """Start the server over what is on its disk."""
+        self.writer = SteppedWriter(self.database.writing)
+        self.counters = Counters()
+        self.hub = Hub(
+            enterprise=SqliteEnterprise(self.database.reading),
+            parcels=SqliteParcels(self.database.reading),
+            key_packages=SqliteKeyPackages(self.database.reading),
+            writer=self.writer,
+            counters=self.counters,
+        )
+        self.hub.start_day(20_000)
+
+    def crash(self, committed: bool) -> None:
+        """The server dies; with `committed` just after a commit that nobody was told of."""
+        if committed:
+            self.writer.commit(told=False)
+        self.writer.crash()
+        for wire in list(self.wires):
+            self.cut(wire, tell=False)
+        self.start()
+
+    def cut(self, wire: Wire, tell: bool = True) -> None:
+        """The connection breaks; what was on it is lost."""
+        if wire in self.wires:
+            self.wires.remove(wire)
+            if tell:
+                self.hub.disconnect(wire.session)
+        if wire.device.wire is wire:
+            wire.device.wire = None
+
+    def accepted(self, sender: Device, posting: f.Posting) -> None:
+        """The server promised: from now on each of these parcels is due."""
+        self.accepted_postings.append((sender, posting))
+        for parcel in posting.parcels:
+            for device in sender.audience[parcel.fanout]:
+                self.due[device, parcel.sealed] = self.by_id[device]
+
+    # --- Steps ----------------------------------------------------------------------------
+
+    def step_wire(self, wire: Wire, to_server: bool) -> bool:
+        """Deliver one message of the wire; False when there was none to deliver."""
+        if to_server:
+            if not (wire.to_server and wire.reading and wire.open):
+                return False
+            self.hub.receive(wire.session, wire.to_server.popleft(), self.now)
+        else:
+            if not wire.to_device:
+                return False
+            wire.device.hear(wire, wire.link.receive(wire.to_device.popleft(), self.now))
+        if not wire.open and not wire.to_device:
+            self.cut(wire)
+        return True
+
+    def run_wire(self, wire: Wire) -> None:
+        """Deliver all messages of one wire, both ways."""
+        while self.step_wire(wire, True) or self.step_wire(wire, False):
+            pass
+
+    def settle(self) -> None:
+        """Run everything until nothing moves."""
+        moved = True
+        while moved:
+            moved = False
+            for wire in list(self.wires):
+                while wire in self.wires and (
+                    self.step_wire(wire, True) or self.step_wire(wire, False)
+                ):
+                    moved = True
+            self.hub.tick(self.now)
+            moved = self.writer.commit() > 0 or moved
+
+    # --- Invariants -----------------------------------------------------------------------
+
+    def stored(self, device: Device) -> list[bytes]:
+        """What waits for the device on disk, in order, set aside or not."""
+        rows = SqliteParcels(self.database.reading).read(
+            device.number, 0, set_aside=True, max_parcels=10**6, max_bytes=10**9
+        )
+        return [sealed for _, sealed in rows]
+
+    def check_nothing_lost(self) -> None:
+        """Each accepted parcel was shown by its device or waits for it on disk."""
+        waiting = {device.id: set(self.stored(device)) for device in self.devices}
+        for (name, sealed), device in self.due.items():
+            shown = hashlib.sha256(sealed).digest() in device.seen
+            assert shown or sealed in waiting[name], f"lost: {sealed!r}"
+
+    def check_all_shown_once(self) -> None:
+        """Each accepted parcel was shown, each once, and nothing waits but what is aside."""
+        for (_, sealed), device in self.due.items():
+            assert sealed in device.shown or sealed in device.aside, f"not delivered: {sealed!r}"
+        for device in self.devices:
+            assert len(set(device.shown)) == len(device.shown)
+            assert set(self.stored(device)) <= device.aside
+        shared = self.database.reading.execute(
+            "SELECT count(*) FROM shared_parcel WHERE seq NOT IN (SELECT seq FROM mailbox)"
+        ).get
+        assert shared == 0, "a shared parcel outlived its last mailbox"
+
+    def check_counts(self) -> None:
+        """The counts in memory are those on disk (when the writer is idle)."""
+        assert self.writer.waiting == 0
+        for device in self.devices:
+            mailbox = self.hub._mailboxes.of(device.id)
+            assert mailbox is not None
+            assert mailbox.waiting == len(self.stored(device)), device.address
