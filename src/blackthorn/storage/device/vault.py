@@ -50,9 +50,14 @@ def make_private(path: Path) -> None:
 
 
 class Vault:
-    """`ports.device_store.DeviceStore` in one file. Close it when done."""
+    """`ports.device_store.DeviceStore` over one database. Close it when done."""
 
-    def __init__(self, path: Path | str, key: Secret, *, create: bool) -> None:
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._records = VaultRecords(connection)
+
+    @classmethod
+    def open(cls, path: Path, key: Secret, *, create: bool) -> "Vault":
         """Open the database; only with `create` may it be missing, and is then made.
 
         Raises StorageError when it is damaged, cannot be opened, or has another key.
@@ -60,33 +65,22 @@ class Vault:
         flags = apsw.SQLITE_OPEN_READWRITE
         if create:
             flags |= apsw.SQLITE_OPEN_CREATE
-            if isinstance(path, Path):
-                make_private(path)
+            make_private(path)
         try:
-            self._connection = apsw.Connection(str(path), flags=flags)
-            self._open(key)
+            connection = apsw.Connection(str(path), flags=flags)
+            connection.pragma("cipher", "chacha20")
+            connection.pragma("key", f"raw:{key.expose().hex()}")
+            _prepare(connection)
         except apsw.Error as error:
             raise storage_error(error) from None
-        self._records = VaultRecords(self._connection)
+        return cls(connection)
 
-    def _open(self, key: Secret) -> None:
-        connection = self._connection
-        connection.set_busy_timeout(BUSY_MILLISECONDS)
-        connection.pragma("cipher", "chacha20")
-        connection.pragma("key", f"raw:{key.expose().hex()}")
-        version = connection.pragma("user_version")
-        if version > VERSION:
-            raise StorageError("the database was written by a newer version of Blackthorn")
-        connection.pragma("journal_mode", "wal")
-        connection.pragma("synchronous", "full")
-        connection.pragma("temp_store", "memory")
-        connection.pragma("foreign_keys", True)
-        connection.pragma("secure_delete", True)
-        if version == 0:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(SCHEMA)
-            connection.pragma("user_version", VERSION)
-            connection.execute("COMMIT")
+    @classmethod
+    def in_memory(cls) -> "Vault":
+        """A vault that ends with the process, for scenarios."""
+        connection = apsw.Connection(":memory:")
+        _prepare(connection)
+        return cls(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[VaultRecords]:
@@ -107,3 +101,25 @@ class Vault:
     def close(self) -> None:
         """Close the database."""
         self._connection.close()
+
+
+def _prepare(connection: apsw.Connection) -> None:
+    connection.set_busy_timeout(BUSY_MILLISECONDS)
+    version = connection.pragma("user_version")
+    if version > VERSION:
+        raise StorageError("the database was written by a newer version of Blackthorn")
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("synchronous", "full")
+    connection.pragma("temp_store", "memory")
+    connection.pragma("foreign_keys", True)
+    connection.pragma("secure_delete", True)
+    if version == 0:
+        _make_schema(connection)
+
+
+def _make_schema(connection: apsw.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    if connection.pragma("user_version") == 0:
+        connection.execute(SCHEMA)
+        connection.pragma("user_version", VERSION)
+    connection.execute("COMMIT")

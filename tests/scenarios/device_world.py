@@ -1,0 +1,302 @@
+"""A server and real devices in memory, for scenarios: real hub, real MLS, real vaults, no time.
+
+Nothing happens by itself: the test moves each message of each wire, commits the server's
+writer, cuts wires, restarts the server or a device. A device that is restarted keeps its vault
+and nothing else. Both ends run `link.session`, so that a frame out of place fails the scenario.
+"""
+
+import random
+from collections import Counter, deque
+from collections.abc import Callable
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.device import key_packages, keys, outbox
+from blackthorn.device.engine import Device
+from blackthorn.device.facts import DIRECT, GROUP
+from blackthorn.device.intents import Outcome
+from blackthorn.device.turn import turn
+from blackthorn.device.members import trust_first_use
+from blackthorn.ids import Address
+from blackthorn.link import frames as f
+from blackthorn.link.hello import sign_hello
+from blackthorn.link.session import Link, Role
+from blackthorn.mls import suites
+from blackthorn.server.counters import Counters
+from blackthorn.server.hub import Hub
+from blackthorn.storage.device.vault import Vault
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
+from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
+from blackthorn.storage.sqlite.parcels import SqliteParcels
+from blackthorn.storage.sqlite.stepped import SteppedWriter
+
+
+class Wire:
+    """One connection: two queues of messages, and the server's session at the end of one."""
+
+    def __init__(self, world: "World", person: "Person") -> None:
+        self.to_server: deque[bytes] = deque()
+        self.to_device: deque[bytes] = deque()
+        self.person = person
+        self.open = True
+        self.link = Link(Role.DEVICE, world.now)
+        self.binding = world.chance.randbytes(64)
+        self.session = world.hub.connect(self, self.binding, world.now)
+
+    def write(self, data: bytes) -> None:
+        self.to_device.append(data)
+
+    def close(self) -> None:
+        self.open = False
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+    def say(self, frames: list[f.AnyFrame]) -> None:
+        self.to_server += [self.link.send(frame) for frame in frames]
+
+
+class Person:
+    """One user's device: its vault, the running `Device` over it, and its wire if on line."""
+
+    def __init__(self, world: "World", number: int, name: str) -> None:
+        self.world = world
+        self.number = number
+        self.address = Address(f"{name}@acme.example")
+        chance = world.chance.randbytes
+        private, public = suites.suite(suites.DEFAULT_SUITE).generate_signature_key(chance)
+        self.keys = keys.DeviceKeys(
+            self.address, Secret(chance(32)), private, public, Secret(b"key"), b"certificate"
+        )
+        self.vault = Vault.in_memory()
+        self.wire: Wire | None = None
+        self.outcomes: dict[int, Outcome] = {}
+        with turn(self.vault, self.keys, world.now_ms, chance, trust_first_use) as first:
+            keys.save(first.records.settings, self.keys)
+        self.restart()
+
+    def restart(self) -> None:
+        """The device's process ends and begins again: what was not in the vault is gone."""
+        if self.wire is not None:
+            self.world.cut(self.wire)
+        self.device = Device(self.vault, self.keys, random=self.world.chance.randbytes)
+
+    def connect(self, receives: bool = True) -> Wire:
+        """Connect and say hello; the rest follows when the world moves."""
+        if self.wire is not None:
+            self.world.cut(self.wire)
+        self.wire = Wire(self.world, self)
+        self.receives = receives
+        self.world.wires.append(self.wire)
+        self.wire.say([sign_hello(self.keys.identity, self.wire.binding)])
+        return self.wire
+
+    def hear(self, wire: Wire, frame: f.AnyFrame) -> None:
+        now_ms = self.world.now_ms
+        if isinstance(frame, f.Ready):
+            wire.say(self.device.connected(frame, now_ms, receives=self.receives))
+        elif not isinstance(frame, f.Bye):
+            wire.say(self.device.receive(frame, now_ms))
+        self.collect()
+
+    def collect(self) -> None:
+        self.outcomes |= {each.number: each for each in self.device.outcomes}
+        self.device.outcomes.clear()
+
+    def tick(self) -> None:
+        frames = self.device.tick(self.world.now_ms)
+        if self.wire is not None:
+            self.wire.say(frames)
+        self.collect()
+
+    # --- Wishes ---------------------------------------------------------------------------
+
+    def _wish(self, make: Callable) -> int:
+        number = self.device.wish(self.world.now_ms, make)
+        self.tick()
+        return number
+
+    def write(self, to: "Person", text: str) -> int:
+        return self._wish(lambda t: outbox.send_text(t, DIRECT, to.address, text))
+
+    def write_group(self, name: str, text: str) -> int:
+        return self._wish(lambda t: outbox.send_text(t, GROUP, name, text))
+
+    def create_group(self, name: str, *people: "Person") -> int:
+        members = [person.address for person in people]
+        return self._wish(lambda t: outbox.create_group(t, name, members))
+
+    def change_group(self, name: str, add: list["Person"], remove: list["Person"]) -> int:
+        adding, removing = [p.address for p in add], [p.address for p in remove]
+        return self._wish(lambda t: outbox.change_group(t, name, adding, removing))
+
+    # --- Looking --------------------------------------------------------------------------
+
+    def history(self):
+        with self.vault.transaction() as records:
+            return records.history.latest(100_000)
+
+    def received(self) -> list[str]:
+        """The texts of others that this device shows."""
+        lines = self.history()
+        return [each.text for each in lines if each.sort == "text" and each.standing == "received"]
+
+    def events(self) -> list[str]:
+        return [each.text for each in self.history() if each.sort == "event"]
+
+    def set_aside(self):
+        with self.vault.transaction() as records:
+            return records.parcels.all_set_aside()
+
+    def waiting(self) -> int:
+        with self.vault.transaction() as records:
+            return len(records.outbox.all())
+
+    def gaps(self) -> int:
+        with self.vault.transaction() as records:
+            return records.peers.count_gaps()
+
+    def conversations(self):
+        with self.vault.transaction() as records:
+            return records.conversations.all()
+
+
+class World:
+    """The server, its database, the people and all wires."""
+
+    def __init__(self, seed: int, *names: str) -> None:
+        print(f"seed {seed}")
+        self.chance = random.Random(seed)
+        self.now = 1_700_000_000.0
+        self.database = Database.in_memory()
+        self.wires: list[Wire] = []
+        self.people = [Person(self, number, name) for number, name in enumerate(names, 1)]
+        for person in self.people:
+            self._enrol(person)
+        self.start()
+        for person in self.people:
+            person.connect()
+        self.settle()
+
+    @property
+    def now_ms(self) -> int:
+        return int(self.now * 1000)
+
+    def _enrol(self, person: Person) -> None:
+        execute = self.database.writing.execute
+        execute(
+            "INSERT INTO users (number, address, pin, created_ms) VALUES (?, ?, ?, 0)",
+            (person.number, person.address, f"{person.number:08x}"),
+        )
+        execute(
+            "INSERT INTO devices (number, id, user, identity_key, name, certificate, activated_ms)"
+            " VALUES (?, ?, ?, ?, 'd', x'00', 0)",
+            (person.number, person.keys.device, person.number, person.keys.identity_public),
+        )
+        with turn(
+            person.vault, person.keys, self.now_ms, self.chance.randbytes, trust_first_use
+        ) as first:
+            packages = key_packages.make(first, 60)
+            last = key_packages.make_last_resort(first)
+        store = SqliteKeyPackages(self.database.reading)
+        store.publish(person.number, packages, last, 200)(self.database.writing)
+
+    def start(self) -> None:
+        """Start the server over what is on its disk."""
+        self.writer = SteppedWriter(self.database.writing)
+        self.hub = Hub(
+            enterprise=SqliteEnterprise(self.database.reading),
+            parcels=SqliteParcels(self.database.reading),
+            key_packages=SqliteKeyPackages(self.database.reading),
+            writer=self.writer,
+            counters=Counters(),
+        )
+        self.hub.start_day(20_000)
+
+    def crash(self, *, committed: bool) -> None:
+        """The server dies; with `committed` just after a commit that nobody was told of."""
+        if committed:
+            self.writer.commit(told=False)
+        self.writer.crash()
+        for wire in list(self.wires):
+            self.cut(wire, tell=False)
+        self.start()
+
+    def cut(self, wire: Wire, *, tell: bool = True) -> None:
+        """The connection breaks; what was on it is lost."""
+        if wire in self.wires:
+            self.wires.remove(wire)
+            if tell:
+                self.hub.disconnect(wire.session)
+        if wire.person.wire is wire:
+            wire.person.wire = None
+            wire.person.device.disconnected()
+
+    # --- Steps ----------------------------------------------------------------------------
+
+    def step_wire(self, wire: Wire, *, to_server: bool) -> bool:
+        """Move one message of the wire; False when there was none to move."""
+        if to_server:
+            if not (wire.to_server and wire.open):
+                return False
+            self.hub.receive(wire.session, wire.to_server.popleft(), self.now)
+        else:
+            if not wire.to_device:
+                return False
+            wire.person.hear(wire, wire.link.receive(wire.to_device.popleft(), self.now))
+        if not wire.open and not wire.to_device:
+            self.cut(wire)
+        return True
+
+    def settle(self) -> None:
+        """Move everything until nothing moves."""
+        moved = True
+        while moved:
+            moved = False
+            for wire in list(self.wires):
+                while wire in self.wires and (
+                    self.step_wire(wire, to_server=True) or self.step_wire(wire, to_server=False)
+                ):
+                    moved = True
+            self.hub.tick(self.now)
+            moved = self.writer.commit() > 0 or moved
+            if not moved:
+                for person in self.people:
+                    if person.wire is not None:
+                        person.tick()
+                moved = any(wire.to_server for wire in self.wires)
+
+    def later(self, seconds: float) -> None:
+        """Time passes."""
+        self.now += seconds
+
+    def reconnect_all(self) -> None:
+        """Everybody connects anew, twice, with time between, until all is quiet."""
+        for _ in range(2):
+            for person in self.people:
+                person.connect()
+            self.settle()
+            self.later(60)
+            self.settle()
+
+    def put_parcel(self, person: Person, sealed: bytes) -> None:
+        """Somebody gets a parcel into the person's mailbox, past every check of a sender."""
+        sender = next(each for each in self.people if each is not person)
+        assert sender.wire is not None
+        devices = [person.keys.device]
+        name = f.Fanout
+        from blackthorn.link.fanout import fanout_frame
+
+        told = fanout_frame(devices)
+        assert isinstance(told, name)
+        posting = f.Posting(self.chance.randbytes(16), [f.Parcel(told.id, sealed)])
+        sender.wire.say([told, f.Send([posting])])
+
+    # --- Invariants -----------------------------------------------------------------------
+
+    def check_received(self, person: Person, expected: list[str]) -> None:
+        """The person was shown exactly these texts, each once."""
+        assert Counter(person.received()) == Counter(expected)
