@@ -48,7 +48,7 @@ class MailGateway:
     async def accept(self, transaction: Transaction, content: bytearray) -> None:
         """Seal and store the mail for every recipient; returns once all of it is durable.
 
-        `content` is the mail as it came, dots still doubled; it may not change afterwards.
+        `content` is the mail as it came, dots still doubled; it is taken over, and emptied.
         Raises MailRefusedError with the SMTP reply. A mail so large that its recipients must
         come in turns may then have reached the first of them; the sender tries again.
         """
@@ -57,6 +57,8 @@ class MailGateway:
             recipients = transaction.recipients[start : start + turn]
             request = self._request(transaction, recipients)
             sealed = await self._pool.seal(request, content)
+            if start + turn >= len(transaction.recipients):
+                content.clear()  # no longer needed, and it may be 25 MiB
             await self._store(recipients, sealed)
 
     def _request(self, transaction: Transaction, recipients: tuple[Recipient, ...]) -> SealRequest:

@@ -61,7 +61,7 @@ def normalise(content: bytes) -> bytes:
 def _check_lines(content: bytes) -> None:
     """Refuse a line above MAX_MAIL_LINE_BYTES, looking at each byte at most once."""
     position, window = 0, limits.MAX_MAIL_LINE_BYTES + 2
-    while len(content) - position > window:
+    while len(content) - position > limits.MAX_MAIL_LINE_BYTES:
         newline = content.rfind(b"\n", position, position + window)
         if newline < 0:
             raise too_large("the mail has too long a line")

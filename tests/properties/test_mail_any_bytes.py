@@ -1,0 +1,133 @@
+"""Any bytes at all: one exception type from the scanner, none from the renderer."""
+
+import re
+from time import perf_counter
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from blackthorn.crypto.openpgp_open import generate_user_key
+from blackthorn.crypto.openpgp_seal import parse_certificate
+from blackthorn.mail.errors import MailRefusedError, SealBrokenError
+from blackthorn.mail.mime import parse, walk
+from blackthorn.mail.open import open_mail
+from blackthorn.mail.path import parse_path
+from blackthorn.mail.render import render
+from blackthorn.mail.scan import normalise, remove_dots, scan
+from blackthorn.mail.seal import Envelope, seal_mail
+
+KEY, CERTIFICATE = generate_user_key("alice@acme.example")
+PARSED = parse_certificate(CERTIFICATE)
+UNSAFE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+PIECES = [
+    b"Content-Type: multipart/mixed; boundary=b\r\n",
+    b"Content-Type: multipart/alternative; boundary=\"b\"\r\n",
+    b"Content-Type: multipart/digest; boundary=bb\r\n",
+    b"Content-Type: message/rfc822\r\n",
+    b"Content-Type: text/html; charset=utf-7\r\n",
+    b"Content-Type: text/plain; charset=iso-2022-jp\r\n",
+    b"Content-Type: text/plain; name*0*=utf-8''%E2; name*1=\"\\\r\n",
+    b"Content-Transfer-Encoding: base64\r\n",
+    b"Content-Transfer-Encoding: quoted-printable\r\n",
+    b"Content-Disposition: attachment; filename=\"../x\"\r\n",
+    b"Subject: =?utf-8?q?a=0D=0Ab?= =?utf-8?b?4oI?= =?\r\n",
+    b"From: ((((<a@b\r\n",
+    b"Received: by x\r\n",
+    b"--b\r\n", b"--b--\r\n", b"--bb\r\n", b"--", b"\r\n", b"\n", b"\r", b".", b"..", b" ", b"\t",
+    b"<p>", b"<a href='x:y'>", b"<!--", b"<script>", b"&#x1b;", b"&#99999999999;", b"=1B=9B",
+    b"\xe2\x80\xae", b"\x1b[2J", b"\x00", b"\xff", b"aGVsbG8=", b"text",
+]  # fmt: skip
+MAILS = st.one_of(
+    st.binary(max_size=2_000),
+    st.lists(st.one_of(st.sampled_from(PIECES), st.binary(max_size=8)), max_size=60).map(b"".join),
+)
+many = settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+
+
+@many
+@given(MAILS)
+def test_the_scanner_returns_or_refuses(data: bytes) -> None:
+    try:
+        content = scan(data)
+    except MailRefusedError as error:
+        assert re.fullmatch(r"5\d\d 5\.\d+\.\d+ [ -~]{1,80}", error.reply)
+        return
+    assert content.replace(b"\r\n", b"\n") == data.replace(b"\r\n", b"\n")
+    assert b"\0" not in content and content.count(b"\n") == content.count(b"\r\n")
+    assert content.count(b"\r") == content.count(b"\n")
+    assert scan(content) == content
+
+
+@many
+@given(MAILS)
+def test_the_tree_lies_within_the_mail(data: bytes) -> None:
+    try:
+        content = normalise(data)
+        root = parse(content)
+    except MailRefusedError:
+        return
+    for part in walk(root):
+        assert 0 <= part.start <= part.end <= len(content)
+        for child in part.children:
+            assert child.depth == part.depth + 1
+
+
+@many
+@given(MAILS)
+def test_rendering_never_raises_and_is_always_safe(data: bytes) -> None:
+    start = perf_counter()
+    mail = render(data)
+    assert perf_counter() - start < 1.0
+    lines = (mail.sender, mail.to, mail.cc, mail.subject, mail.date)
+    assert not any("/" in each.name or "\\" in each.name for each in mail.attachments)
+    names = [text for each in mail.attachments for text in (each.name, each.type)]
+    for text in (*lines, *names):
+        assert not UNSAFE.search(text) and "\n" not in text
+    assert not UNSAFE.search(mail.text)
+
+
+@settings(max_examples=60, deadline=None, print_blob=True)
+@given(MAILS, st.text(max_size=400), st.text(max_size=400), st.randoms(use_true_random=False))
+def test_sealing_and_opening_is_the_identity(data: bytes, sender: str, helo: str, random) -> None:
+    envelope = Envelope("acme.example", "alice@acme.example", sender, helo, "::1", False, 2**31)
+    opened = open_mail(seal_mail(data, envelope, PARSED, random.randbytes), KEY)
+    assert opened.content == data and opened.marked
+
+
+@many
+@given(MAILS)
+def test_opening_anything_else_is_one_error(data: bytes) -> None:
+    try:
+        open_mail(data, KEY)
+    except SealBrokenError as error:
+        assert "\n" not in str(error)
+    else:
+        raise AssertionError("opened what was never sealed")
+
+
+def stuff(lines: list[bytes], end: bytes) -> bytes:
+    """Lines as a client sends them, dots doubled."""
+    return b"".join((b"." + line if line.startswith(b".") else line) + end for line in lines)
+
+
+@many
+@given(
+    st.lists(st.binary(max_size=6).filter(lambda line: not set(line) & {0, 10, 13}), max_size=20)
+)
+def test_dots_come_and_go(lines: list[bytes]) -> None:
+    for end in (b"\r\n", b"\n"):
+        meant = b"".join(line + end for line in lines)
+        if end == b"\r\n" or not lines or not lines[0].startswith(b"."):
+            assert remove_dots(stuff(lines, end)) == meant
+
+
+@many
+@given(st.text(max_size=100))
+def test_paths_never_raise(text: str) -> None:
+    found = parse_path(text)
+    assert found is None or found[0].isprintable()

@@ -1,0 +1,103 @@
+"""OpenPGP: the key that users get, and the traps of pysequoia that are stopped here."""
+
+import pysequoia
+import pytest
+
+from blackthorn import limits
+from blackthorn.crypto.openpgp_open import UnsealError, generate_user_key, unseal
+from blackthorn.crypto.openpgp_seal import (
+    CertificateError,
+    ExpiredCertificateError,
+    RevokedCertificateError,
+    parse_certificate,
+    seal,
+)
+from blackthorn.crypto.secret import Secret
+
+NOW = 1_900_000_000
+KEY, CERTIFICATE = generate_user_key("alice@acme.example")
+ML_KEM_768_X25519 = 35
+
+
+def other_key(**options) -> tuple[pysequoia.Tsk, bytes]:
+    key = pysequoia.Tsk.generate("alice@acme.example", **options)
+    return key, bytes(key.extract_certificate())
+
+
+def test_a_user_key_is_post_quantum_and_small() -> None:
+    certificate = parse_certificate(CERTIFICATE)
+    assert len(certificate.fingerprint) == 64  # version 6
+    assert certificate.expires is None and not certificate.revoked
+    assert len(CERTIFICATE) < 4_096
+    packets = pysequoia.packet.PacketPile.from_bytes(CERTIFICATE)
+    algorithms = [str(each.key_algorithm) for each in packets if "key" in str(each.tag).lower()]
+    assert any("MLKEM768" in each.replace("_", "").upper() for each in algorithms)
+
+
+def test_sealed_comes_back() -> None:
+    certificate = parse_certificate(CERTIFICATE)
+    for content in (b"", b"x", b"\xff" * 300_000):
+        assert unseal(seal(content, certificate, now=NOW), KEY) == content
+
+
+def test_two_seals_of_the_same_differ() -> None:
+    certificate = parse_certificate(CERTIFICATE)
+    assert seal(b"x", certificate, now=NOW) != seal(b"x", certificate, now=NOW)
+
+
+def test_an_expired_certificate_is_refused() -> None:
+    """pysequoia would seal to it."""
+    _, data = other_key(validity_seconds=3_600)
+    certificate = parse_certificate(data)
+    assert certificate.expires is not None
+    certificate.check(certificate.expires - 1)
+    with pytest.raises(ExpiredCertificateError):
+        seal(b"x", certificate, now=certificate.expires)
+    assert pysequoia.encrypt(b"x", recipients=[pysequoia.Cert.from_bytes(data)])
+
+
+def test_a_revoked_certificate_is_refused() -> None:
+    """pysequoia would seal to it."""
+    key, data = other_key()
+    revocation = pysequoia.Cert.from_bytes(data).revoke(key.certifier())
+    certificate = parse_certificate(data + bytes(revocation))
+    assert certificate.revoked
+    with pytest.raises(RevokedCertificateError):
+        seal(b"x", certificate, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00",
+        b"\xff" * 1_000,
+        b"hello",
+        KEY.expose(),
+        str(pysequoia.Tsk.from_bytes(KEY.expose())).encode(),
+        CERTIFICATE[:200],
+        CERTIFICATE * (limits.MAX_CERTIFICATE_BYTES // len(CERTIFICATE) + 1),
+    ],
+)
+def test_what_is_no_certificate_is_refused(data: bytes) -> None:
+    with pytest.raises(CertificateError) as refused:
+        seal(b"x", parse_certificate(data), now=NOW)
+    assert "\n" not in str(refused.value)
+
+
+def test_only_the_owner_opens() -> None:
+    other, _ = generate_user_key("bob@acme.example")
+    sealed = seal(b"secret", parse_certificate(CERTIFICATE), now=NOW)
+    for key in (other, Secret(b""), Secret(b"junk"), Secret(CERTIFICATE)):
+        with pytest.raises(UnsealError) as refused:
+            unseal(sealed, key)
+        assert "\n" not in str(refused.value)
+
+
+def test_what_was_never_sealed_is_not_opened() -> None:
+    """pysequoia hands out the content of a message that is only signed, or not even that."""
+    key = pysequoia.Tsk.from_bytes(KEY.expose())
+    signed = pysequoia.sign(key.signer(), b"hello")
+    assert pysequoia.decrypt(signed, decryptor=key.decryptor()).bytes == b"hello"
+    with pytest.raises(UnsealError):
+        unseal(signed, KEY)

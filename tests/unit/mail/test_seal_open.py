@@ -1,0 +1,76 @@
+"""Sealing and opening: the original comes back byte for byte, and the outside tells nothing."""
+
+import random
+
+import pytest
+
+from blackthorn.crypto.openpgp_open import generate_user_key
+from blackthorn.crypto.openpgp_seal import parse_certificate
+from blackthorn.mail.open import open_mail
+from blackthorn.mail.seal import Envelope, seal_mail, trace_block
+
+NOW = 1_900_000_000
+KEY, CERTIFICATE = generate_user_key("alice@acme.example")
+ENVELOPE = Envelope(
+    domain="acme.example",
+    address="alice@acme.example",
+    sender="eve@example.net",
+    helo="mx.example.net",
+    peer="192.0.2.7",
+    tls=True,
+    now=NOW,
+)
+MAIL = b"From: eve@example.net\r\nSubject: the secret plan\r\n\r\nAttack at dawn.\r\n"
+
+
+def sealed(content: bytes = MAIL, envelope: Envelope = ENVELOPE, seed: int = 1) -> bytes:
+    return seal_mail(
+        content, envelope, parse_certificate(CERTIFICATE), random.Random(seed).randbytes
+    )
+
+
+@pytest.mark.parametrize("content", [MAIL, b"", b"\r\n", b" folded\r\n", bytes(range(256)) * 300])
+def test_the_original_comes_back(content: bytes) -> None:
+    opened = open_mail(sealed(content), KEY)
+    assert opened.content == content
+    assert opened.marked and opened.readable_on_the_way
+
+
+def test_the_outside_tells_owner_and_time_only() -> None:
+    outside = sealed()
+    head, _, _ = outside.partition(b"\r\n\r\n")
+    names = [line.split(b":")[0] for line in head.split(b"\r\n") if not line.startswith(b" ")]
+    assert names == [
+        b"From", b"To", b"Subject", b"Date", b"Message-ID", b"MIME-Version", b"Content-Type",
+    ]  # fmt: skip
+    for hidden in (b"eve", b"example.net", b"192.0.2.7", b"secret", b"dawn"):
+        assert hidden not in outside
+    assert b"Subject: [...]\r\n" in outside and b"To: alice@acme.example\r\n" in outside
+    assert all(len(line) <= 200 for line in outside.split(b"\r\n"))
+
+
+def test_randomness_and_time_are_arguments() -> None:
+    def outer(data: bytes) -> bytes:
+        return data.partition(b"-----BEGIN")[0]
+
+    assert outer(sealed(seed=5)) == outer(sealed(seed=5)) != outer(sealed(seed=6))
+    assert b"Date: Sun, 17 Mar 2030 17:46:40" in outer(sealed())
+
+
+def test_the_trace_says_how_the_mail_came() -> None:
+    trace = open_mail(sealed(), KEY).trace
+    assert trace.startswith(
+        b"Blackthorn-Readable-On-The-Way: yes; received in the clear by acme.example;"
+    )
+    assert b"Return-Path: <eve@example.net>\r\n" in trace
+    assert b"Received: from mx.example.net ([192.0.2.7])\r\n by acme.example with ESMTPS;" in trace
+
+
+@pytest.mark.parametrize("evil", ["a\r\nBcc: x", "a\nb", "a>b", "\x1b[0m", "\u202e", "x" * 5_000])
+def test_a_peer_cannot_write_fields_into_the_trace(evil: str) -> None:
+    envelope = Envelope("acme.example", "alice@acme.example", evil, evil, evil, False, NOW)
+    block = trace_block(envelope)
+    lines = block.split(b"\r\n")
+    assert len(lines) == 6 and lines[-1] == b"" and b"\n" not in b"".join(lines)
+    assert len(block) < 2_000
+    assert open_mail(sealed(envelope=envelope), KEY).content == MAIL

@@ -1,0 +1,205 @@
+"""Mailroom and reception: durable before told, one's own mail only, and who may receive."""
+
+import pysequoia
+import pytest
+
+from blackthorn import limits
+from blackthorn.crypto.openpgp_open import generate_user_key
+from blackthorn.errors import StorageError
+from blackthorn.ids import Address, DeviceId
+from blackthorn.link.frames import (
+    FetchMail,
+    ListMail,
+    MailArrived,
+    MailChunk,
+    MailEntry,
+    MailListing,
+    Ping,
+)
+from blackthorn.mail.errors import MailRefusedError
+from blackthorn.ports.enterprise import DeviceRecord, UserRecord
+from blackthorn.server.counters import Counters
+from blackthorn.server.mailroom import MailFor, Mailroom
+from blackthorn.server.reception import Reception
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.mail import SqliteMail
+from blackthorn.storage.sqlite.stepped import SteppedWriter
+
+ALICE, BOB = Address("alice@acme.example"), Address("bob@acme.example")
+NOW_MS = 1_900_000_000_000
+_, CERTIFICATE = generate_user_key(ALICE)
+
+
+class FixedClock:
+    def wall_ms(self) -> int:
+        return NOW_MS
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+class Table:
+    def __init__(self, *users: UserRecord) -> None:
+        self.users = {user.address: user for user in users}
+
+    def user(self, address: Address) -> UserRecord | None:
+        return self.users.get(address)
+
+    def device(self, device: DeviceId) -> DeviceRecord | None:
+        return None
+
+
+class RecordingSession:
+    def __init__(self, address: Address | None) -> None:
+        self.sent: list[object] = []
+        self.device = None
+        if address is not None:
+            self.device = DeviceRecord(1, DeviceId(bytes(16)), bytes(32), address)
+
+    def transmit(self, *frames: object) -> None:
+        self.sent += frames
+
+
+class Room:
+    """A mailroom over a database in memory, committed when the test says so."""
+
+    def __init__(self) -> None:
+        self.alice = UserRecord(1, ALICE, "00000001", CERTIFICATE, ())
+        self.bob = UserRecord(2, BOB, "00000002", CERTIFICATE, ())
+        self.database = Database.in_memory()
+        self.writer = SteppedWriter(self.database.writing)
+        self.told: list[tuple[str, object]] = []
+        self.done: list[StorageError | None] = []
+        self.counters = Counters()
+        self.mailroom = Mailroom(
+            Table(self.alice, self.bob),
+            SqliteMail(self.database.reading),
+            self.writer,
+            FixedClock(),
+            self.counters,
+            lambda address, frame: self.told.append((address, frame)),
+        )
+
+    def deliver(self, *mails: MailFor) -> None:
+        self.mailroom.deliver(mails, self.done.append)
+
+    def ask(self, address: Address | None, frame) -> list[object]:
+        session = RecordingSession(address)
+        self.mailroom.handle(session, frame, 0.0)
+        return session.sent
+
+
+@pytest.fixture
+def room():
+    room = Room()
+    yield room
+    room.database.close()
+
+
+def test_nobody_is_told_before_it_is_durable(room: Room) -> None:
+    room.deliver(MailFor(room.alice, b"one"), MailFor(room.bob, b"two"))
+    assert room.done == [] and room.told == []
+    room.writer.commit()
+    assert room.done == [None] and room.counters.mail_accepted == 2
+    assert room.told == [(ALICE, MailArrived(1)), (BOB, MailArrived(1))]
+
+
+def test_a_failure_is_told_and_nothing_kept(room: Room) -> None:
+    room.writer.fail(StorageError("the disk is full"))
+    room.deliver(MailFor(room.alice, b"one"))
+    room.writer.commit()
+    assert isinstance(room.done[0], StorageError) and room.told == []
+    assert room.counters.mail_accepted == 0
+    assert room.ask(ALICE, ListMail(1, 0)) == [MailListing(1, [], False)]
+
+
+def test_a_device_gets_its_own_users_mail_only(room: Room) -> None:
+    room.deliver(MailFor(room.alice, b"for alice"), MailFor(room.bob, b"for bob"))
+    room.writer.commit()
+    entry = MailEntry(1, 9, NOW_MS)
+    assert room.ask(ALICE, ListMail(5, 0)) == [MailListing(5, [entry], False)]
+    assert room.ask(ALICE, FetchMail(6, 1, 4)) == [MailChunk(6, 1, 4, 9, b"alice")]
+    assert room.ask(BOB, FetchMail(7, 1, 0)) == [MailChunk(7, 1, 0, 7, b"for bob")]
+    assert room.ask(ALICE, FetchMail(8, 2, 0)) == [MailChunk(8, 2, 0, 0, b"")]
+    assert room.ask(ALICE, FetchMail(9, 1, 2**62)) == [MailChunk(9, 1, 2**62, 9, b"")]
+    assert room.ask(Address("mallory@acme.example"), FetchMail(1, 1, 0)) == []
+    assert room.ask(None, FetchMail(1, 1, 0)) == []
+    assert room.ask(ALICE, Ping(1)) == []
+
+
+def test_a_large_mail_comes_in_chunks(room: Room) -> None:
+    sealed = bytes(range(250)) * 40_000
+    room.deliver(MailFor(room.alice, sealed))
+    room.writer.commit()
+    got = b""
+    while len(got) < len(sealed):
+        (chunk,) = room.ask(ALICE, FetchMail(1, 1, len(got)))
+        assert isinstance(chunk, MailChunk) and chunk.total == len(sealed)
+        assert 0 < len(chunk.data) <= limits.MAX_MAIL_CHUNK_BYTES
+        got += chunk.data
+    assert got == sealed
+
+
+def test_a_long_listing_says_that_there_is_more(room: Room) -> None:
+    room.deliver(*[MailFor(room.alice, b"x")] * (limits.MAX_MAIL_LISTING + 5))
+    room.writer.commit()
+    (first,) = room.ask(ALICE, ListMail(1, 0))
+    assert isinstance(first, MailListing) and first.more
+    (rest,) = room.ask(ALICE, ListMail(1, first.entries[-1].uid))
+    assert isinstance(rest, MailListing) and not rest.more
+    assert len(first.entries) + len(rest.entries) == limits.MAX_MAIL_LISTING + 5
+
+
+def certificate(**options: int) -> tuple[pysequoia.Tsk, bytes]:
+    key = pysequoia.Tsk.generate("x", **options)
+    return key, bytes(key.extract_certificate())
+
+
+def test_the_reception_decides_by_user_and_certificate() -> None:
+    revoked_key, revoked = certificate()
+    revoked += bytes(pysequoia.Cert.from_bytes(revoked).revoke(revoked_key.certifier()))
+    _, expired = certificate(validity_seconds=60)
+    users = {
+        "good": CERTIFICATE,
+        "new": None,
+        "revoked": revoked,
+        "expired": expired,
+        "broken": b"junk",
+    }
+    records = [
+        UserRecord(number, Address(f"{name}@acme.example"), "0", data, ())
+        for number, (name, data) in enumerate(users.items())
+    ]
+    reception = Reception("acme.example", Table(*records), FixedClock())
+    for _ in range(2):
+        assert reception.recipient("Good@ACME.example").certificate == CERTIFICATE
+    assert reception.recipient("good").user.address == "good@acme.example"
+    for path, reply in (
+        ("new@acme.example", "450 4.2.1"),
+        ("expired@acme.example", "450 4.2.1"),
+        ("broken@acme.example", "450 4.2.1"),
+        ("revoked@acme.example", "550 5.2.1"),
+        ("nobody@acme.example", "550 5.1.1"),
+        ("good@example.net", "550 5.7.1"),
+        ("good@acme.example.", "550 5.7.1"),
+        ("good@[192.0.2.1]", "550 5.7.1"),
+        ("", "550 5.1.1"),
+        ("@", "550 5.7.1"),
+        ("<>", "550 5.1.1"),
+    ):
+        with pytest.raises(MailRefusedError) as refused:
+            reception.recipient(path)
+        assert refused.value.reply.startswith(reply), path
+
+
+def test_parsed_certificates_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_CACHED_CERTIFICATES", 2)
+    made = [certificate()[1] for _ in range(5)]
+    records = [
+        UserRecord(n, Address(f"u{n}@acme.example"), "0", data, ()) for n, data in enumerate(made)
+    ]
+    reception = Reception("acme.example", Table(*records), FixedClock())
+    for _ in range(3):
+        for n in range(5):
+            assert reception.recipient(f"u{n}@acme.example").certificate == made[n]
+    assert len(reception._parsed) <= 2
