@@ -1,10 +1,11 @@
 """One epoch of a group as one member holds it, and what is kept of it when it is past."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls.credential import Credential
+from blackthorn.mls.credential import Credential, read_credential
 from blackthorn.mls.errors import GroupState
 from blackthorn.mls.group_context import GroupContext
 from blackthorn.mls.key_schedule import EpochSecrets
@@ -12,6 +13,7 @@ from blackthorn.mls.leaf_node import LeafNode
 from blackthorn.mls.ratchet_tree import RatchetTree
 from blackthorn.mls.secret_tree import SecretTree
 from blackthorn.mls.suites import CipherSuite
+from blackthorn.wire.tls import Reader, opaque, u16, u32, vector
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,19 @@ class Member:
     def of(cls, index: int, leaf: LeafNode) -> "Member":
         """The member at a leaf."""
         return cls(index, leaf.credential, leaf.signature_key)
+
+    def encode(self) -> bytes:
+        """The stored form."""
+        return u32(self.index) + self.credential.encode() + opaque(self.signature_key)
+
+
+def read_member(reader: Reader) -> Member:
+    """A member from its stored form."""
+    return Member(reader.u32(), read_credential(reader), reader.opaque())
+
+
+def _encode_suite(suite: CipherSuite) -> bytes:
+    return u16(suite.number) + opaque(suite.parameters.encode())
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,24 @@ class Epoch:
     private_keys: Mapping[int, Secret]
     """Private keys that this member knows, by node index."""
     secret_tree: SecretTree
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The stored form of everything but `secret_tree`: it never changes."""
+        secrets = (getattr(self.secrets, each.name) for each in fields(EpochSecrets))
+        keys = self.private_keys
+        return b"".join(
+            (
+                _encode_suite(self.suite),
+                self.context.encoded,
+                self.tree.encode(),
+                vector(opaque(secret.expose()) for secret in secrets),
+                opaque(self.interim_transcript_hash),
+                opaque(self.confirmation_tag),
+                u32(self.own_index),
+                vector(u32(node) + opaque(keys[node].expose()) for node in sorted(keys)),
+            )
+        )
 
     def member(self, index: int) -> Member | None:
         """The member at a leaf index, None when blank."""
@@ -85,6 +118,20 @@ class PastEpoch:
     own_index: int
     roster: Mapping[int, Member]
     secret_tree: SecretTree
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The stored form of everything but `secret_tree`: it never changes."""
+        return b"".join(
+            (
+                _encode_suite(self.suite),
+                self.context.encoded,
+                opaque(self.sender_data.expose()),
+                opaque(self.resumption_psk.expose()),
+                u32(self.own_index),
+                vector(member.encode() for member in self.roster.values()),
+            )
+        )
 
     def member(self, index: int) -> Member | None:
         """Who was at a leaf index."""

@@ -6,8 +6,7 @@ from dataclasses import fields
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import MEMBER
-from blackthorn.mls.credential import read_credential
-from blackthorn.mls.epoch import Epoch, Member, PastEpoch
+from blackthorn.mls.epoch import Epoch, PastEpoch, read_member
 from blackthorn.mls.errors import MalformedMessage
 from blackthorn.mls.framing import Sender
 from blackthorn.mls.group_context import read_group_context
@@ -65,10 +64,6 @@ def _encode_secrets_by_key(keys: Mapping[bytes, Secret]) -> bytes:
 # --- Epochs -------------------------------------------------------------------------------
 
 
-def _encode_suite(chosen: CipherSuite) -> bytes:
-    return u16(chosen.number) + opaque(chosen.parameters.encode())
-
-
 def _read_suite(reader: Reader) -> CipherSuite:
     chosen, parameters = suite(reader.u16()), reader.opaque()
     if parameters != chosen.parameters.encode():
@@ -77,21 +72,7 @@ def _read_suite(reader: Reader) -> CipherSuite:
 
 
 def _encode_epoch(epoch: Epoch) -> bytes:
-    secrets = (getattr(epoch.secrets, each.name) for each in fields(EpochSecrets))
-    keys = epoch.private_keys
-    return b"".join(
-        (
-            _encode_suite(epoch.suite),
-            epoch.context.encoded,
-            epoch.tree.encode(),
-            vector(opaque(secret.expose()) for secret in secrets),
-            opaque(epoch.interim_transcript_hash),
-            opaque(epoch.confirmation_tag),
-            u32(epoch.own_index),
-            vector(u32(node) + opaque(keys[node].expose()) for node in sorted(keys)),
-            _encode_secret_tree(epoch.secret_tree),
-        )
-    )
+    return epoch.encoded + _encode_secret_tree(epoch.secret_tree)
 
 
 def _read_epoch(reader: Reader) -> Epoch:
@@ -114,26 +95,8 @@ def _read_epoch(reader: Reader) -> Epoch:
     )
 
 
-def _encode_member(member: Member) -> bytes:
-    return u32(member.index) + member.credential.encode() + opaque(member.signature_key)
-
-
-def _read_member(reader: Reader) -> Member:
-    return Member(reader.u32(), read_credential(reader), reader.opaque())
-
-
 def _encode_past(past: PastEpoch) -> bytes:
-    return b"".join(
-        (
-            _encode_suite(past.suite),
-            past.context.encoded,
-            opaque(past.sender_data.expose()),
-            opaque(past.resumption_psk.expose()),
-            u32(past.own_index),
-            vector(map(_encode_member, past.roster.values())),
-            _encode_secret_tree(past.secret_tree),
-        )
-    )
+    return past.encoded + _encode_secret_tree(past.secret_tree)
 
 
 def _read_past(reader: Reader) -> PastEpoch:
@@ -144,7 +107,7 @@ def _read_past(reader: Reader) -> PastEpoch:
         sender_data=Secret(reader.opaque()),
         resumption_psk=Secret(reader.opaque()),
         own_index=reader.u32(),
-        roster={member.index: member for member in reader.vector(_read_member)},
+        roster={member.index: member for member in reader.vector(read_member)},
         secret_tree=_read_secret_tree(reader, chosen),
     )
 
@@ -208,16 +171,16 @@ def _encode_staged(staged: StagedCommit) -> bytes:
     lists = (staged.added, staged.removed, staged.updated)
     return b"".join(
         (
-            _encode_member(staged.committer),
-            *(vector(map(_encode_member, members)) for members in lists),
+            staged.committer.encode(),
+            *(vector(member.encode() for member in members) for members in lists),
             _encode_epoch(staged.next),
         )
     )
 
 
 def _read_staged(reader: Reader, present: Epoch) -> StagedCommit:
-    committer = _read_member(reader)
-    added, removed, updated = (reader.vector(_read_member) for _ in range(3))
+    committer = read_member(reader)
+    added, removed, updated = (reader.vector(read_member) for _ in range(3))
     return StagedCommit(
         epoch=present.context.epoch + 1,
         committer=committer,
