@@ -296,3 +296,30 @@ class World:
             mailbox = self.hub._mailboxes.of(device.id)
             assert mailbox is not None
             assert mailbox.waiting == len(self.stored(device)), device.address
+
+
+def byes(device: Device) -> list[str]:
+    """The codes of the Byes that the device has heard."""
+    return [frame.code for frame in device.heard if isinstance(frame, f.Bye)]
+
+
+def of(device: Device, kind: type[f.Frame]) -> list[f.Frame]:
+    """The frames of one kind that the device has heard."""
+    return [frame for frame in device.heard if isinstance(frame, kind)]
+
+
+def posting(world: World, sender: Device, receiver: Device, content: bytes) -> f.Posting:
+    """A posting in the sender's outbox, not sent yet."""
+    fanout = fanout_id([receiver.id])
+    sender.audience[fanout] = (receiver.id,)
+    made = f.Posting(world.chance.randbytes(16), [f.Parcel(fanout, content)])
+    sender.outbox[made.id] = made
+    return made
+
+
+def fill(world: World, sender: Device, receiver: Device, count: int, size: int = 8) -> None:
+    """The sender posts so many parcels to the receiver: 0, 1, 2 … in `size` bytes."""
+    sender.connect()
+    for number in range(count):
+        sender.post([receiver], number.to_bytes(size, "big"))
+    world.settle()

@@ -1,0 +1,70 @@
+"""Commits (docs/specs/link.md, 4): one wins at each epoch, and is known again."""
+
+import pytest
+
+from blackthorn import limits
+from blackthorn.link import frames as f
+from tests.scenarios.link_world import Device, World
+
+
+@pytest.fixture
+def world() -> World:
+    return World(seed=7, devices=4)
+
+
+def commit(world: World, device: Device, epoch: int, *contents: bytes) -> f.Posting:
+    order = f.Order(b"h" * 32, epoch, world.chance.randbytes(16))
+    return device.post(world.devices, *contents, order=order)
+
+
+def test_of_two_commits_at_one_epoch_one_wins_whole_and_one_loses_whole(world: World) -> None:
+    first, second = world.devices[:2]
+    for device in world.devices:
+        device.connect()
+    commit(world, first, 5, b"commit of first", b"welcome of first")
+    commit(world, second, 5, b"commit of second", b"welcome of second")
+    world.settle()
+    winner = world.accepted_postings[0][0]
+    loser = second if winner is first else first
+    assert len(world.accepted_postings) == 1
+    assert [refused.code for refused in loser.refusals] == ["epoch-taken"]
+    name = b"first" if winner is first else b"second"
+    for device in world.devices:
+        assert device.shown == [b"commit of " + name, b"welcome of " + name]
+
+
+def test_a_commit_whose_answer_was_lost_is_accepted_again_and_stored_once(world: World) -> None:
+    first, second = world.devices[:2]
+    first.connect()
+    world.settle()
+    commit(world, first, 0, b"commit")
+    world.run_wire(first.wire)
+    world.crash(committed=True)
+    second.connect()
+    commit(world, second, 1, b"the next one")
+    world.settle()
+    first.connect()
+    world.settle()
+    assert not first.outbox
+    assert first.shown == [b"commit", b"the next one"]
+    assert world.stored(world.devices[2]) == [b"commit", b"the next one"]
+
+
+def test_a_commit_ahead_of_its_conversation_is_refused(world: World) -> None:
+    device = world.devices[0]
+    device.connect()
+    commit(world, device, 3, b"a")
+    world.settle()
+    commit(world, device, 5, b"b")
+    world.settle()
+    assert [refused.code for refused in device.refusals] == ["epoch-ahead"]
+
+
+def test_tokens_of_old_commits_are_forgotten(world: World) -> None:
+    device = world.devices[0]
+    device.connect()
+    for epoch in range(limits.MAX_REMEMBERED_COMMITS + 10):
+        commit(world, device, epoch, b"%d" % epoch)
+    world.settle()
+    kept = world.database.reading.execute("SELECT count(*) FROM conversation_order").get
+    assert kept == limits.MAX_REMEMBERED_COMMITS

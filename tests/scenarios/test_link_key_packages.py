@@ -1,0 +1,83 @@
+"""Key packages (docs/specs/link.md, 6): once each, durably, the last-resort one for ever."""
+
+import pytest
+
+from blackthorn import limits
+from blackthorn.link import frames as f
+from tests.scenarios.link_world import Device, World, of
+
+
+@pytest.fixture
+def world() -> World:
+    return World(seed=7, devices=4)
+
+
+def claim(world: World, device: Device, *addresses: str) -> f.KeyPackages:
+    device.wire.say(f.ClaimKeyPackages(1, list(addresses)))
+    world.settle()
+    answer = of(device, f.KeyPackages)[-1]
+    assert isinstance(answer, f.KeyPackages)
+    return answer
+
+
+def test_a_key_package_is_handed_out_once_and_the_last_resort_one_for_ever(world: World) -> None:
+    owner, asker = world.devices[:2]
+    owner.connect()
+    asker.connect()
+    owner.wire.say(f.PublishKeyPackages([b"one", b"two"], b"last"))
+    world.settle()
+    assert of(owner, f.KeyPackageStock) == [f.KeyPackageStock(2)]
+    given = [claim(world, asker, owner.address).claimed[0].package for _ in range(4)]
+    assert given == [b"one", b"two", b"last", b"last"]
+    owner.wire.say(f.PublishKeyPackages([], b"newer"))
+    world.settle()
+    assert claim(world, asker, owner.address).claimed[0].package == b"newer"
+    assert owner.connect() and of(owner, f.Ready)[-1] == f.Ready(1, 0)
+
+
+def test_a_claim_whose_answer_was_lost_has_used_the_key_package(world: World) -> None:
+    owner, asker = world.devices[:2]
+    owner.connect()
+    asker.connect()
+    owner.wire.say(f.PublishKeyPackages([b"one", b"two"], None))
+    world.settle()
+    asker.wire.say(f.ClaimKeyPackages(1, [owner.address]))
+    world.run_wire(asker.wire)
+    assert not of(asker, f.KeyPackages), "not before the deletion is durable"
+    world.crash(committed=True)
+    asker.connect()
+    assert claim(world, asker, owner.address).claimed[0].package == b"two"
+
+
+def test_a_claim_tells_who_is_unknown_and_who_has_none(world: World) -> None:
+    owner, asker = world.devices[:2]
+    asker.connect()
+    answer = claim(world, asker, owner.address, "nobody@acme.example", asker.address)
+    assert answer == f.KeyPackages(1, [], ["nobody@acme.example"], [owner.address, asker.address])
+
+
+def test_more_key_packages_than_the_bound_are_dropped(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_KEY_PACKAGES_PER_DEVICE", 3)
+    owner = world.devices[0]
+    owner.connect()
+    for _ in range(2):
+        owner.wire.say(f.PublishKeyPackages([b"a", b"b"], None))
+    world.settle()
+    assert of(owner, f.KeyPackageStock) == [f.KeyPackageStock(2), f.KeyPackageStock(3)]
+
+
+def test_an_answer_that_would_not_fit_leaves_users_for_the_next_claim(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_CLAIM_BYTES", 2 * limits.MAX_KEY_PACKAGE_BYTES)
+    asker = world.devices[3]
+    for owner in world.devices[:3]:
+        owner.connect()
+        owner.wire.say(f.PublishKeyPackages([bytes(limits.MAX_KEY_PACKAGE_BYTES)], None))
+    asker.connect()
+    world.settle()
+    addresses = [owner.address for owner in world.devices[:3]]
+    assert [each.address for each in claim(world, asker, *addresses).claimed] == addresses[:2]
+    assert [each.address for each in claim(world, asker, addresses[2]).claimed] == addresses[2:]

@@ -1,0 +1,150 @@
+"""Receiving (docs/specs/link.md, 5): the window, superseding, setting aside, stalling."""
+
+import pytest
+
+from blackthorn import limits
+from blackthorn.link import frames as f
+from blackthorn.link.fanout import fanout_frame
+from blackthorn.link.session import State
+from tests.scenarios.link_world import World, fill, of, posting
+
+
+@pytest.fixture
+def world() -> World:
+    return World(seed=7, devices=4)
+
+
+def test_no_more_is_delivered_than_the_window_holds(world: World) -> None:
+    sender, receiver = world.devices[:2]
+    fill(world, sender, receiver, limits.MAX_UNACKNOWLEDGED_PARCELS + 100)
+    wire = receiver.connect()
+    world.step_wire(wire, True)
+    delivered = [f.decode(data) for data in wire.to_device]
+    assert sum(len(frame.parcels) for frame in delivered) == limits.MAX_UNACKNOWLEDGED_PARCELS
+    sender.post([receiver], b"a new one")
+    world.run_wire(sender.wire)
+    world.writer.commit()
+    assert len(wire.to_device) == len(delivered), "the new one must wait for its turn"
+    world.settle()
+    assert len(receiver.shown) == limits.MAX_UNACKNOWLEDGED_PARCELS + 101
+    assert receiver.shown[-1] == b"a new one"
+    world.check_all_shown_once()
+
+
+def test_large_parcels_come_in_frames_that_fit(world: World) -> None:
+    sender, receiver = world.devices[:2]
+    fill(world, sender, receiver, 20, size=300_000)
+    wire = receiver.connect()
+    world.step_wire(wire, True)
+    for data in wire.to_device:
+        assert len(data) <= limits.MAX_FRAME_BYTES
+    world.settle()
+    assert len(receiver.shown) == 20
+
+
+def test_drained_comes_after_all_that_waited(world: World) -> None:
+    sender, receiver = world.devices[:2]
+    fill(world, sender, receiver, 2_000)
+    receiver.connect()
+    world.settle()
+    kinds = [type(frame) for frame in receiver.heard]
+    assert kinds.count(f.Drained) == 1
+    last = max(index for index, kind in enumerate(kinds) if kind is f.Deliver)
+    assert kinds.index(f.Drained) > last
+
+
+def test_the_newest_connection_receives_and_the_older_may_still_send(world: World) -> None:
+    device, other = world.devices[:2]
+    old = device.connect()
+    world.settle()
+    device.connect()
+    world.settle()
+    assert of(device, f.Superseded)
+    assert old.link.state is State.SUPERSEDED
+    other.connect()
+    other.post([device], b"hello")
+    old.say(fanout_frame([other.id]), f.Send([posting(world, device, other, b"from the old")]))
+    world.settle()
+    assert device.shown == [b"hello"]
+    assert other.shown == [b"from the old"]
+
+
+def test_what_another_connection_delivered_cannot_be_acknowledged(world: World) -> None:
+    sender, receiver = world.devices[:2]
+    fill(world, sender, receiver, 3)
+    receiver.connect(resume=False)
+    receiver.wire.link._enter(State.RECEIVING)
+    receiver.wire.session.link._enter(State.RECEIVING)
+    receiver.wire.say(f.Acknowledge([1, 2, 3]))
+    world.settle()
+    assert len(world.stored(receiver)) == 3
+
+
+def test_what_is_set_aside_is_kept_asked_for_and_at_last_deleted(world: World) -> None:
+    sender, receiver = world.devices[:2]
+    receiver.connect()
+    receiver.aside.add(bytes(8))
+    fill(world, sender, receiver, 3)
+    assert world.stored(receiver) == [bytes(8)]
+    receiver.connect()
+    world.settle()
+    assert len(receiver.shown) == 2
+    receiver.aside.clear()
+    receiver.wire.say(f.Resume(set_aside=True))
+    receiver.wire.ordered = False
+    world.settle()
+    assert receiver.shown[-1] == bytes(8)
+    receiver.aside.add(b"never opened")
+    sender.post([receiver], b"never opened")
+    world.settle()
+    world.hub.start_day(20_000 + limits.SET_ASIDE_DAYS)
+    world.settle()
+    assert world.stored(receiver) == [b"never opened"]
+    world.hub.start_day(20_001 + limits.SET_ASIDE_DAYS)
+    world.settle()
+    assert world.stored(receiver) == []
+    world.check_counts()
+
+
+def test_an_acknowledged_parcel_does_not_come_again_before_its_deletion(world: World) -> None:
+    sender, receiver = world.devices[:2]
+    fill(world, sender, receiver, 3)
+    receiver.connect()
+    world.run_wire(receiver.wire)
+    assert len(world.stored(receiver)) == 3, "the deletion waits for company"
+    receiver.connect()
+    receiver.heard.clear()
+    world.run_wire(receiver.wire)
+    assert of(receiver, f.Drained) and not of(receiver, f.Deliver)
+    world.settle()
+    assert world.stored(receiver) == []
+
+
+def test_who_does_not_read_gets_nothing_more_and_is_cut(world: World) -> None:
+    sender, receiver = world.devices[:2]
+    wire = receiver.connect()
+    world.settle()
+    world.hub.pause(wire.session, world.now)
+    assert not wire.reading
+    fill(world, sender, receiver, 5)
+    assert not wire.to_device
+    world.now += limits.LINK_WRITE_SECONDS + 1
+    world.hub.tick(world.now)
+    assert not wire.open
+    assert f.decode(wire.to_device.pop()).code == "not-reading"
+    world.cut(wire)
+    receiver.connect()
+    world.settle()
+    assert len(receiver.shown) == 5
+
+
+def test_who_reads_again_gets_what_he_missed(world: World) -> None:
+    sender, receiver = world.devices[:2]
+    wire = receiver.connect()
+    world.settle()
+    world.hub.pause(wire.session, world.now)
+    fill(world, sender, receiver, 5)
+    world.hub.unpause(wire.session)
+    world.settle()
+    assert len(receiver.shown) == 5
+    assert wire.reading
