@@ -1,6 +1,7 @@
 """Activation over real TLS and WebSockets against a real server process that may be killed."""
 
 import asyncio
+import resource
 import signal
 from pathlib import Path
 
@@ -122,3 +123,22 @@ def test_a_code_of_a_server_with_another_key_does_not_fit(directory, tmp_path):
         pytest.raises(activation.ServerUnprovenError, match="intercepting; nothing was sent"),
     ):
         asyncio.run(attempt(server.ready["link_port"]))
+
+
+def test_a_full_disk_enrols_nobody_and_heals_by_itself(directory):
+    """The file size limit stands for a full disk: every write of the server fails, then none."""
+    with ServerProcess(directory) as server:
+        code = parse_code(add_user(directory, ADDRESS)["code"])
+        port, pid = server.ready["link_port"], server.process.pid
+        _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, most))
+        with pytest.raises(LinkClosedError) as refused:
+            asyncio.run(activate(port, code, *new_device()))
+        assert refused.value.code == "storage"
+        status, body = server.get("/readyz")
+        assert status == 503 and "disk" in body
+        assert server.get("/healthz")[0] == 200
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
+        assert server.get("/readyz")[0] == 200
+        assert asyncio.run(activate(port, code, *new_device())).address == ADDRESS
+        assert server.stop(signal.SIGTERM) == 0

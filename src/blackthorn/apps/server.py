@@ -99,7 +99,7 @@ class Server:
             counters=self.counters,
             clock=self._clock,
             random=secrets.token_bytes,
-            check_certificate=parse_certificate,
+            check_certificate=self._check_certificate,
         )
         self.hub = Hub(
             enterprise=self._enterprise,
@@ -110,6 +110,9 @@ class Server:
             mailroom=self.mailroom,
             enrolment=enrolment,
         )
+
+    def _check_certificate(self, certificate: bytes) -> None:
+        parse_certificate(certificate).check(self._clock.wall_ms() // 1000)
 
     def _notify(self, address: Address, frame: AnyFrame) -> None:
         self.hub.notify_user(address, frame)
@@ -122,8 +125,11 @@ class Server:
 
     def purge_codes(self) -> None:
         """Delete expired activation codes now, and again from time to time."""
-        job = self._enterprise.purge(self._clock.wall_ms())
-        self._writer.submit(job, lambda result: None)
+
+        def done(result: int | StorageError) -> None:
+            self.counters.storage_failures += isinstance(result, StorageError)
+
+        self._writer.submit(self._enterprise.purge(self._clock.wall_ms()), done)
         asyncio.get_running_loop().call_later(PURGE_SECONDS, self.purge_codes)
 
     # --- For operators --------------------------------------------------------------------

@@ -83,7 +83,10 @@ def add_user(
 def new_code(
     address: Address, directory: DirectoryOption, expires: Expires = "24h", json: Json = False
 ) -> None:
-    """Print an activation code for one more device. A code not yet used ends."""
+    """Print an activation code for a further device, such as one in place of a lost one.
+
+    A code that was not used ends. Mail from outside is sealed to the device activated last.
+    """
     _invite(address, directory, expires, json, renewed=True)
 
 
