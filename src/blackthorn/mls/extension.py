@@ -65,17 +65,13 @@ class RequiredCapabilities:
         return Extension(REQUIRED_CAPABILITIES, b"".join(vector(map(u16, each)) for each in lists))
 
 
-def _read_numbers(reader: Reader) -> tuple[int, ...]:
-    return tuple(reader.vector(Reader.u16))
-
-
 def required_capabilities(extensions: Sequence[Extension]) -> RequiredCapabilities:
     """What these GroupContext extensions require; nothing when they say nothing."""
     data = find(extensions, REQUIRED_CAPABILITIES)
     if data is None:
         return RequiredCapabilities()
     return decode(
-        lambda r: RequiredCapabilities(_read_numbers(r), _read_numbers(r), _read_numbers(r)),
+        lambda r: RequiredCapabilities(r.u16s(), r.u16s(), r.u16s()),
         data,
         "required_capabilities",
     )

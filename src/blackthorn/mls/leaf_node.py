@@ -56,7 +56,7 @@ def own_capabilities(extension_types: Sequence[int], grease: int) -> Capabilitie
 
 def read_capabilities(reader: Reader) -> Capabilities:
     """Capabilities: five lists of numbers."""
-    return Capabilities(*(tuple(reader.vector(Reader.u16)) for _ in range(5)))
+    return Capabilities(*(reader.u16s() for _ in range(5)))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ What lives here: the bytes of integers, vectors and optionals, both ways. Never:
 them mean. `Reader` raises `TLSDecodeError` and nothing else, whatever the bytes.
 """
 
+import struct
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -136,6 +137,14 @@ class Reader:
                 raise TLSDecodeError("a vector has too many items")
             items.append(read(inner))
         return items
+
+    def u16s(self) -> tuple[int, ...]:
+        """The items of a `uint16 items<V>`."""
+        data = self.opaque()
+        count, odd = divmod(len(data), 2)
+        if odd or count > limits.TLS_MAX_ITEMS:
+            raise TLSDecodeError("a vector of two-byte integers is odd or too long")
+        return struct.unpack(f">{count}H", data)
 
     def optional(self, read: Callable[["Reader"], T]) -> T | None:
         """The item of an `optional<T>`, or None."""

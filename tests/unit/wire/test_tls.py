@@ -43,7 +43,7 @@ def test_round_trip() -> None:
     reader = Reader(data)
     assert (reader.u8(), reader.u16(), reader.u32(), reader.u64()) == (1, 2, 3, 4)
     assert reader.opaque() == b"five"
-    assert reader.vector(Reader.u16) == [6, 7]
+    assert reader.u16s() == (6, 7)
     assert reader.optional(Reader.u8) is None
     assert reader.optional(Reader.u8) == 8
     reader.finish()
@@ -52,6 +52,8 @@ def test_round_trip() -> None:
 def test_vector_items_must_fit() -> None:
     with pytest.raises(TLSDecodeError):
         Reader(opaque(b"\x00\x01\x02")).vector(Reader.u16)
+    with pytest.raises(TLSDecodeError):
+        Reader(opaque(b"\x00\x01\x02")).u16s()
 
 
 def test_vector_items_are_bounded() -> None:
@@ -59,6 +61,8 @@ def test_vector_items_are_bounded() -> None:
     assert len(Reader(opaque(most)).vector(Reader.u8)) == len(most)
     with pytest.raises(TLSDecodeError):
         Reader(opaque(most + b"\x00")).vector(Reader.u8)
+    with pytest.raises(TLSDecodeError):
+        Reader(opaque(bytes(2) * (limits.TLS_MAX_ITEMS + 1))).u16s()
 
 
 def test_optional_and_tail() -> None:
