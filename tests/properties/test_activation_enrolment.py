@@ -15,6 +15,7 @@ from blackthorn.link.activation import Channel, DeviceKeys, Enrolment
 from blackthorn.link.code import Code, new_code
 from blackthorn.link.device_id import device_id
 from blackthorn.link.frames import ActivateChallenge, Activated, Bye, decode, encode
+from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.users import NewCode
 from blackthorn.server.counters import Counters
 from blackthorn.server.enrolment import EnrolmentDesk
@@ -358,10 +359,20 @@ def test_a_second_device_of_a_user_is_enrolled_by_a_second_code(world):
 
 
 def test_a_user_has_a_bounded_number_of_devices(world):
-    code = world.code
-    for _ in range(limits.MAX_DEVICES_PER_USER):
-        assert isinstance(activate(world, code), Enrolment)
-        code = world.fresh_code()
-        world.users.renew(ALICE, world.stored(code))
-    refused = activate(world, code)
+    empty = activation.Verifier(Secret(bytes(32)), bytes(32))
+    for number in range(1, limits.MAX_DEVICES_PER_USER):
+        nameplate = f"{number:04}"
+        expires_ms = world.clock.now_ms + HOUR_MS
+        world.users.renew(ALICE, NewCode(nameplate, empty, expires_ms))
+        _, keys = new_device(world.random)
+        told: list[object] = []
+        enrol = world.enterprise.enrol(nameplate, keys, world.clock.now_ms)
+        world.writer.submit(enrol, told.append)
+        world.writer.commit()
+        assert isinstance(told[0], Enrolled)
+    last, beyond = world.fresh_code(), world.fresh_code()
+    world.users.renew(ALICE, world.stored(last))
+    assert isinstance(activate(world, last), Enrolment)
+    world.users.renew(ALICE, world.stored(beyond))
+    refused = activate(world, beyond)
     assert isinstance(refused, Bye) and "16 devices" in refused.text
