@@ -1,0 +1,197 @@
+"""What both writers promise (`ports.writer`), over the same SQL; and what the thread adds."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import apsw
+import pytest
+
+from blackthorn.errors import StorageError
+from blackthorn.storage.sqlite.database import Connection, Database
+from blackthorn.storage.sqlite.failure import UnsyncedError
+from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.writer import ThreadWriter
+
+
+class Stepped:
+    """A stepped writer, committed when an outcome is asked for."""
+
+    def __init__(self, database: Database) -> None:
+        self.writer = SteppedWriter(database.writing)
+
+    def run(self) -> None:
+        while self.writer.commit():
+            pass
+
+    def close(self) -> None:
+        self.writer.commit()
+
+
+class Threaded:
+    """A thread writer with a loop that runs what it was woken for."""
+
+    def __init__(self, database: Database) -> None:
+        self.calls: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]] = SimpleQueue()
+        self.failures: list[StorageError] = []
+        self.writer = ThreadWriter(
+            database.writing, lambda call, *args: self.calls.put((call, args)), self.failures.append
+        )
+
+    def run(self) -> None:
+        while True:
+            try:
+                call, args = self.calls.get(timeout=0.2)
+            except Exception:
+                return
+            call(*args)
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+@pytest.fixture(params=[Stepped, Threaded])
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stepped | Threaded]:
+    database = Database.open(tmp_path / "blackthorn.db")
+    made = request.param(database)
+    yield made
+    made.close()
+    database.close()
+
+
+def insert(epoch: int) -> Callable[[Connection], int]:
+    def job(connection: Connection) -> int:
+        connection.execute("INSERT INTO conversation_order VALUES (?, ?, ?)", (b"h", epoch, b"t"))
+        return epoch
+
+    return job
+
+
+def broken(connection: Connection) -> None:
+    connection.execute("INSERT INTO conversation_order VALUES (?, 1, ?)", (b"half", b"t"))
+    connection.execute("this is no SQL")
+
+
+def test_jobs_run_in_order_and_each_is_told_its_result(harness: Stepped | Threaded) -> None:
+    told: list[Any] = []
+    for number in range(50):
+        harness.writer.submit(insert(number), told.append)
+    harness.run()
+    assert told == list(range(50))
+
+
+def test_a_bad_job_fails_alone_and_leaves_nothing(
+    harness: Stepped | Threaded, tmp_path: Path
+) -> None:
+    told: list[Any] = []
+    for job in (insert(1), broken, insert(2), insert(1), insert(3)):
+        harness.writer.submit(job, told.append)
+    harness.run()
+    assert [told[0], told[2], told[4]] == [1, 2, 3]
+    assert isinstance(told[1], StorageError)
+    assert isinstance(told[3], StorageError), "the epoch was taken"
+    reader = apsw.Connection(str(tmp_path / "blackthorn.db"))
+    rows = reader.execute("SELECT handle, epoch FROM conversation_order").fetchall()
+    assert rows == [(b"h", 1), (b"h", 2), (b"h", 3)]
+    reader.close()
+
+
+def test_an_error_tells_no_value_that_was_stored(harness: Stepped | Threaded) -> None:
+    told: list[Any] = []
+    for _ in range(2):
+        harness.writer.submit(insert(7), told.append)
+    harness.run()
+    assert str(told[1]) == "the database refused a statement (ConstraintError)"
+
+
+def test_a_callback_may_submit_again(harness: Stepped | Threaded) -> None:
+    told: list[int] = []
+
+    def again(result: Any) -> None:
+        told.append(result)
+        if result < 5:
+            harness.writer.submit(insert(result + 1), again)
+
+    harness.writer.submit(insert(0), again)
+    harness.run()
+    assert told == list(range(6))
+
+
+# --- The thread ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database.open(tmp_path / "blackthorn.db")
+    yield opened
+    opened.close()
+
+
+def test_what_waits_is_committed_at_once_with_one_wake_up(database: Database) -> None:
+    harness = Threaded(database)
+    gate = threading.Event()
+    told: list[Any] = []
+    harness.writer.submit(lambda connection: gate.wait(5), told.append)
+    time.sleep(0.05)
+    for number in range(100):
+        harness.writer.submit(insert(number), told.append)
+    gate.set()
+    harness.writer.close()
+    assert told == list(range(100)) or told == [True, *range(100)]
+    assert harness.calls.qsize() <= 2
+
+
+def test_close_commits_what_waits_and_tells_it(database: Database) -> None:
+    harness = Threaded(database)
+    told: list[Any] = []
+    for number in range(20):
+        harness.writer.submit(insert(number), told.append)
+    harness.writer.close()
+    harness.run()
+    assert told == list(range(20))
+    harness.writer.submit(insert(99), told.append)
+    harness.run()
+    assert str(told[-1]) == "the server has stopped"
+
+
+def test_one_callback_that_raises_does_not_silence_the_others(database: Database) -> None:
+    harness = Threaded(database)
+    told: list[Any] = []
+
+    def bad(result: Any) -> None:
+        raise ZeroDivisionError
+
+    for done in (told.append, bad, told.append):
+        harness.writer.submit(lambda connection: 1, done)
+    raised = 0
+    while len(told) < 2:
+        call, args = harness.calls.get(timeout=5)
+        try:
+            call(*args)
+        except ZeroDivisionError:
+            raised += 1
+    assert (told, raised) == ([1, 1], 1)
+    harness.writer.close()
+
+
+def test_after_a_failed_fsync_nothing_is_written_any_more(database: Database) -> None:
+    harness = Threaded(database)
+    told: list[Any] = []
+    attempts: list[int] = []
+
+    def unsynced(connection: Connection) -> None:
+        attempts.append(1)
+        raise UnsyncedError("the disk failed to make the database durable (fsync)")
+
+    harness.writer.submit(unsynced, told.append)
+    harness.run()
+    harness.writer.submit(insert(1), told.append)
+    harness.run()
+    harness.writer.close()
+    assert [type(each) for each in told] == [UnsyncedError, UnsyncedError]
+    assert len(attempts) == 1, "a failed fsync is never tried again"
+    assert harness.failures == told[:1]
+    assert database.reading.execute("SELECT count(*) FROM conversation_order").get == 0

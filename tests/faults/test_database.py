@@ -1,0 +1,183 @@
+"""Disks that fail: full, read-only, damaged, newer; faults A4, A5, A7 and A10."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from blackthorn.errors import StorageError
+from blackthorn.ports.parcels import Batch, Parcels
+from blackthorn.storage.sqlite.database import Database, migrations
+from blackthorn.storage.sqlite.failure import DamagedError, UnsyncedError, storage_error
+from blackthorn.storage.sqlite.group import commit_group
+from blackthorn.storage.sqlite.parcels import SqliteParcels
+
+
+def put(database: Database, rows: list[tuple[int, int, bytes]]) -> Any:
+    told: list[Any] = []
+    store = SqliteParcels(database.reading)
+    job = store.put(Batch(Parcels(rows), [], 10**6))
+    for done, result in commit_group(database.writing, [(job, told.append)]):
+        done(result)
+    return told[0]
+
+
+def test_migrations_are_numbered_without_gaps_and_applied_once(tmp_path: Path) -> None:
+    numbers = [number for number, _ in migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    for _ in range(2):
+        database = Database.open(tmp_path / "b.db")
+        assert database.reading.pragma("user_version") == numbers[-1]
+        assert database.writing.pragma("journal_mode") == "wal"
+        assert database.writing.pragma("synchronous") == 2
+        database.check()
+        database.close()
+
+
+def test_the_reading_connection_cannot_write(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "b.db")
+    with pytest.raises(apsw.ReadOnlyError):
+        database.reading.execute("DELETE FROM mailbox")
+    database.close()
+
+
+def test_a_database_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "b.db"
+    Database.open(path).close()
+    connection = apsw.Connection(str(path))
+    connection.pragma("user_version", 999)
+    connection.close()
+    with pytest.raises(StorageError, match="newer blackthorn"):
+        Database.open(path)
+
+
+def test_a_failed_migration_leaves_the_version_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = migrations()
+    broken = (len(known) + 1, "CREATE TABLE half (a INTEGER); CREATE TABLE half (a INTEGER);")
+    monkeypatch.setattr("blackthorn.storage.sqlite.database.migrations", lambda: [*known, broken])
+    with pytest.raises(StorageError):
+        Database.open(tmp_path / "b.db")
+    monkeypatch.undo()
+    database = Database.open(tmp_path / "b.db")
+    assert database.reading.pragma("user_version") == len(known)
+    tables = database.reading.execute("SELECT name FROM sqlite_schema").fetchall()
+    assert ("half",) not in tables
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "damage", [b"not a database, whatever its name says " * 500, b"\0" * 50_000]
+)
+def test_a_file_that_is_no_database_is_one_clear_line(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "b.db"
+    path.write_bytes(damage)
+    with pytest.raises(StorageError, match="damaged") as refused:
+        Database.open(path)
+    assert str(path) in str(refused.value)
+    assert path.read_bytes() == damage, "the evidence stays"
+
+
+def test_a_damaged_page_is_found_and_the_rest_is_served(tmp_path: Path) -> None:
+    path = tmp_path / "b.db"
+    database = Database.open(path)
+    rows = [(d, d * 1000 + s, bytes(300)) for d in (1, 2, 3) for s in range(400)]
+    assert put(database, rows) == []
+    database.close()
+    with path.open("r+b") as file:
+        middle = path.stat().st_size // 2 // 8192 * 8192
+        file.seek(middle)
+        file.write(os.urandom(8192))
+    database = Database.open(path)
+    with pytest.raises(DamagedError):
+        database.check()
+    store = SqliteParcels(database.reading)
+    outcomes = []
+    for device in (1, 2, 3):
+        try:
+            found = store.read(device, 0, set_aside=False, max_parcels=1000, max_bytes=10**9)
+            outcomes.append(len(found))
+        except StorageError:
+            outcomes.append(-1)
+    assert -1 in outcomes
+    assert outcomes.count(400) >= 1
+    database.close()
+
+
+def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be opened"):
+        Database.open(tmp_path / "nowhere" / "b.db")
+
+
+def test_a_locked_database_is_one_clear_line(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "b.db")
+    database.writing.set_busy_timeout(10)
+    other = apsw.Connection(str(tmp_path / "b.db"))
+    other.execute("BEGIN IMMEDIATE")
+    assert str(put(database, [(1, 1, b"x")])) == "the database is locked by another process"
+    other.execute("ROLLBACK")
+    other.close()
+    assert put(database, [(1, 1, b"x")]) == []
+    database.close()
+
+
+def test_a_failed_fsync_is_told_apart() -> None:
+    error = apsw.IOError("disk I/O error")
+    error.extendedresult = apsw.SQLITE_IOERR_FSYNC
+    assert isinstance(storage_error(error), UnsyncedError)
+    error.extendedresult = apsw.SQLITE_IOERR_WRITE
+    assert not isinstance(storage_error(error), UnsyncedError)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path | None]:
+    """A file system of 4 MB with a file of 2 MB on it; None where we may not mount one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True).returncode != 0:
+        yield None
+        return
+    (folder / "filler").write_bytes(bytes(2_000_000))
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_refuses_keeps_what_it_has_and_heals(small_disk: Path | None) -> None:
+    """Where we may not mount a small disk, SQLite's own bound on pages stands for it."""
+    if small_disk is not None:
+        database = Database.open(small_disk / "b.db")
+    else:
+        database = Database.in_memory()
+        database.writing.pragma("max_page_count", database.writing.pragma("page_count") + 100)
+    store = SqliteParcels(database.reading)
+    stored = 0
+    while not isinstance(outcome := put(database, [(1, stored + 1, bytes(20_000))]), StorageError):
+        stored += 1
+    assert str(outcome) == "the disk is full: nothing was stored; free some space"
+    assert 0 < stored == store.count(1), "reads still work"
+    if small_disk is not None:
+        (small_disk / "filler").unlink()
+    else:
+        database.writing.pragma("max_page_count", 10**6)
+    assert put(database, [(1, 10**6, bytes(20_000))]) == [], "it takes again, without a restart"
+    found = store.read(1, 0, set_aside=False, max_parcels=1000, max_bytes=10**9)
+    assert [seq for seq, _ in found] == [*range(1, stored + 1), 10**6]
+    database.close()
+
+
+def test_a_read_only_disk_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "b.db"
+    Database.open(path).close()
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    with pytest.raises(apsw.Error) as refused:
+        connection.execute("DELETE FROM mailbox")
+    assert str(storage_error(refused.value)) == "the database cannot be written: it is read-only"
+    connection.close()
+    shutil.rmtree(tmp_path)
