@@ -15,6 +15,8 @@ from bench.figures import Figures
 
 PARTS = {
     "link": "messages over the link, durable, TLS on",
+    "mail": "mail from outside, sealed and durable",
+    "mls": "MLS groups of 512 devices, CPU seconds",
 }
 
 

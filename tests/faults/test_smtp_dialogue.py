@@ -250,3 +250,15 @@ def test_a_dropped_connection_stores_nothing(tmp_path: Path) -> None:
         assert running.stored(ALICE) == []
 
     dialogue(tmp_path, talk)
+
+
+def test_bytes_that_are_no_text_in_the_greeting_harm_nobody(tmp_path: Path) -> None:
+    async def talk(running, client) -> None:
+        await client.say(b"EHLO \xff\xfe\x1b[2J\r\n", "250-")
+        await client.say(b"MAIL FROM:<\xff@example.net>\r\n", "553 ")
+        await client.transaction(MAIL, "250 ")
+        assert b"\x1b" not in running.opened()[0].trace
+        other = await (await Dialogue.open(running.port)).greet()
+        await other.transaction(MAIL, "250 ")
+
+    dialogue(tmp_path, talk)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from blackthorn import limits
 from blackthorn.edges.smtp_limits import ConnectionLimit, MailMemory, client_key
 from blackthorn.errors import StorageError
 from blackthorn.mail.errors import MailRefusedError
-from tests.faults.smtp_harness import ALICE, Dialogue, run, site
+from tests.faults.smtp_harness import ALICE, BOB, Dialogue, run, site
 from tests.faults.test_smtp_dialogue import MAIL, dialogue
 
 
@@ -174,3 +175,66 @@ def test_nothing_of_a_mail_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFi
 
     dialogue(tmp_path, talk)
     assert "eve" not in caplog.text and "alice" not in caplog.text and "hello" not in caplog.text
+
+
+def test_a_large_mail_reaches_its_recipients_in_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the disk fills between two turns the sender tries again, and one has it already."""
+    monkeypatch.setattr(limits, "MAX_SEALED_BATCH_BYTES", 1)
+
+    async def talk(running, client) -> None:
+        await client.transaction(MAIL, "250 ", ALICE, BOB)
+        assert [len(running.stored(who)) for who in (ALICE, BOB)] == [1, 1]
+        submit = running.writer.submit
+
+        def full_at_the_second(job, done) -> None:
+            running.writer.submit = lambda job, done: done(StorageError("the disk is full"))
+            submit(job, done)
+
+        running.writer.submit = full_at_the_second
+        await client.transaction(MAIL, "452 4.3.1", ALICE, BOB)
+        running.writer.submit = submit
+        assert [len(running.stored(who)) for who in (ALICE, BOB)] == [2, 1]
+
+    dialogue(tmp_path, talk)
+
+
+WORDS = [
+    b"EHLO x", b"HELO", b"MAIL FROM:<a@b>", b"MAIL FROM:<>", b"RCPT TO:<alice@acme.example>",
+    b"RCPT TO:<", b"DATA", b"RSET", b"BDAT 4294967295", b"AUTH PLAIN", b"STARTTLS", b"VRFY ",
+    b"\r\n", b"\n", b"\r", b".", b"\0", b" ", b"<", b">", b":", b"=", b"SIZE=99999999999999999999",
+    b"A" * 5_000, b"\xff", b"\x1b[2J", "é".encode(), b"(" * 400, b'"', b"@",
+]  # fmt: skip
+
+
+def test_random_talk_leaves_the_server_serving(tmp_path: Path) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    source = random.Random(seed)
+
+    async def babble(port: int) -> None:
+        client = await Dialogue.open(port)
+        for _ in range(source.randrange(1, 12)):
+            words = source.choices(WORDS, k=source.randrange(1, 5))
+            client.writer.write(b"".join(words) + source.choice([b"\r\n", b"\n", b""]))
+            await asyncio.sleep(0)
+            if client.writer.is_closing():
+                break
+        client.writer.close()
+
+    async def test() -> None:
+        async with site(tmp_path) as running:
+            for _ in range(30):
+                await asyncio.gather(*(babble(running.port) for _ in range(10)))
+            client = await (await Dialogue.open(running.port)).greet()
+            await client.transaction(MAIL, "250 ")
+            assert running.opened()[-1].content == MAIL + b"\r\n"
+            await client.close()
+            for _ in range(100):
+                if running.counters.smtp_connections == 0:
+                    break
+                await asyncio.sleep(0.02)
+            assert running.counters.smtp_connections == 0 and running.smtp.memory.total == 0
+
+    run(test)

@@ -76,6 +76,35 @@ def test_a_mail_that_kills_every_worker_is_refused_for_good(tmp_path: Path) -> N
     dialogue(tmp_path, talk)
 
 
+def test_a_worker_that_cannot_start_blames_no_mail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No memory, a broken installation: the mail is put off for as long as that lasts."""
+
+    async def talk(running, client) -> None:
+        program = sys.executable
+        for broken in ("/bin/false", "/nowhere/python"):
+            monkeypatch.setattr(sys, "executable", broken)
+            for _ in range(limits.MAX_SEALING_ATTEMPTS + 1):
+                await client.transaction(MAIL, "451 4.3.0")
+        monkeypatch.setattr(sys, "executable", program)
+        await client.transaction(MAIL, "250 ")
+
+    dialogue(tmp_path, talk)
+
+
+def test_closing_ends_a_worker_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blackthorn.edges.sealing._END_SECONDS", 0.2)
+    processes: list[int] = []
+
+    async def talk(running, client) -> None:
+        await client.transaction(MAIL, "250 ")
+        processes.append(stopped_worker(running))
+
+    dialogue(tmp_path, talk)
+    assert not alive(processes[0])
+
+
 def test_a_hanging_worker_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def talk(running, client) -> None:
         await client.transaction(MAIL, "250 ")

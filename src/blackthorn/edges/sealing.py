@@ -21,6 +21,7 @@ from blackthorn.server.counters import Counters
 
 _KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 _READ_AHEAD = limits.MIB
+_END_SECONDS = 2
 _MAX_POISON = 1_024
 
 
@@ -30,7 +31,7 @@ def _put_off() -> MailRefusedError:
 
 @dataclass(slots=True)
 class _Job:
-    request: SealRequest
+    head: bytes
     content: bytearray
     answer: asyncio.Future[list[bytes]]
 
@@ -42,6 +43,7 @@ class _Worker:
         self.jobs: deque[_Job] = deque()
         self.process: asyncio.subprocess.Process | None = None
         self.doomed = False
+        self.ready = False
         self._pool = pool
         self._written = 0
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -63,6 +65,8 @@ class _Worker:
             self.process.stdin.close()
         elif self.process is None:
             self._task.cancel()
+        await asyncio.wait({self._task}, timeout=_END_SECONDS)
+        self.kill()
         await asyncio.gather(self._task, return_exceptions=True)
 
     def _write(self) -> None:
@@ -70,8 +74,7 @@ class _Worker:
             return
         while self._written < len(self.jobs):
             job = self.jobs[self._written]
-            size = len(job.content).to_bytes(4, "big")
-            self.process.stdin.write(head(job.request) + size)
+            self.process.stdin.write(job.head)
             self.process.stdin.write(job.content)
             self._written += 1
 
@@ -85,20 +88,19 @@ class _Worker:
                 env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
             )
             self._write()
-            await self._read_answers(self.process)
+            if self.process.stdout is not None:
+                await self._read_answers(self.process.stdout)
         except (OSError, asyncio.IncompleteReadError, msgspec.DecodeError):
             self.kill()
         finally:
             self._pool.ended(self)
         await self.process.wait() if self.process is not None else None
 
-    async def _read_answers(self, process: asyncio.subprocess.Process) -> None:
-        answers = process.stdout
-        if answers is None:
-            return
+    async def _read_answers(self, answers: asyncio.StreamReader) -> None:
+        await _read_answer(answers)  # the worker's greeting
+        self.ready = True
         while True:
-            size = int.from_bytes(await answers.readexactly(4), "big")
-            answer = msgspec.msgpack.decode(await answers.readexactly(size), type=SealAnswer)
+            answer = await _read_answer(answers)
             sealed = [await answers.readexactly(size) for size in answer.sizes]
             job = self.jobs.popleft()
             self._written -= 1
@@ -110,6 +112,11 @@ class _Worker:
                 job.answer.set_result(sealed)
             del job, sealed
             self._pool.freed()
+
+
+async def _read_answer(answers: asyncio.StreamReader) -> SealAnswer:
+    size = int.from_bytes(await answers.readexactly(4), "big")
+    return msgspec.msgpack.decode(await answers.readexactly(size), type=SealAnswer)
 
 
 class SealingPool:
@@ -137,7 +144,8 @@ class SealingPool:
         if self._deaths and self._deaths.get(_name(content), 0) >= limits.MAX_SEALING_ATTEMPTS:
             raise MailRefusedError(554, "5.6.0", "the mail cannot be processed")
         worker = await self._free_worker()
-        job = _Job(request, content, asyncio.get_running_loop().create_future())
+        sized = head(request) + len(content).to_bytes(4, "big")
+        job = _Job(sized, content, asyncio.get_running_loop().create_future())
         worker.submit(job)
         try:
             return await asyncio.wait_for(job.answer, limits.SEALING_SECONDS)
@@ -176,9 +184,9 @@ class SealingPool:
                 return
 
     def ended(self, worker: _Worker) -> None:
-        """A worker's process is over: the oldest job is what it died of, if it had any."""
+        """A worker's process is over: the oldest job is what it died of, if it had begun."""
         self._workers.remove(worker)
-        if worker.jobs and not self._closed:
+        if worker.jobs and worker.ready and not self._closed:
             self._counters.sealing_workers_died += 1
             name = _name(worker.jobs[0].content)
             self._deaths[name] = self._deaths.get(name, 0) + 1

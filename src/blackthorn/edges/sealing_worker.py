@@ -81,7 +81,9 @@ def _seal(content: bytes, request: SealRequest, to: SealTo) -> bytes:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests until their end. Each is head, then the mail's length and bytes."""
+    """Greet, then answer requests until their end: head, then the mail's length and bytes."""
+    answers.write(head(SealAnswer([])))
+    answers.flush()
     decoder = msgspec.msgpack.Decoder(SealRequest)
     while (encoded := _read_sized(requests)) is not None:
         data = _read_sized(requests)

@@ -221,7 +221,7 @@ class _Connection(SMTP):
         sender = envelope.mail_from or NULL_SENDER
         return Transaction(
             sender="" if sender == NULL_SENDER else sender,
-            helo=session.host_name or "",
+            helo=(session.host_name or "").encode("utf-8", "replace").decode(),
             peer=str(session.peer[0]) if session.peer else "",
             tls=session.ssl is not None,
             recipients=tuple(envelope.recipients.values()),
