@@ -1,0 +1,115 @@
+"""Fetching the user's sealed mail over the link, and opening it here."""
+
+import asyncio
+from dataclasses import dataclass
+from itertools import count
+from typing import Final
+
+from blackthorn import limits
+from blackthorn.apps.device import FINISH_SECONDS, DeviceProgram
+from blackthorn.edges.link_client import LinkConnection
+from blackthorn.errors import InputError, ProtocolError, SecurityError, UserError
+from blackthorn.link import frames as f
+from blackthorn.mail.open import open_mail
+from blackthorn.mail.render import RenderedMail, render
+from blackthorn.ports.device_store import MailRecord
+
+MAX_SEALED_BYTES: Final = 2 * limits.MAX_MAIL_BYTES
+"""One sealed mail: armor adds a third."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMail:
+    """An opened mail, safe to print, and whether others could read it on its way."""
+
+    rendered: RenderedMail
+    readable: bool
+
+
+class MailFetcher:
+    """Asks for mail over one link; what comes in between goes to the device."""
+
+    def __init__(self, program: DeviceProgram, connection: LinkConnection) -> None:
+        self._program = program
+        self._connection = connection
+        self._requests = count(1)
+
+    async def _answer(self, kind: type[f.MailListing | f.MailChunk], request: int) -> f.AnyFrame:
+        while True:
+            frame = await self._program.step(self._connection)
+            if isinstance(frame, kind) and frame.request == request:
+                return frame
+
+    async def listing(self, after: int) -> list[f.MailEntry]:
+        """What the server has with a uid above `after`."""
+        found: list[f.MailEntry] = []
+        while True:
+            request = next(self._requests)
+            self._connection.send(f.ListMail(request, found[-1].uid if found else after))
+            answer = await self._answer(f.MailListing, request)
+            if not isinstance(answer, f.MailListing):
+                raise ProtocolError("the server did not list the mail as it should")
+            found += answer.entries
+            if not answer.more or not answer.entries:
+                return found
+
+    async def sealed(self, uid: int) -> bytes:
+        """The sealed bytes of one mail. Raises UserError when there is none of that uid."""
+        data = bytearray()
+        while True:
+            request = next(self._requests)
+            self._connection.send(f.FetchMail(request, uid, len(data)))
+            chunk = await self._answer(f.MailChunk, request)
+            if not isinstance(chunk, f.MailChunk) or chunk.total > MAX_SEALED_BYTES:
+                raise ProtocolError("the server did not give the mail as it should")
+            if not chunk.total:
+                raise UserError(f"there is no mail {uid}")
+            data += chunk.data
+            if len(data) >= chunk.total:
+                return bytes(data)
+            if not chunk.data:
+                raise ProtocolError("the server gave only a part of the mail")
+
+
+def open_sealed(program: DeviceProgram, sealed: bytes) -> ReadMail:
+    """Open and render a mail. Raises SecurityError when it was altered."""
+    opened = open_mail(sealed, program.opened.keys.openpgp)
+    return ReadMail(render(opened.content), opened.readable_on_the_way)
+
+
+async def refresh(program: DeviceProgram) -> None:
+    """Bring the index up to date. Raises UnavailableError."""
+    with program.opened.vault.transaction() as records:
+        known = {each.uid for each in records.mail.all()}
+    async with asyncio.timeout(2 * FINISH_SECONDS), program.link(receive=False) as connection:
+        fetcher = MailFetcher(program, connection)
+        for entry in await fetcher.listing(max(known, default=0)):
+            record = _index(program, entry, await fetcher.sealed(entry.uid))
+            with program.opened.vault.transaction() as records:
+                records.mail.put(record)
+
+
+def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRecord:
+    try:
+        mail = open_sealed(program, sealed)
+    except (InputError, SecurityError) as error:
+        return MailRecord(
+            entry.uid, entry.size, entry.received_ms, "", f"[cannot be opened: {error}]", "", True
+        )
+    shown = mail.rendered
+    return MailRecord(
+        uid=entry.uid,
+        size=entry.size,
+        received_ms=entry.received_ms,
+        sender=shown.sender,
+        subject=shown.subject,
+        date=shown.date,
+        readable=mail.readable,
+    )
+
+
+async def read(program: DeviceProgram, uid: int) -> ReadMail:
+    """One mail. Raises UserError, UnavailableError, SecurityError when it was altered."""
+    async with asyncio.timeout(FINISH_SECONDS), program.link(receive=False) as connection:
+        sealed = await MailFetcher(program, connection).sealed(uid)
+    return open_sealed(program, sealed)
