@@ -16,7 +16,7 @@ from blackthorn.link import activation
 from blackthorn.link.activation import DeviceKeys
 from blackthorn.link.code import Code, parse_code
 from blackthorn.link.device_id import device_id
-from blackthorn.link.frames import Ready
+from blackthorn.link.frames import Drained, Ready, Resume
 from blackthorn.link.hello import sign_hello
 from tests.faults.real_device import ADDRESS, activate, begun, new_device
 from tests.faults.server_process import ServerProcess, add_user, initialise, run
@@ -142,3 +142,26 @@ def test_a_full_disk_enrols_nobody_and_heals_by_itself(directory):
         assert server.get("/readyz")[0] == 200
         assert asyncio.run(activate(port, code, *new_device())).address == ADDRESS
         assert server.stop(signal.SIGTERM) == 0
+
+
+def test_a_device_that_is_connected_is_told_that_the_server_stops(directory):
+    identity, keys = new_device()
+
+    async def wait_for_the_end(server: ServerProcess) -> LinkClosedError:
+        port = server.ready["link_port"]
+        await activate(port, parse_code(add_user(directory, ADDRESS)["code"]), identity, keys)
+        link = await connect("127.0.0.1", port, ServerDirectory(directory).fingerprint())
+        link.send(sign_hello(identity, link.binding))
+        assert isinstance(await link.receive(), Ready)
+        link.send(Resume())
+        assert isinstance(await link.receive(), Drained)
+        server.process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(link.receive(), 10)
+        except LinkClosedError as error:
+            return error
+        raise AssertionError("the server said something else than Bye")
+
+    with ServerProcess(directory) as server:
+        assert asyncio.run(wait_for_the_end(server)).code == "stopping"
+        assert server.process.wait(10) == 0
