@@ -37,6 +37,7 @@ from blackthorn.mls.group import Group
 from blackthorn.mls.padding import size_class
 from blackthorn.mls.proposals import Remove
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
+from blackthorn.wire.tls import u32
 from tests.mls_people import NOW, Person, add, agree, believe, group_of, verified
 
 SUITES = pytest.mark.parametrize("suite", [SUITE_1, SUITE_XWING_AES256])
@@ -396,3 +397,63 @@ def test_authenticated_data_and_content_type_are_bound() -> None:
     for change in changes:
         refused(bob, reshaped(message, change))
     assert bob.hear(message) == b"x"
+
+
+def test_garbled_plaintexts_raise_only_mls_errors() -> None:
+    """An insider may seal any plaintext as anyone: it is parsed before its signature is."""
+    alice, bob, _ = group_of(["alice", "bob", "carol"], 34)
+    state = alice.at._state
+    epoch, seeded = state.epoch, random.Random(35)
+    made = alice.at.commit(
+        add=[verified(Person("dave", seeded).key_package()[0])],
+        remove=[2],
+        random=alice.random,
+        now=NOW,
+        validate=believe,
+    )
+    alice.at.discard_pending()
+    commit = protection.open_sender_data(epoch.suite, parsed(made.commit), epoch.sender_data)
+    tree = bob.at._state.epoch.secret_tree
+    opened, _ = protection.open_content(epoch.suite, parsed(made.commit), commit, tree)
+    plaintext = opened.content.encoded_body + opened.encoded_auth
+    before = bob.at.serialise()
+    for _ in range(1500):
+        garbled = bytearray(plaintext)
+        for _ in range(seeded.choice((1, 2, 5))):
+            garbled[seeded.randrange(len(garbled))] = seeded.randrange(256)
+        cut = seeded.randrange(len(garbled)) if seeded.random() < 0.2 else len(garbled)
+        generation, use = epoch.secret_tree.prepare_next(0, 0)
+        empty = replace(parsed(made.commit), encrypted_sender_data=b"", ciphertext=b"")
+        ciphertext = epoch.suite.aead.seal(
+            use.key, use.nonce, bytes(garbled[:cut]), empty.content_aad
+        )
+        key, nonce = protection.sender_data_key(epoch.suite, epoch.sender_data, ciphertext)
+        sender = u32(0) + u32(generation) + bytes(4)
+        sealed = epoch.suite.aead.seal(key, nonce, sender, empty.sender_data_aad)
+        message = replace(empty, encrypted_sender_data=sealed, ciphertext=ciphertext)
+        if bytes(garbled[:cut]) == plaintext:
+            continue
+        with pytest.raises(MLSError):
+            bob.read(encode_message(message))
+    assert bob.at.serialise() == before
+
+
+def parsed(message: bytes) -> PrivateMessage:
+    found = decode(read_message, message, "message")
+    assert isinstance(found, PrivateMessage)
+    return found
+
+
+def test_flipped_stored_state_raises_only_mls_errors() -> None:
+    alice, bob = group_of(["alice", "bob"], 36)
+    alice.hear(bob.say(b"x"))
+    alice.at.commit(random=alice.random, now=NOW, validate=believe)
+    stored, seeded = alice.at.serialise(), random.Random(37)
+    for _ in range(2000):
+        garbled = bytearray(stored)
+        garbled[seeded.randrange(len(garbled))] ^= 1 << seeded.randrange(8)
+        try:
+            group = Group.deserialise(bytes(garbled))
+        except MLSError:
+            continue
+        assert group.serialise() != stored
