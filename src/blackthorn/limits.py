@@ -256,6 +256,9 @@ MLS_PAST_EPOCHS = 5
 MLS_MAX_PROPOSALS = 1_024
 """Proposals that wait for a Commit in one epoch, and proposals of one Commit by reference."""
 
+MLS_DRIVER_MAX_LINE_BYTES = 64 * MIB
+"""One line of the driver's protocol: the largest MLS message in hex, and as much again."""
+
 # --- Device -------------------------------------------------------------------------------
 
 MAX_CONTENT_BYTES = MAX_MESSAGE_BYTES + 8 * KIB

@@ -1,0 +1,298 @@
+"""What each command of the driver's protocol does, over the public functions of MLS alone.
+
+To add a command: write its function, put it into COMMANDS, and name its feature in FEATURES.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.codepoints import APPLICATION
+from blackthorn.mls.credential import BasicCredential
+from blackthorn.mls.driver.request import Request, RequestError
+from blackthorn.mls.driver.world import Client, Held, World, believe
+from blackthorn.mls.errors import InvalidWelcome
+from blackthorn.mls.group import Application, Group, ProposalReceived
+from blackthorn.mls.joining import welcome_references
+from blackthorn.mls.key_package import VerifiedKeyPackage, create_key_package, parse_key_package
+from blackthorn.mls.processing import read_private_message
+from blackthorn.mls.suites import SUPPORTED, suite
+
+Reply = Mapping[str, object]
+Command = Callable[[World, Request], Reply]
+
+PROTOCOL = 1
+FEATURES = ("propose", "export", "members", "psk", "discard")
+QUIRKS = ()
+
+
+def _hello(world: World, request: Request) -> Reply:
+    return {
+        "protocol": PROTOCOL,
+        "impl": "blackthorn",
+        "suites": SUPPORTED,
+        "features": FEATURES,
+        "quirks": QUIRKS,
+    }
+
+
+# --- Clients ------------------------------------------------------------------------------
+
+
+def _new_client(world: World, request: Request) -> Reply:
+    name, identity = request.text("client"), request.octets("identity")
+    chosen = suite(request.number("suite"))
+    private, public = chosen.generate_signature_key(world.random)
+    world.clients[name] = Client(BasicCredential(identity), chosen, private, public)
+    return {"signature_key": public.hex()}
+
+
+def _key_package(world: World, request: Request) -> Reply:
+    client = world.client(request.text("client"))
+    message, private = create_key_package(
+        client.suite,
+        client.credential,
+        client.signature_private,
+        client.signature_public,
+        random=world.random,
+        now=world.now(),
+    )
+    client.key_packages[private.reference] = private
+    return {"key_package": message.hex()}
+
+
+def _add_psk(world: World, request: Request) -> Reply:
+    psk_id, psk = request.octets("psk_id"), Secret(request.octets("psk"))
+    if request.has("group"):
+        world.held(request.text("group")).own_psks[psk_id] = psk
+    else:
+        world.client(request.text("client")).psks[psk_id] = psk
+    return {}
+
+
+# --- Into a group -------------------------------------------------------------------------
+
+
+def _create_group(world: World, request: Request) -> Reply:
+    client = world.client(request.text("client"))
+    group_id = request.octets_or_none("group_id")
+    group = Group.create(
+        client.suite,
+        world.random(16) if group_id is None else group_id,
+        client.credential,
+        client.signature_private,
+        client.signature_public,
+        random=world.random,
+        now=world.now(),
+    )
+    return {"group": world.hold(client, group)}
+
+
+def _join(world: World, request: Request) -> Reply:
+    client, welcome = world.client(request.text("client")), request.octets("welcome")
+    ratchet_tree = request.octets_or_none("ratchet_tree")
+    for reference in welcome_references(welcome):
+        if reference in client.key_packages:
+            break
+    else:
+        raise InvalidWelcome("the Welcome is for no key package of this client")
+    group = Group.join(
+        welcome,
+        client.key_packages[reference],
+        client.signature_private,
+        now=world.now(),
+        validate=believe,
+        ratchet_tree=ratchet_tree,
+        external_psks=client.psks,
+    )
+    del client.key_packages[reference]
+    return {"group": world.hold(client, group)}
+
+
+# --- Changing a group ---------------------------------------------------------------------
+
+
+def _add(world: World, request: Request) -> Reply:
+    held, packages = _held(world, request), _packages(world, request)
+    return _commit(world, held, add=packages)
+
+
+def _remove(world: World, request: Request) -> Reply:
+    held = _held(world, request)
+    return _commit(world, held, remove=_leaves(held.group, request))
+
+
+def _update(world: World, request: Request) -> Reply:
+    return _commit(world, _held(world, request))
+
+
+def _commit_waiting(world: World, request: Request) -> Reply:
+    return _commit(world, _held(world, request), psk_ids=request.octets_list("psk_ids"))
+
+
+def _propose_add(world: World, request: Request) -> Reply:
+    held, packages = _held(world, request), _packages(world, request)
+    group = _copy(held.group)
+    proposals = [group.propose_add(each, random=world.random).hex() for each in packages]
+    held.group = group
+    return {"proposals": proposals}
+
+
+def _propose_remove(world: World, request: Request) -> Reply:
+    held = _held(world, request)
+    group = _copy(held.group)
+    leaves = _leaves(group, request)
+    proposals = [group.propose_remove(each, random=world.random).hex() for each in leaves]
+    held.group = group
+    return {"proposals": proposals}
+
+
+def _merge(world: World, request: Request) -> Reply:
+    group = _held(world, request).group
+    group.merge_pending()
+    return {"epoch": group.epoch}
+
+
+def _discard(world: World, request: Request) -> Reply:
+    group = _held(world, request).group
+    if group.pending is None:
+        raise RequestError("there is no pending Commit")
+    group.discard_pending()
+    return {"epoch": group.epoch}
+
+
+# --- Messages -----------------------------------------------------------------------------
+
+
+def _process(world: World, request: Request) -> Reply:
+    held, message = _held(world, request), request.octets("message")
+    group = held.group
+    outcome = group.process(message, now=world.now(), validate=believe, external_psks=held.psks)
+    if isinstance(outcome, Application):
+        return {"kind": "application", "plaintext": outcome.content.hex()}
+    if isinstance(outcome, ProposalReceived):
+        return {"kind": "proposal"}
+    group.merge(outcome)
+    return {"kind": "commit", "epoch": outcome.epoch, "removed": outcome.removes_me}
+
+
+def _encrypt(world: World, request: Request) -> Reply:
+    plaintext = request.octets("plaintext")
+    message = _held(world, request).group.encrypt(plaintext, random=world.random)
+    return {"message": message.hex()}
+
+
+def _decrypt(world: World, request: Request) -> Reply:
+    message = request.octets("message")
+    if read_private_message(message).content_type != APPLICATION:
+        raise RequestError("the message is not an application message")
+    return {"plaintext": _process(world, request)["plaintext"]}
+
+
+# --- Looking ------------------------------------------------------------------------------
+
+
+def _export(world: World, request: Request) -> Reply:
+    group = _held(world, request).group
+    label, context = request.text("label"), request.octets("context")
+    return {"secret": group.export(label, context, request.number("length")).hex()}
+
+
+def _state(world: World, request: Request) -> Reply:
+    group = _held(world, request).group
+    return {
+        "epoch": group.epoch,
+        "members": [
+            {"index": member.index, "identity": member.credential.identity.hex()}
+            if isinstance(member.credential, BasicCredential)
+            else {"index": member.index}
+            for member in group.members
+        ],
+        "group_id": group.group_id.hex(),
+        "suite": group.suite.number,
+        "own_index": group.own_index,
+        "active": group.active,
+        "epoch_authenticator": group.epoch_authenticator.hex(),
+        "waiting_proposals": group.waiting_proposals,
+        "pending_commit": group.pending is not None,
+    }
+
+
+COMMANDS: Mapping[str, Command] = {
+    "hello": _hello,
+    "new_client": _new_client,
+    "key_package": _key_package,
+    "create_group": _create_group,
+    "add": _add,
+    "remove": _remove,
+    "update": _update,
+    "propose_add": _propose_add,
+    "propose_remove": _propose_remove,
+    "commit": _commit_waiting,
+    "merge": _merge,
+    "discard": _discard,
+    "join": _join,
+    "process": _process,
+    "encrypt": _encrypt,
+    "decrypt": _decrypt,
+    "export": _export,
+    "state": _state,
+    "add_psk": _add_psk,
+    "quit": lambda world, request: {},
+}
+
+NOT_HERE = ("group_info", "external_join")
+"""Commands of the protocol that this implementation does not have."""
+
+
+# --- What they share ----------------------------------------------------------------------
+
+
+def _held(world: World, request: Request) -> Held:
+    return world.held(request.text("group"))
+
+
+def _packages(world: World, request: Request) -> list[VerifiedKeyPackage]:
+    messages = request.octets_list("key_packages")
+    if not messages:
+        raise RequestError("there is nobody to add")
+    return [parse_key_package(each, now=world.now(), validate=believe) for each in messages]
+
+
+def _leaves(group: Group, request: Request) -> list[int]:
+    """The leaf indices that `indices` and `identities` name."""
+    leaves = request.number_list("indices")
+    for identity in request.octets_list("identities"):
+        credential = BasicCredential(identity)
+        found = [each.index for each in group.members if each.credential == credential]
+        if not found:
+            raise RequestError("there is no member of that identity")
+        leaves += found
+    if not leaves:
+        raise RequestError("there is nobody to remove")
+    return list(dict.fromkeys(leaves))
+
+
+def _commit(
+    world: World,
+    held: Held,
+    *,
+    add: Sequence[VerifiedKeyPackage] = (),
+    remove: Sequence[int] = (),
+    psk_ids: Sequence[bytes] = (),
+) -> Reply:
+    made = held.group.commit(
+        add=add,
+        remove=remove,
+        psk_ids=psk_ids,
+        external_psks=held.psks,
+        random=world.random,
+        now=world.now(),
+        validate=believe,
+    )
+    welcomes = [] if made.welcome is None else [made.welcome.hex()]
+    return {"commit": made.commit.hex(), "welcomes": welcomes}
+
+
+def _copy(group: Group) -> Group:
+    """For what takes several steps, of which all or none shall happen."""
+    return Group.deserialise(group.serialise())

@@ -1,0 +1,65 @@
+"""Lines in, lines out: every line gets one reply, and no line ends the driver but `quit`."""
+
+import json
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from blackthorn import limits
+from blackthorn.errors import InputError
+from blackthorn.mls.driver.commands import COMMANDS, NOT_HERE
+from blackthorn.mls.driver.request import (
+    Request,
+    RequestError,
+    UnsupportedCommandError,
+    read_request,
+)
+from blackthorn.mls.driver.world import World
+
+
+def serve(world: World, requests: BinaryIO, replies: BinaryIO) -> None:
+    """Answer line after line, until `quit` or the end."""
+    for line in _lines(requests):
+        reply, last = answer(world, line)
+        replies.write(reply + b"\n")
+        replies.flush()
+        if last:
+            return
+
+
+def answer(world: World, line: bytes) -> tuple[bytes, bool]:
+    """The reply to a line, and whether it was `quit`. What is refused has changed nothing."""
+    reply: dict[str, object] = {"id": None}
+    command = ""
+    try:
+        if len(line) > limits.MLS_DRIVER_MAX_LINE_BYTES:
+            raise RequestError("the line is too long")
+        request = read_request(line)
+        reply["id"] = request.id
+        command = request.text("cmd")
+        reply |= {"ok": True, **_run(world, command, request)}
+    except InputError as error:
+        reply |= {"ok": False, "error": f"{type(error).__name__}: {error}"}
+        if isinstance(error, UnsupportedCommandError):
+            reply["unsupported"] = True
+    except Exception as error:  # a defect of this library: said so, and the driver goes on
+        reply |= {"ok": False, "error": f"internal error: {type(error).__name__}"}
+    return json.dumps(reply).encode(), command == "quit"
+
+
+def _run(world: World, command: str, request: Request) -> dict[str, object]:
+    if command in NOT_HERE:
+        raise UnsupportedCommandError(f"{command} is not supported")
+    if command not in COMMANDS:
+        raise RequestError("there is no such command")
+    return dict(COMMANDS[command](world, request))
+
+
+def _lines(requests: BinaryIO) -> Iterator[bytes]:
+    """Every line; of one that is too long only as much as shows it."""
+    bound = limits.MLS_DRIVER_MAX_LINE_BYTES + 1
+    while line := requests.readline(bound):
+        rest = line
+        while len(rest) == bound and not rest.endswith(b"\n"):
+            rest = requests.readline(bound)
+        if line.strip():
+            yield line

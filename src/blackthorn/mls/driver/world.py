@@ -1,0 +1,73 @@
+"""Whom and what a driver holds: clients with their keys, and groups by handle."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.credential import BasicCredential, Credential
+from blackthorn.mls.driver.request import RequestError
+from blackthorn.mls.group import Group
+from blackthorn.mls.key_package import KeyPackagePrivate
+from blackthorn.mls.suites import CipherSuite
+
+
+@dataclass
+class Client:
+    """Somebody with a signature key and key packages that wait to be used."""
+
+    credential: BasicCredential
+    suite: CipherSuite
+    signature_private: Secret
+    signature_public: bytes
+    key_packages: dict[bytes, KeyPackagePrivate] = field(default_factory=dict)
+    psks: dict[bytes, Secret] = field(default_factory=dict)
+
+
+@dataclass
+class Held:
+    """A group as one client holds it."""
+
+    client: Client
+    group: Group
+    own_psks: dict[bytes, Secret] = field(default_factory=dict)
+
+    @property
+    def psks(self) -> dict[bytes, Secret]:
+        """The pre-shared keys of the client and those of this group alone."""
+        return {**self.client.psks, **self.own_psks}
+
+
+class World:
+    """Everything of one driver. `clock` gives unix seconds."""
+
+    def __init__(self, random: Callable[[int], bytes], clock: Callable[[], float]) -> None:
+        self.random = random
+        self._clock = clock
+        self.clients: dict[str, Client] = {}
+        self.groups: dict[str, Held] = {}
+
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(self._clock())
+
+    def client(self, name: str) -> Client:
+        """The client of a name. Raises `RequestError`."""
+        if name not in self.clients:
+            raise RequestError("there is no such client")
+        return self.clients[name]
+
+    def held(self, handle: str) -> Held:
+        """The group of a handle. Raises `RequestError`."""
+        if handle not in self.groups:
+            raise RequestError("there is no such group")
+        return self.groups[handle]
+
+    def hold(self, client: Client, group: Group) -> str:
+        """Keep a group; its handle."""
+        handle = f"group-{len(self.groups) + 1}"
+        self.groups[handle] = Held(client, group)
+        return handle
+
+
+def believe(credential: Credential, signature_key: bytes) -> None:
+    """The driver has no authentication service: it takes credentials at their word."""
