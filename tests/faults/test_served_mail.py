@@ -1,0 +1,92 @@
+"""Mail from outside through the whole served process: SMTP in, sealed, over the link, opened."""
+
+import asyncio
+import signal
+import smtplib
+import ssl
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from blackthorn.apps.server_directory import ServerDirectory
+from blackthorn.crypto.openpgp_open import generate_user_key
+from blackthorn.crypto.secret import Secret
+from blackthorn.edges.link_client import connect
+from blackthorn.ids import Fingerprint
+from blackthorn.link.code import parse_code
+from blackthorn.link.frames import (
+    Drained,
+    FetchMail,
+    ListMail,
+    MailArrived,
+    MailChunk,
+    MailListing,
+    Ready,
+    Resume,
+)
+from blackthorn.link.hello import sign_hello
+from blackthorn.mail.open import open_mail
+from tests.faults.real_device import ADDRESS, activate, new_device
+from tests.faults.server_process import ServerProcess, add_user, initialise
+
+MARKER = "quartz-7741-in-the-clear"
+MAIL = (
+    f"From: carol@elsewhere.example\r\nTo: alice@acme.example\r\nSubject: hello\r\n\r\n{MARKER}\r\n"
+)
+
+
+def hand_in(port: int, starttls: bool) -> None:
+    """Send the mail as another mail server would; raises when it is not accepted."""
+    with smtplib.SMTP("127.0.0.1", port, timeout=30) as smtp:
+        if starttls:
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            smtp.starttls(context=context)
+        smtp.sendmail("carol@elsewhere.example", [ADDRESS], MAIL)
+
+
+async def receive_mail(
+    server: ServerProcess, pin: Fingerprint, identity: Secret, starttls: bool
+) -> bytes:
+    """Be connected, let the mail come in, hear of it, fetch its sealed bytes."""
+    link = await connect("127.0.0.1", server.ready["link_port"], pin)
+    link.send(sign_hello(identity, link.binding))
+    assert isinstance(await link.receive(), Ready)
+    link.send(Resume())
+    assert isinstance(await link.receive(), Drained)
+    await asyncio.to_thread(hand_in, server.ready["smtp_port"], starttls)
+    arrived = await asyncio.wait_for(link.receive(), 10)
+    assert isinstance(arrived, MailArrived)
+    link.send(ListMail(1, arrived.uid - 1))
+    listing = await link.receive()
+    assert isinstance(listing, MailListing) and listing.entries[0].uid == arrived.uid
+    link.send(FetchMail(2, arrived.uid, 0))
+    chunk = await link.receive()
+    assert isinstance(chunk, MailChunk) and chunk.total == len(chunk.data)
+    await link.close()
+    return chunk.data
+
+
+def test_mail_comes_in_by_smtp_is_sealed_and_reaches_the_device(tmp_path: Path):
+    directory = initialise(tmp_path / "server")
+    pin = ServerDirectory(directory).fingerprint()
+    key, certificate = generate_user_key(ADDRESS)
+    identity, keys = new_device()
+    keys = msgspec.structs.replace(keys, certificate=certificate)
+    with ServerProcess(directory) as server:
+        code = parse_code(add_user(directory, ADDRESS)["code"])
+        with pytest.raises(smtplib.SMTPRecipientsRefused) as early:
+            hand_in(server.ready["smtp_port"], starttls=False)
+        assert early.value.recipients[ADDRESS][0] == 450
+        asyncio.run(activate(server.ready["link_port"], code, identity, keys))
+        for starttls in (False, True):
+            sealed = asyncio.run(receive_mail(server, pin, identity, starttls))
+            assert MARKER.encode() not in sealed
+            assert MARKER.encode() in open_mail(sealed, key).content
+        assert server.stop(signal.SIGTERM) == 0
+        log = "".join(server.lines)
+    stored = b"".join(each.read_bytes() for each in directory.iterdir())
+    assert MARKER.encode() not in stored
+    assert "carol" not in log and "alice" not in log and MARKER not in log
