@@ -79,25 +79,29 @@ def make_commit(
         epoch, Commit(names, sealed), request.authenticated_data, state.signature_private
     )
     derived = next_epoch.derive(epoch, provisional, path.commit_secret, psks, commit)
+    new = _begin(epoch, applied, path, derived)
+    return Made(
+        replace(commit, confirmation_tag=new.confirmation_tag),
+        _welcome(state, request, applied, path, derived, new),
+        describe(epoch, epoch.own_index, applied, new),
+    )
+
+
+def _begin(epoch: Epoch, applied: Applied, path: NewPath, derived: Derived) -> Epoch:
     tag = transcript.confirmation_tag(
-        suite,
+        epoch.suite,
         derived.secrets.confirmation_key.expose(),
         derived.context.confirmed_transcript_hash,
     )
     survivors = next_epoch.surviving_keys(epoch.tree, applied.tree, epoch.private_keys)
-    new = next_epoch.begin(
-        suite,
+    return next_epoch.begin(
+        epoch.suite,
         derived.context,
         applied.tree,
         derived.secrets,
         tag,
         epoch.own_index,
         survivors | path.private_keys,
-    )
-    return Made(
-        replace(commit, confirmation_tag=tag),
-        _welcome(state, request, applied, path, derived, new),
-        describe(epoch, epoch.own_index, applied, new),
     )
 
 

@@ -4,7 +4,7 @@ Only bytes and types live here; `protection` signs, seals and opens them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from blackthorn.mls import codepoints
@@ -73,7 +73,7 @@ class FramedContent:
     epoch: int
     sender: Sender
     authenticated_data: bytes
-    body: Body
+    body: Body = field(repr=False)
 
     @property
     def content_type(self) -> int:

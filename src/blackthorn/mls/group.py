@@ -6,7 +6,7 @@ last. Nothing else lives here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from blackthorn import limits
 from blackthorn.crypto.secret import Secret
@@ -36,8 +36,8 @@ class Application:
     """An application message that was read."""
 
     sender: Member
-    content: bytes
-    authenticated_data: bytes
+    content: bytes = field(repr=False)
+    authenticated_data: bytes = field(repr=False)
     epoch: int
 
 
@@ -111,6 +111,7 @@ class Group:
         """The group of a Welcome (an MLSMessage). Raises `MLSError`.
 
         `validate` sees every member. `ratchet_tree` is needed when it is not in the Welcome.
+        The caller refuses a group whose id it already has (12.4.3.1).
         """
         del now  # lifetimes were judged when each leaf was added (7.3)
         epoch = joining.join(

@@ -259,6 +259,15 @@ def test_psk() -> None:
     agree(alice, bob, carol)
 
 
+def test_content_does_not_print() -> None:
+    alice, bob = group_of(["alice", "bob"], 24)
+    heard = bob.read(alice.say(b"do not print this"))
+    assert isinstance(heard, Application)
+    assert heard.content == b"do not print this"
+    for shown in (heard, bob.at._state, alice.at._sign(b"do not print this", b"")):
+        assert "do not print" not in repr(shown)
+
+
 # --- GroupContext extensions --------------------------------------------------------------
 
 
