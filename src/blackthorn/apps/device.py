@@ -132,14 +132,16 @@ class DeviceProgram:
             return records.outbox.get(number) is None
 
     async def fetch(self) -> bool:
-        """Receive everything that waits; False when another process is receiving.
+        """Receive all that waits, and send it; False when another process is doing so.
 
         Raises UnavailableError.
         """
         async with asyncio.timeout(FINISH_SECONDS), self.link(receive=True) as connection:
             if not self.lock.take():
                 return False
-            while not self.device.drained and not self.device.superseded:
+            while not self.device.superseded:
+                if self.device.drained and not self.device.busy(wall_ms()):
+                    break
                 await self.step(connection)
             return True
 

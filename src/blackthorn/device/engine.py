@@ -81,6 +81,13 @@ class Device:
             self._mine.add(row.target)
         return number
 
+    def busy(self, now_ms: int) -> bool:
+        """Whether this process waits for an answer to something in the outbox."""
+        with self.turn(now_ms) as turn:
+            rows = turn.records.outbox.all()
+        sent = any(row.posting in self._sent for row in rows if row.posting is not None)
+        return sent or bool(self._claiming & {row.number for row in rows})
+
     # --- The connection -------------------------------------------------------------------
 
     def _disconnect(self) -> None:
@@ -89,6 +96,7 @@ class Device:
         self._asked_again = False
         self._sent: set[bytes] = set()
         self._claiming: set[int] = set()
+        self._found = 0
         self.drained = False
 
     def disconnected(self) -> None:
@@ -107,6 +115,7 @@ class Device:
             if publish is not None:
                 frames.append(publish)
             self._asked_again = bool(turn.records.settings.get(turns.ASK_AGAIN))
+            self._found = max((row.number for row in turn.records.outbox.all()), default=0)
         if receives:
             frames.append(f.Resume(self._asked_again))
         return frames + self.tick(now_ms)
@@ -260,9 +269,10 @@ class Device:
         return claims + _send_frames(postings)
 
     def _may_send(self, row: OutboxRecord, now_ms: int) -> bool:
-        """Whether this process sees to the row, and now."""
-        handed_over = now_ms - row.created_ms >= limits.OUTBOX_HANDOVER_SECONDS * 1000
-        return row.target in self._mine or (self._receives and handed_over)
+        """Whether this process sees to the row: it wished it, or another left it behind."""
+        age_ms = now_ms - row.created_ms
+        left = row.number <= self._found or age_ms >= limits.OUTBOX_HANDOVER_SECONDS * 1000
+        return row.target in self._mine or (self._receives and left)
 
     def _advance(self, turn: Turn, row: OutboxRecord, claims: Frames) -> Prepared | None:
         """The row's posting, prepared now if it must be; None when it has to wait."""
