@@ -11,7 +11,7 @@ from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_conn
 
 from blackthorn import limits
 from blackthorn.edges.tls import PinError, binding_of, client_context, fingerprint_of
-from blackthorn.errors import ProtocolError, SecurityError, UnavailableError
+from blackthorn.errors import SecurityError, UnavailableError
 from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
@@ -134,10 +134,7 @@ class LinkConnection(WSListener):
             case f.Bye(code, text):
                 self._finish(LinkClosedError(f"the server ended the link: {text}", code))
             case _:
-                if self._on_frame is not None:
-                    self._on_frame(received)
-                else:
-                    self._queue(received, frame.payload_size)
+                self._pass_on(received, frame.payload_size)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The connection has ended."""
@@ -153,7 +150,15 @@ class LinkConnection(WSListener):
 
     # --- Inside ---------------------------------------------------------------------------
 
-    def _queue(self, frame: f.AnyFrame, size: int) -> None:
+    def _pass_on(self, frame: f.AnyFrame, size: int) -> None:
+        if self._on_frame is not None:
+            try:
+                self._on_frame(frame)
+            except Exception as error:
+                context = {"message": "a frame's receiver failed", "exception": error}
+                self._loop.call_exception_handler(context)
+                self._finish(LinkClosedError("this device failed to take a frame"))
+            return
         self._frames.append((frame, size))
         self._unread_bytes += size
         if self._unread_bytes > MAX_UNREAD_BYTES and not self._paused:
@@ -224,5 +229,5 @@ async def connect(
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise UnavailableError(f"the server {name} cannot be reached: {reason}") from None
     if not isinstance(connection, LinkConnection):
-        raise ProtocolError("the server's connection is no link")
+        raise UnavailableError(f"the server {name} closed the connection")
     return connection

@@ -27,8 +27,9 @@ SHUTDOWN_SECONDS: Final = 2.0
 MESSAGE_SLACK: Final = 1024
 """Above MAX_FRAME_BYTES, so that a frame a little too large is answered with a Bye."""
 
-_SILENT = logging.LoggerAdapter(logging.Logger("picows", logging.CRITICAL + 1))
-"""picows writes a line for every peer that misbehaves; the hub counts them instead."""
+_MUTE: Final = logging.CRITICAL + 1
+_SILENT = logging.LoggerAdapter(logging.Logger("picows", _MUTE))
+"""picows and the TLS below it log every peer that misbehaves; the hub counts them instead."""
 
 
 class LinkListener(WSListener):
@@ -140,6 +141,7 @@ class LinkServer:
 async def serve_link(hub: Hub, host: str, port: int, tls: ServerTls) -> LinkServer:
     """Listen for devices. Raises UnavailableError when the address is taken or not ours."""
     loop = asyncio.get_running_loop()
+    logging.getLogger("aiofastnet").setLevel(_MUTE)
 
     def listener(request: WSUpgradeRequest) -> WSListener | None:
         return LinkListener(hub, tls, loop) if request.path == LINK_PATH else None
