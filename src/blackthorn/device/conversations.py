@@ -108,12 +108,22 @@ def join(turn: Turn, welcome: bytes) -> Conversation:
         raise InvalidWelcome("the Welcome is for a conversation that this device is in, or was")
     if not last_resort:
         turn.records.key_packages.remove(private.reference)
+    turn.records.peers.forget_counts(group.group_id)
     conversation = Conversation(_record(group, facts, name), group)
     turn.adopt(conversation)
     if facts.kind == GROUP:
-        others = [each for each in addresses(group.members) if each != turn.me.address]
-        tell(turn, conversation, "", f"you are in the group, with {', '.join(others)}")
+        _tell_joined(turn, conversation)
     return conversation
+
+
+def _tell_joined(turn: Turn, conversation: Conversation) -> None:
+    """Who added this device, and who is there: a person must see whom he talks to."""
+    group = conversation.group
+    if group.inviter is None:
+        return
+    inviter = identify(group.inviter.credential).address
+    others = [each for each in addresses(group.members) if each != turn.me.address]
+    tell(turn, conversation, inviter, f"{inviter} added you; in the group: {', '.join(others)}")
 
 
 def _own_private(turn: Turn, welcome: bytes) -> tuple[KeyPackagePrivate, bool]:

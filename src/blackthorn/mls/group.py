@@ -63,6 +63,8 @@ class Group:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self.inviter: Member | None = None
+        """After `join`: who sent the Welcome. Not part of the state."""
 
     @classmethod
     def create(
@@ -114,7 +116,7 @@ class Group:
         The caller refuses a group whose id it already has (12.4.3.1).
         """
         del now  # lifetimes were judged when each leaf was added (7.3)
-        epoch = joining.join(
+        epoch, inviter = joining.join(
             welcome,
             private,
             validate=validate,
@@ -127,7 +129,9 @@ class Group:
             raise GroupState("the signature key is none of the suite's") from error
         if public != epoch.own_leaf().signature_key:
             raise GroupState("the signature key is not the key package's")
-        return cls(State(signature_private, epoch))
+        group = cls(State(signature_private, epoch))
+        group.inviter = inviter
+        return group
 
     # --- Looking ---
 

@@ -11,7 +11,7 @@ from blackthorn.mls import key_schedule, next_epoch, transcript, treekem
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import RATCHET_TREE
 from blackthorn.mls.credential import CredentialValidator
-from blackthorn.mls.epoch import Epoch
+from blackthorn.mls.epoch import Epoch, Member
 from blackthorn.mls.errors import InvalidWelcome, TooLarge, Unsupported
 from blackthorn.mls.extension import find
 from blackthorn.mls.framing import read_message
@@ -53,8 +53,11 @@ def join(
     validate: CredentialValidator,
     ratchet_tree: bytes | None,
     external_psks: Mapping[bytes, Secret],
-) -> Epoch:
-    """The epoch that a Welcome leads into. Raises `MLSError`; every check is made first."""
+) -> tuple[Epoch, Member]:
+    """The epoch that a Welcome leads into, and the member who sent it.
+
+    Raises `MLSError`; every check is made first.
+    """
     welcome = read_welcome_message(message)
     chosen = suite(private.package.cipher_suite)
     if welcome.cipher_suite != chosen.number:
@@ -78,9 +81,13 @@ def join(
     )
     if not hmac.compare_digest(expected, info.confirmation_tag):
         raise InvalidWelcome("the confirmation tag does not hold")
-    return next_epoch.begin(
+    epoch = next_epoch.begin(
         chosen, info.context, tree, derived, info.confirmation_tag, own_index, keys
     )
+    inviter = epoch.member(info.signer)
+    if inviter is None:
+        raise InvalidWelcome("the signer of the group info is not in the tree")
+    return epoch, inviter
 
 
 def _open_secrets(

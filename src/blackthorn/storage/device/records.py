@@ -181,6 +181,11 @@ class Peers(Table):
         row = self._one("SELECT count(*) FROM gap")
         return int(row[0]) if row else 0
 
+    def forget_counts(self, conversation: bytes) -> None:
+        """Count a conversation anew: what was sent while this device was out is no gap."""
+        self._run("DELETE FROM tally WHERE conversation = ?", (conversation,))
+        self._run("DELETE FROM gap WHERE conversation = ?", (conversation,))
+
 
 class MailIndex(Table):
     """`ports.device_store.Mail`."""
