@@ -35,6 +35,7 @@ VARIABLES = {
     "BLACKTHORN_HOME",
     "BLACKTHORN_KEY_FILE",
     "BLACKTHORN_PASSPHRASE_FILE",
+    "BLACKTHORN_SERVER",
 }
 """Besides BLACKTHORN_SECTION_KEY, which stands for a setting above."""
 
@@ -47,7 +48,19 @@ SERVER_COMMANDS = {
     "config check",
 }
 OTHER_COMMANDS = {"audit canary", "demo"}
-DEVICE_COMMANDS: set[str] = set()
+DEVICE_COMMANDS = {
+    "activate",
+    "send",
+    "inbox",
+    "status",
+    "group create",
+    "group send",
+    "group add",
+    "group remove",
+    "group list",
+    "mail list",
+    "mail read",
+}
 
 
 def leaves(command: Any, path: str = "") -> set[str]:
@@ -87,6 +100,6 @@ def test_the_environment_is_read_in_one_place_of_the_server() -> None:
     assert reading == {"edges/sealing.py"}, "it hands on what a worker process needs to start"
 
 
-def test_the_server_commands_are_the_ones_looked_at() -> None:
+def test_the_commands_are_the_ones_looked_at() -> None:
     commands = leaves(get_command(cli.app))
     assert commands == SERVER_COMMANDS | OTHER_COMMANDS | DEVICE_COMMANDS

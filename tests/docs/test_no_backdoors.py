@@ -41,7 +41,9 @@ def test_a_promise_names_tests_that_exist(promise: str) -> None:
     for path, test in named:
         assert (ROOT / path).exists(), f"{path} is not there"
         assert test.startswith("test_") and test in functions_of(path), f"{path} has no {test}"
-        switched_off = [each for each in functions_of(path)[test] if "skip" in each or "xfail" in each]
+        switched_off = [
+            each for each in functions_of(path)[test] if "skip" in each or "xfail" in each
+        ]
         assert not switched_off, f"{path}::{test} may be skipped"
 
 

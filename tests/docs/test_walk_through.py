@@ -1,5 +1,7 @@
 """The README's walk-through works as printed: every command of it is run, in order.
 
+Whose terminal a block of commands belongs to says the name in bold above it.
+
 Only what differs from person to person is put in: the folder, free ports, the code that `user add`
 printed, and a passphrase, which a person would type.
 """
@@ -115,19 +117,11 @@ def walk_through() -> str:
 
 
 def test_the_walk_through_works_as_printed(terminals: Terminals) -> None:
-    homes = re.split(
-        r"^\*\*(?=(?:\w+ terminal|Back to Alice|An e-mail))", walk_through(), flags=re.M
-    )
-    for part in homes:
-        if part.startswith(("Back to Alice", "An e-mail")):
-            terminals.home = terminals.folder / "alice"
-        for paragraph in part.split("\n\n"):
-            if paragraph.startswith("Alice removes"):
-                terminals.home = terminals.folder / "alice"
-            if "Carol, in the fourth terminal" in paragraph:
-                terminals.home = terminals.folder / "carol"
-            for line in console_commands(paragraph + "\n"):
-                terminals.run(line)
+    for paragraph in walk_through().split("\n\n"):
+        if who := re.search(r"\*\*[^*]*(Alice|Bob|Carol)[^*]*\*\*", paragraph):
+            terminals.home = terminals.folder / who[1].lower()
+        for line in console_commands(paragraph + "\n"):
+            terminals.run(line)
     followed = terminals.staying[1][1]
     for text in ("Lunch at noon?", "The usual place?", "I am in.", "A surprise for Carol."):
         wait_until(lambda text=text: text in followed.read_text(), 10, f"Bob never read {text!r}")

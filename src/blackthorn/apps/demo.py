@@ -104,9 +104,13 @@ class Demo:
         follower = self.playground.follow(self.bob)
         for words in ("Lunch?", "At noon?"):
             self.letters.send(self.alice, [self.bob], self._text(words))
-        wait_until(lambda: len(follower.lines) >= 2, DELIVERY_SECONDS, "Bob was not told")
+
+        def told() -> bool:
+            self.letters.keep(self.bob, list(follower.lines))
+            return self.letters.missing(self.bob) == 0
+
+        wait_until(told, DELIVERY_SECONDS, "Bob, who follows his inbox, was not told")
         follower.stop()
-        self.letters.keep(self.bob, follower.lines)
         self.letters.send(self.bob, [self.alice], self._text("Noon it is."))
         self.letters.send(self.carol, [self.alice], self._text("May I come?"))
         self.letters.collect(self.alice)
