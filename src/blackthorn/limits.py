@@ -168,6 +168,9 @@ MAX_MIME_DASH_LINES = 100_000
 MAX_MIME_BOUNDARY_BYTES = 256
 """One multipart boundary; RFC 2046 allows 70, Postfix 2,048 at most."""
 
+LARGE_MAIL_BYTES = 4 * MIB
+"""From this size on mails are sealed and stored one at a time: each is held several times over."""
+
 MAX_SEALED_BATCH_BYTES = 32 * MIB
 """Mail times recipients that is sealed and stored as one; more recipients come in turns."""
 

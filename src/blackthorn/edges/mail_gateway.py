@@ -44,6 +44,7 @@ class MailGateway:
         self._mailroom = mailroom
         self._pool = pool
         self._clock = clock
+        self._large = asyncio.Lock()
 
     async def accept(self, transaction: Transaction, content: bytearray) -> None:
         """Seal and store the mail for every recipient; returns once all of it is durable.
@@ -52,6 +53,13 @@ class MailGateway:
         Raises MailRefusedError with the SMTP reply. A mail so large that its recipients must
         come in turns may then have reached the first of them; the sender tries again.
         """
+        if len(content) > limits.LARGE_MAIL_BYTES:
+            async with self._large:
+                await self._accept(transaction, content)
+        else:
+            await self._accept(transaction, content)
+
+    async def _accept(self, transaction: Transaction, content: bytearray) -> None:
         turn = max(1, limits.MAX_SEALED_BATCH_BYTES // max(1, len(content)))
         for start in range(0, len(transaction.recipients), turn):
             recipients = transaction.recipients[start : start + turn]
@@ -72,7 +80,7 @@ class MailGateway:
             now=self._clock.wall_ms() // 1000,
         )
 
-    async def _store(self, recipients: tuple[Recipient, ...], sealed: list[bytes]) -> None:
+    async def _store(self, recipients: tuple[Recipient, ...], sealed: list[bytearray]) -> None:
         stored: asyncio.Future[StorageError | None] = asyncio.get_running_loop().create_future()
 
         def done(error: StorageError | None) -> None:

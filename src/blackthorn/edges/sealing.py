@@ -33,7 +33,7 @@ def _put_off() -> MailRefusedError:
 class _Job:
     head: bytes
     content: bytearray
-    answer: asyncio.Future[list[bytes]]
+    answer: asyncio.Future[list[bytearray]]
 
 
 class _Worker:
@@ -101,7 +101,7 @@ class _Worker:
         self.ready = True
         while True:
             answer = await _read_answer(answers)
-            sealed = [await answers.readexactly(size) for size in answer.sizes]
+            sealed = [await _read_sealed(answers, size) for size in answer.sizes]
             job = self.jobs.popleft()
             self._written -= 1
             if job.answer.done():
@@ -117,6 +117,17 @@ class _Worker:
 async def _read_answer(answers: asyncio.StreamReader) -> SealAnswer:
     size = int.from_bytes(await answers.readexactly(4), "big")
     return msgspec.msgpack.decode(await answers.readexactly(size), type=SealAnswer)
+
+
+async def _read_sealed(answers: asyncio.StreamReader, size: int) -> bytearray:
+    """`size` bytes, held once: `readexactly` would hold them twice."""
+    sealed = bytearray()
+    while len(sealed) < size:
+        piece = await answers.read(min(size - len(sealed), _READ_AHEAD))
+        if not piece:
+            raise asyncio.IncompleteReadError(b"", size)
+        sealed += piece
+    return sealed
 
 
 class SealingPool:
@@ -135,7 +146,7 @@ class SealingPool:
         """The workers' process ids."""
         return [worker.process.pid for worker in self._workers if worker.process is not None]
 
-    async def seal(self, request: SealRequest, content: bytearray) -> list[bytes]:
+    async def seal(self, request: SealRequest, content: bytearray) -> list[bytearray]:
         """The mail sealed to each recipient, in order. `content` has its dots still doubled.
 
         Raises MailRefusedError: by the scanner, 450 when a certificate cannot be sealed to,

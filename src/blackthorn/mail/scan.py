@@ -42,6 +42,8 @@ def remove_dots(data: bytes) -> bytes:
     """
     if b"\0" in data:
         raise malformed("the mail holds a NUL byte")
+    if not data.startswith(b".") and b"\n." not in data:
+        return data
     marked = (b"\r\n" + data).replace(b"\r\n.", b"\r\n\0")
     return marked.replace(b"\n..", b"\n.").replace(b"\0", b"")[2:]
 
@@ -50,12 +52,12 @@ def normalise(content: bytes) -> bytes:
     """`content` with every line end as CRLF. Raises MailRefusedError for a NUL or a lone CR."""
     if b"\0" in content:
         raise malformed("the mail holds a NUL byte")
-    lines = content.replace(b"\r\n", b"\n") if b"\r" in content else content
-    if b"\r" in lines:
+    ends = content.count(b"\r\n")
+    if content.count(b"\r") != ends:
         raise malformed("the mail holds a lone CR")
-    if content.count(b"\r\n") == lines.count(b"\n"):
+    if content.count(b"\n") == ends:
         return content
-    return lines.replace(b"\n", b"\r\n")
+    return content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def _check_lines(content: bytes) -> None:

@@ -63,8 +63,8 @@ def seal_mail(
         "Content-Type: application/octet-stream\r\n"
         "\r\n"
     )
-    lines = armored.strip().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    return head.encode() + lines + f"\r\n--{boundary}--\r\n".encode()
+    lines = armored.rstrip(b"\n").replace(b"\n", b"\r\n")  # pysequoia ends lines in LF
+    return b"".join((head.encode(), lines, f"\r\n--{boundary}--\r\n".encode()))
 
 
 def trace_block(envelope: Envelope) -> bytes:

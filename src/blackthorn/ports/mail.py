@@ -12,7 +12,7 @@ class SealedMail:
     """One sealed mail for the user of row `user`."""
 
     user: int
-    sealed: bytes
+    sealed: bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)

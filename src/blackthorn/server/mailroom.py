@@ -44,7 +44,7 @@ class MailFor:
     """One sealed mail and its owner."""
 
     user: UserRecord
-    sealed: bytes
+    sealed: bytes | bytearray
 
 
 class Mailroom:

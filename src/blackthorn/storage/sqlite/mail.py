@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import apsw
+
+from blackthorn import limits
 from blackthorn.ports.mail import MailHead, SealedMail
 from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import Connection
@@ -12,6 +15,8 @@ _NEXT_UID = (
     " ON CONFLICT (user) DO UPDATE SET last = last + 1 RETURNING last"
 )
 _PUT = "INSERT INTO mail (user, uid, received_ms, size, sealed) VALUES (?, ?, ?, ?, ?)"
+_PIECE_BYTES = limits.MIB
+"""Larger mails are written in pieces: SQLite would hold a whole one twice more."""
 
 
 class SqliteMail:
@@ -59,5 +64,14 @@ class SqliteMail:
 def _put(connection: Connection, mail: SealedMail, received_ms: int) -> int:
     uid: int = connection.execute(_NEXT_UID, (mail.user,)).get
     size = len(mail.sealed)
-    connection.execute(_PUT, (mail.user, uid, received_ms, size, mail.sealed))
+    if size <= _PIECE_BYTES:
+        connection.execute(_PUT, (mail.user, uid, received_ms, size, mail.sealed))
+        return uid
+    connection.execute(_PUT, (mail.user, uid, received_ms, size, apsw.zeroblob(size)))
+    blob = connection.blob_open("main", "mail", "sealed", connection.last_insert_rowid(), True)
+    try:
+        for start in range(0, size, _PIECE_BYTES):
+            blob.write(memoryview(mail.sealed)[start : start + _PIECE_BYTES])
+    finally:
+        blob.close()
     return uid

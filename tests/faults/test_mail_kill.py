@@ -1,0 +1,68 @@
+"""Fault 1: SIGKILL under load. A mail that was answered 250 is there after the restart."""
+
+import os
+import random
+import re
+import signal
+import smtplib
+import threading
+import time
+from pathlib import Path
+
+from blackthorn.mail.open import open_mail
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.mail import SqliteMail
+from tests.faults.test_mail_corpus import ADDRESS, served
+
+ROUNDS = 12
+
+
+def load(port: int, name: str, accepted: set[str]) -> None:
+    """Send numbered mails until the server is gone; note each that it answered 250."""
+    try:
+        with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+            for number in range(100_000):
+                mail = f"Subject: {name}-{number}\r\n\r\n" + "line\r\n" * 200
+                client.sendmail("eve@example.net", [ADDRESS], mail)
+                accepted.add(f"{name}-{number}")
+    except (OSError, smtplib.SMTPException):
+        return
+
+
+def test_every_answered_mail_survives_sigkill(tmp_path: Path) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    source = random.Random(seed)
+    total = 0
+    for round_number in range(ROUNDS):
+        accepted: set[str] = set()
+        folder = tmp_path / str(round_number)
+        folder.mkdir()
+        with served(folder) as server:
+            senders = [
+                threading.Thread(target=load, args=(server.port, f"s{index}", accepted))
+                for index in range(4)
+            ]
+            for sender in senders:
+                sender.start()
+            time.sleep(0.25 + source.random() * 0.4)
+            os.kill(server.process, signal.SIGKILL)
+            for sender in senders:
+                sender.join()
+            key = server.key
+        database = Database.open(folder / "server" / "blackthorn.db")
+        store = SqliteMail(database.reading)
+        found = []
+        for head in store.list(1, 0, 100_000):
+            piece = store.read(1, head.uid, 0, head.size)
+            assert piece is not None
+            subject = re.match(rb"Subject: (\S+)\r\n", open_mail(piece[1], key).content)
+            assert subject is not None
+            found.append(subject[1].decode())
+        database.check()
+        database.close()
+        assert len(found) == len(set(found))
+        assert accepted <= set(found) and len(found) - len(accepted) <= len(senders)
+        total += len(accepted)
+    print(f"{total} mails answered 250 in {ROUNDS} rounds, none lost")
+    assert total > ROUNDS
