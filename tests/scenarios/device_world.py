@@ -14,10 +14,11 @@ from blackthorn.device import key_packages, keys, outbox
 from blackthorn.device.engine import Device
 from blackthorn.device.facts import DIRECT, GROUP
 from blackthorn.device.intents import Outcome
-from blackthorn.device.turn import turn
 from blackthorn.device.members import trust_first_use
+from blackthorn.device.turn import turn
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
+from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.link.session import Link, Role
 from blackthorn.mls import suites
@@ -287,11 +288,7 @@ class World:
         sender = next(each for each in self.people if each is not person)
         assert sender.wire is not None
         devices = [person.keys.device]
-        name = f.Fanout
-        from blackthorn.link.fanout import fanout_frame
-
         told = fanout_frame(devices)
-        assert isinstance(told, name)
         posting = f.Posting(self.chance.randbytes(16), [f.Parcel(told.id, sealed)])
         sender.wire.say([told, f.Send([posting])])
 

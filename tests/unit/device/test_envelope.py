@@ -1,0 +1,74 @@
+"""The envelope: found by its tag, opened by its key, and nothing shown to anybody else."""
+
+import os
+import random
+
+import pytest
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.device import envelope
+from blackthorn.device.envelope import EnvelopeError, EnvelopeKey, UnknownEnvelopeError
+
+
+def key(number: int) -> EnvelopeKey:
+    return EnvelopeKey((b"group %d" % number, number), Secret(bytes([number]) * 64))
+
+
+def test_the_key_whose_tag_fits_opens():
+    keys = [key(number) for number in range(5)]
+    parcel = keys[3].seal(b"an MLS message", os.urandom)
+    assert envelope.welcome_of(parcel) is None
+    assert envelope.open_group_parcel(parcel, keys) == ((b"group 3", 3), b"an MLS message")
+    assert len(parcel) == len(b"an MLS message") + 41
+
+
+def test_other_keys_do_not_know_it():
+    parcel = key(1).seal(b"message", os.urandom)
+    with pytest.raises(UnknownEnvelopeError):
+        envelope.open_group_parcel(parcel, [key(2), key(3)])
+
+
+def test_a_tag_that_fits_by_chance_does_not_end_the_search():
+    class Lucky(EnvelopeKey):
+        def matches(self, parcel: bytes) -> bool:
+            return True
+
+    lucky = Lucky((b"lucky", 0), Secret(b"\x09" * 64))
+    parcel = key(1).seal(b"message", os.urandom)
+    assert envelope.open_group_parcel(parcel, [lucky, key(1)])[1] == b"message"
+
+
+def test_every_flipped_bit_is_refused():
+    parcel = key(1).seal(b"message", os.urandom)
+    for place in range(len(parcel)):
+        for bit in range(8):
+            altered = bytearray(parcel)
+            altered[place] ^= 1 << bit
+            with pytest.raises(EnvelopeError):
+                if envelope.welcome_of(bytes(altered)) is not None:
+                    raise EnvelopeError("taken for a Welcome, which MLS refuses")
+                envelope.open_group_parcel(bytes(altered), [key(1)])
+
+
+def test_a_parcel_shows_neither_group_nor_epoch_and_no_two_are_alike():
+    one, two = (key(1).seal(b"the same message", os.urandom) for _ in range(2))
+    assert b"group" not in one
+    assert sum(a == b for a, b in zip(one, two, strict=True)) < len(one) // 3
+
+
+def test_any_bytes_end_in_one_error():
+    seed = 7
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for _ in range(300):
+        junk = chance.randbytes(chance.randrange(80))
+        try:
+            if envelope.welcome_of(junk) is None:
+                envelope.open_group_parcel(junk, [key(1)])
+        except EnvelopeError:
+            continue
+        assert junk[0] == envelope.WELCOME
+
+
+def test_a_welcome_travels_as_it_is():
+    assert envelope.welcome_of(envelope.seal_welcome(b"welcome")) == b"welcome"
