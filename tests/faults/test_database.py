@@ -33,8 +33,16 @@ def test_migrations_are_numbered_without_gaps_and_applied_once(tmp_path: Path) -
     for _ in range(2):
         database = Database.open(tmp_path / "b.db")
         assert database.reading.pragma("user_version") == numbers[-1]
-        assert database.writing.pragma("journal_mode") == "wal"
-        assert database.writing.pragma("synchronous") == 2
+        expected = {
+            "journal_mode": "wal",
+            "synchronous": 2,
+            "page_size": 8192,
+            "secure_delete": 2,
+            "cache_size": -16384,
+            "journal_size_limit": 67108864,
+            "temp_store": 2,
+        }
+        assert {name: database.writing.pragma(name) for name in expected} == expected
         database.check()
         database.close()
 

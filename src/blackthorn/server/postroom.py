@@ -103,13 +103,14 @@ class Postroom:
         return lists
 
     def _ask(self, session: Session, postings: list[f.Posting]) -> None:
-        wanted = dict.fromkeys(
+        unknown = dict.fromkeys(
             parcel.fanout
             for posting in postings
             for parcel in posting.parcels
             if self._fanouts.get(FanoutId(parcel.fanout)) is None
         )
-        session.transmit(f.FanoutUnknown(list(wanted), [posting.id for posting in postings]))
+        wanted = list(unknown)[: limits.MAX_POSTINGS_PER_FRAME]  # the rest is asked for next time
+        session.transmit(f.FanoutUnknown(wanted, [posting.id for posting in postings]))
 
     def _refusal(self, posting: f.Posting, lists: list[FanoutList]) -> tuple[Code, str] | None:
         for parcel, members in zip(posting.parcels, lists, strict=True):

@@ -53,7 +53,7 @@ def _migrate(connection: Connection) -> None:
                 )
             todo = next(((number, sql) for number, sql in known if number > version), None)
             if todo is not None:
-                connection.execute(todo[1])
+                connection.execute(todo[1]).fetchall()
                 connection.pragma("user_version", todo[0])
             connection.execute("COMMIT")
         except BaseException:
@@ -78,10 +78,10 @@ class Database:
         """
         try:
             writing = _connect(str(path))
-            writing.execute(_PRAGMAS)
+            writing.execute(_PRAGMAS).fetchall()  # without it, it stops at the first that answers
             _migrate(writing)
             reading = _connect(str(path))
-            reading.execute("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY")
+            reading.execute("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY").fetchall()
         except apsw.Error as error:
             reason = storage_error(error)
             raise type(reason)(f"{path}: {reason}") from error
