@@ -12,6 +12,7 @@ from typing import Any
 from typer.main import get_command
 
 from blackthorn.apps import cli, configuration
+from blackthorn.apps.inventory import migrations, read_inventory
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "blackthorn"
 
@@ -103,3 +104,22 @@ def test_the_environment_is_read_in_one_place_of_the_server() -> None:
 def test_the_commands_are_the_ones_looked_at() -> None:
     commands = leaves(get_command(cli.app))
     assert commands == SERVER_COMMANDS | OTHER_COMMANDS | DEVICE_COMMANDS
+
+
+def test_no_stored_column_names_a_sender_or_a_group() -> None:
+    """What a parcel's rows may say: for whom it is, its place in line, and its sealed bytes."""
+    tables = {each.name: each for each in read_inventory(sql for _, sql in migrations())}
+    assert {column.name for column in tables["mailbox"].columns} == {
+        "device",
+        "seq",
+        "set_aside_day",
+        "sealed",
+    }
+    telling = re.compile(r"sender|author|group|member|fanout|subject|recipient", re.IGNORECASE)
+    named = [
+        f"{table.name}.{column.name}"
+        for table in tables.values()
+        for column in table.columns
+        if telling.search(table.name) or telling.search(column.name)
+    ]
+    assert not named
