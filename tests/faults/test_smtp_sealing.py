@@ -137,7 +137,7 @@ def test_more_mails_than_workers_wait_their_turn(tmp_path: Path) -> None:
             sealed = await asyncio.gather(
                 *(running.pool.seal(request, bytearray(MAIL)) for request in requests)
             )
-            assert len({each for (each,) in sealed}) == 40
+            assert len({bytes(each) for (each,) in sealed}) == 40
             assert len(running.pool.process_ids) == 2
 
     run(test)
