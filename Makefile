@@ -5,8 +5,10 @@ VENV := .venv
 LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS_FILES := $(addprefix tests/interop/peers/,requirements.txt package-lock.json)
+PEERS_READY := .peers/.ready
 
-.PHONY: demo test lint bench vectors clean lock docs
+.PHONY: demo test lint bench vectors peers interop clean lock docs
 
 demo: $(READY)
 	@$(BIN)/blackthorn demo
@@ -26,6 +28,11 @@ bench: $(READY)
 vectors: $(READY)
 	@$(BIN)/python tools/vectors.py
 
+peers: $(PEERS_READY)
+
+interop: $(READY) peers
+	@$(BIN)/python -m pytest tests/interop
+
 docs: $(READY)
 	@$(BIN)/python tools/generate_docs.py
 
@@ -37,9 +44,14 @@ $(READY): requirements-dev.txt pyproject.toml
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# Other people's MLS, locked with hashes, for tests/interop and the benchmark only.
+$(PEERS_READY): $(PEERS_FILES) tools/install-peers.sh
+	@PYTHON=$(PYTHON) tools/install-peers.sh
+	@touch $@
+
 lock: $(READY)
 	@$(BIN)/uv pip compile -q $(LOCK) pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile -q $(LOCK) --extra dev pyproject.toml -o requirements-dev.txt
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .peers tests/interop/peers/node_modules build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
