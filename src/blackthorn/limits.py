@@ -159,10 +159,10 @@ MAX_CACHED_CERTIFICATES = 1_000
 MAX_SESSION_KEY_PACKETS = 64
 """Session key packets of one sealed mail; a device tries its key on each."""
 
-MAX_MAIL_HEADER_LINES = 20_000
+MAX_MAIL_HEADER_LINES = 10_000
 """Header lines of one e-mail, all parts together: what the parser walks line by line."""
 
-MAX_MIME_DASH_LINES = 100_000
+MAX_MIME_DASH_LINES = 50_000
 """Lines of one e-mail that begin with two dashes and so may be delimiters: each is looked up."""
 
 MAX_MIME_BOUNDARY_BYTES = 256
@@ -288,6 +288,9 @@ KEY_PACKAGE_STOCK_LOW = 50
 
 MAX_COUNTED_GAP = 1_000
 """Missing messages of one sender that are counted one by one; a larger jump counts as this."""
+
+MAX_CONVERSATIONS = 2_000
+"""Conversations of one device; a parcel that fits none costs a hash for each of their epochs."""
 
 OUTBOX_HANDOVER_SECONDS = 10
 """After this time whoever receives also sends what another process left in the outbox."""

@@ -70,13 +70,18 @@ def first(fields: list[Field], name: bytes) -> bytes:
     return next((value for key, value in fields if key == name), b"")
 
 
+def check_parameters(value: bytes) -> None:
+    """Raise MailRefusedError when a field may hold more than MAX_MIME_PARAMETERS."""
+    if value.count(b";") > limits.MAX_MIME_PARAMETERS:
+        raise too_complex("a header field has too many parameters")
+
+
 def parse_parameters(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
     """The lower-case main value and the parameters of a Content-Type or Content-Disposition.
 
     The first of two equal names counts. Raises MailRefusedError above MAX_MIME_PARAMETERS.
     """
-    if value.count(b";") > limits.MAX_MIME_PARAMETERS:
-        raise too_complex("a header field has too many parameters")
+    check_parameters(value)
     semicolon = value.find(b";")
     main = value if semicolon < 0 else value[:semicolon]
     parameters: dict[bytes, bytes] = {}

@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 
 from blackthorn import limits
 from blackthorn.mail.errors import too_complex
-from blackthorn.mail.fields import Field, LineBudget, first, parse_parameters, split_fields
+from blackthorn.mail.fields import (
+    Field,
+    LineBudget,
+    check_parameters,
+    first,
+    parse_parameters,
+    split_fields,
+)
 
 _DASH_LINE = re.compile(rb"^--([^\r\n]*)", re.MULTILINE)
 """Every line that may be a delimiter. Linear: nothing in it can match in two ways."""
@@ -118,7 +125,7 @@ class _Walker:
         encoding = first(fields, b"content-transfer-encoding").lower()
         kind = main if main.count(b"/") == 1 else default
         part = Part(fields, kind, parameters, encoding, body, body, len(self.open))
-        parse_parameters(first(fields, b"content-disposition"))
+        check_parameters(first(fields, b"content-disposition"))
         if self.open:
             self.open[-1].children.append(part)
         self.open.append(part)

@@ -51,12 +51,15 @@ class RenderedMail:
 def render(content: bytes) -> RenderedMail:
     """The mail `content` (raw RFC 5322 bytes, any length) made safe. Never raises."""
     try:
-        content = normalise(content)
-        root = parse(content)
+        return _rendered(normalise(content))
     except MailRefusedError as error:
         excerpt = safe_text(content[:_EXCERPT_BYTES].decode("utf-8", "replace"))
         text = f"[not parsed: {error}; it begins with]\n{excerpt}"
         return RenderedMail("", "", "", "", "", text, (), False)
+
+
+def _rendered(content: bytes) -> RenderedMail:
+    root = parse(content)
     body = _best_text(root)
     return RenderedMail(
         sender=_header(root, b"from"),

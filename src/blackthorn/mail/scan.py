@@ -7,7 +7,7 @@ never smuggle a second message into another server. A lone CR or a NUL is refuse
 
 from blackthorn import limits
 from blackthorn.mail.errors import looping, malformed, too_large
-from blackthorn.mail.fields import parse_parameters
+from blackthorn.mail.fields import check_parameters
 from blackthorn.mail.mime import parse, walk
 
 _PARAMETER_FIELDS = (b"content-type", b"content-disposition")
@@ -30,7 +30,7 @@ def scan(content: bytes) -> bytes:
     for part in walk(root):
         for name, value in part.fields:
             if name in _PARAMETER_FIELDS:
-                parse_parameters(value)
+                check_parameters(value)
     return content
 
 

@@ -164,3 +164,5 @@ def test_what_cannot_be_parsed_is_shown_as_an_excerpt() -> None:
     assert not mail.parsed and mail.text.startswith("[not parsed: the mail has too many parts")
     assert "\x1b" not in mail.text and len(mail.text) < 5_000
     assert not render(b"a\0b").parsed
+    for name in (b"Type: text/plain", b"Disposition: attachment"):
+        assert not render(b"Content-" + name + b"; a=b" * 65 + b"\r\n\r\n").parsed
