@@ -133,8 +133,13 @@ class Hub:
         session.pause(None)
         self._paused.discard(session)
         mailbox = session.mailbox
-        if mailbox is not None and mailbox.receiver is not None:
+        if mailbox is None or mailbox.receiver is None:
+            return
+        try:
             self._delivery.catch_up(mailbox)
+        except StorageError as error:
+            self.counters.storage_failures += 1
+            self._cut(session, Code.STORAGE, str(error))
 
     def disconnect(self, session: Session) -> None:
         """The connection has ended, whoever ended it."""
