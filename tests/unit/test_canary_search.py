@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.canary_search import Marker, Place, Searcher, descendants
-from blackthorn.errors import UnavailableError, UserError
+from blackthorn.apps.canary_search import Marker, Place, ProcessGoneError, Searcher, descendants
+from blackthorn.errors import UserError
 
 TEXT = "q7x2mmdk4pzt9wlb3rfa8yhc"
 MARKER = Marker("one", "message", (TEXT,))
@@ -131,5 +131,6 @@ def test_the_memory_of_a_process_is_searched(what: str, expected: bool) -> None:
 def test_a_process_that_is_gone_cannot_be_searched() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    with pytest.raises(UnavailableError, match="cannot be read"):
-        Searcher([MARKER]).search_memory(process.pid, "process")
+    for search in (Searcher([MARKER]).search_memory, Searcher([MARKER]).search_open_files):
+        with pytest.raises(ProcessGoneError, match="there is no process"):
+            search(process.pid, "process")

@@ -105,7 +105,7 @@ def print_report(report: "Report") -> None:
     terminal.out.print(table)
     searched = (
         f"searched {report.disk_bytes / 1e6:.1f} MB of files and "
-        f"{report.memory_bytes / 1e6:.1f} MB of memory in {report.processes} processes"
+        f"{report.memory_bytes / 1e6:.1f} MB of memory (processes: {report.processes})"
     )
     if not report.sees:
         terminal.out.print(f"[red]{searched}: the search is blind, so it proves nothing[/]")

@@ -13,11 +13,18 @@ import base64
 import json
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from blackthorn.apps.canary_search import Finding, Marker, Searcher, descendants
+from blackthorn.apps.canary_search import (
+    Finding,
+    Marker,
+    ProcessGoneError,
+    Searcher,
+    descendants,
+)
 from blackthorn.errors import UserError
 
 
@@ -159,7 +166,7 @@ class Audit:
     def search(self, pid: int, markers: Sequence[Marker]) -> None:
         """Search disk and memory now, worker processes included.
 
-        Raises UnavailableError when the memory cannot be read.
+        Raises ProcessGoneError, or UnavailableError when the memory cannot be read.
         """
         searcher = Searcher(markers)
         for path in self._written:
@@ -168,11 +175,12 @@ class Audit:
             else:
                 searcher.search_file(path, path.name)
         workers = descendants(pid)
-        for process in (pid, *workers):
-            searcher.search_open_files(process, f"process {process}")
+        searcher.search_open_files(pid, "server process")
         searcher.search_memory(pid, "server process")
         for number, worker in enumerate(workers, start=1):
-            searcher.search_memory(worker, f"worker process {number}")
+            with suppress(ProcessGoneError):  # an idle worker ends by itself
+                searcher.search_open_files(worker, f"worker process {number}")
+                searcher.search_memory(worker, f"worker process {number}")
         self._findings += searcher.findings
         self._markers |= {marker.name: marker for marker in markers}
         for place, size in searcher.bytes_searched.items():

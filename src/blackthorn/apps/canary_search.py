@@ -12,6 +12,7 @@ What never lives here: what may be where. That is `apps.canary`.
 import base64
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +33,10 @@ MIN_FRAGMENT = 9
 def fold(data: bytes) -> bytes:
     """Only the letters and digits of `data`, in small letters."""
     return data.translate(_LOWER, _DROPPED)
+
+
+class ProcessGoneError(UnavailableError):
+    """The process to search has ended, or never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,9 @@ class Searcher:
 
     def search_open_files(self, pid: int, label: str) -> None:
         """Search the regular files that a process holds open, above all deleted ones."""
-        for link in sorted(_listing(Path(f"/proc/{pid}/fd"))):
+        with _readable(pid):
+            links = sorted(Path(f"/proc/{pid}/fd").iterdir())
+        for link in links:
             try:
                 target = str(link.readlink())
             except FileNotFoundError:
@@ -148,24 +155,26 @@ class Searcher:
     def search_memory(self, pid: int, name: str) -> None:
         """Search all readable memory of a process.
 
-        Raises UnavailableError when the system does not let us read it.
+        Raises ProcessGoneError, or UnavailableError when the system does not let us read it.
         """
-        try:
-            with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
-                for start, end in _regions(pid):
-                    self.search(Place("memory", name), _region_chunks(memory.fileno(), start, end))
-        except (PermissionError, FileNotFoundError, ProcessLookupError) as error:
-            raise UnavailableError(
-                f"the memory of process {pid} cannot be read ({error.strerror}); "
-                "run the audit as root or as the one who started the server"
-            ) from None
+        with _readable(pid), Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+            for start, end in _regions(pid):
+                chunks = _region_chunks(memory.fileno(), start, end)
+                self.search(Place("memory", name), chunks)
 
 
-def _listing(folder: Path) -> list[Path]:
+@contextmanager
+def _readable(pid: int) -> Iterator[None]:
+    """Turn what goes wrong below /proc/PID into our errors."""
     try:
-        return list(folder.iterdir())
-    except (PermissionError, FileNotFoundError) as error:
-        raise UnavailableError(f"{folder} cannot be read ({error.strerror})") from None
+        yield
+    except (FileNotFoundError, ProcessLookupError):
+        raise ProcessGoneError(f"there is no process {pid}") from None
+    except PermissionError:
+        raise UnavailableError(
+            f"process {pid} may not be searched by this user; "
+            "run the audit as root or as the one who started the server"
+        ) from None
 
 
 def _regions(pid: int) -> list[tuple[int, int]]:

@@ -70,5 +70,5 @@ def print_outcome(outcome: "Outcome") -> None:
     terminal.out.print(table)
     terminal.out.print(
         f"searched {report.disk_bytes / 1e6:.1f} MB that the server wrote and "
-        f"{report.memory_bytes / 1e6:.1f} MB of its memory, in {report.processes} processes"
+        f"{report.memory_bytes / 1e6:.1f} MB of its memory (processes: {report.processes})"
     )

@@ -32,6 +32,10 @@ COMMAND_SECONDS = 60.0
 """One device command; Argon2id and a first handshake take about two."""
 
 
+FAMILIES = ("user", "config", "group", "mail", "audit")
+"""Commands whose second word names what is done; later words may be content, and are not shown."""
+
+
 class StepFailedError(UnavailableError):
     """A command or a process did not do what it should; `detail` is what it printed last."""
 
@@ -74,7 +78,7 @@ def run_command(arguments: Sequence[str], environment: dict[str, str], standard_
 
     Raises StepFailedError with its error output when it fails or takes over COMMAND_SECONDS.
     """
-    shown = "blackthorn " + " ".join(arguments[:3])
+    shown = "blackthorn " + " ".join(arguments[: 2 if arguments[0] in FAMILIES else 1])
     try:
         done = subprocess.run(
             command_line(*arguments),
