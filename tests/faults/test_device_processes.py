@@ -3,16 +3,17 @@
 import json
 import os
 import random
+import shlex
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import pytest
 
 from blackthorn.apps.playground import (
+    Follower,
     Person,
     Playground,
     StepFailedError,
@@ -21,12 +22,25 @@ from blackthorn.apps.playground import (
 )
 
 
-@pytest.fixture
-def playground(tmp_path: Path) -> Iterator[Playground]:
-    with Playground(tmp_path) as opened:
-        opened.initialise()
-        opened.start_server()
-        yield opened
+@dataclass
+class People:
+    """A server that runs, and four people; Bob has a passphrase, the others key files."""
+
+    playground: Playground
+    alice: Person
+    bob: Person
+    carol: Person
+    dave: Person
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+    with Playground(tmp_path_factory.mktemp("devices")) as playground:
+        playground.initialise()
+        playground.start_server()
+        bob, _ = playground.enrol("bob", "correct horse battery")
+        others = [playground.enrol(name)[0] for name in ("alice", "carol", "dave")]
+        yield People(playground, others[0], bob, *others[1:])
 
 
 def failing(person: Person, *arguments: str) -> str:
@@ -39,8 +53,14 @@ def failing(person: Person, *arguments: str) -> str:
     return said
 
 
-def texts(person: Person) -> list[str]:
-    return [each["text"] for each in person.run_json("inbox") if not each["event"]]
+def texts(person: Person, of: str) -> list[str]:
+    """The received texts that begin so; each test has a beginning of its own."""
+    found = (each["text"] for each in person.run_json("inbox") if not each["event"])
+    return [text for text in found if text.startswith(of)]
+
+
+def followed(follower: Follower, of: str) -> list[str]:
+    return [text for text in follower.texts() if text.startswith(of)]
 
 
 def start(person: Person, *arguments: str) -> subprocess.Popen[str]:
@@ -54,194 +74,185 @@ def start(person: Person, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_people_write_and_the_follower_prints_while_others_send(playground):
+def test_people_write_and_the_follower_prints_while_others_send(people: People) -> None:
     """Three processes on one home: a follower, and two that send at the same time."""
-    alice, _ = playground.enrol("alice")
-    bob, _ = playground.enrol("bob", "correct horse battery")
-    follower = playground.follow(bob)
-    assert alice.run_json("send", bob.address, "hello")["accepted"] is True
-    wait_until(lambda: follower.texts() == ["hello"], 20, "the follower did not print")
-    sending = [start(bob, "send", alice.address, f"from bob {number}") for number in range(2)]
+    alice, bob = people.alice, people.bob
+    follower = people.playground.follow(bob)
+    assert alice.run_json("send", bob.address, "talk 1")["accepted"] is True
+    wait_until(lambda: followed(follower, "talk") == ["talk 1"], 20, "the follower did not print")
+    sending = [start(bob, "send", alice.address, f"talk back {number}") for number in range(2)]
     assert [each.wait(60) for each in sending] == [0, 0]
-    assert sorted(texts(alice)) == ["from bob 0", "from bob 1"]
-    alice.run("send", bob.address, "and on")
-    wait_until(lambda: follower.texts() == ["hello", "and on"], 20, "the follower stopped")
+    assert sorted(texts(alice, "talk")) == ["talk back 0", "talk back 1"]
     follower.stop()
-    again = playground.follow(bob)
-    alice.run("send", bob.address, "after a restart")
-    wait_until(lambda: bool(again.texts()), 20, "the second follower did not print")
-    assert again.texts() == ["after a restart"]
+    alice.run("send", bob.address, "talk 2")
+    again = people.playground.follow(bob)
+    wait_until(lambda: bool(followed(again, "talk")), 20, "the second follower did not print")
+    assert followed(again, "talk") == ["talk 2"]
+    again.stop()
 
 
-def test_a_commit_by_one_process_and_a_follower_in_another(playground):
-    """`group add` while another member's change is under way and the follower holds the lock."""
-    alice, _ = playground.enrol("alice")
-    bob, _ = playground.enrol("bob")
-    carol, _ = playground.enrol("carol")
-    dave, _ = playground.enrol("dave")
+def test_changes_of_a_group_at_once_while_both_follow(people: People) -> None:
+    """Each `group add` is a process without the receiver lock: it cannot see the winner itself."""
+    alice, bob, carol, dave = people.alice, people.bob, people.carol, people.dave
     alice.run("group", "create", "team", bob.address)
-    playground.follow(alice)
-    followed = playground.follow(bob)
-    wait_until(lambda: bool(followed.lines), 20, "bob did not join")
+    followers = [people.playground.follow(alice), people.playground.follow(bob)]
+    wait_until(lambda: bool(followers[1].lines), 20, "Bob did not join")
     changes = [
         start(alice, "group", "add", "team", carol.address),
         start(bob, "group", "add", "team", dave.address),
     ]
     assert [each.wait(90) for each in changes] == [0, 0]
-    for person in (carol, dave):
-        wait_until(
-            lambda person=person: (
-                len(person.run_json("group", "list")) == 1 or not person.run("inbox")
-            ),
-            20,
-            "not added",
-        )
     alice.run("group", "send", "team", "all four")
-    for person in (carol, dave):
-        assert "all four" in texts(person)
+    assert texts(carol, "all") == texts(dave, "all") == ["all four"]
     (team,) = alice.run_json("group", "list")
     assert len(team["members"]) == 4
+    for follower in followers:
+        follower.stop()
 
 
-def test_a_wrong_passphrase_and_a_missing_key_file(playground):
-    alice, _ = playground.enrol("alice", "correct horse battery")
-    bob, _ = playground.enrol("bob")
-    Path(alice.environment["BLACKTHORN_PASSPHRASE_FILE"]).write_text("wrong\n")
-    assert "not the passphrase of this device" in failing(alice, "status")
-    without = {k: v for k, v in alice.environment.items() if "PASSPHRASE" not in k}
-    assert "there is no terminal" in failing(Person("", alice.home, without), "inbox")
-    Path(bob.environment["BLACKTHORN_KEY_FILE"]).unlink()
-    assert "cannot be read" in failing(bob, "status")
-    assert "no device" in failing(playground.person("carol"), "send", bob.address, "x")
+def test_a_wrong_passphrase_and_a_missing_key_file(people: People) -> None:
+    bob, carol = people.bob, people.carol
+    file = people.playground.root / "wrong"
+    file.write_text("a wrong passphrase\n")
+    wrong = bob.environment | {"BLACKTHORN_PASSPHRASE_FILE": str(file)}
+    said = failing(replace(bob, environment=wrong), "status")
+    assert "not the passphrase of this device" in said
+    without = {k: v for k, v in bob.environment.items() if "PASSPHRASE" not in k}
+    assert "there is no terminal" in failing(replace(bob, environment=without), "inbox")
+    missing = carol.environment | {"BLACKTHORN_KEY_FILE": str(file.with_name("missing"))}
+    assert "cannot be read" in failing(replace(carol, environment=missing), "status")
+    assert "no device" in failing(people.playground.person("nobody"), "status")
 
 
-def test_a_damaged_database_is_said_and_not_overwritten(playground):
-    alice, _ = playground.enrol("alice")
-    database = alice.home / "device.db"
-    damaged = os.urandom(database.stat().st_size)
-    database.write_bytes(damaged)
+def test_a_damaged_database_is_said_and_not_overwritten(people: People) -> None:
+    home = people.playground.root / "damaged"
+    shutil.copytree(people.dave.home, home)
     for name in ("device.db-wal", "device.db-shm"):
-        (alice.home / name).unlink(missing_ok=True)
-    for arguments in (("status",), ("inbox",), ("send", "bob@acme.example", "x")):
-        assert "the database is damaged" in failing(alice, *arguments)
-    assert database.read_bytes() == damaged
+        (home / name).unlink(missing_ok=True)
+    damaged = os.urandom(8192)
+    (home / "device.db").write_bytes(damaged)
+    environment = people.dave.environment | {"BLACKTHORN_HOME": str(home)}
+    copy = replace(people.dave, home=home, environment=environment)
+    assert "the database is damaged" in failing(copy, "inbox")
+    assert "the database is damaged" in failing(copy, "send", "bob@acme.example", "x")
+    assert (home / "device.db").read_bytes() == damaged
 
 
-def test_bad_arguments_are_one_line(playground):
-    alice, code = playground.enrol("alice")
+def test_a_full_disk_is_said_and_what_was_there_is_kept(people: People) -> None:
+    """A bound on file sizes is met like a full disk: the write fails."""
+    alice, dave = people.alice, people.dave
+    for number in range(3):
+        alice.run("send", dave.address, f"full {number} " + "x" * 300_000)
+    size = sum(each.stat().st_size for each in dave.home.iterdir())
+    command = f"ulimit -f {size // 1024 + 200}; exec {shlex.join(command_line('inbox'))}"
+    done = subprocess.run(
+        ["bash", "-c", command], env=dave.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 5, done.stderr
+    assert done.stderr.startswith("blackthorn: the disk") and len(done.stderr.splitlines()) == 1
+    assert [text[:6] for text in texts(dave, "full")] == ["full 0", "full 1", "full 2"]
+
+
+def test_bad_arguments_are_one_line(people: People) -> None:
+    alice = people.alice
     assert "not an address" in failing(alice, "send", "bob", "text")
     assert "at least one address" in failing(alice, "send", "bob@acme.example")
-    assert "no text" in failing(alice, "send", "bob@acme.example", " ")
     assert "there is no user" in failing(alice, "send", "nobody@acme.example", "x")
-    assert "no such group" in failing(alice, "group", "send", "team", "x")
+    assert "no such group" in failing(alice, "group", "send", "no-team", "x")
     assert "there is no mail" in failing(alice, "mail", "read", "1")
-    assert "holds an activated device" in failing(alice, "activate", code)
-    again = failing(playground.person("thief"), "activate", f"{code}", "--server", "127.0.0.1:1")
-    assert "cannot be reached" in again
+    used = "1234-" + "-".join(["absurd", "adroitness"] * 4)
+    assert "holds an activated device" in failing(alice, "activate", used)
 
 
-def test_what_is_sent_without_a_server_is_kept_and_sent_later(playground):
-    alice, _ = playground.enrol("alice")
-    bob, _ = playground.enrol("bob")
-    alice.run("send", bob.address, "one")
-    playground.stop_server()
-    said = alice.run_json("send", bob.address, "two")
-    assert said["accepted"] is False and said["waiting"] is True
-    assert "kept and will be sent" in alice.run("send", bob.address, "three")
-    assert alice.run_json("status")["waiting_to_be_sent"] == 2
-    assert alice.run_json("inbox") == []
-    playground.start_server()
-    alice.run("inbox")
-    assert alice.run_json("status")["waiting_to_be_sent"] == 0
-    assert texts(bob) == ["one", "two", "three"]
-
-
-def test_a_follower_survives_a_restart_of_the_server(playground):
-    alice, _ = playground.enrol("alice")
-    bob, _ = playground.enrol("bob")
-    follower = playground.follow(bob)
-    alice.run("send", bob.address, "before")
-    wait_until(lambda: follower.texts() == ["before"], 20, "not received")
+def test_without_a_server_wishes_are_kept_and_a_follower_comes_back(people: People) -> None:
+    playground, alice, carol = people.playground, people.alice, people.carol
+    follower = playground.follow(carol)
+    alice.run("send", carol.address, "kept 1")
+    wait_until(lambda: followed(follower, "kept") == ["kept 1"], 20, "not received")
     playground.kill_server()
-    alice.run("send", bob.address, "while it was down")
+    said = alice.run_json("send", carol.address, "kept 2")
+    assert said["accepted"] is False and said["waiting"] is True
+    assert "kept and will be sent" in alice.run("send", carol.address, "kept 3")
+    assert alice.run_json("status")["waiting_to_be_sent"] == 2
     playground.start_server()
     alice.run("inbox")
-    wait_until(lambda: len(follower.texts()) == 2, 30, "not received after the restart")
+    expected = ["kept 1", "kept 2", "kept 3"]
+    wait_until(lambda: followed(follower, "kept") == expected, 30, "not received later")
     assert follower.running
-    log = bob.home.with_suffix(".log").read_text()
+    log = carol.home.with_suffix(".log").read_text()
     assert log.count("Trying again") == 1 and "Traceback" not in log
+    follower.stop()
 
 
-def test_another_server_key_is_a_hard_stop(playground):
-    alice, _ = playground.enrol("alice")
+def test_another_server_key_is_a_hard_stop(people: People) -> None:
+    playground, alice = people.playground, people.alice
     playground.stop_server()
-    other = playground.root / "other"
+    other, kept = playground.root / "other", playground.root / "kept"
     playground.administer("init", str(other), "--domain", "acme.example")
+    shutil.copytree(playground.directory, kept)
     for name in ("server.key", "server.crt"):
         shutil.copy(other / name, playground.directory / name)
     playground.start_server()
-    for arguments in (("status",), ("inbox",), ("inbox", "--follow"), ("mail", "list")):
-        assert "the network is intercepting" in failing(alice, *arguments)
-    said = failing(alice, "send", "bob@acme.example", "not over this wire")
-    assert "the network is intercepting" in said
+    try:
+        for arguments in (("status",), ("inbox", "--follow"), ("send", alice.address[1:], "x")):
+            assert "the network is intercepting" in failing(alice, *arguments)
+    finally:
+        playground.stop_server()
+        for name in ("server.key", "server.crt"):
+            shutil.copy(kept / name, playground.directory / name)
+        playground.start_server()
 
 
-def test_a_device_killed_at_random_moments_loses_nothing(playground):
+def test_a_device_killed_at_random_moments_loses_nothing(people: People) -> None:
     """SIGKILL of sender and follower; what was accepted is shown, once."""
     seed = 5
     print(f"seed {seed}")
     chance = random.Random(seed)
-    alice, _ = playground.enrol("alice")
-    bob, _ = playground.enrol("bob")
+    alice, bob = people.alice, people.bob
     shown: list[dict[str, object]] = []
-    for number in range(8):
+    for number in range(6):
         follower = start(bob, "inbox", "--follow", "--json")
-        sender = start(alice, "send", bob.address, f"text {number}")
-        time.sleep(0.2 + chance.random() * 0.8)
-        sender.send_signal(signal.SIGKILL)
-        follower.send_signal(signal.SIGKILL)
+        sender = start(alice, "send", bob.address, f"killed {number}")
+        time.sleep(0.3 + chance.random() * 0.9)
+        sender.kill()
+        follower.kill()
         output, _ = follower.communicate()
         sender.communicate()
         whole = output[: output.rfind("\n") + 1]
         shown += [json.loads(line) for line in whole.splitlines()]
-    alice.run("inbox")
-    wait_until(
-        lambda: alice.run_json("status")["waiting_to_be_sent"] == 0, 30, "the outbox is stuck"
-    )
+    alice.run("send", bob.address, "killed, the last")
     received = bob.run_json("inbox")
-    sent = [each["text"] for each in received]
+    sent = [each["text"] for each in received if each["text"].startswith("killed")]
     assert len(sent) == len(set(sent)), "shown twice"
+    assert sent[-1] == "killed, the last"
     assert {str(each["id"]) for each in shown} <= {each["id"] for each in received}
     state = bob.run_json("status")
     assert (state["could_not_be_opened"], state["missing_messages"]) == (0, 0)
-    wished = {f"text {number}" for number in range(8)}
-    assert set(sent) <= wished
-    alice.run("send", bob.address, "the last")
-    assert texts(bob)[-1] == "the last"
 
 
-def test_an_activation_killed_at_random_moments_is_finished_with_the_same_code(playground):
+def test_an_activation_killed_at_random_moments_is_finished_with_the_same_code(
+    people: People,
+) -> None:
     seed = 6
     print(f"seed {seed}")
     chance = random.Random(seed)
-    alice = playground.person("alice")
-    code = playground.add_user("alice")["url"]
+    erin = people.playground.person("erin")
+    code = people.playground.add_user("erin")["url"]
     for _ in range(3):
-        running = start(alice, "activate", code)
-        time.sleep(0.35 + chance.random() * 0.5)
-        running.send_signal(signal.SIGKILL)
+        running = start(erin, "activate", code)
+        time.sleep(0.35 + chance.random() * 0.6)
+        running.kill()
         running.communicate()
     try:
-        alice.run("activate", code)
+        erin.run("activate", code)
     except StepFailedError as error:
         assert "holds an activated device" in error.detail
-    assert alice.run_json("status")["connection"] == "good"
+    assert erin.run_json("status")["connection"] == "good"
 
 
-def test_control_characters_of_others_do_not_reach_the_terminal(playground):
-    alice, _ = playground.enrol("alice")
-    bob, _ = playground.enrol("bob")
-    alice.run("send", bob.address, "red \x1b[31malert\x07 \u202egnp.exe [bold]x[/bold]")
-    printed = bob.run("inbox")
+def test_control_characters_of_others_do_not_reach_the_terminal(people: People) -> None:
+    alice, carol = people.alice, people.carol
+    alice.run("send", carol.address, "red \x1b[31malert\x07 \u202egnp.exe [bold]x[/bold]")
+    printed = carol.run("inbox")
     assert "\x1b" not in printed and "\x07" not in printed and "\u202e" not in printed
     assert "[bold]x[/bold]" in printed

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from blackthorn import limits
 from blackthorn.device.facts import DIRECT, GROUP, Facts, read_facts
 from blackthorn.device.members import Identity, addresses, identify, identities
 from blackthorn.device.turn import Conversation, Turn
@@ -103,6 +104,8 @@ def join(turn: Turn, welcome: bytes) -> Conversation:
     )
     facts = read_facts(group.group_context_extensions)
     name = facts.name if facts.kind == GROUP else _other_side(turn, group)
+    if turn.records.conversations.count() >= limits.MAX_CONVERSATIONS:
+        raise InvalidWelcome("this device is in as many conversations as it bears")
     known = turn.records.conversations.get(group.group_id)
     if known is not None and (known.standing != REMOVED or group.epoch <= known.epoch):
         raise InvalidWelcome("the Welcome is for a conversation that this device is in, or was")

@@ -6,14 +6,13 @@ same process. Several processes may each run a `Device` over one store; only the
 kept in this object only saves work.
 """
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
 
 from blackthorn import limits
-from blackthorn.device import inbox, key_packages, outbox
+from blackthorn.device import envelope, inbox, key_packages, outbox
 from blackthorn.device import turn as turns
 from blackthorn.device.intents import Outcome, Prepared, decode_prepared
 from blackthorn.device.keys import DeviceKeys
@@ -181,7 +180,7 @@ class Device:
         return frames
 
     def _hold(self, parcel: f.Delivery) -> None:
-        digest = hashlib.sha256(parcel.sealed).digest()
+        digest = envelope.digest(parcel.sealed)
         if digest in self._held:
             return
         self._held[digest] = (parcel.seq, parcel.sealed)

@@ -111,6 +111,11 @@ class Conversations(Table):
         """All, oldest first."""
         return [ConversationRecord(*row) for row in self._run(_CONVERSATION + " ORDER BY rowid")]
 
+    def count(self) -> int:
+        """How many there are, those left behind included."""
+        row = self._one("SELECT count(*) FROM conversation")
+        return int(row[0]) if row else 0
+
     def remove(self, conversation: bytes) -> None:
         """Forget one and its envelope keys."""
         self._run("DELETE FROM conversation WHERE id = ?", (conversation,))
