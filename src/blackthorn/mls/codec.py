@@ -4,9 +4,26 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from blackthorn.mls.errors import MalformedMessage
-from blackthorn.wire.tls import Reader, TLSDecodeError
+from blackthorn.mls.rules import Rule
+from blackthorn.wire.tls import (
+    LengthFormError,
+    PresenceError,
+    Reader,
+    TLSDecodeError,
+    TrailingBytesError,
+)
 
 T = TypeVar("T")
+
+_RULES: dict[type[TLSDecodeError], Rule] = {
+    LengthFormError: Rule.SHORTEST_LENGTH,
+    PresenceError: Rule.PRESENCE,
+    TrailingBytesError: Rule.NOTHING_FOLLOWS,
+}
+
+
+def _malformed(what: str, error: TLSDecodeError) -> MalformedMessage:
+    return MalformedMessage(f"{what}: {error}", _RULES.get(type(error), Rule.SYNTAX))
 
 
 def decode(read: Callable[[Reader], T], data: bytes, what: str) -> T:
@@ -19,7 +36,7 @@ def decode(read: Callable[[Reader], T], data: bytes, what: str) -> T:
         value = read(reader)
         reader.finish()
     except TLSDecodeError as error:
-        raise MalformedMessage(f"{what}: {error}") from error
+        raise _malformed(what, error) from error
     return value
 
 
@@ -29,8 +46,8 @@ def decode_padded(read: Callable[[Reader], T], data: bytes, what: str) -> T:
     try:
         value = read(reader)
     except TLSDecodeError as error:
-        raise MalformedMessage(f"{what}: {error}") from error
+        raise _malformed(what, error) from error
     padding = reader.rest()
     if padding.count(0) != len(padding):
-        raise MalformedMessage(f"{what}: the padding is not zero")
+        raise MalformedMessage(f"{what}: the padding is not zero", Rule.PADDING_ZERO)
     return value

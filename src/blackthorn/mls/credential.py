@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from blackthorn.mls.codepoints import BASIC, X509
-from blackthorn.mls.errors import MalformedMessage
+from blackthorn.mls.errors import MalformedMessage, MLSError
+from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import Reader, opaque, u16, vector
 
 
@@ -40,6 +41,17 @@ CredentialValidator = Callable[[Credential, bytes], None]
 """Is given a credential and the signature public key beside it; raises `MLSError` to refuse."""
 
 
+def check_credential(
+    validate: CredentialValidator, credential: Credential, signature_key: bytes
+) -> None:
+    """5.3.1: the application validates a new credential. Raises what `validate` raises."""
+    try:
+        validate(credential, signature_key)
+    except MLSError as error:
+        error.rule = error.rule or Rule.CREDENTIAL_VALID
+        raise
+
+
 def read_credential(reader: Reader) -> Credential:
     """A credential. Raises `MalformedMessage` for a type whose length cannot be known."""
     credential_type = reader.u16()
@@ -47,4 +59,6 @@ def read_credential(reader: Reader) -> Credential:
         return BasicCredential(reader.opaque())
     if credential_type == X509:
         return X509Credential(tuple(reader.vector(Reader.opaque)))
-    raise MalformedMessage(f"credential type {credential_type:#06x} is not supported")
+    raise MalformedMessage(
+        f"credential type {credential_type:#06x} is not supported", Rule.CREDENTIAL_TYPE
+    )

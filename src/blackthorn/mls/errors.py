@@ -25,10 +25,16 @@ MLSError
 # ruff: noqa: N818
 
 from blackthorn.errors import InputError
+from blackthorn.mls.rules import Rule
 
 
 class MLSError(InputError):
     """Root of what MLS refuses. The group's state is as it was."""
+
+    def __init__(self, text: str, rule: Rule | None = None) -> None:
+        super().__init__(text)
+        self.rule = rule
+        """The rule of RFC 9420 that was broken; None where it is no rule's matter."""
 
 
 class MalformedMessage(MLSError):

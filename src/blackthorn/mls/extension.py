@@ -7,6 +7,7 @@ from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import EXTERNAL_SENDERS, REQUIRED_CAPABILITIES
 from blackthorn.mls.credential import Credential, read_credential
 from blackthorn.mls.errors import MalformedMessage
+from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import Reader, opaque, u16, vector
 
 
@@ -34,7 +35,7 @@ def read_extensions(reader: Reader) -> Extensions:
     """A list of extensions; a type may appear only once (RFC 9420, 13.4)."""
     extensions = tuple(reader.vector(read_extension))
     if len({extension.type for extension in extensions}) != len(extensions):
-        raise MalformedMessage("an extension type appears twice")
+        raise MalformedMessage("an extension type appears twice", Rule.EXTENSION_ONCE)
     return extensions
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from blackthorn.mls.codepoints import MLS10
 from blackthorn.mls.errors import MalformedMessage
 from blackthorn.mls.extension import Extensions, encode_extensions, read_extensions
+from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import Reader, opaque, u16, u64
 
 
@@ -37,7 +38,7 @@ class GroupContext:
 def read_group_context(reader: Reader) -> GroupContext:
     """A GroupContext of MLS 1.0."""
     if reader.u16() != MLS10:
-        raise MalformedMessage("the group is not of MLS 1.0")
+        raise MalformedMessage("the group is not of MLS 1.0", Rule.GROUP_VERSION)
     return GroupContext(
         reader.u16(),
         reader.opaque(),

@@ -20,7 +20,7 @@ from blackthorn.mls.codepoints import (
     MLS10,
     SOURCE_KEY_PACKAGE,
 )
-from blackthorn.mls.credential import Credential, CredentialValidator
+from blackthorn.mls.credential import Credential, CredentialValidator, check_credential
 from blackthorn.mls.errors import InvalidKeyPackage, MalformedMessage, TooLarge
 from blackthorn.mls.extension import (
     Extension,
@@ -31,6 +31,7 @@ from blackthorn.mls.extension import (
 )
 from blackthorn.mls.leaf_node import LeafNode, Lifetime, own_capabilities, read_leaf_node
 from blackthorn.mls.leaf_validation import check_leaf_alone, check_lifetime
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite
 from blackthorn.wire.tls import Reader, opaque, u16
 
@@ -85,7 +86,7 @@ def read_key_package(reader: Reader) -> KeyPackage:
     """A key package, not verified."""
     start = reader.position
     if reader.u16() != MLS10:
-        raise MalformedMessage("the key package is not of MLS 1.0")
+        raise MalformedMessage("the key package is not of MLS 1.0", Rule.KEY_PACKAGE_VERSION)
     suite_number, init_key = reader.u16(), reader.opaque()
     leaf = read_leaf_node(reader)
     extensions = read_extensions(reader)
@@ -98,8 +99,10 @@ def read_key_package(reader: Reader) -> KeyPackage:
 
 def read_key_package_message(reader: Reader) -> KeyPackage:
     """A key package inside its MLSMessage, not verified."""
-    if (reader.u16(), reader.u16()) != (MLS10, KEY_PACKAGE):
-        raise MalformedMessage("this is not a key package of MLS 1.0")
+    if reader.u16() != MLS10:
+        raise MalformedMessage("the message is not of MLS 1.0", Rule.MESSAGE_VERSION)
+    if reader.u16() != KEY_PACKAGE:
+        raise MalformedMessage("the message is not a key package", Rule.MESSAGE_KIND)
     return read_key_package(reader)
 
 
@@ -140,18 +143,26 @@ def verify_key_package(
     """
     suite = suites.suite(package.cipher_suite)
     if package.leaf.source != SOURCE_KEY_PACKAGE:
-        raise InvalidKeyPackage("the leaf of the key package has another source")
+        raise InvalidKeyPackage(
+            "the leaf of the key package has another source", Rule.KEY_PACKAGE_SOURCE
+        )
     if package.init_key == package.leaf.encryption_key:
-        raise InvalidKeyPackage("the init key is also the encryption key")
+        raise InvalidKeyPackage("the init key is also the encryption key", Rule.INIT_KEY_OWN)
     check_lifetime(package.leaf, now)
     check_leaf_alone(suite, package.leaf)
     package.leaf.verify(suite)
-    suite.verify_with_label(package.leaf.signature_key, LABEL, package.unsigned, package.signature)
+    suite.verify_with_label(
+        package.leaf.signature_key,
+        LABEL,
+        package.unsigned,
+        package.signature,
+        Rule.KEY_PACKAGE_SIGNATURE,
+    )
     try:
         suite.hpke.check_public_key(package.init_key)
     except HpkeError as error:
-        raise InvalidKeyPackage(f"init key: {error}") from error
-    validate(package.leaf.credential, package.leaf.signature_key)
+        raise InvalidKeyPackage(f"init key: {error}", Rule.INIT_KEY_VALID) from error
+    check_credential(validate, package.leaf.credential, package.leaf.signature_key)
     return VerifiedKeyPackage(package)
 
 
@@ -248,6 +259,7 @@ def create_key_package(
     `now` is in unix seconds; the lifetime begins an hour earlier, for clocks that are late.
     `extension_types` are those of GroupContexts that the application understands.
     """
+    extensions = (Extension(LAST_RESORT, b""),) if last_resort else ()
     lifetime = Lifetime(max(0, now - limits.MLS_CLOCK_SKEW_SECONDS), now + lifetime_seconds)
     leaf, leaf_private = create_leaf(
         suite,
@@ -255,14 +267,14 @@ def create_key_package(
         signature_public,
         random=random,
         lifetime=lifetime,
-        extension_types=extension_types,
+        extension_types=(*extension_types, *(each.type for each in extensions)),  # 10
     )
     init_private, init_public = suite.hpke.generate_key_pair(random)
     package = KeyPackage(
         cipher_suite=suite.number,
         init_key=init_public,
         leaf=leaf.sign(suite, signature_private),
-        extensions=(Extension(LAST_RESORT, b""),) if last_resort else (),
+        extensions=extensions,
     )
     signature = suite.sign_with_label(signature_private, LABEL, package.unsigned)
     package = replace(package, signature=signature)

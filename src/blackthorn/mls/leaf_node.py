@@ -15,6 +15,7 @@ from blackthorn.mls.codepoints import (
 from blackthorn.mls.credential import Credential, read_credential
 from blackthorn.mls.errors import MalformedMessage
 from blackthorn.mls.extension import Extensions, encode_extensions, read_extensions
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import SUPPORTED, CipherSuite
 from blackthorn.wire.tls import Reader, opaque, u8, u16, u32, u64, vector
 
@@ -117,7 +118,9 @@ class LeafNode:
     def verify(self, suite: CipherSuite, group_id: bytes = b"", index: int = 0) -> None:
         """Raises `InvalidSignature` unless the leaf signed itself for this place."""
         to_be_signed = self._to_be_signed(group_id, index)
-        suite.verify_with_label(self.signature_key, LABEL, to_be_signed, self.signature)
+        suite.verify_with_label(
+            self.signature_key, LABEL, to_be_signed, self.signature, Rule.LEAF_SIGNATURE
+        )
 
 
 def read_leaf_node(reader: Reader) -> LeafNode:
@@ -134,7 +137,7 @@ def read_leaf_node(reader: Reader) -> LeafNode:
     elif source == SOURCE_COMMIT:
         parent_hash = reader.opaque()
     elif source != SOURCE_UPDATE:
-        raise MalformedMessage(f"leaf node source {source} does not exist")
+        raise MalformedMessage(f"leaf node source {source} does not exist", Rule.LEAF_SOURCE)
     extensions = read_extensions(reader)
     unsigned = reader.data[start : reader.position]
     leaf = LeafNode(

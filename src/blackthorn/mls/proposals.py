@@ -10,6 +10,7 @@ from blackthorn.mls.extension import Extensions, encode_extensions, read_extensi
 from blackthorn.mls.key_package import KeyPackage, read_key_package
 from blackthorn.mls.leaf_node import LeafNode, read_leaf_node
 from blackthorn.mls.psk import PskId, read_psk_id
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.update_path import UpdatePath, read_update_path
 from blackthorn.wire.tls import Reader, opaque, optional, u8, u16, u32, vector
 
@@ -130,7 +131,9 @@ def read_proposal(reader: Reader) -> Proposal:
     proposal_type = reader.u16()
     read_body = _BODIES.get(proposal_type)
     if read_body is None:
-        raise Unsupported(f"proposal type {proposal_type:#06x} is not supported")
+        raise Unsupported(
+            f"proposal type {proposal_type:#06x} is not supported", Rule.PROPOSAL_TYPE
+        )
     return read_body(reader)
 
 
@@ -153,7 +156,9 @@ def _read_proposal_or_ref(reader: Reader) -> ProposalOrRef:
         return read_proposal(reader)
     if kind == _BY_REFERENCE:
         return reader.opaque()
-    raise MalformedMessage(f"a Commit names a proposal in the unknown way {kind}")
+    raise MalformedMessage(
+        f"a Commit names a proposal in the unknown way {kind}", Rule.PROPOSAL_OR_REF
+    )
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from blackthorn.mls.framing import (
     read_body,
     to_be_signed,
 )
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.secret_tree import KeyUse, SecretTree
 from blackthorn.mls.suites import CipherSuite
 from blackthorn.wire.tls import Reader, u32
@@ -42,7 +43,7 @@ def verify(
 ) -> None:
     """Raises `InvalidSignature` unless the owner of `public` signed the content."""
     signed = authenticated.to_be_signed(group_context)
-    suite.verify_with_label(public, LABEL, signed, authenticated.signature)
+    suite.verify_with_label(public, LABEL, signed, authenticated.signature, Rule.CONTENT_SIGNATURE)
 
 
 # --- PublicMessage (6.2) ------------------------------------------------------------------
@@ -157,7 +158,7 @@ def open_sender_data(
             key, nonce, message.encrypted_sender_data, message.sender_data_aad
         )
     except OpenError as error:
-        raise DecryptionFailed("the sender data does not open") from error
+        raise DecryptionFailed("the sender data does not open", Rule.SENDER_DATA_OPENS) from error
     return decode(
         lambda r: SenderData(r.u32(), r.u32(), r.take(_GUARD_SIZE)), plaintext, "sender data"
     )
@@ -175,7 +176,7 @@ def open_content(
     try:
         plaintext = suite.aead.open(use.key, nonce, message.ciphertext, message.content_aad)
     except OpenError as error:
-        raise DecryptionFailed("the message does not open") from error
+        raise DecryptionFailed("the message does not open", Rule.CONTENT_OPENS) from error
 
     def read(reader: Reader) -> AuthenticatedContent:
         body = read_body(reader, message.content_type)

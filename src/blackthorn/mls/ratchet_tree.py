@@ -12,6 +12,7 @@ from blackthorn import limits
 from blackthorn.mls import treemath
 from blackthorn.mls.errors import InvalidTree, MalformedMessage, TooLarge
 from blackthorn.mls.leaf_node import LeafNode, read_leaf_node
+from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import Reader, opaque, u8, u32, vector
 
 _LEAF = 1
@@ -45,7 +46,7 @@ def _read_node(reader: Reader) -> Node:
     if node_type == _LEAF:
         return read_leaf_node(reader)
     if node_type != _PARENT:
-        raise MalformedMessage(f"node type {node_type} does not exist")
+        raise MalformedMessage(f"node type {node_type} does not exist", Rule.NODE_TYPE)
     start = reader.position
     parent = ParentNode(reader.opaque(), reader.opaque(), tuple(reader.vector(Reader.u32)))
     parent.__dict__["encoded"] = reader.data[start : reader.position]
@@ -208,12 +209,14 @@ def read_ratchet_tree(reader: Reader) -> RatchetTree:
     """A ratchet tree of sound shape (7.9: leaves at even places, no blank at the end)."""
     nodes = reader.vector(_read_optional_node)
     if not nodes or nodes[-1] is None:
-        raise InvalidTree("the ratchet tree is empty or ends in a blank")
+        raise InvalidTree("the ratchet tree is empty or ends in a blank", Rule.TREE_END)
     if len(nodes) > treemath.node_width(limits.MLS_MAX_LEAVES):
         raise TooLarge("the ratchet tree has too many nodes")
     for index, node in enumerate(nodes):
         if node is not None and isinstance(node, LeafNode) == bool(index & 1):
-            raise InvalidTree("the ratchet tree has a leaf in a parent's place, or the reverse")
+            raise InvalidTree(
+                "the ratchet tree has a leaf in a parent's place, or the reverse", Rule.TREE_PLACES
+            )
     width = 1
     while width < len(nodes):
         width = 2 * width + 1

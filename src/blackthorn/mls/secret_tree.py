@@ -10,6 +10,7 @@ from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls import treemath
 from blackthorn.mls.errors import DecryptionFailed, GenerationConsumed
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite
 
 HANDSHAKE = 0
@@ -50,11 +51,11 @@ class Ratchet:
         """
         if generation < self.generation:
             if generation not in self.skipped:
-                raise GenerationConsumed("the message's key has been used or given up")
+                raise GenerationConsumed("the message's key was used or given up", Rule.KEY_ONCE)
             rest = self.skipped.copy()
             return rest.pop(generation), Ratchet(self.secret, self.generation, rest)
         if generation - self.generation > limits.MLS_MAX_FORWARD:
-            raise DecryptionFailed("the message is too many generations ahead")
+            raise DecryptionFailed("the message is too many generations ahead", Rule.RATCHET_BOUND)
         if generation == self.generation:  # in order: nothing to set aside
             after = Ratchet(self.next_secret(suite), generation + 1, self.skipped)
             return self.key(suite), after
@@ -150,12 +151,12 @@ class SecretTree:
 
     def _plan(self, leaf: int) -> _Opening:
         if not 0 <= leaf < self.leaf_count:
-            raise DecryptionFailed("the sender is not in the tree")
+            raise DecryptionFailed("the sender is not in the tree", Rule.SENDER_IS_MEMBER)
         expand, size = self.suite.expand_with_label, self.suite.hash_size
         path = [2 * leaf, *treemath.direct_path(2 * leaf, self.leaf_count)]
         held = next((node for node in path if node in self.secrets), None)
         if held is None:
-            raise GenerationConsumed("the sender's keys of this epoch are gone")
+            raise GenerationConsumed("the sender's keys of this epoch are gone", Rule.KEY_ONCE)
         node, secret, siblings = held, self.secrets[held], {}
         while node != 2 * leaf:
             left, right = treemath.left(node), treemath.right(node)

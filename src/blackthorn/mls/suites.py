@@ -14,6 +14,7 @@ from blackthorn.crypto import aead, kdf, kem, signatures
 from blackthorn.crypto.hpke import Hpke, HpkeError
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.errors import DecryptionFailed, InvalidSignature, UnsupportedSuite
+from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import opaque, u16, u32
 
 SUITE_1: Final = 0x0001
@@ -106,14 +107,21 @@ class CipherSuite:
         return self.signature.sign(private, opaque(_PREFIX + label) + opaque(content))
 
     def verify_with_label(
-        self, public: bytes, label: bytes, content: bytes, signature: bytes
+        self,
+        public: bytes,
+        label: bytes,
+        content: bytes,
+        signature: bytes,
+        rule: Rule | None = None,
     ) -> None:
-        """VerifyWithLabel. Raises `InvalidSignature`."""
+        """VerifyWithLabel. Raises `InvalidSignature` with the `rule` that asks for it."""
         message = opaque(_PREFIX + label) + opaque(content)
         try:
             self.signature.verify(public, signature, message)
         except signatures.VerifyError as error:
-            raise InvalidSignature(f"the signature of a {label.decode()} is invalid") from error
+            raise InvalidSignature(
+                f"the signature of a {label.decode()} is invalid", rule
+            ) from error
 
     # --- Public key encryption (5.1.3) ---
 
@@ -140,14 +148,22 @@ class CipherSuite:
         return self.sealer_with_label(label, context)(public, plaintext)
 
     def decrypt_with_label(
-        self, private: Secret, label: bytes, context: bytes, sealed: tuple[bytes, bytes]
+        self,
+        private: Secret,
+        label: bytes,
+        context: bytes,
+        sealed: tuple[bytes, bytes],
+        rule: Rule | None = None,
     ) -> bytes:
-        """DecryptWithLabel of a KEM output and ciphertext. Raises `DecryptionFailed`."""
+        """DecryptWithLabel of a KEM output and ciphertext.
+
+        Raises `DecryptionFailed` with the `rule` that asks for it.
+        """
         info = opaque(_PREFIX + label) + opaque(context)
         try:
             return self.hpke.open(private, info, *sealed)
         except HpkeError as error:
-            raise DecryptionFailed(f"{label.decode()}: {error}") from error
+            raise DecryptionFailed(f"{label.decode()}: {error}", rule) from error
 
 
 _HASH_SIZES = {kdf.SHA256: 32, kdf.SHA384: 48, kdf.SHA512: 64}
@@ -204,5 +220,5 @@ def suite(number: int) -> CipherSuite:
     """The suite of a number. Raises `UnsupportedSuite`."""
     found = _SUITES.get(number)
     if found is None:
-        raise UnsupportedSuite(f"cipher suite {number:#06x} is not supported")
+        raise UnsupportedSuite(f"cipher suite {number:#06x} is not supported", Rule.CIPHER_SUITE)
     return found

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from blackthorn.mls import treemath
 from blackthorn.mls.codepoints import SOURCE_COMMIT
-from blackthorn.mls.credential import CredentialValidator
+from blackthorn.mls.credential import CredentialValidator, check_credential
 from blackthorn.mls.errors import InvalidTree
 from blackthorn.mls.extension import Extensions
 from blackthorn.mls.leaf_node import LeafNode
@@ -14,6 +14,7 @@ from blackthorn.mls.leaf_validation import (
     check_leaves_together,
 )
 from blackthorn.mls.ratchet_tree import ParentNode, RatchetTree
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite
 from blackthorn.mls.tree_hash import parent_hash
 
@@ -26,6 +27,7 @@ def check_tree(suite: CipherSuite, tree: RatchetTree, group_id: bytes) -> None:
     for node, parent in enumerate(tree.nodes):
         if isinstance(parent, ParentNode):
             check_unmerged_leaves(tree, node, parent)
+    check_parent_keys_unique(tree)
     for node, parent in enumerate(tree.nodes):
         if isinstance(parent, ParentNode):
             check_parent_hash(suite, tree, node, parent)
@@ -41,7 +43,7 @@ def check_tree_members(
     for leaf in leaves:
         check_leaf_alone(suite, leaf)
         check_leaf_for_group(leaf, extensions)
-        validate(leaf.credential, leaf.signature_key)
+        check_credential(validate, leaf.credential, leaf.signature_key)
     check_leaves_together(leaves)
 
 
@@ -49,16 +51,29 @@ def check_unmerged_leaves(tree: RatchetTree, node: int, parent: ParentNode) -> N
     """12.4.3.1: unmerged leaves are sorted members below, listed by every parent between."""
     leaves = parent.unmerged_leaves
     if any(a >= b for a, b in pairwise(leaves)):
-        raise InvalidTree("unmerged leaves are not in ascending order")
+        raise InvalidTree("unmerged leaves are not in ascending order", Rule.UNMERGED_SORTED)
     for leaf in leaves:
         if not treemath.is_in_subtree(leaf, node) or tree.leaf(leaf) is None:
-            raise InvalidTree("an unmerged leaf is not a member below its node")
+            raise InvalidTree(
+                "an unmerged leaf is not a member below its node", Rule.UNMERGED_BELOW
+            )
         between = treemath.parent(2 * leaf)
         while between != node:
             lower = tree.parent(between)
             if lower is not None and leaf not in lower.unmerged_leaves:
-                raise InvalidTree("an unmerged leaf is not listed by a node between")
+                raise InvalidTree(
+                    "an unmerged leaf is not listed by a node between", Rule.UNMERGED_BETWEEN
+                )
             between = treemath.parent(between)
+
+
+def check_parent_keys_unique(tree: RatchetTree) -> None:
+    """12.4.3.1: the encryption key of a parent stands nowhere else in the tree."""
+    parents = [node.encryption_key for node in tree.nodes if isinstance(node, ParentNode)]
+    keys = set(parents)
+    shared = any(leaf.encryption_key in keys for _, leaf in tree.members())
+    if shared or len(keys) != len(parents):
+        raise InvalidTree("a parent's encryption key stands twice", Rule.PARENT_KEYS_UNIQUE)
 
 
 def check_parent_hash(suite: CipherSuite, tree: RatchetTree, node: int, parent: ParentNode) -> None:
@@ -73,7 +88,9 @@ def check_parent_hash(suite: CipherSuite, tree: RatchetTree, node: int, parent: 
         claimed = _claimed_parent_hash(tree, remaining[0])
         if claimed and claimed == parent_hash(suite, tree, node, sibling):
             return
-    raise InvalidTree("a parent node's hash is vouched for by none of its descendants")
+    raise InvalidTree(
+        "a parent node's hash is vouched for by none of its descendants", Rule.PARENT_HASH
+    )
 
 
 def _claimed_parent_hash(tree: RatchetTree, node: int) -> bytes:

@@ -12,6 +12,7 @@ from blackthorn.mls.codepoints import SOURCE_COMMIT
 from blackthorn.mls.errors import InvalidCommit
 from blackthorn.mls.leaf_node import LeafNode
 from blackthorn.mls.ratchet_tree import ParentNode, RatchetTree
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite
 from blackthorn.mls.tree_hash import parent_hash
 from blackthorn.mls.treemath import is_in_subtree
@@ -146,20 +147,22 @@ def apply_path(
     """
     steps = tree.filtered_direct_path(sender)
     if len(steps) != len(path.nodes):
-        raise InvalidCommit("the path has not as many nodes as the sender's direct path")
+        raise InvalidCommit(
+            "the path has not as many nodes as the sender's direct path", Rule.PATH_LENGTH
+        )
     publics = [node.encryption_key for node in path.nodes]
     known = {node.encryption_key for node in tree.nodes if node is not None}
     fresh = {*publics, path.leaf.encryption_key}
     if len(fresh) != len(publics) + 1 or not known.isdisjoint(fresh):
-        raise InvalidCommit("the path brings a public key that is not new")
+        raise InvalidCommit("the path brings a public key that is not new", Rule.PATH_KEYS_NEW)
     for public in publics:
         try:
             suite.hpke.check_public_key(public)
         except HpkeError as error:
-            raise InvalidCommit(f"path: {error}") from error
+            raise InvalidCommit(f"path: {error}", Rule.PATH_KEYS_VALID) from error
     above = _replace_path(suite, tree, sender, steps, publics)
     if path.leaf.parent_hash != above:
-        raise InvalidCommit("the parent hash of the path's leaf is wrong")
+        raise InvalidCommit("the parent hash of the path's leaf is wrong", Rule.PATH_PARENT_HASH)
     tree.set_node(2 * sender, path.leaf)
     return steps
 
@@ -172,7 +175,9 @@ def check_ciphertext_counts(
     for (_, _, resolution), node in zip(steps, path.nodes, strict=True):
         expected = sum(each not in new_leaves for each in resolution)
         if len(node.sealed) != expected:
-            raise InvalidCommit("a path node has the wrong number of ciphertexts")
+            raise InvalidCommit(
+                "a path node has the wrong number of ciphertexts", Rule.PATH_CIPHERTEXTS
+            )
 
 
 def open_path(
@@ -197,9 +202,11 @@ def open_path(
         for each, sealed in zip(old, path.nodes[position].sealed, strict=True):
             private = private_keys.get(each)
             if private is not None:
-                secret = suite.decrypt_with_label(private, LABEL, group_context, sealed)
+                secret = suite.decrypt_with_label(
+                    private, LABEL, group_context, sealed, Rule.PATH_OPENS
+                )
                 return take_secret(suite, steps[position:], path.nodes[position:], secret)
-        raise InvalidCommit(f"no key of this member opens the path at node {node}")
+        raise InvalidCommit(f"no key of this member opens the path at node {node}", Rule.PATH_OPENS)
     raise InvalidCommit("the path does not reach this member")
 
 
@@ -210,5 +217,8 @@ def take_secret(
     derived, commit_secret = derive_upwards(suite, [node for node, _, _ in steps], secret)
     for (_, _, public), sent in zip(derived.values(), nodes, strict=True):
         if public != sent.encryption_key:
-            raise InvalidCommit("a path secret does not give the public key that came with it")
+            raise InvalidCommit(
+                "a path secret does not give the public key that came with it",
+                Rule.PATH_SECRET_FITS,
+            )
     return TakenPath({node: each for node, (_, each, _) in derived.items()}, commit_secret)

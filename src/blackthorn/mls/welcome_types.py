@@ -6,6 +6,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.mls.extension import Extensions, encode_extensions, read_extensions
 from blackthorn.mls.group_context import GroupContext, read_group_context
 from blackthorn.mls.psk import PskId, read_psk_id
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite
 from blackthorn.mls.update_path import Sealed, encode_sealed, read_sealed
 from blackthorn.wire.tls import Reader, opaque, optional, u16, u32, vector
@@ -43,7 +44,9 @@ class GroupInfo:
 
     def verify(self, suite: CipherSuite, public: bytes) -> None:
         """Raises `InvalidSignature` unless the owner of `public` signed it."""
-        suite.verify_with_label(public, LABEL, self.unsigned, self.signature)
+        suite.verify_with_label(
+            public, LABEL, self.unsigned, self.signature, Rule.GROUP_INFO_SIGNATURE
+        )
 
 
 def read_group_info(reader: Reader) -> GroupInfo:

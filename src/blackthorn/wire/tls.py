@@ -20,6 +20,18 @@ class TLSDecodeError(DecodeError):
     """The bytes are not a valid TLS presentation of what was expected."""
 
 
+class LengthFormError(TLSDecodeError):
+    """A vector's length is not in its shortest form."""
+
+
+class PresenceError(TLSDecodeError):
+    """An optional value starts with neither 0 nor 1."""
+
+
+class TrailingBytesError(TLSDecodeError):
+    """Bytes follow the end of the value."""
+
+
 def u8(value: int) -> bytes:
     """One byte."""
     return value.to_bytes(1, "big")
@@ -117,9 +129,9 @@ class Reader:
             value = (first & 0x3F) << 24 | int.from_bytes(self.take(3), "big")
             shortest = value >= 0x4000
         else:
-            raise TLSDecodeError("a vector length starts with the invalid prefix 11")
+            raise LengthFormError("a vector length starts with the invalid prefix 11")
         if not shortest:
-            raise TLSDecodeError("a vector length is not in its shortest form")
+            raise LengthFormError("a vector length is not in its shortest form")
         return value
 
     def opaque(self) -> bytes:
@@ -150,7 +162,7 @@ class Reader:
         """The item of an `optional<T>`, or None."""
         present = self.u8()
         if present > 1:
-            raise TLSDecodeError("an optional starts with neither 0 nor 1")
+            raise PresenceError("an optional starts with neither 0 nor 1")
         return read(self) if present else None
 
     def rest(self) -> bytes:
@@ -160,4 +172,4 @@ class Reader:
     def finish(self) -> None:
         """Raises `TLSDecodeError` when bytes are left."""
         if self.position != self.end:
-            raise TLSDecodeError("bytes follow the end of the value")
+            raise TrailingBytesError("bytes follow the end of the value")
