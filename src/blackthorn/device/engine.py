@@ -233,11 +233,14 @@ class Device:
                 row = turn.records.outbox.by_posting(posting)
                 if row is None or row.prepared is None:
                     continue
+                if outbox.outdated(turn, row):
+                    self._sent.discard(posting)
+                    continue
                 prepared = decode_prepared(row.prepared)
                 lists |= _lists(prepared)
                 again.append(prepared.posting)
         told: Frames = [f.Fanout(name, lists[name]) for name in fanouts if name in lists]
-        return told + _send_frames(again)
+        return told + _send_frames(again) + self.tick(now_ms)
 
     # --- The outbox -----------------------------------------------------------------------
 
