@@ -1,6 +1,7 @@
 """`python -m bench [PART…] [--json]`: run the parts of the benchmark and print their figures.
 
-A part is a module with a function `run() -> Figures`; add it to PARTS.
+A part is a module with a function `run() -> Figures`; add it to PARTS. Those in SIZED take the
+sizes of groups that `--sizes` names.
 """
 
 import argparse
@@ -16,8 +17,9 @@ from bench.figures import Figures
 PARTS = {
     "link": "messages over the link, durable, TLS on",
     "mail": "mail from outside, sealed and durable",
-    "mls": "MLS groups of 512 devices, CPU seconds",
+    "mls": "MLS beside other people's, CPU time of one core",
 }
+SIZED = {"mls"}
 
 
 def _print(console: Console, part: str, figures: Figures) -> None:
@@ -26,10 +28,21 @@ def _print(console: Console, part: str, figures: Figures) -> None:
     table.add_column("measured", justify="right")
     table.add_column("goal", justify="right")
     table.add_column("met")
+    others = list(dict.fromkeys(other for figure in figures for other in figure.beside))
+    for other in others:
+        table.add_column(other, justify="right")
     for figure in figures:
-        goal, met = figure.verdict()
-        table.add_row(figure.name, figure.text(), goal, met)
+        beside = (figure.text_beside(other) for other in others)
+        table.add_row(figure.name, figure.text(), *figure.verdict(), *beside)
     console.print(table)
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in text.split(","))
+
+
+def _values(figures: Figures) -> dict[str, float]:
+    return {key: value for figure in figures for key, value in figure.values().items()}
 
 
 def main() -> int:
@@ -37,6 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of: {', '.join(PARTS)}")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--sizes", type=_sizes, default=None, help="of groups, as 2,32,512")
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
     if unknown:
@@ -44,10 +58,11 @@ def main() -> int:
     console = Console(stderr=options.json)
     results: dict[str, Figures] = {}
     for part in options.parts or PARTS:
-        results[part] = importlib.import_module(f"bench.{part}").run()
+        run = importlib.import_module(f"bench.{part}").run
+        results[part] = run(options.sizes) if options.sizes and part in SIZED else run()
         _print(console, part, results[part])
     if options.json:
-        print(json.dumps({part: {f.key: f.value for f in r} for part, r in results.items()}))
+        print(json.dumps({part: _values(figures) for part, figures in results.items()}))
     return int(any(figure.verdict()[1] == "no" for r in results.values() for figure in r))
 
 

@@ -1,11 +1,15 @@
 """What a benchmark says: named figures with units and goals."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value. `at_least` or `at_most` is its goal, if it has one."""
+    """One measured value. `at_least` or `at_most` is its goal, if it has one.
+
+    `beside` is the same measured of other programs in the same run.
+    """
 
     key: str
     name: str
@@ -13,6 +17,7 @@ class Figure:
     unit: str
     at_least: float | None = None
     at_most: float | None = None
+    beside: Mapping[str, float] = field(default_factory=dict)
 
     def _format(self, value: float) -> str:
         number = f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
@@ -21,6 +26,15 @@ class Figure:
     def text(self) -> str:
         """The value with its unit."""
         return self._format(self.value)
+
+    def text_beside(self, other: str) -> str:
+        """The same of another program, empty when it has none."""
+        return self._format(self.beside[other]) if other in self.beside else ""
+
+    def values(self) -> dict[str, float]:
+        """The value by its key, and the others' by the key and `@` their name."""
+        others = {f"{self.key}@{other}": value for other, value in self.beside.items()}
+        return {self.key: self.value, **others}
 
     def verdict(self) -> tuple[str, str]:
         """The goal, and `yes` or `no`; both empty without a goal."""

@@ -1,102 +1,153 @@
-"""MLS at 512 devices: adding all, joining, updating; and messages, in CPU time of one core."""
+"""MLS beside other people's: adding all in one Commit, joining, updating, messages, sizes.
 
-import random
-import time
-from collections.abc import Callable
-from typing import TypeVar
+Every contestant does the steps of bench/mls_ours.py in a process of its own, one after the
+other in one run; times are CPU of one core, the best of some rounds where groups are small.
+`make peers` installs the others; who is not installed has no column. ts-mls's own X-Wing suites
+differ in hash and key derivation: it runs ours, as in tests/interop.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from bench.figures import Figure, Figures
-from blackthorn.crypto.secret import Secret
-from blackthorn.mls.credential import BasicCredential, Credential
-from blackthorn.mls.group import Group
-from blackthorn.mls.key_package import KeyPackagePrivate, create_key_package, parse_key_package
-from blackthorn.mls.staged import StagedCommit
-from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256, CipherSuite, suite
+from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
 
-T = TypeVar("T")
+SIZES = (2, 8, 32, 128, 512, 1000)
+SUITES = {"suite1": SUITE_1, "xwing": SUITE_XWING_AES256}
+MESSAGES = 500
+ROUNDS_OF = 16
+"""A group of `size` lives ROUNDS_OF / size times, at least once."""
+PATIENCE_SECONDS = 240
+"""Who takes longer for one size has no figure for it."""
 
-DEVICES = 512
-MESSAGES = 1000
-NOW = 1_800_000_000
-_seeded = random.Random(512)
+_ROOT = Path(__file__).resolve().parents[1]
+_PEERS = _ROOT / "tests/interop/peers"
+_PYTHON = _ROOT / ".peers/bin/python"
+_COMMANDS = {
+    "mls-rs": [str(_PYTHON), str(_PEERS / "mls_rs_bench.py")],
+    "ts-mls": ["node", str(_PEERS / "ts_mls_bench.mjs")],
+    "rfc9420": [str(_PYTHON), str(_PEERS / "rfc9420_bench.py")],
+}
+_INSTALLED = {"mls-rs": _PYTHON, "rfc9420": _PYTHON, "ts-mls": _PEERS / "node_modules/ts-mls"}
+_OURS = [sys.executable, "-m", "bench.mls_ours"]
+
+OPERATIONS = {
+    "add": "add {others} in one Commit",
+    "join": "join",
+    "update": "update Commit",
+    "process": "process an update",
+    "filled_update": "update Commit, tree filled",
+    "encrypt": "encrypt 1 KiB",
+    "decrypt": "decrypt 1 KiB",
+    "add_bytes": "size of the adding Commit",
+    "welcome_bytes": "size of the Welcome",
+    "update_bytes": "size of an update",
+    "filled_update_bytes": "size of an update, tree filled",
+    "message_bytes": "size of a message of 1 KiB",
+}
+GROUP_OPERATIONS = ("add", "join", "update", "process")
+PER_SECOND = {"encrypt": 3_000, "decrypt": 2_500}
+GOAL_SIZE = 512
+TIMES_FASTER = {("suite1", "mls-rs"): 0.5, ("suite1", "rfc9420"): 10.0, ("xwing", "ts-mls"): 5.0}
+"""How much faster than whom every group operation shall be at GOAL_SIZE."""
+LARGE_GOALS = {("join", 1000): 2.0, ("filled_update_bytes", 1000): 30_000}
+"""X-Wing at 1,000 members: seconds or bytes at most."""
+
+Measured = Mapping[str, float]
 
 
-def _believe(credential: Credential, signature_key: bytes) -> None:
-    """The benchmark knows all of them."""
+def _measure(command: Sequence[str], suite: int, size: int) -> Measured | None:
+    """What a contestant measured; None when it does not do the suite, or not in time."""
+    rounds = max(1, ROUNDS_OF // size)
+    arguments = [str(each) for each in (suite, size, rounds, MESSAGES)]
+    try:
+        done = subprocess.run(
+            [*command, *arguments],
+            cwd=_ROOT,
+            capture_output=True,
+            check=True,
+            timeout=PATIENCE_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    measured: Measured = json.loads(done.stdout)
+    return measured
 
 
-def _timed(work: Callable[[], T]) -> tuple[T, float]:
-    start = time.process_time()
-    result = work()
-    return result, time.process_time() - start
+def _contestants(suite: int) -> dict[str, list[str]]:
+    """The installed peers that do a suite."""
+    can = {"mls-rs", "ts-mls", "rfc9420"} if suite == SUITE_1 else {"ts-mls"}
+    return {
+        name: command
+        for name, command in _COMMANDS.items()
+        if name in can and _INSTALLED[name].exists()
+    }
 
 
-def _device(chosen: CipherSuite, number: int) -> tuple[Secret, bytes, KeyPackagePrivate]:
-    private, public = chosen.generate_signature_key(_seeded.randbytes)
-    credential = BasicCredential(b"user%d@acme.example" % number + bytes(16))
-    message, package = create_key_package(
-        chosen, credential, private, public, random=_seeded.randbytes, now=NOW
-    )
-    return private, message, package
+def _shown(operation: str, value: float) -> float:
+    """Milliseconds, a rate or bytes."""
+    if operation.endswith("bytes"):
+        return value
+    return 1 / value if operation in PER_SECOND else 1000 * value
 
 
-def _follow(group: Group, commit: bytes) -> None:
-    staged = group.process(commit, now=NOW, validate=_believe)
-    if not isinstance(staged, StagedCommit):
-        raise TypeError("a Commit was expected")
-    group.merge(staged)
+def _unit(operation: str) -> str:
+    if operation.endswith("bytes"):
+        return "B"
+    return "/s" if operation in PER_SECOND else "ms"
 
 
-def _measure(number: int, name: str, goals: tuple[float, float, float]) -> Figures:
-    chosen = suite(number)
-    devices = [_device(chosen, each) for each in range(DEVICES)]
-    private, public = chosen.generate_signature_key(_seeded.randbytes)
-    random_bytes = _seeded.randbytes
-    founder = Group.create(
-        chosen,
-        b"bench",
-        BasicCredential(b"founder"),
-        private,
-        public,
-        random=random_bytes,
-        now=NOW,
-    )
-
-    def add() -> bytes:
-        packages = [parse_key_package(each, now=NOW, validate=_believe) for _, each, _ in devices]
-        made = founder.commit(add=packages, random=random_bytes, now=NOW, validate=_believe)
-        founder.merge_pending()
-        return made.welcome or b""
-
-    welcome, add_seconds = _timed(add)
-    signer, _, package = devices[DEVICES // 2]
-    member, join_seconds = _timed(
-        lambda: Group.join(welcome, package, signer, now=NOW, validate=_believe)
-    )
-    made, update_seconds = _timed(
-        lambda: member.commit(random=random_bytes, now=NOW, validate=_believe)
-    )
-    member.merge_pending()
-    _, process_seconds = _timed(lambda: _follow(founder, made.commit))
-    texts, encrypt_seconds = _timed(
-        lambda: [member.encrypt(bytes(100), random=random_bytes) for _ in range(MESSAGES)]
-    )
-    _, decrypt_seconds = _timed(
-        lambda: [founder.process(each, now=NOW, validate=_believe) for each in texts]
-    )
-    return [
-        Figure(f"{name}_add", f"{name}: add {DEVICES}", add_seconds, "s", at_most=goals[0]),
-        Figure(f"{name}_join", f"{name}: join", join_seconds, "s", at_most=goals[1]),
-        Figure(f"{name}_update", f"{name}: update", update_seconds, "s", at_most=goals[2]),
-        Figure(f"{name}_process", f"{name}: process an update", process_seconds, "s"),
-        Figure(f"{name}_encrypt", f"{name}: encrypt", MESSAGES / encrypt_seconds, "/s"),
-        Figure(f"{name}_decrypt", f"{name}: decrypt", MESSAGES / decrypt_seconds, "/s"),
+def _goal(name: str, size: int, operation: str, others: Mapping[str, Measured]) -> float | None:
+    """The most that a figure may be, as measured; None without a goal."""
+    if name == "xwing" and (operation, size) in LARGE_GOALS:
+        return LARGE_GOALS[operation, size]
+    if size != GOAL_SIZE or operation not in GROUP_OPERATIONS:
+        return None
+    bounds = [
+        others[peer][operation] / times
+        for (suite, peer), times in TIMES_FASTER.items()
+        if suite == name and operation in others.get(peer, {})
     ]
+    return min(bounds, default=None)
 
 
-def run() -> Figures:
-    """Suite 1 within twice of mls-rs; X-Wing five times faster than ts-mls."""
-    return [
-        *_measure(SUITE_1, "suite1", (0.42, 0.12, 0.10)),
-        *_measure(SUITE_XWING_AES256, "xwing", (0.76, 0.14, 0.40)),
-    ]
+def _figures(name: str, size: int, ours: Measured, others: Mapping[str, Measured]) -> Figures:
+    figures = []
+    for operation, text in OPERATIONS.items():
+        goal = _goal(name, size, operation, others)
+        figures.append(
+            Figure(
+                key=f"{name}.{size}.{operation}",
+                name=f"{name}, {size}: {text.format(others=size - 1)}",
+                value=_shown(operation, ours[operation]),
+                unit=_unit(operation),
+                at_least=PER_SECOND.get(operation) if size == GOAL_SIZE else None,
+                at_most=None if goal is None else _shown(operation, goal),
+                beside={
+                    peer: _shown(operation, measured[operation])
+                    for peer, measured in others.items()
+                    if operation in measured
+                },
+            )
+        )
+    return figures
+
+
+def run(sizes: Sequence[int] = SIZES) -> Figures:
+    """All sizes of both suites, ours and the others'."""
+    figures: Figures = []
+    for name, suite in SUITES.items():
+        for size in sizes:
+            ours = _measure(_OURS, suite, size)
+            if ours is None:
+                raise TimeoutError(f"no figures for {size} members in {PATIENCE_SECONDS} s")
+            measured = {
+                peer: _measure(command, suite, size)
+                for peer, command in _contestants(suite).items()
+            }
+            others = {peer: each for peer, each in measured.items() if each is not None}
+            figures += _figures(name, size, ours, others)
+    return figures
