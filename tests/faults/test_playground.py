@@ -51,6 +51,16 @@ def test_a_server_survives_a_kill_and_a_stop(tmp_path: Path) -> None:
             _ = own.pid
 
 
+def test_mail_that_is_not_taken_is_told(tmp_path: Path) -> None:
+    with Playground(tmp_path) as own:
+        with pytest.raises(StepFailedError, match="not taken"):
+            own.deliver_mail("carla@outside.example", ["alice@acme.example"], b"\n")
+        own.initialise()
+        own.start_server()
+        with pytest.raises(StepFailedError, match=r"not taken.*550"):
+            own.deliver_mail("carla@outside.example", ["nobody@acme.example"], b"\n")
+
+
 @pytest.mark.parametrize("run", [demo.run_demo, canary_plant.run_audit])
 def test_a_failing_run_names_its_step(
     run: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -118,10 +118,6 @@ class Follower:
         for line in self._process.stdout:
             self.lines.append(json.loads(line))
 
-    def texts(self) -> list[str]:
-        """The texts received so far."""
-        return [str(line["text"]) for line in self.lines]
-
     @property
     def running(self) -> bool:
         """Whether the process lives."""
@@ -153,7 +149,11 @@ class Person:
 
     def run_json(self, *arguments: str) -> Any:
         """Run one device command with `--json` and return what it printed, decoded."""
-        return json.loads(self.run(*arguments, "--json"))
+        printed = self.run(*arguments, "--json")
+        try:
+            return json.loads(printed)
+        except ValueError:
+            raise StepFailedError(f"`blackthorn {arguments[0]} … --json` printed no JSON") from None
 
     def follow(self) -> Follower:
         """Start to follow the inbox."""
@@ -297,7 +297,10 @@ class Playground:
     def deliver_mail(self, sender: str, recipients: Sequence[str], message: bytes) -> None:
         """Hand one e-mail to the server by SMTP, as another mail server would.
 
-        Raises smtplib.SMTPException when the server refuses it.
+        Raises StepFailedError when the server does not take it.
         """
-        with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=COMMAND_SECONDS) as smtp:
-            smtp.sendmail(sender, list(recipients), message)
+        try:
+            with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=COMMAND_SECONDS) as smtp:
+                smtp.sendmail(sender, list(recipients), message)
+        except OSError as error:
+            raise StepFailedError(f"an e-mail was not taken: {error}") from None
