@@ -5,6 +5,7 @@ read at its other end, by its recipient's own device, and the audit fails when o
 the mail that its sender sealed it is enough that it came: what is in it was sealed here.
 """
 
+import signal
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -123,9 +124,13 @@ def _certificate(database: Path, address: str) -> bytes:
 
 @contextmanager
 def temporary_playground() -> Iterator[Playground]:
-    """A playground in a folder of its own that is gone afterwards."""
-    with TemporaryDirectory(prefix="blackthorn-") as root, Playground(Path(root)) as playground:
-        yield playground
+    """A playground in a folder of its own that is gone afterwards, on SIGTERM too."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with TemporaryDirectory(prefix="blackthorn-") as root, Playground(Path(root)) as playground:
+            yield playground
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def run_audit(console: Console) -> Report:
