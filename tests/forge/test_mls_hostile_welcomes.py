@@ -17,7 +17,6 @@ from blackthorn.mls.errors import (
     InvalidWelcome,
     MalformedMessage,
     MLSError,
-    Unsupported,
 )
 from blackthorn.mls.extension import Extension, RequiredCapabilities
 from blackthorn.mls.framing import encode_message
@@ -228,7 +227,7 @@ SPOILS: dict[str, tuple[Callable[[Forge], None], type[MLSError]]] = {
     "an unknown PSK": (set_fields(psks=(ExternalPskId(b"x", bytes(32)),)), InvalidWelcome),
     "a resumption PSK": (
         set_fields(psks=(ResumptionPskId(3, b"group", 1, bytes(32)),)),
-        Unsupported,
+        InvalidWelcome,
     ),
     "another suite inside": (context(cipher_suite=2), InvalidWelcome),
     "another suite outside": (set_fields(suite_number=2), InvalidWelcome),

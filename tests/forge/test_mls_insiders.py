@@ -36,7 +36,7 @@ from blackthorn.mls.proposals import (
     Remove,
     Update,
 )
-from blackthorn.mls.psk import ExternalPskId, ResumptionPskId
+from blackthorn.mls.psk import ExternalPskId, KnownPsks, ResumptionPskId
 from blackthorn.mls.update_path import UpdatePath
 from tests.mls_people import NOW, Person, agree, believe, group_of, verified
 
@@ -55,7 +55,7 @@ def changed_commit(
         random=mallory.random,
         now=NOW,
         validate=believe,
-        external_psks={},
+        known_psks=KnownPsks(),
     )
     body = made.commit.content.body
     assert isinstance(body, Commit)
@@ -291,7 +291,7 @@ LISTS: dict[str, tuple[Callable[[list[Person]], list[Proposal]], type[MLSError]]
         InvalidProposal,
     ),
     "12.1.5 a re-initialisation": (lambda g: [ReInit(b"new", 1, 1, ())], Unsupported),
-    "12.1.6 an external init": (lambda g: [ExternalInit(b"kem output")], Unsupported),
+    "12.1.6 an external init": (lambda g: [ExternalInit(b"kem output")], InvalidProposal),
 }
 
 

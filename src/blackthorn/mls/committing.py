@@ -1,6 +1,6 @@
 """Making a Commit and its Welcome (RFC 9420, 12.4.1 and 12.4.3.1). Changes no state."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from blackthorn.crypto.secret import Secret
@@ -20,9 +20,10 @@ from blackthorn.mls.proposals import (
     GroupContextExtensions,
     PreSharedKey,
     Proposal,
+    ReInit,
     Remove,
 )
-from blackthorn.mls.psk import ExternalPskId
+from blackthorn.mls.psk import KnownPsks, PskId, ResumptionPskId
 from blackthorn.mls.staged import StagedCommit
 from blackthorn.mls.state import State
 from blackthorn.mls.treekem import NewPath
@@ -36,8 +37,11 @@ class Request:
 
     add: Sequence[VerifiedKeyPackage] = ()
     remove: Sequence[int] = ()
-    psk_ids: Sequence[bytes] = ()
+    psks: Sequence[PskId] = ()
+    follows: ResumptionPskId | None = None
+    """The PSK that links a new group to an older one (11.2, 11.3)."""
     extensions: Extensions | None = None
+    reinit: ReInit | None = None
     authenticated_data: bytes = b""
     tree_in_welcome: bool = True
 
@@ -58,12 +62,14 @@ def make_commit(
     random: Callable[[int], bytes],
     now: int,
     validate: CredentialValidator,
-    external_psks: Mapping[bytes, Secret],
+    known_psks: KnownPsks,
+    max_lifetime: int | None = None,
 ) -> Made:
     """A Commit with a path. Raises `MLSError` when what is asked is not allowed."""
     epoch, suite = state.epoch, state.epoch.suite
-    chosen, applied = _choose(state, request, random, now, validate, external_psks)
-    psks = [(psk_id, state.psk(psk_id, external_psks)) for psk_id in applied.psks]
+    proposals = ProposalList(epoch, epoch.own_index, now, validate, max_lifetime, request.follows)
+    chosen, applied = _choose(state, request, proposals, known_psks)
+    psks = [(psk_id, state.psk(psk_id, known_psks)) for psk_id in applied.psks]
     path = treekem.create_path(
         suite,
         applied.tree,
@@ -72,18 +78,19 @@ def make_commit(
         state.signature_private,
         random,
     )
-    provisional = next_epoch.provisional_context(epoch, applied)
+    base = next_epoch.Base.of(epoch)
+    provisional = next_epoch.provisional_context(base, applied)
     sealed = treekem.seal_path(suite, applied.tree, path, provisional.encoded, applied.added)
     names = tuple(each.reference or each.proposal for each in chosen)
     commit = sign_content(
         epoch, Commit(names, sealed), request.authenticated_data, state.signature_private
     )
-    derived = next_epoch.derive(epoch, provisional, path.commit_secret, psks, commit)
+    derived = next_epoch.derive(base, provisional, path.commit_secret, psks, commit)
     new = _begin(epoch, applied, path, derived)
     return Made(
         replace(commit, confirmation_tag=new.confirmation_tag),
         _welcome(state, request, applied, path, derived, new),
-        describe(epoch, epoch.own_index, applied, new),
+        describe(epoch, epoch.own_member(), applied, new),
     )
 
 
@@ -122,19 +129,21 @@ def sign_content(
     return AuthenticatedContent(PRIVATE_MESSAGE, content, signature)
 
 
-def describe(epoch: Epoch, committer: int, applied: Applied, new: Epoch | None) -> StagedCommit:
+def describe(
+    epoch: Epoch, committer: Member, applied: Applied, new: Epoch | None, *, joins: bool = False
+) -> StagedCommit:
     """The staged Commit for what was applied; `new` is None for a member that it removes."""
     leaves = dict(applied.tree.members())
-    sender = epoch.member(committer)
-    if sender is None:
-        raise ValueError("the committer is not a member")
+    added = [Member.of(index, leaves[index]) for index in applied.added]
     return StagedCommit(
         epoch=epoch.context.epoch + 1,
-        committer=sender,
-        added=[Member.of(index, leaves[index]) for index in applied.added],
+        committer=committer,
+        added=[committer, *added] if joins else added,
         removed=applied.removed,
         updated=[Member.of(index, leaves[index]) for index in applied.updated],
         removes_me=new is None,
+        joins=joins,
+        reinit=applied.reinit,
         base=epoch.interim_transcript_hash,
         next=new,
     )
@@ -144,23 +153,18 @@ def describe(epoch: Epoch, committer: int, applied: Applied, new: Epoch | None) 
 
 
 def _choose(
-    state: State,
-    request: Request,
-    random: Callable[[int], bytes],
-    now: int,
-    validate: CredentialValidator,
-    external_psks: Mapping[bytes, Secret],
+    state: State, request: Request, empty: ProposalList, known_psks: KnownPsks
 ) -> tuple[list[Queued], Applied]:
     """The request's proposals, and of those that wait as many as can stand with them."""
-    own = list(_requested(state.epoch, request, random))
+    own = list(_requested(state.epoch, request))
 
     def gather(waiting: Iterable[Queued]) -> tuple[list[Queued], Applied]:
-        proposals = ProposalList(state.epoch, state.epoch.own_index, now, validate)
+        proposals = empty.fresh()
         chosen = []
         for each in in_order([*own, *waiting]):
             try:
                 if isinstance(each.proposal, PreSharedKey):
-                    state.psk(each.proposal.psk_id, external_psks)
+                    state.psk(each.proposal.psk_id, known_psks)
                 proposals.append(each)
             except MLSError:
                 if each.reference is None:
@@ -177,7 +181,7 @@ def _choose(
         return gather(())
 
 
-def _requested(epoch: Epoch, request: Request, random: Callable[[int], bytes]) -> Iterable[Queued]:
+def _requested(epoch: Epoch, request: Request) -> Iterable[Queued]:
     sender = Sender(MEMBER, epoch.own_index)
     if request.extensions is not None:
         yield Queued(GroupContextExtensions(request.extensions), sender)
@@ -185,9 +189,12 @@ def _requested(epoch: Epoch, request: Request, random: Callable[[int], bytes]) -
         yield Queued(Remove(index), sender)
     for verified in request.add:
         yield Queued(Add(verified.package), sender, verified=verified)
-    for psk_id in request.psk_ids:
-        nonce = random(epoch.suite.hash_size)
-        yield Queued(PreSharedKey(ExternalPskId(psk_id, nonce)), sender)
+    for psk_id in request.psks:
+        yield Queued(PreSharedKey(psk_id), sender)
+    if request.follows is not None:
+        yield Queued(PreSharedKey(request.follows), sender)
+    if request.reinit is not None:
+        yield Queued(request.reinit, sender)
 
 
 # --- The Welcome --------------------------------------------------------------------------

@@ -10,11 +10,34 @@ from blackthorn.mls.epoch import Epoch
 from blackthorn.mls.extension import Extensions
 from blackthorn.mls.group_context import GroupContext
 from blackthorn.mls.key_package import create_leaf
-from blackthorn.mls.leaf_node import Lifetime
+from blackthorn.mls.leaf_node import LeafNode, Lifetime
 from blackthorn.mls.leaf_validation import check_leaf_for_group
 from blackthorn.mls.ratchet_tree import RatchetTree
 from blackthorn.mls.suites import CipherSuite
 from blackthorn.mls.tree_hash import root_hash
+
+
+def new_leaf(
+    suite: CipherSuite,
+    credential: Credential,
+    signature_public: bytes,
+    *,
+    random: Callable[[int], bytes],
+    now: int,
+    extension_types: Sequence[int],
+    credential_types: Sequence[int],
+) -> tuple[LeafNode, Secret]:
+    """An unsigned leaf that lives from now on, and its private key."""
+    not_before = max(0, now - limits.MLS_CLOCK_SKEW_SECONDS)
+    return create_leaf(
+        suite,
+        credential,
+        signature_public,
+        random=random,
+        lifetime=Lifetime(not_before, now + limits.MLS_LIFETIME_SECONDS),
+        extension_types=extension_types,
+        credential_types=credential_types,
+    )
 
 
 def first_epoch(
@@ -28,16 +51,17 @@ def first_epoch(
     now: int,
     extensions: Extensions,
     extension_types: Sequence[int],
+    credential_types: Sequence[int] = (),
 ) -> Epoch:
     """Epoch 0, whose only member is the creator. Raises `InvalidLeaf`."""
-    not_before = max(0, now - limits.MLS_CLOCK_SKEW_SECONDS)
-    leaf, leaf_private = create_leaf(
+    leaf, leaf_private = new_leaf(
         suite,
         credential,
         signature_public,
         random=random,
-        lifetime=Lifetime(not_before, now + limits.MLS_LIFETIME_SECONDS),
+        now=now,
         extension_types=extension_types,
+        credential_types=credential_types,
     )
     check_leaf_for_group(leaf, extensions)
     tree = RatchetTree.of_one(leaf.sign(suite, signature_private))

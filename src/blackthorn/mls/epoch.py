@@ -1,7 +1,7 @@
 """One epoch of a group as one member holds it, and what is kept of it when it is past."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 from blackthorn.crypto.secret import Secret
@@ -93,6 +93,10 @@ class Epoch:
             raise GroupState("this member has no leaf in the tree")
         return leaf
 
+    def own_member(self) -> Member:
+        """This member."""
+        return Member.of(self.own_index, self.own_leaf())
+
     def past(self) -> "PastEpoch":
         """What is kept when the next epoch begins."""
         roster = {index: Member.of(index, leaf) for index, leaf in self.tree.members()}
@@ -103,8 +107,24 @@ class Epoch:
             self.secrets.resumption_psk,
             self.own_index,
             roster,
-            self.secret_tree,
+            self.secret_tree.applications_only(),
         )
+
+    def closed(self) -> "Epoch":
+        """The epoch from which this member was removed: late messages can be read, no more."""
+        secrets = self.secrets
+        nothing = dict.fromkeys((each.name for each in fields(EpochSecrets)), Secret(b""))
+        kept = replace(
+            secrets,
+            **nothing
+            | {
+                "sender_data": secrets.sender_data,
+                "resumption_psk": secrets.resumption_psk,
+                "epoch_authenticator": secrets.epoch_authenticator,
+            },
+        )
+        tree = self.secret_tree.applications_only()
+        return replace(self, secrets=kept, private_keys={}, secret_tree=tree)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ class Sender:
         return u8(self.type)
 
 
-def _read_sender(reader: Reader) -> Sender:
+def read_sender(reader: Reader) -> Sender:
+    """A Sender."""
     sender_type = reader.u8()
     if sender_type in (MEMBER, EXTERNAL):
         return Sender(sender_type, reader.u32())
@@ -118,7 +119,7 @@ def read_body(reader: Reader, content_type: int) -> Body:
 def _read_framed_content(reader: Reader) -> FramedContent:
     start = reader.position
     group_id, epoch = reader.opaque(), reader.u64()
-    sender, authenticated_data = _read_sender(reader), reader.opaque()
+    sender, authenticated_data = read_sender(reader), reader.opaque()
     content_type = reader.u8()
     body_start = reader.position
     content = FramedContent(

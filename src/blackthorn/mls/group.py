@@ -6,65 +6,53 @@ last. Nothing else lives here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from blackthorn import limits
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import committing, joining, key_schedule, processing, protection, state_codec
-from blackthorn.mls.codepoints import APPLICATION_EXTENSION, COMMIT, SOURCE_UPDATE
+from blackthorn.mls import committing, external_joining, joining, protection, state_codec
+from blackthorn.mls.codepoints import APPLICATION_EXTENSION, SOURCE_UPDATE
 from blackthorn.mls.committing import Request, sign_content
-from blackthorn.mls.creation import first_epoch
+from blackthorn.mls.creation import first_epoch, new_leaf
 from blackthorn.mls.credential import Credential, CredentialValidator
-from blackthorn.mls.epoch import Member
 from blackthorn.mls.errors import GroupState
 from blackthorn.mls.extension import Extension
 from blackthorn.mls.framing import AuthenticatedContent, encode_message
+from blackthorn.mls.group_info import read_group_info_message
+from blackthorn.mls.group_view import GroupView
 from blackthorn.mls.key_package import KeyPackagePrivate, VerifiedKeyPackage
 from blackthorn.mls.padding import Padding, padded_size, size_class
+from blackthorn.mls.policy import CLOSED, Policy
 from blackthorn.mls.proposal_list import Queued
-from blackthorn.mls.proposals import Add, Proposal, Remove, Update
+from blackthorn.mls.proposals import (
+    Add,
+    GroupContextExtensions,
+    PreSharedKey,
+    Proposal,
+    ReInit,
+    Remove,
+    Update,
+)
+from blackthorn.mls.psk import KnownPsks, PskName, ResumptionName, name_psks
+from blackthorn.mls.receiving import Outcome, Terms, receive
+from blackthorn.mls.results import Application, Commit, ProposalReceived
 from blackthorn.mls.secret_tree import KeyUse
 from blackthorn.mls.staged import StagedCommit
 from blackthorn.mls.state import State
-from blackthorn.mls.suites import CipherSuite
+from blackthorn.mls.succession import Successor
+from blackthorn.mls.suites import CipherSuite, suite
+
+__all__ = ["Application", "Commit", "Group", "ProposalReceived", "Random"]
 
 Random = Callable[[int], bytes]
 
 
-@dataclass(frozen=True)
-class Application:
-    """An application message that was read."""
+class Group(GroupView):
+    """One member's hold on a group. `create`, `join`, `join_externally` or `deserialise` make one.
 
-    sender: Member
-    content: bytes = field(repr=False)
-    authenticated_data: bytes = field(repr=False)
-    epoch: int
-
-
-@dataclass(frozen=True)
-class ProposalReceived:
-    """A proposal that now waits for a Commit."""
-
-    sender: Member
-    proposal: Proposal
-    reference: bytes
-
-
-@dataclass(frozen=True)
-class Commit:
-    """What to send for a Commit: itself to the members, the Welcome to those it adds."""
-
-    commit: bytes
-    welcome: bytes | None
-
-
-class Group:
-    """One member's hold on a group. `create`, `join` or `deserialise` make one."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self.inviter: Member | None = None
-        """After `join`: who sent the Welcome. Not part of the state."""
+    Where `policy` is not given, nothing but private messages of members is allowed.
+    `resumption_psks` are resumption PSKs of other groups, by group id and epoch.
+    """
 
     @classmethod
     def create(
@@ -79,11 +67,13 @@ class Group:
         now: int,
         extensions: Sequence[Extension] = (),
         extension_types: Sequence[int] = (APPLICATION_EXTENSION,),
+        credential_types: Sequence[int] = (),
     ) -> "Group":
         """A new group with one member (RFC 9420, 11).
 
         `extensions` are the GroupContext's; `extension_types` those that this member supports,
-        which must include theirs. Raises `InvalidLeaf`.
+        which must include theirs; `credential_types` those beside its own credential's.
+        Raises `InvalidLeaf`.
         """
         epoch = first_epoch(
             suite,
@@ -95,6 +85,7 @@ class Group:
             now=now,
             extensions=tuple(extensions),
             extension_types=extension_types,
+            credential_types=credential_types,
         )
         return cls(State(signature_private, epoch))
 
@@ -109,10 +100,14 @@ class Group:
         validate: CredentialValidator,
         ratchet_tree: bytes | None = None,
         external_psks: Mapping[bytes, Secret] | None = None,
+        resumption_psks: Mapping[ResumptionName, Secret] | None = None,
+        predecessor: "Group | None" = None,
+        policy: Policy = CLOSED,
     ) -> "Group":
         """The group of a Welcome (an MLSMessage). Raises `MLSError`.
 
-        `validate` sees every member. `ratchet_tree` is needed when it is not in the Welcome.
+        `validate` sees every member. `ratchet_tree` is needed when it is not in the Welcome,
+        `predecessor` for a group that re-initialises or branches off another (11.2, 11.3).
         The caller refuses a group whose id it already has (12.4.3.1).
         """
         del now  # lifetimes were judged when each leaf was added (7.3)
@@ -121,81 +116,64 @@ class Group:
             private,
             validate=validate,
             ratchet_tree=ratchet_tree,
-            external_psks=external_psks or {},
+            known_psks=KnownPsks(external_psks or {}, resumption_psks or {}),
+            predecessor=None if predecessor is None else predecessor._state,
+            same_client=policy.same_client,
         )
-        try:
-            public = epoch.suite.signature.public_key(signature_private)
-        except ValueError as error:
-            raise GroupState("the signature key is none of the suite's") from error
-        if public != epoch.own_leaf().signature_key:
-            raise GroupState("the signature key is not the key package's")
+        _check_signature_key(epoch.suite, signature_private, epoch.own_leaf().signature_key)
         group = cls(State(signature_private, epoch))
         group.inviter = inviter
         return group
 
-    # --- Looking ---
+    @classmethod
+    def join_externally(
+        cls,
+        group_info: bytes,
+        credential: Credential,
+        signature_private: Secret,
+        signature_public: bytes,
+        *,
+        random: Random,
+        now: int,
+        validate: CredentialValidator,
+        resync: bool = False,
+        ratchet_tree: bytes | None = None,
+        psk_ids: Sequence[PskName] = (),
+        external_psks: Mapping[bytes, Secret] | None = None,
+        resumption_psks: Mapping[ResumptionName, Secret] | None = None,
+        extension_types: Sequence[int] = (APPLICATION_EXTENSION,),
+        credential_types: Sequence[int] = (),
+        authenticated_data: bytes = b"",
+    ) -> tuple["Group", bytes]:
+        """Join by the GroupInfo of a group (12.4.3.2): the group, and the Commit to send.
 
-    @property
-    def group_id(self) -> bytes:
-        """The group's name."""
-        return self._state.epoch.context.group_id
-
-    @property
-    def epoch(self) -> int:
-        """The number of the present epoch."""
-        return self._state.epoch.context.epoch
-
-    @property
-    def suite(self) -> CipherSuite:
-        """The group's cipher suite."""
-        return self._state.epoch.suite
-
-    @property
-    def own_index(self) -> int:
-        """This member's leaf index."""
-        return self._state.epoch.own_index
-
-    @property
-    def members(self) -> list[Member]:
-        """All members, by leaf index."""
-        return [Member.of(index, leaf) for index, leaf in self._state.epoch.tree.members()]
-
-    @property
-    def group_context_extensions(self) -> list[Extension]:
-        """The extensions that all members agree on."""
-        return list(self._state.epoch.context.extensions)
-
-    @property
-    def epoch_authenticator(self) -> bytes:
-        """Nh bytes, equal for two members exactly when their histories are (8.7)."""
-        return self._state.epoch.secrets.epoch_authenticator.expose()
-
-    @property
-    def pending(self) -> StagedCommit | None:
-        """This member's own Commit that was made and neither merged nor discarded."""
-        return self._state.pending
-
-    @property
-    def waiting_proposals(self) -> int:
-        """How many proposals wait for a Commit."""
-        return len(self._state.proposals)
-
-    @property
-    def active(self) -> bool:
-        """Whether this member is still in the group."""
-        return not self._state.removed
-
-    def ratchet_tree(self) -> bytes:
-        """The public tree of the present epoch, for `join`."""
-        return self._state.epoch.tree.encode()
-
-    def export(self, label: str, context: bytes, length: int) -> bytes:
-        """MLS-Exporter (8.5): `length` bytes that only this epoch's members can derive."""
-        self._state.require_member()
-        if not 0 <= length <= 255 * self.suite.hash_size:
-            raise GroupState("an exported secret cannot have that length")
-        secrets = self._state.epoch.secrets
-        return key_schedule.export(self.suite, secrets, label.encode(), context, length)
+        Nobody may have committed since the GroupInfo was made: when the members do not take
+        the Commit, drop the group. `resync` removes this client's old leaf, which has the same
+        signature key or else the same credential. Raises `MLSError`.
+        """
+        info = read_group_info_message(group_info)
+        chosen = suite(info.context.cipher_suite)
+        _check_signature_key(chosen, signature_private, signature_public)
+        leaf, _ = new_leaf(
+            chosen,
+            credential,
+            signature_public,
+            random=random,
+            now=now,
+            extension_types=extension_types,
+            credential_types=credential_types,
+        )
+        epoch, commit = external_joining.join_externally(
+            info,
+            external_joining.Joiner(leaf, signature_private, resync),
+            random=random,
+            validate=validate,
+            ratchet_tree=ratchet_tree,
+            psk_ids=name_psks(psk_ids, chosen.hash_size, random),
+            known_psks=KnownPsks(external_psks or {}, resumption_psks or {}),
+            authenticated_data=authenticated_data,
+        )
+        return cls(State(signature_private, epoch)), commit
 
     # --- Sending ---
 
@@ -208,7 +186,7 @@ class Group:
         padding: Padding = size_class,
     ) -> bytes:
         """An application message as an MLSMessage. Store the group before sending it."""
-        self._state.require_member()
+        self._state.require_open()
         signed = self._sign(content, authenticated_data)
         message, use = self._seal(signed, random, padding)
         use.consume()
@@ -226,7 +204,7 @@ class Group:
 
     def propose_update(self, *, random: Random) -> bytes:
         """A proposal to give this member's leaf a new key, as an MLSMessage."""
-        self._state.require_member()
+        self._state.require_open()
         private, public = self.suite.hpke.generate_key_pair(random)
         leaf = replace(
             self._state.epoch.own_leaf(),
@@ -240,6 +218,19 @@ class Group:
         self._state.update_keys[public] = private
         return message
 
+    def propose_psk(self, name: PskName, *, random: Random) -> bytes:
+        """A proposal to mix a pre-shared key in, as an MLSMessage."""
+        (psk_id,) = name_psks([name], self.suite.hash_size, random)
+        return self._propose(PreSharedKey(psk_id), random)
+
+    def propose_extensions(self, extensions: Sequence[Extension], *, random: Random) -> bytes:
+        """A proposal to replace the GroupContext's extensions, as an MLSMessage."""
+        return self._propose(GroupContextExtensions(tuple(extensions)), random)
+
+    def propose_reinit(self, reinit: ReInit, *, random: Random) -> bytes:
+        """A proposal to end this group and go on in another (12.1.5), as an MLSMessage."""
+        return self._propose(reinit, random)
+
     def commit(
         self,
         *,
@@ -248,26 +239,33 @@ class Group:
         random: Random,
         now: int,
         validate: CredentialValidator,
-        psk_ids: Sequence[bytes] = (),
+        psk_ids: Sequence[PskName] = (),
         external_psks: Mapping[bytes, Secret] | None = None,
+        resumption_psks: Mapping[ResumptionName, Secret] | None = None,
         extensions: Sequence[Extension] | None = None,
+        reinit: ReInit | None = None,
+        follows: Successor | None = None,
         authenticated_data: bytes = b"",
         tree_in_welcome: bool = True,
         padding: Padding = size_class,
+        policy: Policy = CLOSED,
     ) -> Commit:
         """A Commit of what is asked and of the proposals that wait; always with a path.
 
         It becomes `pending` and is applied by `merge_pending`. Proposals that wait and cannot
-        stand are left out. `extensions` replace the GroupContext's.
+        stand are left out. `extensions` replace the GroupContext's. `reinit` stands alone, and
+        `follows` is for the first Commit of a group that `successors` makes.
         """
-        self._state.require_member()
+        self._state.require_open()
         if self._state.pending is not None:
             raise GroupState("this member's last Commit is still pending")
         request = Request(
             add,
             remove,
-            psk_ids,
+            name_psks(psk_ids, self.suite.hash_size, random),
+            None if follows is None else follows.psk,
             None if extensions is None else tuple(extensions),
+            reinit,
             authenticated_data,
             tree_in_welcome,
         )
@@ -277,7 +275,8 @@ class Group:
             random=random,
             now=now,
             validate=validate,
-            external_psks=external_psks or {},
+            known_psks=KnownPsks(external_psks or {}, resumption_psks or {}),
+            max_lifetime=policy.max_lifetime_seconds,
         )
         message, use = self._seal(made.commit, random, padding)
         use.consume()
@@ -303,7 +302,7 @@ class Group:
         return encode_message(message), use
 
     def _propose(self, proposal: Proposal, random: Random) -> bytes:
-        self._state.require_member()
+        self._state.require_open()
         if len(self._state.proposals) >= limits.MLS_MAX_PROPOSALS:
             raise GroupState("too many proposals wait for a Commit")
         signed = self._sign(proposal, b"")
@@ -323,32 +322,21 @@ class Group:
         now: int,
         validate: CredentialValidator,
         external_psks: Mapping[bytes, Secret] | None = None,
-    ) -> Application | ProposalReceived | StagedCommit:
+        resumption_psks: Mapping[ResumptionName, Secret] | None = None,
+        policy: Policy = CLOSED,
+    ) -> Outcome:
         """Read one MLSMessage of the group.
 
         An application message uses up its key and a proposal waits from here on; a Commit
         changes nothing until it is merged. Raises `MLSError`; what fails uses up nothing.
         """
-        state = self._state
-        private = processing.read_private_message(message)
-        verified, use = processing.open_private_message(state, private)
-        content = verified.authenticated.content
-        if private.content_type == COMMIT:
-            state.require_member()
-            return processing.stage_commit(
-                state, verified, now=now, validate=validate, external_psks=external_psks or {}
-            )
-        if isinstance(content.body, bytes):
-            use.consume()
-            return Application(
-                verified.sender, content.body, content.authenticated_data, content.epoch
-            )
-        state.require_member()
-        queued = processing.queue_proposal(state, verified)
-        use.consume()
-        reference = queued.reference or b""
-        state.proposals[reference] = queued
-        return ProposalReceived(verified.sender, queued.proposal, reference)
+        known_psks = KnownPsks(external_psks or {}, resumption_psks or {})
+        received = receive(self._state, message, Terms(now, validate, known_psks, policy))
+        if received.use is not None:
+            received.use.consume()
+        if received.queued is not None:
+            self._state.proposals[received.queued.reference or b""] = received.queued
+        return received.outcome
 
     # --- Moving on ---
 
@@ -358,11 +346,15 @@ class Group:
         state.require_member()
         if staged.base != state.epoch.interim_transcript_hash:
             raise GroupState("the staged Commit does not build on the present epoch")
+        if staged.key is not None:
+            state.epoch.secret_tree.forget_handshake(*staged.key)
         if staged.next is None:
             state.removed = True
+            state.epoch = state.epoch.closed()
         else:
             state.past = [state.epoch.past(), *state.past][: limits.MLS_PAST_EPOCHS]
             state.epoch = staged.next
+            state.reinit = staged.reinit
         state.proposals = {}
         state.update_keys = {}
         state.pending = None
@@ -387,3 +379,12 @@ class Group:
     def deserialise(cls, data: bytes) -> "Group":
         """The inverse of `serialise`. Raises `MalformedMessage`."""
         return cls(state_codec.decode_state(data))
+
+
+def _check_signature_key(chosen: CipherSuite, private: Secret, public: bytes) -> None:
+    try:
+        matches = chosen.signature.public_key(private) == public
+    except ValueError as error:
+        raise GroupState("the signature key is none of the suite's") from error
+    if not matches:
+        raise GroupState("the signature keys do not belong together")

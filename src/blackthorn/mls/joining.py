@@ -1,7 +1,7 @@
 """Joining a group by a Welcome (RFC 9420, 12.4.3.1)."""
 
 import hmac
-from collections.abc import Mapping
+import operator
 
 from blackthorn import limits
 from blackthorn.crypto.aead import OpenError
@@ -9,18 +9,17 @@ from blackthorn.crypto.hpke import HpkeError
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls import key_schedule, next_epoch, transcript, treekem
 from blackthorn.mls.codec import decode
-from blackthorn.mls.codepoints import RATCHET_TREE
 from blackthorn.mls.credential import CredentialValidator
 from blackthorn.mls.epoch import Epoch, Member
-from blackthorn.mls.errors import InvalidWelcome, TooLarge, Unsupported
-from blackthorn.mls.extension import find
+from blackthorn.mls.errors import InvalidWelcome, TooLarge
 from blackthorn.mls.framing import read_message
+from blackthorn.mls.group_info import check_group, tree_of
 from blackthorn.mls.key_package import KeyPackagePrivate
-from blackthorn.mls.psk import ExternalPskId, PskId
-from blackthorn.mls.ratchet_tree import RatchetTree, read_ratchet_tree
+from blackthorn.mls.psk import KnownPsks, PskId, ResumptionPskId
+from blackthorn.mls.ratchet_tree import RatchetTree
+from blackthorn.mls.state import State
+from blackthorn.mls.succession import SameClient, check_succession, link
 from blackthorn.mls.suites import CipherSuite, suite
-from blackthorn.mls.tree_hash import root_hash
-from blackthorn.mls.tree_validation import check_tree, check_tree_members
 from blackthorn.mls.treemath import common_ancestor, direct_path
 from blackthorn.mls.welcome_types import (
     GroupInfo,
@@ -52,10 +51,13 @@ def join(
     *,
     validate: CredentialValidator,
     ratchet_tree: bytes | None,
-    external_psks: Mapping[bytes, Secret],
+    known_psks: KnownPsks,
+    predecessor: State | None = None,
+    same_client: SameClient = operator.eq,
 ) -> tuple[Epoch, Member]:
     """The epoch that a Welcome leads into, and the member who sent it.
 
+    A group that follows another is joined with the state of that one, its `predecessor`.
     Raises `MLSError`; every check is made first.
     """
     welcome = read_welcome_message(message)
@@ -63,13 +65,14 @@ def join(
     if welcome.cipher_suite != chosen.number:
         raise InvalidWelcome("the Welcome is for another cipher suite than the key package")
     secrets = _open_secrets(chosen, welcome, private)
-    psks = [(psk_id, _psk(psk_id, external_psks)) for psk_id in secrets.psks]
+    psks = [(psk_id, _psk(psk_id, known_psks, predecessor)) for psk_id in secrets.psks]
     if len(set(secrets.psks)) != len(psks):
         raise InvalidWelcome("the Welcome uses a PSK twice")
+    follows = link(secrets.psks)
     psk = key_schedule.psk_secret(chosen, psks)
     info = _open_group_info(chosen, welcome, secrets.joiner_secret, psk)
-    tree = _tree(info, ratchet_tree)
-    _check_group(chosen, info, tree, validate)
+    tree = tree_of(info, ratchet_tree)
+    inviter = check_group(chosen, info, tree, validate)
     own_index = _own_index(tree, private)
     keys = {2 * own_index: private.leaf_private}
     if secrets.path_secret is not None:
@@ -81,12 +84,12 @@ def join(
     )
     if not hmac.compare_digest(expected, info.confirmation_tag):
         raise InvalidWelcome("the confirmation tag does not hold")
+    if follows is not None and predecessor is not None:
+        credentials = [leaf.credential for _, leaf in tree.members()]
+        check_succession(predecessor, follows, info.context, credentials, same_client)
     epoch = next_epoch.begin(
         chosen, info.context, tree, derived, info.confirmation_tag, own_index, keys
     )
-    inviter = epoch.member(info.signer)
-    if inviter is None:
-        raise InvalidWelcome("the signer of the group info is not in the tree")
     return epoch, inviter
 
 
@@ -107,10 +110,16 @@ def _open_secrets(
     raise InvalidWelcome("the Welcome is not for this key package")
 
 
-def _psk(psk_id: PskId, external: Mapping[bytes, Secret]) -> Secret:
-    if not isinstance(psk_id, ExternalPskId):
-        raise Unsupported("joining with a resumption PSK is not supported")
-    found = external.get(psk_id.psk_id)
+def _psk(psk_id: PskId, known: KnownPsks, predecessor: State | None) -> Secret:
+    """A PSK that links two groups is taken from the old one's state, and from nowhere else."""
+    found = None
+    if isinstance(psk_id, ResumptionPskId):
+        if predecessor is not None and psk_id.group_id == predecessor.epoch.context.group_id:
+            found = predecessor.resumption_psk(psk_id.epoch)
+        if found is None and not psk_id.succession:
+            found = known.find(psk_id)
+    else:
+        found = known.find(psk_id)
     if found is None:
         raise InvalidWelcome("a pre-shared key is not known here")
     return found
@@ -129,27 +138,6 @@ def _open_group_info(
     if info.context.cipher_suite != chosen.number:
         raise InvalidWelcome("the group has another cipher suite than its Welcome")
     return info
-
-
-def _tree(info: GroupInfo, outside: bytes | None) -> RatchetTree:
-    data = find(info.extensions, RATCHET_TREE)
-    data = outside if data is None else data
-    if data is None:
-        raise InvalidWelcome("the ratchet tree came neither inside the Welcome nor beside it")
-    return decode(read_ratchet_tree, data, "ratchet tree")
-
-
-def _check_group(
-    chosen: CipherSuite, info: GroupInfo, tree: RatchetTree, validate: CredentialValidator
-) -> None:
-    signer = tree.leaf(info.signer)
-    if signer is None:
-        raise InvalidWelcome("the signer of the group info is not in the tree")
-    info.verify(chosen, signer.signature_key)
-    if root_hash(chosen, tree) != info.context.tree_hash:
-        raise InvalidWelcome("the ratchet tree is not the group's")
-    check_tree(chosen, tree, info.context.group_id)
-    check_tree_members(chosen, tree, info.context.extensions, validate)
 
 
 def _own_index(tree: RatchetTree, private: KeyPackagePrivate) -> int:

@@ -134,10 +134,15 @@ class VerifiedKeyPackage:
 
 
 def verify_key_package(
-    package: KeyPackage, *, now: int, validate: CredentialValidator
+    package: KeyPackage,
+    *,
+    now: int,
+    validate: CredentialValidator,
+    max_lifetime: int | None = None,
 ) -> VerifiedKeyPackage:
     """The rules of RFC 9420, 10.1, but for those that need a group.
 
+    `max_lifetime` is in seconds; None stands for MLS_MAX_LIFETIME_SECONDS.
     Raises `InvalidKeyPackage`, `InvalidLeaf`, `InvalidSignature`, `UnsupportedSuite`, or what
     `validate` raises.
     """
@@ -148,7 +153,7 @@ def verify_key_package(
         )
     if package.init_key == package.leaf.encryption_key:
         raise InvalidKeyPackage("the init key is also the encryption key", Rule.INIT_KEY_OWN)
-    check_lifetime(package.leaf, now)
+    check_lifetime(package.leaf, now, max_lifetime)
     check_leaf_alone(suite, package.leaf)
     package.leaf.verify(suite)
     suite.verify_with_label(
@@ -167,7 +172,11 @@ def verify_key_package(
 
 
 def parse_key_package(
-    message: bytes, *, now: int, validate: CredentialValidator
+    message: bytes,
+    *,
+    now: int,
+    validate: CredentialValidator,
+    max_lifetime: int | None = None,
 ) -> VerifiedKeyPackage:
     """A verified key package from its MLSMessage; `now` is in unix seconds.
 
@@ -176,7 +185,7 @@ def parse_key_package(
     if len(message) > limits.MAX_KEY_PACKAGE_BYTES:
         raise TooLarge("the key package is too large")
     package = decode(read_key_package_message, message, "key package")
-    return verify_key_package(package, now=now, validate=validate)
+    return verify_key_package(package, now=now, validate=validate, max_lifetime=max_lifetime)
 
 
 @dataclass(frozen=True)
@@ -227,15 +236,20 @@ def create_leaf(
     random: Callable[[int], bytes],
     lifetime: Lifetime,
     extension_types: Sequence[int],
+    credential_types: Sequence[int] = (),
 ) -> tuple[LeafNode, Secret]:
-    """A new leaf with source key_package, unsigned, and its private encryption key."""
+    """A new leaf with source key_package, unsigned, and its private encryption key.
+
+    It supports its own credential's type, and `credential_types` besides.
+    """
     private, public = suite.hpke.generate_key_pair(random)
     grease = GREASE[random(1)[0] % len(GREASE)]
+    credentials = tuple(dict.fromkeys((credential.credential_type, *credential_types)))
     leaf = LeafNode(
         encryption_key=public,
         signature_key=signature_public,
         credential=credential,
-        capabilities=own_capabilities(extension_types, grease),
+        capabilities=own_capabilities(extension_types, credentials, grease),
         source=SOURCE_KEY_PACKAGE,
         lifetime=lifetime,
     )
@@ -253,14 +267,18 @@ def create_key_package(
     lifetime_seconds: int = limits.MLS_LIFETIME_SECONDS,
     last_resort: bool = False,
     extension_types: Sequence[int] = (APPLICATION_EXTENSION,),
+    credential_types: Sequence[int] = (),
 ) -> tuple[bytes, KeyPackagePrivate]:
     """A new key package: its MLSMessage, and the private part to keep.
 
     `now` is in unix seconds; the lifetime begins an hour earlier, for clocks that are late.
-    `extension_types` are those of GroupContexts that the application understands.
+    `extension_types` are those of GroupContexts that the application understands,
+    `credential_types` those of other members beside its own.
     """
     extensions = (Extension(LAST_RESORT, b""),) if last_resort else ()
     lifetime = Lifetime(max(0, now - limits.MLS_CLOCK_SKEW_SECONDS), now + lifetime_seconds)
+    if last_resort:  # what a key package carries, its leaf lists (10)
+        extension_types = (*extension_types, LAST_RESORT)
     leaf, leaf_private = create_leaf(
         suite,
         credential,
@@ -268,6 +286,7 @@ def create_key_package(
         random=random,
         lifetime=lifetime,
         extension_types=(*extension_types, *(each.type for each in extensions)),  # 10
+        credential_types=credential_types,
     )
     init_private, init_public = suite.hpke.generate_key_pair(random)
     package = KeyPackage(

@@ -6,7 +6,6 @@ from functools import cached_property
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codepoints import (
-    BASIC,
     MLS10,
     SOURCE_COMMIT,
     SOURCE_KEY_PACKAGE,
@@ -44,14 +43,16 @@ class Capabilities:
         return b"".join(vector(map(u16, numbers)) for numbers in lists)
 
 
-def own_capabilities(extension_types: Sequence[int], grease: int) -> Capabilities:
+def own_capabilities(
+    extension_types: Sequence[int], credential_types: Sequence[int], grease: int
+) -> Capabilities:
     """What this build supports, and one GREASE value that means nothing (13.5)."""
     return Capabilities(
         versions=(MLS10,),
         cipher_suites=(*SUPPORTED, grease),
         extensions=(*extension_types, grease),
         proposals=(grease,),
-        credentials=(BASIC, grease),
+        credentials=(*credential_types, grease),
     )
 
 

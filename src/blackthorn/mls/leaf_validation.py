@@ -12,12 +12,16 @@ from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite
 
 
-def check_lifetime(leaf: LeafNode, now: int) -> None:
-    """7.3: `now`, in unix seconds, lies in the leaf's lifetime, which is not absurdly long."""
+def check_lifetime(leaf: LeafNode, now: int, longest: int | None = None) -> None:
+    """7.3: `now`, in unix seconds, lies in the leaf's lifetime, which is not absurdly long.
+
+    `longest` is in seconds; None stands for MLS_MAX_LIFETIME_SECONDS.
+    """
     lifetime = leaf.lifetime
     if lifetime is None:
         raise InvalidLeaf("the leaf has no lifetime")
-    if lifetime.not_after - lifetime.not_before > limits.MLS_MAX_LIFETIME_SECONDS:
+    longest = limits.MLS_MAX_LIFETIME_SECONDS if longest is None else longest
+    if lifetime.not_after - lifetime.not_before > longest:
         raise InvalidLeaf("the leaf's lifetime is too long", Rule.LIFETIME_LENGTH)
     if not lifetime.not_before <= now <= lifetime.not_after:
         raise InvalidLeaf("the leaf's lifetime has ended or not begun", Rule.LIFETIME_NOW)

@@ -27,37 +27,53 @@ class Derived:
     secrets: EpochSecrets
 
 
-def provisional_context(epoch: Epoch, applied: Applied) -> GroupContext:
+@dataclass(frozen=True)
+class Base:
+    """What the next epoch builds on. An external joiner has no more of the old epoch."""
+
+    suite: CipherSuite
+    context: GroupContext
+    interim_transcript_hash: bytes
+    init: Secret
+    """The old epoch's init secret, or what an ExternalInit puts in its place (8.3)."""
+
+    @classmethod
+    def of(cls, epoch: Epoch) -> "Base":
+        """The base that an epoch is to its members."""
+        return cls(epoch.suite, epoch.context, epoch.interim_transcript_hash, epoch.secrets.init)
+
+
+def provisional_context(base: Base, applied: Applied) -> GroupContext:
     """The GroupContext to which path secrets are sealed (12.4.1): its transcript is the old.
 
     `applied.tree` already holds the path.
     """
     return replace(
-        epoch.context,
-        epoch=epoch.context.epoch + 1,
-        tree_hash=root_hash(epoch.suite, applied.tree),
+        base.context,
+        epoch=base.context.epoch + 1,
+        tree_hash=root_hash(base.suite, applied.tree),
         extensions=applied.extensions,
     )
 
 
 def derive(
-    epoch: Epoch,
+    base: Base,
     provisional: GroupContext,
     commit_secret: Secret,
     psks: Sequence[tuple[PskId, Secret]],
     commit: AuthenticatedContent,
 ) -> Derived:
     """The next epoch's context and secrets; `commit` needs no confirmation tag yet."""
-    suite = epoch.suite
+    suite = base.suite
     confirmed = transcript.confirmed_transcript_hash(
         suite,
-        epoch.interim_transcript_hash,
+        base.interim_transcript_hash,
         commit.wire_format,
         commit.content.encoded,
         commit.signature,
     )
     context = replace(provisional, confirmed_transcript_hash=confirmed)
-    joiner = key_schedule.joiner_secret(suite, epoch.secrets.init, commit_secret, context.encoded)
+    joiner = key_schedule.joiner_secret(suite, base.init, commit_secret, context.encoded)
     psk = key_schedule.psk_secret(suite, psks)
     return Derived(
         context, joiner, psk, key_schedule.epoch_secrets(suite, joiner, psk, context.encoded)
@@ -78,12 +94,15 @@ def begin(
     own_index: int,
     private_keys: Mapping[int, Secret],
 ) -> Epoch:
-    """A new epoch with all its message keys unused."""
+    """A new epoch with all its message keys unused.
+
+    The encryption secret lives in the secret tree alone, which gives it up at first use (9.2).
+    """
     return Epoch(
         suite=suite,
         context=context,
         tree=tree,
-        secrets=secrets,
+        secrets=replace(secrets, encryption=Secret(b"")),
         interim_transcript_hash=transcript.interim_transcript_hash(
             suite, context.confirmed_transcript_hash, confirmation_tag
         ),

@@ -4,8 +4,7 @@ What a message would change comes back beside it: the key it used, or the staged
 """
 
 import hmac
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blackthorn import limits
 from blackthorn.crypto.secret import Secret
@@ -26,11 +25,19 @@ from blackthorn.mls.errors import (
     Unsupported,
     WrongEpoch,
 )
-from blackthorn.mls.framing import AuthenticatedContent, PrivateMessage, read_message
+from blackthorn.mls.external_commit import apply_external, received_init_secret
+from blackthorn.mls.framing import (
+    AuthenticatedContent,
+    PrivateMessage,
+    PublicMessage,
+    read_message,
+)
 from blackthorn.mls.leaf_node import LeafNode
 from blackthorn.mls.leaf_validation import check_leaf_alone, check_leaf_for_group
+from blackthorn.mls.policy import CLOSED, ExternalJoin, Policy
 from blackthorn.mls.proposal_list import Applied, ProposalList, Queued, in_order
-from blackthorn.mls.proposals import Commit
+from blackthorn.mls.proposals import Commit, ReInit
+from blackthorn.mls.psk import KnownPsks
 from blackthorn.mls.secret_tree import KeyUse
 from blackthorn.mls.staged import StagedCommit
 from blackthorn.mls.state import State
@@ -45,11 +52,19 @@ class VerifiedContent:
     sender: Member
 
 
-def read_private_message(message: bytes) -> PrivateMessage:
-    """The PrivateMessage in an MLSMessage; no other may be handed to a group."""
+def read_group_message(message: bytes) -> PrivateMessage | PublicMessage:
+    """The message to a group in an MLSMessage; no other may be handed to one."""
     if len(message) > limits.MLS_MAX_MESSAGE_BYTES:
         raise TooLarge("the message is too large")
     parsed = decode(read_message, message, "message")
+    if not isinstance(parsed, PrivateMessage | PublicMessage):
+        raise Unsupported("this is no message to a group")
+    return parsed
+
+
+def read_private_message(message: bytes) -> PrivateMessage:
+    """The PrivateMessage in an MLSMessage. Raises `Unsupported` for any other."""
+    parsed = read_group_message(message)
     if not isinstance(parsed, PrivateMessage):
         raise Unsupported("members send private messages only")
     return parsed
@@ -57,7 +72,7 @@ def read_private_message(message: bytes) -> PrivateMessage:
 
 def open_private_message(state: State, message: PrivateMessage) -> tuple[VerifiedContent, KeyUse]:
     """The content of a PrivateMessage, its signature verified, and the key to consume."""
-    epoch = _epoch_of(state, message)
+    epoch = _epoch_of(state, message.group_id, message.epoch, message.content_type)
     sender_data = protection.open_sender_data(epoch.suite, message, epoch.sender_data)
     if sender_data.leaf_index == epoch.own_index:
         raise OwnMessage("this is a message of this member's own")
@@ -70,17 +85,23 @@ def open_private_message(state: State, message: PrivateMessage) -> tuple[Verifie
     return verify_content(epoch, authenticated), use
 
 
-def _epoch_of(state: State, message: PrivateMessage) -> Epoch | PastEpoch:
+def check_present(state: State, message: PublicMessage) -> None:
+    """Handshakes are for the present epoch (12.1, 12.4.2). Raises `UnknownGroup`, `WrongEpoch`."""
+    content = message.authenticated.content
+    _epoch_of(state, content.group_id, content.epoch, codepoints.COMMIT)
+
+
+def _epoch_of(state: State, group_id: bytes, number: int, content_type: int) -> Epoch | PastEpoch:
     present = state.epoch.context
-    if message.group_id != present.group_id:
+    if group_id != present.group_id:
         raise UnknownGroup("the message is for another group")
-    if message.epoch == present.epoch:
+    if number == present.epoch:
         return state.epoch
-    if message.epoch > present.epoch:
+    if number > present.epoch:
         raise FutureEpoch("the message is for an epoch not reached yet")
-    if message.content_type == codepoints.APPLICATION:
+    if content_type == codepoints.APPLICATION:
         for past in state.past:
-            if past.context.epoch == message.epoch:
+            if past.context.epoch == number:
                 return past
     raise WrongEpoch("the message is for an epoch that is past")
 
@@ -97,15 +118,20 @@ def verify_content(
     return VerifiedContent(authenticated, sender)
 
 
-def queue_proposal(state: State, verified: VerifiedContent) -> Queued:
-    """A proposal that was sent by itself, under its reference. Raises `TooLarge`."""
-    content = verified.authenticated.content
+def queue_proposal(state: State, authenticated: AuthenticatedContent, policy: Policy) -> Queued:
+    """A proposal that was sent by itself, under its reference.
+
+    Raises `TooLarge`, `MalformedMessage`, or what the policy raises.
+    """
+    content = authenticated.content
     body = content.body
     if isinstance(body, bytes | Commit):
         raise MalformedMessage("the content is not a proposal")
     if len(state.proposals) >= limits.MLS_MAX_PROPOSALS:
         raise TooLarge("too many proposals wait for a Commit")
-    reference = verified.authenticated.proposal_reference(state.epoch.suite)
+    if isinstance(body, ReInit):
+        policy.reinitialise(body)
+    reference = authenticated.proposal_reference(state.epoch.suite)
     return Queued(body, content.sender, reference)
 
 
@@ -115,7 +141,8 @@ def stage_commit(
     *,
     now: int,
     validate: CredentialValidator,
-    external_psks: Mapping[bytes, Secret],
+    known_psks: KnownPsks,
+    policy: Policy = CLOSED,
 ) -> StagedCommit:
     """Everything of RFC 9420, 12.4.2, on copies. Raises `MLSError`."""
     epoch, authenticated = state.epoch, verified.authenticated
@@ -124,7 +151,7 @@ def stage_commit(
         raise MalformedMessage("the content is not a Commit")
     if committer == epoch.own_index:
         raise OwnMessage("this is a Commit of this member's own")
-    proposals = ProposalList(epoch, committer, now, validate)
+    proposals = ProposalList(epoch, committer, now, validate, policy.max_lifetime_seconds)
     for each in in_order(_resolve(state, commit, authenticated)):
         proposals.append(each)
     applied = proposals.apply()
@@ -132,10 +159,41 @@ def stage_commit(
         raise InvalidCommit("the Commit has no path and needs one")
     if commit.path is not None:
         _check_path_leaf(epoch, applied, committer, commit.path.leaf, validate)
-    if any(member.index == epoch.own_index for member in applied.removed):
-        return describe(epoch, committer, applied, None)
-    new = _follow(state, applied, committer, commit.path, authenticated, external_psks)
-    return describe(epoch, committer, applied, new)
+    if applied.reinit is not None:
+        policy.reinitialise(applied.reinit)
+    if _removes_me(epoch, applied):
+        return describe(epoch, verified.sender, applied, None)
+    arrival = Arrival(committer, commit.path, authenticated, next_epoch.Base.of(epoch))
+    new = _follow(state, applied, arrival, known_psks)
+    return describe(epoch, verified.sender, applied, new)
+
+
+def stage_external_commit(
+    state: State,
+    authenticated: AuthenticatedContent,
+    commit: Commit,
+    *,
+    validate: CredentialValidator,
+    known_psks: KnownPsks,
+    policy: Policy,
+) -> StagedCommit:
+    """The same for a Commit of somebody who joins by it (12.4.3.2); its signature holds."""
+    epoch = state.epoch
+    change, leaf = apply_external(epoch, commit)
+    applied, joiner = change.applied, Member.of(change.index, leaf)
+    _check_path_leaf(epoch, applied, change.index, leaf, validate)
+    policy.join(ExternalJoin(joiner, change.replaced, applied.psks))
+    if _removes_me(epoch, applied):
+        return describe(epoch, joiner, applied, None, joins=True)
+    init = received_init_secret(epoch, change.kem_output)
+    base = replace(next_epoch.Base.of(epoch), init=init)
+    arrival = Arrival(change.index, commit.path, authenticated, base)
+    new = _follow(state, applied, arrival, known_psks)
+    return describe(epoch, joiner, applied, new, joins=True)
+
+
+def _removes_me(epoch: Epoch, applied: Applied) -> bool:
+    return any(member.index == epoch.own_index for member in applied.removed)
 
 
 def _resolve(state: State, commit: Commit, authenticated: AuthenticatedContent) -> list[Queued]:
@@ -167,29 +225,35 @@ def _check_path_leaf(
             raise InvalidCommit("the path's leaf has another member's signature key")
         if leaf.credential.credential_type not in other.capabilities.credentials:
             raise InvalidCommit("a member does not support the path's credential type")
+        if other.credential.credential_type not in leaf.capabilities.credentials:
+            raise InvalidCommit("the path's leaf does not support a member's credential type")
     validate(leaf.credential, leaf.signature_key)
 
 
-def _follow(
-    state: State,
-    applied: Applied,
-    committer: int,
-    path: UpdatePath | None,
-    authenticated: AuthenticatedContent,
-    external_psks: Mapping[bytes, Secret],
-) -> Epoch:
+@dataclass(frozen=True)
+class Arrival:
+    """A received Commit: its committer's leaf index, its path, and what it builds on."""
+
+    committer: int
+    path: UpdatePath | None
+    authenticated: AuthenticatedContent
+    base: next_epoch.Base
+
+
+def _follow(state: State, applied: Applied, arrival: Arrival, known_psks: KnownPsks) -> Epoch:
     """The next epoch, once this member has derived it and its confirmation tag holds."""
     epoch, suite, tree = state.epoch, state.epoch.suite, applied.tree
-    psks = [(psk_id, state.psk(psk_id, external_psks)) for psk_id in applied.psks]
+    base, committer, path = arrival.base, arrival.committer, arrival.path
+    psks = [(psk_id, state.psk(psk_id, known_psks)) for psk_id in applied.psks]
     keys = next_epoch.surviving_keys(epoch.tree, tree, epoch.private_keys)
     if epoch.own_index in applied.updated:
         keys[2 * epoch.own_index] = _updated_key(state, applied)
     commit_secret = next_epoch.no_commit_secret(suite)
     if path is None:
-        provisional = next_epoch.provisional_context(epoch, applied)
+        provisional = next_epoch.provisional_context(base, applied)
     else:
         steps = treekem.apply_path(suite, tree, committer, path)
-        provisional = next_epoch.provisional_context(epoch, applied)
+        provisional = next_epoch.provisional_context(base, applied)
         taken = treekem.open_path(
             suite, steps, path, epoch.own_index, keys, provisional.encoded, applied.added
         )
@@ -197,13 +261,13 @@ def _follow(
         for node in tree.direct_path(committer):
             keys.pop(node, None)
         keys |= taken.private_keys
-    derived = next_epoch.derive(epoch, provisional, commit_secret, psks, authenticated)
+    derived = next_epoch.derive(base, provisional, commit_secret, psks, arrival.authenticated)
     expected = transcript.confirmation_tag(
         suite,
         derived.secrets.confirmation_key.expose(),
         derived.context.confirmed_transcript_hash,
     )
-    tag = authenticated.confirmation_tag
+    tag = arrival.authenticated.confirmation_tag
     if tag is None or not hmac.compare_digest(expected, tag):
         raise InvalidSignature("the confirmation tag does not hold")
     return next_epoch.begin(

@@ -7,11 +7,11 @@ what is already there, so a committer may leave that proposal out and a receiver
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from blackthorn.mls.codepoints import MEMBER, SOURCE_UPDATE
+from blackthorn.mls.codepoints import EXTERNAL, MEMBER, MLS10, SOURCE_UPDATE
 from blackthorn.mls.credential import CredentialValidator
 from blackthorn.mls.epoch import Epoch, Member
-from blackthorn.mls.errors import InvalidProposal, Unsupported
-from blackthorn.mls.extension import Extensions
+from blackthorn.mls.errors import InvalidProposal
+from blackthorn.mls.extension import Extensions, external_senders
 from blackthorn.mls.framing import Sender
 from blackthorn.mls.key_package import KeyPackage, VerifiedKeyPackage, verify_key_package
 from blackthorn.mls.leaf_node import LeafNode
@@ -25,13 +25,17 @@ from blackthorn.mls.proposals import (
     GroupContextExtensions,
     PreSharedKey,
     Proposal,
+    ReInit,
     Remove,
     Update,
 )
-from blackthorn.mls.psk import PskId
+from blackthorn.mls.psk import PskId, ResumptionPskId
 from blackthorn.mls.ratchet_tree import RatchetTree
 
-_ORDER = (GroupContextExtensions, Update, Remove, Add, PreSharedKey)
+_ORDER = (GroupContextExtensions, Update, Remove, Add, PreSharedKey, ReInit)
+
+_FROM_OUTSIDE = (Add, Remove, PreSharedKey, ReInit, GroupContextExtensions)
+"""What an external sender may propose (17.4)."""
 
 
 @dataclass(frozen=True)
@@ -64,29 +68,43 @@ class Applied:
     updated: list[int]
     psks: list[PskId]
     needs_path: bool
+    reinit: ReInit | None = None
 
 
 @dataclass
 class ProposalList:
-    """Proposals that may stand together in a Commit of the member `committer`."""
+    """Proposals that may stand together in a Commit of the member `committer`.
+
+    `follows` is the PSK by which the first Commit of a group links it to an older one.
+    """
 
     epoch: Epoch
     committer: int
     now: int
     validate: CredentialValidator
+    max_lifetime: int | None = None
+    follows: PskId | None = None
     adds: list[VerifiedKeyPackage] = field(default_factory=list)
     removes: dict[int, Member] = field(default_factory=dict)
     updates: dict[int, LeafNode] = field(default_factory=dict)
     psks: list[PskId] = field(default_factory=list)
     extensions: Extensions | None = None
+    reinit: ReInit | None = None
     added_keys: set[bytes] = field(default_factory=set)
     staying: set[bytes] | None = None
 
+    def fresh(self) -> "ProposalList":
+        """An empty list under the same terms."""
+        return ProposalList(
+            self.epoch, self.committer, self.now, self.validate, self.max_lifetime, self.follows
+        )
+
     def append(self, queued: Queued) -> None:
         """Take a proposal in. Raises `MLSError`, and the list is as it was."""
-        if queued.sender.type != MEMBER or self.epoch.tree.leaf(queued.sender.index) is None:
-            raise Unsupported("a proposal from outside the group is not supported")
         proposal = queued.proposal
+        self._check_sender(queued.sender, proposal)
+        if self.reinit is not None:  # 12.2
+            raise InvalidProposal("a re-initialisation stands with another proposal")
         if isinstance(proposal, Add):
             self._add(proposal, queued.verified)
         elif isinstance(proposal, Remove):
@@ -99,15 +117,31 @@ class ProposalList:
             if self.extensions is not None:  # 12.2: at most one
                 raise InvalidProposal("the group's extensions are replaced twice")
             self.extensions = proposal.extensions
-        else:  # ReInit and ExternalInit never stand among these (12.2)
-            raise Unsupported(f"proposal type {proposal.type} is not supported")
+        elif isinstance(proposal, ReInit):
+            self._reinit(proposal)
+        else:  # 12.2: only an external Commit has one
+            raise InvalidProposal("a member's Commit has an external init")
+
+    def _check_sender(self, sender: Sender, proposal: Proposal) -> None:
+        """12.1.8, 17.4: who is there, and may propose this."""
+        if sender.type == MEMBER:
+            allowed = self.epoch.tree.leaf(sender.index) is not None
+        elif sender.type == EXTERNAL:
+            known = external_senders(self.epoch.context.extensions)
+            allowed = sender.index < len(known) and isinstance(proposal, _FROM_OUTSIDE)
+        else:
+            allowed = isinstance(proposal, Add)
+        if not allowed:
+            raise InvalidProposal("the proposal's sender may not propose it")
 
     def _add(self, proposal: Add, verified: VerifiedKeyPackage | None) -> None:
         package = proposal.package
         if package.cipher_suite != self.epoch.suite.number:  # 12.1.1, 10.1
             raise InvalidProposal("the key package is for another cipher suite")
         if verified is None or verified.package is not package:
-            verified = verify_key_package(package, now=self.now, validate=self.validate)
+            verified = verify_key_package(
+                package, now=self.now, validate=self.validate, max_lifetime=self.max_lifetime
+            )
         key = verified.signature_key
         if key in self.added_keys or key in self._keys_that_stay():  # 12.2
             raise InvalidProposal("a client is added twice, or is in the group already")
@@ -161,7 +195,16 @@ class ProposalList:
             raise InvalidProposal("the same PSK is used twice")
         if len(psk_id.nonce) != self.epoch.suite.hash_size:  # 12.1.4
             raise InvalidProposal("a PSK's nonce has the wrong length")
+        if isinstance(psk_id, ResumptionPskId) and psk_id.succession and psk_id != self.follows:
+            raise InvalidProposal("a PSK of a re-initialisation or branch is used elsewhere")
         self.psks.append(psk_id)
+
+    def _reinit(self, proposal: ReInit) -> None:
+        if self.adds or self.removes or self.updates or self.psks or self.extensions is not None:
+            raise InvalidProposal("a re-initialisation stands with another proposal")  # 12.2
+        if proposal.version < MLS10:  # 12.1.5
+            raise InvalidProposal("a re-initialisation lowers the version")
+        self.reinit = proposal
 
     def apply(self) -> Applied:
         """A new tree with all proposals applied (12.3). Raises `InvalidLeaf`, `TooLarge`."""
@@ -178,7 +221,7 @@ class ProposalList:
         self._check(tree)
         replaced = self.extensions is not None
         changes = bool(self.updates or self.removes) or replaced
-        empty = not (changes or added or self.psks)
+        empty = not (changes or added or self.psks or self.reinit)
         return Applied(
             tree,
             self._group_extensions(),
@@ -187,6 +230,7 @@ class ProposalList:
             list(self.updates),
             self.psks,
             needs_path=changes or empty,
+            reinit=self.reinit,
         )
 
     def _check(self, tree: RatchetTree) -> None:

@@ -1,12 +1,15 @@
 """Names of pre-shared keys (RFC 9420, 8.4)."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
+from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codepoints import (
     PSK_EXTERNAL,
     PSK_RESUMPTION,
     USAGE_APPLICATION,
     USAGE_BRANCH,
+    USAGE_REINIT,
 )
 from blackthorn.mls.errors import MalformedMessage
 from blackthorn.wire.tls import Reader, opaque, u8, u16, u64
@@ -26,12 +29,17 @@ class ExternalPskId:
 
 @dataclass(frozen=True)
 class ResumptionPskId:
-    """The resumption key of an epoch of a group."""
+    """The resumption key of an epoch of a group (8.6)."""
 
     usage: int
     group_id: bytes
     epoch: int
     nonce: bytes
+
+    @property
+    def succession(self) -> bool:
+        """Whether it links a group to the one it follows: for its first Commit alone."""
+        return self.usage in (USAGE_REINIT, USAGE_BRANCH)
 
     def encode(self) -> bytes:
         """The wire form."""
@@ -46,6 +54,9 @@ class ResumptionPskId:
 
 PskId = ExternalPskId | ResumptionPskId
 
+ResumptionName = tuple[bytes, int]
+"""The group id and the epoch of a resumption key."""
+
 
 def read_psk_id(reader: Reader) -> PskId:
     """A PreSharedKeyID."""
@@ -58,6 +69,38 @@ def read_psk_id(reader: Reader) -> PskId:
     if not USAGE_APPLICATION <= usage <= USAGE_BRANCH:
         raise MalformedMessage(f"PSK usage {usage} does not exist")
     return ResumptionPskId(usage, reader.opaque(), reader.u64(), reader.opaque())
+
+
+PskName = bytes | ResumptionName
+"""How a pre-shared key is asked for: the id of an external one, or a resumption key's name."""
+
+
+def name_psks(
+    names: Iterable[PskName], nonce_size: int, random: Callable[[int], bytes]
+) -> list[PskId]:
+    """The ids by which a Commit names keys, with fresh nonces of Nh bytes (8.4)."""
+    ids: list[PskId] = []
+    for name in names:
+        nonce = random(nonce_size)
+        if isinstance(name, bytes):
+            ids.append(ExternalPskId(name, nonce))
+        else:
+            ids.append(ResumptionPskId(USAGE_APPLICATION, *name, nonce))
+    return ids
+
+
+@dataclass(frozen=True)
+class KnownPsks:
+    """The pre-shared keys that this client has, apart from those of the group at hand."""
+
+    external: Mapping[bytes, Secret] = field(default_factory=dict)
+    resumption: Mapping[ResumptionName, Secret] = field(default_factory=dict)
+
+    def find(self, psk_id: PskId) -> Secret | None:
+        """The key of an id, None when it is not known."""
+        if isinstance(psk_id, ExternalPskId):
+            return self.external.get(psk_id.psk_id)
+        return self.resumption.get((psk_id.group_id, psk_id.epoch))
 
 
 def psk_label(psk_id: PskId, index: int, count: int) -> bytes:

@@ -81,19 +81,21 @@ class _Opening:
 class KeyUse:
     """A key found for one message. `consume` gives it up; without that nothing has changed."""
 
-    __slots__ = ("_after", "_kind", "_leaf", "_opening", "_tree", "key", "nonce")
+    __slots__ = ("_after", "_kind", "_leaf", "_opening", "_tree", "generation", "key", "nonce")
 
     def __init__(
         self,
         tree: "SecretTree",
         leaf: int,
         kind: int,
+        generation: int,
         opening: _Opening | None,
         taken: tuple[KeyNonce, Ratchet],
     ) -> None:
         self._tree = tree
         self._leaf = leaf
         self._kind = kind
+        self.generation = generation
         self._opening = opening
         (self.key, self.nonce), self._after = taken
 
@@ -134,13 +136,31 @@ class SecretTree:
         Raises `GenerationConsumed`, `DecryptionFailed`.
         """
         opening, ratchet = self._ratchet(leaf, kind)
-        return KeyUse(self, leaf, kind, opening, ratchet.take(self.suite, generation))
+        taken = ratchet.take(self.suite, generation)
+        return KeyUse(self, leaf, kind, generation, opening, taken)
 
     def prepare_next(self, leaf: int, kind: int) -> tuple[int, KeyUse]:
         """The generation and key for the next message that this member itself sends."""
         opening, ratchet = self._ratchet(leaf, kind)
         taken = ratchet.take(self.suite, ratchet.generation)
-        return ratchet.generation, KeyUse(self, leaf, kind, opening, taken)
+        use = KeyUse(self, leaf, kind, ratchet.generation, opening, taken)
+        return ratchet.generation, use
+
+    def forget_handshake(self, leaf: int, generation: int) -> None:
+        """Give up the key of a Commit that was merged, if it is still there."""
+        try:
+            self.prepare(leaf, HANDSHAKE, generation).consume()
+        except DecryptionFailed:
+            return
+
+    def applications_only(self) -> "SecretTree":
+        """What late application messages of a past epoch take."""
+        ratchets = {
+            (leaf, kind): ratchet
+            for (leaf, kind), ratchet in self.ratchets.items()
+            if kind == APPLICATION
+        }
+        return SecretTree(self.suite, self.leaf_count, self.secrets, ratchets)
 
     def _ratchet(self, leaf: int, kind: int) -> tuple[_Opening | None, Ratchet]:
         ratchet = self.ratchets.get((leaf, kind))

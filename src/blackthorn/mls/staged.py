@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from blackthorn.mls.epoch import Epoch, Member
+from blackthorn.mls.proposals import ReInit
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,13 @@ class StagedCommit:
     removed: Sequence[Member]
     updated: Sequence[Member]
     removes_me: bool
+    joins: bool
+    """Whether the committer adds itself by this, an external Commit: it is among `added`."""
+    reinit: ReInit | None
+    """What the group is re-initialised into: merging closes it (11.2)."""
     base: bytes = field(repr=False)
     """The interim transcript hash on which the Commit builds."""
     next: Epoch | None = field(repr=False)
     """The new epoch, None when this member is not in it."""
+    key: tuple[int, int] | None = field(default=None, repr=False)
+    """Leaf index and generation of the message key that merging gives up (9.2)."""

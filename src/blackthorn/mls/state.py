@@ -1,14 +1,13 @@
 """The whole state of one member in one group. Engines read it; only `Group` writes it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls.codepoints import USAGE_APPLICATION
 from blackthorn.mls.epoch import Epoch, PastEpoch
 from blackthorn.mls.errors import GroupState, InvalidProposal
 from blackthorn.mls.proposal_list import Queued
-from blackthorn.mls.psk import ExternalPskId, PskId
+from blackthorn.mls.proposals import ReInit
+from blackthorn.mls.psk import KnownPsks, PskId, ResumptionPskId
 from blackthorn.mls.staged import StagedCommit
 
 
@@ -28,22 +27,36 @@ class State:
     """This member's own Commit, sent and not merged."""
     removed: bool = False
     """Whether this member has merged its own removal."""
+    reinit: ReInit | None = None
+    """What the last Commit re-initialises the group into: this one is closed."""
 
     def require_member(self) -> None:
         """Raises `GroupState` when this member has been removed."""
         if self.removed:
             raise GroupState("this member has been removed from the group")
 
-    def psk(self, psk_id: PskId, external: Mapping[bytes, Secret]) -> Secret:
+    def require_open(self) -> None:
+        """Raises `GroupState` when this member can send nothing more (12.4.2)."""
+        self.require_member()
+        if self.reinit is not None:
+            raise GroupState("the group has been re-initialised into another")
+
+    def resumption_psk(self, epoch: int) -> Secret | None:
+        """The resumption PSK of the present epoch or of one that is kept, else None."""
+        if epoch == self.epoch.context.epoch:
+            return self.epoch.secrets.resumption_psk
+        for past in self.past:
+            if past.context.epoch == epoch:
+                return past.resumption_psk
+        return None
+
+    def psk(self, psk_id: PskId, known: KnownPsks) -> Secret:
         """The pre-shared key of an id. Raises `InvalidProposal` when it is not known."""
-        if isinstance(psk_id, ExternalPskId):
-            found = external.get(psk_id.psk_id)
-            if found is not None:
-                return found
-        elif psk_id.usage == USAGE_APPLICATION and psk_id.group_id == self.epoch.context.group_id:
-            if psk_id.epoch == self.epoch.context.epoch:
-                return self.epoch.secrets.resumption_psk
-            for past in self.past:
-                if past.context.epoch == psk_id.epoch:
-                    return past.resumption_psk
-        raise InvalidProposal("a pre-shared key is not known here")
+        found = None
+        if isinstance(psk_id, ResumptionPskId) and psk_id.group_id == self.epoch.context.group_id:
+            found = self.resumption_psk(psk_id.epoch)
+        if found is None:
+            found = known.find(psk_id)
+        if found is None:
+            raise InvalidProposal("a pre-shared key is not known here")
+        return found

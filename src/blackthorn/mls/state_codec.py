@@ -1,18 +1,18 @@
 """The stored form of a group's state: versioned, canonical, equal states give equal bytes."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import MEMBER
 from blackthorn.mls.epoch import Epoch, PastEpoch, read_member
 from blackthorn.mls.errors import MalformedMessage
-from blackthorn.mls.framing import Sender
+from blackthorn.mls.framing import Sender, read_sender
 from blackthorn.mls.group_context import read_group_context
 from blackthorn.mls.key_schedule import EpochSecrets
 from blackthorn.mls.proposal_list import Queued
-from blackthorn.mls.proposals import encode_proposal, read_proposal
+from blackthorn.mls.proposals import ReInit, encode_proposal, read_proposal
 from blackthorn.mls.ratchet_tree import read_ratchet_tree
 from blackthorn.mls.secret_tree import Ratchet, SecretTree
 from blackthorn.mls.staged import StagedCommit
@@ -20,7 +20,8 @@ from blackthorn.mls.state import State
 from blackthorn.mls.suites import CipherSuite, suite
 from blackthorn.wire.tls import Reader, opaque, optional, u8, u16, u32, vector
 
-VERSION = 1
+VERSION = 2
+"""Version 1, which this build reads too, knew no outsiders, no external joins and no ReInit."""
 
 
 def encode_state(state: State) -> bytes:
@@ -35,6 +36,7 @@ def encode_state(state: State) -> bytes:
             vector(map(_encode_queued, state.proposals.values())),
             _encode_secrets_by_key(state.update_keys),
             optional(None if state.pending is None else _encode_staged(state.pending)),
+            _encode_reinit(state.reinit),
         )
     )
 
@@ -45,16 +47,19 @@ def decode_state(data: bytes) -> State:
 
 
 def _read_state(reader: Reader) -> State:
-    if reader.u16() != VERSION:
+    version = reader.u16()
+    if not 1 <= version <= VERSION:
         raise MalformedMessage("the stored group is of another version")
     removed = bool(reader.u8())
     private = Secret(reader.opaque())
     epoch = _read_epoch(reader)
     past = reader.vector(_read_past)
-    proposals = {queued.reference or b"": queued for queued in reader.vector(_read_queued)}
+    read_queued = _read_queued if version > 1 else _read_queued_1
+    proposals = {queued.reference or b"": queued for queued in reader.vector(read_queued)}
     keys = dict(reader.vector(lambda each: (each.opaque(), Secret(each.opaque()))))
-    pending = reader.optional(lambda each: _read_staged(each, epoch))
-    return State(private, epoch, past, proposals, keys, pending, removed)
+    pending = reader.optional(lambda each: _read_staged(each, epoch, version))
+    reinit = _read_reinit(reader) if version > 1 else None
+    return State(private, epoch, past, proposals, keys, pending, removed, reinit)
 
 
 def _encode_secrets_by_key(keys: Mapping[bytes, Secret]) -> bytes:
@@ -86,7 +91,8 @@ def _read_epoch(reader: Reader) -> Epoch:
         suite=chosen,
         context=context,
         tree=tree,
-        secrets=EpochSecrets(*secrets),
+        # Version 1 kept the encryption secret here too.
+        secrets=replace(EpochSecrets(*secrets), encryption=Secret(b"")),
         interim_transcript_hash=reader.opaque(),
         confirmation_tag=reader.opaque(),
         own_index=reader.u32(),
@@ -154,15 +160,29 @@ def _read_ratchet(reader: Reader) -> Ratchet:
 
 def _encode_queued(queued: Queued) -> bytes:
     return (
-        opaque(queued.reference or b"")
-        + u32(queued.sender.index)
-        + encode_proposal(queued.proposal)
+        opaque(queued.reference or b"") + queued.sender.encode() + encode_proposal(queued.proposal)
     )
 
 
 def _read_queued(reader: Reader) -> Queued:
+    reference, sender = reader.opaque(), read_sender(reader)
+    return Queued(read_proposal(reader), sender, reference)
+
+
+def _read_queued_1(reader: Reader) -> Queued:
     reference, sender = reader.opaque(), Sender(MEMBER, reader.u32())
     return Queued(read_proposal(reader), sender, reference)
+
+
+def _encode_reinit(reinit: ReInit | None) -> bytes:
+    return optional(None if reinit is None else encode_proposal(reinit))
+
+
+def _read_reinit(reader: Reader) -> ReInit | None:
+    proposal = reader.optional(read_proposal)
+    if proposal is not None and not isinstance(proposal, ReInit):
+        raise MalformedMessage("the stored group is closed by another proposal than a ReInit")
+    return proposal
 
 
 def _encode_staged(staged: StagedCommit) -> bytes:
@@ -174,13 +194,15 @@ def _encode_staged(staged: StagedCommit) -> bytes:
             staged.committer.encode(),
             *(vector(member.encode() for member in members) for members in lists),
             _encode_epoch(staged.next),
+            _encode_reinit(staged.reinit),
         )
     )
 
 
-def _read_staged(reader: Reader, present: Epoch) -> StagedCommit:
+def _read_staged(reader: Reader, present: Epoch, version: int) -> StagedCommit:
     committer = read_member(reader)
     added, removed, updated = (reader.vector(read_member) for _ in range(3))
+    new = _read_epoch(reader)
     return StagedCommit(
         epoch=present.context.epoch + 1,
         committer=committer,
@@ -188,6 +210,8 @@ def _read_staged(reader: Reader, present: Epoch) -> StagedCommit:
         removed=removed,
         updated=updated,
         removes_me=False,
+        joins=False,
+        reinit=_read_reinit(reader) if version > 1 else None,
         base=present.interim_transcript_hash,
-        next=_read_epoch(reader),
+        next=new,
     )

@@ -9,11 +9,12 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codepoints import APPLICATION
 from blackthorn.mls.credential import BasicCredential
 from blackthorn.mls.driver.request import Request, RequestError
-from blackthorn.mls.driver.world import Client, Held, World, believe
+from blackthorn.mls.driver.world import Client, Held, World, anybody_may_join, believe
 from blackthorn.mls.errors import InvalidWelcome
 from blackthorn.mls.group import Application, Group, ProposalReceived
 from blackthorn.mls.joining import welcome_references
 from blackthorn.mls.key_package import VerifiedKeyPackage, create_key_package, parse_key_package
+from blackthorn.mls.policy import Policy
 from blackthorn.mls.processing import read_private_message
 from blackthorn.mls.suites import SUPPORTED, suite
 
@@ -21,7 +22,15 @@ Reply = Mapping[str, object]
 Command = Callable[[World, Request], Reply]
 
 PROTOCOL = 1
-FEATURES = ("propose", "export", "members", "psk", "discard")
+FEATURES = (
+    "propose",
+    "export",
+    "members",
+    "group_info",
+    "external_join",
+    "psk",
+    "discard",
+)
 QUIRKS = ()
 
 
@@ -41,8 +50,9 @@ def _hello(world: World, request: Request) -> Reply:
 def _new_client(world: World, request: Request) -> Reply:
     name, identity = request.text("client"), request.octets("identity")
     chosen = suite(request.number("suite"))
+    policy = Policy(join=anybody_may_join, public_handshakes=request.flag("public_handshakes"))
     private, public = chosen.generate_signature_key(world.random)
-    world.clients[name] = Client(BasicCredential(identity), chosen, private, public)
+    world.clients[name] = Client(BasicCredential(identity), chosen, private, public, policy)
     return {"signature_key": public.hex()}
 
 
@@ -108,6 +118,22 @@ def _join(world: World, request: Request) -> Reply:
     return {"group": world.hold(client, group)}
 
 
+def _external_join(world: World, request: Request) -> Reply:
+    client = world.client(request.text("client"))
+    group, commit = Group.join_externally(
+        request.octets("group_info"),
+        client.credential,
+        client.signature_private,
+        client.signature_public,
+        random=world.random,
+        now=world.now(),
+        validate=believe,
+        resync=request.flag("resync"),
+        ratchet_tree=request.octets_or_none("ratchet_tree"),
+    )
+    return {"group": world.hold(client, group), "commit": commit.hex()}
+
+
 # --- Changing a group ---------------------------------------------------------------------
 
 
@@ -166,7 +192,13 @@ def _discard(world: World, request: Request) -> Reply:
 def _process(world: World, request: Request) -> Reply:
     held, message = _held(world, request), request.octets("message")
     group = held.group
-    outcome = group.process(message, now=world.now(), validate=believe, external_psks=held.psks)
+    outcome = group.process(
+        message,
+        now=world.now(),
+        validate=believe,
+        external_psks=held.psks,
+        policy=held.client.policy,
+    )
     if isinstance(outcome, Application):
         return {"kind": "application", "plaintext": outcome.content.hex()}
     if isinstance(outcome, ProposalReceived):
@@ -195,6 +227,10 @@ def _export(world: World, request: Request) -> Reply:
     group = _held(world, request).group
     label, context = request.text("label"), request.octets("context")
     return {"secret": group.export(label, context, request.number("length")).hex()}
+
+
+def _group_info(world: World, request: Request) -> Reply:
+    return {"group_info": _held(world, request).group.group_info().hex()}
 
 
 def _state(world: World, request: Request) -> Reply:
@@ -231,6 +267,8 @@ COMMANDS: Mapping[str, Command] = {
     "merge": _merge,
     "discard": _discard,
     "join": _join,
+    "group_info": _group_info,
+    "external_join": _external_join,
     "process": _process,
     "encrypt": _encrypt,
     "decrypt": _decrypt,
@@ -239,10 +277,6 @@ COMMANDS: Mapping[str, Command] = {
     "add_psk": _add_psk,
     "quit": lambda world, request: {},
 }
-
-NOT_HERE = ("group_info", "external_join")
-"""Commands of the protocol that this implementation does not have."""
-
 
 # --- What they share ----------------------------------------------------------------------
 

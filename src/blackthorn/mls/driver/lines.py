@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from blackthorn import limits
 from blackthorn.errors import InputError
-from blackthorn.mls.driver.commands import COMMANDS, NOT_HERE
+from blackthorn.mls.driver.commands import COMMANDS
 from blackthorn.mls.driver.request import (
     Request,
     RequestError,
@@ -39,16 +39,12 @@ def answer(world: World, line: bytes) -> tuple[bytes, bool]:
         reply |= {"ok": True, **_run(world, command, request)}
     except InputError as error:
         reply |= {"ok": False, "error": f"{type(error).__name__}: {error}"}
-        if isinstance(error, UnsupportedCommandError):
-            reply["unsupported"] = True
     except Exception as error:  # a defect of this library: said so, and the driver goes on
         reply |= {"ok": False, "error": f"internal error: {type(error).__name__}"}
     return json.dumps(reply).encode(), command == "quit"
 
 
 def _run(world: World, command: str, request: Request) -> dict[str, object]:
-    if command in NOT_HERE:
-        raise UnsupportedCommandError(f"{command} is not supported")
     if command not in COMMANDS:
         raise RequestError("there is no such command")
     return dict(COMMANDS[command](world, request))

@@ -13,10 +13,6 @@ class RequestError(InputError):
     """The request cannot be served as it is."""
 
 
-class UnsupportedCommandError(RequestError):
-    """A command that the protocol knows and this implementation does not have."""
-
-
 def read_request(line: bytes) -> "Request":
     """The request on a line. Raises `RequestError`."""
     try:

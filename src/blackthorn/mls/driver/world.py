@@ -8,6 +8,7 @@ from blackthorn.mls.credential import BasicCredential, Credential
 from blackthorn.mls.driver.request import RequestError
 from blackthorn.mls.group import Group
 from blackthorn.mls.key_package import KeyPackagePrivate
+from blackthorn.mls.policy import ExternalJoin, Policy
 from blackthorn.mls.suites import CipherSuite
 
 
@@ -19,6 +20,7 @@ class Client:
     suite: CipherSuite
     signature_private: Secret
     signature_public: bytes
+    policy: Policy
     key_packages: dict[bytes, KeyPackagePrivate] = field(default_factory=dict)
     psks: dict[bytes, Secret] = field(default_factory=dict)
 
@@ -71,3 +73,7 @@ class World:
 
 def believe(credential: Credential, signature_key: bytes) -> None:
     """The driver has no authentication service: it takes credentials at their word."""
+
+
+def anybody_may_join(join: ExternalJoin) -> None:
+    """Who has a GroupInfo may join from outside."""
