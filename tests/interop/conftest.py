@@ -35,8 +35,8 @@ def drivers() -> Iterator[dict[str, Driver]]:
 _numbers = itertools.count()
 
 
-def _maker(driver: Driver, suite: int) -> MakePerson:
-    return lambda name: Person(driver, f"{name}-{next(_numbers)}", suite)
+def _maker(driver: Driver, suite: int, **options: object) -> MakePerson:
+    return lambda name: Person(driver, f"{name}-{next(_numbers)}", suite, **options)
 
 
 def meeting_id(meeting: tuple[str, int]) -> str:
@@ -53,7 +53,14 @@ def meeting(request: pytest.FixtureRequest, drivers: dict[str, Driver]) -> tuple
 
 @pytest.fixture
 def ours(meeting: tuple[str, int], drivers: dict[str, Driver]) -> MakePerson:
-    """Makes people of ours."""
+    """Makes people of ours; they accept handshakes in public where the peer can do no other."""
+    public = "public_handshake" in drivers[meeting[0]].quirks
+    return _maker(drivers[OURS], meeting[1], public_handshakes=public)
+
+
+@pytest.fixture
+def closed(meeting: tuple[str, int], drivers: dict[str, Driver]) -> MakePerson:
+    """Makes people of ours as they are by default."""
     return _maker(drivers[OURS], meeting[1])
 
 

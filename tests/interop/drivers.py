@@ -68,13 +68,13 @@ class Driver:
 class Person:
     """Somebody with a client in a driver, and later a group."""
 
-    def __init__(self, driver: Driver, name: str, suite: int) -> None:
+    def __init__(self, driver: Driver, name: str, suite: int, **options: object) -> None:
         self.driver = driver
         self.name = name
         self.identity = name.encode().hex()
         self.suite = suite
         self.group = ""
-        driver.ask("new_client", client=name, identity=self.identity, suite=suite)
+        driver.ask("new_client", client=name, identity=self.identity, suite=suite, **options)
 
     def __repr__(self) -> str:
         return f"{self.name}@{self.driver.name}"
@@ -157,11 +157,6 @@ class Person:
         state = self._ask("state")
         del state["id"], state["ok"]
         return state
-
-    @property
-    def commits_in_public(self) -> bool:
-        """Whether its handshakes are PublicMessages, which ours accepts from no member."""
-        return "public_handshake" in self.driver.quirks
 
 
 def apply(committer: Person, made: dict[str, Any], others: Sequence[Person]) -> None:

@@ -26,8 +26,6 @@ def test_create_add_join_and_talk(both: Both) -> None:
 def test_updates_are_followed(both: Both) -> None:
     first, second = pair(both)
     for committer, other in ((first, second), (second, first)) * 2:
-        if committer.commits_in_public:
-            continue
         apply(committer, committer.update(), [other])
         agree(first, second)
         talk(first, second)
@@ -41,8 +39,6 @@ def test_three_are_added_at_once_and_one_removed(both: Both) -> None:
     agree(*everybody)
     talk(*everybody)
     for committer, removed in ((first, fourth), (second, third)):
-        if committer.commits_in_public:
-            continue
         made = committer.remove(removed)
         assert removed.process(made["commit"])["removed"] is True
         everybody.remove(removed)
@@ -57,8 +53,6 @@ def test_three_are_added_at_once_and_one_removed(both: Both) -> None:
 
 def test_somebody_is_removed_and_comes_back(both: Both) -> None:
     first, second = pair(both)
-    if first.commits_in_public:
-        first, second = second, first
     third = both[1]("third")
     bring_in(first, [third], [second])
     apply(first, first.remove(third), [second])
@@ -69,24 +63,19 @@ def test_somebody_is_removed_and_comes_back(both: Both) -> None:
 
 def test_proposals_are_committed_by_another(both: Both) -> None:
     first, second = pair(both)
-    if second.commits_in_public:
-        first, second = second, first
-    proposer, committer = second, (second if first.commits_in_public else first)
     third = both[1]("third")
-    for proposal in proposer.propose_add(third):
-        for each in {first, second} - {proposer}:
-            assert each.process(proposal)["kind"] == "proposal"
-    made = committer.commit()
-    apply(committer, made, [each for each in (first, second) if each is not committer])
+    for proposal in second.propose_add(third):
+        assert first.process(proposal)["kind"] == "proposal"
+    made = first.commit()
+    apply(first, made, [second])
     third.join(made)
     agree(first, second, third)
-    for proposal in proposer.propose_remove(third):
-        for each in (first, second, third):
-            if each is not proposer:
-                each.process(proposal)
-    made = committer.commit()
+    for proposal in first.propose_remove(third):
+        for each in (second, third):
+            each.process(proposal)
+    made = second.commit()
     assert third.process(made["commit"])["removed"] is True
-    apply(committer, made, [each for each in (first, second) if each is not committer])
+    apply(second, made, [first])
     agree(first, second)
 
 
@@ -101,8 +90,7 @@ def test_messages_come_in_any_order(both: Both) -> None:
 def test_messages_of_the_last_epoch_come_late(both: Both) -> None:
     first, second = pair(both)
     late = {first: first.say(b"late"), second: second.say(b"late")}
-    committer, other = (second, first) if first.commits_in_public else (first, second)
-    apply(committer, committer.update(), [other])
+    apply(first, first.update(), [second])
     assert second.hear(late[first]) == b"late"
     assert first.hear(late[second]) == b"late"
     talk(first, second)
@@ -125,8 +113,8 @@ def test_a_tree_that_the_peer_grew_alone_is_sound(ours: MakePerson, theirs: Make
 
 
 @only_mls_rs
-def test_a_commit_in_public_is_refused(ours: MakePerson, theirs: MakePerson) -> None:
-    mine, peer = pair((ours, theirs))
+def test_a_commit_in_public_is_refused_by_default(closed: MakePerson, theirs: MakePerson) -> None:
+    mine, peer = pair((closed, theirs))
     before, secret = mine.state(), mine.exported()
     made = peer.update()
     with pytest.raises(Refused, match="private"):
@@ -156,7 +144,6 @@ def test_a_wrong_pre_shared_key_is_noticed(both: Both) -> None:
 
 @only_ts_mls
 @pytest.mark.parametrize("resync", [False, True], ids=["new", "resync"])
-@pytest.mark.xfail(strict=True, raises=Refused, reason="this MLS does not join from outside yet")
 def test_somebody_joins_from_outside(both: Both, resync: bool) -> None:
     first, second = pair(both)
     comer = second if resync else both[1]("third")

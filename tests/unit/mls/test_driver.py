@@ -18,6 +18,8 @@ from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
 from tests.mls_people import NOW
 
 SEED = 20_261_123
+FEATURES = {"propose", "export", "members", "group_info", "external_join", "psk", "discard"}
+"""All that the protocol names but `auto_merge`: a Commit waits for `merge`."""
 
 
 class Dialogue:
@@ -65,8 +67,7 @@ def test_hello_says_what_there_is() -> None:
     assert hello["protocol"] == 1
     assert hello["quirks"] == []
     assert {1, 0xF04E, 0xF04F} <= set(hello["suites"])  # type: ignore[call-overload]
-    assert {"propose", "export", "members", "psk", "discard"} <= set(hello["features"])  # type: ignore[call-overload]
-    assert "auto_merge" not in hello["features"]  # type: ignore[operator]
+    assert set(hello["features"]) == FEATURES  # type: ignore[call-overload]
 
 
 def test_messages_go_both_ways_and_only_once(two: Dialogue) -> None:
@@ -155,6 +156,19 @@ def test_proposals_are_made_all_or_none(two: Dialogue) -> None:
     assert two.stored() == before
 
 
+@pytest.mark.parametrize("resync", [False, True])
+def test_somebody_joins_from_outside(two: Dialogue, resync: bool) -> None:
+    info = two.ask("group_info", group="group-1")["group_info"]
+    comer = "b" if resync else "c"
+    came = two.ask("external_join", client=comer, group_info=info, resync=resync)
+    assert two.ask("process", group="group-1", message=came["commit"])["epoch"] == 2
+    removed = two.ask("process", group="group-2", message=came["commit"])["removed"]
+    assert removed is resync
+    states = [two.ask("state", group=group) for group in ("group-1", came["group"])]
+    assert [state.pop("own_index") for state in states] == [0, 1 if resync else 2]
+    assert states[0] == states[1]
+
+
 WRONG = [
     b"x",
     b"[]",
@@ -166,7 +180,7 @@ WRONG = [
     b"1" * 10_000,
     b'{"cmd":7}',
     b'{"cmd":"no such"}',
-    b'{"cmd":"group_info","group":"group-1"}',
+    b'{"cmd":"group_info","group":"group-7"}',
     b'{"cmd":"state"}',
     b'{"cmd":"state","group":[]}',
     b'{"cmd":"state","group":"group-9"}',

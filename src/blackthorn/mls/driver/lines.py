@@ -7,12 +7,7 @@ from typing import BinaryIO
 from blackthorn import limits
 from blackthorn.errors import InputError
 from blackthorn.mls.driver.commands import COMMANDS
-from blackthorn.mls.driver.request import (
-    Request,
-    RequestError,
-    UnsupportedCommandError,
-    read_request,
-)
+from blackthorn.mls.driver.request import RequestError, read_request
 from blackthorn.mls.driver.world import World
 
 
@@ -36,18 +31,15 @@ def answer(world: World, line: bytes) -> tuple[bytes, bool]:
         request = read_request(line)
         reply["id"] = request.id
         command = request.text("cmd")
-        reply |= {"ok": True, **_run(world, command, request)}
+        if command in COMMANDS:
+            reply |= {"ok": True, **COMMANDS[command](world, request)}
+        else:
+            reply |= {"ok": False, "error": "there is no such command", "unsupported": True}
     except InputError as error:
         reply |= {"ok": False, "error": f"{type(error).__name__}: {error}"}
     except Exception as error:  # a defect of this library: said so, and the driver goes on
         reply |= {"ok": False, "error": f"internal error: {type(error).__name__}"}
     return json.dumps(reply).encode(), command == "quit"
-
-
-def _run(world: World, command: str, request: Request) -> dict[str, object]:
-    if command not in COMMANDS:
-        raise RequestError("there is no such command")
-    return dict(COMMANDS[command](world, request))
 
 
 def _lines(requests: BinaryIO) -> Iterator[bytes]:
