@@ -97,7 +97,7 @@ class DatabaseSettings:
     check_at_start: bool = setting(
         True,
         "Read every page before serving, so that a damaged database is found at once. "
-        "About a second per gigabyte.",
+        "A large one takes longer to start.",
     )
 
 
