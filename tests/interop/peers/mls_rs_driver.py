@@ -3,7 +3,7 @@
 The binding has suite 1 only, and no listing of members, group info, external join or PSK.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import mls_rs_uniffi as mls
 from mls_rs_storage import SUITE, config
@@ -17,7 +17,6 @@ class Held:
     group: mls.Group
     epoch: int
     pending: mls.Message | None = None
-    welcomes: list[str] = field(default_factory=list)
 
 
 clients: dict[str, mls.Client] = {}
