@@ -3,12 +3,11 @@ must find out what is wrong with the group by itself (RFC 9420, 7.9.2, 12.4.3.1)
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import key_schedule, transcript
 from blackthorn.mls.codepoints import RATCHET_TREE
 from blackthorn.mls.errors import (
     InvalidLeaf,
@@ -19,99 +18,16 @@ from blackthorn.mls.errors import (
     MLSError,
 )
 from blackthorn.mls.extension import Extension, RequiredCapabilities
-from blackthorn.mls.framing import encode_message
-from blackthorn.mls.group import Group
-from blackthorn.mls.group_context import GroupContext
-from blackthorn.mls.key_package import KeyPackagePrivate
-from blackthorn.mls.psk import ExternalPskId, PskId, ResumptionPskId
-from blackthorn.mls.ratchet_tree import ParentNode, RatchetTree
-from blackthorn.mls.tree_hash import root_hash
-from blackthorn.mls.welcome_types import GroupInfo, GroupSecrets, Welcome
-from tests.mls_people import NOW, Person, believe, group_of, verified
-
-
-@dataclass
-class Forge:
-    """A Welcome in parts; each may be spoiled before `welcome` seals and signs the whole."""
-
-    inviter: Person
-    joiner: Person
-    private: KeyPackagePrivate
-    tree: RatchetTree
-    context: GroupContext
-    joiner_secret: Secret
-    signer: int = 0
-    path_secret: Secret | None = None
-    psks: tuple[PskId, ...] = ()
-    extensions: tuple[Extension, ...] | None = None
-    rehash: bool = True
-    tag: Callable[[bytes], bytes] = lambda tag: tag
-    spoil: Callable[[bytes], bytes] = lambda data: data
-    spoil_secrets: Callable[[bytes], bytes] = lambda data: data
-    sign_as: Secret | None = None
-    suite_number: int | None = None
-
-    def welcome(self) -> bytes:
-        suite = self.inviter.suite
-        if self.rehash:
-            self.tree.hashes = [None] * len(self.tree.nodes)
-            self.context = replace(self.context, tree_hash=root_hash(suite, self.tree))
-        no_psk = key_schedule.no_psk(suite)
-        secrets = key_schedule.epoch_secrets(
-            suite, self.joiner_secret, no_psk, self.context.encoded
-        )
-        confirmed = self.context.confirmed_transcript_hash
-        tag = transcript.confirmation_tag(suite, secrets.confirmation_key.expose(), confirmed)
-        extensions = self.extensions
-        if extensions is None:
-            extensions = (Extension(RATCHET_TREE, self.tree.encode()),)
-        info = GroupInfo(self.context, extensions, self.tag(tag), self.signer)
-        signed = info.sign(suite, self.sign_as or self.inviter.private).encode()
-        welcome_secret = key_schedule.welcome_secret(suite, self.joiner_secret, no_psk)
-        key, nonce = key_schedule.welcome_key_and_nonce(suite, welcome_secret)
-        sealed_info = suite.aead.seal(key, nonce, self.spoil(signed), b"")
-        group_secrets = GroupSecrets(self.joiner_secret, self.path_secret, self.psks).encode()
-        sealed = suite.encrypt_with_label(
-            self.private.package.init_key,
-            b"Welcome",
-            sealed_info,
-            self.spoil_secrets(group_secrets),
-        )
-        number = suite.number if self.suite_number is None else self.suite_number
-        entries = ((self.private.reference, sealed),)
-        return encode_message(Welcome(number, entries, sealed_info))
-
-    def join(self) -> Group:
-        return self.joiner.join(self.welcome(), self.private)
+from blackthorn.mls.psk import ExternalPskId, ResumptionPskId
+from blackthorn.mls.ratchet_tree import ParentNode
+from tests.forge.mls_welcomes import Forge, sound_welcome
+from tests.mls_people import Person
 
 
 @pytest.fixture
 def forge() -> Forge:
     """A sound Welcome into a group of five, with parents and unmerged leaves."""
-    everybody = group_of(["alice", "bob", "carol", "dave"], 1)
-    for person in everybody:
-        made = person.at.commit(random=person.random, now=NOW, validate=believe)
-        for other in everybody:
-            if other is not person:
-                other.follow(made.commit)
-        person.at.merge_pending()
-    alice = everybody[0]
-    made = alice.at.commit(remove=[3], random=alice.random, now=NOW, validate=believe)
-    alice.at.merge_pending()
-    erin = Person("erin", random.Random(2))
-    message, private = erin.key_package()
-    alice.at.commit(add=[verified(message)], random=alice.random, now=NOW, validate=believe)
-    pending = alice.at._state.pending
-    assert pending is not None
-    assert pending.next is not None
-    return Forge(
-        alice,
-        erin,
-        private,
-        pending.next.tree.copy(),
-        pending.next.context,
-        Secret(alice.random(32)),
-    )
+    return sound_welcome()
 
 
 def test_the_unspoiled_welcome_is_sound(forge: Forge) -> None:

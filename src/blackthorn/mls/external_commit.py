@@ -21,6 +21,7 @@ from blackthorn.mls.proposals import (
 )
 from blackthorn.mls.psk import PskId, ResumptionPskId
 from blackthorn.mls.ratchet_tree import RatchetTree
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite
 
 LABEL = b"MLS 1.0 external init secret"
@@ -44,23 +45,33 @@ def read_external_proposals(
     """
     by_value = [each for each in proposals if not isinstance(each, bytes)]
     if len(by_value) != len(proposals):
-        raise InvalidProposal("an external Commit names a proposal by reference")
+        raise InvalidProposal(
+            "an external Commit names a proposal by reference", Rule.EXTERNAL_BY_VALUE
+        )
     inits = [each for each in by_value if isinstance(each, ExternalInit)]
     removes = [each for each in by_value if isinstance(each, Remove)]
     psks = [each.psk_id for each in by_value if isinstance(each, PreSharedKey)]
     if len(inits) != 1:
-        raise InvalidProposal("an external Commit has not exactly one external init")
+        raise InvalidProposal(
+            "an external Commit has not exactly one external init", Rule.EXTERNAL_ONE_INIT
+        )
     if len(removes) > 1:
-        raise InvalidProposal("an external Commit removes more than one member")
+        raise InvalidProposal(
+            "an external Commit removes more than one member", Rule.EXTERNAL_ONE_REMOVE
+        )
     if len(inits) + len(removes) + len(psks) != len(by_value):
-        raise InvalidProposal("an external Commit has a proposal that it must not have")
+        raise InvalidProposal(
+            "an external Commit has a proposal that it must not have", Rule.EXTERNAL_NO_OTHER
+        )
     if len(set(psks)) != len(psks):
-        raise InvalidProposal("the same PSK is used twice")
+        raise InvalidProposal("the same PSK is used twice", Rule.PSK_ONCE)
     for psk_id in psks:
         if len(psk_id.nonce) != suite.hash_size:  # 12.1.4
-            raise InvalidProposal("a PSK's nonce has the wrong length")
+            raise InvalidProposal("a PSK's nonce has the wrong length", Rule.PSK_NONCE)
         if isinstance(psk_id, ResumptionPskId) and psk_id.succession:
-            raise InvalidProposal("a PSK of a re-initialisation or branch is used elsewhere")
+            raise InvalidProposal(
+                "a PSK of a re-initialisation or branch is used elsewhere", Rule.PSK_USAGE_HERE
+            )
     return ExternalProposals(inits[0].kem_output, removes[0].removed if removes else None, psks)
 
 
@@ -81,16 +92,16 @@ def apply_external(epoch: Epoch, commit: Commit) -> tuple[ExternalChange, LeafNo
     Raises `InvalidProposal`, `InvalidCommit`.
     """
     if commit.path is None:
-        raise InvalidCommit("an external Commit has no path")
+        raise InvalidCommit("an external Commit has no path", Rule.EXTERNAL_COMMIT_PATH)
     proposals = read_external_proposals(epoch.suite, commit.proposals)
     tree, leaf, replaced = epoch.tree.copy(), commit.path.leaf, None
     if proposals.removed is not None:
         replaced = epoch.member(proposals.removed)
         old = epoch.tree.leaf(proposals.removed)
         if replaced is None or old is None:  # 12.1.3
-            raise InvalidProposal("the member to remove is not in the group")
+            raise InvalidProposal("the member to remove is not in the group", Rule.REMOVES_MEMBER)
         if old.encryption_key == leaf.encryption_key:  # 12.2, as for an Update
-            raise InvalidCommit("the joiner keeps its old encryption key")
+            raise InvalidCommit("the joiner keeps its old encryption key", Rule.EXTERNAL_NEW_KEY)
         tree.remove_leaf(proposals.removed)
     index = seat(tree, leaf)
     removed = [] if replaced is None else [replaced]
@@ -114,7 +125,7 @@ def received_init_secret(epoch: Epoch, kem_output: bytes) -> Secret:
     try:
         return hpke.receive_export(private, kem_output, b"", LABEL, size)
     except HpkeError as error:
-        raise InvalidProposal(f"external init: {error}") from error
+        raise InvalidProposal(f"external init: {error}", Rule.EXTERNAL_INIT_VALID) from error
 
 
 def new_init_secret(suite: CipherSuite, external_pub: bytes) -> tuple[Proposal, Secret]:
@@ -125,5 +136,5 @@ def new_init_secret(suite: CipherSuite, external_pub: bytes) -> tuple[Proposal, 
     try:
         kem_output, secret = suite.hpke.send_export(external_pub, b"", LABEL, suite.hash_size)
     except HpkeError as error:
-        raise InvalidProposal(f"external init: {error}") from error
+        raise InvalidProposal(f"external init: {error}", Rule.EXTERNAL_INIT_VALID) from error
     return ExternalInit(kem_output), secret

@@ -29,6 +29,7 @@ from blackthorn.mls.proposal_list import Applied
 from blackthorn.mls.proposals import Commit, PreSharedKey, Proposal, Remove
 from blackthorn.mls.psk import KnownPsks, PskId
 from blackthorn.mls.ratchet_tree import RatchetTree
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import suite
 from blackthorn.mls.welcome_types import GroupInfo
 
@@ -117,7 +118,7 @@ def own_old_leaf(tree: RatchetTree, leaf: LeafNode) -> int:
 def _psk(psk_id: PskId, known: KnownPsks) -> Secret:
     found = known.find(psk_id)
     if found is None:
-        raise InvalidProposal("a pre-shared key is not known here")
+        raise InvalidProposal("a pre-shared key is not known here", Rule.PSK_KNOWN)
     return found
 
 

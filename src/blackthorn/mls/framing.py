@@ -26,6 +26,7 @@ from blackthorn.mls.codepoints import (
 from blackthorn.mls.errors import MalformedMessage
 from blackthorn.mls.key_package import KeyPackage, read_key_package
 from blackthorn.mls.proposals import Commit, Proposal, encode_proposal, read_commit, read_proposal
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite
 from blackthorn.mls.welcome_types import (
     GroupInfo,
@@ -59,7 +60,7 @@ def read_sender(reader: Reader) -> Sender:
         return Sender(sender_type, reader.u32())
     if sender_type in (NEW_MEMBER_PROPOSAL, NEW_MEMBER_COMMIT):
         return Sender(sender_type)
-    raise MalformedMessage(f"sender type {sender_type} does not exist")
+    raise MalformedMessage(f"sender type {sender_type} does not exist", Rule.SENDER_TYPE)
 
 
 Body = bytes | Proposal | Commit
@@ -113,7 +114,7 @@ def read_body(reader: Reader, content_type: int) -> Body:
         return read_proposal(reader)
     if content_type == COMMIT:
         return read_commit(reader)
-    raise MalformedMessage(f"content type {content_type} does not exist")
+    raise MalformedMessage(f"content type {content_type} does not exist", Rule.CONTENT_TYPE)
 
 
 def _read_framed_content(reader: Reader) -> FramedContent:
@@ -180,7 +181,7 @@ def read_authenticated_content(reader: Reader) -> AuthenticatedContent:
     """An AuthenticatedContent, not verified."""
     wire_format = reader.u16()
     if wire_format not in (PUBLIC_MESSAGE, PRIVATE_MESSAGE):
-        raise MalformedMessage(f"wire format {wire_format} carries no content")
+        raise MalformedMessage(f"wire format {wire_format} carries no content", Rule.WIRE_FORMAT)
     content = _read_framed_content(reader)
     return AuthenticatedContent(wire_format, content, *read_auth(reader, content.content_type))
 
@@ -257,11 +258,11 @@ _READERS: dict[int, Callable[[Reader], Message]] = {
 def read_message(reader: Reader) -> Message:
     """An MLSMessage."""
     if reader.u16() != MLS10:
-        raise MalformedMessage("the message is not of MLS 1.0")
+        raise MalformedMessage("the message is not of MLS 1.0", Rule.MESSAGE_VERSION)
     wire_format = reader.u16()
     read = _READERS.get(wire_format)
     if read is None:
-        raise MalformedMessage(f"wire format {wire_format} does not exist")
+        raise MalformedMessage(f"wire format {wire_format} does not exist", Rule.WIRE_FORMAT)
     return read(reader)
 
 

@@ -11,6 +11,7 @@ from blackthorn.mls.extension import Extension, Extensions, find
 from blackthorn.mls.framing import encode_message, read_message
 from blackthorn.mls.key_schedule import external_public_key
 from blackthorn.mls.ratchet_tree import RatchetTree, read_ratchet_tree
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite
 from blackthorn.mls.tree_hash import root_hash
 from blackthorn.mls.tree_validation import check_tree, check_tree_members
@@ -27,7 +28,9 @@ def external_pub(info: GroupInfo) -> bytes:
     """The key for external joins. Raises `InvalidWelcome`, `MalformedMessage`."""
     data = find(info.extensions, EXTERNAL_PUB)
     if data is None:
-        raise InvalidWelcome("the group info has no key for external joins")
+        raise InvalidWelcome(
+            "the group info has no key for external joins", Rule.EXTERNAL_PUB_GIVEN
+        )
     return decode(Reader.opaque, data, "external_pub")
 
 
@@ -54,7 +57,7 @@ def read_group_info_message(message: bytes) -> GroupInfo:
         raise TooLarge("the group info is too large")
     info = decode(read_message, message, "group info")
     if not isinstance(info, GroupInfo):
-        raise InvalidWelcome("the message is not a group info")
+        raise InvalidWelcome("the message is not a group info", Rule.MESSAGE_KIND)
     return info
 
 
@@ -63,7 +66,9 @@ def tree_of(info: GroupInfo, outside: bytes | None) -> RatchetTree:
     data = find(info.extensions, RATCHET_TREE)
     data = outside if data is None else data
     if data is None:
-        raise InvalidWelcome("the ratchet tree came neither inside the message nor beside it")
+        raise InvalidWelcome(
+            "the ratchet tree came neither inside the message nor beside it", Rule.TREE_GIVEN
+        )
     return decode(read_ratchet_tree, data, "ratchet tree")
 
 
@@ -76,10 +81,12 @@ def check_group(
     """
     signer = tree.leaf(info.signer)
     if signer is None:
-        raise InvalidWelcome("the signer of the group info is not in the tree")
+        raise InvalidWelcome(
+            "the signer of the group info is not in the tree", Rule.GROUP_INFO_SIGNER
+        )
     info.verify(suite, signer.signature_key)
     if root_hash(suite, tree) != info.context.tree_hash:
-        raise InvalidWelcome("the ratchet tree is not the group's")
+        raise InvalidWelcome("the ratchet tree is not the group's", Rule.TREE_HASH)
     check_tree(suite, tree, info.context.group_id)
     check_tree_members(suite, tree, info.context.extensions, validate)
     return Member.of(info.signer, signer)

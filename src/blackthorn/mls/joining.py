@@ -17,6 +17,7 @@ from blackthorn.mls.group_info import check_group, tree_of
 from blackthorn.mls.key_package import KeyPackagePrivate
 from blackthorn.mls.psk import KnownPsks, PskId, ResumptionPskId
 from blackthorn.mls.ratchet_tree import RatchetTree
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.state import State
 from blackthorn.mls.succession import SameClient, check_succession, link
 from blackthorn.mls.suites import CipherSuite, suite
@@ -36,7 +37,7 @@ def read_welcome_message(message: bytes) -> Welcome:
         raise TooLarge("the Welcome is too large")
     welcome = decode(read_message, message, "Welcome")
     if not isinstance(welcome, Welcome):
-        raise InvalidWelcome("the message is not a Welcome")
+        raise InvalidWelcome("the message is not a Welcome", Rule.MESSAGE_KIND)
     return welcome
 
 
@@ -63,11 +64,13 @@ def join(
     welcome = read_welcome_message(message)
     chosen = suite(private.package.cipher_suite)
     if welcome.cipher_suite != chosen.number:
-        raise InvalidWelcome("the Welcome is for another cipher suite than the key package")
+        raise InvalidWelcome(
+            "the Welcome is for another cipher suite than the key package", Rule.WELCOME_SUITE
+        )
     secrets = _open_secrets(chosen, welcome, private)
     psks = [(psk_id, _psk(psk_id, known_psks, predecessor)) for psk_id in secrets.psks]
     if len(set(secrets.psks)) != len(psks):
-        raise InvalidWelcome("the Welcome uses a PSK twice")
+        raise InvalidWelcome("the Welcome uses a PSK twice", Rule.WELCOME_PSK_ONCE)
     follows = link(secrets.psks)
     psk = key_schedule.psk_secret(chosen, psks)
     info = _open_group_info(chosen, welcome, secrets.joiner_secret, psk)
@@ -83,7 +86,7 @@ def join(
         chosen, derived.confirmation_key.expose(), info.context.confirmed_transcript_hash
     )
     if not hmac.compare_digest(expected, info.confirmation_tag):
-        raise InvalidWelcome("the confirmation tag does not hold")
+        raise InvalidWelcome("the confirmation tag does not hold", Rule.WELCOME_TAG)
     if follows is not None and predecessor is not None:
         credentials = [leaf.credential for _, leaf in tree.members()]
         check_succession(predecessor, follows, info.context, credentials, same_client)
@@ -104,10 +107,14 @@ def _open_secrets(
     for reference, sealed in welcome.secrets:
         if reference == private.reference:
             plaintext = chosen.decrypt_with_label(
-                private.init_private, b"Welcome", welcome.encrypted_group_info, sealed
+                private.init_private,
+                b"Welcome",
+                welcome.encrypted_group_info,
+                sealed,
+                Rule.WELCOME_OPENS,
             )
             return decode(read_group_secrets, plaintext, "group secrets")
-    raise InvalidWelcome("the Welcome is not for this key package")
+    raise InvalidWelcome("the Welcome is not for this key package", Rule.WELCOME_FOR_US)
 
 
 def _psk(psk_id: PskId, known: KnownPsks, predecessor: State | None) -> Secret:
@@ -121,7 +128,7 @@ def _psk(psk_id: PskId, known: KnownPsks, predecessor: State | None) -> Secret:
     else:
         found = known.find(psk_id)
     if found is None:
-        raise InvalidWelcome("a pre-shared key is not known here")
+        raise InvalidWelcome("a pre-shared key is not known here", Rule.WELCOME_PSK_KNOWN)
     return found
 
 
@@ -133,10 +140,12 @@ def _open_group_info(
     try:
         plaintext = chosen.aead.open(key, nonce, welcome.encrypted_group_info, b"")
     except OpenError as error:
-        raise InvalidWelcome("the group info does not open") from error
+        raise InvalidWelcome("the group info does not open", Rule.GROUP_INFO_OPENS) from error
     info = decode(read_group_info, plaintext, "group info")
     if info.context.cipher_suite != chosen.number:
-        raise InvalidWelcome("the group has another cipher suite than its Welcome")
+        raise InvalidWelcome(
+            "the group has another cipher suite than its Welcome", Rule.GROUP_INFO_SUITE
+        )
     return info
 
 
@@ -145,7 +154,7 @@ def _own_index(tree: RatchetTree, private: KeyPackagePrivate) -> int:
     for index, leaf in tree.members():
         if leaf.encoded == own:
             return index
-    raise InvalidWelcome("the key package's leaf is not in the tree")
+    raise InvalidWelcome("the key package's leaf is not in the tree", Rule.OWN_LEAF_FOUND)
 
 
 def _path_keys(
@@ -154,12 +163,14 @@ def _path_keys(
     """Private keys from the common ancestor with the signer up to the root."""
     ancestor = common_ancestor(2 * signer, 2 * own_index)
     if signer == own_index or tree.parent(ancestor) is None:
-        raise InvalidWelcome("the path secret belongs to no node")
+        raise InvalidWelcome("the path secret belongs to no node", Rule.WELCOME_PATH_SECRET)
     above = direct_path(ancestor, tree.leaf_count)
     nodes = [node for node in (ancestor, *above) if tree.parent(node) is not None]
     derived, _ = treekem.derive_upwards(chosen, nodes, secret.expose())
     for node, (_, _, public) in derived.items():
         parent = tree.parent(node)
         if parent is None or parent.encryption_key != public:
-            raise InvalidWelcome("the path secret does not give the tree's public keys")
+            raise InvalidWelcome(
+                "the path secret does not give the tree's public keys", Rule.WELCOME_PATH_SECRET
+            )
     return {node: private for node, (_, private, _) in derived.items()}

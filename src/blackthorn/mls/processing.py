@@ -12,7 +12,7 @@ from blackthorn.mls import codepoints, next_epoch, protection, transcript, treek
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import MEMBER, SOURCE_COMMIT
 from blackthorn.mls.committing import describe
-from blackthorn.mls.credential import CredentialValidator
+from blackthorn.mls.credential import CredentialValidator, check_credential
 from blackthorn.mls.epoch import Epoch, Member, PastEpoch
 from blackthorn.mls.errors import (
     FutureEpoch,
@@ -33,11 +33,12 @@ from blackthorn.mls.framing import (
     read_message,
 )
 from blackthorn.mls.leaf_node import LeafNode
-from blackthorn.mls.leaf_validation import check_leaf_alone, check_leaf_for_group
+from blackthorn.mls.leaf_validation import check_leaf_alone, check_leaf_among, check_leaf_for_group
 from blackthorn.mls.policy import CLOSED, ExternalJoin, Policy
 from blackthorn.mls.proposal_list import Applied, ProposalList, Queued, in_order
 from blackthorn.mls.proposals import Commit, ReInit
 from blackthorn.mls.psk import KnownPsks
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.secret_tree import KeyUse
 from blackthorn.mls.staged import StagedCommit
 from blackthorn.mls.state import State
@@ -58,7 +59,7 @@ def read_group_message(message: bytes) -> PrivateMessage | PublicMessage:
         raise TooLarge("the message is too large")
     parsed = decode(read_message, message, "message")
     if not isinstance(parsed, PrivateMessage | PublicMessage):
-        raise Unsupported("this is no message to a group")
+        raise Unsupported("this is no message to a group", Rule.MESSAGE_KIND)
     return parsed
 
 
@@ -66,7 +67,7 @@ def read_private_message(message: bytes) -> PrivateMessage:
     """The PrivateMessage in an MLSMessage. Raises `Unsupported` for any other."""
     parsed = read_group_message(message)
     if not isinstance(parsed, PrivateMessage):
-        raise Unsupported("members send private messages only")
+        raise Unsupported("members send private messages only", Rule.PRIVATE_HANDSHAKES)
     return parsed
 
 
@@ -78,7 +79,7 @@ def open_private_message(state: State, message: PrivateMessage) -> tuple[Verifie
         raise OwnMessage("this is a message of this member's own")
     sender = epoch.member(sender_data.leaf_index)
     if sender is None:
-        raise InvalidSignature("the sender is not in the group")
+        raise InvalidSignature("the sender is not in the group", Rule.SENDER_IS_MEMBER)
     authenticated, use = protection.open_content(
         epoch.suite, message, sender_data, epoch.secret_tree
     )
@@ -94,16 +95,16 @@ def check_present(state: State, message: PublicMessage) -> None:
 def _epoch_of(state: State, group_id: bytes, number: int, content_type: int) -> Epoch | PastEpoch:
     present = state.epoch.context
     if group_id != present.group_id:
-        raise UnknownGroup("the message is for another group")
+        raise UnknownGroup("the message is for another group", Rule.GROUP_ID)
     if number == present.epoch:
         return state.epoch
     if number > present.epoch:
-        raise FutureEpoch("the message is for an epoch not reached yet")
+        raise FutureEpoch("the message is for an epoch not reached yet", Rule.EPOCH)
     if content_type == codepoints.APPLICATION:
         for past in state.past:
             if past.context.epoch == number:
                 return past
-    raise WrongEpoch("the message is for an epoch that is past")
+    raise WrongEpoch("the message is for an epoch that is past", Rule.EPOCH)
 
 
 def verify_content(
@@ -113,7 +114,7 @@ def verify_content(
     content = authenticated.content
     sender = epoch.member(content.sender.index) if content.sender.type == MEMBER else None
     if sender is None:
-        raise InvalidSignature("the sender is not in the group")
+        raise InvalidSignature("the sender is not in the group", Rule.SENDER_IS_MEMBER)
     protection.verify(epoch.suite, authenticated, epoch.context.encoded, sender.signature_key)
     return VerifiedContent(authenticated, sender)
 
@@ -156,7 +157,7 @@ def stage_commit(
         proposals.append(each)
     applied = proposals.apply()
     if commit.path is None and applied.needs_path:
-        raise InvalidCommit("the Commit has no path and needs one")
+        raise InvalidCommit("the Commit has no path and needs one", Rule.PATH_REQUIRED)
     if commit.path is not None:
         _check_path_leaf(epoch, applied, committer, commit.path.leaf, validate)
     if applied.reinit is not None:
@@ -202,7 +203,9 @@ def _resolve(state: State, commit: Commit, authenticated: AuthenticatedContent) 
         if isinstance(item, bytes):
             found = state.proposals.get(item)
             if found is None:
-                raise InvalidCommit("the Commit names a proposal that was not received")
+                raise InvalidCommit(
+                    "the Commit names a proposal that was not received", Rule.REFERENCE_KNOWN
+                )
             resolved.append(found)
         else:
             resolved.append(Queued(item, authenticated.content.sender))
@@ -214,20 +217,13 @@ def _check_path_leaf(
 ) -> None:
     """12.4.2 and 7.3, for the committer's new leaf."""
     if leaf.source != SOURCE_COMMIT:
-        raise InvalidCommit("the leaf of the path has another source")
+        raise InvalidCommit("the leaf of the path has another source", Rule.PATH_SOURCE)
     check_leaf_alone(epoch.suite, leaf)
     check_leaf_for_group(leaf, applied.extensions)
     leaf.verify(epoch.suite, epoch.context.group_id, committer)
-    for index, other in applied.tree.members():
-        if index == committer:
-            continue
-        if other.signature_key == leaf.signature_key:
-            raise InvalidCommit("the path's leaf has another member's signature key")
-        if leaf.credential.credential_type not in other.capabilities.credentials:
-            raise InvalidCommit("a member does not support the path's credential type")
-        if other.credential.credential_type not in leaf.capabilities.credentials:
-            raise InvalidCommit("the path's leaf does not support a member's credential type")
-    validate(leaf.credential, leaf.signature_key)
+    others = (other for index, other in applied.tree.members() if index != committer)
+    check_leaf_among(leaf, others)
+    check_credential(validate, leaf.credential, leaf.signature_key)
 
 
 @dataclass(frozen=True)
@@ -269,7 +265,7 @@ def _follow(state: State, applied: Applied, arrival: Arrival, known_psks: KnownP
     )
     tag = arrival.authenticated.confirmation_tag
     if tag is None or not hmac.compare_digest(expected, tag):
-        raise InvalidSignature("the confirmation tag does not hold")
+        raise InvalidSignature("the confirmation tag does not hold", Rule.CONFIRMATION_TAG)
     return next_epoch.begin(
         suite, derived.context, tree, derived.secrets, tag, epoch.own_index, keys
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from blackthorn.mls.codepoints import EXTERNAL, MEMBER, MLS10, SOURCE_UPDATE
-from blackthorn.mls.credential import CredentialValidator
+from blackthorn.mls.credential import CredentialValidator, check_credential
 from blackthorn.mls.epoch import Epoch, Member
 from blackthorn.mls.errors import InvalidProposal
 from blackthorn.mls.extension import Extensions, external_senders
@@ -31,6 +31,7 @@ from blackthorn.mls.proposals import (
 )
 from blackthorn.mls.psk import PskId, ResumptionPskId
 from blackthorn.mls.ratchet_tree import RatchetTree
+from blackthorn.mls.rules import Rule
 
 _ORDER = (GroupContextExtensions, Update, Remove, Add, PreSharedKey, ReInit)
 
@@ -104,7 +105,9 @@ class ProposalList:
         proposal = queued.proposal
         self._check_sender(queued.sender, proposal)
         if self.reinit is not None:  # 12.2
-            raise InvalidProposal("a re-initialisation stands with another proposal")
+            raise InvalidProposal(
+                "a re-initialisation stands with another proposal", Rule.REINIT_ALONE
+            )
         if isinstance(proposal, Add):
             self._add(proposal, queued.verified)
         elif isinstance(proposal, Remove):
@@ -115,12 +118,16 @@ class ProposalList:
             self._psk(proposal)
         elif isinstance(proposal, GroupContextExtensions):
             if self.extensions is not None:  # 12.2: at most one
-                raise InvalidProposal("the group's extensions are replaced twice")
+                raise InvalidProposal(
+                    "the group's extensions are replaced twice", Rule.EXTENSIONS_REPLACED_ONCE
+                )
+            for each in external_senders(proposal.extensions):
+                check_credential(self.validate, each.credential, each.signature_key)
             self.extensions = proposal.extensions
         elif isinstance(proposal, ReInit):
             self._reinit(proposal)
         else:  # 12.2: only an external Commit has one
-            raise InvalidProposal("a member's Commit has an external init")
+            raise InvalidProposal("a member's Commit has an external init", Rule.NO_EXTERNAL_INIT)
 
     def _check_sender(self, sender: Sender, proposal: Proposal) -> None:
         """12.1.8, 17.4: who is there, and may propose this."""
@@ -132,19 +139,23 @@ class ProposalList:
         else:
             allowed = isinstance(proposal, Add)
         if not allowed:
-            raise InvalidProposal("the proposal's sender may not propose it")
+            raise InvalidProposal("the proposal's sender may not propose it", Rule.OUTSIDER_TYPE)
 
     def _add(self, proposal: Add, verified: VerifiedKeyPackage | None) -> None:
         package = proposal.package
         if package.cipher_suite != self.epoch.suite.number:  # 12.1.1, 10.1
-            raise InvalidProposal("the key package is for another cipher suite")
+            raise InvalidProposal(
+                "the key package is for another cipher suite", Rule.KEY_PACKAGE_SUITE
+            )
         if verified is None or verified.package is not package:
             verified = verify_key_package(
                 package, now=self.now, validate=self.validate, max_lifetime=self.max_lifetime
             )
         key = verified.signature_key
-        if key in self.added_keys or key in self._keys_that_stay():  # 12.2
-            raise InvalidProposal("a client is added twice, or is in the group already")
+        if key in self.added_keys:
+            raise InvalidProposal("a client is added twice", Rule.ADDED_ONCE)
+        if key in self._keys_that_stay():
+            raise InvalidProposal("a client to add is in the group already", Rule.ADDED_IS_NEW)
         check_leaf_for_group(package.leaf, self._group_extensions())
         self.added_keys.add(key)
         self.adds.append(verified)
@@ -165,45 +176,49 @@ class ProposalList:
         index = proposal.removed
         member = self.epoch.member(index)
         if member is None:  # 12.1.3
-            raise InvalidProposal("the member to remove is not in the group")
+            raise InvalidProposal("the member to remove is not in the group", Rule.REMOVES_MEMBER)
         if index == self.committer:  # 12.2
-            raise InvalidProposal("a committer cannot remove itself")
+            raise InvalidProposal("a committer cannot remove itself", Rule.NO_OWN_REMOVE)
         if index in self.removes or index in self.updates:  # 12.2
-            raise InvalidProposal("a member is removed or updated twice")
+            raise InvalidProposal("a member is removed or updated twice", Rule.ONE_CHANGE)
         self.removes[index] = member
 
     def _update(self, proposal: Update, sender: int) -> None:
         if sender == self.committer:  # 12.2
-            raise InvalidProposal("a committer updates itself by its path")
+            raise InvalidProposal("a committer updates itself by its path", Rule.NO_OWN_UPDATE)
         if sender in self.updates:  # 12.2
-            raise InvalidProposal("a member is updated twice")
+            raise InvalidProposal("a member is updated twice", Rule.ONE_CHANGE)
         leaf, suite = proposal.leaf, self.epoch.suite
         old = self.epoch.tree.leaf(sender)
         if leaf.source != SOURCE_UPDATE:  # 12.1.2, 7.3
-            raise InvalidProposal("the leaf of the update has another source")
+            raise InvalidProposal("the leaf of the update has another source", Rule.UPDATE_SOURCE)
         if old is None or old.encryption_key == leaf.encryption_key:  # 12.1.2
-            raise InvalidProposal("the update keeps the old encryption key")
+            raise InvalidProposal("the update keeps the old encryption key", Rule.UPDATE_NEW_KEY)
         check_leaf_alone(suite, leaf)
         check_leaf_for_group(leaf, self._group_extensions())
         leaf.verify(suite, self.epoch.context.group_id, sender)
-        self.validate(leaf.credential, leaf.signature_key)
+        check_credential(self.validate, leaf.credential, leaf.signature_key)
         self.updates[sender] = leaf
 
     def _psk(self, proposal: PreSharedKey) -> None:
         psk_id = proposal.psk_id
         if psk_id in self.psks:  # 12.2
-            raise InvalidProposal("the same PSK is used twice")
+            raise InvalidProposal("the same PSK is used twice", Rule.PSK_ONCE)
         if len(psk_id.nonce) != self.epoch.suite.hash_size:  # 12.1.4
-            raise InvalidProposal("a PSK's nonce has the wrong length")
+            raise InvalidProposal("a PSK's nonce has the wrong length", Rule.PSK_NONCE)
         if isinstance(psk_id, ResumptionPskId) and psk_id.succession and psk_id != self.follows:
-            raise InvalidProposal("a PSK of a re-initialisation or branch is used elsewhere")
+            raise InvalidProposal(
+                "a PSK of a re-initialisation or branch is used elsewhere", Rule.PSK_USAGE_HERE
+            )
         self.psks.append(psk_id)
 
     def _reinit(self, proposal: ReInit) -> None:
         if self.adds or self.removes or self.updates or self.psks or self.extensions is not None:
-            raise InvalidProposal("a re-initialisation stands with another proposal")  # 12.2
+            raise InvalidProposal(
+                "a re-initialisation stands with another proposal", Rule.REINIT_ALONE
+            )  # 12.2
         if proposal.version < MLS10:  # 12.1.5
-            raise InvalidProposal("a re-initialisation lowers the version")
+            raise InvalidProposal("a re-initialisation lowers the version", Rule.REINIT_VERSION)
         self.reinit = proposal
 
     def apply(self) -> Applied:

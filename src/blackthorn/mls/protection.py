@@ -69,11 +69,19 @@ def unprotect_public(
     """
     authenticated = message.authenticated
     if authenticated.content.content_type == codepoints.APPLICATION:
-        raise MalformedMessage("application data must not travel in the clear")
+        raise MalformedMessage(
+            "application data must not travel in the clear", Rule.APPLICATION_PRIVATE
+        )
     if message.membership_tag is None:
-        raise InvalidSignature("the message has no membership tag")
+        raise InvalidSignature("the message has no membership tag", Rule.MEMBERSHIP_TAG)
     signed = authenticated.to_be_signed(group_context) + authenticated.encoded_auth
-    suite.check_mac(membership_key.expose(), signed, message.membership_tag, "membership tag")
+    suite.check_mac(
+        membership_key.expose(),
+        signed,
+        message.membership_tag,
+        "membership tag",
+        Rule.MEMBERSHIP_TAG,
+    )
     return authenticated
 
 

@@ -12,6 +12,7 @@ from blackthorn.mls.codepoints import (
     USAGE_REINIT,
 )
 from blackthorn.mls.errors import MalformedMessage
+from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import Reader, opaque, u8, u16, u64
 
 
@@ -64,10 +65,10 @@ def read_psk_id(reader: Reader) -> PskId:
     if psk_type == PSK_EXTERNAL:
         return ExternalPskId(reader.opaque(), reader.opaque())
     if psk_type != PSK_RESUMPTION:
-        raise MalformedMessage(f"PSK type {psk_type} does not exist")
+        raise MalformedMessage(f"PSK type {psk_type} does not exist", Rule.PSK_TYPE)
     usage = reader.u8()
     if not USAGE_APPLICATION <= usage <= USAGE_BRANCH:
-        raise MalformedMessage(f"PSK usage {usage} does not exist")
+        raise MalformedMessage(f"PSK usage {usage} does not exist", Rule.PSK_USAGE)
     return ResumptionPskId(usage, reader.opaque(), reader.u64(), reader.opaque())
 
 

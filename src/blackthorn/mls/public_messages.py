@@ -5,7 +5,7 @@ Members send private messages; what may come in the clear is the policy's to say
 
 from blackthorn.mls import protection
 from blackthorn.mls.codepoints import EXTERNAL, MEMBER, NEW_MEMBER_COMMIT
-from blackthorn.mls.credential import CredentialValidator
+from blackthorn.mls.credential import CredentialValidator, check_credential
 from blackthorn.mls.epoch import Epoch, Member
 from blackthorn.mls.errors import (
     InvalidProposal,
@@ -18,6 +18,7 @@ from blackthorn.mls.extension import external_senders
 from blackthorn.mls.framing import AuthenticatedContent, PublicMessage
 from blackthorn.mls.policy import Outsider, Policy
 from blackthorn.mls.proposals import Add, Commit, Proposal
+from blackthorn.mls.rules import Rule
 
 
 def open_member_message(
@@ -28,7 +29,7 @@ def open_member_message(
     Raises `Unsupported` when the policy does not allow it, `OwnMessage`, `InvalidSignature`.
     """
     if not policy.public_handshakes:
-        raise Unsupported("members send private messages only")
+        raise Unsupported("members send private messages only", Rule.PRIVATE_HANDSHAKES)
     context = epoch.context.encoded
     authenticated = protection.unprotect_public(
         epoch.suite, message, context, epoch.secrets.membership_key
@@ -38,7 +39,7 @@ def open_member_message(
         raise OwnMessage("this is a message of this member's own")
     member = epoch.member(sender.index)
     if member is None:
-        raise InvalidSignature("the sender is not in the group")
+        raise InvalidSignature("the sender is not in the group", Rule.SENDER_IS_MEMBER)
     protection.verify(epoch.suite, authenticated, context, member.signature_key)
     return authenticated, member
 
@@ -52,7 +53,9 @@ def open_external_commit(
     """
     commit = message.authenticated.content.body
     if not isinstance(commit, Commit) or commit.path is None:
-        raise MalformedMessage("the message of a new member is no Commit with a path")
+        raise MalformedMessage(
+            "the message of a new member is no Commit with a path", Rule.EXTERNAL_COMMIT_PATH
+        )
     key = commit.path.leaf.signature_key
     protection.verify(epoch.suite, message.authenticated, epoch.context.encoded, key)
     return message.authenticated, commit
@@ -67,14 +70,14 @@ def open_external_proposal(
     """
     content = message.authenticated.content
     if isinstance(content.body, bytes | Commit):
-        raise MalformedMessage("an outsider sends proposals only")
+        raise MalformedMessage("an outsider sends proposals only", Rule.OUTSIDER_CONTENT)
     if content.sender.type == EXTERNAL:
         outsider = _external_sender(epoch, content.sender.index)
     else:
         outsider = _new_member(content.body)
     key = outsider.signature_key
     protection.verify(epoch.suite, message.authenticated, epoch.context.encoded, key)
-    validate(outsider.credential, key)
+    check_credential(validate, outsider.credential, key)
     policy.propose(outsider, content.body)
     return message.authenticated, outsider
 
@@ -82,13 +85,13 @@ def open_external_proposal(
 def _external_sender(epoch: Epoch, index: int) -> Outsider:
     known = external_senders(epoch.context.extensions)
     if index >= len(known):
-        raise InvalidProposal("the group knows no such external sender")
+        raise InvalidProposal("the group knows no such external sender", Rule.EXTERNAL_SENDER_KNOWN)
     return Outsider(index, known[index].credential, known[index].signature_key)
 
 
 def _new_member(proposal: Proposal) -> Outsider:
     if not isinstance(proposal, Add):
-        raise InvalidProposal("a new member may only propose to add itself")
+        raise InvalidProposal("a new member may only propose to add itself", Rule.NEW_MEMBER_ADDS)
     leaf = proposal.package.leaf
     return Outsider(None, leaf.credential, leaf.signature_key)
 

@@ -49,6 +49,10 @@ class Rule(Enum):
     RATCHET_BOUND = 208, "15.3", "A message is not too many generations ahead."
     CONTENT_SIGNATURE = 209, "6.1", "The sender that is named signed the content."
     CONFIRMATION_TAG = 210, "6.1", "The confirmation tag of a Commit holds."
+    MEMBERSHIP_TAG = 211, "6.2", "The membership tag of a member's PublicMessage holds."
+    APPLICATION_PRIVATE = 212, "6", "Application data travels in PrivateMessages only."
+    PRIVATE_HANDSHAKES = 213, "6", "Members send PrivateMessages, where the policy asks for it."
+    OUTSIDER_CONTENT = 214, "6.1", "An outsider sends proposals, or a Commit by which it joins."
 
     # --- Leaf nodes ---
     CREDENTIAL_VALID = 301, "5.3.1", "The application validates each new credential."
@@ -99,6 +103,12 @@ class Rule(Enum):
     ADDED_IS_NEW = 611, "12.2", "A client that is added is no member, unless it is removed."
     PSK_ONCE = 612, "12.2", "A Commit uses a PSK id only once."
     EXTENSIONS_REPLACED_ONCE = 613, "12.2", "A Commit replaces the group's extensions only once."
+    REINIT_ALONE = 614, "12.2", "A Commit that has a ReInit has no other proposal."
+    REINIT_VERSION = 615, "12.1.5", "A ReInit does not lower the version."
+    NO_EXTERNAL_INIT = 616, "12.2", "A member's Commit has no ExternalInit."
+    EXTERNAL_SENDER_KNOWN = 617, "12.1.8.1", "The GroupContext names the external sender."
+    OUTSIDER_TYPE = 618, "12.1.8", "An external sender proposes what external senders may."
+    NEW_MEMBER_ADDS = 619, "6.1", "A new member proposes nothing but to add itself."
 
     # --- Commits ---
     REFERENCE_KNOWN = 701, "12.4.2", "A proposal that is named by reference was received."
@@ -127,5 +137,23 @@ class Rule(Enum):
     WELCOME_PATH_SECRET = 812, "12.4.3.1", "The path secret gives the tree's public keys."
     WELCOME_TAG = 813, "12.4.3.1", "The confirmation tag in the group info holds."
     GROUP_VERSION = 814, "8.1", "A GroupContext is of version mls10."
+    EXTERNAL_PUB_GIVEN = 815, "12.4.3.2", "The group info for an external join has external_pub."
+
+    # --- External Commits ---
+    EXTERNAL_COMMIT_PATH = 901, "12.4.3.2", "An external Commit has a path."
+    EXTERNAL_BY_VALUE = 902, "12.4.3.2", "An external Commit has its proposals by value."
+    EXTERNAL_ONE_INIT = 903, "12.2", "An external Commit has exactly one ExternalInit."
+    EXTERNAL_ONE_REMOVE = 904, "12.2", "An external Commit removes at most one member."
+    EXTERNAL_NO_OTHER = 905, "12.2", "An external Commit has ExternalInit, Remove and PSKs only."
+    EXTERNAL_NEW_KEY = 906, "12.2", "A joiner that replaces its old leaf has a new key."
+    EXTERNAL_INIT_VALID = 907, "8.3", "The KEM output of an ExternalInit is one."
+
+    # --- Groups that follow a group ---
+    ONE_PREDECESSOR = 1001, "12.4.3.1", "A Welcome has one PSK for reinit or branch at most."
+    SUCCESSOR_EPOCH = 1002, "12.4.3.1", "A group that follows another begins with epoch 1."
+    REINIT_HAPPENED = 1003, "12.4.3.1", "The last Commit of the old group has the ReInit."
+    REINIT_PROMISED = 1004, "11.2", "The new group is what the ReInit said."
+    BRANCH_SUITE = 1005, "11.3", "A branch has the version and cipher suite of its group."
+    SUCCESSOR_MEMBERS = 1006, "12.4.3.1", "The new group has the members that it must."
 
     # fmt: on

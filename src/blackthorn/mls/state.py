@@ -8,6 +8,7 @@ from blackthorn.mls.errors import GroupState, InvalidProposal
 from blackthorn.mls.proposal_list import Queued
 from blackthorn.mls.proposals import ReInit
 from blackthorn.mls.psk import KnownPsks, PskId, ResumptionPskId
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.staged import StagedCommit
 
 
@@ -58,5 +59,5 @@ class State:
         if found is None:
             found = known.find(psk_id)
         if found is None:
-            raise InvalidProposal("a pre-shared key is not known here")
+            raise InvalidProposal("a pre-shared key is not known here", Rule.PSK_KNOWN)
         return found

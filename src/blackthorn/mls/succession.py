@@ -12,6 +12,7 @@ from blackthorn.mls.extension import Extensions
 from blackthorn.mls.group_context import GroupContext
 from blackthorn.mls.proposals import ReInit
 from blackthorn.mls.psk import PskId, ResumptionPskId
+from blackthorn.mls.rules import Rule
 from blackthorn.mls.state import State
 from blackthorn.mls.suites import CipherSuite, suite
 
@@ -58,9 +59,13 @@ def check_members(
     """
     old, new = _roster(state, epoch), list(new)
     if not all_of_old and not all(any(same(a, b) for b in old) for a in new):
-        raise InvalidWelcome("a member of the branch is no member of the old group")
+        raise InvalidWelcome(
+            "a member of the branch is no member of the old group", Rule.SUCCESSOR_MEMBERS
+        )
     if all_of_old and not all(any(same(a, b) for b in new) for a in old):
-        raise InvalidWelcome("the new group lacks a member of the old group")
+        raise InvalidWelcome(
+            "the new group lacks a member of the old group", Rule.SUCCESSOR_MEMBERS
+        )
 
 
 def _roster(state: State, epoch: int) -> list[Credential]:
@@ -79,7 +84,7 @@ def link(psks: Iterable[PskId]) -> ResumptionPskId | None:
     """
     links = [each for each in psks if isinstance(each, ResumptionPskId) and each.succession]
     if len(links) > 1:
-        raise InvalidWelcome("the Welcome follows more than one group")
+        raise InvalidWelcome("the Welcome follows more than one group", Rule.ONE_PREDECESSOR)
     return links[0] if links else None
 
 
@@ -92,14 +97,21 @@ def check_succession(
 ) -> None:
     """12.4.3.1: the new group is what the old group's state promises. Raises `InvalidWelcome`."""
     if context.epoch != 1:
-        raise InvalidWelcome("a group that follows another begins with epoch 1")
+        raise InvalidWelcome(
+            "a group that follows another begins with epoch 1", Rule.SUCCESSOR_EPOCH
+        )
     if psk.usage == USAGE_REINIT:
         reinit = old.reinit
         if reinit is None or psk.epoch != old.epoch.context.epoch:
-            raise InvalidWelcome("the old group has not been re-initialised in that epoch")
+            raise InvalidWelcome(
+                "the old group has not been re-initialised in that epoch", Rule.REINIT_HAPPENED
+            )
         promised = ReInit(context.group_id, MLS10, context.cipher_suite, context.extensions)
         if reinit != promised:
-            raise InvalidWelcome("the new group is not what the old one was re-initialised into")
+            raise InvalidWelcome(
+                "the new group is not what the old one was re-initialised into",
+                Rule.REINIT_PROMISED,
+            )
     elif context.cipher_suite != old.epoch.suite.number:
-        raise InvalidWelcome("a branch has another cipher suite than its group")
+        raise InvalidWelcome("a branch has another cipher suite than its group", Rule.BRANCH_SUITE)
     check_members(old, psk.epoch, new, same, all_of_old=psk.usage == USAGE_REINIT)

@@ -111,7 +111,7 @@ def _follow(
     try:
         check_members(old._state, old.epoch, credentials, policy.same_client, all_of_old=all_of_old)
     except InvalidWelcome as error:
-        raise InvalidProposal(str(error)) from error
+        raise InvalidProposal(str(error), error.rule) from error
     group = Group.create(
         successor.suite,
         successor.group_id,

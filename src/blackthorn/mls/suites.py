@@ -70,10 +70,12 @@ class CipherSuite:
         """MAC: HMAC with the suite's hash (5.1)."""
         return hmac.digest(key, data, self.hash_name)
 
-    def check_mac(self, key: bytes, data: bytes, tag: bytes, what: str) -> None:
-        """Raises `InvalidSignature` unless `tag` is the MAC of `data`."""
+    def check_mac(
+        self, key: bytes, data: bytes, tag: bytes, what: str, rule: Rule | None = None
+    ) -> None:
+        """Raises `InvalidSignature`, with the `rule`, unless `tag` is the MAC of `data`."""
         if not hmac.compare_digest(self.mac(key, data), tag):
-            raise InvalidSignature(f"the {what} does not hold")
+            raise InvalidSignature(f"the {what} does not hold", rule)
 
     def ref_hash(self, label: bytes, value: bytes) -> bytes:
         """RefHash (5.2): the name of a key package or proposal."""
