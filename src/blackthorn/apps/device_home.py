@@ -6,14 +6,13 @@ receiver.lock   held by the one process that asks the server for deliveries
 """
 
 import fcntl
+import getpass
 import os
 import secrets
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-
-import typer
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.device import keys as device_keys
@@ -180,8 +179,7 @@ def _ask(prompt: str) -> str:
             f"a passphrase is needed and there is no terminal: set {PASSPHRASE_FILE} "
             "or use --key-file"
         )
-    answer: str = typer.prompt(prompt, hide_input=True, err=True)
-    return answer
+    return getpass.getpass(f"{prompt}: ")
 
 
 def _ask_twice() -> str:
