@@ -19,7 +19,8 @@ from tests.vectors.conftest import folder
 from tests.vectors.mls_cases import h, supported
 
 Load = Callable[[str], list[Any]]
-NOW = 1_690_000_000
+NOW = 1_684_000_000
+"""May 2023, when the recordings' key packages were alive."""
 
 
 def believe(credential: Credential, signature_key: bytes) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from blackthorn import limits
 from blackthorn.mls.driver.lines import answer, serve
 from blackthorn.mls.driver.world import World
+from blackthorn.mls.key_package import create_key_package
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
 from tests.mls_people import NOW
 
@@ -234,6 +235,25 @@ def test_any_line_gets_one_reply(command: str, fields: dict[str, object], noise:
     for line in lines:
         told = json.loads(answer(talk.world, line)[0], parse_constant=pytest.fail)
         assert not told.get("error", "").startswith("internal")
+
+
+def test_key_packages_of_others_live_as_long_as_they_like(two: Dialogue) -> None:
+    client = two.world.client("c")
+    message, private = create_key_package(
+        client.suite,
+        client.credential,
+        client.signature_private,
+        client.signature_public,
+        random=two.world.random,
+        now=NOW,
+        lifetime_seconds=2**63,
+    )
+    client.key_packages[private.reference] = private
+    (proposal,) = two.ask("propose_add", group="group-1", key_packages=[message.hex()])["proposals"]  # type: ignore[misc]
+    two.ask("process", group="group-2", message=proposal)
+    made = two.ask("commit", group="group-2")
+    assert two.ask("process", group="group-1", message=made["commit"])["epoch"] == 2
+    two.ask("join", client="c", welcome=made["welcomes"][0])  # type: ignore[index]
 
 
 def test_a_line_that_is_too_long_is_one_line() -> None:

@@ -9,7 +9,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codepoints import APPLICATION
 from blackthorn.mls.credential import BasicCredential
 from blackthorn.mls.driver.request import Request, RequestError
-from blackthorn.mls.driver.world import Client, Held, World, anybody_may_join, believe
+from blackthorn.mls.driver.world import ANY_LIFETIME, Client, Held, World, anybody_may_join, believe
 from blackthorn.mls.errors import InvalidWelcome
 from blackthorn.mls.group import Application, Group, ProposalReceived
 from blackthorn.mls.joining import welcome_references
@@ -50,7 +50,11 @@ def _hello(world: World, request: Request) -> Reply:
 def _new_client(world: World, request: Request) -> Reply:
     name, identity = request.text("client"), request.octets("identity")
     chosen = suite(request.number("suite"))
-    policy = Policy(join=anybody_may_join, public_handshakes=request.flag("public_handshakes"))
+    policy = Policy(
+        join=anybody_may_join,
+        public_handshakes=request.flag("public_handshakes"),
+        max_lifetime_seconds=ANY_LIFETIME,
+    )
     private, public = chosen.generate_signature_key(world.random)
     world.clients[name] = Client(BasicCredential(identity), chosen, private, public, policy)
     return {"signature_key": public.hex()}
@@ -289,7 +293,10 @@ def _packages(world: World, request: Request) -> list[VerifiedKeyPackage]:
     messages = request.octets_list("key_packages")
     if not messages:
         raise RequestError("there is nobody to add")
-    return [parse_key_package(each, now=world.now(), validate=believe) for each in messages]
+    return [
+        parse_key_package(each, now=world.now(), validate=believe, max_lifetime=ANY_LIFETIME)
+        for each in messages
+    ]
 
 
 def _leaves(group: Group, request: Request) -> list[int]:
@@ -322,6 +329,7 @@ def _commit(
         random=world.random,
         now=world.now(),
         validate=believe,
+        policy=held.client.policy,
     )
     welcomes = [] if made.welcome is None else [made.welcome.hex()]
     return {"commit": made.commit.hex(), "welcomes": welcomes}

@@ -75,5 +75,9 @@ def believe(credential: Credential, signature_key: bytes) -> None:
     """The driver has no authentication service: it takes credentials at their word."""
 
 
+ANY_LIFETIME = 2**64
+"""In seconds: other implementations' key packages live as long as they like."""
+
+
 def anybody_may_join(join: ExternalJoin) -> None:
     """Who has a GroupInfo may join from outside."""
