@@ -60,7 +60,8 @@ def texts(person: Person, of: str) -> list[str]:
 
 
 def followed(follower: Follower, of: str) -> list[str]:
-    return [text for text in follower.texts() if text.startswith(of)]
+    found = [str(line["text"]) for line in follower.lines]
+    return [text for text in found if text.startswith(of)]
 
 
 def start(person: Person, *arguments: str) -> subprocess.Popen[str]:
