@@ -1,6 +1,7 @@
-"""The life of groups under seeded random schedules: adds, removes, updates, proposals, lost
-races, late, repeated and forged messages. After every Commit all members agree; every honest
-message is read exactly once; every refusal leaves the state byte-identical."""
+"""The life of groups under seeded random schedules: adds, removes, updates, proposals, PSKs,
+joins from outside and resyncs, lost races, late, repeated and forged messages. After every
+Commit all members agree; every honest message is read exactly once; every refusal leaves the
+state byte-identical."""
 
 import random
 
@@ -8,8 +9,12 @@ import pytest
 
 from blackthorn.mls.errors import MLSError, WrongEpoch
 from blackthorn.mls.group import Commit, Group
+from blackthorn.mls.policy import Policy
+from blackthorn.mls.staged import StagedCommit
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES128, SUITE_XWING_AES256
 from tests.mls_people import NOW, Person, agree, believe, verified
+
+OPEN = Policy(join=lambda join: None)
 
 
 class World:
@@ -101,6 +106,7 @@ class World:
         made = committer.at.commit(
             add=[verified(message) for message, _ in packages],
             remove=remove,
+            psk_ids=[(committer.at.group_id, committer.at.epoch)] if not joiners else [],
             random=committer.random,
             now=NOW,
             validate=believe,
@@ -110,6 +116,43 @@ class World:
             assert made.welcome is not None
             joiner.join(made.welcome, private)
         self.members += joiners
+        agree(*self.members)
+
+    def come_from_outside(self) -> None:
+        """Somebody new joins by a GroupInfo, or a member replaces its own leaf by one."""
+        host = self.pick()
+        again = len(self.members) > 1 and self.seeded.random() < 0.4
+        joiner = self.seeded.choice(self.others(host)) if again else self.newcomer()
+        stayers = [person for person in self.members if person is not joiner]
+        psks = [(host.at.group_id, host.at.epoch)] if self.seeded.random() < 0.5 else []
+        group, commit = Group.join_externally(
+            host.at.group_info(),
+            joiner.credential,
+            joiner.private,
+            joiner.public,
+            random=joiner.random,
+            now=NOW,
+            validate=believe,
+            resync=again,
+            psk_ids=psks,
+            resumption_psks={name: host.at.resumption_psk() for name in psks},
+        )
+        self.late.clear()
+        for person in stayers:
+            self.refused(person, commit)  # by the policy that lets nobody in
+            if self.seeded.random() < 0.3:
+                forged = bytearray(commit)
+                forged[self.seeded.randrange(len(commit))] ^= 1 << self.seeded.randrange(8)
+                before = person.at.serialise()
+                with pytest.raises(MLSError):
+                    person.at.process(bytes(forged), now=NOW, validate=believe, policy=OPEN)
+                assert person.at.serialise() == before
+            staged = person.at.process(commit, now=NOW, validate=believe, policy=OPEN)
+            assert isinstance(staged, StagedCommit)
+            assert staged.joins
+            person.at.merge(staged)
+        joiner.group = group
+        self.members = [*stayers, joiner]
         agree(*self.members)
 
     def lose_a_race(self, committer: Person, made: Commit) -> None:
@@ -131,7 +174,14 @@ class World:
                 person.read(message)
 
     def live(self, steps: int) -> None:
-        actions = [self.talk, self.talk, self.talk, self.propose, self.commit]
+        actions = [
+            self.talk,
+            self.talk,
+            self.talk,
+            self.propose,
+            self.commit,
+            self.come_from_outside,
+        ]
         for _ in range(steps):
             self.seeded.choice(actions)()
         self.catch_up()
