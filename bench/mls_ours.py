@@ -1,7 +1,8 @@
-"""`python -m bench.mls_ours SUITE SIZE ROUNDS MESSAGES`: MLS timed here, one JSON object out.
+"""`python -m bench.mls_ours SUITE SIZE ROUNDS MESSAGES FILLED`: MLS timed, one JSON object out.
 
-Seconds are of CPU. The scripts beside the interoperation drivers do the same steps with other
-people's MLS and print the same keys.
+FILLED is 1 to measure an update in a filled tree too, else 0. Seconds are of CPU. The scripts
+beside the interoperation drivers do the same steps with other people's MLS and print the same
+keys.
 """
 
 import json
@@ -129,11 +130,11 @@ def measure_filled(chosen: CipherSuite, size: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure some rounds and print the best of each figure."""
-    number, size, rounds, messages = map(int, sys.argv[1:])
+    number, size, rounds, messages, filled = map(int, sys.argv[1:])
     chosen = suite(number)
     lives = [measure(chosen, size, messages) for _ in range(rounds)]
     best = {key: min(life[key] for life in lives) for key in lives[0]}
-    print(json.dumps(best | measure_filled(chosen, size)))
+    print(json.dumps(best | (measure_filled(chosen, size) if filled else {})))
 
 
 if __name__ == "__main__":
