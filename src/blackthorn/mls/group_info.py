@@ -4,10 +4,10 @@ from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import EXTERNAL_PUB, RATCHET_TREE
-from blackthorn.mls.credential import CredentialValidator
+from blackthorn.mls.credential import CredentialValidator, check_credential
 from blackthorn.mls.epoch import Epoch, Member
 from blackthorn.mls.errors import InvalidWelcome, TooLarge
-from blackthorn.mls.extension import Extension, Extensions, find
+from blackthorn.mls.extension import Extension, Extensions, external_senders, find
 from blackthorn.mls.framing import encode_message, read_message
 from blackthorn.mls.key_schedule import external_public_key
 from blackthorn.mls.ratchet_tree import RatchetTree, read_ratchet_tree
@@ -89,4 +89,6 @@ def check_group(
         raise InvalidWelcome("the ratchet tree is not the group's", Rule.TREE_HASH)
     check_tree(suite, tree, info.context.group_id)
     check_tree_members(suite, tree, info.context.extensions, validate)
+    for each in external_senders(info.context.extensions):  # 5.3.1
+        check_credential(validate, each.credential, each.signature_key)
     return Member.of(info.signer, signer)

@@ -259,3 +259,41 @@ def test_what_is_wrong_in_the_clear(group: list[Person]) -> None:
     refused(bob, in_the_clear(alice, Commit((), None)), InvalidSignature, IN_THE_CLEAR)
     assert BasicCredential(b"alice") == alice.credential
     assert not isinstance(bob.read(alice.say(b"x")), StagedCommit)
+
+
+def test_a_joiner_validates_the_external_senders_too(group: list[Person]) -> None:
+    alice, bob, carol, clerk, _ = group
+    dave = Person("dave", random.Random(9))
+    message, private = dave.key_package()
+    made = alice.at.commit(add=[verified(message)], random=alice.random, now=NOW, validate=believe)
+
+    def refuse(credential: object, signature_key: bytes) -> None:
+        if credential == clerk.credential:
+            raise InvalidLeaf("nobody knows the clerk")
+
+    assert made.welcome is not None
+    with pytest.raises(InvalidLeaf, match="clerk"):
+        Group.join(made.welcome, private, dave.private, now=NOW, validate=refuse)
+    with pytest.raises(InvalidLeaf, match="clerk"):
+        Group.join_externally(
+            carol.at.group_info(),
+            dave.credential,
+            dave.private,
+            dave.public,
+            random=dave.random,
+            now=NOW,
+            validate=refuse,
+        )
+    # And members, when a Commit names new ones.
+    named = bob.at.commit(
+        extensions=[senders_extension(clerk)], random=bob.random, now=NOW, validate=believe
+    )
+    with pytest.raises(InvalidLeaf, match="clerk"):
+        carol.at.process(named.commit, now=NOW, validate=refuse)
+    with pytest.raises(MalformedMessage):  # the extension is a vector, and nothing else
+        carol.at.commit(
+            extensions=[Extension(EXTERNAL_SENDERS, b"\x00\x00")],
+            random=carol.random,
+            now=NOW,
+            validate=believe,
+        )
