@@ -1,8 +1,8 @@
 """What an application allows beyond private messages of members; the default allows nothing.
 
-RFC 9420 leaves these decisions to the application. Each hook is asked after every rule of the
-RFC holds and before anything changes, and raises `MLSError` to refuse. Nothing here skips a
-rule.
+RFC 9420 leaves these decisions to the application. Each hook is asked once signatures and
+proposals hold, before anything is derived or changes, and raises `MLSError` to refuse. Nothing
+here skips a rule.
 """
 
 import operator
@@ -24,7 +24,7 @@ class ExternalJoin:
     replaced: Member | None
     """The old appearance that it removes (resync); the rules do not know whether it is its own."""
     psks: Sequence[PskId]
-    """Pre-shared keys that it has proved to know."""
+    """Pre-shared keys that it must know: no Commit without them has a valid confirmation tag."""
 
 
 @dataclass(frozen=True)
