@@ -7,7 +7,6 @@ sizes of groups that `--sizes` names.
 import argparse
 import importlib
 import json
-import sys
 
 from rich.console import Console
 from rich.table import Table
@@ -45,8 +44,8 @@ def _values(figures: Figures) -> dict[str, float]:
     return {key: value for figure in figures for key, value in figure.values().items()}
 
 
-def main() -> int:
-    """Run the parts; 1 when a goal was missed."""
+def main() -> None:
+    """Run the parts. A missed goal is shown and fails nothing: a benchmark asserts nothing."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of: {', '.join(PARTS)}")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -63,8 +62,7 @@ def main() -> int:
         _print(console, part, results[part])
     if options.json:
         print(json.dumps({part: _values(figures) for part, figures in results.items()}))
-    return int(any(figure.verdict()[1] == "no" for r in results.values() for figure in r))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,6 +1,7 @@
 """What every command shares: one-line errors, exit codes, JSON, a console plain when piped."""
 
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,9 @@ EXIT_CODES: dict[type[BlackthornError], int] = {
 }
 """Exit codes by whose fault it is; 1 is everything else, 130 an interrupt."""
 
+EXIT_DEFECT = 70
+"""Exit code of a defect in Blackthorn itself (EX_SOFTWARE of sysexits.h)."""
+
 
 def print_json(value: Any) -> None:
     """One JSON document on one line of standard output."""
@@ -48,8 +52,25 @@ def run(command: Callable[[], Any]) -> int:
     try:
         command()
     except BlackthornError as error:
-        err.print(f"blackthorn: {error}", style="red", markup=False, soft_wrap=True)
+        _print_error(str(error))
         return exit_code(error)
     except (KeyboardInterrupt, BrokenPipeError):
         return 130
+    except Exception as error:
+        _print_error(_defect(error))
+        return EXIT_DEFECT
     return 0
+
+
+def _print_error(text: str) -> None:
+    err.print(f"blackthorn: {text}", style="red", markup=False, soft_wrap=True)
+
+
+def _defect(error: Exception) -> str:
+    """What to report of a defect: its kind and place, never its text, which may hold content."""
+    places = [
+        f"{frame.f_globals.get('__name__')}:{line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__", "")).startswith("blackthorn.")
+    ]
+    return f"a defect in Blackthorn ({type(error).__name__} at {places[-1]}): please report it"
