@@ -34,7 +34,7 @@ interop: $(READY) peers
 	@$(BIN)/python -m pytest tests/interop
 
 docs: $(READY)
-	@$(BIN)/python tools/generate_docs.py
+	@$(BIN)/python -m tools.generate_docs
 
 # The environment: locked, with hashes. Debian splits venv from python3; root may add it.
 $(READY): requirements-dev.txt pyproject.toml

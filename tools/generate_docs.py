@@ -15,6 +15,7 @@ from typer.main import get_command
 from blackthorn.apps import cli, configuration, inventory
 from blackthorn.edges import metrics
 from blackthorn.link import describe
+from tools import mls_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTICE = "<!-- Made by tools/generate_docs.py; do not edit. -->\n\n"
@@ -96,6 +97,7 @@ WHOLE: dict[str, Callable[[], str]] = {
     "docs/settings.md": lambda: SETTINGS + configuration.render_settings(),
     "docs/metrics.md": lambda: METRICS + metrics.render_metrics(),
     "docs/commands.md": commands,
+    "docs/mls-rules.md": mls_rules.render,
 }
 
 SECTIONS: dict[tuple[str, str], Callable[[], str]] = {

@@ -10,19 +10,21 @@ import pytest
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls import protection, treekem
-from blackthorn.mls.codepoints import APPLICATION, COMMIT, MEMBER, PRIVATE_MESSAGE
+from blackthorn.mls.codepoints import APPLICATION, COMMIT, MEMBER, PRIVATE_MESSAGE, PUBLIC_MESSAGE
 from blackthorn.mls.credential import Credential, CredentialValidator
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.framing import (
     AuthenticatedContent,
     FramedContent,
     PrivateMessage,
+    PublicMessage,
     Sender,
     encode_message,
 )
 from blackthorn.mls.key_package import LABEL, KeyPackage
 from blackthorn.mls.leaf_node import LeafNode
-from blackthorn.mls.proposals import Commit
+from blackthorn.mls.policy import CLOSED, Policy
+from blackthorn.mls.proposals import Commit, Proposal
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.tree_hash import root_hash
 from blackthorn.mls.update_path import UpdatePath
@@ -37,11 +39,12 @@ def refused(
     *,
     now: int = NOW,
     validate: CredentialValidator = believe,
+    policy: Policy = CLOSED,
 ) -> None:
     """The person refuses the message for this rule, and nothing has changed."""
     before = person.at.serialise()
     with pytest.raises(MLSError) as caught:
-        person.at.process(message, now=now, validate=validate)
+        person.at.process(message, now=now, validate=validate, policy=policy)
     assert caught.value.rule is rule
     assert person.at.serialise() == before
 
@@ -108,15 +111,6 @@ def send_commit(person: Person, commit: Commit, tag: bytes = bytes(32)) -> bytes
     return handshake(person, COMMIT, commit.encoded, tag)
 
 
-def signed_public(person: Person, content: FramedContent, wire_format: int) -> AuthenticatedContent:
-    """Content signed by the person for a wire format."""
-    epoch = person.at._state.epoch
-    signature = protection.sign(
-        epoch.suite, wire_format, content, epoch.context.encoded, person.private
-    )
-    return AuthenticatedContent(wire_format, content, signature)
-
-
 # --- Leaves and key packages --------------------------------------------------------------
 
 
@@ -163,3 +157,31 @@ def path_of(
         epoch.context, epoch=epoch.context.epoch + 1, tree_hash=root_hash(suite, tree)
     )
     return treekem.seal_path(suite, tree, replace(path, leaf=changed), context.encoded, ())
+
+
+# --- Public messages ----------------------------------------------------------------------
+
+
+def public(
+    group: Person,
+    sender: Sender,
+    body: bytes | Proposal | Commit,
+    private: Secret,
+    *,
+    tag: Callable[[bytes], bytes] = lambda tag: tag,
+) -> bytes:
+    """A PublicMessage to the group that `group` is in, signed with any key, of any sender."""
+    epoch = group.at._state.epoch
+    context = epoch.context
+    content = FramedContent(context.group_id, context.epoch, sender, b"", body)
+    signature = protection.sign(epoch.suite, PUBLIC_MESSAGE, content, context.encoded, private)
+    confirmation = bytes(32) if isinstance(body, Commit) else None
+    authenticated = AuthenticatedContent(PUBLIC_MESSAGE, content, signature, confirmation)
+    message = protection.protect_public(
+        epoch.suite, authenticated, context.encoded, epoch.secrets.membership_key
+    )
+    if sender.type != MEMBER:
+        message = PublicMessage(authenticated, None)
+    elif message.membership_tag is not None:
+        message = replace(message, membership_tag=tag(message.membership_tag))
+    return encode_message(message)

@@ -38,6 +38,9 @@ class Forge:
     signer: int = 0
     path_secret: Secret | None = None
     psks: tuple[PskId, ...] = ()
+    psk_values: tuple[tuple[PskId, Secret], ...] = ()
+    """What the key schedule takes in, where the joiner knows it."""
+    predecessor: Group | None = None
     extensions: tuple[Extension, ...] | None = None
     rehash: bool = True
     tag: Callable[[bytes], bytes] = lambda tag: tag
@@ -54,10 +57,8 @@ class Forge:
         if self.rehash:
             self.tree.hashes = [None] * len(self.tree.nodes)
             self.context = replace(self.context, tree_hash=root_hash(suite, self.tree))
-        no_psk = key_schedule.no_psk(suite)
-        secrets = key_schedule.epoch_secrets(
-            suite, self.joiner_secret, no_psk, self.context.encoded
-        )
+        psk = key_schedule.psk_secret(suite, self.psk_values)
+        secrets = key_schedule.epoch_secrets(suite, self.joiner_secret, psk, self.context.encoded)
         confirmed = self.context.confirmed_transcript_hash
         tag = transcript.confirmation_tag(suite, secrets.confirmation_key.expose(), confirmed)
         extensions = self.extensions
@@ -65,7 +66,7 @@ class Forge:
             extensions = (Extension(RATCHET_TREE, self.tree.encode()),)
         info = GroupInfo(self.context, extensions, self.tag(tag), self.signer)
         signed = info.sign(suite, self.sign_as or self.inviter.private).encode()
-        welcome_secret = key_schedule.welcome_secret(suite, self.joiner_secret, no_psk)
+        welcome_secret = key_schedule.welcome_secret(suite, self.joiner_secret, psk)
         key, nonce = key_schedule.welcome_key_and_nonce(suite, welcome_secret)
         sealed_info = suite.aead.seal(key, nonce, self.spoil(signed), b"")
         group_secrets = GroupSecrets(self.joiner_secret, self.path_secret, self.psks).encode()
@@ -81,7 +82,14 @@ class Forge:
         return encode_message(Welcome(number, entries, sealed_info))
 
     def join(self) -> Group:
-        return self.joiner.join(self.welcome(), self.private)
+        return Group.join(
+            self.welcome(),
+            self.private,
+            self.joiner.private,
+            now=NOW,
+            validate=believe,
+            predecessor=self.predecessor,
+        )
 
     def refused(self, rule: Rule) -> None:
         """The joiner refuses for this rule, and its key package is as it was."""
@@ -90,7 +98,6 @@ class Forge:
             self.join()
         assert caught.value.rule is rule
         assert self.private.serialise() == stored
-        assert self.joiner.group is None
 
 
 def sound_welcome() -> Forge:

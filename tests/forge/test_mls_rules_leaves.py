@@ -250,6 +250,15 @@ def test_an_encryption_key_twice(group: list[Person]) -> None:
     refused(bob, update_by_reference(group, leaf), Rule.LEAF_KEYS_UNIQUE)
 
 
+def test_a_parents_key_at_a_leaf(group: list[Person]) -> None:
+    """Who joins later would refuse the tree: it must not come about."""
+    mallory, bob, _ = group
+    shared = mallory.at._state.epoch.tree.parent(3)
+    assert shared is not None
+    package = key_package_of(newcomer(), {"encryption_key": shared.encryption_key})
+    refused(bob, adding(mallory, package), Rule.PARENT_KEYS_UNIQUE)
+
+
 # --- Key packages (5xx) -------------------------------------------------------------------
 
 

@@ -32,10 +32,11 @@ from blackthorn.mls.proposals import (
 from blackthorn.mls.psk import PskId, ResumptionPskId
 from blackthorn.mls.ratchet_tree import RatchetTree
 from blackthorn.mls.rules import Rule
+from blackthorn.mls.tree_validation import check_parent_keys_unique
 
 _ORDER = (GroupContextExtensions, Update, Remove, Add, PreSharedKey, ReInit)
 
-_FROM_OUTSIDE = (Add, Remove, PreSharedKey, ReInit, GroupContextExtensions)
+FROM_OUTSIDE = (Add, Remove, PreSharedKey, ReInit, GroupContextExtensions)
 """What an external sender may propose (17.4)."""
 
 
@@ -135,7 +136,7 @@ class ProposalList:
             allowed = self.epoch.tree.leaf(sender.index) is not None
         elif sender.type == EXTERNAL:
             known = external_senders(self.epoch.context.extensions)
-            allowed = sender.index < len(known) and isinstance(proposal, _FROM_OUTSIDE)
+            allowed = sender.index < len(known) and isinstance(proposal, FROM_OUTSIDE)
         else:
             allowed = isinstance(proposal, Add)
         if not allowed:
@@ -251,6 +252,7 @@ class ProposalList:
     def _check(self, tree: RatchetTree) -> None:
         leaves = [leaf for _, leaf in tree.members()]
         check_leaves_together(leaves)
+        check_parent_keys_unique(tree)
         if self.extensions is not None:  # every member must support the new ones (12.1.7)
             for leaf in leaves:
                 check_leaf_for_group(leaf, self.extensions)

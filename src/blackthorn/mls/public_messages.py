@@ -17,6 +17,7 @@ from blackthorn.mls.errors import (
 from blackthorn.mls.extension import external_senders
 from blackthorn.mls.framing import AuthenticatedContent, PublicMessage
 from blackthorn.mls.policy import Outsider, Policy
+from blackthorn.mls.proposal_list import FROM_OUTSIDE
 from blackthorn.mls.proposals import Add, Commit, Proposal
 from blackthorn.mls.rules import Rule
 
@@ -52,10 +53,10 @@ def open_external_commit(
     Raises `MalformedMessage`, `InvalidSignature`.
     """
     commit = message.authenticated.content.body
-    if not isinstance(commit, Commit) or commit.path is None:
-        raise MalformedMessage(
-            "the message of a new member is no Commit with a path", Rule.EXTERNAL_COMMIT_PATH
-        )
+    if not isinstance(commit, Commit):
+        raise MalformedMessage("a new member joins by a Commit only", Rule.OUTSIDER_CONTENT)
+    if commit.path is None:
+        raise MalformedMessage("an external Commit has no path", Rule.EXTERNAL_COMMIT_PATH)
     key = commit.path.leaf.signature_key
     protection.verify(epoch.suite, message.authenticated, epoch.context.encoded, key)
     return message.authenticated, commit
@@ -72,6 +73,8 @@ def open_external_proposal(
     if isinstance(content.body, bytes | Commit):
         raise MalformedMessage("an outsider sends proposals only", Rule.OUTSIDER_CONTENT)
     if content.sender.type == EXTERNAL:
+        if not isinstance(content.body, FROM_OUTSIDE):
+            raise MalformedMessage("an external sender may not propose this", Rule.OUTSIDER_TYPE)
         outsider = _external_sender(epoch, content.sender.index)
     else:
         outsider = _new_member(content.body)

@@ -1,0 +1,1 @@
+"""What the developers run: documents, vectors, fuzzing. Nothing here is shipped."""
