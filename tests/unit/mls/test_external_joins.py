@@ -5,8 +5,6 @@ import random
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls.codec import decode
-from blackthorn.mls.codepoints import EXTERNAL_PUB
 from blackthorn.mls.errors import (
     GroupState,
     InvalidCommit,
@@ -19,14 +17,10 @@ from blackthorn.mls.errors import (
     Unsupported,
     WrongEpoch,
 )
-from blackthorn.mls.extension import Extension, find
-from blackthorn.mls.framing import read_message
+from blackthorn.mls.extension import Extension
 from blackthorn.mls.group import Group
-from blackthorn.mls.key_schedule import external_public_key
 from blackthorn.mls.policy import ExternalJoin, Policy
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES128, SUITE_XWING_AES256
-from blackthorn.mls.welcome_types import GroupInfo
-from blackthorn.wire.tls import opaque
 from tests.mls_people import NOW, Person, add, agree, believe, group_of, people
 
 SUITES = pytest.mark.parametrize("suite", [SUITE_1, SUITE_XWING_AES256, SUITE_XWING_AES128, 2, 4])
@@ -296,28 +290,6 @@ def test_the_joiner_must_support_the_groups_extensions() -> None:
             now=NOW,
             validate=believe,
         )
-
-
-def test_rule_2_external_pub_holds_an_opaque_with_its_own_length() -> None:
-    (alice,) = group_of(["alice"], 29)
-    info = decode(read_message, alice.at.group_info(), "group info")
-    assert isinstance(info, GroupInfo)
-    state = alice.at._state
-    public = external_public_key(alice.suite, state.epoch.secrets)
-    assert len(public) == 32
-    assert find(info.extensions, EXTERNAL_PUB) == opaque(public) == b"\x20" + public
-    bare = GroupInfo(
-        info.context,
-        tuple(
-            Extension(EXTERNAL_PUB, public) if each.type == EXTERNAL_PUB else each
-            for each in info.extensions
-        ),
-        info.confirmation_tag,
-        info.signer,
-    ).sign(alice.suite, alice.private)
-    (bob,) = people(["bob"], 30)
-    with pytest.raises(MLSError):
-        enter(bob, b"\x00\x01\x00\x04" + bare.encode())
 
 
 def test_state_after_an_external_join_is_stored() -> None:

@@ -1,13 +1,12 @@
-"""Groups: what each operation does, and the ten rules that released libraries break."""
+"""Groups: what each operation does."""
 
 import random
 
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import key_schedule
-from blackthorn.mls.codepoints import APPLICATION_EXTENSION, EXTERNAL_SENDERS
-from blackthorn.mls.credential import BasicCredential, Credential
+from blackthorn.mls.codepoints import APPLICATION_EXTENSION
+from blackthorn.mls.credential import Credential
 from blackthorn.mls.errors import (
     GroupState,
     InvalidCommit,
@@ -18,15 +17,12 @@ from blackthorn.mls.errors import (
 )
 from blackthorn.mls.extension import (
     Extension,
-    ExternalSender,
     RequiredCapabilities,
-    external_senders,
 )
 from blackthorn.mls.group import Application, Group, ProposalReceived
 from blackthorn.mls.joining import welcome_references
 from blackthorn.mls.padding import padded_size, size_class
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES128, SUITE_XWING_AES256
-from blackthorn.wire.tls import vector
 from tests.mls_people import NOW, Person, add, agree, believe, group_of, people, verified
 
 SUITES = pytest.mark.parametrize("suite", [SUITE_1, SUITE_XWING_AES256, SUITE_XWING_AES128, 2, 4])
@@ -313,64 +309,6 @@ def test_an_extension_that_a_member_lacks_is_refused() -> None:
     alice.found(extensions=[Extension(0xF777, b"")], extension_types=(0xF777,))
     with pytest.raises(InvalidLeaf):
         add(alice, [bob])
-
-
-# --- The ten rules ------------------------------------------------------------------------
-
-
-def test_rule_1_exporter_hashes_its_context() -> None:
-    alice, bob = group_of(["alice", "bob"], 19)
-    exported = alice.at.export("label", b"context", 32)
-    assert exported == bob.at.export("label", b"context", 32)
-    others = {alice.at.export("l", b"context", 32), alice.at.export("label", b"", 32)}
-    assert len({exported, *others}) == 3
-    suite, secrets = alice.suite, alice.at._state.epoch.secrets
-    derived = suite.derive_secret(secrets.exporter.expose(), b"label")
-    hashed = suite.expand_with_label(derived, b"exported", suite.hash(b"context"), 32)
-    assert exported == hashed
-    assert exported != suite.expand_with_label(derived, b"exported", b"context", 32)
-    assert key_schedule.export(suite, secrets, b"label", b"context", 32) == exported
-
-
-def test_rule_3_unmerged_leaves_between_only() -> None:
-    """Trees with unmerged leaves at several heights are joined without complaint."""
-    everybody = group_of([f"person {n}" for n in range(6)], 20)
-    for person in everybody[1:]:
-        made = person.at.commit(random=person.random, now=NOW, validate=believe)
-        for other in everybody:
-            if other is not person:
-                other.follow(made.commit)
-        person.at.merge_pending()
-    for number in range(4):
-        (late,) = people([f"late {number}"], 21 + number)
-        add(everybody[number], [late], [p for p in everybody if p is not everybody[number]])
-        everybody.append(late)
-        made = everybody[5].at.commit(random=everybody[5].random, now=NOW, validate=believe)
-        for other in everybody:
-            if other is not everybody[5]:
-                other.follow(made.commit)
-        everybody[5].at.merge_pending()
-        agree(*everybody)
-
-
-def test_rule_7_external_senders_is_a_vector() -> None:
-    senders = [
-        ExternalSender(b"key", BasicCredential(b"one")),
-        ExternalSender(b"", BasicCredential(b"")),
-    ]
-    data = vector(sender.encode() for sender in senders)
-    assert external_senders([Extension(EXTERNAL_SENDERS, data)]) == senders
-    assert external_senders([]) == []
-
-
-def test_rule_9_handshakes_travel_as_private_messages() -> None:
-    alice, _ = group_of(["alice", "bob"], 22)
-    messages = [
-        alice.at.propose_update(random=alice.random),
-        alice.at.propose_remove(1, random=alice.random),
-        alice.at.commit(random=alice.random, now=NOW, validate=believe).commit,
-    ]
-    assert all(message[:4] == b"\x00\x01\x00\x02" for message in messages)
 
 
 # --- Padding ------------------------------------------------------------------------------
