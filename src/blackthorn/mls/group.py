@@ -259,6 +259,8 @@ class Group(GroupView):
         self._state.require_open()
         if self._state.pending is not None:
             raise GroupState("this member's last Commit is still pending")
+        if follows is not None and self.epoch != 0:
+            raise GroupState("only the first Commit of a group links it to an older one")
         request = Request(
             add,
             remove,

@@ -19,6 +19,7 @@ from blackthorn.mls.key_package import KeyPackagePrivate
 from blackthorn.mls.policy import Policy
 from blackthorn.mls.proposals import ReInit
 from blackthorn.mls.staged import StagedCommit
+from blackthorn.mls.succession import branched
 from blackthorn.mls.successors import Identity, branch, reinitialise
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
 from tests.mls_people import NOW, Person, agree, believe, group_of, people, verified
@@ -252,6 +253,16 @@ def test_nobody_new_enters_by_a_branch() -> None:
     )
     with pytest.raises(InvalidWelcome, match="no member"):
         enter(bob, made.welcome, for_bob, bob.at)
+
+
+def test_only_the_first_commit_links_a_group_to_another() -> None:
+    alice, bob = group_of(["alice", "bob"], 15)
+    successor = branched(alice.at._state, b"branch", (), alice.random)
+    with pytest.raises(GroupState):
+        alice.at.commit(follows=successor, random=alice.random, now=NOW, validate=believe)
+    branch_with(alice, [bob])
+    with pytest.raises(GroupState):
+        alice.at.commit(follows=successor, random=alice.random, now=NOW, validate=believe)
 
 
 def test_a_branch_of_an_epoch_that_is_past() -> None:
