@@ -1,8 +1,14 @@
 """Every way a command can end: one line, an exit code, never a traceback."""
 
+import os
+import subprocess
+import sys
+import time
+
 import pytest
 
 from blackthorn.apps import terminal
+from blackthorn.apps.device_options import local_time
 from blackthorn.errors import (
     ConfigError,
     DecodeError,
@@ -40,6 +46,33 @@ def test_an_interrupt_and_a_closed_pipe_are_silent(capsys: pytest.CaptureFixture
     assert _raising(KeyboardInterrupt()) == 130
     assert _raising(BrokenPipeError()) == 130
     assert capsys.readouterr().err == ""
+
+
+def test_a_full_disk_behind_the_output_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _raising(OSError(28, "No space left on device")) == 5
+    assert capsys.readouterr().err == "blackthorn: the system refused: No space left on device\n"
+
+
+def test_a_terminal_without_the_letters_shows_their_numbers() -> None:
+    code = "from blackthorn.apps import terminal; terminal.run(lambda: terminal.out.print('● ☃'))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == rb"\u25cf \u2603" + b"\n"
+
+
+def test_a_time_that_no_calendar_has_does_not_end_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        assert local_time(253402300799999)
+        assert local_time(2**62)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_defect_tells_its_place_and_nothing_of_its_text(

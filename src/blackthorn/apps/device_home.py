@@ -59,10 +59,16 @@ class ReceiverLock:
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """Take the lock if nobody has it; whether this process has it now."""
+        """Take the lock if nobody has it; whether this process has it now.
+
+        Raises StorageError when its file cannot be opened.
+        """
         if self._descriptor is not None:
             return True
-        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(f"cannot open {self._path}: {error.strerror}") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

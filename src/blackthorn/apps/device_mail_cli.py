@@ -61,7 +61,9 @@ def _entry(record: "MailRecord") -> dict[str, Any]:
 
 @mail.command("read")
 def read_mail(
-    uid: Annotated[int, typer.Argument(metavar="UID", min=1, help="Its number in the list.")],
+    uid: Annotated[
+        int, typer.Argument(metavar="UID", min=1, max=2**63 - 1, help="Its number in the list.")
+    ],
     home: HomeOption = DEFAULT_HOME,
     key_file: KeyFileOption = None,
     json: JsonOption = False,

@@ -68,8 +68,13 @@ def rfc3339(time_ms: int) -> str:
 
 
 def local_time(time_ms: int) -> str:
-    """A time for people."""
-    return _time(time_ms).astimezone().strftime("%Y-%m-%d %H:%M")
+    """A time for people; what their calendar does not have is shown as the beginning's."""
+    moment = _time(time_ms)
+    try:
+        moment = moment.astimezone()
+    except OverflowError:
+        moment = _time(0)
+    return moment.strftime("%Y-%m-%d %H:%M")
 
 
 def _time(time_ms: int) -> datetime:

@@ -1,5 +1,6 @@
 """What every command shares: one-line errors, exit codes, JSON, a console plain when piped."""
 
+import io
 import sys
 import traceback
 from collections.abc import Callable
@@ -49,13 +50,20 @@ def exit_code(error: BlackthornError) -> int:
 
 def run(command: Callable[[], Any]) -> int:
     """Run a command; turn an error into one clear line and an exit code, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal need not know every letter
     try:
         command()
+        sys.stdout.flush()
     except BlackthornError as error:
         _print_error(str(error))
         return exit_code(error)
     except (KeyboardInterrupt, BrokenPipeError):
         return 130
+    except OSError as error:
+        _print_error(f"the system refused: {error.strerror or type(error).__name__}")
+        return EXIT_CODES[StorageError]
     except Exception as error:
         _print_error(_defect(error))
         return EXIT_DEFECT
