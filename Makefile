@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 PEERS_FILES := $(addprefix tests/interop/peers/,requirements.txt package-lock.json)
 PEERS_READY := .peers/.ready
 
-.PHONY: demo test lint bench vectors peers interop clean lock docs
+.PHONY: demo test lint bench vectors peers interop clean lock docs fuzz
 
 demo: $(READY)
 	@$(BIN)/blackthorn demo
@@ -35,6 +35,11 @@ interop: $(READY) peers
 
 docs: $(READY)
 	@$(BIN)/python -m tools.generate_docs
+
+# RUNS inputs for MLS, in slices whose seeds are printed.
+RUNS ?= 1000000
+fuzz: $(READY)
+	@$(BIN)/python -m tools.fuzz_mls --runs $(RUNS)
 
 # The environment: locked, with hashes. Debian splits venv from python3; root may add it.
 $(READY): requirements-dev.txt pyproject.toml

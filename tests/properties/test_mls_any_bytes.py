@@ -1,0 +1,70 @@
+"""A slice of the fuzzing of MLS: every door, mutated inputs, bounded time and memory."""
+
+import random
+import tracemalloc
+
+import pytest
+
+from blackthorn.mls.errors import MLSError
+from tools.fuzz_mls import FuzzFindingError, House, Tally, doors, fuzz, mutate
+
+RUNS = 12_000
+
+
+def test_a_slice_of_mutated_inputs_at_every_door() -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    tally = Tally()
+    fuzz(RUNS, seed, tally)
+    house = House(seed)
+    assert set(tally.knocks) == {door.name for door in doors(house)}
+    assert sum(tally.knocks.values()) > RUNS * 0.9
+    assert tally.slowest < 2.0, f"{tally.slowest_door} took {tally.slowest:.2f} s"
+
+
+def test_sound_inputs_are_taken_at_every_door() -> None:
+    """Else the fuzzing would knock at closed doors."""
+    for door in doors(House(1)):
+        if door.name in ("message", "extensions", "reader"):
+            continue
+        for data in door.sound:
+            door.knock(data)
+
+
+def test_each_sound_message_is_taken_by_itself() -> None:
+    house = House(2)
+    for message in next(door for door in doors(house) if door.name == "message").sound:
+        house.hear(message)
+
+
+def test_a_plaintext_that_should_not_be_taken_is_a_finding() -> None:
+    house = House(3)
+    plaintext = house.plaintexts(house.messages())[0]
+    house.known = set()
+    with pytest.raises(FuzzFindingError, match="nobody signed"):
+        house.insider(plaintext)
+
+
+def test_memory_stays_small_whatever_the_lengths_say() -> None:
+    """Lengths that promise gigabytes, at each door, cost no more than the input."""
+    house = House(4)
+    seeded = random.Random(5)
+    open_doors = doors(house)
+    tracemalloc.start()
+    try:
+        for door in open_doors:
+            for data in door.sound:
+                for _ in range(40):
+                    place = seeded.randrange(len(data))
+                    forged = data[:place] + b"\xbf\xff\xff\xff" + data[place + 4 :]
+                    forged = mutate(seeded, forged, data)
+                    if forged in door.sound:
+                        continue
+                    try:
+                        door.knock(forged)
+                    except MLSError:
+                        continue
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * 1024 * 1024
