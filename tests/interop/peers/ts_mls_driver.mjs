@@ -23,6 +23,7 @@ import { createGroupInfo } from "ts-mls/createCommit.js"
 import { encodeRatchetTree } from "ts-mls/ratchetTree.js"
 import { makeKeyPackageRef } from "ts-mls/keyPackage.js"
 import { hex, octets, serve } from "./lines.mjs"
+import { following } from "./ts_mls_following.mjs"
 import { SUITES, externalPubData, suite } from "./ts_mls_suites.mjs"
 
 const clients = new Map()
@@ -285,5 +286,6 @@ await serve({
   group_info: groupInfo,
   external_join: externalJoin,
   add_psk: addPsk,
+  ...following({ client, group, hold, read, write, makePackage }),
   quit: () => ({}),
 })
