@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls.codepoints import SOURCE_UPDATE, USAGE_BRANCH, USAGE_REINIT
+from blackthorn.mls.codepoints import SOURCE_KEY_PACKAGE, SOURCE_UPDATE, USAGE_BRANCH, USAGE_REINIT
 from blackthorn.mls.extension import Extension, ExternalSender
-from blackthorn.mls.leaf_node import LeafNode
+from blackthorn.mls.leaf_node import LeafNode, Lifetime
 from blackthorn.mls.proposals import (
     Add,
     Commit,
@@ -166,10 +166,25 @@ UPDATES: dict[str, tuple[Rule, Callable[[Person], Update]]] = {
 
 @pytest.mark.parametrize("name", UPDATES)
 def test_update(group: list[Person], name: str) -> None:
-    """A bad Update may wait; who commits it is refused, and an honest committer leaves it out."""
+    """A bad Update may wait; who commits it is refused."""
     rule, make = UPDATES[name]
     references = proposed(group, make(group[0]))
     refused(group[1], send_commit(group[3], Commit(references, None)), rule)
+
+
+@pytest.mark.parametrize("changes", [{"source": 3}, {"encryption_key": bytes(32)}])
+def test_a_bad_update_is_left_out_by_who_commits_honestly(
+    group: list[Person], changes: dict[str, object]
+) -> None:
+    mallory, bob, carol, dave = group
+    message = handshake(mallory, 2, encode_proposal(update_of(mallory, **changes)))
+    for person in group[1:]:
+        person.read(message)
+    made = bob.at.commit(random=bob.random, now=NOW, validate=believe)
+    bob.at.merge_pending()
+    for person in (mallory, carol, dave):
+        assert person.follow(made.commit).updated == []
+    agree(*group)
 
 
 def test_one_member_updated_or_removed_twice(group: list[Person]) -> None:
@@ -177,6 +192,19 @@ def test_one_member_updated_or_removed_twice(group: list[Person]) -> None:
     first, second = proposed(group, update_of(mallory), update_of(mallory))
     for proposals in ((first, second), (first, Remove(0)), (first, first)):
         refused(group[1], send_commit(group[3], Commit(proposals, None)), Rule.ONE_CHANGE)
+
+
+def test_of_two_updates_an_honest_committer_takes_one(group: list[Person]) -> None:
+    mallory, bob, carol, dave = group
+    for _ in range(2):
+        proposal = mallory.at.propose_update(random=mallory.random)
+        for person in group[1:]:
+            person.read(proposal)
+    made = bob.at.commit(random=bob.random, now=NOW, validate=believe)
+    bob.at.merge_pending()
+    for person in (mallory, carol, dave):
+        assert len(person.follow(made.commit).updated) == 1
+    agree(*group)
 
 
 # --- Paths --------------------------------------------------------------------------------
@@ -223,6 +251,10 @@ PATHS: dict[str, tuple[Rule, Callable[[Person], UpdatePath]]] = {
     "a leaf with source update": (
         Rule.PATH_SOURCE,
         with_leaf(source=SOURCE_UPDATE, parent_hash=b""),
+    ),
+    "a leaf with source key_package": (
+        Rule.PATH_SOURCE,
+        with_leaf(source=SOURCE_KEY_PACKAGE, lifetime=Lifetime(0, 1), parent_hash=b""),
     ),
     "a node too few": (Rule.PATH_LENGTH, with_nodes(lambda nodes: nodes[:-1])),
     "a node too many": (Rule.PATH_LENGTH, with_nodes(lambda nodes: [*nodes, nodes[-1]])),
