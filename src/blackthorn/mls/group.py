@@ -185,7 +185,10 @@ class Group(GroupView):
         authenticated_data: bytes = b"",
         padding: Padding = size_class,
     ) -> bytes:
-        """An application message as an MLSMessage. Store the group before sending it."""
+        """An application message as an MLSMessage. Store the group before sending it.
+
+        Where `waiting_proposals` there are, a Commit comes first (12.4): that is the caller's.
+        """
         self._state.require_open()
         signed = self._sign(content, authenticated_data)
         message, use = self._seal(signed, random, padding)
