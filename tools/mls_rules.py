@@ -27,6 +27,11 @@ message, right in all else, which is refused for that rule and leaves the state 
 
 ELSEWHERE = (
     (
+        "5.3",
+        "The end-entity certificate of an X.509 credential has the leaf's signature key.",
+        "Certificates are not parsed here: the application's `validate` gets chain and key.",
+    ),
+    (
         "5.3.1",
         "A new credential is a valid successor of the old one.",
         "The application's `validate` decides: it sees every new credential and its key.",

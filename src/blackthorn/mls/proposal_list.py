@@ -251,8 +251,9 @@ class ProposalList:
 
     def _check(self, tree: RatchetTree) -> None:
         leaves = [leaf for _, leaf in tree.members()]
-        check_leaves_together(leaves)
-        check_parent_keys_unique(tree)
+        if self.adds or self.updates:  # who leaves can spoil neither
+            check_leaves_together(leaves)
+            check_parent_keys_unique(tree)
         if self.extensions is not None:  # every member must support the new ones (12.1.7)
             for leaf in leaves:
                 check_leaf_for_group(leaf, self.extensions)
