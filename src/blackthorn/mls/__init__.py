@@ -12,6 +12,7 @@ what its callers need beside it; `successors` re-initialises and branches groups
 - decisions: `proposal_list external_commit succession creation committing processing joining
   external_joining group_info next_epoch`, which change nothing, and `group`, which puts in
   place what they return
+- every refusal: `errors`, each with its rule of RFC 9420 from `rules`
 - what is kept: `epoch staged state state_codec`, of which `group_view` shows what is no secret
 
 Nothing here reads a clock, a file or a socket; time and randomness are arguments.
