@@ -8,7 +8,6 @@ Every method raises `ValueError` for bytes that are no key. X-Wing is MLKEM768-X
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x448, x25519
@@ -110,6 +109,8 @@ class MontgomeryKem(_DhKem):
 
     private_type: type[x25519.X25519PrivateKey] | type[x448.X448PrivateKey]
     public_type: type[x25519.X25519PublicKey] | type[x448.X448PublicKey]
+    prime: int
+    low_order: frozenset[int]
 
     def derive(self, ikm: bytes) -> Secret:
         """DeriveKeyPair's private key (7.1.3)."""
@@ -121,12 +122,15 @@ class MontgomeryKem(_DhKem):
         return key.public_key().public_bytes_raw()
 
     def check_public(self, public: bytes) -> None:
-        """Raises `ValueError` for a point of low order, whose exchange is always zero."""
-        self._exchange(self._probe, public)
+        """Raises `ValueError` for a point of low order, whose exchange is always zero.
 
-    @cached_property
-    def _probe(self) -> x25519.X25519PrivateKey | x448.X448PrivateKey:
-        return self.private_type.generate()
+        All of them are known, so that none has to be tried (RFC 7748, 6 and 7).
+        """
+        if len(public) != self.enc_size:
+            raise ValueError(f"a {self.name} public key has {self.enc_size} bytes")
+        u = int.from_bytes(public, "little") % (1 << self.prime.bit_length()) % self.prime
+        if u in self.low_order:
+            raise ValueError("the point has low order")
 
     def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
         """A shared secret and its `enc`."""
@@ -255,6 +259,21 @@ class XWingKem:
         )
 
 
+_P25519: Final = 2**255 - 19
+_P448: Final = 2**448 - 2**224 - 1
+
+# The u of every point of order 1, 2, 4 or 8 on Curve25519 and its twist.
+_LOW_ORDER_25519: Final = frozenset(
+    {
+        0,
+        1,
+        _P25519 - 1,
+        325606250916557431795983626356110631294008115727848805560023387167927233504,
+        39382357235489614581723060781553021112529911719440698176882885853963445705823,
+    }
+)
+_LOW_ORDER_448: Final = frozenset({0, 1, _P448 - 1})
+
 X25519: Final = MontgomeryKem(
     0x0020,
     "DHKEM-X25519-HKDF-SHA256",
@@ -264,6 +283,8 @@ X25519: Final = MontgomeryKem(
     32,
     x25519.X25519PrivateKey,
     x25519.X25519PublicKey,
+    _P25519,
+    _LOW_ORDER_25519,
 )
 X448: Final = MontgomeryKem(
     0x0021,
@@ -274,6 +295,8 @@ X448: Final = MontgomeryKem(
     64,
     x448.X448PrivateKey,
     x448.X448PublicKey,
+    _P448,
+    _LOW_ORDER_448,
 )
 XWING: Final = XWingKem()
 P256: Final = EcKem(
