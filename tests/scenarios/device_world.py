@@ -21,7 +21,6 @@ from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.link.session import Link, Role
-from blackthorn.mls import suites
 from blackthorn.server.counters import Counters
 from blackthorn.server.hub import Hub
 from blackthorn.storage.device.vault import Vault
@@ -68,9 +67,8 @@ class Person:
         self.number = number
         self.address = Address(f"{name}@acme.example")
         chance = world.chance.randbytes
-        private, public = suites.suite(suites.DEFAULT_SUITE).generate_signature_key(chance)
         self.keys = keys.DeviceKeys(
-            self.address, Secret(chance(32)), private, public, Secret(b"key"), b"certificate"
+            self.address, Secret(chance(32)), Secret(b"key"), b"certificate"
         )
         self.vault = Vault.in_memory()
         self.wire: Wire | None = None

@@ -31,8 +31,8 @@ def package_of(world, person, suite=suites.DEFAULT_SUITE):
     message, _ = create_key_package(
         suites.suite(suite),
         identity_of(person).credential(),
-        person.keys.signature_private,
-        person.keys.signature_public,
+        person.keys.identity,
+        person.keys.identity_public,
         random=world.chance.randbytes,
         now=int(world.now),
     )
@@ -81,7 +81,7 @@ def test_a_known_device_with_another_key_is_refused():
     replace_packages(world, bob, forged)
     number = alice.create_group("team", bob)
     world.settle()
-    assert "another key than when it was first met" in alice.outcomes[number].error
+    assert "not of the device that it names" in alice.outcomes[number].error
 
 
 def commit_by(world, person, change):

@@ -75,8 +75,8 @@ def create(
         suites.suite(suites.DEFAULT_SUITE),
         turn.random(GROUP_ID_BYTES),
         turn.me.credential(),
-        turn.keys.signature_private,
-        turn.keys.signature_public,
+        turn.keys.identity,
+        turn.keys.identity_public,
         random=turn.random,
         now=turn.now,
         extensions=[facts.extension()],
@@ -99,9 +99,7 @@ def _record(group: Group, facts: Facts, name: str) -> ConversationRecord:
 def join(turn: Turn, welcome: bytes) -> Conversation:
     """The conversation of a Welcome. Raises InputError when it must not be joined."""
     private, last_resort = _own_private(turn, welcome)
-    group = Group.join(
-        welcome, private, turn.keys.signature_private, now=turn.now, validate=turn.validate
-    )
+    group = Group.join(welcome, private, turn.keys.identity, now=turn.now, validate=turn.validate)
     facts = read_facts(group.group_context_extensions)
     name = facts.name if facts.kind == GROUP else _other_side(turn, group)
     if turn.records.conversations.count() >= limits.MAX_CONVERSATIONS:

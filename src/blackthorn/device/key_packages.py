@@ -31,8 +31,8 @@ def _make_one(turn: Turn, *, last_resort: bool) -> bytes:
     message, private = create_key_package(
         suites.suite(suites.DEFAULT_SUITE),
         turn.me.credential(),
-        turn.keys.signature_private,
-        turn.keys.signature_public,
+        turn.keys.identity,
+        turn.keys.identity_public,
         random=turn.random,
         now=turn.now,
         last_resort=last_resort,

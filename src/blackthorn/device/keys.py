@@ -1,8 +1,11 @@
 """The keys of one device: made at activation, kept in the vault, never sent.
 
-- identity key (Ed25519): names the device and signs its hello;
-- MLS signature key (Ed25519): signs its leaves and messages;
+- identity key (Ed25519): names the device, signs its hello, and is its MLS signature key, so
+  that a leaf proves by itself which device it is of;
 - OpenPGP key: opens the user's mail.
+
+What the identity key signs cannot be taken for something else it signs: MLS begins with the
+length of its label and then "MLS 1.0 ", hello and activation with labels of their own.
 """
 
 from collections.abc import Callable
@@ -14,10 +17,9 @@ from blackthorn.crypto.signatures import ED25519
 from blackthorn.errors import UserError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.device_id import device_id
-from blackthorn.mls import suites
 from blackthorn.ports.device_store import Settings
 
-_ADDRESS, _IDENTITY, _SIGNATURE = "address", "key.identity", "key.mls-signature"
+_ADDRESS, _IDENTITY = "address", "key.identity"
 _OPENPGP, _CERTIFICATE = "key.openpgp", "openpgp-certificate"
 
 
@@ -31,8 +33,6 @@ class DeviceKeys:
 
     address: Address
     identity: Secret
-    signature_private: Secret
-    signature_public: bytes
     openpgp: Secret
     certificate: bytes
 
@@ -49,28 +49,22 @@ class DeviceKeys:
 
 def generate(address: Address, random: Callable[[int], bytes]) -> DeviceKeys:
     """Fresh keys for a device of that user. (The OpenPGP library has randomness of its own.)"""
-    private, public = suites.suite(suites.DEFAULT_SUITE).generate_signature_key(random)
     openpgp, certificate = generate_user_key(address)
-    return DeviceKeys(address, Secret(random(32)), private, public, openpgp, certificate)
+    return DeviceKeys(address, Secret(random(32)), openpgp, certificate)
 
 
 def save(settings: Settings, keys: DeviceKeys) -> None:
     """Keep the keys."""
     settings.put(_ADDRESS, keys.address.encode())
     settings.put(_IDENTITY, keys.identity.expose())
-    settings.put(_SIGNATURE, keys.signature_private.expose())
     settings.put(_OPENPGP, keys.openpgp.expose())
     settings.put(_CERTIFICATE, keys.certificate)
 
 
 def load(settings: Settings) -> DeviceKeys | None:
     """The kept keys, or None when none were made yet."""
-    found = [settings.get(n) for n in (_ADDRESS, _IDENTITY, _SIGNATURE, _OPENPGP, _CERTIFICATE)]
-    address, identity, signature, openpgp, certificate = found
-    if not (address and identity and signature and openpgp and certificate):
+    found = [settings.get(n) for n in (_ADDRESS, _IDENTITY, _OPENPGP, _CERTIFICATE)]
+    address, identity, openpgp, certificate = found
+    if not (address and identity and openpgp and certificate):
         return None
-    private = Secret(signature)
-    public = suites.suite(suites.DEFAULT_SUITE).signature.public_key(private)
-    return DeviceKeys(
-        Address(address.decode()), Secret(identity), private, public, Secret(openpgp), certificate
-    )
+    return DeviceKeys(Address(address.decode()), Secret(identity), Secret(openpgp), certificate)

@@ -3,8 +3,10 @@
 The rules for every leaf, in a Welcome, an Add or a claimed key package:
 
 1. The credential is basic; its identity is a normalised address and a 16-byte device id.
-2. A device keeps the address and the signature key with which it was first met.
-3. The policy agrees (the place of further checks, such as a public ledger of devices).
+2. The device id is made of the signature key beside it, which is the device's identity key:
+   nobody speaks for a device but itself.
+3. A device keeps the address and the signature key with which it was first met.
+4. The policy agrees (the place of further checks, such as a public ledger of devices).
 """
 
 from collections.abc import Callable, Iterable
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 
 from blackthorn.errors import DecodeError
 from blackthorn.ids import Address, DeviceId
+from blackthorn.link.device_id import device_id
 from blackthorn.mls.credential import BasicCredential, Credential
 from blackthorn.mls.epoch import Member
 from blackthorn.mls.errors import InvalidLeaf
@@ -38,7 +41,7 @@ LeafPolicy = Callable[[Identity, bytes], None]
 
 
 def trust_first_use(identity: Identity, signature_key: bytes) -> None:
-    """The policy that asks for no more than rules 1 and 2."""
+    """The policy that asks for no more than the rules before."""
 
 
 def identify(credential: Credential) -> Identity:
@@ -71,12 +74,16 @@ class LeafValidator:
 
     def __call__(self, credential: Credential, signature_key: bytes) -> None:
         identity = identify(credential)
+        if device_id(signature_key) != identity.device:
+            raise InvalidLeaf(
+                f"a leaf of {identity.address} has a key that is not of the device that it names"
+            )
         pinned = self._peers.pinned(identity.device)
         if pinned is None:
             self._peers.pin(identity.device, identity.address, signature_key, self._now_ms)
         elif pinned != (identity.address, signature_key):
             raise InvalidLeaf(
-                f"a device of {identity.address} shows another key than when it was first met"
+                f"a device of {identity.address} shows another address or key than when first met"
             )
         self._policy(identity, signature_key)
 

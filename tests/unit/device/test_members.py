@@ -3,14 +3,15 @@
 import pytest
 
 from blackthorn.device.members import Identity, LeafValidator, identify, trust_first_use
-from blackthorn.ids import Address, DeviceId
+from blackthorn.ids import Address
+from blackthorn.link.device_id import device_id
 from blackthorn.mls.credential import BasicCredential, X509Credential
 from blackthorn.mls.errors import InvalidLeaf
 from blackthorn.storage.device.vault import Vault
 
-ALICE = Identity(Address("alice@acme.example"), DeviceId(b"\x01" * 16))
-BOB = Identity(Address("bob@acme.example"), DeviceId(b"\x02" * 16))
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
+ALICE = Identity(Address("alice@acme.example"), device_id(KEY))
+BOB = Identity(Address("bob@acme.example"), device_id(OTHER_KEY))
 
 
 def test_an_identity_goes_round():
@@ -39,29 +40,35 @@ def test_rule_1_certificates_are_not_taken():
         identify(X509Credential((b"certificate",)))
 
 
-def test_rule_2_a_device_keeps_its_address_and_its_key():
+def test_rule_2_the_device_id_is_made_of_the_signature_key():
+    with Vault.in_memory().transaction() as records:
+        check = LeafValidator(records.peers, 5, trust_first_use)
+        with pytest.raises(InvalidLeaf, match="not of the device that it names"):
+            check(ALICE.credential(), OTHER_KEY)
+        assert records.peers.pinned(ALICE.device) is None
+
+
+def test_rule_3_a_device_keeps_its_address():
     vault = Vault.in_memory()
     with vault.transaction() as records:
         check = LeafValidator(records.peers, 5, trust_first_use)
         check(ALICE.credential(), KEY)
         check(ALICE.credential(), KEY)
-        with pytest.raises(InvalidLeaf, match="another key"):
-            check(ALICE.credential(), OTHER_KEY)
-        with pytest.raises(InvalidLeaf, match="another key"):
+        with pytest.raises(InvalidLeaf, match="another address or key"):
             check(Identity(BOB.address, ALICE.device).credential(), KEY)
         check(BOB.credential(), OTHER_KEY)
 
 
-def test_rule_2_a_refused_message_leaves_nobody_remembered():
+def test_rule_3_a_refused_message_leaves_nobody_remembered():
     vault = Vault.in_memory()
     with vault.transaction() as records:
         with pytest.raises(InvalidLeaf), records.attempt():
-            LeafValidator(records.peers, 5, trust_first_use)(BOB.credential(), KEY)
+            LeafValidator(records.peers, 5, trust_first_use)(BOB.credential(), OTHER_KEY)
             raise InvalidLeaf("the message failed later")
         assert records.peers.pinned(BOB.device) is None
 
 
-def test_rule_3_the_policy_decides_last():
+def test_rule_4_the_policy_decides_last():
     def refuse(identity: Identity, key: bytes) -> None:
         raise InvalidLeaf(f"{identity.address} is not in the ledger")
 
