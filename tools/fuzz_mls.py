@@ -20,11 +20,19 @@ from dataclasses import dataclass, field
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls import protection
 from blackthorn.mls.codec import decode
-from blackthorn.mls.codepoints import COMMIT, PROPOSAL
+from blackthorn.mls.codepoints import COMMIT, MEMBER, PROPOSAL, PUBLIC_MESSAGE
 from blackthorn.mls.credential import BasicCredential, Credential
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.extension import Extension, external_senders, required_capabilities
-from blackthorn.mls.framing import PrivateMessage, encode_message, read_message
+from blackthorn.mls.external_proposing import propose_to_be_added
+from blackthorn.mls.framing import (
+    AuthenticatedContent,
+    FramedContent,
+    PrivateMessage,
+    Sender,
+    encode_message,
+    read_message,
+)
 from blackthorn.mls.group import Group
 from blackthorn.mls.key_package import (
     KeyPackagePrivate,
@@ -33,6 +41,7 @@ from blackthorn.mls.key_package import (
     parse_key_package,
 )
 from blackthorn.mls.policy import Policy
+from blackthorn.mls.proposals import Remove
 from blackthorn.mls.ratchet_tree import read_ratchet_tree
 from blackthorn.mls.suites import SUITE_1, suite
 from blackthorn.wire.tls import Reader, TLSDecodeError, u32
@@ -128,7 +137,7 @@ class House:
 
     def messages(self) -> list[bytes]:
         """A sound message of each kind that bob may read."""
-        random, (dave, package, _, private) = self.random, self._offer(b"dave")
+        random, (dave, package, own, private) = self.random, self._offer(b"dave")
         member = self.bob.members[0]
         _, outsider = Group.join_externally(
             self.alice.group_info(),
@@ -151,7 +160,29 @@ class House:
             self.alice.propose_add(package, random=random),
             commit.commit,
             outsider,
+            propose_to_be_added(b"group", self.alice.epoch, own, private),
+            self._in_the_clear(),
         ]
+
+    def _in_the_clear(self) -> bytes:
+        state = self.alice._state
+        epoch, context = state.epoch, state.epoch.context
+        content = FramedContent(
+            context.group_id, context.epoch, Sender(MEMBER, 0), b"data", Remove(2)
+        )
+        signature = protection.sign(
+            self.suite, PUBLIC_MESSAGE, content, context.encoded, state.signature_private
+        )
+        signed = AuthenticatedContent(PUBLIC_MESSAGE, content, signature)
+        key = epoch.secrets.membership_key
+        return encode_message(protection.protect_public(self.suite, signed, context.encoded, key))
+
+    def enter(self, data: bytes) -> object:
+        """Join by a GroupInfo from outside."""
+        credential, private, public = self._member(b"erin")
+        return Group.join_externally(
+            data, credential, private, public, random=self.random, now=NOW, validate=believe
+        )
 
     def insider(self, data: bytes) -> object:
         """Read a handshake whose plaintext is `data`, rightly sealed by alice."""
@@ -227,6 +258,7 @@ def doors(house: House) -> list[Door]:
         Door("insider", house.plaintexts(messages), house.insider, 3),
         Door("parse", everything, _parse, 4),
         Door("welcome", [house.welcome], house.join, 2),
+        Door("group info", house.group_infos, house.enter, 2, sealed=True),
         Door("key package", [house.dave], lambda data: offered(data), 3, sealed=True),
         Door("stored group", states, Group.deserialise, 1),
         Door("stored key package", stored, KeyPackagePrivate.deserialise, 1),
