@@ -27,7 +27,31 @@ MAX_UNACKNOWLEDGED_BYTES = 16 * MIB
 """Bytes delivered to one device and not yet acknowledged: bounds memory per slow reader."""
 
 MAX_MAILBOX_PARCELS = 100_000
-"""Parcels that wait for one device; beyond it a posting is refused, never dropped."""
+MAX_MAILBOX_BYTES = 256 * MIB
+"""Parcels that wait for one device, those set aside not among them; beyond it it takes none."""
+
+MAX_SET_ASIDE_PARCELS = 2_048
+MAX_SET_ASIDE_BYTES = 64 * MIB
+"""Parcels that one device has set aside; beyond it a quarter goes, the oldest first."""
+
+MIN_CHARGED_BYTES = 256
+"""What the smallest parcel or frame is counted as: about what it costs in memory besides."""
+
+MAX_QUEUED_BYTES = 16 * MIB
+"""Frames of one peer that came before it was made to wait; two full read buffers."""
+
+MAX_LINKS_PER_DEVICE = 8
+"""Open links of one device; the oldest is ended for a new one."""
+
+MAX_OPENING_PER_CLIENT = 200
+MAX_CONNECTIONS_PER_CLIENT = 5_000
+"""Links from one address, before and after hello: a whole office may stand behind one."""
+
+MAX_OPENING_FRAME_BYTES = 64 * KIB
+"""One frame before the device is known, but for the payload of an activation."""
+
+MAX_MISSING_NAMED = 20_000
+"""Devices that do not exist, named over one link: each costs a look into the database."""
 
 MAX_KEY_PACKAGES_PER_DEVICE = 200
 """Unclaimed key packages kept for one device: two weeks of new conversations off line."""
@@ -39,7 +63,7 @@ MAX_CLAIM_ADDRESSES = 1_000
 """Addresses in one key package claim: a large group is made in a few rounds."""
 
 MAX_DEVICES_PER_USER = 16
-"""Devices of one user that a claim answers for."""
+"""Devices of one user that a claim or a list of devices answers for."""
 
 MAX_FANOUTS = 100_000
 """Fan-out lists the server keeps in memory before it forgets the least used."""
@@ -73,6 +97,10 @@ MAX_FANOUT_DEVICES = 2_000_000
 
 MAX_REMEMBERED_COMMITS = 256
 """Commits of one conversation whose tokens are kept, so that a late repetition is recognised."""
+
+COMMIT_DAYS = 180
+"""Days that the order of a Commit is kept. A device that was off line for longer, and changed a
+conversation meanwhile, may have to join it anew; far beyond any leave from work."""
 
 SET_ASIDE_DAYS = 30
 """Days that a parcel is kept which its device could not open."""
@@ -201,6 +229,12 @@ MAX_SEALING_WORKER_BYTES = 2048 * MIB
 MAX_SEALING_ATTEMPTS = 3
 """Deaths of a worker over the same mail before that mail is refused for good."""
 
+MAX_MAILS_PER_SEALING_WORKER = 5_000
+"""Mails until a sealing worker ends and another takes over: its memory held them in the clear."""
+
+SEALING_IDLE_SECONDS = 5
+"""A sealing worker without a mail for so long ends, and its memory with what it held."""
+
 MAX_SEALING_DEPTH = 4
 """Mails handed to one sealing worker at once, so that it never waits for the next."""
 
@@ -285,6 +319,9 @@ KEY_PACKAGE_STOCK = 100
 
 KEY_PACKAGE_STOCK_LOW = 50
 """Unclaimed key packages below which a device publishes more."""
+
+MAX_STRANGERS = 2 * MAX_RECIPIENTS
+"""Devices never met of which a device remembers that it must ask the server for them."""
 
 MAX_COUNTED_GAP = 1_000
 """Missing messages of one sender that are counted one by one; a larger jump counts as this."""

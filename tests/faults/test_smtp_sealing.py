@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from blackthorn import limits
+from blackthorn.edges.mail_gateway import Transaction
 from blackthorn.edges.sealing_worker import SealRequest, SealTo
+from blackthorn.mail.errors import MailRefusedError
 from tests.faults.smtp_harness import ALICE, run, site
 from tests.faults.test_smtp_dialogue import MAIL, dialogue
 
@@ -139,6 +141,66 @@ def test_more_mails_than_workers_wait_their_turn(tmp_path: Path) -> None:
             )
             assert len({bytes(each) for (each,) in sealed}) == 40
             assert len(running.pool.process_ids) == 2
+
+    run(test)
+
+
+def test_an_idle_worker_ends_and_its_memory_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SEALING_IDLE_SECONDS", 0.2)
+
+    async def talk(running, client) -> None:
+        for _ in range(2):
+            await client.transaction(MAIL, "250 ")
+            (process,) = running.pool.process_ids
+            for _ in range(500):
+                await asyncio.sleep(0.02 if running.pool.process_ids else 0)
+            assert not alive(process)
+        assert running.counters.sealing_workers_died == 0 and len(running.stored()) == 2
+
+    dialogue(tmp_path, talk)
+
+
+def test_a_worker_is_replaced_after_enough_mails_and_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_MAILS_PER_SEALING_WORKER", 3)
+
+    async def test() -> None:
+        async with site(tmp_path, workers=2) as running:
+            seen: set[int] = set()
+            recipient = running.gateway.reception.recipient(ALICE)
+            transaction = Transaction("", "", "", False, (recipient,))
+
+            async def accept() -> None:
+                await running.gateway.accept(transaction, bytearray(MAIL))
+                seen.update(running.pool.process_ids)
+
+            await asyncio.gather(*(accept() for _ in range(30)))
+            assert len(running.stored()) == 30 and len(seen) >= 10
+            assert running.counters.sealing_workers_died == 0
+
+    run(test)
+
+
+def test_the_buffer_that_a_mail_came_in_is_overwritten(tmp_path: Path) -> None:
+    class Watched(bytearray):
+        def clear(self) -> None:
+            assert not any(self), "emptied before it was overwritten"
+            super().clear()
+
+    async def test() -> None:
+        async with site(tmp_path) as running:
+            recipient = running.gateway.reception.recipient(ALICE)
+            transaction = Transaction("", "", "", False, (recipient,))
+            taken = Watched(MAIL)
+            await running.gateway.accept(transaction, taken)
+            assert len(running.stored()) == 1 and not taken
+            refused = bytearray(MAIL + b"\0")
+            with pytest.raises(MailRefusedError):
+                await running.gateway.accept(transaction, refused)
+            assert not any(refused)
 
     run(test)
 

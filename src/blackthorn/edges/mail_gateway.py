@@ -1,6 +1,7 @@
 """One received mail on its way: sealed by the pool, stored by the mailroom, then accepted.
 
-The mail in the clear exists in memory from here to the worker and nowhere else.
+The mail in the clear is in memory from here to the worker and nowhere else. The buffer it came
+in is overwritten afterwards; smaller copies that Python and libraries made stay until reused.
 """
 
 import asyncio
@@ -49,15 +50,18 @@ class MailGateway:
     async def accept(self, transaction: Transaction, content: bytearray) -> None:
         """Seal and store the mail for every recipient; returns once all of it is durable.
 
-        `content` is the mail as it came, dots still doubled; it is taken over, and emptied.
+        `content` is the mail as it came, dots still doubled; it is taken over, and overwritten.
         Raises MailRefusedError with the SMTP reply. A mail so large that its recipients must
         come in turns may then have reached the first of them; the sender tries again.
         """
-        if len(content) > limits.LARGE_MAIL_BYTES:
-            async with self._large:
+        try:
+            if len(content) > limits.LARGE_MAIL_BYTES:
+                async with self._large:
+                    await self._accept(transaction, content)
+            else:
                 await self._accept(transaction, content)
-        else:
-            await self._accept(transaction, content)
+        finally:
+            _overwrite(content)
 
     async def _accept(self, transaction: Transaction, content: bytearray) -> None:
         turn = max(1, limits.MAX_SEALED_BATCH_BYTES // max(1, len(content)))
@@ -66,6 +70,7 @@ class MailGateway:
             request = self._request(transaction, recipients)
             sealed = await self._pool.seal(request, content)
             if start + turn >= len(transaction.recipients):
+                _overwrite(content)
                 content.clear()  # no longer needed, and it may be 25 MiB
             await self._store(recipients, sealed)
 
@@ -91,3 +96,7 @@ class MailGateway:
         self._mailroom.deliver(mails, done)
         if await stored is not None:
             raise MailRefusedError(452, "4.3.1", "the mail could not be stored; try again later")
+
+
+def _overwrite(content: bytearray) -> None:
+    content[:] = bytes(len(content))

@@ -1,7 +1,8 @@
 """The pool of sealing workers: mails in, sealed mails out, and no mail can take the server along.
 
 A worker that dies or hangs puts off the mails it had (451); the one it died over is refused
-for good at its third try. Workers start with the first mail.
+for good at its third try. Workers start with the first mail, and end when they have been idle
+for a moment or have had enough mails: what their memory still held in the clear ends with them.
 """
 
 import asyncio
@@ -46,11 +47,18 @@ class _Worker:
         self.ready = False
         self._pool = pool
         self._written = 0
+        self._taken = 0
+        self._idle: asyncio.TimerHandle | None = None
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def submit(self, job: _Job) -> None:
         """Hand over a job; it is written now, or when the process has started."""
+        if self._idle is not None:
+            self._idle.cancel()
         self.jobs.append(job)
+        self._taken += 1
+        if self._taken >= limits.MAX_MAILS_PER_SEALING_WORKER:
+            self.doomed = True  # it does what it has, and ends
         self._write()
 
     def kill(self) -> None:
@@ -111,7 +119,17 @@ class _Worker:
             else:
                 job.answer.set_result(sealed)
             del job, sealed
+            if not self.jobs:
+                self._rest()
             self._pool.freed()
+
+    def _rest(self) -> None:
+        """Nothing to do: end now after enough mails, else when nothing comes for a moment."""
+        if self.doomed:
+            self.kill()
+        else:
+            loop = asyncio.get_running_loop()
+            self._idle = loop.call_later(limits.SEALING_IDLE_SECONDS, self.kill)
 
 
 async def _read_answer(answers: asyncio.StreamReader) -> SealAnswer:
@@ -159,10 +177,12 @@ class SealingPool:
         job = _Job(sized, content, asyncio.get_running_loop().create_future())
         worker.submit(job)
         try:
-            return await asyncio.wait_for(job.answer, limits.SEALING_SECONDS)
-        except TimeoutError:
-            worker.kill()
-            raise _put_off() from None
+            await asyncio.wait({job.answer}, timeout=limits.SEALING_SECONDS)
+            if not job.answer.done():
+                worker.kill()  # and its end puts off what it had
+            return await job.answer
+        finally:
+            job.answer.cancel()
 
     async def close(self) -> None:
         """End the workers; what they had is put off."""

@@ -94,6 +94,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         for each in sealed:
             answers.write(each)
         answers.flush()
+        del encoded, data, sealed  # not kept while it waits for the next
 
 
 def _read_sized(source: BinaryIO) -> bytes | None:
