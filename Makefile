@@ -13,7 +13,7 @@ PEERS_READY := .peers/.ready
 demo: $(READY)
 	@$(BIN)/blackthorn demo
 
-test: $(READY) vectors lint
+test: $(READY) vectors peers lint
 	@$(BIN)/python -m pytest
 
 lint: $(READY)

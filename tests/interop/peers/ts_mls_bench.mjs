@@ -1,5 +1,6 @@
 // ts-mls timed in the steps of bench/mls_ours.py: `SCRIPT SUITE SIZE ROUNDS MESSAGES`.
 
+import "./web_crypto.mjs"
 import {
   acceptAll,
   createApplicationMessage,

@@ -1,5 +1,6 @@
 // ts-mls behind the driver's protocol.
 
+import "./web_crypto.mjs"
 import { randomBytes } from "node:crypto"
 import {
   acceptAll,
