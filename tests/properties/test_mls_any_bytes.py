@@ -6,7 +6,8 @@ import tracemalloc
 import pytest
 
 from blackthorn.mls.errors import MLSError
-from tools.fuzz_mls import FuzzFindingError, House, Tally, doors, fuzz, mutate
+from tools.fuzz_mls import Tally, doors, fuzz, mutate
+from tools.mls_house import FuzzFindingError, House
 
 RUNS = 12_000
 
