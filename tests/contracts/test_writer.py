@@ -64,14 +64,15 @@ def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stepped 
 
 def insert(epoch: int) -> Callable[[Connection], int]:
     def job(connection: Connection) -> int:
-        connection.execute("INSERT INTO conversation_order VALUES (?, ?, ?)", (b"h", epoch, b"t"))
+        query = "INSERT INTO conversation_order VALUES (?, ?, ?, 0)"
+        connection.execute(query, (b"h", epoch, b"t"))
         return epoch
 
     return job
 
 
 def broken(connection: Connection) -> None:
-    connection.execute("INSERT INTO conversation_order VALUES (?, 1, ?)", (b"half", b"t"))
+    connection.execute("INSERT INTO conversation_order VALUES (?, 1, ?, 0)", (b"half", b"t"))
     connection.execute("this is no SQL")
 
 

@@ -68,3 +68,26 @@ def test_tokens_of_old_commits_are_forgotten(world: World) -> None:
     world.settle()
     kept = world.database.reading.execute("SELECT count(*) FROM conversation_order").get
     assert kept == limits.MAX_REMEMBERED_COMMITS
+
+
+def test_the_order_of_commits_is_forgotten_in_time(world: World) -> None:
+    def epochs() -> list[int]:
+        rows = world.database.reading.execute("SELECT epoch FROM conversation_order")
+        return sorted(epoch for (epoch,) in rows)
+
+    device = world.devices[0]
+    device.connect()
+    commit(world, device, 0, b"old")
+    world.settle()
+    world.hub.start_day(20_001)
+    commit(world, device, 1, b"younger by a day")
+    world.settle()
+    world.hub.start_day(20_000 + limits.COMMIT_DAYS)
+    world.settle()
+    assert epochs() == [0, 1]
+    world.hub.start_day(20_001 + limits.COMMIT_DAYS)
+    world.settle()
+    assert epochs() == [1]
+    world.hub.start_day(20_002 + limits.COMMIT_DAYS)
+    world.settle()
+    assert epochs() == []

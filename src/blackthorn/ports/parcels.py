@@ -48,11 +48,15 @@ class Parcels:
 
 @dataclass(slots=True)
 class Batch:
-    """What one job stores. `ordered` holds Commits, each stored only if its place is free."""
+    """What one job stores. `ordered` holds Commits, each stored only if its place is free.
+
+    `day` is the Unix day of the Commits.
+    """
 
     free: Parcels = field(default_factory=Parcels)
     ordered: list[tuple[Placement, Parcels]] = field(default_factory=list)
     next_seq: int = 0
+    day: int = 0
 
 
 class ParcelStore(Protocol):
@@ -88,6 +92,9 @@ class ParcelStore(Protocol):
         """Mark each (device, seq) as set aside on this Unix day."""
         ...
 
-    def expire(self, before_day: int) -> Job[list[int]]:
-        """Delete what was set aside before that Unix day; the device of each one deleted."""
+    def expire(self, before_day: int, commits_before_day: int) -> Job[list[int]]:
+        """Delete what was set aside before that Unix day; the device of each one deleted.
+
+        The order of Commits of before `commits_before_day` is deleted as well.
+        """
         ...

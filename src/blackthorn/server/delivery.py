@@ -187,7 +187,7 @@ class Delivery:
         return done
 
     def start_day(self, day: int) -> None:
-        """It is this Unix day: what was set aside too long ago is deleted."""
+        """It is this Unix day: what was set aside or ordered too long ago is deleted."""
         self._today = day
 
         def done(result: list[int] | StorageError) -> None:
@@ -199,4 +199,5 @@ class Delivery:
                 if mailbox is not None:
                     mailbox.waiting -= 1
 
-        self._writer.submit(self._store.expire(day - limits.SET_ASIDE_DAYS), done)
+        expire = self._store.expire(day - limits.SET_ASIDE_DAYS, day - limits.COMMIT_DAYS)
+        self._writer.submit(expire, done)

@@ -180,6 +180,7 @@ class Hub:
 
     def start_day(self, day: int) -> None:
         """It is this Unix day; called at the start and once a day."""
+        self._postroom.today = day
         self._delivery.start_day(day)
 
     def stop(self) -> None:

@@ -59,6 +59,8 @@ class Postroom:
         self._waiting: list[_Pending] = []
         self._storing = False
         self._unstored_bytes = 0
+        self.today = 0
+        """The Unix day, which Commits are stored with."""
 
     # --- Frames ---------------------------------------------------------------------------
 
@@ -157,7 +159,7 @@ class Postroom:
         self._storing = True
         batch, self._batch = self._batch, Batch()
         waiting, self._waiting = self._waiting, []
-        batch.next_seq = self._next_seq
+        batch.next_seq, batch.day = self._next_seq, self.today
         self._writer.submit(self._store.put(batch), partial(self._stored, waiting))
         self._delivery.flush()
 

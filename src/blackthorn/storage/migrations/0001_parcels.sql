@@ -1,5 +1,5 @@
 -- Parcels in transit, the order of Commits, key packages. Nothing here says who sent a
--- parcel, which conversation it belongs to, or when it came.
+-- parcel or which conversation it belongs to; of times, only the day of a Commit.
 
 -- What waits for a device. Kept until the device acknowledges it.
 CREATE TABLE mailbox (
@@ -32,11 +32,14 @@ INSERT INTO parcel_sequence (reserved) VALUES (1);
 
 -- The compare-and-set that keeps a conversation from forking: its last 256 Commits.
 CREATE TABLE conversation_order (
-    handle BLOB NOT NULL,  -- 32 bytes that only the conversation's members can name | until 256 Commits later; the last ones for the life of the server | producible: yes
-    epoch INTEGER NOT NULL,  -- the epoch that this Commit started from | until 256 Commits later; the last ones for the life of the server | producible: yes
-    token BLOB NOT NULL,  -- 16 random bytes of the Commit, to know its repetition | until 256 Commits later; the last ones for the life of the server | producible: yes
+    handle BLOB NOT NULL,  -- 32 bytes that only the conversation's members can name | 180 days, or until 256 Commits later | producible: yes
+    epoch INTEGER NOT NULL,  -- the epoch that this Commit started from | 180 days, or until 256 Commits later | producible: yes
+    token BLOB NOT NULL,  -- 16 random bytes of the Commit, to know its repetition | 180 days, or until 256 Commits later | producible: yes
+    day INTEGER NOT NULL,  -- Unix day of the Commit, so that it can be deleted in time | 180 days, or until 256 Commits later | producible: yes
     PRIMARY KEY (handle, epoch)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX conversation_order_by_day ON conversation_order (day);
 
 -- Public keys by which others add a device to a conversation while it is off line.
 CREATE TABLE key_package (

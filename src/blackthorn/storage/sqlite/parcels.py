@@ -89,10 +89,13 @@ class SqliteParcels:
 
         return job
 
-    def expire(self, before_day: int) -> Job[list[int]]:
+    def expire(self, before_day: int, commits_before_day: int) -> Job[list[int]]:
         """See `ports.parcels.ParcelStore`."""
 
         def job(connection: Connection) -> list[int]:
+            connection.execute(
+                "DELETE FROM conversation_order WHERE day < ?", (commits_before_day,)
+            )
             query = "DELETE FROM mailbox WHERE set_aside_day < ? RETURNING device"
             return [device for (device,) in connection.execute(query, (before_day,))]
 
@@ -105,7 +108,9 @@ def _put(batch: Batch, connection: Connection) -> list[Placed]:
         (batch.next_seq + RESERVE, batch.next_seq),
     )
     _store(connection, batch.free)
-    return [_place(connection, placement, parcels) for placement, parcels in batch.ordered]
+    return [
+        _place(connection, placement, batch.day, parcels) for placement, parcels in batch.ordered
+    ]
 
 
 def _store(connection: Connection, parcels: Parcels) -> None:
@@ -128,7 +133,7 @@ def _store_shared(connection: Connection, shared: SharedParcel) -> None:
     )
 
 
-def _place(connection: Connection, placement: Placement, parcels: Parcels) -> Placed:
+def _place(connection: Connection, placement: Placement, day: int, parcels: Parcels) -> Placed:
     """The compare-and-set: store the Commit if its conversation stands at its epoch."""
     handle, epoch, token = placement
     newest = connection.execute(
@@ -141,7 +146,7 @@ def _place(connection: Connection, placement: Placement, parcels: Parcels) -> Pl
         if taken == token:
             return Placed.REPEATED
         return Placed.LATE if epoch <= newest else Placed.AHEAD
-    connection.execute("INSERT INTO conversation_order VALUES (?, ?, ?)", placement)
+    connection.execute("INSERT INTO conversation_order VALUES (?, ?, ?, ?)", (*placement, day))
     connection.execute(
         "DELETE FROM conversation_order WHERE handle = ? AND epoch <= ?",
         (handle, epoch - limits.MAX_REMEMBERED_COMMITS),
