@@ -16,7 +16,8 @@ class SendText(Struct, frozen=True, tag="text"):
     """One text to one conversation.
 
     `message` is the id of its line in the history. `conversation` and `count` are empty until
-    the text has been sealed for the first time, and stay the same from then on.
+    the text has been sealed for the first time, and stay the same from then on. `group` is the
+    one group that the person meant, whatever others are named; empty until it has been made.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class SendText(Struct, frozen=True, tag="text"):
     message: bytes
     conversation: bytes = b""
     count: int = 0
+    group: bytes = b""
 
     @property
     def target(self) -> bytes:

@@ -8,6 +8,8 @@ was removed meanwhile can read it; and a Commit that came second is made again.
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
+
 from blackthorn import limits
 from blackthorn.device import content, conversations
 from blackthorn.device.facts import DIRECT, GROUP
@@ -33,7 +35,11 @@ from blackthorn.link.frames import KeyPackages
 from blackthorn.ports.device_store import HistoryRecord, OutboxRecord
 
 LATER = (Code.MAILBOX_FULL, Code.STORAGE, Code.EPOCH_AHEAD)
-"""Refusals after which the same posting may be tried again."""
+"""Refusals after which the same posting is tried again, unchanged.
+
+They say nothing about an earlier copy whose answer was lost: it may be durable, and others may
+have joined or moved on by it. So what it was made of is never undone for them.
+"""
 
 
 # --- Wishes -------------------------------------------------------------------------------
@@ -53,7 +59,7 @@ def send_text(turn: Turn, kind: str, name: str, text: str) -> int:
         conversation, name = record.id, record.name
     salt = turn.random(content.SALT_BYTES)
     text = text.encode("utf-8", "replace").decode()
-    intent = SendText(kind, name, salt, text, turn.now_ms, draft_id(salt))
+    intent = SendText(kind, name, salt, text, turn.now_ms, draft_id(salt), group=conversation)
     turn.records.history.add(
         HistoryRecord(
             message=intent.message,
@@ -142,11 +148,22 @@ def accepted(turn: Turn, posting: bytes) -> Outcome | None:
     if prepared.sort == "commit":
         conversations.merge_own(turn, turn.open(prepared.conversation))
     turn.records.outbox.remove(row.number)
+    if isinstance(intent, CreateGroup):
+        _settle_group(turn, intent.name, prepared.conversation)
     message = b""
     if isinstance(intent, SendText):
         message = intent.message
         turn.records.history.set_standing(message, "accepted")
     return Outcome(row.number, message)
+
+
+def _settle_group(turn: Turn, name: str, group: bytes) -> None:
+    """The texts that waited for a group of that name to be made are for the one made now."""
+    for row in turn.records.outbox.all():
+        intent = decode_intent(row.intent)
+        if isinstance(intent, SendText) and (intent.kind, intent.name) == (GROUP, name):
+            settled = intent if intent.group else msgspec.structs.replace(intent, group=group)
+            turn.records.outbox.update(replace(row, intent=encode(settled)))
 
 
 def refused(turn: Turn, posting: bytes, code: str, text: str) -> Outcome | None:
@@ -155,13 +172,13 @@ def refused(turn: Turn, posting: bytes, code: str, text: str) -> Outcome | None:
     if row is None or row.prepared is None:
         return None
     intent, prepared = decode_intent(row.intent), decode_prepared(row.prepared)
-    if code in LATER and prepared.sort == "text":
+    if code in LATER:
         turn.records.outbox.update(replace(row, problem=text))
         return Outcome(row.number, error=text, final=False)
-    _undo(turn, prepared)
+    _undo(turn, prepared, code)
     if code == Code.RECIPIENT_UNKNOWN and not _another_way(turn, intent, prepared):
         return fail(turn, row, "a member's device does not exist any more")
-    if code not in (*LATER, Code.EPOCH_TAKEN, Code.RECIPIENT_UNKNOWN):
+    if code not in (Code.EPOCH_TAKEN, Code.RECIPIENT_UNKNOWN):
         return fail(turn, row, f"the server refused it: {text}")
     packages = None if code == Code.RECIPIENT_UNKNOWN else row.packages
     turn.records.outbox.update(
@@ -170,8 +187,11 @@ def refused(turn: Turn, posting: bytes, code: str, text: str) -> Outcome | None:
     return Outcome(row.number, error=text, final=False)
 
 
-def _undo(turn: Turn, prepared: Prepared) -> None:
-    if prepared.sort == "creation":
+def _undo(turn: Turn, prepared: Prepared, code: str) -> None:
+    if prepared.sort == "creation" and code == Code.RECIPIENT_UNKNOWN:
+        # An earlier copy may have been accepted before the device went: read what answers it.
+        conversations.mark_stale(turn.open(prepared.conversation))
+    elif prepared.sort == "creation":
         turn.drop(prepared.conversation)
     elif prepared.sort == "commit":
         turn.open(prepared.conversation).group.discard_pending()

@@ -114,14 +114,28 @@ def _text(turn: Turn, row: OutboxRecord, intent: SendText) -> Prepared | Needs:
 
 
 def _conversation_of(turn: Turn, intent: SendText) -> Conversation | None:
-    """Where the text goes: where it was sealed for before, as long as that can be written in."""
+    """Where the text goes: to the group that was meant and no other, or to the person.
+
+    To a person it goes where it was sealed for before, as long as that can be written in.
+    """
+    if intent.kind == GROUP:
+        return _group_of(turn, intent)
     if intent.conversation:
         record = turn.records.conversations.get(intent.conversation)
         if record is not None and record.standing == conversations.ACTIVE:
             return turn.open(intent.conversation)
-    if intent.kind == DIRECT:
-        return conversations.direct_with(turn, Address(intent.name))
-    return conversations.group_named(turn, intent.name)
+    return conversations.direct_with(turn, Address(intent.name))
+
+
+def _group_of(turn: Turn, intent: SendText) -> Conversation:
+    if not intent.group:
+        raise HopelessError("the group was not made")
+    record = turn.records.conversations.get(intent.group)
+    if record is None:
+        raise HopelessError("the group does not exist any more")
+    if record.standing != conversations.ACTIVE:
+        raise HopelessError("you were removed from that group")
+    return turn.open(intent.group)
 
 
 def _seal_text(
