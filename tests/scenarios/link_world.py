@@ -268,7 +268,7 @@ class World:
         rows = SqliteParcels(self.database.reading).read(
             device.number, 0, set_aside=True, max_parcels=10**6, max_bytes=10**9
         )
-        return [sealed for _, sealed in rows]
+        return [row.sealed for row in rows]
 
     def check_nothing_lost(self) -> None:
         """Each accepted parcel was shown by its device or waits for it on disk."""
@@ -284,6 +284,10 @@ class World:
         for device in self.devices:
             assert len(set(device.shown)) == len(device.shown)
             assert set(self.stored(device)) <= device.aside
+        self.check_nothing_shared()
+
+    def check_nothing_shared(self) -> None:
+        """No shared parcel is left without a mailbox."""
         shared = self.database.reading.execute(
             "SELECT count(*) FROM shared_parcel WHERE seq NOT IN (SELECT seq FROM mailbox)"
         ).get
@@ -295,7 +299,11 @@ class World:
         for device in self.devices:
             mailbox = self.hub._mailboxes.of(device.id)
             assert mailbox is not None
-            assert mailbox.waiting == len(self.stored(device)), device.address
+            counted = mailbox.waiting.parcels + mailbox.aside.parcels
+            assert counted == len(self.stored(device)), device.address
+            tally = SqliteParcels(self.database.reading).count(device.number)
+            assert tally[:2] == (mailbox.waiting.parcels, mailbox.waiting.bytes), device.address
+            assert tally[2:] == (mailbox.aside.parcels, mailbox.aside.bytes), device.address
 
 
 def byes(device: Device) -> list[str]:

@@ -50,6 +50,39 @@ def test_a_commit_whose_answer_was_lost_is_accepted_again_and_stored_once(world:
     assert world.stored(world.devices[2]) == [b"commit", b"the next one"]
 
 
+@pytest.mark.parametrize("obstacle", ["full", "short disk", "removed", "not yet durable"])
+def test_a_commit_is_accepted_again_whatever_has_happened_since(
+    world: World, monkeypatch: pytest.MonkeyPatch, obstacle: str
+) -> None:
+    first, second = world.devices[:2]
+    first.connect()
+    order = f.Order(b"h" * 32, 0, bytes(16))
+    first.post([second], b"earlier")
+    world.settle()
+    first.post([second], b"commit", order=order)
+    world.run_wire(first.wire)
+    if obstacle != "not yet durable":
+        world.writer.commit()
+    world.cut(first.wire)
+    if obstacle == "short disk":
+        world.hub.disk_is_short(True)
+    elif obstacle == "removed":
+        world.database.writing.execute("DELETE FROM devices WHERE number = ?", (second.number,))
+        world.hub._enterprise._devices.clear()
+        world.hub.device_removed(second.id)
+    else:
+        monkeypatch.setattr(limits, "MAX_MAILBOX_PARCELS", 1)
+    first.connect()
+    world.settle()
+    assert not first.outbox
+    assert not first.refusals
+    assert world.stored(second) == [b"earlier", b"commit"]
+    late = first.post([second], b"another", order=f.Order(b"h" * 32, 0, bytes(15) + b"x"))
+    world.settle()
+    (refused,) = first.refusals
+    assert refused.id == late.id
+
+
 def test_a_commit_ahead_of_its_conversation_is_refused(world: World) -> None:
     device = world.devices[0]
     device.connect()

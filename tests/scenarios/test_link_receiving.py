@@ -106,6 +106,51 @@ def test_what_is_set_aside_is_kept_asked_for_and_at_last_deleted(world: World) -
     world.check_counts()
 
 
+def test_what_is_set_aside_fills_no_mailbox_and_the_oldest_goes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_MAILBOX_PARCELS", 5)
+    monkeypatch.setattr(limits, "MAX_SET_ASIDE_PARCELS", 8)
+    sender, receiver = world.devices[:2]
+    sender.connect()
+    receiver.connect()
+    world.devices[2].connect()
+    junk = [b"junk %d" % number for number in range(20)]
+    receiver.aside.update(junk)
+    for content in junk:
+        sender.post([receiver, world.devices[2]], content)
+        world.settle()
+        world.check_counts()
+    assert not sender.refusals
+    kept = world.stored(receiver)
+    assert kept == junk[-len(kept) :]
+    assert 6 <= len(kept) <= 8
+    receiver.aside.clear()
+    receiver.wire.ordered = False
+    receiver.wire.say(f.Resume(set_aside=True))
+    world.settle()
+    assert receiver.shown == kept
+    assert world.stored(receiver) == []
+    world.check_counts()
+    world.check_nothing_shared()
+
+
+def test_what_is_set_aside_is_bounded_in_bytes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_SET_ASIDE_BYTES", 10_000)
+    sender, receiver = world.devices[:2]
+    receiver.connect()
+    junk = [bytes([number]) * 3_000 for number in range(6)]
+    receiver.aside.update(junk)
+    sender.connect()
+    for content in junk:
+        sender.post([receiver], content)
+        world.settle()
+    assert world.stored(receiver) == junk[-3:] or world.stored(receiver) == junk[-2:]
+    world.check_counts()
+
+
 def test_an_acknowledged_parcel_does_not_come_again_before_its_deletion(world: World) -> None:
     sender, receiver = world.devices[:2]
     fill(world, sender, receiver, 3)
@@ -136,6 +181,50 @@ def test_who_does_not_read_gets_nothing_more_and_is_cut(world: World) -> None:
     receiver.connect()
     world.settle()
     assert len(receiver.shown) == 5
+
+
+def test_what_came_before_a_peer_was_made_to_wait_is_served_when_it_reads(world: World) -> None:
+    """Frames that were read together with the one that filled the buffer."""
+    device = world.devices[0]
+    wire = device.connect()
+    world.settle()
+    device.heard.clear()
+    world.hub.pause(wire.session, world.now)
+    for number in range(3):
+        world.hub.receive(wire.session, wire.link.send(f.Ping(number)), world.now)
+    assert not wire.to_device
+    world.hub.unpause(wire.session)
+    assert wire.reading
+    world.settle()
+    assert device.heard == [f.Pong(0), f.Pong(1), f.Pong(2)]
+
+
+def test_who_sends_without_end_and_does_not_read_is_cut(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_QUEUED_BYTES", 10 * limits.MIN_CHARGED_BYTES)
+    device = world.devices[0]
+    wire = device.connect()
+    world.settle()
+    world.hub.pause(wire.session, world.now)
+    for number in range(11):
+        world.hub.receive(wire.session, wire.link.send(f.Ping(number)), world.now)
+    assert not wire.open
+    assert f.decode(wire.to_device.pop()).code == "not-reading"
+
+
+def test_one_claim_of_a_device_is_answered_at_a_time(world: World) -> None:
+    device = world.devices[0]
+    wire = device.connect()
+    world.settle()
+    for number in range(3):
+        claim = wire.link.send(f.ClaimKeyPackages(number, [world.devices[1].address]))
+        world.hub.receive(wire.session, claim, world.now)
+    assert world.writer.waiting == 1
+    assert not wire.reading
+    world.settle()
+    assert [answer.request for answer in of(device, f.KeyPackages)] == [0, 1, 2]
+    assert wire.reading
 
 
 def test_who_reads_again_gets_what_he_missed(world: World) -> None:

@@ -7,7 +7,7 @@ from blackthorn.errors import StorageError
 from blackthorn.ids import DeviceId
 from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
-from tests.scenarios.link_world import World, of, posting
+from tests.scenarios.link_world import Device, World, byes, fill, of, posting
 
 
 @pytest.fixture
@@ -66,20 +66,104 @@ def test_an_unknown_list_sends_back_what_follows_so_that_the_order_stays(world: 
     assert two.shown == [b"second"]
 
 
-def test_a_recipient_that_does_not_exist_is_named(world: World) -> None:
+def to_all(world: World, sender: Device, *receivers: bytes) -> f.Posting:
+    """A posting to these device ids, which need not exist, sent at once."""
+    told = fanout_frame([DeviceId(each) for each in receivers])
+    made = f.Posting(world.chance.randbytes(16), [f.Parcel(told.id, b"x")])
+    sender.wire.say(told, f.Send([made]))
+    world.settle()
+    return made
+
+
+GHOST = b"\xab" * 16
+
+
+def test_a_posting_for_nobody_who_exists_is_refused_and_names_him(world: World) -> None:
+    sender = world.devices[0]
+    sender.connect()
+    to_all(world, sender, GHOST)
+    to_all(world, sender, GHOST, sender.id)
+    assert [refused.code for refused in sender.refusals] == ["recipient-unknown"] * 2
+    assert all("ab" * 16 in refused.text for refused in sender.refusals)
+    assert world.stored(sender) == []
+
+
+def test_a_device_that_does_not_exist_keeps_the_others_from_nothing(world: World) -> None:
     sender, receiver = world.devices[:2]
     sender.connect()
-    ghost = DeviceId(b"\xab" * 16)
-    fanout = fanout_frame([receiver.id, ghost]).id
-    sender.audience[fanout] = (receiver.id, ghost)
-    made = f.Posting(bytes(16), [f.Parcel(fanout, b"x")])
-    sender.outbox[made.id] = made
-    sender.wire.say(f.Send([made]))
+    made = to_all(world, sender, receiver.id, GHOST)
+    assert of(sender, f.Accepted) == [f.Accepted([made.id])]
+    assert world.stored(receiver) == [b"x"]
+    world.check_counts()
+
+
+def test_who_names_devices_without_end_that_do_not_exist_is_cut(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_MISSING_NAMED", 1000)
+    sender = world.devices[0]
+    wire = sender.connect()
+    for _ in range(3):
+        wire.say(fanout_frame([DeviceId(world.chance.randbytes(16)) for _ in range(500)]))
     world.settle()
-    (refused,) = sender.refusals
-    assert refused.code == "recipient-unknown"
-    assert "ab" * 16 in refused.text
+    assert byes(sender) == ["recipient-unknown"]
+    assert world.hub._postroom._fanouts._devices <= 2 * 8
+
+
+def test_a_full_mailbox_of_one_keeps_the_others_from_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, full, other = world.devices[:3]
+    monkeypatch.setattr(limits, "MAX_MAILBOX_PARCELS", 3)
+    fill(world, sender, full, 3)
+    made = to_all(world, sender, full.id, other.id)
+    assert of(sender, f.Accepted)[-1] == f.Accepted([made.id])
+    assert (len(world.stored(full)), world.stored(other)) == (3, [b"x"])
+    to_all(world, sender, full.id, sender.id)
+    assert [refused.code for refused in sender.refusals] == ["mailbox-full"]
+    world.check_counts()
+
+
+def test_a_mailbox_is_bounded_in_bytes_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_MAILBOX_BYTES", 10_000)
+    sender, receiver = world.devices[:2]
+    fill(world, sender, receiver, 4, size=3_000)
+    assert [refused.code for refused in sender.refusals] == ["mailbox-full"]
+    receiver.connect()
+    world.settle()
+    sender.post([receiver], bytes(9_000))
+    world.settle()
+    assert len(receiver.shown) == 4
+    world.check_counts()
+
+
+def test_small_postings_are_charged_what_they_cost_in_memory(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, receiver = world.devices[:2]
+    fill(world, sender, receiver, 1)
+    monkeypatch.setattr(limits, "MAX_UNANSWERED_BYTES", 100 * limits.MIN_CHARGED_BYTES)
+    sender.wire.say(f.Send([posting(world, sender, receiver, b"%d" % n) for n in range(101)]))
+    world.step_wire(sender.wire, to_server=True)
+    assert not sender.wire.reading
+    world.settle()
+    assert sender.wire.reading
+    assert len(world.stored(receiver)) == 102
+
+
+def test_while_the_disk_is_short_postings_wait_and_acknowledgements_do_not(world: World) -> None:
+    sender, receiver = world.devices[:2]
+    fill(world, sender, receiver, 2)
+    world.hub.disk_is_short(True)
+    sender.post([receiver], b"hello")
+    receiver.connect()
+    world.settle()
+    assert [refused.code for refused in sender.refusals] == ["storage"]
     assert world.stored(receiver) == []
+    world.hub.disk_is_short(False)
+    sender.connect()
+    world.settle()
+    assert receiver.shown[-1] == b"hello"
 
 
 def test_a_full_mailbox_refuses_and_takes_again_when_it_has_room(

@@ -48,6 +48,37 @@ def test_who_does_not_open_in_time_is_cut(world: World) -> None:
     assert f.decode(wire.to_device.popleft()).code == "too-slow"
 
 
+def test_before_hello_frames_are_small(world: World) -> None:
+    device = world.devices[0]
+    wire = Wire(world, device)
+    world.hub.receive(wire.session, bytes(limits.MAX_OPENING_FRAME_BYTES + 1), world.now)
+    assert f.decode(wire.to_device.popleft()).code == "too-large"
+    assert not wire.open
+
+
+def test_one_address_holds_only_so_many_links(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_OPENING_PER_CLIENT", 2)
+    monkeypatch.setattr(limits, "MAX_CONNECTIONS_PER_CLIENT", 3)
+    strangers = [Wire(world, world.devices[0]) for _ in range(3)]
+    assert [wire.open for wire in strangers] == [True, True, False]
+    assert world.hub.connect(strangers[0], b"", world.now, "2001:db8::/64").closed is False
+    for wire in strangers:
+        world.hub.disconnect(wire.session)
+    for device in world.devices[:3]:
+        device.connect()
+    assert not Wire(world, world.devices[3]).open
+    assert world.counters.connections_refused == 2
+
+
+def test_the_oldest_link_of_a_device_gives_way_to_one_too_many(world: World) -> None:
+    device = world.devices[0]
+    wires = [device.connect() for _ in range(limits.MAX_LINKS_PER_DEVICE + 1)]
+    assert [wire.open for wire in wires] == [False] + [True] * limits.MAX_LINKS_PER_DEVICE
+    assert world.counters.connections == limits.MAX_LINKS_PER_DEVICE
+
+
 def test_a_silent_device_is_cut_and_a_pinging_one_is_not(world: World) -> None:
     silent, pinging = world.devices[0].connect(), world.devices[1].connect()
     world.settle()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import ssl
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -20,6 +21,9 @@ from blackthorn.link.session import Link, Role, State
 CONNECT_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 2.0
 CHECK_SECONDS: Final = limits.LINK_IDLE_SECONDS / 12
+OPENING_CHECK_SECONDS: Final = 2.0
+"""Between two looks at the silence of the server: always, and until the link is opened."""
+
 MAX_UNREAD_BYTES: Final = 2 * limits.MAX_FRAME_BYTES
 """Received and not yet taken by `receive`; beyond it the server is made to wait."""
 
@@ -109,7 +113,7 @@ class LinkConnection(WSListener):
         ssl_object = transport.underlying_transport.get_extra_info("ssl_object")
         self.fingerprint = fingerprint_of(ssl_object)
         self.binding = binding_of(ssl_object, self.fingerprint)
-        self._timer = self._loop.call_later(CHECK_SECONDS, self._check)
+        self._timer = self._loop.call_later(OPENING_CHECK_SECONDS, self._check)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """One WebSocket message."""
@@ -172,15 +176,16 @@ class LinkConnection(WSListener):
 
     def _check(self) -> None:
         """Ping a silent server; give up on one that stays silent."""
-        self._timer = self._loop.call_later(CHECK_SECONDS, self._check)
+        seconds = CHECK_SECONDS if self._link.opened else OPENING_CHECK_SECONDS
+        self._timer = self._loop.call_later(seconds, self._check)
         now = self._loop.time()
         try:
-            if self._link.opened:
-                self._link.check(now)
+            self._link.check(now)
             if self._link.ping_due(now):
                 self.send(f.Ping(secrets.randbits(32)))
         except LinkError as error:
-            self._finish(LinkClosedError("the server has fallen silent"), f.Bye(error.code, ""))
+            text = "has fallen silent" if self._link.opened else "does not answer"
+            self._finish(LinkClosedError(f"the server {text}"), f.Bye(error.code, ""))
 
     def _finish(self, end: LinkClosedError, last: f.Bye | None = None) -> None:
         if self._end is not None:
@@ -225,7 +230,9 @@ async def connect(
         raise SecurityError(str(error.args[0])) from None
     except TimeoutError:
         raise UnavailableError(f"the server {name} does not answer") from None
-    except (OSError, WSError, ConnectionError) as error:
+    except (ssl.SSLError, WSError):
+        raise UnavailableError(f"what answers at {name} is not a Blackthorn link") from None
+    except OSError as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise UnavailableError(f"the server {name} cannot be reached: {reason}") from None
     if not isinstance(connection, LinkConnection):

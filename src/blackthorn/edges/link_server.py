@@ -12,6 +12,7 @@ from typing import Any, Final
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
 from blackthorn import limits
+from blackthorn.edges.smtp_limits import client_key
 from blackthorn.edges.tls import ServerTls, binding_of
 from blackthorn.errors import SecurityError, UnavailableError
 from blackthorn.link.codes import Code
@@ -56,7 +57,9 @@ class LinkListener(WSListener):
         except SecurityError:
             transport.disconnect(graceful=False)
             return
-        self._session = self._hub.connect(self, binding, self._loop.time())
+        peer = below.get_extra_info("peername")
+        client = client_key(str(peer[0])) if peer else ""
+        self._session = self._hub.connect(self, binding, self._loop.time(), client)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """A WebSocket message, or a piece of one, which is not allowed."""

@@ -29,15 +29,15 @@ class Window:
         self._sizes[seq] = size
         self.bytes += size
 
-    def settle(self, seqs: Iterable[int]) -> list[int]:
-        """Take out what is acknowledged or set aside; returns those that were in it, once each.
+    def settle(self, seqs: Iterable[int]) -> list[tuple[int, int]]:
+        """Take out what is acknowledged or set aside; (seq, size) of those that were in it.
 
         Others are passed by: a device may answer what an earlier connection delivered.
         """
-        settled: list[int] = []
+        settled: list[tuple[int, int]] = []
         for seq in seqs:
             size = self._sizes.pop(seq, None)
             if size is not None:
                 self.bytes -= size
-                settled.append(seq)
+                settled.append((seq, size))
         return settled

@@ -36,6 +36,7 @@ class Placed(Enum):
     REPEATED = "this very Commit was stored before"
     LATE = "another Commit took its epoch"
     AHEAD = "the conversation has not come to its epoch"
+    NEW = "it was only asked for, and was not stored before"
 
 
 @dataclass(slots=True)
@@ -50,13 +51,35 @@ class Parcels:
 class Batch:
     """What one job stores. `ordered` holds Commits, each stored only if its place is free.
 
-    `day` is the Unix day of the Commits.
+    A Commit with None in place of parcels is only asked for: REPEATED or NEW. `day` is the
+    Unix day of the Commits.
     """
 
     free: Parcels = field(default_factory=Parcels)
-    ordered: list[tuple[Placement, Parcels]] = field(default_factory=list)
+    ordered: list[tuple[Placement, Parcels | None]] = field(default_factory=list)
     next_seq: int = 0
     day: int = 0
+
+
+class Tally(NamedTuple):
+    """Parcels of one device and their bytes: those that wait, and those set aside."""
+
+    waiting: int
+    waiting_bytes: int
+    aside: int
+    aside_bytes: int
+
+
+class Waiting(NamedTuple):
+    """A parcel that waits for a device, or was set aside by it."""
+
+    seq: int
+    sealed: bytes
+    aside: bool
+
+
+Dropped = list[tuple[int, int]]
+"""(device, bytes) of each parcel that was set aside and is deleted."""
 
 
 class ParcelStore(Protocol):
@@ -66,14 +89,14 @@ class ParcelStore(Protocol):
         """A number above every seq that was ever stored; asked once, at the start."""
         ...
 
-    def count(self, device: int) -> int:
-        """Parcels that wait for the device, those set aside included."""
+    def count(self, device: int) -> Tally:
+        """What the device has here."""
         ...
 
     def read(
         self, device: int, after: int, *, set_aside: bool, max_parcels: int, max_bytes: int
-    ) -> list[tuple[int, bytes]]:
-        """(seq, sealed) of what waits with a seq above `after`, oldest first.
+    ) -> list[Waiting]:
+        """What waits with a seq above `after`, oldest first.
 
         At most `max_parcels`; it ends with the parcel that brings the bytes to `max_bytes`.
         Parcels set aside are left out unless `set_aside`.
@@ -88,13 +111,19 @@ class ParcelStore(Protocol):
         """Delete what waits at each (device, seq)."""
         ...
 
+    def remove_aside(self, acknowledged: Sequence[tuple[int, int]]) -> Job[Dropped]:
+        """Delete what was set aside at each (device, seq), as far as it is still there."""
+        ...
+
     def set_aside(self, entries: Sequence[tuple[int, int]], day: int) -> Job[None]:
         """Mark each (device, seq) as set aside on this Unix day."""
         ...
 
-    def expire(self, before_day: int, commits_before_day: int) -> Job[list[int]]:
-        """Delete what was set aside before that Unix day; the device of each one deleted.
+    def trim(self, device: int, max_parcels: int, max_bytes: int) -> Job[Dropped]:
+        """Delete the oldest that the device has set aside, until no more than this is left."""
+        ...
 
-        The order of Commits of before `commits_before_day` is deleted as well.
-        """
+    def expire(self, before_day: int, commits_before_day: int) -> Job[Dropped]:
+        """Delete what was set aside before that Unix day, and the order of Commits of before
+        `commits_before_day`."""
         ...

@@ -32,6 +32,8 @@ class Counters:
     """Parcels that a device acknowledged, durably deleted."""
     parcels_set_aside: int = 0
     """Parcels that a device could not open."""
+    parcels_dropped: int = 0
+    """Parcels set aside that were deleted because their device had set aside too many."""
     key_packages_claimed: int = 0
     """Key packages handed out."""
     mail_accepted: int = 0

@@ -11,18 +11,28 @@ moment to share a commit with others.
 """
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from blackthorn import limits
 from blackthorn.errors import StorageError
 from blackthorn.link import frames as f
-from blackthorn.ports.parcels import ParcelStore
+from blackthorn.ports.parcels import Dropped, ParcelStore, Waiting
 from blackthorn.ports.writer import Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.mailbox import Mailbox, Mailboxes, Receiver
 from blackthorn.server.session import Session
 
-Entries = list[tuple[int, int]]
-"""(device number, seq) of each parcel."""
+
+class Entry(NamedTuple):
+    """A parcel that its device has acknowledged or set aside; `aside`: it was so before."""
+
+    device: int
+    seq: int
+    size: int
+    aside: bool
+
+
+Entries = list[Entry]
 
 SETTLE_GROUP = 1_024
 """Acknowledged parcels that are deleted without waiting for company."""
@@ -68,7 +78,7 @@ class Delivery:
         receiver = mailbox.receiver
         if receiver is None:
             return
-        fresh: list[tuple[int, bytes]] = []
+        fresh: list[Waiting] = []
         while not (receiver.live or fresh or receiver.session.paused_since is not None):
             room = receiver.window.room
             if room <= 0:
@@ -80,13 +90,14 @@ class Delivery:
                 max_parcels=room,
                 max_bytes=limits.MAX_DELIVER_BYTES,
             )
-            size = sum(len(sealed) for _, sealed in found)
+            size = sum(len(each.sealed) for each in found)
             receiver.live = len(found) < room and size < limits.MAX_DELIVER_BYTES
             if found:
-                receiver.cursor = found[-1][0]
-            fresh = [each for each in found if (mailbox.number, each[0]) not in self._settled]
+                receiver.cursor = found[-1].seq
+            fresh = [each for each in found if (mailbox.number, each.seq) not in self._settled]
         if fresh:
-            self._deliver(receiver, [f.Delivery(seq, sealed) for seq, sealed in fresh])
+            receiver.aside.update(each.seq for each in fresh if each.aside)
+            self._deliver(receiver, [f.Delivery(each.seq, each.sealed) for each in fresh])
         if receiver.live and not receiver.drained:
             receiver.drained = True
             receiver.session.transmit(f.Drained())
@@ -144,9 +155,11 @@ class Delivery:
         receiver = mailbox.receiver if mailbox is not None else None
         if mailbox is None or receiver is None or receiver.session is not session:
             return []
-        number = mailbox.number
-        settled = [(number, seq) for seq in receiver.window.settle(seqs)]
-        self._settled.update(settled)
+        number, aside = mailbox.number, receiver.aside
+        settled = [
+            Entry(number, seq, size, seq in aside) for seq, size in receiver.window.settle(seqs)
+        ]
+        self._settled.update(_places(settled))
         if not receiver.live:
             self.catch_up(mailbox)
         return settled
@@ -155,11 +168,16 @@ class Delivery:
         """Hand what is acknowledged or set aside to the writer, to be committed with others."""
         if self._acknowledged:
             entries, self._acknowledged = self._acknowledged, []
-            self._writer.submit(self._store.remove(entries), self._removed(entries))
+            new = [entry for entry in entries if not entry.aside]
+            self._writer.submit(self._store.remove(_places(new)), self._removed(new))
+            old = [entry for entry in entries if entry.aside]
+            if old:
+                job = self._store.remove_aside(_places(old))
+                self._writer.submit(job, self._removed_aside(old))
         if self._set_aside:
             entries, self._set_aside = self._set_aside, []
-            job = self._store.set_aside(entries, self._today)
-            self._writer.submit(job, self._kept(entries))
+            kept = self._store.set_aside(_places(entries), self._today)
+            self._writer.submit(kept, self._kept(entries))
 
     def _removed(self, entries: Entries) -> Callable[[StorageError | None], None]:
         def done(result: StorageError | None) -> None:
@@ -167,37 +185,84 @@ class Delivery:
                 self._counters.storage_failures += 1
                 self._acknowledged += entries
                 return
-            self._settled.difference_update(entries)
+            self._settled.difference_update(_places(entries))
             self._counters.parcels_acknowledged += len(entries)
-            for number, _ in entries:
-                mailbox = self._mailboxes.known(number)
+            for entry in entries:
+                mailbox = self._mailboxes.known(entry.device)
                 if mailbox is not None:
-                    mailbox.waiting -= 1
+                    mailbox.waiting.take(entry.size)
 
         return done
+
+    def _removed_aside(self, entries: Entries) -> Callable[[Dropped | StorageError], None]:
+        def done(result: Dropped | StorageError) -> None:
+            if isinstance(result, StorageError):
+                self._counters.storage_failures += 1
+                self._acknowledged += entries
+                return
+            self._settled.difference_update(_places(entries))
+            self._counters.parcels_acknowledged += len(entries)
+            self._dropped(result)
+
+        return done
+
+    def _dropped(self, dropped: Dropped) -> None:
+        for number, size in dropped:
+            mailbox = self._mailboxes.known(number)
+            if mailbox is not None:
+                mailbox.aside.take(size)
 
     def _kept(self, entries: Entries) -> Callable[[StorageError | None], None]:
         def done(result: StorageError | None) -> None:
             if isinstance(result, StorageError):
                 self._counters.storage_failures += 1
                 self._set_aside += entries
-            else:
-                self._settled.difference_update(entries)
+                return
+            self._settled.difference_update(_places(entries))
+            crowded: set[Mailbox] = set()
+            for entry in entries:
+                mailbox = self._mailboxes.known(entry.device)
+                if mailbox is not None and not entry.aside:
+                    mailbox.waiting.take(entry.size)
+                    mailbox.aside.add(entry.size)
+                    if mailbox.too_much_aside:
+                        crowded.add(mailbox)
+            for mailbox in crowded:
+                self._trim(mailbox)
 
         return done
+
+    def _trim(self, mailbox: Mailbox) -> None:
+        """Have the oldest deleted that the device has set aside: a quarter of what it may have."""
+        if mailbox.trimming:
+            return
+        mailbox.trimming = True
+
+        def done(result: Dropped | StorageError) -> None:
+            mailbox.trimming = False
+            if isinstance(result, StorageError):
+                self._counters.storage_failures += 1
+            else:
+                self._counters.parcels_dropped += len(result)
+                self._dropped(result)
+
+        parcels = limits.MAX_SET_ASIDE_PARCELS * 3 // 4
+        size = limits.MAX_SET_ASIDE_BYTES * 3 // 4
+        self._writer.submit(self._store.trim(mailbox.number, parcels, size), done)
 
     def start_day(self, day: int) -> None:
         """It is this Unix day: what was set aside or ordered too long ago is deleted."""
         self._today = day
 
-        def done(result: list[int] | StorageError) -> None:
+        def done(result: Dropped | StorageError) -> None:
             if isinstance(result, StorageError):
                 self._counters.storage_failures += 1
-                return
-            for number in result:
-                mailbox = self._mailboxes.known(number)
-                if mailbox is not None:
-                    mailbox.waiting -= 1
+            else:
+                self._dropped(result)
 
         expire = self._store.expire(day - limits.SET_ASIDE_DAYS, day - limits.COMMIT_DAYS)
         self._writer.submit(expire, done)
+
+
+def _places(entries: Entries) -> list[tuple[int, int]]:
+    return [(entry.device, entry.seq) for entry in entries]

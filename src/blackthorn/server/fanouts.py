@@ -6,21 +6,30 @@ be stored, logged or counted by name.
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Final
 
 from blackthorn import limits
 from blackthorn.ids import DeviceId, FanoutId
 from blackthorn.server.mailbox import Mailbox
 
+NAMED_MISSING: Final = 8
+"""Devices that do not exist, remembered by name so that a refusal can tell."""
+
 
 class FanoutList:
-    """The mailboxes behind a fan-out id, and the devices of it that do not exist."""
+    """The mailboxes behind a fan-out id, and the first devices of it that do not exist."""
 
     __slots__ = ("mailboxes", "missing", "numbers")
 
     def __init__(self, mailboxes: Sequence[Mailbox], missing: Sequence[DeviceId]) -> None:
         self.mailboxes = tuple(mailboxes)
         self.numbers = tuple(mailbox.number for mailbox in mailboxes)
-        self.missing = tuple(missing)
+        self.missing = tuple(missing[:NAMED_MISSING])
+
+    @property
+    def size(self) -> int:
+        """Devices that it keeps in memory."""
+        return len(self.numbers) + len(self.missing)
 
 
 class Fanouts:
@@ -44,16 +53,16 @@ class Fanouts:
         """Remember the list; its id has been checked."""
         self.forget(fanout)
         self._lists[fanout] = members
-        self._devices += len(members.numbers)
+        self._devices += members.size
         while len(self._lists) > limits.MAX_FANOUTS or self._devices > limits.MAX_FANOUT_DEVICES:
             _, oldest = self._lists.popitem(last=False)
-            self._devices -= len(oldest.numbers)
+            self._devices -= oldest.size
 
     def forget(self, fanout: FanoutId) -> None:
         """Forget one list."""
         gone = self._lists.pop(fanout, None)
         if gone is not None:
-            self._devices -= len(gone.numbers)
+            self._devices -= gone.size
 
     def clear(self) -> None:
         """Forget all: some device has come or gone."""

@@ -5,6 +5,7 @@ second. All of it is synchronous and takes the time as an argument, so that it r
 asyncio and in scenarios alike. One session's fault ends that session and no other.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.hello import check_version, verify_hello
+from blackthorn.link.session import State
 from blackthorn.ports.enterprise import Enterprise
 from blackthorn.ports.key_packages import KeyPackageStore
 from blackthorn.ports.parcels import ParcelStore
@@ -63,6 +65,9 @@ class Hub:
         self._sessions: set[Session] = set()
         self._opening: set[Session] = set()
         self._paused: set[Session] = set()
+        self._by_client: Counter[str] = Counter()
+        self._opening_by_client: Counter[str] = Counter()
+        self._faults: list[Exception] = []
         self._idle_check_at = 0.0
         self._stopping = False
         self._handlers: dict[type[f.Frame], Callable[[Session, Any, float], None]] = {
@@ -86,24 +91,51 @@ class Hub:
 
     # --- Connections ----------------------------------------------------------------------
 
-    def connect(self, wire: Wire, binding: bytes, now: float) -> Session:
-        """A new connection; `binding` is that of its TLS connection."""
-        session = Session(wire, binding, now)
+    def connect(self, wire: Wire, binding: bytes, now: float, client: str = "") -> Session:
+        """A new connection; `binding` is that of its TLS, `client` its peer's address."""
+        session = Session(wire, binding, now, client, self._work_off)
         self.counters.connections_total += 1
-        if self._stopping or len(self._sessions) >= limits.MAX_CONNECTIONS:
+        if self._stopping or self._crowded(client):
             self.counters.connections_refused += 1
             session.close(Code.STOPPING if self._stopping else Code.BUSY)
             return session
         self._sessions.add(session)
         self._opening.add(session)
+        self._by_client[client] += 1
+        self._opening_by_client[client] += 1
         self.counters.connections = len(self._sessions)
         return session
 
+    def _crowded(self, client: str) -> bool:
+        return (
+            len(self._sessions) >= limits.MAX_CONNECTIONS
+            or self._by_client[client] >= limits.MAX_CONNECTIONS_PER_CLIENT
+            or self._opening_by_client[client] >= limits.MAX_OPENING_PER_CLIENT
+        )
+
     def receive(self, session: Session, data: bytes | memoryview, now: float) -> None:
-        """One WebSocket message of the session's peer."""
+        """One WebSocket message of the session's peer; it is put off while the peer must wait."""
         if session.closed:
             return
+        if session.waits or session.backlog:
+            try:
+                session.put_off(data, now)
+            except LinkError as error:
+                self._cut(session, error.code, str(error))
+            return
+        self._serve(session, data, now)
+
+    def _work_off(self, session: Session) -> None:
+        """Serve what was put off, for as long as the peer need not wait again."""
+        while (frame := session.next_put_off()) is not None:
+            try:
+                self._serve(session, *frame)
+            except Exception as fault:
+                self._faults.append(fault)
+
+    def _serve(self, session: Session, data: bytes | memoryview, now: float) -> None:
         try:
+            _check_opening(session, len(data))
             frame = session.link.receive(data, now)
             handler = self._handlers.get(type(frame))
             if handler is None:
@@ -144,11 +176,20 @@ class Hub:
 
     def disconnect(self, session: Session) -> None:
         """The connection has ended, whoever ended it."""
-        self._sessions.discard(session)
-        self._opening.discard(session)
+        self._leave_opening(session)
+        if session in self._sessions:
+            self._sessions.remove(session)
+            _count_out(self._by_client, session.client)
         self._paused.discard(session)
         self._delivery.leave(session)
+        if session.mailbox is not None and session in session.mailbox.sessions:
+            session.mailbox.sessions.remove(session)
         self.counters.connections = len(self._sessions)
+
+    def _leave_opening(self, session: Session) -> None:
+        if session in self._opening:
+            self._opening.remove(session)
+            _count_out(self._opening_by_client, session.client)
 
     def _cut(self, session: Session, code: Code, text: str = "") -> None:
         self.counters.links_cut += 1
@@ -158,7 +199,10 @@ class Hub:
     # --- Time -----------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
-        """What is due: deletions that wait for company, silent peers, peers that do not read."""
+        """What is due: deletions that wait for company, silent peers, peers that do not read.
+
+        Raises the first fault of a handler since the last tick that nobody has heard of.
+        """
         self._delivery.flush()
         for session in [each for each in self._paused if each.paused_since is not None]:
             if now - (session.paused_since or now) > limits.LINK_WRITE_SECONDS:
@@ -167,6 +211,9 @@ class Hub:
         if now >= self._idle_check_at:
             self._idle_check_at = now + IDLE_CHECK_SECONDS
             self._check(self._sessions, now)
+        faults, self._faults = self._faults, []
+        for fault in faults:
+            raise fault
 
     def _check(self, sessions: set[Session], now: float) -> None:
         silent: list[tuple[Session, LinkError]] = []
@@ -177,6 +224,10 @@ class Hub:
                 silent.append((session, error))
         for session, fault in silent:
             self._cut(session, fault.code, str(fault))
+
+    def disk_is_short(self, short: bool) -> None:
+        """While too little disk is free nothing is taken; acknowledgements still make room."""
+        self._postroom.disk_short = short
 
     def start_day(self, day: int) -> None:
         """It is this Unix day; called at the start and once a day."""
@@ -225,8 +276,20 @@ class Hub:
             raise
         session.device = device
         session.mailbox = self._mailboxes.of(device.id)
-        self._opening.discard(session)
+        self._leave_opening(session)
+        self._join(session)
         session.transmit(f.Ready(f.LINK_VERSION, self._key_packages.stock(device)))
+
+    def _join(self, session: Session) -> None:
+        """Count the link among its device's; the oldest gives way to one too many."""
+        if session.mailbox is None:
+            return
+        links = session.mailbox.sessions
+        links.append(session)
+        if len(links) > limits.MAX_LINKS_PER_DEVICE:
+            oldest = links[0]
+            oldest.close(Code.BUSY, "this device has opened too many links")
+            self.disconnect(oldest)
 
     def _bye(self, session: Session, bye: f.Bye, now: float) -> None:
         session.close(Code.GOING)
@@ -237,3 +300,19 @@ class Hub:
 
     def _pong(self, session: Session, pong: f.Pong, now: float) -> None:
         """Being heard was all it was for."""
+
+
+def _check_opening(session: Session, size: int) -> None:
+    """Before the device is known, frames are small. Raises LinkError."""
+    if session.link.opened:
+        return
+    proving = session.link.state is State.PROVING
+    bound = limits.MAX_OPENING_FRAME_BYTES + proving * limits.MAX_ACTIVATION_PAYLOAD_BYTES
+    if size > bound:
+        raise LinkError(Code.TOO_LARGE, f"a frame of {size} bytes before the link was opened")
+
+
+def _count_out(counter: Counter[str], client: str) -> None:
+    counter[client] -= 1
+    if counter[client] <= 0:
+        del counter[client]

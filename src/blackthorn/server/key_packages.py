@@ -38,11 +38,14 @@ class KeyPackageDesk:
         if device is None:
             return
 
+        session.ask()
+
         def done(result: int | StorageError) -> None:
             if isinstance(result, StorageError):
                 self._fail(session, result)
             else:
                 session.transmit(f.KeyPackageStock(result))
+                session.answered()
 
         job = self._store.publish(
             device.number, frame.packages, frame.last_resort, limits.MAX_KEY_PACKAGES_PER_DEVICE
@@ -61,11 +64,14 @@ class KeyPackageDesk:
             devices = user.devices[: limits.MAX_DEVICES_PER_USER]
             users.append((address, [each for each in devices if each != session.device]))
 
+        session.ask()
+
         def done(result: list[list[bytes | None]] | StorageError) -> None:
             if isinstance(result, StorageError):
                 self._fail(session, result)
             else:
                 session.transmit(self._answer(frame.request, users, unknown, result))
+                session.answered()
 
         numbers = [[device.number for device in devices] for _, devices in users]
         self._writer.submit(self._store.claim(numbers, limits.MAX_CLAIM_BYTES), done)

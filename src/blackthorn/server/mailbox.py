@@ -1,12 +1,13 @@
-"""A device's mailbox as the server keeps it in memory: a count, and who receives now.
+"""A device's mailbox as the server keeps it in memory: counts, and who receives now.
 
 The parcels themselves are on disk.
 """
 
-from blackthorn.ids import DeviceId
+from blackthorn import limits
+from blackthorn.ids import Address, DeviceId
 from blackthorn.link.window import Window
 from blackthorn.ports.enterprise import DeviceRecord, Enterprise
-from blackthorn.ports.parcels import ParcelStore
+from blackthorn.ports.parcels import ParcelStore, Tally
 from blackthorn.server.session import Session
 
 
@@ -14,30 +15,71 @@ class Receiver:
     """The session that a device receives on, and how far it has come.
 
     While `live`, all that waits on disk has been delivered, and new parcels go from memory;
-    else they are read from disk from `cursor` on, as the window allows.
+    else they are read from disk from `cursor` on, as the window allows. `aside` are those
+    delivered here that had been set aside before.
     """
 
-    __slots__ = ("cursor", "drained", "live", "session", "set_aside", "window")
+    __slots__ = ("aside", "cursor", "drained", "live", "session", "set_aside", "window")
 
     def __init__(self, session: Session, set_aside: bool) -> None:
         self.session = session
         self.set_aside = set_aside
         self.window = Window()
+        self.aside: set[int] = set()
         self.cursor = 0
         self.live = False
         self.drained = False
 
 
+class Load:
+    """So many parcels of so many bytes."""
+
+    __slots__ = ("bytes", "parcels")
+
+    def __init__(self, parcels: int, size: int) -> None:
+        self.parcels = parcels
+        self.bytes = size
+
+    def add(self, size: int) -> None:
+        """One parcel more."""
+        self.parcels += 1
+        self.bytes += size
+
+    def take(self, size: int) -> None:
+        """One parcel less."""
+        self.parcels -= 1
+        self.bytes -= size
+
+
 class Mailbox:
-    """What waits for one device: how many parcels, and its receiver if it is on line."""
+    """What one device has here: what waits, what it has set aside, its links, its receiver."""
 
-    __slots__ = ("id", "number", "receiver", "waiting")
+    __slots__ = ("address", "aside", "id", "number", "receiver", "sessions", "trimming", "waiting")
 
-    def __init__(self, device: DeviceRecord, waiting: int) -> None:
+    def __init__(self, device: DeviceRecord, tally: Tally) -> None:
         self.id = device.id
         self.number = device.number
-        self.waiting = waiting
+        self.address: Address = device.address
+        self.waiting = Load(tally.waiting, tally.waiting_bytes)
+        self.aside = Load(tally.aside, tally.aside_bytes)
+        self.trimming = False
+        self.sessions: list[Session] = []
         self.receiver: Receiver | None = None
+
+    def has_room(self, parcels: int, size: int) -> bool:
+        """Whether so many parcels more, of so many bytes in all, may wait."""
+        return (
+            self.waiting.parcels + parcels <= limits.MAX_MAILBOX_PARCELS
+            and self.waiting.bytes + size <= limits.MAX_MAILBOX_BYTES
+        )
+
+    @property
+    def too_much_aside(self) -> bool:
+        """Whether the oldest of what was set aside must go."""
+        return (
+            self.aside.parcels > limits.MAX_SET_ASIDE_PARCELS
+            or self.aside.bytes > limits.MAX_SET_ASIDE_BYTES
+        )
 
 
 class Mailboxes:

@@ -1,8 +1,11 @@
 """The postroom: takes postings, has them stored, answers, hands them on to delivery.
 
 A posting is accepted or refused as one, and answered once. *Accepted* is said only after
-the commit. All that comes while a commit is under way makes the next one; so at most one
-group is with the writer, and groups become durable in the order of their parcels' numbers.
+the commit, and means each device of its lists that exists and whose mailbox has room; the
+others are left out as long as one device of somebody else takes it. A Commit that was
+accepted before is accepted again whatever has happened since. All that comes while a commit
+is under way makes the next one; so at most one group is with the writer, and groups become
+durable in the order of their parcels' numbers.
 """
 
 from functools import partial
@@ -11,7 +14,7 @@ from blackthorn import limits
 from blackthorn.errors import StorageError
 from blackthorn.ids import DeviceId, FanoutId
 from blackthorn.link import frames as f
-from blackthorn.link.codes import Code
+from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.fanout import open_fanout
 from blackthorn.ports.parcels import Batch, Parcels, ParcelStore, Placed, Placement, SharedParcel
 from blackthorn.ports.writer import Writer
@@ -21,18 +24,24 @@ from blackthorn.server.fanouts import FanoutList, Fanouts
 from blackthorn.server.mailbox import Mailbox, Mailboxes
 from blackthorn.server.session import Session
 
+Refusal = tuple[Code, str]
+
 _REFUSALS = {Placed.LATE: Code.EPOCH_TAKEN, Placed.AHEAD: Code.EPOCH_AHEAD}
 
 
 class _Pending:
-    """A posting on its way to the disk: `parcels` are (delivery, the list it is for)."""
+    """A posting on its way to the disk: `parcels` are (delivery, the list it is for).
 
-    __slots__ = ("id", "ordered", "parcels", "session", "size")
+    With `refusal` it is refused unless it is the repetition of a Commit that was stored.
+    """
 
-    def __init__(self, session: Session, posting: f.Posting) -> None:
+    __slots__ = ("id", "ordered", "parcels", "refusal", "session", "size")
+
+    def __init__(self, session: Session, posting: f.Posting, refusal: Refusal | None) -> None:
         self.session = session
         self.id = posting.id
         self.ordered = posting.order is not None
+        self.refusal = refusal
         self.size = 0
         self.parcels: list[tuple[f.Delivery, FanoutList]] = []
 
@@ -61,6 +70,8 @@ class Postroom:
         self._unstored_bytes = 0
         self.today = 0
         """The Unix day, which Commits are stored with."""
+        self.disk_short = False
+        """Whether so little disk is free that nothing more is taken."""
 
     # --- Frames ---------------------------------------------------------------------------
 
@@ -74,6 +85,9 @@ class Postroom:
                 missing.append(device)
             else:
                 found.append(mailbox)
+        session.missing_named += len(missing)
+        if session.missing_named > limits.MAX_MISSING_NAMED:
+            raise LinkError(Code.RECIPIENT_UNKNOWN, "too many devices that do not exist")
         self._fanouts.put(FanoutId(frame.id), FanoutList(found, missing))
 
     def forget_fanouts(self) -> None:
@@ -87,12 +101,14 @@ class Postroom:
             if lists is None:
                 self._ask(session, frame.postings[index:])
                 break
-            refusal = self._refusal(posting, lists)
-            if refusal is not None:
+            reached, refusal = self._reach(session, posting, lists)
+            if refusal is None:
+                self._take(session, posting, reached)
+            elif posting.order is not None:
+                self._look_up(session, posting, posting.order, refusal)
+            else:
                 self._counters.postings_refused += 1
                 session.transmit(f.Refused(posting.id, *refusal))
-            else:
-                self._take(session, posting, lists)
         self.flush()
 
     def _lists(self, posting: f.Posting) -> list[FanoutList] | None:
@@ -114,20 +130,52 @@ class Postroom:
         wanted = list(unknown)[: limits.MAX_POSTINGS_PER_FRAME]  # the rest is asked for next time
         session.transmit(f.FanoutUnknown(wanted, [posting.id for posting in postings]))
 
-    def _refusal(self, posting: f.Posting, lists: list[FanoutList]) -> tuple[Code, str] | None:
+    def _reach(
+        self, session: Session, posting: f.Posting, lists: list[FanoutList]
+    ) -> tuple[list[FanoutList], Refusal | None]:
+        """The lists without the devices that cannot take the posting, or why it is refused."""
+        if self.disk_short:
+            return lists, (Code.STORAGE, "too little disk is free; try later")
+        count, size = len(lists), sum(len(parcel.sealed) for parcel in posting.parcels)
+        if all(_takes_whole(members, count, size) for members in lists):
+            return lists, None
+        reached = [
+            FanoutList([each for each in members.mailboxes if each.has_room(count, size)], ())
+            for members in lists
+        ]
+        own = session.device.address if session.device is not None else None
+        for members in reached:
+            if any(posting.order or mailbox.address != own for mailbox in members.mailboxes):
+                return reached, None
+        return lists, self._unreachable(posting, lists, count, size)
+
+    def _unreachable(
+        self, posting: f.Posting, lists: list[FanoutList], count: int, size: int
+    ) -> Refusal:
+        for members in lists:
+            for mailbox in members.mailboxes:
+                if not mailbox.has_room(count, size):
+                    return Code.MAILBOX_FULL, f"too much waits for device {mailbox.id.hex()}"
+        missing: list[str] = []
         for parcel, members in zip(posting.parcels, lists, strict=True):
             if members.missing:
                 self._fanouts.forget(FanoutId(parcel.fanout))
-                names = ", ".join(device.hex() for device in members.missing[:8])
-                return Code.RECIPIENT_UNKNOWN, f"no such device: {names}"
-            for mailbox in members.mailboxes:
-                if mailbox.waiting + len(lists) > limits.MAX_MAILBOX_PARCELS:
-                    return Code.MAILBOX_FULL, f"too much waits for device {mailbox.id.hex()}"
-        return None
+                missing += [device.hex() for device in members.missing]
+        return Code.RECIPIENT_UNKNOWN, f"no such device: {', '.join(missing[:8])}"
+
+    def _look_up(
+        self, session: Session, posting: f.Posting, order: f.Order, refusal: Refusal
+    ) -> None:
+        """Refuse a Commit, unless it turns out to be one that was accepted before."""
+        placement = Placement(order.handle, order.epoch, order.token)
+        self._batch.ordered.append((placement, None))
+        pending = _Pending(session, posting, refusal)
+        pending.size = limits.MIN_CHARGED_BYTES
+        self._queue(pending)
 
     def _take(self, session: Session, posting: f.Posting, lists: list[FanoutList]) -> None:
         """Number the parcels and put them into the group that goes to the disk next."""
-        pending = _Pending(session, posting)
+        pending = _Pending(session, posting, None)
         rows = self._batch.free
         if posting.order is not None:
             order = posting.order
@@ -135,6 +183,8 @@ class Postroom:
             placement = Placement(order.handle, order.epoch, order.token)
             self._batch.ordered.append((placement, rows))
         for parcel, members in zip(posting.parcels, lists, strict=True):
+            if not members.numbers:
+                continue
             seq = self._next_seq
             self._next_seq = seq + 1
             sealed = parcel.sealed
@@ -143,9 +193,13 @@ class Postroom:
             else:
                 rows.shared.append(SharedParcel(seq, sealed, members.numbers))
             for mailbox in members.mailboxes:
-                mailbox.waiting += 1
+                mailbox.waiting.add(len(sealed))
             pending.parcels.append((f.Delivery(seq, sealed), members))
-            pending.size += len(sealed)
+            pending.size += max(len(sealed), limits.MIN_CHARGED_BYTES)
+        self._queue(pending)
+
+    def _queue(self, pending: _Pending) -> None:
+        session = pending.session
         self._waiting.append(pending)
         self._unstored_bytes += pending.size
         session.hold(pending.size, self._unstored_bytes > limits.MAX_UNSTORED_BYTES)
@@ -176,6 +230,9 @@ class Postroom:
         deliveries: dict[Mailbox, list[f.Delivery]] = {}
         for pending in waiting:
             outcome = next(placed) if pending.ordered else Placed.STORED
+            if outcome is Placed.NEW and pending.refusal is not None:
+                self._refuse(pending, *pending.refusal)
+                continue
             if outcome in _REFUSALS:
                 code = _REFUSALS[outcome]
                 self._refuse(pending, code, code.meaning)
@@ -205,10 +262,14 @@ class Postroom:
         pending.session.transmit(f.Refused(pending.id, code, text))
 
     def _uncount(self, pending: _Pending) -> None:
-        for _, members in pending.parcels:
+        for delivery, members in pending.parcels:
             for mailbox in members.mailboxes:
-                mailbox.waiting -= 1
+                mailbox.waiting.take(len(delivery.sealed))
 
     def _settle(self, pending: _Pending) -> None:
         self._unstored_bytes -= pending.size
         pending.session.release(pending.size)
+
+
+def _takes_whole(members: FanoutList, count: int, size: int) -> bool:
+    return not members.missing and all(each.has_room(count, size) for each in members.mailboxes)

@@ -4,11 +4,13 @@ It holds what belongs to the connection; what belongs to the device is its `Mail
 What never lives here: sockets (the `Wire` is the edge's) and decisions (the hub's).
 """
 
+from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from blackthorn import limits
 from blackthorn.link import frames as f
-from blackthorn.link.codes import Code
+from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.session import Link, Role, State
 from blackthorn.ports.enterprise import DeviceRecord
 
@@ -40,19 +42,35 @@ class Session:
     """One connection of one device, or of somebody who has not yet said who he is."""
 
     __slots__ = (
+        "_asking",
         "_held",
         "_reading",
         "_wire",
+        "_work_off",
+        "_working",
+        "backlog",
+        "backlog_bytes",
         "binding",
+        "client",
         "device",
         "link",
         "mailbox",
+        "missing_named",
         "paused_since",
         "stage",
         "unanswered_bytes",
     )
 
-    def __init__(self, wire: Wire, binding: bytes, now: float) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        binding: bytes,
+        now: float,
+        client: str = "",
+        work_off: "Callable[[Session], None] | None" = None,
+    ) -> None:
+        self.client = client
+        """Who counts as one client: the peer's address. Forgotten with the connection."""
         self.link = Link(Role.SERVER, now)
         self.binding = binding
         """The binding of the TLS connection, over which hello and activation are signed."""
@@ -66,6 +84,14 @@ class Session:
         """Since when the peer has not read what it was sent; None while it reads."""
         self.unanswered_bytes = 0
         """Bytes of postings received and not yet answered."""
+        self.missing_named = 0
+        """Devices that do not exist which it has named in fan-out lists."""
+        self.backlog: deque[tuple[bytes, float]] | None = None
+        """Frames and when they came, after the peer was made to wait; served in order."""
+        self.backlog_bytes = 0
+        self._work_off = work_off
+        self._working = False
+        self._asking = False
         self._wire = wire
         self._held = False
         self._reading = True
@@ -107,8 +133,50 @@ class Session:
         self.paused_since = since
         self._regulate()
 
+    def ask(self) -> None:
+        """The writer works on an answer: nothing more is taken until `answered`."""
+        self._asking = True
+        self._regulate()
+
+    def answered(self) -> None:
+        """The answer was given."""
+        self._asking = False
+        self._regulate()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the peer is made to wait: it does not read, or has too much under way."""
+        return self._held or self._asking or self.paused_since is not None
+
+    def put_off(self, data: bytes | memoryview, now: float) -> None:
+        """Keep a frame that came although the peer is to wait. Raises LinkError over the bound."""
+        self.backlog_bytes += max(len(data), limits.MIN_CHARGED_BYTES)
+        if self.backlog_bytes > limits.MAX_QUEUED_BYTES:
+            raise LinkError(Code.NOT_READING, "too much was sent without reading the answers")
+        if self.backlog is None:
+            self.backlog = deque()
+        self.backlog.append((bytes(data), now))
+
+    def next_put_off(self) -> tuple[bytes, float] | None:
+        """The oldest frame that was put off, if it may be served now."""
+        if self.closed:
+            self.backlog = None
+        if self.waits or not self.backlog:
+            return None
+        data, came = self.backlog.popleft()
+        self.backlog_bytes -= max(len(data), limits.MIN_CHARGED_BYTES)
+        return data, came
+
     def _regulate(self) -> None:
-        reading = not self._held and self.paused_since is None
+        if self._working:
+            return
+        if self.backlog and not self.waits and self._work_off is not None:
+            self._working = True
+            try:
+                self._work_off(self)
+            finally:
+                self._working = False
+        reading = not self.waits and not self.backlog
         if reading and not self._reading:
             self._wire.resume_reading()
         elif self._reading and not reading:

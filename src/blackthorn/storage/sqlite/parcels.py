@@ -7,16 +7,36 @@ with the last of its mailbox rows, whoever deletes them.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from blackthorn import limits
-from blackthorn.ports.parcels import Batch, Parcels, Placed, Placement, SharedParcel
+from blackthorn.ports.parcels import (
+    Batch,
+    Dropped,
+    Parcels,
+    Placed,
+    Placement,
+    SharedParcel,
+    Tally,
+    Waiting,
+)
 from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
 
 RESERVE: Final = 1_000_000
 """Numbers reserved at once: one small write a million parcels."""
+
+_COUNT: Final = """
+    SELECT set_aside_day IS NOT NULL, count(*), sum(coalesce(length(mailbox.sealed),
+        (SELECT length(shared.sealed) FROM shared_parcel AS shared WHERE shared.seq = mailbox.seq)))
+    FROM mailbox WHERE device = ? GROUP BY 1
+"""
+_SIZES: Final = """
+    SELECT device, seq, coalesce(length(mailbox.sealed),
+        (SELECT length(shared.sealed) FROM shared_parcel AS shared WHERE shared.seq = mailbox.seq))
+    FROM mailbox
+"""
 
 
 class SqliteParcels:
@@ -32,28 +52,28 @@ class SqliteParcels:
         return reserved
 
     @storing
-    def count(self, device: int) -> int:
+    def count(self, device: int) -> Tally:
         """See `ports.parcels.ParcelStore`."""
-        query = "SELECT count(*) FROM mailbox WHERE device = ?"
-        found: int = self._reading.execute(query, (device,)).get
-        return found
+        rows: list[Any] = self._reading.execute(_COUNT, (device,)).fetchall()
+        found = {aside: (number, size) for aside, number, size in rows}
+        return Tally(*found.get(0, (0, 0)), *found.get(1, (0, 0)))
 
     @storing
     def read(
         self, device: int, after: int, *, set_aside: bool, max_parcels: int, max_bytes: int
-    ) -> list[tuple[int, bytes]]:
+    ) -> list[Waiting]:
         """See `ports.parcels.ParcelStore`."""
         query = (
-            "SELECT seq, sealed FROM mailbox WHERE device = ? AND seq > ? "
-            "AND (set_aside_day IS NULL OR ?) ORDER BY seq LIMIT ?"
+            "SELECT seq, sealed, set_aside_day IS NOT NULL FROM mailbox "
+            "WHERE device = ? AND seq > ? AND (set_aside_day IS NULL OR ?) ORDER BY seq LIMIT ?"
         )
-        found: list[tuple[int, bytes]] = []
+        found: list[Waiting] = []
         room = max_bytes
         cursor = self._reading.execute(query, (device, after, set_aside, max_parcels))
-        for seq, sealed in cursor:
+        for seq, sealed, aside in cursor:
             if sealed is None:
                 sealed = self._shared(seq)
-            found.append((seq, sealed))
+            found.append(Waiting(seq, sealed, bool(aside)))
             room -= len(sealed)
             if room <= 0:
                 break
@@ -77,6 +97,16 @@ class SqliteParcels:
 
         return job
 
+    def remove_aside(self, acknowledged: Sequence[tuple[int, int]]) -> Job[Dropped]:
+        """See `ports.parcels.ParcelStore`."""
+
+        def job(connection: Connection) -> Dropped:
+            query = f"{_SIZES} WHERE device = ? AND seq = ?"
+            found = [connection.execute(query, entry).fetchone() for entry in acknowledged]
+            return _drop(connection, [each for each in found if each is not None])
+
+        return job
+
     def set_aside(self, entries: Sequence[tuple[int, int]], day: int) -> Job[None]:
         """See `ports.parcels.ParcelStore`."""
 
@@ -89,17 +119,42 @@ class SqliteParcels:
 
         return job
 
-    def expire(self, before_day: int, commits_before_day: int) -> Job[list[int]]:
+    def trim(self, device: int, max_parcels: int, max_bytes: int) -> Job[Dropped]:
         """See `ports.parcels.ParcelStore`."""
 
-        def job(connection: Connection) -> list[int]:
+        def job(connection: Connection) -> Dropped:
+            query = f"{_SIZES} WHERE device = ? AND set_aside_day IS NOT NULL ORDER BY seq DESC"
+            found: list[Any] = connection.execute(query, (device,)).fetchall()
+            kept, room = 0, max_bytes
+            for _, _, size in found[:max_parcels]:
+                room -= size
+                if room < 0:
+                    break
+                kept += 1
+            return _drop(connection, found[kept:])
+
+        return job
+
+    def expire(self, before_day: int, commits_before_day: int) -> Job[Dropped]:
+        """See `ports.parcels.ParcelStore`."""
+
+        def job(connection: Connection) -> Dropped:
             connection.execute(
                 "DELETE FROM conversation_order WHERE day < ?", (commits_before_day,)
             )
-            query = "DELETE FROM mailbox WHERE set_aside_day < ? RETURNING device"
-            return [device for (device,) in connection.execute(query, (before_day,))]
+            query = f"{_SIZES} WHERE set_aside_day < ?"
+            return _drop(connection, connection.execute(query, (before_day,)).fetchall())
 
         return job
+
+
+def _drop(connection: Connection, found: list[Any]) -> Dropped:
+    """Delete these (device, seq, size)."""
+    connection.executemany(
+        "DELETE FROM mailbox WHERE device = ? AND seq = ?",
+        [(device, seq) for device, seq, _ in found],
+    )
+    return [(device, size) for device, _, size in found]
 
 
 def _put(batch: Batch, connection: Connection) -> list[Placed]:
@@ -133,9 +188,16 @@ def _store_shared(connection: Connection, shared: SharedParcel) -> None:
     )
 
 
-def _place(connection: Connection, placement: Placement, day: int, parcels: Parcels) -> Placed:
+def _place(
+    connection: Connection, placement: Placement, day: int, parcels: Parcels | None
+) -> Placed:
     """The compare-and-set: store the Commit if its conversation stands at its epoch."""
     handle, epoch, token = placement
+    if parcels is None:
+        found = connection.execute(
+            "SELECT token FROM conversation_order WHERE handle = ? AND epoch = ?", (handle, epoch)
+        ).get
+        return Placed.REPEATED if found == token else Placed.NEW
     newest = connection.execute(
         "SELECT max(epoch) FROM conversation_order WHERE handle = ?", (handle,)
     ).get
