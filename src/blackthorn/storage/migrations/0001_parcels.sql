@@ -5,7 +5,7 @@
 CREATE TABLE mailbox (
     device INTEGER NOT NULL,  -- the device it waits for, by its row number | until the device acknowledges the parcel | producible: yes
     seq INTEGER NOT NULL,  -- place in the order of delivery, rising over all devices | until the device acknowledges the parcel | producible: yes
-    set_aside_day INTEGER,  -- Unix day on which the device said that it could not open it | until the device acknowledges the parcel, or 30 days after that day | producible: yes
+    set_aside_day INTEGER,  -- Unix day on which the device said that it could not open it | until the device acknowledges the parcel, 30 days after that day, or until the device sets aside too much | producible: yes
     sealed BLOB,  -- the sealed parcel; empty when shared_parcel holds it | until the device acknowledges the parcel | producible: yes
     PRIMARY KEY (device, seq)
 ) STRICT, WITHOUT ROWID;
