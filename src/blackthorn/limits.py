@@ -314,11 +314,23 @@ SEEN_PARCEL_SECONDS = 90 * 24 * 3600
 SET_ASIDE_SECONDS = 30 * 24 * 3600
 """How long the server keeps a parcel that was set aside; after it the device counts it lost."""
 
+FAILURE_SECONDS = 30 * 24 * 3600
+"""How long a device keeps why a wish was given up, unless its person has seen it earlier."""
+
+MAX_FAILURES = 1_000
+"""Given-up wishes that a device keeps for its person to see; beyond them the oldest go."""
+
+MAX_FAILURE_TEXT_CHARS = 80
+"""Characters of a message that are kept with why it was given up, to know it again."""
+
 KEY_PACKAGE_STOCK = 100
 """One-time key packages that a device publishes: so many new conversations while off line."""
 
 KEY_PACKAGE_STOCK_LOW = 50
 """Unclaimed key packages below which a device publishes more."""
+
+MAX_CLOCK_AHEAD_SECONDS = 24 * 3600
+"""How far ahead the time on a message may lie; a later one is shown as this."""
 
 MAX_STRANGERS = 2 * MAX_RECIPIENTS
 """Devices never met of which a device remembers that it must ask the server for them."""

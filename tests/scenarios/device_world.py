@@ -290,6 +290,11 @@ class World:
         posting = f.Posting(self.chance.randbytes(16), [f.Parcel(told.id, sealed)])
         sender.wire.say([told, f.Send([posting])])
 
+    def introduce(self, person: Person) -> None:
+        """The server has named everybody's devices to the person."""
+        with person.vault.transaction() as records:
+            records.peers.name([(each.keys.device, each.address) for each in self.people])
+
     # --- Invariants -----------------------------------------------------------------------
 
     def check_received(self, person: Person, expected: list[str]) -> None:

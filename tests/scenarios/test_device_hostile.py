@@ -100,6 +100,8 @@ def test_nobody_is_added_to_a_direct_conversation():
     alice.write(bob, "between us")
     world.settle()
     package = package_of(world, mallory)
+    world.introduce(alice)
+    world.introduce(bob)
 
     def add(group, turn):
         verified = parse_key_package(package, now=turn.now, validate=turn.validate)
@@ -195,6 +197,7 @@ def test_an_old_welcome_does_not_bring_back_who_was_removed():
 def test_a_welcome_into_a_direct_conversation_of_three_is_refused():
     world = World(66, "alice", "bob", "mallory")
     alice, bob, mallory = world.people
+    world.introduce(mallory)
     with mallory.device.turn(world.now_ms) as turn:
         packages = [
             parse_key_package(_published(world, each), now=turn.now, validate=turn.validate)

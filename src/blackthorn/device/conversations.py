@@ -3,7 +3,8 @@
 A *direct* conversation is an MLS group of the devices of two people; a *group* has a name and
 any members. Both sides may make a direct conversation at once: then there are two groups.
 Nothing is lost, since both are read, and both sides choose the same one to write in: the one
-made last, by its maker's clock, and of two equals the one with the greater group id.
+made last, by its maker's clock, and of two equals the one with the greater group id. A time that
+lies ahead of the receiver's clock counts as the moment of joining.
 """
 
 import hashlib
@@ -99,14 +100,17 @@ def _record(group: Group, facts: Facts, name: str) -> ConversationRecord:
 def join(turn: Turn, welcome: bytes) -> Conversation:
     """The conversation of a Welcome. Raises InputError when it must not be joined."""
     private, last_resort = _own_private(turn, welcome)
-    group = Group.join(welcome, private, turn.keys.identity, now=turn.now, validate=turn.validate)
+    validate = turn.gathering()
+    group = Group.join(welcome, private, turn.keys.identity, now=turn.now, validate=validate)
     facts = read_facts(group.group_context_extensions)
+    facts = replace(facts, created_ms=min(facts.created_ms, turn.now_ms))
     name = facts.name if facts.kind == GROUP else _other_side(turn, group)
     if turn.records.conversations.count() >= limits.MAX_CONVERSATIONS:
         raise InvalidWelcome("this device is in as many conversations as it bears")
     known = turn.records.conversations.get(group.group_id)
     if known is not None and (known.standing != REMOVED or group.epoch <= known.epoch):
         raise InvalidWelcome("the Welcome is for a conversation that this device is in, or was")
+    validate.require_named()
     if not last_resort:
         turn.records.key_packages.remove(private.reference)
     turn.records.peers.forget_counts(group.group_id)
@@ -140,7 +144,16 @@ def _other_side(turn: Turn, group: Group) -> Address:
     others = {each for each in addresses(group.members) if each != turn.me.address}
     if len(others) != 1:
         raise InvalidWelcome("a direct conversation is between two people")
-    return others.pop()
+    (other,) = others
+    if not _is_between_us(turn, group, other):
+        raise InvalidWelcome("the Welcome is not for this device as it is named")
+    return other
+
+
+def _is_between_us(turn: Turn, group: Group, other: str) -> bool:
+    """Whether the members are this device, and else devices of its user and of `other` only."""
+    found = identities(group.members)
+    return turn.me in found and {each.address for each in found} == {turn.me.address, other}
 
 
 def direct_with(turn: Turn, address: Address) -> Conversation | None:
@@ -150,9 +163,9 @@ def direct_with(turn: Turn, address: Address) -> Conversation | None:
         for record in turn.records.conversations.named(DIRECT, address)
         if record.standing == ACTIVE
     ]
-    if not found:
-        return None
-    return turn.open(max(found, key=lambda record: (record.created_ms, record.id)).id)
+    found.sort(key=lambda record: (record.created_ms, record.id), reverse=True)
+    opened = (turn.open(record.id) for record in found)
+    return next((each for each in opened if _is_between_us(turn, each.group, address)), None)
 
 
 def group_named(turn: Turn, name: str) -> Conversation:
@@ -162,8 +175,10 @@ def group_named(turn: Turn, name: str) -> Conversation:
         records = [r for r in turn.records.conversations.all() if r.id.hex().startswith(name)]
         records = [r for r in records if r.kind == GROUP and len(name) >= 8]
     active = [record for record in records if record.standing == ACTIVE]
+    if not active and records:
+        raise UserError(f"you were removed from the group {name}")
     if not active:
-        raise UserError("you were removed from that group" if records else "no such group")
+        raise UserError(f"no such group: {name} (see blackthorn group list)")
     if len(active) > 1:
         ids = ", ".join(record.id.hex()[:8] for record in active)
         raise UserError(f"several groups have that name; use the id of one instead: {ids}")
@@ -185,7 +200,9 @@ def check_commit(turn: Turn, conversation: Conversation, staged: StagedCommit) -
     record = conversation.record
     if record.kind == DIRECT:
         allowed = {turn.me.address, record.name}
-        if any(each.address not in allowed for each in identities(staged.added)):
+        leaves = [] if staged.next is None else [leaf for _, leaf in staged.next.tree.members()]
+        found = [*identities(staged.added), *(identify(each.credential) for each in leaves)]
+        if any(each.address not in allowed for each in found):
             raise InvalidCommit("somebody else was to be added to a direct conversation")
     if staged.next is not None:
         extensions = staged.next.context.extensions

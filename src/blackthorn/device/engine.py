@@ -45,8 +45,6 @@ class Device:
         self.keys = keys
         self.outcomes: list[Outcome] = []
         """What has become of wishes; the caller takes them out."""
-        self.drained = False
-        """Whether everything that waited at the server has been delivered."""
         self.superseded = False
         """Whether another connection of this device receives instead."""
         self.mail_waits = False
@@ -87,6 +85,11 @@ class Device:
         sent = any(row.posting in self._sent for row in rows if row.posting is not None)
         return sent or bool(self._claiming & {row.number for row in rows})
 
+    @property
+    def drained(self) -> bool:
+        """Whether everything that waited at the server has been delivered, and looked up."""
+        return self._delivered and self._listing is None
+
     # --- The connection -------------------------------------------------------------------
 
     def _disconnect(self) -> None:
@@ -96,7 +99,9 @@ class Device:
         self._sent: set[bytes] = set()
         self._claiming: set[int] = set()
         self._found = 0
-        self.drained = False
+        self._listing: f.ListDevices | None = None
+        self._unsettled: dict[bytes, int] = {}
+        self._delivered = False
 
     def disconnected(self) -> None:
         """The link has ended: what was not answered will be sent again."""
@@ -114,6 +119,8 @@ class Device:
             if publish is not None:
                 frames.append(publish)
             self._asked_again = bool(turn.records.settings.get(turns.ASK_AGAIN))
+            if receives and turn.records.peers.ask_again():
+                self._asked_again = True
             self._found = max((row.number for row in turn.records.outbox.all()), default=0)
         if receives:
             frames.append(f.Resume(self._asked_again))
@@ -123,6 +130,7 @@ class Device:
         parcels, now_ms = turn.records.parcels, turn.now_ms
         parcels.forget_seen_before(now_ms - limits.SEEN_PARCEL_SECONDS * 1000)
         parcels.forget_set_aside_before(now_ms - limits.SET_ASIDE_SECONDS * 1000)
+        turn.records.peers.forget_strangers_before(now_ms - limits.SET_ASIDE_SECONDS * 1000)
 
     # --- Frames ---------------------------------------------------------------------------
 
@@ -144,9 +152,13 @@ class Device:
                 return self._send_again(fanouts, postings, now_ms)
             case f.KeyPackages():
                 with self.turn(now_ms) as turn:
+                    turn.name((each.device, each.address) for each in frame.claimed)
                     outcome = outbox.claimed(turn, frame)
                 self._claiming.discard(frame.request)
                 self._note([outcome])
+                return self.tick(now_ms)
+            case f.Devices() if self._listing is not None:
+                self._named(self._listing.addresses, frame, now_ms)
                 return self.tick(now_ms)
             case f.MailArrived():
                 self.mail_waits = True
@@ -156,6 +168,35 @@ class Device:
 
     def _note(self, outcomes: list[Outcome | None]) -> None:
         self.outcomes += [each for each in outcomes if each is not None]
+
+    def _named(self, asked: list[str], answer: f.Devices, now_ms: int) -> None:
+        """The server has said which devices users have: what waited for it may open now."""
+        self._listing = None
+        entries = [each for each in answer.entries if each.address in asked]
+        with self.turn(now_ms) as turn:
+            turn.name((device, each.address) for each in entries for device in each.devices)
+            turn.records.peers.set_asked(asked)
+
+    def _settle(self, turn: Turn) -> Frames:
+        """Answer for the parcels that had to wait until the server named devices."""
+        if self._listing is not None or not self._unsettled:
+            return []
+        seen = {digest for digest in self._unsettled if turn.records.parcels.seen(digest)}
+        waited, self._unsettled = self._unsettled, {}
+        return _settling(
+            [seq for digest, seq in waited.items() if digest in seen],
+            [seq for digest, seq in waited.items() if digest not in seen],
+        )
+
+    def _list_devices(self, turn: Turn) -> Frames:
+        """The question which devices the users of strangers have, one at a time."""
+        if not self._connected or self._listing is not None:
+            return []
+        asked = turn.records.peers.to_ask()[: limits.MAX_CLAIM_ADDRESSES]
+        if not asked:
+            return []
+        self._listing = f.ListDevices(0, asked)
+        return [self._listing]
 
     def _deliver(self, parcels: list[f.Delivery], now_ms: int) -> Frames:
         """Open a batch in one turn; what stays closed is tried again while others open."""
@@ -170,14 +211,12 @@ class Device:
                     (opened.append(each.seq) if kept else closed.append(each))
                 after = generation(turn.records)
                 progress, before = after != before, after
-        frames: Frames = []
-        if opened:
-            frames.append(f.Acknowledge(opened))
-        if closed:
-            frames.append(f.SetAside([each.seq for each in closed]))
-            for each in closed:
-                self._hold(each)
-        return frames
+            asking = self._listing is not None or bool(turn.records.peers.to_ask())
+        for each in closed:
+            self._hold(each)
+            if asking:
+                self._unsettled[envelope.digest(each.sealed)] = each.seq
+        return _settling(opened, [] if asking else [each.seq for each in closed])
 
     def _hold(self, parcel: f.Delivery) -> None:
         digest = envelope.digest(parcel.sealed)
@@ -198,13 +237,14 @@ class Device:
                 if inbox.accept(turn, seq, sealed):
                     del self._held[digest]
                     self._held_bytes -= len(sealed)
-                    # The server still keeps its copy: acknowledge it at the next connection.
-                    turn.records.settings.put(turns.ASK_AGAIN, b"1")
+                    if digest not in self._unsettled:
+                        # The server keeps its copy: acknowledge it at the next connection.
+                        turn.records.settings.put(turns.ASK_AGAIN, b"1")
             now = generation(turn.records)
         self._generation = now
 
     def _drained(self, now_ms: int) -> Frames:
-        self.drained = True
+        self._delivered = True
         if self._asked_again:
             self._asked_again = False
             with self.turn(now_ms) as turn:
@@ -253,6 +293,8 @@ class Device:
         claims: Frames = []
         with self.turn(now_ms) as turn:
             self._retry_held(turn)
+            claims += self._list_devices(turn)
+            settled = self._settle(turn)
             if self._connected and (self.drained or not self._receives):
                 blocked: set[bytes] = set()
                 for row in turn.records.outbox.all():
@@ -268,7 +310,7 @@ class Device:
                     if prepared.posting.id not in self._sent:
                         self._sent.add(prepared.posting.id)
                         postings.append(prepared.posting)
-        return claims + _send_frames(postings)
+        return settled + claims + _send_frames(postings)
 
     def _may_send(self, row: OutboxRecord, now_ms: int) -> bool:
         """Whether this process sees to the row: it wished it, or another left it behind."""
@@ -305,6 +347,15 @@ class Device:
             case Prepared():
                 return step
         return None
+
+
+def _settling(opened: list[int], closed: list[int]) -> Frames:
+    frames: Frames = []
+    if opened:
+        frames.append(f.Acknowledge(opened))
+    if closed:
+        frames.append(f.SetAside(closed))
+    return frames
 
 
 def _lists(prepared: Prepared) -> dict[bytes, list[bytes]]:

@@ -2,17 +2,19 @@
 
 A parcel that cannot be opened changes nothing and is set aside: it may be early, forged, or
 for a conversation that this device has left. It is counted, and tried again when the keys of
-any conversation have changed.
+any conversation have changed. One that brings devices which were never met is such a parcel: it
+is tried again when the server has named the devices of their users (`members`).
 """
 
 import hashlib
 
 from blackthorn import limits
 from blackthorn.device import content, conversations, envelope, outbox
-from blackthorn.device.members import Identity, identify
+from blackthorn.device.members import Identity, UnnamedDeviceError, identify
 from blackthorn.device.turn import Conversation, Turn
 from blackthorn.errors import InputError
-from blackthorn.mls.group import Application
+from blackthorn.mls.group import Application, Group
+from blackthorn.mls.receiving import Outcome
 from blackthorn.mls.staged import StagedCommit
 from blackthorn.ports.device_store import HistoryRecord, SetAsideRecord
 
@@ -29,6 +31,12 @@ def accept(turn: Turn, seq: int, parcel: bytes) -> bool:
         with turn.records.attempt():
             _open(turn, parcel)
     except InputError as error:
+        if isinstance(error, UnnamedDeviceError):
+            turn.records.peers.ask_for(
+                [(each.device, each.address) for each in error.strangers],
+                turn.now_ms,
+                limits.MAX_STRANGERS,
+            )
         parcels.set_aside(SetAsideRecord(digest, seq, str(error), turn.now_ms))
         return False
     parcels.mark_seen(digest, turn.now_ms)
@@ -42,7 +50,7 @@ def _open(turn: Turn, parcel: bytes) -> None:
         return
     (owner, _), message = envelope.open_group_parcel(parcel, turn.envelopes())
     conversation = turn.open(owner)
-    received = conversation.group.process(message, now=turn.now, validate=turn.validate)
+    received = _process(turn, conversation.group, message)
     match received:
         case Application():
             _show(turn, conversation, identify(received.sender.credential), received.content)
@@ -50,6 +58,19 @@ def _open(turn: Turn, parcel: bytes) -> None:
             conversations.check_commit(turn, conversation, received)
             outbox.retract_commit(turn, conversation)
             conversations.merge(turn, conversation, received)
+
+
+def _process(turn: Turn, group: Group, message: bytes) -> Outcome:
+    """What the message is. Raises UnnamedDeviceError with all that the server must name first."""
+    try:
+        return group.process(message, now=turn.now, validate=turn.validate)
+    except UnnamedDeviceError:
+        # A copy goes on to find the others, so that the group itself stays as it was.
+        validate = turn.gathering()
+        copy = Group.deserialise(group.serialise())
+        copy.process(message, now=turn.now, validate=validate)
+        validate.require_named()
+        raise
 
 
 def _show(turn: Turn, conversation: Conversation, sender: Identity, body: bytes) -> None:
@@ -73,7 +94,7 @@ def _show(turn: Turn, conversation: Conversation, sender: Identity, body: bytes)
             sender=sender.address,
             sort="text",
             text=message.text,
-            sent_ms=message.sent_ms,
+            sent_ms=min(message.sent_ms, turn.now_ms + limits.MAX_CLOCK_AHEAD_SECONDS * 1000),
             received_ms=turn.now_ms,
             standing="received",
         )

@@ -5,7 +5,8 @@
 - OpenPGP key: opens the user's mail.
 
 What the identity key signs cannot be taken for something else it signs: MLS begins with the
-length of its label and then "MLS 1.0 ", hello and activation with labels of their own.
+length of its label and then "MLS 1.0 ", hello and activation with labels of their own
+(docs/adr/0012-who-a-leaf-is.md).
 """
 
 from collections.abc import Callable

@@ -5,11 +5,12 @@ The rules for every leaf, in a Welcome, an Add or a claimed key package:
 1. The credential is basic; its identity is a normalised address and a 16-byte device id.
 2. The device id is made of the signature key beside it, which is the device's identity key:
    nobody speaks for a device but itself.
-3. A device keeps the address and the signature key with which it was first met.
-4. The policy agrees (the place of further checks, such as a public ledger of devices).
+3. A device that was never met must have been named by the server as one of that address.
+4. A device keeps the address and the signature key with which it was first met.
+5. The policy agrees (the place of further checks, such as a public ledger of devices).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from blackthorn.errors import DecodeError
@@ -34,6 +35,16 @@ class Identity:
     def credential(self) -> BasicCredential:
         """As it stands in a leaf: address, then device id."""
         return BasicCredential(self.address.encode() + self.device)
+
+
+class UnnamedDeviceError(InvalidLeaf):
+    """Leaves are of devices that were never met, and that the server has not named (rule 3)."""
+
+    def __init__(self, strangers: Sequence[Identity]) -> None:
+        whose = sorted({each.address for each in strangers})
+        others = f" and {len(whose) - 3} more" if len(whose) > 3 else ""
+        super().__init__(f"the server has named no such device of {', '.join(whose[:3])}{others}")
+        self.strangers = strangers
 
 
 LeafPolicy = Callable[[Identity, bytes], None]
@@ -67,7 +78,8 @@ class LeafValidator:
     Run it where a failure undoes what was written (`Records.attempt`).
     """
 
-    def __init__(self, peers: Peers, now_ms: int, policy: LeafPolicy) -> None:
+    def __init__(self, me: Identity, peers: Peers, now_ms: int, policy: LeafPolicy) -> None:
+        self._me = me
         self._peers = peers
         self._now_ms = now_ms
         self._policy = policy
@@ -80,12 +92,37 @@ class LeafValidator:
             )
         pinned = self._peers.pinned(identity.device)
         if pinned is None:
+            if identity != self._me and self._peers.named(identity.device) != identity.address:
+                self._stranger(identity)
+                return
             self._peers.pin(identity.device, identity.address, signature_key, self._now_ms)
         elif pinned != (identity.address, signature_key):
             raise InvalidLeaf(
                 f"a device of {identity.address} shows another address or key than when first met"
             )
         self._policy(identity, signature_key)
+
+    def _stranger(self, identity: Identity) -> None:
+        raise UnnamedDeviceError([identity])
+
+
+class GatheringValidator(LeafValidator):
+    """Goes on past devices that the server has not named, to know all there is to ask for.
+
+    What it was used for must come to nothing unless `require_named` returns.
+    """
+
+    def __init__(self, me: Identity, peers: Peers, now_ms: int, policy: LeafPolicy) -> None:
+        super().__init__(me, peers, now_ms, policy)
+        self._strangers: list[Identity] = []
+
+    def _stranger(self, identity: Identity) -> None:
+        self._strangers.append(identity)
+
+    def require_named(self) -> None:
+        """Raises UnnamedDeviceError with all that the server has not named."""
+        if self._strangers:
+            raise UnnamedDeviceError(self._strangers)
 
 
 def identities(members: Iterable[Member]) -> list[Identity]:

@@ -5,7 +5,7 @@ A turn keeps the groups it has opened, so that a batch of parcels reads and writ
 right even after a refusal.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +14,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.device import envelope
 from blackthorn.device.envelope import EnvelopeKey
 from blackthorn.device.keys import DeviceKeys
-from blackthorn.device.members import Identity, LeafPolicy, LeafValidator
+from blackthorn.device.members import GatheringValidator, Identity, LeafPolicy, LeafValidator
 from blackthorn.errors import InputError
 from blackthorn.mls.group import Group
 from blackthorn.ports.device_store import ConversationRecord, DeviceStore, Records
@@ -59,7 +59,11 @@ class Turn:
     @property
     def validate(self) -> LeafValidator:
         """What every leaf must pass."""
-        return LeafValidator(self.records.peers, self.now_ms, self.policy)
+        return LeafValidator(self.me, self.records.peers, self.now_ms, self.policy)
+
+    def gathering(self) -> GatheringValidator:
+        """The same, for leaves of which several may be of devices that must be asked for."""
+        return GatheringValidator(self.me, self.records.peers, self.now_ms, self.policy)
 
     # --- Conversations --------------------------------------------------------------------
 
@@ -102,6 +106,11 @@ class Turn:
         self.records.settings.put(GENERATION, (generation(self.records) + 1).to_bytes(8, "big"))
         if self.records.parcels.all_set_aside():
             self.records.settings.put(ASK_AGAIN, b"1")
+
+    def name(self, devices: Iterable[tuple[bytes, str]]) -> None:
+        """The server has named these: device id and address."""
+        if self.records.peers.name(devices):
+            self.bump()
 
     def forget(self) -> None:
         """Read again what was opened: a part of the turn was undone after the last `finish`."""

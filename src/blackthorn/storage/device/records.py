@@ -152,6 +152,57 @@ class Peers(Table):
             (device, address, signature_key, now_ms),
         )
 
+    def named(self, device: bytes) -> str | None:
+        """The address of which the server has named the device, or None."""
+        row = self._one("SELECT address FROM named_device WHERE device = ?", (device,))
+        return str(row[0]) if row else None
+
+    def name(self, devices: Iterable[tuple[bytes, str]]) -> bool:
+        """The server has named these; a device keeps the address it was first named with.
+
+        Whether any of them was a stranger.
+        """
+        pairs = list(devices)
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO named_device (device, address) VALUES (?, ?)", pairs
+        )
+        before = self._connection.total_changes()
+        self._connection.executemany("DELETE FROM stranger WHERE device = ? AND address = ?", pairs)
+        return self._connection.total_changes() > before
+
+    def ask_for(self, devices: Iterable[tuple[bytes, str]], now_ms: int, most: int) -> None:
+        """Strangers; of those known before nothing changes. Beyond `most` the oldest go."""
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO stranger (device, address, asked, since_ms) VALUES (?, ?, 0, ?)",
+            [(device, address, now_ms) for device, address in devices],
+        )
+        self._run(
+            "DELETE FROM stranger WHERE (device, address) IN (SELECT device, address FROM stranger"
+            " ORDER BY asked, since_ms DESC LIMIT -1 OFFSET ?)",
+            (most,),
+        )
+
+    def to_ask(self) -> list[str]:
+        """The addresses of strangers for which the server was not asked, each once."""
+        rows = self._run("SELECT DISTINCT address FROM stranger WHERE NOT asked ORDER BY address")
+        return [str(row[0]) for row in rows]
+
+    def set_asked(self, addresses: Iterable[str]) -> None:
+        """The server has answered for these: it does not name the strangers that are left."""
+        self._connection.executemany(
+            "UPDATE stranger SET asked = 1 WHERE address = ?", [(each,) for each in addresses]
+        )
+
+    def ask_again(self) -> bool:
+        """Ask for all strangers anew; whether there was one that had not been answered for."""
+        unanswered = bool(self.to_ask())
+        self._run("UPDATE stranger SET asked = 0")
+        return unanswered
+
+    def forget_strangers_before(self, time_ms: int) -> None:
+        """Forget those whose parcels the server no longer keeps."""
+        self._run("DELETE FROM stranger WHERE since_ms < ?", (time_ms,))
+
     def tally(self, conversation: bytes, device: bytes) -> int | None:
         """The highest count seen of that device's messages, or None when none was seen."""
         row = self._one(

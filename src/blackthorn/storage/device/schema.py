@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 SCHEMA: Final = """
 CREATE TABLE settings (
@@ -42,6 +42,19 @@ CREATE TABLE peer (
     address TEXT NOT NULL,
     signature_key BLOB NOT NULL,
     since_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE named_device (
+    device BLOB PRIMARY KEY,
+    address TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE stranger (
+    device BLOB NOT NULL,
+    address TEXT NOT NULL,
+    asked INTEGER NOT NULL,
+    since_ms INTEGER NOT NULL,
+    PRIMARY KEY (device, address)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tally (

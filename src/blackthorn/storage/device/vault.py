@@ -108,6 +108,8 @@ def _prepare(connection: apsw.Connection) -> None:
     version = connection.pragma("user_version")
     if version > VERSION:
         raise StorageError("the database was written by a newer version of Blackthorn")
+    if 0 < version < VERSION:
+        raise StorageError("the database is of an older version of Blackthorn: activate anew")
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")
     connection.pragma("temp_store", "memory")
