@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from blackthorn import limits
 from blackthorn.device import envelope
 from blackthorn.errors import StorageError, UserError
 from tests.scenarios.device_world import World
@@ -395,3 +396,38 @@ def _change(world, chance, alice, bob, dave):
     else:
         with contextlib.suppress(UserError):  # he may not be in it
             person.change_group("team", [], [dave])
+
+
+@pytest.mark.parametrize("held", [limits.MAX_HELD_PARCELS, 0])
+def test_what_was_set_aside_is_asked_for_while_the_link_stands(monkeypatch, held):
+    """It came early, to an earlier process or to one that could not hold it in memory."""
+    world = World(48, "alice", "bob", "carol")
+    alice, bob, carol = world.people
+    alice.create_group("team", bob, carol)
+    world.settle()
+    world.cut(bob.wire)
+    alice.change_group("team", [], [carol])
+    world.settle()
+    alice.write_group("team", "after the change")
+    world.settle()
+    commit, message = _stored(world, bob)
+    world.database.writing.execute("DELETE FROM mailbox WHERE device = 2")
+    world.crash(committed=True)
+    alice.connect()
+    bob.connect()
+    world.settle()
+    monkeypatch.setattr(limits, "MAX_HELD_PARCELS", held)
+    world.put_parcel(bob, message)
+    world.settle()
+    assert len(bob.set_aside()) == 1
+    if held:
+        bob.restart()
+        bob.connect()
+        world.settle()
+    world.put_parcel(bob, commit)
+    for _ in range(3):
+        world.settle()
+        world.later(60)
+    world.check_received(bob, ["after the change"])
+    world.settle()
+    assert not bob.set_aside() and not _stored(world, bob)

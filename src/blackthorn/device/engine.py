@@ -28,6 +28,12 @@ Frames = list[f.AnyFrame]
 RETRY_MS: Final = 30_000
 """After a refusal that may pass, a posting is tried again after this time."""
 
+ASK_AGAIN_MS: Final = 30_000
+"""What was set aside is asked for again on one link no sooner than this after the last time."""
+
+ASIDE_DURABLE_MS: Final = 5_000
+"""After this time the server has surely noted what was set aside, and delivers it when asked."""
+
 SEND_FRAME_BYTES: Final = limits.MAX_FRAME_BYTES // 2
 
 
@@ -56,6 +62,8 @@ class Device:
         self._held: OrderedDict[bytes, tuple[int, bytes]] = OrderedDict()
         self._held_bytes = 0
         self._generation = -1
+        self._aside_ms = 0
+        """When something was last set aside, in Unix milliseconds."""
         self._later: dict[int, int] = {}
         """Rows to leave alone until a time, in Unix milliseconds."""
         self._second: dict[int, int] = {}
@@ -95,7 +103,8 @@ class Device:
     def _disconnect(self) -> None:
         self._connected = False
         self._receives = False
-        self._asked_again = False
+        self._asked = b""
+        self._ask_after = 0
         self._sent: set[bytes] = set()
         self._claiming: set[int] = set()
         self._found = 0
@@ -118,13 +127,30 @@ class Device:
             publish = key_packages.replenish(turn, ready.key_packages)
             if publish is not None:
                 frames.append(publish)
-            self._asked_again = bool(turn.records.settings.get(turns.ASK_AGAIN))
-            if receives and turn.records.peers.ask_again():
-                self._asked_again = True
+            wanted = turn.records.settings.get(turns.ASK_AGAIN) or b""
+            if receives and turn.records.peers.ask_again() and not wanted:
+                wanted = b"strangers"
+                turn.records.settings.put(turns.ASK_AGAIN, wanted)
             self._found = max((row.number for row in turn.records.outbox.all()), default=0)
         if receives:
-            frames.append(f.Resume(self._asked_again))
+            frames.append(self._resume(wanted, now_ms))
         return frames + self.tick(now_ms)
+
+    def _resume(self, wanted: bytes, now_ms: int) -> f.Resume:
+        """Ask for what waits; with `wanted`, for what was set aside too."""
+        self._delivered = False
+        if wanted:
+            self._ask_after = now_ms + ASK_AGAIN_MS
+            # What was set aside just now may not come this time: then the wish is kept.
+            self._asked = wanted if now_ms - self._aside_ms >= ASIDE_DURABLE_MS else b""
+        return f.Resume(bool(wanted))
+
+    def _ask_again(self, turn: Turn) -> Frames:
+        """Ask on the same link for what was set aside, when it may open now."""
+        if not (self._receives and self.drained) or turn.now_ms < self._ask_after:
+            return []
+        wanted = turn.records.settings.get(turns.ASK_AGAIN) or b""
+        return [self._resume(wanted, turn.now_ms)] if wanted else []
 
     def _forget_old(self, turn: Turn) -> None:
         parcels, now_ms = turn.records.parcels, turn.now_ms
@@ -183,6 +209,7 @@ class Device:
             return []
         seen = {digest for digest in self._unsettled if turn.records.parcels.seen(digest)}
         waited, self._unsettled = self._unsettled, {}
+        self._aside_ms = turn.now_ms
         return _settling(
             [seq for digest, seq in waited.items() if digest in seen],
             [seq for digest, seq in waited.items() if digest not in seen],
@@ -213,6 +240,7 @@ class Device:
                 progress, before = after != before, after
             asking = self._listing is not None or bool(turn.records.peers.to_ask())
         for each in closed:
+            self._aside_ms = now_ms
             self._hold(each)
             if asking:
                 self._unsettled[envelope.digest(each.sealed)] = each.seq
@@ -238,17 +266,18 @@ class Device:
                     del self._held[digest]
                     self._held_bytes -= len(sealed)
                     if digest not in self._unsettled:
-                        # The server keeps its copy: acknowledge it at the next connection.
-                        turn.records.settings.put(turns.ASK_AGAIN, b"1")
+                        # The server keeps its copy: have it delivered, and acknowledge it.
+                        turn.records.settings.put(turns.ASK_AGAIN, now.to_bytes(8, "big"))
             now = generation(turn.records)
         self._generation = now
 
     def _drained(self, now_ms: int) -> Frames:
         self._delivered = True
-        if self._asked_again:
-            self._asked_again = False
+        if self._asked:
             with self.turn(now_ms) as turn:
-                turn.records.settings.put(turns.ASK_AGAIN, b"")
+                if turn.records.settings.get(turns.ASK_AGAIN) == self._asked:
+                    turn.records.settings.put(turns.ASK_AGAIN, b"")
+            self._asked = b""
         return []
 
     def _refused(self, posting: bytes, code: str, text: str, now_ms: int) -> Frames:
@@ -295,6 +324,7 @@ class Device:
             self._retry_held(turn)
             claims += self._list_devices(turn)
             settled = self._settle(turn)
+            claims += self._ask_again(turn)
             if self._connected and (self.drained or not self._receives):
                 blocked: set[bytes] = set()
                 for row in turn.records.outbox.all():

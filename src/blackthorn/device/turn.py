@@ -23,7 +23,10 @@ GENERATION = "generation"
 """The setting that counts changes of any conversation's keys: what was set aside may open now."""
 
 ASK_AGAIN = "ask-again"
-"""The setting that says: at the next connection, ask for what was set aside as well."""
+"""The setting that says: ask the server for what was set aside as well, it may open now.
+
+Its value is the generation since which that is so; empty when it was asked for since.
+"""
 
 
 @dataclass(slots=True)
@@ -103,9 +106,10 @@ class Turn:
 
     def bump(self) -> None:
         """Note that what was set aside may open now."""
-        self.records.settings.put(GENERATION, (generation(self.records) + 1).to_bytes(8, "big"))
+        reached = (generation(self.records) + 1).to_bytes(8, "big")
+        self.records.settings.put(GENERATION, reached)
         if self.records.parcels.all_set_aside():
-            self.records.settings.put(ASK_AGAIN, b"1")
+            self.records.settings.put(ASK_AGAIN, reached)
 
     def name(self, devices: Iterable[tuple[bytes, str]]) -> None:
         """The server has named these: device id and address."""
