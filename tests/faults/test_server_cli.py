@@ -1,6 +1,7 @@
 """The server as its administrator meets it: real processes, real sockets, real files."""
 
 import json
+import shlex
 import shutil
 import signal
 import socket
@@ -207,6 +208,40 @@ def test_a_new_code_is_made_for_a_user_who_exists(directory):
     assert done.returncode == 0
     done = run("user", "code", "bob@acme.example", BLACKTHORN_DIR=str(directory))
     assert done.returncode == 2 and "there is no user" in one_line(done)
+
+
+def test_the_commands_that_an_error_names_can_be_pasted(directory):
+    folder = directory.rename(directory.with_name("a server"))
+    for command, error in (("code", "there is no user"), ("add", "exists")):
+        done = run("user", command, "alice@acme.example", "--dir", str(folder))
+        assert done.returncode == 2 and error in one_line(done)
+        named = shlex.split(done.stderr.split("`")[1])
+        assert named[-2:] == ["--dir", str(folder)]
+        assert run(*named[1:]).returncode == 0
+
+
+def test_a_refused_activation_is_logged_without_address_or_code(directory):
+    nameplate = add_user(directory, SECRET_ADDRESS)["code"].split("-")[0]
+    wrong = "-".join([nameplate, *["aardvark", "adroitness"] * 4])
+    with ServerProcess(directory) as server:
+        url = f"blackthorn://127.0.0.1:{server.ready['link_port']}/activate#{wrong}"
+        for attempt in range(6):
+            home = directory.parent / f"home{attempt}"
+            options = ("--home", str(home), "--key-file", str(home) + ".key")
+            assert run("activate", url, *options).returncode != 0
+        server.stop(signal.SIGTERM)
+        log = [json.loads(line) for line in server.lines]
+    warnings = [line for line in log if line["level"] == "warning"]
+    assert [each["event"] for each in warnings] == [
+        "activation tried before without proof",
+        "activation code on its last try",
+        "activation code burnt",
+    ]
+    assert all(set(each) == {"event", "level", "timestamp", "refused"} for each in warnings)
+    assert nameplate not in "".join(each["event"] for each in warnings)
+    (listed,) = json.loads(run("user", "list", "--dir", str(directory), "--json").stdout)
+    assert (listed["code"], listed["code_expires"]) == ("burnt", None)
+    assert "burnt" in run("user", "list", "--dir", str(directory)).stdout
 
 
 def test_a_wrong_user_is_told_and_not_added(directory):

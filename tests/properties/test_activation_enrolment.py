@@ -73,6 +73,7 @@ class World:
 
     def __init__(self, random) -> None:
         self.random = random
+        self.warnings: list[str] = []
         self.clock = Clock()
         self.database = Database.in_memory()
         self.users = UserTable(self.database.writing)
@@ -102,6 +103,7 @@ class World:
             clock=self.clock,
             random=self.random,
             check_certificate=check_certificate,
+            warn=self.warnings.append,
         )
 
     def connect(self) -> "Talk":
@@ -205,11 +207,37 @@ def test_five_wrong_tries_burn_the_code_across_restarts(world):
     burnt = activate(world, world.code)
     assert isinstance(burnt, Bye) and "burnt" in burnt.text
     assert world.enterprise.user(ALICE).devices == ()
+    few = ["activation tried before without proof", "activation refused"] * 3
+    burning = ["activation code on its last try", "activation code burnt"]
+    assert world.warnings == ["activation refused", *few, *burning, "activation code burnt"]
+    (listed,) = world.users.list(world.clock.now_ms)
+    assert (listed.code, listed.code_expires_ms) == ("burnt", None)
+
+
+def test_a_list_of_users_says_how_their_codes_stand(world):
+    def listed() -> tuple[str, int | None]:
+        (user,) = world.users.list(world.clock.now_ms)
+        return user.code, user.code_expires_ms
+
+    assert listed() == ("open", world.clock.now_ms + HOUR_MS)
+    world.clock.now_ms += HOUR_MS
+    assert listed() == ("expired", None)
+    world.writer.submit(world.enterprise.purge(world.clock.now_ms), lambda count: None)
+    world.writer.commit()
+    assert listed() == ("expired", None)
+    world.users.renew(ALICE, world.stored(code := world.fresh_code()))
+    assert listed()[0] == "open"
+    activate(world, code)
+    assert listed() == ("", None) and world.warnings == []
 
 
 def test_a_guesser_who_hangs_up_has_used_a_try(world):
     for _ in range(limits.ACTIVATION_TRIES):
         world.connect().begin(wrong(world.code))
+    assert world.warnings[-2:] == [
+        "activation tried before without proof",
+        "activation code on its last try",
+    ]
     assert "burnt" in activate(world, world.code).text
 
 

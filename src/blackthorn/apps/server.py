@@ -48,6 +48,9 @@ from blackthorn.storage.sqlite.writer import ThreadWriter
 PURGE_SECONDS = 600
 """How often expired activation codes are deleted."""
 
+WARN_SECONDS = 60
+"""A stranger can cause one warning of a kind in so long, and so cannot fill the log."""
+
 PROBE_SECONDS = 5
 """A database that commits nothing for so long is not ready."""
 
@@ -81,6 +84,7 @@ class Server:
         self._settings = settings
         self._writer = writer
         self._clock = SystemClock()
+        self._warned: dict[str, float] = {}
         self._enterprise = SqliteEnterprise(database.reading)
         key_packages = SqliteKeyPackages(database.reading)
         self.mailroom = Mailroom(
@@ -100,6 +104,7 @@ class Server:
             clock=self._clock,
             random=secrets.token_bytes,
             check_certificate=self._check_certificate,
+            warn=self._warn,
         )
         self.hub = Hub(
             enterprise=self._enterprise,
@@ -113,6 +118,13 @@ class Server:
 
     def _check_certificate(self, certificate: bytes) -> None:
         parse_certificate(certificate).check(self._clock.wall_ms() // 1000)
+
+    def _warn(self, event: str) -> None:
+        """Log a warning with the count of refusals; each kind once a minute at most."""
+        now = self._clock.monotonic()
+        if now - self._warned.get(event, -WARN_SECONDS) >= WARN_SECONDS:
+            self._warned[event] = now
+            structlog.get_logger().warning(event, refused=self.counters.activations_refused)
 
     def _notify(self, address: Address, frame: AnyFrame) -> None:
         self.hub.notify_user(address, frame)

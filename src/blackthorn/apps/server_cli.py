@@ -25,7 +25,18 @@ Expires = Annotated[
     str, typer.Option(help="How long the code works, from 1m to 30d, such as 30m, 24h or 7d.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Set this port.")]
+LinkPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port of the link, which devices use; 0: any."),
+]
+SmtpPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port on which mail from outside comes in; 0: any."),
+]
+OpsPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port of /healthz, /readyz and /metrics; 0: any."),
+]
 
 users = typer.Typer(help="Users and their activation codes.", no_args_is_help=True)
 config = typer.Typer(help="The server's settings.", no_args_is_help=True)
@@ -42,9 +53,9 @@ def register(app: typer.Typer) -> None:
 def init(
     directory: Directory,
     domain: Annotated[str, typer.Option(help="The mail domain, such as acme.example.")],
-    link_port: Port = None,
-    smtp_port: Port = None,
-    ops_port: Port = None,
+    link_port: LinkPort = None,
+    smtp_port: SmtpPort = None,
+    ops_port: OpsPort = None,
     public: Annotated[
         str | None, typer.Option(help="HOST:PORT at which devices reach the link.")
     ] = None,
@@ -92,7 +103,7 @@ def new_code(
 
 @users.command("list")
 def list_users(directory: DirectoryOption, json: Json = False) -> None:
-    """List the users."""
+    """List the users, and how the code of each stands: `open until …`, `burnt` or `expired`."""
     import os
     import time
 
@@ -113,6 +124,7 @@ def list_users(directory: DirectoryOption, json: Json = False) -> None:
                 "pin": user.pin,
                 "devices": user.devices,
                 "created": _rfc3339(user.created_ms),
+                "code": user.code or None,
                 "code_expires": _rfc3339(user.code_expires_ms) if user.code_expires_ms else None,
             }
             for user in listed
@@ -121,10 +133,10 @@ def list_users(directory: DirectoryOption, json: Json = False) -> None:
         return
     from rich.table import Table
 
-    table = Table("address", "PIN", "devices", "open code until", box=None)
+    table = Table("address", "PIN", "devices", "code", box=None)
     for user in listed:
-        until = _rfc3339(user.code_expires_ms) if user.code_expires_ms else ""
-        table.add_row(user.address, user.pin, str(user.devices), until)
+        until = f" until {_rfc3339(user.code_expires_ms)}" if user.code_expires_ms else ""
+        table.add_row(user.address, user.pin, str(user.devices), user.code + until)
     terminal.out.print(table)
 
 
@@ -142,6 +154,7 @@ def check_config(directory: Directory) -> None:
 def _invite(address: str, directory: Path, expires: str, json: bool, *, renewed: bool) -> None:
     import os
     import secrets
+    import shlex
     import time
 
     from blackthorn.apps.configuration import public_address
@@ -150,6 +163,8 @@ def _invite(address: str, directory: Path, expires: str, json: bool, *, renewed:
     from blackthorn.storage.sqlite.users import UserTable
 
     life = parse_life(expires)
+    known = os.environ.get("BLACKTHORN_DIR") == str(directory)
+    option = "" if known else f" --dir {shlex.quote(str(directory))}"
     server = ServerDirectory(directory)
     settings = server.load(os.environ)
     public_address(settings)
@@ -160,6 +175,7 @@ def _invite(address: str, directory: Path, expires: str, json: bool, *, renewed:
             settings.enterprise.domain,
             server.fingerprint(),
             secrets.token_bytes,
+            option,
         )
         act = administration.renew if renewed else administration.add
         invited = act(address, life, time.time_ns() // 1_000_000)

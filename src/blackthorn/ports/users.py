@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from blackthorn.ids import Address
 from blackthorn.link.activation import Verifier
@@ -19,12 +19,17 @@ class NewCode:
 
 @dataclass(frozen=True, slots=True)
 class ListedUser:
-    """One line of `blackthorn user list`; `code_expires_ms` when a code is open and unused."""
+    """One line of `blackthorn user list`.
+
+    `code` is how the user's unused code stands: `open`, `burnt`, `expired`, or empty when there is
+    none to wait for. `code_expires_ms` when it is open.
+    """
 
     address: str
     pin: str
     devices: int
     created_ms: int
+    code: Literal["open", "burnt", "expired", ""]
     code_expires_ms: int | None
 
 

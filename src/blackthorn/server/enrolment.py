@@ -8,6 +8,7 @@ The rules, in the order in which they are checked:
 4. Device, certificate, key packages and the use of the code are one transaction; `Activated`
    leaves when it is durable. A proof made good takes its try back.
 5. A used code answers the device that used it again, until it expires, and no other.
+6. Every refusal is counted and told to `warn`, which is given nothing of code, address or peer.
 
 What never happens here: deriving anything from a code, or storing one.
 """
@@ -37,6 +38,11 @@ UNKNOWN = "there is no such activation code here: check its number, or ask for a
 EXPIRED = "this activation code has expired: ask for a new one"
 BURNT = "this activation code was tried too often and is burnt: ask for a new one"
 
+REFUSED = "activation refused"
+UNPROVEN = "activation tried before without proof"
+LAST_TRY = "activation code on its last try"
+CODE_BURNT = "activation code burnt"
+
 
 def why_refused(code: OpenCode | None, now_ms: int) -> str | None:
     """Why a code may not be tried now, or None when it may."""
@@ -55,11 +61,16 @@ class _Challenged:
 
     nameplate: str
     step: AwaitProof
+    last_try: bool
 
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentDesk:
-    """Handles the frames of activation. `check_certificate` raises InputError for a bad one."""
+    """Handles the frames of activation. `check_certificate` raises InputError for a bad one.
+
+    `warn` takes one of the events UNPROVEN, LAST_TRY, CODE_BURNT and REFUSED, for the log. A
+    device that finds its code wrong hangs up without a word: that shows at the next try.
+    """
 
     fingerprint: Fingerprint
     store: EnrolmentStore
@@ -69,6 +80,7 @@ class EnrolmentDesk:
     clock: Clock
     random: Randomness
     check_certificate: Callable[[bytes], object]
+    warn: Callable[[str], None]
 
     def handle(self, session: Session, frame: ActivateBegin | ActivateProve, now: float) -> None:
         """One frame of a session that is not yet anybody's; `link.session` keeps the order."""
@@ -110,7 +122,10 @@ class EnrolmentDesk:
         except ProtocolError as error:
             self._refuse(session, str(error))
             return
-        session.stage = _Challenged(begin.nameplate, step)
+        last_try = code.tries + 1 >= limits.ACTIVATION_TRIES
+        if code.tries:
+            self.warn(LAST_TRY if last_try else UNPROVEN)
+        session.stage = _Challenged(begin.nameplate, step, last_try)
         session.transmit(challenge)
 
     def _prove(self, session: Session, prove: ActivateProve) -> None:
@@ -122,7 +137,7 @@ class EnrolmentDesk:
             proven = stage.step.verify(prove)
             self.check_certificate(proven.keys.certificate)
         except InputError as error:
-            self._refuse(session, str(error))
+            self._refuse(session, str(error), burnt=stage.last_try)
             return
         enrol = self.store.enrol(stage.nameplate, proven.keys, self.clock.wall_ms())
 
@@ -160,6 +175,7 @@ class EnrolmentDesk:
         )
         session.transmit(proven.answer(answer))
 
-    def _refuse(self, session: Session, text: str) -> None:
+    def _refuse(self, session: Session, text: str, *, burnt: bool = False) -> None:
         self.counters.activations_refused += 1
+        self.warn(CODE_BURNT if burnt or text == BURNT else REFUSED)
         session.close(Code.ACTIVATION_REFUSED, text)

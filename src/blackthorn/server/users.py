@@ -40,17 +40,22 @@ def parse_life(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class UserAdministration:
-    """Users of one enterprise, whose server has the TLS key of this fingerprint."""
+    """Users of one enterprise, whose server has the TLS key of this fingerprint.
+
+    `options` is what the commands that an error names need besides, such as ` --dir DIR`.
+    """
 
     store: UserStore
     domain: str
     fingerprint: Fingerprint
     random: Randomness
+    options: str = ""
 
     def add(self, text: str, life_seconds: int, now_ms: int) -> Invited:
         """A new user and his first code. Raises UserError for a wrong or a taken address."""
         address = self._address(text)
-        taken = UserError(f"{address} exists: `blackthorn user code {address}` makes a new code")
+        command = f"blackthorn user code {address}{self.options}"
+        taken = UserError(f"{address} exists: `{command}` makes a new code")
         if self.store.exists(address):
             raise taken
         invited, stored = self._fresh(address, life_seconds, now_ms)
@@ -63,7 +68,8 @@ class UserAdministration:
         address = self._address(text)
         invited, stored = self._fresh(address, life_seconds, now_ms)
         if not self.store.renew(address, stored):
-            raise UserError(f"there is no user {address}: `blackthorn user add {address}` adds one")
+            command = f"blackthorn user add {address}{self.options}"
+            raise UserError(f"there is no user {address}: `{command}` adds one")
         return invited
 
     def _address(self, text: str) -> Address:

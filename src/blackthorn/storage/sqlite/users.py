@@ -7,6 +7,7 @@ lock, waits for it if the server holds it, and commits. All parameters are bound
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from blackthorn import limits
 from blackthorn.ids import Address
 from blackthorn.ports.users import ListedUser, NewCode
 from blackthorn.storage.sqlite.database import Connection
@@ -63,11 +64,11 @@ class UserTable:
         """All users by address."""
         rows = self._connection.execute(
             "SELECT address, pin, (SELECT count(*) FROM devices WHERE user = users.number),"
-            " created_ms, (SELECT max(expires_ms) FROM activations WHERE user = users.number"
-            " AND used_by IS NULL AND expires_ms > ?) FROM users ORDER BY address",
-            (now_ms,),
+            " created_ms, max(expires_ms), tries FROM users"
+            " LEFT JOIN activations ON user = users.number AND used_by IS NULL"
+            " GROUP BY users.number ORDER BY address"
         )
-        return [ListedUser(*row) for row in rows]
+        return [_listed(now_ms, *row) for row in rows]
 
     def _number(self, address: Address) -> int | None:
         query = "SELECT number FROM users WHERE address = ?"
@@ -105,3 +106,20 @@ class UserTable:
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
+
+
+def _listed(
+    now_ms: int,
+    address: str,
+    pin: str,
+    devices: int,
+    created_ms: int,
+    expires_ms: int | None,
+    tries: int | None,
+) -> ListedUser:
+    if expires_ms is None or expires_ms <= now_ms:
+        # Expired codes are deleted. A user without a device was given one.
+        return ListedUser(address, pin, devices, created_ms, "" if devices else "expired", None)
+    if (tries or 0) >= limits.ACTIVATION_TRIES:
+        return ListedUser(address, pin, devices, created_ms, "burnt", None)
+    return ListedUser(address, pin, devices, created_ms, "open", expires_ms)
