@@ -90,3 +90,24 @@ def test_mail_comes_in_by_smtp_is_sealed_and_reaches_the_device(tmp_path: Path):
     stored = b"".join(each.read_bytes() for each in directory.iterdir())
     assert MARKER.encode() not in stored
     assert "carol" not in log and "alice" not in log and MARKER not in log
+
+
+def test_a_nearly_full_disk_takes_no_mail_and_takes_it_again(tmp_path: Path):
+    directory = initialise(tmp_path / "server")
+    key, certificate = generate_user_key(ADDRESS)
+    identity, keys = new_device()
+    keys = msgspec.structs.replace(keys, certificate=certificate)
+    with ServerProcess(directory) as server:
+        code = parse_code(add_user(directory, ADDRESS)["code"])
+        asyncio.run(activate(server.ready["link_port"], code, identity, keys))
+        assert server.stop(signal.SIGTERM) == 0
+    no_disk_has_it = {"BLACKTHORN_OPS_MIN_FREE_DISK_MIB": str(10**9)}
+    with ServerProcess(directory, **no_disk_has_it) as server:
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            hand_in(server.ready["smtp_port"], starttls=False)
+        assert refused.value.smtp_code == 452
+        assert server.stop(signal.SIGTERM) == 0
+    pin = ServerDirectory(directory).fingerprint()
+    with ServerProcess(directory) as server:
+        sealed = asyncio.run(receive_mail(server, pin, identity, starttls=False))
+        assert MARKER.encode() in open_mail(sealed, key).content

@@ -86,7 +86,9 @@ class OpsSettings:
     host: str = _host("operations HTTP")
     port: int = _port(8101, "operations HTTP")
     min_free_disk_mib: int = setting(
-        256, "With less free disk space in MiB than this, /readyz says that the server is not."
+        256,
+        "With less free disk space in MiB than this the server takes nothing more in, so that what "
+        "it holds can still be fetched and removed, and /readyz says that it is not ready.",
     )
 
 

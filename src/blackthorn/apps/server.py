@@ -48,6 +48,9 @@ from blackthorn.storage.sqlite.writer import ThreadWriter
 PURGE_SECONDS = 600
 """How often expired activation codes are deleted."""
 
+DISK_SECONDS = 5
+"""How often the free disk is looked at."""
+
 WARN_SECONDS = 60
 """A stranger can cause one warning of a kind in so long, and so cannot fill the log."""
 
@@ -144,6 +147,13 @@ class Server:
         self._writer.submit(self._enterprise.purge(self._clock.wall_ms()), done)
         asyncio.get_running_loop().call_later(PURGE_SECONDS, self.purge_codes)
 
+    def watch_disk(self) -> None:
+        """Take nothing while the disk is nearly full, so that what is held can still be removed."""
+        short = self._free_bytes() < self._disk_floor
+        self.hub.disk_is_short(short)
+        self.mailroom.disk_short = short
+        asyncio.get_running_loop().call_later(DISK_SECONDS, self.watch_disk)
+
     # --- For operators --------------------------------------------------------------------
 
     def operations(self) -> ops.Operations:
@@ -157,9 +167,8 @@ class Server:
 
     async def _problems(self) -> list[str]:
         problems = ["the server is stopping"] if self.draining else []
-        floor = self._settings.ops.min_free_disk_mib * limits.MIB
-        if self._free_bytes() < floor:
-            problems.append(f"less than {floor // limits.MIB} MiB of disk are free")
+        if self._free_bytes() < self._disk_floor:
+            problems.append(f"less than {self._disk_floor // limits.MIB} MiB of disk are free")
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 await self._write_something()
@@ -183,6 +192,10 @@ class Server:
 
         self._writer.submit(_rewrite_version, done)
         await written
+
+    @property
+    def _disk_floor(self) -> int:
+        return self._settings.ops.min_free_disk_mib * limits.MIB
 
     def _free_bytes(self) -> int:
         return shutil.disk_usage(self._directory.path).free
@@ -258,6 +271,7 @@ async def _run(
         smtp = await _listen_smtp(server, pool, settings, directory)
         stack.push_async_callback(smtp.close)
         server.purge_codes()
+        server.watch_disk()
         gc.freeze()  # what start-up made stays, and need not be looked at again
         logger = structlog.get_logger()
         logger.info("ready", **_ports(link, smtp, operations), seconds=_since(begun))

@@ -68,6 +68,8 @@ class Mailroom:
         self._clock = clock
         self._counters = counters
         self._notify = notify
+        self.disk_short = False
+        """While too little disk is free no mail is stored."""
 
     def deliver(
         self, mails: Sequence[MailFor], done: Callable[[StorageError | None], None]
@@ -76,6 +78,9 @@ class Mailroom:
 
         `done` gets the StorageError when nothing was stored. The devices hear of it first.
         """
+        if self.disk_short:
+            done(StorageError("the disk is nearly full"))
+            return
 
         def stored(result: list[int] | StorageError) -> None:
             if isinstance(result, StorageError):
