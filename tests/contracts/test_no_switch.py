@@ -53,6 +53,7 @@ DEVICE_COMMANDS = {
     "activate",
     "send",
     "inbox",
+    "history",
     "status",
     "group create",
     "group send",
@@ -61,6 +62,7 @@ DEVICE_COMMANDS = {
     "group list",
     "mail list",
     "mail read",
+    "mail save",
 }
 
 

@@ -5,10 +5,13 @@ import os
 import random
 import shlex
 import shutil
+import smtplib
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +54,14 @@ def failing(person: Person, *arguments: str) -> str:
     assert said.startswith("blackthorn: ") and len(said.splitlines()) == 1, said
     assert "Traceback" not in said
     return said
+
+
+def ended(person: Person, *arguments: str) -> tuple[int, str, str]:
+    """Run a command: its exit code, what it printed, what it said on standard error."""
+    done = subprocess.run(
+        command_line(*arguments), env=person.environment, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 def texts(person: Person, of: str) -> list[str]:
@@ -173,15 +184,71 @@ def test_without_a_server_wishes_are_kept_and_a_follower_comes_back(people: Peop
     said = alice.run_json("send", carol.address, "kept 2")
     assert said["accepted"] is False and said["waiting"] is True
     assert "kept and will be sent" in alice.run("send", carol.address, "kept 3")
-    assert alice.run_json("status")["waiting_to_be_sent"] == 2
+    code, printed, said = ended(alice, "status", "--json")
+    assert (code, len(said.splitlines())) == (6, 1), said
+    assert json.loads(printed)["waiting_to_be_sent"] == 2
+    code, printed, said = ended(alice, "inbox", "--json")
+    assert (code, type(json.loads(printed))) == (6, list) and "here already" in said
+    waiting = [each["text"] for each in alice.run_json("history", carol.address)[-2:]]
+    assert waiting == ["kept 2", "kept 3"]
     playground.start_server()
     alice.run("inbox")
     expected = ["kept 1", "kept 2", "kept 3"]
     wait_until(lambda: followed(follower, "kept") == expected, 30, "not received later")
     assert follower.running
     log = carol.home.with_suffix(".log").read_text()
-    assert log.count("Trying again") == 1 and "Traceback" not in log
+    assert log.count("Trying again") == log.count("Connected again") == 1 and ".." not in log
+    assert "Traceback" not in log
     follower.stop()
+
+
+def test_a_wish_that_is_refused_later_is_told_once_and_listed(people: People) -> None:
+    playground, alice = people.playground, people.alice
+    playground.kill_server()
+    alice.run("send", "ghost@acme.example", "boo from off line")
+    alice.run("group", "create", "ghosts", "ghost@acme.example")
+    playground.start_server()
+    code, printed, said = ended(alice, "inbox", "--json")
+    assert code == 0 and "boo" not in printed
+    reason = "there is no user ghost@acme.example here"
+    assert f'not sent to ghost@acme.example: {reason}: "boo from off line"' in said
+    assert f"not made: the group ghosts: {reason}" in said and len(said.splitlines()) == 2
+    assert ended(alice, "inbox")[2] == ""
+    assert [each["reason"] for each in alice.run_json("status")["failed"]] == [reason, reason]
+    assert alice.run_json("status")["failed"] == []
+    line = alice.run_json("history", "ghost@acme.example")[-1]
+    assert (line["mine"], line["standing"], line["text"]) == (True, "failed", "boo from off line")
+    assert "(failed): boo from off line" in alice.run("history")
+
+
+def test_a_member_is_not_added_twice(people: People) -> None:
+    alice, bob = people.alice, people.bob
+    assert "group twice: made" in alice.run("group", "create", "twice", bob.address)
+    assert "in the group already" in failing(alice, "group", "add", "twice", bob.address)
+    assert "removed bob" in alice.run("group", "remove", "twice", bob.address)
+
+
+def test_attachments_are_saved_as_new_private_files(people: People, tmp_path: Path) -> None:
+    dave = people.dave
+    mail = EmailMessage()
+    mail["Subject"] = "two files"
+    mail.set_content("see below")
+    for data in (b"first", b"second"):
+        mail.add_attachment(data, maintype="a", subtype="b", filename="../x\u202e.bin")
+    with smtplib.SMTP("127.0.0.1", people.playground.smtp_port) as smtp:
+        smtp.send_message(mail, "carla@outside.example", [dave.address])
+    (entry,) = dave.run_json("mail", "list")
+    assert entry["from"] == "carla@outside.example (by its envelope)"
+    uid = str(entry["uid"])
+    assert dave.run_json("mail", "read", uid)["received"] == entry["received"]
+    dave.run("mail", "save", uid, str(tmp_path))
+    dave.run("mail", "save", uid, str(tmp_path), "2")
+    files = sorted(tmp_path.iterdir())
+    assert sorted(each.read_bytes() for each in files) == [b"first", b"second", b"second"]
+    assert {each.stat().st_mode & 0o777 for each in files} == {0o600}
+    assert all(each.name.startswith("x") and each.name.isprintable() for each in files)
+    assert "has 2 attachments" in failing(dave, "mail", "save", uid, str(tmp_path), "3")
+    assert "is no folder" in failing(dave, "mail", "save", uid, str(tmp_path / "none"))
 
 
 def test_another_server_key_is_a_hard_stop(people: People) -> None:
@@ -194,6 +261,8 @@ def test_another_server_key_is_a_hard_stop(people: People) -> None:
         shutil.copy(other / name, playground.directory / name)
     playground.start_server()
     try:
+        said = failing(alice, "send", people.bob.address, "to the right server")
+        assert "kept and will be sent when the right server answers" in said
         for arguments in (("status",), ("inbox", "--follow"), ("send", alice.address[1:], "x")):
             assert "the network is intercepting" in failing(alice, *arguments)
     finally:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from blackthorn.apps.device_home import Home, Opened, ReceiverLock, random, wall_ms
+from blackthorn.device import failures
 from blackthorn.device.engine import Device
 from blackthorn.device.intents import Outcome
 from blackthorn.device.turn import Turn
@@ -121,10 +122,18 @@ class DeviceProgram:
         for number in numbers:
             known = outcomes.get(number)
             if known is None and self._gone(number):
-                reason = "another blackthorn process took it over: see its inbox"
-                outcomes[number] = Outcome(number, error=reason, final=False)
+                outcomes[number] = self._taken_over(number)
                 return True
         return all(number in outcomes and outcomes[number].final for number in numbers)
+
+    def _taken_over(self, number: int) -> Outcome:
+        with self.opened.vault.transaction() as records:
+            given_up = failures.all_failures(records.settings)
+        for each in given_up:
+            if each.number == number:
+                return Outcome(number, error=each.reason)
+        reason = "another blackthorn process of this device has taken it over"
+        return Outcome(number, error=reason, final=False)
 
     def _gone(self, number: int) -> bool:
         """Whether another process has seen to it."""

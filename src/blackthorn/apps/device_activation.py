@@ -20,7 +20,7 @@ from blackthorn.edges.link_client import LinkClosedError, LinkConnection, connec
 from blackthorn.errors import ProtocolError, UserError
 from blackthorn.ids import Address
 from blackthorn.link import activation
-from blackthorn.link.activation import Channel, Enrolment
+from blackthorn.link.activation import Channel, Enrolment, ServerUnprovenError
 from blackthorn.link.code import Code as ActivationCode
 from blackthorn.link.codes import Code
 from blackthorn.link.frames import ActivateChallenge, Activated
@@ -101,7 +101,11 @@ async def _challenge(connection: LinkConnection, wanted: Activation) -> activati
     challenge = await _receive(connection)
     if not isinstance(challenge, ActivateChallenge):
         raise ProtocolError("the server did not answer the code as it should")
-    return step.open(challenge)
+    try:
+        return step.open(challenge)
+    except ServerUnprovenError as error:
+        advice = "Check the words first; a code bears five tries"
+        raise ServerUnprovenError(f"{str(error).rstrip('.')}. {advice}") from None
 
 
 def _check_unfinished(vault: Vault, home: Home) -> None:

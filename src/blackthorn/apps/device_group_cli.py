@@ -29,13 +29,13 @@ def create(
     json: JsonOption = False,
 ) -> None:
     """Make a group with these people."""
-    from blackthorn.apps.device_cli import report
+    from blackthorn.apps.device_report import report
     from blackthorn.device import outbox
 
     members = parse_addresses(addresses)
     device = program(home, key_file)
     number = device.wish(lambda turn: outbox.create_group(turn, name, members))
-    report(device, {number: f"group {name}"}, json)
+    report(device, {number: (f"group {name}", "made")}, json)
 
 
 @groups.command("send")
@@ -47,13 +47,13 @@ def send(
     json: JsonOption = False,
 ) -> None:
     """Send a text to a group."""
-    from blackthorn.apps.device_cli import report
+    from blackthorn.apps.device_report import report
     from blackthorn.device import outbox
     from blackthorn.device.facts import GROUP
 
     device = program(home, key_file)
     number = device.wish(lambda turn: outbox.send_text(turn, GROUP, name, text))
-    report(device, {number: f"group {name}"}, json)
+    report(device, {number: (f"group {name}", "sent")}, json)
 
 
 @groups.command("add")
@@ -86,14 +86,15 @@ def _change(
     remove: list[str],
     options: tuple[HomeOption, KeyFileOption, JsonOption],
 ) -> None:
-    from blackthorn.apps.device_cli import report
+    from blackthorn.apps.device_report import report
     from blackthorn.device import outbox
 
     home, key_file, json = options
     adding, removing = parse_addresses(add), parse_addresses(remove)
     device = program(home, key_file)
     number = device.wish(lambda turn: outbox.change_group(turn, name, adding, removing))
-    report(device, {number: f"group {name}"}, json)
+    done = f"{'added' if adding else 'removed'} {', '.join(adding or removing)}"
+    report(device, {number: (f"group {name}", done)}, json)
 
 
 @groups.command("list")

@@ -185,11 +185,18 @@ def _ask(prompt: str) -> str:
             f"a passphrase is needed and there is no terminal: set {PASSPHRASE_FILE} "
             "or use --key-file"
         )
-    return getpass.getpass(f"{prompt}: ")
+    try:
+        return getpass.getpass(f"{prompt}: ")
+    except EOFError:
+        raise UserError("no passphrase was given") from None
 
 
 def _ask_twice() -> str:
-    given = _ask("Passphrase for this device")
+    least = MIN_PASSPHRASE_CHARACTERS
+    prompt = f"Passphrase for this device, at least {least} characters"
+    while len(given := _ask(prompt)) < least:
+        had = f"that has only {len(given)}" if given else "that line was empty"
+        prompt = f"At least {least} characters are needed, {had}. Passphrase for this device"
     if _ask("The same again") != given:
         raise UserError("the two passphrases differ; nothing was made")
     return given

@@ -1,18 +1,28 @@
 """Fetching the user's sealed mail over the link, and opening it here."""
 
 import asyncio
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import count
+from pathlib import Path, PurePath
 from typing import Final
 
 from blackthorn import limits
 from blackthorn.apps.device import FINISH_SECONDS, DeviceProgram
 from blackthorn.edges.link_client import LinkConnection
-from blackthorn.errors import InputError, ProtocolError, SecurityError, UserError
+from blackthorn.errors import InputError, ProtocolError, SecurityError, StorageError, UserError
 from blackthorn.link import frames as f
 from blackthorn.mail.open import open_mail
-from blackthorn.mail.render import RenderedMail, render
+from blackthorn.mail.render import Attachment, RenderedMail, attached, render
+from blackthorn.mail.text import safe_line
 from blackthorn.ports.device_store import MailRecord
+
+MAX_FILE_NAME_BYTES: Final = 200
+"""Of an attachment's name, so that its file's name fits any disk."""
+
+MAX_SAME_NAMES: Final = 1_000
+"""How many files of the same name a folder may hold before saving gives up."""
 
 MAX_SEALED_BYTES: Final = 2 * limits.MAX_MAIL_BYTES
 """One sealed mail: armor adds a third."""
@@ -20,10 +30,15 @@ MAX_SEALED_BYTES: Final = 2 * limits.MAX_MAIL_BYTES
 
 @dataclass(frozen=True, slots=True)
 class ReadMail:
-    """An opened mail, safe to print, and whether others could read it on its way."""
+    """An opened mail, safe to print, and whether others could read it on its way.
+
+    `attached` holds the attachments' bytes as they came; `received_ms` is 0 when not known.
+    """
 
     rendered: RenderedMail
     readable: bool
+    attached: list[tuple[Attachment, bytes]]
+    received_ms: int = 0
 
 
 class MailFetcher:
@@ -53,6 +68,14 @@ class MailFetcher:
             if not answer.more or not answer.entries:
                 return found
 
+    async def received_ms(self, uid: int) -> int:
+        """When the server received one mail, Unix milliseconds; 0 when it has none of that uid."""
+        request = next(self._requests)
+        self._connection.send(f.ListMail(request, uid - 1))
+        answer = await self._answer(f.MailListing, request)
+        entries = answer.entries if isinstance(answer, f.MailListing) else []
+        return next((each.received_ms for each in entries if each.uid == uid), 0)
+
     async def sealed(self, uid: int) -> bytes:
         """The sealed bytes of one mail. Raises UserError when there is none of that uid."""
         data = bytearray()
@@ -74,7 +97,11 @@ class MailFetcher:
 def open_sealed(program: DeviceProgram, sealed: bytes) -> ReadMail:
     """Open and render a mail. Raises SecurityError when it was altered."""
     opened = open_mail(sealed, program.opened.keys.openpgp)
-    return ReadMail(render(opened.content), opened.readable_on_the_way)
+    shown = render(opened.content)
+    if not shown.sender and opened.envelope_sender:
+        sender = f"{safe_line(opened.envelope_sender)} (by its envelope)"
+        shown = replace(shown, sender=sender)
+    return ReadMail(shown, opened.readable_on_the_way, attached(opened.content))
 
 
 async def refresh(program: DeviceProgram) -> None:
@@ -111,5 +138,38 @@ def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRec
 async def read(program: DeviceProgram, uid: int) -> ReadMail:
     """One mail. Raises UserError, UnavailableError, SecurityError when it was altered."""
     async with asyncio.timeout(FINISH_SECONDS), program.link(receive=False) as connection:
-        sealed = await MailFetcher(program, connection).sealed(uid)
-    return open_sealed(program, sealed)
+        fetcher = MailFetcher(program, connection)
+        sealed = await fetcher.sealed(uid)
+        received_ms = await fetcher.received_ms(uid)
+    return replace(open_sealed(program, sealed), received_ms=received_ms)
+
+
+def save(attached: Iterable[tuple[Attachment, bytes]], folder: Path) -> Iterator[Path]:
+    """Write attachments into a folder that exists, as files of mode 0600 that were not there.
+
+    Yields each file when it is written. Raises StorageError.
+    """
+    for attachment, data in attached:
+        path, file = _new_file(folder, attachment.name)
+        try:
+            with os.fdopen(file, "wb") as opened:
+                opened.write(data)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise StorageError(f"{path} cannot be written: {error.strerror}") from None
+        yield path
+
+
+def _new_file(folder: Path, name: str) -> tuple[Path, int]:
+    """A new, open file of about that name, which is another when there is one of it."""
+    plain = PurePath(name.encode()[:MAX_FILE_NAME_BYTES].decode("utf-8", "ignore")).name
+    stem, suffix = PurePath(plain).stem or "unnamed", PurePath(plain).suffix
+    for number in range(1, MAX_SAME_NAMES):
+        path = folder / (f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}")
+        try:
+            return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StorageError(f"{path} cannot be made: {error.strerror}") from None
+    raise StorageError(f"{folder} holds too many files of the name {plain}")

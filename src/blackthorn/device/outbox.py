@@ -11,7 +11,7 @@ from dataclasses import replace
 import msgspec
 
 from blackthorn import limits
-from blackthorn.device import content, conversations
+from blackthorn.device import content, conversations, failures
 from blackthorn.device.facts import DIRECT, GROUP
 from blackthorn.device.intents import (
     ChangeGroup,
@@ -222,9 +222,10 @@ def retract_commit(turn: Turn, conversation: Conversation) -> None:
 
 
 def fail(turn: Turn, row: OutboxRecord, reason: str) -> Outcome:
-    """Give up on a wish, visibly."""
+    """Give up on a wish, visibly: why is kept until its person has seen it."""
     intent = decode_intent(row.intent)
     turn.records.outbox.remove(row.number)
+    failures.note(turn.records.settings, row.number, intent, reason, turn.now_ms)
     message = b""
     if isinstance(intent, SendText):
         message = intent.message

@@ -201,6 +201,8 @@ def _change(turn: Turn, row: OutboxRecord, intent: ChangeGroup) -> Prepared | Ne
     added = [p for p in packages if identify(p.credential).device not in present]
     removed = conversations.indices_of(group, intent.remove)
     if not added and not removed:
+        if intent.add and not row.problem:  # else another's change came first, to the same end
+            raise HopelessError(f"{', '.join(intent.add)}: in the group already")
         return Nothing()
     members = conversations.other_devices(turn, group)
     key = turn.envelope_key(conversation)

@@ -5,6 +5,7 @@ its two parts. Nothing outside the one sealed part is looked at or given out, an
 holds other encrypted parts somewhere inside stays as it is (EFAIL: nothing is concatenated).
 """
 
+import re
 from dataclasses import dataclass, field
 
 from blackthorn.crypto.openpgp_open import UnsealError, unseal
@@ -26,6 +27,12 @@ class OpenedMail:
     content: bytes = field(repr=False)
     trace: bytes = field(repr=False)
     marked: bool
+
+    @property
+    def envelope_sender(self) -> str:
+        """From whom the peer said it was (RFC 5321, 3.3), as the sealing server noted; or empty."""
+        found = re.search(rb"^Return-Path: <([^<>\r\n]*)>\r$", self.trace, re.MULTILINE)
+        return found[1].decode("utf-8", "replace") if found else ""
 
     @property
     def readable_on_the_way(self) -> bool:

@@ -23,6 +23,11 @@ from blackthorn.mail.text import (
 )
 
 _EXCERPT_BYTES = 4_096
+_PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
+_SEALED = (
+    "[Its sender sealed this mail by OpenPGP. What is sealed is shown below or listed as an "
+    "attachment; opening it is not offered yet.]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +63,34 @@ def render(content: bytes) -> RenderedMail:
         return RenderedMail("", "", "", "", "", text, (), False)
 
 
+def attached(content: bytes) -> list[tuple[Attachment, bytes]]:
+    """The attachments in the order of `render`, each with its decoded bytes. Never raises."""
+    try:
+        content = normalise(content)
+        root = parse(content)
+    except MailRefusedError:
+        return []
+    body = _best_text(root)
+    return [
+        (_attachment(content, part), _data(content, part))
+        for part in _leaves(root)
+        if not _is_shown(part, body)
+    ]
+
+
 def _rendered(content: bytes) -> RenderedMail:
     root = parse(content)
     body = _best_text(root)
+    text = _text_of(content, body) if body else ""
+    if root.type == b"multipart/encrypted" or text.lstrip().startswith(_PGP_MESSAGE):
+        text = f"{_SEALED}\n\n{text}".rstrip("\n")
     return RenderedMail(
         sender=_header(root, b"from"),
         to=_header(root, b"to"),
         cc=_header(root, b"cc"),
         subject=_header(root, b"subject"),
         date=_header(root, b"date"),
-        text=_text_of(content, body) if body else "",
+        text=text,
         attachments=tuple(
             _attachment(content, part) for part in _leaves(root) if not _is_shown(part, body)
         ),
@@ -132,8 +155,13 @@ def _name(part: Part) -> str:
 
 
 def _attachment(content: bytes, part: Part) -> Attachment:
-    size = part.end - part.start
-    if part.encoding in (b"base64", b"quoted-printable"):
-        size = len(decode_transfer(content[part.start : part.end], part.encoding))
+    size = len(_data(content, part))
     kind = safe_line(part.type.decode("ascii", "replace"), limits.MAX_RENDERED_NAME_CHARS)
     return Attachment(_name(part) or "unnamed", kind, size)
+
+
+def _data(content: bytes, part: Part) -> bytes:
+    body = content[part.start : part.end]
+    if part.encoding in (b"base64", b"quoted-printable"):
+        return decode_transfer(body, part.encoding)
+    return body

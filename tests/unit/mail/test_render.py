@@ -6,7 +6,7 @@ import pytest
 
 from blackthorn import limits
 from blackthorn.mail.html import html_to_text
-from blackthorn.mail.render import Attachment, render
+from blackthorn.mail.render import Attachment, attached, render
 from blackthorn.mail.text import (
     decode_charset,
     decode_header,
@@ -166,3 +166,29 @@ def test_what_cannot_be_parsed_is_shown_as_an_excerpt() -> None:
     assert not render(b"a\0b").parsed
     for name in (b"Type: text/plain", b"Disposition: attachment"):
         assert not render(b"Content-" + name + b"; a=b" * 65 + b"\r\n\r\n").parsed
+
+
+def test_a_mail_sealed_by_its_sender_says_so() -> None:
+    mail = (
+        b'Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary=b\r\n'
+        b"\r\n--b\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n"
+        b"--b\r\nContent-Type: application/octet-stream\r\n\r\nsealed\r\n--b--\r\n"
+    )
+    shown = render(mail)
+    assert "sender sealed" in shown.text and len(shown.attachments) == 2
+    inline = text_of(b"-----BEGIN PGP MESSAGE-----\r\n\r\nabc\r\n-----END PGP MESSAGE-----\r\n")
+    assert "sender sealed" in inline and "abc" in inline
+    assert "sender sealed" not in text_of(b"> -----BEGIN PGP MESSAGE-----\r\n")
+
+
+def test_attached_gives_the_bytes_of_each_attachment() -> None:
+    mail = (
+        MIXED + b"--b\r\n\r\nsee attached\r\n"
+        b"--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n"
+        b'Content-Disposition: attachment; filename="a.pdf"\r\n\r\n'
+        + base64.encodebytes(b"x" * 100)
+        + b"--b--\r\n"
+    )
+    found = attached(mail)
+    assert [each for each, _ in found] == list(render(mail).attachments)
+    assert [data for _, data in found] == [b"x" * 100]
