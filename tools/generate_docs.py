@@ -29,7 +29,7 @@ other store: no log holds content, addresses or subjects, and no temporary file 
 
 Besides the database the server's folder holds `blackthorn.toml` (its settings), `server.key` and
 `server.crt` (its TLS key and certificate). In memory only: fan-out lists (which devices a send is
-for), and mail from outside between its receipt and its sealing.
+for), and recent mail from outside, in the clear until that memory is used again.
 
 """
 
