@@ -18,6 +18,7 @@ from blackthorn.device.intents import Outcome, Prepared, decode_prepared
 from blackthorn.device.keys import DeviceKeys
 from blackthorn.device.members import LeafPolicy, trust_first_use
 from blackthorn.device.preparing import HopelessError, Needs, Nothing, prepare
+from blackthorn.device.sending import lists_behind, send_frames
 from blackthorn.device.turn import Turn, generation
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
@@ -33,8 +34,6 @@ ASK_AGAIN_MS: Final = 30_000
 
 ASIDE_DURABLE_MS: Final = 5_000
 """After this time the server has surely noted what was set aside, and delivers it when asked."""
-
-SEND_FRAME_BYTES: Final = limits.MAX_FRAME_BYTES // 2
 
 
 class Device:
@@ -306,10 +305,10 @@ class Device:
                     self._sent.discard(posting)
                     continue
                 prepared = decode_prepared(row.prepared)
-                lists |= _lists(prepared)
+                lists |= lists_behind(prepared)
                 again.append(prepared.posting)
         told: Frames = [f.Fanout(name, lists[name]) for name in fanouts if name in lists]
-        return told + _send_frames(again) + self.tick(now_ms)
+        return told + send_frames(again) + self.tick(now_ms)
 
     # --- The outbox -----------------------------------------------------------------------
 
@@ -340,7 +339,7 @@ class Device:
                     if prepared.posting.id not in self._sent:
                         self._sent.add(prepared.posting.id)
                         postings.append(prepared.posting)
-        return settled + claims + _send_frames(postings)
+        return settled + claims + send_frames(postings)
 
     def _may_send(self, row: OutboxRecord, now_ms: int) -> bool:
         """Whether this process sees to the row: it wished it, or another left it behind."""
@@ -385,27 +384,4 @@ def _settling(opened: list[int], closed: list[int]) -> Frames:
         frames.append(f.Acknowledge(opened))
     if closed:
         frames.append(f.SetAside(closed))
-    return frames
-
-
-def _lists(prepared: Prepared) -> dict[bytes, list[bytes]]:
-    """The lists behind the posting's fan-out ids, in the order of its parcels."""
-    names = dict.fromkeys(parcel.fanout for parcel in prepared.posting.parcels)
-    return dict(zip(names, prepared.fanouts, strict=True))
-
-
-def _send_frames(postings: list[f.Posting]) -> Frames:
-    """The postings in as few Send frames as their sizes allow."""
-    frames: Frames = []
-    group: list[f.Posting] = []
-    size = 0
-    for posting in postings:
-        length = sum(len(parcel.sealed) for parcel in posting.parcels) + 256
-        if group and size + length > SEND_FRAME_BYTES:
-            frames.append(f.Send(group))
-            group, size = [], 0
-        group.append(posting)
-        size += length
-    if group:
-        frames.append(f.Send(group))
     return frames
