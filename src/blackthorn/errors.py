@@ -8,6 +8,7 @@
     ├── UserError           the person at the command line must change something
     │   └── ConfigError     … in the configuration file
     ├── SecurityError       somebody may be attacking: stop, say so, lose nothing
+    │   └── VerificationError   a note, proof, statement or policy breaks a numbered rule
     ├── StorageError        the disk, the database: nothing was acknowledged
     └── UnavailableError    a peer cannot be reached or asks to try again later
 
@@ -49,6 +50,18 @@ class ConfigError(UserError):
 
 class SecurityError(BlackthornError):
     """A check failed that only an attack or grave damage makes fail. Never retried silently."""
+
+
+class VerificationError(SecurityError):
+    """A note, proof, tile, entry, statement or policy is malformed or false.
+
+    `rule` is the number of the rule that it breaks, such as `T7`; docs/ledger-rules.md lists
+    them all. The text begins with it.
+    """
+
+    def __init__(self, rule: str, text: str) -> None:
+        super().__init__(f"[{rule}] {text}")
+        self.rule = rule
 
 
 class StorageError(BlackthornError):

@@ -344,6 +344,44 @@ MAX_CONVERSATIONS = 2_000
 OUTBOX_HANDOVER_SECONDS = 10
 """After this time whoever receives also sends what another process left in the outbox."""
 
+# --- Ledger and identity ------------------------------------------------------------------
+
+MAX_NOTE_BYTES = 64 * KIB
+"""One signed note: a checkpoint with sixteen ML-DSA-44 signatures fits."""
+
+MAX_LEDGER_ENTRY_BYTES = 16 * KIB
+"""One entry of the log: a mutation has 77 bytes, a record of a directive some kilobytes."""
+
+MAX_ENTRIES_PER_FRAME = 8_192
+"""Entries in one answer to a device that replays the log: 0.7 MB of mutations and heads."""
+
+MAX_LOOKUP_ADDRESSES = 256
+"""Users in one lookup: the answers come to about 0.2 MB."""
+
+MAX_MAP_PROOF_BYTES = 9 * KIB
+"""A proof in the map: 256 levels of 32 bytes, which only a broken hash could bring about."""
+
+MAX_STATEMENT_BYTES = 64 * KIB
+"""One statement of an identity chain: two keys and at most four signatures of 3.4 kB each."""
+
+MAX_CHAIN_STATEMENTS = 256
+"""Statements of one chain: five devices a year for a working life, and their replacements."""
+
+MAX_CHAIN_RECEIPTS = 32
+"""Resets and cancels of one chain whose logging is proved."""
+
+MAX_CHAIN_PART_BYTES = 2 * MIB
+"""Statements in one ChainPart; the device asks again for the rest."""
+
+MAX_PAIRING_BYTES = 4 * MIB
+"""One sealed message from device to device while they are paired: keys, contacts, history."""
+
+MAX_PAIRINGS = 1_000
+"""Pairings open at once on one server; each holds two links."""
+
+PAIRING_SECONDS = 600
+"""Life of a pairing: time to walk to the other device, type eight words and compare six digits."""
+
 # --- Operations ---------------------------------------------------------------------------
 
 MAX_OPS_HEAD_BYTES = 8 * KIB

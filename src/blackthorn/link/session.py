@@ -40,6 +40,7 @@ class State(Enum):
     PROVING = "the device proves the activation code"
     ENROLLING = "the server checks the proof and enrols the device"
     ENROLLED = "the device is enrolled, and connects anew to say hello"
+    PAIRING = "a new device talks with a live one of its user, by way of the server"
     READY = "the device is known; it sends and asks"
     RECEIVING = "the server delivers to it as well"
     SUPERSEDED = "another connection of the device receives instead"
@@ -61,6 +62,15 @@ _ASKING = (
     f.ListDevices,
     f.ListMail,
     f.FetchMail,
+    f.LookUp,
+    f.FetchChain,
+    f.SubmitStatement,
+    f.ProveConsistency,
+    f.FetchEntries,
+    f.TellCheckpoint,
+    f.OpenPairing,
+    f.Relay,
+    f.PairingEnded,
     f.Ping,
     f.Pong,
 )
@@ -74,20 +84,35 @@ _ANSWERING = (
     f.Devices,
     f.MailListing,
     f.MailChunk,
+    f.LookedUp,
+    f.ChainPart,
+    f.StatementStored,
+    f.Consistency,
+    f.Entries,
+    f.PairingOpened,
+    f.Paired,
+    f.Relay,
+    f.PairingEnded,
     f.Ping,
     f.Pong,
 )
-_DELIVERING = (f.Deliver, f.Drained, f.MailArrived)
+_DELIVERING = (f.Deliver, f.Drained, f.MailArrived, f.LeafChanged)
 
 DEVICE, SERVER = Role.DEVICE, Role.SERVER
 S = State
 
 TABLE: Final[dict[tuple[State, Role], Moves]] = {
-    (S.OPENING, DEVICE): {f.Hello: S.GREETING, f.ActivateBegin: S.CHALLENGING},
+    (S.OPENING, DEVICE): {
+        f.Hello: S.GREETING,
+        f.ActivateBegin: S.CHALLENGING,
+        f.JoinPairing: S.PAIRING,
+    },
     (S.GREETING, SERVER): {f.Ready: S.READY},
     (S.CHALLENGING, SERVER): {f.ActivateChallenge: S.PROVING},
     (S.PROVING, DEVICE): {f.ActivateProve: S.ENROLLING},
     (S.ENROLLING, SERVER): {f.Activated: S.ENROLLED},
+    (S.PAIRING, DEVICE): _staying(S.PAIRING, f.Relay, f.PairingEnded),
+    (S.PAIRING, SERVER): _staying(S.PAIRING, f.Paired, f.Relay, f.PairingEnded),
     (S.READY, DEVICE): {f.Resume: S.RECEIVING, **_staying(S.READY, *_ASKING)},
     (S.READY, SERVER): _staying(S.READY, *_ANSWERING),
     (S.RECEIVING, DEVICE): _staying(S.RECEIVING, f.Resume, *_ASKING, *_SETTLING),
@@ -175,7 +200,10 @@ class Link:
         any frame within LINK_IDLE_SECONDS.
         """
         silence = now - self._heard
-        if self.state in OPENED:
+        if self.state is State.PAIRING:
+            if silence > limits.PAIRING_SECONDS:
+                raise LinkError(Code.IDLE, f"silent for {limits.PAIRING_SECONDS} seconds")
+        elif self.state in OPENED:
             if silence > limits.LINK_IDLE_SECONDS:
                 raise LinkError(Code.IDLE, f"silent for {limits.LINK_IDLE_SECONDS} seconds")
         elif silence > limits.LINK_HELLO_SECONDS:

@@ -49,9 +49,41 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.ActivateChallenge(b"m", KEY, b"p"),
         f.ActivateProve(KEY, bytes(64), b"p"),
         f.Activated(b"p"),
+        f.LookUp(1, ["a@b.example"], 0),
+        f.LookedUp(
+            1,
+            f.EpochPart(b"n", b"h", [KEY]),
+            [KEY],
+            [f.Answer("a@b.example", bytes(80), 1, bytes(37), ID, b"p")],
+            ["c@b.example"],
+        ),
+        f.FetchChain(1, "a@b.example", 0),
+        f.ChainPart(
+            1,
+            "a@b.example",
+            9,
+            [b"s"],
+            [f.Receipt(1, 1, bytes(37), ID, bytes(80), b"m", 0, [KEY], b"h", 1, [KEY])],
+            b"c",
+            False,
+        ),
+        f.SubmitStatement(1, b"s", b"c"),
+        f.StatementStored(1, ""),
+        f.ProveConsistency(1, 1, 2),
+        f.Consistency(1, True, [KEY]),
+        f.FetchEntries(1, 0),
+        f.Entries(1, 0, 1, [b"e"]),
+        f.LeafChanged(),
+        f.TellCheckpoint(b"n"),
+        f.OpenPairing("1234", b"m"),
+        f.PairingOpened(""),
+        f.JoinPairing(1, "1234", b"m"),
+        f.Paired(b"m"),
+        f.Relay(b"x"),
+        f.PairingEnded(""),
     )
 }
-AFTER_CROSSING = (f.Superseded, f.Deliver, f.Drained, f.MailArrived)
+AFTER_CROSSING = (f.Superseded, f.Deliver, f.Drained, f.MailArrived, f.LeafChanged)
 """Heard while SUPERSEDED, when a Resume has crossed; never said then."""
 
 OTHER = {Role.DEVICE: Role.SERVER, Role.SERVER: Role.DEVICE}
