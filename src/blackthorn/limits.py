@@ -392,3 +392,58 @@ MAX_OPS_CONNECTIONS = 32
 
 OPS_SECONDS = 10
 """Time for one probe, from its connection to its answer."""
+
+# --- Transparency log ---------------------------------------------------------------------
+
+MAX_NOTE_BYTES = 64 * KIB
+"""One signed note: a checkpoint with 16 post-quantum signatures, base64 included, fits."""
+
+MAX_NOTE_SIGNATURES = 64
+"""Signature lines of one note; the signed-note specification asks for at least 16."""
+
+MAX_KEY_NAME_BYTES = 255
+"""UTF-8 bytes of the name of a log or witness key; the bound of tlog-cosignature."""
+
+MAX_VKEY_CHARS = 8 * KIB
+"""One verifier key in text; the largest post-quantum keys have 2.6 kB."""
+
+MAX_TREE_SIZE = 2**63 - 1
+"""Entries of one log, so that every index fits a signed integer of a database."""
+
+MAX_PROOF_HASHES = 63
+"""Hashes of one inclusion or consistency proof: the height of the largest tree."""
+
+MAX_COSIGNATURE_SECONDS = 2**63 - 1
+"""The largest time of a cosignature; the bound of tlog-cosignature."""
+
+MAX_LOG_ENTRY_BYTES = 2**16 - 1
+"""One entry of the log: its length has two bytes in an entry bundle."""
+
+MAX_TILE_HASHES = 256
+"""Hashes of one tile and entries of one bundle; fixed by tlog-tiles."""
+
+MAX_TILE_PATH_CHARS = 64
+"""A path of a tile or an entry bundle; the longest possible has 41."""
+
+MAX_POLICY_BYTES = 64 * KIB
+"""One trust policy: three times what its most lines and their addresses take."""
+
+MAX_POLICY_LINES = 512
+"""Lines of one trust policy, remarks and empty ones included."""
+
+MAX_POLICY_LOGS = 32
+MAX_POLICY_WITNESSES = 32
+MAX_POLICY_GROUPS = 32
+"""Logs, witnesses and groups of one policy: what tlog-policy asks implementations to bear."""
+
+MAX_TLOG_PROOF_EXTRA_BYTES = 16 * KIB
+"""Extra data in one proof of logging, such as a VRF proof and an opening."""
+
+MAX_TLOG_PROOF_BYTES = 96 * KIB
+"""One proof of logging: the largest note, the extra data in base64, 63 hashes."""
+
+MAX_ADD_CHECKPOINT_BYTES = 68 * KIB
+"""One request to a witness: the largest note and 63 hashes in base64."""
+
+MAX_WITNESS_ANSWER_BYTES = 64 * KIB
+"""One answer of a witness, which the log reads: as much as a note."""

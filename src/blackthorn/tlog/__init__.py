@@ -1,0 +1,1 @@
+"""A witnessed transparency log: Merkle tree, tiles, checkpoints, cosignatures, policies. Pure."""

@@ -1,0 +1,94 @@
+"""Checks inclusion and consistency proofs (RFC 9162, 2.1.3.2 and 2.1.4.2).
+
+Each function returns when the proof holds and raises `VerificationError` with a T rule when it
+does not. A proof has an exact length for its sizes; the work is one hash for each of its lines.
+"""
+
+import hmac
+from collections.abc import Sequence
+
+from blackthorn import limits
+from blackthorn.errors import VerificationError
+from blackthorn.tlog.merkle import EMPTY_ROOT, HASH_SIZE, node_hash
+
+
+def check_hashes(*hashes: bytes) -> None:
+    """Raises T1 unless each is 32 bytes."""
+    if any(len(digest) != HASH_SIZE for digest in hashes):
+        raise VerificationError("T1", "a hash has not 32 bytes")
+
+
+def check_size(size: int) -> None:
+    """Raises T2 unless `size` can be that of a tree."""
+    if not 0 <= size <= limits.MAX_TREE_SIZE:
+        raise VerificationError("T2", "a tree of this size cannot be")
+
+
+def verify_inclusion(
+    leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes
+) -> None:
+    """The leaf with this hash is entry `index` of the tree of `size` with `root`."""
+    check_size(size)
+    if not 0 <= index < size:
+        raise VerificationError("T3", "the tree has no entry of this index")
+    check_hashes(leaf_hash, root, *proof)
+    # Up to where the paths of this leaf and the last one part, siblings lie on both sides;
+    # above, only full subtrees on the left.
+    inner = (index ^ (size - 1)).bit_length()
+    if len(proof) != inner + (index >> inner).bit_count():
+        raise VerificationError("T4", "the inclusion proof has not the length of its path")
+    digest = leaf_hash
+    for height, sibling in enumerate(proof):
+        on_left = height >= inner or index >> height & 1
+        digest = node_hash(sibling, digest) if on_left else node_hash(digest, sibling)
+    if not hmac.compare_digest(digest, root):
+        raise VerificationError("T5", "the inclusion proof does not lead to the root")
+
+
+def verify_consistency(
+    old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]
+) -> None:
+    """The tree of `old_size` with `old_root` is a prefix of that of `new_size` with `new_root`."""
+    check_size(old_size)
+    check_size(new_size)
+    check_hashes(old_root, new_root, *proof)
+    if old_size > new_size:
+        raise VerificationError("T6", "the later tree is smaller")
+    for size, root in ((old_size, old_root), (new_size, new_root)):
+        if size == 0 and root != EMPTY_ROOT:
+            raise VerificationError("T7", "the root of an empty tree is not that of no entries")
+    if old_size == new_size and old_root != new_root:
+        raise VerificationError("T8", "two trees of one size have two roots")
+    if old_size in (0, new_size):
+        if proof:
+            raise VerificationError("T9", "a consistency proof of nothing has hashes")
+        return
+    _verify_growth(old_size, old_root, new_size, new_root, proof)
+
+
+def _verify_growth(
+    old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]
+) -> None:
+    """RFC 9162, 2.1.4.2, for sizes that differ and an old tree with entries."""
+    # The proof starts at the largest full subtree that ends where the old tree ends.
+    skipped = (old_size & -old_size).bit_length() - 1
+    node, last = (old_size - 1) >> skipped, (new_size - 1) >> skipped
+    rest = proof
+    digest = old_root
+    if old_size & (old_size - 1):
+        if not proof:
+            raise VerificationError("T9", "the consistency proof is too short")
+        digest, rest = proof[0], proof[1:]
+    old = new = digest
+    inner = (node ^ last).bit_length()
+    if len(rest) != inner + (node >> inner).bit_count():
+        raise VerificationError("T9", "the consistency proof has not the length of its path")
+    for height, sibling in enumerate(rest):
+        if height >= inner or node >> height & 1:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+        else:
+            new = node_hash(new, sibling)
+    if not hmac.compare_digest(old, old_root):
+        raise VerificationError("T10", "the consistency proof does not lead to the old root")
+    if not hmac.compare_digest(new, new_root):
+        raise VerificationError("T10", "the consistency proof does not lead to the new root")
