@@ -1,0 +1,177 @@
+"""The attacks that Blackthorn must survive, and by which tests each is tried.
+
+A test in this folder says `@attack(5, alarm="unknown-statement", checks=1)`: it tries attack 5
+and holds that the alarm of that code is raised within one check of the client attacked. Without
+an `alarm` the attack is refused on the spot and comes to nothing. `elsewhere` names tests outside
+this folder that try an attack too. docs/attacks.md is made from all of it by
+`tools/attack_table.py`, and the build fails when an attack has neither a test nor a reason to wait.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+Test = TypeVar("Test", bound=Callable[..., Any])
+
+OPERATOR, NETWORK, GOVERNMENT, INSIDER, PUBLISHER = (
+    "operator",
+    "network",
+    "order",
+    "insider",
+    "publisher",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """One attack: who does it, what he does, and what stops or shows it.
+
+    `waits` is why no test tries it yet: the part that it attacks does not exist.
+    `told` is what is not stopped, in the open.
+    """
+
+    number: int
+    who: str
+    what: str
+    answer: str
+    elsewhere: tuple[str, ...] = ()
+    waits: str = ""
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a test of this folder holds of an attack."""
+
+    attack: int
+    alarm: str
+    checks: int
+
+
+def attack(number: int, *, alarm: str = "", checks: int = 0) -> Callable[[Test], Test]:
+    """Mark a test as a trial of the attack with that number. See the module."""
+
+    def mark(test: Test) -> Test:
+        trials = getattr(test, "trials", ())
+        test.trials = (*trials, Trial(number, alarm, checks))  # type: ignore[attr-defined]
+        return test
+
+    return mark
+
+
+_OG, _ON, _NG = f"{OPERATOR}, {GOVERNMENT}", f"{OPERATOR}, {NETWORK}", f"{NETWORK}, {GOVERNMENT}"
+_OI = f"{OPERATOR}, {INSIDER}"
+
+ATTACKS: Final = (
+    Attack(1, _OG, "A ghost device: a statement without a live device's signature",
+           "Replay of the chain refuses it"),
+    Attack(2, _OG, "A ghost device through a reset by the enrolment key",
+           "It is loud and takes effect after a delay; any surviving device cancels it; whoever "
+           "verified the person is stopped"),
+    Attack(3, OPERATOR, "The delay of resets is shortened",
+           "It stands in the logged configuration: auditors withhold, devices alarm"),
+    Attack(4, _ON, "Another key in the answer to a lookup",
+           "VRF proof, map proof and chain: each field is bound"),
+    Attack(5, OPERATOR, "A key is swapped and swapped back between two checks of its owner",
+           "Versions only rise, by one; the owner's device compares them"),
+    Attack(6, _OG, "A split view: two logs for two victims",
+           "Witness quorum; the newest checkpoint inside every message"),
+    Attack(7, _ON, "A rollback to an old checkpoint", "The size last accepted is kept"),
+    Attack(8, OPERATOR, "A freeze: nothing is published any more",
+           "Heartbeats and witnesses' times: a directory that is stale gets no new contacts"),
+    Attack(9, _ON, "A false «there is no such user»", "Absence is proved, presence remembered"),
+    Attack(10, OPERATOR, "Two entries for one user", "The VRF gives each address one place"),
+    Attack(11, OPERATOR, "A wrong map beside a right log",
+           "Auditors and devices of small directories replay the log"),
+    Attack(12, GOVERNMENT, "A witness that obeys cosigns a fork",
+           "One of three is no quorum; gossip; both notes are evidence"),
+    Attack(13, OPERATOR, "A witness's state is lost or rolled back",
+           "An anchor beside its database: it refuses to sign"),
+    Attack(14, OPERATOR, "The log's data is hidden, its roots are kept",
+           "An auditor that cannot replay does not cosign"),
+    Attack(15, OPERATOR, "A ghost member by an Add or a Commit that the server makes",
+           "Signatures of members and the membership tag"),
+    Attack(16, _OI, "A ghost member by an external Commit", "None is taken"),
+    Attack(17, OPERATOR, "A ghost member by an external sender or proposal", "None is taken"),
+    Attack(18, _OI, "A member adds a false colleague",
+           "Each member looks the leaf up in the chain of the person it names"),
+    Attack(19, _OI, "A Welcome into a false group",
+           "All leaves are looked up; the person sees who added him"),
+    Attack(20, OPERATOR, "A key package of another, or one handed out twice",
+           "The leaf must be in the chain; a key package seen before is an alarm"),
+    Attack(21, _ON, "Messages and Commits are replayed", "Each key opens once; epochs"),
+    Attack(22, OPERATOR, "Messages come late or out of order",
+           "They are shown once each, or a gap is shown"),
+    Attack(23, OPERATOR, "Messages are dropped",
+           "Counters inside the encryption: the next message shows the gap"),
+    Attack(24, _ON, "A message is killed by a forged copy that comes first",
+           "A failure uses up no key"),
+    Attack(25, OPERATOR, "A group is forked by different Commits to its halves",
+           "The halves share no key; each sees that the other's messages do not open"),
+    Attack(26, INSIDER, "A removed member reads on", "New keys with each Commit"),
+    Attack(27, _OI, "A weaker suite", "The chain says on which suites a device insists"),
+    Attack(28, OPERATOR, "A suite's number with other parameters",
+           "Numbers are of the private range and stand for all parameters together"),
+    Attack(29, _ON, "The post-quantum key is stripped from a mail certificate",
+           "The chain holds the certificate's hash"),
+    Attack(30, _ON, "A mail key by another way (WKD, Autocrypt, a header)",
+           "Only the chain names mail keys"),
+    Attack(31, _OG, "A tap at the mail gateway",
+           "Mail is sealed in memory before it is stored, and marked as readable on its way",
+           elsewhere=("tests/hostile/test_canary.py::test_no_secret_is_found_on_the_server",),
+           told="An operator who changes the code reads mail from outside while it comes in"),
+    Attack(32, _NG, "TLS is stripped or intercepted",
+           "Devices pin the server's own key",
+           elsewhere=(
+               "tests/hostile/test_interception.py::"
+               "test_an_interceptor_learns_nothing_of_an_activation_and_activates_nothing",
+               "tests/hostile/test_interception.py::"
+               "test_a_hello_passed_on_by_the_interceptor_is_refused",
+           ),
+           told="Mail to the outside, and with it MTA-STS and DANE, is not there yet"),
+    Attack(33, f"{NETWORK}, {INSIDER}", "Sealed text leaks through a crafted mail (EFAIL)",
+           "Whole, intact messages only; nothing is fetched",
+           elsewhere=("tests/forge/test_mail_tampering.py",)),
+    Attack(34, INSIDER, "A signed mail is passed on as if it were to somebody else",
+           "Signed header fields and intended recipients",
+           waits="Devices do not send mail yet, so nothing is signed that could be moved"),
+    Attack(35, f"{PUBLISHER}, {GOVERNMENT}", "A malicious update for one person",
+           "Releases are entries of the same log",
+           waits="The entry of a release exists; no updater exists that would install one"),
+    Attack(36, OPERATOR, "An altered web client", "No key is used in a page that a server serves",
+           waits="No page that the server serves uses a key: the ledger's page has no script"),
+    Attack(37, _OI, "Backups of the server are stolen", "No private key lies there",
+           elsewhere=(
+               "tests/hostile/test_canary.py::test_no_secret_is_found_on_the_server",
+               "tests/properties/test_activation_enrolment.py::"
+               "test_a_thief_of_the_whole_database_cannot_activate_with_any_stored_row",
+           )),
+    Attack(38, INSIDER, "A device's files are stolen", "An encrypted database"),
+    Attack(39, _ON, "A stolen password or code adds a device",
+           "There is no login; a code only begins a reset, which is loud"),
+    Attack(40, _OG, "The enrolment key is stolen", "As 2: delay, log, stop"),
+    Attack(41, _OG, "Metadata",
+           "The stored fields are a published list; sizes in classes; no sender and no group",
+           elsewhere=(
+               "tests/contracts/test_no_switch.py::test_no_stored_column_names_a_sender_or_a_group",
+               "tests/docs/test_inventory.py::test_every_column_of_this_server_is_classified",
+               "tests/unit/device/test_envelope.py::"
+               "test_a_parcel_shows_neither_group_nor_epoch_and_no_two_are_alike",
+           ),
+           told="The server sees who is on line, when, and how much"),
+    Attack(42, OPERATOR, "The social graph from lookups",
+           "Contacts are looked up in one batch, and known ones again with it",
+           told="Who asks for somebody for the first time shows it to the server, as does the "
+           "claim of a key package"),
+    Attack(43, "outsider", "The list of users from the public log",
+           "VRF and commitments: a dictionary of addresses finds nothing"),
+    Attack(44, "anybody", "Poisoned input to a parser", "Bounds before allocation; one error"),
+    Attack(45, _ON, "The clock is wrong", "Witnesses' times; the device's clock never goes back"),
+    Attack(46, OPERATOR, "Evidence is suppressed", "It goes out inside messages to contacts"),
+    Attack(47, GOVERNMENT, "Silence is ordered, and then a secret feature",
+           "No code path of the server can open anything, and this suite is public",
+           elsewhere=(
+               "tests/contracts/test_import_rules.py::test_the_contracts_hold",
+               "tests/contracts/test_no_switch.py::test_the_settings_are_the_ones_looked_at",
+           )),
+)  # fmt: skip
