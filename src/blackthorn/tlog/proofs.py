@@ -1,7 +1,7 @@
 """Checks inclusion and consistency proofs (RFC 9162, 2.1.3.2 and 2.1.4.2).
 
 Each function returns when the proof holds and raises `VerificationError` with a T rule when it
-does not. A proof has an exact length for its sizes; the work is one hash for each of its lines.
+does not. A proof has an exact length for its sizes; the work is two hashes for each of its own.
 """
 
 import hmac
@@ -18,6 +18,13 @@ def check_hashes(*hashes: bytes) -> None:
         raise VerificationError("T1", "a hash has not 32 bytes")
 
 
+def check_proof(proof: Sequence[bytes]) -> None:
+    """Raises T44, T1 unless the proof is at most 63 hashes."""
+    if len(proof) > limits.MAX_PROOF_HASHES:
+        raise VerificationError("T44", "a proof has more than 63 hashes")
+    check_hashes(*proof)
+
+
 def check_size(size: int) -> None:
     """Raises T2 unless `size` can be that of a tree."""
     if not 0 <= size <= limits.MAX_TREE_SIZE:
@@ -31,7 +38,8 @@ def verify_inclusion(
     check_size(size)
     if not 0 <= index < size:
         raise VerificationError("T3", "the tree has no entry of this index")
-    check_hashes(leaf_hash, root, *proof)
+    check_hashes(leaf_hash, root)
+    check_proof(proof)
     # Up to where the paths of this leaf and the last one part, siblings lie on both sides;
     # above, only full subtrees on the left.
     inner = (index ^ (size - 1)).bit_length()
@@ -51,7 +59,8 @@ def verify_consistency(
     """The tree of `old_size` with `old_root` is a prefix of that of `new_size` with `new_root`."""
     check_size(old_size)
     check_size(new_size)
-    check_hashes(old_root, new_root, *proof)
+    check_hashes(old_root, new_root)
+    check_proof(proof)
     if old_size > new_size:
         raise VerificationError("T6", "the later tree is smaller")
     for size, root in ((old_size, old_root), (new_size, new_root)):
