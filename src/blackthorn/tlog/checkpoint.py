@@ -51,7 +51,7 @@ def parse_decimal(text: str, rule: str) -> int:
 
 def parse_checkpoint(text: str) -> Checkpoint:
     """The checkpoint in the text of a note; raises N7, T11, T12, T13."""
-    lines = text.split("\n")
+    lines = text.split("\n", 4)
     if len(lines) != 4 or lines[3]:
         raise VerificationError("T11", "a checkpoint is not three lines: origin, size, root")
     origin, size, root = lines[:3]

@@ -151,7 +151,7 @@ def format_note(note: Note) -> bytes:
 
 def parse_signature_line(text: str) -> SignatureLine:
     """A signature line, without its newline; raises N6 to N9."""
-    parts = text.split(" ")
+    parts = text.split(" ", 3)
     if len(parts) != 3 or not text.startswith(_DASH):
         raise VerificationError("N6", "a line under a note is not: dash, name, signature")
     name, encoded = parts[1:]
