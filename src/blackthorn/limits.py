@@ -447,3 +447,31 @@ MAX_ADD_CHECKPOINT_BYTES = 68 * KIB
 
 MAX_WITNESS_ANSWER_BYTES = 64 * KIB
 """One answer of a witness, which the log reads: as much as a note."""
+
+# --- Ledger server ------------------------------------------------------------------------
+
+MAX_ACTIVATION_STATEMENTS = 2
+"""Statements that a new device brings: its genesis and its certificate, or a reset."""
+
+# --- Identity chains ----------------------------------------------------------------------
+
+MAX_STATEMENT_DEPTH = 8
+"""Nested arrays in a statement; a device with its suites needs five."""
+
+MAX_STATEMENT_SIGNATURES = 3
+"""Signatures of one statement; a revocation by two devices has two, no kind needs more."""
+
+MAX_DEVICE_SUITES = 16
+"""MLS suites that a device insists on; we know fewer."""
+
+MAX_REVOKE_REASON_CHARACTERS = 128
+"""Why a device was revoked, in its owner's words; shown in lists."""
+
+MAX_OPENPGP_PROOF_BYTES = 8 * KIB
+"""A detached OpenPGP signature; with ML-DSA-87 and Ed448 it has 4.8 kB."""
+
+MAX_STATEMENT_TIME_MS = 2**53 - 1
+"""The latest claimed time, Unix milliseconds, which every JSON reader holds exactly."""
+
+MAX_VERIFY_PAYLOAD_CHARACTERS = 1_024
+"""The text in a QR code for comparing: two addresses, percent-encoded, and two hashes."""

@@ -16,7 +16,7 @@ from spake2 import SPAKE2_A
 from blackthorn.crypto.secret import Secret
 from blackthorn.ids import Address, Fingerprint
 from blackthorn.link import activation
-from blackthorn.link.activation import Channel, DeviceKeys, Enrolment
+from blackthorn.link.activation import Channel, DeviceKeys, Enrolment, Owner
 from blackthorn.link.code import parse_code
 from blackthorn.link.device_id import device_id
 
@@ -70,16 +70,18 @@ def test_the_exchange_is_what_the_specification_says():
     assert (begin.version, begin.nameplate, begin.message) == (1, "4821", spake.start())
 
     address = Address("alice@acme.example")
+    owner = Owner(address, 2, sha256(b"the second statement"))
     second, server = activation.challenge(
-        begin, known, address, Channel(F, B), seeded.Random(2).randbytes
+        begin, known, owner, Channel(F, B), seeded.Random(2).randbytes
     )
     schedule = Schedule(begin.message, second.message, spake.finish(second.message))
     assert second.proof == schedule.proof(b"server", second.payload)
-    assert schedule.open(b"owner", second.payload) == address.encode()
+    told = msgspec.msgpack.decode(schedule.open(b"owner", second.payload))
+    assert told == {"address": address, "seq": 2, "head": sha256(b"the second statement")}
 
     identity = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
     public = identity.public_key().public_bytes_raw()
-    keys = DeviceKeys(public, "laptop", b"certificate", [b"one"], b"last")
+    keys = DeviceKeys(public, "laptop", b"certificate", [b"one"], b"last", [b"a statement"])
     third, waiting = device.open(second).prove(keys, Secret(b"\x07" * 32))
     assert third.proof == schedule.proof(b"device", third.payload)
     signed = L + b" code" + schedule.t + sha256(third.payload)
@@ -88,8 +90,12 @@ def test_the_exchange_is_what_the_specification_says():
     identity.public_key().verify(payload["possession"], L + b" possession" + schedule.t)
     assert payload["keys"]["identity_key"] == public
 
-    enrolment = Enrolment(address, "acme.example", "2100CAFE", device_id(public), 1)
+    mine = device_id(public)
+    enrolment = Enrolment(
+        address, "acme.example", "2100CAFE", mine, 1, [b"a statement"], b"record", "quorum none\n"
+    )
     fourth = server.verify(third).answer(enrolment)
     told = msgspec.msgpack.decode(schedule.open(b"server", fourth.payload))
     assert told["address"] == address and told["pin"] == "2100CAFE"
+    assert told["statements"] == [b"a statement"] and told["config"] == b"record"
     assert waiting.open(fourth) == enrolment

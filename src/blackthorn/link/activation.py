@@ -42,6 +42,7 @@ from blackthorn.link.frames import (
     Id16,
     KeyPackageBytes,
     Signature,
+    StatementBytes,
     Uint64,
 )
 from blackthorn.wire.address import parse_address
@@ -65,26 +66,59 @@ class DeviceUnprovenError(ProtocolError):
 # --- What the two tell each other, sealed -------------------------------------------------
 
 
+NO_HEAD = bytes(32)
+"""The head of a chain that has no statement yet."""
+
+Statements = Annotated[
+    list[StatementBytes],
+    Meta(min_length=1, max_length=limits.MAX_ACTIVATION_STATEMENTS),
+]
+
+
+class Owner(Struct, frozen=True):
+    """Whose the code is, and where his identity chain stood before this code was used.
+
+    `seq` is the number of its statements, `head` the hash of the last, NO_HEAD without any.
+    """
+
+    address: AddressText
+    seq: Uint64
+    head: Bytes32
+
+
 class DeviceKeys(Struct, frozen=True):
-    """The public parts of a new device, which its owner's server publishes for others."""
+    """The public parts of a new device, which its owner's server publishes for others.
+
+    `statements` are signed by the device: its genesis and then, if it has a `certificate`, its
+    set_openpgp; or, for a chain that exists, one reset or one add_device, without a certificate.
+    """
 
     identity_key: Bytes32
     name: Annotated[str, Meta(min_length=1, max_length=limits.MAX_DEVICE_NAME_CHARACTERS)]
-    certificate: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_CERTIFICATE_BYTES)]
+    certificate: Annotated[bytes, Meta(max_length=limits.MAX_CERTIFICATE_BYTES)]
     key_packages: Annotated[
         list[KeyPackageBytes], Meta(max_length=limits.MAX_KEY_PACKAGES_PER_DEVICE)
     ]
     last_resort: KeyPackageBytes
+    statements: Statements
 
 
 class Enrolment(Struct, frozen=True):
-    """Who the device is from now on. `server_time` is Unix time in milliseconds."""
+    """Who the device is from now on. `server_time` is Unix time in milliseconds.
+
+    `statements` are the device's own as they are stored, with the enterprise's signature where it
+    takes one. `config` is the ledger's configuration record and `policy` the trust policy: what
+    the device pins.
+    """
 
     address: AddressText
     domain: str
     pin: Annotated[str, Meta(pattern="^[0-9A-F]{8}$")]
     device: Id16
     server_time: Uint64
+    statements: Statements
+    config: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
+    policy: Annotated[str, Meta(min_length=1, max_length=limits.MAX_POLICY_BYTES)]
 
 
 class _Proven(Struct, frozen=True):
@@ -96,6 +130,7 @@ class _Proven(Struct, frozen=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_proven = msgspec.msgpack.Decoder(_Proven).decode
+_decode_owner = msgspec.msgpack.Decoder(Owner).decode
 _decode_enrolment = msgspec.msgpack.Decoder(Enrolment).decode
 
 
@@ -227,17 +262,22 @@ class AwaitChallenge:
         if not hmac.compare_digest(session.proof(b"server", challenge.payload), challenge.proof):
             raise _server_unproven()
         try:
-            address = parse_address(session.open(b"owner", challenge.payload).decode("ascii"))
-        except (OpenError, UnicodeDecodeError, DecodeError):
+            owner = _decode_owner(session.open(b"owner", challenge.payload))
+            address = parse_address(owner.address)
+        except (OpenError, msgspec.DecodeError, DecodeError):
             raise _server_unproven() from None
-        return Challenged(address, self._signing, session)
+        return Challenged(address, owner, self._signing, session)
 
 
 @dataclass(frozen=True, slots=True)
 class Challenged:
-    """The server has proved itself; the device can now make keys for `address`."""
+    """The server has proved itself; the device can now make keys for `address`.
+
+    `owner` says where the chain stands that its statements must continue.
+    """
 
     address: Address
+    owner: Owner
     _signing: Secret
     _session: _Session
 
@@ -284,13 +324,13 @@ def _server_unproven() -> ServerUnprovenError:
 def challenge(
     begin: ActivateBegin,
     known: Verifier,
-    address: Address,
+    owner: Owner,
     channel: Channel,
     random: Callable[[int], bytes],
 ) -> tuple[ActivateChallenge, "AwaitProof"]:
     """The server's answer to a begin whose try has been counted durably.
 
-    `address` is that of the user whom the code is for; only who knows the code can read it.
+    `owner` is the user whom the code is for; only who knows the code can read it.
 
     Raises ProtocolError for a version or a message that this server does not know.
     """
@@ -301,7 +341,7 @@ def challenge(
     )
     secret = exchange.finish(begin.message)
     session = _Session.of(secret, begin.nameplate, begin.message, exchange.message, channel)
-    payload = session.seal(b"owner", address.encode())
+    payload = session.seal(b"owner", _encode(owner))
     frame = ActivateChallenge(exchange.message, session.proof(b"server", payload), payload)
     return frame, AwaitProof(session, known.public_key)
 

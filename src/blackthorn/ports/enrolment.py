@@ -9,6 +9,7 @@ from typing import Protocol
 
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.activation import DeviceKeys, Verifier
+from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.writer import Job
 
 
@@ -16,7 +17,8 @@ from blackthorn.ports.writer import Job
 class OpenCode:
     """A stored activation code: whose it is, what it takes to check it, how it stands.
 
-    `expires_ms` is Unix time in milliseconds; `tries` were begun and not proven.
+    `expires_ms` is Unix time in milliseconds; `tries` were begun and not proven. `used_seq` is the
+    place in the user's chain of the first statement of the device that used it.
     """
 
     nameplate: str
@@ -25,17 +27,22 @@ class OpenCode:
     expires_ms: int
     tries: int
     used_by: DeviceId | None
+    used_seq: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A stored device: its row's number, and whose it is. Not `fresh`: it was stored before."""
+    """A stored device: its row's number, and whose it is. Not `fresh`: it was stored before.
+
+    `seq` is the place in the user's chain of the first statement that came with it.
+    """
 
     number: int
     fresh: bool
     device: DeviceId
     address: Address
     pin: str
+    seq: int
 
 
 class EnrolmentStore(Protocol):
@@ -52,18 +59,20 @@ class EnrolmentStore(Protocol):
         """
         ...
 
-    def enrol(self, nameplate: str, keys: DeviceKeys, now_ms: int) -> Job[Enrolled | str]:
-        """Store the device and mark the code as used by it.
+    def enrol(
+        self, nameplate: str, keys: DeviceKeys, standing: Standing, seq: int, now_ms: int
+    ) -> Job[Enrolled | str]:
+        """Store the device and mark the code as used by it; `seq` as in `Enrolled`.
 
         The same device again changes nothing but the tries. A string says why the device
-        was refused.
+        was refused, and nothing was written.
         """
         ...
 
     def purge(self, now_ms: int) -> Job[int]:
-        """Delete the codes that have expired; how many."""
+        """Delete the codes that have expired, and parcels for devices that are gone; how many."""
         ...
 
     def forget(self, address: Address) -> None:
-        """Read the user afresh next time: a job has changed him."""
+        """Read the user and his devices afresh next time: a job has changed them."""
         ...

@@ -4,9 +4,18 @@ Reads answer from the last durable commit. Writes go through `ports.writer`.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from blackthorn.ids import Address, DeviceId
+
+
+class Standing(StrEnum):
+    """Whether a device is in force. A revoked device has no row, and so no standing."""
+
+    LIVE = "live"
+    PENDING = "pending"
+    """Brought by a reset that has not become effective: it may look up and submit, no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +26,26 @@ class DeviceRecord:
     id: DeviceId
     identity_key: bytes
     address: Address
+    standing: Standing = Standing.LIVE
 
 
 @dataclass(frozen=True, slots=True)
 class UserRecord:
-    """One user. `certificate` is the OpenPGP certificate made at activation, or None before."""
+    """One user. `certificate` is that of the newest set_openpgp in his chain, or None.
+
+    `devices` are all of his devices, those that are pending too.
+    """
 
     number: int
     address: Address
     pin: str
     certificate: bytes | None
     devices: tuple[DeviceRecord, ...]
+
+    @property
+    def live(self) -> tuple[DeviceRecord, ...]:
+        """The devices in force: those that others may add to a conversation."""
+        return tuple(each for each in self.devices if each.standing is Standing.LIVE)
 
 
 class Enterprise(Protocol):
@@ -39,4 +57,8 @@ class Enterprise(Protocol):
 
     def user(self, address: Address) -> UserRecord | None:
         """The user of that normalised address, or None."""
+        ...
+
+    def forget(self, address: Address) -> None:
+        """Read the user and his devices afresh next time: a job has changed them."""
         ...
