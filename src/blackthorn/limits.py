@@ -423,10 +423,10 @@ MAX_TILE_HASHES = 256
 """Hashes of one tile and entries of one bundle; fixed by tlog-tiles."""
 
 MAX_TILE_PATH_CHARS = 64
-"""A path of a tile or an entry bundle; the longest possible has 41."""
+"""A path of a tile or an entry bundle; the longest has 52."""
 
 MAX_POLICY_BYTES = 64 * KIB
-"""One trust policy: three times what its most lines and their addresses take."""
+"""One trust policy: three times what the most Ed25519 keys and their addresses take."""
 
 MAX_POLICY_LINES = 512
 """Lines of one trust policy, remarks and empty ones included."""

@@ -42,6 +42,22 @@ def generate_user_key(address: str) -> tuple[Secret, bytes]:
     return Secret(bytes(key)), bytes(key.extract_certificate())
 
 
+def sign_detached(message: bytes, key: Secret) -> bytes:
+    """A detached binary signature over `message` by `key` (154 bytes with Ed25519, version 6).
+
+    It carries the machine's time. `openpgp_verify.verify_detached` takes it. Raises UnsealError
+    when the key cannot sign.
+    """
+    try:
+        with sequoia_errors(_BrokenError()):
+            signer = pysequoia.Tsk.from_bytes(key.expose()).signer()
+            return bytes(
+                pysequoia.sign(signer, message, mode=pysequoia.SignatureMode.DETACHED, armor=False)
+            )
+    except _BrokenError:
+        raise UnsealError("the OpenPGP key cannot sign") from None
+
+
 def unseal(armored: bytes, key: Secret) -> bytes:
     """The content of one armored message sealed to `key` (from `generate_user_key`).
 

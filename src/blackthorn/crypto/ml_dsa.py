@@ -1,0 +1,47 @@
+"""ML-DSA-65 (FIPS 204, pure, empty context): the post-quantum half of an identity's signatures.
+
+Signing draws randomness of its own inside the library (FIPS 204, 3.4: hedged), so the same
+message is signed differently each time; each signature holds.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import mldsa
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.crypto.signatures import VerifyError
+
+SEED_BYTES: Final = 32
+PUBLIC_BYTES: Final = 1952
+SIGNATURE_BYTES: Final = 3309
+
+
+class MlDsa65:
+    """ML-DSA-65: 32-byte seed, 1952-byte public key, 3309-byte signature."""
+
+    name = "ML-DSA-65"
+
+    def generate(self, random: Callable[[int], bytes]) -> Secret:
+        """A private key: the seed xi of FIPS 204, 5.1."""
+        return Secret(random(SEED_BYTES))
+
+    def public_key(self, private: Secret) -> bytes:
+        """The public key of a private one."""
+        key = mldsa.MLDSA65PrivateKey.from_seed_bytes(private.expose())
+        return key.public_key().public_bytes_raw()
+
+    def sign(self, private: Secret, message: bytes) -> bytes:
+        """A signature over `message`."""
+        return mldsa.MLDSA65PrivateKey.from_seed_bytes(private.expose()).sign(message)
+
+    def verify(self, public: bytes, signature: bytes, message: bytes) -> None:
+        """Raises `VerifyError` unless the signature holds."""
+        try:
+            mldsa.MLDSA65PublicKey.from_public_bytes(public).verify(signature, message)
+        except (InvalidSignature, ValueError) as error:
+            raise VerifyError("the ML-DSA-65 signature does not verify") from error
+
+
+ML_DSA_65: Final = MlDsa65()

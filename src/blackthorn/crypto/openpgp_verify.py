@@ -1,0 +1,36 @@
+"""Detached OpenPGP signatures (RFC 9580, 10.4): does this one hold for that certificate?
+
+For both sides: a server verifies what a device signed by `openpgp_open.sign_detached`.
+pysequoia asks the machine's clock: a signature from more than half an hour ahead does not hold
+yet, one by a certificate that was expired or revoked when it was made does not hold at all.
+"""
+
+import pysequoia
+
+from blackthorn import limits
+from blackthorn.crypto.openpgp_seal import Certificate, CertificateError, sequoia_errors
+from blackthorn.crypto.signatures import VerifyError
+
+
+def verify_detached(certificate: Certificate, signature: bytes, message: bytes) -> None:
+    """Raises `VerifyError` unless `signature`, exactly one binary packet, is by that certificate.
+
+    The signing key may be its primary key or a signing subkey (RFC 9580, 5.2.1.1: type 0x00).
+    """
+    refusal = VerifyError("the OpenPGP certificate did not sign this")
+    if len(signature) > limits.MAX_OPENPGP_PROOF_BYTES:
+        raise refusal
+    try:
+        with sequoia_errors(CertificateError("")):
+            parsed = pysequoia.Sig.from_bytes(signature)
+            # from_bytes takes armor, and takes the first of many packets: neither passes here.
+            whole = bytes(parsed) == signature
+            binary = parsed.signature_type == pysequoia.packet.SignatureType.Binary
+            found = pysequoia.verify(
+                bytes=message, store=lambda _ids: [certificate._sequoia], signature=parsed
+            )
+            signers = {each.certificate.lower() for each in found.valid_sigs}
+    except CertificateError:
+        raise refusal from None
+    if not (whole and binary and signers == {certificate.fingerprint.lower()}):
+        raise refusal

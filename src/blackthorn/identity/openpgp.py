@@ -1,0 +1,72 @@
+"""The user's OpenPGP certificate in his chain: what he states of it, and how it is checked.
+
+The chain holds the certificate's fingerprint, its digest and its own signature; the bytes come
+from anywhere. A certificate that has not signed, by a key of its own, that it is this user's
+cannot be claimed by him, as whoever claims another's would be sent what he cannot read.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from blackthorn.crypto.openpgp_seal import Certificate, CertificateError, parse_certificate
+from blackthorn.crypto.openpgp_verify import verify_detached
+from blackthorn.crypto.signatures import VerifyError
+from blackthorn.errors import VerificationError
+from blackthorn.identity.bodies import SetOpenPGP
+
+DOMAIN: Final = b"blackthorn-openpgp-v1\0"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPGP:
+    """What the chain of `label` states in statement `seq` of the user's certificate.
+
+    `fingerprint` in hex, `digest` = SHA-256 of the certificate's bytes, `proof` its signature.
+    """
+
+    label: str
+    fingerprint: str
+    digest: bytes
+    proof: bytes
+    seq: int
+
+
+def certificate_message(label: str, fingerprint: str, digest: bytes) -> bytes:
+    """What the certificate signs: domain, 32-byte digest, fingerprint in hex, zero, label."""
+    return DOMAIN + digest + fingerprint.encode() + b"\0" + label.encode()
+
+
+def claim(label: str, certificate: bytes, sign: Callable[[bytes], bytes]) -> SetOpenPGP:
+    """The body that states this certificate; `sign` is its own key's detached signature.
+
+    Raises `CertificateError` when the bytes are no certificate.
+    """
+    fingerprint = parse_certificate(certificate).fingerprint.lower()
+    digest = hashlib.sha256(certificate).digest()
+    proof = sign(certificate_message(label, fingerprint, digest))
+    return SetOpenPGP(fingerprint, digest, proof)
+
+
+def verify_certificate(stated: OpenPGP, certificate: bytes) -> Certificate:
+    """The parsed certificate that the chain means. Raises `VerificationError` (I39 to I41).
+
+    Whether it has expired says `Certificate.check`.
+    """
+    if hashlib.sha256(certificate).digest() != stated.digest:
+        raise VerificationError("I39", "the certificate is not the one in the chain")
+    try:
+        parsed = parse_certificate(certificate)
+    except CertificateError as error:
+        raise VerificationError("I40", str(error)) from None
+    if parsed.fingerprint.lower() != stated.fingerprint:
+        raise VerificationError(
+            "I40", "the certificate has another fingerprint than the chain says"
+        )
+    message = certificate_message(stated.label, stated.fingerprint, stated.digest)
+    try:
+        verify_detached(parsed, stated.proof, message)
+    except VerifyError as error:
+        raise VerificationError("I41", str(error)) from None
+    return parsed
