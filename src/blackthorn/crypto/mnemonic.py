@@ -1,0 +1,60 @@
+"""Bytes as words of the English list of BIP 39, with its checksum: 32 bytes are 24 words.
+
+The words are only a way to write bytes down: the key stretching of BIP 39 is not used.
+"""
+
+import difflib
+import functools
+import re
+from typing import Final
+
+from mnemonic import Mnemonic
+
+WORDS_OF_32_BYTES: Final = 24
+_WORD: Final = re.compile(r"[A-Za-z]+")
+_PREFIX_LETTERS: Final = 4
+"""No two words of the list begin with the same four letters."""
+
+
+class MnemonicError(ValueError):
+    """The words are not what was written down; the text says which one is wrong, if one is."""
+
+
+@functools.cache
+def _bip39() -> Mnemonic:
+    return Mnemonic("english")
+
+
+def to_words(data: bytes) -> tuple[str, ...]:
+    """The 24 words of 32 bytes."""
+    return tuple(_bip39().to_mnemonic(data).split(" "))
+
+
+def from_words(text: str) -> bytes:
+    """The 32 bytes of 24 words as a person types them.
+
+    Case, numbers, punctuation and line breaks between words do not matter, and four letters
+    are enough of a longer word. Raises `MnemonicError`.
+    """
+    words = [_known(word, place) for place, word in enumerate(_WORD.findall(text), 1)]
+    if len(words) != WORDS_OF_32_BYTES:
+        raise MnemonicError(f"there are {len(words)} words instead of {WORDS_OF_32_BYTES}")
+    try:
+        return bytes(_bip39().to_entropy(words))
+    except ValueError:
+        raise MnemonicError("a word is not the one written down, or not in its place") from None
+
+
+def _known(typed: str, place: int) -> str:
+    """The word of the list that was typed at that place, from 1."""
+    word, known = typed.lower(), _bip39().wordlist
+    if word in known:
+        return str(word)
+    if len(word) >= _PREFIX_LETTERS:
+        longer = [each for each in known if each.startswith(word)]
+        if longer:
+            return str(longer[0])
+    shown = word[:32]
+    likely = difflib.get_close_matches(shown, known, 1)
+    hint = f"; is it {likely[0]}?" if likely else ""
+    raise MnemonicError(f"word {place}, {shown}, is not in the list{hint}")
