@@ -16,9 +16,9 @@ import pytest
 from blackthorn.errors import VerificationError
 from blackthorn.tlog.checkpoint import open_checkpoint, parse_checkpoint
 from blackthorn.tlog.merkle import EMPTY_ROOT, MerkleLog, leaf_hash, node_hash
+from blackthorn.tlog.merkle_proofs import verify_consistency, verify_inclusion
 from blackthorn.tlog.policy import format_policy, parse_policy
 from blackthorn.tlog.proof import LogProof, format_proof, parse_proof, verify_proof
-from blackthorn.tlog.proofs import verify_consistency, verify_inclusion
 from blackthorn.tlog.rules import RULES
 from blackthorn.tlog.tiles import (
     Tile,

@@ -11,8 +11,8 @@ from blackthorn import limits
 from blackthorn.errors import VerificationError
 from blackthorn.tlog.checkpoint import parse_decimal
 from blackthorn.tlog.merkle import HASH_SIZE
+from blackthorn.tlog.merkle_proofs import verify_inclusion
 from blackthorn.tlog.policy import Policy
-from blackthorn.tlog.proofs import verify_inclusion
 from blackthorn.tlog.verify import VerifiedCheckpoint, verify_checkpoint
 from blackthorn.wire.note import decode_base64, encode_base64
 

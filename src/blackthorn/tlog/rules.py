@@ -39,7 +39,7 @@ RULES: Final[dict[str, str]] = {
     "T15": "The log signed its checkpoint.",
     "T16": "A key has one line under a note.",
     "T17": "The signature of the log holds.",
-    "T18": "A cosignature is a time before the year 2**63 seconds from 1970, and a signature.",
+    "T18": "A cosignature is a time of at most 2**63 - 1 seconds, and a signature.",
     "T19": "The signature of a known witness holds.",
     # --- Policies ---
     "T20": "A policy is not larger than its bounds.",

@@ -14,8 +14,8 @@ from blackthorn.errors import VerificationError
 from blackthorn.tlog.checkpoint import Checkpoint, parse_checkpoint, parse_decimal, verify_log
 from blackthorn.tlog.cosignature import verify_line
 from blackthorn.tlog.merkle import EMPTY_ROOT
+from blackthorn.tlog.merkle_proofs import verify_consistency
 from blackthorn.tlog.proof import parse_hashes
-from blackthorn.tlog.proofs import verify_consistency
 from blackthorn.wire import note as notes
 from blackthorn.wire.note import VerifierKey, encode_base64
 
@@ -144,6 +144,6 @@ def parse_cosignatures(body: bytes, witness: VerifierKey, checkpoint: Checkpoint
 def parse_conflict(content_type: str, body: bytes) -> int:
     """The size that a witness is at, from its answer 409; raises W14."""
     size = body.decode("ascii", "replace")
-    if content_type.strip().lower() != SIZE or not size.endswith("\n"):
+    if content_type.partition(";")[0].strip().lower() != SIZE or not size.endswith("\n"):
         raise VerificationError("W14", "the witness did not say at which size it is")
     return parse_decimal(size[:-1], "W14")

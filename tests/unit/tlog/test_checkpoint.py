@@ -225,10 +225,10 @@ def test_T16_a_known_key_twice() -> None:
 def test_T17_a_signature_of_the_log_that_does_not_hold() -> None:
     (line,) = parse_note(NOTE).signatures
     for place in range(64):
-        wrong = bytearray(line.signature)
-        wrong[place] ^= 1
+        flipped = bytearray(line.signature)
+        flipped[place] ^= 1
         with refuses("T17"):
-            open_checkpoint(with_signature(NOTE, LOG.vkey, bytes(wrong)), LOG.vkey)
+            open_checkpoint(with_signature(NOTE, LOG.vkey, bytes(flipped)), LOG.vkey)
     for wrong in (line.signature[:-1], line.signature + b"\x00", b"x"):
         with refuses("T17"):
             open_checkpoint(with_signature(NOTE, LOG.vkey, wrong), LOG.vkey)

@@ -98,6 +98,7 @@ def test_a_log_that_lost_its_way_is_told_the_size() -> None:
     refusal = refused(409, "W9", ask(0), AT_200)
     assert (refusal.content_type, refusal.body) == ("text/x.tlog.size", b"200\n")
     size = parse_conflict(refusal.content_type, refusal.body)
+    assert parse_conflict("Text/x.tlog.size; charset=utf-8", b"200\n") == size
     assert judge(ask(size), LOG.vkey, AT_200) == checkpoint()
 
 

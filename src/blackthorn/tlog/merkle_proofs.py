@@ -4,7 +4,6 @@ Each function returns when the proof holds and raises `VerificationError` with a
 does not. A proof has an exact length for its sizes; the work is two hashes for each of its own.
 """
 
-import hmac
 from collections.abc import Sequence
 
 from blackthorn import limits
@@ -49,7 +48,7 @@ def verify_inclusion(
     for height, sibling in enumerate(proof):
         on_left = height >= inner or index >> height & 1
         digest = node_hash(sibling, digest) if on_left else node_hash(digest, sibling)
-    if not hmac.compare_digest(digest, root):
+    if digest != root:
         raise VerificationError("T5", "the inclusion proof does not lead to the root")
 
 
@@ -97,7 +96,7 @@ def _verify_growth(
             old, new = node_hash(sibling, old), node_hash(sibling, new)
         else:
             new = node_hash(new, sibling)
-    if not hmac.compare_digest(old, old_root):
+    if old != old_root:
         raise VerificationError("T10", "the consistency proof does not lead to the old root")
-    if not hmac.compare_digest(new, new_root):
+    if new != new_root:
         raise VerificationError("T10", "the consistency proof does not lead to the new root")
