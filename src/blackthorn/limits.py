@@ -453,6 +453,32 @@ MAX_WITNESS_ANSWER_BYTES = 64 * KIB
 MAX_ACTIVATION_STATEMENTS = 2
 """Statements that a new device brings: its genesis and its certificate, or a reset."""
 
+MAX_STATEMENTS_PER_HOUR = 30
+"""Statements of one user that are stored in an hour, those that take rights away not counted."""
+
+MAX_SUBMISSIONS_PER_HOUR = 120
+"""Statements that one device submits in an hour, refused ones too: each costs a millisecond."""
+
+RESERVED_STATEMENTS = 16
+"""The last places of a chain, kept for revocations, cancels and resets."""
+
+MAX_CACHED_CHAINS = 2_000
+"""Verified chains that the server keeps in memory, 10 to 30 kB each."""
+
+MAX_EPOCH_CHANGES = 2_000
+"""Statements and typed entries in one epoch; more wait for the next. About 0.2 s of work."""
+
+MAX_ENTRIES_BYTES = 2 * MIB
+"""Entries of the log in one answer to a device; it asks again for the rest."""
+
+LOOKUP_WORK = 8_192
+LOOKUP_WORK_PER_SECOND = 256
+"""Work that one device may ask of the directory at once, and how much of it comes back each
+second: an answer is 1 (0.1 ms), a user who does not exist 8 (a VRF proof, 0.5 ms), a statement 1."""
+
+MAX_CACHED_ABSENCES = 10_000
+"""Addresses of no user whose place in the map is remembered, 200 bytes each."""
+
 # --- Identity chains ----------------------------------------------------------------------
 
 MAX_STATEMENT_DEPTH = 8
@@ -475,3 +501,39 @@ MAX_STATEMENT_TIME_MS = 2**53 - 1
 
 MAX_VERIFY_PAYLOAD_CHARACTERS = 1_024
 """The text in a QR code for comparing: two addresses, percent-encoded, and two hashes."""
+
+# --- Ledger and witnesses over HTTP -------------------------------------------------------
+
+MAX_HTTP_CONNECTIONS = 256
+"""Connections to one HTTP edge at once; further ones are closed."""
+
+MAX_HTTP_CONNECTIONS_PER_CLIENT = 64
+"""Of these, from one client: several auditors behind one address, or one reverse proxy."""
+
+MAX_HTTP_HEAD_BYTES = 16 * KIB
+"""Request line and header fields of one request."""
+
+HTTP_REQUEST_SECONDS = 10
+"""Time for the head of a request, from its first byte or from the connection."""
+
+HTTP_ANSWER_SECONDS = 60
+"""Time for one request from its head to the last byte read of its answer."""
+
+MAX_COSIGNED_HISTORY = 4_096
+"""Checkpoints of one log that a witness remembers, to know a fork when it is shown one."""
+
+MAX_WITNESSED_LOGS = 1_024
+"""Logs that one witness serves; the state of each is about 1 kB, its history 2 MB at most."""
+
+MAX_EVIDENCE_FILES = 1_024
+"""Evidence files that a witness keeps; only a log's own signatures make one."""
+
+WITNESS_RETRY_SECONDS = 0.25
+WITNESS_RETRY_MOST_SECONDS = 5.0
+"""First and longest pause before a witness that failed is asked again for the same checkpoint."""
+
+WITNESS_LATE_MOST_SECONDS = 60.0
+"""The longest pause when the quorum stands without that witness."""
+
+MAX_AUDIT_ANSWER_BYTES = 32 * MIB
+"""One answer that an auditor reads: a bundle of 256 entries of the largest size is half of it."""

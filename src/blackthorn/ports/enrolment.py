@@ -60,12 +60,19 @@ class EnrolmentStore(Protocol):
         ...
 
     def enrol(
-        self, nameplate: str, keys: DeviceKeys, standing: Standing, seq: int, now_ms: int
+        self,
+        nameplate: str,
+        keys: DeviceKeys,
+        standing: Standing,
+        seq: int,
+        now_ms: int,
+        *,
+        repeated: bool,
     ) -> Job[Enrolled | str]:
         """Store the device and mark the code as used by it; `seq` as in `Enrolled`.
 
-        The same device again changes nothing but the tries. A string says why the device
-        was refused, and nothing was written.
+        The same device again changes nothing but the tries; with `repeated`, only that device is
+        answered. A string says why the device was refused, and nothing was written.
         """
         ...
 

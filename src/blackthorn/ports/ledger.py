@@ -241,6 +241,10 @@ class LedgerStore(Protocol):
         """Store the change if it `fits`, and answer like it."""
         ...
 
+    def remove(self, address: Address, device: DeviceId) -> Job[None]:
+        """The device of a reset that was cancelled goes."""
+        ...
+
     def settle(self, settlement: Settlement) -> Job[list[DeviceId]]:
         """Let a reset be effective; the devices that are gone."""
         ...

@@ -5,10 +5,11 @@ The rules, in the order in which they are checked:
 1. A code must exist, be live, and have tries left.
 2. The try is counted durably before the challenge leaves, so that a crash gives no guess back.
 3. A device is enrolled only by the code's proof, its signature and its own key's signature.
-4. Device, certificate, key packages and the use of the code are one transaction; `Activated`
-   leaves when it is durable. A proof made good takes its try back.
-5. A used code answers the device that used it again, until it expires, and no other.
-6. Every refusal is counted and told to `warn`, which is given nothing of code, address or peer.
+4. The device's first statements must continue the user's chain as `server.admission` allows.
+5. Device, statements, certificate, key packages and the use of the code are one transaction;
+   `Activated` leaves when it is durable. A proof made good takes its try back.
+6. A used code answers the device that used it again, until it expires, and no other.
+7. Every refusal is counted and told to `warn`, which is given nothing of code, address or peer.
 
 What never happens here: deriving anything from a code, or storing one.
 """
@@ -19,8 +20,8 @@ from functools import partial
 from typing import Any
 
 from blackthorn import limits
-from blackthorn.errors import InputError, ProtocolError, StorageError
-from blackthorn.ids import Fingerprint
+from blackthorn.errors import InputError, ProtocolError, StorageError, VerificationError
+from blackthorn.ids import Address, Fingerprint
 from blackthorn.link import activation
 from blackthorn.link.activation import AwaitProof, Channel, Enrolment, Proven
 from blackthorn.link.codes import Code
@@ -29,7 +30,8 @@ from blackthorn.ports.clock import Clock
 from blackthorn.ports.enrolment import Enrolled, EnrolmentStore, OpenCode
 from blackthorn.ports.key_packages import KeyPackageStore
 from blackthorn.ports.randomness import Randomness
-from blackthorn.ports.writer import Writer
+from blackthorn.ports.writer import Job, Writer
+from blackthorn.server.admission import Admission, Admissions
 from blackthorn.server.counters import Counters
 from blackthorn.server.session import Session
 from blackthorn.wire.address import domain_of
@@ -60,13 +62,14 @@ class _Challenged:
     """What `Session.stage` holds between challenge and proof."""
 
     nameplate: str
+    address: Address
     step: AwaitProof
     last_try: bool
 
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentDesk:
-    """Handles the frames of activation. `check_certificate` raises InputError for a bad one.
+    """Handles the frames of activation. `ledger` judges the statements that a device brings.
 
     `warn` takes one of the events UNPROVEN, LAST_TRY, CODE_BURNT and REFUSED, for the log. A
     device that finds its code wrong hangs up without a word: that shows at the next try.
@@ -79,7 +82,7 @@ class EnrolmentDesk:
     counters: Counters
     clock: Clock
     random: Randomness
-    check_certificate: Callable[[bytes], object]
+    ledger: Admissions
     warn: Callable[[str], None]
 
     def handle(self, session: Session, frame: ActivateBegin | ActivateProve, now: float) -> None:
@@ -116,8 +119,9 @@ class EnrolmentDesk:
         self.counters.activation_tries += 1
         channel = Channel(self.fingerprint, session.binding)
         try:
+            owner = self.ledger.owner(code, now_ms)
             challenge, step = activation.challenge(
-                begin, code.verifier, code.address, channel, self.random
+                begin, code.verifier, owner, channel, self.random
             )
         except ProtocolError as error:
             self._refuse(session, str(error))
@@ -125,7 +129,7 @@ class EnrolmentDesk:
         last_try = code.tries + 1 >= limits.ACTIVATION_TRIES
         if code.tries:
             self.warn(LAST_TRY if last_try else UNPROVEN)
-        session.stage = _Challenged(begin.nameplate, step, last_try)
+        session.stage = _Challenged(begin.nameplate, code.address, step, last_try)
         session.transmit(challenge)
 
     def _prove(self, session: Session, prove: ActivateProve) -> None:
@@ -133,29 +137,53 @@ class EnrolmentDesk:
         if not isinstance(stage, _Challenged):
             raise ProtocolError("a proof without a challenge")
         session.stage = None
+        now_ms = self.clock.wall_ms()
         try:
             proven = stage.step.verify(prove)
-            self.check_certificate(proven.keys.certificate)
-        except InputError as error:
+            admission = self.ledger.admit(stage.address, proven.keys, now_ms)
+        except (InputError, VerificationError) as error:
             self._refuse(session, str(error), burnt=stage.last_try)
             return
-        enrol = self.store.enrol(stage.nameplate, proven.keys, self.clock.wall_ms())
+        job = self._enrol(stage.nameplate, proven, admission, now_ms)
+        self.writer.submit(job, partial(self._enrolled, session, proven, admission, now_ms))
+
+    def _enrol(
+        self, nameplate: str, proven: Proven, admission: Admission, now_ms: int
+    ) -> Job[Enrolled | str]:
+        """Rule 5. Whatever can refuse comes before anything is written."""
+        keys, change = proven.keys, admission.change
 
         def job(transaction: Any) -> Enrolled | str:
-            enrolled = enrol(transaction)
-            if isinstance(enrolled, Enrolled) and enrolled.fresh:
+            outcome = self.ledger.fits(change)(transaction) if change is not None else ""
+            if outcome:
+                return outcome
+            enrolled = self.store.enrol(
+                nameplate,
+                keys,
+                admission.standing,
+                admission.seq,
+                now_ms,
+                repeated=outcome is not None,
+            )(transaction)
+            if isinstance(enrolled, Enrolled) and enrolled.fresh and change is not None:
+                self.ledger.store(change)(transaction)
                 self.key_packages.publish(
                     enrolled.number,
-                    proven.keys.key_packages,
-                    proven.keys.last_resort,
+                    keys.key_packages,
+                    keys.last_resort,
                     limits.MAX_KEY_PACKAGES_PER_DEVICE,
                 )(transaction)
             return enrolled
 
-        self.writer.submit(job, partial(self._enrolled, session, proven))
+        return job
 
     def _enrolled(
-        self, session: Session, proven: Proven, enrolled: Enrolled | str | StorageError
+        self,
+        session: Session,
+        proven: Proven,
+        admission: Admission,
+        now_ms: int,
+        enrolled: Enrolled | str | StorageError,
     ) -> None:
         """The device is durable, or was refused: say so."""
         if isinstance(enrolled, StorageError):
@@ -166,12 +194,18 @@ class EnrolmentDesk:
             return
         self.store.forget(enrolled.address)
         self.counters.devices_activated += enrolled.fresh
+        if enrolled.fresh and admission.change is not None:
+            self.ledger.admitted(admission.change, now_ms)
+        count = len(proven.keys.statements)
         answer = Enrolment(
             address=enrolled.address,
             domain=domain_of(enrolled.address),
             pin=enrolled.pin,
             device=enrolled.device,
             server_time=self.clock.wall_ms(),
+            statements=self.ledger.stored_statements(enrolled.address, enrolled.seq, count),
+            config=self.ledger.config_record,
+            policy=self.ledger.policy_text,
         )
         session.transmit(proven.answer(answer))
 

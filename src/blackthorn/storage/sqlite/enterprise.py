@@ -1,8 +1,9 @@
 """Users, devices and activation codes in SQLite: `ports.enterprise` and `ports.enrolment`.
 
-Reads come from a connection of the event loop's own and are kept in memory: a device never
-changes, a user only by an activation, which calls `forget`. What is absent is always asked
-for again, since administrators add users from another process. All parameters are bound.
+Reads come from a connection of the event loop's own and are kept in memory: a user and his
+devices change by an activation or a statement of his chain, after which `forget` is called. What
+is absent is always asked for again, since administrators add users from another process. All
+parameters are bound.
 """
 
 from typing import Any, TypeVar
@@ -13,22 +14,36 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.link.activation import DeviceKeys, Verifier
 from blackthorn.link.device_id import device_id
 from blackthorn.ports.enrolment import Enrolled, OpenCode
-from blackthorn.ports.enterprise import DeviceRecord, UserRecord
+from blackthorn.ports.enterprise import DeviceRecord, Standing, UserRecord
+from blackthorn.ports.ledger import NewDevice
 from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import Connection
+from blackthorn.storage.sqlite.devices import insert_device
 from blackthorn.storage.sqlite.failure import storing
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 _DEVICE = """
-    SELECT devices.number, devices.id, devices.identity_key, users.address
+    SELECT devices.number, devices.id, devices.identity_key, users.address, devices.standing
     FROM devices JOIN users ON users.number = devices.user
 """
 _CODE = (
-    "SELECT address, password, public_key, expires_ms, tries, used_by FROM activations"
+    "SELECT address, password, public_key, expires_ms, tries, used_by, used_seq FROM activations"
     " JOIN users ON users.number = activations.user"
 )
+
+_ORPHANS = """
+    WITH RECURSIVE addressed (device) AS (
+        SELECT min(device) FROM mailbox
+        UNION ALL
+        SELECT (SELECT min(device) FROM mailbox WHERE device > addressed.device)
+        FROM addressed WHERE addressed.device IS NOT NULL
+    )
+    DELETE FROM mailbox WHERE device IN
+        (SELECT device FROM addressed WHERE device NOT IN (SELECT number FROM devices))
+"""
+"""What was on its way to a device when it was removed; it looks at each device once."""
 
 
 class SqliteEnterprise:
@@ -74,7 +89,7 @@ class SqliteEnterprise:
             f"{_DEVICE} WHERE devices.user = ? ORDER BY devices.number", (number,)
         ).fetchall()
         newest = self._connection.execute(
-            "SELECT certificate FROM devices WHERE user = ? ORDER BY number DESC LIMIT 1",
+            "SELECT certificate FROM user_certificate WHERE user = ? ORDER BY seq DESC LIMIT 1",
             (number,),
         ).fetchone()
         return UserRecord(
@@ -88,8 +103,10 @@ class SqliteEnterprise:
     # --- ports.enrolment ------------------------------------------------------------------
 
     def forget(self, address: Address) -> None:
-        """Read the user afresh next time: a job has changed him."""
+        """Read the user and his devices afresh next time: a job has changed them."""
         self._users.pop(address, None)
+        for device in [each.id for each in self._devices.values() if each.address == address]:
+            del self._devices[device]
 
     @storing
     def code(self, nameplate: str) -> OpenCode | None:
@@ -110,81 +127,85 @@ class SqliteEnterprise:
 
         return job
 
-    def enrol(self, nameplate: str, keys: DeviceKeys, now_ms: int) -> Job[Enrolled | str]:
+    def enrol(
+        self,
+        nameplate: str,
+        keys: DeviceKeys,
+        standing: Standing,
+        seq: int,
+        now_ms: int,
+        *,
+        repeated: bool,
+    ) -> Job[Enrolled | str]:
         """Store the device and mark the code as used by it; a string says why not."""
+        device = NewDevice(device_id(keys.identity_key), keys.identity_key, keys.name, standing)
 
         def job(transaction: Connection) -> Enrolled | str:
-            return _enrol(transaction, nameplate, keys, now_ms)
+            return _enrol(transaction, nameplate, device, seq, now_ms, repeated)
 
         return job
 
     def purge(self, now_ms: int) -> Job[int]:
-        """Delete the codes that have expired; how many."""
+        """Delete the codes that have expired, and parcels for devices that are gone; how many."""
 
         def job(transaction: Connection) -> int:
             transaction.execute("DELETE FROM activations WHERE expires_ms <= ?", (now_ms,))
-            return transaction.changes()
+            count = transaction.changes()
+            transaction.execute(_ORPHANS)
+            return count + transaction.changes()
 
         return job
 
 
 def _device_record(row: tuple[Any, ...]) -> DeviceRecord:
-    number, identifier, identity_key, address = row
-    return DeviceRecord(number, DeviceId(identifier), identity_key, Address(address))
+    number, identifier, identity_key, address, standing = row
+    device = DeviceId(identifier)
+    return DeviceRecord(number, device, identity_key, Address(address), Standing(standing))
 
 
 def _read_code(connection: Connection, nameplate: str) -> OpenCode | None:
     row = connection.execute(f"{_CODE} WHERE nameplate = ?", (nameplate,)).fetchone()
     if row is None:
         return None
-    address, password, public_key, expires_ms, tries, used_by = row
+    address, password, public_key, expires_ms, tries, used_by, used_seq = row
     known = Verifier(Secret(password), public_key)
-    return OpenCode(nameplate, Address(address), known, expires_ms, tries, used_by)
+    return OpenCode(nameplate, Address(address), known, expires_ms, tries, used_by, used_seq)
 
 
 def _enrol(
-    transaction: Connection, nameplate: str, keys: DeviceKeys, now_ms: int
+    transaction: Connection,
+    nameplate: str,
+    device: NewDevice,
+    seq: int,
+    now_ms: int,
+    repeated: bool,
 ) -> Enrolled | str:
-    identifier = device_id(keys.identity_key)
     row = transaction.execute(
-        "SELECT users.number, address, pin, used_by FROM activations"
+        "SELECT users.number, address, pin, used_by, used_seq FROM activations"
         " JOIN users ON users.number = activations.user"
         " WHERE nameplate = ? AND expires_ms > ?",
         (nameplate, now_ms),
     ).fetchone()
     if row is None:
         return "the code has expired"
-    user, address, pin, used_by = row
-    if used_by not in (None, identifier):
+    user, address, pin, used_by, used_seq = row
+    if used_by not in (None, device.id):
         return "another device has used this code"
+    if used_by is None and repeated:
+        return "this device was activated before, by another code"
     if used_by is None:
-        refusal = _insert_device(transaction, user, identifier, keys, now_ms)
+        refusal = insert_device(transaction, user, device, now_ms)
         if refusal is not None:
             return refusal
+        used_seq = seq
+    number = transaction.execute("SELECT number FROM devices WHERE id = ?", (device.id,)).get
+    if number is None:
+        return "this device was removed"
     transaction.execute(
-        "UPDATE activations SET tries = 0, used_by = ? WHERE nameplate = ?",
-        (identifier, nameplate),
+        "UPDATE activations SET tries = 0, used_by = ?, used_seq = ? WHERE nameplate = ?",
+        (device.id, used_seq, nameplate),
     )
-    number = transaction.execute("SELECT number FROM devices WHERE id = ?", (identifier,)).get
-    return Enrolled(number, used_by is None, identifier, Address(address), pin)
-
-
-def _insert_device(
-    transaction: Connection,
-    user: int,
-    identifier: DeviceId,
-    keys: DeviceKeys,
-    now_ms: int,
-) -> str | None:
-    count = transaction.execute("SELECT count(*) FROM devices WHERE user = ?", (user,)).get
-    if count >= limits.MAX_DEVICES_PER_USER:
-        return f"the user has {count} devices, the most there may be"
-    transaction.execute(
-        "INSERT INTO devices (id, user, identity_key, name, certificate, activated_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-        (identifier, user, keys.identity_key, keys.name, keys.certificate, now_ms),
-    )
-    return None if transaction.changes() else "this device was activated before, by another code"
+    return Enrolled(number, used_by is None, device.id, Address(address), pin, used_seq)
 
 
 def _keep(cache: dict[Key, Value], key: Key, value: Value, bound: int) -> None:

@@ -1,0 +1,57 @@
+"""Rows of devices as jobs write them: bring one, rename one, remove one with all that is its.
+
+Shared by the stores of the enterprise and of the ledger. A number is never given out again, so
+that a parcel on its way to a removed device finds nobody.
+"""
+
+from collections.abc import Iterable
+
+from blackthorn import limits
+from blackthorn.ids import DeviceId
+from blackthorn.ports.enterprise import Standing
+from blackthorn.ports.ledger import NewDevice
+from blackthorn.storage.sqlite.database import Connection
+
+
+def insert_device(transaction: Connection, user: int, device: NewDevice, now_ms: int) -> str | None:
+    """A new device of the user, or why not; then nothing was written.
+
+    The device of a reset is not counted against the bound: it takes the place of all others.
+    """
+    count = transaction.execute("SELECT count(*) FROM devices WHERE user = ?", (user,)).get
+    if count >= limits.MAX_DEVICES_PER_USER and device.standing is Standing.LIVE:
+        return f"the user has {count} devices, the most there may be"
+    transaction.execute(
+        "INSERT INTO devices (id, user, identity_key, name, standing, activated_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        (device.id, user, device.identity_key, device.name, device.standing.value, now_ms),
+    )
+    return None if transaction.changes() else "this device was activated before, by another code"
+
+
+def rename_device(
+    transaction: Connection, user: int, old: DeviceId, device: NewDevice
+) -> str | None:
+    """The device at `old` has new keys, and so a new id; what waits for it stays. Or why not."""
+    if device.id != old:
+        taken = transaction.execute("SELECT 1 FROM devices WHERE id = ?", (device.id,)).get
+        if taken is not None:
+            return "there is a device with these keys already"
+    transaction.execute(
+        "UPDATE devices SET id = ?, identity_key = ?, name = ? WHERE id = ? AND user = ?",
+        (device.id, device.identity_key, device.name, old, user),
+    )
+    return None
+
+
+def remove_devices(transaction: Connection, user: int, devices: Iterable[DeviceId]) -> None:
+    """Remove these devices of the user, their parcels and their key packages."""
+    for device in devices:
+        number = transaction.execute(
+            "SELECT number FROM devices WHERE id = ? AND user = ?", (device, user)
+        ).get
+        if number is None:
+            continue
+        transaction.execute("DELETE FROM mailbox WHERE device = ?", (number,))
+        transaction.execute("DELETE FROM key_package WHERE device = ?", (number,))
+        transaction.execute("DELETE FROM devices WHERE number = ?", (number,))
