@@ -8,7 +8,14 @@ import sys
 import typer
 
 from blackthorn import __version__
-from blackthorn.apps import audit_cli, demo_cli, device_cli, server_cli, terminal
+from blackthorn.apps import (
+    audit_cli,
+    demo_cli,
+    device_cli,
+    server_cli,
+    terminal,
+    witness_cli,
+)
 
 app = typer.Typer(
     name="blackthorn",
@@ -18,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for family in (server_cli, device_cli, audit_cli, demo_cli):
+for family in (server_cli, device_cli, audit_cli, witness_cli, demo_cli):
     family.register(app)
 
 

@@ -1,0 +1,112 @@
+"""A witness's anchor: the largest size it has cosigned of each log, in a file of its own.
+
+It only ever rises, and is durable before a signature leaves. A database that has less than the
+anchor was restored from a backup, and a witness that signed from there could sign a fork. The
+file is written beside itself and renamed, so that it is the old one or the new one, never half.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from blackthorn.errors import SecurityError, StorageError
+from blackthorn.tlog.checkpoint import Checkpoint, parse_checkpoint
+
+_TITLE: Final = "blackthorn witness anchor 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The largest checkpoint cosigned of one log, and the Unix time of its last cosignature."""
+
+    checkpoint: Checkpoint
+    at_s: int
+
+
+class Anchor:
+    """The file at `path`, and what it holds by origin."""
+
+    def __init__(self, path: Path, marks: dict[str, Mark]) -> None:
+        self._path: Final = path
+        self._marks = marks
+
+    @classmethod
+    def create(cls, path: Path) -> "Anchor":
+        """A new, empty one, durable. Raises StorageError when there is one already."""
+        if path.exists():
+            raise StorageError(f"{path} is there already")
+        anchor = cls(path, {})
+        anchor._write()
+        return anchor
+
+    @classmethod
+    def open(cls, path: Path) -> "Anchor":
+        """Read the file. Raises SecurityError when it is missing or not one that we wrote."""
+        try:
+            lines = path.read_text(encoding="utf-8").split("\n")
+            if lines[0] != _TITLE or lines[-1] != f"end {len(lines) - 2}":
+                raise ValueError("not as it was written")
+            marks = [_parse(line) for line in lines[1:-1]]
+        except FileNotFoundError:
+            raise SecurityError(f"{path} is missing: what this witness signed is unknown") from None
+        except OSError as error:
+            raise StorageError(f"{path} cannot be read: {error.strerror}") from None
+        except (ValueError, SecurityError):
+            raise SecurityError(f"{path} is damaged: what this witness signed is unknown") from None
+        return cls(path, {mark.checkpoint.origin: mark for mark in marks})
+
+    @property
+    def marks(self) -> list[Mark]:
+        """What is held of every log."""
+        return list(self._marks.values())
+
+    @property
+    def newest_s(self) -> int:
+        """Unix time of the last cosignature of all, 0 before the first."""
+        return max((mark.at_s for mark in self._marks.values()), default=0)
+
+    def of(self, origin: str) -> Mark | None:
+        """The mark of one log."""
+        return self._marks.get(origin)
+
+    def rise(self, checkpoint: Checkpoint, at_s: int) -> None:
+        """Hold this checkpoint, durably; a smaller one changes nothing. Raises StorageError."""
+        held = self._marks.get(checkpoint.origin)
+        if held is not None:
+            if held.checkpoint.size > checkpoint.size:
+                return
+            at_s = max(held.at_s, at_s)
+        before = dict(self._marks)
+        self._marks[checkpoint.origin] = Mark(checkpoint, at_s)
+        try:
+            self._write()
+        except OSError as error:
+            self._marks = before
+            raise StorageError(f"{self._path} cannot be written: {error.strerror}") from None
+
+    def _write(self) -> None:
+        marks = sorted(self._marks.items())
+        lines = [_TITLE, *(_format(mark) for _, mark in marks), f"end {len(marks)}"]
+        fresh = self._path.with_name(self._path.name + ".new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines))
+            file.flush()
+            os.fsync(descriptor)
+        fresh.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _format(mark: Mark) -> str:
+    origin, size, root = mark.checkpoint.text.splitlines()
+    return f"{mark.at_s} {size} {root} {origin}"
+
+
+def _parse(line: str) -> Mark:
+    at_s, size, root, origin = line.split(" ")
+    return Mark(parse_checkpoint(f"{origin}\n{size}\n{root}\n"), int(at_s))
