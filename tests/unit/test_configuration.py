@@ -22,8 +22,10 @@ def test_the_template_is_the_defaults():
 
 def test_everything_listens_on_loopback_unless_told():
     parsed = load("")
-    assert {parsed.link.host, parsed.smtp.host, parsed.ops.host} == {"127.0.0.1"}
+    hosts = {parsed.link.host, parsed.smtp.host, parsed.ledger.host, parsed.ops.host}
+    assert hosts == {"127.0.0.1"}
     assert (parsed.link.port, parsed.smtp.port, parsed.ops.port) == (3101, 2525, 8101)
+    assert (parsed.ledger.port, parsed.ledger.witness_port) == (3102, 3103)
 
 
 def test_every_commented_default_of_the_template_can_be_uncommented():
@@ -48,6 +50,8 @@ def test_every_commented_default_of_the_template_can_be_uncommented():
         ("[link]\nport = -1", "link.port must be from 0 to 65535"),
         ("[link]\npublic = 'nowhere'", "link.public must be HOST:PORT"),
         ("[smtp]\nsealing_workers = 999", "smtp.sealing_workers must be from 0"),
+        ("[ledger]\nwitness = 'me'", "ledger.witness must be one of embedded, none, not 'me'"),
+        ("[ledger]\nheartbeat_seconds = 0", "heartbeat_seconds must be from 1 to 86400"),
         ("[log]\nlevel = 'loud'", "log.level must be one of debug, info, warning, error"),
         ("[database]\ncheck_at_start = 1", "database.check_at_start must be true or false"),
         ("[link", "not TOML"),

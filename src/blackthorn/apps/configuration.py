@@ -80,6 +80,45 @@ class SmtpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """The ledger: the public log of all users' keys, its tiles over HTTPS, and its witnesses."""
+
+    host: str = _host("HTTPS with the ledger's tiles, for auditors and witnesses,")
+    port: int = _port(3102, "the ledger's tiles")
+    epoch_seconds: int = setting(
+        10,
+        "How long after a change of somebody's keys the ledger publishes it. 0: at once.",
+        at_most=3_600,
+    )
+    heartbeat_seconds: int = setting(
+        600,
+        "The ledger publishes at least so often, so that devices can tell a silenced one.",
+        at_least=1,
+        at_most=86_400,
+    )
+    reset_delay_hours: int = setting(
+        72,
+        "How long a new identity of somebody who lost all devices waits before it holds. "
+        "Public, and never lowered once the server has started.",
+        at_most=8_760,
+    )
+    witness: str = setting(
+        "embedded",
+        "The embedded witness, a process beside the server with a key of its own. It keeps the "
+        "ledger from an old backup; it is no witness against its own operator.",
+        choices=("embedded", "none"),
+    )
+    witness_port: int = setting(
+        3103,
+        "TCP port of the embedded witness, on the loopback interface. 0: any.",
+        at_most=65535,
+    )
+    witness_timeout_seconds: int = setting(
+        5, "How long a witness may take to answer.", at_least=1, at_most=60
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class OpsSettings:
     """Health and metrics, over HTTP: /healthz, /readyz and /metrics. Not for the Internet."""
 
@@ -121,6 +160,7 @@ class Configuration:
     enterprise: EnterpriseSettings = field(default_factory=EnterpriseSettings)
     link: LinkSettings = field(default_factory=LinkSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
     ops: OpsSettings = field(default_factory=OpsSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -1,0 +1,256 @@
+"""The log's side of the witness protocol: ask every witness at once, hand on what holds.
+
+One task a witness, so that a missing one delays nobody. What a witness says is checked here
+(its line must be a cosignature of just this checkpoint) and again by the ledger. A witness that
+is further than the log, or has seen another tree of its size, has seen another state of this
+log: the ledger is told, with the signed note if the witness shows it.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+import httpx
+
+from blackthorn import limits
+from blackthorn.errors import InputError, UnavailableError, VerificationError
+from blackthorn.ports.clock import Clock
+from blackthorn.tlog.checkpoint import Checkpoint, open_checkpoint
+from blackthorn.tlog.witness import (
+    AddCheckpoint,
+    format_add_checkpoint,
+    parse_conflict,
+    parse_cosignatures,
+)
+from blackthorn.wire.note import VerifierKey
+
+_TRIES: Final = 3
+"""Requests in a row while a witness only corrects the size that we thought it was at."""
+
+_GRACE_SECONDS: Final = 0.2
+"""So long those witnesses that answer are waited for, after the first of them has."""
+
+
+class Waiting(Protocol):
+    """A checkpoint that waits for cosignatures."""
+
+    @property
+    def note(self) -> bytes:
+        """Signed by the log."""
+        ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def root(self) -> bytes: ...
+
+    def consistency(self, old_size: int) -> list[bytes]:
+        """The proof from a size that is not larger."""
+        ...
+
+
+class CosignedLedger(Protocol):
+    """The ledger, as far as its witnesses are concerned."""
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """What witnesses should sign now."""
+        ...
+
+    def cosigned(self, lines: Sequence[str], now_ms: int) -> None:
+        """Signature lines over what waits."""
+        ...
+
+    def behind(self, shown: bytes | int, now_ms: int) -> None:
+        """A witness knows another state of this log: its signed note, or only its size."""
+        ...
+
+
+@dataclass
+class Peer:
+    """One witness, and how it stands with us. Times are Unix milliseconds, 0 for never."""
+
+    name: str
+    key: VerifierKey
+    url: str
+    size: int = 0
+    cosigned_ms: int = 0
+    problem: str = ""
+    failures: int = 0
+    line: tuple[bytes, str] | None = None
+    wanted: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class WitnessClient:
+    """Asks the witnesses `peers`; call `look` whenever the ledger may have something new."""
+
+    def __init__(
+        self,
+        ledger: CosignedLedger,
+        log: VerifierKey,
+        peers: list[Peer],
+        clock: Clock,
+        seconds: int,
+    ) -> None:
+        self.peers: Final = peers
+        self._ledger = ledger
+        self._log = log
+        self._clock = clock
+        self._seconds = seconds
+        self._noted: bytes | None = None
+        self._flush: asyncio.TimerHandle | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._http = httpx.AsyncClient(
+            headers={"Accept-Encoding": "identity", "User-Agent": "blackthorn"},
+            trust_env=False,
+            follow_redirects=False,
+            timeout=seconds,
+        )
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._attend(peer)) for peer in self.peers]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._flush is not None:
+            self._flush.cancel()
+        await self._http.aclose()
+
+    def look(self) -> None:
+        """Have every witness asked, if there is a checkpoint that it was not asked about yet."""
+        waiting = self._ledger.waiting
+        note = None if waiting is None else _text(waiting.note)
+        if note != self._noted:
+            self._noted = note
+            for peer in self.peers:
+                peer.wanted.set()
+
+    async def _attend(self, peer: Peer) -> None:
+        """Serve one witness for ever."""
+        while True:
+            await peer.wanted.wait()
+            waiting = self._ledger.waiting
+            if waiting is None or (peer.line and peer.line[0] == _text(waiting.note)):
+                peer.wanted.clear()
+                continue
+            try:
+                async with asyncio.timeout(self._seconds):
+                    line = await self._ask(peer, waiting)
+            except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
+                await self._failed(peer, f"cannot be reached ({type(error).__name__})")
+            except (UnavailableError, InputError, VerificationError) as error:
+                await self._failed(peer, str(error))
+            except Exception as error:  # the witness must be asked again whatever happened
+                context = {"message": "asking a witness failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
+                await self._failed(peer, "could not be asked")
+            else:
+                self._agreed(peer, waiting, line)
+
+    async def _failed(self, peer: Peer, problem: str) -> None:
+        pause = limits.WITNESS_RETRY_SECONDS * 2 ** min(peer.failures, 10)
+        peer.failures += 1
+        peer.problem = problem
+        self._hand_on_if_all()
+        await asyncio.sleep(min(pause, limits.WITNESS_RETRY_MOST_SECONDS))
+
+    def _agreed(self, peer: Peer, waiting: Waiting, line: str) -> None:
+        peer.size = waiting.size
+        peer.failures, peer.problem = 0, ""
+        peer.cosigned_ms = self._clock.wall_ms()
+        peer.line = (_text(waiting.note), line)
+        self._hand_on_if_all()
+        if self._flush is None and self._current_lines():
+            self._flush = asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._hand_on)
+
+    # --- Handing on -----------------------------------------------------------------------
+
+    def _current_lines(self) -> list[str]:
+        """The lines over what waits now."""
+        waiting = self._ledger.waiting
+        note = None if waiting is None else _text(waiting.note)
+        return [peer.line[1] for peer in self.peers if peer.line and peer.line[0] == note]
+
+    def _hand_on_if_all(self) -> None:
+        """At once, when nobody is left who answers."""
+        asked = sum(not peer.failures for peer in self.peers)
+        if (lines := self._current_lines()) and len(lines) >= asked:
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+        if lines := self._current_lines():
+            self._ledger.cosigned(lines, self._clock.wall_ms())
+            self.look()
+
+    # --- One witness ----------------------------------------------------------------------
+
+    async def _ask(self, peer: Peer, waiting: Waiting) -> str:
+        """The witness's line; raises VerificationError, InputError or UnavailableError."""
+        for _ in range(_TRIES):
+            old = min(peer.size, waiting.size)
+            proof = tuple(waiting.consistency(old))
+            request = format_add_checkpoint(AddCheckpoint(old, proof, waiting.note))
+            status, kind, body = await self._send(peer, "POST", "add-checkpoint", request)
+            checkpoint = Checkpoint(self._log.name, waiting.size, waiting.root)
+            if status == 200:
+                return parse_cosignatures(body, peer.key, checkpoint)
+            if status != 409:
+                said = body[:200].decode("utf-8", "replace").split("\n")[0]
+                if status == 422:
+                    await self._tell_behind(peer, None)
+                raise UnavailableError(f"answers {status}: {said}")
+            peer.size = parse_conflict(kind, body)
+            if peer.size > waiting.size:
+                await self._tell_behind(peer, peer.size)
+                raise UnavailableError(f"is at size {peer.size}, beyond ours of {waiting.size}")
+        raise UnavailableError("does not stay at one size")
+
+    async def _tell_behind(self, peer: Peer, size: int | None) -> None:
+        """Tell the ledger, with the note that the witness shows monitors if it is the log's."""
+        origin = hashlib.sha256(self._log.name.encode()).hexdigest()
+        note: bytes | None = None
+        try:
+            status, _, body = await self._send(peer, "GET", f"{origin}/checkpoint", None)
+            if status == 200:
+                open_checkpoint(body, self._log)
+                note = body
+        except (httpx.HTTPError, InputError, VerificationError):
+            pass
+        if note is not None:
+            self._ledger.behind(note, self._clock.wall_ms())
+        elif size is not None:
+            self._ledger.behind(size, self._clock.wall_ms())
+
+    async def _send(
+        self, peer: Peer, method: str, path: str, body: bytes | None
+    ) -> tuple[int, str, bytes]:
+        """Status, media type and bounded body of an answer. Raises InputError, httpx' errors."""
+        url = f"{peer.url.rstrip('/')}/{path}"
+        async with self._http.stream(method, url, content=body) as answer:
+            read = bytearray()
+            async for piece in answer.aiter_raw():
+                read += piece
+                if len(read) > limits.MAX_WITNESS_ANSWER_BYTES:
+                    raise InputError("answers more than a witness may")
+            return answer.status_code, answer.headers.get("Content-Type", ""), bytes(read)
+
+
+def _text(note: bytes) -> bytes:
+    """What of a note its lines do not change."""
+    return note.rpartition(b"\n\n")[0]
