@@ -79,12 +79,13 @@ def label(value: Any) -> Address:
     """The value, a normalised address. Raises `VerificationError` (I3, I4)."""
     if type(value) is not str:
         raise _malformed("the label")
+    error = VerificationError("I4", "the label is not a mail address in its one form")
     try:
         address = parse_address(value)
     except DecodeError:
-        address = Address("")
+        raise error from None
     if address != value:
-        raise VerificationError("I4", "the label is not a mail address in its one form")
+        raise error
     return address
 
 
