@@ -1,0 +1,210 @@
+"""The auditor: replays every entry of a log and believes nothing that it has not recomputed.
+
+The rules that only a replay can hold: epochs and their times rise; versions rise by one; heads
+count right, and their map is the one that their mutations make; the configuration changes only
+by a logged entry that may follow. Each refusal names the place: the index of the entry.
+
+A replay that has raised is of no more use: the log is wrong from there on.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import cbor2
+
+from blackthorn import limits
+from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
+from blackthorn.directory.entries import (
+    ConfigEntry,
+    Head,
+    Mutation,
+    Record,
+    decode_entry,
+)
+from blackthorn.directory.prefix_tree import PrefixTree
+from blackthorn.directory.records import decode_record
+from blackthorn.errors import VerificationError
+from blackthorn.tlog.frontier import Frontier
+from blackthorn.tlog.merkle import leaf_hash
+from blackthorn.tlog.verify import Checkpoint
+
+_VERSION: Final = 1
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a replay has counted."""
+
+    entries: int = 0
+    epochs: int = 0
+    mutations: int = 0
+    records: int = 0
+    configs: int = 0
+
+
+@dataclass
+class Replay:
+    """One auditor's way through one log. `feed` each entry in order, from index 0."""
+
+    config: DirectoryConfig | None = None
+    epoch: int = 0
+    unix_ms: int = 0
+    tally: Tally = field(default_factory=Tally)
+    _edge: Frontier = field(default_factory=Frontier)
+    _tree: PrefixTree = field(default_factory=PrefixTree)
+    _versions: dict[bytes, int] = field(default_factory=dict)
+    _changes: int = 0
+    _at_head: bool = False
+
+    @property
+    def size(self) -> int:
+        """Entries that were replayed."""
+        return self._edge.size
+
+    @property
+    def root(self) -> bytes:
+        """The root of the log so far."""
+        return self._edge.root
+
+    @property
+    def users(self) -> int:
+        """Users in the map."""
+        return self._tree.users
+
+    def version(self, index: bytes) -> int:
+        """The version of the user at `index`, 0 when he is not in the map."""
+        return self._versions.get(index, 0)
+
+    def feed(self, data: bytes) -> None:
+        """The next entry. Raises `VerificationError`: D1 to D4, D23 to D31."""
+        place = self._edge.size
+        try:
+            self._take(data)
+        except VerificationError as error:
+            text = str(error).removeprefix(f"[{error.rule}] ")
+            raise VerificationError(error.rule, f"entry {place} of the log: {text}") from error
+        self._edge.append(leaf_hash(data))
+        self.tally.entries += 1
+
+    def _take(self, data: bytes) -> None:
+        entry = decode_entry(data)
+        if self.config is None and not isinstance(entry, ConfigEntry):
+            raise VerificationError("D23", "a log begins with its configuration")
+        if entry.epoch != self.epoch + 1:
+            raise VerificationError("D24", f"epoch {entry.epoch} after epoch {self.epoch}")
+        self._at_head = isinstance(entry, Head)
+        match entry:
+            case Mutation():
+                self._mutate(entry)
+            case Head():
+                self._end_epoch(entry)
+            case ConfigEntry(record=record):
+                new = decode_config(record)
+                self.config = new if self.config is None else check_successor(self.config, new)
+                self.tally.configs += 1
+            case Record(kind=kind, body=body):
+                decode_record(kind, body)
+                self.tally.records += 1
+
+    def _mutate(self, entry: Mutation) -> None:
+        before = self._versions.get(entry.index, 0)
+        if entry.version != before + 1:
+            raise VerificationError("D26", f"version {entry.version} of a user after {before}")
+        self._versions[entry.index] = entry.version
+        self._tree = self._tree.insert(entry.index, entry.commitment)
+        self._changes += 1
+        self.tally.mutations += 1
+
+    def _end_epoch(self, head: Head) -> None:
+        if head.unix_ms <= self.unix_ms:
+            raise VerificationError("D25", "the time of the head is not later than the one before")
+        if head.changes != self._changes:
+            raise VerificationError("D27", f"{self._changes} mutations, counted {head.changes}")
+        if head.users != self._tree.users:
+            raise VerificationError("D28", f"{self._tree.users} users, counted {head.users}")
+        if head.map_root != self._tree.root:
+            raise VerificationError("D29", "the root of the map is not what the mutations make")
+        if self.config is None or head.config != self.config.digest:
+            raise VerificationError("D30", "the head is not of the logged configuration")
+        self.epoch, self.unix_ms, self._changes = head.epoch, head.unix_ms, 0
+        self.tally.epochs += 1
+
+    def check_checkpoint(self, checkpoint: Checkpoint) -> Checkpoint:
+        """The checkpoint, if it is of just what was replayed. Raises `VerificationError` (D32)."""
+        if not self._at_head:
+            raise VerificationError("D32", "the last entry of the checkpoint is no head")
+        if self.config is None or checkpoint.origin != self.config.origin:
+            raise VerificationError("D32", "the checkpoint is of another log")
+        if (checkpoint.size, checkpoint.root) != (self.size, self.root):
+            raise VerificationError(
+                "D32", f"the checkpoint of {checkpoint.size} entries has not their root"
+            )
+        return checkpoint
+
+    # --- Going on later -------------------------------------------------------------------
+
+    def save(self) -> bytes:
+        """The state after a head, to go on with by `resume`; about 68 bytes a user."""
+        if self.config is None or not self._at_head:
+            raise ValueError("a replay is saved behind a head")
+        leaves = b"".join(
+            index + version.to_bytes(4, "big") + (self._tree.get(index) or b"")
+            for index, version in self._versions.items()
+        )
+        counted = self.tally
+        return cbor2.dumps(
+            [
+                _VERSION,
+                self.config.encode(),
+                self.epoch,
+                self.unix_ms,
+                self.size,
+                list(self._edge.peaks),
+                [
+                    counted.entries,
+                    counted.epochs,
+                    counted.mutations,
+                    counted.records,
+                    counted.configs,
+                ],
+                leaves,
+            ]
+        )
+
+
+_LEAF_BYTES: Final = 32 + 4 + 32
+
+
+def resume(data: bytes) -> Replay:
+    """A replay from what `save` gave. Raises `VerificationError` (D33)."""
+    match _load(data):
+        case [1, bytes(record), int(epoch), int(unix_ms), int(size), list(peaks), list(counts),
+              bytes(leaves)] if _whole(peaks, counts, leaves):  # fmt: skip
+            replay = Replay(decode_config(record), epoch, unix_ms)
+            for name, count in zip(Tally.__slots__, counts, strict=True):
+                setattr(replay.tally, name, count)
+            replay._edge = Frontier(size, peaks)
+            replay._at_head = True
+            rows = [leaves[at : at + _LEAF_BYTES] for at in range(0, len(leaves), _LEAF_BYTES)]
+            replay._versions = {row[:32]: int.from_bytes(row[32:36], "big") for row in rows}
+            replay._tree = PrefixTree.of((row[:32], row[36:]) for row in rows)
+            return replay
+    raise VerificationError("D33", "the saved state of a replay is damaged")
+
+
+def _whole(peaks: list[Any], counts: list[Any], leaves: bytes) -> bool:
+    return (
+        all(type(peak) is bytes for peak in peaks)
+        and len(counts) == len(Tally.__slots__)
+        and all(type(count) is int for count in counts)
+        and not len(leaves) % _LEAF_BYTES
+    )
+
+
+def _load(data: bytes) -> Any:
+    if len(data) > limits.MAX_REPLAY_STATE_BYTES:
+        return None
+    try:
+        return cbor2.loads(data, max_depth=3, allow_indefinite=False, semantic_decoders={})
+    except Exception:
+        return None

@@ -1,0 +1,262 @@
+"""How to check what the server says of the newest epoch and of users.
+
+Each function takes what the server said and returns the verified thing, or raises
+`VerificationError` with the number of the rule that is broken.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from blackthorn.crypto import vrf
+from blackthorn.directory.commitment import OPENING_BYTES, Value, commit, decode_value
+from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
+from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record, decode_entry
+from blackthorn.directory.lookup import Answer, EpochPart, Receipt
+from blackthorn.directory.proof import Found, decode_map_proof
+from blackthorn.directory.records import decode_record
+from blackthorn.errors import VerificationError
+from blackthorn.tlog.merkle import leaf_hash
+from blackthorn.tlog.verify import (
+    Policy,
+    open_checkpoint,
+    parse_vkey,
+    verify_checkpoint,
+    verify_consistency,
+    verify_inclusion,
+)
+
+INDEX_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is trusted, and the time: Unix milliseconds by the checker's own clock.
+
+    `max_age_s` is how old the quorum's cosignatures may be; None asks for no age.
+    """
+
+    policy: Policy
+    config: DirectoryConfig
+    now_ms: int
+    max_age_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The newest checkpoint that a client has accepted, as it keeps it."""
+
+    size: int
+    root: bytes
+    note: bytes
+    epoch: int
+    unix_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedEpoch:
+    """An epoch that holds. `quorum_time` is in Unix seconds, 0 without witnesses."""
+
+    accepted: Accepted
+    head: Head
+    quorum_time: int
+
+    @property
+    def time_ms(self) -> int:
+        """The ledger's time: the later of the head's and the quorum's."""
+        return max(self.head.unix_ms, self.quorum_time * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A user is in the map."""
+
+    version: int
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A user is not in the map."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gossip:
+    """The newest checkpoint of somebody, as it travels inside messages."""
+
+    size: int
+    root: bytes
+
+    def encode(self) -> bytes:
+        """40 bytes: size u64 ‖ root[32]."""
+        return self.size.to_bytes(8, "big") + self.root
+
+
+def decode_gossip(data: bytes) -> Gossip:
+    """The gossip in 40 bytes. Raises `VerificationError` (D22)."""
+    if len(data) != 40:
+        raise VerificationError("D22", f"a gossiped checkpoint has {len(data)} bytes, not 40")
+    return Gossip(int.from_bytes(data[:8], "big"), data[8:])
+
+
+def verify_epoch(
+    part: EpochPart, consistency: Sequence[bytes], last: Accepted | None, terms: Terms
+) -> VerifiedEpoch:
+    """The newest epoch, which continues the one accepted last.
+
+    Raises `VerificationError`: N and T rules of the note, then D15, D10, D11, D9, D12, D13, D14.
+    """
+    verified = verify_checkpoint(part.checkpoint, terms.policy)
+    checkpoint = verified.checkpoint
+    if checkpoint.origin != terms.config.origin:
+        raise VerificationError("D15", f"the checkpoint is of the log {checkpoint.origin}")
+    if last is not None:
+        _check_continues(last, checkpoint.size, checkpoint.root, consistency)
+    head = _verify_last_head(part, checkpoint.size, checkpoint.root)
+    if last is not None and checkpoint.size > last.size:
+        _check_rises(last, head)
+    if head.config != terms.config.digest:
+        raise VerificationError("D13", "the head is of another configuration")
+    shown_s = verified.quorum_time or head.unix_ms // 1000
+    if terms.max_age_s is not None and terms.now_ms // 1000 - shown_s > terms.max_age_s:
+        raise VerificationError("D14", "nothing newer was cosigned for too long")
+    accepted = Accepted(checkpoint.size, checkpoint.root, part.checkpoint, head.epoch, head.unix_ms)
+    return VerifiedEpoch(accepted, head, verified.quorum_time)
+
+
+def _check_continues(last: Accepted, size: int, root: bytes, proof: Sequence[bytes]) -> None:
+    if size < last.size:
+        raise VerificationError("D10", f"a checkpoint of {size} entries after one of {last.size}")
+    try:
+        verify_consistency(last.size, last.root, size, root, proof)
+    except VerificationError as error:
+        text = f"the checkpoint of {size} entries does not continue that of {last.size}: {error}"
+        raise VerificationError("D11", text) from error
+
+
+def _check_rises(last: Accepted, head: Head) -> None:
+    if head.epoch <= last.epoch or head.unix_ms <= last.unix_ms:
+        raise VerificationError("D12", "the epoch or its time does not rise")
+
+
+def _verify_last_head(part: EpochPart, size: int, root: bytes) -> Head:
+    head = decode_entry(part.head)
+    if not isinstance(head, Head) or not size:
+        raise VerificationError("D9", "the last entry of the checkpoint is no head")
+    try:
+        verify_inclusion(leaf_hash(part.head), size - 1, size, part.proof, root)
+    except VerificationError as error:
+        raise VerificationError("D9", f"the head is not the last entry: {error}") from error
+    return head
+
+
+def open_epoch(part: EpochPart, config: DirectoryConfig) -> VerifiedEpoch:
+    """An epoch that the log of the configuration signed, whatever witnesses say.
+
+    For evidence, which a log answers for by its own signature. Raises N, T rules and D9.
+    """
+    checkpoint, _ = open_checkpoint(part.checkpoint, parse_vkey(config.log_vkey))
+    head = _verify_last_head(part, checkpoint.size, checkpoint.root)
+    return VerifiedEpoch(
+        Accepted(checkpoint.size, checkpoint.root, part.checkpoint, head.epoch, head.unix_ms),
+        head,
+        0,
+    )
+
+
+def _index_of(label: str, vrf_proof: bytes, config: DirectoryConfig) -> bytes:
+    try:
+        return vrf.verify(config.vrf_key, vrf_proof, label.encode())[:INDEX_BYTES]
+    except (vrf.VrfError, UnicodeEncodeError) as error:
+        raise VerificationError("D17", f"the VRF proof does not hold: {error}") from error
+
+
+def verify_answer(
+    answer: Answer, label: str, epoch: VerifiedEpoch, config: DirectoryConfig
+) -> Present | Absent:
+    """What the map of the epoch has of `label`. Raises D16, D17, D18, D5, D6, D7, D8."""
+    if answer.label != label:
+        raise VerificationError("D16", "the answer is for somebody else")
+    index = _index_of(label, answer.vrf_proof, config)
+    proof = decode_map_proof(answer.map_proof)
+    found = isinstance(proof.end, Found)
+    commitment, verified = _committed(answer, found)
+    if proof.root(index, commitment) != epoch.head.map_root:
+        raise VerificationError("D8", "the proof does not lead to the root of the map")
+    return verified
+
+
+def _committed(answer: Answer, found: bool) -> tuple[bytes, Present | Absent]:
+    said = (bool(answer.value), bool(answer.opening), answer.version > 0)
+    if said != (found, found, found):
+        raise VerificationError("D18", "the answer and its proof do not speak of the same thing")
+    if not found:
+        return b"", Absent()
+    if len(answer.opening) != OPENING_BYTES or answer.version >= 2**32:
+        raise VerificationError("D18", "the opening or the version cannot be")
+    value = decode_value(answer.value)
+    commitment = commit(answer.opening, answer.label, answer.version, answer.value)
+    return commitment, Present(answer.version, value)
+
+
+def verify_receipt(
+    receipt: Receipt, label: str, epoch: VerifiedEpoch, config: DirectoryConfig
+) -> tuple[int, int]:
+    """The statement's number and when the ledger logged it, in Unix milliseconds.
+
+    Raises D17, D5, D19, D20, D21.
+    """
+    index = _index_of(label, receipt.vrf_proof, config)
+    value = decode_value(receipt.value)
+    mutation, head = decode_entry(receipt.mutation), decode_entry(receipt.head)
+    if len(receipt.opening) != OPENING_BYTES or not 0 < receipt.version < 2**32:
+        raise VerificationError("D19", "the opening or the version of a receipt cannot be")
+    wanted = Mutation(
+        mutation.epoch,
+        index,
+        receipt.version,
+        commit(receipt.opening, label, receipt.version, receipt.value),
+    )
+    if mutation != wanted or value.seq != receipt.seq:
+        raise VerificationError("D19", "the entry of the receipt is another's, or says another")
+    if not isinstance(head, Head) or head.epoch != mutation.epoch:
+        raise VerificationError("D20", "the head of the receipt is not that of its epoch")
+    for entry, at, proof in (
+        (receipt.mutation, receipt.index, receipt.proof),
+        (receipt.head, receipt.head_index, receipt.head_proof),
+    ):
+        _check_logged(entry, at, proof, epoch)
+    return receipt.seq, head.unix_ms
+
+
+def _check_logged(entry: bytes, index: int, proof: Sequence[bytes], epoch: VerifiedEpoch) -> None:
+    accepted = epoch.accepted
+    try:
+        verify_inclusion(leaf_hash(entry), index, accepted.size, proof, accepted.root)
+    except VerificationError as error:
+        raise VerificationError("D21", f"entry {index} is not in the log: {error}") from error
+
+
+def verify_record(
+    entry: bytes, index: int, proof: Sequence[bytes], epoch: VerifiedEpoch
+) -> dict[str, object]:
+    """The fields of a typed entry that is in the log. Raises D1, D2, D4, D21.
+
+    What a device was told to do counts only when this returns.
+    """
+    decoded = decode_entry(entry)
+    if not isinstance(decoded, Record):
+        raise VerificationError("D4", "the entry is none of the typed ones")
+    _check_logged(entry, index, proof, epoch)
+    return decode_record(decoded.kind, decoded.body)
+
+
+def verify_config(
+    entry: bytes, index: int, proof: Sequence[bytes], old: DirectoryConfig, epoch: VerifiedEpoch
+) -> DirectoryConfig:
+    """A later configuration that is in the log and may follow `old`. Raises D2, D3, D21, D31."""
+    decoded = decode_entry(entry)
+    if not isinstance(decoded, ConfigEntry):
+        raise VerificationError("D2", "the entry is no configuration")
+    _check_logged(entry, index, proof, epoch)
+    return check_successor(old, decode_config(decoded.record))

@@ -1,0 +1,47 @@
+"""Bounded, deterministic CBOR maps, as configuration, typed entries and saved states use them."""
+
+from typing import Any, Final
+
+import cbor2
+
+from blackthorn import limits
+from blackthorn.errors import VerificationError
+
+_MAX_DEPTH: Final = 4
+
+
+def encode_map(value: dict[str, Any]) -> bytes:
+    """The one encoding of a map with text keys (RFC 8949, 4.2.1)."""
+    return cbor2.dumps(value, canonical=True)
+
+
+def decode_map(
+    data: bytes, rule: str, what: str, bound: int = limits.MAX_LEDGER_ENTRY_BYTES
+) -> dict[str, Any]:
+    """The map in `data`, whose every key is text. Raises `VerificationError` with `rule`."""
+    if len(data) > bound:
+        raise VerificationError(rule, f"{what} has {len(data)} bytes")
+    try:
+        value = cbor2.loads(
+            data,
+            max_depth=_MAX_DEPTH,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            tag_hook=_refuse_tag,
+            semantic_decoders={},
+        )
+    except Exception:
+        raise VerificationError(rule, f"{what} is not CBOR") from None
+    if type(value) is not dict or any(type(key) is not str for key in value):
+        raise VerificationError(rule, f"{what} is no map with text keys")
+    try:
+        same = encode_map(value) == data
+    except Exception:
+        same = False
+    if not same:
+        raise VerificationError(rule, f"{what} is not in its one encoding")
+    return value
+
+
+def _refuse_tag(*_: Any) -> Any:
+    raise ValueError("tags are not used here")

@@ -1,0 +1,91 @@
+"""What the server says of the newest epoch and of users, and how it is made. Nothing is verified.
+
+Who asks checks all of it by `directory.verify`.
+"""
+
+from dataclasses import dataclass
+
+from blackthorn.directory.prefix_tree import PrefixTree
+from blackthorn.tlog.merkle import MerkleLog
+
+
+@dataclass(frozen=True, slots=True)
+class EpochPart:
+    """The newest epoch: its cosigned checkpoint (a signed note), its head and the head's proof.
+
+    The head is the last leaf of the checkpoint's tree.
+    """
+
+    checkpoint: bytes
+    head: bytes
+    proof: tuple[bytes, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes, as it travels."""
+        return len(self.checkpoint) + len(self.head) + 32 * len(self.proof)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the map has of a user: `value` (37 bytes) and `opening` (16), or neither.
+
+    `vrf_proof` (80 bytes) gives his place, `map_proof` what lies there.
+    """
+
+    label: str
+    vrf_proof: bytes
+    version: int
+    value: bytes
+    opening: bytes
+    map_proof: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes, as it travels; the label was in the question."""
+        return len(self.vrf_proof) + 4 + len(self.value) + len(self.opening) + len(self.map_proof)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """When the ledger logged the statement `seq` of a user's chain, as the last of its epoch.
+
+    `value` and `opening` open the commitment of the entry `mutation` at `index`; `head` is the
+    end of its epoch, with the time. The proofs are for the tree of one size.
+    """
+
+    seq: int
+    version: int
+    value: bytes
+    opening: bytes
+    vrf_proof: bytes
+    mutation: bytes
+    index: int
+    proof: tuple[bytes, ...]
+    head: bytes
+    head_index: int
+    head_proof: tuple[bytes, ...]
+
+
+def build_epoch(checkpoint: bytes, head: bytes, log: MerkleLog, size: int) -> EpochPart:
+    """The newest epoch of a log of `size` entries, whose last one is `head`."""
+    return EpochPart(checkpoint, head, tuple(log.inclusion_proof(size - 1, size)))
+
+
+def build_present(
+    tree: PrefixTree,
+    label: str,
+    place: tuple[bytes, bytes],
+    version: int,
+    value: bytes,
+    opening: bytes,
+) -> Answer:
+    """The answer for a user of the map; `place` is his index and the VRF proof of it."""
+    index, vrf_proof = place
+    return Answer(label, vrf_proof, version, value, opening, tree.prove(index).encode())
+
+
+def build_absent(tree: PrefixTree, label: str, place: tuple[bytes, bytes]) -> Answer:
+    """The answer for somebody who is not in the map."""
+    index, vrf_proof = place
+    return Answer(label, vrf_proof, 0, b"", b"", tree.prove(index).encode())

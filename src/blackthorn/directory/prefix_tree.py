@@ -1,0 +1,114 @@
+"""The map as a tree (KEYTRANS, "Prefix Tree"): each user's leaf at the end of its own path.
+
+    leaf    SHA256(02 ‖ index ‖ commitment)        parent    SHA256(03 ‖ left ‖ right)
+
+A leaf lies as high as its path is its own; an absent child is 32 zero bytes. The tree is
+persistent: `insert` shares all it can with the tree before, so that the published map and the
+next one live side by side.
+"""
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from blackthorn.directory.proof import ABSENT, Found, MapProof, OtherLeaf, Vacant, leaf_hash
+
+_sha256 = hashlib.sha256
+
+Node = tuple[Any, ...]
+"""(hash, left, right) of a parent; (hash, index, commitment) of a leaf, whose index is bytes."""
+
+
+class PrefixTree:
+    """A map of 32-byte indices to 32-byte commitments; never changes once it is made."""
+
+    __slots__ = ("_top", "users")
+
+    def __init__(self, top: Node | None = None, users: int = 0) -> None:
+        self._top: Final = top
+        self.users: Final = users
+
+    @classmethod
+    def of(cls, leaves: Iterable[tuple[bytes, bytes]]) -> "PrefixTree":
+        """The map of these indices and commitments, much faster than one by one."""
+        found = sorted(dict(leaves).items())
+        return cls(_build(found, 0, len(found), 0), len(found))
+
+    @property
+    def root(self) -> bytes:
+        """32 bytes; of zeros for the empty map."""
+        return ABSENT if self._top is None else bytes(self._top[0])
+
+    def get(self, index: bytes) -> bytes | None:
+        """The commitment at `index`, or None."""
+        node, depth = self._top, 0
+        while node is not None and type(node[1]) is not bytes:
+            node = node[2] if index[depth >> 3] >> (7 - (depth & 7)) & 1 else node[1]
+            depth += 1
+        return node[2] if node is not None and node[1] == index else None
+
+    def insert(self, index: bytes, commitment: bytes) -> "PrefixTree":
+        """The map with this entry, in place of the one at `index` if there is one."""
+        path: list[tuple[Node, int]] = []
+        node, depth = self._top, 0
+        while node is not None and type(node[1]) is not bytes:
+            bit = index[depth >> 3] >> (7 - (depth & 7)) & 1
+            path.append((node, bit))
+            node = node[1 + bit]
+            depth += 1
+        new: Node = (leaf_hash(index, commitment), index, commitment)
+        added = node is None or node[1] != index
+        if node is not None and added:
+            new = _fork(node, new, depth)
+        for above, bit in reversed(path):
+            new = _parent(above[1], new) if bit else _parent(new, above[2])
+        return PrefixTree(new, self.users + added)
+
+    def prove(self, index: bytes) -> MapProof:
+        """The proof that `index` has the entry it has, or none."""
+        siblings: list[bytes] = []
+        node, depth = self._top, 0
+        while node is not None and type(node[1]) is not bytes:
+            bit = index[depth >> 3] >> (7 - (depth & 7)) & 1
+            sibling = node[2 - bit]
+            siblings.append(ABSENT if sibling is None else sibling[0])
+            node = node[1 + bit]
+            depth += 1
+        if node is None:
+            return MapProof(tuple(siblings), Vacant())
+        if node[1] == index:
+            return MapProof(tuple(siblings), Found())
+        return MapProof(tuple(siblings), OtherLeaf(node[1], node[2]))
+
+
+def _build(leaves: Sequence[tuple[bytes, bytes]], start: int, end: int, depth: int) -> Node | None:
+    """The node at `depth` over sorted leaves that share the path to it."""
+    if end - start <= 1:
+        if start == end:
+            return None
+        index, commitment = leaves[start]
+        return (leaf_hash(index, commitment), index, commitment)
+    mask = 0x80 >> (depth & 7)
+    middle = bisect_left(leaves, mask, start, end, key=lambda each: each[0][depth >> 3] & mask)
+    left = _build(leaves, start, middle, depth + 1)
+    return _parent(left, _build(leaves, middle, end, depth + 1))
+
+
+def _parent(left: Node | None, right: Node | None) -> Node:
+    a = ABSENT if left is None else left[0]
+    b = ABSENT if right is None else right[0]
+    return (_sha256(b"\x03" + a + b).digest(), left, right)
+
+
+def _fork(old: Node, new: Node, depth: int) -> Node:
+    """Two leaves below one place at `depth`: parents down to where their paths part."""
+    differ = int.from_bytes(old[1], "big") ^ int.from_bytes(new[1], "big")
+    parting = 256 - differ.bit_length()
+    index = new[1]
+    bit = index[parting >> 3] >> (7 - (parting & 7)) & 1
+    node = _parent(old, new) if bit else _parent(new, old)
+    for above in range(parting - 1, depth - 1, -1):
+        bit = index[above >> 3] >> (7 - (above & 7)) & 1
+        node = _parent(None, node) if bit else _parent(node, None)
+    return node

@@ -1,0 +1,60 @@
+"""What a device may know of the directory: how to check it. The one module of it that it imports.
+
+Everything here is defined beside it; this is the list.
+"""
+
+from blackthorn.directory.audit import Replay, resume
+from blackthorn.directory.checks import (
+    Absent,
+    Accepted,
+    Gossip,
+    Present,
+    Terms,
+    VerifiedEpoch,
+    decode_gossip,
+    verify_answer,
+    verify_config,
+    verify_epoch,
+    verify_receipt,
+    verify_record,
+)
+from blackthorn.directory.commitment import CLOSED, PENDING_RESET, Value, decode_value
+from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
+from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record, decode_entry
+from blackthorn.directory.evidence import Evidence, decode_evidence, verify_evidence
+from blackthorn.directory.lookup import Answer, EpochPart, Receipt
+
+__all__ = [
+    "CLOSED",
+    "PENDING_RESET",
+    "Absent",
+    "Accepted",
+    "Answer",
+    "ConfigEntry",
+    "DirectoryConfig",
+    "EpochPart",
+    "Evidence",
+    "Gossip",
+    "Head",
+    "Mutation",
+    "Present",
+    "Receipt",
+    "Record",
+    "Replay",
+    "Terms",
+    "Value",
+    "VerifiedEpoch",
+    "check_successor",
+    "decode_config",
+    "decode_entry",
+    "decode_evidence",
+    "decode_gossip",
+    "decode_value",
+    "resume",
+    "verify_answer",
+    "verify_config",
+    "verify_epoch",
+    "verify_evidence",
+    "verify_receipt",
+    "verify_record",
+]
