@@ -355,6 +355,12 @@ MAX_LEDGER_ENTRY_BYTES = 16 * KIB
 MAX_ENTRIES_PER_FRAME = 8_192
 """Entries in one answer to a device that replays the log: 0.7 MB of mutations and heads."""
 
+MAX_REPLAY_STATE_BYTES = 256 * MIB
+"""What an auditor keeps between two looks: 68 bytes a user, for three million users."""
+
+MAX_EVIDENCE_BYTES = 4 * MIB
+"""One file of evidence: two notes and the statements of the longest chain."""
+
 MAX_LOOKUP_ADDRESSES = 256
 """Users in one lookup: the answers come to about 0.2 MB."""
 
@@ -381,6 +387,25 @@ MAX_PAIRINGS = 1_000
 
 PAIRING_SECONDS = 600
 """Life of a pairing: time to walk to the other device, type eight words and compare six digits."""
+
+# --- The devices of one user --------------------------------------------------------------
+
+PAIRING_TRIES = 3
+"""Wrong tries that burn a pairing code: three guesses at 64 bits tell nothing."""
+
+MAX_PAIRING_RELAYED_BYTES = 64 * MIB
+MAX_PAIRING_RELAYED = 4_096
+"""What the server relays in one pairing, both ways: a bounded history, contacts, keys."""
+
+MAX_PAIRING_BATCH_BYTES = 256 * KIB
+"""Items in one batch of a handover; the next one follows when it is stored on the other side."""
+
+MAX_HANDED_LINES = 20_000
+MAX_HANDED_HISTORY_BYTES = 16 * MIB
+"""Lines of history that a new device is given, the newest first."""
+
+MAX_HANDED_CONTACTS = 1_000
+"""Contacts with their chains, 10 to 30 kB each, that a new device is given; it looks up others."""
 
 # --- Operations ---------------------------------------------------------------------------
 
@@ -471,6 +496,12 @@ MAX_EPOCH_CHANGES = 2_000
 MAX_ENTRIES_BYTES = 2 * MIB
 """Entries of the log in one answer to a device; it asks again for the rest."""
 
+LEDGER_RETRY_MS = 1_000
+"""Pause before an epoch that the disk refused is stored again, as it was made."""
+
+WITNESS_SILENT_MS = 60_000
+"""A checkpoint that waits for its witnesses for longer makes the server not ready."""
+
 LOOKUP_WORK = 8_192
 LOOKUP_WORK_PER_SECOND = 256
 """Work that one device may ask of the directory at once, and how much of it comes back each
@@ -531,9 +562,6 @@ MAX_EVIDENCE_FILES = 1_024
 WITNESS_RETRY_SECONDS = 0.25
 WITNESS_RETRY_MOST_SECONDS = 5.0
 """First and longest pause before a witness that failed is asked again for the same checkpoint."""
-
-WITNESS_LATE_MOST_SECONDS = 60.0
-"""The longest pause when the quorum stands without that witness."""
 
 MAX_AUDIT_ANSWER_BYTES = 32 * MIB
 """One answer that an auditor reads: a bundle of 256 entries of the largest size is half of it."""
