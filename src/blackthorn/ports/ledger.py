@@ -169,6 +169,10 @@ class LedgerStore(Protocol):
         """Size and root at the end of every epoch, in order, for the search of damage."""
         ...
 
+    def newest_config(self) -> bytes | None:
+        """The newest entry that holds a configuration."""
+        ...
+
     def epoch_end(self, place: int) -> int | None:
         """The size of the log at the end of the epoch that holds this entry."""
         ...
@@ -187,6 +191,14 @@ class LedgerStore(Protocol):
 
     def keep_evidence(self, note: bytes, now_ms: int) -> Job[None]:
         """Keep such a note."""
+        ...
+
+    def newest_leaves(self, after: int, limit: int) -> list[tuple[Label, Leaf]]:
+        """The newest leaves of at most `limit` users of rows above `after`, in this order."""
+        ...
+
+    def leaves(self, start: int, end: int) -> list[tuple[Address, Leaf]]:
+        """The leaves that the entries `start` to `end` (not included) made, and whose they are."""
         ...
 
     # --- What waits -----------------------------------------------------------------------
@@ -217,8 +229,8 @@ class LedgerStore(Protocol):
         """The user's newest leaf among the first `size` entries, or None."""
         ...
 
-    def leaf_at(self, user: int, place: int) -> Leaf | None:
-        """The leaf that the entry at `place` made."""
+    def leaf_of(self, user: int, seq: int) -> Leaf | None:
+        """The leaf whose newest statement is `seq`, or None."""
         ...
 
     def statements(self, address: Address, after: int) -> list[StoredStatement]:
@@ -229,8 +241,8 @@ class LedgerStore(Protocol):
         """The certificate of the newest set_openpgp with a seq not above `seq`."""
         ...
 
-    def resets(self) -> list[Address]:
-        """Users one of whose devices is pending."""
+    def resets(self) -> list[tuple[Address, DeviceId]]:
+        """The devices that are pending, and whose they are."""
         ...
 
     def fits(self, change: Change) -> Job[str | None]:

@@ -76,7 +76,7 @@ class Admissions(Protocol):
         """See `ports.ledger.LedgerStore.fits`."""
         ...
 
-    def store(self, change: Change) -> Job[str | None]:
+    def store_change(self, change: Change) -> Job[str | None]:
         """See `ports.ledger.LedgerStore.change`."""
         ...
 

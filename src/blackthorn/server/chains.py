@@ -218,7 +218,7 @@ class Chains:
         self._submitted.setdefault(device, recent).append(now_ms)
 
     def _stored_change(
-        self, change: Change, now_ms: int, done: Done, outcome: str | None | StorageError
+        self, change: Change, now_ms: int, done: Done, outcome: str | StorageError | None
     ) -> None:
         """The change is durable, or was overtaken, or the disk failed."""
         self.forget(change.address)

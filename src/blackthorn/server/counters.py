@@ -58,3 +58,11 @@ class Counters:
     """Activation attempts refused: unknown, expired, burnt or wrong codes."""
     devices_activated: int = 0
     """Devices enrolled."""
+    ledger_epochs: int = 0
+    """Epochs of the ledger made durable."""
+    statements_stored: int = 0
+    """Statements of identity chains that were stored."""
+    statements_refused: int = 0
+    """Statements of identity chains that were refused."""
+    cosignatures_refused: int = 0
+    """Signature lines that were no witness's, or false."""

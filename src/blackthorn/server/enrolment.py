@@ -166,7 +166,7 @@ class EnrolmentDesk:
                 repeated=outcome is not None,
             )(transaction)
             if isinstance(enrolled, Enrolled) and enrolled.fresh and change is not None:
-                self.ledger.store(change)(transaction)
+                self.ledger.store_change(change)(transaction)
                 self.key_packages.publish(
                     enrolled.number,
                     keys.key_packages,

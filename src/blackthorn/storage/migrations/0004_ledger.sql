@@ -8,6 +8,8 @@ CREATE TABLE ledger_entry (
     entry BLOB NOT NULL  -- a change of the map, the head of an epoch, or a typed record | for the life of the ledger | producible: yes
 ) STRICT;
 
+CREATE INDEX ledger_entry_config ON ledger_entry (place) WHERE substr(entry, 1, 1) = x'03';
+
 -- The end of each epoch. Only one is ever pending, and its note is never made again.
 CREATE TABLE ledger_epoch (
     size INTEGER PRIMARY KEY,  -- entries of the log at the end of the epoch | for the life of the ledger | producible: yes
@@ -100,5 +102,6 @@ WHERE number = (SELECT max(number) FROM devices_before WHERE user = newest.user)
 
 DROP TABLE devices_before;
 CREATE INDEX devices_by_user ON devices (user);
+CREATE INDEX devices_pending ON devices (user) WHERE standing = 'pending';
 
 ALTER TABLE activations ADD COLUMN used_seq INTEGER;  -- place in the chain of the first statement of the device that it activated | until the code expires | producible: yes

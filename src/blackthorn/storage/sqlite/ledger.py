@@ -38,6 +38,22 @@ _STATEMENTS = (
     "SELECT seq, head, kind, flags, statement, place FROM chain_statement"
     " JOIN users ON users.number = user WHERE address = ? AND seq > ? ORDER BY seq"
 )
+_NEWEST_LEAVES = """
+    SELECT users.number, address, map_index, vrf_proof, salt,
+        leaf.user, leaf.version, leaf.head, leaf.seq, leaf.flags, leaf.place
+    FROM ledger_label JOIN users ON users.number = ledger_label.user
+    JOIN ledger_leaf AS leaf ON leaf.user = users.number
+    WHERE ledger_label.user > ?
+        AND leaf.version = (SELECT max(version) FROM ledger_leaf WHERE user = ledger_label.user)
+    ORDER BY ledger_label.user LIMIT ?
+"""
+_LEAVES = (
+    "SELECT address, user, version, head, seq, flags, place FROM ledger_leaf"
+    " JOIN users ON users.number = user WHERE place >= ? AND place < ? ORDER BY place"
+)
+_NEWEST_CONFIG = (
+    "SELECT entry FROM ledger_entry WHERE substr(entry, 1, 1) = x'03' ORDER BY place DESC LIMIT 1"
+)
 _CHECKPOINT = "SELECT size, root, note, published FROM ledger_epoch"
 
 
@@ -77,6 +93,12 @@ class SqliteLedger:
         """See `ports.ledger.LedgerStore`."""
         rows = self._reading.execute("SELECT size, root FROM ledger_epoch ORDER BY size")
         return [(size, root) for size, root in rows]
+
+    @storing
+    def newest_config(self) -> bytes | None:
+        """See `ports.ledger.LedgerStore`."""
+        found: bytes | None = self._reading.execute(_NEWEST_CONFIG).get
+        return found
 
     @storing
     def epoch_end(self, place: int) -> int | None:
@@ -122,6 +144,18 @@ class SqliteLedger:
             )
 
         return job
+
+    @storing
+    def newest_leaves(self, after: int, limit: int) -> list[tuple[Label, Leaf]]:
+        """See `ports.ledger.LedgerStore`."""
+        rows = self._reading.execute(_NEWEST_LEAVES, (after, limit))
+        return [(Label(*row[:5]), Leaf(*row[5:])) for row in rows]
+
+    @storing
+    def leaves(self, start: int, end: int) -> list[tuple[Address, Leaf]]:
+        """See `ports.ledger.LedgerStore`."""
+        rows = self._reading.execute(_LEAVES, (start, end))
+        return [(Address(address), Leaf(*row)) for address, *row in rows]
 
     # --- What waits -----------------------------------------------------------------------
 
@@ -181,9 +215,9 @@ class SqliteLedger:
         return self._leaf("WHERE user = ? AND place < ? ORDER BY version DESC LIMIT 1", user, size)
 
     @storing
-    def leaf_at(self, user: int, place: int) -> Leaf | None:
+    def leaf_of(self, user: int, seq: int) -> Leaf | None:
         """See `ports.ledger.LedgerStore`."""
-        return self._leaf("WHERE user = ? AND place = ?", user, place)
+        return self._leaf("WHERE user = ? AND seq = ?", user, seq)
 
     def _leaf(self, which: str, *values: int) -> Leaf | None:
         row = self._reading.execute(f"{_LEAF} {which}", values).fetchone()
@@ -206,13 +240,13 @@ class SqliteLedger:
         return found
 
     @storing
-    def resets(self) -> list[Address]:
+    def resets(self) -> list[tuple[Address, DeviceId]]:
         """See `ports.ledger.LedgerStore`."""
         rows = self._reading.execute(
-            "SELECT DISTINCT address FROM devices JOIN users ON users.number = user"
-            " WHERE standing = 'pending' ORDER BY address"
+            "SELECT address, id FROM devices JOIN users ON users.number = user"
+            " WHERE standing = 'pending' ORDER BY devices.number"
         )
-        return [Address(address) for (address,) in rows]
+        return [(Address(address), DeviceId(device)) for address, device in rows]
 
     def fits(self, change: Change) -> Job[str | None]:
         """See `ports.ledger.LedgerStore`."""

@@ -1,0 +1,328 @@
+"""A ledger in memory with users and model devices: real SQL, no time, no network.
+
+Nothing is written until the test commits. The world plays the auditor too: it keeps every note
+that anybody could have seen, and replays the log after each step.
+"""
+
+import random
+from dataclasses import dataclass, field
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.crypto.signatures import ED25519
+from blackthorn.directory.config import DirectoryConfig
+from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, next_statement, replay
+from blackthorn.identity.chain import first_statement
+from blackthorn.identity.keys import SigningKeys, VerifyKeys
+from blackthorn.identity.statements import (
+    AddDevice,
+    Body,
+    Cancel,
+    DeviceInfo,
+    Genesis,
+    Reset,
+    RevokeDevice,
+    SetRecovery,
+    Statement,
+    make,
+)
+from blackthorn.ids import Address, DeviceId
+from blackthorn.link.activation import DeviceKeys, Verifier
+from blackthorn.ports.enrolment import Enrolled
+from blackthorn.ports.enterprise import Standing
+from blackthorn.ports.users import NewCode
+from blackthorn.server.counters import Counters
+from blackthorn.server.ledger import DevicesChanged, Ledger, LedgerKeys
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
+from blackthorn.storage.sqlite.ledger import SqliteLedger
+from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.users import UserTable
+from blackthorn.tlog.checkpoint import Checkpoint, open_checkpoint
+from blackthorn.tlog.cosignature import Cosigner
+from blackthorn.tlog.policy import NO_QUORUM, Policy, PolicyGroup, PolicyLog, PolicyWitness
+from blackthorn.tlog.policy import format_policy
+from blackthorn.wire.note import parse_vkey
+
+START_MS = 1_700_000_000_000
+DOMAIN = "acme.example"
+DELAY_MS = 72 * 3_600_000
+EMPTY_CODE = Verifier(Secret(bytes(32)), bytes(32))
+NEVER_MS = 2**50
+
+
+@dataclass
+class Model:
+    """A device as a test plays it: its keys, and what it says of itself."""
+
+    keys: SigningKeys
+    mls: bytes
+    name: str = "d"
+    info: DeviceInfo = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.info = DeviceInfo.of(self.name, self.keys.public, self.mls)
+
+    @property
+    def id(self) -> DeviceId:
+        return self.info.id
+
+    def brings(self, *statements: bytes, certificate: bytes = b"") -> DeviceKeys:
+        return DeviceKeys(
+            identity_key=self.keys.public.ed25519,
+            name=self.name,
+            certificate=certificate,
+            key_packages=[b"one"],
+            last_resort=b"last",
+            statements=list(statements),
+        )
+
+
+def make_keys(randbytes) -> LedgerKeys:
+    return LedgerKeys(
+        f"{DOMAIN}/ledger",
+        Secret(randbytes(32)),
+        Secret(randbytes(32)),
+        Secret(randbytes(32)),
+        SigningKeys.generate(randbytes),
+    )
+
+
+class LedgerWorld:
+    """One ledger. `witnesses` of them make the quorum, all of them; 0 asks for none."""
+
+    def __init__(self, seed: int, witnesses: int = 0, epoch_ms: int = 10_000) -> None:
+        print(f"seed {seed}")
+        self.chance = random.Random(seed)
+        self.now_ms = START_MS
+        self.database = Database.in_memory()
+        self.users = UserTable(self.database.writing)
+        self.keys = make_keys(self.chance.randbytes)
+        self.witnesses = [
+            Cosigner(f"witness{n}.example", Secret(self.chance.randbytes(32)))
+            for n in range(witnesses)
+        ]
+        self.policy = self._policy()
+        self.policy_text = format_policy(self.policy)
+        self.config = self.make_config(epoch_ms)
+        self.devices: dict[DeviceId, Model] = {}
+        self.seen: dict[int, bytes] = {}
+        self.heard: list[tuple[Address, object]] = []
+        self.changes: list[DevicesChanged] = []
+        self.start()
+
+    def make_config(self, epoch_ms: int, reset_delay_ms: int = DELAY_MS) -> DirectoryConfig:
+        return self.keys.config(
+            domain=DOMAIN,
+            policy=self.policy_text,
+            reset_delay_ms=reset_delay_ms,
+            epoch_ms=epoch_ms,
+            heartbeat_ms=600_000,
+        )
+
+    def _policy(self) -> Policy:
+        log = PolicyLog(parse_vkey(self.keys.log_vkey))
+        known = tuple(
+            PolicyWitness(f"w{n}", each.vkey, f"http://127.0.0.1:{n + 1}/")
+            for n, each in enumerate(self.witnesses)
+        )
+        if not known:
+            return Policy((log,), (), (), NO_QUORUM)
+        group = PolicyGroup("all", len(known), tuple(each.name for each in known))
+        return Policy((log,), known, (group,), "all")
+
+    def start(self) -> None:
+        """A new process over what is durable."""
+        self.writer = SteppedWriter(self.database.writing)
+        self.enterprise = SqliteEnterprise(self.database.reading)
+        self.store = SqliteLedger(self.database.reading)
+        self.counters = Counters()
+        self.ledger = Ledger(
+            store=self.store,
+            writer=self.writer,
+            keys=self.keys,
+            policy=self.policy,
+            config=self.config,
+            random=self.chance.randbytes,
+            counters=self.counters,
+            policy_text=self.policy_text,
+            notify=lambda address, frame: self.heard.append((address, frame)),
+            changed=self._changed,
+        )
+        self.ledger.start(self.now_ms)
+
+    def _changed(self, change: DevicesChanged) -> None:
+        self.enterprise.forget(change.address)
+        self.changes.append(change)
+
+    def crash(self, committed: bool = False, told: bool = False) -> None:
+        """The process ends; with `committed` just after a commit that nobody was told of."""
+        if committed:
+            self.writer.commit(told=told)
+        self.writer.crash()
+        self.start()
+
+    # --- Time and witnesses ---------------------------------------------------------------
+
+    def tick(self, ms: int = 0) -> None:
+        self.now_ms += ms
+        self.ledger.tick(self.now_ms)
+        self.note_seen()
+
+    def settle(self, ms: int = 10_000) -> None:
+        """Commit, let time pass, commit and cosign until nothing moves."""
+        self.writer.commit()
+        self.tick(ms)
+        for _ in range(12):
+            self.writer.commit()
+            self.cosign()
+            self.tick()
+            if not self.writer.waiting:
+                return
+        raise AssertionError("the ledger does not come to rest")
+
+    def cosign(self, *which: int) -> None:
+        """The witnesses sign what is offered; all of them when none is named."""
+        waiting = self.ledger.waiting
+        self.note_seen()
+        if waiting is None:
+            return
+        checkpoint, _ = open_checkpoint(waiting.note, parse_vkey(self.keys.log_vkey))
+        chosen = [self.witnesses[n] for n in which] if which else self.witnesses
+        lines = [each.cosign(checkpoint, self.now_ms // 1000) for each in chosen]
+        self.ledger.cosigned(lines, self.now_ms)
+
+    def note_seen(self) -> None:
+        """Nobody may ever see two roots of one size."""
+        for each in (self.ledger.waiting, self.ledger.published):
+            if each is not None:
+                assert self.seen.setdefault(each.size, each.root) == each.root, "a fork"
+
+    # --- Users and devices ----------------------------------------------------------------
+
+    def model(self, name: str = "d") -> Model:
+        device = Model(SigningKeys.generate(self.chance.randbytes), self.mls_key(), name)
+        self.devices[device.id] = device
+        return device
+
+    def mls_key(self) -> bytes:
+        return ED25519.public_key(Secret(self.chance.randbytes(32)))
+
+    def add_user(self, name: str) -> Address:
+        address = Address(f"{name}@{DOMAIN}")
+        code = NewCode(f"{self.chance.randrange(10**6):06}", EMPTY_CODE, NEVER_MS)
+        assert self.users.add(address, self.chance.randbytes, self.now_ms, code)
+        return address
+
+    def code_of(self, address: Address) -> str:
+        """A fresh unused code of the user."""
+        code = NewCode(f"{self.chance.randrange(10**6):06}", EMPTY_CODE, NEVER_MS)
+        assert self.users.renew(address, code)
+        return code.nameplate
+
+    def enrol(self, address: Address, keys: DeviceKeys) -> list[Enrolled | str]:
+        """What `server.enrolment` does once a code is proved; the result comes with the commit."""
+        nameplate = self.code_of(address)
+        admitted = self.ledger.admit(address, keys, self.now_ms)
+        told: list[Enrolled | str] = []
+        change = admitted.change
+        assert change is not None
+
+        def job(transaction):
+            outcome = self.ledger.fits(change)(transaction)
+            if outcome:
+                return outcome
+            enrolled = self.enterprise.enrol(
+                nameplate, keys, admitted.standing, admitted.seq, self.now_ms, repeated=False
+            )(transaction)
+            if isinstance(enrolled, Enrolled):
+                self.ledger.store_change(change)(transaction)
+            return enrolled
+
+        def done(result):
+            told.append(result)
+            if isinstance(result, Enrolled):
+                self.enterprise.forget(address)
+                self.ledger.admitted(change, self.now_ms)
+
+        self.writer.submit(job, done)
+        return told
+
+    def begin(self, address: Address, device: Model) -> list[Enrolled | str]:
+        """The first device of a user is activated."""
+        draft = first_statement(address, Genesis(device.info), self.now_ms)
+        return self.enrol(address, device.brings(make(draft, [(device.id, device.keys)]).encode()))
+
+    def reset(self, address: Address, device: Model) -> list[Enrolled | str]:
+        """A device asks for a reset."""
+        draft = next_statement(self.stored(address), Reset(device.info), self.now_ms)
+        return self.enrol(address, device.brings(make(draft, [(device.id, device.keys)]).encode()))
+
+    def user(self, name: str) -> tuple[Address, Model]:
+        """A user with a live, published device."""
+        address, device = self.add_user(name), self.model()
+        told = self.begin(address, device)
+        self.settle()
+        assert isinstance(told[0], Enrolled)
+        return address, device
+
+    def stored(self, address: Address) -> VerifiedChain:
+        chain = self.ledger._chains.chain(address, self.now_ms)
+        assert chain is not None
+        return chain
+
+    def draft(self, address: Address, body: Body) -> Statement:
+        return next_statement(self.stored(address), body, self.now_ms)
+
+    def submit(
+        self, address: Address, draft: Statement, *signers: Model, certificate: bytes = b""
+    ) -> list[str]:
+        """The first signer submits; the answer comes with the commit."""
+        signed = make(draft, [(each.id, each.keys) for each in signers])
+        return self.send(address, signers[0], signed.encode(), certificate)
+
+    def send(
+        self, address: Address, device: Model, data: bytes, certificate: bytes = b""
+    ) -> list[str]:
+        told: list[str] = []
+        self.ledger.submit(address, device.id, data, certificate, self.now_ms, told.append)
+        return told
+
+    # --- What must hold -------------------------------------------------------------------
+
+    def published_chain(self, address: Address) -> VerifiedChain | None:
+        """The chain as a device that trusts nothing replays it."""
+        published = self.ledger.published
+        rows = self.store.statements(address, 0)
+        if published is None:
+            return None
+        told = [row for row in rows if row.place is not None and row.place < published.size]
+        if not told:
+            return None
+        logged = {
+            row.seq: self.ledger.logged_ms(row.place)
+            for row in told
+            if row.kind in ("reset", "cancel") and row.place is not None
+        }
+        terms = Terms(
+            VerifyKeys(*self.config.enrolment),
+            self.config.reset_delay_ms,
+            published.unix_ms,
+            logged,
+        )
+        return replay(UnverifiedChain(address, tuple(row.statement for row in told)), terms)
+
+    def rows(self, address: Address) -> dict[DeviceId, Standing]:
+        user = self.enterprise.user(address)
+        assert user is not None
+        return {each.id: each.standing for each in user.devices}
+
+
+__all__ = [
+    "AddDevice",
+    "Cancel",
+    "Checkpoint",
+    "LedgerWorld",
+    "Model",
+    "RevokeDevice",
+    "SetRecovery",
+]
