@@ -142,10 +142,8 @@ def format_note(note: Note) -> bytes:
         data = f"{note.text}\n{lines}".encode()
     except UnicodeEncodeError as error:
         raise VerificationError("N2", "the text of a note is no Unicode text") from error
-    if not note.text.endswith("\n"):
-        raise VerificationError("N4", "the text of a note does not end in a newline")
     if parse_note(data) != note:
-        raise VerificationError("N4", "the text of a note runs into its signatures")
+        raise VerificationError("N4", "the text of a note does not end before its signatures")
     return data
 
 

@@ -1,6 +1,7 @@
 """Checkpoints and cosignatures: what the log and its witnesses signed, and nothing else."""
 
 import base64
+from dataclasses import replace
 
 import pytest
 
@@ -269,6 +270,10 @@ def test_T19_a_cosignature_of_another_witness() -> None:
     line = parse_signature_line(WITNESSES[0].cosign(POINT, NOON))
     with refuses("T19"):
         verify_line(line, WITNESSES[1].vkey, POINT)
+    # What is signed does not name the witness: the line must.
+    renamed = replace(line, name="witness.example/other")
+    with refuses("T19"):
+        verify_line(renamed, WITNESSES[0].vkey, POINT)
 
 
 def test_T19_a_signature_of_the_log_is_no_cosignature() -> None:

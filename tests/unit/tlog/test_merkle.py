@@ -74,6 +74,8 @@ def test_the_hashes_of_a_row_are_the_roots_of_its_subtrees() -> None:
         lambda log: log.consistency_proof(5, 4),
         lambda log: log.consistency_proof(5, 11),
         lambda log: log.consistency_proof(-1),
+        lambda log: log.consistency_proof(11, 11),
+        lambda log: log.consistency_proof(0, 11),
         lambda log: log.append_hash(b"short"),
         lambda log: MerkleLog.from_leaf_hashes(bytes(33)),
     ],

@@ -128,6 +128,8 @@ def test_N4_no_empty_line(data: bytes) -> None:
 def test_N4_a_text_that_does_not_end() -> None:
     with refuses("N4"):
         format_note(Note("text", (LINE,)))
+    with refuses("N4"):
+        format_note(Note(f"text\n\n{TEXT}", (LINE,)))
 
 
 @pytest.mark.parametrize("block", ["", TEXT, f"{TEXT}\n{TEXT}"])
