@@ -180,8 +180,8 @@ class World:
             (device.number, device.address, f"{device.number:08x}"),
         )
         execute(
-            "INSERT INTO devices (number, id, user, identity_key, name, certificate, activated_ms)"
-            " VALUES (?, ?, ?, ?, 'd', x'00', 0)",
+            "INSERT INTO devices (number, id, user, identity_key, name, standing, activated_ms)"
+            " VALUES (?, ?, ?, ?, 'd', 'live', 0)",
             (device.number, device.id, device.number, device.key),
         )
 

@@ -71,11 +71,11 @@ LOGGED_KINDS = frozenset({"reset", "cancel"})
 
 @dataclass(frozen=True, slots=True)
 class DevicesChanged:
-    """A statement has changed the user's devices: `removed` are gone, `renamed` have new ids."""
+    """A statement has changed the user's devices: `removed` are gone, `renamed` have a new id."""
 
     address: Address
     removed: tuple[DeviceId, ...] = ()
-    renamed: tuple[DeviceId, ...] = ()
+    renamed: tuple[tuple[DeviceId, DeviceId], ...] = ()
 
 
 class Chains:
@@ -234,7 +234,7 @@ class Chains:
         self.forget(change.address)
         recent = _recent(self._stored, change.address, now_ms)
         self._stored.setdefault(change.address, recent).append(now_ms)
-        renamed = tuple(old for old, device in change.renamed if old != device.id)
+        renamed = tuple((old, new.id) for old, new in change.renamed if old != new.id)
         self._changed(DevicesChanged(change.address, change.removed, renamed))
         self._woken()
 

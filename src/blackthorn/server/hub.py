@@ -7,7 +7,7 @@ asyncio and in scenarios alike. One session's fault ends that session and no oth
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from blackthorn import limits
 from blackthorn.errors import InputError, StorageError
@@ -16,10 +16,12 @@ from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.hello import check_version, verify_hello
 from blackthorn.link.session import State
-from blackthorn.ports.enterprise import Enterprise
+from blackthorn.ports.enterprise import Enterprise, Standing
 from blackthorn.ports.key_packages import KeyPackageStore
 from blackthorn.ports.parcels import ParcelStore
 from blackthorn.ports.writer import Writer
+from blackthorn.server import pending_device
+from blackthorn.server.chains import DevicesChanged
 from blackthorn.server.counters import Counters
 from blackthorn.server.delivery import Delivery
 from blackthorn.server.key_packages import KeyPackageDesk
@@ -39,10 +41,38 @@ class FrameHandler(Protocol):
         ...
 
 
+class Desk(FrameHandler, Protocol):
+    """A part that keeps something of its sessions."""
+
+    def leave(self, session: Session) -> None:
+        """The session has ended, whoever ended it; it may be none that the part knows."""
+        ...
+
+
+class LedgerDesk(Desk, Protocol):
+    """The part that serves the ledger."""
+
+    def tick(self, now: float) -> None:
+        """What is due; called with `Hub.tick`."""
+        ...
+
+
+LEDGER_FRAMES: Final = (
+    f.LookUp,
+    f.FetchChain,
+    f.SubmitStatement,
+    f.ProveConsistency,
+    f.FetchEntries,
+    f.TellCheckpoint,
+)
+PAIRING_FRAMES: Final = (f.OpenPairing, f.JoinPairing, f.Relay, f.PairingEnded)
+
+
 class Hub:
     """All link sessions of a server.
 
-    `mailroom` serves ListMail and FetchMail, `enrolment` ActivateBegin and ActivateProve.
+    `mailroom` serves ListMail and FetchMail, `enrolment` ActivateBegin and ActivateProve,
+    `ledger` and `pairing` the frames named after them.
     """
 
     def __init__(
@@ -55,6 +85,8 @@ class Hub:
         counters: Counters,
         mailroom: FrameHandler | None = None,
         enrolment: FrameHandler | None = None,
+        ledger: LedgerDesk | None = None,
+        pairing: Desk | None = None,
     ) -> None:
         self.counters = counters
         self._enterprise = enterprise
@@ -88,6 +120,12 @@ class Hub:
             self._handlers |= {f.ListMail: mailroom.handle, f.FetchMail: mailroom.handle}
         if enrolment is not None:
             self._handlers |= {f.ActivateBegin: enrolment.handle, f.ActivateProve: enrolment.handle}
+        if ledger is not None:
+            self._handlers |= dict.fromkeys(LEDGER_FRAMES, ledger.handle)
+        if pairing is not None:
+            self._handlers |= dict.fromkeys(PAIRING_FRAMES, pairing.handle)
+        self._ledger = ledger
+        self._desks = [desk for desk in (ledger, pairing) if desk is not None]
 
     # --- Connections ----------------------------------------------------------------------
 
@@ -137,6 +175,11 @@ class Hub:
         try:
             _check_opening(session, len(data))
             frame = session.link.receive(data, now)
+            if session.device is not None and session.device.standing is Standing.PENDING:
+                answer = pending_device.ANSWERS.get(type(frame))
+                if answer is not None:
+                    answer(session, frame)
+                    return
             handler = self._handlers.get(type(frame))
             if handler is None:
                 raise LinkError(Code.NOT_NOW, f"{type(frame).__name__} is not served here")
@@ -182,6 +225,8 @@ class Hub:
             _count_out(self._by_client, session.client)
         self._paused.discard(session)
         self._delivery.leave(session)
+        for desk in self._desks:
+            desk.leave(session)
         if session.mailbox is not None and session in session.mailbox.sessions:
             session.mailbox.sessions.remove(session)
         self.counters.connections = len(self._sessions)
@@ -204,6 +249,8 @@ class Hub:
         Raises the first fault of a handler since the last tick that nobody has heard of.
         """
         self._delivery.flush()
+        if self._ledger is not None:
+            self._ledger.tick(now)
         for session in [each for each in self._paused if each.paused_since is not None]:
             if now - (session.paused_since or now) > limits.LINK_WRITE_SECONDS:
                 self._cut(session, Code.NOT_READING)
@@ -246,20 +293,44 @@ class Hub:
     # --- The enterprise -------------------------------------------------------------------
 
     def notify_user(self, address: Address, frame: f.AnyFrame) -> None:
-        """Say `frame` to every device of the user that receives now."""
+        """Say `frame` to every device of the user that receives now.
+
+        Devices that are pending hear of the ledger and of nothing else.
+        """
         user = self._enterprise.user(address)
-        for device in user.devices if user is not None else ():
+        if user is None:
+            return
+        for device in user.devices if isinstance(frame, f.LeafChanged) else user.live:
             mailbox = self._mailboxes.of(device.id)
             if mailbox is not None and mailbox.receiver is not None:
                 mailbox.receiver.session.transmit(frame)
+
+    def user_changed(self, change: DevicesChanged) -> None:
+        """A statement has changed the user's devices, durably: end links, know them afresh."""
+        self._enterprise.forget(change.address)
+        for device in change.removed:
+            self.device_removed(device)
+        for old, new in change.renamed:
+            self._end_sessions(old, Code.GOING)
+            self._mailboxes.rename(old, new)
+        user = self._enterprise.user(change.address)
+        turned = [self._mailboxes.refresh(each) for each in user.devices] if user else []
+        if change.renamed or any(turned):
+            self._postroom.forget_fanouts()
+        for session in self._sessions:
+            if session.device is not None and session.device.address == change.address:
+                session.device = self._enterprise.device(session.device.id)
 
     def device_removed(self, device: DeviceId) -> None:
         """The device exists no more: end its sessions, forget the lists that may hold it."""
         self._postroom.forget_fanouts()
         self._mailboxes.forget(device)
+        self._end_sessions(device, Code.REMOVED)
+
+    def _end_sessions(self, device: DeviceId, code: Code) -> None:
         for session in list(self._sessions):
             if session.device is not None and session.device.id == device:
-                session.close(Code.REMOVED)
+                session.close(code)
                 self.disconnect(session)
 
     # --- Frames ---------------------------------------------------------------------------
@@ -306,8 +377,11 @@ def _check_opening(session: Session, size: int) -> None:
     """Before the device is known, frames are small. Raises LinkError."""
     if session.link.opened:
         return
-    proving = session.link.state is State.PROVING
-    bound = limits.MAX_OPENING_FRAME_BYTES + proving * limits.MAX_ACTIVATION_PAYLOAD_BYTES
+    bound = limits.MAX_OPENING_FRAME_BYTES
+    if session.link.state is State.PROVING:
+        bound += limits.MAX_ACTIVATION_PAYLOAD_BYTES
+    elif session.link.state is State.PAIRING:
+        bound += limits.MAX_PAIRING_BYTES
     if size > bound:
         raise LinkError(Code.TOO_LARGE, f"a frame of {size} bytes before the link was opened")
 

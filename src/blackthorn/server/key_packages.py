@@ -61,7 +61,7 @@ class KeyPackageDesk:
             if user is None:
                 unknown.append(address)
                 continue
-            devices = user.devices[: limits.MAX_DEVICES_PER_USER]
+            devices = user.live[: limits.MAX_DEVICES_PER_USER]
             users.append((address, [each for each in devices if each != session.device]))
 
         session.ask()
@@ -85,7 +85,7 @@ class KeyPackageDesk:
             if user is None:
                 unknown.append(address)
                 continue
-            devices = user.devices[: limits.MAX_DEVICES_PER_USER]
+            devices = user.live[: limits.MAX_DEVICES_PER_USER]
             entries.append(f.DevicesOf(address, [each.id for each in devices]))
         session.transmit(f.Devices(frame.request, entries, unknown))
 

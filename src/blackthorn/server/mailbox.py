@@ -6,7 +6,7 @@ The parcels themselves are on disk.
 from blackthorn import limits
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.window import Window
-from blackthorn.ports.enterprise import DeviceRecord, Enterprise
+from blackthorn.ports.enterprise import DeviceRecord, Enterprise, Standing
 from blackthorn.ports.parcels import ParcelStore, Tally
 from blackthorn.server.session import Session
 
@@ -54,12 +54,23 @@ class Load:
 class Mailbox:
     """What one device has here: what waits, what it has set aside, its links, its receiver."""
 
-    __slots__ = ("address", "aside", "id", "number", "receiver", "sessions", "trimming", "waiting")
+    __slots__ = (
+        "address",
+        "aside",
+        "id",
+        "live",
+        "number",
+        "receiver",
+        "sessions",
+        "trimming",
+        "waiting",
+    )
 
     def __init__(self, device: DeviceRecord, tally: Tally) -> None:
         self.id = device.id
         self.number = device.number
         self.address: Address = device.address
+        self.live = device.standing is Standing.LIVE
         self.waiting = Load(tally.waiting, tally.waiting_bytes)
         self.aside = Load(tally.aside, tally.aside_bytes)
         self.trimming = False
@@ -105,6 +116,22 @@ class Mailboxes:
     def known(self, number: int) -> Mailbox | None:
         """The mailbox of that row number, if it was asked for before."""
         return self._by_number.get(number)
+
+    def rename(self, old: DeviceId, new: DeviceId) -> None:
+        """The device has a new id; what waits for it stays."""
+        mailbox = self._by_id.pop(old, None)
+        if mailbox is not None:
+            mailbox.id = new
+            self._by_id[new] = mailbox
+
+    def refresh(self, device: DeviceRecord) -> bool:
+        """Know how the device stands now; whether that has changed."""
+        mailbox = self._by_id.get(device.id)
+        live = device.standing is Standing.LIVE
+        if mailbox is None or mailbox.live == live:
+            return False
+        mailbox.live = live
+        return True
 
     def forget(self, device: DeviceId) -> Mailbox | None:
         """Forget a device that was removed; returns the mailbox it had."""

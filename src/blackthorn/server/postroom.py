@@ -81,7 +81,7 @@ class Postroom:
         missing: list[DeviceId] = []
         for device in open_fanout(frame):
             mailbox = self._mailboxes.of(device)
-            if mailbox is None:
+            if mailbox is None or not mailbox.live:
                 missing.append(device)
             else:
                 found.append(mailbox)
