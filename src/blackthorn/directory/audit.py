@@ -205,6 +205,7 @@ def _load(data: bytes) -> Any:
     if len(data) > limits.MAX_REPLAY_STATE_BYTES:
         return None
     try:
-        return cbor2.loads(data, max_depth=3, allow_indefinite=False, semantic_decoders={})
+        value = cbor2.loads(data, max_depth=3, allow_indefinite=False, semantic_decoders={})
+        return value if cbor2.dumps(value) == data else None
     except Exception:
         return None

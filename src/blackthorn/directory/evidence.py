@@ -55,8 +55,8 @@ KINDS: Final[dict[str, tuple[dict[str, type], Check]]] = {
     "inconsistent": ({"first": bytes, "second": bytes, "proof": list}, kinds.inconsistent),
     "rollback": ({"first": bytes, "second": bytes}, kinds.rollback),
     "stale": ({"first": bytes, "seen_ms": int}, kinds.stale),
-    "bad-epoch": ({**kinds.EPOCH, "rule": str}, kinds.bad_epoch),
-    "bad-answer": ({**kinds.EPOCH, **kinds.ANSWER, "rule": str}, kinds.bad_answer),
+    "bad-epoch": (kinds.EPOCH, kinds.bad_epoch),
+    "bad-answer": ({**kinds.EPOCH, **kinds.ANSWER}, kinds.bad_answer),
     "config-changed": (kinds.EPOCH, kinds.config_changed),
     "unknown-statement": (
         {**kinds.EPOCH, **kinds.ANSWER, "own_head": bytes, "own_seq": int},
