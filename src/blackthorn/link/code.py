@@ -1,8 +1,9 @@
-"""The activation code: how it is written, read out over a telephone, typed and parsed.
+"""Codes for activation and for pairing: how they are written, read out, typed and parsed.
 
 A code is a nameplate of four to six digits, which finds it at the server, and eight words
 of the PGP word list, which are 64 secret bits. `4821-absurd-company-…` A code may come as a
-URL, which also says where the server is. What never happens here: hashing, storing, sending.
+URL, which also says where the server is, and for what the code is. What never happens here:
+hashing, storing, sending.
 """
 
 import difflib
@@ -19,19 +20,24 @@ CODE_BYTES = 8
 
 URL_SCHEME = "blackthorn://"
 
+ACTIVATE, PAIR = "activate", "link"
+"""What a code is for, as its URL says it; also the command that takes it."""
+
+_COMMANDS = {ACTIVATE: "blackthorn activate", PAIR: "blackthorn device link"}
+
 _LISTS = (EVEN_WORDS, ODD_WORDS)
 _VALUES = tuple({word: value for value, word in enumerate(words)} for words in _LISTS)
 _NAMEPLATE = re.compile(r"[0-9]{4,6}")
 _SEPARATORS = re.compile(r"[\s\-\u2010-\u2015_.,;]+")
 _URL = re.compile(
     r"blackthorn://(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253}):(?P<port>[0-9]{1,5})"
-    r"/activate#(?P<code>.+)",
+    r"/(?P<purpose>activate|link)#(?P<code>.+)",
     re.IGNORECASE | re.DOTALL,
 )
 
 
 class CodeError(UserError):
-    """What was typed is not an activation code; the text says which word, and what is near it."""
+    """What was typed is no code; the text says which word, and what is near it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +73,25 @@ def render(code: Code) -> str:
     return "-".join([code.nameplate, *words(code)])
 
 
-def render_url(code: Code, host: str, port: int) -> str:
-    """`blackthorn://HOST:PORT/activate#CODE`; a fragment, so that no proxy ever logs it."""
+def render_url(code: Code, host: str, port: int, purpose: str = ACTIVATE) -> str:
+    """`blackthorn://HOST:PORT/PURPOSE#CODE`; a fragment, so that no proxy ever logs it."""
     name = f"[{host}]" if ":" in host else host
-    return f"{URL_SCHEME}{name}:{port}/activate#{render(code)}"
+    return f"{URL_SCHEME}{name}:{port}/{purpose}#{render(code)}"
 
 
-def parse_invitation(text: str) -> Invitation:
-    """A code or a URL as a person typed, pasted or scanned it. Raises CodeError."""
+def parse_invitation(text: str, purpose: str = ACTIVATE) -> Invitation:
+    """A code or a URL as a person typed, pasted or scanned it. Raises CodeError.
+
+    A URL must be for this purpose; the words alone do not say for what they are.
+    """
     text = text.strip()
     if not text.lower().startswith(URL_SCHEME):
         return Invitation(parse_code(text))
     match = _URL.fullmatch(text)
     if match is None or not 0 < int(match["port"]) < 65536:
-        raise CodeError("the URL is not of the form blackthorn://HOST:PORT/activate#CODE")
+        raise CodeError(f"the URL is not of the form blackthorn://HOST:PORT/{purpose}#CODE")
+    if (meant := match["purpose"].lower()) != purpose:
+        raise CodeError(f"that URL is for another command: {_COMMANDS[meant]}")
     return Invitation(parse_code(match["code"]), match["host"].strip("[]"), int(match["port"]))
 
 
@@ -88,12 +99,12 @@ def parse_code(text: str) -> Code:
     """A code, forgiving of case and of what stands between the words. Raises CodeError."""
     nameplate, *spoken = [part for part in _SEPARATORS.split(text.strip().lower()) if part] or [""]
     if not _NAMEPLATE.fullmatch(nameplate):
-        raise CodeError("an activation code begins with its number, four to six digits")
+        raise CodeError("a code begins with its number, four to six digits")
     for place, word in enumerate(spoken):
         if word not in _VALUES[0] and word not in _VALUES[1]:
             raise CodeError(_unknown(word, place))
     if len(spoken) != CODE_BYTES:
-        raise CodeError(f"an activation code has {CODE_BYTES} words, this one {len(spoken)}")
+        raise CodeError(f"a code has {CODE_BYTES} words, this one {len(spoken)}")
     for place, word in enumerate(spoken):
         if word not in _VALUES[place % 2]:
             raise CodeError(

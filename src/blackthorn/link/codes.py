@@ -41,6 +41,14 @@ class Code(StrEnum):
         "activation-refused",
         "The code is wrong, used, expired or burnt. Ask the administrator for a new one.",
     )
+    PAIRING_REFUSED = (
+        "pairing-refused",
+        "No device waits under this number. Check it, or make another code on the live device.",
+    )
+    RECOVERY_REFUSED = (
+        "recovery-refused",
+        "There is no such user here, or these words are not his recovery key (any more).",
+    )
     INTERNAL = "internal", "The server failed. Nothing unanswered was accepted; connect again."
 
     # In Refused: one posting was not stored and will not be. STORAGE also in Bye.
@@ -55,6 +63,15 @@ class Code(StrEnum):
         "Another Commit was first at this epoch. Process it, then commit again.",
     )
     EPOCH_AHEAD = "epoch-ahead", "The conversation has not come to this epoch."
+
+    # In PairingEnded: why two devices part. An empty code says that all was handed over.
+    PAIRING_WRONG = "pairing-wrong", "The code is wrong: check its words and try again."
+    PAIRING_ALTERED = "pairing-altered", "What one device said did not reach the other as it was."
+    PAIRING_DIFFERS = "pairing-differs", "The six digits were not the same, or nobody said so."
+    PAIRING_LEFT = "pairing-left", "The other device is gone. Begin again with another code."
+    PAIRING_LATE = "pairing-late", "The pairing took too long. Begin again with another code."
+    PAIRING_TOO_MUCH = "pairing-too-much", "More was said than the server carries for a pairing."
+    PAIRING_FAILED = "pairing-failed", "The other device could not go on; it says why."
 
 
 class LinkError(ProtocolError):

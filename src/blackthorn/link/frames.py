@@ -542,6 +542,35 @@ class PairingEnded(Frame, tag=85, frozen=True):
     code: Annotated[str, Meta(max_length=64)]
 
 
+# --- Recovery by the printed key (specified in docs/specs/pairing.md) -----------------------
+
+
+class Recover(Frame, tag=86, frozen=True):
+    """New device to server instead of Hello: I hold the recovery key of this user.
+
+    Signed by both halves of that key over the TLS channel binding (`link.hello`).
+    """
+
+    version: int
+    address: AddressText
+    ed25519: Signature
+    ml_dsa: Annotated[bytes, Meta(min_length=3309, max_length=3309)]
+
+
+class Recognised(Frame, tag=87, frozen=True):
+    """Server to device: where the user's chain stands, and what a device pins.
+
+    A SubmitStatement may follow that adds the device; then the device connects anew.
+    """
+
+    seq: Uint64
+    head: Bytes32
+    domain: Annotated[str, Meta(max_length=254)]
+    pin: Annotated[str, Meta(pattern="^[0-9A-F]{8}$")]
+    config: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
+    policy: Annotated[str, Meta(min_length=1, max_length=limits.MAX_POLICY_BYTES)]
+
+
 AnyFrame = (
     Hello
     | Ready
@@ -592,6 +621,8 @@ AnyFrame = (
     | Paired
     | Relay
     | PairingEnded
+    | Recover
+    | Recognised
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -17,11 +17,17 @@ from blackthorn.link.device_id import device_id
 from blackthorn.link.frames import LINK_VERSION, Hello
 
 LABEL: Final = b"blackthorn-link-hello-v1"
+RECOVERY_LABEL: Final = b"blackthorn-recovery-hello-v1"
 
 
 def signed_bytes(binding: bytes) -> bytes:
     """What the device signs; `binding` is TLS's client Finished, then the hash of the SPKI."""
     return LABEL + hashlib.sha256(binding).digest()
+
+
+def recovery_bytes(binding: bytes, address: str) -> bytes:
+    """What the recovery key of that user signs; `binding` as in `signed_bytes`."""
+    return RECOVERY_LABEL + hashlib.sha256(binding).digest() + address.encode()
 
 
 def sign_hello(identity_private: Secret, binding: bytes) -> Hello:

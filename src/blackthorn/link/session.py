@@ -41,6 +41,8 @@ class State(Enum):
     ENROLLING = "the server checks the proof and enrols the device"
     ENROLLED = "the device is enrolled, and connects anew to say hello"
     PAIRING = "a new device talks with a live one of its user, by way of the server"
+    RECOGNISING = "the server checks the signature by a recovery key"
+    RECOVERING = "whoever holds the recovery key adds a device by it"
     READY = "the device is known; it sends and asks"
     RECEIVING = "the server delivers to it as well"
     SUPERSEDED = "another connection of the device receives instead"
@@ -106,6 +108,7 @@ TABLE: Final[dict[tuple[State, Role], Moves]] = {
         f.Hello: S.GREETING,
         f.ActivateBegin: S.CHALLENGING,
         f.JoinPairing: S.PAIRING,
+        f.Recover: S.RECOGNISING,
     },
     (S.GREETING, SERVER): {f.Ready: S.READY},
     (S.CHALLENGING, SERVER): {f.ActivateChallenge: S.PROVING},
@@ -113,6 +116,9 @@ TABLE: Final[dict[tuple[State, Role], Moves]] = {
     (S.ENROLLING, SERVER): {f.Activated: S.ENROLLED},
     (S.PAIRING, DEVICE): _staying(S.PAIRING, f.Relay, f.PairingEnded),
     (S.PAIRING, SERVER): _staying(S.PAIRING, f.Paired, f.Relay, f.PairingEnded),
+    (S.RECOGNISING, SERVER): {f.Recognised: S.RECOVERING},
+    (S.RECOVERING, DEVICE): _staying(S.RECOVERING, f.SubmitStatement),
+    (S.RECOVERING, SERVER): _staying(S.RECOVERING, f.StatementStored),
     (S.READY, DEVICE): {f.Resume: S.RECEIVING, **_staying(S.READY, *_ASKING)},
     (S.READY, SERVER): _staying(S.READY, *_ANSWERING),
     (S.RECEIVING, DEVICE): _staying(S.RECEIVING, f.Resume, *_ASKING, *_SETTLING),

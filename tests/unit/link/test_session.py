@@ -81,6 +81,8 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.Paired(b"m"),
         f.Relay(b"x"),
         f.PairingEnded(""),
+        f.Recover(1, "a@b.example", bytes(64), bytes(3309)),
+        f.Recognised(1, KEY, "b.example", "2100CAFE", b"c", "quorum none"),
     )
 }
 AFTER_CROSSING = (f.Superseded, f.Deliver, f.Drained, f.MailArrived, f.LeafChanged)
