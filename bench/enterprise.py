@@ -54,8 +54,8 @@ def _enrol(path: Path, count: int) -> list[EnrolledDevice]:
             (number, device.address, f"{number:08x}", now_ms),
         )
         database.writing.execute(
-            "INSERT INTO devices (number, id, user, identity_key, name, certificate, activated_ms)"
-            " VALUES (?, ?, ?, ?, 'bench', x'00', ?)",
+            "INSERT INTO devices (number, id, user, identity_key, name, standing, activated_ms)"
+            " VALUES (?, ?, ?, ?, 'bench', 'live', ?)",
             (number, device.id, number, public, now_ms),
         )
         devices.append(device)

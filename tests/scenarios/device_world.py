@@ -191,8 +191,8 @@ class World:
             (person.number, person.address, f"{person.number:08x}"),
         )
         execute(
-            "INSERT INTO devices (number, id, user, identity_key, name, certificate, activated_ms)"
-            " VALUES (?, ?, ?, ?, 'd', x'00', 0)",
+            "INSERT INTO devices (number, id, user, identity_key, name, standing, activated_ms)"
+            " VALUES (?, ?, ?, ?, 'd', 'live', 0)",
             (person.number, person.keys.device, person.number, person.keys.identity_public),
         )
         with turn(
