@@ -121,12 +121,11 @@ def parse_bundle(data: bytes, width: int = FULL) -> list[bytes]:
     at = 0
     while at < len(data) and len(entries) < width:
         end = at + 2 + int.from_bytes(data[at : at + 2], "big")
-        if at + 2 > len(data) or end > len(data):
-            raise VerificationError("T36", "a bundle ends within an entry")
         entries.append(data[at + 2 : end])
         at = end
+    # An entry that is cut ends beyond the data.
     if len(entries) != width or at != len(data):
-        raise VerificationError("T36", "a bundle has fewer or more entries than its width")
+        raise VerificationError("T36", "a bundle has not as many whole entries as its width")
     return entries
 
 

@@ -20,7 +20,7 @@ from blackthorn.tlog.witness import (
     parse_conflict,
     parse_cosignatures,
 )
-from blackthorn.wire.note import Note, format_note, parse_note
+from blackthorn.wire.note import Note, SignatureLine, format_note, parse_note, signature_line
 from tests.unit.tlog.world import (
     LOG,
     NOON,
@@ -235,6 +235,16 @@ def test_W14_a_conflict_without_a_size(content_type: str, body: bytes) -> None:
 def test_W15_no_lines(body: bytes) -> None:
     with refuses("W15"):
         parse_cosignatures(body, WITNESSES[0].vkey, checkpoint())
+
+
+def test_W15_too_large_lines() -> None:
+    line = signature_line(SignatureLine("witness.example/pq", bytes(4), bytes(5_000)))
+    own = WITNESSES[0].cosign(checkpoint(), NOON)
+    assert parse_cosignatures(format_cosignatures([line, own]), WITNESSES[0].vkey, checkpoint())
+    with refuses("W15"):
+        parse_cosignatures(
+            format_cosignatures([*[line] * 10, own]), WITNESSES[0].vkey, checkpoint()
+        )
 
 
 def test_W15_too_many_lines() -> None:
