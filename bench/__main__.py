@@ -16,9 +16,10 @@ from bench.figures import Figures
 PARTS = {
     "link": "messages over the link, durable, TLS on",
     "mail": "mail from outside, sealed and durable",
+    "ledger": "lookups, epochs and replays of the ledger, CPU time of one core",
     "mls": "MLS beside other people's, CPU time of one core",
 }
-SIZED = {"mls"}
+SIZED = {"mls", "ledger"}
 
 
 def _print(console: Console, part: str, figures: Figures) -> None:
@@ -49,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of: {', '.join(PARTS)}")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--sizes", type=_sizes, default=None, help="of groups, as 2,32,512")
+    parser.add_argument("--sizes", type=_sizes, default=None, help="of groups or directories")
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
     if unknown:
