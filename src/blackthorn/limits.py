@@ -393,6 +393,9 @@ PAIRING_SECONDS = 600
 PAIRING_TRIES = 3
 """Wrong tries that burn a pairing code: three guesses at 64 bits tell nothing."""
 
+MAX_RECOVERY_TRIES = 10
+"""Tries at a recovery from one address in ten minutes; each reads a chain."""
+
 MAX_PAIRING_RELAYED_BYTES = 64 * MIB
 MAX_PAIRING_RELAYED = 4_096
 """What the server relays in one pairing, both ways: a bounded history, contacts, keys."""

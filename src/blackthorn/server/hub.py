@@ -72,7 +72,7 @@ class Hub:
     """All link sessions of a server.
 
     `mailroom` serves ListMail and FetchMail, `enrolment` ActivateBegin and ActivateProve,
-    `ledger` and `pairing` the frames named after them.
+    `ledger` and `pairing` the frames named after them, `recovery` Recover and what follows it.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Hub:
         enrolment: FrameHandler | None = None,
         ledger: LedgerDesk | None = None,
         pairing: Desk | None = None,
+        recovery: FrameHandler | None = None,
     ) -> None:
         self.counters = counters
         self._enterprise = enterprise
@@ -124,6 +125,9 @@ class Hub:
             self._handlers |= dict.fromkeys(LEDGER_FRAMES, ledger.handle)
         if pairing is not None:
             self._handlers |= dict.fromkeys(PAIRING_FRAMES, pairing.handle)
+        if recovery is not None:
+            self._handlers[f.Recover] = recovery.handle
+        self._recovery = recovery
         self._ledger = ledger
         self._desks = [desk for desk in (ledger, pairing) if desk is not None]
 
@@ -181,6 +185,8 @@ class Hub:
                     answer(session, frame)
                     return
             handler = self._handlers.get(type(frame))
+            if session.link.state is State.RECOVERING and self._recovery is not None:
+                handler = self._recovery.handle
             if handler is None:
                 raise LinkError(Code.NOT_NOW, f"{type(frame).__name__} is not served here")
             handler(session, frame, now)

@@ -23,6 +23,7 @@ from blackthorn.directory.config import DirectoryConfig, check_successor, decode
 from blackthorn.directory.entries import ConfigEntry, Head, decode_entry
 from blackthorn.directory.records import decode_record
 from blackthorn.errors import ConfigError, InputError, StorageError, VerificationError
+from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.activation import DeviceKeys, Owner
@@ -288,6 +289,10 @@ class Ledger:
         return found
 
     # --- Chains ---------------------------------------------------------------------------
+
+    def chain(self, address: Address, now_ms: int) -> VerifiedChain | None:
+        """The user's stored chain, published or not; None when he has none."""
+        return self._chains.chain(address, now_ms)
 
     def submit(
         self,
