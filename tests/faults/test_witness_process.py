@@ -260,8 +260,7 @@ def test_it_ends_with_its_parent(folder: Path) -> None:
 PARENT = """
 import json, subprocess, sys, time
 child = subprocess.Popen(
-    [sys.executable, "-m", "blackthorn", "witness", "serve", sys.argv[1]]
-    + ["--port", "0", "--with-parent"],
+    [sys.executable, "-m", "blackthorn.apps.witness_serve", sys.argv[1], "0"],
     stdin=subprocess.PIPE, stdout=subprocess.PIPE,
 )
 print(child.pid, json.loads(child.stdout.readline())["port"], flush=True)

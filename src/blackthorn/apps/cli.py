@@ -12,6 +12,7 @@ from blackthorn.apps import (
     audit_cli,
     demo_cli,
     device_cli,
+    ledger_cli,
     server_cli,
     terminal,
     witness_cli,
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for family in (server_cli, device_cli, audit_cli, witness_cli, demo_cli):
+for family in (server_cli, ledger_cli, device_cli, audit_cli, witness_cli, demo_cli):
     family.register(app)
 
 

@@ -105,8 +105,9 @@ def _keys(document: Any) -> LedgerKeys:
 def initialise(
     path: Path, domain: str, *, embedded: bool, random: Callable[[int], bytes] = secrets.token_bytes
 ) -> LedgerKeys:
-    """Make keys, policy and embedded witness; nothing that is there is overwritten but a policy
-    without keys. Raises UserError, OSError.
+    """Make keys, policy and embedded witness. Raises UserError, OSError.
+
+    What an earlier try left is used or written again, as long as there are no keys.
     """
     place = LedgerFiles(path)
     if place.keys.exists():
@@ -127,7 +128,10 @@ def initialise(
 def _make_witness(
     place: WitnessDirectory, domain: str, log: VerifierKey, random: Callable[[int], bytes]
 ) -> VerifierKey:
-    key = witness_directory.initialise(place.path, f"{domain}/witness", random)
+    if place.key.is_file():
+        key = place.cosigner().vkey
+    else:
+        key = witness_directory.initialise(place.path, f"{domain}/witness", random)
     store = place.open_store()
     try:
         store.add_log(log, 0)

@@ -23,8 +23,9 @@ from blackthorn import limits
 from blackthorn.apps import log
 from blackthorn.apps.configuration import Configuration
 from blackthorn.apps.server_directory import ServerDirectory
-from blackthorn.crypto.openpgp_seal import parse_certificate
+from blackthorn.apps.server_ledger import ServerLedger
 from blackthorn.edges import metrics, ops
+from blackthorn.edges.http_server import HttpServer
 from blackthorn.edges.link_server import LinkServer, serve_link
 from blackthorn.edges.mail_gateway import MailGateway
 from blackthorn.edges.sealing import SealingPool
@@ -33,6 +34,7 @@ from blackthorn.edges.tls import ServerTls, server_tls
 from blackthorn.errors import StorageError, UnavailableError
 from blackthorn.ids import Address
 from blackthorn.link.frames import AnyFrame
+from blackthorn.server.chains import DevicesChanged
 from blackthorn.server.counters import Counters
 from blackthorn.server.enrolment import EnrolmentDesk
 from blackthorn.server.hub import Hub
@@ -41,6 +43,7 @@ from blackthorn.server.reception import Reception
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
+from blackthorn.storage.sqlite.ledger import SqliteLedger
 from blackthorn.storage.sqlite.mail import SqliteMail
 from blackthorn.storage.sqlite.parcels import SqliteParcels
 from blackthorn.storage.sqlite.writer import ThreadWriter
@@ -98,6 +101,16 @@ class Server:
             self.counters,
             self._notify,
         )
+        self.ledger = ServerLedger(
+            directory.ledger,
+            settings,
+            SqliteLedger(database.reading),
+            writer,
+            self.counters,
+            self._clock,
+            notify=self._notify,
+            changed=self._devices_changed,
+        )
         enrolment = EnrolmentDesk(
             fingerprint=tls.fingerprint,
             store=self._enterprise,
@@ -106,7 +119,7 @@ class Server:
             counters=self.counters,
             clock=self._clock,
             random=secrets.token_bytes,
-            check_certificate=self._check_certificate,
+            ledger=self.ledger.ledger,
             warn=self._warn,
         )
         self.hub = Hub(
@@ -119,9 +132,6 @@ class Server:
             enrolment=enrolment,
         )
 
-    def _check_certificate(self, certificate: bytes) -> None:
-        parse_certificate(certificate).check(self._clock.wall_ms() // 1000)
-
     def _warn(self, event: str) -> None:
         """Log a warning with the count of refusals; each kind once a minute at most."""
         now = self._clock.monotonic()
@@ -131,6 +141,12 @@ class Server:
 
     def _notify(self, address: Address, frame: AnyFrame) -> None:
         self.hub.notify_user(address, frame)
+
+    def _devices_changed(self, change: DevicesChanged) -> None:
+        """A chain has changed somebody's devices: those that are gone are cut off at once."""
+        self._enterprise.forget(change.address)
+        for device in change.removed:
+            self.hub.device_removed(device)
 
     def gateway(self, pool: SealingPool) -> MailGateway:
         """What the SMTP edge talks to."""
@@ -169,6 +185,7 @@ class Server:
         problems = ["the server is stopping"] if self.draining else []
         if self._free_bytes() < self._disk_floor:
             problems.append(f"less than {self._disk_floor // limits.MIB} MiB of disk are free")
+        problems += self.ledger.problems()
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 await self._write_something()
@@ -264,6 +281,7 @@ async def _run(
         stack.callback(writer.close)
         operations = await _listen_ops(server, settings)
         stack.callback(operations.close)
+        ledger = await server.ledger.start(stack, tls)
         pool = SealingPool(server.counters, settings.smtp.sealing_workers or None)
         stack.push_async_callback(pool.close)
         link = await serve_link(server.hub, settings.link.host, settings.link.port, tls)
@@ -274,7 +292,7 @@ async def _run(
         server.watch_disk()
         gc.freeze()  # what start-up made stays, and need not be looked at again
         logger = structlog.get_logger()
-        logger.info("ready", **_ports(link, smtp, operations), seconds=_since(begun))
+        logger.info("ready", **_ports(link, smtp, ledger, operations), seconds=_since(begun))
         failure = await stop
         server.draining = True
         logger.info("stopping", failed=failure is not None)
@@ -285,10 +303,13 @@ def _since(begun: float) -> float:
     return round(time.monotonic() - begun, 3)
 
 
-def _ports(link: LinkServer, smtp: SmtpServer, operations: asyncio.Server) -> dict[str, int]:
+def _ports(
+    link: LinkServer, smtp: SmtpServer, ledger: HttpServer, operations: asyncio.Server
+) -> dict[str, int]:
     return {
         "link_port": link.port,
         "smtp_port": smtp.port,
+        "ledger_port": ledger.port,
         "ops_port": operations.sockets[0].getsockname()[1],
     }
 

@@ -37,6 +37,17 @@ OpsPort = Annotated[
     int | None,
     typer.Option(min=0, max=65535, help="TCP port of /healthz, /readyz and /metrics; 0: any."),
 ]
+LedgerPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port of the ledger's tiles over HTTPS; 0: any."),
+]
+WitnessPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port of the embedded witness; 0: any."),
+]
+Witness = Annotated[
+    str | None, typer.Option(help="embedded, or none: then the ledger asks for no cosignature.")
+]
 
 users = typer.Typer(help="Users and their activation codes.", no_args_is_help=True)
 config = typer.Typer(help="The server's settings.", no_args_is_help=True)
@@ -55,18 +66,24 @@ def init(
     domain: Annotated[str, typer.Option(help="The mail domain, such as acme.example.")],
     link_port: LinkPort = None,
     smtp_port: SmtpPort = None,
+    ledger_port: LedgerPort = None,
     ops_port: OpsPort = None,
+    witness: Witness = None,
+    witness_port: WitnessPort = None,
     public: Annotated[
         str | None, typer.Option(help="HOST:PORT at which devices reach the link.")
     ] = None,
 ) -> None:
-    """Make a server's folder: settings, TLS key and database. Overwrites nothing."""
+    """Make a server's folder: settings, keys, database, ledger. Overwrites nothing."""
     from blackthorn.apps.server_directory import initialise
 
     wanted = {
         ("link", "port"): link_port,
         ("link", "public"): public,
         ("smtp", "port"): smtp_port,
+        ("ledger", "port"): ledger_port,
+        ("ledger", "witness"): witness,
+        ("ledger", "witness_port"): witness_port,
         ("ops", "port"): ops_port,
     }
     chosen = {name: value for name, value in wanted.items() if value is not None}

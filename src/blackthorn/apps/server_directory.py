@@ -4,6 +4,7 @@ blackthorn.toml   settings, written last: a folder without it was not made to it
 server.key        TLS key of the server (0600); devices know its fingerprint
 server.crt        the certificate around it
 blackthorn.db     the database, with its write-ahead log beside it while the server runs
+ledger.keys       and more of the ledger: see `apps.ledger_files`
 """
 
 import datetime
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blackthorn.apps import configuration
+from blackthorn.apps import configuration, files, ledger_files
+from blackthorn.apps.ledger_files import LedgerFiles
 from blackthorn.crypto import tls_keys
 from blackthorn.errors import ConfigError, DecodeError, StorageError, UserError
 from blackthorn.ids import Fingerprint
@@ -43,6 +45,11 @@ class ServerDirectory:
     def database(self) -> Path:
         """SQLite."""
         return self.path / "blackthorn.db"
+
+    @property
+    def ledger(self) -> LedgerFiles:
+        """Keys, policy and embedded witness."""
+        return LedgerFiles(self.path)
 
     def load(self, environment: Mapping[str, str]) -> configuration.Configuration:
         """The settings. Raises ConfigError."""
@@ -85,7 +92,7 @@ def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -
     except DecodeError as error:
         raise UserError(f"--domain {domain!r}: {error}") from None
     text = configuration.render_template({("enterprise", "domain"): domain, **chosen})
-    configuration.parse(text, {})
+    settings = configuration.parse(text, {})
     directory = ServerDirectory(path)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,25 +102,13 @@ def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -
         key = tls_keys.make_key(secrets.token_bytes)
         now = datetime.datetime.now(datetime.UTC)
         certificate = tls_keys.make_certificate(key, domain, secrets.token_bytes, now)
-        _write(directory.key, key.expose())
-        _write(directory.certificate, certificate)
+        files.write_new(directory.key, key.expose())
+        files.write_new(directory.certificate, certificate)
         Database.open(directory.database).close()
         directory.database.chmod(0o600)
-        _write(path / configuration.FILE_NAME, text.encode())
+        embedded = settings.ledger.witness == "embedded"
+        ledger_files.initialise(path, domain, embedded=embedded)
+        files.write_new(path / configuration.FILE_NAME, text.encode())
     except OSError as error:
         raise UserError(f"{path} cannot be made: {error.strerror}") from None
     return directory
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A new file (0600), durable before the next one is begun."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

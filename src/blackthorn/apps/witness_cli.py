@@ -95,12 +95,11 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="TCP port to listen on; 0: any.")
     ] = 3103,
-    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Serve until SIGTERM, over HTTP: for the Internet put a proxy with TLS before it."""
     from blackthorn.apps.witness_serve import serve as run_witness
 
-    run_witness(directory, host, port, with_parent=with_parent)
+    run_witness(directory, host, port)
 
 
 @witness.command()

@@ -1,13 +1,15 @@
 """`blackthorn witness serve`: one witness on HTTP, until SIGTERM, or until its parent is gone.
 
-Started by a server as its embedded witness, it says its port on standard output and ends when
-its standard input does: a server that is killed leaves no witness behind.
+As a server's embedded witness it is `python -m blackthorn.apps.witness_serve DIR PORT`: then it
+says its port on standard output, logs only what is wrong, and ends when its standard input does,
+so that a server that is killed leaves no witness behind.
 """
 
 import asyncio
 import os
 import resource
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -95,3 +97,10 @@ def _end_with_parent(end: Callable[[], object]) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+if __name__ == "__main__":
+    _, folder, tcp_port = sys.argv
+    sys.exit(
+        terminal.run(lambda: serve(Path(folder), "127.0.0.1", int(tcp_port), with_parent=True))
+    )

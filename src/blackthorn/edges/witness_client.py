@@ -72,7 +72,10 @@ class CosignedLedger(Protocol):
 
 @dataclass
 class Peer:
-    """One witness, and how it stands with us. Times are Unix milliseconds, 0 for never."""
+    """One witness, and how it stands with us. Times are Unix milliseconds, 0 for never.
+
+    Without an address it is not asked; give it one, then set `wanted`.
+    """
 
     name: str
     key: VerifierKey
@@ -143,7 +146,8 @@ class WitnessClient:
         while True:
             await peer.wanted.wait()
             waiting = self._ledger.waiting
-            if waiting is None or (peer.line and peer.line[0] == _text(waiting.note)):
+            done = waiting is not None and peer.line and peer.line[0] == _text(waiting.note)
+            if waiting is None or done or not peer.url:
                 peer.wanted.clear()
                 continue
             try:
