@@ -133,7 +133,7 @@ def test_I16_rules_of_a_newer_program() -> None:
 
 
 def test_I16_rules_older_than_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("blackthorn.identity.state.RULES_VERSION", 3)
+    monkeypatch.setattr("blackthorn.identity.step.RULES_VERSION", 3)
     told = story()
     told.hear(signed(replace(told.draft(certificate_stated()), min_rules=2), 1))
     assert told.draft(certificate_stated()).min_rules == 2
@@ -251,6 +251,7 @@ def test_I28_the_last_personal_device() -> None:
     refused(told, told.write(revoke(1), 1), "I28")
     told.add(3, role="compliance")
     refused(told, told.write(revoke(1), 1), "I28")
+    told.tell(revoke(3), 1)
 
 
 def test_I29_a_last_good_statement_in_the_future() -> None:

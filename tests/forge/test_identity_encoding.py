@@ -73,6 +73,8 @@ def test_I1_too_large() -> None:
     long = changed(OPENPGP, BODY, 2, to=bytes(limits.MAX_STATEMENT_BYTES))
     with refuses("I1"):
         decode(long)
+    with refuses("I2"):
+        decode(b"\xff" * limits.MAX_STATEMENT_BYTES)
 
 
 @pytest.mark.parametrize(
@@ -161,11 +163,13 @@ def test_I3_a_field_of_another_type(place: int, value: Any) -> None:
 def test_I3_a_body_with_a_field_too_many_too_few_or_of_another_type(body: Body) -> None:
     data = sound(body)
     fields = raw(data)[0][BODY]
-    for forged in (fields[:-1], [*fields, None], None, {}):
+    shapes: list[Any] = [fields[:-1], [*fields, None], None, {}]
+    for forged in shapes:
         with refuses("I3"):
             decode(changed(data, BODY, to=forged))
     for place in range(len(fields)):
-        for value in (1.5, {}, [[]]):
+        values: list[Any] = [1.5, {}, [[]]]
+        for value in values:
             with refuses("I3"):
                 decode(changed(data, BODY, place, to=value))
 
@@ -292,6 +296,10 @@ def test_I8_suites_twice_or_too_many() -> None:
     for suites in ([1, 1], [1, 2, 1], list(range(1, limits.MAX_DEVICE_SUITES + 2))):
         with refuses("I8"):
             decode(changed(GENESIS, BODY, 0, SUITES, to=suites))
+
+
+def test_as_many_suites_as_the_bound_are_taken() -> None:
+    decode(changed(GENESIS, BODY, 0, SUITES, to=list(range(1, limits.MAX_DEVICE_SUITES + 1))))
 
 
 @pytest.mark.parametrize(

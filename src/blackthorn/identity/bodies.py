@@ -83,7 +83,7 @@ class RevokeDevice:
 class SetOpenPGP:
     """The user's OpenPGP certificate: fingerprint in hex, SHA-256 of its bytes, its own signature.
 
-    `proof` is a detached OpenPGP signature over `identity.openpgp.message`.
+    `proof` is a detached OpenPGP signature over `identity.openpgp.certificate_message`.
     """
 
     fingerprint: str

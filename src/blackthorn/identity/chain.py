@@ -1,7 +1,7 @@
 """Identity chains: from statements that somebody sent to a chain that is verified, or an error.
 
-`replay` and `extend` are the only ways to a `VerifiedChain`. What a chain means, and the theory
-of resets, stands in `identity.state`; who must sign in `identity.signers`.
+`replay` and `extend` are the only ways to a `VerifiedChain`. What each statement does stands in
+`identity.step`, the theory of resets in `identity.resets`, who must sign in `identity.signers`.
 """
 
 from collections.abc import Sequence
@@ -13,16 +13,10 @@ from blackthorn.errors import VerificationError
 from blackthorn.identity.bodies import Body, DeviceInfo
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.identity.openpgp import OpenPGP
-from blackthorn.identity.state import (
-    Former,
-    PendingReset,
-    ResetRecord,
-    State,
-    Terms,
-    as_of,
-    step,
-)
+from blackthorn.identity.resets import as_of
+from blackthorn.identity.state import Former, PendingReset, ResetRecord, State, Terms
 from blackthorn.identity.statements import NO_STATEMENT, Statement, decode
+from blackthorn.identity.step import step
 from blackthorn.ids import DeviceId
 
 __all__ = [

@@ -71,8 +71,8 @@ def test_the_hash_does_not_depend_on_signatures() -> None:
 
 
 def test_signers_that_are_no_devices_have_names_of_their_size() -> None:
-    assert len(ENROLMENT) == len(RECOVERY) == 16
-    assert ENROLMENT != RECOVERY
+    assert {len(ENROLMENT), len(RECOVERY)} == {16}
+    assert len({ENROLMENT, RECOVERY}) == 2
 
 
 def test_a_countersignature_is_added_in_its_place() -> None:

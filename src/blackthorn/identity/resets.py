@@ -1,0 +1,112 @@
+"""The theory of resets: how a person who has lost everything begins anew, and nobody else.
+
+A reset has three lives. It *waits* from the time L at which the ledger logged it, and the old
+devices stay. A cancel that was logged before E = L + delay ends it, and its device never comes.
+Else it is *effective* from E on: its device is the only one, and the certificate and the
+recovery key of before are gone, whoever holds them.
+
+While it waits nothing but its cancel follows it (I34): not a second reset, which could renew
+the wait for ever, and nothing by the old devices, so that it never depends on the order of
+arrival what a reset swept away. So whatever else follows a reset shows by its own place that
+the reset had become effective:
+
+    after a reset comes         it must hold                        then
+    its cancel                  logged before E                     the reset is void
+    another reset               logged at E or later                the first one was effective
+    any other statement         the ledger's time is E or later     the first one was effective
+    nothing                     the ledger's time decides           waits or is effective
+"""
+
+from dataclasses import replace
+
+from blackthorn import limits
+from blackthorn.errors import VerificationError
+from blackthorn.identity.bodies import Cancel, Reset
+from blackthorn.identity.devices import come, must_be_personal
+from blackthorn.identity.signers import Named, Signers, check_signers, coming
+from blackthorn.identity.state import Former, PendingReset, ResetRecord, State, Terms
+from blackthorn.identity.statements import ENROLMENT, SignedStatement
+
+
+def after_reset(state: State, signed: SignedStatement, terms: Terms) -> State:
+    """The state that a statement meets which follows a waiting reset: the table above."""
+    waiting, statement = state.waiting, signed.statement
+    if waiting is None or isinstance(statement.body, Cancel):
+        return state
+    if isinstance(statement.body, Reset):
+        moment = _logged(state, statement.seq, terms)
+    else:
+        moment = terms.now_ms
+    if moment >= waiting.effective_ms:
+        return _effective(state, waiting)
+    if any(signer == waiting.device.id for signer, _ in signed.signatures):
+        raise VerificationError("I35", "the device of a reset signs before the reset is effective")
+    raise VerificationError("I34", "while a reset waits, only its cancel can follow it")
+
+
+def as_of(state: State, now_ms: int) -> State:
+    """The state with its waiting reset effective, if it is so by `now_ms`."""
+    if state.waiting is None or now_ms < state.waiting.effective_ms:
+        return state
+    return _effective(state, state.waiting)
+
+
+def _effective(state: State, reset: PendingReset) -> State:
+    gone = tuple(Former(each, reset.seq, "reset") for each in state.devices.values())
+    return replace(
+        state,
+        devices={reset.device.id: reset.device},
+        former=state.former + gone,
+        recovered=frozenset(),
+        openpgp=None,
+        recovery=None,
+        waiting=None,
+        resets=(*state.resets[:-1], replace(state.resets[-1], effective=True)),
+    )
+
+
+def reset(state: State, signed: SignedStatement, body: Reset, terms: Terms) -> State:
+    device, seq = body.device, signed.statement.seq
+    must_be_personal(device)
+    state = come(_proved(state, seq, terms), device)
+    named: Named = {device.id: coming(device), ENROLMENT: (terms.enrolment, "I22")}
+    check_signers(signed, Signers(named), {})
+    moment = state.last_logged_ms
+    end = moment + terms.reset_delay_ms
+    return replace(
+        state,
+        waiting=PendingReset(seq, device, moment, end),
+        resets=(*state.resets, ResetRecord(seq, moment, end)),
+    )
+
+
+def cancel(state: State, signed: SignedStatement, body: Cancel, terms: Terms) -> State:
+    waiting, seq = state.waiting, signed.statement.seq
+    if waiting is None or body.reset_seq != waiting.seq:
+        raise VerificationError("I36", f"no reset {body.reset_seq} waits to be cancelled")
+    state = _proved(state, seq, terms)
+    if state.last_logged_ms >= waiting.effective_ms:
+        raise VerificationError("I37", f"the cancel {seq} was logged after the delay had ended")
+    check_signers(signed, Signers(fewest=1, most=1), state.devices)
+    record = replace(state.resets[-1], cancelled_seq=seq)
+    return replace(state, waiting=None, resets=(*state.resets[:-1], record))
+
+
+def _proved(state: State, seq: int, terms: Terms) -> State:
+    """The state with one more statement whose time of logging is proved."""
+    moment = _logged(state, seq, terms)
+    if len(state.logged) >= limits.MAX_CHAIN_RECEIPTS:
+        raise VerificationError(
+            "I38", f"{limits.MAX_CHAIN_RECEIPTS} resets and cancels are the most"
+        )
+    return replace(state, logged={**state.logged, seq: moment})
+
+
+def _logged(state: State, seq: int, terms: Terms) -> int:
+    """When the ledger logged the reset or cancel `seq`."""
+    moment = terms.logged.get(seq)
+    if moment is None:
+        raise VerificationError("I32", f"it is not proved when the ledger logged statement {seq}")
+    if moment < state.last_logged_ms:
+        raise VerificationError("I33", f"statement {seq} was logged before an earlier one")
+    return moment

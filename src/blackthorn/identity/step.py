@@ -1,0 +1,77 @@
+"""One statement more: where it must stand, and what it does to the state.
+
+Devices come and go in `identity.devices`, resets wait and are cancelled in `identity.resets`;
+certificates and recovery keys are replaced here.
+"""
+
+from dataclasses import replace
+
+from blackthorn.errors import VerificationError
+from blackthorn.identity import devices, resets
+from blackthorn.identity.bodies import (
+    AddDevice,
+    Cancel,
+    Genesis,
+    Reset,
+    RevokeDevice,
+    Rotate,
+    SetOpenPGP,
+    SetRecovery,
+)
+from blackthorn.identity.openpgp import OpenPGP
+from blackthorn.identity.signers import Signers, check_signers
+from blackthorn.identity.state import State, Terms
+from blackthorn.identity.statements import RULES_VERSION, SignedStatement, Statement
+
+
+def step(state: State, signed: SignedStatement, terms: Terms) -> State:
+    """The state after one more statement. Raises `VerificationError` and changes nothing."""
+    statement = signed.statement
+    _check_place(state, statement)
+    state = resets.after_reset(state, signed, terms)
+    return replace(
+        _apply(state, signed, terms),
+        seq=statement.seq,
+        head=statement.hash,
+        min_rules=statement.min_rules,
+        hashes=(*state.hashes, statement.hash),
+    )
+
+
+def _check_place(state: State, statement: Statement) -> None:
+    """I13 to I17: the statement stands where it says it does."""
+    if statement.label != state.label:
+        raise VerificationError("I13", "a statement is of another user's chain")
+    if statement.seq != state.seq + 1:
+        raise VerificationError("I14", f"statement {statement.seq} follows {state.seq}")
+    if statement.prev != state.head:
+        raise VerificationError("I15", f"statement {statement.seq} does not follow the one before")
+    if statement.min_rules < state.min_rules:
+        raise VerificationError("I16", f"statement {statement.seq} asks for older rules")
+    if statement.min_rules > RULES_VERSION:
+        raise VerificationError("I16", "the chain asks for rules of a newer program: update yours")
+    if isinstance(statement.body, Genesis) != (state.seq == 0):
+        raise VerificationError("I17", "a chain begins with a genesis, and holds no other")
+
+
+def _apply(state: State, signed: SignedStatement, terms: Terms) -> State:
+    match signed.statement.body:
+        case Genesis() as body:
+            return devices.genesis(state, signed, body, terms)
+        case AddDevice() as body:
+            return devices.add_device(state, signed, body)
+        case RevokeDevice() as body:
+            return devices.revoke_device(state, signed, body, terms)
+        case SetOpenPGP(fingerprint, digest, proof):
+            check_signers(signed, Signers(fewest=1, most=1), state.devices)
+            seq = signed.statement.seq
+            return replace(state, openpgp=OpenPGP(state.label, fingerprint, digest, proof, seq))
+        case Rotate() as body:
+            return devices.rotate(state, signed, body)
+        case SetRecovery(keys):
+            check_signers(signed, Signers(fewest=1, most=1), state.devices)
+            return replace(state, recovery=keys)
+        case Cancel() as body:
+            return resets.cancel(state, signed, body, terms)
+        case Reset() as body:
+            return resets.reset(state, signed, body, terms)
