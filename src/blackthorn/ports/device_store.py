@@ -95,6 +95,69 @@ class MailRecord:
     readable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ChainRecord:
+    """What this device has verified of one user: the ledger's entry and his identity chain.
+
+    `version`, `head`, `seq` and `flags` are those of the entry. `statements` are the chain's
+    encoded statements, one behind the other with their lengths; `logged` says when the ledger
+    logged its resets and cancels. `checked_ms` is the ledger's time at the last look. `verified` is
+    when a person compared him, 0 when nobody did. `present` is False for a user whom the ledger
+    does not have: then only the times count.
+    """
+
+    address: str
+    version: int
+    head: bytes
+    seq: int
+    flags: int
+    statements: bytes = field(repr=False)
+    logged: bytes = field(repr=False)
+    certificate: bytes = field(repr=False)
+    checked_ms: int
+    verified_ms: int = 0
+    present: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRecord:
+    """A checkpoint that was accepted. `quorum_s` is when witnesses cosigned it, Unix seconds."""
+
+    size: int
+    root: bytes
+    note: bytes = field(repr=False)
+    epoch: int
+    unix_ms: int
+    quorum_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRecord:
+    """Something that must not be, and its evidence: a file that anyone can verify, or empty.
+
+    `code` is one of `device.alarms`; `address` whom it is about, empty for the ledger itself.
+    `accepted` once the person has said to go on. `number` is given by the store.
+    """
+
+    code: str
+    address: str
+    text: str
+    at_ms: int
+    evidence: bytes = field(repr=False)
+    accepted: bool = False
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MailKeyRecord:
+    """One OpenPGP key of the user, all of whose devices have it. The newest seals, all open."""
+
+    fingerprint: str
+    secret: bytes = field(repr=False)
+    certificate: bytes = field(repr=False)
+    since_ms: int
+
+
 class Settings(Protocol):
     """Named values: who this device is and where its server is."""
 
@@ -126,16 +189,13 @@ class Conversations(Protocol):
 
 
 class Peers(Protocol):
-    """Other devices as the server names them and as first met, and the counts of what each sent.
+    """Devices that were met and not yet found in a chain, and the counts of what each device sent.
 
-    Pairs are of a device id and an address. A *stranger* is a device in a leaf that the server
-    has not named; whether it does is to be asked.
+    Pairs are of a device id and an address. A *stranger* is a device in a leaf that the chain
+    of its user, as this device has it, does not have; the ledger is to be asked.
     """
 
-    def pinned(self, device: bytes) -> tuple[str, bytes] | None: ...
-    def pin(self, device: bytes, address: str, signature_key: bytes, now_ms: int) -> None: ...
-    def named(self, device: bytes) -> str | None: ...
-    def name(self, devices: Iterable[tuple[bytes, str]]) -> bool: ...
+    def found(self, address: str, devices: Iterable[bytes]) -> bool: ...
     def ask_for(self, devices: Iterable[tuple[bytes, str]], now_ms: int, most: int) -> None: ...
     def to_ask(self) -> list[str]: ...
     def set_asked(self, addresses: Iterable[str]) -> None: ...
@@ -192,6 +252,27 @@ class Mail(Protocol):
     def all(self) -> list[MailRecord]: ...
 
 
+class Directory(Protocol):
+    """What was verified of the ledger and its users, and the alarms that came of it."""
+
+    def chain(self, address: str) -> ChainRecord | None: ...
+    def put_chain(self, record: ChainRecord) -> None: ...
+    def chains(self) -> list[ChainRecord]: ...
+    def newest(self) -> CheckpointRecord | None: ...
+    def checkpoint(self, size: int) -> CheckpointRecord | None: ...
+    def put_checkpoint(self, record: CheckpointRecord, keep: int) -> None: ...
+    def alarms(self) -> list[AlarmRecord]: ...
+    def add_alarm(self, record: AlarmRecord) -> int: ...
+    def accept_alarm(self, number: int) -> None: ...
+
+
+class MailKeys(Protocol):
+    """The user's OpenPGP keys, the newest first."""
+
+    def put(self, record: MailKeyRecord) -> None: ...
+    def all(self) -> list[MailKeyRecord]: ...
+
+
 class Records(Protocol):
     """Everything in one store, valid inside one transaction."""
 
@@ -211,6 +292,10 @@ class Records(Protocol):
     def parcels(self) -> Parcels: ...
     @property
     def mail(self) -> Mail: ...
+    @property
+    def directory(self) -> Directory: ...
+    @property
+    def mail_keys(self) -> MailKeys: ...
 
     def attempt(self) -> AbstractContextManager[None]:
         """A part of the transaction that is undone alone when its block raises."""

@@ -140,34 +140,13 @@ class Conversations(Table):
 class Peers(Table):
     """`ports.device_store.Peers`."""
 
-    def pinned(self, device: bytes) -> tuple[str, bytes] | None:
-        """The address and signature key with which the device was first met, or None."""
-        row = self._one("SELECT address, signature_key FROM peer WHERE device = ?", (device,))
-        return (row[0], row[1]) if row else None
-
-    def pin(self, device: bytes, address: str, signature_key: bytes, now_ms: int) -> None:
-        """Remember a device that is met for the first time."""
-        self._run(
-            "INSERT INTO peer (device, address, signature_key, since_ms) VALUES (?, ?, ?, ?)",
-            (device, address, signature_key, now_ms),
-        )
-
-    def named(self, device: bytes) -> str | None:
-        """The address of which the server has named the device, or None."""
-        row = self._one("SELECT address FROM named_device WHERE device = ?", (device,))
-        return str(row[0]) if row else None
-
-    def name(self, devices: Iterable[tuple[bytes, str]]) -> bool:
-        """The server has named these; a device keeps the address it was first named with.
-
-        Whether any of them was a stranger.
-        """
-        pairs = list(devices)
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO named_device (device, address) VALUES (?, ?)", pairs
-        )
+    def found(self, address: str, devices: Iterable[bytes]) -> bool:
+        """The chain of that user has these devices; whether any of them was a stranger."""
         before = self._connection.total_changes()
-        self._connection.executemany("DELETE FROM stranger WHERE device = ? AND address = ?", pairs)
+        self._connection.executemany(
+            "DELETE FROM stranger WHERE device = ? AND address = ?",
+            [(device, address) for device in devices],
+        )
         return self._connection.total_changes() > before
 
     def ask_for(self, devices: Iterable[tuple[bytes, str]], now_ms: int, most: int) -> None:
@@ -183,12 +162,12 @@ class Peers(Table):
         )
 
     def to_ask(self) -> list[str]:
-        """The addresses of strangers for which the server was not asked, each once."""
+        """The addresses of strangers for which the ledger was not asked, each once."""
         rows = self._run("SELECT DISTINCT address FROM stranger WHERE NOT asked ORDER BY address")
         return [str(row[0]) for row in rows]
 
     def set_asked(self, addresses: Iterable[str]) -> None:
-        """The server has answered for these: it does not name the strangers that are left."""
+        """The ledger has answered for these: it does not have the strangers that are left."""
         self._connection.executemany(
             "UPDATE stranger SET asked = 1 WHERE address = ?", [(each,) for each in addresses]
         )

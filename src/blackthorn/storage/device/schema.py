@@ -2,7 +2,7 @@
 
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 SCHEMA: Final = """
 CREATE TABLE settings (
@@ -37,17 +37,45 @@ CREATE TABLE envelope_key (
     PRIMARY KEY (conversation, epoch)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE peer (
-    device BLOB PRIMARY KEY,
-    address TEXT NOT NULL,
-    signature_key BLOB NOT NULL,
-    since_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+CREATE TABLE chain (
+    address TEXT PRIMARY KEY,
+    version INTEGER NOT NULL,
+    head BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    flags INTEGER NOT NULL,
+    statements BLOB NOT NULL,
+    logged BLOB NOT NULL,
+    certificate BLOB NOT NULL,
+    checked_ms INTEGER NOT NULL,
+    verified_ms INTEGER NOT NULL,
+    present INTEGER NOT NULL
+) STRICT;
 
-CREATE TABLE named_device (
-    device BLOB PRIMARY KEY,
-    address TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+CREATE TABLE checkpoint (
+    size INTEGER PRIMARY KEY,
+    root BLOB NOT NULL,
+    note BLOB NOT NULL,
+    epoch INTEGER NOT NULL,
+    unix_ms INTEGER NOT NULL,
+    quorum_s INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE alarm (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    code TEXT NOT NULL,
+    address TEXT NOT NULL,
+    text TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    evidence BLOB NOT NULL,
+    accepted INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE mail_key (
+    fingerprint TEXT PRIMARY KEY,
+    secret BLOB NOT NULL,
+    certificate BLOB NOT NULL,
+    since_ms INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE stranger (
     device BLOB NOT NULL,

@@ -14,7 +14,7 @@ import apsw
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError
-from blackthorn.storage.device import records, traffic
+from blackthorn.storage.device import directory, records, traffic
 from blackthorn.storage.device.schema import SCHEMA, VERSION
 from blackthorn.storage.sqlite.failure import storage_error
 
@@ -35,6 +35,8 @@ class VaultRecords:
         self.history = traffic.History(connection)
         self.outbox = traffic.Outbox(connection)
         self.parcels = traffic.Parcels(connection)
+        self.directory = directory.Directory(connection)
+        self.mail_keys = directory.MailKeys(connection)
 
     def attempt(self) -> AbstractContextManager[None]:
         """See `ports.device_store.Records`."""

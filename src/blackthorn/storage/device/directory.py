@@ -1,0 +1,133 @@
+"""What a device has verified of the ledger, in SQL over one connection (`ports.device_store`)."""
+
+from dataclasses import replace
+
+from blackthorn.ports.device_store import (
+    AlarmRecord,
+    ChainRecord,
+    CheckpointRecord,
+    MailKeyRecord,
+)
+from blackthorn.storage.device.records import Row, Table
+
+_CHAIN = (
+    "SELECT address, version, head, seq, flags, statements, logged, certificate, checked_ms,"
+    " verified_ms, present FROM chain"
+)
+_CHECKPOINT = "SELECT size, root, note, epoch, unix_ms, quorum_s FROM checkpoint"
+
+
+def _chain(row: Row) -> ChainRecord:
+    return ChainRecord(*row[:10], present=bool(row[10]))
+
+
+class Directory(Table):
+    """`ports.device_store.Directory`."""
+
+    def chain(self, address: str) -> ChainRecord | None:
+        """What is known of a user, or None when nobody ever looked."""
+        row = self._one(_CHAIN + " WHERE address = ?", (address,))
+        return _chain(row) if row else None
+
+    def put_chain(self, record: ChainRecord) -> None:
+        """Set or replace what is known of a user."""
+        self._run(
+            "INSERT OR REPLACE INTO chain (address, version, head, seq, flags, statements,"
+            " logged, certificate, checked_ms, verified_ms, present)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                record.address,
+                record.version,
+                record.head,
+                record.seq,
+                record.flags,
+                record.statements,
+                record.logged,
+                record.certificate,
+                record.checked_ms,
+                record.verified_ms,
+                record.present,
+            ),
+        )
+
+    def chains(self) -> list[ChainRecord]:
+        """All users that were looked up, by address."""
+        return [_chain(row) for row in self._run(_CHAIN + " ORDER BY address")]
+
+    def newest(self) -> CheckpointRecord | None:
+        """The checkpoint accepted last."""
+        row = self._one(_CHECKPOINT + " ORDER BY size DESC LIMIT 1")
+        return CheckpointRecord(*row) if row else None
+
+    def checkpoint(self, size: int) -> CheckpointRecord | None:
+        """The accepted checkpoint of that size, if it is still kept."""
+        row = self._one(_CHECKPOINT + " WHERE size = ?", (size,))
+        return CheckpointRecord(*row) if row else None
+
+    def put_checkpoint(self, record: CheckpointRecord, keep: int) -> None:
+        """Keep a checkpoint, and the `keep` newest only; the same size again is replaced."""
+        self._run(
+            "INSERT OR REPLACE INTO checkpoint (size, root, note, epoch, unix_ms, quorum_s)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                record.size,
+                record.root,
+                record.note,
+                record.epoch,
+                record.unix_ms,
+                record.quorum_s,
+            ),
+        )
+        self._run(
+            "DELETE FROM checkpoint WHERE size NOT IN"
+            " (SELECT size FROM checkpoint ORDER BY size DESC LIMIT ?)",
+            (keep,),
+        )
+
+    def alarms(self) -> list[AlarmRecord]:
+        """All, oldest first."""
+        rows = self._run(
+            "SELECT code, address, text, at_ms, evidence, accepted, number FROM alarm"
+            " ORDER BY number"
+        )
+        return [replace(AlarmRecord(*row), accepted=bool(row[5])) for row in rows]
+
+    def add_alarm(self, record: AlarmRecord) -> int:
+        """Keep one; its number."""
+        self._run(
+            "INSERT INTO alarm (code, address, text, at_ms, evidence, accepted)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                record.code,
+                record.address,
+                record.text,
+                record.at_ms,
+                record.evidence,
+                record.accepted,
+            ),
+        )
+        return self._connection.last_insert_rowid()
+
+    def accept_alarm(self, number: int) -> None:
+        """The person has said to go on."""
+        self._run("UPDATE alarm SET accepted = 1 WHERE number = ?", (number,))
+
+
+class MailKeys(Table):
+    """`ports.device_store.MailKeys`."""
+
+    def put(self, record: MailKeyRecord) -> None:
+        """Keep one; one that is kept already stays as it is."""
+        self._run(
+            "INSERT OR IGNORE INTO mail_key (fingerprint, secret, certificate, since_ms)"
+            " VALUES (?, ?, ?, ?)",
+            (record.fingerprint, record.secret, record.certificate, record.since_ms),
+        )
+
+    def all(self) -> list[MailKeyRecord]:
+        """All, the newest first."""
+        rows = self._run(
+            "SELECT fingerprint, secret, certificate, since_ms FROM mail_key"
+            " ORDER BY since_ms DESC, fingerprint"
+        )
+        return [MailKeyRecord(*row) for row in rows]
