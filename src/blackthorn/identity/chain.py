@@ -70,7 +70,7 @@ class VerifiedChain:
     pending: PendingReset | None
     resets: tuple[ResetRecord, ...]
     recovered: frozenset[DeviceId]
-    statements: tuple[bytes, ...]
+    statements: tuple[bytes, ...] = field(repr=False)
     now_ms: int
     genesis: bytes
     last_reset: bytes

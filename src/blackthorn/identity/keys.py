@@ -4,7 +4,7 @@ Whoever breaks one of the two schemes, now or with a quantum computer, has gaine
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -24,7 +24,7 @@ class Signature:
     """Both halves of a signature: 64 bytes of Ed25519, 3309 of ML-DSA-65."""
 
     ed25519: bytes
-    ml_dsa: bytes
+    ml_dsa: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class VerifyKeys:
     """The public halves: 32 bytes of Ed25519, 1952 of ML-DSA-65."""
 
     ed25519: bytes
-    ml_dsa: bytes
+    ml_dsa: bytes = field(repr=False)
 
     def verify(self, signature: Signature, message: bytes) -> None:
         """Raises `VerificationError` (I19) unless both halves hold; the cheap one is first."""
