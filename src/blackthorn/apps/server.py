@@ -34,12 +34,14 @@ from blackthorn.edges.tls import ServerTls, server_tls
 from blackthorn.errors import StorageError, UnavailableError
 from blackthorn.ids import Address
 from blackthorn.link.frames import AnyFrame
-from blackthorn.server.chains import DevicesChanged
 from blackthorn.server.counters import Counters
+from blackthorn.server.directory_desk import DirectoryDesk
 from blackthorn.server.enrolment import EnrolmentDesk
 from blackthorn.server.hub import Hub
 from blackthorn.server.mailroom import Mailroom
+from blackthorn.server.pairing import PairingDesk
 from blackthorn.server.reception import Reception
+from blackthorn.server.recovery import RecoveryDesk
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
@@ -109,8 +111,9 @@ class Server:
             self.counters,
             self._clock,
             notify=self._notify,
-            changed=self._devices_changed,
+            changed=lambda change: self.hub.user_changed(change),
         )
+        ledger = self.ledger.ledger
         enrolment = EnrolmentDesk(
             fingerprint=tls.fingerprint,
             store=self._enterprise,
@@ -119,7 +122,7 @@ class Server:
             counters=self.counters,
             clock=self._clock,
             random=secrets.token_bytes,
-            ledger=self.ledger.ledger,
+            ledger=ledger,
             warn=self._warn,
         )
         self.hub = Hub(
@@ -130,6 +133,9 @@ class Server:
             counters=self.counters,
             mailroom=self.mailroom,
             enrolment=enrolment,
+            ledger=DirectoryDesk(ledger, self._clock),
+            pairing=PairingDesk(),
+            recovery=RecoveryDesk(ledger, self._enterprise, self._clock),
         )
 
     def _warn(self, event: str) -> None:
@@ -141,12 +147,6 @@ class Server:
 
     def _notify(self, address: Address, frame: AnyFrame) -> None:
         self.hub.notify_user(address, frame)
-
-    def _devices_changed(self, change: DevicesChanged) -> None:
-        """A chain has changed somebody's devices: those that are gone are cut off at once."""
-        self._enterprise.forget(change.address)
-        for device in change.removed:
-            self.hub.device_removed(device)
 
     def gateway(self, pool: SealingPool) -> MailGateway:
         """What the SMTP edge talks to."""
