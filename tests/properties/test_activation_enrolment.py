@@ -3,29 +3,41 @@
 import os
 import random as seeded
 
+import msgspec
 import pytest
 
 from blackthorn import limits
 from blackthorn.crypto.secret import Secret
-from blackthorn.crypto.signatures import ED25519
-from blackthorn.errors import DecodeError, StorageError
+from blackthorn.directory.config import decode_config
+from blackthorn.errors import StorageError
+from blackthorn.identity.chain import first_statement
+from blackthorn.identity.keys import SigningKeys
+from blackthorn.identity.statements import (
+    ENROLMENT,
+    RECOVERY,
+    AddDevice,
+    Genesis,
+    Reset,
+    RevokeDevice,
+    Statement,
+    make,
+)
+from blackthorn.identity.statements import decode as decode_statement
 from blackthorn.ids import Address, Fingerprint
 from blackthorn.link import activation
-from blackthorn.link.activation import Channel, DeviceKeys, Enrolment
+from blackthorn.link.activation import NO_HEAD, Channel, DeviceKeys, Enrolment, Owner
 from blackthorn.link.code import Code, new_code
 from blackthorn.link.device_id import device_id
 from blackthorn.link.frames import ActivateChallenge, Activated, Bye, decode, encode
-from blackthorn.ports.enrolment import Enrolled
+from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.users import NewCode
 from blackthorn.server.counters import Counters
 from blackthorn.server.enrolment import EnrolmentDesk
 from blackthorn.server.session import Session
-from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
-from blackthorn.storage.sqlite.stepped import SteppedWriter
-from blackthorn.storage.sqlite.users import UserTable
+from blackthorn.tlog.policy import parse_policy
 from tests.forge.activation import begin_as_thief, prove_unasked
+from tests.ledger_world import LedgerWorld, Model, certified
 
 SERVER = Fingerprint(b"\x11" * 32)
 ALICE = Address("alice@acme.example")
@@ -63,22 +75,17 @@ class Wire:
         pass
 
 
-def check_certificate(certificate: bytes) -> None:
-    if certificate == b"bad":
-        raise DecodeError("not an OpenPGP certificate")
-
-
 class World:
     """A server in memory with one user, Alice, who has a code."""
 
-    def __init__(self, random) -> None:
-        self.random = random
-        self.warnings: list[str] = []
+    def __init__(self, seed: int) -> None:
         self.clock = Clock()
-        self.database = Database.in_memory()
-        self.users = UserTable(self.database.writing)
+        self.base = LedgerWorld(seed)
+        self.random = self.base.chance.randbytes
+        self.warnings: list[str] = []
+        self.database, self.users = self.base.database, self.base.users
         self.code = self.fresh_code()
-        assert self.users.add(ALICE, random, self.clock.now_ms, self.stored(self.code))
+        assert self.users.add(ALICE, self.random, self.clock.now_ms, self.stored(self.code))
         self.restart()
 
     def fresh_code(self) -> Code:
@@ -88,10 +95,16 @@ class World:
         verifier = activation.verifier(code, SERVER)
         return NewCode(code.nameplate, verifier, self.clock.now_ms + life_ms)
 
+    def renewed(self) -> Code:
+        """One more code for Alice."""
+        code = self.fresh_code()
+        assert self.users.renew(ALICE, self.stored(code))
+        return code
+
     def restart(self) -> None:
         """A new process over the same database; what was not durable is gone."""
-        self.writer = SteppedWriter(self.database.writing)
-        self.enterprise = SqliteEnterprise(self.database.reading)
+        self.base.start()
+        self.writer, self.enterprise = self.base.writer, self.base.enterprise
         self.key_packages = SqliteKeyPackages(self.database.reading)
         self.counters = Counters()
         self.desk = EnrolmentDesk(
@@ -102,9 +115,17 @@ class World:
             counters=self.counters,
             clock=self.clock,
             random=self.random,
-            check_certificate=check_certificate,
+            ledger=self.base.ledger,
             warn=self.warnings.append,
         )
+
+    def settle(self, ms: int = 10_000) -> None:
+        """Time passes, and the ledger publishes."""
+        self.base.settle(ms)
+        self.clock.now_ms = self.base.now_ms
+
+    def chain(self):
+        return self.base.stored(ALICE)
 
     def connect(self) -> "Talk":
         return Talk(self)
@@ -137,53 +158,69 @@ def wrong(code: Code) -> Code:
     return Code(code.nameplate, Secret(bytes([secret[0] ^ 1]) + secret[1:]))
 
 
-def new_device(random, certificate: bytes = b"certificate") -> tuple[Secret, DeviceKeys]:
-    identity = Secret(random(32))
-    keys = DeviceKeys(
-        identity_key=ED25519.public_key(identity),
-        name="laptop",
-        certificate=certificate,
-        key_packages=[b"one", b"two"],
-        last_resort=b"last",
-    )
-    return identity, keys
+def new_device(world: World) -> tuple[Secret, DeviceKeys]:
+    """Alice's first device, with a certificate."""
+    return first_of(world, world.base.model("laptop"))
+
+
+def first_of(world: World, model: Model, address: str = ALICE) -> tuple[Secret, DeviceKeys]:
+    keys = model.genesis(address, world.clock.now_ms, openpgp=True)
+    return model.keys.ed25519, msgspec.structs.replace(keys, key_packages=[b"one", b"two"])
 
 
 def activate(world: World, code: Code, device_keys=None) -> Enrolment | Bye:
     """An honest activation from the first frame to the last."""
-    identity, keys = device_keys or new_device(world.random)
+    identity, keys = device_keys or new_device(world)
+    return activate_as(world, code, lambda owner: (identity, keys))
+
+
+def activate_as(world: World, code: Code, device_keys) -> Enrolment | Bye:
+    """An activation by a device that makes its statements once it knows where the chain stands."""
     talk = world.connect()
     challenge, device = talk.begin(code)
     if isinstance(challenge, Bye):
         return challenge
-    prove, waiting = device.open(challenge).prove(keys, identity)
+    challenged = device.open(challenge)
+    identity, keys = device_keys(challenged.owner)
+    prove, waiting = challenged.prove(keys, identity)
     answer = talk.say(prove)
     return waiting.open(answer) if isinstance(answer, Activated) else answer
+
+
+def resetting(world: World, model: Model):
+    """How a new device asks for a reset."""
+
+    def keys(owner: Owner) -> tuple[Secret, DeviceKeys]:
+        body = Reset(model.info)
+        asked = model.asks(owner.address, body, owner.seq, owner.head, world.clock.now_ms)
+        return model.keys.ed25519, asked
+
+    return keys
 
 
 @pytest.fixture
 def world() -> World:
     seed = int(os.environ.get("BLACKTHORN_SEED", seeded.randrange(2**32)))
     print(f"seed {seed}")
-    return World(seeded.Random(seed).randbytes)
+    return World(seed)
 
 
 def test_an_activated_device_is_found_with_its_certificate_and_key_packages(world):
-    identity, keys = new_device(world.random)
+    identity, keys = new_device(world)
     enrolment = activate(world, world.code, (identity, keys))
     user = world.enterprise.user(ALICE)
     assert enrolment.address == ALICE and enrolment.pin == user.pin and len(user.pin) == 8
     assert enrolment.domain == "acme.example"
     record = world.enterprise.device(device_id(keys.identity_key))
     assert record.identity_key == keys.identity_key and record.address == ALICE
-    assert user.certificate == b"certificate" and user.devices == (record,)
+    assert user.certificate == certified(ALICE)[0] and user.devices == (record,)
     assert world.key_packages.stock(record.number) == 2
 
 
 def test_a_user_read_before_his_activation_is_read_afresh_after_it(world):
     assert world.enterprise.user(ALICE).certificate is None
     activate(world, world.code)
-    assert world.enterprise.user(ALICE).certificate == b"certificate"
+    assert world.enterprise.user(ALICE).certificate == certified(ALICE)[0]
 
 
 def test_no_challenge_leaves_before_its_try_is_durable(world):
@@ -199,7 +236,7 @@ def test_five_wrong_tries_burn_the_code_across_restarts(world):
     for attempt in range(limits.ACTIVATION_TRIES):
         talk = world.connect()
         challenge, device = talk.begin(wrong(world.code))
-        identity, keys = new_device(world.random)
+        identity, keys = new_device(world)
         refused = talk.say(prove_unasked(device, challenge, keys, identity))
         assert refused == Bye("activation-refused", "the code is wrong")
         if attempt % 2:
@@ -262,7 +299,7 @@ def test_a_code_ends_with_its_time(world):
     talk = world.connect()
     challenge, device = talk.begin(world.code)
     world.clock.now_ms += HOUR_MS
-    identity, keys = new_device(world.random)
+    identity, keys = new_device(world)
     late = talk.say(device.open(challenge).prove(keys, identity)[0])
     assert late == Bye("activation-refused", "the code has expired")
     before = world.database.reading.serialize("main")
@@ -285,7 +322,7 @@ def test_two_devices_prove_at_once_and_one_is_enrolled(world):
     for _ in range(2):
         talk = world.connect()
         challenge, device = talk.begin(world.code)
-        identity, keys = new_device(world.random)
+        identity, keys = new_device(world)
         talk.say(device.open(challenge).prove(keys, identity)[0], commit=False)
         talks.append(talk)
     world.writer.commit()
@@ -294,7 +331,7 @@ def test_two_devices_prove_at_once_and_one_is_enrolled(world):
 
 
 def test_a_lost_answer_is_repeated_to_the_same_device_and_stores_nothing_twice(world):
-    mine = new_device(world.random)
+    mine = new_device(world)
     talk = world.connect()
     challenge, device = talk.begin(world.code)
     talk.say(device.open(challenge).prove(mine[1], mine[0])[0], told=False)
@@ -307,7 +344,7 @@ def test_a_lost_answer_is_repeated_to_the_same_device_and_stores_nothing_twice(w
 
 
 def test_a_crash_before_the_commit_enrols_nobody_and_the_code_works_again(world):
-    mine = new_device(world.random)
+    mine = new_device(world)
     talk = world.connect()
     challenge, device = talk.begin(world.code)
     talk.say(device.open(challenge).prove(mine[1], mine[0])[0], commit=False)
@@ -320,7 +357,7 @@ def test_a_crash_before_the_commit_enrols_nobody_and_the_code_works_again(world)
 def test_a_full_disk_is_told_and_acknowledges_nothing(world):
     talk = world.connect()
     challenge, device = talk.begin(world.code)
-    identity, keys = new_device(world.random)
+    identity, keys = new_device(world)
     world.writer.fail(StorageError("the disk is full"))
     told = talk.say(device.open(challenge).prove(keys, identity)[0])
     assert isinstance(told, Bye) and told.code == "storage"
@@ -338,9 +375,22 @@ def test_an_unknown_code_costs_the_database_nothing(world):
 
 
 def test_a_bad_certificate_is_refused_and_the_code_stays_good(world):
-    refused = activate(world, world.code, new_device(world.random, b"bad"))
-    assert refused == Bye("activation-refused", "not an OpenPGP certificate")
-    assert isinstance(activate(world, world.code), Enrolment)
+    identity, keys = new_device(world)
+    for certificate, rule in ((b"bad", "I39"), (certified("bob@acme.example")[0], "I39")):
+        wrong_one = msgspec.structs.replace(keys, certificate=certificate)
+        refused = activate(world, world.code, (identity, wrong_one))
+        assert isinstance(refused, Bye) and f"[{rule}]" in refused.text
+    assert isinstance(activate(world, world.code, (identity, keys)), Enrolment)
+
+
+def test_a_certificate_that_is_not_stated_and_a_statement_without_it_are_refused(world):
+    identity, keys = new_device(world)
+    for wrong_one in (
+        msgspec.structs.replace(keys, certificate=b""),
+        msgspec.structs.replace(keys, statements=keys.statements[:1]),
+    ):
+        refused = activate(world, world.code, (identity, wrong_one))
+        assert isinstance(refused, Bye) and "with a set_openpgp" in refused.text
 
 
 def test_a_thief_of_the_whole_database_cannot_activate_with_any_stored_row(world):
@@ -351,7 +401,7 @@ def test_a_thief_of_the_whole_database_cannot_activate_with_any_stored_row(world
     talk = world.connect()
     begin, thief = begin_as_thief(stolen.verifier, stolen.nameplate, talk.channel, world.random)
     challenge = talk.say(begin)
-    identity, keys = new_device(world.random)
+    identity, keys = new_device(world)
     prove, _ = thief.open(challenge).prove(keys, identity)
     refused = talk.say(prove)
     assert isinstance(refused, Bye) and "did not sign with the code" in refused.text
@@ -364,7 +414,7 @@ def test_a_relay_with_another_certificate_activates_nothing(world):
     to_device = Channel(Fingerprint(b"\x66" * 32), world.random(64))
     begin, device = activation.begin(world.code, to_device, world.random)
     challenge = to_server.say(begin)
-    identity, keys = new_device(world.random)
+    identity, keys = new_device(world)
     with pytest.raises(activation.ServerUnprovenError, match="nothing was sent"):
         device.open(challenge).prove(keys, identity)
     assert world.enterprise.user(ALICE).devices == ()
@@ -377,30 +427,135 @@ def test_a_new_code_replaces_the_unused_one(world):
     assert isinstance(activate(world, code), Enrolment)
 
 
-def test_a_second_device_of_a_user_is_enrolled_by_a_second_code(world):
+def test_the_first_statements_are_countersigned_stored_and_told(world):
+    identity, keys = new_device(world)
+    enrolment = activate(world, world.code, (identity, keys))
+    chain = world.chain()
+    assert enrolment.statements == list(chain.statements) and chain.seq == 2
+    assert decode_statement(chain.statements[1]) == decode_statement(keys.statements[1])
+    signers = [signer for signer, _ in decode_statement(chain.statements[0]).signatures]
+    assert sorted(signers) == sorted([device_id(keys.identity_key), ENROLMENT])
+    assert decode_config(enrolment.config) == world.base.config
+    assert parse_policy(enrolment.policy) == world.base.policy
+
+
+def test_the_owner_is_told_as_he_stood_before_the_code_was_used(world):
+    owners = []
+    mine = new_device(world)
+    activate_as(world, world.code, lambda owner: owners.append(owner) or mine)
+    activate_as(world, world.code, lambda owner: owners.append(owner) or mine)
+    activate_as(world, world.renewed(), lambda owner: owners.append(owner) or mine)
+    chain = world.chain()
+    assert owners == [
+        Owner(ALICE, 0, NO_HEAD),
+        Owner(ALICE, 0, NO_HEAD),
+        Owner(ALICE, 2, chain.head),
+    ]
+
+
+@pytest.mark.parametrize("where", ["name", "identity_key"])
+def test_a_genesis_of_another_device_is_refused(world, where):
+    identity, keys = new_device(world)
+    other = new_device(world)[1]
+    changed = {"name": "phone"} if where == "name" else {"statements": other.statements}
+    refused = activate(world, world.code, (identity, msgspec.structs.replace(keys, **changed)))
+    assert isinstance(refused, Bye) and "another device" in refused.text
+
+
+def test_a_genesis_for_another_user_is_refused_and_not_signed(world):
+    bob = first_of(world, world.base.model("laptop"), "bob@acme.example")
+    refused = activate(world, world.code, bob)
+    assert isinstance(refused, Bye) and "[I13]" in refused.text
+    assert world.enterprise.user(ALICE).devices == ()
+
+
+def test_a_second_code_can_only_ask_for_a_reset(world):
     activate(world, world.code)
-    code = world.fresh_code()
-    world.users.renew(ALICE, world.stored(code))
-    activate(world, code, new_device(world.random, b"second certificate"))
-    user = world.enterprise.user(ALICE)
-    assert len(user.devices) == 2 and user.certificate == b"second certificate"
+    world.settle()
+    refused = activate(world, world.renewed(), new_device(world))
+    assert isinstance(refused, Bye) and "has a chain already" in refused.text
+    assert len(world.enterprise.user(ALICE).devices) == 1
 
 
-def test_a_user_has_a_bounded_number_of_devices(world):
-    empty = activation.Verifier(Secret(bytes(32)), bytes(32))
-    for number in range(1, limits.MAX_DEVICES_PER_USER):
-        nameplate = f"{number:04}"
-        expires_ms = world.clock.now_ms + HOUR_MS
-        world.users.renew(ALICE, NewCode(nameplate, empty, expires_ms))
-        _, keys = new_device(world.random)
-        told: list[object] = []
-        enrol = world.enterprise.enrol(nameplate, keys, world.clock.now_ms)
-        world.writer.submit(enrol, told.append)
+def test_a_reset_waits_and_then_its_device_is_the_only_one(world):
+    first = activate(world, world.code)
+    world.settle()
+    new = world.base.model("new")
+    code = world.renewed()
+    enrolment = activate_as(world, code, resetting(world, new))
+    assert isinstance(enrolment, Enrolment) and len(enrolment.statements) == 1
+    again = activate_as(world, code, resetting(world, new))
+    assert isinstance(again, Enrolment) and again.device == enrolment.device
+    stands = {each.id: each.standing for each in world.enterprise.user(ALICE).devices}
+    assert stands == {first.device: Standing.LIVE, new.id: Standing.PENDING}
+    world.settle()
+    assert world.enterprise.user(ALICE).certificate is not None
+    world.settle(world.base.config.reset_delay_ms)
+    (left,) = world.enterprise.user(ALICE).devices
+    assert (left.id, left.standing) == (new.id, Standing.LIVE)
+    assert world.enterprise.user(ALICE).certificate is None, "its key is lost"
+
+
+def test_the_recovery_key_brings_a_device_at_once(world):
+    first, new = world.base.model("first"), world.base.model("new")
+    sheet = SigningKeys.generate(world.random)
+    draft = first_statement(ALICE, Genesis(first.info, sheet.public), world.clock.now_ms)
+    genesis = make(draft, [(first.id, first.keys)]).encode()
+    assert isinstance(
+        activate(world, world.code, (first.keys.ed25519, first.brings(genesis))), Enrolment
+    )
+
+    def recovered(owner: Owner, *signers) -> tuple[Secret, DeviceKeys]:
+        body = AddDevice(new.info, recovered=True)
+        draft = Statement(ALICE, owner.seq + 1, owner.head, body, world.clock.now_ms)
+        signed = make(draft, [(new.id, new.keys), *signers])
+        return new.keys.ed25519, new.brings(signed.encode())
+
+    code = world.renewed()
+    refused = activate_as(world, code, recovered)
+    assert isinstance(refused, Bye) and "[I23]" in refused.text
+    enrolment = activate_as(world, code, lambda owner: recovered(owner, (RECOVERY, sheet)))
+    assert isinstance(enrolment, Enrolment)
+    assert [each.id for each in world.enterprise.user(ALICE).live] == [first.id, new.id]
+
+
+def test_a_removed_device_does_not_come_back_by_its_old_statements(world):
+    """Stored statements answer the code that stored them, and no other."""
+    mine = new_device(world)
+    model = world.base.devices[device_id(mine[1].identity_key)]
+    activate(world, world.code, mine)
+    laptop = world.base.model("other")
+    world.base.submit(ALICE, world.base.draft(ALICE, AddDevice(laptop.info)), model, laptop)
+    world.writer.commit()
+    world.base.submit(ALICE, world.base.draft(ALICE, RevokeDevice(model.id, "lost", 2)), laptop)
+    world.writer.commit()
+    assert [each.id for each in world.enterprise.user(ALICE).devices] == [laptop.id]
+    refused = activate(world, world.renewed(), mine)
+    assert isinstance(refused, Bye) and "activated before" in refused.text
+    refused = activate(world, world.code, mine)
+    assert isinstance(refused, Bye) and "removed" in refused.text
+    assert [each.id for each in world.enterprise.user(ALICE).devices] == [laptop.id]
+
+
+def test_a_chain_that_grew_between_challenge_and_proof_refuses_the_reset(world):
+    activate(world, world.code)
+    (first,) = world.enterprise.user(ALICE).devices
+    model = world.base.devices[first.id]
+    laptop, new = world.base.model("laptop"), world.base.model("new")
+
+    def late(owner: Owner):
+        world.base.submit(ALICE, world.base.draft(ALICE, AddDevice(laptop.info)), model, laptop)
         world.writer.commit()
-        assert isinstance(told[0], Enrolled)
-    last, beyond = world.fresh_code(), world.fresh_code()
-    world.users.renew(ALICE, world.stored(last))
-    assert isinstance(activate(world, last), Enrolment)
-    world.users.renew(ALICE, world.stored(beyond))
-    refused = activate(world, beyond)
-    assert isinstance(refused, Bye) and "16 devices" in refused.text
+        return resetting(world, new)(owner)
+
+    code = world.renewed()
+    refused = activate_as(world, code, late)
+    assert isinstance(refused, Bye) and "[I14]" in refused.text
+    assert isinstance(activate_as(world, code, resetting(world, new)), Enrolment)
+
+
+def test_a_stopped_ledger_admits_nobody(world):
+    world.settle()
+    world.base.ledger.behind(world.base.ledger.log.size + 1)
+    refused = activate(world, world.code)
+    assert isinstance(refused, Bye) and "the ledger has stopped" in refused.text

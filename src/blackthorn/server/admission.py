@@ -165,11 +165,11 @@ def _check_kinds(signed: Sequence[SignedStatement], chain: VerifiedChain | None)
         if any(not isinstance(body, SetOpenPGP) for body in bodies[1:]):
             raise InputError("behind a genesis only a set_openpgp is taken")
         return
+    if isinstance(bodies[0], Genesis):
+        raise InputError("the user has a chain already: ask for a reset, or pair with a device")
     if len(bodies) > 1:
         raise InputError("a device of a user with a chain brings one statement")
     if isinstance(bodies[0], AddDevice) and not bodies[0].recovered:
         raise InputError("a device that a live device adds needs no code: pair the two")
-    if isinstance(bodies[0], Genesis):
-        raise InputError("the user has a chain already: ask for a reset, or pair with a device")
     if chain.seq >= limits.MAX_CHAIN_STATEMENTS:
         raise InputError("the user's chain is full")

@@ -21,10 +21,11 @@ from typing import Any
 
 from blackthorn import limits
 from blackthorn.errors import InputError, ProtocolError, StorageError, VerificationError
-from blackthorn.ids import Address, Fingerprint
+from blackthorn.ids import Fingerprint
 from blackthorn.link import activation
 from blackthorn.link.activation import AwaitProof, Channel, Enrolment, Proven
 from blackthorn.link.codes import Code
+from blackthorn.link.device_id import device_id
 from blackthorn.link.frames import ActivateBegin, ActivateProve
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enrolment import Enrolled, EnrolmentStore, OpenCode
@@ -39,6 +40,8 @@ from blackthorn.wire.address import domain_of
 UNKNOWN = "there is no such activation code here: check its number, or ask for a new code"
 EXPIRED = "this activation code has expired: ask for a new one"
 BURNT = "this activation code was tried too often and is burnt: ask for a new one"
+
+USED = "another device has used this code"
 
 REFUSED = "activation refused"
 UNPROVEN = "activation tried before without proof"
@@ -61,8 +64,7 @@ def why_refused(code: OpenCode | None, now_ms: int) -> str | None:
 class _Challenged:
     """What `Session.stage` holds between challenge and proof."""
 
-    nameplate: str
-    address: Address
+    code: OpenCode
     step: AwaitProof
     last_try: bool
 
@@ -126,10 +128,13 @@ class EnrolmentDesk:
         except ProtocolError as error:
             self._refuse(session, str(error))
             return
+        except StorageError:
+            session.close(Code.STORAGE)
+            return
         last_try = code.tries + 1 >= limits.ACTIVATION_TRIES
         if code.tries:
             self.warn(LAST_TRY if last_try else UNPROVEN)
-        session.stage = _Challenged(begin.nameplate, code.address, step, last_try)
+        session.stage = _Challenged(code, step, last_try)
         session.transmit(challenge)
 
     def _prove(self, session: Session, prove: ActivateProve) -> None:
@@ -140,11 +145,13 @@ class EnrolmentDesk:
         now_ms = self.clock.wall_ms()
         try:
             proven = stage.step.verify(prove)
-            admission = self.ledger.admit(stage.address, proven.keys, now_ms)
+            if stage.code.used_by not in (None, device_id(proven.keys.identity_key)):
+                raise ProtocolError(USED)
+            admission = self.ledger.admit(stage.code.address, proven.keys, now_ms)
         except (InputError, VerificationError) as error:
             self._refuse(session, str(error), burnt=stage.last_try)
             return
-        job = self._enrol(stage.nameplate, proven, admission, now_ms)
+        job = self._enrol(stage.code.nameplate, proven, admission, now_ms)
         self.writer.submit(job, partial(self._enrolled, session, proven, admission, now_ms))
 
     def _enrol(

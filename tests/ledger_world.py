@@ -6,22 +6,28 @@ that anybody could have seen, and replays the log after each step.
 
 import random
 from dataclasses import dataclass, field
+from functools import cache
 
+from blackthorn.crypto.openpgp_open import generate_user_key, sign_detached
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
 from blackthorn.directory.config import DirectoryConfig
-from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, next_statement, replay
-from blackthorn.identity.chain import first_statement
+from blackthorn.identity.chain import (
+    Terms,
+    UnverifiedChain,
+    VerifiedChain,
+    first_statement,
+    next_statement,
+    replay,
+)
 from blackthorn.identity.keys import SigningKeys, VerifyKeys
+from blackthorn.identity.openpgp import claim
 from blackthorn.identity.statements import (
-    AddDevice,
     Body,
-    Cancel,
     DeviceInfo,
     Genesis,
     Reset,
-    RevokeDevice,
-    SetRecovery,
+    SetOpenPGP,
     Statement,
     make,
 )
@@ -37,10 +43,16 @@ from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.ledger import SqliteLedger
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.users import UserTable
-from blackthorn.tlog.checkpoint import Checkpoint, open_checkpoint
+from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import Cosigner
-from blackthorn.tlog.policy import NO_QUORUM, Policy, PolicyGroup, PolicyLog, PolicyWitness
-from blackthorn.tlog.policy import format_policy
+from blackthorn.tlog.policy import (
+    NO_QUORUM,
+    Policy,
+    PolicyGroup,
+    PolicyLog,
+    PolicyWitness,
+    format_policy,
+)
 from blackthorn.wire.note import parse_vkey
 
 START_MS = 1_700_000_000_000
@@ -66,6 +78,21 @@ class Model:
     def id(self) -> DeviceId:
         return self.info.id
 
+    def genesis(self, address: str, now_ms: int, openpgp: bool = False) -> DeviceKeys:
+        """What it brings as the first device of a user, with a certificate if wanted."""
+        first = make(first_statement(address, Genesis(self.info), now_ms), [(self.id, self.keys)])
+        if not openpgp:
+            return self.brings(first.encode())
+        certificate, body = certified(address)
+        draft = Statement(address, 2, first.statement.hash, body, now_ms)
+        second = make(draft, [(self.id, self.keys)])
+        return self.brings(first.encode(), second.encode(), certificate=certificate)
+
+    def asks(self, address: str, body: Body, seq: int, head: bytes, now_ms: int) -> DeviceKeys:
+        """What it brings for a user whose chain stands at `seq` with `head`."""
+        draft = Statement(address, seq + 1, head, body, now_ms)
+        return self.brings(make(draft, [(self.id, self.keys)]).encode())
+
     def brings(self, *statements: bytes, certificate: bytes = b"") -> DeviceKeys:
         return DeviceKeys(
             identity_key=self.keys.public.ed25519,
@@ -75,6 +102,13 @@ class Model:
             last_resort=b"last",
             statements=list(statements),
         )
+
+
+@cache
+def certified(address: str, number: int = 0) -> tuple[bytes, SetOpenPGP]:
+    """A certificate of the user, and the body by which his chain states it."""
+    secret, certificate = generate_user_key(address)
+    return certificate, claim(address, certificate, lambda data: sign_detached(data, secret))
 
 
 def make_keys(randbytes) -> LedgerKeys:
@@ -249,13 +283,13 @@ class LedgerWorld:
 
     def begin(self, address: Address, device: Model) -> list[Enrolled | str]:
         """The first device of a user is activated."""
-        draft = first_statement(address, Genesis(device.info), self.now_ms)
-        return self.enrol(address, device.brings(make(draft, [(device.id, device.keys)]).encode()))
+        return self.enrol(address, device.genesis(address, self.now_ms))
 
     def reset(self, address: Address, device: Model) -> list[Enrolled | str]:
         """A device asks for a reset."""
-        draft = next_statement(self.stored(address), Reset(device.info), self.now_ms)
-        return self.enrol(address, device.brings(make(draft, [(device.id, device.keys)]).encode()))
+        chain = self.stored(address)
+        keys = device.asks(address, Reset(device.info), chain.seq, chain.head, self.now_ms)
+        return self.enrol(address, keys)
 
     def user(self, name: str) -> tuple[Address, Model]:
         """A user with a live, published device."""
@@ -315,14 +349,3 @@ class LedgerWorld:
         user = self.enterprise.user(address)
         assert user is not None
         return {each.id: each.standing for each in user.devices}
-
-
-__all__ = [
-    "AddDevice",
-    "Cancel",
-    "Checkpoint",
-    "LedgerWorld",
-    "Model",
-    "RevokeDevice",
-    "SetRecovery",
-]
