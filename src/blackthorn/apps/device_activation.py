@@ -117,10 +117,10 @@ def _check_unfinished(vault: Vault, home: Home) -> None:
 def _keys(vault: Vault, address: Address) -> DeviceKeys:
     """The keys of an earlier attempt, or fresh ones; durable before they are used."""
     with vault.transaction() as records:
-        keys = device_keys.load(records.settings)
+        keys = device_keys.load(records)
         if keys is None:
             keys = device_keys.generate(address, random)
-            device_keys.save(records.settings, keys)
+            device_keys.save(records, keys)
     if keys.address != address:
         raise UserError(f"this home was begun for {keys.address}, the code is for {address}")
     return keys

@@ -147,7 +147,7 @@ class Home:
         """The activated device. Raises NotActivatedError, WrongKeyError, StorageError."""
         vault = self.unlock()
         with vault.transaction() as records:
-            keys = device_keys.load(records.settings)
+            keys = device_keys.load(records)
             server = records.settings.get("server")
             pin = records.settings.get("server-pin")
             user_pin = records.settings.get("user-pin")

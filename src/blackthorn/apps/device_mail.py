@@ -10,10 +10,10 @@ from typing import Final
 
 from blackthorn import limits
 from blackthorn.apps.device import FINISH_SECONDS, DeviceProgram
+from blackthorn.device import mail_keys
 from blackthorn.edges.link_client import LinkConnection
 from blackthorn.errors import InputError, ProtocolError, SecurityError, StorageError, UserError
 from blackthorn.link import frames as f
-from blackthorn.mail.open import open_mail
 from blackthorn.mail.render import Attachment, RenderedMail, attached, render
 from blackthorn.mail.text import safe_line
 from blackthorn.ports.device_store import MailRecord
@@ -96,7 +96,8 @@ class MailFetcher:
 
 def open_sealed(program: DeviceProgram, sealed: bytes) -> ReadMail:
     """Open and render a mail. Raises SecurityError when it was altered."""
-    opened = open_mail(sealed, program.opened.keys.openpgp)
+    with program.opened.vault.transaction() as records:
+        opened = mail_keys.open_with_any(sealed, records)
     shown = render(opened.content)
     if not shown.sender and opened.envelope_sender:
         sender = f"{safe_line(opened.envelope_sender)} (by its envelope)"
