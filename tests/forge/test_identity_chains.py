@@ -161,6 +161,9 @@ def test_I18_another_chain_than_the_accepted_one() -> None:
     accepted = told.verified
     told.tell(certificate_stated(), 1)
     assert verify_extension(told.verified, accepted.seq, accepted.head) == told.verified
+    verify_extension(told.verified, 1, accepted.genesis)
+    with refuses("I18"):
+        verify_extension(other.verified, 1, accepted.genesis)
     with refuses("I18"):
         verify_extension(other.verified, accepted.seq, accepted.head)
     with refuses("I18"):

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from blackthorn import limits
 from blackthorn.identity.fingerprint import (
     Half,
     _slow_hash,
@@ -153,11 +154,36 @@ SHOWN = encode_payload(Story(BOB).begin(11).verified, Story(ALICE).begin(1).veri
         " " + SHOWN,
         SHOWN + " " * 2000,
         "&".join(reversed(SHOWN.split("&"))),
+        SHOWN.replace("blackthorn:", "blackthorn;"),
+        SHOWN[:-64] + SHOWN[-64:].upper(),
+        SHOWN[:-64] + "+" + SHOWN[-63:],
+        SHOWN.replace("bob", "".join(f"%{letter:02x}" for letter in b"b" * 400)),
     ],
 )
 def test_I44_no_code_for_comparing(text: str) -> None:
     with refuses("I44"):
         parse_payload(text)
+
+
+def test_the_longest_addresses_fit_a_code() -> None:
+    longest = "!" * 64 + "@" + ".".join(["a" * 63, "b" * 63, "c" * 61])
+    one, other = Story(longest).begin(1).verified, Story(longest[1:]).begin(11).verified
+    shown = encode_payload(other, one)
+    assert len(shown) <= limits.MAX_VERIFY_PAYLOAD_CHARACTERS
+    assert compare_payload(shown, one, other) is other
+
+
+def test_I44_a_sound_code_that_is_too_long() -> None:
+    spelled = SHOWN
+    for name in (BOB, ALICE):
+        letters = name.replace("@", "%40")
+        spelled = spelled.replace(letters, "".join(f"%{byte:02x}" for byte in name.encode()))
+    assert parse_payload(spelled) == parse_payload(SHOWN)
+    long = "x" * 64 + "@" + ".".join(["a" * 63, "b" * 63, "c" * 61])
+    letters = "".join(f"%{byte:02x}" for byte in long.encode())
+    sound = SHOWN.replace("alice%40acme.example", letters).replace("bob%40acme.example", letters)
+    with refuses("I44"):
+        parse_payload(sound)
 
 
 def test_short_codes_have_six_digits_and_depend_on_all_that_was_said() -> None:
