@@ -97,7 +97,8 @@ class MailFetcher:
 def open_sealed(program: DeviceProgram, sealed: bytes) -> ReadMail:
     """Open and render a mail. Raises SecurityError when it was altered."""
     with program.opened.vault.transaction() as records:
-        opened = mail_keys.open_with_any(sealed, records)
+        secrets = mail_keys.secrets(records)
+    opened = mail_keys.open_with_any(sealed, secrets)
     shown = render(opened.content)
     if not shown.sender and opened.envelope_sender:
         sender = f"{safe_line(opened.envelope_sender)} (by its envelope)"

@@ -5,6 +5,8 @@ old mail. A key that a revoked device knows is replaced by a new one, never by a
 it (docs/adr/0013-a-new-mail-key-after-a-revocation.md).
 """
 
+from collections.abc import Sequence
+
 from blackthorn.crypto.openpgp_open import generate_user_key, sign_detached
 from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
@@ -59,12 +61,17 @@ def has(records: Records, fingerprint: str) -> bool:
     return any(each.fingerprint == fingerprint for each in records.mail_keys.all())
 
 
-def open_with_any(sealed: bytes, records: Records) -> OpenedMail:
+def secrets(records: Records) -> list[Secret]:
+    """All of the user's keys that this device has, the newest first."""
+    return [Secret(each.secret) for each in records.mail_keys.all()]
+
+
+def open_with_any(sealed: bytes, keys: Sequence[Secret]) -> OpenedMail:
     """The mail, opened with whichever key it was sealed to. Raises SecurityError, InputError."""
     refusal = SealBrokenError("this device has no key for mail yet")
-    for record in records.mail_keys.all():
+    for key in keys:
         try:
-            return open_mail(sealed, Secret(record.secret))
+            return open_mail(sealed, key)
         except SealBrokenError as error:
             refusal = error
     raise refusal
