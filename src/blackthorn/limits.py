@@ -332,6 +332,33 @@ KEY_PACKAGE_STOCK_LOW = 50
 MAX_CLOCK_AHEAD_SECONDS = 24 * 3600
 """How far ahead the time on a message may lie; a later one is shown as this."""
 
+MAX_ALARMS_PER_CODE = 200
+"""Alarms of one code that a device keeps: a server that lies to it cannot fill its disk."""
+
+MAX_WAITING_GOSSIP = 64
+"""Checkpoints of others that wait to be compared; the oldest go."""
+
+KEPT_CHECKPOINTS = 512
+"""Accepted checkpoints that a device keeps: three and a half days of heartbeats."""
+
+LOOKUP_FRESH_SECONDS = 3600
+"""Age of a lookup before a first message, by the device's clock and by the witnesses'."""
+
+DIRECTORY_STALE_SECONDS = 24 * 3600
+"""Age of the newest cosignatures when only known people are looked up again."""
+
+OWN_CHECK_SECONDS = 6 * 3600
+"""How often a connected device looks at its own user's entry in the ledger."""
+
+OWN_CHANGE_SECONDS = 60
+"""Time in which the ledger must show a change of one's own."""
+
+PENDING_USER_SECONDS = 2
+"""After this time a user who is known and not yet in the ledger is looked up again."""
+
+MAX_CHAIN_TRIES = 3
+"""Lookups of one user in a row whose chain was overtaken by the next epoch."""
+
 MAX_STRANGERS = 2 * MAX_RECIPIENTS
 """Devices never met of which a device remembers that it must ask the server for them."""
 
@@ -482,13 +509,13 @@ MAX_ACTIVATION_STATEMENTS = 2
 """Statements that a new device brings: its genesis and its certificate, or a reset."""
 
 MAX_STATEMENTS_PER_HOUR = 30
-"""Statements of one user that are stored in an hour, those that take rights away not counted."""
+"""Statements of one user in an hour; by what takes rights back it may be passed."""
 
 MAX_SUBMISSIONS_PER_HOUR = 120
 """Statements that one device submits in an hour, refused ones too: each costs a millisecond."""
 
 RESERVED_STATEMENTS = 16
-"""The last places of a chain, kept for revocations, cancels and resets."""
+"""The last places of a chain, kept for cancels, revocations, resets and recovery."""
 
 MAX_CACHED_CHAINS = 2_000
 """Verified chains that the server keeps in memory, 10 to 30 kB each."""

@@ -10,13 +10,9 @@ from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.directory.config import decode_config
 from blackthorn.errors import StorageError
-from blackthorn.identity.chain import first_statement
-from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import (
     ENROLMENT,
-    RECOVERY,
     AddDevice,
-    Genesis,
     Reset,
     RevokeDevice,
     Statement,
@@ -496,27 +492,19 @@ def test_a_reset_waits_and_then_its_device_is_the_only_one(world):
     assert world.enterprise.user(ALICE).certificate is None, "its key is lost"
 
 
-def test_the_recovery_key_brings_a_device_at_once(world):
-    first, new = world.base.model("first"), world.base.model("new")
-    sheet = SigningKeys.generate(world.random)
-    draft = first_statement(ALICE, Genesis(first.info, sheet.public), world.clock.now_ms)
-    genesis = make(draft, [(first.id, first.keys)]).encode()
-    assert isinstance(
-        activate(world, world.code, (first.keys.ed25519, first.brings(genesis))), Enrolment
-    )
+def test_a_code_brings_no_device_that_needs_none(world):
+    activate(world, world.code)
+    (first,) = world.enterprise.user(ALICE).devices
+    model, new = world.base.devices[first.id], world.base.model("new")
 
-    def recovered(owner: Owner, *signers) -> tuple[Secret, DeviceKeys]:
-        body = AddDevice(new.info, recovered=True)
+    def added(owner: Owner) -> tuple[Secret, DeviceKeys]:
+        body = AddDevice(new.info)
         draft = Statement(ALICE, owner.seq + 1, owner.head, body, world.clock.now_ms)
-        signed = make(draft, [(new.id, new.keys), *signers])
+        signed = make(draft, [(new.id, new.keys), (model.id, model.keys)])
         return new.keys.ed25519, new.brings(signed.encode())
 
-    code = world.renewed()
-    refused = activate_as(world, code, recovered)
-    assert isinstance(refused, Bye) and "[I23]" in refused.text
-    enrolment = activate_as(world, code, lambda owner: recovered(owner, (RECOVERY, sheet)))
-    assert isinstance(enrolment, Enrolment)
-    assert [each.id for each in world.enterprise.user(ALICE).live] == [first.id, new.id]
+    refused = activate_as(world, world.renewed(), added)
+    assert isinstance(refused, Bye) and "brings a genesis or a reset" in refused.text
 
 
 def test_a_removed_device_does_not_come_back_by_its_old_statements(world):

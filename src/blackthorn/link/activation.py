@@ -90,7 +90,7 @@ class DeviceKeys(Struct, frozen=True):
     """The public parts of a new device, which its owner's server publishes for others.
 
     `statements` are signed by the device: its genesis and then, if it has a `certificate`, its
-    set_openpgp; or, for a chain that exists, one reset or one add_device, without a certificate.
+    set_openpgp; or, for a chain that exists, one reset, without a certificate.
     """
 
     identity_key: Bytes32

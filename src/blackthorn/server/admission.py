@@ -1,9 +1,9 @@
 """Admission: the first statements of a device that has proved an activation code.
 
-For a user without a chain they are its genesis and, with its certificate, a set_openpgp. For
-one with a chain: a reset, whose device waits until the ledger's delay has passed; or an
-add_device that the user's recovery key has signed, which is in force at once. The enterprise's
-enrolment key signs geneses and resets, here and nowhere else, and only when the code allows it.
+For a user without a chain they are its genesis and, with its certificate, a set_openpgp; for
+one with a chain a reset, whose device waits until the ledger's delay has passed. (A device that
+another one adds, or the recovery key, needs no code.) The enterprise's enrolment key signs
+geneses and resets, here and nowhere else, and only when the code allows it.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,6 @@ from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import (
     ENROLMENT,
     NO_STATEMENT,
-    AddDevice,
     Genesis,
     Reset,
     SetOpenPGP,
@@ -123,14 +122,13 @@ class Desk:
         if chain is not None and _stored(chain, signed):
             return Admission(signed[0].statement.seq, standing, None)
         _check_kinds(signed, chain)
-        if isinstance(signed[0].statement.body, Genesis | Reset):
-            signed[0] = countersign(signed[0], ENROLMENT, self._enrolment)
+        signed[0] = countersign(signed[0], ENROLMENT, self._enrolment)
         after = self._chains.extended(chain, signed, now_ms)
         if after[0].label != address:
             raise VerificationError("I13", "a statement is of another user's chain")
         change = self._chains.change(chain, after, signed, keys.certificate, now_ms)
         label = None if chain is not None else self._label(address)
-        return Admission(after[0].seq, standing, replace(change, devices=(), label=label))
+        return Admission(after[0].seq, standing, replace(change, label=label))
 
     def _label(self, address: Address) -> Label:
         """A new user's place in the map; the number of his row is filled in by the store."""
@@ -141,8 +139,8 @@ class Desk:
 def _standing(signed: Sequence[SignedStatement], keys: DeviceKeys) -> Standing:
     """How the device will stand. Raises InputError when the first statement is not about it."""
     body = signed[0].statement.body
-    if not isinstance(body, Genesis | AddDevice | Reset):
-        raise InputError("a new device brings a genesis, a reset or a recovered add_device")
+    if not isinstance(body, Genesis | Reset):
+        raise InputError("a device with a code brings a genesis or a reset")
     if (body.device.keys.ed25519, body.device.name) != (keys.identity_key, keys.name):
         raise InputError("the statement is about another device than the one that brings it")
     return Standing.PENDING if isinstance(body, Reset) else Standing.LIVE
@@ -169,7 +167,5 @@ def _check_kinds(signed: Sequence[SignedStatement], chain: VerifiedChain | None)
         raise InputError("the user has a chain already: ask for a reset, or pair with a device")
     if len(bodies) > 1:
         raise InputError("a device of a user with a chain brings one statement")
-    if isinstance(bodies[0], AddDevice) and not bodies[0].recovered:
-        raise InputError("a device that a live device adds needs no code: pair the two")
     if chain.seq >= limits.MAX_CHAIN_STATEMENTS:
         raise InputError("the user's chain is full")

@@ -7,9 +7,10 @@ The rules are those of `identity.chain`, which every device applies too. The ser
 2. A set_openpgp comes with its certificate, which has signed that it is the user's, and is good.
 3. A reset comes by an activation code, and no other way.
 4. Behind a cancel nothing is stored until the ledger has logged it, as it may come too late.
-5. A user's statements are bounded in an hour, and the last places of his chain are kept for
-   revocations, cancels and resets. A device is bounded in what it may submit, good or bad, so
-   that a device that only waits cannot keep the others from a cancel.
+5. A user's statements are bounded in an hour, and the last places of his chain are kept: but for
+   cancels, revocations, resets and what the recovery key signs, by which he takes back what is
+   his. A device is bounded in what it may submit, good or bad, so that one that only waits
+   cannot keep the others from a cancel.
 6. What a statement brings about among the devices is one transaction with it.
 
 A statement that the ledger has not logged yet is taken to be logged now. What never happens
@@ -204,10 +205,11 @@ class Chains:
         newest = self._store.statements(address, chain.seq - 1)
         if newest and newest[-1].kind == "cancel" and newest[-1].place is None:
             raise InputError("a cancel waits to be logged: try again in a minute")
-        if isinstance(body, Cancel | RevokeDevice):
+        recovered = isinstance(body, AddDevice) and body.recovered
+        if recovered or isinstance(body, Cancel | RevokeDevice):
             return
         if chain.seq + 1 > limits.MAX_CHAIN_STATEMENTS - limits.RESERVED_STATEMENTS:
-            raise InputError("the chain is full: only revocations, cancels and resets fit")
+            raise InputError("the chain is full: only cancels, revocations and resets fit")
         if len(_recent(self._stored, address, now_ms)) >= limits.MAX_STATEMENTS_PER_HOUR:
             raise InputError("too many statements in one hour: try again later")
 
