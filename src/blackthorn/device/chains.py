@@ -1,0 +1,98 @@
+"""The identity chains that this device has verified, as of the ledger's newest accepted time.
+
+The vault keeps the statements; a verified chain is made of them once a process, and kept. The
+time by which resets take effect is the ledger's, never this machine's clock.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from blackthorn.device import anchors
+from blackthorn.errors import StorageError, VerificationError
+from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
+from blackthorn.ports.device_store import ChainRecord, CheckpointRecord, Records
+
+_statements: Final = msgspec.msgpack.Decoder(list[bytes])
+_logged: Final = msgspec.msgpack.Decoder(dict[int, int])
+
+
+def encode_statements(statements: tuple[bytes, ...]) -> bytes:
+    """For `ChainRecord.statements`."""
+    return msgspec.msgpack.encode(list(statements))
+
+
+def encode_logged(logged: dict[int, int]) -> bytes:
+    """For `ChainRecord.logged`."""
+    return msgspec.msgpack.encode(logged)
+
+
+def statements_of(record: ChainRecord) -> tuple[bytes, ...]:
+    """The statements of a kept chain. Raises StorageError."""
+    try:
+        return tuple(_statements.decode(record.statements))
+    except msgspec.DecodeError:
+        raise StorageError("a kept identity chain is damaged") from None
+
+
+def logged_of(record: ChainRecord) -> dict[int, int]:
+    """When the ledger logged resets and cancels of a kept chain. Raises StorageError."""
+    try:
+        return _logged.decode(record.logged) if record.logged else {}
+    except msgspec.DecodeError:
+        raise StorageError("a kept identity chain is damaged") from None
+
+
+def ledger_ms(newest: CheckpointRecord | None) -> int:
+    """The ledger's time, Unix milliseconds: of the newest accepted checkpoint, 0 before any."""
+    return max(newest.unix_ms, newest.quorum_s * 1000) if newest is not None else 0
+
+
+@dataclass
+class ChainCache:
+    """Verified chains by address, for the life of a process."""
+
+    found: dict[str, VerifiedChain] = field(default_factory=dict)
+
+
+class Chains:
+    """The chains of one turn."""
+
+    def __init__(self, records: Records, cache: ChainCache) -> None:
+        self._records = records
+        self._cache = cache
+
+    def of(self, address: str) -> VerifiedChain | None:
+        """The chain of a user as it was last verified, or None when he is not known."""
+        record = self._records.directory.chain(address)
+        if record is None or not record.present:
+            return None
+        now_ms = ledger_ms(self._records.directory.newest())
+        known = self._cache.found.get(address)
+        if known is None or known.head != record.head or known.now_ms > now_ms:
+            known = self._replay(record, now_ms)
+        elif known.pending is not None and known.now_ms != now_ms:
+            known = extend(known, (), self.terms(now_ms, logged_of(record)))
+        self._cache.found[address] = known
+        return known
+
+    def terms(self, now_ms: int, logged: dict[int, int]) -> Terms:
+        """The terms of the pinned directory at a time of the ledger."""
+        trusted = anchors.pinned(self._records.settings)
+        return Terms(trusted.enrolment, trusted.config.reset_delay_ms, now_ms, logged)
+
+    def _replay(self, record: ChainRecord, now_ms: int) -> VerifiedChain:
+        unverified = UnverifiedChain(record.address, statements_of(record))
+        try:
+            return replay(unverified, self.terms(now_ms, logged_of(record)))
+        except VerificationError as error:
+            raise StorageError(f"a kept identity chain is damaged: {error}") from None
+
+    def keep(self, record: ChainRecord, chain: VerifiedChain | None) -> None:
+        """Write a chain that was verified just now."""
+        self._records.directory.put_chain(record)
+        if chain is not None:
+            self._cache.found[record.address] = chain
+        else:
+            self._cache.found.pop(record.address, None)
