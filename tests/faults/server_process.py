@@ -6,6 +6,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -16,9 +17,13 @@ STOP_SECONDS = 15.0
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """This process's environment without anyone's Blackthorn settings, and with `extra`."""
+    """This process's environment without anyone's Blackthorn settings, and with `extra`.
+
+    Epochs of the ledger are published at once.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BLACKTHORN")}
-    return kept | {"NO_COLOR": "1", "COLUMNS": "200"} | extra
+    ours = {"NO_COLOR": "1", "COLUMNS": "200", "BLACKTHORN_LEDGER_EPOCH_SECONDS": "0"}
+    return kept | ours | extra
 
 
 def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
@@ -35,7 +40,8 @@ def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
 
 def initialise(directory: Path, *more: str) -> Path:
     """A fresh server's folder, on ports that the system chooses."""
-    ports = ("--link-port", "0", "--smtp-port", "0", "--ops-port", "0")
+    names = ("link", "smtp", "ops", "ledger", "witness")
+    ports = [word for name in names for word in (f"--{name}-port", "0")]
     public = ("--public", "127.0.0.1:1")
     done = run("init", str(directory), "--domain", "acme.example", *ports, *public, *more)
     assert done.returncode == 0, done.stderr
@@ -50,7 +56,10 @@ def add_user(directory: Path, address: str, *more: str) -> dict[str, str]:
 
 
 class ServerProcess:
-    """A running server; leave the `with` block and it is killed if it still runs."""
+    """A running server; leave the `with` block and it is killed if it still runs.
+
+    It is ready when its ports are open; devices need `wait_published` besides.
+    """
 
     def __init__(self, directory: Path, **extra: str) -> None:
         self.process = subprocess.Popen(
@@ -86,6 +95,13 @@ class ServerProcess:
             assert stream is not None
             stream.close()
 
+    def wait_published(self) -> None:
+        """Wait until /readyz is content: the witness has cosigned the first epoch."""
+        deadline = time.monotonic() + READY_SECONDS
+        while self.get("/readyz")[0] != 200:
+            assert time.monotonic() < deadline, self.get("/readyz")
+            time.sleep(0.05)
+
     def _wait_ready(self) -> dict[str, Any]:
         while True:
             line = self._queue.get(timeout=READY_SECONDS)
@@ -93,6 +109,12 @@ class ServerProcess:
             event = json.loads(line)
             if event["event"] == "ready":
                 return dict(event)
+
+    @property
+    def events(self) -> list[str]:
+        """What the log has said so far, without the remark on the embedded witness."""
+        told = [str(json.loads(line)["event"]) for line in self.lines]
+        return [event for event in told if not event.startswith("a witness under the same roof")]
 
     def stop(self, number: int) -> int:
         """Send a signal and return the exit code."""

@@ -14,8 +14,10 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -32,7 +34,7 @@ COMMAND_SECONDS = 60.0
 """One device command; Argon2id and a first handshake take about two."""
 
 
-FAMILIES = ("user", "config", "group", "mail", "audit")
+FAMILIES = ("user", "config", "ledger", "group", "mail", "audit", "witness")
 """Commands whose second word names what is done; later words may be content, and are not shown."""
 
 
@@ -175,7 +177,7 @@ class Playground:
         self.temporary = root / "server-tmp"
         self.logs = root / "server-log"
         self.log = self.logs / "stderr.log"
-        self.link_port, self.smtp_port, self.ops_port = free_ports(3)
+        self.link_port, self.smtp_port, self.ops_port, self.ledger_port = free_ports(4)
         self.server: subprocess.Popen[bytes] | None = None
         self._followers: list[Follower] = []
         self.temporary.mkdir(parents=True)
@@ -205,12 +207,15 @@ class Playground:
         return self.server.pid
 
     def server_environment(self) -> dict[str, str]:
-        """What server commands run with: loopback, free ports, a TMPDIR of their own."""
+        """What server commands run with: loopback, free ports, no waiting for epochs, a TMPDIR."""
         return clean_environment(
             BLACKTHORN_DIR=str(self.directory),
             BLACKTHORN_LINK_PORT=str(self.link_port),
             BLACKTHORN_SMTP_PORT=str(self.smtp_port),
             BLACKTHORN_OPS_PORT=str(self.ops_port),
+            BLACKTHORN_LEDGER_PORT=str(self.ledger_port),
+            BLACKTHORN_LEDGER_WITNESS_PORT="0",
+            BLACKTHORN_LEDGER_EPOCH_SECONDS="0",
             TMPDIR=str(self.temporary),
         )
 
@@ -223,7 +228,7 @@ class Playground:
         return run_command(arguments, self.server_environment(), "")
 
     def start_server(self) -> None:
-        """Start `blackthorn serve` and wait until it says that it is ready."""
+        """Start `blackthorn serve` and wait until it and its ledger are ready."""
         begun = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.server = subprocess.Popen(
@@ -238,7 +243,17 @@ class Playground:
     def _ready(self, begun: int) -> bool:
         if self.server is not None and self.server.poll() is not None:
             raise StepFailedError(f"the server ended with {self.server.returncode} at its start")
-        return b'"ready"' in self.log.read_bytes()[begun:]
+        return b'"ready"' in self.log.read_bytes()[begun:] and self._serves()
+
+    def _serves(self) -> bool:
+        """Whether /readyz says so: the first epoch of the ledger has its witness."""
+        try:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.ops_port}/readyz", timeout=COMMAND_SECONDS
+            ) as answer:
+                return int(answer.status) == HTTPStatus.OK
+        except OSError:  # HTTPError among it
+            return False
 
     def stop_server(self) -> int:
         """SIGTERM, as an administrator's restart does; returns the exit code."""

@@ -190,6 +190,8 @@ class ServerLedger:
     def problems(self) -> list[str]:
         """What keeps the ledger from being published, one line each."""
         found = self.ledger.problems() + self._unasked
+        if self.ledger.published is None:
+            found.append("the ledger has published nothing yet")
         if found:
             found += [
                 f"the witness {peer.name} {peer.problem}" for peer in self._peers if peer.problem
