@@ -388,6 +388,10 @@ MAX_REPLAY_STATE_BYTES = 256 * MIB
 MAX_EVIDENCE_BYTES = 4 * MIB
 """One file of evidence: two notes and the statements of the longest chain."""
 
+MAX_HEAD_AHEAD_SECONDS = 3600
+"""How far the time of a head may lie ahead of the witnesses': a clock an hour off is a mistake,
+more would cut the delay of resets."""
+
 MAX_LOOKUP_ADDRESSES = 256
 """Users in one lookup: the answers come to about 0.2 MB."""
 

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from blackthorn.device import anchors
+from blackthorn.directory.verify import ledger_time_ms
 from blackthorn.errors import StorageError, VerificationError
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
 from blackthorn.ports.device_store import ChainRecord, CheckpointRecord, Records
@@ -46,7 +47,7 @@ def logged_of(record: ChainRecord) -> dict[int, int]:
 
 def ledger_ms(newest: CheckpointRecord | None) -> int:
     """The ledger's time, Unix milliseconds: of the newest accepted checkpoint, 0 before any."""
-    return max(newest.unix_ms, newest.quorum_s * 1000) if newest is not None else 0
+    return ledger_time_ms(newest.unix_ms, newest.quorum_s) if newest is not None else 0
 
 
 @dataclass

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from blackthorn import limits
 from blackthorn.crypto import vrf
 from blackthorn.directory.commitment import OPENING_BYTES, Value, commit, decode_value
 from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
@@ -53,6 +54,11 @@ class Accepted:
     unix_ms: int
 
 
+def ledger_time_ms(unix_ms: int, quorum_time: int) -> int:
+    """The time of a head, but no later than when a quorum cosigned it; 0 is no quorum."""
+    return min(unix_ms, quorum_time * 1000) if quorum_time else unix_ms
+
+
 @dataclass(frozen=True, slots=True)
 class VerifiedEpoch:
     """An epoch that holds. `quorum_time` is in Unix seconds, 0 without witnesses."""
@@ -63,8 +69,8 @@ class VerifiedEpoch:
 
     @property
     def time_ms(self) -> int:
-        """The ledger's time: the later of the head's and the quorum's."""
-        return max(self.head.unix_ms, self.quorum_time * 1000)
+        """The ledger's time, Unix milliseconds: the earlier of the head's and the quorum's."""
+        return ledger_time_ms(self.head.unix_ms, self.quorum_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +123,7 @@ def verify_epoch(
         _check_rises(last, head)
     if head.config != terms.config.digest:
         raise VerificationError("D13", "the head is of another configuration")
-    shown_s = verified.quorum_time or head.unix_ms // 1000
-    if terms.max_age_s is not None and terms.now_ms // 1000 - shown_s > terms.max_age_s:
-        raise VerificationError("D14", "nothing newer was cosigned for too long")
+    _check_time(head, verified.quorum_time, terms)
     accepted = Accepted(checkpoint.size, checkpoint.root, part.checkpoint, head.epoch, head.unix_ms)
     return VerifiedEpoch(accepted, head, verified.quorum_time)
 
@@ -132,6 +136,16 @@ def _check_continues(last: Accepted, size: int, root: bytes, proof: Sequence[byt
     except VerificationError as error:
         text = f"the checkpoint of {size} entries does not continue that of {last.size}: {error}"
         raise VerificationError("D11", text) from error
+
+
+def _check_time(head: Head, quorum_time: int, terms: Terms) -> None:
+    """A head ahead of the witnesses would end the delays of resets before their time."""
+    bound_ms = quorum_time * 1000 if quorum_time else terms.now_ms
+    if head.unix_ms - bound_ms > limits.MAX_HEAD_AHEAD_SECONDS * 1000:
+        raise VerificationError("D38", "the time of the head is ahead of those who cosigned it")
+    age_ms = terms.now_ms - ledger_time_ms(head.unix_ms, quorum_time)
+    if terms.max_age_s is not None and age_ms > terms.max_age_s * 1000:
+        raise VerificationError("D14", "nothing newer was cosigned for too long")
 
 
 def _check_rises(last: Accepted, head: Head) -> None:
@@ -197,6 +211,25 @@ def _committed(answer: Answer, found: bool) -> tuple[bytes, Present | Absent]:
     value = decode_value(answer.value)
     commitment = commit(answer.opening, answer.label, answer.version, answer.value)
     return commitment, Present(answer.version, value)
+
+
+def check_history(before: Present, found: Present | Absent) -> Present:
+    """What the map has of a user now, if it may follow what it had before.
+
+    Raises `VerificationError`: D36 for a state that is gone or goes back, D37 for an entry that
+    changed more often than the chain grew: something was put there and taken away.
+    """
+    if isinstance(found, Absent):
+        raise VerificationError("D36", "the map had this user and has nothing of him now")
+    versions = found.version - before.version
+    statements = found.value.seq - before.value.seq
+    if versions < 0 or statements < 0 or (not versions and found.value != before.value):
+        raise VerificationError("D36", "the map shows an earlier state of this user, or another")
+    if versions > statements:
+        raise VerificationError(
+            "D37", f"{versions} changes of the entry with {statements} statements of its chain"
+        )
+    return found
 
 
 def verify_receipt(

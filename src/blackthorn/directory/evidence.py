@@ -62,9 +62,9 @@ KINDS: Final[dict[str, tuple[dict[str, type], Check]]] = {
         {**kinds.EPOCH, **kinds.ANSWER, "own_head": bytes, "own_seq": int},
         kinds.unknown_statement,
     ),
-    "vanished": (
+    "bad-history": (
         {**kinds.EPOCH, **kinds.ANSWER, "before_version": int, "before_value": bytes},
-        kinds.vanished,
+        kinds.bad_history,
     ),
     "bad-chain": ({**kinds.EPOCH, **kinds.ANSWER, "statements": list}, kinds.bad_chain),
     "false-leaf": (

@@ -13,6 +13,7 @@ from blackthorn.directory.checks import (
     Absent,
     Present,
     VerifiedEpoch,
+    check_history,
     open_epoch,
     verify_answer,
 )
@@ -178,21 +179,19 @@ def unknown_statement(fields: Fields, config: DirectoryConfig, replay: Replay) -
     )
 
 
-def vanished(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """Somebody who was there is not, or an earlier version of him is."""
+def bad_history(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
+    """An entry that may not follow the one that was there before."""
     epoch, answer = _committed(fields, config)
-    before = decode_value(fields["before_value"])
-    version = fields["before_version"]
-    if isinstance(answer, Present):
-        if answer.version > version or (answer.version == version and answer.value == before):
-            raise _nothing("the user is there, in a version that may be")
-        now = f"version {answer.version}, statement {answer.value.seq}"
-    else:
-        now = "nothing"
-    return (
-        f"In its tree of {epoch.accepted.size} entries the log {config.origin} has {now} of "
-        f"{fields['label']}; whoever keeps this file saw version {version}, statement {before.seq}"
-    )
+    before = Present(fields["before_version"], decode_value(fields["before_value"]))
+    try:
+        check_history(before, answer)
+    except VerificationError as error:
+        return (
+            f"In its tree of {epoch.accepted.size} entries the log {config.origin} has a state of "
+            f"{fields['label']} that may not follow version {before.version}, statement "
+            f"{before.value.seq}, which whoever keeps this file saw: {error}"
+        )
+    raise _nothing("the entry may follow the one before")
 
 
 def bad_chain(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:

@@ -33,6 +33,9 @@ RULES: Final[dict[str, str]] = {
     "D20": "A receipt's head is that of the mutation's epoch.",
     "D21": "A receipt's entries are in the log.",
     "D22": "A gossiped checkpoint is a size and a root, 40 bytes.",
+    "D36": "Whoever was in the map stays, and his entry goes back to no earlier state.",
+    "D37": "A user's entry changes no more often than his chain grows.",
+    "D38": "The time of a head is not ahead of those who cosigned it.",
     # --- Replay ---
     "D23": "The first entry of a log is its configuration.",
     "D24": "Epochs rise by one, and each entry is of the epoch under way.",

@@ -87,7 +87,7 @@ def examples(world):
             {**base, **good, "own_head": HEAD, "own_seq": 1},
             {"own_head": world.rows[ALICE][-1].value.head},
         ),
-        "vanished": (
+        "bad-history": (
             {
                 **base,
                 **answer_fields(world.answer(NOBODY)),

@@ -12,6 +12,7 @@ from blackthorn.directory.verify import (
     Absent,
     Gossip,
     Present,
+    check_history,
     decode_gossip,
     verify_answer,
     verify_config,
@@ -21,6 +22,7 @@ from blackthorn.directory.verify import (
 )
 from blackthorn.errors import VerificationError
 from blackthorn.tlog.checkpoint import Checkpoint
+from blackthorn.tlog.policy import parse_policy
 from tests.unit.directory.small_directory import ALICE, BOB, NOBODY, SmallDirectory
 
 
@@ -301,3 +303,39 @@ def test_the_smallest_directory_has_an_absence_proof() -> None:
     epoch = verify_epoch(world.part(), (), None, world.terms())
     assert verify_answer(world.answer(ALICE), ALICE, epoch, world.config) == Absent()
     assert Checkpoint(world.config.origin, world.log.size, world.log.root()).size == 2
+
+
+def test_D36_whoever_was_there_stays() -> None:
+    before = Present(3, Value(bytes(32), 4, 0))
+    other = Value(bytes([1]) * 32, 4, 0)
+    for found in (
+        Absent(),
+        Present(2, before.value),
+        Present(4, Value(bytes(32), 3, 0)),
+        Present(3, other),
+    ):
+        refused("D36", check_history, before, found)
+    assert check_history(before, before) == before
+    assert check_history(before, Present(4, Value(bytes([1]) * 32, 6, 0))).version == 4
+
+
+def test_D37_swapped_and_swapped_back() -> None:
+    before = Present(3, Value(bytes(32), 4, 0))
+    refused("D37", check_history, before, Present(5, before.value))
+    refused("D37", check_history, before, Present(6, Value(bytes([1]) * 32, 5, 0)))
+
+
+def test_D38_a_head_ahead_of_its_witnesses_or_of_the_clock(world) -> None:
+    ahead = replace(world.head(), unix_ms=world.unix_ms + 3_700_000)
+    world.publish(ahead)
+    refused("D38", verify_epoch, world.part(), (), None, world.terms())
+    alone = world.signer.sign(world.checkpoint())
+    unwitnessed = parse_policy(f"log {world.signer.vkey}\nquorum none\n")
+    part = replace(world.part(), checkpoint=alone)
+    refused("D38", verify_epoch, part, (), None, world.terms(policy=unwitnessed))
+
+
+def test_the_ledgers_time_is_no_later_than_its_witnesses(world) -> None:
+    note = world.note(time_s=world.unix_ms // 1000 - 100)
+    epoch = verify_epoch(replace(world.part(), checkpoint=note), (), None, world.terms())
+    assert epoch.time_ms == (world.unix_ms // 1000 - 100) * 1000
