@@ -11,6 +11,7 @@ from functools import cache
 from blackthorn.crypto.openpgp_open import generate_user_key, sign_detached
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
+from blackthorn.directory.audit import Replay
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.identity.chain import (
     Terms,
@@ -53,6 +54,7 @@ from blackthorn.tlog.policy import (
     PolicyWitness,
     format_policy,
 )
+from blackthorn.tlog.verify import verify_checkpoint
 from blackthorn.wire.note import parse_vkey
 
 START_MS = 1_700_000_000_000
@@ -322,6 +324,19 @@ class LedgerWorld:
         return told
 
     # --- What must hold -------------------------------------------------------------------
+
+    def audit(self) -> Replay:
+        """What anybody can check: the published log replays, and its note has its quorum."""
+        replay_ = Replay()
+        published = self.ledger.published
+        if published is None:
+            return replay_
+        for entry in self.store.entries(0, published.size, 2**40):
+            replay_.feed(entry)
+        verified = verify_checkpoint(published.note, self.policy)
+        replay_.check_checkpoint(verified.checkpoint)
+        assert self.seen.setdefault(published.size, published.root) == replay_.root, "a fork"
+        return replay_
 
     def published_chain(self, address: Address) -> VerifiedChain | None:
         """The chain as a device that trusts nothing replays it."""
