@@ -9,14 +9,17 @@ kept in this object only saves work.
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Final
 
 from blackthorn import limits
-from blackthorn.device import envelope, inbox, key_packages, outbox
+from blackthorn.device import alarms, envelope, inbox, key_packages, outbox
 from blackthorn.device import turn as turns
-from blackthorn.device.intents import Outcome, Prepared, decode_prepared
+from blackthorn.device.asking import Asker
+from blackthorn.device.chains import ChainCache
+from blackthorn.device.concern import concerned
+from blackthorn.device.intents import Outcome, Prepared, decode_intent, decode_prepared
 from blackthorn.device.keys import DeviceKeys
-from blackthorn.device.members import LeafPolicy, trust_first_use
 from blackthorn.device.preparing import HopelessError, Needs, Nothing, prepare
 from blackthorn.device.sending import lists_behind, send_frames
 from blackthorn.device.turn import Turn, generation
@@ -45,7 +48,6 @@ class Device:
         keys: DeviceKeys,
         *,
         random: Callable[[int], bytes],
-        policy: LeafPolicy = trust_first_use,
     ) -> None:
         self.keys = keys
         self.outcomes: list[Outcome] = []
@@ -56,7 +58,8 @@ class Device:
         """Whether the server has said that there is new mail."""
         self._store = store
         self._random = random
-        self._policy = policy
+        self._chains = ChainCache()
+        self._asker = Asker()
         self._mine: set[bytes] = set()
         self._held: OrderedDict[bytes, tuple[int, bytes]] = OrderedDict()
         self._held_bytes = 0
@@ -71,7 +74,7 @@ class Device:
 
     def turn(self, now_ms: int) -> AbstractContextManager[Turn]:
         """A turn of this device at `now_ms`, Unix milliseconds."""
-        return turns.turn(self._store, self.keys, now_ms, self._random, self._policy)
+        return turns.turn(self._store, self.keys, now_ms, self._random, self._chains)
 
     def wish(self, now_ms: int, make: Callable[[Turn], int]) -> int:
         """Write down a wish (`outbox.send_text` and its like); its number. Then `tick`.
@@ -95,7 +98,12 @@ class Device:
     @property
     def drained(self) -> bool:
         """Whether everything that waited at the server has been delivered, and looked up."""
-        return self._delivered and self._listing is None
+        return self._delivered and not self._asker.busy
+
+    @property
+    def stale(self) -> bool:
+        """Whether the newest state of the ledger is too old to meet somebody for the first time."""
+        return self._asker.stale
 
     # --- The connection -------------------------------------------------------------------
 
@@ -107,13 +115,13 @@ class Device:
         self._sent: set[bytes] = set()
         self._claiming: set[int] = set()
         self._found = 0
-        self._listing: f.ListDevices | None = None
         self._unsettled: dict[bytes, int] = {}
         self._delivered = False
 
     def disconnected(self) -> None:
         """The link has ended: what was not answered will be sent again."""
         self._disconnect()
+        self._asker.disconnected()
 
     def connected(self, ready: f.Ready, now_ms: int, *, receives: bool) -> Frames:
         """The link is open. `receives` when this process holds the device's receiver lock."""
@@ -177,13 +185,24 @@ class Device:
                 return self._send_again(fanouts, postings, now_ms)
             case f.KeyPackages():
                 with self.turn(now_ms) as turn:
-                    turn.name((each.device, each.address) for each in frame.claimed)
                     outcome = outbox.claimed(turn, frame)
                 self._claiming.discard(frame.request)
                 self._note([outcome])
                 return self.tick(now_ms)
-            case f.Devices() if self._listing is not None:
-                self._named(self._listing.addresses, frame, now_ms)
+            case f.LookedUp():
+                with self.turn(now_ms) as turn:
+                    frames = self._asker.looked_up(turn, frame)
+                return frames + self.tick(now_ms)
+            case f.ChainPart():
+                with self.turn(now_ms) as turn:
+                    frames = self._asker.chain_part(turn, frame)
+                return frames + self.tick(now_ms)
+            case f.Consistency():
+                with self.turn(now_ms) as turn:
+                    self._asker.consistency(turn, frame)
+                return self.tick(now_ms)
+            case f.LeafChanged():
+                self._asker.own_changed()
                 return self.tick(now_ms)
             case f.MailArrived():
                 self.mail_waits = True
@@ -194,17 +213,9 @@ class Device:
     def _note(self, outcomes: list[Outcome | None]) -> None:
         self.outcomes += [each for each in outcomes if each is not None]
 
-    def _named(self, asked: list[str], answer: f.Devices, now_ms: int) -> None:
-        """The server has said which devices users have: what waited for it may open now."""
-        self._listing = None
-        entries = [each for each in answer.entries if each.address in asked]
-        with self.turn(now_ms) as turn:
-            turn.name((device, each.address) for each in entries for device in each.devices)
-            turn.records.peers.set_asked(asked)
-
     def _settle(self, turn: Turn) -> Frames:
-        """Answer for the parcels that had to wait until the server named devices."""
-        if self._listing is not None or not self._unsettled:
+        """Answer for the parcels that had to wait until people were looked up."""
+        if self._asker.busy or not self._unsettled:
             return []
         seen = {digest for digest in self._unsettled if turn.records.parcels.seen(digest)}
         waited, self._unsettled = self._unsettled, {}
@@ -213,16 +224,6 @@ class Device:
             [seq for digest, seq in waited.items() if digest in seen],
             [seq for digest, seq in waited.items() if digest not in seen],
         )
-
-    def _list_devices(self, turn: Turn) -> Frames:
-        """The question which devices the users of strangers have, one at a time."""
-        if not self._connected or self._listing is not None:
-            return []
-        asked = turn.records.peers.to_ask()[: limits.MAX_CLAIM_ADDRESSES]
-        if not asked:
-            return []
-        self._listing = f.ListDevices(0, asked)
-        return [self._listing]
 
     def _deliver(self, parcels: list[f.Delivery], now_ms: int) -> Frames:
         """Open a batch in one turn; what stays closed is tried again while others open."""
@@ -237,7 +238,7 @@ class Device:
                     (opened.append(each.seq) if kept else closed.append(each))
                 after = generation(turn.records)
                 progress, before = after != before, after
-            asking = self._listing is not None or bool(turn.records.peers.to_ask())
+            asking = self._asker.busy or bool(turn.records.peers.to_ask())
         for each in closed:
             self._aside_ms = now_ms
             self._hold(each)
@@ -321,7 +322,8 @@ class Device:
         claims: Frames = []
         with self.turn(now_ms) as turn:
             self._retry_held(turn)
-            claims += self._list_devices(turn)
+            if self._connected:
+                claims += self._asker.ask(turn)
             settled = self._settle(turn)
             claims += self._ask_again(turn)
             if self._connected and (self.drained or not self._receives):
@@ -357,6 +359,8 @@ class Device:
             row.posting in self._sent or not outbox.outdated(turn, row)
         ):
             return decode_prepared(row.prepared)
+        if self._stopped(turn, row, set()):
+            return None
         turn.finish()
         try:
             with turn.records.attempt():
@@ -367,15 +371,53 @@ class Device:
             return None
         match step:
             case Needs(addresses) if row.number not in self._claiming:
-                self._claiming.add(row.number)
                 asked = addresses[: limits.MAX_CLAIM_ADDRESSES]
-                claims.append(f.ClaimKeyPackages(row.number, asked))
+                if self._may_claim(turn, row, asked):
+                    self._claiming.add(row.number)
+                    claims.append(f.ClaimKeyPackages(row.number, asked))
             case Nothing():
                 turn.records.outbox.remove(row.number)
                 self._note([Outcome(row.number)])
             case Prepared():
                 return step
         return None
+
+    # --- What the ledger says first -------------------------------------------------------
+
+    def _stopped(self, turn: Turn, row: OutboxRecord, besides: set[str]) -> bool:
+        """Whether an open alarm stops the wish: it waits until a person has accepted it."""
+        about = concerned(turn, decode_intent(row.intent)) | besides
+        found = alarms.stops(turn.records, about)
+        if not found:
+            return False
+        first = found[0]
+        text = f"alarm {first.number} stops it: {alarms.KINDS[first.code].meaning}: {first.text}"
+        self._wait(turn, row, text)
+        return True
+
+    def _may_claim(self, turn: Turn, row: OutboxRecord, addresses: list[str]) -> bool:
+        """Whether all of these were looked up within the hour and are in the ledger."""
+        if self._stopped(turn, row, {alarms.LEDGER, *addresses}):
+            return False
+        known = {address: self._asker.fresh(turn, address) for address in addresses}
+        nobody = sorted(a for a, each in known.items() if each is not None and not each.present)
+        if nobody:
+            reason = f"there is no user {', '.join(nobody)} here: the ledger proves it"
+            self._note([outbox.fail(turn, row, reason)])
+            return False
+        refused = [self._asker.refused[each] for each in addresses if each in self._asker.refused]
+        if refused:
+            self._wait(turn, row, f"the ledger's word does not hold: {refused[0]}")
+        elif self._asker.stale:
+            self._wait(turn, row, "the ledger is too old to meet somebody for the first time")
+        return all(each is not None for each in known.values())
+
+    def _wait(self, turn: Turn, row: OutboxRecord, text: str) -> None:
+        """Leave a wish for later, and say why once."""
+        self._later[row.number] = turn.now_ms + RETRY_MS
+        if row.problem != text:
+            turn.records.outbox.update(replace(row, problem=text))
+            self._note([Outcome(row.number, error=text, final=False)])
 
 
 def _settling(opened: list[int], closed: list[int]) -> Frames:

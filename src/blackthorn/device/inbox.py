@@ -3,14 +3,14 @@
 A parcel that cannot be opened changes nothing and is set aside: it may be early, forged, or
 for a conversation that this device has left. It is counted, and tried again when the keys of
 any conversation have changed. One that brings devices which were never met is such a parcel: it
-is tried again when the server has named the devices of their users (`members`).
+is tried again when their users have been looked up in the ledger (`members`).
 """
 
 import hashlib
 
 from blackthorn import limits
-from blackthorn.device import content, conversations, envelope, outbox
-from blackthorn.device.members import Identity, UnnamedDeviceError, identify
+from blackthorn.device import content, conversations, envelope, gossip, outbox
+from blackthorn.device.members import Identity, UnknownDeviceError, identify
 from blackthorn.device.turn import Conversation, Turn
 from blackthorn.errors import InputError
 from blackthorn.mls.group import Application, Group
@@ -31,7 +31,7 @@ def accept(turn: Turn, seq: int, parcel: bytes) -> bool:
         with turn.records.attempt():
             _open(turn, parcel)
     except InputError as error:
-        if isinstance(error, UnnamedDeviceError):
+        if isinstance(error, UnknownDeviceError):
             turn.records.peers.ask_for(
                 [(each.device, each.address) for each in error.strangers],
                 turn.now_ms,
@@ -53,23 +53,31 @@ def _open(turn: Turn, parcel: bytes) -> None:
     received = _process(turn, conversation.group, message)
     match received:
         case Application():
+            gossip.heard(
+                turn.records,
+                conversation.record.id,
+                identify(received.sender.credential).address,
+                received.authenticated_data,
+                turn.now_ms,
+            )
             _show(turn, conversation, identify(received.sender.credential), received.content)
         case StagedCommit():
+            turn.validate(received.committer.credential, received.committer.signature_key)
             conversations.check_commit(turn, conversation, received)
             outbox.retract_commit(turn, conversation)
             conversations.merge(turn, conversation, received)
 
 
 def _process(turn: Turn, group: Group, message: bytes) -> Outcome:
-    """What the message is. Raises UnnamedDeviceError with all that the server must name first."""
+    """What the message is. Raises UnknownDeviceError with all who must be looked up first."""
     try:
         return group.process(message, now=turn.now, validate=turn.validate)
-    except UnnamedDeviceError:
+    except UnknownDeviceError:
         # A copy goes on to find the others, so that the group itself stays as it was.
         validate = turn.gathering()
         copy = Group.deserialise(group.serialise())
         copy.process(message, now=turn.now, validate=validate)
-        validate.require_named()
+        validate.require_known()
         raise
 
 

@@ -1,25 +1,27 @@
 """Who a leaf of an MLS group is: a user's address and one of his devices.
 
-The rules for every leaf, in a Welcome, an Add or a claimed key package:
+The rules for every leaf, in a Welcome, an Add, an Update or a claimed key package:
 
 1. The credential is basic; its identity is a normalised address and a 16-byte device id.
-2. The device id is made of the signature key beside it, which is the device's identity key:
-   nobody speaks for a device but itself.
-3. A device that was never met must have been named by the server as one of that address.
-4. A device keeps the address and the signature key with which it was first met.
-5. The policy agrees (the place of further checks, such as a public ledger of devices).
+2. The device is live in its user's identity chain, which the ledger commits to, and the
+   signature key beside it is the MLS key that the chain has of it: nobody speaks for a device
+   but itself, and the server names nobody.
+3. The leaf of this very device has this device's key.
+
+A device that the chain, as it is known here, does not have is a *stranger*: its user is looked up,
+and then it is tried again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from blackthorn.errors import DecodeError
+from blackthorn.errors import DecodeError, VerificationError
+from blackthorn.identity.chain import VerifiedChain
+from blackthorn.identity.check import live_device
 from blackthorn.ids import Address, DeviceId
-from blackthorn.link.device_id import device_id
 from blackthorn.mls.credential import BasicCredential, Credential
 from blackthorn.mls.epoch import Member
 from blackthorn.mls.errors import InvalidLeaf
-from blackthorn.ports.device_store import Peers
 from blackthorn.wire.address import parse_address
 
 DEVICE_ID_BYTES = 16
@@ -37,22 +39,18 @@ class Identity:
         return BasicCredential(self.address.encode() + self.device)
 
 
-class UnnamedDeviceError(InvalidLeaf):
-    """Leaves are of devices that were never met, and that the server has not named (rule 3)."""
+class UnknownDeviceError(InvalidLeaf):
+    """Leaves are of devices that their users' chains, as known here, do not have (rule 2)."""
 
     def __init__(self, strangers: Sequence[Identity]) -> None:
         whose = sorted({each.address for each in strangers})
         others = f" and {len(whose) - 3} more" if len(whose) > 3 else ""
-        super().__init__(f"the server has named no such device of {', '.join(whose[:3])}{others}")
+        super().__init__(f"the ledger has no such device of {', '.join(whose[:3])}{others}")
         self.strangers = strangers
 
 
-LeafPolicy = Callable[[Identity, bytes], None]
-"""Is given an identity and the signature key beside it; raises MLSError to refuse."""
-
-
-def trust_first_use(identity: Identity, signature_key: bytes) -> None:
-    """The policy that asks for no more than the rules before."""
+ChainOf = Callable[[str], VerifiedChain | None]
+"""The chain of an address as this device has verified it."""
 
 
 def identify(credential: Credential) -> Identity:
@@ -73,56 +71,49 @@ def identify(credential: Credential) -> Identity:
 
 
 class LeafValidator:
-    """The `CredentialValidator` of one transaction. It remembers whom it meets for the first time.
+    """The `CredentialValidator` of one turn."""
 
-    Run it where a failure undoes what was written (`Records.attempt`).
-    """
-
-    def __init__(self, me: Identity, peers: Peers, now_ms: int, policy: LeafPolicy) -> None:
+    def __init__(self, me: Identity, own_key: bytes, chain_of: ChainOf) -> None:
         self._me = me
-        self._peers = peers
-        self._now_ms = now_ms
-        self._policy = policy
+        self._own_key = own_key
+        self._chain_of = chain_of
 
     def __call__(self, credential: Credential, signature_key: bytes) -> None:
         identity = identify(credential)
-        if device_id(signature_key) != identity.device:
-            raise InvalidLeaf(
-                f"a leaf of {identity.address} has a key that is not of the device that it names"
-            )
-        pinned = self._peers.pinned(identity.device)
-        if pinned is None:
-            if identity != self._me and self._peers.named(identity.device) != identity.address:
-                self._stranger(identity)
-                return
-            self._peers.pin(identity.device, identity.address, signature_key, self._now_ms)
-        elif pinned != (identity.address, signature_key):
-            raise InvalidLeaf(
-                f"a device of {identity.address} shows another address or key than when first met"
-            )
-        self._policy(identity, signature_key)
+        if identity == self._me:
+            if signature_key != self._own_key:
+                raise InvalidLeaf("a leaf of this device has a key that it does not have")
+            return
+        chain = self._chain_of(identity.address)
+        if chain is None or chain.device(identity.device) is None:
+            self._stranger(identity)
+            return
+        try:
+            live_device(chain, identity.device, signature_key)
+        except VerificationError as error:
+            raise InvalidLeaf(f"a leaf of {identity.address}: {error}") from error
 
     def _stranger(self, identity: Identity) -> None:
-        raise UnnamedDeviceError([identity])
+        raise UnknownDeviceError([identity])
 
 
 class GatheringValidator(LeafValidator):
-    """Goes on past devices that the server has not named, to know all there is to ask for.
+    """Goes on past strangers, to know of all whom to look up.
 
-    What it was used for must come to nothing unless `require_named` returns.
+    What it was used for must come to nothing unless `require_known` returns.
     """
 
-    def __init__(self, me: Identity, peers: Peers, now_ms: int, policy: LeafPolicy) -> None:
-        super().__init__(me, peers, now_ms, policy)
+    def __init__(self, me: Identity, own_key: bytes, chain_of: ChainOf) -> None:
+        super().__init__(me, own_key, chain_of)
         self._strangers: list[Identity] = []
 
     def _stranger(self, identity: Identity) -> None:
         self._strangers.append(identity)
 
-    def require_named(self) -> None:
-        """Raises UnnamedDeviceError with all that the server has not named."""
+    def require_known(self) -> None:
+        """Raises UnknownDeviceError with all whose users are to be looked up."""
         if self._strangers:
-            raise UnnamedDeviceError(self._strangers)
+            raise UnknownDeviceError(self._strangers)
 
 
 def identities(members: Iterable[Member]) -> list[Identity]:

@@ -5,16 +5,17 @@ A turn keeps the groups it has opened, so that a batch of parcels reads and writ
 right even after a refusal.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.device import envelope
+from blackthorn.device.chains import ChainCache, Chains
 from blackthorn.device.envelope import EnvelopeKey
 from blackthorn.device.keys import DeviceKeys
-from blackthorn.device.members import GatheringValidator, Identity, LeafPolicy, LeafValidator
+from blackthorn.device.members import GatheringValidator, Identity, LeafValidator
 from blackthorn.errors import InputError
 from blackthorn.mls.group import Group
 from blackthorn.ports.device_store import ConversationRecord, DeviceStore, Records
@@ -45,7 +46,7 @@ class Turn:
     records: Records
     now_ms: int
     random: Callable[[int], bytes]
-    policy: LeafPolicy
+    chains: Chains
     _open: dict[bytes, Conversation] = field(default_factory=dict)
     _envelopes: list[EnvelopeKey] | None = None
 
@@ -62,11 +63,11 @@ class Turn:
     @property
     def validate(self) -> LeafValidator:
         """What every leaf must pass."""
-        return LeafValidator(self.me, self.records.peers, self.now_ms, self.policy)
+        return LeafValidator(self.me, self.keys.identity_public, self.chains.of)
 
     def gathering(self) -> GatheringValidator:
-        """The same, for leaves of which several may be of devices that must be asked for."""
-        return GatheringValidator(self.me, self.records.peers, self.now_ms, self.policy)
+        """The same, for leaves of which several may be of people who must be looked up."""
+        return GatheringValidator(self.me, self.keys.identity_public, self.chains.of)
 
     # --- Conversations --------------------------------------------------------------------
 
@@ -110,11 +111,6 @@ class Turn:
         self.records.settings.put(GENERATION, reached)
         if self.records.parcels.all_set_aside():
             self.records.settings.put(ASK_AGAIN, reached)
-
-    def name(self, devices: Iterable[tuple[bytes, str]]) -> None:
-        """The server has named these: device id and address."""
-        if self.records.peers.name(devices):
-            self.bump()
 
     def forget(self) -> None:
         """Read again what was opened: a part of the turn was undone after the last `finish`."""
@@ -160,10 +156,14 @@ def turn(
     keys: DeviceKeys,
     now_ms: int,
     random: Callable[[int], bytes],
-    policy: LeafPolicy,
+    cache: ChainCache | None = None,
 ) -> Iterator[Turn]:
-    """A turn that is durable when its block ends, and undone when it raises."""
+    """A turn that is durable when its block ends, and undone when it raises.
+
+    `cache` keeps verified chains from one turn to the next.
+    """
     with store.transaction() as records:
-        current = Turn(keys, records, now_ms, random, policy)
+        chains = Chains(records, ChainCache() if cache is None else cache)
+        current = Turn(keys, records, now_ms, random, chains)
         yield current
         current.finish()

@@ -1,0 +1,315 @@
+"""What the server says of the ledger, verified and kept; what must not be becomes an alarm.
+
+Inside a turn, without a network: `asking` decides what to ask. Each function keeps what holds
+and nothing else. The checks are those of `directory.verify` and `identity.chain`; here stands
+what follows for this device when one of them fails.
+"""
+
+from dataclasses import dataclass, replace
+
+from blackthorn import limits
+from blackthorn.device import anchors
+from blackthorn.device.alarms import LEDGER, NO_EVIDENCE, evidence_of, raise_alarm
+from blackthorn.device.chain_news import tell_news
+from blackthorn.device.chains import (
+    Chains,
+    encode_logged,
+    encode_statements,
+    ledger_ms,
+    logged_of,
+)
+from blackthorn.device.turn import Turn
+from blackthorn.directory.verify import (
+    Absent,
+    Accepted,
+    Answer,
+    EpochPart,
+    Present,
+    Receipt,
+    Terms,
+    Value,
+    VerifiedEpoch,
+    check_history,
+    verify_answer,
+    verify_epoch,
+    verify_receipt,
+)
+from blackthorn.errors import VerificationError
+from blackthorn.identity.chain import UnverifiedChain, VerifiedChain, extend, replay
+from blackthorn.identity.openpgp import verify_certificate
+from blackthorn.link import frames as f
+from blackthorn.ports.device_store import ChainRecord, CheckpointRecord
+
+Fields = dict[str, bytes | int | str | list[bytes]]
+
+_STALE = "D14"
+
+
+class StaleError(VerificationError):
+    """The newest checkpoint is too old for what it is needed for; it may be the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An epoch that was accepted, and what the server said of it."""
+
+    epoch: VerifiedEpoch
+    part: f.EpochPart
+
+    def fields(self) -> Fields:
+        """For evidence."""
+        return {
+            "note": self.part.checkpoint,
+            "head": self.part.head,
+            "head_proof": list(self.part.proof),
+        }
+
+
+# --- Epochs -------------------------------------------------------------------------------
+
+
+def accept_epoch(turn: Turn, frame: f.LookedUp, *, first_meeting: bool) -> Shown:
+    """The newest epoch, kept as accepted.
+
+    Raises VerificationError: then the alarm is raised, unless it is only old (StaleError).
+    """
+    trusted = anchors.pinned(turn.records.settings)
+    last = turn.records.directory.newest()
+    part = EpochPart(frame.epoch.checkpoint, frame.epoch.head, tuple(frame.epoch.proof))
+    age = limits.LOOKUP_FRESH_SECONDS if first_meeting else limits.DIRECTORY_STALE_SECONDS
+    terms = Terms(trusted.policy, trusted.config, clock_ms(turn), age)
+    try:
+        epoch = verify_epoch(part, frame.consistency, _accepted(last), terms)
+    except VerificationError as error:
+        if error.rule == _STALE:
+            raise StaleError(error.rule, "the newest state of the ledger is too old") from error
+        _alarm_epoch(turn, error, frame, last)
+        raise
+    accepted = epoch.accepted
+    turn.records.directory.put_checkpoint(
+        CheckpointRecord(
+            accepted.size,
+            accepted.root,
+            accepted.note,
+            accepted.epoch,
+            accepted.unix_ms,
+            epoch.quorum_time,
+        ),
+        limits.KEPT_CHECKPOINTS,
+    )
+    return Shown(epoch, frame.epoch)
+
+
+def _accepted(record: CheckpointRecord | None) -> Accepted | None:
+    if record is None:
+        return None
+    return Accepted(record.size, record.root, record.note, record.epoch, record.unix_ms)
+
+
+def clock_ms(turn: Turn) -> int:
+    """This device's clock, which is never behind what witnesses have said it is."""
+    return max(turn.now_ms, ledger_ms(turn.records.directory.newest()))
+
+
+def _alarm_epoch(
+    turn: Turn, error: VerificationError, frame: f.LookedUp, last: CheckpointRecord | None
+) -> None:
+    note = frame.epoch.checkpoint
+    code, kind = "bad-epoch", "bad-epoch"
+    fields: Fields = {
+        "note": note,
+        "head": frame.epoch.head,
+        "head_proof": list(frame.epoch.proof),
+    }
+    if error.rule == "D10" and last is not None:
+        code = kind = "rollback"
+        fields = {"first": last.note, "second": note}
+    elif error.rule == "D11" and last is not None:
+        code = "split-view"
+        kind, fields = _two_notes(last, note, list(frame.consistency))
+    elif error.rule == "D13":
+        code = kind = "config-changed"
+    evidence = evidence_of(turn.records, kind, fields)
+    if error.rule == "T32":
+        code, evidence = "unwitnessed", NO_EVIDENCE
+    raise_alarm(turn.records, code, LEDGER, str(error), turn.now_ms, evidence)
+
+
+def _two_notes(last: CheckpointRecord, note: bytes, proof: list[bytes]) -> tuple[str, Fields]:
+    fields: Fields = {"first": last.note, "second": note}
+    if note.split(b"\n", 2)[1] == str(last.size).encode():
+        return "fork", fields
+    return "inconsistent", {**fields, "proof": proof}
+
+
+# --- Answers ------------------------------------------------------------------------------
+
+
+def accept_answer(turn: Turn, said: f.Answer, shown: Shown) -> Present | Absent:
+    """What the map has of one user. Raises VerificationError, the alarm raised.
+
+    Absence is kept here; presence when its chain holds (`accept_chain`), or at once when the
+    chain is the one that is known.
+    """
+    answer = Answer(
+        said.address, said.vrf_proof, said.version, said.value, said.opening, said.map_proof
+    )
+    trusted = anchors.pinned(turn.records.settings)
+    known = turn.records.directory.chain(said.address)
+    before = _before(known)
+    try:
+        found = verify_answer(answer, said.address, shown.epoch, trusted.config)
+        if before is not None:
+            check_history(before, found)
+    except VerificationError as error:
+        _alarm_answer(turn, error, said, shown, before)
+        raise
+    if isinstance(found, Absent):
+        verified_ms = known.verified_ms if known is not None else 0
+        absent = ChainRecord(
+            said.address, 0, b"", 0, 0, b"", b"", b"", turn.now_ms, verified_ms, present=False
+        )
+        turn.chains.keep(absent, None)
+    elif known is not None and known.present and known.head == found.value.head:
+        kept = replace(known, version=found.version, checked_ms=turn.now_ms)
+        turn.records.directory.put_chain(kept)
+    return found
+
+
+def _before(known: ChainRecord | None) -> Present | None:
+    if known is None or not known.present:
+        return None
+    return Present(known.version, Value(known.head, known.seq, known.flags))
+
+
+_HISTORY_CODES = {"D36": "vanished", "D37": "swapped"}
+
+
+def _alarm_answer(
+    turn: Turn, error: VerificationError, said: f.Answer, shown: Shown, before: Present | None
+) -> None:
+    code = _HISTORY_CODES.get(error.rule, "bad-answer")
+    fields = shown.fields() | answer_fields(said)
+    kind = "bad-answer"
+    if code != "bad-answer" and before is not None:
+        kind = "bad-history"
+        fields |= {"before_version": before.version, "before_value": before.value.encode()}
+    evidence = evidence_of(turn.records, kind, fields)
+    raise_alarm(turn.records, code, said.address, str(error), turn.now_ms, evidence)
+
+
+def answer_fields(said: f.Answer) -> Fields:
+    """For evidence."""
+    return {
+        "label": said.address,
+        "vrf_proof": said.vrf_proof,
+        "version": said.version,
+        "value": said.value,
+        "opening": said.opening,
+        "map_proof": said.map_proof,
+    }
+
+
+# --- Chains -------------------------------------------------------------------------------
+
+
+def accept_chain(
+    turn: Turn, found: Present, said: f.Answer, part: f.ChainPart, shown: Shown
+) -> VerifiedChain:
+    """The chain that the map commits to, kept. `part` has the statements that were not known.
+
+    Raises VerificationError, the alarm raised.
+    """
+    known = turn.records.directory.chain(said.address)
+    before = turn.chains.of(said.address)
+    try:
+        logged = _logged(turn, part, shown.epoch)
+        chain = _verified(turn.chains, before, part, shown.epoch.time_ms, logged)
+        _check_committed(chain, found)
+    except VerificationError as error:
+        kept = before.statements if before is not None else ()
+        fields = shown.fields() | answer_fields(said) | {"statements": [*kept, *part.statements]}
+        evidence = evidence_of(turn.records, "bad-chain", fields)
+        code = "unknown-statement" if said.address == turn.me.address else "bad-chain"
+        raise_alarm(turn.records, code, said.address, str(error), turn.now_ms, evidence)
+        raise
+    record = ChainRecord(
+        said.address,
+        found.version,
+        chain.head,
+        chain.seq,
+        chain.flags,
+        encode_statements(chain.statements),
+        encode_logged(logged),
+        _certificate(turn, chain, part.certificate, known),
+        turn.now_ms,
+        known.verified_ms if known is not None else 0,
+    )
+    turn.chains.keep(record, chain)
+    tell_news(turn, before, chain, record)
+    if turn.records.peers.found(said.address, [each.id for each in chain.devices]):
+        turn.bump()
+    return chain
+
+
+def _verified(
+    chains: Chains,
+    before: VerifiedChain | None,
+    part: f.ChainPart,
+    now_ms: int,
+    logged: dict[int, int],
+) -> VerifiedChain:
+    terms = chains.terms(now_ms, logged)
+    if before is not None:
+        return extend(before, part.statements, terms)
+    return replay(UnverifiedChain(part.address, tuple(part.statements)), terms)
+
+
+def _logged(turn: Turn, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[int, int]:
+    """When the ledger logged the chain's resets and cancels, by receipts that hold."""
+    config = anchors.pinned(turn.records.settings).config
+    known = turn.records.directory.chain(part.address)
+    logged = logged_of(known) if known is not None and known.present else {}
+    for each in part.receipts:
+        receipt = Receipt(
+            each.seq,
+            each.version,
+            each.value,
+            each.opening,
+            each.vrf_proof,
+            each.mutation,
+            each.index,
+            tuple(each.proof),
+            each.head,
+            each.head_index,
+            tuple(each.head_proof),
+        )
+        seq, moment = verify_receipt(receipt, part.address, epoch, config)
+        logged[seq] = moment
+    return logged
+
+
+def _check_committed(chain: VerifiedChain, found: Present) -> None:
+    said = (found.value.head, found.value.seq, found.value.flags)
+    if (chain.head, chain.seq, chain.flags) != said:
+        raise VerificationError("I18", "the chain is not the one that the ledger commits to")
+
+
+def _certificate(
+    turn: Turn, chain: VerifiedChain, given: bytes, known: ChainRecord | None
+) -> bytes:
+    """The user's mail certificate, if it is the one that he stated."""
+    kept = known.certificate if known is not None else b""
+    if chain.openpgp is None:
+        return b""
+    for certificate in (given, kept):
+        if not certificate:
+            continue
+        try:
+            verify_certificate(chain.openpgp, certificate)
+            return certificate
+        except VerificationError as error:
+            if certificate is given:
+                text = f"the server's mail certificate is another than the stated one: {error}"
+                raise_alarm(turn.records, "false-certificate", chain.label, text, turn.now_ms)
+    return b""
