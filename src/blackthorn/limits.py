@@ -434,6 +434,20 @@ MAX_PAIRING_RELAYED = 4_096
 MAX_PAIRING_BATCH_BYTES = 256 * KIB
 """Items in one batch of a handover; the next one follows when it is stored on the other side."""
 
+MAX_MAIL_KEYS = 64
+"""OpenPGP keys that a user's devices tell each other of: one more for each device revoked."""
+
+MAX_COMPARED = 2_000
+"""People compared in person whom a user's devices tell each other of, about 60 bytes each."""
+
+MAX_STATEMENT_TRIES = 8
+"""How often a statement is made again because the user's chain has moved on meanwhile."""
+
+UPKEEP_SECONDS = 30
+UPKEEP_OTHERS_SECONDS = 600
+"""How often a device looks whether its conversations follow its user's chain, at first, and how
+long it leaves that to the device that has changed the chain."""
+
 MAX_HANDED_LINES = 20_000
 MAX_HANDED_HISTORY_BYTES = 16 * MIB
 """Lines of history that a new device is given, the newest first."""
