@@ -34,9 +34,12 @@ class EnrolledDevice:
 
 
 def make_enterprise(folder: Path, devices: int) -> tuple[ServerDirectory, list[EnrolledDevice]]:
-    """A server's folder with so many users of one device each. All ports are the system's."""
-    ports = {("link", "port"): 0, ("smtp", "port"): 0, ("ops", "port"): 0}
-    directory = initialise(folder, DOMAIN, ports)
+    """A server's folder with so many users of one device each. All ports are the system's.
+
+    No witness runs beside the server, so that it is measured alone.
+    """
+    ports = {(section, "port"): 0 for section in ("link", "smtp", "ledger", "ops")}
+    directory = initialise(folder, DOMAIN, {**ports, ("ledger", "witness"): "none"})
     return directory, _enrol(directory.database, devices)
 
 

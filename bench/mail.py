@@ -127,7 +127,7 @@ def run() -> Figures:
     with tempfile.TemporaryDirectory(prefix="blackthorn-bench-") as folder:
         directory, (device,) = make_enterprise(Path(folder) / "server", 1)
         database = Database.open(directory.database)
-        database.writing.execute("UPDATE devices SET certificate = ?", (certificate,))
+        database.writing.execute("INSERT INTO user_certificate VALUES (1, 1, ?)", (certificate,))
         database.close()
         with ServerProcess(directory) as server:
             ready = next(json.loads(line) for line in server.lines if '"ready"' in line)

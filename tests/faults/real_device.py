@@ -1,28 +1,42 @@
 """An honest device over real TLS and WebSockets, as far as its activation."""
 
 import secrets
+import time
 
-from blackthorn.crypto.openpgp_open import generate_user_key
+import msgspec
+
+from blackthorn.crypto.openpgp_open import generate_user_key, sign_detached
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
 from blackthorn.edges.link_client import LinkConnection, connect
+from blackthorn.identity.chain import first_statement
+from blackthorn.identity.keys import SigningKeys
+from blackthorn.identity.openpgp import claim
+from blackthorn.identity.statements import Genesis, Statement, make
 from blackthorn.link import activation
 from blackthorn.link.activation import Channel, DeviceKeys, Enrolment
 from blackthorn.link.code import Code
+from tests.ledger_world import Model
 
 ADDRESS = "alice@acme.example"
 
 
-def new_device() -> tuple[Secret, DeviceKeys]:
-    identity = Secret(secrets.token_bytes(32))
-    _, certificate = generate_user_key(ADDRESS)
-    return identity, DeviceKeys(
-        identity_key=ED25519.public_key(identity),
-        name="laptop",
-        certificate=certificate,
-        key_packages=[b"one", b"two", b"three"],
-        last_resort=b"last",
-    )
+def new_device(openpgp: tuple[Secret, bytes] | None = None) -> tuple[Secret, DeviceKeys]:
+    """A first device of the user's, perhaps with this OpenPGP key and certificate.
+
+    Returns its identity key, and what it brings.
+    """
+    keys = SigningKeys.generate(secrets.token_bytes)
+    mls_key = ED25519.public_key(Secret(secrets.token_bytes(32)))
+    model = Model(keys, mls_key, "laptop")
+    key, certificate = openpgp or generate_user_key(ADDRESS)
+    now_ms = time.time_ns() // 1_000_000
+    body = claim(ADDRESS, certificate, lambda data: sign_detached(data, key))
+    first = make(first_statement(ADDRESS, Genesis(model.info), now_ms), [(model.id, keys)])
+    second = Statement(ADDRESS, 2, first.statement.hash, body, now_ms)
+    statements = first.encode(), make(second, [(model.id, keys)]).encode()
+    brings = model.brings(*statements, certificate=certificate)
+    return keys.ed25519, msgspec.structs.replace(brings, key_packages=[b"one", b"two", b"three"])
 
 
 async def begun(port: int, code: Code) -> tuple[LinkConnection, activation.AwaitChallenge]:

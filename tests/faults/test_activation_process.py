@@ -5,6 +5,7 @@ import resource
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from blackthorn import limits
@@ -13,7 +14,6 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.edges.link_client import LinkClosedError, connect
 from blackthorn.ids import Fingerprint
 from blackthorn.link import activation
-from blackthorn.link.activation import DeviceKeys
 from blackthorn.link.code import Code, parse_code
 from blackthorn.link.device_id import device_id
 from blackthorn.link.frames import Drained, Ready, Resume
@@ -93,11 +93,11 @@ def test_five_wrong_tries_burn_a_code_though_the_server_is_killed_after_each(dir
 
 def test_a_certificate_that_is_none_is_refused_and_the_code_stays_good(directory):
     identity, keys = new_device()
-    bad = DeviceKeys(keys.identity_key, "laptop", b"none", [], b"last")
+    bad = msgspec.structs.replace(keys, certificate=b"none")
     with ServerProcess(directory) as server:
         code = parse_code(add_user(directory, ADDRESS)["code"])
         port = server.ready["link_port"]
-        with pytest.raises(LinkClosedError, match="not an OpenPGP certificate"):
+        with pytest.raises(LinkClosedError, match="the certificate is not the one in the chain"):
             asyncio.run(activate(port, code, identity, bad))
         assert asyncio.run(activate(port, code, identity, keys)).address == ADDRESS
 
@@ -128,6 +128,7 @@ def test_a_code_of_a_server_with_another_key_does_not_fit(directory, tmp_path):
 def test_a_full_disk_enrols_nobody_and_heals_by_itself(directory):
     """The file size limit stands for a full disk: every write of the server fails, then none."""
     with ServerProcess(directory) as server:
+        server.wait_published()
         code = parse_code(add_user(directory, ADDRESS)["code"])
         port, pid = server.ready["link_port"], server.process.pid
         _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)

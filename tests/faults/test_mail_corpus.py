@@ -80,7 +80,7 @@ def served(folder: Path) -> Iterator[Served]:
     key, certificate = generate_user_key(ADDRESS)
     directory, _ = make_enterprise(folder / "server", 1)
     database = Database.open(directory.database)
-    database.writing.execute("UPDATE devices SET certificate = ?", (certificate,))
+    database.writing.execute("INSERT INTO user_certificate VALUES (1, 1, ?)", (certificate,))
     with ServerProcess(directory) as server:
         ready = next(json.loads(line) for line in server.lines if '"ready"' in line)
         yield Served(server.pid, ready["smtp_port"], key, SqliteMail(database.reading))
