@@ -5,6 +5,9 @@ any members. Both sides may make a direct conversation at once: then there are t
 Nothing is lost, since both are read, and both sides choose the same one to write in: the one
 made last, by its maker's clock, and of two equals the one with the greater group id. A time that
 lies ahead of the receiver's clock counts as the moment of joining.
+
+All live devices of a user are in all of his conversations. The *self-group*, of the kind "self", is
+of his devices alone (`device.self_group`); nobody is shown it.
 """
 
 import hashlib
@@ -13,7 +16,8 @@ from dataclasses import replace
 from typing import Final
 
 from blackthorn import limits
-from blackthorn.device.facts import DIRECT, GROUP, Facts, read_facts
+from blackthorn.device import local_chain
+from blackthorn.device.facts import DIRECT, GROUP, SELF, Facts, read_facts
 from blackthorn.device.members import Identity, addresses, identify, identities
 from blackthorn.device.turn import Conversation, Turn
 from blackthorn.errors import InputError, UserError
@@ -36,11 +40,6 @@ ACTIVE: Final = "active"
 REMOVED: Final = "removed"
 STALE: Final = "stale"
 """A direct conversation with a device that exists no more: read, but not written in."""
-
-
-def name_of(kind: str, name: str) -> bytes:
-    """What orders the outbox: things for one conversation leave in the order they were asked."""
-    return f"{kind}:{name}".encode()
 
 
 def verify_claimed(
@@ -104,13 +103,13 @@ def join(turn: Turn, welcome: bytes) -> Conversation:
     group = Group.join(welcome, private, turn.keys.identity, now=turn.now, validate=validate)
     facts = read_facts(group.group_context_extensions)
     facts = replace(facts, created_ms=min(facts.created_ms, turn.now_ms))
-    name = facts.name if facts.kind == GROUP else _other_side(turn, group)
+    name = _name(turn, facts, group)
     if turn.records.conversations.count() >= limits.MAX_CONVERSATIONS:
         raise InvalidWelcome("this device is in as many conversations as it bears")
     known = turn.records.conversations.get(group.group_id)
     if known is not None and (known.standing != REMOVED or group.epoch <= known.epoch):
         raise InvalidWelcome("the Welcome is for a conversation that this device is in, or was")
-    validate.require_named()
+    validate.require_known()
     if not last_resort:
         turn.records.key_packages.remove(private.reference)
     turn.records.peers.forget_counts(group.group_id)
@@ -139,6 +138,17 @@ def _own_private(turn: Turn, welcome: bytes) -> tuple[KeyPackagePrivate, bool]:
     raise InvalidWelcome("the Welcome is for a key package that this device does not have")
 
 
+def _name(turn: Turn, facts: Facts, group: Group) -> str:
+    """What a conversation that is joined is called. Raises InvalidWelcome for the wrong members."""
+    if facts.kind == GROUP:
+        return facts.name
+    if facts.kind == DIRECT:
+        return _other_side(turn, group)
+    if any(each.address != turn.me.address for each in identities(group.members)):
+        raise InvalidWelcome("somebody else is in a group of one user's own devices")
+    return ""
+
+
 def _other_side(turn: Turn, group: Group) -> Address:
     """The one other person of a direct conversation."""
     others = {each for each in addresses(group.members) if each != turn.me.address}
@@ -165,7 +175,24 @@ def direct_with(turn: Turn, address: Address) -> Conversation | None:
     ]
     found.sort(key=lambda record: (record.created_ms, record.id), reverse=True)
     opened = (turn.open(record.id) for record in found)
-    return next((each for each in opened if _is_between_us(turn, each.group, address)), None)
+    return next((each for each in opened if reaches(turn, each, address)), None)
+
+
+def reaches(turn: Turn, conversation: Conversation, address: str) -> bool:
+    """Whether what is written in a direct conversation reaches that person, and nobody else.
+
+    When all of his devices in it are gone, since his identity was reset, another one is made.
+    """
+    if conversation.record.standing != ACTIVE or not _is_between_us(
+        turn, conversation.group, address
+    ):
+        return False
+    gone = gone_devices(turn, conversation.group)
+    members = identities(conversation.group.members)
+    if any(each.address == address and each.device not in gone for each in members):
+        return True
+    mark_stale(conversation)
+    return False
 
 
 def group_named(turn: Turn, name: str) -> Conversation:
@@ -190,20 +217,48 @@ def other_devices(turn: Turn, group: Group) -> list[DeviceId]:
     return [each.device for each in identities(group.members) if each.device != turn.me.device]
 
 
-def indices_of(group: Group, wanted: Collection[str]) -> list[int]:
-    """The leaves of all devices of these users."""
-    return [m.index for m in group.members if identify(m.credential).address in wanted]
+def indices_of(group: Group, wanted: Collection[str], devices: Collection[bytes] = ()) -> list[int]:
+    """The leaves of all devices of these users, and of these devices."""
+    found = ((member.index, identify(member.credential)) for member in group.members)
+    return [
+        index for index, each in found if each.address in wanted or bytes(each.device) in devices
+    ]
+
+
+def gone_devices(turn: Turn, group: Group) -> list[DeviceId]:
+    """Devices in the group that are not (any more) in their users' chains as known here.
+
+    This device is never among them, nor whoever's chain is not known.
+    """
+    gone: list[DeviceId] = []
+    for identity in identities(group.members):
+        mine = identity.address == turn.me.address
+        chain = local_chain.own(turn) if mine else turn.chains.of(identity.address)
+        if identity != turn.me and chain is not None and chain.device(identity.device) is None:
+            gone.append(identity.device)
+    return gone
+
+
+def missing_devices(turn: Turn, group: Group) -> list[DeviceId]:
+    """Live devices of this device's user that are not in the group.
+
+    Only what is published counts: others take nobody in whom the ledger does not show.
+    """
+    chain = turn.chains.of(turn.me.address)
+    present = {each.device for each in identities(group.members)}
+    return [each.id for each in chain.devices if each.id not in present] if chain else []
 
 
 def check_commit(turn: Turn, conversation: Conversation, staged: StagedCommit) -> None:
     """Whether others may change the conversation so. Raises InvalidCommit."""
     record = conversation.record
-    if record.kind == DIRECT:
-        allowed = {turn.me.address, record.name}
+    if record.kind != GROUP:
+        allowed = {turn.me.address, record.name} if record.kind == DIRECT else {turn.me.address}
         leaves = [] if staged.next is None else [leaf for _, leaf in staged.next.tree.members()]
         found = [*identities(staged.added), *(identify(each.credential) for each in leaves)]
         if any(each.address not in allowed for each in found):
-            raise InvalidCommit("somebody else was to be added to a direct conversation")
+            kind = "a direct conversation" if record.kind == DIRECT else "one user's own devices"
+            raise InvalidCommit(f"somebody else was to be added to {kind}")
     if staged.next is not None:
         extensions = staged.next.context.extensions
         if read_facts(extensions) != read_facts(conversation.group.group_context_extensions):
@@ -220,10 +275,16 @@ def merge(turn: Turn, conversation: Conversation, staged: StagedCommit) -> None:
     if removed_me:
         _set_standing(conversation, REMOVED)
         turn.bump()
-        tell(turn, conversation, committer, f"{committer} removed you")
+        if record_is_shown(conversation):
+            tell(turn, conversation, committer, f"{committer} removed you")
         return
     turn.moved(conversation)
     _tell_change(turn, conversation, committer, before, gone)
+
+
+def record_is_shown(conversation: Conversation) -> bool:
+    """Whether a person sees this conversation."""
+    return conversation.record.kind != SELF
 
 
 def merge_own(turn: Turn, conversation: Conversation) -> None:
@@ -255,7 +316,7 @@ def _tell_change(
     before: set[Address],
     gone: Sequence[Identity],
 ) -> None:
-    if conversation.record.kind == DIRECT:
+    if conversation.record.kind != GROUP:
         return
     after = set(addresses(conversation.group.members))
     for address in sorted(after - before):

@@ -16,8 +16,10 @@ from blackthorn.mls.extension import Extension, Extensions, find
 
 DIRECT: Final = "direct"
 GROUP: Final = "group"
+SELF: Final = "self"
+"""The user's own devices among themselves (`device.self_group`); never shown."""
 _VERSION: Final = 1
-_KINDS: Final = (DIRECT, GROUP)
+_KINDS: Final = (DIRECT, GROUP, SELF)
 _MAX_BYTES: Final = 2 * limits.MAX_GROUP_NAME_BYTES
 
 
@@ -27,7 +29,7 @@ class FactsError(DecodeError):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a conversation is. `name` is empty for a direct one; `created_ms` its maker's clock."""
+    """What a conversation is. Only a group has a `name`; `created_ms` is its maker's clock."""
 
     kind: str
     name: str
@@ -45,7 +47,7 @@ def read_facts(extensions: Extensions | list[Extension]) -> Facts:
     if data is None or len(data) > _MAX_BYTES:
         raise FactsError("the group does not say what conversation it is")
     match _load(data):
-        case [1, 0 | 1 as kind, int(created_ms), str(name)] if _fits(kind, created_ms, name):
+        case [1, 0 | 1 | 2 as kind, int(created_ms), str(name)] if _fits(kind, created_ms, name):
             return Facts(_KINDS[kind], name, created_ms)
     raise FactsError("the group's description is of an unknown form")
 
@@ -59,5 +61,6 @@ def _load(data: bytes) -> Any:
 
 def _fits(kind: int, created_ms: int, name: str) -> bool:
     size = len(name.encode("utf-8", "surrogatepass"))
-    named = 0 < size <= limits.MAX_GROUP_NAME_BYTES if kind else size == 0
+    group = _KINDS[kind] == GROUP
+    named = 0 < size <= limits.MAX_GROUP_NAME_BYTES if group else size == 0
     return named and 0 <= created_ms < 2**53

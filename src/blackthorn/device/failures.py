@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from blackthorn import limits
-from blackthorn.device.intents import CreateGroup, Intent, SendText
+from blackthorn.device.intents import ChangeChain, ChangeGroup, CreateGroup, Intent, SendText
 from blackthorn.errors import StorageError
 from blackthorn.ports.device_store import Settings
 
@@ -78,7 +78,11 @@ def _describe(intent: Intent) -> tuple[str, str]:
             return "not sent to", intent.text[: limits.MAX_FAILURE_TEXT_CHARS]
         case CreateGroup():
             return "not made: the group", ""
-        case _:
+        case ChangeGroup():
             change = [f"{each} added to" for each in intent.add]
             change += [f"{each} removed from" for each in intent.remove]
             return f"not {', '.join(change)} the group", ""
+        case ChangeChain():
+            return "not stated:", ""
+        case _:
+            return "your devices were not brought up to date in", ""

@@ -1,15 +1,26 @@
-"""What a person wants to be done, as the outbox keeps it until it is done."""
+"""What a person wants to be done, as the outbox keeps it until it is done.
+
+Some wishes are nobody's but follow from others: a device that was added must come into every
+conversation, one that was revoked out of it (`device.upkeep`).
+"""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from blackthorn.device.conversations import name_of
-from blackthorn.device.facts import GROUP
+from blackthorn.device.facts import GROUP, SELF
 from blackthorn.errors import StorageError
 from blackthorn.link.frames import ClaimedKeyPackage, Posting
+
+CHAIN: Final = b"chain:"
+"""The target of all that changes the user's own chain: one statement after the other."""
+
+
+def name_of(kind: str, name: str) -> bytes:
+    """What orders the outbox: things for one conversation leave in the order they were asked."""
+    return f"{kind}:{name}".encode()
 
 
 class SendText(Struct, frozen=True, tag="text"):
@@ -49,12 +60,13 @@ class CreateGroup(Struct, frozen=True, tag="create"):
 
 
 class ChangeGroup(Struct, frozen=True, tag="change"):
-    """Users to add to a group, or to remove from it."""
+    """Users to add to a group, or to remove from it; `remove_devices` are single devices."""
 
     name: str
     conversation: bytes
     add: list[str]
     remove: list[str]
+    remove_devices: list[bytes] = []
 
     @property
     def target(self) -> bytes:
@@ -62,14 +74,89 @@ class ChangeGroup(Struct, frozen=True, tag="change"):
         return name_of(GROUP, self.name)
 
 
-Intent = SendText | CreateGroup | ChangeGroup
+class KeepMembers(Struct, frozen=True, tag="members"):
+    """Make a conversation's devices those of the chains: own ones in, whatever is revoked out.
+
+    What that comes to is decided when it is prepared, so that it is never out of date.
+    """
+
+    kind: str
+    name: str
+    conversation: bytes
+
+    @property
+    def target(self) -> bytes:
+        """What orders it."""
+        return name_of(self.kind, self.name)
+
+
+class CreateSelf(Struct, frozen=True, tag="self"):
+    """The group of the user's own devices."""
+
+    @property
+    def target(self) -> bytes:
+        """What orders it."""
+        return name_of(SELF, "")
+
+    @property
+    def name(self) -> str:
+        """For the person."""
+        return "your own devices"
+
+
+class ShareSelf(Struct, frozen=True, tag="share"):
+    """What one's own devices must all know, to them. `digest` is of what was last sealed."""
+
+    salt: bytes
+    digest: bytes = b""
+
+    @property
+    def target(self) -> bytes:
+        """What orders it: behind every change of the group."""
+        return name_of(SELF, "")
+
+    @property
+    def name(self) -> str:
+        """For the person."""
+        return "your own devices"
+
+
+class ChangeChain(Struct, frozen=True, tag="chain"):
+    """A statement for the user's own chain. `body` is as `device.statements` encodes it.
+
+    `signed` is the statement itself once it was made; it is sent unchanged, and made again only
+    if the chain has moved on. With `fixed` it holds another's signature and is never made again.
+    `what` is it in words.
+    """
+
+    what: str
+    body: bytes
+    certificate: bytes = b""
+    signed: bytes = b""
+    fixed: bool = False
+    tries: int = 0
+
+    @property
+    def target(self) -> bytes:
+        """What orders it."""
+        return CHAIN
+
+    @property
+    def name(self) -> str:
+        """For the person."""
+        return self.what
+
+
+Intent = SendText | CreateGroup | ChangeGroup | KeepMembers | CreateSelf | ShareSelf | ChangeChain
 
 
 class Prepared(Struct, frozen=True):
     """A posting made of an intent, with what it takes to send it again.
 
     `fanouts` are the lists of device ids behind the posting's fan-out ids. `sort` is "text",
-    "creation" (with the conversation's Welcome) or "commit". `epoch` is the one it was sealed in.
+    "creation" (with the conversation's Welcome), "commit", or "clearing": a Commit that takes
+    revoked devices out first, after which the intent still waits. `epoch` is the one it was
+    sealed in.
     """
 
     posting: Posting
@@ -82,6 +169,11 @@ class Prepared(Struct, frozen=True):
     def exclusive(self) -> bool:
         """Whether what comes after it must wait until it is accepted."""
         return self.sort != "text"
+
+    @property
+    def commits(self) -> bool:
+        """Whether it is a Commit, which waits in its group until it is accepted."""
+        return self.sort in ("commit", "clearing")
 
 
 class Claimed(Struct, frozen=True):

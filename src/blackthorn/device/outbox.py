@@ -2,7 +2,8 @@
 
 The posting that was saved is sent unchanged until it is answered, with two exceptions: a text
 whose conversation has moved on before it left this device is sealed anew, so that nobody who
-was removed meanwhile can read it; and a Commit that came second is made again.
+was removed meanwhile can read it; and a Commit that came second is made again. Statements for
+the user's own chain go the same way (`chain_changes`).
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from dataclasses import replace
 import msgspec
 
 from blackthorn import limits
-from blackthorn.device import content, conversations, failures
+from blackthorn.device import content, conversations, failures, self_group
 from blackthorn.device.facts import DIRECT, GROUP
 from blackthorn.device.intents import (
     ChangeGroup,
@@ -21,6 +22,7 @@ from blackthorn.device.intents import (
     Outcome,
     Prepared,
     SendText,
+    ShareSelf,
     decode_claimed,
     decode_intent,
     decode_prepared,
@@ -145,11 +147,16 @@ def accepted(turn: Turn, posting: bytes) -> Outcome | None:
     if row is None or row.prepared is None:
         return None
     intent, prepared = decode_intent(row.intent), decode_prepared(row.prepared)
-    if prepared.sort == "commit":
+    if prepared.commits:
         conversations.merge_own(turn, turn.open(prepared.conversation))
+    if prepared.sort == "clearing":
+        turn.records.outbox.update(replace(row, posting=None, prepared=None))
+        return None
     turn.records.outbox.remove(row.number)
     if isinstance(intent, CreateGroup):
         _settle_group(turn, intent.name, prepared.conversation)
+    if isinstance(intent, ShareSelf):
+        self_group.shared(turn, intent.digest)
     message = b""
     if isinstance(intent, SendText):
         message = intent.message
@@ -193,7 +200,7 @@ def _undo(turn: Turn, prepared: Prepared, code: str) -> None:
         conversations.mark_stale(turn.open(prepared.conversation))
     elif prepared.sort == "creation":
         turn.drop(prepared.conversation)
-    elif prepared.sort == "commit":
+    elif prepared.commits:
         turn.open(prepared.conversation).group.discard_pending()
 
 
@@ -204,7 +211,7 @@ def _another_way(turn: Turn, intent: Intent, prepared: Prepared) -> bool:
         if conversation.record.kind != DIRECT:
             return False
         conversations.mark_stale(conversation)
-    return prepared.sort != "commit"
+    return not prepared.commits
 
 
 def retract_commit(turn: Turn, conversation: Conversation) -> None:
@@ -215,7 +222,7 @@ def retract_commit(turn: Turn, conversation: Conversation) -> None:
         if row.prepared is None:
             continue
         prepared = decode_prepared(row.prepared)
-        if prepared.sort == "commit" and prepared.conversation == conversation.record.id:
+        if prepared.commits and prepared.conversation == conversation.record.id:
             reason = "another change came first"
             undone = replace(row, posting=None, prepared=None, problem=reason)
             turn.records.outbox.update(undone)

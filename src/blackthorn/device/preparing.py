@@ -3,25 +3,32 @@
 Each step is taken inside a turn, so that the posting and the MLS state it came from are saved
 together, before anything is sent. A message goes out with its conversation's Welcome, and a
 Commit with the Welcome of those it adds, as one posting: all of it is accepted, or none.
+
+Nothing is sealed for a device that its user's chain does not have any more: before a message such
+devices are taken out by a Commit of its own, and each other Commit takes them out too.
 """
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
 
 from blackthorn import limits
-from blackthorn.device import content, conversations, envelope
-from blackthorn.device.facts import DIRECT, GROUP, Facts
+from blackthorn.device import chain_changes, content, conversations, envelope, gossip, self_group
+from blackthorn.device.facts import DIRECT, GROUP, SELF, Facts
 from blackthorn.device.intents import (
+    ChangeChain,
     ChangeGroup,
     Claimed,
     CreateGroup,
+    CreateSelf,
     Intent,
+    KeepMembers,
     Prepared,
     SendText,
+    ShareSelf,
     decode_claimed,
     decode_intent,
     encode,
@@ -31,8 +38,9 @@ from blackthorn.device.turn import Conversation, Turn
 from blackthorn.errors import UserError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.fanout import fanout_id
-from blackthorn.link.frames import Order, Parcel, Posting
+from blackthorn.link.frames import Order, Parcel, Posting, SubmitStatement
 from blackthorn.mls.errors import MLSError
+from blackthorn.mls.key_package import VerifiedKeyPackage
 from blackthorn.ports.device_store import OutboxRecord
 
 ORDER_LABEL: Final = "blackthorn order"
@@ -46,9 +54,10 @@ class HopelessError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Key packages of these users must be claimed first."""
+    """Key packages of these users must be claimed first, or of these devices of theirs only."""
 
     addresses: list[str]
+    devices: list[DeviceId] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +65,11 @@ class Nothing:
     """There is nothing (left) to do."""
 
 
-def prepare(turn: Turn, row: OutboxRecord) -> Prepared | Needs | Nothing:
-    """The posting for an intent, saved with the row. Raises HopelessError."""
+Step = Prepared | SubmitStatement | Needs | Nothing
+
+
+def prepare(turn: Turn, row: OutboxRecord) -> Step:
+    """The posting for an intent, or the statement, saved with the row. Raises HopelessError."""
     intent = decode_intent(row.intent)
     try:
         match intent:
@@ -67,6 +79,15 @@ def prepare(turn: Turn, row: OutboxRecord) -> Prepared | Needs | Nothing:
                 return _creation(turn, row, intent)
             case ChangeGroup():
                 return _change(turn, row, intent)
+            case KeepMembers():
+                return _keep_members(turn, row, intent)
+            case CreateSelf():
+                return _create_self(turn, row, intent)
+            case ShareSelf():
+                return _share_self(turn, row, intent)
+            case ChangeChain():
+                made = chain_changes.make_next(turn, row, intent)
+                return Nothing() if made is None else made
     except HopelessError:
         raise
     except (UserError, MLSError) as error:
@@ -82,6 +103,10 @@ def wanted_addresses(turn: Turn, intent: Intent) -> list[str]:
             return [*wanted, turn.me.address]
         case ChangeGroup(add=wanted):
             return list(wanted)
+        case KeepMembers() | CreateSelf():
+            return [turn.me.address]
+        case ShareSelf() | ChangeChain():
+            return []
 
 
 def _unclaimed(turn: Turn, row: OutboxRecord, intent: Intent) -> list[str]:
@@ -100,7 +125,8 @@ def _packages(row: OutboxRecord) -> Claimed:
 def _text(turn: Turn, row: OutboxRecord, intent: SendText) -> Prepared | Needs:
     found = _conversation_of(turn, intent)
     if found is not None:
-        return _seal_text(turn, row, intent, found, None)
+        clearing = _clear(turn, row, intent, found)
+        return _seal_text(turn, row, intent, found, None) if clearing is None else clearing
     missing = _unclaimed(turn, row, intent)
     if missing:
         return Needs(missing)
@@ -123,7 +149,9 @@ def _conversation_of(turn: Turn, intent: SendText) -> Conversation | None:
     if intent.conversation:
         record = turn.records.conversations.get(intent.conversation)
         if record is not None and record.standing == conversations.ACTIVE:
-            return turn.open(intent.conversation)
+            before = turn.open(intent.conversation)
+            if conversations.reaches(turn, before, intent.name):
+                return before
     return conversations.direct_with(turn, Address(intent.name))
 
 
@@ -153,9 +181,7 @@ def _seal_text(
     if not recipients:
         raise HopelessError("nobody else is in this conversation")
     message = content.message_id(body, turn.me.address, record.id, intent.salt)
-    sealed = turn.envelope_key(conversation).seal(
-        group.encrypt(body, random=turn.random), turn.random
-    )
+    sealed = _seal(turn, conversation, body)
     if not again:
         conversation.record = replace(record, sent=count)
         turn.records.history.rename(intent.message, message, record.id)
@@ -167,6 +193,13 @@ def _seal_text(
     prepared = _posting(turn, conversation, sort, parcels)
     _save(turn, row, settled, prepared)
     return prepared
+
+
+def _seal(turn: Turn, conversation: Conversation, body: bytes) -> bytes:
+    """A message of the conversation, with what this device has seen of the ledger."""
+    said = gossip.saying(turn.records, conversation.record.id, turn.now_ms)
+    message = conversation.group.encrypt(body, random=turn.random, authenticated_data=said)
+    return turn.envelope_key(conversation).seal(message, turn.random)
 
 
 # --- Groups -------------------------------------------------------------------------------
@@ -188,36 +221,133 @@ def _creation(turn: Turn, row: OutboxRecord, intent: CreateGroup) -> Prepared | 
 
 
 def _change(turn: Turn, row: OutboxRecord, intent: ChangeGroup) -> Prepared | Needs | Nothing:
-    """A Commit at the present epoch; the old members' parcel first, then the new ones'."""
-    conversation = turn.open(intent.conversation)
+    """A Commit at the present epoch."""
+    conversation = _active(turn, intent.conversation)
     group = conversation.group
-    if conversation.record.standing != conversations.ACTIVE:
-        raise HopelessError("you were removed from that group")
     present = set(conversations.other_devices(turn, group))
     missing = _unclaimed(turn, row, intent)
     if missing:
         return Needs(missing)
     packages = conversations.verify_claimed(turn, _packages(row).packages, set(intent.add))
     added = [p for p in packages if identify(p.credential).device not in present]
-    removed = conversations.indices_of(group, intent.remove)
+    removed = conversations.indices_of(group, intent.remove, intent.remove_devices)
     if not added and not removed:
         if intent.add and not row.problem:  # else another's change came first, to the same end
             raise HopelessError(f"{', '.join(intent.add)}: in the group already")
         return Nothing()
-    members = conversations.other_devices(turn, group)
+    gone = conversations.gone_devices(turn, group)
+    made = _commit(turn, row, intent, conversation, added, gone, "commit", removed)
+    return Nothing() if made is None else made
+
+
+def _active(turn: Turn, conversation: bytes) -> Conversation:
+    found = turn.open(conversation)
+    if found.record.standing != conversations.ACTIVE:
+        raise HopelessError("you were removed from that group")
+    return found
+
+
+def _commit(
+    turn: Turn,
+    row: OutboxRecord,
+    intent: Intent,
+    conversation: Conversation,
+    added: Sequence[VerifiedKeyPackage],
+    gone: Sequence[DeviceId],
+    sort: str,
+    removed: Sequence[int] = (),
+) -> Prepared | None:
+    """A Commit that adds and removes: the old members' parcel first, then the new ones'.
+
+    `gone` devices are removed too, and the server knows them no more: they are told nothing. When
+    nobody is left to be told, the Commit is merged at once, and None given back.
+    """
+    group = conversation.group
+    members = [each for each in conversations.other_devices(turn, group) if each not in gone]
+    leaving = sorted({*removed, *conversations.indices_of(group, (), set(gone))})
     key = turn.envelope_key(conversation)
     handle = group.export(ORDER_LABEL, b"", HANDLE_BYTES)
     made = group.commit(
-        add=added, remove=removed, random=turn.random, now=turn.now, validate=turn.validate
+        add=added, remove=leaving, random=turn.random, now=turn.now, validate=turn.validate
     )
     parcels = [(members, key.seal(made.commit, turn.random))] if members else []
     if made.welcome is not None:
         joining = [identify(each.credential).device for each in added]
         parcels.append((joining, envelope.seal_welcome(made.welcome)))
+    if not parcels:
+        conversations.merge_own(turn, conversation)
+        return None
     # The handle is of this epoch alone, so the number that stands beside it says nothing.
     order = Order(handle, 0, turn.random(ID_BYTES))
-    prepared = _posting(turn, conversation, "commit", parcels, order)
+    prepared = _posting(turn, conversation, sort, parcels, order)
     _save(turn, row, intent, prepared)
+    return prepared
+
+
+def _clear(
+    turn: Turn, row: OutboxRecord, intent: Intent, conversation: Conversation
+) -> Prepared | None:
+    """A Commit that takes devices out which are gone, before something is said; None if none is."""
+    gone = conversations.gone_devices(turn, conversation.group)
+    return _commit(turn, row, intent, conversation, [], gone, "clearing") if gone else None
+
+
+# --- The user's own devices ---------------------------------------------------------------
+
+
+def _keep_members(turn: Turn, row: OutboxRecord, intent: KeepMembers) -> Prepared | Needs | Nothing:
+    record = turn.records.conversations.get(intent.conversation)
+    if record is None or record.standing != conversations.ACTIVE:
+        return Nothing()
+    conversation = turn.open(intent.conversation)
+    group = conversation.group
+    gone = conversations.gone_devices(turn, group)
+    missing = conversations.missing_devices(turn, group)
+    if missing and _unclaimed(turn, row, intent):
+        return Needs([turn.me.address], missing)
+    packages = conversations.verify_claimed(turn, _packages(row).packages, {turn.me.address})
+    added = [each for each in packages if identify(each.credential).device in missing]
+    if not added and not gone:
+        return Nothing()
+    made = _commit(turn, row, intent, conversation, added, gone, "commit")
+    return Nothing() if made is None else made
+
+
+def _create_self(turn: Turn, row: OutboxRecord, intent: CreateSelf) -> Prepared | Needs | Nothing:
+    if self_group.present(turn) is not None:
+        return Nothing()
+    if _unclaimed(turn, row, intent):
+        return Needs([turn.me.address])
+    packages = conversations.verify_claimed(turn, _packages(row).packages, {turn.me.address})
+    if not packages:
+        return Nothing()
+    facts = Facts(SELF, "", turn.now_ms)
+    conversation, welcome = conversations.create(turn, facts, "", packages)
+    recipients = conversations.other_devices(turn, conversation.group)
+    parcels = [(recipients, envelope.seal_welcome(welcome))]
+    prepared = _posting(turn, conversation, "creation", parcels)
+    _save(turn, row, intent, prepared)
+    return prepared
+
+
+def _share_self(turn: Turn, row: OutboxRecord, intent: ShareSelf) -> Prepared | Nothing:
+    """What one's own devices must know, never in an epoch that a revoked one can read."""
+    conversation = self_group.present(turn)
+    if conversation is None:
+        return Nothing()
+    clearing = _clear(turn, row, intent, conversation)
+    if clearing is not None:
+        return clearing
+    group = conversation.group
+    recipients = conversations.other_devices(turn, group)
+    if not recipients:
+        return Nothing()
+    snapshot = self_group.snapshot(turn)
+    body = self_group.encode(snapshot, intent.salt, turn.now_ms)
+    parcels = [(recipients, _seal(turn, conversation, body))]
+    prepared = _posting(turn, conversation, "text", parcels)
+    settled = msgspec.structs.replace(intent, digest=self_group.digest(turn, group, snapshot))
+    _save(turn, row, settled, prepared)
     return prepared
 
 

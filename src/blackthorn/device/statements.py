@@ -1,0 +1,51 @@
+"""Bodies of statements and descriptions of devices as bytes, for the outbox and for a pairing."""
+
+from typing import Any
+
+import cbor2
+
+from blackthorn import limits
+from blackthorn.errors import VerificationError
+from blackthorn.identity import fields
+from blackthorn.identity.bodies import KINDS
+from blackthorn.identity.statements import AddDevice, Body, DeviceInfo
+
+
+def encode_body(body: Body) -> bytes:
+    """Kind and fields, deterministic CBOR."""
+    return cbor2.dumps([KINDS[type(body)], fields.body_value(body)], canonical=True)
+
+
+def decode_body(data: bytes) -> Body:
+    """The inverse. Raises VerificationError, whatever the bytes."""
+    if len(data) > limits.MAX_STATEMENT_BYTES:
+        raise VerificationError("I1", "the body of a statement is too large")
+    kind, value = fields.array(_load(data), 2, "the body of a statement")
+    return fields.body(kind, value)
+
+
+def encode_device(info: DeviceInfo) -> bytes:
+    """A device as a pairing reveals it."""
+    return encode_body(AddDevice(info))
+
+
+def decode_device(data: bytes) -> DeviceInfo:
+    """The inverse. Raises VerificationError, whatever the bytes."""
+    body = decode_body(data)
+    if not isinstance(body, AddDevice) or body.recovered:
+        raise VerificationError("I3", "that is no description of a device")
+    return body.device
+
+
+def _load(data: bytes) -> Any:
+    try:
+        value: Any = cbor2.loads(
+            data,
+            max_depth=limits.MAX_STATEMENT_DEPTH,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            semantic_decoders={},
+        )
+    except Exception:
+        raise VerificationError("I2", "a body of a statement is not CBOR") from None
+    return value
