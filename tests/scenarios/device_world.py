@@ -1,8 +1,9 @@
-"""A server and real devices in memory, for scenarios: real hub, real MLS, real vaults, no time.
+"""A server and real devices in memory, for scenarios: real hub, real ledger, real MLS, no time.
 
 Nothing happens by itself: the test moves each message of each wire, commits the server's
-writer, cuts wires, restarts the server or a device. A device that is restarted keeps its vault
-and nothing else. Both ends run `link.session`, so that a frame out of place fails the scenario.
+writer, lets witnesses sign, cuts wires, restarts the server or a device. A device that is
+restarted keeps its vault and nothing else. Both ends run `link.session`, so that a frame out of
+place fails the scenario. Everybody's identity chain is in the ledger before the scenario begins.
 """
 
 import random
@@ -10,25 +11,28 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device import key_packages, keys, outbox
+from blackthorn.device import alarms, anchors, key_packages, keys, outbox
 from blackthorn.device.engine import Device
 from blackthorn.device.facts import DIRECT, GROUP
 from blackthorn.device.intents import Outcome
-from blackthorn.device.members import trust_first_use
 from blackthorn.device.turn import turn
+from blackthorn.identity.chain import first_statement
+from blackthorn.identity.statements import Genesis, make
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
+from blackthorn.link.activation import DeviceKeys as PublicKeys
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.link.session import Link, Role
+from blackthorn.ports.enrolment import Enrolled
 from blackthorn.server.counters import Counters
+from blackthorn.server.directory_desk import DirectoryDesk
 from blackthorn.server.hub import Hub
+from blackthorn.server.pairing import PairingDesk
 from blackthorn.storage.device.vault import Vault
-from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.parcels import SqliteParcels
-from blackthorn.storage.sqlite.stepped import SteppedWriter
+from tests.ledger_world import LedgerWorld
 
 
 class Wire:
@@ -65,17 +69,26 @@ class Person:
     def __init__(self, world: "World", number: int, name: str) -> None:
         self.world = world
         self.number = number
+        self.name = name
         self.address = Address(f"{name}@acme.example")
         chance = world.chance.randbytes
         self.keys = keys.DeviceKeys(
-            self.address, Secret(chance(32)), Secret(b"key"), b"certificate"
+            self.address, Secret(chance(32)), Secret(b""), b"", Secret(chance(32))
         )
         self.vault = Vault.in_memory()
         self.wire: Wire | None = None
         self.outcomes: dict[int, Outcome] = {}
-        with turn(self.vault, self.keys, world.now_ms, chance, trust_first_use) as first:
-            keys.save(first.records.settings, self.keys)
+        with self.turn() as first:
+            keys.save(first.records, self.keys)
+            keys.put_name(first.records.settings, name)
+            anchors.pin(
+                first.records.settings, world.ledger.config.encode(), world.ledger.policy_text
+            )
         self.restart()
+
+    def turn(self):
+        """A turn of its own over the vault."""
+        return turn(self.vault, self.keys, self.world.now_ms, self.world.chance.randbytes)
 
     def restart(self) -> None:
         """The device's process ends and begins again: what was not in the vault is gone."""
@@ -146,6 +159,11 @@ class Person:
     def events(self) -> list[str]:
         return [each.text for each in self.history() if each.sort == "event"]
 
+    def alarms(self) -> list[str]:
+        """The codes of the open alarms."""
+        with self.vault.transaction() as records:
+            return [each.code for each in alarms.open_alarms(records)]
+
     def set_aside(self):
         with self.vault.transaction() as records:
             return records.parcels.all_set_aside()
@@ -163,19 +181,38 @@ class Person:
             return records.conversations.all()
 
 
-class World:
-    """The server, its database, the people and all wires."""
+class WorldClock:
+    """`ports.clock.Clock` of a world."""
 
-    def __init__(self, seed: int, *names: str) -> None:
-        print(f"seed {seed}")
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    def wall_ms(self) -> int:
+        return self._world.now_ms
+
+    def monotonic(self) -> float:
+        return self._world.now
+
+
+class World:
+    """The server, its ledger and database, the people and all wires.
+
+    `witnesses` of them cosign each epoch; `epoch_ms` is the delay after the first change.
+    """
+
+    def __init__(self, seed: int, *names: str, witnesses: int = 2, epoch_ms: int = 0) -> None:
+        self.ledger = LedgerWorld(seed, witnesses, epoch_ms)
         self.chance = random.Random(seed)
-        self.now = 1_700_000_000.0
-        self.database = Database.in_memory()
+        self.now = self.ledger.now_ms / 1000
+        self.database = self.ledger.database
         self.wires: list[Wire] = []
+        self.cosigning = True
+        """Whether the witnesses sign what they are offered."""
         self.people = [Person(self, number, name) for number, name in enumerate(names, 1)]
         for person in self.people:
             self._enrol(person)
         self.start()
+        self.publish()
         for person in self.people:
             person.connect()
         self.settle()
@@ -184,34 +221,42 @@ class World:
     def now_ms(self) -> int:
         return int(self.now * 1000)
 
+    @property
+    def writer(self):
+        return self.ledger.writer
+
     def _enrol(self, person: Person) -> None:
-        execute = self.database.writing.execute
-        execute(
-            "INSERT INTO users (number, address, pin, created_ms) VALUES (?, ?, ?, 0)",
-            (person.number, person.address, f"{person.number:08x}"),
-        )
-        execute(
-            "INSERT INTO devices (number, id, user, identity_key, name, standing, activated_ms)"
-            " VALUES (?, ?, ?, ?, 'd', 'live', 0)",
-            (person.number, person.keys.device, person.number, person.keys.identity_public),
-        )
-        with turn(
-            person.vault, person.keys, self.now_ms, self.chance.randbytes, trust_first_use
-        ) as first:
+        """A user whose first device was activated: his chain waits for the next epoch."""
+        with person.turn() as first:
             packages = key_packages.make(first, 60)
             last = key_packages.make_last_resort(first)
+        info = person.keys.info(person.name)
+        draft = first_statement(person.address, Genesis(info), self.now_ms)
+        genesis = make(draft, [(info.id, person.keys.signing)])
+        address = self.ledger.add_user(person.name)
+        public = PublicKeys(
+            person.keys.identity_public, person.name, b"", [], b"last", [genesis.encode()]
+        )
+        told = self.ledger.enrol(address, public)
+        self.writer.commit()
+        assert isinstance(told[0], Enrolled), told
+        person.number = told[0].number
         store = SqliteKeyPackages(self.database.reading)
         store.publish(person.number, packages, last, 200)(self.database.writing)
 
     def start(self) -> None:
-        """Start the server over what is on its disk."""
-        self.writer = SteppedWriter(self.database.writing)
+        """Start the server over what is on its disk; the ledger's part has been started."""
+        key_packages_store = SqliteKeyPackages(self.database.reading)
+        counters = Counters()
+        self.desk = DirectoryDesk(self.ledger.ledger, WorldClock(self))
         self.hub = Hub(
-            enterprise=SqliteEnterprise(self.database.reading),
+            enterprise=self.ledger.enterprise,
             parcels=SqliteParcels(self.database.reading),
-            key_packages=SqliteKeyPackages(self.database.reading),
+            key_packages=key_packages_store,
             writer=self.writer,
-            counters=Counters(),
+            counters=counters,
+            ledger=self.desk,
+            pairing=PairingDesk(),
         )
         self.hub.start_day(20_000)
 
@@ -219,10 +264,35 @@ class World:
         """The server dies; with `committed` just after a commit that nobody was told of."""
         if committed:
             self.writer.commit(told=False)
-        self.writer.crash()
         for wire in list(self.wires):
             self.cut(wire, tell=False)
+        self.ledger.now_ms = self.now_ms
+        self.ledger.crash()
         self.start()
+
+    def publish(self) -> None:
+        """Let time pass until all that waits is in the ledger."""
+        self.later(self.ledger.config.epoch_ms / 1000 + 1)
+        for _ in range(8):
+            self._ledger_step()
+
+    def _ledger_step(self) -> bool:
+        """One step of the ledger and its witnesses; whether anything moved."""
+        self.ledger.now_ms = max(self.ledger.now_ms, self.now_ms)
+        moved = self.writer.commit() > 0
+        self.ledger.tick()
+        if self.cosigning and self.ledger.ledger.waiting is not None:
+            self.ledger.cosign()
+            moved = True
+        moved = self.writer.commit() > 0 or moved
+        heard, self.ledger.heard = self.ledger.heard, []
+        for address, frame in heard:
+            self.hub.notify_user(address, frame)
+        changes, self.ledger.changes = self.ledger.changes, []
+        for change in changes:
+            for device in change.removed:
+                self.hub.device_removed(device)
+        return moved or bool(heard or changes)
 
     def cut(self, wire: Wire, *, tell: bool = True) -> None:
         """The connection breaks; what was on it is lost."""
@@ -261,7 +331,7 @@ class World:
                 ):
                     moved = True
             self.hub.tick(self.now)
-            moved = self.writer.commit() > 0 or moved
+            moved = self._ledger_step() or moved
             if not moved:
                 for person in self.people:
                     if person.wire is not None:
@@ -289,11 +359,6 @@ class World:
         told = fanout_frame(devices)
         posting = f.Posting(self.chance.randbytes(16), [f.Parcel(told.id, sealed)])
         sender.wire.say([told, f.Send([posting])])
-
-    def introduce(self, person: Person) -> None:
-        """The server has named everybody's devices to the person."""
-        with person.vault.transaction() as records:
-            records.peers.name([(each.keys.device, each.address) for each in self.people])
 
     # --- Invariants -----------------------------------------------------------------------
 
