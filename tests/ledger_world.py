@@ -34,6 +34,7 @@ from blackthorn.identity.statements import (
 )
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.activation import DeviceKeys, Verifier
+from blackthorn.link.frames import AnyFrame
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.users import NewCode
@@ -126,7 +127,13 @@ def make_keys(randbytes) -> LedgerKeys:
 class LedgerWorld:
     """One ledger. `witnesses` of them make the quorum, all of them; 0 asks for none."""
 
-    def __init__(self, seed: int, witnesses: int = 0, epoch_ms: int = 10_000) -> None:
+    def __init__(
+        self,
+        seed: int,
+        witnesses: int = 0,
+        epoch_ms: int = 10_000,
+        reset_delay_ms: int = DELAY_MS,
+    ) -> None:
         print(f"seed {seed}")
         self.chance = random.Random(seed)
         self.now_ms = START_MS
@@ -139,7 +146,7 @@ class LedgerWorld:
         ]
         self.policy = self._policy()
         self.policy_text = format_policy(self.policy)
-        self.config = self.make_config(epoch_ms)
+        self.config = self.make_config(epoch_ms, reset_delay_ms)
         self.devices: dict[DeviceId, Model] = {}
         self.seen: dict[int, bytes] = {}
         self.heard: list[tuple[Address, object]] = []
@@ -181,10 +188,13 @@ class LedgerWorld:
             random=self.chance.randbytes,
             counters=self.counters,
             policy_text=self.policy_text,
-            notify=lambda address, frame: self.heard.append((address, frame)),
+            notify=self._notify,
             changed=self._changed,
         )
         self.ledger.start(self.now_ms)
+
+    def _notify(self, address: Address, frame: AnyFrame) -> None:
+        self.heard.append((address, frame))
 
     def _changed(self, change: DevicesChanged) -> None:
         self.enterprise.forget(change.address)
