@@ -5,7 +5,7 @@ VENV := .venv
 LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PEERS_FILES := $(addprefix tests/interop/peers/,requirements.txt package-lock.json)
+PEERS_FILES := $(addprefix tests/interop/,peers/requirements.txt peers/package-lock.json ledger/requirements.txt)
 PEERS_READY := .peers/.ready
 
 .PHONY: demo test lint bench vectors peers interop clean lock docs fuzz

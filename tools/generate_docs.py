@@ -15,7 +15,7 @@ from typer.main import get_command
 from blackthorn.apps import cli, configuration, inventory
 from blackthorn.edges import metrics
 from blackthorn.link import describe
-from tools import mls_rules
+from tools import attack_table, ledger_rules, mls_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTICE = "<!-- Made by tools/generate_docs.py; do not edit. -->\n\n"
@@ -98,6 +98,8 @@ WHOLE: dict[str, Callable[[], str]] = {
     "docs/metrics.md": lambda: METRICS + metrics.render_metrics(),
     "docs/commands.md": commands,
     "docs/mls-rules.md": mls_rules.render,
+    "docs/ledger-rules.md": ledger_rules.render,
+    "docs/attacks.md": attack_table.render,
 }
 
 SECTIONS: dict[tuple[str, str], Callable[[], str]] = {

@@ -18,7 +18,7 @@ _CHECKPOINT = "SELECT size, root, note, epoch, unix_ms, quorum_s FROM checkpoint
 
 
 def _chain(row: Row) -> ChainRecord:
-    return ChainRecord(*row[:10], present=bool(row[10]))
+    return replace(ChainRecord(*row), present=bool(row[10]))
 
 
 class Directory(Table):
