@@ -13,7 +13,15 @@ from dataclasses import replace
 from typing import Final
 
 from blackthorn import limits
-from blackthorn.device import alarms, envelope, inbox, key_packages, outbox
+from blackthorn.device import (
+    alarms,
+    chain_changes,
+    envelope,
+    inbox,
+    key_packages,
+    outbox,
+    upkeep,
+)
 from blackthorn.device import turn as turns
 from blackthorn.device.asking import Asker
 from blackthorn.device.chains import ChainCache
@@ -31,6 +39,9 @@ Frames = list[f.AnyFrame]
 
 RETRY_MS: Final = 30_000
 """After a refusal that may pass, a posting is tried again after this time."""
+
+AGAIN_MS: Final = 3_000
+"""A statement that the chain has overtaken is made again after this time: then it was looked at."""
 
 ASK_AGAIN_MS: Final = 30_000
 """What was set aside is asked for again on one link no sooner than this after the last time."""
@@ -60,6 +71,7 @@ class Device:
         self._random = random
         self._chains = ChainCache()
         self._asker = Asker()
+        self._upkeep = upkeep.Schedule()
         self._mine: set[bytes] = set()
         self._held: OrderedDict[bytes, tuple[int, bytes]] = OrderedDict()
         self._held_bytes = 0
@@ -127,6 +139,7 @@ class Device:
         """The link is open. `receives` when this process holds the device's receiver lock."""
         self._connected = True
         self._receives = receives
+        self._upkeep.poke()
         self._later.clear()
         frames: Frames = []
         with self.turn(now_ms) as turn:
@@ -196,6 +209,7 @@ class Device:
             case f.ChainPart():
                 with self.turn(now_ms) as turn:
                     frames = self._asker.chain_part(turn, frame)
+                self._upkeep.poke()
                 return frames + self.tick(now_ms)
             case f.Consistency():
                 with self.turn(now_ms) as turn:
@@ -203,6 +217,9 @@ class Device:
                 return self.tick(now_ms)
             case f.LeafChanged():
                 self._asker.own_changed()
+                return self.tick(now_ms)
+            case f.StatementStored():
+                self._stored(frame, now_ms)
                 return self.tick(now_ms)
             case f.MailArrived():
                 self.mail_waits = True
@@ -326,6 +343,8 @@ class Device:
                 claims += self._asker.ask(turn)
             settled = self._settle(turn)
             claims += self._ask_again(turn)
+            if self._connected and self._receives and self.drained:
+                self._mine |= self._upkeep.look(turn)
             if self._connected and (self.drained or not self._receives):
                 blocked: set[bytes] = set()
                 for row in turn.records.outbox.all():
@@ -370,17 +389,34 @@ class Device:
             self._note([outbox.fail(turn, row, str(error))])
             return None
         match step:
-            case Needs(addresses) if row.number not in self._claiming:
+            case Needs(addresses, devices) if row.number not in self._claiming:
                 asked = addresses[: limits.MAX_CLAIM_ADDRESSES]
                 if self._may_claim(turn, row, asked):
                     self._claiming.add(row.number)
-                    claims.append(f.ClaimKeyPackages(row.number, asked))
+                    claims.append(f.ClaimKeyPackages(row.number, asked, list(devices)))
             case Nothing():
                 turn.records.outbox.remove(row.number)
                 self._note([Outcome(row.number)])
+            case f.SubmitStatement() if row.number not in self._claiming:
+                self._claiming.add(row.number)
+                claims.append(step)
             case Prepared():
                 return step
         return None
+
+    def _stored(self, answer: f.StatementStored, now_ms: int) -> None:
+        """The server has stored a statement of this device, or says why not."""
+        self._claiming.discard(answer.request)
+        with self.turn(now_ms) as turn:
+            row = turn.records.outbox.get(answer.request)
+            outcome = chain_changes.stored(turn, answer)
+            if row is not None and outcome is not None and not outcome.final:
+                self._later[row.number] = now_ms + AGAIN_MS
+            elif row is not None and outcome is not None and outcome.error:
+                outcome = outbox.fail(turn, row, outcome.error)
+        self._asker.own_changed()
+        self._upkeep.poke()
+        self._note([outcome])
 
     # --- What the ledger says first -------------------------------------------------------
 

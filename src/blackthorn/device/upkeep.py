@@ -12,6 +12,7 @@ The device whose statement the chain ends with sees to it at once, the others on
 done after a while. Each step is a wish in the outbox, or found to be due again.
 """
 
+import hashlib
 from collections.abc import Iterable
 from typing import Final
 
@@ -38,7 +39,7 @@ from blackthorn.device.intents import (
     encode,
 )
 from blackthorn.device.members import identities
-from blackthorn.device.turn import Conversation, Turn
+from blackthorn.device.turn import Conversation, Turn, generation
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.statements import decode
 from blackthorn.ids import DeviceId
@@ -46,6 +47,29 @@ from blackthorn.ports.device_store import MailKeyRecord
 
 _SEEN: Final = "upkeep-since"
 _NEXT: Final = "mail-key-next"
+_LOOKED_AT: Final = "upkeep-done"
+
+
+class Schedule:
+    """When to look: whenever keys or the chain have changed, and now and then."""
+
+    def __init__(self) -> None:
+        self._due_ms = 0
+        self._generation = -1
+
+    def poke(self) -> None:
+        """Something has changed."""
+        self._due_ms = 0
+
+    def look(self, turn: Turn) -> set[bytes]:
+        """Wish for what is due, if it is time to look; the targets of the new wishes."""
+        now = generation(turn.records)
+        if turn.now_ms < self._due_ms and now == self._generation:
+            return set()
+        self._due_ms = turn.now_ms + limits.UPKEEP_SECONDS * 1000
+        self._generation = now
+        rows = (turn.records.outbox.get(number) for number in wishes(turn))
+        return {row.target for row in rows if row is not None}
 
 
 class _Seen(Struct, frozen=True):
@@ -64,7 +88,7 @@ def wishes(turn: Turn, *, eager: bool = False) -> list[int]:
         return []
     waiting = [decode_intent(row.intent) for row in turn.records.outbox.all()]
     mine = eager or _mine(turn, chain)
-    wanted = [*_own_group(turn, chain, mine), *_conversations(turn, mine)]
+    wanted = [*_own_group(turn, chain, mine), *_conversations(turn, chain, mine)]
     numbers = [_add(turn, each) for each in wanted if not _asked(waiting, each)]
     return numbers + _renewal(turn, chain, waiting, mine)
 
@@ -129,8 +153,11 @@ def _untidy(turn: Turn, conversation: Conversation) -> bool:
 # --- Conversations ------------------------------------------------------------------------
 
 
-def _conversations(turn: Turn, mine: bool) -> list[Intent]:
-    """Rule 4. Whoever is in the self-group has key packages; for another one it is too early."""
+def _conversations(turn: Turn, chain: VerifiedChain, mine: bool) -> list[Intent]:
+    """Rule 4. Whoever is in the self-group has key packages; for another one it is too early.
+
+    All groups are opened for it, so it is done once for each state of the chain.
+    """
     if not mine:
         return []
     ready = {
@@ -138,14 +165,22 @@ def _conversations(turn: Turn, mine: bool) -> list[Intent]:
         for group in self_group.all_active(turn)
         for each in identities(group.group.members)
     }
+    records = [each for each in turn.records.conversations.all() if each.kind != SELF]
+    records = [each for each in records if each.standing == conversations.ACTIVE]
+    published = turn.chains.of(turn.me.address)
+    shown = b"" if published is None else published.head
+    state = [chain.head, shown, *sorted(ready), *sorted(each.id for each in records)]
+    looked_at = hashlib.sha256(b"".join(state)).digest()
+    if turn.records.settings.get(_LOOKED_AT) == looked_at:
+        return []
     wanted: list[Intent] = []
-    for record in turn.records.conversations.all():
-        if record.kind == SELF or record.standing != conversations.ACTIVE:
-            continue
+    for record in records:
         group = turn.open(record.id).group
         missing = set(conversations.missing_devices(turn, group)) & ready
         if missing or _own_gone(turn, record.id):
             wanted.append(KeepMembers(record.kind, record.name, record.id))
+    if not wanted:
+        turn.records.settings.put(_LOOKED_AT, looked_at)
     return wanted
 
 

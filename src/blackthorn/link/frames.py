@@ -203,12 +203,16 @@ class KeyPackageStock(Frame, tag=31, frozen=True):
 
 
 class ClaimKeyPackages(Frame, tag=32, frozen=True):
-    """Device to server: one key package of each device of these users."""
+    """Device to server: one key package of each device of these users.
+
+    With `devices`, of these devices of theirs alone: so that none is used up in vain.
+    """
 
     request: Uint64
     addresses: Annotated[
         list[AddressText], Meta(min_length=1, max_length=limits.MAX_CLAIM_ADDRESSES)
     ]
+    devices: Annotated[list[Id16], Meta(max_length=limits.MAX_DEVICES_PER_USER)] = []
 
 
 class ClaimedKeyPackage(Struct, array_like=True, frozen=True, gc=False):

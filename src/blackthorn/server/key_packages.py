@@ -56,13 +56,15 @@ class KeyPackageDesk:
         """Answer with a key package of each device of these users, but the asking one."""
         users: list[tuple[str, list[DeviceRecord]]] = []
         unknown: list[str] = []
+        wanted = set(frame.devices)
         for address in dict.fromkeys(frame.addresses):
             user = self._enterprise.user(Address(address))
             if user is None:
                 unknown.append(address)
                 continue
-            devices = user.live[: limits.MAX_DEVICES_PER_USER]
-            users.append((address, [each for each in devices if each != session.device]))
+            devices = [each for each in user.live if not wanted or each.id in wanted]
+            devices = [each for each in devices if each != session.device]
+            users.append((address, devices[: limits.MAX_DEVICES_PER_USER]))
 
         session.ask()
 
