@@ -122,6 +122,8 @@ class Desk:
         if chain is not None and _stored(chain, signed):
             return Admission(signed[0].statement.seq, standing, None)
         _check_kinds(signed, chain)
+        if chain is not None:
+            self._chains.check_settled(address, chain, signed[0])
         signed[0] = countersign(signed[0], ENROLMENT, self._enrolment)
         after = self._chains.extended(chain, signed, now_ms)
         if after[0].label != address:

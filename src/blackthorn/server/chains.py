@@ -6,7 +6,8 @@ The rules are those of `identity.chain`, which every device applies too. The ser
    statement again counts as stored.
 2. A set_openpgp comes with its certificate, which has signed that it is the user's, and is good.
 3. A reset comes by an activation code, and no other way.
-4. Behind a cancel nothing is stored until the ledger has logged it, as it may come too late.
+4. Behind a cancel nothing is stored until the ledger has logged it, as it may come too late;
+   behind a reset nothing but its cancel, until `server.resets` has settled it.
 5. A user's statements are bounded in an hour, and the last places of his chain are kept: but for
    cancels, revocations, resets and what the recovery key signs, by which he takes back what is
    his. A device is bounded in what it may submit, good or bad, so that one that only waits
@@ -202,9 +203,7 @@ class Chains:
         body = signed.statement.body
         if isinstance(body, Reset):
             raise InputError("a reset needs an activation code")
-        newest = self._store.statements(address, chain.seq - 1)
-        if newest and newest[-1].kind == "cancel" and newest[-1].place is None:
-            raise InputError("a cancel waits to be logged: try again in a minute")
+        self.check_settled(address, chain, signed)
         recovered = isinstance(body, AddDevice) and body.recovered
         if recovered or isinstance(body, Cancel | RevokeDevice):
             return
@@ -212,6 +211,18 @@ class Chains:
             raise InputError("the chain is full: only cancels, revocations and resets fit")
         if len(_recent(self._stored, address, now_ms)) >= limits.MAX_STATEMENTS_PER_HOUR:
             raise InputError("too many statements in one hour: try again later")
+
+    def check_settled(
+        self, address: Address, chain: VerifiedChain, signed: SignedStatement
+    ) -> None:
+        """Rule 4. Raises InputError; what breaks a rule of chains passes, to be refused by it."""
+        if isinstance(signed.statement.body, Cancel) or chain.pending is not None:
+            return
+        newest = self._store.statements(address, chain.seq - 1)
+        if newest and newest[-1].kind == "cancel" and newest[-1].place is None:
+            raise InputError("a cancel waits to be logged: try again in a minute")
+        if any(waiting == address for waiting, _ in self._store.resets()):
+            raise InputError("a reset is about to be settled: try again in a minute")
 
     def _count(self, device: DeviceId, now_ms: int) -> None:
         recent = _recent(self._submitted, device, now_ms)
