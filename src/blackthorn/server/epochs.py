@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 from blackthorn import limits
+from blackthorn.directory.checks import ledger_time_ms
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.errors import StorageError, VerificationError
@@ -41,7 +42,7 @@ from blackthorn.wire.note import parse_signature_line
 class Published:
     """The newest epoch that may be told: its note with its quorum, and what answers are made of.
 
-    `time_ms` is the ledger's time as devices take it: the later of the head's and the quorum's.
+    `time_ms` is the ledger's time as devices take it: the earlier of the head's and the quorum's.
     """
 
     note: bytes
@@ -135,7 +136,7 @@ class Epochs:
     def _publication(self, checkpoint: Checkpoint, tip: Tip) -> Published:
         proof = tuple(self.log.inclusion_proof(tip.size - 1, tip.size))
         verified = self._with_quorum(checkpoint.note)
-        quorum_ms = verified.quorum_time * 1000 if verified is not None else 0
+        quorum_time = verified.quorum_time if verified is not None else 0
         return Published(
             checkpoint.note,
             tip.size,
@@ -145,7 +146,7 @@ class Epochs:
             tip.tree,
             tip.epoch,
             tip.unix_ms,
-            max(tip.unix_ms, quorum_ms),
+            ledger_time_ms(tip.unix_ms, quorum_time),
         )
 
     # --- Time -----------------------------------------------------------------------------
