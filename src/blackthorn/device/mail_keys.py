@@ -47,11 +47,14 @@ def claim_of(record: MailKeyRecord, address: Address) -> SetOpenPGP:
 def renewal_due(records: Records, chain: VerifiedChain, me: DeviceId) -> bool:
     """Whether the user needs a new key that this device should make.
 
-    So it is when his chain names no certificate, when a former device knows the key of the one
-    it names, or when this device came by the recovery key and nobody gave it the key.
+    So it is after a reset, which ends the certificate of before; when a former device knows the
+    key of the one that the chain names; or when this device came by the recovery key and
+    nobody gave it the key.
     """
     stated = chain.openpgp
-    if stated is None or any(each.seq > stated.seq for each in chain.former):
+    if stated is None:
+        return bool(chain.last_reset)
+    if any(each.seq > stated.seq for each in chain.former):
         return True
     return me in chain.recovered and not has(records, stated.fingerprint)
 
