@@ -13,8 +13,11 @@ from blackthorn.errors import UserError
 
 if TYPE_CHECKING:
     from blackthorn.apps.canary import Report, Verdict
+    from blackthorn.apps.ledger_audit_run import Result
 
-audit = typer.Typer(help="Check that the server holds nothing it should not.", no_args_is_help=True)
+audit = typer.Typer(
+    help="Check what a server holds, and its ledger: anyone may.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 @audit.callback()
 def family() -> None:
-    """Check that the server holds nothing it should not."""
+    """Check what a server holds, and its ledger: anyone may."""
 
 
 @audit.command()
@@ -111,3 +114,92 @@ def print_report(report: "Report") -> None:
         terminal.out.print(f"[red]{searched}: the search is blind, so it proves nothing[/]")
     else:
         terminal.out.print(f"{searched}: {report.found} of {report.planted} secrets found")
+
+
+@audit.command()
+def ledger(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL|DIR",
+            help="Where a server shows its ledger, a mirror's folder, or a server's own folder.",
+        ),
+    ],
+    policy: Annotated[
+        Path | None,
+        typer.Option(help="The trust policy to hold it to; without one, the log's own."),
+    ] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder that keeps each log's checkpoint until the next audit, and "
+            "evidence of what is wrong."
+        ),
+    ] = None,
+    cosign: Annotated[
+        Path | None,
+        typer.Option(help="The folder of an auditor's own witness key: cosign what has passed."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Read every entry of a ledger and compute everything again.
+
+    Exits with 4 and one line that names the place when anything is wrong.
+    """
+    from blackthorn.apps.ledger_audit_run import run_audit
+
+    result = run_audit(target, policy, evidence, cosign, terminal.err)
+    if as_json:
+        terminal.print_json(result.as_json())
+    else:
+        print_result(result)
+
+
+def print_result(result: "Result") -> None:
+    """The result as a table, and the line that was cosigned."""
+    from rich.table import Table
+
+    table = Table(title=result.origin, show_header=False)
+    rows: dict[str, object] = {
+        "entries": result.entries,
+        "users": result.users,
+        "epochs": result.epochs,
+        "changes of keys": result.changes,
+        "resets": "not told by a log" if result.resets is None else result.resets,
+        "configuration changes": result.configurations - 1,
+        "records": result.records,
+        "last epoch": result.published,
+        "freshest cosignature": result.freshest or "none",
+        "policy": result.policy,
+    }
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    terminal.out.print(table)
+    if result.waiting is not None:
+        terminal.out.print(f"{result.waiting} entries wait for their witnesses.", markup=False)
+    if result.cosigned is not None:
+        terminal.out.print(result.cosigned, markup=False, soft_wrap=True)
+    if result.policy != "given":
+        terminal.err.print(
+            "The policy is the log's own: hold it to one that you trust with --policy.",
+            markup=False,
+        )
+
+
+@audit.command()
+def evidence(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of evidence.")],
+) -> None:
+    """Verify a file of evidence off line, and say in a sentence what it proves.
+
+    Exits with 4 when it proves nothing.
+    """
+    from blackthorn import limits
+    from blackthorn.apps.evidence_check import verify
+
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(limits.MAX_EVIDENCE_BYTES + 1)
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from None
+    terminal.out.print(verify(data), markup=False, soft_wrap=True)
