@@ -55,6 +55,11 @@ class Published:
     unix_ms: int
     time_ms: int
 
+    @property
+    def ahead_ms(self) -> int:
+        """How far the head's time lies ahead of its witnesses'."""
+        return self.unix_ms - self.time_ms
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:
@@ -177,9 +182,13 @@ class Epochs:
             return True
         if self._since_ms is not None and now_ms >= self._since_ms + self._config.epoch_ms:
             return True
-        alarm = self._alarm()
-        if alarm is not None and self._tip.unix_ms < alarm <= now_ms:
-            return True
+        alarm, published = self._alarm(), self.published
+        if alarm is not None and published is not None and published.time_ms < alarm:
+            # By the witnesses' clocks too, which tell whole seconds and may be late: so perhaps
+            # more than once.
+            pause_ms = max(self._config.epoch_ms, 1_000)
+            if now_ms >= max(alarm, self._tip.unix_ms + pause_ms):
+                return True
         return now_ms >= self._tip.unix_ms + self._config.heartbeat_ms
 
     def _waiting(self, limit: int) -> Waiting:

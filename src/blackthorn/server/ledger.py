@@ -286,6 +286,11 @@ class Ledger:
         silent = self._now_ms - self._epochs.offered_ms
         if self._epochs.waiting is not None and silent > limits.WITNESS_SILENT_MS:
             found.append(f"no quorum of witnesses has cosigned for {silent // 1000} seconds")
+        ahead = self.published.ahead_ms // 1000 if self.published is not None else 0
+        if ahead > limits.MAX_HEAD_AHEAD_SECONDS:
+            found.append(
+                f"the ledger's time is {ahead} seconds ahead of its witnesses': set the clock"
+            )
         return found
 
     # --- Chains ---------------------------------------------------------------------------

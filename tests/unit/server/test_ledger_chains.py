@@ -188,7 +188,8 @@ def test_a_reset_becomes_effective_without_any_other_change(world: LedgerWorld) 
     world.reset(alice, world.model())
     world.settle()
     effective_ms = world.published_chain(alice).pending.effective_ms
-    world.settle(effective_ms - world.now_ms - 1)
+    world.settle(effective_ms - world.now_ms - 20_000)
+    world.settle(19_999)
     assert phone.id in world.rows(alice)
     world.settle(1)
     assert phone.id not in world.rows(alice)
@@ -411,3 +412,32 @@ def test_enrolled_is_what_a_reset_answers(world: LedgerWorld) -> None:
     answers = world.reset(alice, world.model())
     world.writer.commit()
     assert isinstance(answers[0], Enrolled) and answers[0].seq == 2
+
+
+def test_a_reset_is_effective_by_the_witnesses_clocks_too() -> None:
+    """They are half a minute late: so is the reset, by a few more epochs and not by a heartbeat."""
+    world = LedgerWorld(22, witnesses=1)
+    late = world.witnesses[0]
+    cosign = late.cosign
+    late.cosign = lambda checkpoint, second: cosign(checkpoint, second - 30)  # type: ignore[method-assign]
+    alice, phone = world.user("alice")
+    world.reset(alice, world.model())
+    world.settle()
+    effective_ms = world.published_chain(alice).pending.effective_ms
+    world.settle(effective_ms - world.now_ms + 1_000)
+    assert phone.id in world.rows(alice)
+    world.settle(20_000)
+    assert phone.id in world.rows(alice)
+    world.settle(10_000)
+    assert phone.id not in world.rows(alice)
+
+
+def test_a_clock_far_ahead_of_the_witnesses_is_a_problem() -> None:
+    world = LedgerWorld(23, witnesses=1)
+    late = world.witnesses[0]
+    cosign = late.cosign
+    world.settle(0)
+    assert world.ledger.problems() == []
+    late.cosign = lambda checkpoint, second: cosign(checkpoint, second - 7_200)  # type: ignore[method-assign]
+    world.settle(600_000)
+    assert "7200 seconds ahead of its witnesses'" in world.ledger.problems()[0]
