@@ -118,7 +118,7 @@ class _Log:
         total = self._rows.entry_count()
         for place, entry in self._rows.entries():
             if place != self.log.size or type(entry) is not bytes:
-                return DamagedRow(f"ledger_entry {self.log.size}: missing, or not bytes")
+                raise DamagedRow(f"ledger_entry {self.log.size}: missing, or not bytes")
             self.log.append(entry)
             try:
                 self.replay.feed(entry)
@@ -244,7 +244,9 @@ class _Users:
             if statement is None or (statement[2], statement[4]) != (head, flags):
                 raise DamagedRow(f"{name}: statement {seq} says something else")
             if self._openings.commitment(label, leaf) != mutation.commitment:
-                raise DamagedRow(f"{name}, or the salt of its label: not what entry {place} holds")
+                raise DamagedRow(
+                    f"ledger_label of user {rows.user}: its salt does not open entry {place}"
+                )
             self._made[place] = rows.user
 
     def _check_statements(self, rows: UserRows) -> VerifiedChain | None:

@@ -95,11 +95,25 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="TCP port to listen on; 0: any.")
     ] = 3103,
+    audit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Be an auditor: replay the ledger at this address before signing."
+        ),
+    ] = None,
 ) -> None:
-    """Serve until SIGTERM, over HTTP: for the Internet put a proxy with TLS before it."""
+    """Serve until SIGTERM, over HTTP: for the Internet put a proxy with TLS before it.
+
+    With --audit nothing else is signed than the ledger at that address, once it was replayed.
+    """
     from blackthorn.apps.witness_serve import serve as run_witness
 
-    run_witness(directory, host, port)
+    if audit is None:
+        run_witness(directory, host, port)
+        return
+    from blackthorn.apps.auditor import Auditor
+
+    run_witness(directory, host, port, examine=Auditor.at(audit).examine)
 
 
 @witness.command()
