@@ -452,6 +452,9 @@ MAX_HANDED_LINES = 20_000
 MAX_HANDED_HISTORY_BYTES = 16 * MIB
 """Lines of history that a new device is given, the newest first."""
 
+MAX_HANDED_ITEM_BYTES = 3 * MIB
+"""One thing that a new device is given, so that it fits a message; it looks up a larger chain."""
+
 MAX_HANDED_CONTACTS = 1_000
 """Contacts with their chains, 10 to 30 kB each, that a new device is given; it looks up others."""
 

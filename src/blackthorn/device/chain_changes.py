@@ -154,6 +154,8 @@ def stored(turn: Turn, answer: StatementStored) -> Outcome | None:
     if any(each in answer.refusal for each in AGAIN):
         turn.records.outbox.update(replace(row, problem=answer.refusal))
         return Outcome(row.number, error=answer.refusal, final=False)
+    if intent.fixed:  # whoever has the other signature makes another, or tells
+        turn.records.outbox.remove(row.number)
     return Outcome(row.number, error=f"the server refused it: {answer.refusal}")
 
 

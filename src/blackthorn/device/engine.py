@@ -410,10 +410,11 @@ class Device:
         with self.turn(now_ms) as turn:
             row = turn.records.outbox.get(answer.request)
             outcome = chain_changes.stored(turn, answer)
-            if row is not None and outcome is not None and not outcome.final:
-                self._later[row.number] = now_ms + AGAIN_MS
-            elif row is not None and outcome is not None and outcome.error:
-                outcome = outbox.fail(turn, row, outcome.error)
+            if row is not None and outcome is not None and outcome.error:
+                if not outcome.final:
+                    self._later[row.number] = now_ms + AGAIN_MS
+                elif turn.records.outbox.get(row.number) is not None:
+                    outcome = outbox.fail(turn, row, outcome.error)
         self._asker.own_changed()
         self._upkeep.poke()
         self._note([outcome])

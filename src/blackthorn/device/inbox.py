@@ -9,7 +9,8 @@ is tried again when their users have been looked up in the ledger (`members`).
 import hashlib
 
 from blackthorn import limits
-from blackthorn.device import content, conversations, envelope, gossip, outbox
+from blackthorn.device import content, conversations, envelope, gossip, outbox, self_group
+from blackthorn.device.facts import SELF
 from blackthorn.device.members import Identity, UnknownDeviceError, identify
 from blackthorn.device.turn import Conversation, Turn
 from blackthorn.errors import InputError
@@ -60,6 +61,10 @@ def _open(turn: Turn, parcel: bytes) -> None:
                 received.authenticated_data,
                 turn.now_ms,
             )
+            if conversation.record.kind == SELF:
+                turn.validate(received.sender.credential, received.sender.signature_key)
+                self_group.take(turn, conversation, received.content)
+                return
             _show(turn, conversation, identify(received.sender.credential), received.content)
         case StagedCommit():
             turn.validate(received.committer.credential, received.committer.signature_key)
@@ -93,6 +98,7 @@ def _show(turn: Turn, conversation: Conversation, sender: Identity, body: bytes)
     identifier = content.message_id(body, sender.address, record.id, message.salt)
     if turn.records.history.known(identifier):
         return
+    mine = sender.address == turn.me.address  # written on another of the user's devices
     turn.records.history.add(
         HistoryRecord(
             message=identifier,
@@ -104,7 +110,8 @@ def _show(turn: Turn, conversation: Conversation, sender: Identity, body: bytes)
             text=message.text,
             sent_ms=min(message.sent_ms, turn.now_ms + limits.MAX_CLOCK_AHEAD_SECONDS * 1000),
             received_ms=turn.now_ms,
-            standing="received",
+            standing="accepted" if mine else "received",
+            shown=mine,
         )
     )
 

@@ -70,6 +70,11 @@ def info_of(signing: SigningKeys, name: str) -> DeviceInfo:
     return DeviceInfo.of(name, public, public.ed25519, (suites.DEFAULT_SUITE,))
 
 
+def of(signing: SigningKeys, address: Address) -> DeviceKeys:
+    """The keys of a device that has no key for mail yet."""
+    return DeviceKeys(address, signing.ed25519, Secret(b""), b"", signing.ml_dsa)
+
+
 def generate(address: Address, random: Callable[[int], bytes]) -> DeviceKeys:
     """Fresh keys for a user's first device. (The OpenPGP library has randomness of its own.)"""
     openpgp, certificate = generate_user_key(address)

@@ -65,6 +65,12 @@ def own(turn: Turn) -> VerifiedChain | None:
     return chain
 
 
+def unpublished(turn: Turn) -> list[bytes]:
+    """The statements behind what the ledger shows."""
+    own(turn)
+    return [each.statement for each in _waiting(turn.records.settings)]
+
+
 def _behind(turn: Turn, chain: VerifiedChain | None, each: Waiting) -> VerifiedChain | None:
     """The chain with one more statement, or None when it has it already or cannot have it."""
     statement = decode(each.statement).statement

@@ -1,0 +1,186 @@
+"""Several devices of one user in the world of scenarios: pairing, revoking, restarting.
+
+A `Newcomer` is a device that is not yet anybody's, with a wire of its own to the server. Once it
+is paired it goes on as a `Person` over the vault that the pairing has filled.
+"""
+
+from blackthorn.device import chain_changes, keys, local_chain, pairing, upkeep
+from blackthorn.device.engine import Device
+from blackthorn.device.pairing import LivePairing, NewPairing, Stage
+from blackthorn.identity.keys import SigningKeys
+from blackthorn.ids import Fingerprint
+from blackthorn.link import frames as f
+from blackthorn.link.code import Code, new_code
+from blackthorn.storage.device.vault import Vault
+from tests.scenarios.device_world import Person, Wire, World
+
+SERVER = Fingerprint(b"\x11" * 32)
+
+
+class OtherDevice(Person):
+    """Another device of a user, over a vault that exists."""
+
+    def __init__(self, world: World, name: str, vault: Vault, own: keys.DeviceKeys) -> None:
+        self.world = world
+        self.number = 0
+        self.name = name
+        self.address = own.address
+        self.keys = own
+        self.vault = vault
+        self.wire = None
+        self.outcomes = {}
+        self.receives = True
+        self.restart()
+
+
+class Newcomer:
+    """A device that joins a pairing."""
+
+    def __init__(self, world: World, name: str, fingerprint: Fingerprint = SERVER) -> None:
+        self.world = world
+        self.name = name
+        self.fingerprint = fingerprint
+        self.device = self  # whatever a world tells the device of a wire
+        self.vault = Vault.in_memory()
+        self.signing = SigningKeys.generate(world.chance.randbytes)
+        self.pairing: NewPairing | None = None
+        self.wire: Wire | None = None
+        self.said: list[f.AnyFrame] = []
+        self.bye: f.Bye | None = None
+
+    def disconnected(self) -> None:
+        pass
+
+    def tick(self) -> None:
+        pass
+
+    def join(self, code: Code) -> NewPairing:
+        """Connect and join; the rest follows when the world moves."""
+        self.pairing = NewPairing(self.signing, self.name, self._keep, self.world.chance.randbytes)
+        self.wire = Wire(self.world, self)  # type: ignore[arg-type]
+        self.world.wires.append(self.wire)
+        self.wire.say(self.pairing.join(code, self.fingerprint))
+        return self.pairing
+
+    def _keep(self, address):
+        with self.vault.transaction() as records:
+            keys.belongs_to(records.settings, address)
+            keys.save(records, keys.of(self.signing, address))
+            keys.put_name(records.settings, self.name)
+        return self.vault
+
+    def hear(self, wire: Wire, frame: f.AnyFrame) -> None:
+        if isinstance(frame, f.Bye):
+            self.bye = frame
+            return
+        assert self.pairing is not None
+        self.say(self.pairing.receive(frame, self.world.now_ms))
+
+    def say(self, frames: list[f.AnyFrame]) -> None:
+        self.said += frames
+        if self.wire is not None and self.wire.open:
+            self.wire.say(frames)
+
+    def crash(self) -> None:
+        """Its process ends; the vault stays."""
+        if self.wire is not None:
+            self.world.cut(self.wire)
+        self.wire, self.pairing = None, None
+
+    def person(self) -> OtherDevice:
+        """It is one of its user's devices now."""
+        with self.vault.transaction() as records:
+            own = keys.load(records)
+        assert own is not None
+        device = OtherDevice(self.world, self.name, self.vault, own)
+        self.world.people.append(device)
+        device.connect()
+        return device
+
+
+class Host:
+    """A live device that adds another one: what `blackthorn device add` is beside a `Person`."""
+
+    def __init__(self, person: Person, code: Code | None = None) -> None:
+        self.person = person
+        self.world = person.world
+        chance = self.world.chance.randbytes
+        self.code = code or new_code(chance)
+        self.pairing = LivePairing(person.device, self.code, SERVER, chance)
+        hear, tick = type(person).hear, type(person).tick
+
+        def both(wire: Wire, frame: f.AnyFrame) -> None:
+            hear(person, wire, frame)
+            if not isinstance(frame, f.Bye):
+                wire.say(self.pairing.receive(frame, self.world.now_ms))
+
+        def ticking() -> None:
+            tick(person)
+            if person.wire is not None and person.wire.open:
+                person.wire.say(self.pairing.advance(self.world.now_ms))
+
+        person.hear = both  # type: ignore[method-assign]
+        person.tick = ticking  # type: ignore[method-assign]
+        with person.vault.transaction() as records:
+            records.settings.put("domain", b"acme.example")
+            records.settings.put("user-pin", b"2100CAFE")
+        assert person.wire is not None
+        person.wire.say(self.pairing.open())
+
+    def type_digits(self, digits: str) -> None:
+        assert self.person.wire is not None
+        self.person.wire.say(self.pairing.type_digits(digits, self.world.now_ms))
+        self.person.tick()
+
+    def leave(self) -> None:
+        """The command has ended."""
+        del self.person.hear, self.person.tick  # type: ignore[attr-defined]
+
+
+def pair(person: Person, name: str = "tablet") -> tuple[Host, Newcomer]:
+    """A whole pairing, from the code to the last batch."""
+    world = person.world
+    host, newcomer = Host(person), Newcomer(world, name)
+    world.settle()
+    compare(host, newcomer)
+    world.settle()
+    assert host.pairing.failure is None and host.pairing.stage is Stage.DONE, host.pairing.stage
+    assert newcomer.pairing is not None and newcomer.pairing.stage is Stage.DONE
+    host.leave()
+    return host, newcomer
+
+
+def compare(host: Host, newcomer: Newcomer) -> None:
+    """Join, and let two people compare the digits honestly."""
+    joined = newcomer.join(host.code)
+    host.world.settle()
+    assert joined.digits == host.pairing.digits != ""
+    host.type_digits(joined.digits)
+    newcomer.say(joined.confirm())
+
+
+def add_device(person: Person, name: str = "tablet") -> OtherDevice:
+    """Another device of the same user, in all of his conversations."""
+    _, newcomer = pair(person, name)
+    person.world.publish()
+    other = newcomer.person()
+    bring_up(person.world)
+    return other
+
+
+def bring_up(world: World) -> None:
+    """Let time pass until everything that follows from the chains has come about."""
+    for _ in range(4):
+        world.publish()
+        world.settle()
+        world.later(31)
+        world.settle()
+
+
+def revoke(person: Person, other: Person, reason: str = "lost") -> int:
+    """Wish that another device of the same user be no more his."""
+    info = other.keys.info(other.name)
+    return person._wish(lambda turn: chain_changes.revoke(turn, info, reason))
+
+
+__all__ = ["Device", "Host", "Newcomer", "local_chain", "pairing", "upkeep"]
