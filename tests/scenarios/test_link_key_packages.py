@@ -81,15 +81,3 @@ def test_an_answer_that_would_not_fit_leaves_users_for_the_next_claim(
     addresses = [owner.address for owner in world.devices[:3]]
     assert [each.address for each in claim(world, asker, *addresses).claimed] == addresses[:2]
     assert [each.address for each in claim(world, asker, addresses[2]).claimed] == addresses[2:]
-
-
-def test_the_devices_of_users_are_told_and_no_key_package_is_used_up(world: World) -> None:
-    owner, asker = world.devices[:2]
-    owner.connect()
-    asker.connect()
-    owner.wire.say(f.PublishKeyPackages([b"one"], None))
-    asker.wire.say(f.ListDevices(7, [owner.address, "nobody@acme.example", asker.address]))
-    world.settle()
-    told = [f.DevicesOf(owner.address, [owner.id]), f.DevicesOf(asker.address, [asker.id])]
-    assert of(asker, f.Devices) == [f.Devices(7, told, ["nobody@acme.example"])]
-    assert claim(world, asker, owner.address).claimed[0].package == b"one"

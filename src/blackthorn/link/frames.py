@@ -235,30 +235,6 @@ class KeyPackages(Frame, tag=33, frozen=True):
     without: list[AddressText]
 
 
-class ListDevices(Frame, tag=34, frozen=True):
-    """Device to server: which devices do these users have? No key package is used up."""
-
-    request: Uint64
-    addresses: Annotated[
-        list[AddressText], Meta(min_length=1, max_length=limits.MAX_CLAIM_ADDRESSES)
-    ]
-
-
-class DevicesOf(Struct, array_like=True, frozen=True, gc=False):
-    """The activated devices of one user."""
-
-    address: AddressText
-    devices: Annotated[list[Id16], Meta(max_length=limits.MAX_DEVICES_PER_USER)]
-
-
-class Devices(Frame, tag=35, frozen=True):
-    """Server to device: the answer. `unknown` are no users."""
-
-    request: Uint64
-    entries: Annotated[list[DevicesOf], Meta(max_length=limits.MAX_CLAIM_ADDRESSES)]
-    unknown: Annotated[list[AddressText], Meta(max_length=limits.MAX_CLAIM_ADDRESSES)]
-
-
 # --- Mail ---------------------------------------------------------------------------------
 
 
@@ -596,8 +572,6 @@ AnyFrame = (
     | KeyPackageStock
     | ClaimKeyPackages
     | KeyPackages
-    | ListDevices
-    | Devices
     | ListMail
     | MailListing
     | FetchMail

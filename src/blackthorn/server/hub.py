@@ -115,7 +115,6 @@ class Hub:
             f.SetAside: self._delivery.set_aside,
             f.PublishKeyPackages: self._key_packages.publish,
             f.ClaimKeyPackages: self._key_packages.claim,
-            f.ListDevices: self._key_packages.devices,
         }
         if mailroom is not None:
             self._handlers |= {f.ListMail: mailroom.handle, f.FetchMail: mailroom.handle}

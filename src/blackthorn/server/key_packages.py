@@ -1,4 +1,4 @@
-"""Key packages: a device publishes its own, others claim them, and ask who has which devices.
+"""Key packages: a device publishes its own, others claim them.
 
 A one-time key package is handed out once: its deletion is durable before the answer. When
 a device's one-time packages are gone, its last-resort package is handed out, any number of
@@ -77,19 +77,6 @@ class KeyPackageDesk:
 
         numbers = [[device.number for device in devices] for _, devices in users]
         self._writer.submit(self._store.claim(numbers, limits.MAX_CLAIM_BYTES), done)
-
-    def devices(self, session: Session, frame: f.ListDevices, now: float) -> None:
-        """Answer with the devices of each of these users, the asking one too."""
-        entries: list[f.DevicesOf] = []
-        unknown: list[str] = []
-        for address in dict.fromkeys(frame.addresses):
-            user = self._enterprise.user(Address(address))
-            if user is None:
-                unknown.append(address)
-                continue
-            devices = user.live[: limits.MAX_DEVICES_PER_USER]
-            entries.append(f.DevicesOf(address, [each.id for each in devices]))
-        session.transmit(f.Devices(frame.request, entries, unknown))
 
     def _answer(
         self,

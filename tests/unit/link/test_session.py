@@ -38,8 +38,6 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.KeyPackageStock(1),
         f.ClaimKeyPackages(1, ["a@b.example"]),
         f.KeyPackages(1, [f.ClaimedKeyPackage("a@b.example", ID, b"k")], [], []),
-        f.ListDevices(1, ["a@b.example"]),
-        f.Devices(1, [f.DevicesOf("a@b.example", [ID])], []),
         f.ListMail(1, 0),
         f.MailListing(1, [], False),
         f.FetchMail(1, 1, 0),
