@@ -443,6 +443,9 @@ MAX_COMPARED = 2_000
 MAX_STATEMENT_TRIES = 8
 """How often a statement is made again because the user's chain has moved on meanwhile."""
 
+GONE_DEVICE_SECONDS = 120
+"""How long a wish waits until the ledger shows that a device which the server lacks was revoked."""
+
 UPKEEP_SECONDS = 30
 UPKEEP_OTHERS_SECONDS = 600
 """How often a device looks whether its conversations follow its user's chain, at first, and how

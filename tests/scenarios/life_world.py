@@ -174,6 +174,9 @@ def bring_up(world: World) -> None:
         world.publish()
         world.settle()
         world.later(31)
+        for person in world.people:
+            if person.wire is None:  # cut for its silence
+                person.connect()
         world.settle()
 
 

@@ -125,7 +125,7 @@ def _still_wanted(turn: Turn, chain: VerifiedChain, body: Body) -> Body | None:
             return body if chain.pending is not None and chain.pending.seq == seq else None
         case SetOpenPGP():
             due = mail_keys.renewal_due(turn.records, chain, turn.me.device)
-            return body if due else None
+            return body if due or chain.openpgp is None else None
     return body
 
 

@@ -300,6 +300,7 @@ class Device:
     def _refused(self, posting: bytes, code: str, text: str, now_ms: int) -> Frames:
         with self.turn(now_ms) as turn:
             row = turn.records.outbox.by_posting(posting)
+            about = outbox.members_behind(turn, row) if row is not None else []
             outcome = outbox.refused(turn, posting, code, text)
             if row is not None and outcome is not None and not outcome.final:
                 self._sent.discard(posting)
@@ -307,6 +308,9 @@ class Device:
                     self._second[row.number] = generation(turn.records)
                 elif code in outbox.LATER:
                     self._later[row.number] = now_ms + RETRY_MS
+                elif outcome.error == outbox.GONE:
+                    self._later[row.number] = now_ms + AGAIN_MS
+                    self._asker.want(about)
         self._note([outcome])
         return []
 

@@ -8,6 +8,7 @@ the user's own chain go the same way (`chain_changes`).
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import msgspec
 
@@ -28,6 +29,7 @@ from blackthorn.device.intents import (
     decode_prepared,
     encode,
 )
+from blackthorn.device.members import addresses
 from blackthorn.device.preparing import check_members, draft_id, wanted_addresses
 from blackthorn.device.turn import Conversation, Turn
 from blackthorn.errors import UserError
@@ -42,6 +44,9 @@ LATER = (Code.MAILBOX_FULL, Code.STORAGE, Code.EPOCH_AHEAD)
 They say nothing about an earlier copy whose answer was lost: it may be durable, and others may
 have joined or moved on by it. So what it was made of is never undone for them.
 """
+
+GONE: Final = "a member's device does not exist any more"
+_GONE_SINCE: Final = "gone-since"
 
 
 # --- Wishes -------------------------------------------------------------------------------
@@ -184,7 +189,9 @@ def refused(turn: Turn, posting: bytes, code: str, text: str) -> Outcome | None:
         return Outcome(row.number, error=text, final=False)
     _undo(turn, prepared, code)
     if code == Code.RECIPIENT_UNKNOWN and not _another_way(turn, intent, prepared):
-        return fail(turn, row, "a member's device does not exist any more")
+        if not _ledger_may_tell(turn, row.number):
+            return fail(turn, row, GONE)
+        text = GONE
     if code not in (Code.EPOCH_TAKEN, Code.RECIPIENT_UNKNOWN):
         return fail(turn, row, f"the server refused it: {text}")
     packages = None if code == Code.RECIPIENT_UNKNOWN else row.packages
@@ -192,6 +199,28 @@ def refused(turn: Turn, posting: bytes, code: str, text: str) -> Outcome | None:
         replace(row, posting=None, prepared=None, packages=packages, problem=text)
     )
     return Outcome(row.number, error=text, final=False)
+
+
+def _ledger_may_tell(turn: Turn, number: int) -> bool:
+    """Whether the ledger may still come to show what the server knows: that a device is revoked.
+
+    Then whoever looks its user up takes it out of the conversation, and the wish can be done.
+    """
+    settings, now_ms = turn.records.settings, turn.now_ms
+    data = settings.get(_GONE_SINCE)
+    since = msgspec.msgpack.decode(data, type=dict[int, int]) if data else {}
+    since = {each: when for each, when in since.items() if turn.records.outbox.get(each)}
+    first_ms = since.setdefault(number, now_ms)
+    settings.put(_GONE_SINCE, msgspec.msgpack.encode(since))
+    return now_ms - first_ms < limits.GONE_DEVICE_SECONDS * 1000
+
+
+def members_behind(turn: Turn, row: OutboxRecord) -> list[Address]:
+    """The users in the conversation that a row's posting is for."""
+    if row.prepared is None:
+        return []
+    record = turn.records.conversations.get(decode_prepared(row.prepared).conversation)
+    return addresses(turn.open(record.id).group.members) if record is not None else []
 
 
 def _undo(turn: Turn, prepared: Prepared, code: str) -> None:
