@@ -10,12 +10,17 @@ from typing import Final
 
 from blackthorn import limits
 from blackthorn.crypto import vrf
-from blackthorn.directory.commitment import OPENING_BYTES, Value, commit, decode_value
-from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
-from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record, decode_entry
-from blackthorn.directory.lookup import Answer, EpochPart, Receipt
+from blackthorn.directory.commitment import (
+    LABEL_BYTES,
+    OPENING_BYTES,
+    Value,
+    commit,
+    decode_value,
+)
+from blackthorn.directory.config import DirectoryConfig
+from blackthorn.directory.entries import Head, decode_entry
+from blackthorn.directory.lookup import Answer, EpochPart
 from blackthorn.directory.proof import Found, decode_map_proof
-from blackthorn.directory.records import decode_record
 from blackthorn.errors import VerificationError
 from blackthorn.tlog.merkle import leaf_hash
 from blackthorn.tlog.verify import (
@@ -178,8 +183,11 @@ def open_epoch(part: EpochPart, config: DirectoryConfig) -> VerifiedEpoch:
     )
 
 
-def _index_of(label: str, vrf_proof: bytes, config: DirectoryConfig) -> bytes:
+def index_of(label: str, vrf_proof: bytes, config: DirectoryConfig) -> bytes:
+    """The place of a user in the map, 32 bytes. Raises `VerificationError` (D17)."""
     try:
+        if len(label.encode()) > LABEL_BYTES:
+            raise VerificationError("D17", "nobody in the map has a label of that length")
         return vrf.verify(config.vrf_key, vrf_proof, label.encode())[:INDEX_BYTES]
     except (vrf.VrfError, UnicodeEncodeError) as error:
         raise VerificationError("D17", f"the VRF proof does not hold: {error}") from error
@@ -191,7 +199,7 @@ def verify_answer(
     """What the map of the epoch has of `label`. Raises D16, D17, D18, D5, D6, D7, D8."""
     if answer.label != label:
         raise VerificationError("D16", "the answer is for somebody else")
-    index = _index_of(label, answer.vrf_proof, config)
+    index = index_of(label, answer.vrf_proof, config)
     proof = decode_map_proof(answer.map_proof)
     found = isinstance(proof.end, Found)
     commitment, verified = _committed(answer, found)
@@ -230,66 +238,3 @@ def check_history(before: Present, found: Present | Absent) -> Present:
             "D37", f"{versions} changes of the entry with {statements} statements of its chain"
         )
     return found
-
-
-def verify_receipt(
-    receipt: Receipt, label: str, epoch: VerifiedEpoch, config: DirectoryConfig
-) -> tuple[int, int]:
-    """The statement's number and when the ledger logged it, in Unix milliseconds.
-
-    Raises D17, D5, D19, D20, D21.
-    """
-    index = _index_of(label, receipt.vrf_proof, config)
-    value = decode_value(receipt.value)
-    mutation, head = decode_entry(receipt.mutation), decode_entry(receipt.head)
-    if len(receipt.opening) != OPENING_BYTES or not 0 < receipt.version < 2**32:
-        raise VerificationError("D19", "the opening or the version of a receipt cannot be")
-    wanted = Mutation(
-        mutation.epoch,
-        index,
-        receipt.version,
-        commit(receipt.opening, label, receipt.version, receipt.value),
-    )
-    if mutation != wanted or value.seq != receipt.seq:
-        raise VerificationError("D19", "the entry of the receipt is another's, or says another")
-    if not isinstance(head, Head) or head.epoch != mutation.epoch:
-        raise VerificationError("D20", "the head of the receipt is not that of its epoch")
-    for entry, at, proof in (
-        (receipt.mutation, receipt.index, receipt.proof),
-        (receipt.head, receipt.head_index, receipt.head_proof),
-    ):
-        _check_logged(entry, at, proof, epoch)
-    return receipt.seq, head.unix_ms
-
-
-def _check_logged(entry: bytes, index: int, proof: Sequence[bytes], epoch: VerifiedEpoch) -> None:
-    accepted = epoch.accepted
-    try:
-        verify_inclusion(leaf_hash(entry), index, accepted.size, proof, accepted.root)
-    except VerificationError as error:
-        raise VerificationError("D21", f"entry {index} is not in the log: {error}") from error
-
-
-def verify_record(
-    entry: bytes, index: int, proof: Sequence[bytes], epoch: VerifiedEpoch
-) -> dict[str, object]:
-    """The fields of a typed entry that is in the log. Raises D1, D2, D4, D21.
-
-    What a device was told to do counts only when this returns.
-    """
-    decoded = decode_entry(entry)
-    if not isinstance(decoded, Record):
-        raise VerificationError("D4", "the entry is none of the typed ones")
-    _check_logged(entry, index, proof, epoch)
-    return decode_record(decoded.kind, decoded.body)
-
-
-def verify_config(
-    entry: bytes, index: int, proof: Sequence[bytes], old: DirectoryConfig, epoch: VerifiedEpoch
-) -> DirectoryConfig:
-    """A later configuration that is in the log and may follow `old`. Raises D2, D3, D21, D31."""
-    decoded = decode_entry(entry)
-    if not isinstance(decoded, ConfigEntry):
-        raise VerificationError("D2", "the entry is no configuration")
-    _check_logged(entry, index, proof, epoch)
-    return check_successor(old, decode_config(decoded.record))

@@ -20,6 +20,9 @@ CLOSED: Final = 2
 VALUE_BYTES: Final = 37
 OPENING_BYTES: Final = 16
 
+LABEL_BYTES: Final = 255
+"""The most that a commitment can bind; an address has at most 254."""
+
 _KC: Final = bytes.fromhex("d821f8790d97709796b4d7903357c3f5")
 _VALUE: Final = struct.Struct(">32sIB")
 

@@ -30,12 +30,14 @@ RULES: Final[dict[str, str]] = {
     "D18": "An answer says either a value, its version and its opening, or none of them.",
     # --- Receipts and records ---
     "D19": "A receipt's entry is a mutation of the user, of the version and value that it claims.",
-    "D20": "A receipt's head is that of the mutation's epoch.",
+    "D20": "A receipt's head is that of the mutation's epoch and stands behind it.",
     "D21": "A receipt's entries are in the log.",
     "D22": "A gossiped checkpoint is a size and a root, 40 bytes.",
     "D36": "Whoever was in the map stays, and his entry goes back to no earlier state.",
     "D37": "A user's entry changes no more often than his chain grows.",
     "D38": "The time of a head is not ahead of those who cosigned it.",
+    "D39": "A receipt's head has the epoch and the time of its place among known checkpoints.",
+    "D40": "A receipt's entry stands behind each checkpoint whose map did not have its version.",
     # --- Replay ---
     "D23": "The first entry of a log is its configuration.",
     "D24": "Epochs rise by one, and each entry is of the epoch under way.",

@@ -15,16 +15,14 @@ from blackthorn.directory.checks import (
     decode_gossip,
     ledger_time_ms,
     verify_answer,
-    verify_config,
     verify_epoch,
-    verify_receipt,
-    verify_record,
 )
 from blackthorn.directory.commitment import CLOSED, PENDING_RESET, Value, decode_value
 from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
 from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record, decode_entry
 from blackthorn.directory.evidence import Evidence, decode_evidence, verify_evidence
 from blackthorn.directory.lookup import Answer, EpochPart, Receipt
+from blackthorn.directory.receipts import Seen, verify_config, verify_receipt, verify_record
 
 __all__ = [
     "CLOSED",
@@ -43,6 +41,7 @@ __all__ = [
     "Receipt",
     "Record",
     "Replay",
+    "Seen",
     "Terms",
     "Value",
     "VerifiedEpoch",

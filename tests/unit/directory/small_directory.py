@@ -1,7 +1,10 @@
 """A small directory with real keys, made by hand, for tests: what an honest server would say."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+
+import pytest
 
 from blackthorn.crypto import vrf
 from blackthorn.crypto.secret import Secret
@@ -10,7 +13,8 @@ from blackthorn.directory.commitment import Value, commit
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import ConfigEntry, Head, Mutation
 from blackthorn.directory.prefix_tree import PrefixTree
-from blackthorn.directory.verify import Terms
+from blackthorn.directory.verify import Accepted, Terms, VerifiedEpoch, verify_epoch
+from blackthorn.errors import VerificationError
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
 from blackthorn.tlog.cosignature import Cosigner, add_lines
 from blackthorn.tlog.merkle import MerkleLog
@@ -66,6 +70,15 @@ class SmallDirectory:
         self.epoch, self.unix_ms, self.changes = 0, 1_000_000, 0
         self.heads: dict[int, int] = {}
         self.add(ConfigEntry(1, self.config.encode()).encode())
+
+    @classmethod
+    def of_three(cls) -> "SmallDirectory":
+        """Three users, one epoch."""
+        made = cls()
+        for label in (ALICE, BOB, "carol@acme.example"):
+            made.set(label)
+        made.publish()
+        return made
 
     def add(self, entry: bytes) -> None:
         self.entries.append(entry)
@@ -152,3 +165,18 @@ class SmallDirectory:
             head,
             tuple(self.log.inclusion_proof(head)),
         )
+
+
+def epoch_of(
+    world: SmallDirectory, last: Accepted | None = None, **changes: object
+) -> VerifiedEpoch:
+    """The newest epoch as a client verifies it, who accepted `last` before."""
+    proof = world.log.consistency_proof(last.size) if last else ()
+    return verify_epoch(world.part(), proof, last, world.terms(**changes))
+
+
+def refused(rule: str, act: Callable[..., object], *arguments: object) -> None:
+    """Holds that this breaks exactly that rule."""
+    with pytest.raises(VerificationError) as caught:
+        act(*arguments)
+    assert caught.value.rule == rule, caught.value

@@ -1,0 +1,117 @@
+"""How to check what the server says of single entries of the log: when, and that they are there.
+
+As in `directory.checks`, each function returns the verified thing, or raises `VerificationError`
+with the number of the rule that is broken.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from blackthorn.directory.checks import Accepted, VerifiedEpoch, index_of
+from blackthorn.directory.commitment import OPENING_BYTES, commit, decode_value
+from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
+from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record, decode_entry
+from blackthorn.directory.lookup import Receipt
+from blackthorn.directory.records import decode_record
+from blackthorn.errors import VerificationError
+from blackthorn.tlog.merkle import leaf_hash
+from blackthorn.tlog.verify import verify_inclusion
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the map had of a user at an accepted checkpoint: a version, 0 when he was not in it."""
+
+    accepted: Accepted
+    version: int
+
+
+def verify_receipt(
+    receipt: Receipt,
+    label: str,
+    epoch: VerifiedEpoch,
+    config: DirectoryConfig,
+    seen: Iterable[Seen] = (),
+) -> tuple[int, int]:
+    """The statement's number and when the ledger logged it, in Unix milliseconds.
+
+    `seen` is what was verified of this user before: a version that was not in the map then was
+    logged behind that checkpoint and later than it, whatever the log says now. Only an auditor
+    can tell somebody who has seen nothing. Raises D17, D5, D19, D20, D21, D39, D40.
+    """
+    # 1. The entry is the user's, and its commitment opens to what the receipt says.
+    mutation = _open(receipt, label, config)
+    # 2. The head is the end of that entry's epoch.
+    head = decode_entry(receipt.head)
+    if not isinstance(head, Head) or head.epoch != mutation.epoch:
+        raise VerificationError("D20", "the head of the receipt is not that of its epoch")
+    if receipt.index >= receipt.head_index:
+        raise VerificationError("D20", "the head of the receipt stands before its entry")
+    # 3. Both are in the log.
+    _check_logged(receipt.mutation, receipt.index, receipt.proof, epoch)
+    _check_logged(receipt.head, receipt.head_index, receipt.head_proof, epoch)
+    # 4. No past epoch was logged again, and nothing in the log that the map did not show.
+    _check_place(head, receipt.head_index, epoch.accepted)
+    for each in seen:
+        _check_place(head, receipt.head_index, each.accepted)
+        if (receipt.version > each.version) != (receipt.index >= each.accepted.size):
+            raise VerificationError("D40", "the log and the map had this version at other times")
+    return receipt.seq, head.unix_ms
+
+
+def _open(receipt: Receipt, label: str, config: DirectoryConfig) -> Mutation:
+    index = index_of(label, receipt.vrf_proof, config)
+    value = decode_value(receipt.value)
+    if len(receipt.opening) != OPENING_BYTES or not 0 < receipt.version < 2**32:
+        raise VerificationError("D19", "the opening or the version of a receipt cannot be")
+    entry = decode_entry(receipt.mutation)
+    commitment = commit(receipt.opening, label, receipt.version, receipt.value)
+    wanted = Mutation(entry.epoch, index, receipt.version, commitment)
+    if entry != wanted or value.seq != receipt.seq:
+        raise VerificationError("D19", "the entry of the receipt is another's, or says another")
+    return wanted
+
+
+def _check_place(head: Head, at: int, known: Accepted) -> None:
+    place = _order(at, known.size - 1)
+    if (_order(head.epoch, known.epoch), _order(head.unix_ms, known.unix_ms)) != (place, place):
+        raise VerificationError(
+            "D39", f"entry {at} has not the time of its place beside entry {known.size - 1}"
+        )
+
+
+def _order(one: int, other: int) -> int:
+    return (one > other) - (one < other)
+
+
+def _check_logged(entry: bytes, index: int, proof: Sequence[bytes], epoch: VerifiedEpoch) -> None:
+    accepted = epoch.accepted
+    try:
+        verify_inclusion(leaf_hash(entry), index, accepted.size, proof, accepted.root)
+    except VerificationError as error:
+        raise VerificationError("D21", f"entry {index} is not in the log: {error}") from error
+
+
+def verify_record(
+    entry: bytes, index: int, proof: Sequence[bytes], epoch: VerifiedEpoch
+) -> dict[str, object]:
+    """The fields of a typed entry that is in the log. Raises D1, D2, D4, D21.
+
+    What a device was told to do counts only when this returns.
+    """
+    decoded = decode_entry(entry)
+    if not isinstance(decoded, Record):
+        raise VerificationError("D4", "the entry is none of the typed ones")
+    _check_logged(entry, index, proof, epoch)
+    return decode_record(decoded.kind, decoded.body)
+
+
+def verify_config(
+    entry: bytes, index: int, proof: Sequence[bytes], old: DirectoryConfig, epoch: VerifiedEpoch
+) -> DirectoryConfig:
+    """A later configuration that is in the log and may follow `old`. Raises D2, D3, D21, D31."""
+    decoded = decode_entry(entry)
+    if not isinstance(decoded, ConfigEntry):
+        raise VerificationError("D2", "the entry is no configuration")
+    _check_logged(entry, index, proof, epoch)
+    return check_successor(old, decode_config(decoded.record))
