@@ -4,7 +4,7 @@ Everything heavy is imported by the command that needs it.
 """
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,11 @@ from blackthorn.apps.device_options import (
     program,
     run,
 )
+
+if TYPE_CHECKING:
+    from blackthorn.apps.device_activation import Activation
+    from blackthorn.apps.device_home import Home
+    from blackthorn.link.activation import Enrolment
 
 DEFAULT_PORT = 3101
 
@@ -52,6 +57,10 @@ def activate(
     ] = None,
     key_file: KeyFileOption = None,
     name: Annotated[str | None, typer.Option(help="What to call this device.")] = None,
+    reset: Annotated[
+        bool,
+        typer.Option("--reset", help="Ask for a new identity, when every device is lost."),
+    ] = False,
 ) -> None:
     """Make this device's keys and prove the activation code, in both directions.
 
@@ -70,13 +79,34 @@ def activate(
         host, port = invitation.host, invitation.port
     place = Home(home.expanduser(), key_file.expanduser() if key_file else None)
     wanted = device_activation.Activation(
-        invitation.code, host, port, name or device_activation.own_name()
+        invitation.code, host, port, name or device_activation.own_name(), reset
     )
-    enrolment = run(device_activation.activate(place, wanted))
+    enrolment, shown = run(_activate(place, wanted))
     terminal.out.print(f"This device is {enrolment.address}'s. PIN: {enrolment.pin}", markup=False)
+    if not shown:
+        terminal.err.print(
+            "Note: the ledger does not show this device yet. Others can write to it as soon as "
+            "it does; `blackthorn status` tells."
+        )
+    if reset:
+        terminal.out.print(
+            "It asks for a new identity, and waits: everybody sees it, and any of the old "
+            "devices can cancel it. `blackthorn status` says until when."
+        )
     skew = abs(wall_ms() - enrolment.server_time) // 60_000
     if skew >= 5:
         terminal.err.print(f"Note: this device's clock and the server's are {skew} minutes apart.")
+
+
+async def _activate(place: "Home", wanted: "Activation") -> "tuple[Enrolment, bool]":
+    """Activate, then wait until the ledger shows it."""
+    from blackthorn import limits
+    from blackthorn.apps import device_activation
+
+    enrolment, program = await device_activation.activate(place, wanted)
+    with terminal.err.status("Waiting until the ledger shows this device"):
+        seconds = limits.OWN_CHANGE_SECONDS
+        return enrolment, await device_activation.await_published(program, seconds)
 
 
 def _server(server: str | None) -> tuple[str, int]:

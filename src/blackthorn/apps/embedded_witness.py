@@ -35,6 +35,8 @@ class EmbeddedWitness:
     def __init__(self, place: WitnessDirectory, port: int, at_port: Callable[[int], None]) -> None:
         self.problem = ""
         """Why it does not serve, or empty."""
+        self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done as soon as it serves, or has said for the first time why it does not."""
         self._place = place
         self._port = port
         self._at_port = at_port
@@ -76,6 +78,7 @@ class EmbeddedWitness:
             said = await self._run()
             pause = _FIRST_PAUSE if self._served else min(2 * pause, _LONGEST_PAUSE)
             self.problem = f"the embedded witness has ended: {said}"
+            self._settle()
             if pause > 4 * _FIRST_PAUSE or self._served:  # the first ones may wait for a port
                 self._logger.error("the embedded witness has ended", said=said)
             await asyncio.sleep(pause)
@@ -106,6 +109,11 @@ class EmbeddedWitness:
             self._served, self.problem = True, ""
             self._logger.warning(NOT_YET_A_WITNESS, witness_port=port)
             self._at_port(port)
+            self._settle()
+
+    def _settle(self) -> None:
+        if not self.settled.done():
+            self.settled.set_result(None)
 
     async def _read_errors(self, errors: asyncio.StreamReader) -> str:
         """Its log lines are the server's; what is none is why it ended."""

@@ -17,6 +17,8 @@ def make_ledger(path: Path, environment: dict[str, str]) -> str:
     """Make the files; the log's public key. Raises UserError, StorageError."""
     directory = ServerDirectory(path)
     settings = directory.load(environment)
+    if directory.ledger.keys.exists():
+        raise UserError(f"{directory.ledger.keys} is there already: nothing was changed")
     directory.lock()
     with closing(directory.open_database()) as database:
         if SqliteLedger(database.reading).checkpoints():

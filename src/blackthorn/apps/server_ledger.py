@@ -29,13 +29,16 @@ from blackthorn.ports.clock import Clock
 from blackthorn.ports.ledger import LedgerStore
 from blackthorn.ports.writer import Writer
 from blackthorn.server.counters import Counters
-from blackthorn.server.ledger import DevicesChanged, Ledger, LedgerKeys
+from blackthorn.server.ledger import DevicesChanged, Ledger, LedgerKeys, Pending
 from blackthorn.tlog.policy import Policy, format_policy
 from blackthorn.tlog.tiles import Tile, tile_hashes
 from blackthorn.wire.note import VerifierKey, parse_vkey
 
 TICK_SECONDS: Final = 0.05
 """How often the ledger is asked whether an epoch is due."""
+
+OWN_SECONDS: Final = 10.0
+"""How long the first epoch waits for the embedded witness to start."""
 
 HOUR_MS: Final = 3_600_000
 
@@ -127,7 +130,7 @@ class ServerLedger:
         self._place = files.witness
         embedded = self._embedded_key()
         self._peers = [
-            Peer(witness.name, witness.key, witness.url or "")
+            Peer(witness.name, witness.key, "" if witness.key == embedded else witness.url or "")
             for witness in policy.witnesses
             if witness.url or witness.key == embedded
         ]
@@ -157,6 +160,7 @@ class ServerLedger:
     async def start(self, stack: AsyncExitStack, tls: ServerTls) -> HttpServer:
         """Start witness, client and HTTPS; the stack ends them. Raises UnavailableError."""
         self.ledger.start(self._clock.wall_ms())
+        self.ledger.hold(True)
         app = ledger_app(LedgerTiles(self.ledger, self.keys))
         host, port = self._settings.host, self._settings.port
         edge = await serve_http(app, "the ledger", host, port, tls.context)
@@ -165,9 +169,23 @@ class ServerLedger:
             own = EmbeddedWitness(self._place, self._settings.witness_port, self._serves_at)
             self._witness = await stack.enter_async_context(own)
         await stack.enter_async_context(self._client)
-        ticking = asyncio.get_running_loop().create_task(self._tick())
-        stack.callback(ticking.cancel)
+        loop = asyncio.get_running_loop()
+        for work in (self._ask_first(), self._tick()):
+            stack.callback(loop.create_task(work).cancel)
         return edge
+
+    async def _ask_first(self) -> None:
+        """Make no epoch before the witnesses were asked what they have signed."""
+        try:
+            if self._witness is not None:
+                await asyncio.wait({self._witness.settled}, timeout=OWN_SECONDS)
+            published = self.ledger.published
+            shown = None
+            if published is not None:
+                shown = Pending(published.note, published.size, published.root, self.ledger.log)
+            await self._client.ask_first(shown)
+        finally:
+            self.ledger.hold(False)
 
     def _serves_at(self, port: int) -> None:
         if self._own is not None:

@@ -16,7 +16,12 @@ from typing import Final, Protocol, Self
 import httpx
 
 from blackthorn import limits
-from blackthorn.errors import InputError, UnavailableError, VerificationError
+from blackthorn.errors import (
+    BlackthornError,
+    InputError,
+    UnavailableError,
+    VerificationError,
+)
 from blackthorn.ports.clock import Clock
 from blackthorn.tlog.checkpoint import Checkpoint, open_checkpoint
 from blackthorn.tlog.witness import (
@@ -141,6 +146,26 @@ class WitnessClient:
             for peer in self.peers:
                 peer.wanted.set()
 
+    async def ask_first(self, published: Waiting | None) -> None:
+        """Find out, before the ledger goes on, whether a witness knows a newer state of it.
+
+        Each is shown what is published; the ledger is told of whoever is elsewhere. A witness
+        that cannot be reached is left out.
+        """
+
+        async def ask(peer: Peer) -> None:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    if published is None:
+                        await self._tell_behind(peer, None)
+                    else:
+                        await self._ask(peer, published)
+                        peer.size = published.size
+            except _FAILURES as error:
+                peer.problem = _say(error)
+
+        await asyncio.gather(*(ask(peer) for peer in self.peers if peer.url))
+
     async def _attend(self, peer: Peer) -> None:
         """Serve one witness for ever."""
         while True:
@@ -153,10 +178,8 @@ class WitnessClient:
             try:
                 async with asyncio.timeout(self._seconds):
                     line = await self._ask(peer, waiting)
-            except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
-                await self._failed(peer, f"cannot be reached ({type(error).__name__})")
-            except (UnavailableError, InputError, VerificationError) as error:
-                await self._failed(peer, str(error))
+            except _FAILURES as error:
+                await self._failed(peer, _say(error))
             except Exception as error:  # the witness must be asked again whatever happened
                 context = {"message": "asking a witness failed", "exception": error}
                 asyncio.get_running_loop().call_exception_handler(context)
@@ -253,6 +276,23 @@ class WitnessClient:
                 if len(read) > limits.MAX_WITNESS_ANSWER_BYTES:
                     raise InputError("answers more than a witness may")
             return answer.status_code, answer.headers.get("Content-Type", ""), bytes(read)
+
+
+_FAILURES: Final = (
+    TimeoutError,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    UnavailableError,
+    InputError,
+    VerificationError,
+)
+"""How asking a witness may fail without a fault of ours."""
+
+
+def _say(error: BaseException) -> str:
+    if isinstance(error, BlackthornError):
+        return str(error)
+    return f"cannot be reached ({type(error).__name__})"
 
 
 def _text(note: bytes) -> bytes:

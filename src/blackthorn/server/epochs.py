@@ -111,6 +111,8 @@ class Epochs:
         self.published: Published | None = None
         self.stopped = False
         """For good: a newer state of this ledger exists somewhere."""
+        self.held = False
+        """No epoch is made: witnesses are still asked whether they know a newer state."""
         self.offered_ms = 0
         """When the note that waits was offered first since the start."""
         self._drafter = Drafter(self.log, signer, openings)
@@ -174,7 +176,7 @@ class Epochs:
             self._publish(now_ms)
         elif self._draft is not None:
             self._save(now_ms)
-        elif self._offered is None and self._due(now_ms):
+        elif self._offered is None and not self.held and self._due(now_ms):
             self._make(now_ms)
 
     def _due(self, now_ms: int) -> bool:

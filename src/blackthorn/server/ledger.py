@@ -280,6 +280,11 @@ class Ledger:
     def _stop(self) -> None:
         self._epochs.stopped = True
 
+    def hold(self, held: bool) -> None:
+        """Make no epoch while it is so: for the time in which witnesses are asked, after a start,
+        what they have signed. A ledger that was set back would sign a fork before it knows."""
+        self._epochs.held = held
+
     def problems(self) -> list[str]:
         """Why the ledger is not well, one line each."""
         found = [self._rollback.reason] if self._rollback.reason else []
