@@ -1,7 +1,8 @@
-"""The identity chains that this device has verified, as of the ledger's newest accepted time.
+"""The identity chains that this device has verified, each as of when its user was last looked up.
 
 The vault keeps the statements; a verified chain is made of them once a process, and kept. The
-time by which resets take effect is the ledger's, never this machine's clock.
+time by which resets take effect is the ledger's, never this machine's clock; and the one at the
+last look at that very user, since a cancel may have come that this device has not seen.
 """
 
 from dataclasses import dataclass, field
@@ -58,24 +59,29 @@ class ChainCache:
 
 
 class Chains:
-    """The chains of one turn."""
+    """The chains of one turn; what was asked for once is at hand for the rest of it."""
 
     def __init__(self, records: Records, cache: ChainCache) -> None:
         self._records = records
         self._cache = cache
+        self._asked: dict[str, VerifiedChain] = {}
 
     def of(self, address: str) -> VerifiedChain | None:
         """The chain of a user as it was last verified, or None when he is not known."""
-        record = self._records.directory.chain(address)
-        if record is None or not record.present:
-            return None
-        now_ms = ledger_ms(self._records.directory.newest())
-        known = self._cache.found.get(address)
-        if known is None or known.head != record.head or known.now_ms > now_ms:
-            known = self._replay(record, now_ms)
-        elif known.pending is not None and known.now_ms != now_ms:
-            known = extend(known, (), self.terms(now_ms, logged_of(record)))
-        self._cache.found[address] = known
+        found = self._asked.get(address)
+        if found is None:
+            record = self._records.directory.chain(address)
+            if record is None or not record.present:
+                return None
+            found = self._asked[address] = self._cache.found[address] = self._of(record)
+        return found
+
+    def _of(self, record: ChainRecord) -> VerifiedChain:
+        known = self._cache.found.get(record.address)
+        if known is None or known.head != record.head or known.now_ms > record.as_of_ms:
+            return self._replay(record)
+        if known.pending is not None and known.now_ms != record.as_of_ms:
+            return extend(known, (), self.terms(record.as_of_ms, logged_of(record)))
         return known
 
     def terms(self, now_ms: int, logged: dict[int, int]) -> Terms:
@@ -83,17 +89,16 @@ class Chains:
         trusted = anchors.pinned(self._records.settings)
         return Terms(trusted.enrolment, trusted.config.reset_delay_ms, now_ms, logged)
 
-    def _replay(self, record: ChainRecord, now_ms: int) -> VerifiedChain:
+    def _replay(self, record: ChainRecord) -> VerifiedChain:
         unverified = UnverifiedChain(record.address, statements_of(record))
         try:
-            return replay(unverified, self.terms(now_ms, logged_of(record)))
+            return replay(unverified, self.terms(record.as_of_ms, logged_of(record)))
         except VerificationError as error:
             raise StorageError(f"a kept identity chain is damaged: {error}") from None
 
-    def keep(self, record: ChainRecord, chain: VerifiedChain | None) -> None:
-        """Write a chain that was verified just now."""
+    def keep(self, record: ChainRecord, chain: VerifiedChain | None = None) -> None:
+        """Write what was verified just now; with the chain, if it has grown."""
         self._records.directory.put_chain(record)
+        self._asked.pop(record.address, None)
         if chain is not None:
             self._cache.found[record.address] = chain
-        else:
-            self._cache.found.pop(record.address, None)

@@ -101,9 +101,10 @@ class ChainRecord:
 
     `version`, `head`, `seq` and `flags` are those of the entry. `statements` are the chain's
     encoded statements, one behind the other with their lengths; `logged` says when the ledger
-    logged its resets and cancels. `checked_ms` is the ledger's time at the last look. `verified` is
-    when a person compared him, 0 when nobody did. `present` is False for a user whom the ledger
-    does not have: then only the times count.
+    logged its resets and cancels. `checked_ms` is this device's time at the last look;
+    `checked_size` the size of the checkpoint that it was at, and `as_of_ms` the ledger's time
+    then. `verified_ms` is when a person compared him, 0 when nobody did. `present` is False for a
+    user whom the ledger does not have: then only the look itself counts.
     """
 
     address: str
@@ -117,11 +118,16 @@ class ChainRecord:
     checked_ms: int
     verified_ms: int = 0
     present: bool = True
+    checked_size: int = 0
+    as_of_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRecord:
-    """A checkpoint that was accepted. `quorum_s` is when witnesses cosigned it, Unix seconds."""
+    """A checkpoint that was accepted. `quorum_s` is when witnesses cosigned it, Unix seconds.
+
+    `users` is how many there are in the map.
+    """
 
     size: int
     root: bytes
@@ -129,6 +135,7 @@ class CheckpointRecord:
     epoch: int
     unix_ms: int
     quorum_s: int
+    users: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +143,8 @@ class AlarmRecord:
     """Something that must not be, and its evidence: a file that anyone can verify, or empty.
 
     `code` is one of `device.alarms`; `address` whom it is about, empty for the ledger itself.
-    `accepted` once the person has said to go on. `number` is given by the store.
+    `fact` is what it is the same as when it comes again. `accepted` once the person has said to
+    go on. `number` is given by the store.
     """
 
     code: str
@@ -146,6 +154,7 @@ class AlarmRecord:
     evidence: bytes = field(repr=False)
     accepted: bool = False
     number: int = 0
+    fact: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +175,19 @@ class Settings(Protocol):
 
 
 class KeyPackagePrivates(Protocol):
-    """The private halves of published key packages, by KeyPackageRef."""
+    """The private halves of published key packages, by KeyPackageRef; and what was used once.
+
+    `met` notes what a key that is good for one use was used for, and gives back what that was at
+    the first time.
+    """
 
     def add(self, reference: bytes, private: bytes, last_resort: bool, created_ms: int) -> None: ...
     def find(self, reference: bytes) -> tuple[bytes, bool] | None: ...
     def remove(self, reference: bytes) -> None: ...
     def count(self) -> int: ...
     def forget_before(self, created_ms: int) -> None: ...
+    def met(self, key: bytes, what: bytes, now_ms: int) -> bytes: ...
+    def forget_met_before(self, time_ms: int) -> None: ...
 
 
 class Conversations(Protocol):
@@ -263,7 +278,10 @@ class Directory(Protocol):
     def put_checkpoint(self, record: CheckpointRecord, keep: int) -> None: ...
     def alarms(self) -> list[AlarmRecord]: ...
     def add_alarm(self, record: AlarmRecord) -> int: ...
-    def accept_alarm(self, number: int) -> None: ...
+    def update_alarm(self, record: AlarmRecord) -> None: ...
+    def entries(self) -> list[tuple[int, bytes]]: ...
+    def add_entries(self, start: int, entries: bytes) -> None: ...
+    def forget_entries(self) -> None: ...
 
 
 class MailKeys(Protocol):

@@ -12,9 +12,9 @@ from blackthorn.storage.device.records import Row, Table
 
 _CHAIN = (
     "SELECT address, version, head, seq, flags, statements, logged, certificate, checked_ms,"
-    " verified_ms, present FROM chain"
+    " verified_ms, present, checked_size, as_of_ms FROM chain"
 )
-_CHECKPOINT = "SELECT size, root, note, epoch, unix_ms, quorum_s FROM checkpoint"
+_CHECKPOINT = "SELECT size, root, note, epoch, unix_ms, quorum_s, users FROM checkpoint"
 
 
 def _chain(row: Row) -> ChainRecord:
@@ -33,8 +33,8 @@ class Directory(Table):
         """Set or replace what is known of a user."""
         self._run(
             "INSERT OR REPLACE INTO chain (address, version, head, seq, flags, statements,"
-            " logged, certificate, checked_ms, verified_ms, present)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " logged, certificate, checked_ms, verified_ms, present, checked_size, as_of_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record.address,
                 record.version,
@@ -47,6 +47,8 @@ class Directory(Table):
                 record.checked_ms,
                 record.verified_ms,
                 record.present,
+                record.checked_size,
+                record.as_of_ms,
             ),
         )
 
@@ -67,8 +69,8 @@ class Directory(Table):
     def put_checkpoint(self, record: CheckpointRecord, keep: int) -> None:
         """Keep a checkpoint, and the `keep` newest only; the same size again is replaced."""
         self._run(
-            "INSERT OR REPLACE INTO checkpoint (size, root, note, epoch, unix_ms, quorum_s)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO checkpoint (size, root, note, epoch, unix_ms, quorum_s, users)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 record.size,
                 record.root,
@@ -76,6 +78,7 @@ class Directory(Table):
                 record.epoch,
                 record.unix_ms,
                 record.quorum_s,
+                record.users,
             ),
         )
         self._run(
@@ -87,7 +90,7 @@ class Directory(Table):
     def alarms(self) -> list[AlarmRecord]:
         """All, oldest first."""
         rows = self._run(
-            "SELECT code, address, text, at_ms, evidence, accepted, number FROM alarm"
+            "SELECT code, address, text, at_ms, evidence, accepted, number, fact FROM alarm"
             " ORDER BY number"
         )
         return [replace(AlarmRecord(*row), accepted=bool(row[5])) for row in rows]
@@ -95,8 +98,8 @@ class Directory(Table):
     def add_alarm(self, record: AlarmRecord) -> int:
         """Keep one; its number."""
         self._run(
-            "INSERT INTO alarm (code, address, text, at_ms, evidence, accepted)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO alarm (code, address, text, at_ms, evidence, accepted, fact)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 record.code,
                 record.address,
@@ -104,13 +107,33 @@ class Directory(Table):
                 record.at_ms,
                 record.evidence,
                 record.accepted,
+                record.fact,
             ),
         )
         return self._connection.last_insert_rowid()
 
-    def accept_alarm(self, number: int) -> None:
-        """The person has said to go on."""
-        self._run("UPDATE alarm SET accepted = 1 WHERE number = ?", (number,))
+    def update_alarm(self, record: AlarmRecord) -> None:
+        """Its text, its evidence, and whether the person has said to go on."""
+        self._run(
+            "UPDATE alarm SET text = ?, evidence = ?, accepted = ? WHERE number = ?",
+            (record.text, record.evidence, record.accepted, record.number),
+        )
+
+    def entries(self) -> list[tuple[int, bytes]]:
+        """What was replayed of the log: from which index on, and the entries as given."""
+        rows = self._run("SELECT start, entries FROM ledger_entries ORDER BY start")
+        return [(start, entries) for start, entries in rows]
+
+    def add_entries(self, start: int, entries: bytes) -> None:
+        """Keep entries of the log from an index on."""
+        self._run(
+            "INSERT OR REPLACE INTO ledger_entries (start, entries) VALUES (?, ?)",
+            (start, entries),
+        )
+
+    def forget_entries(self) -> None:
+        """Keep none of them."""
+        self._run("DELETE FROM ledger_entries")
 
 
 class MailKeys(Table):

@@ -70,6 +70,19 @@ class KeyPackagePrivates(Table):
         """Forget what has been expired for long."""
         self._run("DELETE FROM key_package WHERE created_ms < ?", (created_ms,))
 
+    def met(self, key: bytes, what: bytes, now_ms: int) -> bytes:
+        """Note what a key was used for; what it was used for at the first time."""
+        self._run(
+            "INSERT OR IGNORE INTO used_once (key, what, at_ms) VALUES (?, ?, ?)",
+            (key, what, now_ms),
+        )
+        row = self._one("SELECT what FROM used_once WHERE key = ?", (key,))
+        return bytes(row[0]) if row else what
+
+    def forget_met_before(self, time_ms: int) -> None:
+        """Forget uses of what has expired since."""
+        self._run("DELETE FROM used_once WHERE at_ms < ?", (time_ms,))
+
 
 _CONVERSATION = "SELECT id, kind, name, created_ms, standing, epoch, sent, state FROM conversation"
 

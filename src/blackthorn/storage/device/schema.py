@@ -17,6 +17,12 @@ CREATE TABLE key_package (
     created_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE used_once (
+    key BLOB PRIMARY KEY,
+    what BLOB NOT NULL,
+    at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE conversation (
     id BLOB PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -48,7 +54,9 @@ CREATE TABLE chain (
     certificate BLOB NOT NULL,
     checked_ms INTEGER NOT NULL,
     verified_ms INTEGER NOT NULL,
-    present INTEGER NOT NULL
+    present INTEGER NOT NULL,
+    checked_size INTEGER NOT NULL,
+    as_of_ms INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE checkpoint (
@@ -57,7 +65,8 @@ CREATE TABLE checkpoint (
     note BLOB NOT NULL,
     epoch INTEGER NOT NULL,
     unix_ms INTEGER NOT NULL,
-    quorum_s INTEGER NOT NULL
+    quorum_s INTEGER NOT NULL,
+    users INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE alarm (
@@ -67,7 +76,13 @@ CREATE TABLE alarm (
     text TEXT NOT NULL,
     at_ms INTEGER NOT NULL,
     evidence BLOB NOT NULL,
-    accepted INTEGER NOT NULL
+    accepted INTEGER NOT NULL,
+    fact TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE ledger_entries (
+    start INTEGER PRIMARY KEY,
+    entries BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE mail_key (
