@@ -110,6 +110,8 @@ def _check_names(fields: dict[str, Any]) -> None:
             raise VerificationError("D3", "the configuration's domain is not in its normal form")
     except (DecodeError, VerificationError):
         raise VerificationError("D3", "the configuration's log key or domain is none") from None
+    if not (log.name.isascii() and log.name.isprintable()):
+        raise VerificationError("D3", "the configuration's origin is not printable ASCII")
     if log.name != fields["origin"] or log.algorithm != ED25519:
         raise VerificationError("D3", "the configuration's log key is not that of its origin")
 

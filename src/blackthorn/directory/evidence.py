@@ -17,8 +17,10 @@ from typing import Any, Final
 
 from blackthorn import limits
 from blackthorn.directory import evidence_kinds as kinds
+from blackthorn.directory import evidence_log as log
 from blackthorn.directory.config import DirectoryConfig, decode_config
-from blackthorn.errors import VerificationError
+from blackthorn.errors import DecodeError, VerificationError
+from blackthorn.wire.address import parse_address
 
 FORMAT: Final = "blackthorn-evidence-v1"
 
@@ -51,13 +53,15 @@ def _to_json(value: Field) -> Any:
 Check = Callable[[Mapping[str, Any], DirectoryConfig, kinds.Replay], str]
 
 KINDS: Final[dict[str, tuple[dict[str, type], Check]]] = {
-    "fork": ({"first": bytes, "second": bytes}, kinds.fork),
-    "inconsistent": ({"first": bytes, "second": bytes, "proof": list}, kinds.inconsistent),
-    "rollback": ({"first": bytes, "second": bytes}, kinds.rollback),
-    "stale": ({"first": bytes, "seen_ms": int}, kinds.stale),
-    "bad-epoch": (kinds.EPOCH, kinds.bad_epoch),
+    "fork": ({"first": bytes, "second": bytes}, log.fork),
+    "inconsistent": ({"first": bytes, "second": bytes, "proof": list}, log.inconsistent),
+    "rollback": ({"first": bytes, "second": bytes}, log.rollback),
+    "stale": ({"first": bytes, "seen_ms": int}, log.stale),
+    "bad-epoch": (kinds.EPOCH, log.bad_epoch),
+    "head-back": ({**kinds.EPOCH, "before_epoch": int, "before_ms": int}, log.head_back),
+    "head-ahead": ({**kinds.EPOCH, "policy": bytes, "seen_ms": int}, log.head_ahead),
     "bad-answer": ({**kinds.EPOCH, **kinds.ANSWER}, kinds.bad_answer),
-    "config-changed": (kinds.EPOCH, kinds.config_changed),
+    "config-changed": (kinds.EPOCH, log.config_changed),
     "unknown-statement": (
         {**kinds.EPOCH, **kinds.ANSWER, "own_head": bytes, "own_seq": int},
         kinds.unknown_statement,
@@ -66,12 +70,13 @@ KINDS: Final[dict[str, tuple[dict[str, type], Check]]] = {
         {**kinds.EPOCH, **kinds.ANSWER, "before_version": int, "before_value": bytes},
         kinds.bad_history,
     ),
+    "bad-receipt": ({**kinds.EPOCH, "label": str, **kinds.RECEIPT}, kinds.bad_receipt),
     "bad-chain": ({**kinds.EPOCH, **kinds.ANSWER, "statements": list}, kinds.bad_chain),
     "false-leaf": (
         {**kinds.EPOCH, **kinds.ANSWER, "statements": list, "device": bytes, "key": bytes},
         kinds.false_leaf,
     ),
-    "bad-log": ({"first": bytes, "entries": list}, kinds.bad_log),
+    "bad-log": ({"first": bytes, "entries": list}, log.bad_log),
 }
 """Kind → its fields and types, and the function that recomputes what it shows."""
 
@@ -106,10 +111,18 @@ def _from_json(value: Any, kind: type) -> Any:
             return base64.b64decode(value.encode("ascii"), validate=True)
         except (binascii.Error, UnicodeEncodeError):
             raise VerificationError("D34", "a field of the evidence is no base64") from None
-    fits = 0 <= value < 2**63 if type(value) is int else type(value) is str
+    fits = 0 <= value < 2**63 if type(value) is int else _is_label(value)
     if type(value) is not kind or not fits:
         raise VerificationError("D34", "a field of the evidence is of another type")
     return value
+
+
+def _is_label(value: Any) -> bool:
+    """Whether it is an address in its one form, which is safe to print. No other text is there."""
+    try:
+        return type(value) is str and parse_address(value) == value
+    except DecodeError:
+        return False
 
 
 def verify_evidence(data: bytes, replay: kinds.Replay) -> str:

@@ -1,14 +1,15 @@
-"""What each kind of evidence shows, recomputed from its fields.
+"""What evidence shows of users: of their entries in the map, their chains and their devices.
 
 Each function returns a sentence, or raises `VerificationError`: D35 when the fields hold together
 and show nothing. Witnesses are not asked for: the log's own signature is what it answers for.
+What nobody signed, such as the signatures in a chain, whoever keeps the file could have made;
+the sentence says that it is his word (`says`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from blackthorn.directory.audit import Replay as LogReplay
 from blackthorn.directory.checks import (
     Absent,
     Present,
@@ -19,14 +20,10 @@ from blackthorn.directory.checks import (
 )
 from blackthorn.directory.commitment import decode_value
 from blackthorn.directory.config import DirectoryConfig
-from blackthorn.directory.lookup import Answer, EpochPart
+from blackthorn.directory.lookup import Answer, EpochPart, Receipt
+from blackthorn.directory.receipts import verify_receipt
 from blackthorn.errors import VerificationError
-from blackthorn.tlog.verify import (
-    Checkpoint,
-    open_checkpoint,
-    parse_vkey,
-    verify_consistency,
-)
+from blackthorn.tlog.verify import Checkpoint, open_checkpoint, parse_vkey
 
 EPOCH: Final[dict[str, type]] = {"note": bytes, "head": bytes, "head_proof": list}
 ANSWER: Final[dict[str, type]] = {
@@ -37,6 +34,20 @@ ANSWER: Final[dict[str, type]] = {
     "opening": bytes,
     "map_proof": bytes,
 }
+RECEIPT: Final[dict[str, type]] = {
+    "seq": int,
+    "version": int,
+    "value": bytes,
+    "opening": bytes,
+    "vrf_proof": bytes,
+    "mutation": bytes,
+    "index": int,
+    "proof": list,
+    "logged_head": bytes,
+    "logged_head_index": int,
+    "logged_head_proof": list,
+}
+"""The fields of a receipt in their order; those of its head are named apart from `EPOCH`'s."""
 
 Fields = Mapping[str, Any]
 
@@ -54,63 +65,23 @@ Replay = Callable[[str, Sequence[bytes], DirectoryConfig], ReplayedChain]
 """Replays a chain by the rules of identity, whatever the time. Raises `VerificationError`."""
 
 
-def _nothing(text: str) -> VerificationError:
+def nothing(text: str) -> VerificationError:
+    """The file holds together and shows nothing (D35)."""
     return VerificationError("D35", text)
 
 
-def _signed(note: bytes, config: DirectoryConfig) -> Checkpoint:
+def says(text: str) -> str:
+    """What nobody can verify of a sentence."""
+    return f"whoever keeps this file says that {text}"
+
+
+def signed(note: bytes, config: DirectoryConfig) -> Checkpoint:
     """The checkpoint, which the log of the configuration signed."""
     return open_checkpoint(note, parse_vkey(config.log_vkey))[0]
 
 
-def _two(fields: Fields, config: DirectoryConfig) -> tuple[Checkpoint, Checkpoint]:
-    return _signed(fields["first"], config), _signed(fields["second"], config)
-
-
-def fork(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """Two signed checkpoints of one size."""
-    first, second = _two(fields, config)
-    if first.size != second.size or first.root == second.root:
-        raise _nothing("the two checkpoints are not of one size and two roots")
-    return f"The log {first.origin} has signed two different trees of {first.size} entries"
-
-
-def inconsistent(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """Two signed checkpoints, and the server's proof, which does not join them."""
-    first, second = sorted(_two(fields, config), key=lambda each: each.size)
-    if first.size == second.size:
-        raise _nothing("the two checkpoints are of one size")
-    try:
-        verify_consistency(first.size, first.root, second.size, second.root, fields["proof"])
-    except VerificationError:
-        return (
-            f"The log {first.origin} has signed trees of {first.size} and {second.size} entries; "
-            "the proof that its server gave does not show that one continues the other"
-        )
-    raise _nothing("the larger checkpoint does continue the smaller one")
-
-
-def rollback(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """A smaller checkpoint than one that was seen before."""
-    first, second = _two(fields, config)
-    if second.size >= first.size:
-        raise _nothing("the second checkpoint is not smaller")
-    return (
-        f"The log {first.origin} had signed a tree of {first.size} entries; whoever keeps this "
-        f"file says that its server showed {second.size} afterwards"
-    )
-
-
-def stale(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """The newest checkpoint that was to be had at a time."""
-    first = _signed(fields["first"], config)
-    return (
-        f"The log {first.origin} has signed a tree of {first.size} entries; whoever keeps this "
-        f"file says that nothing newer was to be had at {fields['seen_ms']} ms of Unix time"
-    )
-
-
-def _part(fields: Fields) -> EpochPart:
+def part_of(fields: Fields) -> EpochPart:
+    """The epoch of the fields of `EPOCH`."""
     return EpochPart(fields["note"], fields["head"], tuple(fields["head_proof"]))
 
 
@@ -120,7 +91,7 @@ def _answer(fields: Fields) -> Answer:
 
 def _committed(fields: Fields, config: DirectoryConfig) -> tuple[VerifiedEpoch, Present | Absent]:
     """What the log has signed of a user."""
-    epoch = open_epoch(_part(fields), config)
+    epoch = open_epoch(part_of(fields), config)
     return epoch, verify_answer(_answer(fields), fields["label"], epoch, config)
 
 
@@ -128,24 +99,14 @@ def _present(fields: Fields, config: DirectoryConfig) -> tuple[str, Present]:
     """The same, of somebody who is there, and the beginning of a sentence about it."""
     epoch, answer = _committed(fields, config)
     if not isinstance(answer, Present):
-        raise _nothing("the answer speaks of nobody")
+        raise nothing("the answer speaks of nobody")
     origin = config.origin
     return f"In its tree of {epoch.accepted.size} entries the log {origin} has", answer
 
 
-def bad_epoch(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """A signed checkpoint with a head that does not fit."""
-    _signed(fields["note"], config)
-    try:
-        open_epoch(_part(fields), config)
-    except VerificationError as error:
-        return f"The log {config.origin} has signed a checkpoint whose head breaks a rule: {error}"
-    raise _nothing("the epoch holds")
-
-
 def bad_answer(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
     """An answer that does not hold against a signed checkpoint."""
-    epoch = open_epoch(_part(fields), config)
+    epoch = open_epoch(part_of(fields), config)
     try:
         verify_answer(_answer(fields), fields["label"], epoch, config)
     except VerificationError as error:
@@ -153,18 +114,7 @@ def bad_answer(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
             f"Whoever keeps this file says that the server of {config.origin} gave this answer; it "
             f"does not hold against the log's checkpoint: {error}"
         )
-    raise _nothing("the answer holds")
-
-
-def config_changed(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """A head of another configuration."""
-    epoch = open_epoch(_part(fields), config)
-    if epoch.head.config == config.digest:
-        raise _nothing("the head is of this configuration")
-    return (
-        f"The log {config.origin} has signed a tree of {epoch.accepted.size} entries under another "
-        "configuration than the one in this file"
-    )
+    raise nothing("the answer holds")
 
 
 def unknown_statement(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
@@ -172,7 +122,7 @@ def unknown_statement(fields: Fields, config: DirectoryConfig, replay: Replay) -
     begin, answer = _present(fields, config)
     value = answer.value
     if (value.head, value.seq) == (fields["own_head"], fields["own_seq"]):
-        raise _nothing("the ledger has the chain that its owner knows")
+        raise nothing("the ledger has the chain that its owner knows")
     return (
         f"{begin} statement {value.seq} as the newest of {fields['label']}, in version "
         f"{answer.version}; its owner says that his own newest is {fields['own_seq']}, another one"
@@ -191,19 +141,38 @@ def bad_history(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
             f"{fields['label']} that may not follow version {before.version}, statement "
             f"{before.value.seq}, which whoever keeps this file saw: {error}"
         )
-    raise _nothing("the entry may follow the one before")
+    raise nothing("the entry may follow the one before")
+
+
+def bad_receipt(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
+    """A receipt that does not hold against a signed checkpoint."""
+    epoch = open_epoch(part_of(fields), config)
+    values: list[Any] = [
+        tuple(fields[name]) if kind is list else fields[name] for name, kind in RECEIPT.items()
+    ]
+    receipt = Receipt(*values)
+    try:
+        verify_receipt(receipt, fields["label"], epoch, config)
+    except VerificationError as error:
+        return (
+            f"The log {config.origin} has signed a tree of {epoch.accepted.size} entries; "
+            f"{says('its server gave a receipt that does not hold against it')}: {error}"
+        )
+    raise nothing("the receipt holds")
 
 
 def bad_chain(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """A chain that the ledger commits to and that breaks the rules of chains."""
+    """A chain that the ledger commits to, and what the server gave for it."""
     begin, answer = _present(fields, config)
+    begin = f"{begin} statement {answer.value.seq} as the newest of {fields['label']}"
     try:
         chain = replay(fields["label"], fields["statements"], config)
     except VerificationError as error:
-        return f"{begin} a chain of {fields['label']} that breaks a rule: {error}"
+        return f"{begin}; {says('its server gave a chain for it that breaks a rule')}: {error}"
     if (chain.head, chain.seq) == (answer.value.head, answer.value.seq):
-        raise _nothing("the chain holds")
-    return f"{begin} another chain of {fields['label']} than its server gave"
+        raise nothing("the chain holds")
+    other = f"its server gave a chain of {chain.seq} statements for it that ends otherwise"
+    return f"{begin}; {says(other)}"
 
 
 def false_leaf(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
@@ -211,23 +180,10 @@ def false_leaf(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
     begin, answer = _present(fields, config)
     chain = replay(fields["label"], fields["statements"], config)
     if (chain.head, chain.seq) != (answer.value.head, answer.value.seq):
-        raise _nothing("the chain is not the one that the ledger has")
+        raise nothing("the chain is not the one that the ledger has")
     if chain.devices.get(fields["device"]) == fields["key"]:
-        raise _nothing("the chain has this device with this key")
+        raise nothing("the chain has this device with this key")
     return (
         f"{begin} no live device {fields['device'].hex()} of {fields['label']} with the key in "
         "this file; whoever keeps it met one that said so"
     )
-
-
-def bad_log(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """Entries of the log that no honest server logs."""
-    checkpoint = _signed(fields["first"], config)
-    log = LogReplay()
-    try:
-        for entry in fields["entries"]:
-            log.feed(entry)
-        log.check_checkpoint(checkpoint)
-    except VerificationError as error:
-        return f"The entries that the server of {config.origin} gave break a rule: {error}"
-    raise _nothing("the entries hold")

@@ -12,19 +12,36 @@ from blackthorn.directory import entries
 from blackthorn.directory.fields import decode_map, encode_map
 from blackthorn.errors import VerificationError
 
-HASH: Final = (bytes, 32, 32)
-NAME: Final = (str, 1, 128)
-COUNT: Final = (int, 0, 2**53 - 1)
-HASHES: Final = (list, 0, 16)
-DETAILS: Final = (dict, 0, 64)
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A type, the least and the most of a value or of its length, and whether it may be null.
+
+    A list is one of different 32-byte hashes; a map is one of details (`_is_detail`).
+    """
+
+    kind: type[Any]
+    least: int
+    most: int
+    optional: bool = False
+
+
+HASH: Final = Field(bytes, 32, 32)
+NAME: Final = Field(str, 1, 128)
+COUNT: Final = Field(int, 0, 2**53 - 1)
+HASHES: Final = Field(list, 0, 16)
+DETAILS: Final = Field(dict, 1, 64, optional=True)
+
+_DETAIL: Final = (Field(str, 0, 1024), Field(bytes, 0, 1024), COUNT)
+_DETAIL_NAMES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Fields by name: type, and the least and most of the value or of its length."""
+    """The name of an entry, and its fields by name."""
 
     name: str
-    fields: dict[str, tuple[type[Any], int, int]]
+    fields: dict[str, Field]
 
 
 SCHEMAS: Final[dict[tuple[int, int], Schema]] = {
@@ -59,18 +76,28 @@ def decode_record(kind: int, body: bytes) -> dict[str, Any]:
         raise VerificationError("D4", f"typed entries {kind} have no version {version!r}")
     if set(fields) != {*schema.fields, "v"}:
         raise VerificationError("D4", f"a {schema.name} entry has other fields than it should")
-    for name, (wanted, least, most) in schema.fields.items():
-        value: Any = fields[name]
-        measured = value if wanted is int else len(value) if type(value) is wanted else -1
-        if type(value) is not wanted or not least <= measured <= most:
+    for name, field in schema.fields.items():
+        if not _fits(fields[name], field):
             raise VerificationError("D4", f"the {name} of a {schema.name} entry cannot be")
-        if name == "approvers":
-            _check_hashes(value, schema.name)
     return fields
 
 
-def _check_hashes(values: list[Any], name: str) -> None:
-    if any(type(each) is not bytes or len(each) != 32 for each in values):
-        raise VerificationError("D4", f"an approver of a {name} entry is no hash")
-    if len(set(values)) != len(values):
-        raise VerificationError("D4", f"an approver of a {name} entry stands there twice")
+def _fits(value: Any, field: Field) -> bool:
+    if value is None:
+        return field.optional
+    if type(value) is not field.kind:
+        return False
+    if not field.least <= (value if field.kind is int else len(value)) <= field.most:
+        return False
+    if field.kind is list:
+        return all(_fits(each, HASH) for each in value) and len(set(value)) == len(value)
+    if field.kind is dict:
+        return all(_fits(name, NAME) and _is_detail(each) for name, each in value.items())
+    return True
+
+
+def _is_detail(value: Any) -> bool:
+    """Text, bytes, a count, or a list of names. No numbers that are not whole, nothing deeper."""
+    if type(value) is list:
+        return len(value) <= _DETAIL_NAMES and all(_fits(each, NAME) for each in value)
+    return value is not None and any(_fits(value, field) for field in _DETAIL)

@@ -1,5 +1,6 @@
 """A small directory with real keys, made by hand, for tests: what an honest server would say."""
 
+import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,9 @@ class SmallDirectory:
         self.signer = LogSigner(ORIGIN, Secret(rand(32)))
         self.witnesses = [Cosigner(f"w{n}.example", Secret(rand(32))) for n in range(3)]
         self.vrf = Secret(rand(32))
+        names = "".join(f"witness w{n} {each.vkey}\n" for n, each in enumerate(self.witnesses))
+        self.policy_text = f"log {self.signer.vkey}\n{names}group most 2 w0 w1 w2\nquorum most\n"
+        self.policy = parse_policy(self.policy_text)
         self.config = DirectoryConfig(
             ORIGIN,
             "acme.example",
@@ -58,11 +62,7 @@ class SmallDirectory:
             72 * 3600 * 1000,
             10_000,
             600_000,
-            rand(32),
-        )
-        names = "".join(f"witness w{n} {each.vkey}\n" for n, each in enumerate(self.witnesses))
-        self.policy = parse_policy(
-            f"log {self.signer.vkey}\n{names}group most 2 w0 w1 w2\nquorum most\n"
+            hashlib.sha256(self.policy_text.encode()).digest(),
         )
         self.log = MerkleLog()
         self.entries: list[bytes] = []

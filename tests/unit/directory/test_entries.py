@@ -11,9 +11,16 @@ from blackthorn.directory.config import check_successor, decode_config
 from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record, decode_entry
 from blackthorn.directory.fields import encode_map
 from blackthorn.errors import VerificationError
+from blackthorn.wire.note import ED25519, VerifierKey
 from tests.unit.directory.small_directory import SmallDirectory
 
 A, B, C = bytes([1]) * 32, bytes([2]) * 32, bytes([3]) * 32
+DIRECTIVE = {
+    "id": "1",
+    "phase": "received",
+    "commitment": A,
+    "reveal": {"country": "XX", "accounts": 2, "salt": A, "data": ["headers", "addresses"]},
+}
 RELEASE = {"name": "blackthorn", "version": "1.0", "digest": A}
 
 
@@ -66,6 +73,7 @@ def test_the_configuration_survives_its_bytes() -> None:
         {"reset_delay_ms": -1},
         {"log": "nonsense"},
         {"origin": "another.example/ledger"},
+        {"origin": "acme\x9b2J", "log": str(VerifierKey("acme\x9b2J", ED25519, A))},
         {"rules": "1"},
         {"more": 1},
         {"v": 2},
@@ -107,7 +115,7 @@ def test_every_schema_has_a_body() -> None:
             "digest": C,
             "approvers": [A],
         },
-        entries.DIRECTIVE: {"id": "1", "phase": "received", "commitment": A, "reveal": {}},
+        entries.DIRECTIVE: DIRECTIVE,
         entries.MARKET: {"market": "PK", "transition": "announced", "digest": A},
         entries.RELEASE: RELEASE,
     }
@@ -131,11 +139,27 @@ def test_every_schema_has_a_body() -> None:
             {"name": "p", "number": 1, "digest": A, "approvers": [A, A]},
         ),
         (entries.POLICY, {"name": "p", "number": True, "digest": A, "approvers": [A]}),
+        (entries.RELEASE, {**RELEASE, "digest": None}),
+        (entries.DIRECTIVE, {**DIRECTIVE, "reveal": {}}),
+        (entries.DIRECTIVE, {**DIRECTIVE, "reveal": {1: "one"}}),
+        (entries.DIRECTIVE, {**DIRECTIVE, "reveal": {"x" * 129: "one"}}),
+        (entries.DIRECTIVE, {**DIRECTIVE, "reveal": {"x": 0.5}}),
+        (entries.DIRECTIVE, {**DIRECTIVE, "reveal": {"x": True}}),
+        (entries.DIRECTIVE, {**DIRECTIVE, "reveal": {"x": -1}}),
+        (entries.DIRECTIVE, {**DIRECTIVE, "reveal": {"x": "y" * 1025}}),
+        (entries.DIRECTIVE, {**DIRECTIVE, "reveal": {"x": {"y": "z"}}}),
+        (entries.DIRECTIVE, {**DIRECTIVE, "reveal": {"x": [["y"]]}}),
+        (entries.DIRECTIVE, {**DIRECTIVE, "reveal": {"x": [1]}}),
         (entries.POLICY, {"name": "p", "number": 1, "digest": A, "approvers": [b"x"]}),
     ],
 )
 def test_D4_a_typed_entry_that_its_schema_refuses(kind, fields) -> None:
     refused("D4", records.encode_record, kind, fields)
+
+
+def test_a_directive_may_reveal_nothing_yet() -> None:
+    body = records.encode_record(entries.DIRECTIVE, {**DIRECTIVE, "reveal": None})
+    assert records.decode_record(entries.DIRECTIVE, body)["reveal"] is None
 
 
 def test_D4_an_unknown_version_or_other_bytes() -> None:

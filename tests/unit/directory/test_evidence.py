@@ -51,13 +51,29 @@ def answer_fields(answer):
     return {name: getattr(answer, name) for name in names}
 
 
-def chain_of(world, statements):
-    """The newest epoch commits to that chain of Alice's."""
-    chained = replay(ALICE, statements, None)
-    row = world.rows[ALICE]
-    world.set(ALICE)
-    row[-1].value = Value(chained.head, chained.seq, 0)
-    return chained
+def receipt_fields(receipt):
+    return {
+        "label": ALICE,
+        "seq": receipt.seq,
+        "version": receipt.version,
+        "value": receipt.value,
+        "opening": receipt.opening,
+        "vrf_proof": receipt.vrf_proof,
+        "mutation": receipt.mutation,
+        "index": receipt.index,
+        "proof": list(receipt.proof),
+        "logged_head": receipt.head,
+        "logged_head_index": receipt.head_index,
+        "logged_head_proof": list(receipt.head_proof),
+    }
+
+
+def ahead_fields(**changes):
+    """A head two hours ahead of the three witnesses who cosigned it."""
+    made = SmallDirectory()
+    late = replace(made.head(), **{"unix_ms": made.unix_ms + 7_200_000, **changes})
+    made.publish(late)
+    return {**epoch_fields(made), "policy": made.policy_text.encode(), "seen_ms": made.now_ms}
 
 
 def examples(world):
@@ -82,6 +98,11 @@ def examples(world):
         "stale": ({"first": world.note(), "seen_ms": 5}, {"first": b"x"}),
         "bad-epoch": ({**base, "head": b"x"}, {"head": base["head"]}),
         "bad-answer": ({**base, **good, "opening": bytes(16)}, good),
+        "head-back": (
+            {**base, "before_epoch": 1, "before_ms": 1},
+            {"before_epoch": 0},
+        ),
+        "head-ahead": (ahead_fields(), {**base, "policy": world.policy_text.encode()}),
         "config-changed": (base, None),
         "unknown-statement": (
             {**base, **good, "own_head": HEAD, "own_seq": 1},
@@ -95,6 +116,10 @@ def examples(world):
                 "before_value": Value(HEAD, 1, 0).encode(),
             },
             {**good, "before_value": world.rows[ALICE][-1].value.encode()},
+        ),
+        "bad-receipt": (
+            {**base, **receipt_fields(world.receipt(ALICE, 1)), "version": 2},
+            {"version": 1},
         ),
         "bad-chain": ({**base, **good, "statements": [b"bad"]}, None),
         "false-leaf": (None, None),
@@ -154,6 +179,80 @@ def test_D35_a_device_that_the_chain_does_not_have(world) -> None:
         with pytest.raises(VerificationError) as caught:
             verify_evidence(weak.encode(), replay)
         assert caught.value.rule == "D35"
+
+
+def sentence_of(kind, world, fields):
+    return verify_evidence(Evidence(kind, world.config.encode(), fields).encode(), replay)
+
+
+WORD = "whoever keeps this file says"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["inconsistent", "rollback", "stale", "bad-epoch", "head-back", "bad-receipt", "bad-chain",
+     "bad-answer"],
+)  # fmt: skip
+def test_what_nobody_signed_is_the_word_of_who_keeps_the_file(world, kind) -> None:
+    """Anyone can write a false head, proof or chain beside an honest note: it accuses nobody."""
+    fields, _ = examples(world)[kind]
+    assert WORD in sentence_of(kind, world, fields).replace("W", "w")
+
+
+def test_what_the_log_signed_is_nobodys_word(world) -> None:
+    for kind in ("fork", "head-ahead", "config-changed"):
+        fields, _ = examples(world)[kind]
+        config = replace(world.config, rules=2) if kind == "config-changed" else world.config
+        assert WORD not in verify_evidence(Evidence(kind, config.encode(), fields).encode(), replay)
+
+
+def test_a_log_that_signed_a_tree_without_a_head_is_convicted(world) -> None:
+    world.set(ALICE)
+    sentence = sentence_of("bad-epoch", world, epoch_fields(world))
+    assert WORD not in sentence and "does not end in a head" in sentence
+
+
+def test_a_log_that_signed_a_wrong_map_is_convicted_and_an_honest_one_is_not(world) -> None:
+    honest, _ = examples(world)["bad-log"]
+    assert WORD in sentence_of("bad-log", world, honest)
+    world.publish(replace(world.head(), map_root=HEAD))
+    fields = {"first": world.note(), "entries": list(world.entries)}
+    sentence = sentence_of("bad-log", world, fields)
+    assert WORD not in sentence and "[D29] entry 4 of the log" in sentence
+
+
+def test_D35_a_head_is_ahead_of_the_policys_witnesses_alone(world) -> None:
+    fields = ahead_fields()
+    for spoiled in ({"policy": b"quorum none\n"}, {"policy": b"\xff"}):
+        with pytest.raises(VerificationError) as caught:
+            sentence_of("head-ahead", world, {**fields, **spoiled})
+        assert caught.value.rule == "D35"
+    with pytest.raises(VerificationError) as caught:
+        sentence_of("head-ahead", world, ahead_fields(unix_ms=world.unix_ms))
+    assert caught.value.rule == "D35"
+
+
+def test_a_head_without_witnesses_is_ahead_of_a_clock_by_the_keepers_word() -> None:
+    made = SmallDirectory()
+    text = f"log {made.signer.vkey}\nquorum none\n".encode()
+    made.config = replace(made.config, policy_digest=hashlib.sha256(text).digest())
+    made.publish()
+    fields = {**epoch_fields(made), "policy": text, "seen_ms": 5}
+    with pytest.raises(VerificationError):
+        sentence_of("head-ahead", made, fields)
+    made.publish(replace(made.head(), unix_ms=10**12))
+    fields = {**epoch_fields(made), "policy": text, "seen_ms": 5}
+    assert WORD in sentence_of("head-ahead", made, fields)
+
+
+@pytest.mark.parametrize(
+    "label", ["alice", "Alice@acme.example", "a@acme.example\x1b[2J", "a\nb@acme.example", "\ud800"]
+)
+def test_D34_a_label_that_is_no_address_is_never_printed(world, label) -> None:
+    fields = {**epoch_fields(world), **answer_fields(world.answer(ALICE)), "label": label}
+    with pytest.raises(VerificationError) as caught:
+        sentence_of("bad-answer", world, fields)
+    assert caught.value.rule == "D34"
 
 
 @pytest.mark.parametrize(
