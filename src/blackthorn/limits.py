@@ -351,10 +351,19 @@ OWN_CHECK_SECONDS = 6 * 3600
 """How often a connected device looks at its own user's entry in the ledger."""
 
 OWN_CHANGE_SECONDS = 60
-"""Time in which the ledger must show a change of one's own."""
+"""Time in which the ledger shows a change of one's own, unless witnesses are silent."""
 
 PENDING_USER_SECONDS = 2
 """After this time a user who is known and not yet in the ledger is looked up again."""
+
+MAX_REPLAY_USERS = 20_000
+REPLAY_SECONDS = 3600
+REPLAY_ANSWER_SECONDS = 60
+"""Users of a directory whose log each device replays by itself (55 kB a day), how often it does,
+and how long it waits for an answer."""
+
+MAX_KEPT_LOG_BYTES = 3_000_000
+"""Entries of the log that a device keeps after replaying: in base64 they fit a file of evidence."""
 
 MAX_CHAIN_TRIES = 3
 """Lookups of one user in a row whose chain was overtaken by the next epoch."""

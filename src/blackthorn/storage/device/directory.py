@@ -131,9 +131,9 @@ class Directory(Table):
             (start, entries),
         )
 
-    def forget_entries(self) -> None:
-        """Keep none of them."""
-        self._run("DELETE FROM ledger_entries")
+    def forget_entries(self, start: int) -> None:
+        """Forget those from an index on."""
+        self._run("DELETE FROM ledger_entries WHERE start >= ?", (start,))
 
 
 class MailKeys(Table):
