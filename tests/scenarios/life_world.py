@@ -4,8 +4,7 @@ A `Newcomer` is a device that is not yet anybody's, with a wire of its own to th
 is paired it goes on as a `Person` over the vault that the pairing has filled.
 """
 
-from blackthorn.device import chain_changes, keys, local_chain, pairing, upkeep
-from blackthorn.device.engine import Device
+from blackthorn.device import chain_changes, keys
 from blackthorn.device.pairing import LivePairing, NewPairing, Stage
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ids import Fingerprint
@@ -134,7 +133,8 @@ class Host:
 
     def leave(self) -> None:
         """The command has ended."""
-        del self.person.hear, self.person.tick  # type: ignore[attr-defined]
+        self.person.__dict__.pop("hear", None)
+        self.person.__dict__.pop("tick", None)
 
 
 def pair(person: Person, name: str = "tablet") -> tuple[Host, Newcomer]:
@@ -174,16 +174,38 @@ def bring_up(world: World) -> None:
         world.publish()
         world.settle()
         world.later(31)
-        for person in world.people:
-            if person.wire is None:  # cut for its silence
-                person.connect()
+        on_line(world)  # some were cut for their silence
         world.settle()
+
+
+def step(world: World) -> bool:
+    """One step of anything; False when nothing moves."""
+    for wire in list(world.wires):
+        for to_server in (True, False):
+            if wire in world.wires and world.step_wire(wire, to_server=to_server):
+                return True
+    world.hub.tick(world.now)
+    if world._ledger_step():
+        return True
+    for person in world.people:
+        if person.wire is not None:
+            person.tick()
+    return any(wire.to_server for wire in world.wires)
+
+
+def steps(world: World, count: int) -> bool:
+    """So many steps; False when it came to rest before."""
+    return all(step(world) for _ in range(count))
+
+
+def on_line(world: World) -> None:
+    """Whoever lost his connection connects again."""
+    for person in world.people:
+        if person.wire is None:
+            person.connect()
 
 
 def revoke(person: Person, other: Person, reason: str = "lost") -> int:
     """Wish that another device of the same user be no more his."""
     info = other.keys.info(other.name)
     return person._wish(lambda turn: chain_changes.revoke(turn, info, reason))
-
-
-__all__ = ["Device", "Host", "Newcomer", "local_chain", "pairing", "upkeep"]

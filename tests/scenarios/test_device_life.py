@@ -18,6 +18,14 @@ def members(person, kind: str) -> list[set[bytes]]:
         ]
 
 
+def submit(world, person) -> None:
+    """What the person has said reaches the server and is stored; the ledger does not show it yet."""
+    for _ in range(4):
+        while person.wire is not None and world.step_wire(person.wire, to_server=True):
+            pass
+        world._ledger_step()
+
+
 def chain_of(person):
     with person.turn() as turn:
         return local_chain.own(turn)
@@ -78,10 +86,7 @@ def test_what_others_write_while_a_revocation_is_on_its_way_arrives() -> None:
     tablet = add_device(alice)
     assert len(members(carol, "group")[0]) == 4
     revoke(alice, tablet)
-    for _ in range(4):
-        while alice.wire is not None and world.step_wire(alice.wire, to_server=True):
-            pass
-        world.writer.commit()
+    submit(world, alice)
     to_group = carol.write_group("team", "in between, to the team")
     direct = bob.write(alice, "in between, to Alice")
     world.settle()
