@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Final
 
 from blackthorn import limits
-from blackthorn.device import local_chain
+from blackthorn.device import key_packages, local_chain
 from blackthorn.device.facts import DIRECT, GROUP, SELF, Facts, read_facts
 from blackthorn.device.members import Identity, addresses, identify, identities
 from blackthorn.device.turn import Conversation, Turn
@@ -57,11 +57,19 @@ def verify_claimed(
             raise InvalidKeyPackage(f"the server gave another's key package for {each.address}")
         if identity.address not in asked:
             raise InvalidKeyPackage("the server gave a key package that was not asked for")
-        if package.suite.number != suites.DEFAULT_SUITE:
+        if package.suite.number not in _accepted_suites(turn, identity):
             raise InvalidKeyPackage(f"the key package of {each.address} is of a weaker suite")
         if identity.device != turn.me.device:
             verified[identity.device] = package
     return list(verified.values())
+
+
+def _accepted_suites(turn: Turn, identity: Identity) -> set[int]:
+    """The suites of a key package that this device takes: those that the chain insists on too."""
+    chain = turn.chains.of(identity.address)
+    device = chain.device(identity.device) if chain is not None else None
+    insisted = set(device.suites) if device is not None else set()
+    return {suites.DEFAULT_SUITE} & (insisted or {suites.DEFAULT_SUITE})
 
 
 def create(
@@ -111,7 +119,7 @@ def join(turn: Turn, welcome: bytes) -> Conversation:
         raise InvalidWelcome("the Welcome is for a conversation that this device is in, or was")
     validate.require_known()
     if not last_resort:
-        turn.records.key_packages.remove(private.reference)
+        key_packages.used(turn, private.reference, welcome)
     turn.records.peers.forget_counts(group.group_id)
     conversation = Conversation(_record(group, facts, name), group)
     turn.adopt(conversation)
@@ -131,10 +139,12 @@ def _tell_joined(turn: Turn, conversation: Conversation) -> None:
 
 
 def _own_private(turn: Turn, welcome: bytes) -> tuple[KeyPackagePrivate, bool]:
-    for reference in welcome_references(welcome):
+    references = welcome_references(welcome)
+    for reference in references:
         found = turn.records.key_packages.find(reference)
         if found is not None:
             return KeyPackagePrivate.deserialise(found[0]), found[1]
+    key_packages.check_used(turn, references, welcome)
     raise InvalidWelcome("the Welcome is for a key package that this device does not have")
 
 

@@ -76,8 +76,12 @@ class KeyPackagePrivates(Table):
             "INSERT OR IGNORE INTO used_once (key, what, at_ms) VALUES (?, ?, ?)",
             (key, what, now_ms),
         )
+        return self.first_use(key) or what
+
+    def first_use(self, key: bytes) -> bytes | None:
+        """What a key was used for at the first time."""
         row = self._one("SELECT what FROM used_once WHERE key = ?", (key,))
-        return bytes(row[0]) if row else what
+        return bytes(row[0]) if row else None
 
     def forget_met_before(self, time_ms: int) -> None:
         """Forget uses of what has expired since."""
