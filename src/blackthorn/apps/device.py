@@ -124,7 +124,10 @@ class DeviceProgram:
             if known is None and self._gone(number):
                 outcomes[number] = self._taken_over(number)
                 return True
-        return all(number in outcomes and outcomes[number].final for number in numbers)
+        return all(
+            number in outcomes and (outcomes[number].final or number in self.device.stopped)
+            for number in numbers
+        )
 
     def _taken_over(self, number: int) -> Outcome:
         with self.opened.vault.transaction() as records:

@@ -12,8 +12,9 @@ from typing import Final
 
 from blackthorn import limits
 from blackthorn.device.anchors import records as anchor_records
+from blackthorn.device.proving import proves
 from blackthorn.directory.verify import Evidence
-from blackthorn.errors import UserError
+from blackthorn.errors import UserError, VerificationError
 from blackthorn.ports.device_store import AlarmRecord, Records
 
 Fields = dict[str, bytes | int | str | list[bytes]]
@@ -98,25 +99,32 @@ def raise_alarm(
     is known and had no evidence takes the new one's.
     """
     fact = fact or text
-    kept = evidence if len(evidence) <= limits.MAX_EVIDENCE_BYTES else NO_EVIDENCE
     known = [each for each in records.directory.alarms() if each.code == code]
     same = [each for each in known if (each.address, each.fact) == (address, fact)]
     if same:
         last = same[-1]
-        if kept and not last.evidence:
-            records.directory.update_alarm(replace(last, text=text, evidence=kept))
+        if evidence and not last.evidence:
+            records.directory.update_alarm(replace(last, text=text, evidence=evidence))
         if not last.accepted or now_ms - last.at_ms < AGAIN_MS:
             return False
     if len(known) >= limits.MAX_ALARMS_PER_CODE:
         return False
-    records.directory.add_alarm(AlarmRecord(code, address, text, now_ms, kept, fact=fact))
+    records.directory.add_alarm(AlarmRecord(code, address, text, now_ms, evidence, fact=fact))
     return True
 
 
 def evidence_of(records: Records, kind: str, fields: Fields) -> bytes:
-    """The file of evidence of that kind, against the ledger that is pinned."""
+    """The file of evidence of that kind, against the ledger that is pinned.
+
+    Empty when it proves nothing: an alarm keeps no file that accuses somebody without ground.
+    """
     config, _ = anchor_records(records.settings)
-    return Evidence(kind, config, fields).encode()
+    evidence = Evidence(kind, config, fields).encode()
+    try:
+        proves(evidence)
+    except VerificationError:
+        return NO_EVIDENCE
+    return evidence
 
 
 def open_alarms(records: Records) -> list[AlarmRecord]:

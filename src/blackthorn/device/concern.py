@@ -24,6 +24,17 @@ def concerned(turn: Turn, intent: Intent) -> set[str]:
     return about - {str(turn.me.address)}
 
 
+def in_group(intent: Intent) -> bool:
+    """Whether several people would be told, so that one of them may be nobody's concern here."""
+    match intent:
+        case SendText(kind=kind):
+            return kind != DIRECT
+        case CreateGroup() | ChangeGroup():
+            return True
+        case _:
+            return False
+
+
 def _members(turn: Turn, conversation: bytes) -> set[str]:
     record = turn.records.conversations.get(conversation) if conversation else None
     if record is None:

@@ -6,10 +6,11 @@ what follows for this device when one of them fails.
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from blackthorn import limits
 from blackthorn.device import anchors
-from blackthorn.device.alarms import LEDGER, NO_EVIDENCE, evidence_of, raise_alarm
+from blackthorn.device.alarms import LEDGER, NO_EVIDENCE, Fields, evidence_of, raise_alarm
 from blackthorn.device.chain_news import tell_news
 from blackthorn.device.chains import (
     Chains,
@@ -26,10 +27,12 @@ from blackthorn.directory.verify import (
     EpochPart,
     Present,
     Receipt,
+    Seen,
     Terms,
     Value,
     VerifiedEpoch,
     check_history,
+    decode_value,
     verify_answer,
     verify_epoch,
     verify_receipt,
@@ -39,14 +42,20 @@ from blackthorn.identity.chain import UnverifiedChain, VerifiedChain, extend, re
 from blackthorn.identity.openpgp import verify_certificate
 from blackthorn.link import frames as f
 from blackthorn.ports.device_store import ChainRecord, CheckpointRecord
+from blackthorn.tlog.verify import NO_QUORUM
 
-Fields = dict[str, bytes | int | str | list[bytes]]
-
-_STALE = "D14"
+_STALE: Final = "D14"
+_AHEAD: Final = "D38"
+_WITNESSED: Final = "ledger-clock"
+"""The setting that holds the latest time of which witnesses have told, Unix milliseconds."""
 
 
 class StaleError(VerificationError):
-    """The newest checkpoint is too old for what it is needed for; it may be the network."""
+    """The newest checkpoint does not fit the time here: nobody need have done anything wrong."""
+
+
+class OvertakenError(VerificationError):
+    """A chain that does not hold was given as of another epoch than the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +77,25 @@ class Shown:
 # --- Epochs -------------------------------------------------------------------------------
 
 
-def accept_epoch(turn: Turn, frame: f.LookedUp, *, first_meeting: bool) -> Shown:
-    """The newest epoch, kept as accepted.
+def accept_epoch(turn: Turn, frame: f.LookedUp) -> Shown:
+    """The newest epoch, kept as accepted; what it was asked to continue is the newest here.
 
-    Raises VerificationError: then the alarm is raised, unless it is only old (StaleError).
+    Raises VerificationError: then the alarm is raised, unless it only does not fit the time here
+    (StaleError).
     """
     trusted = anchors.pinned(turn.records.settings)
     last = turn.records.directory.newest()
     part = EpochPart(frame.epoch.checkpoint, frame.epoch.head, tuple(frame.epoch.proof))
-    age = limits.LOOKUP_FRESH_SECONDS if first_meeting else limits.DIRECTORY_STALE_SECONDS
+    age = limits.DIRECTORY_STALE_SECONDS
     terms = Terms(trusted.policy, trusted.config, clock_ms(turn), age)
     try:
         epoch = verify_epoch(part, frame.consistency, _accepted(last), terms)
     except VerificationError as error:
         if error.rule == _STALE:
             raise StaleError(error.rule, "the newest state of the ledger is too old") from error
+        if error.rule == _AHEAD and trusted.policy.quorum == NO_QUORUM:
+            # Without witnesses the time of the head is the server's word against this clock.
+            raise StaleError(error.rule, "this device's clock is behind the server's") from error
         _alarm_epoch(turn, error, frame, last)
         raise
     accepted = epoch.accepted
@@ -94,9 +107,11 @@ def accept_epoch(turn: Turn, frame: f.LookedUp, *, first_meeting: bool) -> Shown
             accepted.epoch,
             accepted.unix_ms,
             epoch.quorum_time,
+            epoch.head.users,
         ),
         limits.KEPT_CHECKPOINTS,
     )
+    _keep_time(turn, epoch.quorum_time)
     return Shown(epoch, frame.epoch)
 
 
@@ -108,7 +123,24 @@ def _accepted(record: CheckpointRecord | None) -> Accepted | None:
 
 def clock_ms(turn: Turn) -> int:
     """This device's clock, which is never behind what witnesses have said it is."""
-    return max(turn.now_ms, ledger_ms(turn.records.directory.newest()))
+    return max(turn.now_ms, _witnessed_ms(turn))
+
+
+def _witnessed_ms(turn: Turn) -> int:
+    return int.from_bytes(turn.records.settings.get(_WITNESSED) or b"", "big")
+
+
+def _keep_time(turn: Turn, quorum_s: int) -> None:
+    if quorum_s * 1000 > _witnessed_ms(turn):
+        turn.records.settings.put(_WITNESSED, (quorum_s * 1000).to_bytes(8, "big"))
+
+
+def too_old(turn: Turn) -> bool:
+    """Whether the newest state that was accepted is too old to meet somebody for the first time."""
+    newest = turn.records.directory.newest()
+    if newest is None:
+        return True
+    return clock_ms(turn) - ledger_ms(newest) > limits.LOOKUP_FRESH_SECONDS * 1000
 
 
 def _alarm_epoch(
@@ -132,7 +164,7 @@ def _alarm_epoch(
     evidence = evidence_of(turn.records, kind, fields)
     if error.rule == "T32":
         code, evidence = "unwitnessed", NO_EVIDENCE
-    raise_alarm(turn.records, code, LEDGER, str(error), turn.now_ms, evidence)
+    raise_alarm(turn.records, code, LEDGER, str(error), turn.now_ms, evidence, fact=str(error.rule))
 
 
 def _two_notes(last: CheckpointRecord, note: bytes, proof: list[bytes]) -> tuple[str, Fields]:
@@ -169,11 +201,37 @@ def accept_answer(turn: Turn, said: f.Answer, shown: Shown) -> Present | Absent:
         absent = ChainRecord(
             said.address, 0, b"", 0, 0, b"", b"", b"", turn.now_ms, verified_ms, present=False
         )
-        turn.chains.keep(absent, None)
+        turn.chains.keep(replace(absent, checked_size=shown.epoch.accepted.size))
     elif known is not None and known.present and known.head == found.value.head:
-        kept = replace(known, version=found.version, checked_ms=turn.now_ms)
-        turn.records.directory.put_chain(kept)
+        _looked_again(turn, known, found, shown)
     return found
+
+
+def _looked_again(turn: Turn, known: ChainRecord, found: Present, shown: Shown) -> None:
+    """The chain is the one that is known; but time has passed, and a reset may be effective."""
+    chain = turn.chains.of(known.address)
+    record = replace(
+        known,
+        version=found.version,
+        checked_ms=turn.now_ms,
+        checked_size=shown.epoch.accepted.size,
+        as_of_ms=max(known.as_of_ms, shown.epoch.time_ms),
+    )
+    turn.chains.keep(record)
+    later = turn.chains.of(known.address)
+    if chain is not None and later is not None and chain.resets != later.resets:
+        _keep(turn, chain, later, record)
+        turn.bump()
+
+
+def _keep(
+    turn: Turn, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
+) -> None:
+    """Keep a chain and tell what is new; who compared the person compared the identity of then."""
+    tell_news(turn, before, chain, record)
+    if before is not None and before.last_reset != chain.last_reset:
+        record = replace(record, verified_ms=0)
+    turn.chains.keep(record, chain)
 
 
 def _before(known: ChainRecord | None) -> Present | None:
@@ -182,7 +240,7 @@ def _before(known: ChainRecord | None) -> Present | None:
     return Present(known.version, Value(known.head, known.seq, known.flags))
 
 
-_HISTORY_CODES = {"D36": "vanished", "D37": "swapped"}
+_HISTORY_CODES: Final = {"D36": "vanished", "D37": "swapped"}
 
 
 def _alarm_answer(
@@ -195,7 +253,15 @@ def _alarm_answer(
         kind = "bad-history"
         fields |= {"before_version": before.version, "before_value": before.value.encode()}
     evidence = evidence_of(turn.records, kind, fields)
-    raise_alarm(turn.records, code, said.address, str(error), turn.now_ms, evidence)
+    raise_alarm(
+        turn.records,
+        code,
+        said.address,
+        str(error),
+        turn.now_ms,
+        evidence,
+        fact=f"{error.rule} {said.version}",
+    )
 
 
 def answer_fields(said: f.Answer) -> Fields:
@@ -218,20 +284,20 @@ def accept_chain(
 ) -> VerifiedChain:
     """The chain that the map commits to, kept. `part` has the statements that were not known.
 
-    Raises VerificationError, the alarm raised.
+    Raises VerificationError, the alarm raised; or OvertakenError, when the part is of another
+    epoch than the answer, so that nothing is proved by its not holding.
     """
     known = turn.records.directory.chain(said.address)
     before = turn.chains.of(said.address)
     try:
         logged = _logged(turn, part, shown.epoch)
-        chain = _verified(turn.chains, before, part, shown.epoch.time_ms, logged)
+        as_of_ms = max(shown.epoch.time_ms, known.as_of_ms if known is not None else 0)
+        chain = _verified(turn.chains, before, part, as_of_ms, logged)
         _check_committed(chain, found)
     except VerificationError as error:
-        kept = before.statements if before is not None else ()
-        fields = shown.fields() | answer_fields(said) | {"statements": [*kept, *part.statements]}
-        evidence = evidence_of(turn.records, "bad-chain", fields)
-        code = "unknown-statement" if said.address == turn.me.address else "bad-chain"
-        raise_alarm(turn.records, code, said.address, str(error), turn.now_ms, evidence)
+        if part.size != shown.epoch.accepted.size:
+            raise OvertakenError(error.rule, f"the chain is of another epoch: {error}") from error
+        _alarm_chain(turn, error, said, part, shown, before)
         raise
     record = ChainRecord(
         said.address,
@@ -244,12 +310,36 @@ def accept_chain(
         _certificate(turn, chain, part.certificate, known),
         turn.now_ms,
         known.verified_ms if known is not None else 0,
+        checked_size=shown.epoch.accepted.size,
+        as_of_ms=as_of_ms,
     )
-    turn.chains.keep(record, chain)
-    tell_news(turn, before, chain, record)
+    _keep(turn, before, chain, record)
     if turn.records.peers.found(said.address, [each.id for each in chain.devices]):
         turn.bump()
     return chain
+
+
+def _alarm_chain(
+    turn: Turn,
+    error: VerificationError,
+    said: f.Answer,
+    part: f.ChainPart,
+    shown: Shown,
+    before: VerifiedChain | None,
+) -> None:
+    kept = before.statements if before is not None else ()
+    fields = shown.fields() | answer_fields(said) | {"statements": [*kept, *part.statements]}
+    evidence = evidence_of(turn.records, "bad-chain", fields)
+    code, text = "bad-chain", str(error)
+    if said.address == turn.me.address:
+        code = "unknown-statement"
+        known = f"this device knows {len(kept)} of yours" if kept else "none of them is known here"
+        text = (
+            f"the ledger has {decode_value(said.value).seq} statements of yours, in version "
+            f"{said.version} of your entry; {known}, and what is new does not hold: {error}"
+        )
+    fact = f"{error.rule} {said.version}"
+    raise_alarm(turn.records, code, said.address, text, turn.now_ms, evidence, fact=fact)
 
 
 def _verified(
@@ -270,6 +360,7 @@ def _logged(turn: Turn, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[int, in
     config = anchors.pinned(turn.records.settings).config
     known = turn.records.directory.chain(part.address)
     logged = logged_of(known) if known is not None and known.present else {}
+    seen = _seen(turn, known)
     for each in part.receipts:
         receipt = Receipt(
             each.seq,
@@ -284,9 +375,17 @@ def _logged(turn: Turn, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[int, in
             each.head_index,
             tuple(each.head_proof),
         )
-        seq, moment = verify_receipt(receipt, part.address, epoch, config)
+        seq, moment = verify_receipt(receipt, part.address, epoch, config, seen)
         logged[seq] = moment
     return logged
+
+
+def _seen(turn: Turn, known: ChainRecord | None) -> list[Seen]:
+    """What the map had of a user when he was looked at last, as far as it is still kept."""
+    if known is None:
+        return []
+    checked = _accepted(turn.records.directory.checkpoint(known.checked_size))
+    return [Seen(checked, known.version)] if checked is not None else []
 
 
 def _check_committed(chain: VerifiedChain, found: Present) -> None:
@@ -311,5 +410,6 @@ def _certificate(
         except VerificationError as error:
             if certificate is given:
                 text = f"the server's mail certificate is another than the stated one: {error}"
-                raise_alarm(turn.records, "false-certificate", chain.label, text, turn.now_ms)
+                records, fact = turn.records, str(chain.openpgp.seq)
+                raise_alarm(records, "false-certificate", chain.label, text, turn.now_ms, fact=fact)
     return b""

@@ -23,9 +23,9 @@ from blackthorn.device import (
     upkeep,
 )
 from blackthorn.device import turn as turns
-from blackthorn.device.asking import Asker
+from blackthorn.device.asking import Asker, reached
 from blackthorn.device.chains import ChainCache
-from blackthorn.device.concern import concerned
+from blackthorn.device.concern import concerned, in_group
 from blackthorn.device.intents import Outcome, Prepared, decode_intent, decode_prepared
 from blackthorn.device.keys import DeviceKeys
 from blackthorn.device.preparing import HopelessError, Needs, Nothing, prepare
@@ -65,6 +65,8 @@ class Device:
         """What has become of wishes; the caller takes them out."""
         self.superseded = False
         """Whether another connection of this device receives instead."""
+        self.stopped: set[int] = set()
+        """Wishes that wait until the person has accepted an alarm."""
         self.mail_waits = False
         """Whether the server has said that there is new mail."""
         self._store = store
@@ -167,7 +169,8 @@ class Device:
 
     def _ask_again(self, turn: Turn) -> Frames:
         """Ask on the same link for what was set aside, when it may open now."""
-        if not (self._receives and self.drained) or turn.now_ms < self._ask_after:
+        waits = not reached(self._ask_after, turn.now_ms, ASK_AGAIN_MS)
+        if not (self._receives and self.drained) or waits:
             return []
         wanted = turn.records.settings.get(turns.ASK_AGAIN) or b""
         return [self._resume(wanted, turn.now_ms)] if wanted else []
@@ -364,6 +367,7 @@ class Device:
                     if prepared.posting.id not in self._sent:
                         self._sent.add(prepared.posting.id)
                         postings.append(prepared.posting)
+                claims += self._asker.ask(turn)  # what a wish has found to be looked up first
         return settled + claims + send_frames(postings)
 
     def _may_send(self, row: OutboxRecord, now_ms: int) -> bool:
@@ -374,7 +378,7 @@ class Device:
 
     def _advance(self, turn: Turn, row: OutboxRecord, claims: Frames) -> Prepared | None:
         """The row's posting, prepared now if it must be; None when it has to wait."""
-        if self._later.get(row.number, 0) > turn.now_ms:
+        if not reached(self._later.get(row.number, 0), turn.now_ms, RETRY_MS):
             return None
         if self._second.get(row.number) == generation(turn.records):
             return None
@@ -427,10 +431,13 @@ class Device:
 
     def _stopped(self, turn: Turn, row: OutboxRecord, besides: set[str]) -> bool:
         """Whether an open alarm stops the wish: it waits until a person has accepted it."""
-        about = concerned(turn, decode_intent(row.intent)) | besides
-        found = alarms.stops(turn.records, about)
+        intent = decode_intent(row.intent)
+        about = concerned(turn, intent) | besides
+        found = alarms.stops(turn.records, about, in_group=in_group(intent))
         if not found:
+            self.stopped.discard(row.number)
             return False
+        self.stopped.add(row.number)
         first = found[0]
         text = f"alarm {first.number} stops it: {alarms.KINDS[first.code].meaning}: {first.text}"
         self._wait(turn, row, text)
@@ -446,16 +453,17 @@ class Device:
             reason = f"there is no user {', '.join(nobody)} here: the ledger proves it"
             self._note([outbox.fail(turn, row, reason)])
             return False
-        refused = [self._asker.refused[each] for each in addresses if each in self._asker.refused]
-        if refused:
-            self._wait(turn, row, f"the ledger's word does not hold: {refused[0]}")
-        elif self._asker.stale:
-            self._wait(turn, row, "the ledger is too old to meet somebody for the first time")
-        return all(each is not None for each in known.values())
+        if all(each is not None for each in known.values()):
+            return True
+        reason = self._asker.why_not(turn, addresses)
+        if reason:
+            soon = any(each in self._asker.pending for each in addresses)
+            self._wait(turn, row, reason, AGAIN_MS if soon else RETRY_MS)
+        return False
 
-    def _wait(self, turn: Turn, row: OutboxRecord, text: str) -> None:
+    def _wait(self, turn: Turn, row: OutboxRecord, text: str, wait_ms: int = RETRY_MS) -> None:
         """Leave a wish for later, and say why once."""
-        self._later[row.number] = turn.now_ms + RETRY_MS
+        self._later[row.number] = turn.now_ms + wait_ms
         if row.problem != text:
             turn.records.outbox.update(replace(row, problem=text))
             self._note([Outcome(row.number, error=text, final=False)])

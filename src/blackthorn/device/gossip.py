@@ -26,6 +26,9 @@ from blackthorn.tlog.verify import open_checkpoint, verify_consistency
 _PLAIN, _WITH_NOTE = b"\x01", b"\x02"
 _WAITING: Final = "gossip"
 _DISPUTES: Final = "gossip-disputes"
+_NO_SIZE: Final = 2**63
+_EACH: Final = 4
+"""Checkpoints that wait of what one person has said: his first ones, and his newest."""
 DAY_MS: Final = 24 * 3600 * 1000
 WITHHELD_MS: Final = 3600 * 1000
 """A server that cannot show a ledger as large as others have seen for so long withholds it."""
@@ -48,7 +51,7 @@ def saying(records: Records, conversation: bytes, now_ms: int) -> bytes:
     if newest is None:
         return b""
     said = Gossip(newest.size, newest.root).encode()
-    if now_ms - _disputes(records).get(conversation.hex(), -DAY_MS) < DAY_MS:
+    if abs(now_ms - _disputes(records).get(conversation.hex(), -DAY_MS)) < DAY_MS:
         return _WITH_NOTE + said + newest.note
     return _PLAIN + said
 
@@ -64,6 +67,8 @@ def heard(records: Records, conversation: bytes, sender: str, data: bytes, now_m
         said = decode_gossip(data[1:41])
     except VerificationError:
         return
+    if not 0 < said.size < _NO_SIZE:
+        return
     one = Heard(sender, conversation, said.size, said.root, data[41:], now_ms)
     own = records.directory.checkpoint(said.size)
     if own is not None and own.root == said.root:
@@ -71,17 +76,35 @@ def heard(records: Records, conversation: bytes, sender: str, data: bytes, now_m
     if own is not None:
         conflict(records, one, own, [], now_ms)
         return
-    waiting = [
-        each for each in all_heard(records) if (each.size, each.root) != (one.size, one.root)
-    ]
-    _put(records, [*waiting, one][-limits.MAX_WAITING_GOSSIP :])
+    _put(records, _with(all_heard(records), one))
+
+
+def _with(waiting: list[Heard], one: Heard) -> list[Heard]:
+    """One more that waits; what was said before keeps the time at which it was heard first.
+
+    Nobody crowds out what others have said.
+    """
+    same = next((each for each in waiting if (each.size, each.root) == (one.size, one.root)), None)
+    if same is not None:
+        if one.note and not same.note:
+            place = waiting.index(same)
+            waiting[place] = msgspec.structs.replace(same, note=one.note)
+        return waiting
+    mine = [each for each in waiting if each.sender == one.sender]
+    if len(mine) >= _EACH:
+        waiting.remove(mine[-1])
+    return [*waiting, one][-limits.MAX_WAITING_GOSSIP :]
 
 
 def conflict(
     records: Records, said: Heard, own: CheckpointRecord, proof: list[bytes], now_ms: int
 ) -> None:
     """Two truths: raise the alarm, with both notes when the other's came with it."""
-    disputes = _disputes(records)
+    disputes = {
+        place: since_ms
+        for place, since_ms in _disputes(records).items()
+        if abs(now_ms - since_ms) < DAY_MS
+    }
     disputes[said.conversation.hex()] = now_ms
     records.settings.put(_DISPUTES, msgspec.msgpack.encode(disputes))
     settle(records, said)
@@ -91,7 +114,7 @@ def conflict(
         f"{said.sender} has seen a ledger of {said.size} entries that does not agree with this "
         f"device's of {own.size}{proved}"
     )
-    raise_alarm(records, "split-view", LEDGER, text, now_ms, evidence)
+    raise_alarm(records, "split-view", LEDGER, text, now_ms, evidence, fact=said.sender)
 
 
 def _evidence(records: Records, said: Heard, own: CheckpointRecord, proof: list[bytes]) -> bytes:
@@ -170,5 +193,5 @@ def check_withheld(records: Records, now_ms: int) -> None:
             f"{each.sender} has seen a ledger of {each.size} entries; for an hour the server has "
             f"shown {newest.size}"
         )
-        raise_alarm(records, "withheld", LEDGER, text, now_ms)
+        raise_alarm(records, "withheld", LEDGER, text, now_ms, fact=each.sender)
         settle(records, each)

@@ -44,7 +44,8 @@ def put_waiting(settings: Settings, statements: list[bytes], now_ms: int) -> Non
 def stored(turn: Turn, statement: bytes) -> None:
     """The server has stored this statement, which this device has made or brought about."""
     put_waiting(turn.records.settings, [statement], turn.now_ms)
-    own_chain.stated(turn, decode(statement).statement.hash)
+    stated = decode(statement).statement
+    own_chain.stated(turn, stated.hash, stated.seq)
 
 
 def own(turn: Turn) -> VerifiedChain | None:

@@ -17,11 +17,12 @@ from blackthorn.tlog.checkpoint import (
 from blackthorn.tlog.cosignature import verify_line
 from blackthorn.tlog.merkle import EMPTY_ROOT, leaf_hash, node_hash
 from blackthorn.tlog.merkle_proofs import verify_consistency, verify_inclusion
-from blackthorn.tlog.policy import Policy, format_policy, parse_policy
+from blackthorn.tlog.policy import NO_QUORUM, Policy, format_policy, parse_policy
 from blackthorn.wire.note import COSIGNATURE_V1, VerifierKey, format_vkey, parse_note, parse_vkey
 
 __all__ = [
     "EMPTY_ROOT",
+    "NO_QUORUM",
     "Checkpoint",
     "Policy",
     "VerifiedCheckpoint",

@@ -20,7 +20,7 @@ class History(Table):
     """`ports.device_store.History`."""
 
     def add(self, record: HistoryRecord) -> int:
-        """Add a line; its number. One that has a number keeps it: below 0 it is before all others."""
+        """Add a line; its number. One that has a number keeps it: below 0 is before all others."""
         row = self._one(
             "INSERT INTO history (number, message, conversation, kind, name, sender, sort, text,"
             " sent_ms, received_ms, standing, shown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
