@@ -10,6 +10,7 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable
 
+from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.device import alarms, anchors, key_packages, keys, outbox
 from blackthorn.device.engine import Device
@@ -147,6 +148,19 @@ class Person:
 
     # --- Looking --------------------------------------------------------------------------
 
+    def look_up(self, *people: "Person") -> None:
+        """Ask the ledger for these, or for the own user; the answers come when the world moves."""
+        if people:
+            self.device._asker.want([each.address for each in people])
+        else:
+            self.device._asker.own_changed()
+        self.tick()
+
+    def chain_of(self, person: "Person"):
+        """The chain of that person as this device has verified it, or None."""
+        with self.turn() as made:
+            return made.chains.of(person.address)
+
     def history(self):
         with self.vault.transaction() as records:
             return records.history.latest(100_000)
@@ -159,10 +173,14 @@ class Person:
     def events(self) -> list[str]:
         return [each.text for each in self.history() if each.sort == "event"]
 
+    def open_alarms(self):
+        """The open alarms."""
+        with self.vault.transaction() as records:
+            return alarms.open_alarms(records)
+
     def alarms(self) -> list[str]:
         """The codes of the open alarms."""
-        with self.vault.transaction() as records:
-            return [each.code for each in alarms.open_alarms(records)]
+        return [each.code for each in self.open_alarms()]
 
     def set_aside(self):
         with self.vault.transaction() as records:
@@ -228,7 +246,7 @@ class World:
     def _enrol(self, person: Person) -> None:
         """A user whose first device was activated: his chain waits for the next epoch."""
         with person.turn() as first:
-            packages = key_packages.make(first, 60)
+            packages = key_packages.make(first, limits.KEY_PACKAGE_STOCK_LOW + 10)
             last = key_packages.make_last_resort(first)
         info = person.keys.info(person.name)
         draft = first_statement(person.address, Genesis(info), self.now_ms)
@@ -290,8 +308,7 @@ class World:
             self.hub.notify_user(address, frame)
         changes, self.ledger.changes = self.ledger.changes, []
         for change in changes:
-            for device in change.removed:
-                self.hub.device_removed(device)
+            self.hub.user_changed(change)
         return moved or bool(heard or changes)
 
     def cut(self, wire: Wire, *, tell: bool = True) -> None:
@@ -337,6 +354,11 @@ class World:
                     if person.wire is not None:
                         person.tick()
                 moved = any(wire.to_server for wire in self.wires)
+
+    def introduce(self, person: Person) -> None:
+        """The person's device has looked up everybody."""
+        person.look_up(*self.people)
+        self.settle()
 
     def later(self, seconds: float) -> None:
         """Time passes."""

@@ -44,4 +44,4 @@ def replay(label: str, statements: Sequence[bytes], config: DirectoryConfig) -> 
     )
     verified = chain.replay(chain.UnverifiedChain(label, tuple(statements)), terms)
     devices = {bytes(device.id): device.mls_key for device in verified.devices}
-    return ReplayedChain(verified.head, verified.seq, devices)
+    return ReplayedChain(verified.head, verified.seq, devices, verified.flags)

@@ -54,11 +54,15 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ReplayedChain:
-    """What a chain that holds says: its head, its length, and its live devices' MLS keys by id."""
+    """What a chain that holds says: its head, its length, and its live devices' MLS keys by id.
+
+    `flags` are those that the map must say with it.
+    """
 
     head: bytes
     seq: int
     devices: Mapping[bytes, bytes]
+    flags: int = 0
 
 
 Replay = Callable[[str, Sequence[bytes], DirectoryConfig], ReplayedChain]
@@ -169,9 +173,12 @@ def bad_chain(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
         chain = replay(fields["label"], fields["statements"], config)
     except VerificationError as error:
         return f"{begin}; {says('its server gave a chain for it that breaks a rule')}: {error}"
-    if (chain.head, chain.seq) == (answer.value.head, answer.value.seq):
+    value = answer.value
+    if (chain.head, chain.seq, chain.flags) == (value.head, value.seq, value.flags):
         raise nothing("the chain holds")
     other = f"its server gave a chain of {chain.seq} statements for it that ends otherwise"
+    if (chain.head, chain.seq) == (value.head, value.seq):
+        other = "its server gave the chain for it, which asks for other flags in the map"
     return f"{begin}; {says(other)}"
 
 

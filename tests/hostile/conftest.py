@@ -1,0 +1,14 @@
+"""Worlds of a trial are small: a device keeps few key packages, which take most of the time."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from blackthorn import limits
+
+
+@pytest.fixture(autouse=True)
+def _few_key_packages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(limits, "KEY_PACKAGE_STOCK_LOW", 4)
+    monkeypatch.setattr(limits, "KEY_PACKAGE_STOCK", 12)
+    yield

@@ -1,0 +1,311 @@
+"""A server that lies: the real one, with its real keys, and one mutator switched on.
+
+    lie        what the server says to chosen people is changed on its way
+    mishear    what chosen people say is changed before the server acts on it
+    fork       chosen people are shown a second ledger, made with the same keys
+    force      a statement stands in a user's chain that nobody verified
+    entry      the next epoch says of a user what his chain does not
+    ghost      the server knows a device that no chain has, and hands out its key packages
+
+Everybody else sees the honest server. All that the server was ever sent is kept, so that a trial
+can look for what must not be in it.
+"""
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from blackthorn.device import key_packages
+from blackthorn.directory.commitment import Value
+from blackthorn.identity.statements import Reset, SignedStatement, Statement, make
+from blackthorn.ids import Address
+from blackthorn.link import frames as f
+from blackthorn.link.activation import DeviceKeys as PublicKeys
+from blackthorn.ports.enrolment import Enrolled
+from blackthorn.ports.enterprise import Standing
+from blackthorn.ports.ledger import NewDevice, StoredStatement, WaitingUser
+from blackthorn.server.chains import kind_of
+from blackthorn.server.directory_desk import DirectoryDesk
+from blackthorn.server.hub import LEDGER_FRAMES
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.devices import insert_device
+from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
+from tests.ledger_world import LedgerWorld
+from tests.scenarios.device_world import Person, Wire, World, WorldClock
+
+Told = f.AnyFrame | list[f.AnyFrame] | None
+Mutator = Callable[[f.AnyFrame], Told]
+"""What is said in place of a frame: another one, several, or nothing."""
+
+MOST_STEPS = 4_000
+"""Messages of one wire or another between two moments of rest."""
+
+
+class Fork:
+    """A second ledger with the same keys, from a copy of the database as it was at the fork."""
+
+    def __init__(self, world: "EvilServer", witnesses: Iterable[int] | None = None) -> None:
+        self.world = world
+        self.ledger: LedgerWorld = copy.copy(world.ledger)
+        self.ledger.database = copied(world.database)
+        self.ledger.seen, self.ledger.heard, self.ledger.changes = {}, [], []
+        self.ledger.now_ms = world.now_ms
+        self.ledger.start()
+        self.desk = DirectoryDesk(self.ledger.ledger, WorldClock(world))
+        self.witnesses = None if witnesses is None else list(witnesses)
+        """Which ones sign this fork; None for all of them."""
+
+    def step(self) -> bool:
+        """One step of this ledger and the witnesses that obey."""
+        self.ledger.now_ms = max(self.ledger.now_ms, self.world.now_ms)
+        moved = self.ledger.writer.commit() > 0
+        self.ledger.tick()
+        if self.ledger.ledger.waiting is not None and self.witnesses != []:
+            size = self.ledger.ledger.waiting.size
+            self.ledger.cosign(*(self.witnesses or ()))
+            waiting = self.ledger.ledger.waiting
+            moved = waiting is None or waiting.size != size or moved
+        return self.ledger.writer.commit() > 0 or moved
+
+
+class EvilServer(World):
+    """See the module. `names` begin with whom the trial is about; two bystanders come last."""
+
+    BYSTANDERS = ("yves", "zoe")
+
+    def __init__(
+        self, seed: int, *names: str, witnesses: int = 2, epoch_ms: int = 0, quorum: int = 0
+    ) -> None:
+        self.heard: list[bytes] = []
+        self.told = 0
+        """How many frames the mutator has changed."""
+        self.forks: dict[Address, Fork] = {}
+        self.ghosts: list[Person] = []
+        self.canaries: list[str] = []
+        self._steps = 0
+        self._recent: list[str] = []
+        self._lies: dict[Address, Mutator] = {}
+        self._misheard: dict[Address, Mutator] = {}
+        self._entries: dict[str, Value] = {}
+        super().__init__(seed, *names, *self.BYSTANDERS, witnesses=witnesses, epoch_ms=epoch_ms)
+
+    def start(self) -> None:
+        super().start()
+        for kind in LEDGER_FRAMES:
+            self.hub._handlers[kind] = self._ledger_frame
+        waiting = self.ledger.store.waiting
+        self.ledger.store.waiting = lambda limit: self._falsified(waiting(limit))
+
+    @property
+    def bystanders(self) -> list[Person]:
+        return self.people[-len(self.BYSTANDERS) :]
+
+    def secret(self, about: str = "secret") -> str:
+        """A text that no attacker may ever read."""
+        text = f"canary {about} {self.chance.randbytes(8).hex()}"
+        self.canaries.append(text)
+        return text
+
+    # --- What is said ---------------------------------------------------------------------
+
+    def lie(self, victims: Person | Iterable[Person], mutate: Mutator) -> None:
+        """Change what these are told from now on."""
+        for victim in [victims] if isinstance(victims, Person) else victims:
+            self._lies[victim.address] = mutate
+
+    def mishear(self, victims: Person | Iterable[Person], mutate: Mutator) -> None:
+        """Change what these have said before the server acts on it."""
+        for victim in [victims] if isinstance(victims, Person) else victims:
+            self._misheard[victim.address] = mutate
+
+    def honest(self) -> None:
+        """The server lies no more."""
+        self._lies.clear()
+        self._misheard.clear()
+
+    def settle(self) -> None:
+        self._steps = 0
+        super().settle()
+
+    def step_wire(self, wire: Wire, *, to_server: bool) -> bool:
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            raise AssertionError(f"the world does not come to rest: {self._recent}")
+        if to_server:
+            self._hear(wire)
+            return super().step_wire(wire, to_server=True)
+        mutate = self._lies.get(wire.person.address)
+        if mutate is None or not wire.to_device:
+            return super().step_wire(wire, to_server=False)
+        frame = wire.link.receive(wire.to_device.popleft(), self.now)
+        for each in self._changed(mutate, frame):
+            wire.person.hear(wire, each)
+        if not wire.open and not wire.to_device:
+            self.cut(wire)
+        return True
+
+    def _hear(self, wire: Wire) -> None:
+        if not (wire.to_server and wire.open):
+            return
+        self.heard.append(wire.to_server[0])
+        self._recent = [type(f.decode(each)).__name__ for each in self.heard[-12:]]
+        mutate = self._misheard.get(wire.person.address)
+        if mutate is not None:
+            data = wire.to_server.popleft()
+            changed = self._changed(mutate, f.decode(data))
+            wire.to_server.extendleft(f.encode(each) for each in reversed(changed))
+
+    def _changed(self, mutate: Mutator, frame: f.AnyFrame) -> list[f.AnyFrame]:
+        """What is said instead; each frame fits its bounds, or the link would refuse it."""
+        told = mutate(frame)
+        frames = [] if told is None else told if isinstance(told, list) else [told]
+        self.told += frames != [frame]
+        return [f.decode(f.encode(each)) for each in frames]
+
+    # --- Two ledgers ----------------------------------------------------------------------
+
+    def fork(self, *victims: Person, witnesses: Iterable[int] | None = None) -> Fork:
+        """Show these another ledger from now on, which begins where the true one stands."""
+        made = Fork(self, witnesses)
+        for victim in victims:
+            self.forks[victim.address] = made
+        return made
+
+    def _ledger_frame(self, session, frame, now: float) -> None:
+        fork = self.forks.get(session.device.address) if session.device else None
+        (self.desk if fork is None else fork.desk).handle(session, frame, now)
+
+    def _ledger_step(self) -> bool:
+        moved = super()._ledger_step()
+        for fork in {id(each): each for each in self.forks.values()}.values():
+            moved = fork.step() or moved
+            fork.desk.tick(self.now)
+        return moved
+
+    # --- False entries --------------------------------------------------------------------
+
+    def force(self, signed: SignedStatement, flags: int = 0, fork: Fork | None = None) -> None:
+        """Let the statement stand in its user's chain, whatever it is, and publish it."""
+        ledger = self.ledger if fork is None else fork.ledger
+        statement = signed.statement
+        row = (statement.hash, kind_of(signed), flags, signed.encode())
+        ledger.database.writing.execute(
+            "INSERT INTO chain_statement (user, seq, head, kind, flags, statement)"
+            " SELECT number, ?, ?, ?, ?, ? FROM users WHERE address = ?",
+            (statement.seq, *row, statement.label),
+        )
+        ledger.ledger._chains.forget(Address(statement.label))
+        ledger.ledger._wake()
+        self.publish()
+
+    def entry(self, person: Person, value: Value) -> None:
+        """Publish an entry that says this of the person, whatever his chain says."""
+        self._entries[person.address] = value
+        self.ledger.ledger._wake()
+        self.publish()
+        assert not self._entries
+
+    def _falsified(self, waiting: list[WaitingUser]) -> list[WaitingUser]:
+        entries, self._entries = self._entries, {}
+        for address, value in entries.items():
+            label = self.ledger.store.label(Address(address))
+            leaf = self.ledger.store.leaf(label.user, 2**40)
+            row = StoredStatement(value.seq, value.head, "genesis", value.flags, b"")
+            waiting = [*waiting, WaitingUser(label, leaf.version, (row,))]
+        return waiting
+
+    def statement(self, person: Person, body) -> Statement:
+        """A draft behind the person's chain as it is stored."""
+        return self.ledger.draft(person.address, body)
+
+    def value_of(self, person: Person) -> Value:
+        """What the newest entry says of the person."""
+        label = self.ledger.store.label(person.address)
+        leaf = self.ledger.store.leaf(label.user, 2**40)
+        return Value(leaf.head, leaf.seq, leaf.flags)
+
+    # --- Devices of the attacker ----------------------------------------------------------
+
+    def _device_of(self, person: Person) -> Person:
+        ghost = Person(self, 0, person.name)
+        self.ghosts.append(ghost)
+        return ghost
+
+    def ghost(self, person: Person) -> Person:
+        """A device in the person's name that the server made and takes for live."""
+        ghost = self._device_of(person)
+        user = self.database.reading.execute(
+            "SELECT number FROM users WHERE address = ?", (person.address,)
+        ).get
+        new = NewDevice(ghost.keys.device, ghost.keys.identity_public, "ghost", Standing.LIVE)
+        assert insert_device(self.database.writing, user, new, self.now_ms) is None
+        ghost.number = self.database.writing.last_insert_rowid()
+        self.enrolled(ghost)
+        return ghost
+
+    def enrolled(self, ghost: Person) -> None:
+        """The server knows the device: it has its key packages, and connects."""
+        with ghost.turn() as turn:
+            packages, last = key_packages.make(turn, 8), key_packages.make_last_resort(turn)
+        store = SqliteKeyPackages(self.database.reading)
+        store.publish(ghost.number, packages, last, 200)(self.database.writing)
+        self.ledger.enterprise.forget(ghost.address)
+        self.hub._postroom.forget_fanouts()
+
+    def reset(self, person: Person) -> Person:
+        """A device of the attacker asks for a reset, with a code or the enrolment key."""
+        ghost = self._device_of(person)
+        chain = self.ledger.stored(person.address)
+        info = ghost.keys.info("ghost")
+        draft = Statement(person.address, chain.seq + 1, chain.head, Reset(info), self.now_ms)
+        signed = make(draft, [(info.id, ghost.keys.signing)])
+        public = PublicKeys(
+            ghost.keys.identity_public, "ghost", b"", [], b"last", [signed.encode()]
+        )
+        self.ledger.now_ms = self.now_ms
+        told = self.ledger.enrol(person.address, public)
+        self.writer.commit()
+        assert isinstance(told[0], Enrolled), told
+        ghost.number = told[0].number
+        self.enrolled(ghost)
+        return ghost
+
+    # --- Time -----------------------------------------------------------------------------
+
+    def look(self, person: Person, *at: Person) -> None:
+        """One check: the person's device looks these up."""
+        person.device._asker.want([each.address for each in at])
+        person.tick()
+        self.settle()
+
+    def check(self, person: Person) -> None:
+        """One check: the person connects, and looks at his own entry."""
+        person.connect()
+        self.settle()
+
+    def pass_days(self, days: float) -> None:
+        """Time passes; the ledger publishes its heartbeats at the end of it, and people stay."""
+        self.later(days * 86_400)
+        for _ in range(3):
+            self._ledger_step()
+        for person in self.people:
+            person.connect()
+
+
+def copied(database: Database) -> Database:
+    """The same database once more."""
+    other = Database.in_memory()
+    with other.writing.backup("main", database.writing, "main") as backup:
+        backup.step()
+    return other
+
+
+def changed(frame: f.AnyFrame, **fields) -> f.AnyFrame:
+    """The frame with other fields."""
+    values = {name: getattr(frame, name) for name in frame.__struct_fields__}
+    return type(frame)(**(values | fields))
+
+
+def redone(record, **fields):
+    """The same for a dataclass."""
+    return replace(record, **fields)
