@@ -158,7 +158,8 @@ def test_nobody_sends_to_himself_or_to_a_stranger():
     bob.address = "nobody@acme.example"
     number = alice.write(bob, "hello?")
     world.settle()
-    assert alice.outcomes[number].error == "there is no user nobody@acme.example here"
+    reason = "there is no user nobody@acme.example here: the ledger proves it"
+    assert alice.outcomes[number].error == reason
     assert alice.history()[0].standing == "failed"
     assert alice.waiting() == 0
 

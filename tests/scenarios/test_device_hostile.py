@@ -81,7 +81,7 @@ def test_a_known_device_with_another_key_is_refused():
     replace_packages(world, bob, forged)
     number = alice.create_group("team", bob)
     world.settle()
-    assert "not of the device that it names" in alice.outcomes[number].error
+    assert "has another key in the chain" in alice.outcomes[number].error
 
 
 def commit_by(world, person, change):
@@ -198,6 +198,7 @@ def test_a_welcome_into_a_direct_conversation_of_three_is_refused():
     world = World(66, "alice", "bob", "mallory")
     alice, bob, mallory = world.people
     world.introduce(mallory)
+    world.introduce(alice)
     with mallory.device.turn(world.now_ms) as turn:
         packages = [
             parse_key_package(_published(world, each), now=turn.now, validate=turn.validate)

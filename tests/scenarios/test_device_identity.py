@@ -6,7 +6,7 @@ import pytest
 
 from blackthorn.device import content, conversations, envelope
 from blackthorn.device.facts import DIRECT, GROUP, Facts
-from blackthorn.device.members import Identity, trust_first_use
+from blackthorn.device.members import Identity
 from blackthorn.device.turn import turn
 from blackthorn.link import frames as f
 from blackthorn.link.device_id import device_id
@@ -25,9 +25,9 @@ def believe(*_):
 
 def conversation_as(world, mallory, address, victim, created_ms, sent_ms=5):
     """Mallory's direct conversation with the victim: her device and keys, that address."""
-    keys = dataclasses.replace(mallory.keys, address=address)
     world.introduce(mallory)
-    with turn(mallory.vault, keys, world.now_ms, world.chance.randbytes, trust_first_use) as made:
+    keys = dataclasses.replace(mallory.keys, address=address)
+    with turn(mallory.vault, keys, world.now_ms, world.chance.randbytes) as made:
         package = parse_key_package(_published(world, victim), now=made.now, validate=believe)
         facts = Facts(DIRECT, "", created_ms)
         conversation, welcome = conversations.create(made, facts, victim.address, [package])
@@ -43,15 +43,15 @@ def key_packages_left(world, person):
 
 
 def questions(world):
-    """The ListDevices frames that reach the server from now on."""
+    """Who is looked up from now on, lookup by lookup."""
     seen = []
-    serve = world.hub._handlers[f.ListDevices]
+    serve = world.hub._handlers[f.LookUp]
 
     def spy(session, frame, now):
-        seen.append(frame)
+        seen.append(frame.addresses)
         serve(session, frame, now)
 
-    world.hub._handlers[f.ListDevices] = spy
+    world.hub._handlers[f.LookUp] = spy
     return seen
 
 
@@ -72,7 +72,7 @@ def test_nobody_takes_a_colleagues_address_with_a_device_of_his_own(met):
     assert bob.received() == (["alice here"] if met else [])
     assert bob.conversations() == before
     reasons = [each.reason for each in bob.set_aside()]
-    assert "the server has named no such device of alice@acme.example" in reasons
+    assert "the ledger has no such device of alice@acme.example" in reasons
     assert len(stored(world, bob)) == 2, "what was not opened is not acknowledged"
     bob.write(alice, "for alice alone")
     alice.write(bob, "it is me")
@@ -81,25 +81,25 @@ def test_nobody_takes_a_colleagues_address_with_a_device_of_his_own(met):
     assert bob.received()[-1] == "it is me" and not mallory.received()
 
 
-def test_what_the_server_does_not_name_is_asked_for_once_in_each_connection():
+def test_what_the_ledger_does_not_have_is_asked_for_once_in_each_connection():
     world = World(81, "alice", "bob", "mallory")
     alice, bob, mallory = world.people
+    parcels = conversation_as(world, mallory, alice.address, bob, 5)
     asked = questions(world)
-    for parcel in conversation_as(world, mallory, alice.address, bob, 5):
+    for parcel in parcels:
         world.put_parcel(bob, parcel)
     world.settle()
-    assert asked == [f.ListDevices(0, [alice.address])]
+    assert asked == [[alice.address]]
     world.later(60)
     world.settle()
     assert len(asked) == 1
     bob.connect()
     world.settle()
-    assert len(asked) == 2 and len(bob.set_aside()) == 2
+    assert asked[1:] == [[alice.address, bob.address]] and len(bob.set_aside()) == 2
 
 
 @pytest.mark.parametrize("kind", [DIRECT, GROUP])
 def test_a_leaf_with_the_device_of_another_and_a_key_of_his_own_is_refused(kind):
-    """Believed, it would be pinned, and the true device be refused for ever."""
     world = World(82, "alice", "bob", "mallory")
     alice, bob, mallory = world.people
     facts = Facts(kind, "" if kind == DIRECT else "board", 5)
@@ -119,9 +119,11 @@ def test_a_leaf_with_the_device_of_another_and_a_key_of_his_own_is_refused(kind)
     )
     world.put_parcel(bob, envelope.seal_welcome(made.welcome))
     world.settle()
-    assert [each.reason for each in bob.set_aside()] == [
-        "a leaf of alice@acme.example has a key that is not of the device that it names"
-    ]
+    (refused,) = bob.set_aside()
+    device = alice.keys.device.hex()
+    assert refused.reason == (
+        f"a leaf of alice@acme.example: [I43] device {device} has another key in the chain"
+    )
     alice.write(bob, "it is me")
     world.settle()
     bob.write(alice, "welcome")
@@ -144,9 +146,9 @@ def test_devices_that_do_not_exist_are_not_added_to_a_group():
     (before,) = alice.conversations()
     world.put_parcel(alice, commit_by(world, mallory, add))
     world.settle()
-    assert asked == [f.ListDevices(0, [alice.address, "ghost@acme.example"])]
+    assert asked == [[alice.address, "ghost@acme.example"]]
     assert [each.reason for each in alice.set_aside()] == [
-        "the server has named no such device of alice@acme.example, ghost@acme.example"
+        "the ledger has no such device of alice@acme.example, ghost@acme.example"
     ]
     assert alice.conversations() == [before]
     assert alice.events() == [
@@ -234,7 +236,7 @@ def test_two_people_meet_and_nothing_is_left_at_the_server():
     asked = questions(world)
     alice.write(bob, "hello")
     world.settle()
-    assert asked == [f.ListDevices(0, [alice.address])]
+    assert asked == [[bob.address], [alice.address]]
     world.check_received(bob, ["hello"])
     assert not bob.set_aside() and key_packages_left(world, alice) == left
     world.hub.tick(world.now)
@@ -243,7 +245,7 @@ def test_two_people_meet_and_nothing_is_left_at_the_server():
     bob.write(alice, "hello yourself")
     world.settle()
     world.check_received(alice, ["hello yourself"])
-    assert len(asked) == 1, "Alice has learned of Bob by her claim"
+    assert len(asked) == 2, "each has looked up the other once"
 
 
 def test_a_group_of_people_who_have_never_met():
@@ -253,7 +255,7 @@ def test_a_group_of_people_who_have_never_met():
     alice.create_group("team", bob, carol, dave)
     alice.write_group("team", "welcome")
     world.settle()
-    assert len(asked) == 3 and all(len(each.addresses) == 3 for each in asked)
+    assert len(asked) == 4 and all(len(each) == 3 for each in asked), "all at once"
     for person in (bob, carol, dave):
         world.check_received(person, ["welcome"])
     bob.change_group("team", [erin], [])

@@ -1,4 +1,6 @@
-"""The rules for a leaf: who it says it is, and that a device keeps its key."""
+"""The rules for a leaf: who it says it is, and that the chain of that user says so too."""
+
+import random
 
 import pytest
 
@@ -6,20 +8,47 @@ from blackthorn.device.members import (
     GatheringValidator,
     Identity,
     LeafValidator,
-    UnnamedDeviceError,
+    UnknownDeviceError,
     identify,
-    trust_first_use,
 )
+from blackthorn.identity.bodies import DeviceInfo, Genesis
+from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, first_statement, replay
+from blackthorn.identity.keys import SigningKeys
+from blackthorn.identity.statements import ENROLMENT, make
 from blackthorn.ids import Address
-from blackthorn.link.device_id import device_id
 from blackthorn.mls.credential import BasicCredential, X509Credential
 from blackthorn.mls.errors import InvalidLeaf
 from blackthorn.storage.device.vault import Vault
 
-KEY, OTHER_KEY = b"k" * 32, b"o" * 32
-ALICE = Identity(Address("alice@acme.example"), device_id(KEY))
-ME = Identity(Address("me@acme.example"), device_id(b"m" * 32))
-BOB = Identity(Address("bob@acme.example"), device_id(OTHER_KEY))
+SEED = 7
+print(f"seed {SEED}")
+CHANCE = random.Random(SEED)
+ENROLLING = SigningKeys.generate(CHANCE.randbytes)
+
+
+def person(name: str) -> tuple[Identity, bytes, VerifiedChain]:
+    """A user with one device: who it is, its MLS key, and its user's chain."""
+    keys = SigningKeys.generate(CHANCE.randbytes)
+    info = DeviceInfo.of("phone", keys.public, CHANCE.randbytes(32))
+    address = Address(f"{name}@acme.example")
+    draft = first_statement(address, Genesis(info), 5)
+    signed = make(draft, [(info.id, keys), (ENROLMENT, ENROLLING)])
+    terms = Terms(ENROLLING.public, 1, 5)
+    chain = replay(UnverifiedChain(address, (signed.encode(),)), terms)
+    return Identity(address, info.id), info.mls_key, chain
+
+
+ALICE, KEY, ALICES = person("alice")
+BOB, OTHER_KEY, BOBS = person("bob")
+ME, MY_KEY, _ = person("me")
+
+
+def known(*chains: VerifiedChain):
+    return {each.label: each for each in chains}.get
+
+
+def validator(*chains: VerifiedChain) -> LeafValidator:
+    return LeafValidator(ME, MY_KEY, known(*chains))
 
 
 def test_an_identity_goes_round():
@@ -48,41 +77,46 @@ def test_rule_1_certificates_are_not_taken():
         identify(X509Credential((b"certificate",)))
 
 
-def test_rule_2_the_device_id_is_made_of_the_signature_key():
-    with Vault.in_memory().transaction() as records:
-        check = LeafValidator(ME, records.peers, 5, trust_first_use)
-        with pytest.raises(InvalidLeaf, match="not of the device that it names"):
-            check(ALICE.credential(), OTHER_KEY)
-        assert records.peers.pinned(ALICE.device) is None
+def test_rule_2_a_leaf_has_the_key_that_the_chain_has_of_its_device():
+    check = validator(ALICES, BOBS)
+    check(ALICE.credential(), KEY)
+    check(BOB.credential(), OTHER_KEY)
+    with pytest.raises(InvalidLeaf, match="has another key in the chain"):
+        check(ALICE.credential(), OTHER_KEY)
 
 
-def named(records):
-    records.peers.name([(each.device, each.address) for each in (ALICE, BOB)])
-
-
-def test_rule_3_a_device_that_was_never_met_is_one_that_the_server_names():
-    with Vault.in_memory().transaction() as records:
-        check = LeafValidator(ME, records.peers, 5, trust_first_use)
-        with pytest.raises(UnnamedDeviceError):
-            check(ALICE.credential(), KEY)
-        records.peers.name([(ALICE.device, BOB.address)])
-        with pytest.raises(UnnamedDeviceError, match="no such device of alice@"):
-            check(ALICE.credential(), KEY)
-        assert records.peers.pinned(ALICE.device) is None
+def test_rule_2_a_device_is_of_the_user_whose_chain_has_it():
+    check = validator(ALICES, BOBS)
+    with pytest.raises(UnknownDeviceError, match="the ledger has no such device of bob@"):
         check(Identity(BOB.address, ALICE.device).credential(), KEY)
 
 
-def test_rule_3_all_that_the_server_must_name_are_gathered():
-    with Vault.in_memory().transaction() as records:
-        check = GatheringValidator(ME, records.peers, 5, trust_first_use)
-        check(ALICE.credential(), KEY)
-        check(BOB.credential(), OTHER_KEY)
-        check(ME.credential(), b"m" * 32)
-        with pytest.raises(UnnamedDeviceError) as refused:
-            check.require_named()
-        assert refused.value.strangers == [ALICE, BOB]
-        with pytest.raises(InvalidLeaf, match="not of the device that it names"):
-            check(ALICE.credential(), OTHER_KEY)
+def test_rule_2_whose_chain_is_not_known_is_a_stranger():
+    with pytest.raises(UnknownDeviceError) as refused:
+        validator(ALICES)(BOB.credential(), OTHER_KEY)
+    assert refused.value.strangers == [BOB]
+
+
+def test_rule_2_all_strangers_are_gathered():
+    check = GatheringValidator(ME, MY_KEY, known(ALICES))
+    other = Identity(ALICE.address, BOB.device)
+    check(ALICE.credential(), KEY)
+    check.require_known()
+    check(other.credential(), KEY)
+    check(BOB.credential(), OTHER_KEY)
+    check(ME.credential(), MY_KEY)
+    with pytest.raises(UnknownDeviceError) as refused:
+        check.require_known()
+    assert refused.value.strangers == [other, BOB]
+    with pytest.raises(InvalidLeaf, match="has another key in the chain"):
+        check(ALICE.credential(), OTHER_KEY)
+
+
+def test_rule_3_the_own_leaf_has_the_own_key_whatever_any_chain_says():
+    check = validator()
+    check(ME.credential(), MY_KEY)
+    with pytest.raises(InvalidLeaf, match="a key that it does not have"):
+        check(ME.credential(), KEY)
 
 
 def test_strangers_are_asked_for_once_and_bounded():
@@ -96,36 +130,5 @@ def test_strangers_are_asked_for_once_and_bounded():
         peers.ask_for([(bytes([n]) * 16, BOB.address) for n in range(2)], 3, 2)
         assert peers.to_ask() == [BOB.address], "those answered for go first"
         assert peers.ask_again() and peers.to_ask() == [BOB.address]
-        assert not peers.name([(ALICE.device, ALICE.address)])
-        assert peers.name([(bytes(16), BOB.address)])
-
-
-def test_rule_4_a_device_keeps_its_address():
-    vault = Vault.in_memory()
-    with vault.transaction() as records:
-        named(records)
-        check = LeafValidator(ME, records.peers, 5, trust_first_use)
-        check(ALICE.credential(), KEY)
-        check(ALICE.credential(), KEY)
-        with pytest.raises(InvalidLeaf, match="another address or key"):
-            check(Identity(BOB.address, ALICE.device).credential(), KEY)
-        check(BOB.credential(), OTHER_KEY)
-
-
-def test_rule_4_a_refused_message_leaves_nobody_remembered():
-    vault = Vault.in_memory()
-    with vault.transaction() as records:
-        named(records)
-        with pytest.raises(InvalidLeaf, match="failed later"), records.attempt():
-            LeafValidator(ME, records.peers, 5, trust_first_use)(BOB.credential(), OTHER_KEY)
-            raise InvalidLeaf("the message failed later")
-        assert records.peers.pinned(BOB.device) is None
-
-
-def test_rule_5_the_policy_decides_last():
-    def refuse(identity: Identity, key: bytes) -> None:
-        raise InvalidLeaf(f"{identity.address} is not in the ledger")
-
-    with Vault.in_memory().transaction() as records, pytest.raises(InvalidLeaf, match="ledger"):
-        named(records)
-        LeafValidator(ME, records.peers, 5, refuse)(ALICE.credential(), KEY)
+        assert not peers.found(ALICE.address, [ALICE.device])
+        assert peers.found(BOB.address, [bytes(16)])
