@@ -121,6 +121,8 @@ class Epochs:
         self._offered: tuple[Checkpoint, Tip] | None = None
         self._complete = False
         self._busy = False
+        self._clock_ms = 0
+        self._made_ms = 0
         self._since_ms: int | None = None
         self._failed_ms: int | None = None
 
@@ -137,6 +139,8 @@ class Epochs:
         if loaded.pending is not None:
             self._tip = loaded.pending[1]
             self._offer(*loaded.pending, now_ms)
+        self._clock_ms = now_ms
+        self._made_ms = now_ms if self._tip is None else min(now_ms, self._tip.unix_ms)
         if self._waiting(1):
             self._since_ms = now_ms
 
@@ -160,6 +164,7 @@ class Epochs:
 
     def wake(self, now_ms: int) -> None:
         """Something waits for an epoch."""
+        self._set_clock(now_ms)
         if self._since_ms is None:
             self._since_ms = now_ms
         if self._config.epoch_ms == 0:
@@ -167,6 +172,7 @@ class Epochs:
 
     def tick(self, now_ms: int) -> None:
         """Make what is due; try again what failed, a second after it did at the earliest."""
+        self._set_clock(now_ms)
         if self.stopped or self._busy:
             return
         if self._failed_ms is not None and now_ms < self._failed_ms + limits.LEDGER_RETRY_MS:
@@ -179,6 +185,15 @@ class Epochs:
         elif self._offered is None and not self.held and self._due(now_ms):
             self._make(now_ms)
 
+    def _set_clock(self, now_ms: int) -> None:
+        """What waits does not wait longer because somebody has set the clock back."""
+        back = self._clock_ms - now_ms
+        self._clock_ms = now_ms
+        if back > 0:
+            self._made_ms -= back
+            self._since_ms = None if self._since_ms is None else self._since_ms - back
+            self._failed_ms = None
+
     def _due(self, now_ms: int) -> bool:
         if self._tip is None:
             return True
@@ -189,9 +204,9 @@ class Epochs:
             # By the witnesses' clocks too, which tell whole seconds and may be late: so perhaps
             # more than once.
             pause_ms = max(self._config.epoch_ms, 1_000)
-            if now_ms >= max(alarm, self._tip.unix_ms + pause_ms):
+            if now_ms >= max(alarm, self._made_ms + pause_ms):
                 return True
-        return now_ms >= self._tip.unix_ms + self._config.heartbeat_ms
+        return now_ms >= self._made_ms + self._config.heartbeat_ms
 
     def _waiting(self, limit: int) -> Waiting:
         return Waiting(self._store.waiting(limit), self._store.waiting_records(limit))
@@ -206,6 +221,7 @@ class Epochs:
             return
         full = len(waiting.records) + sum(len(user.statements) for user in waiting.users)
         self._since_ms = now_ms if full >= limits.MAX_EPOCH_CHANGES else None
+        self._made_ms = now_ms
         self._draft = self._drafter.draft(self._tip, self._config, waiting, unix_ms)
         self._save(now_ms)
 

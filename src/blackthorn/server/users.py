@@ -64,7 +64,10 @@ class UserAdministration:
         return invited
 
     def renew(self, text: str, life_seconds: int, now_ms: int) -> Invited:
-        """A code for one more device of a user; his unused code ends. Raises UserError."""
+        """One more code for a user; his unused code ends. Raises UserError.
+
+        For a user who has a chain it asks for a reset: he has lost all devices.
+        """
         address = self._address(text)
         invited, stored = self._fresh(address, life_seconds, now_ms)
         if not self.store.renew(address, stored):
