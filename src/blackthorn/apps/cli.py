@@ -11,7 +11,9 @@ from blackthorn import __version__
 from blackthorn.apps import (
     audit_cli,
     demo_cli,
+    device_alarms_cli,
     device_cli,
+    device_ledger_cli,
     ledger_cli,
     server_cli,
     terminal,
@@ -26,7 +28,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for family in (server_cli, ledger_cli, device_cli, audit_cli, witness_cli, demo_cli):
+for family in (
+    server_cli,
+    ledger_cli,
+    device_cli,
+    device_alarms_cli,
+    device_ledger_cli,
+    audit_cli,
+    witness_cli,
+    demo_cli,
+):
     family.register(app)
 
 

@@ -37,7 +37,8 @@ def inbox(
     """Receive messages and print them; `history` shows your own too.
 
     With --follow: first what was not printed before, then each message as it comes. Exit code
-    6: the server was not reached, and what is printed is what was here already. --json prints
+    6: the server was not reached, and what is printed is what was here already. Open alarms come
+    first, on standard error (see `blackthorn alarms`). --json prints
     an array of {"id", "conversation", "kind", "from", "text", "sent", "received", "event"};
     with --follow one such object a line. "kind" is "direct" or "group", times are RFC 3339,
     and an "event" is what the program says of a group (who was added, who removed).
@@ -50,9 +51,10 @@ def inbox(
 
 
 async def _follow(device: "DeviceProgram", json: bool) -> None:
+    from blackthorn.apps.device_alarms import tell
     from blackthorn.apps.device_report import tell_failures
 
-    away = False
+    away, alarms = False, set[int]()
 
     def lost(reason: str) -> None:
         nonlocal away
@@ -65,9 +67,11 @@ async def _follow(device: "DeviceProgram", json: bool) -> None:
         if away:
             away = False
             terminal.err.print("Connected again.")
+        tell(device, alarms)
         _print_new(device, json)
         tell_failures(device)
 
+    tell(device, alarms)
     _print_new(device, json)
     await device.follow(changed, lost)
 
@@ -87,6 +91,7 @@ def _print_new(device: "DeviceProgram", json: bool) -> None:
 
 
 def _look(device: "DeviceProgram", last: int | None, json: bool) -> None:
+    from blackthorn.apps.device_alarms import tell
     from blackthorn.apps.device_report import tell_failures
     from blackthorn.errors import UnavailableError
 
@@ -95,6 +100,7 @@ def _look(device: "DeviceProgram", last: int | None, json: bool) -> None:
         run(device.fetch())
     except (UnavailableError, TimeoutError) as error:
         missed = str(error) or "the server did not answer in time"
+    tell(device)
     with device.opened.vault.transaction() as records:
         lines = records.history.latest(last or (_ALL if json else _LAST))
     lines = [line for line in lines if line.standing == "received"]

@@ -4,9 +4,17 @@ from collections import Counter
 from typing import Any
 
 from blackthorn.apps.device import DeviceProgram
+from blackthorn.apps.device_alarms import document as alarm_document
+from blackthorn.apps.device_home import wall_ms
+from blackthorn.apps.device_options import rfc3339
 from blackthorn.apps.device_report import failure_document
+from blackthorn.device import alarms, anchors
+from blackthorn.device.chains import ledger_ms
+from blackthorn.device.directory import too_old
 from blackthorn.device.failures import Failure, all_failures
+from blackthorn.device.replay import replayed
 from blackthorn.errors import UnavailableError
+from blackthorn.tlog.verify import NO_QUORUM, Policy
 
 GOOD = "good"
 """The `connection` of a device whose server has answered."""
@@ -26,7 +34,9 @@ async def describe(program: DeviceProgram) -> tuple[dict[str, Any], list[Failure
         "server_key": opened.server.pin.hex(),
         "connection": await _reach(program),
     }
+    document |= _ledger(program)
     with opened.vault.transaction() as records:
+        document["alarms"] = [alarm_document(each) for each in alarms.open_alarms(records)]
         conversations = records.conversations.all()
         aside = records.parcels.all_set_aside()
         given_up = all_failures(records.settings)
@@ -52,3 +62,35 @@ async def _reach(program: DeviceProgram) -> str:
     except TimeoutError:
         return "the server does not answer"
     return GOOD
+
+
+def _ledger(program: DeviceProgram) -> dict[str, Any]:
+    """What this device holds of the ledger: how much, how new, by whose word."""
+    with program.device.turn(wall_ms()) as turn:
+        newest, checked = turn.records.directory.newest(), replayed(turn.records)
+        return {
+            "ledger": f"{newest.size} entries" if newest else "not seen yet",
+            "ledger_as_of": rfc3339(ledger_ms(newest)) if newest else "never",
+            "ledger_stale": too_old(turn),
+            "ledger_replayed": rfc3339(checked.at_ms) if checked else "never",
+            "witnesses": witnesses(anchors.pinned(turn.records.settings).policy),
+        }
+
+
+def witnesses(policy: Policy) -> str:
+    """Whose word the ledger needs, and whether they are the operator's own."""
+    if policy.quorum == NO_QUORUM:
+        return "none: whoever runs the server can show two people two ledgers"
+    names = [each.key.name for each in policy.witnesses if not _own(each.name, each.url)]
+    own = len(policy.witnesses) - len(names)
+    told = [*names, *(["one under the server's own roof"] if own else [])]
+    alone = policy.satisfied_by(
+        {each.name for each in policy.witnesses if _own(each.name, each.url)}
+    )
+    warning = "; none elsewhere is needed" if alone else ""
+    return f"{', '.join(told)}{warning}"
+
+
+def _own(name: str, url: str | None) -> bool:
+    """Whether a witness is the one that the server brings."""
+    return name == "embedded" or "//127.0.0.1" in (url or "") or "//localhost" in (url or "")

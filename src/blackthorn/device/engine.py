@@ -29,6 +29,7 @@ from blackthorn.device.concern import concerned, in_group
 from blackthorn.device.intents import Outcome, Prepared, decode_intent, decode_prepared
 from blackthorn.device.keys import DeviceKeys
 from blackthorn.device.preparing import HopelessError, Needs, Nothing, prepare
+from blackthorn.device.replay import Replayer
 from blackthorn.device.sending import lists_behind, send_frames
 from blackthorn.device.turn import Turn, generation
 from blackthorn.link import frames as f
@@ -73,6 +74,7 @@ class Device:
         self._random = random
         self._chains = ChainCache()
         self._asker = Asker()
+        self._replayer = Replayer()
         self._upkeep = upkeep.Schedule()
         self._mine: set[bytes] = set()
         self._held: OrderedDict[bytes, tuple[int, bytes]] = OrderedDict()
@@ -119,6 +121,15 @@ class Device:
         """Whether the newest state of the ledger is too old to meet somebody for the first time."""
         return self._asker.stale
 
+    def check_ledger(self) -> None:
+        """The person wants the log to be replayed now, however many users it has."""
+        self._replayer.wanted = True
+
+    @property
+    def replaying(self) -> tuple[bool, tuple[int, int]]:
+        """Whether the log is being replayed; entries that were, and how many there are."""
+        return self._replayer.busy, self._replayer.progress
+
     # --- The connection -------------------------------------------------------------------
 
     def _disconnect(self) -> None:
@@ -136,6 +147,7 @@ class Device:
         """The link has ended: what was not answered will be sent again."""
         self._disconnect()
         self._asker.disconnected()
+        self._replayer.disconnected()
 
     def connected(self, ready: f.Ready, now_ms: int, *, receives: bool) -> Frames:
         """The link is open. `receives` when this process holds the device's receiver lock."""
@@ -201,6 +213,7 @@ class Device:
                 return self._send_again(fanouts, postings, now_ms)
             case f.KeyPackages():
                 with self.turn(now_ms) as turn:
+                    key_packages.check_claimed(turn, frame)
                     outcome = outbox.claimed(turn, frame)
                 self._claiming.discard(frame.request)
                 self._note([outcome])
@@ -218,6 +231,10 @@ class Device:
                 with self.turn(now_ms) as turn:
                     self._asker.consistency(turn, frame)
                 return self.tick(now_ms)
+            case f.Entries():
+                with self.turn(now_ms) as turn:
+                    frames = self._replayer.entries(turn, frame)
+                return frames + self.tick(now_ms)
             case f.LeafChanged():
                 self._asker.own_changed()
                 return self.tick(now_ms)
@@ -348,6 +365,8 @@ class Device:
             self._retry_held(turn)
             if self._connected:
                 claims += self._asker.ask(turn)
+            if self._replay_due:
+                claims += self._replayer.ask(turn)
             settled = self._settle(turn)
             claims += self._ask_again(turn)
             if self._connected and self._receives and self.drained:
@@ -369,6 +388,12 @@ class Device:
                         postings.append(prepared.posting)
                 claims += self._asker.ask(turn)  # what a wish has found to be looked up first
         return settled + claims + send_frames(postings)
+
+    @property
+    def _replay_due(self) -> bool:
+        """Whether this process looks after the replay of the log, and nothing else comes first."""
+        mine = self._replayer.wanted or (self._receives and self.drained)
+        return self._connected and not self._asker.busy and mine
 
     def _may_send(self, row: OutboxRecord, now_ms: int) -> bool:
         """Whether this process sees to the row: it wished it, or another left it behind."""

@@ -10,7 +10,9 @@ import hashlib
 
 from blackthorn import limits
 from blackthorn.device import content, conversations, envelope, gossip, outbox, self_group
+from blackthorn.device.alarms import raise_alarm
 from blackthorn.device.facts import SELF
+from blackthorn.device.key_packages import ReusedError
 from blackthorn.device.members import Identity, UnknownDeviceError, identify
 from blackthorn.device.turn import Conversation, Turn
 from blackthorn.errors import InputError
@@ -38,6 +40,10 @@ def accept(turn: Turn, seq: int, parcel: bytes) -> bool:
                 turn.now_ms,
                 limits.MAX_STRANGERS,
             )
+        elif isinstance(error, ReusedError):
+            text = "a second Welcome came for a key package of this device"
+            fact, address = digest.hex(), turn.me.address
+            raise_alarm(turn.records, "key-package-reuse", address, text, turn.now_ms, fact=fact)
         parcels.set_aside(SetAsideRecord(digest, seq, str(error), turn.now_ms))
         return False
     parcels.mark_seen(digest, turn.now_ms)
