@@ -19,6 +19,7 @@ CREATE TABLE ledger_epoch (
 ) STRICT;
 
 CREATE UNIQUE INDEX ledger_epoch_pending ON ledger_epoch (published) WHERE published = 0;
+CREATE INDEX ledger_epoch_noted ON ledger_epoch (size) WHERE note IS NOT NULL;
 
 -- Signed checkpoints of ours that this log does not have: it was set back to an older state.
 CREATE TABLE ledger_evidence (
@@ -102,6 +103,6 @@ WHERE number = (SELECT max(number) FROM devices_before WHERE user = newest.user)
 
 DROP TABLE devices_before;
 CREATE INDEX devices_by_user ON devices (user);
-CREATE INDEX devices_pending ON devices (user) WHERE standing = 'pending';
+CREATE INDEX devices_pending ON devices (standing) WHERE standing = 'pending';
 
 ALTER TABLE activations ADD COLUMN used_seq INTEGER;  -- place in the chain of the first statement of the device that it activated | until the code expires | producible: yes
