@@ -70,6 +70,17 @@ def test_the_tree_is_that_of_its_definition_and_its_proofs_lead_to_its_root() ->
             assert tree.get(index) == known.get(index)
 
 
+def test_the_longest_path_that_a_proof_can_tell() -> None:
+    """Two indices that part at their last bit but one; a hash that is not broken has none."""
+    one, other = bytes(32), bytes(31) + b"\x02"
+    tree = PrefixTree().insert(one, bytes([1]) * 32).insert(other, bytes([2]) * 32)
+    assert tree.root == PrefixTree.of([(one, bytes([1]) * 32), (other, bytes([2]) * 32)]).root
+    for index in (one, other, bytes(31) + b"\x01", b"\x80" + bytes(31)):
+        proof = decode_map_proof(tree.prove(index).encode())
+        assert proof.root(index, tree.get(index) or b"") == tree.root
+    assert len(tree.prove(one).siblings) == 255
+
+
 DOORS = {
     "entry": decode_entry,
     "config": decode_config,

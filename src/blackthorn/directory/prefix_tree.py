@@ -61,8 +61,13 @@ class PrefixTree:
         added = node is None or node[1] != index
         if node is not None and added:
             new = _fork(node, new, depth)
-        for above, bit in reversed(path):
-            new = _parent(above[1], new) if bit else _parent(new, above[2])
+        for above, bit in reversed(path):  # `_parent`, without a call for each level
+            other = above[2 - bit]
+            beside = ABSENT if other is None else other[0]
+            if bit:
+                new = (_sha256(b"\x03" + beside + new[0]).digest(), other, new)
+            else:
+                new = (_sha256(b"\x03" + new[0] + beside).digest(), new, other)
         return PrefixTree(new, self.users + added)
 
     def prove(self, index: bytes) -> MapProof:

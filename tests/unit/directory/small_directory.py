@@ -41,6 +41,7 @@ class SmallDirectory:
 
     seed: int = 7
     rows: dict[str, list[Row]] = field(default_factory=dict)
+    places: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         print(f"seed {self.seed}")
@@ -85,8 +86,10 @@ class SmallDirectory:
         self.log.append(entry)
 
     def place(self, label: str) -> tuple[bytes, bytes]:
-        output, proof = vrf.prove(self.vrf, label.encode())
-        return output[:32], proof
+        if label not in self.places:
+            output, proof = vrf.prove(self.vrf, label.encode())
+            self.places[label] = output[:32], proof
+        return self.places[label]
 
     def set(self, label: str, seq: int = 1, flags: int = 0) -> Value:
         """A further version of a user in the epoch under way."""
