@@ -1,31 +1,39 @@
 """Activation as the device's program does it: from a code to keys, a vault and a pinned server.
 
-The first device of a user begins his identity chain; a device of somebody who has a chain can
-only ask for a reset of it. The keys, and what they signed, are in the vault before they are named
-to the server, so that a lost answer is got again by the same command with the same code. What
-the device trusts of the ledger comes with the answer, which the code has proved.
+The keys are in the vault before they are named to the server, and the statements that they sign
+too, so that a lost answer is got again by the same command with the same code. A user who has a
+chain gets a reset by a code and nothing else, and only when he asks for it.
 """
 
 import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import msgspec
+from msgspec import Struct
+
 from blackthorn import limits
 from blackthorn.apps.device import DeviceProgram
-from blackthorn.apps.device_home import Home, Opened, ServerAddress, random, wall_ms
+from blackthorn.apps.device_home import Home, random, wall_ms
 from blackthorn.crypto.secret import Secret
 from blackthorn.device import anchors, key_packages, local_chain, mail_keys, own_chain
 from blackthorn.device import keys as device_keys
 from blackthorn.device.keys import DeviceKeys
-from blackthorn.device.turn import Turn, turn
+from blackthorn.device.turn import turn
 from blackthorn.edges.link_client import LinkClosedError, LinkConnection, connect
-from blackthorn.errors import ProtocolError, UnavailableError, UserError
+from blackthorn.errors import (
+    ProtocolError,
+    SecurityError,
+    UnavailableError,
+    UserError,
+    VerificationError,
+)
 from blackthorn.identity.chain import first_statement
 from blackthorn.identity.statements import (
     Genesis,
     Reset,
-    SignedStatement,
     Statement,
     decode,
     make,
@@ -39,17 +47,29 @@ from blackthorn.link.frames import ActivateChallenge, Activated
 from blackthorn.ports.device_store import Records
 from blackthorn.storage.device.vault import Vault
 
+PUBLISHED_SECONDS = 60.0
+"""How long a new device waits for the ledger to show it before it leaves that for later."""
+
+_STATEMENTS = "activation-statements"
+
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """What is asked for: a code, and the server it is of."""
+    """What is asked for: a code, the server it is of, and whether to reset an identity."""
 
     code: ActivationCode
     host: str
     port: int
     name: str
     reset: bool = False
-    """Whether the person wants a new identity, should the user have one already."""
+
+
+class _Made(Struct, frozen=True):
+    """The statements of an activation that was begun, and what they stand behind."""
+
+    seq: int
+    head: bytes
+    statements: list[bytes]
 
 
 def own_name() -> str:
@@ -58,7 +78,7 @@ def own_name() -> str:
     return name[: limits.MAX_DEVICE_NAME_CHARACTERS] or "device"
 
 
-async def activate(home: Home, wanted: Activation) -> tuple[Enrolment, DeviceProgram]:
+async def activate(home: Home, wanted: Activation) -> Enrolment:
     """Activate this home's device. Asks for a passphrase before anything else.
 
     Raises UserError when the server refuses the code, ServerUnprovenError when the server
@@ -68,18 +88,18 @@ async def activate(home: Home, wanted: Activation) -> tuple[Enrolment, DevicePro
     begun = home.exists()
     if begun:
         vault = home.unlock()
-        _check_unfinished(vault, home)
+        check_unfinished(vault, home)
         method, secret = "", Secret(b"")
     else:
         method, secret = home.new_secret()
     connection = await connect(wanted.host, wanted.port, None)
-    async with aclosing(_Closing(connection)):
+    async with aclosing(closing(connection)):
         challenged = await _challenge(connection, wanted)
-        _check_reset(challenged.owner, wanted)
+        _check_wanted(challenged.owner, wanted)
         if vault is None:
             vault = home.create(method, secret)
-        keys = _keys(vault, challenged.address)
-        public = _public(vault, keys, wanted.name, challenged.owner)
+        keys = _keys(vault, challenged.address, wanted)
+        public = _public(vault, keys, challenged.owner, wanted)
         prove, waiting = challenged.prove(public, keys.identity)
         connection.send(prove)
         answer = await _receive(connection)
@@ -87,43 +107,31 @@ async def activate(home: Home, wanted: Activation) -> tuple[Enrolment, DevicePro
             raise ProtocolError("the server did not answer the activation as it should")
         enrolment = waiting.open(answer)
         _finish(vault, keys, wanted, connection, enrolment)
-        server = ServerAddress(wanted.host, wanted.port, connection.fingerprint)
-        return enrolment, DeviceProgram(home, Opened(vault, keys, server, enrolment.pin))
+        return enrolment
 
 
-async def await_published(program: DeviceProgram, seconds: float) -> bool:
-    """Wait until the ledger shows what the activation has stated; whether it does.
-
-    Never raises UnavailableError: the device is activated, and looks again when it connects.
-    """
-    try:
-        async with asyncio.timeout(seconds), program.link(receive=True) as connection:
-            while _unpublished(program):
-                await program.step(connection)
-    except (UnavailableError, TimeoutError):
-        return not _unpublished(program)
-    return True
-
-
-def _unpublished(program: DeviceProgram) -> bool:
-    with program.device.turn(wall_ms()) as looking:
-        return own_chain.waiting(looking) is not None
-
-
-def _check_reset(owner: Owner, wanted: Activation) -> None:
-    """Somebody who has a chain gets no new device by a code, unless he wants a new identity."""
+def _check_wanted(owner: Owner, wanted: Activation) -> None:
+    """Nobody resets his identity, or believes that he does, by accident. Raises UserError."""
     if owner.seq and not wanted.reset:
         raise UserError(
-            f"{owner.address} has an identity already. Link this device from one of its devices "
-            "(blackthorn device add there, blackthorn device link here), or bring it back with "
-            "the 24 words (blackthorn recovery use). If all devices and the words are lost: "
-            "activate --reset asks for a new identity; everybody sees it, and it takes effect "
-            "after the delay unless one of the old devices cancels it"
+            f"{owner.address} has an identity already, and by a code it can only be reset. Better: "
+            "add this device from one that you have (blackthorn device add there, blackthorn "
+            "device link here), or by the words of your recovery key (blackthorn recovery use). "
+            "If all is lost: the same command with --reset. A reset takes effect after a delay, "
+            "72 hours unless your enterprise has set another; everybody who writes to you is told "
+            "of it, any of your devices can cancel it, and what you had stays closed to this one"
         )
+    if wanted.reset and not owner.seq:
+        raise UserError(f"{owner.address} has no identity yet to reset: leave --reset away")
+
+
+def closing(connection: LinkConnection) -> "_Closing":
+    """A link as something that `aclosing` closes."""
+    return _Closing(connection)
 
 
 class _Closing:
-    """A link as something that `aclosing` closes."""
+    """See `closing`."""
 
     def __init__(self, connection: LinkConnection) -> None:
         self._connection = connection
@@ -155,56 +163,72 @@ async def _challenge(connection: LinkConnection, wanted: Activation) -> activati
         raise ServerUnprovenError(f"{str(error).rstrip('.')}. {advice}") from None
 
 
-def _check_unfinished(vault: Vault, home: Home) -> None:
+def check_unfinished(vault: Vault, home: Home) -> None:
+    """The home may be gone on with. Raises UserError when its device is activated."""
     with vault.transaction() as records:
         if records.settings.get("server-pin"):
             raise UserError(f"{home.folder} holds an activated device: use another --home")
 
 
-def _keys(vault: Vault, address: Address) -> DeviceKeys:
-    """The keys of an earlier attempt, or fresh ones; durable before they are used."""
+def _keys(vault: Vault, address: Address, wanted: Activation) -> DeviceKeys:
+    """The keys of an earlier attempt, or fresh ones; durable before they are used.
+
+    A device that comes by a reset makes its key for mail when the reset is effective.
+    """
     with vault.transaction() as records:
+        device_keys.belongs_to(records.settings, address)
         keys = device_keys.load(records)
         if keys is None:
-            keys = device_keys.generate(address, random)
+            fresh = device_keys.generate(address, random)
+            keys = device_keys.of(fresh.signing, address) if wanted.reset else fresh
             device_keys.save(records, keys)
-    if keys.address != address:
-        raise UserError(f"this home was begun for {keys.address}, the code is for {address}")
+            device_keys.put_name(records.settings, wanted.name)
     return keys
 
 
-def _public(vault: Vault, keys: DeviceKeys, name: str, owner: Owner) -> activation.DeviceKeys:
+def _public(
+    vault: Vault, keys: DeviceKeys, owner: Owner, wanted: Activation
+) -> activation.DeviceKeys:
     """What the server may know, with key packages whose private halves are kept first."""
     with turn(vault, keys, wall_ms(), random) as first:
-        device_keys.put_name(first.records.settings, name)
         packages = key_packages.make(first, limits.KEY_PACKAGE_STOCK)
         last_resort = key_packages.make_last_resort(first)
-        statements = _statements(first, name, owner)
+        name = device_keys.own_name(first.records.settings)
+        statements = _statements(first.records, keys, owner, name)
     return activation.DeviceKeys(
         identity_key=keys.identity_public,
         name=name,
-        certificate=b"" if owner.seq else keys.certificate,
+        certificate=b"" if wanted.reset else keys.certificate,
         key_packages=packages,
         last_resort=last_resort,
-        statements=[each.encode() for each in statements],
+        statements=statements,
     )
 
 
-def _statements(first: Turn, name: str, owner: Owner) -> list[SignedStatement]:
-    """A genesis and the user's mail certificate, or a reset of the chain that there is."""
-    keys, now_ms = first.keys, first.now_ms
-    signers = [(keys.device, keys.signing)]
-    info = keys.info(name)
+def _statements(records: Records, keys: DeviceKeys, owner: Owner, name: str) -> list[bytes]:
+    """The device's first statements: those of an earlier attempt, if they still fit."""
+    data = records.settings.get(_STATEMENTS)
+    made = msgspec.msgpack.decode(data, type=_Made) if data else None
+    if made is None or (made.seq, made.head) != (owner.seq, owner.head):
+        made = _Made(owner.seq, owner.head, _make(records, keys, owner, name))
+        records.settings.put(_STATEMENTS, msgspec.msgpack.encode(made))
+    return made.statements
+
+
+def _make(records: Records, keys: DeviceKeys, owner: Owner, name: str) -> list[bytes]:
+    info, now_ms = keys.info(name), wall_ms()
+    signers = [(info.id, keys.signing)]
     if owner.seq:
-        reset = Statement(owner.address, owner.seq + 1, owner.head, Reset(info), now_ms)
-        return [make(reset, signers)]
-    genesis = make(first_statement(keys.address, Genesis(info), now_ms), signers)
-    mail_key = mail_keys.newest(first.records)
-    if mail_key is None:
-        return [genesis]
-    body = mail_keys.claim_of(mail_key, keys.address)
-    follows = Statement(keys.address, 2, genesis.statement.hash, body, now_ms)
-    return [genesis, make(follows, signers)]
+        draft = Statement(keys.address, owner.seq + 1, owner.head, Reset(info), now_ms)
+        return [make(draft, signers).encode()]
+    genesis = first_statement(keys.address, Genesis(info), now_ms)
+    made = [make(genesis, signers).encode()]
+    key = mail_keys.newest(records)
+    if key is not None:
+        claim = mail_keys.claim_of(key, keys.address)
+        draft = Statement(keys.address, 2, genesis.hash, claim, now_ms)
+        made.append(make(draft, signers).encode())
+    return made
 
 
 def _finish(
@@ -214,16 +238,57 @@ def _finish(
     connection: LinkConnection,
     enrolment: Enrolment,
 ) -> None:
-    with turn(vault, keys, wall_ms(), random) as last:
-        anchors.pin(last.records.settings, enrolment.config, enrolment.policy)
-        local_chain.put_waiting(last.records.settings, enrolment.statements, last.now_ms)
-        own_chain.stated(last, decode(enrolment.statements[-1]).statement.hash)
-        server = f"{wanted.host}:{wanted.port}"
-        _remember(last.records, server, connection.fingerprint, enrolment)
+    """Pin what the server has proved; the statements wait for the ledger."""
+    now_ms = wall_ms()
+    with turn(vault, keys, now_ms, random) as last:
+        settings = last.records.settings
+        made = msgspec.msgpack.decode(settings.get(_STATEMENTS) or b"", type=_Made)
+        stored = [decode(each).statement.hash for each in enrolment.statements]
+        if stored != [decode(each).statement.hash for each in made.statements]:
+            raise SecurityError("the server has stored other statements than this device's")
+        try:
+            anchors.pin(settings, enrolment.config, enrolment.policy)
+        except VerificationError as error:
+            raise SecurityError(f"the server's ledger cannot be trusted: {error}") from None
+        for each in enrolment.statements:
+            local_chain.stored(last, each)
+        remember(
+            last.records,
+            f"{wanted.host}:{wanted.port}",
+            connection.fingerprint,
+            enrolment.pin,
+            enrolment.domain,
+        )
 
 
-def _remember(records: Records, server: str, pin: bytes, enrolment: Enrolment) -> None:
+def remember(records: Records, server: str, server_pin: bytes, pin: str, domain: str) -> None:
+    """The device is activated: from now on it knows its server and what it is called there."""
     records.settings.put("server", server.encode())
-    records.settings.put("server-pin", pin)
-    records.settings.put("user-pin", enrolment.pin.encode())
-    records.settings.put("domain", enrolment.domain.encode())
+    records.settings.put("user-pin", pin.encode())
+    records.settings.put("domain", domain.encode())
+    records.settings.put("server-pin", server_pin)
+
+
+# --- Until the ledger shows it ------------------------------------------------------------
+
+
+async def until(program: DeviceProgram, seconds: float, true: Callable[[], bool]) -> bool:
+    """Connect and serve the link until `true()`; False when the time is over, or no server is."""
+    try:
+        async with asyncio.timeout(seconds), program.link(receive=True) as connection:
+            while not true():
+                await program.step(connection)
+    except (TimeoutError, UnavailableError):
+        return true()
+    return True
+
+
+async def published(program: DeviceProgram, seconds: float = PUBLISHED_SECONDS) -> bool:
+    """Wait until the ledger shows this device's newest statement, verified."""
+
+    def shown() -> bool:
+        with program.device.turn(wall_ms()) as now:
+            known = own_chain.standing(now) in ("live", "pending")
+            return known and not local_chain.unpublished(now)
+
+    return await until(program, seconds, shown)

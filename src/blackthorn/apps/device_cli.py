@@ -1,14 +1,21 @@
-"""Commands of a person's device: activate, send, status; inbox, groups and mail beside it.
+"""Commands of a person's device: activate, send, status; inbox, groups, mail, devices beside it.
 
 Everything heavy is imported by the command that needs it.
 """
 
-import os
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from blackthorn.apps import device_group_cli, device_inbox_cli, device_mail_cli, terminal
+from blackthorn.apps import (
+    device_devices_cli,
+    device_group_cli,
+    device_inbox_cli,
+    device_mail_cli,
+    recovery_cli,
+    terminal,
+    verify_cli,
+)
 from blackthorn.apps.device_options import (
     DEFAULT_HOME,
     HomeOption,
@@ -18,13 +25,6 @@ from blackthorn.apps.device_options import (
     program,
     run,
 )
-
-if TYPE_CHECKING:
-    from blackthorn.apps.device_activation import Activation
-    from blackthorn.apps.device_home import Home
-    from blackthorn.link.activation import Enrolment
-
-DEFAULT_PORT = 3101
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +36,9 @@ def register(app: typer.Typer) -> None:
     app.command("status")(status)
     app.add_typer(device_group_cli.groups, name="group")
     app.add_typer(device_mail_cli.mail, name="mail")
+    app.add_typer(device_devices_cli.devices, name="device")
+    app.add_typer(recovery_cli.recovery, name="recovery")
+    app.command("verify")(verify_cli.verify)
 
 
 # --- activate -----------------------------------------------------------------------------
@@ -74,50 +77,19 @@ def activate(
     from blackthorn.link.code import parse_invitation
 
     invitation = parse_invitation(" ".join(code))
-    host, port = _server(server)
+    host, port = device_devices_cli.server_address(server)
     if invitation.host is not None and invitation.port is not None:
         host, port = invitation.host, invitation.port
     place = Home(home.expanduser(), key_file.expanduser() if key_file else None)
     wanted = device_activation.Activation(
         invitation.code, host, port, name or device_activation.own_name(), reset
     )
-    enrolment, shown = run(_activate(place, wanted))
+    enrolment = run(device_activation.activate(place, wanted))
     terminal.out.print(f"This device is {enrolment.address}'s. PIN: {enrolment.pin}", markup=False)
-    if not shown:
-        terminal.err.print(
-            "Note: the ledger does not show this device yet. Others can write to it as soon as "
-            "it does; `blackthorn status` tells."
-        )
-    if reset:
-        terminal.out.print(
-            "It asks for a new identity, and waits: everybody sees it, and any of the old "
-            "devices can cancel it. `blackthorn status` says until when."
-        )
+    device_devices_cli.wait_published(place, reset=reset)
     skew = abs(wall_ms() - enrolment.server_time) // 60_000
     if skew >= 5:
         terminal.err.print(f"Note: this device's clock and the server's are {skew} minutes apart.")
-
-
-async def _activate(place: "Home", wanted: "Activation") -> "tuple[Enrolment, bool]":
-    """Activate, then wait until the ledger shows it."""
-    from blackthorn import limits
-    from blackthorn.apps import device_activation
-
-    enrolment, program = await device_activation.activate(place, wanted)
-    with terminal.err.status("Waiting until the ledger shows this device"):
-        seconds = limits.OWN_CHANGE_SECONDS
-        return enrolment, await device_activation.await_published(program, seconds)
-
-
-def _server(server: str | None) -> tuple[str, int]:
-    from blackthorn.errors import UserError
-
-    if server is None:
-        return "127.0.0.1", int(os.environ.get("BLACKTHORN_LINK_PORT") or DEFAULT_PORT)
-    host, colon, port = server.rpartition(":")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise UserError(f"{server}: a server is given as HOST:PORT, such as 127.0.0.1:3101")
-    return host.strip("[]"), int(port)
 
 
 # --- send ---------------------------------------------------------------------------------
@@ -162,6 +134,7 @@ def status(
 
     What could not be sent is listed once, and forgotten then. Exit code 6: no connection.
     """
+    from blackthorn.apps.device_alarms import tell
     from blackthorn.apps.device_report import failure_line
     from blackthorn.apps.device_status import GOOD, describe
     from blackthorn.device import failures
@@ -172,7 +145,9 @@ def status(
     if json:
         terminal.print_json(document)
     else:
-        for name, value in (document | {"failed": len(given_up)}).items():
+        tell(device)
+        shown = document | {"failed": len(given_up), "alarms": len(document["alarms"])}
+        for name, value in shown.items():
             terminal.out.print(f"{name.replace('_', ' '):22}{value}", markup=False, soft_wrap=True)
         for each in given_up:
             terminal.out.print(f"  {failure_line(each)}", markup=False, soft_wrap=True)

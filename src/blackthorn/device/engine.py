@@ -32,6 +32,7 @@ from blackthorn.device.preparing import HopelessError, Needs, Nothing, prepare
 from blackthorn.device.replay import Replayer
 from blackthorn.device.sending import lists_behind, send_frames
 from blackthorn.device.turn import Turn, generation
+from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.ports.device_store import DeviceStore, OutboxRecord
@@ -103,6 +104,10 @@ class Device:
         if row is not None:
             self._mine.add(row.target)
         return number
+
+    def want(self, addresses: list[Address]) -> None:
+        """Look these people up in the ledger with the next tick."""
+        self._asker.want(addresses)
 
     def busy(self, now_ms: int) -> bool:
         """Whether this process waits for an answer to something in the outbox."""

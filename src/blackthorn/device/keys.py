@@ -126,9 +126,9 @@ def load(records: Records) -> DeviceKeys | None:
     )
 
 
-def own_name(settings: Settings) -> str:
+def own_name(settings: Settings, unless_known: str = "device") -> str:
     """What this device is called."""
-    return (settings.get(_NAME) or b"device").decode()
+    return (settings.get(_NAME) or unless_known.encode()).decode()
 
 
 def put_name(settings: Settings, name: str) -> None:

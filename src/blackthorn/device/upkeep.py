@@ -93,6 +93,25 @@ def wishes(turn: Turn, *, eager: bool = False) -> list[int]:
     return numbers + _renewal(turn, chain, waiting, mine)
 
 
+def left(turn: Turn) -> list[str]:
+    """What is still to be done until all follows the own chain, in words."""
+    chain = local_chain.own(turn)
+    if chain is None or chain.device(turn.me.device) is None:
+        return []
+    found = ["the ledger has to show it"] if local_chain.unpublished(turn) else []
+    kinds = {type(decode_intent(row.intent)) for row in turn.records.outbox.all()}
+    groups = self_group.all_active(turn)
+    alone = not local_chain.others(turn, chain)
+    apart = (not groups and not alone) or any(_untidy(turn, each) for each in groups)
+    if apart or kinds & {CreateSelf, ShareSelf}:
+        found.append("your devices have to meet")
+    if mail_keys.renewal_due(turn.records, chain, turn.me.device) and chain.pending is None:
+        found.append("your mail has to get its new key")
+    if KeepMembers in kinds or _conversations(turn, chain, True):
+        found.append("your conversations have to follow")
+    return found
+
+
 def _add(turn: Turn, intent: Intent) -> int:
     return turn.records.outbox.add(intent.target, encode(intent), turn.now_ms)
 
