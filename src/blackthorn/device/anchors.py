@@ -6,6 +6,7 @@ when the person accepts it.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from blackthorn.directory.verify import DirectoryConfig, decode_config
@@ -50,9 +51,15 @@ def pinned(settings: Settings) -> Anchors:
     if not config or not policy:
         raise StorageError("this device has not learned of its ledger: activate it anew")
     try:
-        return Anchors(decode_config(config), parse_policy(policy.decode()))
+        return _read(config, policy)
     except (VerificationError, UnicodeDecodeError) as error:
         raise StorageError(f"what this device knows of its ledger is damaged: {error}") from None
+
+
+@lru_cache(maxsize=4)
+def _read(config: bytes, policy: bytes) -> Anchors:
+    """Asked for at every step, and always the same."""
+    return Anchors(decode_config(config), parse_policy(policy.decode()))
 
 
 def records(settings: Settings) -> tuple[bytes, str]:

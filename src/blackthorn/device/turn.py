@@ -17,6 +17,7 @@ from blackthorn.device.envelope import EnvelopeKey
 from blackthorn.device.keys import DeviceKeys
 from blackthorn.device.members import GatheringValidator, Identity, LeafValidator
 from blackthorn.errors import InputError
+from blackthorn.link.device_id import device_id
 from blackthorn.mls.group import Group
 from blackthorn.ports.device_store import ConversationRecord, DeviceStore, Records
 
@@ -49,6 +50,7 @@ class Turn:
     chains: Chains
     _open: dict[bytes, Conversation] = field(default_factory=dict)
     _envelopes: list[EnvelopeKey] | None = None
+    _own: tuple[Identity, bytes] | None = None
 
     @property
     def now(self) -> int:
@@ -58,16 +60,24 @@ class Turn:
     @property
     def me(self) -> Identity:
         """This device."""
-        return Identity(self.keys.address, self.keys.device)
+        return self._self[0]
+
+    @property
+    def _self(self) -> tuple[Identity, bytes]:
+        """This device and its public key, made of the private one once a turn."""
+        if self._own is None:
+            public = self.keys.identity_public
+            self._own = Identity(self.keys.address, device_id(public)), public
+        return self._own
 
     @property
     def validate(self) -> LeafValidator:
         """What every leaf must pass."""
-        return LeafValidator(self.me, self.keys.identity_public, self.chains.of)
+        return LeafValidator(*self._self, self.chains.of)
 
     def gathering(self) -> GatheringValidator:
         """The same, for leaves of which several may be of people who must be looked up."""
-        return GatheringValidator(self.me, self.keys.identity_public, self.chains.of)
+        return GatheringValidator(*self._self, self.chains.of)
 
     # --- Conversations --------------------------------------------------------------------
 
