@@ -82,6 +82,7 @@ class EvilServer(World):
         self.forks: dict[Address, Fork] = {}
         self.ghosts: list[Person] = []
         self.canaries: list[str] = []
+        self._away: set[Address] = set()
         self._steps = 0
         self._recent: list[str] = []
         self._lies: dict[Address, Mutator] = {}
@@ -283,13 +284,26 @@ class EvilServer(World):
         person.connect()
         self.settle()
 
-    def pass_days(self, days: float) -> None:
-        """Time passes; the ledger publishes its heartbeats at the end of it, and people stay."""
-        self.later(days * 86_400)
-        for _ in range(3):
-            self._ledger_step()
-        for person in self.people:
-            person.connect()
+    def leave(self, person: Person) -> None:
+        """The person is off line until `come`."""
+        self._away.add(person.address)
+        if person.wire is not None:
+            self.cut(person.wire)
+
+    def come(self, person: Person) -> None:
+        self._away.discard(person.address)
+        self.check(person)
+
+    def wait(self, seconds: float, times: int = 1) -> None:
+        """Time passes, heartbeats are published, and whoever is not away connects anew."""
+        for _ in range(times):
+            self.later(seconds)
+            for _ in range(3):
+                self._ledger_step()
+            for person in self.people:
+                if person.address not in self._away:
+                    person.connect()
+            self.settle()
 
 
 def copied(database: Database) -> Database:

@@ -22,7 +22,7 @@ from tests.scenarios.device_world import Person
 
 WITHOUT_EVIDENCE = frozenset({
     # what the log answers for by its signature is missing, or is no fault of it
-    "unwitnessed", "withheld", "not-published", "key-package-reuse", "false-certificate",
+    "unwitnessed", "withheld", "denied", "not-published", "key-package-reuse", "false-certificate",
     # statements that keep to all rules and are told
     "reset-pending", "identity-reset", "verified-reset", "own-reset", "own-device",
 })  # fmt: skip

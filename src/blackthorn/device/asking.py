@@ -355,7 +355,12 @@ class Asker:
         return None
 
     def why_not(self, turn: Turn, addresses: Iterable[str]) -> str:
-        """Why what is known of these does not do, in words; empty while nothing speaks against."""
+        """Why what is known of these does not do, in words.
+
+        Empty while nothing speaks against, or an answer is awaited that may change it.
+        """
+        if self._lookup is not None:
+            return ""
         asked = list(addresses)
         refused = [self.refused[each] for each in asked if each in self.refused]
         if self.stale and too_old(turn):

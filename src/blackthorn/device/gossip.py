@@ -6,6 +6,9 @@ sees neither that it is there nor what it says, and cannot take it out. Form:
     01 ‖ size u64 ‖ root[32]                     in every message
     02 ‖ size u64 ‖ root[32] ‖ signed note       for a day after a conversation has shown a conflict
 
+Whoever is told a note that does not agree with what he has says his own in that conversation too:
+so both sides come to hold both, though only the one with the larger tree could see the conflict.
+
 What cannot be compared at once, since it is of another size, waits until the server has proved
 one tree to be the beginning of the other.
 """
@@ -73,6 +76,8 @@ def heard(records: Records, conversation: bytes, sender: str, data: bytes, now_m
     own = records.directory.checkpoint(said.size)
     if own is not None and own.root == said.root:
         return
+    if one.note:
+        _dispute(records, conversation, now_ms)
     if own is not None:
         conflict(records, one, own, [], now_ms)
         return
@@ -100,13 +105,7 @@ def conflict(
     records: Records, said: Heard, own: CheckpointRecord, proof: list[bytes], now_ms: int
 ) -> None:
     """Two truths: raise the alarm, with both notes when the other's came with it."""
-    disputes = {
-        place: since_ms
-        for place, since_ms in _disputes(records).items()
-        if abs(now_ms - since_ms) < DAY_MS
-    }
-    disputes[said.conversation.hex()] = now_ms
-    records.settings.put(_DISPUTES, msgspec.msgpack.encode(disputes))
+    _dispute(records, said.conversation, now_ms)
     settle(records, said)
     evidence = _evidence(records, said, own, proof)
     proved = "; both signed notes are kept" if evidence else ""
@@ -150,6 +149,17 @@ def settle(records: Records, said: Heard) -> None:
 
 def _put(records: Records, waiting: list[Heard]) -> None:
     records.settings.put(_WAITING, msgspec.msgpack.encode(waiting))
+
+
+def _dispute(records: Records, conversation: bytes, now_ms: int) -> None:
+    """For a day the own signed note goes along in this conversation."""
+    disputes = {
+        place: since_ms
+        for place, since_ms in _disputes(records).items()
+        if abs(now_ms - since_ms) < DAY_MS
+    }
+    disputes[conversation.hex()] = now_ms
+    records.settings.put(_DISPUTES, msgspec.msgpack.encode(disputes))
 
 
 def _disputes(records: Records) -> dict[str, int]:
