@@ -457,8 +457,8 @@ GONE_DEVICE_SECONDS = 120
 
 UPKEEP_SECONDS = 30
 UPKEEP_OTHERS_SECONDS = 600
-"""How often a device looks whether its conversations follow its user's chain, at first, and how
-long it leaves that to the device that has changed the chain."""
+"""The longest time between two looks of a device whether its conversations follow its user's chain,
+and how long it leaves that to the device that has changed the chain."""
 
 MAX_HANDED_LINES = 20_000
 MAX_HANDED_HISTORY_BYTES = 16 * MIB

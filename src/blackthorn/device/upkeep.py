@@ -45,28 +45,33 @@ from blackthorn.identity.statements import decode
 from blackthorn.ids import DeviceId
 from blackthorn.ports.device_store import MailKeyRecord
 
+FIRST_WAIT_MS: Final = 2_000
+"""After a change it is looked again so soon, then after twice the time, up to UPKEEP_SECONDS."""
+
 _SEEN: Final = "upkeep-since"
 _NEXT: Final = "mail-key-next"
 _LOOKED_AT: Final = "upkeep-done"
 
 
 class Schedule:
-    """When to look: whenever keys or the chain have changed, and now and then."""
+    """When to look: whenever keys or the chain have changed, then ever more rarely."""
 
     def __init__(self) -> None:
-        self._due_ms = 0
         self._generation = -1
+        self.poke()
 
     def poke(self) -> None:
         """Something has changed."""
         self._due_ms = 0
+        self._wait_ms = FIRST_WAIT_MS
 
     def look(self, turn: Turn) -> set[bytes]:
         """Wish for what is due, if it is time to look; the targets of the new wishes."""
         now = generation(turn.records)
         if turn.now_ms < self._due_ms and now == self._generation:
             return set()
-        self._due_ms = turn.now_ms + limits.UPKEEP_SECONDS * 1000
+        self._due_ms = turn.now_ms + self._wait_ms
+        self._wait_ms = min(2 * self._wait_ms, limits.UPKEEP_SECONDS * 1000)
         self._generation = now
         rows = (turn.records.outbox.get(number) for number in wishes(turn))
         return {row.target for row in rows if row is not None}
