@@ -364,6 +364,15 @@ class World:
         """Time passes."""
         self.now += seconds
 
+    def wake(self, seconds: float) -> None:
+        """Time passes, of which nobody was on line; then everybody connects."""
+        self.later(seconds)
+        for _ in range(3):
+            self._ledger_step()
+        for person in self.people:
+            person.connect()
+        self.settle()
+
     def reconnect_all(self) -> None:
         """Everybody connects anew, twice, with time between, until all is quiet."""
         for _ in range(2):

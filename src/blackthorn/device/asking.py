@@ -83,8 +83,6 @@ class Asker:
     def __init__(self) -> None:
         self.stale = False
         """Whether the newest state of the ledger was too old for a first meeting."""
-        self.refused: dict[str, str] = {}
-        """Of whom the ledger's word did not hold, and why; until he is looked up again."""
         self.pending: dict[str, int] = {}
         """Users who wait for their first epoch, and when the server said so."""
         self._number = 0
@@ -92,6 +90,8 @@ class Asker:
 
     def disconnected(self) -> None:
         """The connection has ended: what was asked is not answered."""
+        self.refused: dict[str, str] = {}
+        """Of whom the ledger's word did not hold, and why; until he is looked up again."""
         self._wanted: set[str] = set()
         self._own_due_ms = 0
         self._refresh_due_ms = 0
