@@ -244,9 +244,8 @@ def test_with_a_corrupt_quorum_the_first_message_between_the_victims_shows_the_f
     world.settle()
     assert larger.alarms() == ["split-view"]
     larger.write(smaller, world.secret("to tell of it"))
-    smaller.write(larger, world.secret("to answer"))
     world.settle()
-    larger.write(smaller, world.secret("once more"))
+    smaller.write(larger, world.secret("to answer"))
     world.settle()
     conclude_split(world, alice, bob, larger)
 
