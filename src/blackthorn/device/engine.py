@@ -298,6 +298,10 @@ class Device:
             _, (_, sealed) = self._held.popitem(last=False)
             self._held_bytes -= len(sealed)
 
+    def _looking_up(self, turn: Turn) -> bool:
+        """Whether strangers are being looked up: a group of many waits until all of them were."""
+        return self._connected and (self._asker.busy or bool(turn.records.peers.to_ask()))
+
     def _retry_held(self, turn: Turn) -> None:
         """Try again what was set aside, once after each change of any conversation's keys."""
         now = generation(turn.records)
@@ -367,7 +371,8 @@ class Device:
         postings: list[f.Posting] = []
         claims: Frames = []
         with self.turn(now_ms) as turn:
-            self._retry_held(turn)
+            if not self._looking_up(turn):
+                self._retry_held(turn)
             if self._connected:
                 claims += self._asker.ask(turn)
             if self._replay_due:
