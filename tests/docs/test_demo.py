@@ -17,13 +17,21 @@ def test_the_demo_holds_in_under_three_minutes() -> None:
     )
     assert done.returncode == 0, done.stderr
     counted = json.loads(done.stdout)
-    assert list(counted) == ["messages", "mail", "removed_member_read", "canaries", "seconds"]
+    assert list(counted) == [
+        "messages",
+        "mail",
+        "ledger",
+        "removed_member_read",
+        "canaries",
+        "seconds",
+    ]
     messages, mail, canaries = counted["messages"], counted["mail"], counted["canaries"]
     assert list(messages) == ["sent", "received"]
     assert messages["sent"] == messages["received"] >= 15
     assert mail == {"accepted": 3, "opened": 3}
+    assert counted["ledger"]["audited"] > 10 and counted["ledger"]["alarms"] == 0
     assert counted["removed_member_read"] == 0
     assert list(canaries) == ["planted", "found"]
     assert canaries["planted"] >= 20 and canaries["found"] == 0
     assert 0 < counted["seconds"] < 180
-    assert "12/12" in done.stderr
+    assert "14/14" in done.stderr

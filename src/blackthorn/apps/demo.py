@@ -4,6 +4,8 @@ Every number is counted while it happens: what the senders' programs said was ac
 recipients' programs printed, what SMTP answered, what the search found. Nothing is assumed.
 """
 
+import dataclasses
+import json
 import time
 from dataclasses import dataclass
 
@@ -14,10 +16,11 @@ from blackthorn.apps.canary import Audit, Report, code_marker, mint, public_mark
 from blackthorn.apps.canary_plant import temporary_playground
 from blackthorn.apps.canary_search import Marker
 from blackthorn.apps.correspondence import DELIVERY_SECONDS, Correspondence
+from blackthorn.apps.linking import link_device
 from blackthorn.apps.playground import Person, Playground, StepFailedError, wait_until
 from blackthorn.apps.steps import Steps
 
-STEPS = 12
+STEPS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Outcome:
 
     parts: dict[str, Tally]
     mail: Tally
+    audited: int
+    alarms: int
     repeated: int
     removed_member_read: int
     canaries: Report
@@ -51,6 +56,8 @@ class Outcome:
             "not every message came": self.messages.sent == self.messages.received > 0,
             "a message came twice": self.repeated == 0,
             "not every e-mail was accepted and opened": self.mail.sent == self.mail.received == 3,
+            "the ledger was not audited": self.audited > 0,
+            "a device has raised an alarm": self.alarms == 0,
             "the removed member read what came after": self.removed_member_read == 0,
             "a secret was found on the server": self.canaries.found == 0,
             "the canary search is blind": self.canaries.sees,
@@ -70,6 +77,8 @@ class Demo:
         self.after_removal: list[str] = []
         self.accepted = 0
         self.opened = 0
+        self.audited = 0
+        self.alarms = 0
         self._mail: list[tuple[str, str]] = []
         self._audit = Audit([playground.directory, playground.temporary, playground.logs])
 
@@ -146,6 +155,30 @@ class Demo:
         """How many messages that came after her removal Carol's device printed."""
         return len(set(self.after_removal) & self.letters.texts(self.carol))
 
+    def link_second(self) -> None:
+        """Alice links a second device by a code; it reads what was said, and what comes."""
+        self.tablet = self.playground.person("alice-tablet")
+        self.tablet = dataclasses.replace(self.tablet, address=self.alice.address)
+        link_device(self.alice, self.tablet)
+        earlier = self.letters.texts(self.alice)
+        shown = {str(each["text"]) for each in self.tablet.run_json("history")}
+        text = self._text("To both of your devices.")
+        self.letters.send(self.bob, [self.alice], text)
+        self.letters.collect(self.alice)
+        read = {str(each["text"]) for each in self.tablet.run_json("inbox")}
+        self.parts["read on a second device"] = Tally(
+            len(earlier) + 1, len(earlier & shown) + (text in read)
+        )
+        self._count("direct to two devices")
+
+    def audit(self) -> None:
+        """Replay the whole ledger as any auditor does, over HTTPS, and look for alarms."""
+        place = f"https://127.0.0.1:{self.playground.ledger_port}"
+        audited = json.loads(self.playground.administer("audit", "ledger", place, "--json"))
+        self.audited = int(audited["entries"])
+        people = (self.alice, self.bob, self.carol, self.tablet)
+        self.alarms = sum(len(each.run_json("alarms")) for each in people)
+
     def receive_mail(self) -> None:
         """Three e-mails to Alice by SMTP, from outside."""
         for kind in ("plain", "attached", "hostile"):
@@ -206,6 +239,8 @@ class Demo:
         return Outcome(
             parts=self.parts,
             mail=Tally(self.accepted, self.opened),
+            audited=self.audited,
+            alarms=self.alarms,
             repeated=self.letters.repeated,
             removed_member_read=self.removed_member_read,
             canaries=self._audit.report(),
@@ -229,12 +264,14 @@ def run_demo(console: Console) -> Outcome:
             ("write to each other", demo.direct),
             ("talk in a group", demo.group_talk),
             ("remove Carol from the group", demo.remove),
+            ("link a second device of Alice's", demo.link_second),
             ("receive three e-mails by SMTP", demo.receive_mail),
             ("leave messages waiting", demo.let_messages_wait),
             ("search the server's disk and memory", demo.search),
             ("restart the server", demo.restart),
             ("receive what waited", demo.receive_waiting),
             ("open the e-mails", demo.read_mail),
+            ("audit the ledger", demo.audit),
             ("search the server's disk and memory again", demo.search),
         ):
             with steps.step(text):

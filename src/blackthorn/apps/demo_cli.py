@@ -23,7 +23,7 @@ def demo(
         bool, typer.Option("--json", help="Print what was counted as JSON.")
     ] = False,
 ) -> None:
-    """Show everything at once: a server, three people, messages, mail, a restart, a search.
+    """Show everything at once: three people, four devices, messages, mail, an audit, a search.
 
     Runs in a temporary folder on free ports. Exits with 0 only when all holds.
     """
@@ -46,6 +46,7 @@ def as_document(outcome: "Outcome") -> dict[str, object]:
     return {
         "messages": {"sent": outcome.messages.sent, "received": outcome.messages.received},
         "mail": {"accepted": outcome.mail.sent, "opened": outcome.mail.received},
+        "ledger": {"audited": outcome.audited, "alarms": outcome.alarms},
         "removed_member_read": outcome.removed_member_read,
         "canaries": {"planted": outcome.canaries.planted, "found": outcome.canaries.found},
         "seconds": round(outcome.seconds, 1),
@@ -64,6 +65,8 @@ def print_outcome(outcome: "Outcome") -> None:
         table.add_row(f"messages, {part}", str(tally.sent), str(tally.received))
     table.add_row("messages in all", str(outcome.messages.sent), str(outcome.messages.received))
     table.add_row("e-mails (accepted, opened)", str(outcome.mail.sent), str(outcome.mail.received))
+    table.add_row("entries of the ledger audited", "-", str(outcome.audited))
+    table.add_row("alarms", "-", str(outcome.alarms))
     table.add_row("read by the removed member afterwards", "-", str(outcome.removed_member_read))
     report = outcome.canaries
     table.add_row("canaries (planted, found)", str(report.planted), str(report.found))
