@@ -34,7 +34,8 @@ class OpenCode:
 class Enrolled:
     """A stored device: its row's number, and whose it is. Not `fresh`: it was stored before.
 
-    `seq` is the place in the user's chain of the first statement that came with it.
+    `seq` is the place in the user's chain of the first statement that came with it. `removed` are
+    devices that the user had without a chain, from before there were any.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Enrolled:
     address: Address
     pin: str
     seq: int
+    removed: tuple[DeviceId, ...] = ()
 
 
 class EnrolmentStore(Protocol):

@@ -15,7 +15,7 @@ What never happens here: deriving anything from a code, or storing one.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -202,7 +202,8 @@ class EnrolmentDesk:
         self.store.forget(enrolled.address)
         self.counters.devices_activated += enrolled.fresh
         if enrolled.fresh and admission.change is not None:
-            self.ledger.admitted(admission.change, now_ms)
+            change = replace(admission.change, removed=enrolled.removed)
+            self.ledger.admitted(change, now_ms)
         count = len(proven.keys.statements)
         answer = Enrolment(
             address=enrolled.address,

@@ -44,6 +44,19 @@ def rename_device(
     return None
 
 
+def remove_all_devices(transaction: Connection, user: int, new: DeviceId) -> tuple[DeviceId, ...]:
+    """Remove every device of the user; which there were. None if `new` is another user's."""
+    taken = "SELECT 1 FROM devices WHERE id = ? AND user != ?"
+    if transaction.execute(taken, (new, user)).get is not None:
+        return ()
+    rows: list[tuple[bytes]] = transaction.execute(  # type: ignore[assignment]
+        "SELECT id FROM devices WHERE user = ? ORDER BY number", (user,)
+    ).fetchall()
+    devices = tuple(DeviceId(identifier) for (identifier,) in rows)
+    remove_devices(transaction, user, devices)
+    return devices
+
+
 def remove_devices(transaction: Connection, user: int, devices: Iterable[DeviceId]) -> None:
     """Remove these devices of the user, their parcels and their key packages."""
     for device in devices:

@@ -18,7 +18,7 @@ from blackthorn.ports.enterprise import DeviceRecord, Standing, UserRecord
 from blackthorn.ports.ledger import NewDevice
 from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.devices import insert_device
+from blackthorn.storage.sqlite.devices import insert_device, remove_all_devices
 from blackthorn.storage.sqlite.failure import storing
 
 Key = TypeVar("Key")
@@ -193,7 +193,10 @@ def _enrol(
         return "another device has used this code"
     if used_by is None and repeated:
         return "this device was activated before, by another code"
+    removed: tuple[DeviceId, ...] = ()
     if used_by is None:
+        if seq == 1:
+            removed = remove_all_devices(transaction, user, device.id)
         refusal = insert_device(transaction, user, device, now_ms)
         if refusal is not None:
             return refusal
@@ -205,7 +208,8 @@ def _enrol(
         "UPDATE activations SET tries = 0, used_by = ?, used_seq = ? WHERE nameplate = ?",
         (device.id, used_seq, nameplate),
     )
-    return Enrolled(number, used_by is None, device.id, Address(address), pin, used_seq)
+    fresh = used_by is None
+    return Enrolled(number, fresh, device.id, Address(address), pin, used_seq, removed)
 
 
 def _keep(cache: dict[Key, Value], key: Key, value: Value, bound: int) -> None:

@@ -1,0 +1,57 @@
+"""A database from before the ledger: what is kept, and what a user's first chain replaces."""
+
+import apsw
+
+from blackthorn.ids import Address, DeviceId
+from blackthorn.link.activation import DeviceKeys
+from blackthorn.ports.enrolment import Enrolled
+from blackthorn.ports.enterprise import Standing
+from blackthorn.storage.sqlite.database import Database, _migrate, migrations
+from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
+
+ALICE = Address("alice@acme.example")
+OLD = DeviceId(b"\x01" * 16)
+
+
+def older() -> Database:
+    """One user with two devices, a parcel, a code and a mail, as the third migration left them."""
+    connection = apsw.Connection(":memory:")
+    for number, sql in migrations():
+        if number <= 3:
+            connection.execute(sql).fetchall()
+            connection.pragma("user_version", number)
+    connection.execute(
+        "INSERT INTO users VALUES (1, 'alice@acme.example', '0000CAFE', 5);"
+        "INSERT INTO devices VALUES (3, x'01010101010101010101010101010101', 1, zeroblob(32),"
+        " 'old', x'0A', 6);"
+        "INSERT INTO devices VALUES (4, x'02020202020202020202020202020202', 1, zeroblob(32),"
+        " 'older', x'0B', 7);"
+        "INSERT INTO mailbox (device, seq, sealed) VALUES (3, 1, x'00');"
+        "INSERT INTO activations VALUES ('1234', 1, zeroblob(32), zeroblob(32), 99, 0, NULL);"
+        "INSERT INTO mail VALUES (1, 1, 8, 1, x'00');"
+    ).fetchall()
+    _migrate(connection)
+    return Database(connection, connection)
+
+
+def test_users_devices_mail_and_the_newest_certificate_are_kept() -> None:
+    database = older()
+    user = SqliteEnterprise(database.reading).user(ALICE)
+    assert user.certificate == b"\x0b" and user.pin == "0000CAFE"
+    assert [(each.number, each.standing) for each in user.devices] == [
+        (3, Standing.LIVE),
+        (4, Standing.LIVE),
+    ]
+    assert database.reading.execute("SELECT count(*) FROM mail").get == 1
+
+
+def test_the_first_chain_of_a_user_replaces_the_devices_that_he_had_without_one() -> None:
+    database = older()
+    enterprise = SqliteEnterprise(database.reading)
+    keys = DeviceKeys(bytes(31) + b"\x09", "new", b"", [], b"last", [b"genesis"])
+    job = enterprise.enrol("1234", keys, Standing.LIVE, 1, 10, repeated=False)
+    enrolled = job(database.writing)
+    assert isinstance(enrolled, Enrolled)
+    assert enrolled.removed == (OLD, DeviceId(b"\x02" * 16)) and enrolled.number > 4
+    assert [each.id for each in enterprise.user(ALICE).devices] == [enrolled.device]
+    assert database.reading.execute("SELECT count(*) FROM mailbox").get == 0
