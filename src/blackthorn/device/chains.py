@@ -5,7 +5,7 @@ time by which resets take effect is the ledger's, never this machine's clock; an
 last look at that very user, since a cancel may have come that this device has not seen.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -15,6 +15,8 @@ from blackthorn.directory.verify import ledger_time_ms
 from blackthorn.errors import StorageError, VerificationError
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
 from blackthorn.ports.device_store import ChainRecord, CheckpointRecord, Records
+
+DEVICE_ID_BYTES: Final = 16
 
 _statements: Final = msgspec.msgpack.Decoder(list[bytes])
 _logged: Final = msgspec.msgpack.Decoder(dict[int, int])
@@ -28,6 +30,10 @@ def encode_statements(statements: tuple[bytes, ...]) -> bytes:
 def encode_logged(logged: dict[int, int]) -> bytes:
     """For `ChainRecord.logged`."""
     return msgspec.msgpack.encode(logged)
+
+
+def _ids(data: bytes) -> list[bytes]:
+    return [data[at : at + DEVICE_ID_BYTES] for at in range(0, len(data), DEVICE_ID_BYTES)]
 
 
 def statements_of(record: ChainRecord) -> tuple[bytes, ...]:
@@ -76,6 +82,14 @@ class Chains:
             found = self._asked[address] = self._cache.found[address] = self._of(record)
         return found
 
+    def live(self, address: str) -> frozenset[bytes] | None:
+        """The ids of a user's live devices, or None: as `of` has it, without making the chain."""
+        known = self._asked.get(address)
+        if known is not None:
+            return frozenset(each.id for each in known.devices)
+        data = self._records.directory.devices(address)
+        return None if data is None else frozenset(_ids(data))
+
     def _of(self, record: ChainRecord) -> VerifiedChain:
         known = self._cache.found.get(record.address)
         if known is None or known.head != record.head or known.now_ms > record.as_of_ms:
@@ -97,7 +111,10 @@ class Chains:
             raise StorageError(f"a kept identity chain is damaged: {error}") from None
 
     def keep(self, record: ChainRecord, chain: VerifiedChain | None = None) -> None:
-        """Write what was verified just now; with the chain, if it has grown."""
+        """Write what was verified just now; with the chain, if it has grown or changed."""
+        if chain is not None:
+            live = b"".join(each.id for each in chain.devices)
+            record = replace(record, devices=live)
         self._records.directory.put_chain(record)
         self._asked.pop(record.address, None)
         if chain is not None:

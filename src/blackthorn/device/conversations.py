@@ -240,11 +240,12 @@ def gone_devices(turn: Turn, group: Group) -> list[DeviceId]:
 
     This device is never among them, nor whoever's chain is not known.
     """
+    own = local_chain.own(turn)
+    mine = None if own is None else {each.id for each in own.devices}
     gone: list[DeviceId] = []
     for identity in identities(group.members):
-        mine = identity.address == turn.me.address
-        chain = local_chain.own(turn) if mine else turn.chains.of(identity.address)
-        if identity != turn.me and chain is not None and chain.device(identity.device) is None:
+        live = mine if identity.address == turn.me.address else turn.chains.live(identity.address)
+        if identity != turn.me and live is not None and identity.device not in live:
             gone.append(identity.device)
     return gone
 

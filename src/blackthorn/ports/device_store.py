@@ -103,8 +103,9 @@ class ChainRecord:
     encoded statements, one behind the other with their lengths; `logged` says when the ledger
     logged its resets and cancels. `checked_ms` is this device's time at the last look;
     `checked_size` the size of the checkpoint that it was at, and `as_of_ms` the ledger's time
-    then. `verified_ms` is when a person compared him, 0 when nobody did. `present` is False for a
-    user whom the ledger does not have: then only the look itself counts.
+    then; `devices` the ids, 16 bytes each, of those that were live then. `verified_ms` is when a
+    person compared him, 0 when nobody did. `present` is False for a user whom the ledger does not
+    have: then only the look itself counts.
     """
 
     address: str
@@ -120,6 +121,7 @@ class ChainRecord:
     present: bool = True
     checked_size: int = 0
     as_of_ms: int = 0
+    devices: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +276,7 @@ class Directory(Protocol):
     def chain(self, address: str) -> ChainRecord | None: ...
     def put_chain(self, record: ChainRecord) -> None: ...
     def chains(self) -> list[ChainRecord]: ...
+    def devices(self, address: str) -> bytes | None: ...
     def newest(self) -> CheckpointRecord | None: ...
     def checkpoint(self, size: int) -> CheckpointRecord | None: ...
     def put_checkpoint(self, record: CheckpointRecord, keep: int) -> None: ...

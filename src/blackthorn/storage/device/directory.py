@@ -12,7 +12,7 @@ from blackthorn.storage.device.records import Row, Table
 
 _CHAIN = (
     "SELECT address, version, head, seq, flags, statements, logged, certificate, checked_ms,"
-    " verified_ms, present, checked_size, as_of_ms FROM chain"
+    " verified_ms, present, checked_size, as_of_ms, devices FROM chain"
 )
 _CHECKPOINT = "SELECT size, root, note, epoch, unix_ms, quorum_s, users FROM checkpoint"
 
@@ -33,8 +33,8 @@ class Directory(Table):
         """Set or replace what is known of a user."""
         self._run(
             "INSERT OR REPLACE INTO chain (address, version, head, seq, flags, statements,"
-            " logged, certificate, checked_ms, verified_ms, present, checked_size, as_of_ms)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " logged, certificate, checked_ms, verified_ms, present, checked_size, as_of_ms,"
+            " devices) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record.address,
                 record.version,
@@ -49,12 +49,18 @@ class Directory(Table):
                 record.present,
                 record.checked_size,
                 record.as_of_ms,
+                record.devices,
             ),
         )
 
     def chains(self) -> list[ChainRecord]:
         """All users that were looked up, by address."""
         return [_chain(row) for row in self._run(_CHAIN + " ORDER BY address")]
+
+    def devices(self, address: str) -> bytes | None:
+        """A user's live devices, without the rest; None for whom the ledger is not known to have."""
+        row = self._one("SELECT devices FROM chain WHERE address = ? AND present", (address,))
+        return bytes(row[0]) if row else None
 
     def newest(self) -> CheckpointRecord | None:
         """The checkpoint accepted last."""

@@ -56,7 +56,8 @@ CREATE TABLE chain (
     verified_ms INTEGER NOT NULL,
     present INTEGER NOT NULL,
     checked_size INTEGER NOT NULL,
-    as_of_ms INTEGER NOT NULL
+    as_of_ms INTEGER NOT NULL,
+    devices BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE checkpoint (
