@@ -58,7 +58,7 @@ class Directory(Table):
         return [_chain(row) for row in self._run(_CHAIN + " ORDER BY address")]
 
     def devices(self, address: str) -> bytes | None:
-        """A user's live devices, without the rest; None for whom the ledger is not known to have."""
+        """A user's live devices alone; None for somebody whom the ledger is not known to have."""
         row = self._one("SELECT devices FROM chain WHERE address = ? AND present", (address,))
         return bytes(row[0]) if row else None
 
