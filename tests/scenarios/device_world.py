@@ -30,6 +30,7 @@ from blackthorn.server.counters import Counters
 from blackthorn.server.directory_desk import DirectoryDesk
 from blackthorn.server.hub import Hub
 from blackthorn.server.pairing import PairingDesk
+from blackthorn.server.recovery import RecoveryDesk
 from blackthorn.storage.device.vault import Vault
 from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.parcels import SqliteParcels
@@ -67,6 +68,14 @@ class Wire:
 class Person:
     """One user's device: its vault, the running `Device` over it, and its wire if on line."""
 
+    ahead_ms = 0
+    """How far this device's clock is ahead of the world's."""
+
+    @property
+    def now_ms(self) -> int:
+        """The time by this device's clock."""
+        return self.world.now_ms + self.ahead_ms
+
     def __init__(self, world: "World", number: int, name: str) -> None:
         self.world = world
         self.number = number
@@ -89,7 +98,7 @@ class Person:
 
     def turn(self):
         """A turn of its own over the vault."""
-        return turn(self.vault, self.keys, self.world.now_ms, self.world.chance.randbytes)
+        return turn(self.vault, self.keys, self.now_ms, self.world.chance.randbytes)
 
     def restart(self) -> None:
         """The device's process ends and begins again: what was not in the vault is gone."""
@@ -108,7 +117,7 @@ class Person:
         return self.wire
 
     def hear(self, wire: Wire, frame: f.AnyFrame) -> None:
-        now_ms = self.world.now_ms
+        now_ms = self.now_ms
         if isinstance(frame, f.Ready):
             wire.say(self.device.connected(frame, now_ms, receives=self.receives))
         elif not isinstance(frame, f.Bye):
@@ -120,7 +129,7 @@ class Person:
         self.device.outcomes.clear()
 
     def tick(self) -> None:
-        frames = self.device.tick(self.world.now_ms)
+        frames = self.device.tick(self.now_ms)
         if self.wire is not None:
             self.wire.say(frames)
         self.collect()
@@ -128,7 +137,7 @@ class Person:
     # --- Wishes ---------------------------------------------------------------------------
 
     def _wish(self, make: Callable) -> int:
-        number = self.device.wish(self.world.now_ms, make)
+        number = self.device.wish(self.now_ms, make)
         self.tick()
         return number
 
@@ -275,6 +284,7 @@ class World:
             counters=counters,
             ledger=self.desk,
             pairing=PairingDesk(),
+            recovery=RecoveryDesk(self.ledger.ledger, self.ledger.enterprise, WorldClock(self)),
         )
         self.hub.start_day(20_000)
 
@@ -300,8 +310,10 @@ class World:
         moved = self.writer.commit() > 0
         self.ledger.tick()
         if self.cosigning and self.ledger.ledger.waiting is not None:
+            offered = self.ledger.ledger.waiting.note
             self.ledger.cosign()
-            moved = True
+            waiting = self.ledger.ledger.waiting
+            moved = waiting is None or waiting.note != offered
         moved = self.writer.commit() > 0 or moved
         heard, self.ledger.heard = self.ledger.heard, []
         for address, frame in heard:

@@ -43,6 +43,9 @@ PENDING_MS: Final = limits.PENDING_USER_SECONDS * 1000
 GOSSIP_MS: Final = 10_000
 """While somebody has seen a larger ledger, the newest checkpoint is asked for so often."""
 
+ANSWER_MS: Final = 30_000
+"""What is not answered in this time is not waited for any longer."""
+
 AGAIN_MS: Final = 60_000
 """What did not hold, or cannot have changed meanwhile, is looked at again after this time."""
 
@@ -103,6 +106,9 @@ class Asker:
         """Of whom absence was proved, and no wish has been told so yet."""
         self._proving: _Proving | None = None
         self._told = 0
+        self._asked_ms = 0
+        self._silent_ms = -AGAIN_MS
+        """When the server was found to answer nothing, which it is then left to for a while."""
 
     @property
     def busy(self) -> bool:
@@ -121,8 +127,25 @@ class Asker:
 
     def ask(self, turn: Turn) -> Frames:
         """The next question, if one is due and none is open."""
-        if self.busy:
+        self._wait_no_longer(turn)
+        if self.busy or not reached(self._silent_ms + AGAIN_MS, turn.now_ms, AGAIN_MS):
             return []
+        frames = self._next(turn)
+        if frames:
+            self._asked_ms = turn.now_ms
+        return frames
+
+    def _wait_no_longer(self, turn: Turn) -> None:
+        """A server that answers nothing does not keep a device from what else it does."""
+        if not self.busy or not reached(self._asked_ms + ANSWER_MS, turn.now_ms, ANSWER_MS):
+            return
+        self._silent_ms = turn.now_ms
+        asked = self._lookup.addresses if self._lookup is not None else []
+        self.refused |= dict.fromkeys(asked, "the server does not answer")
+        self._ask_anew()
+        self._proving = None
+
+    def _next(self, turn: Turn) -> Frames:
         frames = self._prove(turn)
         if frames:
             return frames
@@ -199,13 +222,14 @@ class Asker:
             self._take_answer(turn, address, frame)
         if not self._fetches:
             return self._end(turn)
+        self._asked_ms = turn.now_ms
         return [
             f.FetchChain(self._number, address, each.after)
             for address, each in self._fetches.items()
         ]
 
     def _ask_anew(self) -> Frames:
-        """Another process has seen more of the ledger since this was asked."""
+        """It counts as not asked: another process has seen more, or the server is silent."""
         if self._lookup is not None:
             self._wanted.update(self._lookup.addresses)
         self._lookup, self._shown = None, None
@@ -262,6 +286,7 @@ class Asker:
         newest = turn.records.directory.newest()
         if newest is None or newest.size != shown.epoch.accepted.size:
             return self._ask_anew()
+        self._asked_ms = turn.now_ms
         fetch.statements += part.statements
         have = fetch.after + len(fetch.statements)
         if part.more and part.statements and have < limits.MAX_CHAIN_STATEMENTS:

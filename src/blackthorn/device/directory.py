@@ -136,11 +136,16 @@ def _keep_time(turn: Turn, quorum_s: int) -> None:
 
 
 def too_old(turn: Turn) -> bool:
-    """Whether the newest state that was accepted is too old to meet somebody for the first time."""
+    """Whether the newest state that was accepted is too old to meet somebody for the first time.
+
+    Or, which comes to the same, too far ahead of a clock that was set back.
+    """
     newest = turn.records.directory.newest()
     if newest is None:
         return True
-    return clock_ms(turn) - ledger_ms(newest) > limits.LOOKUP_FRESH_SECONDS * 1000
+    now_ms = clock_ms(turn)
+    oldest_ms = min(ledger_ms(newest), turn.now_ms)
+    return now_ms - oldest_ms > limits.LOOKUP_FRESH_SECONDS * 1000
 
 
 def _alarm_epoch(
