@@ -4,12 +4,19 @@ A `Newcomer` is a device that is not yet anybody's, with a wire of its own to th
 is paired it goes on as a `Person` over the vault that the pairing has filled.
 """
 
-from blackthorn.device import chain_changes, keys
+from blackthorn.device import anchors, chain_changes, keys, recovering
 from blackthorn.device.pairing import LivePairing, NewPairing, Stage
+from blackthorn.device.recovering import Recovering
+from blackthorn.errors import SecurityError
+from blackthorn.identity.chain import next_statement
 from blackthorn.identity.keys import SigningKeys
-from blackthorn.ids import Fingerprint
+from blackthorn.identity.recovery import from_words, new_seed, recovery_keys, to_words
+from blackthorn.identity.statements import Reset, SetRecovery, make
+from blackthorn.ids import Address, Fingerprint
 from blackthorn.link import frames as f
+from blackthorn.link.activation import DeviceKeys as PublicKeys
 from blackthorn.link.code import Code, new_code
+from blackthorn.ports.enrolment import Enrolled
 from blackthorn.storage.device.vault import Vault
 from tests.scenarios.device_world import Person, Wire, World
 
@@ -209,3 +216,73 @@ def revoke(person: Person, other: Person, reason: str = "lost") -> int:
     """Wish that another device of the same user be no more his."""
     info = other.keys.info(other.name)
     return person._wish(lambda turn: chain_changes.revoke(turn, info, reason))
+
+
+class Recoverer(Newcomer):
+    """A device that comes by the words: what `blackthorn recovery use` is."""
+
+    def recover(self, words: str, address, check: str, fingerprint: Fingerprint = SERVER) -> None:
+        self.step = Recovering(recovery_keys(from_words(words)), address, check)
+        self.fingerprint = fingerprint
+        self.refusal: str | None = None
+        self.failure: SecurityError | None = None
+        self.wire = Wire(self.world, self)  # type: ignore[arg-type]
+        self.world.wires.append(self.wire)
+        self.wire.say([self.step.recover(self.wire.binding)])
+
+    def hear(self, wire: Wire, frame: f.AnyFrame) -> None:
+        match frame:
+            case f.Bye():
+                self.bye = frame
+            case f.Recognised():
+                self._recognised(wire, frame)
+            case f.StatementStored(_, refusal):
+                self.refusal = refusal
+
+    def _recognised(self, wire: Wire, frame: f.Recognised) -> None:
+        try:
+            self.step.trust(self.fingerprint, frame)
+        except SecurityError as error:
+            self.failure = error
+            return
+        with self.vault.transaction() as records:
+            made = recovering.kept(records.settings)
+            if not made:
+                info = keys.info_of(self.signing, self.name)
+                made = self.step.statement(frame, info, self.signing, self.world.now_ms)
+                recovering.keep(records.settings, made)
+            anchors.pin(records.settings, frame.config, frame.policy)
+        self._keep(self.step.address)
+        wire.say([f.SubmitStatement(1, made)])
+
+
+def state_recovery(person: Person) -> tuple[str, str]:
+    """Give the person recovery words; the words and the check on his paper."""
+    seed = new_seed(person.world.chance.randbytes)
+    body = SetRecovery(recovery_keys(seed).public)
+    person._wish(lambda turn: chain_changes.wish(turn, "the recovery key", body))
+    bring_up(person.world)
+    return " ".join(to_words(seed)), recovering.check(SERVER, person.world.ledger.config)
+
+
+def reset(world: World, name: str, phone: str = "new phone") -> OtherDevice:
+    """All is lost: a device by an activation code, which asks for a reset."""
+    vault = Vault.in_memory()
+    signing = SigningKeys.generate(world.chance.randbytes)
+    address = Address(f"{name}@acme.example")
+    with vault.transaction() as records:
+        keys.save(records, keys.of(signing, address))
+        keys.put_name(records.settings, phone)
+        anchors.pin(records.settings, world.ledger.config.encode(), world.ledger.policy_text)
+    own = keys.of(signing, address)
+    info = own.info(phone)
+    draft = next_statement(world.ledger.stored(address), Reset(info), world.now_ms)
+    statement = make(draft, [(info.id, signing)]).encode()
+    public = PublicKeys(own.identity_public, phone, b"", [], b"last", [statement])
+    told = world.ledger.enrol(address, public)
+    world.writer.commit()
+    assert isinstance(told[0], Enrolled), told
+    device = OtherDevice(world, phone, vault, own)
+    world.people.append(device)
+    device.connect()
+    return device

@@ -53,7 +53,7 @@ def renewal_due(records: Records, chain: VerifiedChain, me: DeviceId) -> bool:
     """
     stated = chain.openpgp
     if stated is None:
-        return bool(chain.last_reset)
+        return bool(chain.last_reset) or me in chain.recovered
     if any(each.seq > stated.seq for each in chain.former):
         return True
     return me in chain.recovered and not has(records, stated.fingerprint)

@@ -1,0 +1,233 @@
+"""When no device is left: the printed words, and a reset, cancelled or not."""
+
+from blackthorn.device import alarms, chain_changes, mail_keys
+from blackthorn.link.codes import Code
+from tests.ledger_world import DELAY_MS
+from tests.scenarios.device_world import World
+from tests.scenarios.life_world import (
+    Recoverer,
+    add_device,
+    bring_up,
+    reset,
+    revoke,
+    state_recovery,
+)
+from tests.scenarios.test_device_life import chain_of, members
+
+
+def test_the_words_bring_a_device_back_and_everybody_is_told() -> None:
+    world = World(1, "alice", "bob")
+    alice, bob = world.people
+    alice.write(bob, "before")
+    world.settle()
+    words, check = state_recovery(alice)
+    alice.restart()
+    world.people.remove(alice)  # she has lost it
+    lost = alice.keys.info(alice.name)
+    found = Recoverer(world, "new phone")
+    found.recover(words.upper(), alice.address, check)
+    world.settle()
+    assert found.refusal == "" and found.failure is None
+    world.publish()
+    phone = found.person()
+    bring_up(world)
+    chain = chain_of(phone)
+    assert {each.name for each in chain.devices} == {"alice", "new phone"}
+    assert phone.keys.device in chain.recovered
+    with phone.vault.transaction() as records:
+        assert mail_keys.has(records, chain.openpgp.fingerprint), "it states a key of its own"
+    phone._wish(lambda turn: chain_changes.revoke(turn, lost, "lost"))
+    bring_up(world)
+    assert [each.name for each in chain_of(phone).devices] == ["new phone"]
+    phone.write(bob, "I am back")
+    world.settle()
+    assert bob.received() == ["before", "I am back"]
+    assert any("with the recovery key" in each for each in bob.events())
+    bob.write(alice, "good")
+    world.settle()
+    assert phone.received() == ["good"]
+
+
+def test_without_the_words_the_server_says_nothing() -> None:
+    world = World(2, "alice", "bob")
+    alice, bob = world.people
+    words, check = state_recovery(alice)
+    other, _ = state_recovery(bob)
+    for typed, address in ((other, alice.address), (words, bob.address), (words, "x@acme.example")):
+        found = Recoverer(world, "thief")
+        found.recover(typed, address, check)
+        world.settle()
+        assert found.bye is not None and found.bye.code == Code.RECOVERY_REFUSED
+        assert found.refusal is None
+    assert chain_of(alice).seq == 2
+
+
+def test_another_server_than_that_of_the_paper_gets_no_statement() -> None:
+    world = World(3, "alice", "bob")
+    alice, _ = world.people
+    words, check = state_recovery(alice)
+    found = Recoverer(world, "new phone")
+    found.recover(words, alice.address, check, fingerprint=b"\x66" * 32)
+    world.settle()
+    assert found.failure is not None and "nothing was signed" in str(found.failure)
+    assert found.refusal is None and chain_of(alice).seq == 2
+
+
+def test_a_recovery_whose_answer_was_lost_is_done_once() -> None:
+    world = World(4, "alice", "bob")
+    alice, _ = world.people
+    words, check = state_recovery(alice)
+    found = Recoverer(world, "new phone")
+    for _ in range(2):
+        found.recover(words, alice.address, check)
+        while found.wire.to_server or found.wire.to_device:
+            world.step_wire(found.wire, to_server=True) or world.step_wire(
+                found.wire, to_server=False
+            )
+        world.writer.commit()
+        world.cut(found.wire)
+    found.recover(words, alice.address, check)
+    world.settle()
+    assert found.refusal == ""
+    bring_up(world)
+    assert [each.name for each in chain_of(alice).devices] == ["alice", "new phone"]
+
+
+def test_words_that_were_replaced_are_worth_nothing() -> None:
+    world = World(5, "alice", "bob")
+    alice, _ = world.people
+    old, check = state_recovery(alice)
+    new, _ = state_recovery(alice)
+    found = Recoverer(world, "thief")
+    found.recover(old, alice.address, check)
+    world.settle()
+    assert found.bye is not None and found.bye.code == Code.RECOVERY_REFUSED
+    found = Recoverer(world, "new phone")
+    found.recover(new, alice.address, check)
+    world.settle()
+    assert found.refusal == ""
+
+
+# --- Reset --------------------------------------------------------------------------------
+
+
+def wait_for_delay(world: World) -> None:
+    """The ledger's delay passes; devices look again."""
+    for _ in range(5):
+        world.later(DELAY_MS / 1000 / 4)
+        world.publish()
+        for person in world.people:
+            person.connect()
+        world.settle()
+    bring_up(world)
+
+
+def test_a_reset_is_cancelled_by_a_device_that_was_left() -> None:
+    world = World(6, "alice", "bob")
+    alice, bob = world.people
+    alice.write(bob, "before")
+    world.settle()
+    thief = reset(world, "alice", "thief")
+    bring_up(world)
+    assert "own-reset" in alice.alarms()
+    assert chain_of(alice).pending.device.name == "thief"
+    number = alice._wish(chain_changes.cancel)
+    bring_up(world)
+    assert alice.outcomes[number].final and not alice.outcomes[number].error
+    wait_for_delay(world)
+    assert [each.name for each in chain_of(alice).devices] == ["alice"]
+    assert chain_of(alice).pending is None
+    thief.connect()
+    world.settle()
+    assert thief.wire is None, "the device of a cancelled reset has no place"
+    bob.write(alice, "still you?")
+    world.settle()
+    assert alice.received() == ["still you?"]
+
+
+def test_a_reset_that_nobody_cancels_takes_effect_after_the_delay() -> None:
+    world = World(7, "alice", "bob")
+    alice, bob = world.people
+    alice.write(bob, "before")
+    bob.write(alice, "an answer")
+    world.settle()
+    world.cut(alice.wire)
+    world.people.remove(alice)
+    phone = reset(world, "alice")
+    bring_up(world)
+    assert chain_of(phone).pending is not None
+    assert phone.received() == []
+    wait_for_delay(world)
+    chain = chain_of(phone)
+    assert [each.name for each in chain.devices] == ["new phone"] and chain.pending is None
+    with phone.vault.transaction() as records:
+        assert chain.openpgp is not None and mail_keys.has(records, chain.openpgp.fingerprint)
+    bob.write(alice, "who are you?")
+    world.settle()
+    bring_up(world)
+    assert phone.received() == ["who are you?"]
+    assert members(bob, "direct")[-1] == {bob.keys.device, phone.keys.device}
+    assert any("was reset" in each for each in bob.events())
+    phone.write(bob, "it is me, with nothing left")
+    world.settle()
+    assert bob.received()[-1] == "it is me, with nothing left"
+
+
+def test_who_has_verified_her_sends_nothing_after_a_reset_until_he_accepts() -> None:
+    from blackthorn.device import verified
+
+    world = World(8, "alice", "bob")
+    alice, bob = world.people
+    alice.write(bob, "before")
+    world.settle()
+    with bob.turn() as turn:
+        verified.mark(turn, alice.address)
+    world.cut(alice.wire)
+    world.people.remove(alice)
+    phone = reset(world, "alice")
+    wait_for_delay(world)
+    assert "verified-reset" in bob.alarms()
+    number = bob.write(alice, "secret")
+    world.settle()
+    bring_up(world)
+    assert phone.received() == []
+    assert "stops it" in bob.outcomes[number].error and not bob.outcomes[number].final
+    with bob.turn() as turn:
+        for each in alarms.open_alarms(turn.records):
+            alarms.accept(turn.records, each.number)
+        assert not verified.is_verified(turn, alice.address), "a mark is for one identity"
+    bring_up(world)
+    assert phone.received() == ["secret"]
+
+
+def test_a_mark_reaches_the_users_other_devices() -> None:
+    from blackthorn.device import verified
+
+    world = World(9, "alice", "bob")
+    alice, bob = world.people
+    alice.write(bob, "before")
+    world.settle()
+    tablet = add_device(bob, "tablet")
+    with bob.turn() as turn:
+        verified.mark(turn, alice.address)
+    bring_up(world)
+    with tablet.turn() as turn:
+        assert verified.is_verified(turn, alice.address)
+
+
+def test_a_device_that_was_revoked_does_not_reset_what_follows() -> None:
+    """A revocation right before a reset: the reset's device is alone in the end."""
+    world = World(10, "alice", "bob")
+    alice, bob = world.people
+    tablet = add_device(alice)
+    revoke(alice, tablet)
+    bring_up(world)
+    phone = reset(world, "alice")
+    bring_up(world)
+    wait_for_delay(world)
+    assert [each.name for each in chain_of(phone).devices] == ["new phone"]
+    bob.write(alice, "hello")
+    world.settle()
+    bring_up(world)
+    assert phone.received() == ["hello"]
+    assert alice.received() == tablet.received() == []
