@@ -30,6 +30,7 @@ from blackthorn.server.hub import LEDGER_FRAMES
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.devices import insert_device
 from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
+from blackthorn.storage.sqlite.users import UserTable
 from tests.ledger_world import LedgerWorld
 from tests.scenarios.device_world import Person, Wire, World, WorldClock
 
@@ -48,6 +49,7 @@ class Fork:
         self.world = world
         self.ledger: LedgerWorld = copy.copy(world.ledger)
         self.ledger.database = copied(world.database)
+        self.ledger.users = UserTable(self.ledger.database.writing)
         self.ledger.seen, self.ledger.heard, self.ledger.changes = {}, [], []
         self.ledger.now_ms = world.now_ms
         self.ledger.start()
@@ -61,10 +63,10 @@ class Fork:
         moved = self.ledger.writer.commit() > 0
         self.ledger.tick()
         if self.ledger.ledger.waiting is not None and self.witnesses != []:
-            size = self.ledger.ledger.waiting.size
+            offered = self.ledger.ledger.waiting.note
             self.ledger.cosign(*(self.witnesses or ()))
             waiting = self.ledger.ledger.waiting
-            moved = waiting is None or waiting.size != size or moved
+            moved = waiting is None or waiting.note != offered or moved
         return self.ledger.writer.commit() > 0 or moved
 
 
@@ -74,7 +76,7 @@ class EvilServer(World):
     BYSTANDERS = ("yves", "zoe")
 
     def __init__(
-        self, seed: int, *names: str, witnesses: int = 2, epoch_ms: int = 0, quorum: int = 0
+        self, seed: int, *names: str, witnesses: int = 2, epoch_ms: int = 0
     ) -> None:
         self.heard: list[bytes] = []
         self.told = 0
