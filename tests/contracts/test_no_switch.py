@@ -55,8 +55,21 @@ SERVER_COMMANDS = {
     "user code",
     "user list",
     "config check",
+    "ledger init",
+    "ledger status",
+    "ledger policy",
+    "ledger witness add",
 }
-OTHER_COMMANDS = {"audit canary", "demo"}
+OTHER_COMMANDS = {
+    "audit canary",
+    "audit ledger",
+    "audit evidence",
+    "demo",
+    "witness init",
+    "witness add-log",
+    "witness serve",
+    "witness status",
+}
 DEVICE_COMMANDS = {
     "activate",
     "send",
@@ -71,6 +84,18 @@ DEVICE_COMMANDS = {
     "mail list",
     "mail read",
     "mail save",
+    "alarms accept",
+    "alarms export",
+    "device add",
+    "device link",
+    "device list",
+    "device revoke",
+    "device reset-status",
+    "device cancel-reset",
+    "ledger check",
+    "recovery create",
+    "recovery use",
+    "verify",
 }
 
 
