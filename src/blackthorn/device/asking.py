@@ -115,6 +115,13 @@ class Asker:
         """Whether an answer is awaited."""
         return self._lookup is not None or self._proving is not None
 
+    def awaits(self, turn: Turn) -> bool:
+        """Whether answers are awaited, or strangers are to be asked for and the server answers."""
+        if self.busy:
+            return True
+        left = reached(self._silent_ms + AGAIN_MS, turn.now_ms, AGAIN_MS)
+        return left and bool(turn.records.peers.to_ask())
+
     def want(self, addresses: Iterable[str]) -> None:
         """Look these up, soon."""
         self._wanted.update(addresses)

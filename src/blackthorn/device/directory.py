@@ -58,6 +58,14 @@ class OvertakenError(VerificationError):
     """A chain that does not hold was given as of another epoch than the answer."""
 
 
+class ReceiptError(VerificationError):
+    """A receipt of a reset or a cancel does not hold."""
+
+    def __init__(self, rule: str, text: str, receipt: f.Receipt) -> None:
+        super().__init__(rule, text.removeprefix(f"[{rule}] "))
+        self.receipt = receipt
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """An epoch that was accepted, and what the server said of it."""
@@ -164,8 +172,15 @@ def _alarm_epoch(
     elif error.rule == "D11" and last is not None:
         code = "split-view"
         kind, fields = _two_notes(last, note, list(frame.consistency))
+    elif error.rule == "D12" and last is not None:
+        kind = "head-back"
+        fields |= {"before_epoch": last.epoch, "before_ms": last.unix_ms}
     elif error.rule == "D13":
         code = kind = "config-changed"
+    elif error.rule == _AHEAD:
+        kind = "head-ahead"
+        _, policy = anchors.records(turn.records.settings)
+        fields |= {"policy": policy.encode(), "seen_ms": clock_ms(turn)}
     evidence = evidence_of(turn.records, kind, fields)
     if error.rule == "T32":
         code, evidence = "unwitnessed", NO_EVIDENCE
@@ -196,8 +211,8 @@ def accept_answer(turn: Turn, said: f.Answer, shown: Shown) -> Present | Absent:
     before = _before(known)
     try:
         found = verify_answer(answer, said.address, shown.epoch, trusted.config)
-        if before is not None:
-            check_history(before, found)
+        if before is not None or isinstance(found, Present):
+            check_history(before or NOTHING_BEFORE, found)
     except VerificationError as error:
         _alarm_answer(turn, error, said, shown, before)
         raise
@@ -239,6 +254,10 @@ def _keep(
     turn.chains.keep(record, chain)
 
 
+NOTHING_BEFORE: Final = Present(0, Value(bytes(32), 0, 0))
+"""What the map had of somebody before his first entry."""
+
+
 def _before(known: ChainRecord | None) -> Present | None:
     if known is None or not known.present:
         return None
@@ -254,9 +273,9 @@ def _alarm_answer(
     code = _HISTORY_CODES.get(error.rule, "bad-answer")
     fields = shown.fields() | answer_fields(said)
     kind = "bad-answer"
-    if code != "bad-answer" and before is not None:
-        kind = "bad-history"
-        fields |= {"before_version": before.version, "before_value": before.value.encode()}
+    if code != "bad-answer":
+        last, kind = before or NOTHING_BEFORE, "bad-history"
+        fields |= {"before_version": last.version, "before_value": last.value.encode()}
     evidence = evidence_of(turn.records, kind, fields)
     raise_alarm(
         turn.records,
@@ -302,7 +321,11 @@ def accept_chain(
     except VerificationError as error:
         if part.size != shown.epoch.accepted.size:
             raise OvertakenError(error.rule, f"the chain is of another epoch: {error}") from error
-        _alarm_chain(turn, error, said, part, shown, before)
+        kept = before.statements if before is not None else ()
+        fields = answer_fields(said) | {"statements": [*kept, *part.statements]}
+        if isinstance(error, ReceiptError):
+            fields = {"label": said.address} | receipt_fields(error.receipt)
+        _alarm_chain(turn, error, said, shown.fields() | fields, before)
         raise
     record = ChainRecord(
         said.address,
@@ -328,17 +351,15 @@ def _alarm_chain(
     turn: Turn,
     error: VerificationError,
     said: f.Answer,
-    part: f.ChainPart,
-    shown: Shown,
+    fields: Fields,
     before: VerifiedChain | None,
 ) -> None:
-    kept = before.statements if before is not None else ()
-    fields = shown.fields() | answer_fields(said) | {"statements": [*kept, *part.statements]}
-    evidence = evidence_of(turn.records, "bad-chain", fields)
+    kind = "bad-receipt" if isinstance(error, ReceiptError) else "bad-chain"
+    evidence = evidence_of(turn.records, kind, fields)
     code, text = "bad-chain", str(error)
     if said.address == turn.me.address:
         code = "unknown-statement"
-        known = f"this device knows {len(kept)} of yours" if kept else "none of them is known here"
+        known = f"this device knows {before.seq} of yours" if before else "none is known here"
         text = (
             f"the ledger has {decode_value(said.value).seq} statements of yours, in version "
             f"{said.version} of your entry; {known}, and what is new does not hold: {error}"
@@ -380,9 +401,29 @@ def _logged(turn: Turn, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[int, in
             each.head_index,
             tuple(each.head_proof),
         )
-        seq, moment = verify_receipt(receipt, part.address, epoch, config, seen)
+        try:
+            seq, moment = verify_receipt(receipt, part.address, epoch, config, seen)
+        except VerificationError as error:
+            raise ReceiptError(error.rule, str(error), each) from error
         logged[seq] = moment
     return logged
+
+
+def receipt_fields(receipt: f.Receipt) -> Fields:
+    """For evidence."""
+    return {
+        "seq": receipt.seq,
+        "version": receipt.version,
+        "value": receipt.value,
+        "opening": receipt.opening,
+        "vrf_proof": receipt.vrf_proof,
+        "mutation": receipt.mutation,
+        "index": receipt.index,
+        "proof": list(receipt.proof),
+        "logged_head": receipt.head,
+        "logged_head_index": receipt.head_index,
+        "logged_head_proof": list(receipt.head_proof),
+    }
 
 
 def _seen(turn: Turn, known: ChainRecord | None) -> list[Seen]:

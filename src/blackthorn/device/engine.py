@@ -300,7 +300,7 @@ class Device:
 
     def _looking_up(self, turn: Turn) -> bool:
         """Whether strangers are being looked up: a group of many waits until all of them were."""
-        return self._connected and (self._asker.busy or bool(turn.records.peers.to_ask()))
+        return self._connected and self._asker.awaits(turn)
 
     def _retry_held(self, turn: Turn) -> None:
         """Try again what was set aside, once after each change of any conversation's keys."""
