@@ -17,6 +17,7 @@ PARTS = {
     "link": "messages over the link, durable, TLS on",
     "mail": "mail from outside, sealed and durable",
     "ledger": "lookups, epochs and replays of the ledger, CPU time of one core",
+    "ledger_server": "epochs and starts of the ledger on the server",
     "mls": "MLS beside other people's, CPU time of one core",
 }
 SIZED = {"mls", "ledger"}
