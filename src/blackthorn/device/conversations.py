@@ -18,7 +18,7 @@ from typing import Final
 from blackthorn import limits
 from blackthorn.device import key_packages, local_chain
 from blackthorn.device.facts import DIRECT, GROUP, SELF, Facts, read_facts
-from blackthorn.device.members import Identity, addresses, identify, identities
+from blackthorn.device.members import Identity, UnknownDeviceError, addresses, identify, identities
 from blackthorn.device.turn import Conversation, Turn
 from blackthorn.errors import InputError, UserError
 from blackthorn.ids import Address, DeviceId
@@ -47,11 +47,17 @@ def verify_claimed(
 ) -> list[VerifiedKeyPackage]:
     """The key packages that a claim gave, each for the device it was claimed of.
 
+    One of a device that is not in its user's chain is left out: the server may know of a device
+    before the ledger shows it, and it may make one up.
+
     Raises MLSError when the server hands out what is not of the users who were asked for.
     """
     verified: dict[DeviceId, VerifiedKeyPackage] = {}
     for each in claimed:
-        package = parse_key_package(each.package, now=turn.now, validate=turn.validate)
+        try:
+            package = parse_key_package(each.package, now=turn.now, validate=turn.validate)
+        except UnknownDeviceError:
+            continue
         identity = identify(package.credential)
         if (identity.address, identity.device) != (each.address, each.device):
             raise InvalidKeyPackage(f"the server gave another's key package for {each.address}")

@@ -1,0 +1,112 @@
+"""Claimed key packages: only those of devices that the ledger has, each used once, none weaker."""
+
+import pytest
+
+from blackthorn.link import frames as f
+from blackthorn.mls import suites
+from tests.hostile.evil_server import EvilServer, changed
+from tests.scenarios.device_world import World
+from tests.scenarios.life_world import add_device
+from tests.scenarios.test_device_hostile import package_of, replace_packages
+
+
+def test_a_device_that_the_ledger_does_not_have_is_left_out():
+    """The server hands out a key package of a device of its own in Bob's name."""
+    world = EvilServer(870, "alice", "bob")
+    alice, bob, *_ = world.people
+    ghost = world.ghost(bob)
+    ghost.connect()
+    number = alice.write(bob, "secret")
+    world.settle()
+    assert alice.outcomes[number].error == ""
+    world.check_received(bob, ["secret"])
+    assert not ghost.history() and not ghost.conversations()
+    assert not alice.alarms()
+
+
+def test_nothing_is_said_to_a_user_of_whose_devices_the_ledger_has_none():
+    world = EvilServer(871, "alice", "bob")
+    alice, bob, *_ = world.people
+    ghost = world.ghost(bob)
+
+    def only_the_ghost(frame):
+        if not isinstance(frame, f.KeyPackages):
+            return frame
+        given = [each for each in frame.claimed if each.device == ghost.keys.device]
+        return changed(frame, claimed=given)
+
+    world.lie(alice, only_the_ghost)
+    number = alice.write(bob, "secret")
+    world.settle()
+    assert "no activated device" in alice.outcomes[number].error
+    assert not ghost.history() and not bob.history()
+
+
+def test_a_device_whose_statement_is_not_published_yet_is_added_when_it_is():
+    world = World(872, "alice", "bob")
+    alice, bob = world.people
+    tablet = add_device(bob)
+    world.settle()
+    alice.write(bob, "to both")
+    world.settle()
+    assert "to both" in bob.received() and "to both" in tablet.received()
+
+
+def test_the_same_key_package_twice_is_noticed():
+    world = EvilServer(873, "alice", "bob")
+    alice, bob, *_ = world.people
+    given = []
+
+    def again(frame):
+        if not isinstance(frame, f.KeyPackages):
+            return frame
+        given.append(frame.claimed)
+        return changed(frame, claimed=given[0])
+
+    world.lie(alice, again)
+    alice.create_group("one", bob)
+    world.settle()
+    alice.create_group("two", bob)
+    world.settle()
+    (alarm,) = alice.open_alarms()
+    assert (alarm.code, alarm.address) == ("key-package-reuse", bob.address)
+    assert [each.name for each in bob.conversations()] == ["one"]
+
+
+def test_last_resort_key_packages_may_come_again():
+    world = World(874, "alice", "bob")
+    alice, bob = world.people
+    world.database.writing.execute(
+        "DELETE FROM key_package WHERE device = ? AND last_resort = 0", (bob.number,)
+    )
+    for name in ("one", "two"):
+        alice.create_group(name, bob)
+        world.settle()
+    assert not alice.alarms() and len(bob.conversations()) == 2
+
+
+@pytest.mark.parametrize("suite", [suites.SUITE_1])
+def test_a_suite_on_which_the_device_does_not_insist_is_refused(suite):
+    world = World(875, "alice", "bob")
+    alice, bob = world.people
+    replace_packages(world, bob, package_of(world, bob, suite))
+    number = alice.write(bob, "secret")
+    world.settle()
+    assert "weaker suite" in alice.outcomes[number].error and not bob.history()
+
+
+def test_nobody_is_claimed_of_whom_the_ledger_was_not_asked():
+    """A claim is sent only after the lookup that it rests on has held."""
+    world = World(876, "alice", "bob", "carol")
+    alice, bob, carol = world.people
+    heard = []
+    for kind in (f.LookUp, f.ClaimKeyPackages):
+        serve = world.hub._handlers[kind]
+        world.hub._handlers[kind] = lambda s, frame, now, serve=serve: (
+            heard.append(type(frame).__name__),
+            serve(s, frame, now),
+        )
+    alice.create_group("team", bob, carol)
+    world.settle()
+    assert heard[:2] == ["LookUp", "ClaimKeyPackages"]
+    assert heard.count("ClaimKeyPackages") == 1
