@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from blackthorn import limits
-from blackthorn.device import anchors
+from blackthorn.device import anchors, new_terms
 from blackthorn.device.alarms import LEDGER, NO_EVIDENCE, Fields, evidence_of, raise_alarm
 from blackthorn.device.chain_news import tell_news
 from blackthorn.device.chains import (
@@ -46,6 +46,7 @@ from blackthorn.tlog.verify import NO_QUORUM
 
 _STALE: Final = "D14"
 _AHEAD: Final = "D38"
+_TERMS: Final = "D13"
 _WITNESSED: Final = "ledger-clock"
 """The setting that holds the latest time of which witnesses have told, Unix milliseconds."""
 
@@ -89,7 +90,7 @@ def accept_epoch(turn: Turn, frame: f.LookedUp) -> Shown:
     """The newest epoch, kept as accepted; what it was asked to continue is the newest here.
 
     Raises VerificationError: then the alarm is raised, unless it only does not fit the time here
-    (StaleError).
+    (StaleError), or it names a new configuration, of which a replay finds out (`new_terms`).
     """
     trusted = anchors.pinned(turn.records.settings)
     last = turn.records.directory.newest()
@@ -104,7 +105,10 @@ def accept_epoch(turn: Turn, frame: f.LookedUp) -> Shown:
         if error.rule == _AHEAD and trusted.policy.quorum == NO_QUORUM:
             # Without witnesses the time of the head is the server's word against this clock.
             raise StaleError(error.rule, "this device's clock is behind the server's") from error
-        _alarm_epoch(turn, error, frame, last)
+        if error.rule == _TERMS:
+            new_terms.dispute(turn, frame.epoch, error)
+        else:
+            _alarm_epoch(turn, error, frame, last)
         raise
     accepted = epoch.accepted
     turn.records.directory.put_checkpoint(
@@ -175,8 +179,6 @@ def _alarm_epoch(
     elif error.rule == "D12" and last is not None:
         kind = "head-back"
         fields |= {"before_epoch": last.epoch, "before_ms": last.unix_ms}
-    elif error.rule == "D13":
-        code = kind = "config-changed"
     elif error.rule == _AHEAD:
         kind = "head-ahead"
         _, policy = anchors.records(turn.records.settings)

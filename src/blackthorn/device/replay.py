@@ -6,7 +6,8 @@ keep all rules of the map (`directory.audit`, D23 to D33). What does not is an a
 ledger. What was replayed is kept, as far as a file of evidence can hold it, since the whole log
 is what proves a finding.
 
-Once an hour at most, and when its person asks for it. Progress is kept after each answer.
+Once an hour at most, when its person asks for it, and when the ledger is under terms that the
+device does not know (`new_terms`). Progress is kept after each answer.
 """
 
 from contextlib import suppress
@@ -16,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from blackthorn import limits
-from blackthorn.device import anchors
+from blackthorn.device import anchors, new_terms
 from blackthorn.device.alarms import LEDGER, NO_EVIDENCE, Fields, evidence_of, raise_alarm
 from blackthorn.device.turn import Turn
 from blackthorn.directory.verify import Head, Replay, decode_entry, resume
@@ -61,6 +62,7 @@ class Replayer:
         """The connection has ended: what was asked is not answered."""
         self._asked: tuple[int, int] | None = None
         self._target: CheckpointRecord | None = None
+        self._disputed: new_terms.Disputed | None = None
         self._replay = Replay()
         self._broken: VerificationError | None = None
         self._unfed: list[bytes] = []
@@ -74,8 +76,11 @@ class Replayer:
     def ask(self, turn: Turn) -> Frames:
         """The next question, if a replay is due or under way and none is open."""
         if self._asked is not None:
-            if turn.now_ms - self._asked[1] < limits.REPLAY_ANSWER_SECONDS * 1000:
+            waited_ms = turn.now_ms - self._asked[1]
+            if 0 <= waited_ms < limits.REPLAY_ANSWER_SECONDS * 1000:
                 return []
+            if self._disputed is not None:
+                new_terms.refuse(turn, self._disputed, "the server does not show its new terms")
             self.disconnected()
         if self._target is None and not self._begin(turn):
             return []
@@ -83,6 +88,10 @@ class Replayer:
 
     def _begin(self, turn: Turn) -> bool:
         newest, last = turn.records.directory.newest(), replayed(turn.records)
+        self._disputed = new_terms.disputed(turn.records)
+        if self._disputed is not None:
+            self._target, self._replay = self._disputed.checkpoint(), _load(turn.records)
+            return True
         if newest is None or (newest.users > limits.MAX_REPLAY_USERS and not self.wanted):
             return False
         if not self.wanted and last is not None:
@@ -146,9 +155,14 @@ class Replayer:
             origin = anchors.pinned(turn.records.settings).config.origin
             try:
                 self._replay.check_checkpoint(Checkpoint(origin, target.size, target.root))
+                if self._disputed is not None:
+                    new_terms.adopt(turn, self._disputed, self._replay.config)
             except VerificationError as error:
                 broken = error
-        if broken is not None:
+        if broken is not None and self._disputed is not None:
+            new_terms.refuse(turn, self._disputed, str(broken))
+            self._start_anew(turn)
+        elif broken is not None:
             self._found(turn, target, broken, unfed)
         self._note(turn, target.size, "" if broken is None else str(broken))
 
@@ -162,12 +176,19 @@ class Replayer:
             fields: Fields = {"first": target.note, "entries": entries + unfed}
             evidence = evidence_of(records, "bad-log", fields)
         raise_alarm(records, "bad-log", LEDGER, str(error), turn.now_ms, evidence, fact=fact)
-        records.settings.put(_STATE, b"")
-        records.directory.forget_entries(0)
+        self._start_anew(turn)
+
+    def _start_anew(self, turn: Turn) -> None:
+        """A replay that has met a broken rule is of no more use."""
+        turn.records.settings.put(_STATE, b"")
+        turn.records.directory.forget_entries(0)
 
     def _nothing_given(self, turn: Turn, target: CheckpointRecord, have: int) -> None:
         text = f"the server gives no entries of the log from {have} on; {target.size} are published"
-        raise_alarm(turn.records, "withheld", LEDGER, text, turn.now_ms, fact="entries")
+        if self._disputed is not None:
+            new_terms.refuse(turn, self._disputed, text)
+        else:
+            raise_alarm(turn.records, "withheld", LEDGER, text, turn.now_ms, fact="entries")
         self._note(turn, have, text)
 
     def _note(self, turn: Turn, size: int, finding: str) -> None:
