@@ -75,9 +75,7 @@ class EvilServer(World):
 
     BYSTANDERS = ("yves", "zoe")
 
-    def __init__(
-        self, seed: int, *names: str, witnesses: int = 2, epoch_ms: int = 0
-    ) -> None:
+    def __init__(self, seed: int, *names: str, witnesses: int = 2, epoch_ms: int = 0) -> None:
         self.heard: list[bytes] = []
         self.told = 0
         """How many frames the mutator has changed."""

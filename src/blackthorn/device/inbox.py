@@ -16,7 +16,9 @@ from blackthorn.device.key_packages import ReusedError
 from blackthorn.device.members import Identity, UnknownDeviceError, identify
 from blackthorn.device.turn import Conversation, Turn
 from blackthorn.errors import InputError
+from blackthorn.mls.errors import InvalidCommit
 from blackthorn.mls.group import Application, Group
+from blackthorn.mls.processing import is_proposal
 from blackthorn.mls.receiving import Outcome
 from blackthorn.mls.staged import StagedCommit
 from blackthorn.ports.device_store import HistoryRecord, SetAsideRecord
@@ -80,7 +82,12 @@ def _open(turn: Turn, parcel: bytes) -> None:
 
 
 def _process(turn: Turn, group: Group, message: bytes) -> Outcome:
-    """What the message is. Raises UnknownDeviceError with all who must be looked up first."""
+    """What the message is. Raises UnknownDeviceError with all who must be looked up first.
+
+    A proposal by itself is not taken, for another's next Commit would carry it out in his name.
+    """
+    if is_proposal(message):
+        raise InvalidCommit("members change a conversation by Commits alone")
     try:
         return group.process(message, now=turn.now, validate=turn.validate)
     except UnknownDeviceError:

@@ -63,6 +63,17 @@ def read_group_message(message: bytes) -> PrivateMessage | PublicMessage:
     return parsed
 
 
+def is_proposal(message: bytes) -> bool:
+    """Whether this message to a group is a proposal by itself. Raises `MLSError`.
+
+    A message says what it is outside of its encryption, and is refused when that is not so.
+    """
+    parsed = read_group_message(message)
+    if isinstance(parsed, PrivateMessage):
+        return parsed.content_type == codepoints.PROPOSAL
+    return not isinstance(parsed.authenticated.content.body, bytes | Commit)
+
+
 def read_private_message(message: bytes) -> PrivateMessage:
     """The PrivateMessage in an MLSMessage. Raises `Unsupported` for any other."""
     parsed = read_group_message(message)
