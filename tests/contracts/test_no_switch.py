@@ -93,6 +93,7 @@ DEVICE_COMMANDS = {
     "device reset-status",
     "device cancel-reset",
     "ledger check",
+    "ledger trust",
     "recovery create",
     "recovery use",
     "verify",

@@ -54,7 +54,7 @@ def _stop(alarm: "AlarmRecord", effect: Effect) -> str:
     if effect is Effect.NOTICE:
         return ""
     if kind_of(alarm).scope is not Scope.PERSON:
-        return "Nothing is sent to anybody"
+        return "You meet nobody new, and nobody joins a conversation,"
     to = safe_line(alarm.address)
     groups = effect is Effect.GROUPS
     return f"Nothing is sent to groups with {to}" if groups else f"Nothing is sent to {to}"

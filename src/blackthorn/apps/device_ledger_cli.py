@@ -1,4 +1,7 @@
-"""`ledger check`: a person's device replays the public log of its enterprise."""
+"""`ledger check`: a person's device replays the public log of its enterprise.
+
+`ledger trust` beside it is in `apps.device_trust_cli`.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from blackthorn.apps import ledger_cli, terminal
+from blackthorn.apps import device_trust_cli, ledger_cli, terminal
 from blackthorn.apps.device_options import (
     DEFAULT_HOME,
     HomeOption,
@@ -25,8 +28,9 @@ CHECK_SECONDS: Final = 600.0
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the family `ledger`."""
+    """Add the device's commands to the family `ledger`."""
     ledger_cli.ledger.command("check")(check)
+    ledger_cli.ledger.command("trust")(device_trust_cli.trust)
 
 
 def check(

@@ -1,8 +1,9 @@
 """Alarms: what must not be, in words, with evidence, and what stops until a person says go on.
 
 An alarm is raised once for one fact, and again when it still is so a day after. A *stop* about a
-person: nothing is sent to him; about the ledger: nothing is sent to anybody. What takes rights
-back is never stopped: removals, revocations, the cancel of a reset. A *notice* stops nothing.
+person: nothing is sent to him; about the ledger or oneself: no new contacts, nobody joins a
+conversation. What takes rights back is never stopped: removals, revocations, the cancel of a
+reset. A *notice* stops nothing.
 Evidence is a file that anyone can verify offline (`directory.evidence`).
 """
 

@@ -18,6 +18,7 @@ from blackthorn.device.directory import Shown, answer_fields
 from blackthorn.device.turn import Turn
 from blackthorn.directory.verify import Absent, Present
 from blackthorn.identity.chain import VerifiedChain
+from blackthorn.identity.statements import Reset, decode
 from blackthorn.link import frames as f
 
 _WAITING: Final = "own-change"
@@ -120,7 +121,8 @@ def _ever_had(chain: VerifiedChain, turn: Turn) -> bool:
         return True
     if chain.pending is not None and chain.pending.device.id == mine:
         return True
-    return any(each.cancelled_seq is not None for each in chain.resets)
+    asked = (decode(chain.statements[each.seq - 1]).statement.body for each in chain.resets)
+    return any(isinstance(body, Reset) and body.device.id == mine for body in asked)
 
 
 def standing(turn: Turn) -> str:

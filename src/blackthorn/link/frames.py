@@ -477,6 +477,23 @@ class TellCheckpoint(Frame, tag=71, frozen=True):
     checkpoint: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_NOTE_BYTES)]
 
 
+class FetchTrust(Frame, tag=72, frozen=True):
+    """Device to server: by what configuration and policy do you keep your ledger now?"""
+
+    request: Uint64
+
+
+class Trust(Frame, tag=73, frozen=True):
+    """Server to device: the configuration record and the policy's text.
+
+    A device that pinned others keeps to those until its person accepts these.
+    """
+
+    request: Uint64
+    config: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
+    policy: Annotated[str, Meta(min_length=1, max_length=limits.MAX_POLICY_BYTES)]
+
+
 # --- Pairing of two devices of one user (specified in docs/specs/pairing.md) ---------------
 
 
@@ -593,6 +610,8 @@ AnyFrame = (
     | Entries
     | LeafChanged
     | TellCheckpoint
+    | FetchTrust
+    | Trust
     | OpenPairing
     | PairingOpened
     | JoinPairing

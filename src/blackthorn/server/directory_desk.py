@@ -47,6 +47,7 @@ class DirectoryDesk:
             f.ProveConsistency: self._prove,
             f.FetchEntries: self._entries,
             f.TellCheckpoint: self._told,
+            f.FetchTrust: self._trust,
         }
 
     def handle(self, session: Session, frame: f.AnyFrame, now: float) -> None:
@@ -220,6 +221,11 @@ class DirectoryDesk:
         except VerificationError as error:
             raise LinkError(Code.MALFORMED, f"not a checkpoint of this ledger: {error}") from None
         return 4
+
+    def _trust(self, session: Session, frame: f.FetchTrust) -> int:
+        ledger = self._ledger
+        session.transmit(f.Trust(frame.request, ledger.config_record, ledger.policy_text))
+        return 1
 
 
 def _answer(answer: lookup.Answer) -> f.Answer:

@@ -64,6 +64,7 @@ LEDGER_FRAMES: Final = (
     f.ProveConsistency,
     f.FetchEntries,
     f.TellCheckpoint,
+    f.FetchTrust,
 )
 PAIRING_FRAMES: Final = (f.OpenPairing, f.JoinPairing, f.Relay, f.PairingEnded)
 

@@ -73,6 +73,8 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.Entries(1, 0, 1, [b"e"]),
         f.LeafChanged(),
         f.TellCheckpoint(b"n"),
+        f.FetchTrust(1),
+        f.Trust(1, b"c", "quorum none"),
         f.OpenPairing("1234", b"m"),
         f.PairingOpened(""),
         f.JoinPairing(1, "1234", b"m"),
