@@ -1,0 +1,165 @@
+"""Kept chains: as of the last look at their user, verified once, damaged or not."""
+
+import pytest
+
+from blackthorn.device import chains
+from blackthorn.device.asking import Asker
+from blackthorn.errors import StorageError
+from blackthorn.identity.statements import RevokeDevice
+from tests.unit.device.chain_ledger import DAY_MS, DELAY_MS, ChainLedger, Teller, look
+
+HOUR_MS = 3_600_000
+ME, BOB = "me@acme.example", "bob@acme.example"
+
+
+@pytest.fixture
+def world():
+    ledger = ChainLedger()
+    mine, bobs = ledger.begin(ME), ledger.begin(BOB)
+    ledger.publish()
+    return ledger, Teller(ledger, ME, mine), bobs
+
+
+def counted(monkeypatch):
+    """How often a chain was replayed from its beginning, from now on."""
+    calls = []
+    replay = chains.replay
+
+    def counting(chain, terms):
+        calls.append(chain.label)
+        return replay(chain, terms)
+
+    monkeypatch.setattr(chains, "replay", counting)
+    return calls
+
+
+def test_nobody_is_known_before_he_was_looked_up(world):
+    _, me, _ = world
+    assert me.chain(BOB) is None
+    with me.turn() as turn:
+        assert turn.chains.live(BOB) is None
+
+
+def test_a_chain_is_replayed_once_a_process(world, monkeypatch):
+    _, me, bobs = world
+    look(me, Asker(), BOB)
+    calls = counted(monkeypatch)
+    for _ in range(3):
+        assert me.chain(BOB).devices == (bobs.info,)
+    assert calls == []
+    me.restart()
+    for _ in range(3):
+        assert me.chain(BOB).devices == (bobs.info,)
+    assert calls == [BOB]
+
+
+def test_which_devices_are_live_is_known_without_making_the_chain(world, monkeypatch):
+    ledger, me, bobs = world
+    asker = Asker()
+    look(me, asker, BOB)
+    tablet = ledger.add_device(BOB, bobs)
+    ledger.publish()
+    ledger.state(BOB, RevokeDevice(bobs.info.id, "lost", 1), tablet)
+    ledger.publish()
+    look(me, asker, BOB)
+    me.restart()
+    calls = counted(monkeypatch)
+    with me.turn() as turn:
+        assert turn.chains.live(BOB) == {tablet.info.id}
+        assert not calls
+        turn.chains.of(BOB)
+        assert turn.chains.live(BOB) == {tablet.info.id} and calls == [BOB]
+
+
+def test_a_reset_is_effective_as_of_the_last_look_at_that_user_alone(world):
+    """Else a server that hides a cancel would let a reset's device in by looks at others."""
+    ledger, me, bobs = world
+    asker = Asker()
+    new = ledger.reset(BOB)
+    ledger.publish()
+    look(me, asker, BOB)
+    assert me.chain(BOB).pending is not None and me.chain(BOB).devices == (bobs.info,)
+    ledger.later(DELAY_MS - HOUR_MS)
+    ledger.publish()
+    look(me, asker, BOB)
+    ledger.later(2 * HOUR_MS)
+    ledger.publish()
+    look(me, asker, ME)
+    for _ in range(2):
+        assert me.chain(BOB).devices == (bobs.info,), "nobody has looked at Bob since"
+        me.restart()
+    look(me, asker, BOB)
+    for _ in range(2):
+        assert me.chain(BOB).devices == (new.info,)
+        with me.turn() as turn:
+            assert turn.chains.live(BOB) == {new.info.id}
+        me.restart()
+
+
+def test_a_reset_that_was_cancelled_meanwhile_never_becomes_effective(world):
+    ledger, me, bobs = world
+    asker = Asker()
+    ledger.reset(BOB)
+    ledger.publish()
+    look(me, asker, BOB)
+    ledger.cancel(BOB, bobs)
+    ledger.publish()
+    ledger.later(DELAY_MS + DAY_MS)
+    ledger.publish()
+    look(me, asker, BOB)
+    chain = me.chain(BOB)
+    assert chain.devices == (bobs.info,) and chain.pending is None
+    assert me.alarms() == ["reset-pending"]
+
+
+@pytest.mark.parametrize("column", ["statements", "logged"])
+def test_a_damaged_chain_is_an_error_of_the_store_and_nothing_else(world, column):
+    ledger, me, _ = world
+    ledger.reset(BOB)
+    ledger.publish()
+    look(me, Asker(), BOB)
+    me.restart()
+    me.vault._connection.execute(f"UPDATE chain SET {column} = x'c1'")
+    with pytest.raises(StorageError, match="damaged"):
+        me.chain(BOB)
+
+
+def test_a_flipped_bit_in_a_kept_statement_is_noticed(world):
+    _, me, _ = world
+    look(me, Asker(), BOB)
+    me.restart()
+    ((kept,),) = me.vault._connection.execute(
+        "SELECT statements FROM chain WHERE address = ?", (BOB,)
+    )
+    for at in range(50, len(kept), 997):
+        altered = bytearray(kept)
+        altered[at] ^= 1
+        me.vault._connection.execute(
+            "UPDATE chain SET statements = ? WHERE address = ?", (bytes(altered), BOB)
+        )
+        with pytest.raises(StorageError, match="damaged"):
+            me.chain(BOB)
+
+
+def test_a_turn_that_is_undone_leaves_no_chain_behind(world):
+    ledger, me, bobs = world
+    asker = Asker()
+    look(me, asker, BOB)
+    ledger.add_device(BOB, bobs)
+    ledger.publish()
+    with pytest.raises(RuntimeError), me.turn() as turn:
+        asker.want([BOB])
+        (asked,) = asker.ask(turn)
+        (fetch,) = asker.looked_up(turn, ledger.looked_up(asked))
+        asker.chain_part(turn, ledger.chain_part(fetch))
+        assert len(turn.chains.of(BOB).devices) == 2
+        raise RuntimeError
+    assert me.chain(BOB).devices == (bobs.info,)
+
+
+def test_the_ledgers_time_is_the_witnesses_when_they_are_behind_its_head(world):
+    from blackthorn.ports.device_store import CheckpointRecord
+
+    record = CheckpointRecord(1, bytes(32), b"", 1, 5_000, 4)
+    assert chains.ledger_ms(record) == 4_000
+    assert chains.ledger_ms(None) == 0
