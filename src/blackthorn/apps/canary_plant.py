@@ -114,8 +114,8 @@ class Planting:
 def _certificate(database: Path, address: str) -> bytes:
     """A user's public OpenPGP certificate, as an outside sender would have got it."""
     query = (
-        "SELECT certificate FROM devices JOIN users ON users.number = devices.user "
-        "WHERE users.address = ?"
+        "SELECT certificate FROM user_certificate JOIN users ON users.number = user "
+        "WHERE users.address = ? ORDER BY seq DESC"
     )
     uri = f"file:{database}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True)) as connection:
