@@ -164,6 +164,8 @@ def _listen(what: str, host: str, port: int) -> socket.socket:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         raise UnavailableError(f"{what} cannot listen on {host}:{port}: {reason}") from None
     listening.setblocking(False)
+    # Head and body are two writes: without this the second waits for the first to be confirmed.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 
