@@ -77,6 +77,8 @@ class EvilServer(World):
 
     def __init__(self, seed: int, *names: str, witnesses: int = 2, epoch_ms: int = 0) -> None:
         self.heard: list[bytes] = []
+        """All that the server was ever sent, and by whom."""
+        self.heard_of: list[tuple[Address, bytes]] = []
         self.told = 0
         """How many frames the mutator has changed."""
         self.forks: dict[Address, Fork] = {}
@@ -84,7 +86,6 @@ class EvilServer(World):
         self.canaries: list[str] = []
         self._away: set[Address] = set()
         self._steps = 0
-        self._recent: list[str] = []
         self._lies: dict[Address, Mutator] = {}
         self._misheard: dict[Address, Mutator] = {}
         self._entries: dict[str, Value] = {}
@@ -131,7 +132,7 @@ class EvilServer(World):
     def step_wire(self, wire: Wire, *, to_server: bool) -> bool:
         self._steps += 1
         if self._steps > MOST_STEPS:
-            raise AssertionError(f"the world does not come to rest: {self._recent}")
+            raise AssertionError(f"the world does not come to rest: {self.heard_of[-12:]}")
         if to_server:
             self._hear(wire)
             return super().step_wire(wire, to_server=True)
@@ -149,7 +150,7 @@ class EvilServer(World):
         if not (wire.to_server and wire.open):
             return
         self.heard.append(wire.to_server[0])
-        self._recent = [type(f.decode(each)).__name__ for each in self.heard[-12:]]
+        self.heard_of.append((wire.person.address, wire.to_server[0]))
         mutate = self._misheard.get(wire.person.address)
         if mutate is not None:
             data = wire.to_server.popleft()

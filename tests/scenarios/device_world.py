@@ -229,7 +229,7 @@ class World:
 
     def __init__(self, seed: int, *names: str, witnesses: int = 2, epoch_ms: int = 0) -> None:
         self.ledger = LedgerWorld(seed, witnesses, epoch_ms)
-        self.chance = random.Random(seed)
+        self.chance = random.Random(seed + 2**32)  # else devices would draw the keys of the ledger
         self.now = self.ledger.now_ms / 1000
         self.database = self.ledger.database
         self.wires: list[Wire] = []
