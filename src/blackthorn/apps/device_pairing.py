@@ -68,7 +68,7 @@ async def add(program: DeviceProgram, code: Code, told: Told) -> DeviceInfo:
                     if pairing.stage is Stage.COMPARING and asking is None:
                         told.digits(pairing.new.name if pairing.new else "", "")
                         asking = asyncio.create_task(_compare(pairing, connection, told))
-                    if asking is not None and asking.done():
+                    if asking is not None and asking.done() and not pairing.over:
                         asking.result()
                     told.progress(pairing.left, pairing.total)
             finally:
@@ -91,7 +91,7 @@ async def _step(program: DeviceProgram, connection: LinkConnection, pairing: Liv
 async def _compare(pairing: LivePairing, connection: LinkConnection, told: Told) -> None:
     """Ask for the digits of the new device until they are right, or the pairing is over."""
     lines = Lines()
-    while pairing.stage is Stage.COMPARING:
+    while pairing.stage is Stage.COMPARING and not pairing.over:
         try:
             typed = await lines.ask("Type the six digits that the new device shows:")
         except UserError:
@@ -192,7 +192,7 @@ async def _talk(connection: LinkConnection, pairing: NewPairing, told: Told) -> 
             if pairing.stage is Stage.COMPARING and asking is None:
                 told.digits(pairing.address, pairing.digits)
                 asking = asyncio.create_task(_confirm(pairing, connection))
-            if asking is not None and asking.done():
+            if asking is not None and asking.done() and not pairing.over:
                 asking.result()
             told.progress(pairing.left, pairing.total)
         await connection.drain()

@@ -84,6 +84,9 @@ def known_chain(turn: Turn) -> VerifiedChain:
     chain = local_chain.own(turn)
     if chain is None:
         raise UserError(NO_CHAIN)
+    pending = chain.pending
+    if pending is not None and pending.device.id == turn.me.device:
+        raise UserError("this device changes nothing before its reset is effective")
     if chain.device(turn.me.device) is None:
         raise UserError("this device is not one of your live devices (see blackthorn device list)")
     return chain
