@@ -277,7 +277,8 @@ def _alarm_answer(
     kind = "bad-answer"
     if code != "bad-answer":
         last, kind = before or NOTHING_BEFORE, "bad-history"
-        fields |= {"before_version": last.version, "before_value": last.value.encode()}
+        value = last.value.encode() if last.version else b""
+        fields |= {"before_version": last.version, "before_value": value}
     evidence = evidence_of(turn.records, kind, fields)
     raise_alarm(
         turn.records,

@@ -18,7 +18,7 @@ from blackthorn.directory.checks import (
     open_epoch,
     verify_answer,
 )
-from blackthorn.directory.commitment import decode_value
+from blackthorn.directory.commitment import Value, decode_value
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.lookup import Answer, EpochPart, Receipt
 from blackthorn.directory.receipts import verify_receipt
@@ -133,13 +133,24 @@ def unknown_statement(fields: Fields, config: DirectoryConfig, replay: Replay) -
     )
 
 
+NOTHING: Final = Value(bytes(32), 0, 0)
+"""What the map has of somebody before his first entry."""
+
+
 def bad_history(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """An entry that may not follow the one that was there before."""
+    """An entry that may not follow the one that was there before, or that is a first one."""
     epoch, answer = _committed(fields, config)
-    before = Present(fields["before_version"], decode_value(fields["before_value"]))
+    version = fields["before_version"]
+    value = decode_value(fields["before_value"]) if version else NOTHING
+    before = Present(version, value)
     try:
         check_history(before, answer)
     except VerificationError as error:
+        if not version:
+            return (
+                f"In its tree of {epoch.accepted.size} entries the log {config.origin} has a state "
+                f"of {fields['label']} that its chain cannot have led to: {error}"
+            )
         return (
             f"In its tree of {epoch.accepted.size} entries the log {config.origin} has a state of "
             f"{fields['label']} that may not follow version {before.version}, statement "
