@@ -231,3 +231,52 @@ def test_a_device_that_was_revoked_does_not_reset_what_follows() -> None:
     bring_up(world)
     assert phone.received() == ["hello"]
     assert alice.received() == tablet.received() == []
+
+
+def team_with_a_lost_device(seed: int):
+    """A group in which Carol has a revoked device only: nobody is left to take it out."""
+    world = World(seed, "alice", "bob", "carol", "dave")
+    alice, bob, carol, dave = world.people
+    alice.create_group("team", bob, carol)
+    world.settle()
+    words, check = state_recovery(carol)
+    lost = carol.keys.info(carol.name)
+    world.cut(carol.wire)
+    world.people.remove(carol)
+    found = Recoverer(world, "new phone")
+    found.recover(words, carol.address, check)
+    world.settle()
+    world.publish()
+    phone = found.person()
+    bring_up(world)
+    phone._wish(lambda turn: chain_changes.revoke(turn, lost, "lost"))
+    bring_up(world)
+    assert carol.keys.device in members(bob, "group")[0]
+    return world, alice, bob, carol, dave
+
+
+def test_who_adds_to_a_group_looks_its_members_up_and_takes_out_what_is_gone() -> None:
+    world, alice, bob, _, dave = team_with_a_lost_device(11)
+    world.later(3601)
+    alice.connect()
+    world.settle()
+    alice.change_group("team", [dave], [])
+    bring_up(world)
+    bob.write_group("team", "hello")
+    bring_up(world)
+    assert dave.received() == ["hello"], [each.reason for each in dave.set_aside()]
+    assert members(dave, "group") == [{p.keys.device for p in (alice, bob, dave)}]
+
+
+def test_a_device_joins_a_group_with_one_that_is_gone_and_seals_nothing_for_it() -> None:
+    """Alice looked less than an hour ago, before the device was lost; Dave looks now."""
+    world, alice, bob, carol, dave = team_with_a_lost_device(12)
+    dave.device.want([carol.address])
+    world.settle()
+    alice.change_group("team", [dave], [])
+    world.settle()
+    assert carol.keys.device in members(dave, "group")[0], [e.reason for e in dave.set_aside()]
+    dave.write_group("team", "hello")
+    bring_up(world)
+    assert bob.received() == alice.received() == ["hello"]
+    assert members(bob, "group") == [{p.keys.device for p in (alice, bob, dave)}]

@@ -11,7 +11,7 @@ is `directory`'s. Several processes may ask over one store: an answer that anoth
 overtaken is asked for again and judged by nobody.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -367,6 +367,11 @@ class Asker:
         return []
 
     # --- What a wish needs ----------------------------------------------------------------
+
+    def all_fresh(self, turn: Turn, addresses: Sequence[str]) -> bool:
+        """Whether all of them were looked up within the hour; those of whom no word holds aside."""
+        known = [self.fresh(turn, each) for each in addresses if each not in self.refused]
+        return None not in known
 
     def fresh(self, turn: Turn, address: str) -> ChainRecord | None:
         """What is known of a user, if it was looked up within the hour; else he is wanted.

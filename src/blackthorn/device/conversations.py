@@ -123,7 +123,8 @@ def join(turn: Turn, welcome: bytes) -> Conversation:
     known = turn.records.conversations.get(group.group_id)
     if known is not None and (known.standing != REMOVED or group.epoch <= known.epoch):
         raise InvalidWelcome("the Welcome is for a conversation that this device is in, or was")
-    validate.require_known()
+    inviter = None if group.inviter is None else identify(group.inviter.credential)
+    validate.require_known(inviter=inviter)
     if not last_resort:
         key_packages.used(turn, private.reference, welcome)
     turn.records.peers.forget_counts(group.group_id)

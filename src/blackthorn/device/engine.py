@@ -434,9 +434,9 @@ class Device:
             self._note([outbox.fail(turn, row, str(error))])
             return None
         match step:
-            case Needs(addresses, devices) if row.number not in self._claiming:
+            case Needs(addresses, devices, known) if row.number not in self._claiming:
                 asked = addresses[: limits.MAX_CLAIM_ADDRESSES]
-                if self._may_claim(turn, row, asked):
+                if self._may_claim(turn, row, asked) and self._asker.all_fresh(turn, known):
                     self._claiming.add(row.number)
                     claims.append(f.ClaimKeyPackages(row.number, asked, list(devices)))
             case Nothing():

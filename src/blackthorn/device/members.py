@@ -86,14 +86,14 @@ class LeafValidator:
             return
         chain = self._chain_of(identity.address)
         if chain is None or chain.device(identity.device) is None:
-            self._stranger(identity)
+            self._stranger(identity, signature_key)
             return
         try:
             live_device(chain, identity.device, signature_key)
         except VerificationError as error:
             raise InvalidLeaf(f"a leaf of {identity.address}: {error}") from error
 
-    def _stranger(self, identity: Identity) -> None:
+    def _stranger(self, identity: Identity, signature_key: bytes) -> None:
         raise UnknownDeviceError([identity])
 
 
@@ -105,15 +105,32 @@ class GatheringValidator(LeafValidator):
 
     def __init__(self, me: Identity, own_key: bytes, chain_of: ChainOf) -> None:
         super().__init__(me, own_key, chain_of)
-        self._strangers: list[Identity] = []
+        self._strangers: list[tuple[Identity, bytes]] = []
 
-    def _stranger(self, identity: Identity) -> None:
-        self._strangers.append(identity)
+    def _stranger(self, identity: Identity, signature_key: bytes) -> None:
+        self._strangers.append((identity, signature_key))
 
-    def require_known(self) -> None:
-        """Raises UnknownDeviceError with all whose users are to be looked up."""
-        if self._strangers:
-            raise UnknownDeviceError(self._strangers)
+    def require_known(self, *, inviter: Identity | None = None) -> None:
+        """Raises UnknownDeviceError with all whose users are to be looked up.
+
+        With an `inviter`, others may be devices that their users have revoked: whoever has added
+        this device did not know it yet. Nothing is sealed for them (`preparing`).
+        """
+        strangers = [
+            identity
+            for identity, key in self._strangers
+            if inviter is None or identity == inviter or not self._was_one(identity, key)
+        ]
+        if strangers:
+            raise UnknownDeviceError(strangers)
+
+    def _was_one(self, identity: Identity, signature_key: bytes) -> bool:
+        chain = self._chain_of(identity.address)
+        former = () if chain is None else chain.former
+        return any(
+            (each.device.id, each.device.mls_key) == (identity.device, signature_key)
+            for each in former
+        )
 
 
 def identities(members: Iterable[Member]) -> list[Identity]:

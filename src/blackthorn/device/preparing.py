@@ -54,10 +54,15 @@ class HopelessError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Key packages of these users must be claimed first, or of these devices of theirs only."""
+    """Key packages of these users must be claimed first, or of these devices of theirs only.
+
+    `known` are users of whom the ledger must be asked before, if that is long ago: whoever is
+    added to a group with a device that is gone could not join it.
+    """
 
     addresses: list[str]
     devices: list[DeviceId] = field(default_factory=list)
+    known: list[Address] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +232,7 @@ def _change(turn: Turn, row: OutboxRecord, intent: ChangeGroup) -> Prepared | Ne
     present = set(conversations.other_devices(turn, group))
     missing = _unclaimed(turn, row, intent)
     if missing:
-        return Needs(missing)
+        return Needs(missing, known=addresses(group.members))
     packages = conversations.verify_claimed(turn, _packages(row).packages, set(intent.add))
     added = [p for p in packages if identify(p.credential).device not in present]
     removed = conversations.indices_of(group, intent.remove, intent.remove_devices)
@@ -304,7 +309,7 @@ def _keep_members(turn: Turn, row: OutboxRecord, intent: KeepMembers) -> Prepare
     gone = conversations.gone_devices(turn, group)
     missing = conversations.missing_devices(turn, group)
     if missing and _unclaimed(turn, row, intent):
-        return Needs([turn.me.address], missing)
+        return Needs([turn.me.address], missing, addresses(group.members))
     packages = conversations.verify_claimed(turn, _packages(row).packages, {turn.me.address})
     added = [each for each in packages if identify(each.credential).device in missing]
     if not added and not gone:
