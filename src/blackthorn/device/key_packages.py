@@ -71,10 +71,9 @@ class ReusedError(InvalidWelcome):
 
 
 def check_claimed(turn: Turn, answer: KeyPackages) -> None:
-    """Raise an alarm for what another claim of this device has been given already."""
-    claim = answer.request.to_bytes(8, "big") + turn.random(16)
+    """Raise an alarm for what this device has been given already, by this claim or an earlier one."""
     for each in answer.claimed:
-        key = _init_key(each)
+        key, claim = _init_key(each), turn.random(16)
         if key and turn.records.key_packages.met(b"claimed" + key, claim, turn.now_ms) != claim:
             text = f"the server gave a key package of {each.address} that it had given before"
             raise_alarm(

@@ -1,0 +1,60 @@
+"""Whom a wish is about, and so whose alarms stop it."""
+
+import pytest
+
+from blackthorn.device.concern import concerned, in_group
+from blackthorn.device.facts import DIRECT, GROUP
+from blackthorn.device.intents import (
+    ChangeChain,
+    ChangeGroup,
+    CreateGroup,
+    CreateSelf,
+    KeepMembers,
+    SendText,
+    ShareSelf,
+)
+from tests.unit.device.chain_ledger import ChainLedger, Teller
+
+ME, BOB, CAROL = "me@acme.example", "bob@acme.example", "carol@acme.example"
+SALT = b"s" * 16
+
+
+@pytest.fixture(scope="module")
+def turn():
+    ledger = ChainLedger()
+    with Teller(ledger, ME, ledger.begin(ME)).turn() as turn:
+        yield turn
+
+
+def text(kind, name, group=b""):
+    return SendText(kind, name, SALT, "text", 5, b"m" * 32, group=group)
+
+
+@pytest.mark.parametrize(
+    ("intent", "about", "several"),
+    [
+        (text(DIRECT, BOB), {BOB}, False),
+        (text(GROUP, "team"), set(), True),
+        (text(GROUP, "team", b"no such group"), set(), True),
+        (CreateGroup("team", [BOB, CAROL, ME]), {BOB, CAROL}, True),
+        (ChangeGroup("team", b"g", [BOB], []), {BOB}, True),
+    ],
+)
+def test_whoever_would_be_told_something_is_concerned(turn, intent, about, several):
+    assert concerned(turn, intent) == about
+    assert in_group(intent) is several
+
+
+@pytest.mark.parametrize(
+    "intent",
+    [
+        ChangeGroup("team", b"g", [], [BOB]),
+        ChangeGroup("team", b"g", [], [], [b"d" * 16]),
+        KeepMembers(GROUP, "team", b"g"),
+        CreateSelf(),
+        ShareSelf(SALT),
+        ChangeChain("the cancel of the reset", b"body"),
+    ],
+)
+def test_what_takes_rights_back_and_what_stays_among_ones_own_concerns_nobody(turn, intent):
+    assert concerned(turn, intent) == set()
