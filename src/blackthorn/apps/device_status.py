@@ -8,13 +8,15 @@ from blackthorn.apps.device_alarms import document as alarm_document
 from blackthorn.apps.device_home import wall_ms
 from blackthorn.apps.device_options import rfc3339
 from blackthorn.apps.device_report import failure_document
-from blackthorn.device import alarms, anchors
+from blackthorn.device import alarms, anchors, own_chain
 from blackthorn.device.chains import ledger_ms
 from blackthorn.device.directory import too_old
 from blackthorn.device.failures import Failure, all_failures
 from blackthorn.device.replay import replayed
-from blackthorn.errors import UnavailableError
-from blackthorn.tlog.verify import NO_QUORUM, Policy
+from blackthorn.device.turn import Turn
+from blackthorn.errors import UnavailableError, VerificationError
+from blackthorn.ports.device_store import CheckpointRecord
+from blackthorn.tlog.verify import NO_QUORUM, Policy, verify_checkpoint
 
 GOOD = "good"
 """The `connection` of a device whose server has answered."""
@@ -68,13 +70,39 @@ def _ledger(program: DeviceProgram) -> dict[str, Any]:
     """What this device holds of the ledger: how much, how new, by whose word."""
     with program.device.turn(wall_ms()) as turn:
         newest, checked = turn.records.directory.newest(), replayed(turn.records)
+        policy = anchors.pinned(turn.records.settings).policy
         return {
+            "standing": _standing(turn),
             "ledger": f"{newest.size} entries" if newest else "not seen yet",
             "ledger_as_of": rfc3339(ledger_ms(newest)) if newest else "never",
             "ledger_stale": too_old(turn),
             "ledger_replayed": rfc3339(checked.at_ms) if checked else "never",
-            "witnesses": witnesses(anchors.pinned(turn.records.settings).policy),
+            "witnesses": witnesses(policy),
+            "cosigned": _cosigned(newest, policy),
         }
+
+
+def _standing(turn: Turn) -> str:
+    """What this device is in its user's identity chain, as the ledger shows it."""
+    chain, standing = own_chain.own_chain(turn), own_chain.standing(turn)
+    if chain is not None and chain.pending is not None:
+        until = rfc3339(chain.pending.effective_ms)
+        return f"pending until {until}" if standing == "pending" else f"{standing}; reset {until}"
+    waits = own_chain.waiting(turn) is not None
+    return f"{standing}; a change of yours is not published yet" if waits else standing
+
+
+def _cosigned(newest: CheckpointRecord | None, policy: Policy) -> str:
+    """Which witnesses cosigned the newest checkpoint, and when."""
+    if newest is None:
+        return "never"
+    try:
+        times = verify_checkpoint(newest.note, policy).times
+    except VerificationError:
+        return "not by the witnesses that are trusted now"
+    keys = {each.name: each.key.name for each in policy.witnesses}
+    told = (f"{keys[name]} at {rfc3339(at_s * 1000)}" for name, at_s in sorted(times.items()))
+    return ", ".join(told) or "by nobody"
 
 
 def witnesses(policy: Policy) -> str:

@@ -1,0 +1,73 @@
+"""What `status` says of the ledger: how much, how new, by whose word, and of the own standing."""
+
+from dataclasses import replace
+
+from blackthorn.apps import device_status
+from blackthorn.device import anchors, chain_changes
+from blackthorn.identity.keys import SigningKeys
+from blackthorn.identity.statements import SetRecovery
+from blackthorn.tlog.policy import NO_QUORUM
+from tests.hostile.evil_server import EvilServer
+from tests.scenarios.device_world import World
+
+
+def policy_of(person):
+    with person.turn() as turn:
+        return anchors.pinned(turn.records.settings).policy
+
+
+def standing(person):
+    with person.turn() as turn:
+        return device_status._standing(turn)
+
+
+def test_a_live_device_and_who_cosigned_when():
+    world = World(910, "alice")
+    (alice,) = world.people
+    with alice.vault.transaction() as records:
+        newest = records.directory.newest()
+    said = device_status._cosigned(newest, policy_of(alice))
+    assert said == (
+        "witness0.example at 2023-11-14T22:13:21.000Z, witness1.example at 2023-11-14T22:13:21.000Z"
+    )
+    assert device_status._cosigned(None, policy_of(alice)) == "never"
+    assert standing(alice) == "live"
+
+
+def test_a_note_without_the_witnesses_that_are_trusted_now():
+    world, other = World(911, "alice"), World(912, "alice")
+    (alice,), (stranger,) = world.people, other.people
+    with alice.vault.transaction() as records:
+        newest = records.directory.newest()
+    said = device_status._cosigned(newest, policy_of(stranger))
+    assert said == "not by the witnesses that are trusted now"
+
+
+def test_a_change_that_waits_and_a_reset_are_said():
+    world = EvilServer(913, "alice", "bob", epoch_ms=10_000)
+    alice, bob, *_ = world.people
+    keys = SigningKeys.generate(world.chance.randbytes).public
+    alice._wish(lambda turn: chain_changes.wish(turn, "the recovery key", SetRecovery(keys)))
+    world.settle()
+    assert standing(alice) == "live; a change of yours is not published yet"
+    ghost = world.reset(bob)
+    world.publish()
+    world.settle()
+    assert standing(alice) == "live"
+    assert standing(bob).startswith("live; reset 2023-11-1")
+    ghost.connect()
+    world.settle()
+    assert standing(ghost).startswith("pending until 2023-11-1")
+
+
+def test_a_witness_under_the_same_roof_is_said_to_be_none():
+    world = World(914, "alice", witnesses=1)
+    (alice,) = world.people
+    policy = policy_of(alice)
+    own = "one under the server's own roof; none elsewhere is needed"
+    assert device_status.witnesses(policy) == own
+    (witness,) = policy.witnesses
+    away = replace(policy, witnesses=(replace(witness, url="https://witness.example/"),))
+    assert device_status.witnesses(away) == "witness0.example"
+    nobody = device_status.witnesses(replace(policy, groups=(), quorum=NO_QUORUM))
+    assert nobody.startswith("none: whoever runs the server can show")
