@@ -71,7 +71,7 @@ class ReusedError(InvalidWelcome):
 
 
 def check_claimed(turn: Turn, answer: KeyPackages) -> None:
-    """Raise an alarm for what this device has been given already, by this claim or an earlier one."""
+    """Raise an alarm for what this device was given before, by this claim or an earlier one."""
     for each in answer.claimed:
         key, claim = _init_key(each), turn.random(16)
         if key and turn.records.key_packages.met(b"claimed" + key, claim, turn.now_ms) != claim:

@@ -1,0 +1,112 @@
+"""`blackthorn alarms`: what a person sees of an alarm, its file, and going on deliberately."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from blackthorn.apps import cli, terminal
+from blackthorn.apps.device_home import Home
+from blackthorn.device import alarms, anchors, keys
+from blackthorn.errors import UserError
+from blackthorn.storage.device.vault import Vault
+from tests.unit.device.chain_ledger import ChainLedger, Teller
+
+ME, BOB = "me@acme.example", "bob@acme.example"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An activated device on disk, with three alarms."""
+    ledger = ChainLedger()
+    mine = ledger.begin(ME)
+    ledger.publish()
+    me = Teller(ledger, ME, mine)
+    place = Home(tmp_path / "home", tmp_path / "key")
+    vault: Vault = place.create(*place.new_secret())
+    with vault.transaction() as records:
+        keys.save(records, me.keys)
+        anchors.pin(records.settings, ledger.config.encode(), ledger.policy_text)
+        records.settings.put("server", b"127.0.0.1:1")
+        records.settings.put("server-pin", bytes(32))
+        file = alarms.evidence_of(records, "stale", {"first": ledger.note(), "seen_ms": 5})
+        alarms.raise_alarm(records, "bad-chain", BOB, "[I20] \x1b[31mred", 5_000)
+        alarms.raise_alarm(records, "rollback", alarms.LEDGER, "an older one", 6_000, file)
+        alarms.raise_alarm(records, "reset-pending", BOB, "Bob asked", 7_000)
+    vault.close()
+    monkeypatch.setenv("BLACKTHORN_HOME", str(place.folder))
+    monkeypatch.setenv("BLACKTHORN_KEY_FILE", str(place.key_file))
+    return place
+
+
+def run(*words, error=None):
+    result = CliRunner().invoke(cli.app, [str(each) for each in words])
+    if error is not None:
+        assert isinstance(result.exception, error), result.output
+        return str(result.exception)
+    assert result.exception is None, (result.output, result.exception)
+    return result.output
+
+
+def listed(*words):
+    return json.loads(run("alarms", *words, "--json"))
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch):
+    """Consoles that write to whatever standard output is now."""
+    from rich.console import Console
+
+    monkeypatch.setattr(terminal, "out", Console(highlight=False, width=200))
+    monkeypatch.setattr(terminal, "err", Console(highlight=False, stderr=True, width=200))
+
+
+@pytest.mark.usefixtures("home")
+def test_open_alarms_are_listed_with_what_they_mean_and_stop():
+    told = run("alarms")
+    assert "This person's identity chain breaks its rules (bob@acme.example)." in told
+    assert "Nothing is sent to bob@acme.example until you say: blackthorn alarms accept 1" in told
+    assert "blackthorn alarms export 2 FILE" in told and "export 1" not in told
+    assert "accept 3" not in told, "a notice stops nothing"
+    assert "\x1b[31m" not in told, "what others have written is made safe"
+
+
+@pytest.mark.usefixtures("home")
+def test_programs_get_all_of_it():
+    found = listed()
+    assert [each["number"] for each in found] == [1, 2, 3]
+    assert [each["effect"] for each in found] == ["stops", "stops", "tells"]
+    assert found[1]["about"] == "the ledger" and found[1]["evidence"] > 0
+    assert found[0]["code"] == "bad-chain" and found[0]["since"] == "1970-01-01T00:00:05.000Z"
+
+
+@pytest.mark.usefixtures("home")
+def test_an_alarm_is_accepted_only_when_its_person_says_so():
+    assert "--yes" in run("alarms", "accept", 1, error=UserError)
+    assert len(listed()) == 3
+    assert "Alarm 1 is accepted." in run("alarms", "accept", 1, "--yes")
+    assert [each["number"] for each in listed()] == [2, 3]
+    everything = listed("--all")
+    assert [each["accepted"] for each in everything] == [True, False, False]
+    assert "there is no alarm 9" in run("alarms", "accept", 9, "--yes", error=UserError)
+
+
+def test_evidence_is_written_once_and_verifies(home, tmp_path):
+    file = tmp_path / "evidence.json"
+    assert "bytes" in run("alarms", "export", 2, file)
+    assert "has signed a tree of 3 entries" in run("audit", "evidence", file)
+    kept = file.read_bytes()
+    assert "is there already" in run("alarms", "export", 2, file, error=UserError)
+    assert file.read_bytes() == kept
+    assert "no evidence" in run("alarms", "export", 1, tmp_path / "none", error=UserError)
+
+
+@pytest.mark.usefixtures("home")
+def test_every_kind_can_be_shown():
+    from blackthorn.apps.device_alarms import document, lines
+    from blackthorn.ports.device_store import AlarmRecord
+
+    for code in [*alarms.KINDS, "of-another-version"]:
+        for address in (BOB, alarms.LEDGER):
+            alarm = AlarmRecord(code, address, "text", 5, b"", number=1)
+            assert document(alarm)["meaning"] and lines(alarm)[0].endswith(".")
