@@ -22,7 +22,13 @@ from tests.docs.pages import ROOT, code_blocks
 from tests.docs.test_readme_commands import console_commands
 
 CODE = re.compile(r"\b\d{4,6}(?:[- ][A-Za-z]+){8}\b")
-PORTS = {"3101": "LINK", "2525": "SMTP", "8101": "OPS"}
+PORTS = {
+    "3101": "LINK",
+    "2525": "SMTP",
+    "3102": "LEDGER",
+    "3103": "LEDGER_WITNESS",
+    "8101": "OPS",
+}
 
 
 class Terminals:
@@ -126,6 +132,7 @@ def test_the_walk_through_works_as_printed(terminals: Terminals) -> None:
     for text in ("Lunch at noon?", "The usual place?", "I am in.", "A surprise for Carol."):
         wait_until(lambda text=text: text in followed.read_text(), 10, f"Bob never read {text!r}")
     assert "I am in." in "".join(terminals.said("blackthorn inbox"))
+    assert all("entries" in printed for printed in terminals.said("blackthorn audit ledger"))
     assert "Written by hand." in "".join(terminals.said("blackthorn mail read 1"))
     terminals.home = terminals.folder / "carol"
     terminals.run("blackthorn inbox")
