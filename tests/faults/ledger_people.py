@@ -1,11 +1,10 @@
-"""Users who come to a running server as fast as it takes them, so that its ledger has to publish.
+"""Users of a running server who change their chains as fast as it takes them: it has to publish.
 
 Codes are written as `blackthorn user add` writes them, in this process; devices bring real
-geneses over the real link.
+geneses and statements over the real link, and say again what they have had no answer to.
 """
 
 import asyncio
-import random
 import secrets
 import time
 from contextlib import closing
@@ -16,10 +15,13 @@ import msgspec
 from blackthorn.apps.server_directory import ServerDirectory
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
-from blackthorn.edges.link_client import LinkClosedError
+from blackthorn.edges.link_client import LinkClosedError, LinkConnection, connect
 from blackthorn.errors import UnavailableError
 from blackthorn.identity.keys import SigningKeys
+from blackthorn.identity.statements import SetRecovery, SignedStatement, Statement, decode, make
 from blackthorn.link.code import Code
+from blackthorn.link.frames import Ready, StatementStored, SubmitStatement
+from blackthorn.link.hello import sign_hello
 from blackthorn.server.users import UserAdministration
 from blackthorn.storage.sqlite.users import UserTable
 from tests.faults.real_device import activate
@@ -28,19 +30,77 @@ from tests.ledger_world import DOMAIN, Model
 DAY_SECONDS = 86_400
 
 
-class People:
-    """New users of one server's folder; `enrolled` counts whom the server said that he is one."""
+class Owner:
+    """A user's only device, and his chain as it knows it."""
 
-    def __init__(self, folder: Path, chance: random.Random) -> None:
-        self.directory = ServerDirectory(folder)
-        self.chance = chance
-        self.enrolled = 0
-        self._number = 0
+    def __init__(self, address: str, code: Code) -> None:
+        self.address = address
+        self.code = code
+        self.keys = SigningKeys.generate(secrets.token_bytes)
+        mls_key = ED25519.public_key(Secret(secrets.token_bytes(32)))
+        self.model = Model(self.keys, mls_key, "laptop")
+        self.seq = 0
+        self.head = b""
+        self.unanswered: SignedStatement | None = None
 
-    def invite(self, count: int) -> list[tuple[str, Code]]:
-        """So many users with their activation codes."""
+    async def come(self, port: int) -> None:
+        """Activate the device."""
+        brings = self.model.genesis(self.address, time.time_ns() // 1_000_000)
+        brings = msgspec.structs.replace(brings, key_packages=[])
+        await activate(port, self.code, self.keys.ed25519, brings)
+        self._keep(decode(brings.statements[0]))
+
+    def _keep(self, stored: SignedStatement) -> None:
+        self.seq, self.head = stored.statement.seq, stored.statement.hash
+
+    def _next(self) -> SignedStatement:
+        recovery = self.keys.public if self.seq % 2 else None
         now_ms = time.time_ns() // 1_000_000
-        invited = []
+        draft = Statement(self.address, self.seq + 1, self.head, SetRecovery(recovery), now_ms)
+        return make(draft, [(self.model.id, self.keys)])
+
+    async def change(self, port: int, pin: bytes) -> None:
+        """Change the chain again and again, until the server is gone or wants no more."""
+        try:
+            link = await connect("127.0.0.1", port, pin)  # type: ignore[arg-type]
+            link.send(sign_hello(self.keys.ed25519, link.binding))
+            assert isinstance(await link.receive(), Ready)
+            while await self._submitted(link):
+                pass
+        except (LinkClosedError, UnavailableError):
+            pass
+
+    async def _submitted(self, link: LinkConnection) -> bool:
+        self.unanswered = self.unanswered or self._next()
+        link.send(SubmitStatement(1, self.unanswered.encode()))
+        while not isinstance(answer := await link.receive(), StatementStored):
+            pass
+        if answer.refusal:
+            assert "too many statements" in answer.refusal, answer.refusal
+            return False
+        self._keep(self.unanswered)
+        self.unanswered = None
+        return True
+
+
+class People:
+    """The users of one server's folder; `first` is the number of the next one's address."""
+
+    def __init__(self, folder: Path, first: int = 1) -> None:
+        self.directory = ServerDirectory(folder)
+        self.owners: list[Owner] = []
+        self._number = first
+
+    def enrol(self, port: int, count: int) -> None:
+        """So many users get a code and activate a device."""
+        invited = [self._invite() for _ in range(count)]
+        for owner in invited:
+            asyncio.run(owner.come(port))
+        self.owners += invited
+
+    def _invite(self) -> Owner:
+        address = f"user{self._number}@{DOMAIN}"
+        self._number += 1
         with closing(self.directory.open_database()) as database:
             administration = UserAdministration(
                 UserTable(database.writing),
@@ -49,28 +109,19 @@ class People:
                 secrets.token_bytes,
                 "",
             )
-            for _ in range(count):
-                self._number += 1
-                address = f"user{self._number}@{DOMAIN}"
-                invited.append((address, administration.add(address, DAY_SECONDS, now_ms).code))
-        return invited
+            now_ms = time.time_ns() // 1_000_000
+            return Owner(address, administration.add(address, DAY_SECONDS, now_ms).code)
 
-    async def come(self, port: int, invited: list[tuple[str, Code]]) -> None:
-        """They activate their devices one after the other, until the server is gone."""
-        for address, code in invited:
-            keys = SigningKeys.generate(secrets.token_bytes)
-            model = Model(keys, ED25519.public_key(Secret(secrets.token_bytes(32))), "laptop")
-            brings = model.genesis(address, time.time_ns() // 1_000_000)
-            brings = msgspec.structs.replace(brings, key_packages=[])
-            try:
-                await activate(port, code, keys.ed25519, brings)
-            except (LinkClosedError, UnavailableError):
-                return
-            self.enrolled += 1
+    def change(self, port: int) -> None:
+        """All of them change their chains until the server is gone."""
 
-    def enrol(self, port: int, count: int) -> None:
-        """So many users, at once."""
-        invited = self.invite(count)
-        before = self.enrolled
-        asyncio.run(self.come(port, invited))
-        assert self.enrolled == before + count
+        async def all_of_them() -> None:
+            pin = self.directory.fingerprint()
+            await asyncio.gather(*(owner.change(port, pin) for owner in self.owners))
+
+        asyncio.run(all_of_them())
+
+    @property
+    def stored(self) -> int:
+        """Statements that the server said it had stored."""
+        return sum(owner.seq for owner in self.owners)

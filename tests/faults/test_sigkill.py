@@ -9,19 +9,14 @@ the SHA-256 of the sealed bytes.
 
 import asyncio
 import hashlib
-import json
-import multiprocessing
 import os
 import random
-import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import uvloop
 
 from bench.enterprise import EnrolledDevice, ServerProcess, make_enterprise
-from blackthorn.apps.server import serve
-from blackthorn.apps.server_directory import ServerDirectory
 from blackthorn.edges.link_client import LinkClosedError, LinkConnection, connect
 from blackthorn.errors import UnavailableError
 from blackthorn.ids import Fingerprint
@@ -29,6 +24,7 @@ from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.storage.sqlite.database import Database
+from tests.faults.forked_server import ForkedServer
 
 KILLS = 200
 LANES = 2
@@ -44,53 +40,6 @@ COLD_STARTS = 20
 
 CALM_SECONDS = 20
 HANDLE = b"c" * 32
-
-
-def _serve(folder: Path, log: Path) -> None:
-    """In the forked process: `blackthorn serve`, its standard error in a file."""
-    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
-    serve(folder)
-
-
-class ForkedServer:
-    """A server process forked from one that has imported the program: a start in milliseconds.
-
-    It is the whole server in a process of its own, like `ServerProcess`, which this test uses
-    as well, but 200 times over the import of all modules would be most of its time.
-    """
-
-    FORKS: ClassVar[Any] = multiprocessing.get_context("forkserver")
-    FORKS.set_forkserver_preload(["blackthorn.apps.server"])
-
-    def __init__(self, directory: ServerDirectory) -> None:
-        log = directory.path.with_suffix(".log")
-        log.unlink(missing_ok=True)
-        self._process = self.FORKS.Process(target=_serve, args=(directory.path, log))
-        self._process.start()
-        self.port = self._wait_until_ready(log)
-
-    def _wait_until_ready(self, log: Path) -> int:
-        for _ in range(20_000):
-            lines = log.read_text().splitlines(keepends=True) if log.exists() else []
-            for line in lines:
-                if line.startswith("{") and line.endswith("\n"):
-                    event = json.loads(line)
-                    if event["event"] == "ready":
-                        return int(event["link_port"])
-            assert self._process.is_alive(), lines
-            time.sleep(0.002)
-        raise AssertionError("the server did not start")
-
-    def kill(self) -> None:
-        """SIGKILL, and wait."""
-        self._process.kill()
-        self._process.join()
-
-    def __enter__(self) -> "ForkedServer":
-        return self
-
-    def __exit__(self, *unused: object) -> None:
-        self.kill()
 
 
 class Phone:
