@@ -239,8 +239,9 @@ class Device:
             case f.Entries():
                 with self.turn(now_ms) as turn:
                     frames = self._replayer.entries(turn, frame)
-                if not self._replayer.busy:
-                    self._asker.own_changed()  # new terms may have been found to hold
+                if not self._replayer.busy:  # new terms may have been found to hold
+                    self._asker.own_changed()
+                    self._later.clear()
                 return frames + self.tick(now_ms)
             case f.LeafChanged():
                 self._asker.own_changed()
