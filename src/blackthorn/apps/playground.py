@@ -34,7 +34,7 @@ COMMAND_SECONDS = 60.0
 """One device command; Argon2id and a first handshake take about two."""
 
 
-FAMILIES = ("user", "config", "ledger", "group", "mail", "audit", "witness")
+FAMILIES = ("user", "config", "ledger", "group", "mail", "audit", "witness", "device", "recovery")
 """Commands whose second word names what is done; later words may be content, and are not shown."""
 
 
