@@ -23,7 +23,7 @@ from tests.scenarios.life_world import (
 )
 from tests.scenarios.test_device_life import chain_of, members
 
-STEPS = 60
+STEPS = 120
 """More than a whole pairing, or a whole revocation, takes."""
 
 
