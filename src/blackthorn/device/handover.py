@@ -35,6 +35,14 @@ COMPARED: Final = "compared"
 CONTACT: Final = "contact"
 HISTORY: Final = "history"
 
+_BAD_ITEM: Final = (
+    VerificationError,
+    StorageError,
+    CertificateError,
+    msgspec.DecodeError,
+    UnicodeDecodeError,
+)
+
 _BELOW: Final = "history-below"
 _SHOWN: Final = ("received", "accepted")
 """Lines that are handed over: what was said, not what waits or has failed."""
@@ -123,7 +131,10 @@ def take_first_view(turn: Turn, given: Handover) -> None:
     """Believe it. Raises VerificationError, AlteredError when it does not hold together."""
     anchors.pin(turn.records.settings, given.config, given.policy)
     if given.accepted:
-        checkpoint = _decode(given.accepted, CheckpointRecord)
+        try:
+            checkpoint = _decode(given.accepted, CheckpointRecord)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise AlteredError("the checkpoint that was handed over is none") from None
         turn.records.directory.put_checkpoint(checkpoint, limits.KEPT_CHECKPOINTS)
 
 
@@ -143,7 +154,7 @@ def take(turn: Turn, batch: Batch) -> None:
     try:
         for data in batch.items:
             taker(turn, data)
-    except (VerificationError, StorageError, CertificateError, msgspec.DecodeError) as error:
+    except _BAD_ITEM as error:
         raise AlteredError(f"what the other device handed over does not hold: {error}") from None
 
 

@@ -114,7 +114,7 @@ def decode(data: bytes) -> Snapshot:
             if kind == KIND:
                 try:
                     return _decode(body)
-                except msgspec.DecodeError:
+                except (msgspec.DecodeError, UnicodeDecodeError):
                     raise content.ContentError("a snapshot has another form") from None
     raise content.ContentError("one's own devices say nothing else than snapshots")
 

@@ -213,7 +213,7 @@ class Channel:
             said = _decode(
                 CHACHA20_POLY1305.open(self._opening, nonce, relay.data, self.transcript)
             )
-        except (OpenError, msgspec.DecodeError):
+        except (OpenError, msgspec.DecodeError, UnicodeDecodeError):
             self._opened = -1
             raise _altered() from None
         self._opened += 1
