@@ -304,26 +304,29 @@ def test_two_people_compare_and_the_mark_stays(playground: Playground) -> None:
 
 
 def test_a_full_disk_while_linking_is_said_and_done_again(playground: Playground) -> None:
+    """A bound on the size of files is met like a full disk: the new vault cannot grow."""
     judy, _ = playground.enrol("judy")
     phone = playground.person("judy-phone")
     adding = Talking(judy, "device", "add", "--json")
     url = str(adding.hear()["url"])
     command = f"ulimit -f 60; exec {shlex.join(command_line('device', 'link', url, '--json'))}"
-    linking = Talking(phone, "status")
-    linking.process.communicate()
-    linking.process = subprocess.Popen(
+    done = subprocess.run(
         ["bash", "-c", command],
         env=phone.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        input="yes\n",
+        capture_output=True,
         text=True,
+        timeout=ANSWER_SECONDS,
+        check=False,
     )
-    out, err = linking.process.communicate("yes\n", timeout=ANSWER_SECONDS)
-    assert linking.process.returncode in (0, 5), (out, err)
-    assert "Traceback" not in err
     adding.process.kill()
     adding.process.communicate()
+    assert done.returncode == 5, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("blackthorn: "), done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(names(judy)) == 1
+    pair(judy, phone, "phone")
+    assert len(names(judy)) == 2
 
 
 def test_what_is_unknown_is_one_line(playground: Playground) -> None:
