@@ -1,0 +1,267 @@
+"""Random schedules of the ledger and of devices that look at it, without messages.
+
+Real ledger, real desk, and of each device what it has to do with the ledger: its vault, what it
+asks and keeps (`device.asking`), what it says to others of it (`device.gossip`), its replay of
+the log. There is no link: frames are handed over, or lost.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.device import anchors, gossip, keys, local_chain
+from blackthorn.device.alarms import open_alarms
+from blackthorn.device.asking import Asker
+from blackthorn.device.chains import ChainCache
+from blackthorn.device.replay import Replayer
+from blackthorn.device.turn import turn
+from blackthorn.identity.chain import first_statement, next_statement
+from blackthorn.identity.keys import SigningKeys
+from blackthorn.identity.statements import Genesis, SetRecovery, make
+from blackthorn.ids import Address
+from blackthorn.link import frames as f
+from blackthorn.link.activation import DeviceKeys as PublicKeys
+from blackthorn.server.directory_desk import DirectoryDesk
+from blackthorn.storage.device.vault import Vault
+from tests.ledger_world import LedgerWorld
+
+NAMES = ("alice", "bob", "carol", "dave")
+STEPS = 8
+PAUSES = (1, 5, 11, 61, 601, 3_700, 25_000, 90_000, 200_000)
+"""Seconds that may pass at once: up to two days."""
+
+
+class Client:
+    """The part of a device that the ledger has to do with."""
+
+    def __init__(self, life: "DirectoryLife", name: str) -> None:
+        self.life = life
+        self.name = name
+        chance = life.chance.randbytes
+        address = Address(f"{name}@acme.example")
+        self.keys = keys.DeviceKeys(
+            address, Secret(chance(32)), Secret(b""), b"", Secret(chance(32))
+        )
+        self.vault = Vault.in_memory()
+        with turn(self.vault, self.keys, life.now_ms, chance) as first:
+            keys.save(first.records, self.keys)
+            config, policy = life.ledger.config.encode(), life.ledger.policy_text
+            anchors.pin(first.records.settings, config, policy)
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process: what was not in the vault is gone."""
+        self.cache, self.asker, self.replayer = ChainCache(), Asker(), Replayer()
+
+    def turn(self):
+        return turn(self.vault, self.keys, self.life.now_ms, self.life.chance.randbytes, self.cache)
+
+    def genesis(self) -> PublicKeys:
+        info = self.keys.info(self.name)
+        draft = first_statement(self.keys.address, Genesis(info), self.life.now_ms)
+        signed = make(draft, [(info.id, self.keys.signing)])
+        public = self.keys.identity_public
+        return PublicKeys(public, self.name, b"", [], b"last", [signed.encode()])
+
+    # --- Asking ---------------------------------------------------------------------------
+
+    def talk(self, lost_after: int = 99) -> None:
+        """Ask what is due until nothing is; after so many answers the link breaks."""
+        for _ in range(40):
+            with self.turn() as made:
+                frames = self.asker.ask(made) + self.replayer.ask(made)
+            if not frames:
+                return
+            while frames:
+                answers = self.life.answers(self, frames.pop(0))
+                for answer in answers:
+                    lost_after -= 1
+                    if lost_after < 0:
+                        self.asker.disconnected()
+                        self.replayer.disconnected()
+                        return
+                    frames += self._hear(answer)
+        raise AssertionError(f"{self.name} asks without end")
+
+    def _hear(self, answer: f.AnyFrame) -> list[f.AnyFrame]:
+        with self.turn() as made:
+            match answer:
+                case f.LookedUp():
+                    return self.asker.looked_up(made, answer)
+                case f.ChainPart():
+                    return self.asker.chain_part(made, answer)
+                case f.Consistency():
+                    return self.asker.consistency(made, answer)
+                case f.Entries():
+                    return self.replayer.entries(made, answer)
+        raise AssertionError(answer)
+
+    def state(self) -> None:
+        """State a new recovery key, if the own chain is known."""
+        with self.turn() as made:
+            chain = local_chain.own(made)
+            if chain is None or chain.seq > 200:
+                return
+            recovery = SigningKeys.generate(self.life.chance.randbytes).public
+            draft = next_statement(chain, SetRecovery(recovery), self.life.now_ms)
+        signed = make(draft, [(self.keys.device, self.keys.signing)]).encode()
+
+        def done(refusal: str) -> None:
+            if not refusal:
+                with self.turn() as later:
+                    local_chain.stored(later, signed)
+
+        ledger = self.life.ledger.ledger
+        ledger.submit(self.keys.address, self.keys.device, signed, b"", self.life.now_ms, done)
+
+    def alarms(self) -> list[tuple[str, str, str]]:
+        with self.vault.transaction() as records:
+            return [(each.code, each.address, each.text) for each in open_alarms(records)]
+
+
+class DirectoryLife:
+    """One ledger and its devices, through many schedules."""
+
+    def __init__(self, seed: int) -> None:
+        self.ledger = LedgerWorld(seed, 2, 10_000)
+        self.chance = self.ledger.chance
+        self.cosigning = True
+        self.steps: Counter[str] = Counter()
+        self.told: list[str] = []
+        self.clients = [Client(self, name) for name in NAMES]
+        for client in self.clients:
+            told = self.ledger.enrol(self.ledger.add_user(client.name), client.genesis())
+            self.ledger.writer.commit()
+            assert told and not isinstance(told[0], str)
+        self._desk()
+        self._publish()
+
+    @property
+    def now_ms(self) -> int:
+        return self.ledger.now_ms
+
+    def wall_ms(self) -> int:
+        return self.ledger.now_ms
+
+    def monotonic(self) -> float:
+        return self.ledger.now_ms / 1000
+
+    def _desk(self) -> None:
+        self.desk = DirectoryDesk(self.ledger.ledger, self)
+
+    def answers(self, client: Client, frame: f.AnyFrame) -> list[f.AnyFrame]:
+        """What the desk says to one frame of a device."""
+        said: list[f.AnyFrame] = []
+        device = SimpleNamespace(id=client.keys.device, address=client.keys.address)
+        session: Any = SimpleNamespace(
+            device=device, transmit=said.append, ask=lambda: None, answered=lambda: None
+        )
+        self.desk.handle(session, frame, self.monotonic())
+        return said
+
+    # --- Schedules ------------------------------------------------------------------------
+
+    def schedule(self) -> None:
+        """A few steps, then all that must hold."""
+        self.told.clear()
+        for _ in range(STEPS):
+            (step,) = self.chance.choices(list(ACTIONS), list(ACTIONS.values()))
+            self.steps[step.__name__] += 1
+            self.told.append(step.__name__)
+            step(self)
+        for client in self.clients:
+            assert not client.alarms(), (client.name, client.alarms(), self.told)
+
+    def _some(self, count: int = 1) -> list[Client]:
+        return self.chance.sample(self.clients, count)
+
+    def look(self) -> None:
+        who, other = self._some(2)
+        who.asker.want([other.keys.address])
+        who.talk()
+
+    def look_and_lose(self) -> None:
+        who, other = self._some(2)
+        who.asker.want([other.keys.address])
+        who.talk(lost_after=self.chance.randrange(3))
+
+    def own(self) -> None:
+        (who,) = self._some()
+        who.asker.own_changed()
+        who.talk()
+
+    def state(self) -> None:
+        self._some()[0].state()
+
+    def restart(self) -> None:
+        self._some()[0].restart()
+
+    def gossip(self) -> None:
+        """One writes to another: what he has seen of the ledger goes along."""
+        sender, receiver = self._some(2)
+        with sender.turn() as made:
+            said = gossip.saying(made.records, b"c" * 32, self.now_ms)
+        with receiver.turn() as made:
+            gossip.heard(made.records, b"c" * 32, sender.keys.address, said, self.now_ms)
+
+    def pause(self) -> None:
+        self.ledger.now_ms += 1000 * self.chance.choice(PAUSES)
+
+    def step(self) -> None:
+        """The ledger's own next step, or half of it."""
+        self.ledger.writer.commit()
+        self.ledger.tick()
+        if self.cosigning and self.chance.random() < 0.7:
+            self.ledger.cosign(*self.chance.choice([(), (0,), (1,)]))
+        if self.chance.random() < 0.5:
+            self.ledger.writer.commit()
+
+    def crash(self) -> None:
+        self.ledger.crash(committed=self.chance.random() < 0.5)
+        self._desk()
+
+    def witnesses(self) -> None:
+        self.cosigning = not self.cosigning
+
+    def publish(self) -> None:
+        self._publish()
+
+    def _publish(self) -> None:
+        self.cosigning = True
+        self.ledger.settle(11_000)
+
+    # --- At the end -----------------------------------------------------------------------
+
+    def end(self) -> None:
+        """All know all, by what the ledger has published, and anybody can replay it."""
+        self._publish()
+        self.ledger.now_ms += 61_000
+        self._publish()
+        everybody = [each.keys.address for each in self.clients]
+        for client in self.clients:
+            client.restart()
+            client.asker.want(everybody)
+            client.talk()
+            with client.turn() as made:
+                for address in everybody:
+                    known, stored = made.chains.of(address), self.ledger.stored(address)
+                    assert known is not None and known.head == stored.head, (client.name, address)
+            assert not client.alarms(), (client.name, client.alarms())
+        self.ledger.audit()
+
+
+ACTIONS: dict[Callable[[DirectoryLife], None], int] = {
+    DirectoryLife.look: 10,
+    DirectoryLife.look_and_lose: 3,
+    DirectoryLife.own: 3,
+    DirectoryLife.state: 2,
+    DirectoryLife.restart: 2,
+    DirectoryLife.gossip: 15,
+    DirectoryLife.pause: 16,
+    DirectoryLife.step: 20,
+    DirectoryLife.publish: 4,
+    DirectoryLife.crash: 1,
+    DirectoryLife.witnesses: 5,
+}
