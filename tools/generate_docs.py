@@ -15,6 +15,7 @@ from typer.main import get_command
 from blackthorn.apps import cli, configuration, inventory
 from blackthorn.edges import metrics
 from blackthorn.link import describe
+from blackthorn.storage.sqlite import witness
 from tools import attack_table, ledger_rules, mls_rules
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,9 +28,30 @@ produced to an authority in a form that says anything. Made from the schema
 (`src/blackthorn/storage/migrations/`); the build fails when a column is not classified. There is no
 other store: no log holds content, addresses or subjects, and no temporary file holds content.
 
-Besides the database the server's folder holds `blackthorn.toml` (its settings), `server.key` and
-`server.crt` (its TLS key and certificate). In memory only: fan-out lists (which devices a send is
-for), and recent mail from outside, in the clear until that memory is used again.
+Besides the database the server's folder holds:
+
+- `blackthorn.toml`: its settings; `server.key`, `server.crt`: its TLS key and certificate.
+- `ledger.keys`: the ledger's secrets. With the log's key checkpoints are signed, with the enrolment
+  key first devices and resets; the other two keep the map from telling who is in it. None of them
+  opens anything.
+- `policy.txt`: which witnesses must cosign the ledger. Public.
+- `witness/`: the embedded witness with a key of its own, a database of public checkpoints (below),
+  `witness.anchor` with the largest sizes that it has signed, and in `evidence/` what proves that a
+  log has shown two truths, if one ever did.
+
+What is in the ledger itself is public, and shown over HTTPS: see
+[the ledger's specification](specs/ledger.md). In memory only: fan-out lists (which devices a send
+is for), what two devices of one user say to each other while they are paired, sealed, and recent
+mail from outside, in the clear until that memory is used again.
+
+## The server's database
+
+"""
+
+WITNESS_HOLDS = """
+## The embedded witness's database
+
+It holds public checkpoints of the ledger, and nothing of any person.
 
 """
 
@@ -58,7 +80,9 @@ everything else.
 def holds() -> str:
     """docs/what-the-server-holds.md."""
     scripts = [sql for _, sql in inventory.migrations()]
-    return HOLDS + inventory.render_inventory(inventory.read_inventory(scripts))
+    own = inventory.render_inventory(inventory.read_inventory(scripts))
+    beside = inventory.render_inventory(inventory.read_inventory([witness.SCHEMA]))
+    return HOLDS + own + WITNESS_HOLDS + beside
 
 
 def _cell(text: str | None) -> str:
