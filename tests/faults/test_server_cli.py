@@ -283,6 +283,9 @@ def test_health_readiness_and_metrics(directory):
         assert values["blackthorn_connections"] == "0.0"
         assert values["blackthorn_parcels_accepted_total"] == "0.0"
         assert float(values["blackthorn_database_bytes"]) > 0
+        assert values["blackthorn_ledger_entries"] == "2.0"
+        assert 0 <= float(values["blackthorn_ledger_age_seconds"]) < 60
+        assert values["blackthorn_ledger_witnesses_failing"] == "0.0"
         assert server.get("/nothing")[0] == 404
 
 

@@ -120,6 +120,11 @@ def test_a_fork_is_refused_and_kept_as_evidence(folder: Path, log: Log) -> None:
         assert witness.add(fork.request(5)).status_code == 422
     (name,) = status(folder)["evidence"]
     assert name.startswith("fork-")
+    path = folder / "evidence" / name
+    done = run("audit", "evidence", str(path))
+    assert done.returncode == 0 and "has signed two different trees of 5 entries" in done.stdout
+    path.write_text(path.read_text().replace(log.vkey[-20:], Log(seed=2).vkey[-20:]))
+    assert run("audit", "evidence", str(path)).returncode == 4
 
 
 def test_a_database_restored_from_a_backup_refuses_to_sign(folder: Path, log: Log) -> None:

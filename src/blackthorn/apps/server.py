@@ -178,6 +178,7 @@ class Server:
             "writer_waiting": lambda: float(self._writer.waiting),
             "database_bytes": lambda: float(_size_of(self._directory.database)),
             "free_disk_bytes": lambda: float(self._free_bytes()),
+            **self.ledger.gauges(),
         }
         return ops.Operations(self._problems, lambda: metrics.exposition(self.counters, gauges))
 

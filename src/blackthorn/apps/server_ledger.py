@@ -205,6 +205,19 @@ class ServerLedger:
                 loop.call_exception_handler({"message": "the ledger failed", "exception": error})
             await asyncio.sleep(TICK_SECONDS)
 
+    def gauges(self) -> dict[str, Callable[[], float]]:
+        """What is measured of it when asked: see `edges.metrics.GAUGES`."""
+
+        def age() -> float:
+            published = self.ledger.published
+            return -1.0 if published is None else (self._clock.wall_ms() - published.unix_ms) / 1000
+
+        return {
+            "ledger_entries": lambda: float(p.size if (p := self.ledger.published) else 0),
+            "ledger_age_seconds": age,
+            "ledger_witnesses_failing": lambda: float(sum(bool(p.problem) for p in self._peers)),
+        }
+
     def problems(self) -> list[str]:
         """What keeps the ledger from being published, one line each."""
         found = self.ledger.problems() + self._unasked

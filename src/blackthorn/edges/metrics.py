@@ -19,6 +19,9 @@ GAUGES: dict[str, str] = {
     "writer_waiting": "Jobs that wait for the next commit now.",
     "database_bytes": "Size of the database and its write-ahead log now.",
     "free_disk_bytes": "Free space of the disk that the database is on now.",
+    "ledger_entries": "Published entries of the ledger now.",
+    "ledger_age_seconds": "Age of the newest published epoch of the ledger now; -1 without one.",
+    "ledger_witnesses_failing": "Witnesses that did not answer as they should when last asked.",
 }
 """Measured when asked; the program says how."""
 
