@@ -19,7 +19,7 @@ def members(person, kind: str) -> list[set[bytes]]:
 
 
 def submit(world, person) -> None:
-    """What the person has said reaches the server and is stored; the ledger does not show it yet."""
+    """What the person said reaches the server and is stored; the ledger does not show it yet."""
     for _ in range(4):
         while person.wire is not None and world.step_wire(person.wire, to_server=True):
             pass
@@ -59,7 +59,7 @@ def test_a_revoked_device_reads_nothing_new() -> None:
 
 def test_a_revocation_makes_a_new_mail_key_that_the_others_have_before_it_is_named() -> None:
     world = World(2, "alice", "bob")
-    alice, bob = world.people
+    alice, _ = world.people
     with alice.turn() as turn:
         first = mail_keys.fresh(turn.records, alice.address, world.now_ms)
     alice._wish(lambda turn: chain_changes.state_mail_key(turn, first))
@@ -77,7 +77,7 @@ def test_a_revocation_makes_a_new_mail_key_that_the_others_have_before_it_is_nam
 
 
 def test_what_others_write_while_a_revocation_is_on_its_way_arrives() -> None:
-    """The server knows of a revocation before the ledger shows it: a group's text waits for that."""
+    """The server knows of a revocation before the ledger does: a group's text waits for that."""
     world = World(3, "alice", "bob", "carol", epoch_ms=10_000)
     alice, bob, carol = world.people
     alice.create_group("team", bob, carol)
