@@ -167,9 +167,10 @@ def test_a_key_that_was_swapped_and_swapped_back_shows_on_the_owners_next_check(
     world.wait(601, times=12)
     alice.write(bob, world.secret())
     world.settle()
+    assert alice.alarms() == ["swapped"] and alice.waiting() == 1, "on her first look at him"
     assert not bob.alarms()
     world.come(bob)
-    conclude(world, {bob: ["swapped"]})
+    conclude(world, {alice: ["swapped"], bob: ["swapped"]})
 
 
 @attack(5, alarm="swapped", checks=1)
