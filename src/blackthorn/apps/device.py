@@ -81,7 +81,9 @@ class DeviceProgram:
     async def step(self, connection: LinkConnection) -> f.AnyFrame | None:
         """Serve the next frame, or what is due when none comes for a moment."""
         try:
-            frame = await asyncio.wait_for(self._next(connection), TICK_SECONDS)
+            # Python 3.11's wait_for can swallow the cancellation that Ctrl-C is.
+            async with asyncio.timeout(TICK_SECONDS):
+                frame = await self._next(connection)
         except TimeoutError:
             connection.send(*self.device.tick(wall_ms()))
             return None

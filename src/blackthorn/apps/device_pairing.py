@@ -182,7 +182,8 @@ async def _talk(connection: LinkConnection, pairing: NewPairing, told: Told) -> 
     try:
         while not pairing.over:
             try:
-                frame = await asyncio.wait_for(connection.receive(), TICK_SECONDS)
+                async with asyncio.timeout(TICK_SECONDS):
+                    frame = await connection.receive()
             except TimeoutError:
                 frame = None
             except LinkClosedError as error:
