@@ -29,6 +29,9 @@ from tests.ledger_world import DOMAIN, Model
 
 DAY_SECONDS = 86_400
 
+CHANGES = 5
+"""Of each user in the life of one server: his chain is to last for the lives of many."""
+
 
 class Owner:
     """A user's only device, and his chain as it knows it."""
@@ -60,13 +63,14 @@ class Owner:
         return make(draft, [(self.model.id, self.keys)])
 
     async def change(self, port: int, pin: bytes) -> None:
-        """Change the chain again and again, until the server is gone or wants no more."""
+        """Change the chain CHANGES times, or until the server is gone or wants no more."""
         try:
             link = await connect("127.0.0.1", port, pin)  # type: ignore[arg-type]
             link.send(sign_hello(self.keys.ed25519, link.binding))
             assert isinstance(await link.receive(), Ready)
-            while await self._submitted(link):
-                pass
+            for _ in range(CHANGES):
+                if not await self._submitted(link):
+                    break
         except (LinkClosedError, UnavailableError):
             pass
 
