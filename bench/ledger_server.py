@@ -4,6 +4,8 @@ Publishing 100 changes in a directory of 100,000 users, with the disk waited for
 over a year of 5,000 users, when every root is computed again from the rows.
 """
 
+import gc
+import multiprocessing
 import os
 import random
 import tempfile
@@ -203,14 +205,23 @@ def _live(house: House) -> None:
     execute("COMMIT")
 
 
-def _year(folder: Path) -> Figures:
-    house = House(folder / "year.db")
+def _build_year(path: Path) -> None:
+    """In a process of its own, whose memory does not count."""
+    house = House(path)
     house.sync(False)
     _live(house)
-    del house.ledger
+    house.database.close()
+
+
+def _year(folder: Path) -> Figures:
+    path = folder / "year.db"
+    builder = multiprocessing.get_context("spawn").Process(target=_build_year, args=(path,))
+    builder.start()
+    builder.join()
+    gc.collect()
     before = _resident()
     begun = time.process_time()
-    house.start()
+    house = House(path)
     started = time.process_time() - begun
     grown = _resident() - before
     size = house.ledger.log.size
@@ -231,4 +242,4 @@ def _median(values: list[float]) -> float:
 def run() -> Figures:
     """Both parts, each in a folder of its own; some minutes."""
     with tempfile.TemporaryDirectory() as folder:
-        return _large(Path(folder)) + _year(Path(folder))
+        return _year(Path(folder)) + _large(Path(folder))
