@@ -31,9 +31,9 @@ def test_a_command_that_fails_is_told_with_what_it_printed(tmp_path: Path) -> No
 
 
 def test_a_command_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(playground, "COMMAND_SECONDS", 1.0)
     with Playground(tmp_path) as own:
         own.initialise()
+        monkeypatch.setattr(playground, "COMMAND_SECONDS", 1.0)
         with pytest.raises(StepFailedError, match="took over"):
             own.administer("serve", str(own.directory))
 
