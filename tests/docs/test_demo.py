@@ -29,7 +29,7 @@ def test_the_demo_holds_in_under_three_minutes() -> None:
     assert list(messages) == ["sent", "received"]
     assert messages["sent"] == messages["received"] >= 15
     assert mail == {"accepted": 3, "opened": 3}
-    assert counted["ledger"]["audited"] >= 8 and counted["ledger"]["alarms"] == 0
+    assert counted["ledger"]["audited"] >= 10 and counted["ledger"]["alarms"] == 0
     assert counted["removed_member_read"] == 0
     assert list(canaries) == ["planted", "found"]
     assert canaries["planted"] >= 20 and canaries["found"] == 0

@@ -21,6 +21,7 @@ from blackthorn.apps.device_options import (
     HomeOption,
     JsonOption,
     KeyFileOption,
+    ServerOption,
     parse_addresses,
     program,
     run,
@@ -50,14 +51,7 @@ def activate(
         typer.Argument(metavar="CODE-OR-URL", help="The activation code, or its URL."),
     ],
     home: HomeOption = DEFAULT_HOME,
-    server: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST:PORT",
-            envvar="BLACKTHORN_SERVER",
-            help="Where the server is, unless the URL says it. Default: this machine.",
-        ),
-    ] = None,
+    server: ServerOption = None,
     key_file: KeyFileOption = None,
     name: Annotated[str | None, typer.Option(help="What to call this device.")] = None,
     reset: Annotated[

@@ -12,6 +12,7 @@ from blackthorn.apps.device_options import (
     HomeOption,
     JsonOption,
     KeyFileOption,
+    ServerOption,
     local_time,
     program,
     rfc3339,
@@ -128,14 +129,7 @@ def link(
         typer.Argument(metavar="CODE-OR-URL", help="What `blackthorn device add` shows."),
     ],
     home: HomeOption = DEFAULT_HOME,
-    server: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST:PORT",
-            envvar="BLACKTHORN_SERVER",
-            help="Where the server is, unless the URL says it. Default: this machine.",
-        ),
-    ] = None,
+    server: ServerOption = None,
     key_file: KeyFileOption = None,
     name: Annotated[str | None, typer.Option(help="What to call this device.")] = None,
     json: JsonOption = False,

@@ -26,6 +26,14 @@ KeyFileOption = Annotated[
         help="Unlock by this file of 32 bytes instead of a passphrase.",
     ),
 ]
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        envvar="BLACKTHORN_SERVER",
+        help="Where the server is, unless the URL says it. Default: this machine.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DEFAULT_HOME = Path("~/.blackthorn")
