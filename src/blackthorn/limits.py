@@ -628,3 +628,29 @@ WITNESS_RETRY_MOST_SECONDS = 5.0
 
 MAX_AUDIT_ANSWER_BYTES = 32 * MIB
 """One answer that an auditor reads: a bundle of 256 entries of the largest size is half of it."""
+
+# --- Decisions: directives, exits, officers --------------------------------------------------
+
+MAX_DECISION_BYTES = 15 * KIB
+"""One decision with its approvals: it fits an entry of the ledger; two signatures are 6.8 kB."""
+
+MAX_APPROVALS = 3
+"""Officers that approve one decision: two are asked for; room for one more."""
+
+MAX_PRIVATE_BYTES = 64 * KIB
+"""The private part of a decision: account names, a case number, contacts."""
+
+MAX_CASE_STATEMENTS = 256
+"""Decisions in one case; a gag that is extended monthly for ten years makes 120."""
+
+MAX_DIRECTIVE_ACCOUNTS = 25
+"""Accounts that one directive may name, whatever the settings say: a person reads each name."""
+
+MAX_OFFICERS = 64
+"""Officers of one enterprise at a time."""
+
+MAX_GAG_MS = 366 * 24 * 3_600_000
+"""The longest gag without a new decision, in milliseconds: a year."""
+
+MAX_CANARY_MS = 400 * 24 * 3_600_000
+"""The longest that a statement of what was never done holds, in milliseconds."""

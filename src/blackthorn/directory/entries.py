@@ -4,7 +4,7 @@ mutation  01 ‖ epoch u64 ‖ index[32] ‖ version u32 ‖ commitment[32]     
 head      02 ‖ epoch u64 ‖ unix_ms u64 ‖ map_root[32] ‖ users u64 ‖ changes u32 ‖ config[32]
                                                                                           93 B
 config    03 ‖ epoch u64 ‖ record (`directory.config`)
-record    10 policy, 11 command, 12 directive, 13 market, 14 release
+record    10 policy, 11 command, 12 directive, 13 market, 14 release, 15 office
           ‖ epoch u64 ‖ body (`directory.records`)
 """
 
@@ -23,7 +23,8 @@ COMMAND: Final = 0x11
 DIRECTIVE: Final = 0x12
 MARKET: Final = 0x13
 RELEASE: Final = 0x14
-RECORD_KINDS: Final = frozenset({POLICY, COMMAND, DIRECTIVE, MARKET, RELEASE})
+OFFICE: Final = 0x15
+RECORD_KINDS: Final = frozenset({POLICY, COMMAND, DIRECTIVE, MARKET, RELEASE, OFFICE})
 
 _MUTATION: Final = struct.Struct(">BQ32sI32s")
 _HEAD: Final = struct.Struct(">BQQ32sQI32s")

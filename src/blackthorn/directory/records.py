@@ -17,7 +17,7 @@ from blackthorn.errors import VerificationError
 class Field:
     """A type, the least and the most of a value or of its length, and whether it may be null.
 
-    A list is one of different 32-byte hashes; a map is one of details (`_is_detail`).
+    A list is one of different 32-byte hashes.
     """
 
     kind: type[Any]
@@ -30,10 +30,10 @@ HASH: Final = Field(bytes, 32, 32)
 NAME: Final = Field(str, 1, 128)
 COUNT: Final = Field(int, 0, 2**53 - 1)
 HASHES: Final = Field(list, 0, 16)
-DETAILS: Final = Field(dict, 1, 64, optional=True)
+REVEAL: Final = Field(bytes, 33, 15 * 1024, optional=True)
 
-_DETAIL: Final = (Field(str, 0, 1024), Field(bytes, 0, 1024), COUNT)
-_DETAIL_NAMES: Final = 32
+DECISION: Final = {"case": NAME, "seq": COUNT, "commitment": HASH, "reveal": REVEAL}
+"""A decision of officers (`governance.register`): committed to at once, revealed when it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,9 @@ SCHEMAS: Final[dict[tuple[int, int], Schema]] = {
     (entries.COMMAND, 1): Schema(
         "command", {"id": HASH, "target": HASH, "action": NAME, "digest": HASH, "approvers": HASHES}
     ),
-    (entries.DIRECTIVE, 1): Schema(
-        "directive", {"id": NAME, "phase": NAME, "commitment": HASH, "reveal": DETAILS}
-    ),
-    (entries.MARKET, 1): Schema("market", {"market": NAME, "transition": NAME, "digest": HASH}),
+    (entries.DIRECTIVE, 1): Schema("directive", DECISION),
+    (entries.MARKET, 1): Schema("market", DECISION),
+    (entries.OFFICE, 1): Schema("office", DECISION),
     (entries.RELEASE, 1): Schema("release", {"name": NAME, "version": NAME, "digest": HASH}),
 }
 """(kind of entry, version of its schema) → schema. `target` of a command is a salted commitment."""
@@ -91,13 +90,4 @@ def _fits(value: Any, field: Field) -> bool:
         return False
     if field.kind is list:
         return all(_fits(each, HASH) for each in value) and len(set(value)) == len(value)
-    if field.kind is dict:
-        return all(_fits(name, NAME) and _is_detail(each) for name, each in value.items())
     return True
-
-
-def _is_detail(value: Any) -> bool:
-    """Text, bytes, a count, or a list of names. No numbers that are not whole, nothing deeper."""
-    if type(value) is list:
-        return len(value) <= _DETAIL_NAMES and all(_fits(each, NAME) for each in value)
-    return value is not None and any(_fits(value, field) for field in _DETAIL)

@@ -1,0 +1,1 @@
+"""Decisions of two people: directives, exits, officers, canary. Pure; told by `register`."""

@@ -1,0 +1,183 @@
+"""Every case as it stands, and the one door through which a decision changes one.
+
+    Cases.check      may this statement be taken, and which approvals does it still lack?
+    Cases.take       the same, complete: the case changes
+
+The server decides by it, a device before it signs, an auditor when he replays the ledger. What
+only the server knows (whether an account exists, the ledger's time) it asks besides.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from blackthorn.errors import VerificationError
+from blackthorn.governance import canary, directives, exits, officers
+from blackthorn.governance.moves import Case, Move, Request, Slot, Step, find, missing
+from blackthorn.governance.officers import Officers
+from blackthorn.governance.statements import Signed, Statement, message
+from blackthorn.governance.values import check_fields
+
+_EXIT: Final = re.compile(r"X-([A-Z]{2})-([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A statement that may be taken. `lacks` are the approvers still wanted, () when complete."""
+
+    signed: Signed
+    case: Case
+    move: Move
+    lacks: tuple[Slot, ...]
+
+
+def moves_of(case: str) -> Sequence[Move]:
+    """The table of a case, by its id."""
+    match case[:2]:
+        case "D-":
+            return directives.MOVES
+        case "X-":
+            return exits.MOVES
+    return canary.MOVES if case == canary.CASE else officers.MOVES
+
+
+@dataclass
+class Cases:
+    """All cases. `officers` are those of now."""
+
+    officers: Officers = field(default_factory=dict)
+    by_id: dict[str, Case] = field(default_factory=dict)
+
+    def case(self, name: str) -> Case:
+        """The case, or an empty one of that id."""
+        return self.by_id.get(name, Case(name))
+
+    @property
+    def directives(self) -> list[Case]:
+        """All directives by number."""
+        return sorted((each for each in self.by_id.values() if each.id[0] == "D"), key=_id)
+
+    @property
+    def exits(self) -> list[Case]:
+        """All exits by market and number."""
+        return sorted((each for each in self.by_id.values() if each.id[0] == "X"), key=_id)
+
+    def exit_of(self, market: str) -> Case | None:
+        """The newest exit of a market."""
+        found = [each for each in self.exits if each.id[2:4] == market]
+        return max(found, key=lambda each: int(each.id[5:])) if found else None
+
+    def next_directive(self) -> str:
+        """The id of the directive that comes next."""
+        return f"D-{len(self.directives) + 1:06d}"
+
+    def next_exit(self, market: str) -> str:
+        """The id of the market's next exit."""
+        return f"X-{market}-{sum(each.id[2:4] == market for each in self.exits) + 1}"
+
+    # --- Deciding -------------------------------------------------------------------------
+
+    def check(
+        self, signed: Signed, clock_ms: int | None = None, known: Officers | None = None
+    ) -> Checked:
+        """Whether the statement may be taken by those who approved it so far.
+
+        `clock_ms` is the ledger's time, Unix milliseconds, where it is known; `known` are the
+        officers of the time when it was decided, those of now by default. Raises
+        `VerificationError` with the rule that it breaks.
+        """
+        statement = signed.statement
+        case = self.case(statement.case)
+        if statement.seq != case.seq + 1 or statement.prev != case.head:
+            raise VerificationError(
+                "G2", f"{statement.case} has moved on: another decision came first, look again"
+            )
+        move = find(moves_of(statement.case), statement.action)
+        if case.state not in move.sources:
+            standing = case.state or "not begun"
+            raise VerificationError("G4", f"{statement.case} is {standing}: no {move.action} now")
+        check_fields(statement.public, move.public, f"a {move.action}")
+        if bool(move.private) != (statement.private is not None):
+            raise VerificationError("G16", f"{move.action} has a private part, or should have none")
+        if case.seq == 0:
+            self._check_new(statement)
+        if case.held and statement.action not in exits.WHILE_HELD:
+            raise VerificationError("G13", f"{case.id} is held: release it first")
+        lacks = self._approvals(signed, move, self.officers if known is None else known)
+        self._guard(signed, case, move, clock_ms)
+        return Checked(signed, case, move, lacks)
+
+    def take(
+        self, signed: Signed, clock_ms: int | None = None, known: Officers | None = None
+    ) -> Case:
+        """The statement is decided: the case changes. Raises `VerificationError` (G6 among it)."""
+        checked = self.check(signed, clock_ms, known)
+        if checked.lacks:
+            raise VerificationError("G6", "a decision lacks an approver")
+        statement, case = signed.statement, checked.case
+        if statement.case == officers.CASE:
+            self.officers = officers.after(self.officers, statement.action, statement.public)
+        step = Step(
+            statement.seq,
+            statement.action,
+            statement.public,
+            tuple(each.officer for each in signed.approvals),
+            signed.at_ms,
+            clock_ms or 0,
+        )
+        held = {"hold": True, "release": False}.get(statement.action, case.held)
+        after = replace(
+            case,
+            state=checked.move.result(case.state, statement.public),
+            seq=statement.seq,
+            head=statement.hash,
+            history=(*case.history, step),
+            held=held,
+        )
+        self.by_id[case.id] = after
+        return after
+
+    def _check_new(self, statement: Statement) -> None:
+        name = statement.case
+        if name[0] == "D" and name != self.next_directive():
+            raise VerificationError("G12", f"the next directive is {self.next_directive()}")
+        if found := _EXIT.fullmatch(name):
+            market = found[1]
+            if statement.public["market"] != market or name != self.next_exit(market):
+                raise VerificationError("G12", f"the next exit of {market} is another")
+            before = self.exit_of(market)
+            if before is not None and before.state != "rescinded":
+                raise VerificationError("G12", f"{before.id} is {before.state}: no other exit now")
+
+    def _approvals(self, signed: Signed, move: Move, known: Officers) -> tuple[Slot, ...]:
+        statement = signed.statement
+        if statement.case == officers.CASE:
+            known = officers.voters(known, statement.action, statement.public)
+            officers.after(self.officers, statement.action, statement.public)
+        roles = []
+        for each in signed.approvals:
+            officer = known.get(each.officer)
+            if officer is None:
+                raise VerificationError("G5", f"{each.officer} is no officer")
+            try:
+                officer.keys.verify(each.signature, message(statement, each.officer, each.at_ms))
+            except VerificationError:
+                raise VerificationError("G5", f"the approval of {each.officer} is false") from None
+            roles.append(officer.roles)
+        lacks = missing(move.signers, roles)
+        if lacks is None:
+            raise VerificationError("G6", f"{move.action} is not for officers with these roles")
+        return lacks
+
+    def _guard(self, signed: Signed, case: Case, move: Move, clock_ms: int | None) -> None:
+        clocks = [each.at_ms for each in signed.approvals]
+        if clock_ms is not None:
+            clocks.append(clock_ms)
+        if move.guard is not None and clocks:
+            move.guard(case, Request(signed.statement.public, min(clocks), max(clocks)))
+
+
+def _id(case: Case) -> tuple[str, int]:
+    head, _, number = case.id.rpartition("-")
+    return head, int(number)

@@ -1,0 +1,273 @@
+"""Directives: a government's demand about named accounts, from its receipt to its end.
+
+There is no field in which all users, a keyword, a country's people or a live feed could be
+written. A demand for open access is of the kind `technical-capability`, names no account, asks
+for no data, and has one end: refused, there is no such capability.
+"""
+
+from typing import Any, Final
+
+from blackthorn import limits
+from blackthorn.errors import VerificationError
+from blackthorn.governance.moves import (
+    ANY_DECIDER,
+    CUSTODIAN,
+    KEEP,
+    LEGAL,
+    Case,
+    Move,
+    Request,
+)
+from blackthorn.governance.values import (
+    COUNT,
+    COUNTRY,
+    HASH,
+    HASH_OR_NONE,
+    TIME,
+    Spec,
+    choice,
+    text,
+)
+
+TECHNICAL: Final = "technical-capability"
+KINDS: Final = ("production", "preservation", "emergency", "removal", "blocking", TECHNICAL)
+CATEGORIES: Final = (
+    "account-facts",
+    "sealed-mail",
+    "waiting-parcels",
+    "identity-chain",
+    "ledger-entries",
+)
+NO_CAPABILITY: Final = "no-such-capability"
+REASONS: Final = (
+    NO_CAPABILITY,
+    "not-genuine",
+    "not-lawful",
+    "disproportionate",
+    "no-such-account",
+    "closed-market",
+)
+OPEN: Final = ("received", "verified", "assessed", "approved", "produced", "contested")
+ENDED: Final = ("delivered", "refused", "forged")
+
+_NAMES: Final = Spec("count", 0, limits.MAX_DIRECTIVE_ACCOUNTS)
+_TWO_LEGAL: Final = (LEGAL, ANY_DECIDER)
+
+
+def _receive(case: Case, request: Request) -> None:
+    public = request.public
+    named, technical = public["accounts"] + public["unknown"], public["kind"] == TECHNICAL
+    if technical and (named or public["categories"]):
+        raise VerificationError("G7", "a demand for a technical capability names no account")
+    if not technical and not named:
+        raise VerificationError(
+            "G7", "a directive names at least one account; what names none is technical-capability"
+        )
+    if named > limits.MAX_DIRECTIVE_ACCOUNTS:
+        raise VerificationError(
+            "G7", f"at most {limits.MAX_DIRECTIVE_ACCOUNTS} accounts a directive"
+        )
+    if public["kind"] in ("production", "emergency", "preservation") and not public["categories"]:
+        raise VerificationError("G7", "a directive says which of the categories it asks for")
+    if public["to_ms"] and public["from_ms"] > public["to_ms"]:
+        raise VerificationError("G7", "the period of a directive ends before it begins")
+    if public["gag_until_ms"]:
+        _gag(public["gag_until_ms"], request, 0)
+
+
+def _gag(until_ms: int, request: Request, before_ms: int) -> None:
+    if not max(before_ms, request.latest_ms) < until_ms <= request.now_ms + limits.MAX_GAG_MS:
+        raise VerificationError("G14", "a gag ends later than now (or than before), within a year")
+
+
+def _extend_gag(case: Case, request: Request) -> None:
+    if not gag_until_ms(case):
+        raise VerificationError("G14", "there is no gag to extend")
+    _gag(request.public["until_ms"], request, gag_until_ms(case))
+
+
+def _lift_gag(case: Case, request: Request) -> None:
+    if not gag_until_ms(case):
+        raise VerificationError("G14", "there is no gag to lift")
+
+
+def _named_only(case: Case, request: Request) -> None:
+    if facts(case)["kind"] == TECHNICAL:
+        raise VerificationError("G7", "there is no such capability: it can only be refused")
+
+
+def _assess(case: Case, request: Request) -> None:
+    _named_only(case, request)
+    if not facts(case)["accounts"]:
+        raise VerificationError("G7", "it names no account that exists: it can only be refused")
+
+
+def _refuse(case: Case, request: Request) -> None:
+    technical = facts(case)["kind"] == TECHNICAL
+    if technical != (request.public["reason"] == NO_CAPABILITY):
+        raise VerificationError(
+            "G7", f"{NO_CAPABILITY} is the reason for {TECHNICAL}, and only for it"
+        )
+
+
+def _produce(case: Case, request: Request) -> None:
+    if request.public["accounts_with_data"] > facts(case)["accounts"]:
+        raise VerificationError("G7", "more accounts with data than the directive names")
+
+
+MOVES: Final = (
+    Move(
+        "receive",
+        ("",),
+        "received",
+        (ANY_DECIDER,),
+        {
+            "kind": choice(*KINDS),
+            "country": COUNTRY,
+            "authority": text(128),
+            "basis": text(128),
+            "process": text(64),
+            "channel": text(64),
+            "received_ms": TIME,
+            "accounts": _NAMES,
+            "unknown": _NAMES,
+            "categories": Spec("list", 0, len(CATEGORIES), CATEGORIES),
+            "from_ms": TIME,
+            "to_ms": TIME,
+            "document": HASH,
+            "gag_until_ms": TIME,
+        },
+        "A demand has come and is written down.",
+        {
+            "accounts": Spec("list", 0, limits.MAX_DIRECTIVE_ACCOUNTS),
+            "case_number": text(128, 0),
+            "signatory": text(128, 0),
+            "contact": text(256, 0),
+        },
+        _receive,
+    ),
+    Move(
+        "verify",
+        ("received",),
+        ("result", {"genuine": "verified", "forged": "forged"}),
+        (ANY_DECIDER, ANY_DECIDER),
+        {
+            "method": choice("call-back", "portal-key", "mlat-central-authority"),
+            "result": choice("genuine", "forged"),
+        },
+        "Two people have asked the authority by a contact that the demand did not bring.",
+        {"contact": text(256), "source": text(256)},
+    ),
+    Move(
+        "assess",
+        ("verified", "contested"),
+        "assessed",
+        _TWO_LEGAL,
+        {
+            "decision": choice("comply", "partial", "no-data"),
+            "grounds": text(512),
+            "deadline_ms": TIME,
+        },
+        "It is lawful and in proportion, wholly or in part, or there is nothing to give.",
+        guard=_assess,
+    ),
+    Move(
+        "approve",
+        ("assessed",),
+        "approved",
+        (LEGAL, CUSTODIAN),
+        {"categories": Spec("list", 0, len(CATEGORIES), CATEGORIES)},
+        "Legal and custodian agree to what is produced.",
+        guard=_named_only,
+    ),
+    Move(
+        "produce",
+        ("approved",),
+        "produced",
+        (CUSTODIAN, ANY_DECIDER),
+        {
+            "manifest": HASH,
+            "items": COUNT,
+            "accounts_with_data": _NAMES,
+            "recipient": HASH_OR_NONE,
+        },
+        "The package with this manifest was made, and looked at.",
+        guard=_produce,
+    ),
+    Move(
+        "deliver",
+        ("produced",),
+        "delivered",
+        (CUSTODIAN, ANY_DECIDER),
+        {"delivered_ms": TIME, "receipt": HASH_OR_NONE},
+        "The authority has the package.",
+    ),
+    Move(
+        "refuse",
+        ("received", "verified", "assessed", "contested"),
+        "refused",
+        _TWO_LEGAL,
+        {"reason": choice(*REASONS), "letter": HASH},
+        "It is refused, with a reasoned letter.",
+        guard=_refuse,
+    ),
+    Move(
+        "contest",
+        ("verified", "assessed", "approved"),
+        "contested",
+        _TWO_LEGAL,
+        {"court": text(128), "filed_ms": TIME},
+        "It is challenged before a court.",
+        guard=_named_only,
+    ),
+    Move(
+        "extend-gag",
+        (*OPEN, *ENDED),
+        KEEP,
+        _TWO_LEGAL,
+        {"until_ms": TIME, "order": HASH},
+        "The law bars disclosure until a later day.",
+        guard=_extend_gag,
+    ),
+    Move(
+        "lift-gag",
+        (*OPEN, *ENDED),
+        KEEP,
+        _TWO_LEGAL,
+        {"order": HASH_OR_NONE},
+        "Nothing bars disclosure any more.",
+        guard=_lift_gag,
+    ),
+    Move(
+        "correct",
+        (*OPEN, *ENDED),
+        KEEP,
+        _TWO_LEGAL,
+        {"corrects": Spec("count", 1, limits.MAX_CASE_STATEMENTS), "note": text(512)},
+        "What an earlier entry says was wrong; it stays, and this says what is right.",
+    ),
+)
+"""docs/directives.md is drawn from this."""
+
+
+def facts(case: Case) -> dict[str, Any]:
+    """What `receive` said."""
+    return case.last("receive")
+
+
+def gag_until_ms(case: Case) -> int:
+    """Until when the law bars disclosure, by the decisions so far; 0 when nothing does."""
+    until = 0
+    for step in case.history:
+        if step.action == "receive":
+            until = int(step.public["gag_until_ms"])
+        elif step.action == "extend-gag":
+            until = int(step.public["until_ms"])
+        elif step.action == "lift-gag":
+            until = 0
+    return until
+
+
+def gagged(case: Case, now_ms: int) -> bool:
+    """Whether the law bars disclosure now."""
+    return now_ms < gag_until_ms(case)

@@ -1,0 +1,283 @@
+"""Exits: a market is left in good order, by dates that may move, or stays after all.
+
+Nothing fires by itself: a step is taken by two people, and only once its date is reached by the
+ledger's witnessed time and by both their devices' clocks. Until `destroy` nothing is destroyed,
+and the exit can be extended or rescinded; after it, neither.
+"""
+
+from typing import Any, Final
+
+from blackthorn.errors import VerificationError
+from blackthorn.governance.moves import (
+    ANY_DECIDER,
+    CUSTODIAN,
+    KEEP,
+    OWNER,
+    Case,
+    Move,
+    Request,
+    Role,
+)
+from blackthorn.governance.values import COUNT, COUNTRY, FLAG, HASH, HASH_OR_NONE, TIME, Spec, text
+
+DAY_MS: Final = 24 * 3_600_000
+NOTICE_MS: Final = 30 * DAY_MS
+"""From the plan to the stop, unless a document compels otherwise."""
+RETRIEVAL_MS: Final = 30 * DAY_MS
+"""From the stop to the end of retrieval, unless a document compels otherwise (EU Data Act, 25)."""
+
+DATES: Final = (
+    "announce_ms",
+    "activations_ms",
+    "read_only_ms",
+    "stop_ms",
+    "retrieval_end_ms",
+    "backups_end_ms",
+)
+"""In their order."""
+
+RUNNING: Final = ("announced", "draining", "read-only", "stopped", "retrieval", "preparing")
+"""The states in which an exit is under way and may still be extended, held or rescinded."""
+
+OPEN: Final = ("draft", "approved", *RUNNING, "destroying")
+ENDED: Final = ("closed", "rescinded")
+
+_DATES: Final = dict.fromkeys((*DATES, "forwarding_end_ms"), TIME)
+_TWO: Final = (OWNER | {Role.ADMIN}, ANY_DECIDER)
+
+
+def dates(case: Case) -> dict[str, int]:
+    """The dates that hold now: of the plan, or of the newest extension or acceleration."""
+    for step in reversed(case.history):
+        if step.action in ("plan", "extend", "accelerate"):
+            return {name: int(step.public[name]) for name in _DATES}
+    return dict.fromkeys(_DATES, 0)
+
+
+def _check_dates(public: dict[str, Any], request: Request) -> None:
+    ordered = [public[name] for name in DATES]
+    if ordered != sorted(ordered):
+        raise VerificationError("G8", "the dates of an exit are not in their order")
+    if public["stop_ms"] <= request.latest_ms:
+        raise VerificationError("G8", "the date of the stop is past")
+    if public["forwarding_end_ms"] < public["stop_ms"]:
+        raise VerificationError("G8", "forwarding ends before the stop")
+    if public["compelled"] is not None:
+        return
+    if public["stop_ms"] - request.latest_ms < NOTICE_MS:
+        raise VerificationError(
+            "G8", "less than 30 days' notice: name the document that compels it"
+        )
+    if public["retrieval_end_ms"] - public["stop_ms"] < RETRIEVAL_MS:
+        raise VerificationError("G8", "less than 30 days of retrieval: name what compels it")
+
+
+def _plan(case: Case, request: Request) -> None:
+    if request.public["no_notice"] and request.public["compelled"] is None:
+        raise VerificationError("G8", "an exit without notice names the document that compels it")
+    _check_dates(request.public, request)
+
+
+def _extend(case: Case, request: Request) -> None:
+    before, public = dates(case), request.public
+    if any(public[name] < before[name] for name in before):
+        raise VerificationError("G8", "an extension brings no date forward")
+    if public["retrieval_end_ms"] <= request.latest_ms:
+        raise VerificationError("G8", "an extension into the past extends nothing")
+    if [public[name] for name in DATES] != sorted(public[name] for name in DATES):
+        raise VerificationError("G8", "the dates of an exit are not in their order")
+
+
+def _accelerate(case: Case, request: Request) -> None:
+    before = dates(case)
+    if any(request.public[name] > before[name] for name in DATES if name != "backups_end_ms"):
+        raise VerificationError("G8", "an acceleration puts no date off: that is an extension")
+    _check_dates(request.public, request)
+
+
+def _at(date: str) -> Any:
+    """A guard: not before that date."""
+
+    def guard(case: Case, request: Request) -> None:
+        if case.last("plan").get("no_notice") and date in ("announce_ms", "activations_ms"):
+            return
+        if request.now_ms < dates(case)[date]:
+            raise VerificationError("G9", f"the date of this step ({date[:-3]}) is not reached")
+
+    return guard
+
+
+def _stop(case: Case, request: Request) -> None:
+    if case.state != "read-only" and not case.last("plan").get("no_notice"):
+        raise VerificationError("G4", f"an exit is not stopped while it is {case.state}")
+    _at("stop_ms")(case, request)
+
+
+def _hold(case: Case, request: Request) -> None:
+    if case.held:
+        raise VerificationError("G13", "the exit is held already")
+
+
+def _release(case: Case, request: Request) -> None:
+    if not case.held:
+        raise VerificationError("G13", "the exit is not held")
+
+
+MOVES: Final = (
+    Move(
+        "plan",
+        ("",),
+        "draft",
+        _TWO,
+        {
+            "market": COUNTRY,
+            "reason": text(512),
+            "directive": text(16, 0),
+            "users": COUNT,
+            "list": HASH,
+            **_DATES,
+            "no_notice": FLAG,
+            "compelled": HASH_OR_NONE,
+        },
+        "Who is concerned, why, and the date of each step.",
+        guard=_plan,
+    ),
+    Move("approve", ("draft",), "approved", _TWO, {}, "The plan is decided."),
+    Move(
+        "announce",
+        ("approved",),
+        "announced",
+        _TWO,
+        {},
+        "Everybody concerned is told, by message and mail.",
+        guard=_at("announce_ms"),
+    ),
+    Move(
+        "drain",
+        ("announced",),
+        "draining",
+        _TWO,
+        {},
+        "No new activations; people export and move.",
+        guard=_at("activations_ms"),
+    ),
+    Move(
+        "freeze",
+        ("draining",),
+        "read-only",
+        _TWO,
+        {},
+        "Log in, export, forward; nothing new is sent.",
+        guard=_at("read_only_ms"),
+    ),
+    Move(
+        "stop",
+        ("announced", "draining", "read-only"),
+        "stopped",
+        _TWO,
+        {},
+        "The service ends; mail is answered 551 or 550.",
+        guard=_stop,
+    ),
+    Move(
+        "retrieve",
+        ("stopped",),
+        "retrieval",
+        _TWO,
+        {},
+        "People may fetch what is theirs, and no more.",
+        guard=_at("stop_ms"),
+    ),
+    Move(
+        "prepare",
+        ("retrieval",),
+        "preparing",
+        _TWO,
+        {},
+        "Receipts are made and samples set apart; nothing is destroyed.",
+        guard=_at("retrieval_end_ms"),
+    ),
+    Move(
+        "destroy",
+        ("preparing",),
+        "destroying",
+        (CUSTODIAN, CUSTODIAN),
+        {
+            "receipts": HASH,
+            "users": COUNT,
+            "notified": COUNT,
+            "read": COUNT,
+            "exported": COUNT,
+            "moved": COUNT,
+            "forwarded": COUNT,
+            "unreachable": COUNT,
+            "held": COUNT,
+            "key": HASH,
+        },
+        "Two custodians have the sealed data deleted and the wrapping key destroyed.",
+        guard=_at("retrieval_end_ms"),
+    ),
+    Move(
+        "close",
+        ("destroying",),
+        "closed",
+        (CUSTODIAN, CUSTODIAN),
+        {
+            "mails": COUNT,
+            "parcels": COUNT,
+            "key": HASH,
+            "samples": Spec("count", 0, 64),
+            "opened": Spec("count", 0, 0),
+            "statement": HASH,
+        },
+        "What was destroyed is proved, and no sample opens any more.",
+    ),
+    Move(
+        "extend",
+        RUNNING,
+        {"preparing": "retrieval"},
+        _TWO,
+        {**_DATES, "document": HASH},
+        "Dates are put off; a closure that is being prepared stops, with nothing destroyed.",
+        guard=_extend,
+    ),
+    Move(
+        "accelerate",
+        ("approved", *RUNNING),
+        KEEP,
+        _TWO,
+        {**_DATES, "document": HASH, "compelled": HASH_OR_NONE},
+        "Dates are brought forward.",
+        guard=_accelerate,
+    ),
+    Move(
+        "rescind",
+        ("draft", "approved", *RUNNING),
+        "rescinded",
+        _TWO,
+        {"document": HASH},
+        "The market is not left; service goes on.",
+    ),
+    Move(
+        "hold",
+        RUNNING,
+        KEEP,
+        _TWO,
+        {"reason": text(256)},
+        "A legal hold: no step until it is released.",
+        guard=_hold,
+    ),
+    Move(
+        "release",
+        RUNNING,
+        KEEP,
+        _TWO,
+        {"reason": text(256)},
+        "The hold ends.",
+        guard=_release,
+    ),
+)
+"""docs/markets.md is drawn from this."""
+
+WHILE_HELD: Final = frozenset({"extend", "rescind", "hold", "release"})
+"""What may be decided of an exit that is held."""

@@ -1,0 +1,122 @@
+"""The register as the ledger shows it: what was committed, what is revealed, and what follows.
+
+Fed with the typed entries of the log in their order, by an auditor or by the report. A case's
+steps are taken in their order; what is still sealed by a gag is counted and not known.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from blackthorn.directory import entries
+from blackthorn.directory.records import decode_record, encode_record
+from blackthorn.errors import VerificationError
+from blackthorn.governance.cases import Cases
+from blackthorn.governance.officers import Officers
+from blackthorn.governance.statements import Signed, commitment, open_entry
+
+KINDS: Final = frozenset({entries.DIRECTIVE, entries.MARKET, entries.OFFICE})
+"""The kinds of typed entries that hold decisions."""
+
+
+def kind_of(case: str) -> int:
+    """The kind of entry in which a case's decisions stand."""
+    return {"D-": entries.DIRECTIVE, "X-": entries.MARKET}.get(case[:2], entries.OFFICE)
+
+
+def entry(case: str, seq: int, reveal: bytes, *, sealed: bool) -> tuple[int, bytes]:
+    """Kind and body of the entry for a step; a sealed one only commits."""
+    fields = {
+        "case": case,
+        "seq": seq,
+        "commitment": commitment(reveal),
+        "reveal": None if sealed else reveal,
+    }
+    return kind_of(case), encode_record(kind_of(case), fields)
+
+
+@dataclass(slots=True)
+class _Place:
+    """One step as it was committed, and what is known of it."""
+
+    commitment: bytes
+    place: int
+    unix_ms: int
+    officers: Officers
+    reveal: bytes | None = None
+    revealed_ms: int = 0
+
+
+@dataclass
+class Register:
+    """`cases` is what is revealed; `sealed` how many steps of each case are not, by case."""
+
+    cases: Cases = field(default_factory=Cases)
+    places: dict[str, list[_Place]] = field(default_factory=dict)
+    _taken: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def sealed(self) -> dict[str, int]:
+        """Case → steps that are committed to and not revealed."""
+        return {
+            case: count
+            for case, places in self.places.items()
+            if (count := len(places) - self._taken.get(case, 0))
+        }
+
+    @property
+    def received(self) -> int:
+        """Directives there are, revealed or not."""
+        return sum(case.startswith("D-") for case in self.places)
+
+    def add(self, kind: int, body: bytes, place: int, unix_ms: int) -> list[Signed]:
+        """One typed entry at index `place` of the log, of the epoch of `unix_ms`.
+
+        What it makes known, in order. Raises `VerificationError`; other kinds are passed over.
+        """
+        if kind not in KINDS:
+            return []
+        fields = decode_record(kind, body)
+        case, seq = str(fields["case"]), int(fields["seq"])
+        if kind_of(case) != kind:
+            raise VerificationError("G1", f"{case} stands in an entry of another kind")
+        places = self.places.setdefault(case, [])
+        if seq == len(places) + 1:
+            self._check_id(case, seq)
+            places.append(_Place(fields["commitment"], place, unix_ms, dict(self.cases.officers)))
+        elif not 1 <= seq <= len(places) or fields["reveal"] is None:
+            raise VerificationError("G2", f"entry {seq} of {case} is out of its order")
+        known = places[seq - 1]
+        if known.commitment != fields["commitment"]:
+            raise VerificationError("G10", f"entry {seq} of {case} was committed to otherwise")
+        if fields["reveal"] is None:
+            return []
+        self._reveal(case, seq, known, fields, unix_ms)
+        return self._take(case)
+
+    def _check_id(self, case: str, seq: int) -> None:
+        if seq == 1 and case.startswith("D-") and case != f"D-{self.received:06d}":
+            raise VerificationError("G12", f"{case} is out of the directives' order")
+
+    def _reveal(
+        self, case: str, seq: int, known: _Place, fields: dict[str, Any], unix_ms: int
+    ) -> None:
+        if known.reveal is not None:
+            raise VerificationError("G10", f"entry {seq} of {case} is revealed twice")
+        statement = open_entry(known.commitment, fields["reveal"]).statement
+        if (statement.case, statement.seq) != (case, seq):
+            raise VerificationError("G10", f"entry {seq} of {case} is of another case")
+        known.reveal, known.revealed_ms = fields["reveal"], unix_ms
+
+    def _take(self, case: str) -> list[Signed]:
+        taken: deque[Signed] = deque()
+        places = self.places[case]
+        while (done := self._taken.get(case, 0)) < len(places):
+            known = places[done]
+            if known.reveal is None:
+                break
+            signed = open_entry(known.commitment, known.reveal)
+            self.cases.take(signed, known.unix_ms, known.officers)
+            self._taken[case] = done + 1
+            taken.append(signed)
+        return list(taken)

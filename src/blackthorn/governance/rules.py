@@ -1,0 +1,23 @@
+"""The numbered rules of decisions. Every check that refuses names one; a test breaks each."""
+
+from typing import Final
+
+RULES: Final[dict[str, str]] = {
+    "G1": "A decision is in its one encoding, within its bounds.",
+    "G2": "A decision follows the one before it in its case: number and hash.",
+    "G3": "An action has the fields of its row in the table, no other, each within its bounds.",
+    "G4": "An action is taken only in a state from which the table has a way.",
+    "G5": "Who approves is an officer at that time, and both halves of the signature hold.",
+    "G6": "Different officers with the roles that the action asks for approve it, no one twice.",
+    "G7": "A directive names single accounts, few of them; what names none can only be refused.",
+    "G8": "The dates of an exit are in their order, ahead, and leave the notice that is owed.",
+    "G9": "A step of an exit waits for its date, by the ledger's time and by its approvers' own.",
+    "G10": "What is revealed is what was committed to.",
+    "G11": "Officers are founded once, by two owners, and two owners there always are.",
+    "G12": "Cases are numbered without a gap, and a market has one open exit at most.",
+    "G13": "An exit that is held takes no step until the hold is released.",
+    "G14": "A gag has an end, at most a year ahead; it is extended by a decision and no other way.",
+    "G15": "A statement of what was never done is true until a stated day, at most 400 days ahead.",
+    "G16": "The private part of a decision is the one that it commits to.",
+}
+"""Rule → what holds."""

@@ -1,0 +1,228 @@
+"""Decisions to bytes and back, their signatures, and what the ledger commits to.
+
+    statement  = {v, case, seq, prev, action, public, private}     deterministic CBOR
+    signed     = [statement, [[officer, at_ms, Ed25519, ML-DSA-65], …]]
+    signed by each officer: "blackthorn-decision-v1\\0" ‖ at_ms u64 ‖ len u8 ‖ officer ‖ statement
+    commitment = SHA-256("blackthorn-case-entry-v1\\0" ‖ salt[32] ‖ signed)
+    reveal     = salt[32] ‖ signed
+    private    = SHA-256("blackthorn-private-v1\\0" ‖ salt[32] ‖ CBOR map), or null
+
+A decoded statement is well-formed and no more; whether it may stand says `governance.cases`.
+"""
+
+import hashlib
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import cbor2
+
+from blackthorn import limits
+from blackthorn.directory.fields import decode_map, encode_map
+from blackthorn.errors import VerificationError
+from blackthorn.identity.keys import (
+    ED25519_SIGNATURE_BYTES,
+    ML_DSA_SIGNATURE_BYTES,
+    Signature,
+    SigningKeys,
+)
+
+VERSION: Final = 1
+DOMAIN: Final = b"blackthorn-decision-v1\0"
+ENTRY_DOMAIN: Final = b"blackthorn-case-entry-v1\0"
+PRIVATE_DOMAIN: Final = b"blackthorn-private-v1\0"
+SALT_BYTES: Final = 32
+NO_STATEMENT: Final = bytes(32)
+"""The `prev` of a case's first statement."""
+
+_OFFICER: Final = re.compile(r"O-[0-9a-f]{8}")
+_CASE: Final = re.compile(r"officers|canary|D-[0-9]{6}|X-[A-Z]{2}-[0-9]{1,4}")
+_FIELDS: Final = {"v", "case", "seq", "prev", "action", "public", "private"}
+_MAX_TIME: Final = 2**53 - 1
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One decision in a case: `seq` from 1, `prev` and `private` 32 bytes (`private` or None)."""
+
+    case: str
+    seq: int
+    prev: bytes
+    action: str
+    public: dict[str, Any]
+    private: bytes | None = None
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The one encoding."""
+        return encode_map(
+            {
+                "v": VERSION,
+                "case": self.case,
+                "seq": self.seq,
+                "prev": self.prev,
+                "action": self.action,
+                "public": self.public,
+                "private": self.private,
+            }
+        )
+
+    @property
+    def hash(self) -> bytes:
+        """32 bytes: the next statement's `prev`."""
+        return hashlib.sha256(DOMAIN + self.encoded).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """An officer's signature; `at_ms` is what his device's clock said, Unix milliseconds."""
+
+    officer: str
+    at_ms: int
+    signature: Signature
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A statement and who approved it, in the order of the officers' ids."""
+
+    statement: Statement
+    approvals: tuple[Approval, ...]
+
+    def encode(self) -> bytes:
+        """The bytes that travel, are stored and committed to."""
+        approvals = [
+            [each.officer, each.at_ms, each.signature.ed25519, each.signature.ml_dsa]
+            for each in self.approvals
+        ]
+        return cbor2.dumps([self.statement.encoded, approvals], canonical=True)
+
+    @property
+    def at_ms(self) -> int:
+        """The latest of the approvers' clocks."""
+        return max((each.at_ms for each in self.approvals), default=0)
+
+
+def message(statement: Statement, officer: str, at_ms: int) -> bytes:
+    """What an officer signs."""
+    name = officer.encode()
+    return DOMAIN + struct.pack(">QB", at_ms, len(name)) + name + statement.encoded
+
+
+def approve(signed: Signed, officer: str, at_ms: int, keys: SigningKeys) -> Signed:
+    """The same with the officer's approval. Raises `VerificationError` (G6) for a second one."""
+    if any(each.officer == officer for each in signed.approvals):
+        raise VerificationError("G6", "you have approved this already: another officer must")
+    mine = Approval(officer, at_ms, keys.sign(message(signed.statement, officer, at_ms)))
+    approvals = sorted([*signed.approvals, mine], key=lambda each: each.officer)
+    return Signed(signed.statement, tuple(approvals))
+
+
+def decode(data: bytes) -> Signed:
+    """The signed statement in `data`. Raises `VerificationError` (G1) and nothing else."""
+    if len(data) > limits.MAX_DECISION_BYTES:
+        raise VerificationError("G1", f"a decision has {len(data)} bytes: too many")
+    try:
+        value = cbor2.loads(
+            data, max_depth=3, allow_indefinite=False, tag_hook=_refuse_tag, semantic_decoders={}
+        )
+    except Exception:
+        raise VerificationError("G1", "a decision is not CBOR") from None
+    match value:
+        case [bytes(statement), list(approvals)] if len(approvals) <= limits.MAX_APPROVALS:
+            signed = Signed(
+                decode_statement(statement), tuple(_approval(each) for each in approvals)
+            )
+        case _:
+            raise VerificationError("G1", "a decision is not a statement with its approvals")
+    names = [each.officer for each in signed.approvals]
+    if sorted(set(names)) != names:
+        raise VerificationError("G6", "approvals are not in order, or one officer's stands twice")
+    if signed.encode() != data:
+        raise VerificationError("G1", "a decision is not in its one encoding")
+    return signed
+
+
+def decode_statement(data: bytes) -> Statement:
+    """The statement in `data`. Raises `VerificationError` (G1)."""
+    value = decode_map(data, "G1", "a statement", limits.MAX_DECISION_BYTES)
+    if set(value) != _FIELDS or value["v"] != VERSION or type(value["v"]) is not int:
+        raise VerificationError("G1", "a statement has other fields than it should")
+    case, seq, prev, private = value["case"], value["seq"], value["prev"], value["private"]
+    well = (
+        type(case) is str
+        and _CASE.fullmatch(case) is not None
+        and type(seq) is int
+        and 1 <= seq <= limits.MAX_CASE_STATEMENTS
+        and _is_hash(prev)
+        and type(value["action"]) is str
+        and len(value["action"]) <= 32
+        and type(value["public"]) is dict
+        and all(type(name) is str for name in value["public"])
+        and (private is None or _is_hash(private))
+    )
+    if not well:
+        raise VerificationError("G1", "a statement is not as a statement must be")
+    return Statement(case, seq, prev, value["action"], value["public"], private)
+
+
+def _is_hash(value: Any) -> bool:
+    return type(value) is bytes and len(value) == 32
+
+
+def _approval(value: Any) -> Approval:
+    match value:
+        case [str(officer), int(at_ms), bytes(ed25519), bytes(ml_dsa)] if (
+            _OFFICER.fullmatch(officer)
+            and 0 <= at_ms <= _MAX_TIME
+            and len(ed25519) == ED25519_SIGNATURE_BYTES
+            and len(ml_dsa) == ML_DSA_SIGNATURE_BYTES
+        ):
+            return Approval(officer, at_ms, Signature(ed25519, ml_dsa))
+    raise VerificationError("G1", "an approval is not an officer, a time and a signature")
+
+
+def _refuse_tag(*_: Any) -> Any:
+    raise ValueError("no tag stands in a decision")
+
+
+def is_officer(name: str) -> bool:
+    """Whether it has the form of an officer's id, such as `O-1f2e3d4c`."""
+    return _OFFICER.fullmatch(name) is not None
+
+
+# --- What the ledger commits to -------------------------------------------------------------
+
+
+def commitment(reveal: bytes) -> bytes:
+    """32 bytes: what stands in the ledger at once. `reveal` is salt and signed statement."""
+    return hashlib.sha256(ENTRY_DOMAIN + reveal).digest()
+
+
+def open_entry(committed: bytes, reveal: bytes) -> Signed:
+    """The statement behind a commitment. Raises `VerificationError` (G10, G1)."""
+    if len(reveal) <= SALT_BYTES or commitment(reveal) != committed:
+        raise VerificationError("G10", "what is revealed is not what was committed to")
+    return decode(reveal[SALT_BYTES:])
+
+
+def seal_private(private: dict[str, Any], random: Callable[[int], bytes]) -> bytes:
+    """The private part as it is kept: 32 bytes of salt, then CBOR."""
+    return random(SALT_BYTES) + encode_map(private)
+
+
+def private_hash(kept: bytes) -> bytes:
+    """What a statement says of its private part."""
+    return hashlib.sha256(PRIVATE_DOMAIN + kept).digest()
+
+
+def open_private(statement: Statement, kept: bytes) -> dict[str, Any]:
+    """The private part, {} for none. Raises `VerificationError` (G16)."""
+    if statement.private is None and not kept:
+        return {}
+    if len(kept) > limits.MAX_PRIVATE_BYTES or private_hash(kept) != statement.private:
+        raise VerificationError("G16", "the private part is not the one that was signed")
+    return decode_map(kept[SALT_BYTES:], "G16", "the private part", limits.MAX_PRIVATE_BYTES)
