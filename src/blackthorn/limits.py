@@ -654,3 +654,12 @@ MAX_GAG_MS = 366 * 24 * 3_600_000
 
 MAX_CANARY_MS = 400 * 24 * 3_600_000
 """The longest that a statement of what was never done holds, in milliseconds."""
+
+MAX_DECISIONS_PER_FRAME = 64
+"""Decisions in one answer: 64 of them, without long private parts, are 1 MB."""
+
+MAX_PENDING_DECISIONS = 64
+"""Decisions that wait for approvers at a time, over all cases."""
+
+MAX_RECEIPT_BYTES = 4 * KIB
+"""One person's receipt of a closure, with the path of 24 hashes that a million people need."""

@@ -15,24 +15,64 @@ from msgspec import Meta, Struct
 
 from blackthorn import limits
 from blackthorn.errors import DecodeError
+from blackthorn.link.frame_types import (
+    AddressText,
+    Bytes32,
+    Frame,
+    Id16,
+    Ids,
+    KeyPackageBytes,
+    Proof,
+    Sealed,
+    Seqs,
+    Signature,
+    StatementBytes,
+    Uint64,
+)
+from blackthorn.link.office_frames import (
+    Decision,
+    Decisions,
+    DecisionTaken,
+    ExitTold,
+    FetchDecisions,
+    FetchProduction,
+    FetchReceipt,
+    MarketNotice,
+    ProductionPart,
+    ReceiptPart,
+    SubmitDecision,
+    TellExit,
+)
 
-Id16 = Annotated[bytes, Meta(min_length=16, max_length=16)]
-Bytes32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
-Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
-Sealed = Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_PARCEL_BYTES)]
-KeyPackageBytes = Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_KEY_PACKAGE_BYTES)]
-AddressText = Annotated[str, Meta(min_length=3, max_length=254)]
-Uint64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Seqs = Annotated[list[Uint64], Meta(max_length=65_536)]
-Proof = Annotated[list[Bytes32], Meta(max_length=64)]
-StatementBytes = Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_STATEMENT_BYTES)]
-Ids = Annotated[list[Id16], Meta(max_length=limits.MAX_POSTINGS_PER_FRAME)]
+__all__ = [
+    "AddressText",
+    "Bytes32",
+    "Decision",
+    "DecisionTaken",
+    "Decisions",
+    "ExitTold",
+    "FetchDecisions",
+    "FetchProduction",
+    "FetchReceipt",
+    "Frame",
+    "Id16",
+    "Ids",
+    "KeyPackageBytes",
+    "MarketNotice",
+    "ProductionPart",
+    "Proof",
+    "ReceiptPart",
+    "Sealed",
+    "Seqs",
+    "Signature",
+    "StatementBytes",
+    "SubmitDecision",
+    "TellExit",
+    "Uint64",
+]
+# What comes from the two modules beside it; all that is defined here is public too.
 
 LINK_VERSION = 1
-
-
-class Frame(Struct, array_like=True, frozen=True, gc=False):
-    """Base of all frames. Subclasses carry their number as `tag`."""
 
 
 # --- Opening ------------------------------------------------------------------------------
@@ -212,7 +252,9 @@ class ClaimKeyPackages(Frame, tag=32, frozen=True):
     addresses: Annotated[
         list[AddressText], Meta(min_length=1, max_length=limits.MAX_CLAIM_ADDRESSES)
     ]
-    devices: Annotated[list[Id16], Meta(max_length=limits.MAX_DEVICES_PER_USER)] = []
+    devices: Annotated[list[Id16], Meta(max_length=limits.MAX_DEVICES_PER_USER)] = msgspec.field(
+        default_factory=list
+    )
 
 
 class ClaimedKeyPackage(Struct, array_like=True, frozen=True, gc=False):
@@ -620,6 +662,17 @@ AnyFrame = (
     | PairingEnded
     | Recover
     | Recognised
+    | FetchDecisions
+    | Decisions
+    | SubmitDecision
+    | DecisionTaken
+    | FetchProduction
+    | ProductionPart
+    | MarketNotice
+    | TellExit
+    | ExitTold
+    | FetchReceipt
+    | ReceiptPart
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -83,6 +83,17 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.PairingEnded(""),
         f.Recover(1, "a@b.example", bytes(64), bytes(3309)),
         f.Recognised(1, KEY, "b.example", "2100CAFE", b"c", "quorum none"),
+        f.FetchDecisions(1, 0),
+        f.Decisions(1, [f.Decision(1, b"s", b"p", 2)], [], ["a@b.example"], 3, False),
+        f.SubmitDecision(1, b"s", b"p"),
+        f.DecisionTaken(1, "", ["legal"]),
+        f.FetchProduction(1, "D-000001", 0),
+        f.ProductionPart(1, 0, 4, KEY, 1, 1, b"data"),
+        f.MarketNotice("X-PK-1", "announced", 1, 2, 3, 4, "text", False),
+        f.TellExit(1, "forward", "a@b.example"),
+        f.ExitTold(1, ""),
+        f.FetchReceipt(1),
+        f.ReceiptPart(1, b"r"),
     )
 }
 AFTER_CROSSING = (f.Superseded, f.Deliver, f.Drained, f.MailArrived, f.LeafChanged)
