@@ -663,3 +663,15 @@ MAX_PENDING_DECISIONS = 64
 
 MAX_RECEIPT_BYTES = 4 * KIB
 """One person's receipt of a closure, with the path of 24 hashes that a million people need."""
+
+MAX_PACKAGE_FILES = 250_000
+"""Files of one production package: their names and hashes are in memory, about 300 bytes each."""
+
+MAX_PACKAGE_BYTES = 64 * 1024 * MIB
+"""All files of one production package; a check that reads more is being kept busy."""
+
+MAX_PACKAGE_TAG_BYTES = 64 * MIB
+"""One file of a package beside its payload: the lines of 250,000 names and hashes."""
+
+MAX_PACKAGE_NAME_BYTES = 240
+"""A name in a package, without its top folder: what a ustar header holds, and file systems take."""

@@ -64,6 +64,7 @@ OTHER_COMMANDS = {
     "audit canary",
     "audit ledger",
     "audit evidence",
+    "audit package",
     "demo",
     "witness init",
     "witness add-log",

@@ -203,3 +203,52 @@ def evidence(
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from None
     terminal.out.print(verify(data), markup=False, soft_wrap=True)
+
+
+@audit.command()
+def package(
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE|FOLDER", help="A directive's package, not encrypted.")
+    ],
+    register: Annotated[
+        str | None,
+        typer.Option(metavar="KEY|FILE", help="The register's key, as its operator publishes it."),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(help="The trust policy to hold the ledger's proof to; else the enclosed one."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Verify a directive's package off line: hashes, custody, signature, the ledger's proof.
+
+    Exits with 4 and one line that names the broken rule when anything is wrong.
+    """
+    from blackthorn.apps.package_check import check_package
+
+    checked = check_package(target, register, policy)
+    document = {
+        "directive": checked.directive,
+        "manifest": checked.manifest_hash.hex(),
+        "files": checked.files,
+        "bytes": checked.bytes,
+        "sealed": checked.sealed,
+        "accounts": list(checked.accounts),
+        "register": checked.register,
+        "register_key": "given" if checked.pinned else "unpinned",
+        "ledger_index": checked.index,
+        "cosigned_seconds": checked.cosigned,
+        "policy": "given" if checked.policy_given else "the enclosed one",
+    }
+    if as_json:
+        terminal.print_json(document)
+        return
+    for name, value in document.items():
+        text = ", ".join(value) if isinstance(value, list) else str(value)
+        terminal.out.print(f"{name.replace('_', ' ')}: {text}", markup=False, soft_wrap=True)
+    if not (checked.pinned and checked.policy_given):
+        terminal.err.print(
+            "What is enclosed only shows that the package agrees with itself: give --register "
+            "and --policy from where you trust them.",
+            markup=False,
+        )

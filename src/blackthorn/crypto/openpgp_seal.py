@@ -93,3 +93,14 @@ def seal(content: bytes, certificate: Certificate, *, now: int) -> bytes:
     certificate.check(now)
     with sequoia_errors(CertificateError("the OpenPGP certificate has no key to seal to")):
         return pysequoia.encrypt(content, recipients=[certificate._sequoia])
+
+
+def seal_file(source: str, target: str, certificate: Certificate, *, now: int) -> None:
+    """The file at path `source` sealed to the certificate, binary, into a new file `target`.
+
+    Streamed, in pieces of a few kilobytes, whatever the file's size. Raises as `seal` does; a
+    disk that fails is a CertificateError too, since pysequoia does not tell the two apart.
+    """
+    certificate.check(now)
+    with sequoia_errors(CertificateError("the file could not be sealed to the certificate")):
+        pysequoia.encrypt_file(source, target, recipients=[certificate._sequoia], armor=False)
