@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
-from blackthorn.errors import LimitError, StorageError
+from blackthorn.errors import InputError, LimitError, StorageError
 from blackthorn.governance import bag_layout as layout
 from blackthorn.governance import bag_script, letters
 from blackthorn.governance.bag_tar import END, header, padding
@@ -129,8 +129,10 @@ class _Payload:
 def build(case: ProductionCase, rows: ProductionRows, out: Callable[[bytes], None]) -> Built:
     """Write the bag to `out`, from its first byte to the end marker, which `finish` replaces.
 
-    Raises LimitError when it is too large, StorageError when a row changed while it was made.
+    Raises InputError for a case without accounts or with a category that there is not,
+    LimitError when it is too large, StorageError when a row changed while it was made.
     """
+    _check_case(case)
     payload = _Payload()
     for address in sorted(set(case.accounts)):
         _account(case, address, rows, payload)
@@ -177,6 +179,14 @@ def sign(origin: str, seed: Secret, directive: str, manifest_hash: bytes) -> byt
     key = register_key(origin, seed)
     line = notes.SignatureLine(key.name, key.key_id, ED25519.sign(seed, text.encode()))
     return notes.format_note(notes.Note(text, (line,)))
+
+
+def _check_case(case: ProductionCase) -> None:
+    if not 1 <= len(set(case.accounts)) <= limits.MAX_DIRECTIVE_ACCOUNTS:
+        most = limits.MAX_DIRECTIVE_ACCOUNTS
+        raise InputError(f"a package is of 1 to {most} named accounts")
+    if not case.categories or not set(case.categories) <= set(layout.CATEGORIES):
+        raise InputError("a package is of categories of the closed list, at least one")
 
 
 # --- The first pass: what there is ------------------------------------------------------------

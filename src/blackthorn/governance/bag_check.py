@@ -100,7 +100,9 @@ def check(
         if name not in bag.kept:
             raise VerificationError("P15", f"{name} is missing: the package was not finished")
     given = policy or parse_policy(bag.kept["proof/policy.txt"])
-    key = register or _enclosed_key(bag)
+    key = _enclosed_key(bag)
+    if register not in (None, key):
+        raise VerificationError("P17", "the enclosed key is another than the register's")
     _check_signature(bag, directive, root, key)
     index, origin, cosigned = _check_proof(bag, directive, root, given)
     if key.name != origin + REGISTER:
@@ -128,7 +130,11 @@ def check_name(name: str) -> None:
     parts = name.removesuffix("/").split("/")
     if any(part in ("", ".", "..") for part in parts) or _CONTROL.search(name):
         raise VerificationError("P2", f"{name[:80]!r} leads elsewhere or is not plain")
-    if len(name.encode("utf-8", "surrogateescape")) > limits.MAX_PACKAGE_NAME_BYTES:
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        raise VerificationError("P2", f"{name[:80]!r} is no text") from None
+    if size > limits.MAX_PACKAGE_NAME_BYTES:
         raise VerificationError("P2", f"{name[:80]!r}… is a name that is too long")
 
 

@@ -60,9 +60,7 @@ def read_tar(read: Callable[[int], bytes]) -> Iterator[Found]:
         top, _, name = info.name.partition("/")
         first = first or top
         if top != first or top in ("", ".", ".."):
-            raise VerificationError(
-                "P2", f"{info.name[:80]!r} lies outside of the folder"
-            )
+            raise VerificationError("P2", f"{info.name[:80]!r} lies outside of the folder")
         if info.type == tarfile.DIRTYPE:
             if info.size:
                 raise VerificationError("P3", f"the folder {info.name!r} has bytes of its own")
