@@ -4,6 +4,7 @@ Whether it may be made now is decided elsewhere (`governance.directives`). Here 
 still in one read transaction, and a file appears whole and durable or not at all.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -46,6 +47,7 @@ def frozen_rows(database: Path, stores: Stores) -> Iterator[ProductionRows]:
             connection.set_busy_timeout(BUSY_MILLISECONDS)
             connection.execute("PRAGMA temp_store = MEMORY").fetchall()
             connection.execute("BEGIN")
+            connection.execute("SELECT 1 FROM users LIMIT 1").fetchall()  # now they stand still
         except apsw.Error as error:
             raise storage_error(error) from error
         yield SqliteProduction(connection, *stores(connection))
@@ -101,7 +103,7 @@ def seal_package(path: Path, certificate: bytes, now: int) -> Path:
     """The package sealed to the authority's OpenPGP certificate (binary), beside it as `.pgp`.
 
     It is streamed: memory does not grow with the package. `now` is Unix seconds. Raises
-    CertificateError and its kin, UserError when there is such a file.
+    CertificateError and its kin, UserError when there is such a file, StorageError.
     """
     target = path.with_name(path.name + ".pgp")
     if target.exists():
@@ -109,10 +111,16 @@ def seal_package(path: Path, certificate: bytes, now: int) -> Path:
     recipient = parse_certificate(certificate)
     partial = path.with_name(path.name + ".pgp.new")
     partial.unlink(missing_ok=True)
-    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
-        seal_file(str(path), str(partial), recipient, now=now)
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            seal_file(str(path), str(partial), recipient, now=now)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         partial.rename(target)
+    except OSError as error:
+        raise StorageError(f"{target} cannot be written: {error.strerror}") from None
     finally:
         partial.unlink(missing_ok=True)
     return target
@@ -124,8 +132,6 @@ def _write(file: BinaryIO, piece: bytes) -> None:
 
 def _end(file: BinaryIO) -> tuple[int, bytes]:
     """Where the end marker stands or stood before it was finished, and the manifest hash."""
-    import hashlib
-
     root = b""
     for found in bag_tar.read_tar(file.read):
         data = hashlib.sha256()

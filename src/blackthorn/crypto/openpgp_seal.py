@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pysequoia
 
 from blackthorn import limits
-from blackthorn.errors import InputError
+from blackthorn.errors import BlackthornError, InputError, StorageError
 
 _PUBLIC_KEY = 6
 
@@ -30,7 +30,7 @@ class RevokedCertificateError(CertificateError):
 
 
 @contextmanager
-def sequoia_errors(error: InputError) -> Iterator[None]:
+def sequoia_errors(error: BlackthornError) -> Iterator[None]:
     """Turn whatever pysequoia raises, Rust panics included, into `error`, without its text."""
     try:
         yield
@@ -98,9 +98,9 @@ def seal(content: bytes, certificate: Certificate, *, now: int) -> bytes:
 def seal_file(source: str, target: str, certificate: Certificate, *, now: int) -> None:
     """The file at path `source` sealed to the certificate, binary, into a new file `target`.
 
-    Streamed, in pieces of a few kilobytes, whatever the file's size. Raises as `seal` does; a
-    disk that fails is a CertificateError too, since pysequoia does not tell the two apart.
+    Streamed: memory does not grow with the file. Raises as `seal` does, and StorageError when
+    a file cannot be read or written, without saying which: pysequoia does not tell.
     """
-    certificate.check(now)
-    with sequoia_errors(CertificateError("the file could not be sealed to the certificate")):
+    seal(b"", certificate, now=now)
+    with sequoia_errors(StorageError("the sealed file could not be written: check the disk")):
         pysequoia.encrypt_file(source, target, recipients=[certificate._sequoia], armor=False)
