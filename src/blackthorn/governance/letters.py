@@ -34,14 +34,19 @@ provenance.json says which.
 
 Every file that ends in .sealed is ciphertext only; the server holds no key to it. Messages and
 mail are sealed on the devices of the people who write, or on arrival, to keys whose secret
-halves only the recipient's devices hold.
+halves only the recipient's devices hold. The server keeps them in one layer more, of the key of
+the account's market; that layer has been taken off, so that it stands in nobody's way.
 
 What is not here, and why
 =========================
 - The text of any message or mail in readable form, subjects, and who wrote a waiting parcel:
   the server does not have them and has no means to get them.
-- Keys that open anything: the server never had them.
-- Passwords, addresses on the Internet, times of use, lists of contacts: they are not stored.
+- Keys that open these bytes: the server never had them.
+- Addresses on the Internet, times of use, lists of contacts, memberships in conversations: they
+  are not stored.
+- Items that the published list marks as not producible: row numbers, what proves an open
+  activation code, and the salt that hides an account in the public ledger. None of them opens
+  anything.
 - Accounts that the directive does not name, even where they wrote to those that it names.
 - Categories that the directive does not ask for, and mail from outside its period. Only mail
   has a time here; the other categories are given as they stood when the package was made.

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import random
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -360,3 +362,11 @@ def test_any_damage_is_an_error_of_ours(files) -> None:
 def test_every_rule_has_a_test() -> None:
     tested = {name.split("_")[1] for name in globals() if name.startswith("test_P")}
     assert tested == set(RULES)
+
+
+def test_the_specification_says_the_rules_and_names_the_files() -> None:
+    text = (Path(__file__).parents[3] / "docs/specs/production.md").read_text(encoding="utf-8")
+    rows = [f"| {rule} | {said} |" for rule, said in RULES.items()]
+    assert [each for each in text.splitlines() if re.match(r"\| P\d", each)] == rows
+    for name in (*layout.TAGGED, *layout.PROOF, layout.TAG_MANIFEST, *layout.CATEGORIES):
+        assert name in text
