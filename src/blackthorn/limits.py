@@ -675,3 +675,37 @@ MAX_PACKAGE_TAG_BYTES = 64 * MIB
 
 MAX_PACKAGE_NAME_BYTES = 240
 """A name in a package, without its top folder: what a ustar header holds, and file systems take."""
+
+# --- The transparency report -----------------------------------------------------------------
+
+MAX_REPORT_HALF_YEARS = 12
+"""Half years in the chart of a report: six years fit a telephone."""
+
+MAX_REPORT_CARDS = 500
+"""Directives that the page shows one by one, the newest ones; the table file has all."""
+
+MAX_FEED_ENTRIES = 256
+"""Decisions in the feed, the newest ones: about 250 kB."""
+
+MAX_REPORT_BYTES = 64 * MIB
+"""One file of a report that is checked; 10,000 directives are 10 MB of JSON."""
+
+MAX_REPORT_FILES = 1_024
+"""Files of a folder of reports that are checked at a time: those of a century and more."""
+
+MAX_REPORT_CACHE_BYTES = 32 * MIB
+"""Reports that a server keeps ready, made of the newest published ledger."""
+
+# --- Exports ------------------------------------------------------------------------------
+
+MAX_EXPORT_MANIFEST_BYTES = 256 * MIB
+"""The manifest of an export that is checked: a million files are 130 MB."""
+
+MAX_EXPORT_CHAIN_BYTES = 8 * MIB
+"""An exported identity chain: 256 statements with three signatures each are 2.6 MB."""
+
+MAX_EXPORT_MESSAGES = 5_000_000
+"""Messages of one export; a text of 200 characters each is 2 GB of memory."""
+
+MIN_EXPORT_PASSPHRASE_CHARACTERS = 12
+"""Of the passphrase for exported keys: whoever finds the file may try as long as he likes."""

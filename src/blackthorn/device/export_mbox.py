@@ -1,0 +1,61 @@
+"""mail.mbox: the form "mboxrd" of RFC 4155, whose quoting of lines can be undone exactly.
+
+Lines end in LF, as every reader of mbox expects; a line that begins with any number of ">" and
+then "From " gets one more ">". A mail that does not end its last line has it ended here.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+_FROM: Final = re.compile(rb"^(>*From )", re.MULTILINE)
+_QUOTED: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
+_BLANKS: Final = re.compile(r"[^!-~]")
+_SENDER_CHARACTERS: Final = 320
+_LAST_SECOND: Final = 253_402_300_799
+"""9999-12-31 23:59:59: the form has four digits for the year."""
+
+
+def normal(content: bytes) -> bytes:
+    """A mail as an mbox can hold it: CRLF is LF, and the last line is ended."""
+    text = content.replace(b"\r\n", b"\n")
+    return text if not text or text.endswith(b"\n") else text + b"\n"
+
+
+def entry(content: bytes, sender: str, received_ms: int) -> Iterator[bytes]:
+    """One mail of the file: its "From " line, the mail, an empty line. Times are UTC."""
+    moment = time.gmtime(min(max(received_ms, 0) // 1000, _LAST_SECOND))
+    who = _BLANKS.sub("", sender)[:_SENDER_CHARACTERS] or "MAILER-DAEMON"
+    yield f"From {who} {time.asctime(moment)}\n".encode()
+    yield _FROM.sub(rb">\1", normal(content))
+    yield b"\n"
+
+
+class _Lines(Protocol):
+    def readline(self) -> bytes: ...
+
+
+def mails(file: _Lines) -> Iterator[bytes]:
+    """The mails of such a file, as `normal` has them; bytes before the first are one too.
+
+    A mail ends where an empty line is followed by a line that begins with "From ", or the file
+    ends.
+    """
+    lines: list[bytes] = []
+    begun = False
+    while line := file.readline():
+        if line.startswith(b"From ") and (not begun or lines[-1:] == [b"\n"]):
+            if begun:
+                yield _unquoted(lines)
+            lines, begun = [], True
+        else:
+            begun = True
+            lines.append(line)
+    if begun:
+        yield _unquoted(lines)
+
+
+def _unquoted(lines: list[bytes]) -> bytes:
+    body = lines[:-1] if lines[-1:] == [b"\n"] else lines
+    return _QUOTED.sub(rb"\1", b"".join(body))

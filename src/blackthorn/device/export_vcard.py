@@ -1,0 +1,65 @@
+"""contacts.vcf: the people whom this device has met, as vCard 4.0 (RFC 6350)."""
+
+import base64
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+_FOLD_OCTETS: Final = 75
+"""RFC 6350, 3.2: a longer line is folded."""
+
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", ",": "\\,", ";": "\\;", "\n": "\\n"})
+
+
+@dataclass(frozen=True, slots=True)
+class ExportContact:
+    """A person. `verified` says that the user has compared his identity with him in person.
+
+    `certificate` is his OpenPGP certificate, binary, or empty.
+    """
+
+    address: str
+    verified: bool = False
+    certificate: bytes = field(default=b"", repr=False)
+
+
+def cards(contacts: Iterable[ExportContact]) -> Iterator[bytes]:
+    """The file, one card a piece."""
+    for each in contacts:
+        yield b"".join(_folded(line) for line in _lines(each))
+
+
+def escape(text: str) -> str:
+    """A text value (RFC 6350, 3.4); control characters are left out, line ends are kept."""
+    plain = text.replace("\r\n", "\n").replace("\r", "\n")
+    kept = (c for c in plain if c in "\t\n" or not (ord(c) < 32 or 127 <= ord(c) < 160))
+    return "".join(kept).encode("utf-8", "replace").decode().translate(_ESCAPES)
+
+
+def _lines(contact: ExportContact) -> Iterator[str]:
+    mark = "verified" if contact.verified else "not verified"
+    yield "BEGIN:VCARD"
+    yield "VERSION:4.0"
+    yield f"UID:{uuid.uuid5(uuid.NAMESPACE_URL, 'mailto:' + contact.address).urn}"
+    yield f"FN:{escape(contact.address)}"
+    yield f"EMAIL:{escape(contact.address)}"
+    yield f"CATEGORIES:Blackthorn,{mark}"
+    if contact.verified:
+        yield "NOTE:You compared this person's identity in person."
+    if contact.certificate:
+        key = base64.b64encode(contact.certificate).decode()
+        yield f"KEY:data:application/pgp-keys;base64,{key}"
+    yield "END:VCARD"
+
+
+def _folded(line: str) -> bytes:
+    """The line in pieces of at most 75 octets, none of which splits a character."""
+    rest, lines, room = line.encode(), [], _FOLD_OCTETS
+    while len(rest) > room:
+        cut = room
+        while rest[cut] & 0xC0 == 0x80:
+            cut -= 1
+        lines.append(rest[:cut])
+        rest, room = rest[cut:], _FOLD_OCTETS - 1
+    return b"\r\n ".join([*lines, rest]) + b"\r\n"
