@@ -93,6 +93,8 @@ DEVICE_COMMANDS = {
     "device revoke",
     "device reset-status",
     "device cancel-reset",
+    "export make",
+    "export verify",
     "ledger check",
     "ledger trust",
     "recovery create",
