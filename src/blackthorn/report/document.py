@@ -1,0 +1,110 @@
+"""The report as JSON: schema `blackthorn-transparency-report/1`, in docs/specs/report.md.
+
+Its bytes are a function of the ledger's entries and the period. The trust policy stands in it
+whole, since the ledger has only its hash.
+"""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any, Final
+
+from blackthorn.errors import VerificationError
+from blackthorn.report.counting import OUTCOMES
+from blackthorn.report.figures import Figures
+from blackthorn.report.history import Stand
+
+SCHEMA: Final = "blackthorn-transparency-report/1"
+
+STRUCTURAL: Final[dict[str, Any]] = {
+    "real_time": {
+        "received_can_be_answered": False,
+        "accounts": 0,
+        "why": "There is no function that hands over messages as they come.",
+    },
+    "stored": {
+        "why": "What can be asked for is what the server holds of named accounts, in the "
+        "categories of docs/what-the-server-holds.md.",
+    },
+    "content": {
+        "readable": False,
+        "why": "Content is sealed on devices; the server holds no key to it and can hand over "
+        "nothing but ciphertext.",
+    },
+    "bulk": {
+        "possible": False,
+        "why": "A directive names single accounts. No field can hold a keyword, a country's "
+        "people or a group.",
+    },
+}
+"""What is so by the construction of the program, and no count."""
+
+
+def check_policy(policy: str, stand: Stand) -> None:
+    """Raises `VerificationError` (D30) unless it is the policy that the ledger commits to."""
+    if hashlib.sha256(policy.encode()).digest() != stand.config.policy_digest:
+        raise VerificationError(
+            "D30", f"the trust policy is not the one of the ledger at {stand.size} entries"
+        )
+
+
+def document(figures: Figures, stand: Stand, policy: str) -> dict[str, Any]:
+    """The JSON value."""
+    return {
+        "schema": SCHEMA,
+        "period": _period(figures),
+        "enterprise": stand.config.domain,
+        "ledger": {
+            "origin": stand.config.origin,
+            "vkey": stand.config.log_vkey,
+            "size": stand.size,
+            "root": stand.root.hex(),
+            "epoch": stand.epoch,
+            "unix_ms": stand.unix_ms,
+            "time": rfc3339(stand.unix_ms),
+            "policy": policy,
+        },
+        "totals": figures.totals.as_json(),
+        "rows": [
+            {"country": row.country, "kind": row.kind, **row.counts.as_json()}
+            for row in figures.rows
+        ],
+        "by_kind": {name: counts.as_json() for name, counts in figures.by_kind.items()},
+        "by_country": {name: counts.as_json() for name, counts in figures.by_country.items()},
+        "outcomes": list(OUTCOMES),
+        "steps_sealed": figures.sealed_steps,
+        "structural": STRUCTURAL,
+        "directives": list(figures.directives),
+        "exits": list(figures.exits),
+        "canary": figures.canary,
+        "half_years": list(figures.half_years),
+    }
+
+
+def _period(figures: Figures) -> dict[str, Any]:
+    period = figures.period
+    return {
+        "name": period.name,
+        "start": rfc3339(period.start_ms),
+        "end": rfc3339(period.end_ms),
+        "start_ms": period.start_ms,
+        "end_ms": period.end_ms,
+    }
+
+
+def encode(value: dict[str, Any]) -> bytes:
+    """Its bytes: UTF-8, two spaces, one newline at the end."""
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the document."""
+    text = resources.files("blackthorn.report").joinpath("report-1.schema.json").read_text("utf-8")
+    value: dict[str, Any] = json.loads(text)
+    return value
+
+
+def rfc3339(unix_ms: int) -> str:
+    """A time in UTC, to the second."""
+    return datetime.fromtimestamp(unix_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

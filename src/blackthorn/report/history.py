@@ -1,0 +1,89 @@
+"""What a log tells a report: its decisions as they were at the end of an epoch, and no more.
+
+Fed with every entry from the first. A report is made at a head, since an epoch's time and its
+witnesses stand there; what lies between two heads is of no report.
+"""
+
+from dataclasses import dataclass, field
+
+from blackthorn.directory.config import DirectoryConfig, decode_config
+from blackthorn.directory.entries import ConfigEntry, Head, Record, decode_entry
+from blackthorn.errors import VerificationError
+from blackthorn.governance.register import KINDS, Register
+from blackthorn.tlog.frontier import Frontier
+from blackthorn.tlog.merkle import leaf_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """The log at a head: `size` entries, their 32-byte root, times in Unix milliseconds.
+
+    `register` is the live one: a stand is of use until the next entry is fed.
+    """
+
+    size: int
+    root: bytes
+    epoch: int
+    unix_ms: int
+    first_ms: int
+    config: DirectoryConfig
+    register: Register
+
+
+@dataclass
+class History:
+    """`feed` each entry in its order; `stand` is the newest head's."""
+
+    register: Register = field(default_factory=Register)
+    stand: Stand | None = None
+    _edge: Frontier = field(default_factory=Frontier)
+    _config: DirectoryConfig | None = None
+    _waiting: list[tuple[int, int, bytes]] = field(default_factory=list)
+    _broken: VerificationError | None = None
+
+    @property
+    def size(self) -> int:
+        """Entries fed."""
+        return self._edge.size
+
+    def feed(self, data: bytes) -> Stand | None:
+        """The next entry; a stand when it is a head. Raises `VerificationError`, then for good."""
+        if self._broken is not None:
+            raise self._broken
+        try:
+            return self._take(data)
+        except VerificationError as error:
+            text = str(error).removeprefix(f"[{error.rule}] ")
+            self._broken = VerificationError(error.rule, f"entry {self.size} of the log: {text}")
+            raise self._broken from error
+
+    def _take(self, data: bytes) -> Stand | None:
+        entry = decode_entry(data)
+        stand = None
+        match entry:
+            case ConfigEntry(record=record):
+                self._config = decode_config(record)
+            case Record(kind=kind, body=body) if kind in KINDS:
+                self._waiting.append((kind, self.size, body))
+            case Head():
+                for kind, place, body in self._waiting:
+                    self.register.add(kind, body, place, entry.unix_ms)
+                self._waiting.clear()
+        self._edge.append(leaf_hash(data))
+        if isinstance(entry, Head):
+            stand = self.stand = self._stand(entry)
+        return stand
+
+    def _stand(self, head: Head) -> Stand:
+        if self._config is None:
+            raise VerificationError("D23", "a log begins with its configuration")
+        first_ms = head.unix_ms if self.stand is None else self.stand.first_ms
+        return Stand(
+            self.size,
+            self._edge.root,
+            head.epoch,
+            head.unix_ms,
+            first_ms,
+            self._config,
+            self.register,
+        )

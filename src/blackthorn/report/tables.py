@@ -1,0 +1,86 @@
+"""The report as CSV: RFC 4180, UTF-8, one header row, columns only ever added in a new schema.
+
+A cell that a spreadsheet would take for a formula is prefixed with an apostrophe.
+"""
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any, Final
+
+from blackthorn.report.counting import NUMBERS
+from blackthorn.report.document import rfc3339
+from blackthorn.report.figures import Figures
+from blackthorn.report.history import Stand
+
+COUNTS_SCHEMA: Final = "blackthorn-transparency-counts/1"
+DIRECTIVES_SCHEMA: Final = "blackthorn-transparency-directives/1"
+
+_STATED: Final = ("schema", "period", "ledger_size")
+COUNTS_COLUMNS: Final = (*_STATED, "country", "kind", *NUMBERS)
+DIRECTIVES_COLUMNS: Final = (
+    *_STATED,
+    "id",
+    "country",
+    "kind",
+    "authority",
+    "process",
+    "basis",
+    "received",
+    "state",
+    "outcome",
+    "reason",
+    "court",
+    "accounts_named",
+    "accounts_with_data",
+    "categories_asked",
+    "categories_approved",
+    "hours_to_decision",
+    "gag_until",
+    "corrections",
+    "ledger_entry",
+)
+
+
+def counts_csv(figures: Figures, stand: Stand) -> bytes:
+    """A line for each country and kind; their sum is what was received."""
+    start = (COUNTS_SCHEMA, figures.period.name, stand.size)
+    return _csv(
+        COUNTS_COLUMNS,
+        ((*start, row.country, row.kind, *row.counts.as_json().values()) for row in figures.rows),
+    )
+
+
+def directives_csv(figures: Figures, stand: Stand) -> bytes:
+    """A line for each directive that is disclosed."""
+    start = (DIRECTIVES_SCHEMA, figures.period.name, stand.size)
+    return _csv(DIRECTIVES_COLUMNS, ((*start, *_line(each)) for each in figures.directives))
+
+
+def _line(directive: dict[str, Any]) -> Iterable[Any]:
+    gag = directive["gag_until_ms"]
+    shown = {
+        **directive,
+        "received": rfc3339(directive["received_ms"]),
+        "categories_asked": " ".join(directive["categories_asked"]),
+        "categories_approved": " ".join(directive["categories_approved"]),
+        "gag_until": rfc3339(gag) if gag else None,
+        "corrections": len(directive["corrections"]),
+        "ledger_entry": directive["steps"][0]["entry"],
+    }
+    return (shown[name] for name in DIRECTIVES_COLUMNS[len(_STATED) :])
+
+
+def _csv(columns: tuple[str, ...], lines: Iterable[Iterable[Any]]) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(value) for value in line] for line in lines)
+    return out.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    """A text that begins as a formula does, or behind a space, is told as a text."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("=", "+", "-", "@"):
+        return f"'{value}"
+    return "" if value is None else value

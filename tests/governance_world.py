@@ -1,0 +1,230 @@
+"""Officers who decide, and the log that tells of it: real signatures, a clock of the test's own.
+
+world = World()                        officers are founded; nothing else is there
+case = world.receive("PK")             D-000001, received today
+world.decide(case, "verify", {...})    signed by officers whose roles it asks for
+world.epoch()                          a head: what was decided is logged at this time
+world.history()                        the log as a report reads it
+"""
+
+import random
+from typing import Any
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.directory.audit import Replay
+from blackthorn.directory.config import DirectoryConfig
+from blackthorn.directory.entries import ConfigEntry, Head, Record
+from blackthorn.governance import directives
+from blackthorn.governance.cases import Cases, moves_of
+from blackthorn.governance.moves import Role, find, missing
+from blackthorn.governance.register import entry
+from blackthorn.governance.statements import (
+    Signed,
+    Statement,
+    approve,
+    private_hash,
+    seal_private,
+)
+from blackthorn.identity.keys import SigningKeys
+from blackthorn.report.history import History, Stand
+from blackthorn.server.ledger import LedgerKeys
+from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
+from blackthorn.tlog.merkle import MerkleLog
+from blackthorn.tlog.policy import NO_QUORUM, Policy, PolicyLog, format_policy
+from blackthorn.wire.note import parse_vkey
+
+DAY_MS = 24 * 3_600_000
+JULY_2015_MS = 1_435_708_800_000
+"""1 July 2015, 00:00 UTC."""
+
+ROLES = {
+    "O-00000001": frozenset({Role.OWNER}),
+    "O-00000002": frozenset({Role.OWNER, Role.ADMIN}),
+    "O-00000003": frozenset({Role.LEGAL}),
+    "O-00000004": frozenset({Role.CUSTODIAN}),
+    "O-00000005": frozenset({Role.CUSTODIAN}),
+}
+"""Two founders, then those whom they appoint."""
+
+
+class World:
+    """See the module. Seal what follows with `sealed = True`, until `reveal`."""
+
+    def __init__(self, seed: int = 2015, domain: str = "acme.example", *, found: bool = True):
+        self.chance = random.Random(seed)
+        self.now_ms = JULY_2015_MS
+        self.sealed = False
+        self.cases = Cases()
+        self.log: list[bytes] = []
+        self._records: list[tuple[int, bytes]] = []
+        self._reveals: dict[tuple[str, int], bytes] = {}
+        self._epoch = 0
+        self._device_keys = {name: SigningKeys.generate(self.chance.randbytes) for name in ROLES}
+        randbytes = self.chance.randbytes
+        self.keys = LedgerKeys(
+            f"{domain}/ledger",
+            Secret(randbytes(32)),
+            Secret(randbytes(32)),
+            Secret(randbytes(32)),
+            SigningKeys.generate(randbytes),
+        )
+        self.policy = format_policy(
+            Policy((PolicyLog(parse_vkey(self.keys.log_vkey)),), (), (), NO_QUORUM)
+        )
+        self.config: DirectoryConfig = self.keys.config(
+            domain=domain, policy=self.policy, reset_delay_ms=0, epoch_ms=1, heartbeat_ms=1000
+        )
+        self.log.append(ConfigEntry(1, self.config.encode()).encode())
+        if found:
+            self.found()
+
+    # --- Deciding ---------------------------------------------------------------------------
+
+    def found(self) -> None:
+        """The first two owners found, and appoint the others."""
+        first, second, *others = ROLES
+        public = {**self._person(first), **self._person(second, "_2")}
+        private = {"address": "a@acme.example", "address_2": "b@acme.example"}
+        self.decide("officers", "found", public, private, by=(first, second))
+        for name in others:
+            private = {"address": f"{name.lower()}@acme.example"}
+            self.decide("officers", "appoint", self._person(name), private)
+
+    def _person(self, name: str, suffix: str = "") -> dict[str, Any]:
+        public = self._device_keys[name].public
+        return {
+            f"officer{suffix}": name,
+            f"roles{suffix}": sorted(role.value for role in ROLES[name]),
+            f"ed25519{suffix}": public.ed25519,
+            f"ml_dsa{suffix}": public.ml_dsa,
+        }
+
+    def decide(
+        self,
+        case: str,
+        action: str,
+        public: dict[str, Any] | None = None,
+        private: dict[str, Any] | None = None,
+        *,
+        by: tuple[str, ...] | None = None,
+    ) -> Signed:
+        """A decision by officers that may take it (or `by` these); raises what breaks a rule."""
+        before = self.cases.case(case)
+        kept = None if private is None else seal_private(private, self.chance.randbytes)
+        statement = Statement(
+            case,
+            before.seq + 1,
+            before.head,
+            action,
+            public or {},
+            None if kept is None else private_hash(kept),
+        )
+        signed = Signed(statement, ())
+        for name in by or self._able(case, action):
+            signed = approve(signed, name, self.now_ms, self._device_keys[name])
+        self.cases.take(signed, self.now_ms)
+        reveal = self.chance.randbytes(32) + signed.encode()
+        if self.sealed:
+            self._reveals[case, statement.seq] = reveal
+        self._records.append(entry(case, statement.seq, reveal, sealed=self.sealed))
+        return signed
+
+    def _able(self, case: str, action: str) -> tuple[str, ...]:
+        """The fewest officers whom the table lets take the action."""
+        slots = find(moves_of(case), action).signers
+        chosen: list[str] = []
+        for name, roles in ROLES.items():
+            held = [ROLES[each] for each in chosen]
+            before, after = missing(slots, held), missing(slots, [*held, roles])
+            if after is not None and before is not None and len(after) < len(before):
+                chosen.append(name)
+        return tuple(chosen)
+
+    def receive(self, country: str, kind: str = "production", **facts: Any) -> str:
+        """A new directive, as it is received today; its id."""
+        case = self.cases.next_directive()
+        technical = kind == directives.TECHNICAL
+        public = {
+            "kind": kind,
+            "country": country,
+            "authority": "District Court",
+            "basis": "Code of Criminal Procedure, section 94",
+            "process": "court order",
+            "channel": "post",
+            "received_ms": self.now_ms,
+            "accounts": 0 if technical else 2,
+            "unknown": 0,
+            "categories": [] if technical else ["account-facts", "sealed-mail"],
+            "from_ms": 0,
+            "to_ms": 0,
+            "document": bytes(32),
+            "gag_until_ms": 0,
+            **facts,
+        }
+        private = {
+            "accounts": [f"p{number}@acme.example" for number in range(public["accounts"])],
+            "case_number": "7",
+            "signatory": "a judge",
+            "contact": "the registry",
+        }
+        self.decide(case, "receive", public, private)
+        return case
+
+    def verify(self, case: str, result: str = "genuine") -> None:
+        """Two people have called back."""
+        private = {"contact": "the registry", "source": "the court's printed directory"}
+        self.decide(case, "verify", {"method": "call-back", "result": result}, private)
+
+    def assess(self, case: str, decision: str = "comply", grounds: str = "It is lawful.") -> None:
+        """It was verified; legal says what is to be done."""
+        public = {"decision": decision, "grounds": grounds, "deadline_ms": 0}
+        self.decide(case, "assess", public)
+
+    def deliver(self, case: str, with_data: int = 2, categories: list[str] | None = None) -> None:
+        """Approve, produce and deliver what was assessed."""
+        asked = directives.facts(self.cases.case(case))["categories"]
+        self.decide(case, "approve", {"categories": asked if categories is None else categories})
+        produced = {"manifest": bytes(32), "items": 3, "recipient": None}
+        self.decide(case, "produce", {**produced, "accounts_with_data": with_data})
+        self.decide(case, "deliver", {"delivered_ms": self.now_ms, "receipt": None})
+
+    def refuse(self, case: str, reason: str = "not-lawful") -> None:
+        """Answered by a letter."""
+        self.decide(case, "refuse", {"reason": reason, "letter": bytes(32)})
+
+    # --- The log ----------------------------------------------------------------------------
+
+    def reveal(self) -> None:
+        """What was sealed is revealed with the next epoch."""
+        for (case, seq), reveal in sorted(self._reveals.items()):
+            self._records.append(entry(case, seq, reveal, sealed=False))
+        self._reveals.clear()
+
+    def epoch(self, days: float = 0) -> None:
+        """What was decided is logged now; then the clock goes on."""
+        self._epoch += 1
+        self.log += [Record(kind, self._epoch, body).encode() for kind, body in self._records]
+        self._records.clear()
+        empty = Replay()._tree.root
+        head = Head(self._epoch, self.now_ms, empty, 0, 0, self.config.digest)
+        self.log.append(head.encode())
+        self.now_ms += max(1, round(days * DAY_MS))
+
+    def history(self) -> History:
+        """The log, read from its first entry."""
+        history = History()
+        for data in self.log:
+            history.feed(data)
+        return history
+
+    def stand(self) -> Stand:
+        """The log at its newest head."""
+        stand = self.history().stand
+        assert stand is not None
+        return stand
+
+    def note(self) -> bytes:
+        """The log's own checkpoint of all that is in it."""
+        root = MerkleLog(self.log).root()
+        signer = LogSigner(self.keys.origin, self.keys.log)
+        return signer.sign(Checkpoint(self.keys.origin, len(self.log), root))
