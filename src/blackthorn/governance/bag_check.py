@@ -245,6 +245,8 @@ def _check_accounts(bag: _Bag, accounts: list[Any]) -> None:
     for each in accounts:
         if not isinstance(each, dict) or not isinstance(each.get("address"), str):
             raise VerificationError("P13", "provenance.json names an account that is none")
+        if not each["address"].isascii():
+            raise VerificationError("P13", "provenance.json names an address that cannot be")
         folder = f"data/{layout.folder_of(each['address'])}"
         files = counted.pop(folder, 0)
         if (each.get("folder"), each.get("files")) != (folder, files):

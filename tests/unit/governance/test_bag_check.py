@@ -245,6 +245,43 @@ def test_P13_data_of_an_account_that_is_not_named(files) -> None:
     refuses("P13", check_files, relist(extra))
 
 
+JUNK = [None, True, -1, 2**70, 1.5, "", "\ud800", "x" * 300, [], [None], {}, {"a": 1}, [[[]]]]
+
+
+@pytest.mark.parametrize("name", ["provenance.json", "custody.jsonl"])
+@pytest.mark.parametrize("junk", JUNK)
+def test_no_value_in_a_document_is_another_error(files, name: str, junk) -> None:
+    """Each value of provenance and custody log replaced by junk, with manifests that fit."""
+    lines = files[name].splitlines() if name.endswith("l") else [files[name]]
+    for number, line in enumerate(lines):
+        value = json.loads(line)
+        for place in places(value):
+            changed = json.dumps(put(value, place, junk)).encode()
+            data = b"\n".join([*lines[:number], changed, *lines[number + 1 :], b""])
+            forged = with_root(files, name, data)
+            with pytest.raises(VerificationError):
+                check_files(forged)
+
+
+def places(value, path=()) -> list[tuple]:
+    """The paths to all values in a document."""
+    found = [path] if path else []
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, each in items:
+            found += places(each, (*path, key))
+    return found
+
+
+def put(value, path: tuple, junk):
+    copy = json.loads(json.dumps(value))
+    inner = copy
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = junk
+    return copy
+
+
 def test_P13_a_provenance_that_is_no_json(files) -> None:
     refuses("P13", check_files, with_root(files, "provenance.json", b"{" * 100_000))
     refuses("P13", check_files, with_root(files, "provenance.json", b"[]"))
