@@ -116,7 +116,7 @@ class Register:
             if known.reveal is None:
                 break
             signed = open_entry(known.commitment, known.reveal)
-            self.cases.take(signed, known.unix_ms, known.officers)
+            self.cases.take(signed, known.unix_ms, known.officers, numbered=True)
             self._taken[case] = done + 1
             taken.append(signed)
         return list(taken)
