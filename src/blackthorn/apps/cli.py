@@ -16,6 +16,7 @@ from blackthorn.apps import (
     device_ledger_cli,
     export_cli,
     ledger_cli,
+    report_cli,
     server_cli,
     terminal,
     witness_cli,
@@ -37,6 +38,7 @@ for family in (
     device_ledger_cli,
     export_cli,
     audit_cli,
+    report_cli,
     witness_cli,
     demo_cli,
 ):

@@ -66,7 +66,7 @@ def run_audit(
     Raises SecurityError with the place of the first thing that is wrong; UserError,
     UnavailableError or StorageError when it cannot be audited.
     """
-    given = None if policy is None else _read_policy(policy)
+    given = None if policy is None else read_policy_file(policy)
     memory = None if evidence is None else AuditMemory(evidence)
     folder = Path(target)
     if "://" not in target and (folder / configuration.FILE_NAME).is_file():
@@ -79,7 +79,8 @@ def run_audit(
     return _result(audited, rows, GIVEN if given is not None else OWN, line)
 
 
-def _read_policy(path: Path) -> Policy:
+def read_policy_file(path: Path) -> Policy:
+    """The trust policy in a file. Raises UserError."""
     try:
         return parse_policy(path.read_bytes())
     except OSError as error:
@@ -92,7 +93,7 @@ def _own_folder(path: Path, given: Policy | None, console: Console) -> tuple[Aud
     directory = ServerDirectory(path)
     keys = directory.ledger.read_keys()
     policy = given or directory.ledger.read_policy()
-    with closing(directory.open_database()) as database, _progress(console) as progress:
+    with closing(directory.open_database()) as database, progress_bar(console) as progress:
         database.reading.execute("BEGIN")  # one state of all rows, also while the server runs
         now_ms = time.time_ns() // 1_000_000
         rows = audit_rows(LedgerRows(database.reading), keys, policy, now_ms, progress)
@@ -103,8 +104,8 @@ def _tiles(
     target: str, given: Policy | None, memory: AuditMemory | None, console: Console
 ) -> Audited:
     with ExitStack() as stack:
-        source = _source(target, stack)
-        progress = stack.enter_context(_progress(console))
+        source = open_source(target, stack)
+        progress = stack.enter_context(progress_bar(console))
         audited = begin(source, given or read_policy(source))
         try:
             audit(source, audited, progress)
@@ -115,7 +116,8 @@ def _tiles(
     return audited
 
 
-def _source(target: str, stack: ExitStack) -> Source:
+def open_source(target: str, stack: ExitStack) -> Source:
+    """An address or a mirror's folder, open until the stack ends. Raises UserError."""
     if "://" in target:
         return stack.enter_context(HttpSource(target))
     if (Path(target) / "checkpoint").is_file():
@@ -124,7 +126,8 @@ def _source(target: str, stack: ExitStack) -> Source:
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator["Bar"]:
+def progress_bar(console: Console) -> Iterator["Bar"]:
+    """Tells on the console how far a replay is."""
     bar = Progress(
         BarColumn(bar_width=24),
         MofNCompleteColumn(),

@@ -1,10 +1,11 @@
 """The ledger over HTTPS as tiles (c2sp.org/tlog-tiles), for auditors, mirrors and whoever asks.
 
 Below `/` lies what is published: `checkpoint`, `tile/…`, `tile/entries/…`, `policy`, `config`,
-and a page for people. Below `/pending/` lie the tiles of a checkpoint that waits for its
-witnesses, without that checkpoint: auditors read the entries before they sign, and nobody can
-use them for anything else. No address of a client is logged. TLS only keeps the network from
-watching: what is served here is believed for the log's signature and its witnesses' alone.
+and a page for people; below `/report/` the transparency report (`report_http`). Below `/pending/`
+lie the tiles of a checkpoint that waits for its witnesses, without that checkpoint: auditors read
+the entries before they sign, and nobody can use them for anything else. No address of a client
+is logged. TLS only keeps the network from watching: what is served here is believed for the
+log's signature and its witnesses' alone.
 """
 
 import datetime
@@ -18,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from blackthorn.edges.http_server import SECURITY_HEADERS, application
+from blackthorn.edges.report_http import report_routes
 from blackthorn.errors import StorageError, VerificationError
 from blackthorn.tlog.tiles import FULL, Tile, check_tile, format_bundle, parse_path
 
@@ -83,6 +85,7 @@ def ledger_app(tiles: Tiles) -> Starlette:
             Route("/policy", edge.policy),
             Route("/config", edge.config),
             Route("/pending/{path:path}", edge.pending),
+            *report_routes(tiles),
             Route("/{path:path}", edge.published),
         ]
     )
@@ -162,6 +165,8 @@ all of it. So nobody, its operator included, can slip in a key unseen.</p>
 </dl>
 <p>Check all of it yourself:</p>
 <p><code>blackthorn audit ledger https://{host}</code></p>
+<p>What governments demanded and what they got: the
+<a href="report/">transparency report</a>, made of this ledger alone.</p>
 <p>For programs: <a href="checkpoint">checkpoint</a>, <a href="policy">policy</a>,
 <a href="config">config</a>, and tiles as
 <a href="https://c2sp.org/tlog-tiles" rel="noreferrer">c2sp.org/tlog-tiles</a> says.</p>

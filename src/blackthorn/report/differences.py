@@ -1,0 +1,105 @@
+"""Where a published file is not the one that the ledger gives, in words that name the place."""
+
+import csv
+import json
+from collections.abc import Iterator
+from itertools import islice, zip_longest
+from typing import Any, Final
+
+MOST: Final = 64
+"""Differences that are told of one file; one is enough to refuse it."""
+
+_SHOWN: Final = 80
+"""Letters of a value that are shown."""
+
+_ABSENT: Final = object()
+
+
+def differences(ending: str, published: bytes, made: bytes) -> list[str]:
+    """One line each; empty for equal bytes and never otherwise."""
+    if published == made:
+        return []
+    found: list[str] = []
+    if ending == ".json":
+        found = list(islice(_json(published, made), MOST))
+    elif ending.endswith(".csv"):
+        found = list(islice(_tables(published, made), MOST))
+    return found or [_first_line(published, made)]
+
+
+def _json(published: bytes, made: bytes) -> Iterator[str]:
+    try:
+        value = json.loads(published)
+    except (ValueError, RecursionError):
+        return iter(())
+    return _values("", value, json.loads(made))
+
+
+def _values(path: str, said: Any, is_: Any) -> Iterator[str]:
+    if isinstance(said, dict) and isinstance(is_, dict):
+        for name in (*is_, *(name for name in said if name not in is_)):
+            where = f"{path}.{name}" if path else str(name)
+            yield from _values(where, said.get(name, _ABSENT), is_.get(name, _ABSENT))
+    elif isinstance(said, list) and isinstance(is_, list):
+        pairs: Iterator[tuple[Any, Any]] = zip_longest(said, is_, fillvalue=_ABSENT)
+        for at, (one, other) in enumerate(pairs):
+            yield from _values(f"{path}[{_label(other, at)}]", one, other)
+    elif type(said) is not type(is_) or said != is_:
+        yield f"{path}: the report says {_show(said)}, the ledger gives {_show(is_)}"
+
+
+def _label(value: Any, at: int) -> str:
+    """A row is named by its country and kind, a case by its id."""
+    match value:
+        case {"country": str(country), "kind": str(kind), "received": _}:
+            return f"{country} {kind}"
+        case {"id": str(name)} | {"period": str(name)} | {"name": str(name)}:
+            return name
+    return str(at)
+
+
+def _tables(published: bytes, made: bytes) -> Iterator[str]:
+    said, is_ = _lines(published), _lines(made)
+    columns = is_[0]
+    nothing: list[str] = []
+    for number, (one, other) in enumerate(zip_longest(said, is_, fillvalue=nothing), 1):
+        row = " ".join(other[3:5])
+        cells: Iterator[tuple[str | None, str | None]] = zip_longest(one, other)
+        for at, (cell, right) in enumerate(cells):
+            if cell != right:
+                column = columns[at] if at < len(columns) else f"column {at + 1}"
+                yield (
+                    f"line {number} ({row}), {column}: the report says {_show(cell)}, "
+                    f"the ledger gives {_show(right)}"
+                )
+
+
+def _lines(data: bytes) -> list[list[str]]:
+    text = data.decode("utf-8", "replace")
+    try:
+        return list(csv.reader(text.splitlines(keepends=True)))
+    except csv.Error:
+        return []
+
+
+def _first_line(published: bytes, made: bytes) -> str:
+    lines = zip_longest(published.split(b"\n"), made.split(b"\n"), fillvalue=b"")
+    for number, (said, is_) in enumerate(lines, 1):
+        if said != is_:
+            return (
+                f"line {number}: the report says {_show(_text(said))}, "
+                f"the ledger gives {_show(_text(is_))}"
+            )
+    return "its lines end otherwise"
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").strip()
+
+
+def _show(value: Any) -> str:
+    if value is None or value is _ABSENT:
+        return "nothing"
+    text = value if isinstance(value, str) else json.dumps(value)
+    plain = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}…"

@@ -1,0 +1,83 @@
+"""What a file of a report says of itself: its period and the size of the ledger it is made of.
+
+Nothing of it is believed: it says what is to be computed again. Texts are searched and not
+parsed, so that a hostile file costs no more than its length.
+"""
+
+import csv
+import json
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from blackthorn.errors import SecurityError
+from blackthorn.report.files import FEED
+
+_PAGE_PERIOD: Final = re.compile(rb'<meta name="blackthorn-period" content="([^"]{1,16})">')
+_PAGE_SIZE: Final = re.compile(rb'<meta name="blackthorn-ledger-size" content="([0-9]{1,16})">')
+_FEED_SIZE: Final = re.compile(rb'<blackthorn:ledger size="([0-9]{1,16})" ')
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """`period` is "" for a feed; `size` None for a table without lines; `policy` in JSON only."""
+
+    period: str
+    size: int | None
+    policy: str | None = None
+
+
+def read(name: str, ending: str, data: bytes) -> Stated:
+    """What the file `name` says of itself. Raises SecurityError when it says nothing of the kind.
+
+    `ending` is one of `files.ENDINGS`, or `files.FEED`.
+    """
+    found: Stated | None
+    match ending:
+        case ".json":
+            found = _json(data)
+        case ".html":
+            found = _page(data)
+        case _ if ending == FEED:
+            size = _FEED_SIZE.search(data)
+            found = Stated("", int(size[1])) if size else None
+        case _:
+            found = _table(data)
+    if found is None:
+        raise SecurityError(f"{name} does not say of which period and which ledger it is")
+    return found
+
+
+def _json(data: bytes) -> Stated | None:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    match value:
+        case {
+            "period": {"name": str(period)},
+            "ledger": {"size": int(size), "policy": str(policy)},
+        } if type(size) is int:
+            return Stated(period, size, policy)
+    return None
+
+
+def _page(data: bytes) -> Stated | None:
+    period, size = _PAGE_PERIOD.search(data), _PAGE_SIZE.search(data)
+    if period is None or size is None:
+        return None
+    return Stated(period[1].decode("utf-8", "replace"), int(size[1]))
+
+
+def _table(data: bytes) -> Stated | None:
+    text = data.decode("utf-8", "replace")
+    try:
+        lines = list(csv.DictReader(text.splitlines(keepends=True)[:2]))
+    except csv.Error:
+        return None
+    if not lines:
+        return Stated("", None)
+    period, size = lines[0].get("period"), lines[0].get("ledger_size") or ""
+    if period is None or not re.fullmatch("[0-9]{1,16}", size):
+        return None
+    return Stated(period, int(size))
