@@ -50,27 +50,46 @@ class FolderSink:
             os.close(self._lock)
 
     def _begin(self) -> None:
-        if os.path.lexists(self.partial) and not self._ours():
-            raise UserError(f"{self.partial} is no unfinished export: move it away")
+        foreign = UserError(f"{self.partial} is no unfinished export: move it away")
+        if os.path.lexists(self.partial) and (
+            self.partial.is_symlink() or not self.partial.is_dir()
+        ):
+            raise foreign
         self.partial.mkdir(mode=0o700, exist_ok=True)
-        self._lock = os.open(self.partial / _MARKER, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._lock = os.open(self.partial, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._take_lock()
+            if not self._ours():
+                raise foreign
+            self.partial.chmod(0o700)
+            (self.partial / _MARKER).touch(0o600)
+            self._empty()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _take_lock(self) -> None:
+        """Of the folder itself, which must still be the one of that name."""
+        busy = UserError(f"another export is writing {self.partial}")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock)
-            raise UserError(f"another export is writing {self.partial}") from None
+            same = os.path.samestat(os.fstat(self._lock), self.partial.stat())
+        except (BlockingIOError, FileNotFoundError):
+            raise busy from None
+        if not same:
+            raise busy
+
+    def _ours(self) -> bool:
+        """Whether an export began there: marked so, empty, or signed but not renamed."""
+        names = [each.name for each in self.partial.iterdir()]
+        return not names or _MARKER in names or SIGNATURE in names
+
+    def _empty(self) -> None:
         for entry in list(self.partial.iterdir()):
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             elif entry.name != _MARKER:
                 entry.unlink()
-
-    def _ours(self) -> bool:
-        """Whether an export began there: marked so, empty, or signed but not renamed."""
-        if self.partial.is_symlink() or not self.partial.is_dir():
-            return False
-        names = [each.name for each in self.partial.iterdir()]
-        return not names or _MARKER in names or SIGNATURE in names
 
     def _finish(self) -> None:
         os.sync()  # of ten thousand files one by one would take minutes

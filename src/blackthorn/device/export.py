@@ -22,7 +22,7 @@ from blackthorn.device.export_manifest import (
     encode_manifest,
     signed,
 )
-from blackthorn.device.export_messages import ExportConversation
+from blackthorn.device.export_messages import ExportConversation, clean
 from blackthorn.device.export_vcard import ExportContact
 from blackthorn.identity.keys import SigningKeys
 
@@ -143,7 +143,9 @@ class _Build:
         self._write(CONTACTS, export_vcard.cards(contacts))
         self._write(KEYS, [source.locked_keys])
         self._write(CHAIN, [source.chain])
-        self._problems += source.problems()
+        self._problems += [
+            Problem(clean(each.item), clean(each.reason)) for each in source.problems()
+        ]
         counts = Counts(
             mails=mails,
             conversations=len(listed),
@@ -180,7 +182,7 @@ class _Build:
             mbox = _Hashed(opened)
             for mail in self._source.mails():
                 if mail.content is None:
-                    self._problems.append(Problem(f"mail {mail.uid}", mail.problem))
+                    self._problems.append(Problem(f"mail {mail.uid}", clean(mail.problem)))
                     continue
                 self._write(mail_path(mail.uid), [mail.content])
                 for piece in export_mbox.entry(mail.content, mail.sender, mail.received_ms):

@@ -25,6 +25,8 @@ EXPORT_FORMAT: Final = "blackthorn-export-v1"
 SIGNATURE_FORMAT: Final = "blackthorn-export-signature-v1"
 CHAIN_FORMAT: Final = "blackthorn-identity-chain-v1"
 _DOMAIN: Final = b"blackthorn-export-v1\0"
+_CHAIN_DEPTH: Final = 3
+"""Nested maps and arrays of an exported chain."""
 
 
 class Counts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,7 +86,7 @@ def decode_manifest(data: bytes) -> Manifest:
     """Raises DecodeError."""
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # msgspec's errors and those of UTF-8
         raise DecodeError(f"{MANIFEST} is not a manifest of an export") from None
     if manifest.format != EXPORT_FORMAT:
         raise DecodeError(f"{MANIFEST} is of a format that is not known here")
@@ -98,17 +100,11 @@ def _message(manifest: bytes) -> bytes:
 def signed(manifest: bytes, keys: SigningKeys) -> bytes:
     """The file of the signature over the manifest's bytes."""
     signature, public = keys.sign(_message(manifest)), keys.public
-    told = Signed(
-        device_id(public.ed25519).hex(),
-        public.ed25519.hex(),
-        public.ml_dsa.hex(),
-        signature.ed25519.hex(),
-        signature.ml_dsa.hex(),
-    )
-    return _encode_signed(told)
+    return _encode_signed(public.ed25519, public.ml_dsa, signature.ed25519, signature.ml_dsa)
 
 
-def _encode_signed(told: Signed) -> bytes:
+def _encode_signed(*raw: bytes) -> bytes:
+    told = Signed(device_id(raw[0]).hex(), *(each.hex() for each in raw))
     return msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n"
 
 
@@ -118,9 +114,9 @@ def verify_signature(manifest: bytes, signature: bytes, chain: VerifiedChain) ->
         told = msgspec.json.decode(signature, type=Signed)
         fields = (told.ed25519, told.ml_dsa, told.ed25519_signature, told.ml_dsa_signature)
         raw = [bytes.fromhex(each) for each in fields]
-    except (msgspec.DecodeError, ValueError):
+    except (ValueError, RecursionError):
         raise SecurityError(f"{SIGNATURE} is not a signature of an export") from None
-    if _encode_signed(told) != signature:  # one signature has one file
+    if _encode_signed(*raw) != signature:  # one signature has one file
         raise SecurityError(f"{SIGNATURE} is not written as a signature of an export is")
     device = next((each for each in chain.devices if each.id.hex() == told.device), None)
     if device is None or device.keys != VerifyKeys(raw[0], raw[1]):
@@ -154,12 +150,23 @@ def decode_chain(data: bytes) -> VerifiedChain:
     if len(data) > limits.MAX_EXPORT_CHAIN_BYTES:
         raise SecurityError("the identity chain is too large")
     try:
-        value = cbor2.loads(data)
-    except (cbor2.CBORDecodeError, RecursionError, ValueError, OverflowError):
-        raise SecurityError("the identity chain is not CBOR") from None
+        value = cbor2.loads(
+            data,
+            max_depth=_CHAIN_DEPTH,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            tag_hook=_refuse_tag,
+            semantic_decoders={},
+        )
+    except Exception:
+        raise SecurityError("the identity chain is not CBOR, or holds a tag") from None
     if not isinstance(value, dict) or value.get("format") != CHAIN_FORMAT:
         raise SecurityError("the identity chain is of a format that is not known here")
     return replay(*_parts(value))
+
+
+def _refuse_tag(*_: Any) -> Any:
+    raise ValueError("no tag stands in an exported chain")
 
 
 def _parts(value: Mapping[Any, Any]) -> tuple[UnverifiedChain, Terms]:

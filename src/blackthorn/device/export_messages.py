@@ -76,7 +76,7 @@ def document(
         "kind": conversation.kind,
         "name": clean(conversation.name),
         "ids": [each.hex() for each in conversation.ids],
-        "members": list(conversation.members),
+        "members": [clean(each) for each in conversation.members],
         "standing": conversation.standing,
     }
     yield msgspec.json.encode(head)[:-1] + b',"messages":['

@@ -38,10 +38,11 @@ def escape(text: str) -> str:
 
 
 def _lines(contact: ExportContact) -> Iterator[str]:
+    name = f"mailto:{contact.address}".encode("utf-8", "replace").decode()
     mark = "verified" if contact.verified else "not verified"
     yield "BEGIN:VCARD"
     yield "VERSION:4.0"
-    yield f"UID:{uuid.uuid5(uuid.NAMESPACE_URL, 'mailto:' + contact.address).urn}"
+    yield f"UID:{uuid.uuid5(uuid.NAMESPACE_URL, name).urn}"
     yield f"FN:{escape(contact.address)}"
     yield f"EMAIL:{escape(contact.address)}"
     yield f"CATEGORIES:Blackthorn,{mark}"
