@@ -20,6 +20,7 @@ from blackthorn.crypto.signatures import ED25519
 from blackthorn.ids import DeviceId
 from blackthorn.link.device_id import device_id
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.wrapping import Wrapping
 
 DOMAIN = "acme.example"
 
@@ -41,6 +42,11 @@ def make_enterprise(folder: Path, devices: int) -> tuple[ServerDirectory, list[E
     ports = {(section, "port"): 0 for section in ("link", "smtp", "ledger", "ops")}
     directory = initialise(folder, DOMAIN, {**ports, ("ledger", "witness"): "none"})
     return directory, _enrol(directory.database, devices)
+
+
+def stored_under(directory: ServerDirectory) -> Wrapping:
+    """What the sealed bytes of this server are wrapped under."""
+    return Wrapping(directory.market_keys(directory.load({})), secrets.token_bytes)
 
 
 def _enrol(path: Path, count: int) -> list[EnrolledDevice]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench.enterprise import ServerProcess, make_enterprise
+from bench.enterprise import ServerProcess, make_enterprise, stored_under
 from bench.figures import Figure, Figures
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.mail.open import open_mail
@@ -133,7 +133,7 @@ def run() -> Figures:
             ready = next(json.loads(line) for line in server.lines if '"ready"' in line)
             figures = uvloop.run(_measure(server, ready["smtp_port"], device.address))
         database = Database.open(directory.database)
-        store = SqliteMail(database.reading)
+        store = SqliteMail(database.reading, stored_under(directory))
         heads = store.list(1, 0, 1_000_000)
         assert len(heads) == MAILS + SINGLE_MAILS + 1
         for head in heads[:: len(heads) // 50]:

@@ -18,6 +18,8 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "blackthorn"
 
 SETTINGS = {
     "enterprise.domain",
+    "enterprise.market",
+    "enterprise.market_keys",
     "link.host",
     "link.port",
     "link.public",
@@ -148,12 +150,13 @@ def test_the_commands_are_the_ones_looked_at() -> None:
 
 
 def test_no_stored_column_names_a_sender_or_a_group() -> None:
-    """What a parcel's rows may say: for whom it is, its place in line, and its sealed bytes."""
+    """What a parcel's rows may say: for whom it is, his market, its place, its sealed bytes."""
     tables = {each.name: each for each in read_inventory(sql for _, sql in migrations())}
     assert {column.name for column in tables["mailbox"].columns} == {
         "device",
         "seq",
         "set_aside_day",
+        "market",
         "sealed",
     }
     telling = re.compile(r"sender|author|group|member|fanout|subject|recipient", re.IGNORECASE)

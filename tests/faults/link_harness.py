@@ -25,6 +25,7 @@ from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.parcels import SqliteParcels
 from blackthorn.storage.sqlite.writer import ThreadWriter
+from tests.market_keys import wrapping
 
 PATIENCE = 10.0
 """Seconds after which a test says that something never happened."""
@@ -120,7 +121,7 @@ async def running(folder: Path, serves_after: bool = True) -> AsyncIterator[Runn
     counters = Counters()
     hub = Hub(
         enterprise=SqliteEnterprise(database.reading),
-        parcels=SqliteParcels(database.reading),
+        parcels=SqliteParcels(database.reading, wrapping()),
         key_packages=SqliteKeyPackages(database.reading),
         writer=writer,
         counters=counters,

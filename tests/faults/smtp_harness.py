@@ -29,6 +29,7 @@ from blackthorn.server.reception import Reception
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.mail import SqliteMail
 from blackthorn.storage.sqlite.writer import ThreadWriter
+from tests.market_keys import add_people, wrapping
 
 DOMAIN = "acme.example"
 ALICE = Address("alice@acme.example")
@@ -75,8 +76,9 @@ class Site:
         self.enterprise = TableEnterprise()
         self.counters = Counters()
         self.notified: list[tuple[str, AnyFrame]] = []
-        self.store = SqliteMail(database.reading)
+        self.store = SqliteMail(database.reading, wrapping())
         self.database = database
+        add_people(database, 2)
         self.failures: list[Exception] = []
         self.writer = ThreadWriter(
             database.writing, asyncio.get_running_loop().call_soon_threadsafe

@@ -16,11 +16,12 @@ from blackthorn.storage.sqlite.database import Database, migrations
 from blackthorn.storage.sqlite.failure import DamagedError, UnsyncedError, storage_error
 from blackthorn.storage.sqlite.group import commit_group
 from blackthorn.storage.sqlite.parcels import SqliteParcels
+from tests.market_keys import add_people, wrapping
 
 
 def put(database: Database, rows: list[tuple[int, int, bytes]]) -> Any:
     told: list[Any] = []
-    store = SqliteParcels(database.reading)
+    store = SqliteParcels(database.reading, wrapping())
     job = store.put(Batch(Parcels(rows), [], 10**6))
     for done, result in commit_group(database.writing, [(job, told.append)]):
         done(result)
@@ -95,6 +96,7 @@ def test_a_file_that_is_no_database_is_one_clear_line(tmp_path: Path, damage: by
 def test_a_damaged_page_is_found_and_the_rest_is_served(tmp_path: Path) -> None:
     path = tmp_path / "b.db"
     database = Database.open(path)
+    add_people(database, 3)
     rows = [(d, d * 1000 + s, bytes(300)) for d in (1, 2, 3) for s in range(400)]
     assert put(database, rows) == []
     database.close()
@@ -105,7 +107,7 @@ def test_a_damaged_page_is_found_and_the_rest_is_served(tmp_path: Path) -> None:
     database = Database.open(path)
     with pytest.raises(DamagedError):
         database.check()
-    store = SqliteParcels(database.reading)
+    store = SqliteParcels(database.reading, wrapping())
     outcomes = []
     for device in (1, 2, 3):
         try:
@@ -125,6 +127,7 @@ def test_a_missing_folder_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_a_locked_database_is_one_clear_line(tmp_path: Path) -> None:
     database = Database.open(tmp_path / "b.db")
+    add_people(database, 1)
     database.writing.set_busy_timeout(10)
     other = apsw.Connection(str(tmp_path / "b.db"))
     other.execute("BEGIN IMMEDIATE")
@@ -161,10 +164,12 @@ def test_a_full_disk_refuses_keeps_what_it_has_and_heals(small_disk: Path | None
     """Where we may not mount a small disk, SQLite's own bound on pages stands for it."""
     if small_disk is not None:
         database = Database.open(small_disk / "b.db")
+        add_people(database, 1)
     else:
         database = Database.in_memory()
+        add_people(database, 1)
         database.writing.pragma("max_page_count", database.writing.pragma("page_count") + 100)
-    store = SqliteParcels(database.reading)
+    store = SqliteParcels(database.reading, wrapping())
     stored = 0
     while not isinstance(outcome := put(database, [(1, stored + 1, bytes(20_000))]), StorageError):
         stored += 1

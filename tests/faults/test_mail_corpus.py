@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.enterprise import ServerProcess, make_enterprise
+from bench.enterprise import ServerProcess, make_enterprise, stored_under
 from blackthorn import limits
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
@@ -83,7 +83,12 @@ def served(folder: Path) -> Iterator[Served]:
     database.writing.execute("INSERT INTO user_certificate VALUES (1, 1, ?)", (certificate,))
     with ServerProcess(directory) as server:
         ready = next(json.loads(line) for line in server.lines if '"ready"' in line)
-        yield Served(server.pid, ready["smtp_port"], key, SqliteMail(database.reading))
+        yield Served(
+            server.pid,
+            ready["smtp_port"],
+            key,
+            SqliteMail(database.reading, stored_under(directory)),
+        )
     database.close()
     assert not any('"fault"' in line for line in server.lines), server.lines
 

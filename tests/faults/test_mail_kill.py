@@ -9,8 +9,9 @@ import threading
 import time
 from pathlib import Path
 
+from bench.enterprise import stored_under
+from blackthorn.apps.server_directory import ServerDirectory
 from blackthorn.mail.open import open_mail
-from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.mail import SqliteMail
 from tests.faults.test_mail_corpus import ADDRESS, served
 
@@ -50,8 +51,9 @@ def test_every_answered_mail_survives_sigkill(tmp_path: Path) -> None:
             for sender in senders:
                 sender.join()
             key = server.key
-        database = Database.open(folder / "server" / "blackthorn.db")
-        store = SqliteMail(database.reading)
+        directory = ServerDirectory(folder / "server")
+        database = directory.open_database()
+        store = SqliteMail(database.reading, stored_under(directory))
         found = []
         for head in store.list(1, 0, 100_000):
             piece = store.read(1, head.uid, 0, head.size)

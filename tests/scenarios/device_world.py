@@ -35,6 +35,7 @@ from blackthorn.storage.device.vault import Vault
 from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.parcels import SqliteParcels
 from tests.ledger_world import LedgerWorld
+from tests.market_keys import wrapping
 
 
 class Wire:
@@ -278,7 +279,7 @@ class World:
         self.desk = DirectoryDesk(self.ledger.ledger, WorldClock(self))
         self.hub = Hub(
             enterprise=self.ledger.enterprise,
-            parcels=SqliteParcels(self.database.reading),
+            parcels=SqliteParcels(self.database.reading, wrapping()),
             key_packages=key_packages_store,
             writer=self.writer,
             counters=counters,
@@ -393,6 +394,12 @@ class World:
             self.settle()
             self.later(60)
             self.settle()
+
+    def stored(self, person: Person) -> list[bytes]:
+        """The sealed parcels on the server's disk for the person, oldest first."""
+        store = SqliteParcels(self.database.reading, wrapping())
+        waiting = store.read(person.number, 0, set_aside=True, max_parcels=10_000, max_bytes=2**40)
+        return [each.sealed for each in waiting]
 
     def put_parcel(self, person: Person, sealed: bytes) -> None:
         """Somebody gets a parcel into the person's mailbox, past every check of a sender."""

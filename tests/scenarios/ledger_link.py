@@ -20,6 +20,7 @@ from blackthorn.server.ledger import DevicesChanged
 from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.parcels import SqliteParcels
 from tests.ledger_world import DELAY_MS, LedgerWorld, Model
+from tests.market_keys import wrapping
 from tests.scenarios import link_world
 from tests.scenarios.link_world import Wire
 
@@ -188,7 +189,7 @@ class LedgerHub(LedgerWorld):
         self.desk = DirectoryDesk(self.ledger, self)
         self.hub = Hub(
             enterprise=self.enterprise,
-            parcels=SqliteParcels(self.database.reading),
+            parcels=SqliteParcels(self.database.reading, wrapping()),
             key_packages=SqliteKeyPackages(self.database.reading),
             writer=self.writer,
             counters=self.counters,

@@ -27,6 +27,7 @@ from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.parcels import SqliteParcels
 from blackthorn.storage.sqlite.stepped import SteppedWriter
+from tests.market_keys import wrapping
 
 
 class Wire:
@@ -195,7 +196,7 @@ class World:
         self.counters = Counters()
         self.hub = Hub(
             enterprise=SqliteEnterprise(self.database.reading),
-            parcels=SqliteParcels(self.database.reading),
+            parcels=SqliteParcels(self.database.reading, wrapping()),
             key_packages=SqliteKeyPackages(self.database.reading),
             writer=self.writer,
             counters=self.counters,
@@ -265,7 +266,7 @@ class World:
 
     def stored(self, device: Device) -> list[bytes]:
         """What waits for the device on disk, in order, set aside or not."""
-        rows = SqliteParcels(self.database.reading).read(
+        rows = SqliteParcels(self.database.reading, wrapping()).read(
             device.number, 0, set_aside=True, max_parcels=10**6, max_bytes=10**9
         )
         return [row.sealed for row in rows]
@@ -301,7 +302,7 @@ class World:
             assert mailbox is not None
             counted = mailbox.waiting.parcels + mailbox.aside.parcels
             assert counted == len(self.stored(device)), device.address
-            tally = SqliteParcels(self.database.reading).count(device.number)
+            tally = SqliteParcels(self.database.reading, wrapping()).count(device.number)
             assert tally[:2] == (mailbox.waiting.parcels, mailbox.waiting.bytes), device.address
             assert tally[2:] == (mailbox.aside.parcels, mailbox.aside.bytes), device.address
 

@@ -129,12 +129,7 @@ def _capture(world, person):
         for wire in list(world.wires):
             while world.step_wire(wire, to_server=True):
                 moved = True
-        rows = world.database.reading.execute(
-            "SELECT coalesce(mailbox.sealed, shared_parcel.sealed) FROM mailbox"
-            " LEFT JOIN shared_parcel USING (seq) WHERE device = ?",
-            (person.number,),
-        )
-        taken += [sealed for (sealed,) in rows if sealed not in taken]
+        taken += [sealed for sealed in world.stored(person) if sealed not in taken]
         moved = world.writer.commit() > 0 or moved or before > 0
         for wire in list(world.wires):
             if wire.person is not person:
@@ -210,7 +205,7 @@ def test_messages_that_come_before_their_commit_are_read_when_it_comes():
     world.settle()
     alice.write_group("team", "after the change")
     world.settle()
-    commit, message = _stored(world, bob)
+    commit, message = world.stored(bob)
     world.database.writing.execute("DELETE FROM mailbox WHERE device = 2")
     world.crash(committed=True)
     alice.connect()
@@ -228,16 +223,7 @@ def test_messages_that_come_before_their_commit_are_read_when_it_comes():
     assert not bob.set_aside()
     bob.connect()
     world.settle()
-    assert not _stored(world, bob), "what was opened late was not acknowledged"
-
-
-def _stored(world, person):
-    rows = world.database.reading.execute(
-        "SELECT coalesce(mailbox.sealed, shared_parcel.sealed) FROM mailbox"
-        " LEFT JOIN shared_parcel USING (seq) WHERE device = ? ORDER BY seq",
-        (person.number,),
-    )
-    return [sealed for (sealed,) in rows]
+    assert not world.stored(bob), "what was opened late was not acknowledged"
 
 
 def test_what_was_set_aside_is_asked_for_again_after_a_restart():
@@ -250,7 +236,7 @@ def test_what_was_set_aside_is_asked_for_again_after_a_restart():
     world.settle()
     alice.write_group("team", "early")
     world.settle()
-    commit, message = _stored(world, bob)
+    commit, message = world.stored(bob)
     world.database.writing.execute("DELETE FROM mailbox WHERE device = 2")
     world.crash(committed=True)
     alice.connect()
@@ -266,7 +252,7 @@ def test_what_was_set_aside_is_asked_for_again_after_a_restart():
     bob.connect()
     world.settle()
     world.check_received(bob, ["early"])
-    assert not bob.set_aside() and not _stored(world, bob)
+    assert not bob.set_aside() and not world.stored(bob)
 
 
 def test_a_dropped_message_shows_as_missing():
@@ -278,7 +264,7 @@ def test_a_dropped_message_shows_as_missing():
     alice.write(bob, "two")
     alice.write(bob, "three")
     world.settle()
-    stored = _stored(world, bob)
+    stored = world.stored(bob)
     world.database.writing.execute(
         "DELETE FROM mailbox WHERE device = 2 AND seq = (SELECT min(seq) FROM mailbox)"
     )
@@ -304,7 +290,7 @@ def test_a_parcel_for_a_removed_member_is_set_aside():
     world.cut(bob.wire)
     alice.write_group("team", "not for carol")
     world.settle()
-    (parcel,) = _stored(world, bob)
+    (parcel,) = world.stored(bob)
     bob.connect()
     world.settle()
     world.put_parcel(carol, parcel)
@@ -410,7 +396,7 @@ def test_what_was_set_aside_is_asked_for_while_the_link_stands(monkeypatch, held
     world.settle()
     alice.write_group("team", "after the change")
     world.settle()
-    commit, message = _stored(world, bob)
+    commit, message = world.stored(bob)
     world.database.writing.execute("DELETE FROM mailbox WHERE device = 2")
     world.crash(committed=True)
     alice.connect()
@@ -430,4 +416,4 @@ def test_what_was_set_aside_is_asked_for_while_the_link_stands(monkeypatch, held
         world.later(60)
     world.check_received(bob, ["after the change"])
     world.settle()
-    assert not bob.set_aside() and not _stored(world, bob)
+    assert not bob.set_aside() and not world.stored(bob)

@@ -13,15 +13,6 @@ from blackthorn.mls.key_package import create_key_package, parse_key_package
 from tests.scenarios.device_world import World
 
 
-def stored(world, person):
-    rows = world.database.reading.execute(
-        "SELECT coalesce(mailbox.sealed, shared_parcel.sealed) FROM mailbox"
-        " LEFT JOIN shared_parcel USING (seq) WHERE device = ? ORDER BY seq",
-        (person.number,),
-    )
-    return [sealed for (sealed,) in rows]
-
-
 def identity_of(person):
     return Identity(person.address, person.keys.device)
 
@@ -58,7 +49,7 @@ def test_a_key_package_that_is_not_the_one_asked_for_is_refused(swap):
     world.settle()
     assert alice.outcomes[number].final and alice.outcomes[number].error
     assert not alice.conversations()
-    assert not stored(world, mallory) and not mallory.history() and not bob.history()
+    assert not world.stored(mallory) and not mallory.history() and not bob.history()
 
 
 def test_a_known_device_with_another_key_is_refused():
@@ -181,7 +172,7 @@ def test_an_old_welcome_does_not_bring_back_who_was_removed():
     alice.create_group("team", bob, carol)
     world.cut(carol.wire)
     world.settle()
-    (welcome,) = stored(world, carol)
+    (welcome,) = world.stored(carol)
     carol.connect()
     world.settle()
     alice.change_group("team", [], [carol])

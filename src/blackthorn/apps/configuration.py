@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from blackthorn import limits
-from blackthorn.errors import ConfigError, DecodeError
+from blackthorn.apps.market_keys import check_market
+from blackthorn.errors import ConfigError, DecodeError, UserError
 from blackthorn.wire.address import parse_domain
 
 FILE_NAME = "blackthorn.toml"
@@ -50,6 +51,16 @@ class EnterpriseSettings:
     """The organisation."""
 
     domain: str = setting("", "The mail domain whose users this server serves.")
+    market: str = setting(
+        "ZZ",
+        "Two letters of the country to which users added without --market belong. "
+        "ZZ: it is not stated.",
+    )
+    market_keys: str = setting(
+        "",
+        "Folder of the keys that wrap what is stored for each market's users, better on another "
+        "disk than the data and its backups. Empty: market-keys in the server's folder.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +279,11 @@ def _check_together(configuration: Configuration) -> None:
             raise ConfigError(f"enterprise.domain: write {domain!r} in lower case")
     except DecodeError as error:
         raise ConfigError(f"enterprise.domain: {domain!r}: {error}") from None
+    try:
+        if check_market(configuration.enterprise.market) != configuration.enterprise.market:
+            raise ConfigError("enterprise.market: write it in upper case")
+    except UserError as error:
+        raise ConfigError(f"enterprise.market: {error}") from None
     if configuration.link.public:
         public_address(configuration)
 

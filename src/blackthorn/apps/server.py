@@ -22,6 +22,7 @@ import uvloop
 from blackthorn import limits
 from blackthorn.apps import log
 from blackthorn.apps.configuration import Configuration
+from blackthorn.apps.market_start import start_markets
 from blackthorn.apps.server_directory import ServerDirectory
 from blackthorn.apps.server_ledger import ServerLedger
 from blackthorn.edges import metrics, ops
@@ -48,6 +49,7 @@ from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.ledger import SqliteLedger
 from blackthorn.storage.sqlite.mail import SqliteMail
 from blackthorn.storage.sqlite.parcels import SqliteParcels
+from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
 PURGE_SECONDS = 600
@@ -95,9 +97,10 @@ class Server:
         self._warned: dict[str, float] = {}
         self._enterprise = SqliteEnterprise(database.reading)
         key_packages = SqliteKeyPackages(database.reading)
+        wrapping = Wrapping(directory.market_keys(settings), secrets.token_bytes)
         self.mailroom = Mailroom(
             self._enterprise,
-            SqliteMail(database.reading),
+            SqliteMail(database.reading, wrapping),
             writer,
             self._clock,
             self.counters,
@@ -127,7 +130,7 @@ class Server:
         )
         self.hub = Hub(
             enterprise=self._enterprise,
-            parcels=SqliteParcels(database.reading),
+            parcels=SqliteParcels(database.reading, wrapping),
             key_packages=key_packages,
             writer=writer,
             counters=self.counters,
@@ -249,6 +252,7 @@ def serve(path: Path) -> None:
     try:
         if settings.database.check_at_start:
             database.check()
+        start_markets(database, directory, settings, SystemClock().wall_ms())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             failure = runner.run(_run(directory, settings, database, tls, begun))
     finally:

@@ -48,6 +48,13 @@ WitnessPort = Annotated[
 Witness = Annotated[
     str | None, typer.Option(help="embedded, or none: then the ledger asks for no cosignature.")
 ]
+Market = Annotated[
+    str | None,
+    typer.Option(metavar="CC", help="The country the user belongs to, such as PK; see settings."),
+]
+Language = Annotated[
+    str, typer.Option(metavar="TAG", help="The language in which the user is given notice.")
+]
 
 users = typer.Typer(help="Users and their activation codes.", no_args_is_help=True)
 config = typer.Typer(help="The server's settings.", no_args_is_help=True)
@@ -70,14 +77,20 @@ def init(
     ops_port: OpsPort = None,
     witness: Witness = None,
     witness_port: WitnessPort = None,
+    market: Annotated[
+        str | None,
+        typer.Option(metavar="CC", help="The country users belong to unless `user add` says it."),
+    ] = None,
     public: Annotated[
         str | None, typer.Option(help="HOST:PORT at which devices reach the link.")
     ] = None,
 ) -> None:
     """Make a server's folder: settings, keys, database, ledger. Overwrites nothing."""
+    from blackthorn.apps.market_keys import check_market
     from blackthorn.apps.server_directory import initialise
 
     wanted = {
+        ("enterprise", "market"): None if market is None else check_market(market),
         ("link", "port"): link_port,
         ("link", "public"): public,
         ("smtp", "port"): smtp_port,
@@ -101,10 +114,18 @@ def serve(directory: Directory) -> None:
 
 @users.command("add")
 def add_user(
-    address: Address, directory: DirectoryOption, expires: Expires = "24h", json: Json = False
+    address: Address,
+    directory: DirectoryOption,
+    expires: Expires = "24h",
+    market: Market = None,
+    language: Language = "en",
+    json: Json = False,
 ) -> None:
     """Add a user and print the activation code for the first device."""
-    _invite(address, directory, expires, json, renewed=False)
+    from blackthorn.apps.market_keys import check_language, check_market
+
+    market = None if market is None else check_market(market)
+    _invite(address, directory, expires, json, (market, check_language(language)))
 
 
 @users.command("code")
@@ -115,7 +136,7 @@ def new_code(
 
     A code that was not used ends. Mail from outside is sealed to the device activated last.
     """
-    _invite(address, directory, expires, json, renewed=True)
+    _invite(address, directory, expires, json, None)
 
 
 @users.command("list")
@@ -139,6 +160,8 @@ def list_users(directory: DirectoryOption, json: Json = False) -> None:
             {
                 "address": user.address,
                 "pin": user.pin,
+                "market": user.market,
+                "language": user.language,
                 "devices": user.devices,
                 "created": _rfc3339(user.created_ms),
                 "code": user.code or None,
@@ -150,10 +173,11 @@ def list_users(directory: DirectoryOption, json: Json = False) -> None:
         return
     from rich.table import Table
 
-    table = Table("address", "PIN", "devices", "code", box=None)
+    table = Table("address", "PIN", "market", "devices", "code", box=None)
     for user in listed:
         until = f" until {_rfc3339(user.code_expires_ms)}" if user.code_expires_ms else ""
-        table.add_row(user.address, user.pin, str(user.devices), user.code + until)
+        row = (user.address, user.pin, user.market, str(user.devices), user.code + until)
+        table.add_row(*row)
     terminal.out.print(table)
 
 
@@ -168,14 +192,19 @@ def check_config(directory: Directory) -> None:
     terminal.out.print(f"{directory / 'blackthorn.toml'} is good.", markup=False)
 
 
-def _invite(address: str, directory: Path, expires: str, json: bool, *, renewed: bool) -> None:
+def _invite(
+    address: str, directory: Path, expires: str, json: bool, added: tuple[str | None, str] | None
+) -> None:
+    """`added` is the market, if said, and language of a new user; None renews a code."""
     import os
     import secrets
     import shlex
     import time
 
     from blackthorn.apps.configuration import public_address
+    from blackthorn.apps.market_start import open_market
     from blackthorn.apps.server_directory import ServerDirectory
+    from blackthorn.ports.users import Home
     from blackthorn.server.users import UserAdministration, parse_life
     from blackthorn.storage.sqlite.users import UserTable
 
@@ -194,8 +223,14 @@ def _invite(address: str, directory: Path, expires: str, json: bool, *, renewed:
             secrets.token_bytes,
             option,
         )
-        act = administration.renew if renewed else administration.add
-        invited = act(address, life, time.time_ns() // 1_000_000)
+        now_ms = time.time_ns() // 1_000_000
+        if added is None:
+            invited = administration.renew(address, life, now_ms)
+        else:
+            home = Home(added[0] or settings.enterprise.market, added[1])
+            administration.check_new(address)
+            open_market(database, server.market_keys(settings), home.market, now_ms)
+            invited = administration.add(address, life, now_ms, home)
     finally:
         database.close()
     _print_code(invited, settings, json)

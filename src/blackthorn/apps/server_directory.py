@@ -4,6 +4,7 @@ blackthorn.toml   settings, written last: a folder without it was not made to it
 server.key        TLS key of the server (0600); devices know its fingerprint
 server.crt        the certificate around it
 blackthorn.db     the database, with its write-ahead log beside it while the server runs
+market-keys       folder of the markets' keys (0700), unless the settings name another
 ledger.keys       and more of the ledger: see `apps.ledger_files`
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 
 from blackthorn.apps import configuration, files, ledger_files
 from blackthorn.apps.ledger_files import LedgerFiles
+from blackthorn.apps.market_keys import KeyFolder
 from blackthorn.crypto import tls_keys
 from blackthorn.errors import ConfigError, DecodeError, StorageError, UserError
 from blackthorn.ids import Fingerprint
@@ -50,6 +52,10 @@ class ServerDirectory:
     def ledger(self) -> LedgerFiles:
         """Keys, policy and embedded witness."""
         return LedgerFiles(self.path)
+
+    def market_keys(self, settings: configuration.Configuration) -> KeyFolder:
+        """The keys under which sealed bytes are stored; a relative path is below this folder."""
+        return KeyFolder(self.path / (settings.enterprise.market_keys or "market-keys"))
 
     def load(self, environment: Mapping[str, str]) -> configuration.Configuration:
         """The settings. Raises ConfigError."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from blackthorn.ids import Address
 from blackthorn.link.activation import Verifier
@@ -31,6 +31,23 @@ class ListedUser:
     created_ms: int
     code: Literal["open", "burnt", "expired", ""]
     code_expires_ms: int | None
+    market: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a user belongs.
+
+    `market` is an ISO 3166-1 alpha-2 code, or ZZ when it is not stated; `language` the BCP 47
+    primary tag of the language in which he is given notice.
+    """
+
+    market: str = "ZZ"
+    language: str = "en"
+
+
+NOT_STATED: Final = Home()
 
 
 class UserStore(Protocol):
@@ -41,7 +58,12 @@ class UserStore(Protocol):
         ...
 
     def add(
-        self, address: Address, random: Callable[[int], bytes], now_ms: int, code: NewCode
+        self,
+        address: Address,
+        random: Callable[[int], bytes],
+        now_ms: int,
+        code: NewCode,
+        home: Home = NOT_STATED,
     ) -> bool:
         """Add a user with a fresh PIN and a code; False when the address is taken."""
         ...

@@ -13,7 +13,7 @@ from blackthorn.ids import Address, Fingerprint
 from blackthorn.link import activation
 from blackthorn.link.code import Code, new_code
 from blackthorn.ports.randomness import Randomness
-from blackthorn.ports.users import NewCode, UserStore
+from blackthorn.ports.users import NOT_STATED, Home, NewCode, UserStore
 from blackthorn.wire.address import domain_of, parse_address
 
 _LIFE = re.compile(r"([0-9]{1,7})\s*([smhd])")
@@ -51,17 +51,24 @@ class UserAdministration:
     random: Randomness
     options: str = ""
 
-    def add(self, text: str, life_seconds: int, now_ms: int) -> Invited:
+    def add(self, text: str, life_seconds: int, now_ms: int, home: Home = NOT_STATED) -> Invited:
         """A new user and his first code. Raises UserError for a wrong or a taken address."""
-        address = self._address(text)
-        command = f"blackthorn user code {address}{self.options}"
-        taken = UserError(f"{address} exists: `{command}` makes a new code")
-        if self.store.exists(address):
-            raise taken
+        address = self.check_new(text)
         invited, stored = self._fresh(address, life_seconds, now_ms)
-        if not self.store.add(address, self.random, now_ms, stored):
-            raise taken
+        if not self.store.add(address, self.random, now_ms, stored, home):
+            raise self._taken(address)
         return invited
+
+    def check_new(self, text: str) -> Address:
+        """The address, if a user of it can be added. Raises UserError."""
+        address = self._address(text)
+        if self.store.exists(address):
+            raise self._taken(address)
+        return address
+
+    def _taken(self, address: Address) -> UserError:
+        command = f"blackthorn user code {address}{self.options}"
+        return UserError(f"{address} exists: `{command}` makes a new code")
 
     def renew(self, text: str, life_seconds: int, now_ms: int) -> Invited:
         """One more code for a user; his unused code ends. Raises UserError.

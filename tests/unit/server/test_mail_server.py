@@ -24,6 +24,7 @@ from blackthorn.server.reception import Reception
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.mail import SqliteMail
 from blackthorn.storage.sqlite.stepped import SteppedWriter
+from tests.market_keys import add_people, wrapping
 
 ALICE, BOB = Address("alice@acme.example"), Address("bob@acme.example")
 NOW_MS = 1_900_000_000_000
@@ -67,13 +68,14 @@ class Room:
         self.alice = UserRecord(1, ALICE, "00000001", CERTIFICATE, ())
         self.bob = UserRecord(2, BOB, "00000002", CERTIFICATE, ())
         self.database = Database.in_memory()
+        add_people(self.database, 2)
         self.writer = SteppedWriter(self.database.writing)
         self.told: list[tuple[str, object]] = []
         self.done: list[StorageError | None] = []
         self.counters = Counters()
         self.mailroom = Mailroom(
             Table(self.alice, self.bob),
-            SqliteMail(self.database.reading),
+            SqliteMail(self.database.reading, wrapping()),
             self.writer,
             FixedClock(),
             self.counters,

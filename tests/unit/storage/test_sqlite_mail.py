@@ -7,11 +7,13 @@ from blackthorn.ports.mail import MailHead, SealedMail
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.mail import SqliteMail
 from blackthorn.storage.sqlite.stepped import SteppedWriter
+from tests.market_keys import add_people, wrapping
 
 
 @pytest.fixture
 def database():
     database = Database.in_memory()
+    add_people(database, 3)
     yield database
     database.close()
 
@@ -24,7 +26,7 @@ def put(writer: SteppedWriter, store: SqliteMail, *mails: SealedMail, at: int = 
 
 
 def test_uids_rise_within_a_user(database: Database) -> None:
-    store, writer = SqliteMail(database.reading), SteppedWriter(database.writing)
+    store, writer = SqliteMail(database.reading, wrapping()), SteppedWriter(database.writing)
     assert put(writer, store, SealedMail(1, b"a"), SealedMail(2, b"b"), SealedMail(1, b"cc")) == [
         1, 1, 2,
     ]  # fmt: skip
@@ -35,14 +37,14 @@ def test_uids_rise_within_a_user(database: Database) -> None:
 
 
 def test_a_uid_is_never_given_again(database: Database) -> None:
-    store, writer = SqliteMail(database.reading), SteppedWriter(database.writing)
+    store, writer = SqliteMail(database.reading, wrapping()), SteppedWriter(database.writing)
     put(writer, store, SealedMail(1, b"a"), SealedMail(1, b"b"))
     database.writing.execute("DELETE FROM mail")
     assert put(writer, store, SealedMail(1, b"c")) == [3]
 
 
 def test_a_mail_is_read_in_pieces_by_its_owner(database: Database) -> None:
-    store, writer = SqliteMail(database.reading), SteppedWriter(database.writing)
+    store, writer = SqliteMail(database.reading, wrapping()), SteppedWriter(database.writing)
     sealed = bytes(range(256)) * 1_000
     put(writer, store, SealedMail(1, sealed))
     pieces = [store.read(1, 1, offset, 100_000) for offset in (0, 100_000, 200_000, 300_000)]
@@ -53,7 +55,7 @@ def test_a_mail_is_read_in_pieces_by_its_owner(database: Database) -> None:
 
 
 def test_what_was_not_committed_is_not_there(database: Database) -> None:
-    store, writer = SqliteMail(database.reading), SteppedWriter(database.writing)
+    store, writer = SqliteMail(database.reading, wrapping()), SteppedWriter(database.writing)
     results: list[object] = []
     writer.submit(store.put([SealedMail(1, b"lost")], 1), results.append)
     writer.crash()

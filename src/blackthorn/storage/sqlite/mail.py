@@ -1,20 +1,26 @@
-"""Sealed mail in SQLite (`ports.mail.MailStore`). A plain mail has no way into this module."""
+"""Sealed mail in SQLite (`ports.mail.MailStore`), wrapped under the key of its owner's market.
+
+A plain mail has no way into this module.
+"""
 
 from collections.abc import Sequence
 
 import apsw
 
 from blackthorn import limits
+from blackthorn.errors import StorageError
 from blackthorn.ports.mail import MailHead, SealedMail
 from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
+from blackthorn.storage.sqlite.wrapping import Wrapping
 
 _NEXT_UID = (
     "INSERT INTO mail_uid (user, last) VALUES (?, 1)"
     " ON CONFLICT (user) DO UPDATE SET last = last + 1 RETURNING last"
 )
-_PUT = "INSERT INTO mail (user, uid, received_ms, size, sealed) VALUES (?, ?, ?, ?, ?)"
+_PUT = "INSERT INTO mail (user, uid, received_ms, size, market, sealed) VALUES (?, ?, ?, ?, ?, ?)"
+_MARKET = "SELECT market FROM users WHERE number = ?"
 _PIECE_BYTES = limits.MIB
 """Larger mails are written in pieces: SQLite would hold a whole one twice more."""
 
@@ -22,14 +28,15 @@ _PIECE_BYTES = limits.MIB
 class SqliteMail:
     """The mail over the reading connection; jobs run on the writer's."""
 
-    def __init__(self, reading: Connection) -> None:
+    def __init__(self, reading: Connection, wrapping: Wrapping) -> None:
         self._reading = reading
+        self._wrapping = wrapping
 
     def put(self, mails: Sequence[SealedMail], received_ms: int) -> Job[list[int]]:
         """See `ports.mail.MailStore`."""
 
         def job(connection: Connection) -> list[int]:
-            return [_put(connection, mail, received_ms) for mail in mails]
+            return [self._put(connection, mail, received_ms) for mail in mails]
 
         return job
 
@@ -46,32 +53,45 @@ class SqliteMail:
     @storing
     def read(self, user: int, uid: int, offset: int, length: int) -> tuple[int, bytes] | None:
         """See `ports.mail.MailStore`."""
-        query = "SELECT rowid, size FROM mail WHERE user = ? AND uid = ?"
-        row = self._reading.execute(query, (user, uid)).fetchone()
+        query = "SELECT rowid, size, market FROM mail WHERE user = ? AND uid = ?"
+        found = self._reading.execute(query, (user, uid))
+        row = next(found, None)  # open until the bytes are read: both are of one commit
         if row is None:
             return None
-        number, size = row
+        number, size, market = row
         if offset >= size:
             return size, b""
         blob = self._reading.blob_open("main", "mail", "sealed", number, False)
+
+        def stored(start: int, count: int) -> bytes:
+            blob.seek(start)
+            return blob.read(count)
+
         try:
-            blob.seek(offset)
-            return size, blob.read(min(length, size - offset))
+            return size, self._wrapping.read(market, size, offset, length, stored)
         finally:
             blob.close()
+            found.close(True)
 
-
-def _put(connection: Connection, mail: SealedMail, received_ms: int) -> int:
-    uid: int = connection.execute(_NEXT_UID, (mail.user,)).get
-    size = len(mail.sealed)
-    if size <= _PIECE_BYTES:
-        connection.execute(_PUT, (mail.user, uid, received_ms, size, mail.sealed))
+    def _put(self, connection: Connection, mail: SealedMail, received_ms: int) -> int:
+        market = connection.execute(_MARKET, (mail.user,)).get
+        if market is None:
+            raise StorageError("the mail's user is not there any more")
+        wrapped = self._wrapping.wrap(market, mail.sealed)
+        uid: int = connection.execute(_NEXT_UID, (mail.user,)).get
+        row = (mail.user, uid, received_ms, len(mail.sealed), market)
+        if len(wrapped) <= _PIECE_BYTES:
+            connection.execute(_PUT, (*row, wrapped))
+            return uid
+        connection.execute(_PUT, (*row, apsw.zeroblob(len(wrapped))))
+        _fill(connection, connection.last_insert_rowid(), wrapped)
         return uid
-    connection.execute(_PUT, (mail.user, uid, received_ms, size, apsw.zeroblob(size)))
-    blob = connection.blob_open("main", "mail", "sealed", connection.last_insert_rowid(), True)
+
+
+def _fill(connection: Connection, number: int, wrapped: bytes) -> None:
+    blob = connection.blob_open("main", "mail", "sealed", number, True)
     try:
-        for start in range(0, size, _PIECE_BYTES):
-            blob.write(memoryview(mail.sealed)[start : start + _PIECE_BYTES])
+        for start in range(0, len(wrapped), _PIECE_BYTES):
+            blob.write(memoryview(wrapped)[start : start + _PIECE_BYTES])
     finally:
         blob.close()
-    return uid

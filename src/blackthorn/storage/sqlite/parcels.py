@@ -1,8 +1,10 @@
 """Parcels in transit, in SQLite (`ports.parcels.ParcelStore`).
 
 A parcel for one device is one row of `mailbox`: one insert when it comes, one delete when it
-is acknowledged. A parcel for several lies once in `shared_parcel`, and a trigger removes it
-with the last of its mailbox rows, whoever deletes them.
+is acknowledged. A parcel for several lies in `shared_parcel`, once for each market of theirs, and
+a trigger removes it with the last of its mailbox rows, whoever deletes them. All are wrapped under
+the key of the market of the device's user. A parcel for a device that is gone, or whose market's
+key was destroyed, is not stored: nobody could ever open it.
 """
 
 from collections.abc import Sequence
@@ -23,27 +25,30 @@ from blackthorn.ports.parcels import (
 from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
+from blackthorn.storage.sqlite.wrapping import DeviceMarkets, Wrapping, plain_size
 
 RESERVE: Final = 1_000_000
 """Numbers reserved at once: one small write a million parcels."""
 
-_COUNT: Final = """
-    SELECT set_aside_day IS NOT NULL, count(*), sum(coalesce(length(mailbox.sealed),
-        (SELECT length(shared.sealed) FROM shared_parcel AS shared WHERE shared.seq = mailbox.seq)))
+_SIZE: Final = f"""
+    CASE WHEN mailbox.sealed IS NOT NULL THEN {plain_size("mailbox.sealed", "mailbox.market")}
+    ELSE (SELECT {plain_size("shared.sealed", "shared.market")} FROM shared_parcel AS shared
+        WHERE shared.seq = mailbox.seq AND shared.market = mailbox.market) END
+"""  # noqa: S608
+_COUNT: Final = f"""
+    SELECT set_aside_day IS NOT NULL, count(*), sum({_SIZE})
     FROM mailbox WHERE device = ? GROUP BY 1
-"""
-_SIZES: Final = """
-    SELECT device, seq, coalesce(length(mailbox.sealed),
-        (SELECT length(shared.sealed) FROM shared_parcel AS shared WHERE shared.seq = mailbox.seq))
-    FROM mailbox
-"""
+"""  # noqa: S608
+_SIZES: Final = f"SELECT device, seq, {_SIZE} FROM mailbox"  # noqa: S608
 
 
 class SqliteParcels:
     """The parcels over the reading connection `reading`; jobs run on the writer's."""
 
-    def __init__(self, reading: Connection) -> None:
+    def __init__(self, reading: Connection, wrapping: Wrapping) -> None:
         self._reading = reading
+        self._wrapping = wrapping
+        self._markets = DeviceMarkets()
 
     @storing
     def first_seq(self) -> int:
@@ -64,15 +69,16 @@ class SqliteParcels:
     ) -> list[Waiting]:
         """See `ports.parcels.ParcelStore`."""
         query = (
-            "SELECT seq, sealed, set_aside_day IS NOT NULL FROM mailbox "
+            "SELECT seq, sealed, market, set_aside_day IS NOT NULL FROM mailbox "
             "WHERE device = ? AND seq > ? AND (set_aside_day IS NULL OR ?) ORDER BY seq LIMIT ?"
         )
         found: list[Waiting] = []
         room = max_bytes
         cursor = self._reading.execute(query, (device, after, set_aside, max_parcels))
-        for seq, sealed, aside in cursor:
-            if sealed is None:
-                sealed = self._shared(seq)
+        for seq, wrapped, market, aside in cursor:
+            if wrapped is None:
+                wrapped = self._shared(seq, market)
+            sealed = self._wrapping.unwrap(market, wrapped)
             found.append(Waiting(seq, sealed, bool(aside)))
             room -= len(sealed)
             if room <= 0:
@@ -80,14 +86,70 @@ class SqliteParcels:
         cursor.close(True)
         return found
 
-    def _shared(self, seq: int) -> bytes:
-        query = "SELECT sealed FROM shared_parcel WHERE seq = ?"
-        sealed: bytes = self._reading.execute(query, (seq,)).get
+    def _shared(self, seq: int, market: str) -> bytes:
+        query = "SELECT sealed FROM shared_parcel WHERE seq = ? AND market = ?"
+        sealed: bytes = self._reading.execute(query, (seq, market)).get
         return sealed
 
     def put(self, batch: Batch) -> Job[list[Placed]]:
         """See `ports.parcels.ParcelStore`."""
-        return partial(_put, batch)
+        return partial(self._put, batch)
+
+    def _put(self, batch: Batch, connection: Connection) -> list[Placed]:
+        connection.execute(
+            "UPDATE parcel_sequence SET reserved = ? WHERE reserved < ?",
+            (batch.next_seq + RESERVE, batch.next_seq),
+        )
+        self._markets.refresh(connection)
+        self._store(connection, batch.free)
+        return [
+            self._place(connection, placement, batch.day, parcels)
+            for placement, parcels in batch.ordered
+        ]
+
+    def _place(
+        self, connection: Connection, placement: Placement, day: int, parcels: Parcels | None
+    ) -> Placed:
+        if parcels is None:
+            return _asked_for(connection, placement)
+        placed = _place(connection, placement, day)
+        if placed is Placed.STORED:
+            self._store(connection, parcels)
+        return placed
+
+    def _store(self, connection: Connection, parcels: Parcels) -> None:
+        rows = []
+        wrap = self._wrapping.wrap
+        for device, seq, sealed in parcels.single:
+            market = self._market(connection, device)
+            if market is not None:
+                rows.append((device, seq, market, wrap(market, sealed)))
+        connection.executemany(
+            "INSERT INTO mailbox (device, seq, market, sealed) VALUES (?, ?, ?, ?)", rows
+        )
+        for shared in parcels.shared:
+            self._store_shared(connection, shared)
+
+    def _store_shared(self, connection: Connection, shared: SharedParcel) -> None:
+        markets: dict[str, list[int]] = {}
+        for device in shared.devices:
+            market = self._market(connection, device)
+            if market is not None:
+                markets.setdefault(market, []).append(device)
+        for market, devices in markets.items():
+            connection.execute(
+                "INSERT INTO shared_parcel (seq, market, waiting, sealed) VALUES (?, ?, ?, ?)",
+                (shared.seq, market, len(devices), self._wrapping.wrap(market, shared.sealed)),
+            )
+            connection.executemany(
+                "INSERT INTO mailbox (device, seq, market) VALUES (?, ?, ?)",
+                [(device, shared.seq, market) for device in devices],
+            )
+
+    def _market(self, connection: Connection, device: int) -> str | None:
+        """Under which market's key to store for the device; None when it is not to be stored."""
+        market = self._markets.of(connection, device)
+        return market if market is not None and self._wrapping.open(market) else None
 
     def remove(self, acknowledged: Sequence[tuple[int, int]]) -> Job[None]:
         """See `ports.parcels.ParcelStore`."""
@@ -157,47 +219,17 @@ def _drop(connection: Connection, found: list[Any]) -> Dropped:
     return [(device, size) for device, _, size in found]
 
 
-def _put(batch: Batch, connection: Connection) -> list[Placed]:
-    connection.execute(
-        "UPDATE parcel_sequence SET reserved = ? WHERE reserved < ?",
-        (batch.next_seq + RESERVE, batch.next_seq),
-    )
-    _store(connection, batch.free)
-    return [
-        _place(connection, placement, batch.day, parcels) for placement, parcels in batch.ordered
-    ]
-
-
-def _store(connection: Connection, parcels: Parcels) -> None:
-    if parcels.single:
-        connection.executemany(
-            "INSERT INTO mailbox (device, seq, sealed) VALUES (?, ?, ?)", parcels.single
-        )
-    for shared in parcels.shared:
-        _store_shared(connection, shared)
-
-
-def _store_shared(connection: Connection, shared: SharedParcel) -> None:
-    connection.execute(
-        "INSERT INTO shared_parcel (seq, waiting, sealed) VALUES (?, ?, ?)",
-        (shared.seq, len(shared.devices), shared.sealed),
-    )
-    connection.executemany(
-        "INSERT INTO mailbox (device, seq) VALUES (?, ?)",
-        [(device, shared.seq) for device in shared.devices],
-    )
-
-
-def _place(
-    connection: Connection, placement: Placement, day: int, parcels: Parcels | None
-) -> Placed:
-    """The compare-and-set: store the Commit if its conversation stands at its epoch."""
+def _asked_for(connection: Connection, placement: Placement) -> Placed:
     handle, epoch, token = placement
-    if parcels is None:
-        found = connection.execute(
-            "SELECT token FROM conversation_order WHERE handle = ? AND epoch = ?", (handle, epoch)
-        ).get
-        return Placed.REPEATED if found == token else Placed.NEW
+    found = connection.execute(
+        "SELECT token FROM conversation_order WHERE handle = ? AND epoch = ?", (handle, epoch)
+    ).get
+    return Placed.REPEATED if found == token else Placed.NEW
+
+
+def _place(connection: Connection, placement: Placement, day: int) -> Placed:
+    """The compare-and-set: STORED if the Commit's conversation stands at its epoch."""
+    handle, epoch, token = placement
     newest = connection.execute(
         "SELECT max(epoch) FROM conversation_order WHERE handle = ?", (handle,)
     ).get
@@ -213,5 +245,4 @@ def _place(
         "DELETE FROM conversation_order WHERE handle = ? AND epoch <= ?",
         (handle, epoch - limits.MAX_REMEMBERED_COMMITS),
     )
-    _store(connection, parcels)
     return Placed.STORED

@@ -6,10 +6,11 @@ lock, waits for it if the server holds it, and commits. All parameters are bound
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from blackthorn import limits
 from blackthorn.ids import Address
-from blackthorn.ports.users import ListedUser, NewCode
+from blackthorn.ports.users import NOT_STATED, Home, ListedUser, NewCode
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
 
@@ -27,15 +28,21 @@ class UserTable:
 
     @storing
     def add(
-        self, address: Address, random: Callable[[int], bytes], now_ms: int, code: NewCode
+        self,
+        address: Address,
+        random: Callable[[int], bytes],
+        now_ms: int,
+        code: NewCode,
+        home: Home = NOT_STATED,
     ) -> bool:
         """Add a user with a fresh PIN and a code; False when the address is taken."""
         with self._transaction():
             if self._number(address) is not None:
                 return False
             self._connection.execute(
-                "INSERT INTO users (address, pin, created_ms) VALUES (?, ?, ?)",
-                (address, self._free_pin(random), now_ms),
+                "INSERT INTO users (address, pin, created_ms, market, language)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (address, self._free_pin(random), now_ms, home.market, home.language),
             )
             self._store(self._connection.last_insert_rowid(), code)
             return True
@@ -64,7 +71,7 @@ class UserTable:
         """All users by address."""
         rows = self._connection.execute(
             "SELECT address, pin, (SELECT count(*) FROM devices WHERE user = users.number),"
-            " created_ms, max(expires_ms), tries FROM users"
+            " created_ms, market, language, max(expires_ms), tries FROM users"
             " LEFT JOIN activations ON user = users.number AND used_by IS NULL"
             " GROUP BY users.number ORDER BY address"
         )
@@ -114,12 +121,16 @@ def _listed(
     pin: str,
     devices: int,
     created_ms: int,
+    market: str,
+    language: str,
     expires_ms: int | None,
     tries: int | None,
 ) -> ListedUser:
+    state: Literal["open", "burnt", "expired", ""] = "open"
     if expires_ms is None or expires_ms <= now_ms:
         # Expired codes are deleted. A user without a device was given one.
-        return ListedUser(address, pin, devices, created_ms, "" if devices else "expired", None)
-    if (tries or 0) >= limits.ACTIVATION_TRIES:
-        return ListedUser(address, pin, devices, created_ms, "burnt", None)
-    return ListedUser(address, pin, devices, created_ms, "open", expires_ms)
+        state = "" if devices else "expired"
+    elif (tries or 0) >= limits.ACTIVATION_TRIES:
+        state = "burnt"
+    until = expires_ms if state == "open" else None
+    return ListedUser(address, pin, devices, created_ms, state, until, market, language)

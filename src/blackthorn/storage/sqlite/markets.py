@@ -1,0 +1,249 @@
+"""Markets as jobs: who is of one, a user's move to another, the end of his rows, the upgrade.
+
+Each job is one bounded step in a transaction of its own, to be called again until it says that
+nothing is left; a process that ends between two steps loses nothing, since each row tells under
+which market it lies. That is a column and not a byte in front of the sealed bytes, so that SQL
+can find what is left to do, and so that a shared parcel can be keyed by it.
+
+Pages and cells that a job frees are overwritten (`secure_delete`). Older copies of pages stay in
+the write-ahead log until `compact`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from blackthorn.errors import StorageError
+from blackthorn.ids import Address
+from blackthorn.ports.writer import Job
+from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS, Connection
+from blackthorn.storage.sqlite.failure import storage_error
+from blackthorn.storage.sqlite.wrapping import Wrapping
+
+_OF_DEVICES: Final = "device IN (SELECT number FROM devices WHERE user = ?)"
+_UNWRAPPED_MAIL: Final = "SELECT rowid, user FROM mail WHERE market = '' LIMIT ?"
+_UNWRAPPED_PARCELS: Final = "SELECT device, seq FROM mailbox WHERE market = '' LIMIT ?"
+_MARKET_OF_DEVICE: Final = (
+    "SELECT market FROM devices JOIN users ON users.number = user WHERE devices.number = ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketUser:
+    """One user of a market; `language` is a BCP 47 primary tag."""
+
+    number: int
+    address: Address
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What one step of a purge deleted; `done` when nothing of the user is left."""
+
+    mails: int
+    parcels: int
+    key_packages: int
+    done: bool
+
+
+def users_of(
+    connection: Connection, market: str, after: int = 0, limit: int = 2**31
+) -> list[MarketUser]:
+    """At most `limit` users of the market with a number above `after`, by number."""
+    rows = connection.execute(
+        "SELECT number, address, language FROM users WHERE market = ? AND number > ?"
+        " ORDER BY number LIMIT ?",
+        (market, after, limit),
+    )
+    return [MarketUser(*row) for row in rows]
+
+
+def markets(connection: Connection) -> dict[str, bytes]:
+    """The fingerprint of the key of each market that ever had a user."""
+    rows: list[Any] = connection.execute("SELECT code, fingerprint FROM market").fetchall()
+    return dict(rows)
+
+
+def unregistered(connection: Connection) -> list[str]:
+    """Markets of users that were added before there were markets."""
+    query = "SELECT DISTINCT market FROM users WHERE market NOT IN (SELECT code FROM market)"
+    return [market for (market,) in connection.execute(query)]
+
+
+def any_unwrapped(connection: Connection) -> bool:
+    """Whether a row from before markets is left."""
+    found = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM mail WHERE market = '')"
+        " OR EXISTS (SELECT 1 FROM mailbox WHERE market = '')"
+    ).get
+    return bool(found)
+
+
+def register(connection: Connection, market: str, fingerprint: bytes, now_ms: int) -> None:
+    """Note that rows may lie under this key from now on."""
+    connection.execute(
+        "INSERT INTO market (code, fingerprint, since_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (market, fingerprint, now_ms),
+    )
+
+
+def move_user(address: Address, market: str, wrapping: Wrapping, limit: int) -> Job[bool]:
+    """Wrap at most `limit` of the user's rows anew under the key of `market`; True when done.
+
+    The user's market changes in the step that finds nothing left; until then what comes for him
+    goes on being wrapped under the old one. One row lies under one key at any time. The job
+    raises StorageError when there is no such user, or either key is gone.
+    """
+
+    def job(connection: Connection) -> bool:
+        user = connection.execute("SELECT number FROM users WHERE address = ?", (address,)).get
+        if user is None:
+            raise StorageError(f"there is no user {address}")
+        with _overwriting(connection):
+            room = limit - _move_mail(connection, user, market, wrapping, limit)
+            if room > 0:
+                room -= _move_parcels(connection, user, market, wrapping, room)
+        if room <= 0:
+            return False
+        query = "UPDATE users SET market = ? WHERE number = ? AND market <> ?"
+        connection.execute(query, (market, user, market))
+        return True
+
+    return job
+
+
+def wrap_stored(wrapping: Wrapping, limit: int) -> Job[bool]:
+    """Wrap at most `limit` rows from before markets; True when none is left.
+
+    What waits for a device or user that is gone is deleted. The job raises StorageError.
+    """
+
+    def job(connection: Connection) -> bool:
+        with _overwriting(connection):
+            mails: list[Any] = connection.execute(_UNWRAPPED_MAIL, (limit,)).fetchall()
+            for number, user in mails:
+                query = "SELECT market FROM users WHERE number = ?"
+                _wrap_mail(connection, number, connection.execute(query, (user,)).get, wrapping)
+            room = limit - len(mails)
+            parcels: list[Any] = connection.execute(_UNWRAPPED_PARCELS, (room,)).fetchall()
+            for device, seq in parcels:
+                target = connection.execute(_MARKET_OF_DEVICE, (device,)).get
+                _wrap_parcel(connection, device, seq, target, wrapping)
+        return len(mails) + len(parcels) < limit
+
+    return job
+
+
+def purge_user(user: int, limit: int) -> Job[Purged]:
+    """Delete at most `limit` of the user's sealed rows and key packages, and overwrite them."""
+
+    def job(connection: Connection) -> Purged:
+        with _overwriting(connection):
+            mails = _delete(connection, "mail", "rowid", "user = ?", user, limit)
+            room = limit - mails
+            parcels = _delete(connection, "mailbox", "device, seq", _OF_DEVICES, user, room)
+            room -= parcels
+            packages = _delete(connection, "key_package", "id", _OF_DEVICES, user, room)
+        return Purged(mails, parcels, packages, room > packages)
+
+    return job
+
+
+def compact(path: Path) -> bool:
+    """Fold the write-ahead log into the database and cut it to nothing, so that no old page stays.
+
+    False when a reader stood in an older state for so long that it could not: call it again.
+    Raises StorageError.
+    """
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.set_busy_timeout(BUSY_MILLISECONDS)
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
+        finally:
+            connection.close()
+    except apsw.BusyError:
+        return False
+    except apsw.Error as error:
+        raise storage_error(error) from error
+    return not busy
+
+
+@contextmanager
+def _overwriting(connection: Connection) -> Iterator[None]:
+    """Freed pages are overwritten with zeroes, not only what a page frees within itself."""
+    connection.execute("PRAGMA secure_delete = ON").fetchall()
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA secure_delete = FAST").fetchall()
+
+
+def _delete(connection: Connection, table: str, key: str, where: str, user: int, limit: int) -> int:
+    query = (
+        f"DELETE FROM {table} WHERE ({key}) IN"  # noqa: S608
+        f" (SELECT {key} FROM {table} WHERE {where} LIMIT ?)"
+    )
+    if limit <= 0:
+        return 0
+    connection.execute(query, (user, limit)).fetchall()
+    return connection.changes()
+
+
+def _move_mail(
+    connection: Connection, user: int, market: str, wrapping: Wrapping, limit: int
+) -> int:
+    query = "SELECT rowid FROM mail WHERE user = ? AND market <> ? LIMIT ?"
+    rows: list[Any] = connection.execute(query, (user, market, limit)).fetchall()
+    for (number,) in rows:
+        _wrap_mail(connection, number, market, wrapping)
+    return len(rows)
+
+
+def _move_parcels(
+    connection: Connection, user: int, market: str, wrapping: Wrapping, limit: int
+) -> int:
+    query = f"SELECT device, seq FROM mailbox WHERE {_OF_DEVICES} AND market <> ? LIMIT ?"  # noqa: S608
+    rows: list[Any] = connection.execute(query, (user, market, limit)).fetchall()
+    for device, seq in rows:
+        _wrap_parcel(connection, device, seq, market, wrapping)
+    return len(rows)
+
+
+def _wrap_mail(connection: Connection, number: int, market: str | None, wrapping: Wrapping) -> None:
+    """Under `market` from now on; one mail is in memory at a time. None: nobody's, deleted."""
+    if market is None:
+        connection.execute("DELETE FROM mail WHERE rowid = ?", (number,))
+        return
+    query = "SELECT market, sealed FROM mail WHERE rowid = ?"
+    row: list[Any] = connection.execute(query, (number,)).fetchall()
+    before, wrapped = row[0]
+    fresh = wrapping.wrap(market, wrapping.unwrap(before, wrapped))
+    connection.execute(
+        "UPDATE mail SET market = ?, sealed = ? WHERE rowid = ?", (market, fresh, number)
+    )
+
+
+def _wrap_parcel(
+    connection: Connection, device: int, seq: int, market: str | None, wrapping: Wrapping
+) -> None:
+    """Under `market` from now on. A shared one becomes the device's own; None: it is deleted."""
+    where = "WHERE device = ? AND seq = ?"
+    query = f"SELECT market, set_aside_day, sealed FROM mailbox {where}"  # noqa: S608
+    row: list[Any] = connection.execute(query, (device, seq)).fetchall()
+    before, day, wrapped = row[0]
+    if wrapped is None and market is not None:
+        query = "SELECT sealed FROM shared_parcel WHERE seq = ? AND market = ?"
+        wrapped = connection.execute(query, (seq, before)).get
+    connection.execute(f"DELETE FROM mailbox {where}", (device, seq))  # noqa: S608
+    if market is not None:
+        connection.execute(
+            "INSERT INTO mailbox (device, seq, set_aside_day, market, sealed)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (device, seq, day, market, wrapping.wrap(market, wrapping.unwrap(before, wrapped))),
+        )

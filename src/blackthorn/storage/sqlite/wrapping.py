@@ -1,0 +1,107 @@
+"""The market's layer between the tables and their readers and writers.
+
+A row says by its `market` whose key wraps it, and not by its owner, so that a user can be moved
+from one market to another row by row while his mail and parcels go on coming. An empty market is
+a row from before markets, which lies unwrapped until the server has next started.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from blackthorn import limits
+from blackthorn.crypto import market_wrap
+from blackthorn.crypto.market_wrap import CHUNK_BYTES, PREFIX_BYTES, WRAPPED_CHUNK_BYTES
+from blackthorn.crypto.secret import Secret
+from blackthorn.errors import StorageError
+from blackthorn.ports.markets import MarketKeys
+from blackthorn.storage.sqlite.database import Connection
+
+UNWRAPPED: Final = ""
+"""The market of a row from before markets."""
+
+_OF_DEVICE: Final = (
+    "SELECT users.market FROM devices JOIN users ON users.number = devices.user"
+    " WHERE devices.number = ?"
+)
+
+
+def plain_size(sealed: str, market: str) -> str:
+    """SQL for the size of a row's sealed bytes without the market's layer."""
+    inner = f"(length({sealed}) - {PREFIX_BYTES})"
+    chunks = f"(({inner} + {WRAPPED_CHUNK_BYTES - 1}) / {WRAPPED_CHUNK_BYTES})"
+    unwrapped = f"{inner} - {market_wrap.TAG_BYTES} * {chunks}"
+    return f"CASE {market} WHEN '' THEN length({sealed}) ELSE {unwrapped} END"
+
+
+class Wrapping:
+    """Wraps and unwraps with the keys of `keys`; `random` gives bytes that never come twice."""
+
+    def __init__(self, keys: MarketKeys, random: Callable[[int], bytes]) -> None:
+        self._keys = keys
+        self._random = random
+
+    def open(self, market: str) -> bool:
+        """Whether the market's key was not destroyed. Raises StorageError when it is missing."""
+        return self._keys.key(market) is not None
+
+    def wrap(self, market: str, data: bytes | bytearray) -> bytes:
+        """Raises StorageError when the market's key is missing or was destroyed."""
+        return market_wrap.wrap(self._key(market), data, self._random)
+
+    def unwrap(self, market: str, wrapped: bytes) -> bytes:
+        """Raises StorageError when the key is missing, was destroyed, or is another."""
+        if market == UNWRAPPED:
+            return wrapped
+        return market_wrap.unwrap(self._key(market), wrapped)
+
+    def read(
+        self, market: str, size: int, offset: int, length: int, read: Callable[[int, int], bytes]
+    ) -> bytes:
+        """At most `length` bytes from `offset` on, of `size` bytes that are wrapped.
+
+        `read(start, count)` gives stored bytes. Only the chunks concerned are read.
+        """
+        end = min(size, offset + length)
+        if market == UNWRAPPED:
+            return read(offset, end - offset)
+        key = self._key(market)
+        first, last = offset // CHUNK_BYTES, max(0, end - 1) // CHUNK_BYTES
+        start = PREFIX_BYTES + first * WRAPPED_CHUNK_BYTES
+        stop = min(market_wrap.wrapped_size(size), PREFIX_BYTES + (last + 1) * WRAPPED_CHUNK_BYTES)
+        ends = last == max(0, size - 1) // CHUNK_BYTES
+        prefix, chunks = read(0, PREFIX_BYTES), read(start, stop - start)
+        text = market_wrap.unwrap_chunks(key, prefix, chunks, first, last=ends)
+        return text[offset - first * CHUNK_BYTES : end - first * CHUNK_BYTES]
+
+    def _key(self, market: str) -> Secret:
+        key = self._keys.key(market)
+        if key is None:
+            raise StorageError(f"the key of market {market} was destroyed")
+        return key
+
+
+class DeviceMarkets:
+    """The market of each device, as the writer's transaction sees it.
+
+    It is kept in memory until any user's market changes, whoever changes it.
+    """
+
+    def __init__(self) -> None:
+        self._change: int | None = None
+        self._known: dict[int, str] = {}
+
+    def refresh(self, connection: Connection) -> None:
+        """Once in each transaction, before `of`."""
+        change: int = connection.execute("SELECT number FROM market_change").get
+        if change != self._change or len(self._known) >= limits.MAX_CACHED_DEVICES:
+            self._known.clear()
+            self._change = change
+
+    def of(self, connection: Connection, device: int) -> str | None:
+        """The market of the device's user; None when there is no such device (any more)."""
+        market = self._known.get(device)
+        if market is None:
+            market = connection.execute(_OF_DEVICE, (device,)).get
+            if market is not None:
+                self._known[device] = market
+        return market
