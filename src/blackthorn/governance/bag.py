@@ -73,7 +73,7 @@ class ProductionRows(Protocol):
         ...
 
     def pieces(self, category: str, place: tuple[int, ...]) -> Iterator[bytes]:
-        """The sealed bytes, in pieces of at most 1 MiB. Raises StorageError when they are gone."""
+        """The sealed bytes, in pieces of at most 8 MiB. Raises StorageError when they are gone."""
         ...
 
 

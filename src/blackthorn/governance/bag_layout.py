@@ -25,9 +25,9 @@ DOCUMENTS: Final = {
     LEDGER_ENTRIES: "ledger.json",
 }
 QUERIES: Final = {
-    ACCOUNT_FACTS: "the account's address, PIN, market and date; its devices and their public "
-    "keys; its OpenPGP certificate; open activation codes without what opens them; how many key "
-    "packages wait. As they are now: the period does not apply.",
+    ACCOUNT_FACTS: "the account's address, PIN, market, language and date; its devices and their "
+    "public keys; its OpenPGP certificate; open activation codes without what opens them; how "
+    "many key packages wait. As they are now: the period does not apply.",
     SEALED_MAIL: "every mail in the account's mailbox that came within the period, as it is "
     "stored: sealed to the account's own OpenPGP certificate.",
     WAITING_PARCELS: "every parcel that waits for one of the account's devices, as the sender "

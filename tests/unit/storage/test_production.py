@@ -3,12 +3,14 @@
 import json
 import sqlite3
 from dataclasses import replace
+from random import randbytes
 
 import apsw
 import pytest
 
 from blackthorn.apps.inventory import migrations, read_inventory
 from blackthorn.apps.production import frozen_rows, produce
+from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError
 from blackthorn.governance import bag_layout as layout
 from blackthorn.governance.bag import ProductionCase
@@ -25,6 +27,7 @@ from blackthorn.storage.sqlite.production import (
     SqliteProduction,
 )
 from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.unit.governance.bags import files_of
 
 ALICE, BOB = "alice@acme.example", "bob@acme.example"
@@ -41,8 +44,12 @@ def inventory() -> dict[tuple[str, str], bool]:
 
 
 def columns_read() -> set[tuple[str, str]]:
-    reads = [*READS.values(), *SEALED_READS.values()]
-    return {(read.table, name) for each in reads for read in each for name in read.columns}
+    read = {
+        (each.table, name) for reads in READS.values() for each in reads for name in each.columns
+    }
+    for tables in SEALED_READS.values():
+        read |= {(table, name) for table, columns in tables.items() for name in columns}
+    return read
 
 
 def test_each_category_has_its_reads() -> None:
@@ -68,14 +75,22 @@ def test_every_column_about_a_user_is_read_or_left_out_for_a_reason() -> None:
 
 def test_a_user_is_named_and_never_selected_by_anything_else() -> None:
     """Each query has one parameter: the number of one account."""
-    for reads in (*READS.values(), *SEALED_READS.values()):
+    for reads in READS.values():
         for read in reads:
             assert read.query.count("?") == 1
             assert " LIKE " not in read.query
 
 
+class Keys:
+    """The key of each market: 32 times the first byte of its name."""
+
+    def key(self, market: str) -> Secret:
+        return Secret(market[:1].encode() * 32)
+
+
 def stores(connection: Connection) -> tuple[SqliteMail, SqliteParcels]:
-    return SqliteMail(connection), SqliteParcels(connection)
+    wrapping = Wrapping(Keys(), randbytes)
+    return SqliteMail(connection, wrapping), SqliteParcels(connection, wrapping)
 
 
 @pytest.fixture
@@ -84,8 +99,7 @@ def path(tmp_path):
     path = tmp_path / "blackthorn.db"
     database = Database.open(path)
     fill(database.writing)
-    mail, _ = stores(database.reading)
-    parcels = SqliteParcels(database.reading)
+    mail, parcels = stores(database.reading)
     writer = SteppedWriter(database.writing)
     for number in range(1, 13):
         mails = [SealedMail(1, b"m%d" % number * number), SealedMail(2, b"bob")]
@@ -101,8 +115,9 @@ def path(tmp_path):
 
 def fill(connection: Connection) -> None:
     connection.execute(
-        "INSERT INTO users (number, address, pin, created_ms) VALUES"
-        " (1, 'alice@acme.example', '0000CAFE', 5), (2, 'bob@acme.example', '0000BEEF', 6);"
+        "INSERT INTO users (number, address, pin, created_ms, market, language) VALUES"
+        " (1, 'alice@acme.example', '0000CAFE', 5, 'PK', 'ur'),"
+        " (2, 'bob@acme.example', '0000BEEF', 6, 'DE', 'de');"
         "INSERT INTO devices VALUES (3, x'03', 1, x'AA', 'phone', 'live', 6),"
         " (4, x'04', 1, x'BB', 'laptop', 'live', 7), (5, x'05', 2, x'CC', 'other', 'live', 8);"
         "INSERT INTO activations (nameplate, user, password, public_key, expires_ms, tries)"
@@ -131,7 +146,9 @@ def document(files: dict[str, bytes], name: str) -> dict:
 
 def test_the_account_and_its_devices(path) -> None:
     tables = document(produced(path), "account.json")["tables"]
-    assert tables["users"][0]["pin"] == "0000CAFE"
+    assert tables["users"] == [
+        {"address": ALICE, "created_ms": 5, "language": "ur", "market": "PK", "pin": "0000CAFE"}
+    ]
     assert [each["name"] for each in tables["devices"]] == ["phone", "laptop"]
     assert tables["user_certificate"] == [{"seq": 1, "certificate": "zg=="}]
     assert tables["activations"] == [
@@ -209,14 +226,36 @@ def test_rows_that_go_in_between_stop_it(path) -> None:
 
 
 def test_the_rows_are_never_written(path) -> None:
-    with frozen_rows(path, lambda connection: (writes(connection), SqliteParcels(connection))):
+    def writes(connection: Connection) -> tuple[SqliteMail, SqliteParcels]:
+        with pytest.raises(apsw.ReadOnlyError):
+            connection.execute("DELETE FROM mail").fetchall()
+        return stores(connection)
+
+    with frozen_rows(path, writes):
         pass
 
 
-def writes(connection: Connection) -> SqliteMail:
-    with pytest.raises(apsw.ReadOnlyError):
-        connection.execute("DELETE FROM mail").fetchall()
-    return SqliteMail(connection)
+def test_the_layer_of_the_markets_key_is_taken_off(path) -> None:
+    """What lies in the database is not what is produced, which is what was put in."""
+    with sqlite3.connect(path) as database:
+        ((stored,),) = database.execute("SELECT sealed FROM mail WHERE user = 1 AND uid = 2")
+    assert b"m2m2" not in stored
+    assert produced(path)[f"data/{ALICE}/mail/2.sealed"] == b"m2m2"
+
+
+def test_without_the_key_of_the_market_nothing_is_produced(path) -> None:
+    class Destroyed:
+        def key(self, market: str) -> None:
+            return None
+
+    def without(connection: Connection) -> tuple[SqliteMail, SqliteParcels]:
+        wrapping = Wrapping(Destroyed(), randbytes)
+        return SqliteMail(connection, wrapping), SqliteParcels(connection, wrapping)
+
+    target = path.with_name("package.tar")
+    with pytest.raises(StorageError, match="PK"), frozen_rows(path, without) as rows:
+        produce(CASE, rows, target)
+    assert not target.exists()
 
 
 def test_a_database_that_is_not_there(tmp_path) -> None:

@@ -1,8 +1,9 @@
 """The rows that a directive can get (`governance.bag.ProductionRows`), and no others.
 
-`READS` is the law: whatever this module selects is built from it, so that a column that it does
-not name cannot be read. Each one is marked `producible: yes` in the migrations; the tests hold
-the two together. Sealed bytes come through the stores of mail and parcels, as a device gets them.
+`READS` is the law: tables are read by queries that are built from it, so that a column that it
+does not name cannot be produced. Each one is marked `producible: yes` in the migrations; the tests
+hold the two together. Sealed bytes come through the stores of mail and parcels, as a device gets
+them: without the layer of the market's key.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,6 @@ from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
 
 _OF_USER: Final = "WHERE user = ?"
-_OF_DEVICES: Final = "WHERE device IN (SELECT number FROM devices WHERE user = ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Read:
 
 READS: Final[dict[str, tuple[Read, ...]]] = {
     layout.ACCOUNT_FACTS: (
-        Read("users", ("address", "pin", "created_ms"), "WHERE number = ?"),
+        Read("users", ("address", "pin", "created_ms", "market", "language"), "WHERE number = ?"),
         Read(
             "devices",
             ("id", "identity_key", "name", "standing", "activated_ms"),
@@ -74,14 +74,14 @@ READS: Final[dict[str, tuple[Read, ...]]] = {
 }
 """Category → what is read of it."""
 
-SEALED_READS: Final[dict[str, tuple[Read, ...]]] = {
-    layout.SEALED_MAIL: (Read("mail", ("uid", "received_ms", "sealed"), order="uid"),),
-    layout.WAITING_PARCELS: (
-        Read("mailbox", ("seq", "set_aside_day", "sealed"), _OF_DEVICES, "seq"),
-        Read("shared_parcel", ("seq", "sealed"), _OF_DEVICES, "seq"),
-    ),
+SEALED_READS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    layout.SEALED_MAIL: {"mail": ("uid", "received_ms", "sealed")},
+    layout.WAITING_PARCELS: {
+        "mailbox": ("seq", "set_aside_day", "sealed"),
+        "shared_parcel": ("seq", "sealed"),
+    },
 }
-"""Category → what is read through the stores of mail and parcels, in pieces."""
+"""Category → columns by table that come through the stores of mail and parcels, in pieces."""
 
 COUNTED: Final[dict[tuple[str, str], str]] = {
     ("key_package", "device"): "says whose packages are counted; the device's id says it instead",
@@ -117,6 +117,8 @@ _WAITING: Final = (
     " WHERE user = ? ORDER BY seq, id"
 )
 _PAGE: Final = 1_024
+_PIECE_BYTES: Final = 8 * limits.MIB
+"""Of a large mail at once: SQLite walks it from its beginning for each piece."""
 
 
 class SqliteProduction:
@@ -173,7 +175,7 @@ class SqliteProduction:
     def _mail_pieces(self, user: int, uid: int) -> Iterator[bytes]:
         offset, size = 0, 1
         while offset < size:
-            found = self._mail.read(user, uid, offset, limits.MIB)
+            found = self._mail.read(user, uid, offset, _PIECE_BYTES)
             if found is None or (not found[1] and found[0]):
                 raise StorageError(f"mail {uid} went while the package was made: make it again")
             size = found[0]
