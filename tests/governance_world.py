@@ -8,6 +8,7 @@ world.history()                        the log as a report reads it
 """
 
 import random
+from pathlib import Path
 from typing import Any
 
 from blackthorn.crypto.secret import Secret
@@ -31,6 +32,7 @@ from blackthorn.server.ledger import LedgerKeys
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
 from blackthorn.tlog.merkle import MerkleLog
 from blackthorn.tlog.policy import NO_QUORUM, Policy, PolicyLog, format_policy
+from blackthorn.tlog.tiles import format_bundle, tile_hashes, tiles_between
 from blackthorn.wire.note import parse_vkey
 
 DAY_MS = 24 * 3_600_000
@@ -228,3 +230,17 @@ class World:
         root = MerkleLog(self.log).root()
         signer = LogSigner(self.keys.origin, self.keys.log)
         return signer.sign(Checkpoint(self.keys.origin, len(self.log), root))
+
+    def mirror(self, folder: Path) -> Path:
+        """The log as a mirror's folder has it; what is there is written over."""
+        log = MerkleLog(self.log)
+        shown = {"checkpoint": self.note(), "policy": self.policy.encode()}
+        for tile in tiles_between(0, len(self.log)):
+            entries = self.log[tile.start : tile.start + tile.width]
+            shown[tile.path] = (
+                format_bundle(entries) if tile.level is None else tile_hashes(log, tile)
+            )
+        for name, data in shown.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+        return folder

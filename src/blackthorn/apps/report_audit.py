@@ -14,11 +14,17 @@ from rich.console import Console
 from blackthorn import limits
 from blackthorn.apps.ledger_sources import HttpSource
 from blackthorn.apps.report import read_log
-from blackthorn.errors import InputError, LimitError, SecurityError, StorageError, UserError
+from blackthorn.errors import (
+    InputError,
+    LimitError,
+    SecurityError,
+    StorageError,
+    UserError,
+    VerificationError,
+)
 from blackthorn.report import stated
 from blackthorn.report.differences import differences
-from blackthorn.report.document import check_policy
-from blackthorn.report.files import ENDINGS, FEED, make, split_name
+from blackthorn.report.files import ENDINGS, FEED, make_one, split_name
 from blackthorn.report.history import Stand
 from blackthorn.report.period import Period, half_year, parse_period
 
@@ -85,18 +91,16 @@ def check(target: str, ledger: str, policy: Path | None, console: Console) -> Ve
 
 
 def _compare(file: File, stand: Stand, own_policy: str) -> list[str]:
-    policy = file.policy or own_policy
+    period = file.period or half_year(stand.unix_ms)
     try:
-        check_policy(policy, stand)
-    except SecurityError:
-        if not file.policy:
-            raise UserError(
-                f"{file.name} is older than the ledger's trust policy: check it with its JSON"
-            ) from None
-        raise
-    name = file.ending if file.period is None else f"{file.period.name}{file.ending}"
-    made = make(stand, file.period or half_year(stand.unix_ms), policy)
-    return differences(file.ending, file.data, made[name])
+        made = make_one(stand, period, file.policy or own_policy, file.ending)
+    except VerificationError:
+        if file.policy:
+            raise
+        raise UserError(
+            f"{file.name} is older than the ledger's trust policy: check it beside its JSON"
+        ) from None
+    return differences(file.ending, file.data, made)
 
 
 # --- Which files there are, and what they say of themselves -----------------------------------
@@ -184,8 +188,7 @@ def _file(name: str, data: bytes, said: dict[str, tuple[str, stated.Stated]]) ->
     if size is None:
         raise UserError(f"{name} has no line that says of which ledger it is: check its folder")
     if ending == FEED:
-        policy = next((each.policy for _, each in said.values() if each.size == size), None)
-        return File(name, ending, data, None, size, policy or "")
+        return File(name, ending, data, None, size, "")
     try:
         period = parse_period(own.period or beside.period)
     except InputError:

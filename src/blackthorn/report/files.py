@@ -4,26 +4,42 @@ from typing import Final
 
 from blackthorn.errors import InputError
 from blackthorn.report import atom, document, page, tables
-from blackthorn.report.figures import compute
+from blackthorn.report.figures import Figures, compute
 from blackthorn.report.history import Stand
 from blackthorn.report.period import Period
 
 FEED: Final = "atom.xml"
 ENDINGS: Final = (".html", ".json", ".csv", "-directives.csv")
 """Behind a period's name."""
+SHOWING_POLICY: Final = (".html", ".json")
 
 
 def make(stand: Stand, period: Period, policy: str) -> dict[str, bytes]:
     """All files of a period: name → bytes. Raises `VerificationError` for another policy."""
     document.check_policy(policy, stand)
     figures = compute(stand, period)
-    return {
-        f"{period.name}.html": page.page(figures, stand, policy),
-        f"{period.name}.json": document.encode(document.document(figures, stand, policy)),
-        f"{period.name}.csv": tables.counts_csv(figures, stand),
-        f"{period.name}-directives.csv": tables.directives_csv(figures, stand),
-        FEED: atom.feed(stand),
-    }
+    files = {f"{period.name}{ending}": _file(figures, stand, policy, ending) for ending in ENDINGS}
+    return {**files, FEED: atom.feed(stand)}
+
+
+def make_one(stand: Stand, period: Period, policy: str, ending: str) -> bytes:
+    """One file. Raises `VerificationError` for another policy where the file shows it."""
+    if ending == FEED:
+        return atom.feed(stand)
+    if ending in SHOWING_POLICY:
+        document.check_policy(policy, stand)
+    return _file(compute(stand, period), stand, policy, ending)
+
+
+def _file(figures: Figures, stand: Stand, policy: str, ending: str) -> bytes:
+    match ending:
+        case ".html":
+            return page.page(figures, stand, policy)
+        case ".json":
+            return document.encode(document.document(figures, stand, policy))
+        case ".csv":
+            return tables.counts_csv(figures, stand)
+    return tables.directives_csv(figures, stand)
 
 
 def split_name(name: str) -> tuple[str, str]:
