@@ -709,3 +709,8 @@ MAX_EXPORT_MESSAGES = 5_000_000
 
 MIN_EXPORT_PASSPHRASE_CHARACTERS = 12
 """Of the passphrase for exported keys: whoever finds the file may try as long as he likes."""
+
+# --- Officers' commands -----------------------------------------------------------------------
+
+MAX_OFFICE_DOCUMENT_BYTES = 64 * MIB
+"""A document that an officer hands in to be hashed, such as a scanned demand; it is in memory."""

@@ -107,6 +107,45 @@ DEVICE_COMMANDS = {
 }
 
 
+OFFICE_COMMANDS = {
+    "role found",
+    "role appoint",
+    "role dismiss",
+    "role list",
+    "role sign",
+    "directive receive",
+    "directive verify",
+    "directive assess",
+    "directive approve",
+    "directive produce",
+    "directive deliver",
+    "directive refuse",
+    "directive contest",
+    "directive extend-gag",
+    "directive lift-gag",
+    "directive correct",
+    "directive canary",
+    "directive show",
+    "directive list",
+    "directive sign",
+    "market plan",
+    "market approve",
+    "market announce",
+    "market extend",
+    "market accelerate",
+    "market rescind",
+    "market hold",
+    "market release",
+    "market drain",
+    "market stop",
+    "market close",
+    "market status",
+    "market list",
+    "market sign",
+}
+"""On an officer's device. No option of them names all users, a keyword or a live feed."""
+
+
 def leaves(command: Any, path: str = "") -> set[str]:
     """The commands that do something, by their path."""
     children = getattr(command, "commands", None)
@@ -146,7 +185,7 @@ def test_the_environment_is_read_in_one_place_of_the_server() -> None:
 
 def test_the_commands_are_the_ones_looked_at() -> None:
     commands = leaves(get_command(cli.app))
-    assert commands == SERVER_COMMANDS | OTHER_COMMANDS | DEVICE_COMMANDS
+    assert commands == SERVER_COMMANDS | OTHER_COMMANDS | DEVICE_COMMANDS | OFFICE_COMMANDS
 
 
 def test_no_stored_column_names_a_sender_or_a_group() -> None:

@@ -14,9 +14,12 @@ from blackthorn.apps import (
     device_alarms_cli,
     device_cli,
     device_ledger_cli,
+    directive_cli,
     export_cli,
     ledger_cli,
+    market_cli,
     report_cli,
+    role_cli,
     server_cli,
     terminal,
     witness_cli,
@@ -40,6 +43,9 @@ for family in (
     audit_cli,
     report_cli,
     witness_cli,
+    role_cli,
+    directive_cli,
+    market_cli,
     demo_cli,
 ):
     family.register(app)

@@ -34,7 +34,10 @@ COMMAND_SECONDS = 60.0
 """One device command; Argon2id and a first handshake take about two."""
 
 
-FAMILIES = ("user", "config", "ledger", "group", "mail", "audit", "witness", "device", "recovery")
+FAMILIES = (
+    *("user", "config", "ledger", "group", "mail", "audit", "witness", "device", "recovery"),
+    *("role", "directive", "market"),
+)
 """Commands whose second word names what is done; later words may be content, and are not shown."""
 
 

@@ -83,12 +83,25 @@ def verify(
 
 def _chains(device: "DeviceProgram", whose: "Address") -> "tuple[VerifiedChain, VerifiedChain]":
     """Both chains as the ledger shows them now, or as they are known. Raises UserError."""
-    from blackthorn.apps.device_activation import until
     from blackthorn.apps.device_home import wall_ms
     from blackthorn.errors import UserError
 
     if whose == device.opened.keys.address:
         raise UserError("that is your own address: compare with another person")
+    theirs = chain_of(device, whose)
+    with device.device.turn(wall_ms()) as turn:
+        mine = turn.chains.of(turn.me.address)
+    if mine is None:
+        raise UserError("the ledger does not show your identity yet: try again in a minute")
+    return mine, theirs
+
+
+def chain_of(device: "DeviceProgram", whose: "Address") -> "VerifiedChain":
+    """A person's chain as the ledger shows it now, or as it is known. Raises UserError."""
+    from blackthorn.apps.device_activation import until
+    from blackthorn.apps.device_home import wall_ms
+    from blackthorn.errors import UserError
+
     began = wall_ms()
     device.device.want([whose])
 
@@ -100,12 +113,10 @@ def _chains(device: "DeviceProgram", whose: "Address") -> "tuple[VerifiedChain, 
     if not run(until(device, LOOK_SECONDS, looked)):
         terminal.err.print("The ledger could not be asked; shown is what was known before.")
     with device.device.turn(wall_ms()) as turn:
-        mine, theirs = turn.chains.of(turn.me.address), turn.chains.of(whose)
-    if mine is None:
-        raise UserError("the ledger does not show your identity yet: try again in a minute")
-    if theirs is None:
+        chain = turn.chains.of(whose)
+    if chain is None:
         raise UserError(f"there is no user {whose} here")
-    return mine, theirs
+    return chain
 
 
 def _show(document: dict[str, Any]) -> None:

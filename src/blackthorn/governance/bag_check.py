@@ -122,6 +122,53 @@ def check(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A package before or after it is finished: what it tells, but no signature and proof.
+
+    `payload` is (name, size) by name, `with_data` the accounts of which there is a file.
+    """
+
+    directive: str
+    manifest_hash: bytes
+    accounts: tuple[str, ...]
+    with_data: int
+    categories: tuple[str, ...]
+    payload: tuple[tuple[str, int], ...]
+    sealed: int
+    finished: bool
+
+    @property
+    def files(self) -> int:
+        """How many files the payload has."""
+        return len(self.payload)
+
+    @property
+    def payload_bytes(self) -> int:
+        """The payload's size."""
+        return sum(size for _, size in self.payload)
+
+
+def made(files: Iterable[Found]) -> Made:
+    """What an officer signs for: hashes, provenance and custody hold (P1 to P14).
+
+    Raises `VerificationError` with the first rule that is broken.
+    """
+    bag = _read(files)
+    _check_manifests(bag)
+    said = _check_provenance(bag)
+    return Made(
+        said["directive"],
+        hashlib.sha256(bag.kept[layout.TAG_MANIFEST]).digest(),
+        tuple(each["address"] for each in said["accounts"]),
+        sum(bool(each["files"]) for each in said["accounts"]),
+        tuple(map(str, said["categories"])),
+        tuple((name, bag.sizes[name]) for name in sorted(bag.payload)),
+        len(said["sealed"]["files"]),
+        all(name in bag.kept for name in layout.FINISHING),
+    )
+
+
 # --- What is there ----------------------------------------------------------------------------
 
 
