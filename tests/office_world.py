@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from rich.console import Console
 from typer.testing import CliRunner
 
-from blackthorn.apps import cli, office, terminal
+from blackthorn.apps import cli, device_home, office, terminal
 from blackthorn.apps.device_home import Home, wall_ms
 from blackthorn.device import anchors, keys
 from blackthorn.device.asking import Asker
@@ -126,6 +126,12 @@ class OfficeWorld:
             return answer
 
         yield ask
+
+    def later(self, days: float) -> None:
+        """Every clock goes on."""
+        self.office.ahead_ms += round(days * 86_400_000)
+        for module in (device_home, office):
+            self.monkeypatch.setattr(module, "wall_ms", lambda: self.office.now_ms)
 
     # --- Commands ---------------------------------------------------------------------------
 

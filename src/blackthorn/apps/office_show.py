@@ -208,7 +208,7 @@ def table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]], nothing: str
         say(nothing)
     elif not terminal.out.is_terminal:
         for row in (titles, *lines):
-            terminal.out.print("\t".join(row), markup=False, soft_wrap=True)
+            terminal.out.file.write("\t".join(row) + "\n")  # a console would expand the tabs
     else:
         shown = Table(*titles, box=None, pad_edge=False)
         for row in lines:

@@ -1,0 +1,220 @@
+"""`blackthorn market`: a whole exit on the officers' devices, and every way it can turn."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from blackthorn.apps import market_forms
+from blackthorn.apps.office_fields import DAY_MS
+from blackthorn.errors import UserError, VerificationError
+from tests.office_world import OfficeWorld, address
+
+FACTS = {
+    "receipts": "11" * 32,
+    "users": 2,
+    "notified": 2,
+    "read": 1,
+    "exported": 1,
+    "moved": 0,
+    "forwarded": 1,
+    "unreachable": 0,
+    "held": 0,
+    "key": "22" * 32,
+    "mails": 5,
+    "parcels": 6,
+    "samples": 4,
+    "opened": 0,
+    "statement": "33" * 32,
+}
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    made = OfficeWorld(tmp_path, monkeypatch)
+    made.founded()
+    (tmp_path / "users").write_text(f"{address('kim')}\n{address('Ann')}\n")
+    (tmp_path / "order").write_bytes(b"Leave.")
+    (tmp_path / "facts.json").write_text(json.dumps(FACTS))
+    return made
+
+
+def day(world, days: float) -> str:
+    return (
+        datetime.fromtimestamp(world.office.now_ms / 1000 + days * 86_400, UTC).date().isoformat()
+    )
+
+
+def planned(world, *more):
+    words = ("market", "plan", "PK", "--reason", "It is so.", "--stop", day(world, 91))
+    world.run("ann", *words, "--list", world.folder / "users", *more, "--yes")
+    world.run("bob", *words, "--yes")
+
+
+def announced(world):
+    planned(world)
+    world.both("ann", "bob", "market", "approve", "PK")
+    world.both("ann", "bob", "market", "announce", "pk")
+
+
+def state(world):
+    return world.json("bob", "market", "status", "PK")["state"]
+
+
+def test_a_plan_says_who_and_when(world):
+    planned(world)
+    status = world.json("ann", "market", "status", "PK")
+    public = status["steps"][0]["public"]
+    assert public["users"] == 2
+    listed = f"{address('ann')}\n{address('kim')}\n".encode()
+    assert public["list"] == hashlib.sha256(listed).hexdigest()
+    assert status["dates"]["stop"].startswith(day(world, 91))
+    assert "2 users" not in world.run("ann", "market", "list").splitlines()[0]
+    assert world.json("ann", "market", "list")[0]["state"] == "draft"
+    assert "X-PK-1\tdraft\t-\t2\t" in world.run("ann", "market", "list")
+
+
+def test_dates_follow_from_the_stop_and_from_those_given():
+    now, stop = 1_000 * DAY_MS, 1_090 * DAY_MS
+    dates = market_forms.planned({"stop_ms": stop}, now)
+    assert dates == {
+        "announce_ms": now,
+        "activations_ms": now,
+        "read_only_ms": stop - 14 * DAY_MS,
+        "stop_ms": stop,
+        "retrieval_end_ms": stop + 30 * DAY_MS,
+        "backups_end_ms": stop + 210 * DAY_MS,
+        "forwarding_end_ms": stop + 365 * DAY_MS,
+    }
+    given = {"stop_ms": stop, "retrieval_end_ms": stop + 60 * DAY_MS, "read_only_ms": stop}
+    dates = market_forms.planned(given, now)
+    assert dates["backups_end_ms"] == stop + 240 * DAY_MS and dates["read_only_ms"] == stop
+    soon = market_forms.planned({"stop_ms": now + DAY_MS}, now)
+    assert soon["read_only_ms"] == now, "an exit without notice is read-only at once"
+
+
+def test_who_is_concerned_must_be_known(world):
+    words = ("market", "plan", "PK", "--reason", "R", "--stop", day(world, 91), "--yes")
+    assert "--list" in world.run("ann", *words, error=UserError)
+
+
+@pytest.mark.parametrize("bad", ["*@acme.example\n", "ann\n", "\xff"])
+def test_a_list_names_addresses(world, bad):
+    (world.folder / "users").write_bytes(bad.encode("latin-1"))
+    words = ("--list", world.folder / "users", "--reason", "R", "--stop", day(world, 91))
+    world.run("ann", "market", "plan", "PK", *words, "--yes", error=UserError)
+
+
+def test_too_short_a_notice_names_what_compels_it(world):
+    words = ("market", "plan", "PK", "--reason", "R", "--stop", day(world, 10))
+    words = (*words, "--list", world.folder / "users", "--yes")
+    assert "[G8]" in world.run("ann", *words, error=VerificationError)
+    told = world.run("ann", *words, "--no-notice", "--compelled", world.folder / "order")
+    assert "plan waits for" in told
+    world.run("bob", "market", "sign", "X-PK-1", "--yes")
+    world.both("ann", "bob", "market", "approve", "PK")
+    world.both("ann", "bob", "market", "announce", "PK")
+    world.later(11)
+    world.both("ann", "bob", "market", "stop", "PK")
+    assert state(world) == "stopped"
+
+
+def test_a_dry_run_says_whom_it_concerns_and_signs_nothing(world):
+    planned(world)
+    told = world.run("ann", "market", "approve", "PK", "--dry-run")
+    assert "It concerns 2 users of PK" in told and "nothing was signed" in told
+    assert world.office.pending == {}
+
+
+def test_a_market_is_left_step_by_step_each_at_its_date(world):
+    announced(world)
+    world.both("ann", "bob", "market", "drain", "PK")
+    assert state(world) == "draining"
+    assert "[G9]" in world.run("ann", "market", "drain", "PK", "--yes", error=VerificationError)
+    world.later(80)
+    world.both("ann", "bob", "market", "drain", "PK")
+    assert state(world) == "read-only"
+    world.later(12)
+    world.both("ann", "bob", "market", "stop", "PK")
+    world.both("ann", "bob", "market", "stop", "PK")
+    assert state(world) == "retrieval"
+    world.later(31)
+    world.both("ann", "bob", "market", "close", "PK")
+    assert state(world) == "preparing"
+    assert "--facts" in world.run("cus", "market", "close", "PK", "--yes", error=UserError)
+    facts = ("--facts", world.folder / "facts.json")
+    told = world.run("cus", "market", "close", "PK", *facts, "--yes")
+    assert "cannot be taken back" in told and "destroy waits for custodian" in told
+    world.run("ann", "market", "close", "PK", *facts, "--yes", error=VerificationError)
+    world.run("kim", "market", "close", "PK", *facts, "--yes")
+    assert state(world) == "destroying"
+    world.both("cus", "kim", "market", "close", "PK", *facts)
+    assert state(world) == "closed"
+    assert "X-PK-1" in world.run("ann", "market", "close", "PK", "--yes", error=UserError)
+
+
+def test_one_document_of_numbers_serves_both_steps():
+    facts = market_forms.closure_fields("destroy", FACTS)
+    assert facts["receipts"] == b"\x11" * 32 and "mails" not in facts
+
+
+@pytest.mark.parametrize("change", [{"users": "2"}, {"key": "xy"}, {"read": None}, {"held": True}])
+def test_numbers_of_a_closure_that_cannot_be_are_refused(change):
+    with pytest.raises(UserError):
+        market_forms.closure_fields("destroy", {**FACTS, **change})
+
+
+def test_numbers_that_are_missing_are_named():
+    with pytest.raises(UserError, match="'samples'"):
+        market_forms.closure_fields("close", {k: v for k, v in FACTS.items() if k != "samples"})
+
+
+def test_dates_move_and_the_market_stays_after_all(world):
+    announced(world)
+    document = ("--document", world.folder / "order")
+    before = world.json("ann", "market", "status", "PK")["dates"]
+    world.both("ann", "bob", "market", "extend", "PK", "--stop", day(world, 121), *document)
+    after = world.json("ann", "market", "status", "PK")["dates"]
+    assert after["stop"].startswith(day(world, 121)) and after["announce"] == before["announce"]
+    assert after["retrieval_end"] > before["retrieval_end"]
+    assert "[G8]" in world.run(
+        *("ann", "market", "extend", "PK", "--stop", day(world, 100), *document, "--yes"),
+        error=VerificationError,
+    )
+    world.both("ann", "bob", "market", "accelerate", "PK", "--stop", day(world, 61), *document)
+    assert world.json("ann", "market", "status", "PK")["dates"]["stop"].startswith(day(world, 61))
+    world.both("ann", "bob", "market", "rescind", "PK", *document)
+    assert state(world) == "rescinded"
+
+
+def test_a_change_says_which_date(world):
+    announced(world)
+    words = ("market", "extend", "PK", "--document", world.folder / "order", "--yes")
+    assert "which date" in world.run("ann", *words, error=UserError)
+
+
+def test_a_hold_stops_every_step_until_it_is_released(world):
+    announced(world)
+    world.both("ann", "lea", "market", "hold", "PK", "--reason", "A court.")
+    assert "held" in world.run("ann", "market", "status", "PK")
+    assert "[G13]" in world.run("ann", "market", "drain", "PK", "--yes", error=VerificationError)
+    world.both("ann", "lea", "market", "release", "PK", "--reason", "It is over.")
+    world.both("ann", "lea", "market", "drain", "PK")
+    assert state(world) == "draining"
+
+
+@pytest.mark.parametrize("bad", ["XX", "Pakistan", "", "%"])
+def test_a_market_is_a_country(world, bad):
+    assert "ISO 3166-1" in world.run("ann", "market", "status", bad, error=UserError)
+
+
+def test_a_market_that_is_not_being_left(world):
+    assert "its service goes on" in world.run("ann", "market", "status", "PK", error=UserError)
+    assert "no exit" in world.run("ann", "market", "drain", "PK", "--yes", error=UserError)
+    assert "No market" in world.run("ann", "market", "list")
+
+
+def test_a_step_out_of_its_state_names_the_state(world):
+    planned(world)
+    assert "X-PK-1 is draft" in world.run("ann", "market", "stop", "PK", "--yes", error=UserError)
