@@ -42,7 +42,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         bob.run("inbox")
         bob.run("send", alice.address, "waits until the export")
         alice.run("group", "create", "team ../..", bob.address)
-        for number in range(1, 41):
+        for number in range(1, 121):
             playground.deliver_mail("eve@example.net", [alice.address], MAIL % number)
         yield World(playground, alice, bob, passphrase)
 
@@ -69,10 +69,10 @@ def test_everything_is_taken_along_and_verifies_off_line(world: World, tmp_path:
     folder = tmp_path / "out"
     done = export(world, folder)
     assert done["problems"] == []
-    counts = {"mails": 40, "conversations": 2, "contacts": 1, "keys": 1, "problems": 0}
+    counts = {"mails": 120, "conversations": 2, "contacts": 1, "keys": 1, "problems": 0}
     assert {key: done["counts"][key] for key in counts} == counts
     box = mailbox.mbox(folder / "mail.mbox", create=False)
-    assert [each["subject"] for each in box] == [f"export {number}" for number in range(1, 41)]
+    assert [each["subject"] for each in box] == [f"export {number}" for number in range(1, 121)]
     box.close()
     assert (folder / "mail/000007.eml").read_bytes() == MAIL % 7
     documents = [json.loads(each.read_bytes()) for each in (folder / "messages").glob("*.json")]
@@ -121,20 +121,47 @@ def test_what_it_refuses_is_one_clear_line(world: World, tmp_path: Path) -> None
     assert not Path(out).exists()
 
 
+def interrupted(world: World, folder: Path, by: signal.Signals) -> tuple[int, str]:
+    """An export that gets a signal after its second mail."""
+    command = command_line("export", str(folder), "--passphrase-file", str(world.passphrase))
+    process = subprocess.Popen(
+        command, env=world.alice.environment, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 30
+    while not folder.with_name("out.partial").joinpath("mail/000002.eml").exists():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.001)
+    process.send_signal(by)
+    _, said = process.communicate()
+    return process.returncode, said
+
+
 def test_a_kill_leaves_no_export_and_the_next_run_is_whole(world: World, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    command = command_line("export", str(folder), "--passphrase-file", str(world.passphrase))
-    process = subprocess.Popen(command, env=world.alice.environment, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
-    while not (tmp_path / "out.partial/mail/000002.eml").exists():
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    interrupted(world, folder, signal.SIGKILL)
     assert not folder.exists()
     export(world, folder)
     assert world.alice.run_json("export", "verify", str(folder))["ok"] is True
     assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_interrupt_leaves_nothing_at_all(world: World, tmp_path: Path) -> None:
+    code, said = interrupted(world, tmp_path / "out", signal.SIGINT)
+    assert code == 130 and "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_long_mails_come_in_pieces_and_in_their_order(world: World, tmp_path: Path) -> None:
+    head = b"From: eve@example.net\r\nSubject: long\r\n\r\n"
+    mails = [head + b"sixteen letters\r\n" * count for count in (400_000, 1, 300_000, 1)]
+    for each in mails:
+        world.playground.deliver_mail("eve@example.net", [world.bob.address], each)
+    given = ("--passphrase-file", str(world.passphrase))
+    done = world.bob.run_json("export", str(tmp_path / "out"), *given)
+    assert done["counts"]["mails"] == len(mails)
+    written = sorted((tmp_path / "out/mail").iterdir())
+    assert [each.read_bytes() for each in written] == mails
+    assert world.bob.run_json("export", "verify", str(tmp_path / "out"))["ok"] is True
 
 
 def test_damaged_mail_is_listed_and_stops_nothing(world: World, tmp_path: Path) -> None:
@@ -155,7 +182,7 @@ def test_damaged_mail_is_listed_and_stops_nothing(world: World, tmp_path: Path) 
     playground.start_server()
     done = export(world, tmp_path / "out")
     assert [each["item"] for each in done["problems"]] == ["mail 5"]
-    assert done["counts"]["mails"] == 39
+    assert done["counts"]["mails"] == 119
     checked = world.alice.run_json("export", "verify", str(tmp_path / "out"))
     assert checked["ok"] is True and checked["counts"]["problems"] == 1
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import count
 from typing import Final
 
@@ -11,21 +11,25 @@ from blackthorn.apps.device_mail import MAX_SEALED_BYTES, MailFetcher
 from blackthorn.crypto.secret import Secret
 from blackthorn.device import mail_keys
 from blackthorn.device.export import ExportMail
-from blackthorn.edges.link_client import LinkConnection
+from blackthorn.edges.link_client import LinkClosedError, LinkConnection
 from blackthorn.errors import InputError, ProtocolError, SecurityError, UnavailableError
 from blackthorn.link import frames as f
+from blackthorn.link.codes import Code
 
 AHEAD_MAILS: Final = 16
 AHEAD_BYTES: Final = 8 * 1024 * 1024
 """How much is asked for before it is opened: the server works while this device does."""
 
-Fetched = tuple[f.MailEntry, bytes | None]
+Fetched = tuple[f.MailEntry, bytes | str]
+"""A mail as it is stored, or in words why it cannot be had."""
+
+_GONE: Final = "the server has it no more"
 
 
-def open_export_mail(entry: f.MailEntry, sealed: bytes | None, keys: list[Secret]) -> ExportMail:
+def open_export_mail(entry: f.MailEntry, sealed: bytes | str, keys: list[Secret]) -> ExportMail:
     """The mail opened, or what is wrong with it."""
-    if sealed is None:
-        return ExportMail(entry.uid, entry.received_ms, None, problem="the server has it no more")
+    if isinstance(sealed, str):
+        return ExportMail(entry.uid, entry.received_ms, None, problem=sealed)
     try:
         opened = mail_keys.open_with_any(sealed, keys)
     except (InputError, SecurityError) as error:
@@ -56,11 +60,24 @@ class ServerMail:
                 runner.run(_close(fetched))
 
     async def _fetch(self) -> AsyncIterator[Fetched]:
-        async with self._program.link(receive=False) as connection:
-            entries = await MailFetcher(self._program, connection).listing(0)
-            self.total = len(entries)
-            async for each in _Ahead(self._program, connection, entries).all():
-                yield each
+        """A server that cannot read one mail ends the link: that mail is found, and left out."""
+        left: deque[f.MailEntry] | None = None
+        ahead = AHEAD_MAILS
+        while left is None or left:
+            try:
+                async with self._program.link(receive=False) as connection:
+                    if left is None:
+                        left = deque(await MailFetcher(self._program, connection).listing(0))
+                        self.total = len(left)
+                    async for each in _Ahead(self._program, connection, left, ahead).all():
+                        left.popleft()
+                        yield each
+            except LinkClosedError as error:
+                if not left or error.code in (None, Code.GOING):
+                    raise
+                if ahead == 1:
+                    yield left.popleft(), str(error)
+                ahead = AHEAD_MAILS if ahead == 1 else 1
 
 
 async def _next(fetched: AsyncIterator[Fetched]) -> Fetched:
@@ -79,8 +96,13 @@ class _Ahead:
     """Asks for the first piece of several mails at once, and gives them out in their order."""
 
     def __init__(
-        self, program: DeviceProgram, connection: LinkConnection, entries: list[f.MailEntry]
+        self,
+        program: DeviceProgram,
+        connection: LinkConnection,
+        entries: Iterable[f.MailEntry],
+        most: int = AHEAD_MAILS,
     ) -> None:
+        self._most = most
         self._program = program
         self._connection = connection
         self._left = deque(entries)
@@ -90,7 +112,7 @@ class _Ahead:
         self._early: dict[int, f.MailChunk] = {}
 
     async def all(self) -> AsyncIterator[Fetched]:
-        """Every mail, sealed; None for one that is not there any more."""
+        """Every mail, sealed, or that it is not there any more."""
         while self._left or self._asked:
             self._ask()
             request, entry = self._asked.popleft()
@@ -99,7 +121,7 @@ class _Ahead:
             yield entry, sealed
 
     def _ask(self) -> None:
-        while self._left and len(self._asked) < AHEAD_MAILS:
+        while self._left and len(self._asked) < self._most:
             if self._asked and self._asked_bytes + self._left[0].size > AHEAD_BYTES:
                 return
             entry = self._left.popleft()
@@ -111,14 +133,14 @@ class _Ahead:
         self._connection.send(f.FetchMail(request, uid, offset))
         return request
 
-    async def _sealed(self, request: int, entry: f.MailEntry) -> bytes | None:
+    async def _sealed(self, request: int, entry: f.MailEntry) -> bytes | str:
         data = bytearray()
         while True:
             chunk = await self._chunk(request)
             if chunk.total > MAX_SEALED_BYTES:
                 raise ProtocolError("the server did not give the mail as it should")
             if not chunk.total:
-                return None
+                return _GONE
             data += chunk.data
             if len(data) >= chunk.total:
                 return bytes(data)
