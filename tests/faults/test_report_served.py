@@ -50,16 +50,13 @@ def test_what_a_server_serves_is_what_its_ledger_gives(directory: Path, tmp_path
         assert verdict["holds"] and len(verdict["files"]) == 5
         value = json.loads(fetch(f"{base}/report/2015H2.json"))
         assert (value["totals"]["received"], value["totals"]["refused"]) == (1, 1)
-        page = fetch(f"{base}/report/2015H2")
+        assert b"<h1>Transparency report" in fetch(f"{base}/report/2015H2")
         out = tmp_path / "out"
         for source in (base, str(directory)):
             done = run("report", "--from", source, "--period", "2015H2", "--out", str(out))
             assert done.returncode == 0, done.stderr
-            if (
-                value["ledger"]["size"]
-                == json.loads((out / "2015H2.json").read_bytes())["ledger"]["size"]
-            ):
-                assert (out / "2015H2.html").read_bytes() == page
+            made = json.loads((out / "2015H2.json").read_bytes())
+            assert made["rows"] == value["rows"]
         changed = (
             (out / "2015H2.csv")
             .read_bytes()

@@ -56,6 +56,7 @@ def compute(stand: Stand, period: Period) -> Figures:
     register = stand.register
     cases = _received(register, period)
     number = sum(unix_ms in period for unix_ms in _sealed(register))
+    steps_sealed = register.sealed
 
     def of(*, country: str | None = None, kind: str | None = None) -> Counts:
         chosen = [
@@ -75,8 +76,11 @@ def compute(stand: Stand, period: Period) -> Figures:
         _with_hidden(of(), number),
         {**by_kind, SEALED: hidden(number)},
         {country: of(country=country) for country in countries},
-        sum(register.sealed.values()),
-        tuple(_directive(case, register, stand.unix_ms) for case in cases),
+        sum(steps_sealed.values()),
+        tuple(
+            _directive(case, register, stand.unix_ms, steps_sealed.get(case.id, 0))
+            for case in cases
+        ),
         tuple(_exit(case) for case in register.cases.exits if _concerns(case, period)),
         _canary(register.cases.case(canary.CASE), stand.unix_ms),
         tuple(_half_years(register, stand)),
@@ -146,7 +150,7 @@ def _with_hidden(counts: Counts, number: int) -> Counts:
 _FACTS: Final = ("kind", "country", "authority", "basis", "process", "channel", "received_ms")
 
 
-def _directive(case: Case, register: Register, as_of_ms: int) -> dict[str, Any]:
+def _directive(case: Case, register: Register, as_of_ms: int, sealed: int) -> dict[str, Any]:
     """One revealed directive: facts of institutions, never of a person."""
     facts = directives.facts(case)
     places = register.places[case.id]
@@ -180,7 +184,7 @@ def _directive(case: Case, register: Register, as_of_ms: int) -> dict[str, Any]:
             }
             for step in case.history
         ],
-        "steps_sealed": register.sealed.get(case.id, 0),
+        "steps_sealed": sealed,
     }
 
 
