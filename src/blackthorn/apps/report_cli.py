@@ -96,7 +96,7 @@ def print_report(value: dict[str, Any]) -> None:
     }
     for title, rows in (("country", value["by_country"]), ("kind", value["by_kind"])):
         table = Table()
-        table.add_column(title)
+        table.add_column(title, no_wrap=True)
         for heading in columns.values():
             table.add_column(heading, justify="right")
         for row, counts in rows.items():

@@ -38,7 +38,7 @@ def _json(published: bytes, made: bytes) -> Iterator[str]:
 def _values(path: str, said: Any, is_: Any) -> Iterator[str]:
     if isinstance(said, dict) and isinstance(is_, dict):
         for name in (*is_, *(name for name in said if name not in is_)):
-            where = f"{path}.{name}" if path else str(name)
+            where = f"{path}.{_plain(name)}" if path else _plain(name)
             yield from _values(where, said.get(name, _ABSENT), is_.get(name, _ABSENT))
     elif isinstance(said, list) and isinstance(is_, list):
         pairs: Iterator[tuple[Any, Any]] = zip_longest(said, is_, fillvalue=_ABSENT)
@@ -101,5 +101,10 @@ def _show(value: Any) -> str:
     if value is None or value is _ABSENT:
         return "nothing"
     text = value if isinstance(value, str) else json.dumps(value)
-    plain = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-    return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}…"
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    """What a terminal may show of it."""
+    cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in cut)
