@@ -36,7 +36,7 @@ def produce(
 ) -> None:
     """Fetch and check the package; sign for it when it was not produced yet."""
     signed = bytes(case.last("produce").get("manifest", b""))
-    binary = certificate(to) if to is not None else None
+    binary = _recipient(to) if to is not None else None
     target = out or Path(f"{case.id}.tar" if to is None else f"{case.id}.tar.pgp")
     if target.exists():
         raise UserError(f"{target} is there already: nothing was written")
@@ -62,6 +62,15 @@ def produce(
             terminal.print_json(_document(made, target))
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _recipient(path: Path) -> bytes:
+    """The authority's certificate, binary. Raises before anything is signed if it seals nothing."""
+    from blackthorn.crypto.openpgp_seal import parse_certificate, seal
+
+    binary = certificate(path)
+    seal(b"", parse_certificate(binary), now=wall_ms() // 1000)
+    return binary
 
 
 def fetch(device: DeviceProgram, case: str, path: Path) -> f.ProductionPart:
