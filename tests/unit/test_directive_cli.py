@@ -6,7 +6,7 @@ import pytest
 
 from blackthorn import limits
 from blackthorn.apps import directive_forms, office_fields
-from blackthorn.errors import SecurityError, UserError, VerificationError
+from blackthorn.errors import SecurityError, UserError
 from blackthorn.governance import directives
 from tests.office_world import OfficeWorld, address
 
@@ -131,7 +131,7 @@ def test_sign_shows_what_waits_and_approves_it(world, demand):
     case = assessed(world, demand)
     assert "nothing waits" in world.run("lea", "directive", "sign", case, "--yes", error=UserError)
     world.run("cus", "directive", "approve", case, "--category", "sealed-mail", "--yes")
-    assert "[G6]" in world.run("cus", "directive", "sign", case, "--yes", error=VerificationError)
+    assert "[G6]" in world.run("cus", "directive", "sign", case, "--yes", error=UserError)
     assert world.json("lea", "directive", "show", case)["waiting"]["action"] == "approve"
     told = world.run("lea", "directive", "sign", case, "--yes")
     assert "sealed-mail" in told and "is decided" in told
@@ -139,7 +139,7 @@ def test_sign_shows_what_waits_and_approves_it(world, demand):
 
 def test_who_has_not_the_role_is_told_so_before_he_signs(world, demand):
     case = assessed(world, demand)
-    text = world.run("ann", "directive", "approve", case, "--yes", error=VerificationError)
+    text = world.run("ann", "directive", "approve", case, "--yes", error=UserError)
     assert "not for officers with these roles" in text and world.office.pending == {}
 
 
@@ -161,10 +161,8 @@ def test_gags_have_an_order_and_an_end(world, demand, tmp_path):
     order.write_bytes(b"Silence.")
     case = received(world, demand)
     words = ("directive", "extend-gag", case, "--until", "2030-01-01", "--order", order, "--yes")
-    assert "[G14]" in world.run("lea", *words, error=VerificationError)
-    assert "[G14]" in world.run(
-        "lea", "directive", "lift-gag", case, "--yes", error=VerificationError
-    )
+    assert "[G14]" in world.run("lea", *words, error=UserError)
+    assert "[G14]" in world.run("lea", "directive", "lift-gag", case, "--yes", error=UserError)
 
 
 def test_contest_and_correct(world, demand):
@@ -183,7 +181,7 @@ def test_the_canary_says_what_is_stated_and_what_is_not_any_more(world):
     assert "Nothing is stated." in world.run("lea", "directive", "canary")
     until = office_fields.datetime.now(office_fields.UTC).date().isoformat()
     words = ("directive", "canary", "--statement", "keys", "--until")
-    assert "[G15]" in world.run("lea", *words, until, "--yes", error=VerificationError)
+    assert "[G15]" in world.run("lea", *words, until, "--yes", error=UserError)
     later = office_fields.datetime.fromtimestamp(
         world.office.now_ms / 1000 + 90 * 86_400, office_fields.UTC
     )

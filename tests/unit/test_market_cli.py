@@ -8,7 +8,7 @@ import pytest
 
 from blackthorn.apps import market_forms
 from blackthorn.apps.office_fields import DAY_MS
-from blackthorn.errors import UserError, VerificationError
+from blackthorn.errors import UserError
 from tests.office_world import OfficeWorld, address
 
 FACTS = {
@@ -109,7 +109,7 @@ def test_a_list_names_addresses(world, bad):
 def test_too_short_a_notice_names_what_compels_it(world):
     words = ("market", "plan", "PK", "--reason", "R", "--stop", day(world, 10))
     words = (*words, "--list", world.folder / "users", "--yes")
-    assert "[G8]" in world.run("ann", *words, error=VerificationError)
+    assert "[G8]" in world.run("ann", *words, error=UserError)
     told = world.run("ann", *words, "--no-notice", "--compelled", world.folder / "order")
     assert "plan waits for" in told
     world.run("bob", "market", "sign", "X-PK-1", "--yes")
@@ -131,7 +131,7 @@ def test_a_market_is_left_step_by_step_each_at_its_date(world):
     announced(world)
     world.both("ann", "bob", "market", "drain", "PK")
     assert state(world) == "draining"
-    assert "[G9]" in world.run("ann", "market", "drain", "PK", "--yes", error=VerificationError)
+    assert "[G9]" in world.run("ann", "market", "drain", "PK", "--yes", error=UserError)
     world.later(80)
     world.both("ann", "bob", "market", "drain", "PK")
     assert state(world) == "read-only"
@@ -146,7 +146,7 @@ def test_a_market_is_left_step_by_step_each_at_its_date(world):
     facts = ("--facts", world.folder / "facts.json")
     told = world.run("cus", "market", "close", "PK", *facts, "--yes")
     assert "cannot be taken back" in told and "destroy waits for custodian" in told
-    world.run("ann", "market", "close", "PK", *facts, "--yes", error=VerificationError)
+    world.run("ann", "market", "close", "PK", *facts, "--yes", error=UserError)
     world.run("kim", "market", "close", "PK", *facts, "--yes")
     assert state(world) == "destroying"
     world.both("cus", "kim", "market", "close", "PK", *facts)
@@ -180,7 +180,7 @@ def test_dates_move_and_the_market_stays_after_all(world):
     assert after["retrieval_end"] > before["retrieval_end"]
     assert "[G8]" in world.run(
         *("ann", "market", "extend", "PK", "--stop", day(world, 100), *document, "--yes"),
-        error=VerificationError,
+        error=UserError,
     )
     world.both("ann", "bob", "market", "accelerate", "PK", "--stop", day(world, 61), *document)
     assert world.json("ann", "market", "status", "PK")["dates"]["stop"].startswith(day(world, 61))
@@ -198,7 +198,7 @@ def test_a_hold_stops_every_step_until_it_is_released(world):
     announced(world)
     world.both("ann", "lea", "market", "hold", "PK", "--reason", "A court.")
     assert "held" in world.run("ann", "market", "status", "PK")
-    assert "[G13]" in world.run("ann", "market", "drain", "PK", "--yes", error=VerificationError)
+    assert "[G13]" in world.run("ann", "market", "drain", "PK", "--yes", error=UserError)
     world.both("ann", "lea", "market", "release", "PK", "--reason", "It is over.")
     world.both("ann", "lea", "market", "drain", "PK")
     assert state(world) == "draining"

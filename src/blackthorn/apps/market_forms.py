@@ -177,10 +177,7 @@ def closing(case: Case, fields_from_server: Mapping[str, Any] | None) -> Form:
     if fields_from_server is None:
         raise UserError("what the closure has counted is not known: give it by --facts")
     public = closure_fields(form.action, fields_from_server)
-    notes = form.notes
-    if form.action == "destroy":
-        notes = (*notes, "This cannot be taken back: what is sealed opens never again.")
-    return Form(case.id, form.action, public, notes=notes)
+    return Form(case.id, form.action, public, notes=form.notes)
 
 
 def closure_fields(action: str, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,13 +20,20 @@ from blackthorn.apps.office_fields import parse_directive
 from blackthorn.device.office import Office, Waiting, replay
 from blackthorn.errors import SecurityError, UnavailableError, UserError, VerificationError
 from blackthorn.governance import officers, statements
-from blackthorn.governance.cases import moves_of
+from blackthorn.governance.cases import Checked, moves_of
 from blackthorn.governance.moves import Case, find, named
 from blackthorn.governance.statements import Signed, Statement
 from blackthorn.link import frames as f
 
 ANSWER_SECONDS: Final = 30.0
 _MAX_DECISIONS: Final = 1_000_000
+
+_TAMPERED: Final = ("G1", "G5", "G16")
+"""Rules that no officer breaks by mistake."""
+
+_FOR_EVER: Final = {
+    "destroy": "This cannot be taken back: what is sealed opens never again.",
+}
 
 T = TypeVar("T", bound=f.AnyFrame)
 Ask = Callable[[f.AnyFrame, type[Any]], Awaitable[Any]]
@@ -214,22 +221,35 @@ def approve(
 ) -> dict[str, Any]:
     """Show a decision in full, ask, sign it and hand it in; what came of it, for programs.
 
-    Raises VerificationError with the rule that it would break, UserError when nobody agrees.
+    Raises UserError when it would break a rule or nobody agrees, VerificationError when what waits
+    was tampered with.
     """
     statement = waiting.signed.statement
     check_private(waiting)
     me = signer(device, office, statement)
+    if statement.action in _FOR_EVER:
+        notes = [*notes, _FOR_EVER[statement.action]]
     office_show.statement(office, waiting, notes, to_err=manner.json)
-    now_ms = wall_ms()
-    # With this approval it must hold here; the server hears of nothing that does not.
-    signed = statements.approve(waiting.signed, me, now_ms, device.opened.keys.signing)
-    checked = office.cases.check(signed, office.log_ms or None)
+    signed, checked = _signed(device, office, waiting, me)
     lacking = [named(each) for each in checked.lacks]
     if manner.dry_run:
         return _result(office, waiting.signed, lacking, taken=False, manner=manner)
     agree(f"Sign this {statement.action} in {statement.case} as {me}?", manner)
     lacks = submit(device, signed, waiting.kept)
     return _result(office, signed, lacks, taken=not lacks, manner=manner)
+
+
+def _signed(
+    device: DeviceProgram, office: Office, waiting: Waiting, me: str
+) -> tuple[Signed, Checked]:
+    """With this approval, and whether it holds here: the server hears of nothing that does not."""
+    try:
+        signed = statements.approve(waiting.signed, me, wall_ms(), device.opened.keys.signing)
+        return signed, office.cases.check(signed, office.log_ms or None)
+    except VerificationError as error:
+        if error.rule in _TAMPERED:
+            raise
+        raise UserError(str(error)) from None
 
 
 def check_private(waiting: Waiting) -> None:
@@ -322,7 +342,7 @@ def directive_of(office: Office, text: str, *, waiting: bool = False) -> Case:
 
 
 def check_open(office: Office, form: Form) -> None:
-    """Raises VerificationError when the case's state does not allow the action now."""
+    """Raises UserError when the case's state does not allow the action now."""
     case = office.cases.case(form.case)
     if case.state not in find(moves_of(form.case), form.action).sources:
-        raise VerificationError("G4", f"{case.id} is {case.state}: no {form.action} now")
+        raise UserError(f"{case.id} is {case.state}: no {form.action} now")

@@ -145,9 +145,9 @@ def _tell(made: "Made", *, json: bool) -> None:
     ):
         office_show.say_field(name, value, to_err=json)
     for name, size in made.payload[:_LISTED]:
-        office_show.say(f"    {size:>12}  {name}", to_err=json)
+        office_show.say_field(f"  {size:,} bytes", name, to_err=json)
     if len(made.payload) > _LISTED:
-        office_show.say(f"    and {len(made.payload) - _LISTED} more", to_err=json)
+        office_show.say(f"and {len(made.payload) - _LISTED} more files", to_err=json)
 
 
 def _state(made: "Made") -> str:
