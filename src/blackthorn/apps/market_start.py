@@ -55,7 +55,7 @@ def start_markets(
     for market in markets.unregistered(database.writing):
         open_market(database, folder, market, now_ms)
     if wrap_all(database, Wrapping(folder, secrets.token_bytes)):
-        markets.compact(directory.database)
+        markets.compact(directory.database, rewrite=True)
 
 
 def wrap_all(database: Database, wrapping: Wrapping) -> bool:

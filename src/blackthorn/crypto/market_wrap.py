@@ -11,7 +11,7 @@ text three times: this stands in the way of every message.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from nacl._sodium import ffi, lib  # type: ignore[import-not-found]
@@ -34,6 +34,7 @@ WRAPPED_CHUNK_BYTES: Final = CHUNK_BYTES + TAG_BYTES
 
 _FINGERPRINT: Final = b"blackthorn-market-key-v1\0"
 _FIRST: Final = bytes(4)
+_PIECE_CHUNKS: Final = 16
 
 
 class WrapError(StorageError):
@@ -58,11 +59,23 @@ def wrap(key: Secret, data: bytes | bytearray, random: Callable[[int], bytes]) -
     prefix = random(PREFIX_BYTES)
     size = len(data)
     if size > CHUNK_BYTES:
-        return _wrap_chunks(key.expose(), data, prefix)
+        return prefix + _wrap_chunks(key.expose(), data, prefix, 0, _chunks(size))
     out = bytearray(size + TAG_BYTES)
     text = data if type(data) is bytes else bytes(data)
     _seal(_at(out), _NULL, text, size, b"\1", 1, _NULL, prefix + _FIRST, key.expose())
     return prefix + out
+
+
+def wrap_in_pieces(
+    key: Secret, data: bytes | bytearray, random: Callable[[int], bytes]
+) -> Iterator[bytes]:
+    """What `wrap` gives, in pieces of 1 MiB, so that a large mail is not in memory twice."""
+    prefix = random(PREFIX_BYTES)
+    yield prefix
+    total = _chunks(len(data))
+    for first in range(0, total, _PIECE_CHUNKS):
+        count = min(_PIECE_CHUNKS, total - first)
+        yield _wrap_chunks(key.expose(), data, prefix, first, count)
 
 
 def unwrap(key: Secret, wrapped: bytes) -> bytes:
@@ -100,18 +113,19 @@ def _chunks(size: int) -> int:
     return max(1, -(-size // CHUNK_BYTES))
 
 
-def _wrap_chunks(key: bytes, data: bytes | bytearray, prefix: bytes) -> bytes:
-    size = len(data)
-    out = bytearray(wrapped_size(size))
-    out[:PREFIX_BYTES] = prefix
+def _wrap_chunks(
+    key: bytes, data: bytes | bytearray, prefix: bytes, first: int, count: int
+) -> bytes:
+    """The wrapped chunks `first` to `first + count - 1` of `data`."""
+    total = _chunks(len(data))
+    text = min(len(data), (first + count) * CHUNK_BYTES) - first * CHUNK_BYTES
+    out = bytearray(text + count * TAG_BYTES)
     source, target = _at(data), _at(out)
-    count = _chunks(size)
-    for number in range(count):
+    for number in range(first, first + count):
         start = number * CHUNK_BYTES
-        length = min(CHUNK_BYTES, size - start)
-        mark = b"\1" if number == count - 1 else b"\0"
+        length = min(CHUNK_BYTES, len(data) - start)
+        mark = b"\1" if number == total - 1 else b"\0"
         nonce = prefix + number.to_bytes(4, "big")
-        place = target + PREFIX_BYTES + number * WRAPPED_CHUNK_BYTES
+        place = target + (number - first) * WRAPPED_CHUNK_BYTES
         _seal(place, _NULL, source + start, length, mark, 1, _NULL, nonce, key)
-    del source, target
     return bytes(out)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import apsw
 
 from blackthorn import limits
+from blackthorn.crypto.market_wrap import wrapped_size
 from blackthorn.errors import StorageError
 from blackthorn.ports.mail import MailHead, SealedMail
 from blackthorn.ports.writer import Job
@@ -77,21 +78,19 @@ class SqliteMail:
         market = connection.execute(_MARKET, (mail.user,)).get
         if market is None:
             raise StorageError("the mail's user is not there any more")
-        wrapped = self._wrapping.wrap(market, mail.sealed)
+        size = len(mail.sealed)
         uid: int = connection.execute(_NEXT_UID, (mail.user,)).get
-        row = (mail.user, uid, received_ms, len(mail.sealed), market)
-        if len(wrapped) <= _PIECE_BYTES:
-            connection.execute(_PUT, (*row, wrapped))
+        row = (mail.user, uid, received_ms, size, market)
+        if size <= _PIECE_BYTES:
+            connection.execute(_PUT, (*row, self._wrapping.wrap(market, mail.sealed)))
             return uid
-        connection.execute(_PUT, (*row, apsw.zeroblob(len(wrapped))))
-        _fill(connection, connection.last_insert_rowid(), wrapped)
+        pieces = self._wrapping.wrap_in_pieces(market, mail.sealed)
+        connection.execute(_PUT, (*row, apsw.zeroblob(wrapped_size(size))))
+        number = connection.last_insert_rowid()
+        blob = connection.blob_open("main", "mail", "sealed", number, True)
+        try:
+            for piece in pieces:
+                blob.write(piece)
+        finally:
+            blob.close()
         return uid
-
-
-def _fill(connection: Connection, number: int, wrapped: bytes) -> None:
-    blob = connection.blob_open("main", "mail", "sealed", number, True)
-    try:
-        for start in range(0, len(wrapped), _PIECE_BYTES):
-            blob.write(memoryview(wrapped)[start : start + _PIECE_BYTES])
-    finally:
-        blob.close()

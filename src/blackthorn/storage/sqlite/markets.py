@@ -6,7 +6,7 @@ which market it lies. That is a column and not a byte in front of the sealed byt
 can find what is left to do, and so that a shared parcel can be keyed by it.
 
 Pages and cells that a job frees are overwritten (`secure_delete`). Older copies of pages stay in
-the write-ahead log until `compact`.
+the write-ahead log until `compact`, which tells what is left even then.
 """
 
 from collections.abc import Iterator
@@ -154,8 +154,13 @@ def purge_user(user: int, limit: int) -> Job[Purged]:
     return job
 
 
-def compact(path: Path) -> bool:
+def compact(path: Path, *, rewrite: bool = False) -> bool:
     """Fold the write-ahead log into the database and cut it to nothing, so that no old page stays.
+
+    What SQLite moved from page to page as rows came may still stand in the gaps of pages in use:
+    `secure_delete` does not reach it. With `rewrite` the whole file is written anew without gaps
+    (VACUUM): nothing deleted is left in it. That takes as much disk again beside the file and as
+    much for temporary files, of wrapped bytes; writers wait for as long as the copying takes.
 
     False when a reader stood in an older state for so long that it could not: call it again.
     Raises StorageError.
@@ -164,6 +169,8 @@ def compact(path: Path) -> bool:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             connection.set_busy_timeout(BUSY_MILLISECONDS)
+            if rewrite:
+                connection.execute("VACUUM").fetchall()
             busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
         finally:
             connection.close()

@@ -5,7 +5,7 @@ from one market to another row by row while his mail and parcels go on coming. A
 a row from before markets, which lies unwrapped until the server has next started.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from blackthorn import limits
@@ -47,6 +47,10 @@ class Wrapping:
     def wrap(self, market: str, data: bytes | bytearray) -> bytes:
         """Raises StorageError when the market's key is missing or was destroyed."""
         return market_wrap.wrap(self._key(market), data, self._random)
+
+    def wrap_in_pieces(self, market: str, data: bytes | bytearray) -> Iterator[bytes]:
+        """The same in pieces of 1 MiB, for large mails; `market_wrap.wrapped_size` in all."""
+        return market_wrap.wrap_in_pieces(self._key(market), data, self._random)
 
     def unwrap(self, market: str, wrapped: bytes) -> bytes:
         """Raises StorageError when the key is missing, was destroyed, or is another."""
