@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import typer
 
+from blackthorn import limits
 from blackthorn.apps import office_show, terminal
 from blackthorn.apps.device import DeviceProgram
 from blackthorn.apps.device_home import random, wall_ms
@@ -26,7 +27,6 @@ from blackthorn.governance.statements import Signed, Statement
 from blackthorn.link import frames as f
 
 ANSWER_SECONDS: Final = 30.0
-_MAX_DECISIONS: Final = 1_000_000
 
 _TAMPERED: Final = ("G1", "G5", "G16")
 """Rules that no officer breaks by mistake."""
@@ -109,7 +109,7 @@ async def _fetch(device: DeviceProgram) -> tuple[list[f.Decision], f.Decisions]:
                 return found, part
             if not part.decisions or part.decisions[-1].number <= after:
                 raise SecurityError("the server shows its decisions out of their order")
-            if len(found) > _MAX_DECISIONS:
+            if len(found) > limits.MAX_DECISIONS:
                 raise SecurityError("the server shows decisions without an end")
 
 
