@@ -33,8 +33,10 @@ from blackthorn.link.office_frames import (
     Decision,
     Decisions,
     DecisionTaken,
+    ExitFacts,
     ExitTold,
     FetchDecisions,
+    FetchExit,
     FetchProduction,
     FetchReceipt,
     MarketNotice,
@@ -50,8 +52,10 @@ __all__ = [
     "Decision",
     "DecisionTaken",
     "Decisions",
+    "ExitFacts",
     "ExitTold",
     "FetchDecisions",
+    "FetchExit",
     "FetchProduction",
     "FetchReceipt",
     "Frame",
@@ -673,6 +677,8 @@ AnyFrame = (
     | ExitTold
     | FetchReceipt
     | ReceiptPart
+    | FetchExit
+    | ExitFacts
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -145,3 +145,24 @@ class ReceiptPart(Frame, tag=100, frozen=True):
     request: Uint64
     receipt: Annotated[bytes, Meta(max_length=limits.MAX_RECEIPT_BYTES)]
     refusal: Refusal = ""
+
+
+class FetchExit(Frame, tag=101, frozen=True):
+    """Officer's device to server: whom leaving this market concerns, and how its closure stands."""
+
+    request: Uint64
+    market: Annotated[str, Meta(min_length=2, max_length=2)]
+
+
+class ExitFacts(Frame, tag=102, frozen=True):
+    """Server to device: `users` and the hash of their list; `fields` of the next decision.
+
+    The list is SHA-256 over the sorted lower-case addresses, each ended by a line feed. `fields`
+    are those of `destroy` or `close` (`governance.exits`), counted by the closure job, empty before.
+    """
+
+    request: Uint64
+    users: Uint64
+    list: Bytes32
+    fields: Annotated[dict[str, int | bytes], Meta(max_length=16)]
+    refusal: Refusal = ""

@@ -94,6 +94,8 @@ EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
         f.ExitTold(1, ""),
         f.FetchReceipt(1),
         f.ReceiptPart(1, b"r"),
+        f.FetchExit(1, "PK"),
+        f.ExitFacts(1, 2, KEY, {"users": 2}),
     )
 }
 AFTER_CROSSING = (f.Superseded, f.Deliver, f.Drained, f.MailArrived, f.LeafChanged)
