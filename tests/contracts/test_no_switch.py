@@ -34,6 +34,7 @@ SETTINGS = {
     "ledger.witness",
     "ledger.witness_port",
     "ledger.witness_timeout_seconds",
+    "directives.max_accounts",
     "ops.host",
     "ops.port",
     "ops.min_free_disk_mib",
@@ -108,6 +109,7 @@ DEVICE_COMMANDS = {
 
 
 OFFICE_COMMANDS = {
+    "role open",
     "role found",
     "role appoint",
     "role dismiss",

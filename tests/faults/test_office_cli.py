@@ -1,10 +1,9 @@
 """Officers' commands as processes, over real links: founding, a directive, and what it refuses.
 
-The people's identities come from the real ledger; the office behind the link is in memory.
+Server, ledger, office and devices are the real ones.
 """
 
 import subprocess
-import sys
 
 import pytest
 
@@ -12,27 +11,15 @@ from blackthorn.apps import playground
 from blackthorn.apps.playground import Playground, StepFailedError
 
 
-class OfficePlayground(Playground):
-    """A playground whose server has an office."""
-
-    def start_server(self) -> None:
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(
-                playground,
-                "command_line",
-                lambda *words: [sys.executable, "-m", "tests.faults.office_server", *words],
-            )
-            super().start_server()
-
-
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
     """Ann and bob, who found; lea and cus, whom they have appointed."""
-    with OfficePlayground(tmp_path_factory.mktemp("office")) as play:
+    with Playground(tmp_path_factory.mktemp("office")) as play:
         play.initialise()
         play.start_server()
         found = {name: play.enrol(name)[0] for name in ("ann", "bob", "lea", "cus")}
         ann, bob = found["ann"], found["bob"]
+        play.administer("role", "open", ann.address, bob.address)
         waits = ann.run_json("role", "found", bob.address, "--yes")
         assert waits["lacks"] == ["owner"] and not waits["taken"]
         assert bob.run_json("role", "found", ann.address, "--yes")["taken"]

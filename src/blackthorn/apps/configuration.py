@@ -130,6 +130,18 @@ class LedgerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectivesSettings:
+    """Demands of governments for what the server holds of named accounts."""
+
+    max_accounts: int = setting(
+        5,
+        "How many accounts one directive may name at most.",
+        at_least=1,
+        at_most=limits.MAX_DIRECTIVE_ACCOUNTS,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class OpsSettings:
     """Health and metrics, over HTTP: /healthz, /readyz and /metrics. Not for the Internet."""
 
@@ -172,6 +184,7 @@ class Configuration:
     link: LinkSettings = field(default_factory=LinkSettings)
     smtp: SmtpSettings = field(default_factory=SmtpSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    directives: DirectivesSettings = field(default_factory=DirectivesSettings)
     ops: OpsSettings = field(default_factory=OpsSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -1,5 +1,6 @@
 """Commands of the family `role`: who may decide. Two owners found, and change it ever after."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,6 +48,45 @@ def _new_id() -> str:
     from blackthorn.apps.device_home import random
 
     return f"O-{random(4).hex()}"
+
+
+# --- open -----------------------------------------------------------------------------------
+
+
+@role.command("open")
+def open_(
+    addresses: Annotated[
+        list[str], typer.Argument(metavar="ADDRESS ADDRESS", help="The two who may found.")
+    ],
+    directory: Annotated[
+        Path, typer.Option("--dir", envvar="BLACKTHORN_DIR", help="The server's folder.")
+    ],
+) -> None:
+    """On the server's host, once: name the two people who may found the officers.
+
+    Once they have, only officers change officers: this command is refused then.
+    """
+    import os
+
+    from blackthorn.apps.device_options import parse_addresses
+    from blackthorn.apps.server_directory import ServerDirectory
+    from blackthorn.errors import UserError
+    from blackthorn.storage.sqlite.cases import open_founding
+
+    people = parse_addresses(addresses)
+    if len(set(people)) != 2:
+        raise UserError("name two different people: nobody decides alone")
+    server = ServerDirectory(directory)
+    server.load(os.environ)
+    database = server.open_database()
+    try:
+        refusal = open_founding(database.writing, people)
+    finally:
+        database.close()
+    if refusal:
+        raise UserError(refusal)
+    terminal.out.print(f"{people[0]} and {people[1]} may found the officers.", markup=False)
+    terminal.out.print(f"Next, on {people[0]}'s device: blackthorn role found {people[1]}")
 
 
 # --- found ----------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from blackthorn.apps.configuration import Configuration
 from blackthorn.apps.market_start import start_markets
 from blackthorn.apps.server_directory import ServerDirectory
 from blackthorn.apps.server_ledger import ServerLedger
+from blackthorn.apps.server_office import Productions, keep_time, make_office
 from blackthorn.edges import metrics, ops
 from blackthorn.edges.http_server import HttpServer
 from blackthorn.edges.link_server import LinkServer, serve_link
@@ -40,6 +41,7 @@ from blackthorn.server.directory_desk import DirectoryDesk
 from blackthorn.server.enrolment import EnrolmentDesk
 from blackthorn.server.hub import Hub
 from blackthorn.server.mailroom import Mailroom
+from blackthorn.server.office_desk import OfficeDesk
 from blackthorn.server.pairing import PairingDesk
 from blackthorn.server.reception import Reception
 from blackthorn.server.recovery import RecoveryDesk
@@ -128,6 +130,14 @@ class Server:
             ledger=ledger,
             warn=self._warn,
         )
+        self.office = make_office(
+            database.reading,
+            ledger,
+            self._enterprise,
+            writer,
+            self._clock,
+            settings.directives.max_accounts,
+        )
         self.hub = Hub(
             enterprise=self._enterprise,
             parcels=SqliteParcels(database.reading, wrapping),
@@ -139,6 +149,13 @@ class Server:
             ledger=DirectoryDesk(ledger, self._clock),
             pairing=PairingDesk(),
             recovery=RecoveryDesk(ledger, self._enterprise, self._clock),
+            office=OfficeDesk(self.office),
+            productions=Productions(
+                self.office,
+                directory.path / "productions",
+                directory.database,
+                lambda each: (SqliteMail(each, wrapping), SqliteParcels(each, wrapping)),
+            ),
         )
 
     def _warn(self, event: str) -> None:
@@ -166,6 +183,16 @@ class Server:
         self._writer.submit(self._enterprise.purge(self._clock.wall_ms()), done)
         asyncio.get_running_loop().call_later(PURGE_SECONDS, self.purge_codes)
 
+    def start_office(self, stack: AsyncExitStack) -> None:
+        """Replay the decisions and keep their time; the stack ends it. Raises StorageError."""
+
+        def failed() -> None:
+            self.counters.storage_failures += 1
+
+        self.office.start()
+        work = keep_time(self.office, failed)
+        stack.callback(asyncio.get_running_loop().create_task(work).cancel)
+
     def watch_disk(self) -> None:
         """Take nothing while the disk is nearly full, so that what is held can still be removed."""
         short = self._free_bytes() < self._disk_floor
@@ -189,7 +216,7 @@ class Server:
         problems = ["the server is stopping"] if self.draining else []
         if self._free_bytes() < self._disk_floor:
             problems.append(f"less than {self._disk_floor // limits.MIB} MiB of disk are free")
-        problems += self.ledger.problems()
+        problems += self.ledger.problems() + self.office.problems()
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 await self._write_something()
@@ -287,6 +314,7 @@ async def _run(
         operations = await _listen_ops(server, settings)
         stack.callback(operations.close)
         ledger = await server.ledger.start(stack, tls)
+        server.start_office(stack)
         pool = SealingPool(server.counters, settings.smtp.sealing_workers or None)
         stack.push_async_callback(pool.close)
         link = await serve_link(server.hub, settings.link.host, settings.link.port, tls)

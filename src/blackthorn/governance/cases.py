@@ -182,11 +182,11 @@ class Cases:
         return lacks
 
     def _guard(self, signed: Signed, case: Case, move: Move, clock_ms: int | None) -> None:
-        clocks = [each.at_ms for each in signed.approvals]
-        if clock_ms is not None:
-            clocks.append(clock_ms)
-        if move.guard is not None and clocks:
-            move.guard(case, Request(signed.statement.public, min(clocks), max(clocks)))
+        own = [each.at_ms for each in signed.approvals]
+        if move.guard is None or not own:
+            return
+        earliest = min(own) if clock_ms is None else min(*own, clock_ms)
+        move.guard(case, Request(signed.statement.public, earliest, max(own)))
 
 
 def _id(case: Case) -> tuple[str, int]:

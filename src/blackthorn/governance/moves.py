@@ -66,7 +66,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A statement that asks to be taken: `now_ms` is the earliest of all clocks that count."""
+    """A statement that asks to be taken.
+
+    `now_ms` is the earliest of its approvers' clocks and the ledger's, `latest_ms` the latest of
+    the approvers' alone: the ledger's is later for an auditor than it was for the server.
+    """
 
     public: dict[str, Any]
     now_ms: int

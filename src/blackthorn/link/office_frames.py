@@ -158,7 +158,7 @@ class ExitFacts(Frame, tag=102, frozen=True):
     """Server to device: `users` and the hash of their list; `fields` of the next decision.
 
     The list is SHA-256 over the sorted lower-case addresses, each ended by a line feed. `fields`
-    are those of `destroy` or `close` (`governance.exits`), counted by the closure job, empty before.
+    are those of `destroy` or `close` (`governance.exits`) as the closure counted them, or none yet.
     """
 
     request: Uint64

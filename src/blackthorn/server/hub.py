@@ -66,6 +66,7 @@ LEDGER_FRAMES: Final = (
     f.TellCheckpoint,
     f.FetchTrust,
 )
+OFFICE_FRAMES: Final = (f.FetchDecisions, f.SubmitDecision)
 PAIRING_FRAMES: Final = (f.OpenPairing, f.JoinPairing, f.Relay, f.PairingEnded)
 
 
@@ -73,7 +74,8 @@ class Hub:
     """All link sessions of a server.
 
     `mailroom` serves ListMail and FetchMail, `enrolment` ActivateBegin and ActivateProve,
-    `ledger` and `pairing` the frames named after them, `recovery` Recover and what follows it.
+    `ledger`, `pairing` and `office` the frames named after them, `recovery` Recover and what
+    follows it, `productions` FetchProduction.
     """
 
     def __init__(
@@ -89,6 +91,8 @@ class Hub:
         ledger: LedgerDesk | None = None,
         pairing: Desk | None = None,
         recovery: FrameHandler | None = None,
+        office: FrameHandler | None = None,
+        productions: FrameHandler | None = None,
     ) -> None:
         self.counters = counters
         self._enterprise = enterprise
@@ -127,6 +131,10 @@ class Hub:
             self._handlers |= dict.fromkeys(PAIRING_FRAMES, pairing.handle)
         if recovery is not None:
             self._handlers[f.Recover] = recovery.handle
+        if office is not None:
+            self._handlers |= dict.fromkeys(OFFICE_FRAMES, office.handle)
+        if productions is not None:
+            self._handlers[f.FetchProduction] = productions.handle
         self._recovery = recovery
         self._ledger = ledger
         self._desks = [desk for desk in (ledger, pairing) if desk is not None]

@@ -253,6 +253,15 @@ class Ledger:
 
         self._writer.submit(self.store.add_record(kind, body), stored)
 
+    @property
+    def time_ms(self) -> int:
+        """The time of the newest published head, 0 before the first; Unix milliseconds."""
+        return self.published.unix_ms if self.published is not None else 0
+
+    def wake(self) -> None:
+        """Something was stored that waits for the next epoch."""
+        self._wake()
+
     def _told(self, start: int, end: int) -> None:
         """An epoch is published: settle resets, forget certificates, tell whose leaf changed."""
         published = self._epochs.published

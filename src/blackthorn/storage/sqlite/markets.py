@@ -51,6 +51,17 @@ class Purged:
     done: bool
 
 
+def market_of(connection: Connection, address: Address) -> str | None:
+    """The market of a user, None when there is no such user. Raises StorageError."""
+    try:
+        found: str | None = connection.execute(
+            "SELECT market FROM users WHERE address = ?", (address,)
+        ).get
+    except apsw.Error as error:
+        raise storage_error(error) from error
+    return found
+
+
 def users_of(
     connection: Connection, market: str, after: int = 0, limit: int = 2**31
 ) -> list[MarketUser]:
