@@ -49,6 +49,10 @@ class Code(StrEnum):
         "recovery-refused",
         "There is no such user here, or these words are not his recovery key (any more).",
     )
+    MARKET_LEFT = (
+        "market-left",
+        "The service in this user's country has ended, or is read-only. See the notice.",
+    )
     INTERNAL = "internal", "The server failed. Nothing unanswered was accepted; connect again."
 
     # In Refused: one posting was not stored and will not be. STORAGE also in Bye.

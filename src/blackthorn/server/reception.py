@@ -13,6 +13,7 @@ from blackthorn.errors import DecodeError
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise, UserRecord
+from blackthorn.server.exit_rules import ExitRules
 from blackthorn.wire.address import parse_address, parse_domain
 
 
@@ -27,8 +28,11 @@ class Recipient:
 class Reception:
     """Decides on recipients for the one mail domain `domain` (lower case)."""
 
-    def __init__(self, domain: str, enterprise: Enterprise, clock: Clock) -> None:
+    def __init__(
+        self, domain: str, enterprise: Enterprise, clock: Clock, exits: ExitRules | None = None
+    ) -> None:
         self.domain = domain
+        self._exits = exits
         self._enterprise = enterprise
         self._clock = clock
         self._parsed: dict[bytes, Certificate] = {}
@@ -37,7 +41,8 @@ class Reception:
         """The user behind an envelope address.
 
         Raises MailRefusedError: 550 5.7.1 for another domain, 550 5.1.1 for nobody here, 450
-        4.2.1 without a certificate or with an expired one, 550 5.2.1 with a revoked one.
+        4.2.1 without a certificate or with an expired one, 550 5.2.1 with a revoked one, and 551
+        or 550 5.1.6 once the service in his market was stopped.
         """
         local, at, domain = path.rpartition("@")
         if at and not self._is_ours(domain):
@@ -49,6 +54,16 @@ class Reception:
         user = self._enterprise.user(address)
         if user is None:
             raise MailRefusedError(550, "5.1.1", "there is no such user here")
+        if self._exits is not None:
+            self._exits.check_mail(user.address)
+        return self.sealable(user)
+
+    def sealable(self, user: UserRecord) -> Recipient:
+        """The user as one to whom mail can be sealed now.
+
+        Raises MailRefusedError: 450 4.2.1 without a certificate or with an expired one, 550 5.2.1
+        with a revoked one.
+        """
         if user.certificate is None:
             raise MailRefusedError(450, "4.2.1", "the user has no certificate to seal to yet")
         try:

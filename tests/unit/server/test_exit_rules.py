@@ -1,0 +1,129 @@
+"""What each state of an exit leaves to its users, and what SMTP answers for them."""
+
+import pytest
+
+from blackthorn.governance import exits
+from blackthorn.governance.cases import Cases
+from blackthorn.governance.moves import Case, Step
+from blackthorn.ids import Address
+from blackthorn.mail.errors import MailRefusedError
+from blackthorn.ports.enterprise import UserRecord
+from blackthorn.server.exit_rules import ALLOWED, ExitRules, May, allowed
+from blackthorn.server.reception import Reception
+from tests.unit.server.test_mail_server import CERTIFICATE, FixedClock, Table
+
+HERE, ELSEWHERE = Address("here@acme.example"), Address("else@acme.example")
+MARKETS = {HERE: "PK", ELSEWHERE: "DE"}
+STOP_MS, FORWARDING_END_MS = 1_451_433_600_000, 1_482_969_600_000
+
+TABLE = {
+    # activate, log in, send, fetch, be sent to, mail in
+    "": "111111",
+    "draft": "111111",
+    "approved": "111111",
+    "announced": "111111",
+    "draining": "011111",
+    "read-only": "010111",
+    "stopped": "000000",
+    "retrieval": "010100",
+    "preparing": "010100",
+    "destroying": "000000",
+    "closed": "000000",
+    "rescinded": "111111",
+}
+LEFT = ("stopped", "retrieval", "preparing", "destroying", "closed")
+
+
+def exit_case(state: str, name: str = "X-PK-1", *, held: bool = False) -> Case:
+    """An exit in that state, of a plan with the dates of this module."""
+    public = dict.fromkeys(exits.DATES, STOP_MS) | {"forwarding_end_ms": FORWARDING_END_MS}
+    return Case(name, state, 1, history=(Step(1, "plan", public, (), 0, 0),), held=held)
+
+
+def rules(*cases: Case, forward: str = "", log_ms: int = STOP_MS) -> ExitRules:
+    """The rules where these are all the cases, looked at afresh."""
+    made = ExitRules(
+        lambda: Cases({}, {each.id: each for each in cases}),
+        MARKETS.get,
+        lambda case, address: forward if (case, address) == ("X-PK-1", HERE) else "",
+        lambda: log_ms,
+    )
+    made.renew()
+    return made
+
+
+def test_the_table_knows_every_state_that_an_exit_can_come_to() -> None:
+    reached = {source for move in exits.MOVES for source in move.sources}
+    reached |= {target for move in exits.MOVES for s in move.sources for target in move.targets(s)}
+    assert set(ALLOWED) == reached == set(TABLE)
+
+
+@pytest.mark.parametrize("state", TABLE)
+@pytest.mark.parametrize("held", [False, True])
+def test_every_state_allows_what_its_row_says(state: str, held: bool) -> None:
+    asked = rules(exit_case(state, held=held)) if state else rules()
+    for what, digit in zip(May, TABLE[state], strict=True):
+        assert allowed(state, what) == (digit == "1"), what
+        assert bool(asked.refusal(HERE, what)) == (digit == "0"), what
+        assert asked.refusal(ELSEWHERE, what) == ""
+        assert asked.refusal(Address("nobody@acme.example"), what) == ""
+
+
+def test_a_refusal_names_the_country_and_what_can_be_done() -> None:
+    assert "PK" in rules(exit_case("read-only")).refusal(HERE, May.SEND)
+    assert "export" in rules(exit_case("stopped")).refusal(HERE, May.LOG_IN)
+    assert "export" not in rules(exit_case("closed")).refusal(HERE, May.LOG_IN)
+
+
+def test_the_newest_exit_of_a_market_counts() -> None:
+    first, tenth = exit_case("rescinded", "X-PK-9"), exit_case("stopped", "X-PK-10")
+    assert rules(first, tenth).refusal(HERE, May.LOG_IN)
+    assert not rules(exit_case("rescinded", "X-PK-10"), first).refusal(HERE, May.LOG_IN)
+
+
+def test_a_decision_is_heard_of_only_when_it_is_about_an_exit() -> None:
+    cases = Cases()
+    asked = ExitRules(lambda: cases, MARKETS.get)
+    cases.by_id["X-PK-1"] = exit_case("stopped")
+    asked.taken(Case("D-000001"), Step(1, "receive", {}, (), 0, 0))
+    assert not asked.refusal(HERE, May.SEND)
+    asked.taken(cases.by_id["X-PK-1"], Step(2, "stop", {}, (), 0, 0))
+    assert asked.refusal(HERE, May.SEND)
+
+
+# --- SMTP -----------------------------------------------------------------------------------
+
+
+def reply(asked: ExitRules, address: Address) -> str:
+    """What the reception answers to RCPT."""
+    users = [UserRecord(n, each, "0", CERTIFICATE, ()) for n, each in enumerate(MARKETS)]
+    try:
+        Reception("acme.example", Table(*users), FixedClock(), asked).recipient(address)
+    except MailRefusedError as error:
+        return error.reply
+    return "250"
+
+
+@pytest.mark.parametrize("state", TABLE)
+def test_mail_is_answered_by_the_state(state: str) -> None:
+    asked = rules(exit_case(state)) if state else rules()
+    assert reply(asked, ELSEWHERE) == "250"
+    if state in LEFT:
+        assert reply(asked, HERE).startswith("550 5.1.6 <here@acme.example> has left; ")
+    else:
+        assert reply(asked, HERE) == "250"
+
+
+@pytest.mark.parametrize("state", LEFT)
+def test_a_forwarding_address_is_named_until_forwarding_ends(state: str) -> None:
+    new, case = "me@new.example", exit_case(state)
+    before = rules(case, forward=new, log_ms=FORWARDING_END_MS - 1)
+    after = rules(case, forward=new, log_ms=FORWARDING_END_MS)
+    moved = "551 5.1.6 <here@acme.example> has moved; please try <me@new.example>"
+    assert reply(before, HERE) == moved
+    assert reply(after, HERE).startswith("550 5.1.6 ")
+
+
+def test_a_forwarding_address_changes_nothing_while_mail_is_taken() -> None:
+    assert reply(rules(exit_case("read-only"), forward="me@new.example"), HERE) == "250"
+    assert reply(rules(exit_case("rescinded"), forward="me@new.example"), HERE) == "250"
