@@ -16,7 +16,7 @@ from blackthorn.apps import cli, configuration, inventory
 from blackthorn.edges import metrics
 from blackthorn.link import describe
 from blackthorn.storage.sqlite import witness
-from tools import attack_table, ledger_rules, mls_rules
+from tools import attack_table, decision_tables, ledger_rules, mls_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTICE = "<!-- Made by tools/generate_docs.py; do not edit. -->\n\n"
@@ -34,6 +34,9 @@ Besides the database the server's folder holds:
 - `ledger.keys`: the ledger's secrets. With the log's key checkpoints are signed, with the enrolment
   key first devices and resets; the other two keep the map from telling who is in it. None of them
   opens anything.
+- `market-keys/`, unless the settings name another folder: the key of each market, under which
+  what is sealed is wrapped once more. It opens nothing that a person's device has sealed.
+- `productions/`: packages of approved directives, until they are delivered.
 - `policy.txt`: which witnesses must cosign the ledger. Public.
 - `witness/`: the embedded witness with a key of its own, a database of public checkpoints (below),
   `witness.anchor` with the largest sizes that it has signed, and in `evidence/` what proves that a
@@ -124,6 +127,9 @@ WHOLE: dict[str, Callable[[], str]] = {
     "docs/mls-rules.md": mls_rules.render,
     "docs/ledger-rules.md": ledger_rules.render,
     "docs/attacks.md": attack_table.render,
+    "docs/directives.md": decision_tables.directives_page,
+    "docs/markets.md": decision_tables.markets_page,
+    "docs/decision-rules.md": decision_tables.rules_page,
 }
 
 SECTIONS: dict[tuple[str, str], Callable[[], str]] = {

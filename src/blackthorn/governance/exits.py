@@ -243,11 +243,11 @@ MOVES: Final = (
     ),
     Move(
         "accelerate",
-        ("approved", *RUNNING),
+        ("approved", "announced", "draining", "read-only"),
         KEEP,
         _TWO,
         {**_DATES, "document": HASH, "compelled": HASH_OR_NONE},
-        "Dates are brought forward.",
+        "Dates are brought forward, until the stop.",
         guard=_accelerate,
     ),
     Move(
