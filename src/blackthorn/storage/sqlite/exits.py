@@ -25,7 +25,9 @@ class SqliteExits:
         rows: list[Any] = self._reading.execute(_PERSON, (exit_id, user)).fetchall()
         if not rows:
             return ExitPerson(user, exit_id)
-        return ExitPerson(*rows[0][:-1], bool(rows[0][-1]))
+        row = [*rows[0]]
+        row[-1] = bool(row[-1])
+        return ExitPerson(*row)
 
     def notified(self, user: int, exit_id: str, now_ms: int) -> Job[None]:
         """See `ports.exits.ExitStore`."""
