@@ -2,7 +2,7 @@
 
 The rules, in the order in which they are checked:
 
-1. A code must exist, be live, and have tries left.
+1. A code must exist, be live, and have tries left; its user's market must not be on the way out.
 2. The try is counted durably before the challenge leaves, so that a crash gives no guess back.
 3. A device is enrolled only by the code's proof, its signature and its own key's signature.
 4. The device's first statements must continue the user's chain as `server.admission` allows.
@@ -34,6 +34,7 @@ from blackthorn.ports.randomness import Randomness
 from blackthorn.ports.writer import Job, Writer
 from blackthorn.server.admission import Admission, Admissions
 from blackthorn.server.counters import Counters
+from blackthorn.server.exit_rules import ExitRules, May
 from blackthorn.server.session import Session
 from blackthorn.wire.address import domain_of
 
@@ -86,6 +87,7 @@ class EnrolmentDesk:
     random: Randomness
     ledger: Admissions
     warn: Callable[[str], None]
+    exits: ExitRules | None = None
 
     def handle(self, session: Session, frame: ActivateBegin | ActivateProve, now: float) -> None:
         """One frame of a session that is not yet anybody's; `link.session` keeps the order."""
@@ -94,9 +96,15 @@ class EnrolmentDesk:
         else:
             self._prove(session, frame)
 
+    def _why_refused(self, code: OpenCode | None, now_ms: int) -> str | None:
+        refusal = why_refused(code, now_ms)
+        if refusal is None and code is not None and self.exits is not None:
+            refusal = self.exits.refusal(code.address, May.ACTIVATE) or None
+        return refusal
+
     def _begin(self, session: Session, begin: ActivateBegin) -> None:
         now_ms = self.clock.wall_ms()
-        refusal = why_refused(self.store.code(begin.nameplate), now_ms)
+        refusal = self._why_refused(self.store.code(begin.nameplate), now_ms)
         if refusal is not None:
             self._refuse(session, refusal)
             return
@@ -114,7 +122,7 @@ class EnrolmentDesk:
         if isinstance(code, StorageError):
             session.close(Code.STORAGE)
             return
-        refusal = why_refused(code, now_ms)
+        refusal = self._why_refused(code, now_ms)
         if refusal is not None or code is None:
             self._refuse(session, refusal or UNKNOWN)
             return

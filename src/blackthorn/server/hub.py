@@ -20,14 +20,17 @@ from blackthorn.ports.enterprise import Enterprise, Standing
 from blackthorn.ports.key_packages import KeyPackageStore
 from blackthorn.ports.parcels import ParcelStore
 from blackthorn.ports.writer import Writer
-from blackthorn.server import pending_device
+from blackthorn.server import pending_device, read_only
 from blackthorn.server.chains import DevicesChanged
 from blackthorn.server.counters import Counters
 from blackthorn.server.delivery import Delivery
+from blackthorn.server.exit_rules import ExitRules, May
 from blackthorn.server.key_packages import KeyPackageDesk
 from blackthorn.server.mailbox import Mailboxes
 from blackthorn.server.postroom import Postroom
 from blackthorn.server.session import Session, Wire
+
+HandlerFunction = Callable[[Session, Any, float], None]
 
 IDLE_CHECK_SECONDS = 10.0
 """How often all sessions are looked through for silent ones."""
@@ -46,6 +49,14 @@ class Desk(FrameHandler, Protocol):
 
     def leave(self, session: Session) -> None:
         """The session has ended, whoever ended it; it may be none that the part knows."""
+        ...
+
+
+class NoticeDesk(FrameHandler, Protocol):
+    """The part that tells people of an exit."""
+
+    def notices(self, address: Address) -> list[f.MarketNotice]:
+        """What to say to a device of the user that has just opened the link."""
         ...
 
 
@@ -75,7 +86,8 @@ class Hub:
 
     `mailroom` serves ListMail and FetchMail, `enrolment` ActivateBegin and ActivateProve,
     `ledger`, `pairing` and `office` the frames named after them, `recovery` Recover and what
-    follows it, `productions` FetchProduction.
+    follows it, `productions` FetchProduction, `notices` TellExit; `exits` narrows what users of
+    a market that is being left may do.
     """
 
     def __init__(
@@ -93,13 +105,17 @@ class Hub:
         recovery: FrameHandler | None = None,
         office: FrameHandler | None = None,
         productions: FrameHandler | None = None,
+        exits: ExitRules | None = None,
+        notices: NoticeDesk | None = None,
     ) -> None:
         self.counters = counters
         self._enterprise = enterprise
         self._mailboxes = Mailboxes(enterprise, parcels)
         self._delivery = Delivery(parcels, writer, self._mailboxes, counters)
-        self._postroom = Postroom(parcels, writer, self._mailboxes, self._delivery, counters)
-        self._key_packages = KeyPackageDesk(enterprise, key_packages, writer, counters)
+        self._exits = exits
+        self._notices = notices
+        self._postroom = Postroom(parcels, writer, self._mailboxes, self._delivery, counters, exits)
+        self._key_packages = KeyPackageDesk(enterprise, key_packages, writer, counters, exits)
         self._sessions: set[Session] = set()
         self._opening: set[Session] = set()
         self._paused: set[Session] = set()
@@ -108,7 +124,7 @@ class Hub:
         self._faults: list[Exception] = []
         self._idle_check_at = 0.0
         self._stopping = False
-        self._handlers: dict[type[f.Frame], Callable[[Session, Any, float], None]] = {
+        self._handlers: dict[type[f.Frame], HandlerFunction] = {
             f.Hello: self._hello,
             f.Bye: self._bye,
             f.Ping: self._ping,
@@ -135,6 +151,8 @@ class Hub:
             self._handlers |= dict.fromkeys(OFFICE_FRAMES, office.handle)
         if productions is not None:
             self._handlers[f.FetchProduction] = productions.handle
+        if notices is not None:
+            self._handlers[f.TellExit] = notices.handle
         self._recovery = recovery
         self._ledger = ledger
         self._desks = [desk for desk in (ledger, pairing) if desk is not None]
@@ -192,7 +210,7 @@ class Hub:
                 if answer is not None:
                     answer(session, frame)
                     return
-            handler = self._handlers.get(type(frame))
+            handler = self._narrowed(session, frame) or self._handlers.get(type(frame))
             if session.link.state is State.RECOVERING and self._recovery is not None:
                 handler = self._recovery.handle
             if handler is None:
@@ -208,6 +226,16 @@ class Hub:
         except Exception:
             self._cut(session, Code.INTERNAL)
             raise
+
+    def _narrowed(self, session: Session, frame: f.AnyFrame) -> HandlerFunction | None:
+        """What answers in place of the handler, while the device's user may only read."""
+        if self._exits is None or session.device is None or type(frame) not in read_only.ANSWERS:
+            return None
+        if not (why := self._exits.refusal(session.device.address, May.SEND)):
+            return None
+        answer = read_only.ANSWERS[type(frame)]
+        stock = self._key_packages.stock(session.device)
+        return lambda session, frame, now: answer(session, frame, why, stock)
 
     def fault(self, session: Session, code: Code, text: str = "") -> None:
         """The edge found the peer at fault: end the session."""
@@ -335,6 +363,18 @@ class Hub:
             if session.device is not None and session.device.address == change.address:
                 session.device = self._enterprise.device(session.device.id)
 
+    def exit_changed(self) -> None:
+        """An exit has come to another state: end the links that it no longer allows."""
+        self._postroom.forget_fanouts()
+        for session in list(self._sessions):
+            if session.device is None:
+                continue
+            try:
+                self._check_market(session.device.address)
+            except LinkError as error:
+                session.close(error.code, str(error))
+                self.disconnect(session)
+
     def device_removed(self, device: DeviceId) -> None:
         """The device exists no more: end its sessions, forget the lists that may hold it."""
         self._postroom.forget_fanouts()
@@ -356,6 +396,7 @@ class Hub:
             if device is None:
                 raise LinkError(Code.HELLO_REFUSED, Code.HELLO_REFUSED.meaning)
             verify_hello(hello, device.identity_key, session.binding)
+            self._check_market(device.address)
         except LinkError:
             self.counters.hellos_refused += 1
             raise
@@ -364,6 +405,13 @@ class Hub:
         self._leave_opening(session)
         self._join(session)
         session.transmit(f.Ready(f.LINK_VERSION, self._key_packages.stock(device)))
+        if self._notices is not None and device.standing is Standing.LIVE:
+            session.transmit(*self._notices.notices(device.address))
+
+    def _check_market(self, address: Address) -> None:
+        """Raises LinkError when the service of the user's market has ended."""
+        if self._exits is not None and (why := self._exits.refusal(address, May.LOG_IN)):
+            raise LinkError(Code.MARKET_LEFT, why)
 
     def _join(self, session: Session) -> None:
         """Count the link among its device's; the oldest gives way to one too many."""

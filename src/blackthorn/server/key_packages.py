@@ -14,6 +14,7 @@ from blackthorn.ports.enterprise import DeviceRecord, Enterprise
 from blackthorn.ports.key_packages import KeyPackageStore
 from blackthorn.ports.writer import Writer
 from blackthorn.server.counters import Counters
+from blackthorn.server.exit_rules import ExitRules, May
 from blackthorn.server.session import Session
 
 
@@ -21,9 +22,15 @@ class KeyPackageDesk:
     """Publishes and hands out key packages."""
 
     def __init__(
-        self, enterprise: Enterprise, store: KeyPackageStore, writer: Writer, counters: Counters
+        self,
+        enterprise: Enterprise,
+        store: KeyPackageStore,
+        writer: Writer,
+        counters: Counters,
+        exits: ExitRules | None = None,
     ) -> None:
         self._enterprise = enterprise
+        self._exits = exits
         self._store = store
         self._writer = writer
         self._counters = counters
@@ -64,6 +71,8 @@ class KeyPackageDesk:
                 continue
             devices = [each for each in user.live if not wanted or each.id in wanted]
             devices = [each for each in devices if each != session.device]
+            if self._exits is not None and self._exits.refusal(user.address, May.BE_SENT):
+                devices = []
             users.append((address, devices[: limits.MAX_DEVICES_PER_USER]))
 
         session.ask()

@@ -20,6 +20,7 @@ from blackthorn.ports.parcels import Batch, Parcels, ParcelStore, Placed, Placem
 from blackthorn.ports.writer import Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.delivery import Delivery
+from blackthorn.server.exit_rules import ExitRules, May
 from blackthorn.server.fanouts import FanoutList, Fanouts
 from blackthorn.server.mailbox import Mailbox, Mailboxes
 from blackthorn.server.session import Session
@@ -56,7 +57,9 @@ class Postroom:
         mailboxes: Mailboxes,
         delivery: Delivery,
         counters: Counters,
+        exits: ExitRules | None = None,
     ) -> None:
+        self._exits = exits
         self._store = store
         self._writer = writer
         self._mailboxes = mailboxes
@@ -83,15 +86,23 @@ class Postroom:
             mailbox = self._mailboxes.of(device)
             if mailbox is None or not mailbox.live:
                 missing.append(device)
+                session.missing_named += 1
+            elif self._left(mailbox):
+                missing.append(device)
             else:
                 found.append(mailbox)
-        session.missing_named += len(missing)
         if session.missing_named > limits.MAX_MISSING_NAMED:
             raise LinkError(Code.RECIPIENT_UNKNOWN, "too many devices that do not exist")
         self._fanouts.put(FanoutId(frame.id), FanoutList(found, missing))
 
+    def _left(self, mailbox: Mailbox) -> str:
+        """Why nothing is taken for a device that exists; "" when it is."""
+        if self._exits is None:
+            return ""
+        return self._exits.refusal(mailbox.address, May.BE_SENT)
+
     def forget_fanouts(self) -> None:
-        """A device was removed: every list must be told again."""
+        """A device was removed, or its market left: every list must be told again."""
         self._fanouts.clear()
 
     def send(self, session: Session, frame: f.Send, now: float) -> None:
@@ -158,9 +169,13 @@ class Postroom:
                     return Code.MAILBOX_FULL, f"too much waits for device {mailbox.id.hex()}"
         missing: list[str] = []
         for parcel, members in zip(posting.parcels, lists, strict=True):
+            for device in members.missing:
+                mailbox = self._mailboxes.of(device)
+                if mailbox is not None and (left := self._left(mailbox)):
+                    return Code.MARKET_LEFT, left
+                missing.append(device.hex())
             if members.missing:
                 self._fanouts.forget(FanoutId(parcel.fanout))
-                missing += [device.hex() for device in members.missing]
         return Code.RECIPIENT_UNKNOWN, f"no such device: {', '.join(missing[:8])}"
 
     def _look_up(

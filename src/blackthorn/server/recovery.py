@@ -32,6 +32,7 @@ from blackthorn.link.hello import recovery_bytes
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise
 from blackthorn.server.chains import Done
+from blackthorn.server.exit_rules import ExitRules, May
 from blackthorn.server.session import Session
 from blackthorn.wire.address import domain_of
 
@@ -72,6 +73,7 @@ class RecoveryDesk:
     ledger: Ledger
     enterprise: Enterprise
     clock: Clock
+    exits: ExitRules | None = None
     _tries: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
 
     def handle(self, session: Session, frame: Recover | SubmitStatement, now: float) -> None:
@@ -96,6 +98,8 @@ class RecoveryDesk:
             chain.recovery.verify(Signature(recover.ed25519, recover.ml_dsa), message)
         except VerificationError:
             raise LinkError(Code.RECOVERY_REFUSED, Code.RECOVERY_REFUSED.meaning) from None
+        if self.exits is not None and (why := self.exits.refusal(address, May.LOG_IN)):
+            raise LinkError(Code.MARKET_LEFT, why)
         session.stage = _Recognised(address)
         session.transmit(
             Recognised(
