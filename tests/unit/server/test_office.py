@@ -1,0 +1,228 @@
+"""The office: what it takes, what waits, what it publishes, and that nobody edits it in hiding."""
+
+from dataclasses import replace
+
+import pytest
+
+from blackthorn.errors import StorageError
+from blackthorn.governance.statements import Signed
+from blackthorn.storage.sqlite.cases import open_founding
+from tests.office_people import OfficePeople
+
+DAY = 24 * 3_600_000
+
+
+@pytest.fixture
+def people() -> OfficePeople:
+    return OfficePeople(seed=2015)
+
+
+def received(people: OfficePeople, **other: object) -> str:
+    """A directive is received; its id."""
+    signed, kept = people.receive(**other)  # type: ignore[arg-type]
+    assert people.submit("lea", people.sign(signed, "lea"), kept) == ("", ())
+    people.world.settle()
+    return signed.statement.case
+
+
+def test_the_auditor_sees_what_was_decided(people: OfficePeople) -> None:
+    case = received(people)
+    people.decide(case, "refuse", {"reason": "not-lawful", "letter": bytes(32)}, by="lea cus")
+    register = people.register()
+    assert register.cases.case(case).state == "refused"
+    assert register.cases.officers == people.office.cases.officers
+    assert register.sealed == {}
+
+
+def test_one_person_decides_nothing_however_often(people: OfficePeople) -> None:
+    case = received(people)
+    signed, kept = people.draft(case, "refuse", {"reason": "not-lawful", "letter": bytes(32)})
+    once = people.sign(signed, "lea")
+    refusal, lacks = people.submit("lea", once, kept)
+    assert refusal == "" and len(lacks) == 1
+    assert people.submit("lea", once, kept) == ("", lacks)
+    assert people.office.cases.case(case).state == "received"
+    people.restart()
+    (waits,) = people.office.pending
+    assert waits.signed == once.encode()
+    assert people.submit("cus", people.sign(once, "cus"), kept) == ("", ())
+    assert people.office.cases.case(case).state == "refused"
+    assert people.office.pending == []
+    assert people.submit("cus", people.sign(once, "cus"), kept)[0].startswith("[G2]"), "a replay"
+
+
+def test_strangers_and_helpdesk_decide_nothing(people: OfficePeople) -> None:
+    signed, kept = people.receive()
+    assert people.submit("pat", people.sign(signed, "lea"), kept)[0] == "only officers decide"
+    assert "[G6]" in people.submit("hal", people.sign(signed, "hal"), kept)[0]
+    assert not people.office.reads_private(people.address("hal"))
+    assert people.office.reads_private(people.address("lea"))
+    assert not people.office.may_read(people.address("pat"))
+
+
+@pytest.mark.parametrize(
+    ("accounts", "says"),
+    [
+        (["*@acme.example"], "no account"),
+        (["%@acme.example"], "no account"),
+        (["@acme.example"], "no account"),
+        (["acme.example"], "no account"),
+        (["PAT@acme.example"], "to be written"),
+        (["nobody@acme.example"], "--unknown"),
+        (["pat@other.example"], "--unknown"),
+        ([f"p{n}@acme.example" for n in range(6)], "at most 5"),
+    ],
+)
+def test_only_accounts_that_are_named(people: OfficePeople, accounts, says) -> None:
+    signed, kept = people.receive(accounts)
+    refusal, _ = people.submit("lea", people.sign(signed, "lea"), kept)
+    assert says in refusal and "\n" not in refusal
+    assert people.office.cases.directives == []
+
+
+@pytest.mark.parametrize("count", [0, 26, 1000])
+def test_no_accounts_or_very_many(people: OfficePeople, count: int) -> None:
+    names = [f"p{n}@acme.example" for n in range(count)]
+    signed, kept = people.receive(names)
+    refusal, _ = people.submit("lea", people.sign(signed, "lea"), kept)
+    assert refusal.startswith("[G")
+    assert people.office.cases.directives == []
+
+
+def test_a_number_that_is_not_that_of_the_names(people: OfficePeople) -> None:
+    signed, kept = people.receive(unknown=0)
+    public = {**signed.statement.public, "accounts": 2}
+    signed = Signed(replace(signed.statement, public=public), ())
+    assert "number of accounts" in people.submit("lea", people.sign(signed, "lea"), kept)[0]
+
+
+def test_what_is_gagged_is_committed_to_and_shown_by_itself(people: OfficePeople) -> None:
+    world = people.world
+    case = received(people, gag_until_ms=world.now_ms + 10 * DAY)
+    told: list[str] = []
+    people.office.disclosed.append(lambda each: told.append(each.id))
+    people.decide(
+        case,
+        "verify",
+        {"method": "call-back", "result": "genuine"},
+        {"contact": "c", "source": "s"},
+        by="lea ann",
+    )
+    assert people.register().sealed == {case: 2} and told == []
+    people.clock.jump_ms = 30 * DAY
+    people.office.tick()
+    world.settle()
+    assert people.register().sealed == {case: 2}, "a jump of the clock shows nothing"
+    people.clock.jump_ms = 0
+    people.restart()
+    people.office.disclosed.append(lambda each: told.append(each.id))
+    world.tick(11 * DAY)
+    world.settle()
+    people.office.tick()
+    world.settle()
+    register = people.register()
+    assert register.sealed == {}
+    assert register.cases.case(case).state == "verified"
+    assert told == [case]
+    people.restart()
+    people.office.tick()
+    assert world.writer.waiting == 0
+
+
+def test_lifting_a_gag_shows_all_of_it(people: OfficePeople) -> None:
+    case = received(people, gag_until_ms=people.world.now_ms + 10 * DAY)
+    people.decide(case, "lift-gag", {"order": None}, by="lea cus")
+    register = people.register()
+    assert register.sealed == {} and register.cases.case(case).seq == 2
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE decision SET private = zeroblob(64) WHERE case_id = 'D-000001'",
+        "UPDATE decision SET taken_ms = taken_ms, salt = zeroblob(32) WHERE case_id = 'D-000001'",
+        "UPDATE decision SET signed = (SELECT signed FROM decision WHERE number = 1)"
+        " WHERE case_id = 'D-000001'",
+        "UPDATE decision SET sealed = 1 WHERE case_id = 'D-000001'",
+        "DELETE FROM decision WHERE case_id = 'D-000001'",
+        "UPDATE decision SET seq = 9 WHERE case_id = 'D-000001'",
+    ],
+)
+def test_an_edited_row_stops_the_server(people: OfficePeople, edit: str) -> None:
+    received(people)
+    people.world.database.writing.execute(edit)
+    with pytest.raises(StorageError) as stopped:
+        people.restart()
+    assert "D-000001" in str(stopped.value) and "\n" not in str(stopped.value)
+
+
+def test_a_crash_before_the_commit_leaves_nothing_and_after_it_all(people: OfficePeople) -> None:
+    signed, kept = people.receive()
+    whole = people.sign(signed, "lea")
+    told: list[str] = []
+    people.office.submit(
+        people.address("lea"), whole.encode(), kept, lambda why, _: told.append(why)
+    )
+    people.restart()
+    assert told == [] and people.office.cases.directives == []
+    people.office.submit(
+        people.address("lea"), whole.encode(), kept, lambda why, _: told.append(why)
+    )
+    people.world.crash(committed=True)
+    people.start()
+    assert told == [] and people.office.cases.case("D-000001").state == "received"
+    people.world.settle()
+    assert people.register().cases.case("D-000001").state == "received"
+
+
+def test_founding_is_once_and_only_by_who_was_named(people: OfficePeople) -> None:
+    names = [people.address("lea"), people.address("pat")]
+    refusal = open_founding(people.world.database.writing, names)
+    assert "founded" in refusal
+    assert people.office.founders() == []
+    assert "no user" not in refusal
+
+
+def test_officers_are_different_people_with_live_devices(people: OfficePeople) -> None:
+    public = {**people.person("lea"), "officer": "O-0000aaaa"}
+    signed, kept = people.draft("officers", "appoint", public, {"address": people.address("lea")})
+    refusal, _ = people.submit("ann", people.sign(signed, "ann", "bob"), kept)
+    assert "[G11]" in refusal or "already" in refusal
+    other = people.world.model("second")
+    public = {
+        **people.person("lea"),
+        "officer": "O-0000aaaa",
+        "ed25519": other.keys.public.ed25519,
+        "ml_dsa": other.keys.public.ml_dsa,
+    }
+    signed, kept = people.draft("officers", "appoint", public, {"address": people.address("lea")})
+    assert "already" in people.submit("ann", people.sign(signed, "ann", "bob"), kept)[0]
+    signed, kept = people.draft("officers", "appoint", public, {"address": people.address("pat")})
+    assert "no live device" in people.submit("ann", people.sign(signed, "ann", "bob"), kept)[0]
+
+
+def test_clocks_of_devices_that_are_wrong(people: OfficePeople) -> None:
+    signed, kept = people.receive()
+    for at_ms, says in (
+        (people.world.now_ms + DAY, "ahead"),
+        (people.world.now_ms - 30 * DAY, "too old"),
+    ):
+        refusal, _ = people.submit("lea", people.sign(signed, "lea", at_ms=at_ms), kept)
+        assert says in refusal
+
+
+def test_a_proposal_is_not_pushed_out_by_another_officer(people: OfficePeople) -> None:
+    case = received(people)
+    first, kept = people.draft(case, "refuse", {"reason": "not-lawful", "letter": bytes(32)})
+    assert people.submit("lea", people.sign(first, "lea"), kept)[0] == ""
+    other, none = people.draft(case, "refuse", {"reason": "disproportionate", "letter": bytes(32)})
+    assert "waits" in people.submit("cus", people.sign(other, "cus"), none)[0]
+    people.world.tick(2 * 3_600_000)
+    assert people.submit("cus", people.sign(other, "cus"), none)[0] == ""
+
+
+def test_bytes_that_are_no_decision(people: OfficePeople) -> None:
+    told: list[str] = []
+    for data in (b"x", b"\x80", bytes(15_000)):
+        people.office.submit(people.address("lea"), data, b"", lambda why, _: told.append(why))
+    assert [each.split()[0] for each in told] == ["[G1]"] * 3
