@@ -14,7 +14,7 @@ demo: $(READY)
 	@$(BIN)/blackthorn demo
 
 test: $(READY) vectors peers lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(READY)
 	@$(BIN)/ruff check .

@@ -54,13 +54,10 @@ class OfficePeople:
             self.people[name] = self.world.user(name)
         self.start()
         self.ids = {name: f"O-{number:08x}" for number, name in enumerate(ROLES, 1)}
-        assert (
-            open_founding(self.world.database.writing, [self.address("ann"), self.address("bob")])
-            == ""
-        )
-        self.decide(
-            "officers", "found", self._founding(), self._addresses("ann", "bob"), by="ann bob"
-        )
+        founders = [self.address("ann"), self.address("bob")]
+        assert open_founding(self.world.database.writing, founders) == ""
+        both = {"address": founders[0], "address_2": founders[1]}
+        self.decide("officers", "found", self._founding(), both, by="ann bob")
         for name in list(ROLES)[2:]:
             public, private = self.person(name), {"address": self.address(name)}
             self.decide("officers", "appoint", public, private, by="ann bob")
