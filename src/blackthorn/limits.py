@@ -717,3 +717,20 @@ MAX_OFFICE_DOCUMENT_BYTES = 64 * MIB
 
 MAX_DECISIONS = 131_072
 """Decisions that a device replays: 10,000 directives are 70,000 of them, about 8 kB each."""
+
+# --- The closure of a market ------------------------------------------------------------------
+
+MAX_CLOSURE_BYTES = 128 * MIB
+"""A closure's published statement: a line of 77 bytes for each person, of a million at most."""
+
+MAX_CLOSURE_SAMPLES = 8
+"""Wrapped mails that a closure keeps to show that nothing opens them any more."""
+
+MAX_CLOSURE_SAMPLE_BYTES = 64 * KIB
+"""One of them; larger mails are not set apart, so that a statement stays small."""
+
+CLOSURE_PERSONS = 100
+"""Persons in one step of a closure, whose receipts are made between two other commits."""
+
+CLOSURE_ROWS = 500
+"""Rows that one step of a closure deletes and overwrites; others' commits wait for it."""

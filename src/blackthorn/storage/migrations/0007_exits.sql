@@ -3,14 +3,14 @@
 
 -- What each person of a market that is left was told and has done; a move away stands here too.
 CREATE TABLE exit_person (
-    exit_id TEXT NOT NULL,  -- the exit, such as X-PK-1 | until the exit is rescinded or forwarding ends | producible: no
-    user INTEGER NOT NULL REFERENCES users (number),  -- whom it concerns | until the exit is rescinded or forwarding ends | producible: no
-    notified_ms INTEGER,  -- when the first notice was left for the person | until the exit is rescinded or forwarding ends | producible: no
-    read_ms INTEGER,  -- when a device told that the notice was read | until the exit is rescinded or forwarding ends | producible: no
-    exported_ms INTEGER,  -- when a device told that an export was made and checked | until the exit is rescinded or forwarding ends | producible: no
-    moved_ms INTEGER,  -- when the person's move to another market or server was done | until the exit is rescinded or forwarding ends | producible: no
-    forward TEXT,  -- the address that mail is to be sent to instead, as the person chose | until the exit is rescinded or forwarding ends | producible: no
-    unreachable INTEGER NOT NULL DEFAULT 0,  -- 1 when nobody could be told | until the exit is rescinded or forwarding ends | producible: no
+    exit_id TEXT NOT NULL,  -- the exit, such as X-PK-1 | until forwarding ends, or would have ended | producible: no
+    user INTEGER NOT NULL REFERENCES users (number),  -- whom it concerns | until forwarding ends, or would have ended | producible: no
+    notified_ms INTEGER,  -- when the first notice was left for the person | until forwarding ends, or would have ended | producible: no
+    read_ms INTEGER,  -- when a device told that the notice was read | until forwarding ends, or would have ended | producible: no
+    exported_ms INTEGER,  -- when a device told that an export was made and checked | until forwarding ends, or would have ended | producible: no
+    moved_ms INTEGER,  -- when the person's move to another market or server was done | until forwarding ends, or would have ended | producible: no
+    forward TEXT,  -- the address that mail is to be sent to instead, as the person chose | until forwarding ends, or would have ended | producible: no
+    unreachable INTEGER NOT NULL DEFAULT 0,  -- 1 when nobody could be told | until forwarding ends, or would have ended | producible: no
     PRIMARY KEY (exit_id, user)
 ) STRICT, WITHOUT ROWID;
 
