@@ -23,8 +23,10 @@ from blackthorn import limits
 from blackthorn.apps import log
 from blackthorn.apps.configuration import Configuration
 from blackthorn.apps.market_start import start_markets
+from blackthorn.apps.server_closure import keep_closing, make_closures
 from blackthorn.apps.server_directory import ServerDirectory
 from blackthorn.apps.server_ledger import ServerLedger
+from blackthorn.apps.server_notices import Telling, make_notices, make_rules
 from blackthorn.apps.server_office import Productions, keep_time, make_office
 from blackthorn.edges import metrics, ops
 from blackthorn.edges.http_server import HttpServer
@@ -34,11 +36,13 @@ from blackthorn.edges.sealing import SealingPool
 from blackthorn.edges.smtp import SmtpServer, serve_smtp
 from blackthorn.edges.tls import ServerTls, server_tls
 from blackthorn.errors import StorageError, UnavailableError
+from blackthorn.governance.moves import Case, Step
 from blackthorn.ids import Address
 from blackthorn.link.frames import AnyFrame
 from blackthorn.server.counters import Counters
 from blackthorn.server.directory_desk import DirectoryDesk
 from blackthorn.server.enrolment import EnrolmentDesk
+from blackthorn.server.exit_desk import ExitDesk
 from blackthorn.server.hub import Hub
 from blackthorn.server.mailroom import Mailroom
 from blackthorn.server.office_desk import OfficeDesk
@@ -99,7 +103,8 @@ class Server:
         self._warned: dict[str, float] = {}
         self._enterprise = SqliteEnterprise(database.reading)
         key_packages = SqliteKeyPackages(database.reading)
-        wrapping = Wrapping(directory.market_keys(settings), secrets.token_bytes)
+        market_keys = directory.market_keys(settings)
+        wrapping = Wrapping(market_keys, secrets.token_bytes)
         self.mailroom = Mailroom(
             self._enterprise,
             SqliteMail(database.reading, wrapping),
@@ -119,6 +124,7 @@ class Server:
             changed=lambda change: self.hub.user_changed(change),
         )
         ledger = self.ledger.ledger
+        self.exits = make_rules(database.reading, self._enterprise, lambda: self.office)
         enrolment = EnrolmentDesk(
             fingerprint=tls.fingerprint,
             store=self._enterprise,
@@ -129,6 +135,7 @@ class Server:
             random=secrets.token_bytes,
             ledger=ledger,
             warn=self._warn,
+            exits=self.exits,
         )
         self.office = make_office(
             database.reading,
@@ -137,6 +144,19 @@ class Server:
             writer,
             self._clock,
             settings.directives.max_accounts,
+        )
+        self.notices = make_notices(
+            database.reading, self.office, writer, self._clock, settings, self._notify
+        )
+        self.closures = make_closures(
+            connection=database.reading,
+            database=directory.database,
+            folder=directory.path / "closures",
+            keys=market_keys,
+            ledger=self.ledger.keys,
+            office=self.office,
+            writer=writer,
+            clock=self._clock,
         )
         self.hub = Hub(
             enterprise=self._enterprise,
@@ -148,7 +168,7 @@ class Server:
             enrolment=enrolment,
             ledger=DirectoryDesk(ledger, self._clock),
             pairing=PairingDesk(),
-            recovery=RecoveryDesk(ledger, self._enterprise, self._clock),
+            recovery=RecoveryDesk(ledger, self._enterprise, self._clock, self.exits),
             office=OfficeDesk(self.office),
             productions=Productions(
                 self.office,
@@ -156,7 +176,16 @@ class Server:
                 directory.database,
                 lambda each: (SqliteMail(each, wrapping), SqliteParcels(each, wrapping)),
             ),
+            closures=ExitDesk(self.closures, self.office.may_read),
+            exits=self.exits,
+            notices=self.notices,
         )
+        self.office.taken.append(self._exit_changed)
+
+    def _exit_changed(self, case: Case, step: Step) -> None:
+        self.exits.taken(case, step)
+        if case.id[0] == "X":
+            self.hub.exit_changed()
 
     def _warn(self, event: str) -> None:
         """Log a warning with the count of refusals; each kind once a minute at most."""
@@ -171,7 +200,7 @@ class Server:
     def gateway(self, pool: SealingPool) -> MailGateway:
         """What the SMTP edge talks to."""
         domain = self._settings.enterprise.domain
-        reception = Reception(domain, self._enterprise, self._clock)
+        reception = Reception(domain, self._enterprise, self._clock, self.exits)
         return MailGateway(reception, self.mailroom, pool, self._clock, self.counters)
 
     def purge_codes(self) -> None:
@@ -190,8 +219,19 @@ class Server:
             self.counters.storage_failures += 1
 
         self.office.start()
-        work = keep_time(self.office, failed)
-        stack.callback(asyncio.get_running_loop().create_task(work).cancel)
+        self.exits.renew()
+        for work in (keep_time(self.office, failed), keep_closing(self.closures)):
+            stack.callback(asyncio.get_running_loop().create_task(work).cancel)
+
+    def start_notices(self, stack: AsyncExitStack, pool: SealingPool) -> None:
+        """Go on telling people what was decided; the stack ends it. Raises StorageError."""
+
+        def failed() -> None:
+            self.counters.storage_failures += 1
+
+        self.notices.start()
+        telling = Telling(self.notices, self.gateway(pool), self._enterprise, self._writer, failed)
+        stack.callback(asyncio.get_running_loop().create_task(telling.keep_on()).cancel)
 
     def watch_disk(self) -> None:
         """Take nothing while the disk is nearly full, so that what is held can still be removed."""
@@ -217,6 +257,7 @@ class Server:
         if self._free_bytes() < self._disk_floor:
             problems.append(f"less than {self._disk_floor // limits.MIB} MiB of disk are free")
         problems += self.ledger.problems() + self.office.problems()
+        problems += self.closures.problems()
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 await self._write_something()
@@ -317,6 +358,7 @@ async def _run(
         server.start_office(stack)
         pool = SealingPool(server.counters, settings.smtp.sealing_workers or None)
         stack.push_async_callback(pool.close)
+        server.start_notices(stack, pool)
         link = await serve_link(server.hub, settings.link.host, settings.link.port, tls)
         stack.push_async_callback(link.close)
         smtp = await _listen_smtp(server, pool, settings, directory)

@@ -13,6 +13,7 @@ from blackthorn.edges.sealing_worker import SealRequest, SealTo
 from blackthorn.errors import StorageError
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.clock import Clock
+from blackthorn.ports.writer import Job
 from blackthorn.server.counters import Counters
 from blackthorn.server.mailroom import MailFor, Mailroom
 from blackthorn.server.reception import Reception, Recipient
@@ -63,6 +64,19 @@ class MailGateway:
         finally:
             _overwrite(content)
 
+    async def post(self, to: Recipient, content: bytearray, also: Job[None]) -> None:
+        """Seal and store a mail of the server's own; `also` is written in one transaction with it.
+
+        `content` is taken over, and overwritten. Raises MailRefusedError.
+        """
+        sender = f"postmaster@{self.reception.domain}"
+        own = Transaction(sender, self.reception.domain, "localhost", True, (to,))
+        try:
+            sealed = await self._pool.seal(self._request(own, own.recipients), content)
+            await self._store(own.recipients, sealed, also)
+        finally:
+            _overwrite(content)
+
     async def _accept(self, transaction: Transaction, content: bytearray) -> None:
         turn = max(1, limits.MAX_SEALED_BATCH_BYTES // max(1, len(content)))
         for start in range(0, len(transaction.recipients), turn):
@@ -85,7 +99,12 @@ class MailGateway:
             now=self._clock.wall_ms() // 1000,
         )
 
-    async def _store(self, recipients: tuple[Recipient, ...], sealed: list[bytearray]) -> None:
+    async def _store(
+        self,
+        recipients: tuple[Recipient, ...],
+        sealed: list[bytearray],
+        also: Job[None] | None = None,
+    ) -> None:
         stored: asyncio.Future[StorageError | None] = asyncio.get_running_loop().create_future()
 
         def done(error: StorageError | None) -> None:
@@ -93,7 +112,7 @@ class MailGateway:
                 stored.set_result(error)
 
         mails = [MailFor(to.user, data) for to, data in zip(recipients, sealed, strict=True)]
-        self._mailroom.deliver(mails, done)
+        self._mailroom.deliver(mails, done, also)
         if await stored is not None:
             raise MailRefusedError(452, "4.3.1", "the mail could not be stored; try again later")
 

@@ -5,7 +5,7 @@ It meets only sealed bytes. What is said over SMTP is `server.reception`'s.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from blackthorn import limits
 from blackthorn.errors import StorageError
@@ -22,7 +22,7 @@ from blackthorn.link.frames import (
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import DeviceRecord, Enterprise, UserRecord
 from blackthorn.ports.mail import MailStore, SealedMail
-from blackthorn.ports.writer import Writer
+from blackthorn.ports.writer import Job, Writer
 from blackthorn.server.counters import Counters
 
 
@@ -72,11 +72,14 @@ class Mailroom:
         """While too little disk is free no mail is stored."""
 
     def deliver(
-        self, mails: Sequence[MailFor], done: Callable[[StorageError | None], None]
+        self,
+        mails: Sequence[MailFor],
+        done: Callable[[StorageError | None], None],
+        also: Job[None] | None = None,
     ) -> None:
         """Store all of `mails` in one transaction; `done(None)` once that is durable.
 
-        `done` gets the StorageError when nothing was stored. The devices hear of it first.
+        `also` is written in the same transaction. `done` gets the StorageError when nothing was stored. The devices hear of it first.
         """
         if self.disk_short:
             done(StorageError("the disk is nearly full"))
@@ -93,7 +96,14 @@ class Mailroom:
             done(None)
 
         rows = [SealedMail(mail.user.number, mail.sealed) for mail in mails]
-        self._writer.submit(self._store.put(rows, self._clock.wall_ms()), stored)
+        put = self._store.put(rows, self._clock.wall_ms())
+
+        def job(transaction: Any) -> list[int]:
+            if also is not None:
+                also(transaction)
+            return put(transaction)
+
+        self._writer.submit(job, stored)
 
     def handle(self, session: MailSession, frame: AnyFrame, now: float) -> None:
         """Answer ListMail and FetchMail of a device, from its own user's mailbox only."""
