@@ -94,7 +94,7 @@ class ClosureStatement:
     @property
     def hash(self) -> bytes:
         """32 bytes: `statement` of the decision `close`."""
-        return hashlib.sha256(self.encoded).digest()
+        return statement_hash(self.encoded)
 
     def destroy_fields(self) -> dict[str, int | bytes]:
         """What `destroy` must have said."""
@@ -112,6 +112,11 @@ class ClosureStatement:
         }
 
 
+def statement_hash(encoded: bytes) -> bytes:
+    """32 bytes that stand for a statement in its one form."""
+    return hashlib.sha256(encoded).digest()
+
+
 def _sample(wrapped: bytes) -> dict[str, Any]:
     return {
         "wrapped": base64.b64encode(wrapped).decode(),
@@ -121,14 +126,14 @@ def _sample(wrapped: bytes) -> dict[str, Any]:
     }
 
 
-def signed_text(exit_id: str, statement_hash: bytes) -> str:
-    """What the register signs."""
-    return f"blackthorn closure v1\n{exit_id}\n{statement_hash.hex()}\n"
+def signed_text(exit_id: str, stated: bytes) -> str:
+    """What the register signs; `stated` is the statement's hash."""
+    return f"blackthorn closure v1\n{exit_id}\n{stated.hex()}\n"
 
 
-def sign(origin: str, seed: Secret, exit_id: str, statement_hash: bytes) -> str:
+def sign(origin: str, seed: Secret, exit_id: str, stated: bytes) -> str:
     """The note of the register's over a statement; `seed` has 32 bytes, `origin` is the log's."""
-    text = signed_text(exit_id, statement_hash)
+    text = signed_text(exit_id, stated)
     key = register_key(origin, seed)
     line = notes.SignatureLine(key.name, key.key_id, ED25519.sign(seed, text.encode()))
     return notes.format_note(notes.Note(text, (line,))).decode()

@@ -24,7 +24,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError
 from blackthorn.governance import exits
 from blackthorn.governance.cases import Cases
-from blackthorn.governance.closure import ClosureStatement
+from blackthorn.governance.closure import ClosureStatement, statement_hash
 from blackthorn.governance.closure_receipt import (
     SALT_BYTES,
     Receipt,
@@ -93,9 +93,9 @@ class Facts:
 class Closures:
     """All closures of a server. `tick` takes the next step of one; the rest answers questions.
 
-    `log_ms` is the ledger's time, Unix ms. `compact` folds the write-ahead log in, off the event loop, and calls back: True when it
-    could. `publish` gets an exit's id and statement and writes the public file, durably. Both
-    may be done twice. `register` is the vkey of who signs.
+    `log_ms` is the ledger's time, Unix ms. `compact` folds the write-ahead log in, off the event
+    loop, and calls back: True when it could. `publish` gets an exit's id and statement and writes
+    the public file, durably. Both may be done twice. `register` is the vkey of who signs.
     """
 
     cases: Callable[[], Cases]
@@ -316,7 +316,7 @@ class Closures:
                 "key": closure.fingerprint,
                 "samples": len(self.store.samples(case.id)),
                 "opened": 0,
-                "statement": hashlib.sha256(statement).digest(),
+                "statement": statement_hash(statement),
             }
         return {}
 

@@ -86,8 +86,8 @@ class Hub:
 
     `mailroom` serves ListMail and FetchMail, `enrolment` ActivateBegin and ActivateProve,
     `ledger`, `pairing` and `office` the frames named after them, `recovery` Recover and what
-    follows it, `productions` FetchProduction, `notices` TellExit; `exits` narrows what users of
-    a market that is being left may do.
+    follows it, `productions` FetchProduction, `notices` TellExit, `closures` FetchExit and
+    FetchReceipt; `exits` narrows what users of a market that is being left may do.
     """
 
     def __init__(
@@ -107,6 +107,7 @@ class Hub:
         productions: FrameHandler | None = None,
         exits: ExitRules | None = None,
         notices: NoticeDesk | None = None,
+        closures: FrameHandler | None = None,
     ) -> None:
         self.counters = counters
         self._enterprise = enterprise
@@ -153,6 +154,8 @@ class Hub:
             self._handlers[f.FetchProduction] = productions.handle
         if notices is not None:
             self._handlers[f.TellExit] = notices.handle
+        if closures is not None:
+            self._handlers |= {f.FetchExit: closures.handle, f.FetchReceipt: closures.handle}
         self._recovery = recovery
         self._ledger = ledger
         self._desks = [desk for desk in (ledger, pairing) if desk is not None]
