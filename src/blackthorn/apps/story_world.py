@@ -13,14 +13,15 @@ from typing import Any, Final, TypeVar
 from blackthorn.apps import server_directory
 from blackthorn.apps.market_start import open_market
 from blackthorn.apps.server_ledger import ledger_config
+from blackthorn.apps.server_notices import make_rules
 from blackthorn.apps.server_office import make_office
-from blackthorn.apps.story_people import Made
+from blackthorn.apps.story_people import Made, envelope_of
 from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError
 from blackthorn.ids import Address
 from blackthorn.link.activation import Verifier
-from blackthorn.mail.seal import Envelope, seal_mail
+from blackthorn.mail.seal import seal_mail
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.mail import SealedMail
 from blackthorn.ports.parcels import Batch
@@ -28,11 +29,14 @@ from blackthorn.ports.users import Home, NewCode
 from blackthorn.ports.writer import Job
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import DevicesChanged, Ledger
+from blackthorn.server.notices import Due, Notices
+from blackthorn.server.reception import Reception
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.exits import SqliteExits
 from blackthorn.storage.sqlite.ledger import SqliteLedger
 from blackthorn.storage.sqlite.mail import SqliteMail
+from blackthorn.storage.sqlite.notices import SqliteNotices
 from blackthorn.storage.sqlite.parcels import SqliteParcels
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.users import UserTable
@@ -44,6 +48,7 @@ DOMAIN: Final = "acme.example"
 _NO_CODE: Final = Verifier(Secret(bytes(32)), bytes(32))
 _NEVER_MS: Final = 2**50
 _ROUNDS: Final = 64
+_NOTICES: Final = 200
 Result = TypeVar("Result")
 
 
@@ -103,9 +108,22 @@ class World:
             self.settings.directives.max_accounts,
             self.chance.randbytes,
         )
+        self.notices = Notices(
+            office=self.office,
+            store=SqliteNotices(reading),
+            exits=self.exits,
+            writer=self.writer,
+            clock=self.clock,
+            domain=DOMAIN,
+            notify=lambda address, frame: None,
+        )
+        rules = make_rules(reading, self.enterprise, lambda: self.office)
+        self.office.taken.append(rules.taken)
+        self.reception = Reception(DOMAIN, self.enterprise, self.clock, rules)
         self._seq = self.parcels.first_seq()
         self.settle()
         self.office.start()
+        self.notices.start()
 
     def _make_ledger(self) -> Ledger:
         return Ledger(
@@ -233,13 +251,36 @@ class World:
         rows = [SealedMail(self.number(address), sealed) for address, sealed in mails]
         self.write(self.mail.put(rows, self.clock.now_ms))
 
-    def seal(self, address: str, content: bytes, envelope: Envelope) -> bytes:
-        """A mail from outside, sealed to the certificate that the server holds."""
-        user = self.enterprise.user(Address(address))
-        if user is None or not user.certificate:
-            raise StorageError(f"{address} has no certificate")
-        certificate = parse_certificate(user.certificate)
-        return seal_mail(content, envelope, certificate, self.chance.randbytes)
+    def receive(self, address: str, content: bytes) -> None:
+        """A mail from outside, sealed and stored. Raises MailRefusedError, as SMTP would say it."""
+        recipient = self.reception.recipient(address)
+        self.store_mail([(address, self._seal(address, content, recipient.certificate))])
+
+    def _seal(self, address: str, content: bytes, certificate: bytes) -> bytes:
+        envelope = envelope_of(address, self.clock.now_ms)
+        return seal_mail(content, envelope, parse_certificate(certificate), self.chance.randbytes)
+
+    def tell_all(self, told: Callable[[int], None]) -> None:
+        """Everybody who is due gets his notice as sealed mail, or is noted as out of reach."""
+        while due := self.notices.due(_NOTICES):
+            self.write(*map(self._notice, due))
+            for each in due:
+                self.notices.left(each)
+            told(len(due))
+
+    def _notice(self, due: Due) -> Job[None]:
+        user = self.enterprise.user(due.to.address)
+        if user is None or user.certificate is None:
+            return self.notices.unreachable(due)
+        sealed = self._seal(user.address, bytes(self.notices.mail(due)), user.certificate)
+        put = self.mail.put([SealedMail(user.number, sealed)], self.clock.now_ms)
+        leave = self.notices.leave(due)
+
+        def job(transaction: Any) -> None:
+            put(transaction)
+            leave(transaction)
+
+        return job
 
     def store_parcels(self, parcels: Sequence[tuple[str, bytes]]) -> None:
         """Group parcels, each for the one device of an address."""
