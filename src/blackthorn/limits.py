@@ -734,3 +734,6 @@ CLOSURE_PERSONS = 100
 
 CLOSURE_ROWS = 500
 """Rows that one step of a closure deletes and overwrites; others' commits wait for it."""
+
+MAX_KEPT_NOTICES = 16
+"""Notices of exits and directives that a device keeps: a user is of one market at a time."""

@@ -76,6 +76,8 @@ class DeviceProgram:
                 raise UserError(
                     "the server does not know this device (any more): ask the administrator"
                 ) from None
+            if error.code == Code.MARKET_LEFT:
+                raise UserError(str(error)) from None
             raise
 
     async def step(self, connection: LinkConnection) -> f.AnyFrame | None:

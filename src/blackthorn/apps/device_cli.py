@@ -128,6 +128,7 @@ def status(
 
     What could not be sent is listed once, and forgotten then. Exit code 6: no connection.
     """
+    from blackthorn.apps import exit_notices
     from blackthorn.apps.device_alarms import tell
     from blackthorn.apps.device_report import failure_line
     from blackthorn.apps.device_status import GOOD, describe
@@ -140,7 +141,10 @@ def status(
         terminal.print_json(document)
     else:
         tell(device)
-        shown = document | {"failed": len(given_up), "alarms": len(document["alarms"])}
+        exit_notices.tell(device)
+        counts = {"failed": len(given_up)}
+        counts |= {name: len(document[name]) for name in ("alarms", "market_notices")}
+        shown = document | counts
         for name, value in shown.items():
             terminal.out.print(f"{name.replace('_', ' '):22}{value}", markup=False, soft_wrap=True)
         for each in given_up:

@@ -38,7 +38,8 @@ def inbox(
 
     With --follow: first what was not printed before, then each message as it comes. Exit code
     6: the server was not reached, and what is printed is what was here already. Open alarms come
-    first, on standard error (see `blackthorn alarms`). --json prints
+    first, then what `blackthorn market notice` shows in full, both on standard error (see
+    `blackthorn alarms`). --json prints
     an array of {"id", "conversation", "kind", "from", "text", "sent", "received", "event"};
     with --follow one such object a line. "kind" is "direct" or "group", times are RFC 3339,
     and an "event" is what the program says of a group (who was added, who removed).
@@ -51,10 +52,11 @@ def inbox(
 
 
 async def _follow(device: "DeviceProgram", json: bool) -> None:
+    from blackthorn.apps import exit_notices
     from blackthorn.apps.device_alarms import tell
     from blackthorn.apps.device_report import tell_failures
 
-    away, alarms = False, set[int]()
+    away, alarms, notices = False, set[int](), set[str]()
 
     def lost(reason: str) -> None:
         nonlocal away
@@ -68,10 +70,12 @@ async def _follow(device: "DeviceProgram", json: bool) -> None:
             away = False
             terminal.err.print("Connected again.")
         tell(device, alarms)
+        exit_notices.tell(device, notices)
         _print_new(device, json)
         tell_failures(device)
 
     tell(device, alarms)
+    exit_notices.tell(device, notices)
     _print_new(device, json)
     await device.follow(changed, lost)
 
@@ -91,6 +95,7 @@ def _print_new(device: "DeviceProgram", json: bool) -> None:
 
 
 def _look(device: "DeviceProgram", last: int | None, json: bool) -> None:
+    from blackthorn.apps import exit_notices
     from blackthorn.apps.device_alarms import tell
     from blackthorn.apps.device_report import tell_failures
     from blackthorn.errors import UnavailableError
@@ -101,6 +106,7 @@ def _look(device: "DeviceProgram", last: int | None, json: bool) -> None:
     except (UnavailableError, TimeoutError) as error:
         missed = str(error) or "the server did not answer in time"
     tell(device)
+    exit_notices.tell(device)
     with device.opened.vault.transaction() as records:
         lines = records.history.latest(last or (_ALL if json else _LAST))
     lines = [line for line in lines if line.standing == "received"]

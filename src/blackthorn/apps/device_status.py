@@ -8,7 +8,8 @@ from blackthorn.apps.device_alarms import document as alarm_document
 from blackthorn.apps.device_home import wall_ms
 from blackthorn.apps.device_options import rfc3339
 from blackthorn.apps.device_report import failure_document
-from blackthorn.device import alarms, anchors, own_chain
+from blackthorn.apps.exit_notices import document as notice_document
+from blackthorn.device import alarms, anchors, exit_notices, own_chain
 from blackthorn.device.chains import ledger_ms
 from blackthorn.device.directory import too_old
 from blackthorn.device.failures import Failure, all_failures
@@ -38,6 +39,8 @@ async def describe(program: DeviceProgram) -> tuple[dict[str, Any], list[Failure
     }
     document |= _ledger(program)
     with opened.vault.transaction() as records:
+        notices = exit_notices.all_notices(records.settings)
+        document["market_notices"] = [notice_document(each) for each in notices]
         document["alarms"] = [alarm_document(each) for each in alarms.open_alarms(records)]
         conversations = records.conversations.all()
         aside = records.parcels.all_set_aside()

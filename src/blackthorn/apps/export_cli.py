@@ -69,12 +69,14 @@ def make(
     your OpenPGP keys under a passphrase, and a manifest that your device signs. What cannot be
     opened is listed there. --json prints {"folder", "address", "counts", "problems"}.
     """
+    from blackthorn.apps.exit_notices import tell_exported
     from blackthorn.apps.export import run_export
 
     secret = _passphrase(passphrase_file)
     device = program(home, key_file)
     with _Bar() as bar:
         summary = run_export(device, folder, secret, bar.show)
+    tell_exported(device)
     if json:
         terminal.print_json(_as_json(summary))
     else:

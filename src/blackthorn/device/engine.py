@@ -17,6 +17,7 @@ from blackthorn.device import (
     alarms,
     chain_changes,
     envelope,
+    exit_notices,
     inbox,
     key_packages,
     outbox,
@@ -87,6 +88,8 @@ class Device:
         """Rows to leave alone until a time, in Unix milliseconds."""
         self._second: dict[int, int] = {}
         """Rows whose Commit came second: to leave alone until the generation is another."""
+        self._noticed: set[str] = set()
+        """The exits and directives of which the server has given notice on this link."""
         self._disconnect()
 
     def turn(self, now_ms: int) -> AbstractContextManager[Turn]:
@@ -159,6 +162,7 @@ class Device:
         self._connected = True
         self._receives = receives
         self._upkeep.poke()
+        self._noticed.clear()
         self._later.clear()
         frames: Frames = []
         with self.turn(now_ms) as turn:
@@ -251,6 +255,10 @@ class Device:
                 return self.tick(now_ms)
             case f.MailArrived():
                 self.mail_waits = True
+            case f.MarketNotice():
+                with self.turn(now_ms) as turn:
+                    exit_notices.keep(turn.records.settings, frame)
+                self._noticed.add(frame.exit)
             case f.Superseded():
                 self.superseded, self._receives = True, False
         return []
@@ -322,6 +330,8 @@ class Device:
 
     def _drained(self, now_ms: int) -> Frames:
         self._delivered = True
+        with self.turn(now_ms) as turn:
+            exit_notices.keep_only(turn.records.settings, self._noticed)
         if self._asked:
             with self.turn(now_ms) as turn:
                 if turn.records.settings.get(turns.ASK_AGAIN) == self._asked:

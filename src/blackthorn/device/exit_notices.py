@@ -1,0 +1,100 @@
+"""What the server has said of leaving this user's market, and of directives that name him.
+
+Kept in the vault until it no longer holds, so that the countdown is shown without a link too. The
+texts are the server's: whoever prints them makes them safe first.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from blackthorn import limits
+from blackthorn.link.frames import MarketNotice
+from blackthorn.ports.device_store import Settings
+
+_SETTING: Final = "market-notices"
+DAY_MS: Final = 24 * 3_600_000
+EXPORT: Final = "export: blackthorn export FOLDER"
+MORE: Final = "see: blackthorn market notice"
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """A MarketNotice as it is kept; dates are Unix milliseconds, 0 for none."""
+
+    exit: str
+    state: str
+    read_only_ms: int
+    stop_ms: int
+    retrieval_end_ms: int
+    forwarding_end_ms: int
+    text: str
+    read: bool
+
+    @property
+    def market(self) -> str:
+        """The market that is left, "" for a directive."""
+        return self.exit[2:4] if self.exit.startswith("X-") else ""
+
+    @property
+    def next_ms(self) -> int:
+        """The date that the person waits for, 0 when there is none."""
+        if self.state in ("announced", "draining", "read-only"):
+            return self.stop_ms
+        return self.retrieval_end_ms if self.state in ("retrieval", "preparing") else 0
+
+
+def all_notices(settings: Settings) -> list[Notice]:
+    """What is kept, by case."""
+    data = settings.get(_SETTING)
+    return msgspec.msgpack.decode(data, type=list[Notice]) if data else []
+
+
+def keep(settings: Settings, frame: MarketNotice) -> None:
+    """Keep what the server says, in place of what it said of the same case before."""
+    fresh = Notice(**{name: getattr(frame, name) for name in Notice.__struct_fields__})
+    others = [each for each in all_notices(settings) if each.exit != fresh.exit]
+    _put(settings, [*others, fresh][-limits.MAX_KEPT_NOTICES :])
+
+
+def keep_only(settings: Settings, said: set[str]) -> None:
+    """The server has said which exits there are: what it did not say again of one has ended."""
+    kept = all_notices(settings)
+    left = [each for each in kept if not each.market or each.exit in said]
+    if len(left) < len(kept):
+        _put(settings, left)
+
+
+def set_read(settings: Settings) -> None:
+    """The person has read all; what then needs no countdown is forgotten."""
+    kept = [msgspec.structs.replace(each, read=True) for each in all_notices(settings)]
+    _put(settings, [each for each in kept if each.market and each.state != "rescinded"])
+
+
+def days_left(notice: Notice, now_ms: int) -> int | None:
+    """Days until the date that the person waits for, begun ones too; None without one."""
+    if not notice.next_ms:
+        return None
+    return max(0, -((now_ms - notice.next_ms) // DAY_MS))
+
+
+def countdown(notice: Notice, now_ms: int, day: Any) -> str:
+    """One line: what ends when, and what to do. `day` writes Unix milliseconds as a date."""
+    if not notice.market:
+        return f"Data of your account was given to an authority ({notice.exit}); {MORE}"
+    where, left = f"service in {notice.market}", days_left(notice, now_ms)
+    away = f", in {left} days" if left != 1 else ", in 1 day"
+    match notice.state:
+        case "announced" | "draining":
+            return f"{where} stops on {day(notice.stop_ms)}{away}; {EXPORT}"
+        case "read-only":
+            return f"{where} is read-only and stops on {day(notice.stop_ms)}{away}; {EXPORT}"
+        case "retrieval" | "preparing":
+            until = day(notice.retrieval_end_ms)
+            return f"{where} has ended; what is yours can be fetched until {until}{away}; {EXPORT}"
+        case "rescinded":
+            return f"{where} goes on: it is not left; {MORE}"
+    return f"{where} has ended; {MORE}"
+
+
+def _put(settings: Settings, notices: list[Notice]) -> None:
+    settings.put(_SETTING, msgspec.msgpack.encode(sorted(notices, key=lambda each: each.exit)))

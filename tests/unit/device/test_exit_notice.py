@@ -1,0 +1,237 @@
+"""Notices of an exit on the device: kept, counted down, and forgotten when they no longer hold."""
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from blackthorn import limits
+from blackthorn.apps import cli, terminal
+from blackthorn.apps import exit_notices as shown
+from blackthorn.device import exit_notices
+from blackthorn.device.exit_notices import Notice, countdown, days_left
+from blackthorn.errors import UnavailableError
+from blackthorn.link.frames import MarketNotice
+from blackthorn.storage.device.vault import Vault
+
+DAY = 24 * 3_600_000
+STOP = 1_451_433_600_000  # 2015-12-30
+TEXT = "The service ends.\nExport."
+
+
+def said(name: str = "X-PK-1", state: str = "announced", *, read: bool = False) -> MarketNotice:
+    return MarketNotice(
+        name, state, STOP - 14 * DAY, STOP, STOP + 30 * DAY, STOP + 365 * DAY, TEXT, read
+    )
+
+
+def notice(state: str) -> Notice:
+    with Vault.in_memory().transaction() as records:
+        exit_notices.keep(records.settings, said(state=state))
+        return exit_notices.all_notices(records.settings)[0]
+
+
+def day(at_ms: int) -> str:
+    return {STOP: "2015-12-30", STOP + 30 * DAY: "2016-01-29"}[at_ms]
+
+
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        ("announced", "service in PK stops on 2015-12-30, in 12 days; export: "),
+        ("draining", "service in PK stops on 2015-12-30, in 12 days; export: "),
+        ("read-only", "service in PK is read-only and stops on 2015-12-30, in 12 days; export: "),
+        ("stopped", "service in PK has ended; see: "),
+        ("retrieval", "can be fetched until 2016-01-29, in 42 days; export: "),
+        ("preparing", "can be fetched until 2016-01-29, in 42 days; export: "),
+        ("rescinded", "service in PK goes on"),
+        ("another", "service in PK has ended; see: "),
+    ],
+)
+def test_the_countdown_says_what_ends_when(state: str, line: str) -> None:
+    assert line in countdown(notice(state), STOP - 12 * DAY, day)
+
+
+@pytest.mark.parametrize(
+    ("now_ms", "days"),
+    [
+        (STOP - 12 * DAY, 12),
+        (STOP - 12 * DAY + 1, 12),
+        (STOP - 11 * DAY, 11),
+        (STOP - 1, 1),
+        (STOP, 0),
+        (STOP + 400 * DAY, 0),
+    ],
+)
+def test_days_that_have_begun_count(now_ms: int, days: int) -> None:
+    assert days_left(notice("announced"), now_ms) == days
+
+
+def test_the_last_day_is_one_day() -> None:
+    assert ", in 1 day;" in countdown(notice("announced"), STOP - 1, day)
+    assert days_left(notice("stopped"), STOP) is None
+
+
+def test_the_newest_word_of_a_case_is_kept() -> None:
+    with Vault.in_memory().transaction() as records:
+        settings = records.settings
+        exit_notices.keep(settings, said(read=True))
+        exit_notices.keep(settings, said(state="read-only"))
+        exit_notices.keep(settings, said("D-000001", "produced"))
+        kept = exit_notices.all_notices(settings)
+        assert [(each.exit, each.state, each.read) for each in kept] == [
+            ("D-000001", "produced", False),
+            ("X-PK-1", "read-only", False),
+        ]
+
+
+def test_so_many_are_kept_and_no_more() -> None:
+    with Vault.in_memory().transaction() as records:
+        for number in range(limits.MAX_KEPT_NOTICES + 5):
+            exit_notices.keep(records.settings, said(f"D-{number:06d}"))
+        assert len(exit_notices.all_notices(records.settings)) == limits.MAX_KEPT_NOTICES
+
+
+def test_what_the_server_does_not_say_again_has_ended() -> None:
+    with Vault.in_memory().transaction() as records:
+        settings = records.settings
+        for name in ("X-PK-1", "X-DE-1", "D-000001"):
+            exit_notices.keep(settings, said(name))
+        exit_notices.keep_only(settings, {"X-DE-1"})
+        assert [each.exit for each in exit_notices.all_notices(settings)] == ["D-000001", "X-DE-1"]
+
+
+def test_what_was_read_stays_while_there_is_something_to_count_down() -> None:
+    with Vault.in_memory().transaction() as records:
+        settings = records.settings
+        exit_notices.keep(settings, said())
+        exit_notices.keep(settings, said("X-DE-1", "rescinded"))
+        exit_notices.keep(settings, said("D-000001", "produced"))
+        exit_notices.set_read(settings)
+        kept = exit_notices.all_notices(settings)
+        assert [(each.exit, each.read) for each in kept] == [("X-PK-1", True)]
+
+
+# --- Commands -------------------------------------------------------------------------------
+
+
+class Opened:
+    def __init__(self) -> None:
+        self.vault = Vault.in_memory()
+
+
+class Program:
+    """A device with a vault and no server; `told` is what it was to tell."""
+
+    def __init__(self, *notices: MarketNotice) -> None:
+        self.opened = Opened()
+        self.told: list[tuple[str, str]] = []
+        self.answer: str | Exception = ""
+        with self.opened.vault.transaction() as records:
+            for each in notices:
+                exit_notices.keep(records.settings, each)
+
+    def tell(self, program: object, what: str, value: str = "") -> str:
+        self.told.append((what, value))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Program:
+    program = Program(said())
+    monkeypatch.setattr(shown, "tell_server", program.tell)
+    monkeypatch.setattr(shown, "wall_ms", lambda: STOP - 12 * DAY)
+    monkeypatch.setattr("blackthorn.apps.market_person_cli.program", lambda home, key_file: program)
+    return program
+
+
+def run(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(cli.app, ["market", *words])
+    return result.exit_code, result.output
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("out", "err"):
+        monkeypatch.setattr(terminal, name, Console(width=200, stderr=name == "err"))
+
+
+def test_market_notice_shows_and_tells_that_it_was_read(device: Program) -> None:
+    code, output = run("notice")
+    assert code == 0
+    assert "service in PK stops on 2015-12-30, in 12 days; export: blackthorn export" in output
+    assert "The service ends." in output
+    assert device.told == [("read", "")]
+    assert shown.kept(device)[0].read
+
+
+def test_market_notice_as_json(device: Program) -> None:
+    code, output = run("notice", "--json")
+    (document,) = json.loads(output)
+    assert code == 0
+    assert document["market"] == "PK" and document["state"] == "announced"
+    assert document["stop"].startswith("2015-12-30") and document["days_left"] == 12
+    assert document["text"] == TEXT
+
+
+def test_market_notice_without_a_server_shows_what_is_here(device: Program) -> None:
+    device.answer = UnavailableError("no server")
+    result = CliRunner().invoke(cli.app, ["market", "notice"])
+    assert isinstance(result.exception, UnavailableError)
+    assert "in 12 days" in result.output
+    assert not shown.kept(device)[0].read
+
+
+def test_market_forward_names_an_address_or_none(device: Program) -> None:
+    assert run("forward", "Me@new.example")[0] == 0
+    assert run("forward", "--none")[0] == 0
+    assert device.told == [("forward", "me@new.example"), ("forward", "")]
+    for wrong in ([], ["me@new.example", "--none"], ["nobody"]):
+        assert run("forward", *wrong)[0] != 0
+    device.answer = "your market is not being left: there is nothing to tell"
+    assert run("forward", "me@new.example")[0] != 0
+    assert len(device.told) == 3
+
+
+def test_an_export_is_told_only_while_the_market_is_left_and_never_fails(
+    device: Program, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown.tell_exported(device)
+    assert device.told == [("exported", "")]
+    device.answer = UnavailableError("no server")
+    shown.tell_exported(device)
+    assert "no server" in capsys.readouterr().err
+    elsewhere = Program(said(state="rescinded"), said("D-000001", "produced"))
+    shown.tell_exported(elsewhere)
+    assert not elsewhere.told
+
+
+def test_the_receipt_is_written_once(
+    device: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from contextlib import asynccontextmanager
+
+    from blackthorn.apps import office
+    from blackthorn.link import frames as f
+
+    answers = [f.ReceiptPart(1, b"receipt"), f.ReceiptPart(1, b"", "not prepared yet")]
+
+    @asynccontextmanager
+    async def conversation(program: object):
+        async def ask(frame: f.FetchReceipt, kind: type[f.ReceiptPart]) -> f.ReceiptPart:
+            return answers[0]
+
+        yield ask
+
+    monkeypatch.setattr(office, "conversation", conversation)
+    file = tmp_path / "receipt"
+    assert run("receipt", "--out", str(file))[0] == 0
+    assert file.read_bytes() == b"receipt"
+    assert run("receipt", "--out", str(file))[0] != 0
+    answers.pop(0)
+    assert run("receipt", "--out", str(tmp_path / "other"))[0] != 0
+    assert not (tmp_path / "other").exists()
