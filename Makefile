@@ -8,10 +8,13 @@ READY := $(VENV)/.ready
 PEERS_FILES := $(addprefix tests/interop/,peers/requirements.txt peers/package-lock.json ledger/requirements.txt)
 PEERS_READY := .peers/.ready
 
-.PHONY: demo test lint bench vectors peers interop clean lock docs fuzz
+.PHONY: demo story test lint bench vectors peers interop clean lock docs fuzz
 
 demo: $(READY)
 	@$(BIN)/blackthorn demo
+
+story: $(READY)
+	@$(BIN)/blackthorn story
 
 test: $(READY) vectors peers lint
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile

@@ -25,6 +25,7 @@ from blackthorn.errors import SecurityError
 from blackthorn.mail.open import open_mail
 
 BEGINS: Final = "2015-06-01T08:00"
+RECEIPT: Final = "receipt-of-one.cbor"
 _SMALLER: Final = 10
 _LEAST: Final = 10
 Told = Callable[[int], None]
@@ -181,8 +182,11 @@ class Play:
         self.world.until(at("2015-12-30T18:00"))
         mails, parcels = self._rows()
         with self.teller.work("closure", 1) as told:
-            closed = Closing(self.exit, self.out).run()
+            closing = Closing(self.exit, self.out)
+            closed = closing.run()
             told(1)
+        name = sorted(set(self.here.people) - set(self.doings.moved))[0]
+        (self.out / RECEIPT).write_bytes(closing.receipt(name))
         self.hold((closed.mails, closed.parcels) == (mails, parcels), "not all rows were counted")
         self.hold(self._rows() == (0, 0), f"rows of {MARKET} are left")
         self.hold(self.world.market_keys.key(MARKET) is None, f"the key of {MARKET} is left")
@@ -228,10 +232,12 @@ class Play:
         self.world.until(at("2016-01-04T09:00"))
         name = sorted(set(self.here.people) - set(self.doings.moved))[0]
         text = b"Happy new year: the mail goes on."
-        self.world.receive(name, plain_mail(name, "New year", self.world.clock.now_ms, text.decode()))
+        self.world.receive(
+            name, plain_mail(name, "New year", self.world.clock.now_ms, text.decode())
+        )
         sealed = self.world.sealed_mails(name)[-1][2]
         opened = open_mail(sealed, Secret(self.here.people[name].openpgp)).content
-        delivered = text in opened
+        delivered = text.encode() in opened
         self.hold(delivered, "mail after the rescission does not open")
         self.hold(case.state == "rescinded", f"the second exit is {case.state}")
         items = self.check_all(self.here)

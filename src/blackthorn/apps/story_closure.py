@@ -4,24 +4,18 @@ Every number of the two custodians' decisions comes from the closure's own store
 holds them against it again. What is published is checked as an outsider would.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from blackthorn.apps.server_closure import make_closures
 from blackthorn.apps.story_exit import MARKET, Exit
 from blackthorn.apps.story_world import World
 from blackthorn.errors import StorageError
-from blackthorn.governance import closure as closures
-from blackthorn.governance.bag import register_key
-from blackthorn.governance.bag_layout import document
 from blackthorn.governance.closure_check import decode_published
+from blackthorn.ids import Address
 from blackthorn.mail.errors import MailRefusedError
-from blackthorn.server.closure import Closures
-from blackthorn.server.closure_checks import ClosureChecks
-from blackthorn.storage.sqlite.closure import SqliteClosures
-from blackthorn.storage.sqlite.markets import compact, market_of
+from blackthorn.storage.sqlite.markets import compact
 
 _STEPS: Final = 1_000_000
 
@@ -44,32 +38,18 @@ class Closing:
     def __init__(self, leaving: Exit, out: Path) -> None:
         self._exit = leaving
         self._world = world = leaving.world
-        self._file = out / f"closure-{leaving.id}.json"
-        origin, seed = world.keys.origin, world.keys.log
-
-        def publish(name: str, statement: bytes) -> None:
-            note = closures.sign(origin, seed, name, hashlib.sha256(statement).digest())
-            self._file.write_bytes(_published(statement, note))
-
-        self.closures = Closures(
-            cases=lambda: world.office.cases,
-            store=SqliteClosures(world.database.reading),
+        self._file = out / f"{leaving.id}.json"
+        self.closures = make_closures(
+            connection=world.database.reading,
+            database=world.directory.database,
+            folder=out,
             keys=world.market_keys,
+            ledger=world.keys,
+            office=world.office,
             writer=world.writer,
             clock=world.clock,
-            random=world.chance.randbytes,
-            compact=lambda told: told(compact(world.directory.database, rewrite=True)),
-            publish=publish,
-            register=str(register_key(origin, seed)),
         )
-        world.office.checks.append(
-            ClosureChecks(
-                self.closures,
-                lambda: world.office.cases,
-                world.office.private,
-                lambda address: market_of(world.database.reading, address),
-            )
-        )
+        self.closures.compact = lambda told: told(compact(world.directory.database))
 
     def work(self) -> int:
         """All steps until somebody must decide; how many. Raises StorageError."""
@@ -84,6 +64,13 @@ class Closing:
     def fields(self) -> dict[str, Any]:
         """What the next decision has to state."""
         return dict(self.closures.facts(MARKET).fields)
+
+    def receipt(self, address: str) -> bytes:
+        """A person's receipt, as his device fetches it. Raises StorageError when there is none."""
+        found = self.closures.receipt(Address(address))
+        if found is None:
+            raise StorageError(f"{address} has no receipt")
+        return found
 
     def run(self) -> Closed:
         """Prepare, destroy, close."""
@@ -103,10 +90,6 @@ class Closing:
             len(statement.samples),
             self._file,
         )
-
-
-def _published(statement: bytes, note: str) -> bytes:
-    return document({"statement": json.loads(statement), "signature": note})
 
 
 def refusals(world: World, addresses: list[str]) -> dict[int, int]:

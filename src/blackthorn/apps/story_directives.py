@@ -12,6 +12,7 @@ from typing import Any, Final
 from blackthorn.apps import production
 from blackthorn.apps.directive_forms import letter
 from blackthorn.apps.package_check import check_package
+from blackthorn.apps.server_closure import register_seed
 from blackthorn.apps.server_office import production_case
 from blackthorn.apps.story_officers import Officers
 from blackthorn.apps.story_world import DOMAIN, World
@@ -110,7 +111,7 @@ def _produce(world: World, officers: Officers, case: Case, folder: Path) -> Answ
         "recipient": hashlib.sha256(certificate).digest(),
     }
     case = officers.decide(case.id, "produce", produced)
-    origin, seed = world.keys.origin, world.keys.log
+    origin, seed = world.keys.origin, register_seed(world.keys)
     production.finish(made_for, path, origin, seed, _proof(world, case))
     sealed = production.seal_package(path, certificate, world.clock.now_ms // 1000)
     if unseal(_armored(sealed.read_bytes()), secret) != path.read_bytes():

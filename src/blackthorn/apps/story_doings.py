@@ -151,7 +151,9 @@ class Doings:
         for number, name in enumerate(self.moved):
             target = MARKETS[number % len(MARKETS)]
             before = self._chain(name)
-            while not world.write(markets.move_user(Address(name), target, world.wrapping, _ROWS))[0]:
+            while not world.write(markets.move_user(Address(name), target, world.wrapping, _ROWS))[
+                0
+            ]:
                 pass
             if self._chain(name) != before:
                 raise SecurityError(f"the chain of {name} was changed by the move")

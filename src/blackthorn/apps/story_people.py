@@ -169,9 +169,7 @@ def _converse(drafts: list[_Draft], ask: Ask) -> None:
     added = [parse_key_package(package, now=now, validate=_believe)]
     welcome = first.commit(add=added, random=os.urandom, now=now, validate=_believe).welcome
     first.merge_pending()
-    second = Group.join(
-        welcome or b"", private, joiner.signing.ed25519, now=now, validate=_believe
-    )
+    second = Group.join(welcome or b"", private, joiner.signing.ed25519, now=now, validate=_believe)
     for number in range(ask.messages):
         for here, there, group in ((0, 1, first), (1, 0, second)):
             text = f"{drafts[here].address} writes number {number + 1}".encode()

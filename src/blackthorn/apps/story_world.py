@@ -76,9 +76,8 @@ class World:
     """One server with its users. `chance` decides whatever the story leaves open."""
 
     def __init__(self, folder: Path, seed: int, now_ms: int) -> None:
-        self.directory = server_directory.initialise(
-            folder, DOMAIN, {("enterprise", "market"): "CA"}
-        )
+        home = {("enterprise", "market"): "CA"}
+        self.directory = server_directory.initialise(folder, DOMAIN, home)
         self.settings = self.directory.load({})
         self.chance = random.Random(seed)  # noqa: S311
         self.clock = StoryClock(now_ms)
@@ -86,21 +85,25 @@ class World:
         self.policy = self.directory.ledger.read_policy()
         self.market_keys = self.directory.market_keys(self.settings)
         self._witness = self.directory.ledger.witness.cosigner()
+        self._codes = 0
         self.database = Database.open(self.directory.database)
         self.writer = SteppedWriter(self.database.writing)
         self._users = UserTable(self.database.writing)
-        self._codes = 0
         reading = self.database.reading
-        wrapping = Wrapping(self.market_keys, self.chance.randbytes)
-        self.mail = SqliteMail(reading, wrapping)
-        self.parcels = SqliteParcels(reading, wrapping)
-        self.wrapping = wrapping
+        self.wrapping = Wrapping(self.market_keys, self.chance.randbytes)
+        self.mail = SqliteMail(reading, self.wrapping)
+        self.parcels = SqliteParcels(reading, self.wrapping)
+        self._seq = self.parcels.first_seq()
         self.exits = SqliteExits(reading)
         self.enterprise = SqliteEnterprise(reading)
+        self._start()
+
+    def _start(self) -> None:
+        """The engines, as a server starts them."""
         self.ledger = self._make_ledger()
-        self.ledger.start(now_ms)
+        self.ledger.start(self.clock.now_ms)
         self.office = make_office(
-            reading,
+            self.database.reading,
             self.ledger,
             self.enterprise,
             self.writer,
@@ -110,17 +113,16 @@ class World:
         )
         self.notices = Notices(
             office=self.office,
-            store=SqliteNotices(reading),
+            store=SqliteNotices(self.database.reading),
             exits=self.exits,
             writer=self.writer,
             clock=self.clock,
             domain=DOMAIN,
             notify=lambda address, frame: None,
         )
-        rules = make_rules(reading, self.enterprise, lambda: self.office)
+        rules = make_rules(self.database.reading, self.enterprise, lambda: self.office)
         self.office.taken.append(rules.taken)
         self.reception = Reception(DOMAIN, self.enterprise, self.clock, rules)
-        self._seq = self.parcels.first_seq()
         self.settle()
         self.office.start()
         self.notices.start()
@@ -317,4 +319,3 @@ class World:
     def count(self, query: str, *values: object) -> int:
         """A number from the database."""
         return int(self.database.reading.execute(query, values).get or 0)
-
