@@ -10,6 +10,7 @@ import typer
 from blackthorn import __version__
 from blackthorn.apps import (
     audit_cli,
+    closure_cli,
     demo_cli,
     device_alarms_cli,
     device_cli,
@@ -21,6 +22,7 @@ from blackthorn.apps import (
     report_cli,
     role_cli,
     server_cli,
+    story_cli,
     terminal,
     witness_cli,
 )
@@ -42,11 +44,13 @@ for family in (
     export_cli,
     audit_cli,
     report_cli,
+    closure_cli,
     witness_cli,
     role_cli,
     directive_cli,
     market_cli,
     demo_cli,
+    story_cli,
 ):
     family.register(app)
 

@@ -25,7 +25,7 @@ def check_package(target: Path, register: str | None, policy: Path | None) -> Ch
 
     Raises VerificationError with the rule that is broken, UserError when it cannot be read.
     """
-    key = None if register is None else _register(register)
+    key = None if register is None else read_register(register)
     given = None if policy is None else _policy(policy)
     try:
         if target.is_dir():
@@ -36,7 +36,8 @@ def check_package(target: Path, register: str | None, policy: Path | None) -> Ch
         raise UserError(f"{target} cannot be read: {error.strerror}") from None
 
 
-def _register(text: str) -> VerifierKey:
+def read_register(text: str) -> VerifierKey:
+    """The register's key from a vkey or a file that holds one. Raises UserError."""
     try:
         vkey = text if "+" in text else _small(Path(text)).decode("utf-8", "replace").strip()
         return parse_vkey(vkey)

@@ -155,7 +155,7 @@ def _check_signature(
     if len(lines) != 1 or key.algorithm != notes.ED25519:
         raise VerificationError("C3", "the register's key has not signed it once")
     try:
-        SCHEME.verify(key.public, note.text.encode(), lines[0].signature)
+        SCHEME.verify(key.public, lines[0].signature, note.text.encode())
     except VerifyError:
         raise VerificationError("C3", "the register's signature does not hold") from None
 
