@@ -20,7 +20,7 @@ def test_progress_is_a_bar_at_a_terminal_and_ten_lines_in_a_pipe(
     printed = io.StringIO()
     console = Console(file=printed, force_terminal=at_terminal, width=100)
     monkeypatch.setattr(terminal, "err", console)
-    with export_cli._Bar() as bar:
+    with export_cli.Bar() as bar:
         for number in range(1, 1_001):
             bar.show("mails", number, 1_000)
         bar.show("messages", 1, 0)

@@ -74,7 +74,7 @@ def make(
 
     secret = _passphrase(passphrase_file)
     device = program(home, key_file)
-    with _Bar() as bar:
+    with Bar() as bar:
         summary = run_export(device, folder, secret, bar.show)
     tell_exported(device)
     if json:
@@ -136,7 +136,7 @@ def _passphrase(file: Path | None) -> "Secret":
     return secret
 
 
-class _Bar:
+class Bar:
     """Progress on standard error: a bar at a terminal, a line every tenth part when piped."""
 
     def __init__(self) -> None:
@@ -148,7 +148,7 @@ class _Bar:
         self._tasks: dict[str, Any] = {}
         self._tenths: dict[str, int] = {}
 
-    def __enter__(self) -> "_Bar":
+    def __enter__(self) -> "Bar":
         self._bar.start()
         return self
 

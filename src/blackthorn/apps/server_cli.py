@@ -139,6 +139,37 @@ def new_code(
     _invite(address, directory, expires, json, None)
 
 
+@users.command("move")
+def move_user(
+    address: Address,
+    market: Annotated[
+        str, typer.Option(metavar="CC", help="The country the user belongs to from now on.")
+    ],
+    directory: DirectoryOption,
+    json: Json = False,
+) -> None:
+    """Move a user to another market with all that waits for him sealed; the server may run.
+
+    What is sealed is wrapped anew under the other market's key. Run it again if it was ended. A
+    user's move to another server is not a command: he exports here, and is invited there.
+    """
+    from blackthorn.apps.export_cli import Bar
+    from blackthorn.apps.market_keys import check_market
+    from blackthorn.apps.user_move import move
+
+    wanted = check_market(market)
+    with Bar() as bar:
+        before, rows = move(
+            directory, address, wanted, lambda done, total: bar.show("rows", done, total)
+        )
+    if json:
+        document = {"address": address, "market": wanted, "before": before, "rows": rows}
+        terminal.print_json(document)
+        return
+    text = f"{address} is of {wanted} now, not of {before}; {rows} sealed rows went along."
+    terminal.out.print(text, markup=False, soft_wrap=True)
+
+
 @users.command("list")
 def list_users(directory: DirectoryOption, json: Json = False) -> None:
     """List the users, and how the code of each stands: `open until …`, `burnt` or `expired`."""
@@ -204,6 +235,7 @@ def _invite(
     from blackthorn.apps.configuration import public_address
     from blackthorn.apps.market_start import open_market
     from blackthorn.apps.server_directory import ServerDirectory
+    from blackthorn.apps.user_move import check_may_activate, check_takes_users
     from blackthorn.ports.users import Home
     from blackthorn.server.users import UserAdministration, parse_life
     from blackthorn.storage.sqlite.users import UserTable
@@ -225,10 +257,12 @@ def _invite(
         )
         now_ms = time.time_ns() // 1_000_000
         if added is None:
+            check_may_activate(database, address)
             invited = administration.renew(address, life, now_ms)
         else:
             home = Home(added[0] or settings.enterprise.market, added[1])
             administration.check_new(address)
+            check_takes_users(database, home.market)
             open_market(database, server.market_keys(settings), home.market, now_ms)
             invited = administration.add(address, life, now_ms, home)
     finally:
