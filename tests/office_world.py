@@ -5,6 +5,7 @@ world.run("ann", "role", "found", BOB)         a command on that person's device
 world.founded()                                ann and bob own, lea is legal, cus keeps
 """
 
+import hashlib
 import json
 from contextlib import asynccontextmanager
 
@@ -41,6 +42,8 @@ class Office:
         self.founders = [address("ann"), address("bob")]
         self.package = b""
         self.part = {}
+        self.fields: dict[str, int | bytes] = {}
+        self.refusal = ""
         self.page = 3
         self.ahead_ms = 0
 
@@ -59,6 +62,10 @@ class Office:
                 return f.ProductionPart(
                     frame.request, frame.offset, len(self.package), data=data, **self.part
                 )
+            case f.FetchExit():
+                listed = f"{address('ann')}\n{address('kim')}\n".encode()
+                digest = hashlib.sha256(listed).digest()
+                return f.ExitFacts(frame.request, 2, digest, self.fields, self.refusal)
         raise AssertionError(frame)
 
     def _decisions(self, frame: f.FetchDecisions) -> f.Decisions:

@@ -94,9 +94,14 @@ def test_dates_follow_from_the_stop_and_from_those_given():
     assert soon["read_only_ms"] == now, "an exit without notice is read-only at once"
 
 
-def test_who_is_concerned_must_be_known(world):
+def test_the_server_says_who_is_concerned_or_why_not(world):
     words = ("market", "plan", "PK", "--reason", "R", "--stop", day(world, 91), "--yes")
-    assert "--list" in world.run("ann", *words, error=UserError)
+    world.office.refusal = "the server is busy"
+    assert world.run("ann", *words, error=UserError) == "the server is busy"
+    world.office.refusal = ""
+    world.run("ann", *words)
+    world.run("bob", *words)
+    assert world.json("ann", "market", "status", "PK")["steps"][0]["public"]["users"] == 2
 
 
 @pytest.mark.parametrize("bad", ["*@acme.example\n", "ann\n", "\xff"])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from blackthorn.apps import market_show_cli, office_options
+from blackthorn.apps import market_person_cli, market_show_cli, office_options
 from blackthorn.apps.office_options import (
     DEFAULT_HOME,
     DryRunOption,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 market = typer.Typer(help="Leave a market: plan, announce, stop, close.", no_args_is_help=True)
 market.command("sign")(office_options.sign)
 market_show_cli.add_to(market)
+market_person_cli.add_to(market)
 
 DocumentOption = Annotated[Path, typer.Option(help="The document that says so; it is hashed.")]
 ReasonOption = Annotated[str, typer.Option(help="Why. Published.")]
@@ -98,7 +99,7 @@ def plan(
     )
     listed = forms.listed(concerned) if concerned is not None else None
     device, office = open_office(home, key_file)
-    who = listed or offices.concerned(device, office, code)
+    who = listed or offices.concerned(device, code)
     form = forms.plan(office, code, said, dates, who, wall_ms())
     offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
 
@@ -339,6 +340,6 @@ def close(
 
     device, office = open_office(home, key_file)
     case = forms.case_of(office, parse_market(name))
-    counted = read_json(facts) if facts is not None else offices.counted(device, office, case)
+    counted = read_json(facts) if facts is not None else offices.counted(device, case.id[2:4])
     form = forms.closing(case, counted)
     offices.decide(device, office, form, offices.Manner(json, yes, dry_run))

@@ -175,7 +175,9 @@ def closing(case: Case, fields_from_server: Mapping[str, Any] | None) -> Form:
     if form.action == "prepare":
         return form
     if fields_from_server is None:
-        raise UserError("what the closure has counted is not known: give it by --facts")
+        raise UserError(
+            "the closure has not counted yet: try again in a moment, or give its numbers by --facts"
+        )
     public = closure_fields(form.action, fields_from_server)
     return Form(case.id, form.action, public, notes=form.notes)
 

@@ -139,31 +139,27 @@ class Concerned:
     list: bytes
 
 
-def concerned(device: DeviceProgram, office: Office, market: str) -> Concerned | None:
-    """Who is concerned, by the plan that is being carried out; None before there is one.
-
-    The one place to extend when the server tells of a market by itself.
-    """
-    del device
-    case = office.cases.exit_of(market)
-    if case is None or not case.history or case.state == "rescinded":
-        waits = office.waiting.get(office.cases.next_exit(market))
-        public = waits.signed.statement.public if waits is not None else {}
-    else:
-        public = case.last("plan")
-    return Concerned(int(public["users"]), bytes(public["list"])) if public else None
+def concerned(device: DeviceProgram, market: str) -> Concerned:
+    """Who is of the market now, as the server counts. Raises UserError, UnavailableError."""
+    facts = _exit_facts(device, market)
+    return Concerned(facts.users, facts.list)
 
 
-def counted(device: DeviceProgram, office: Office, case: Case) -> Mapping[str, Any] | None:
-    """What the closure has counted, by the decision that waits; None when none does.
+def counted(device: DeviceProgram, market: str) -> Mapping[str, Any] | None:
+    """What the market's closure has counted for its next decision; None while it has not."""
+    return _exit_facts(device, market).fields or None
 
-    The one place to extend when the server tells of its closure by itself.
-    """
-    del device
-    waits = office.waiting.get(case.id)
-    if waits is None or waits.signed.statement.action not in ("destroy", "close"):
-        return None
-    return waits.signed.statement.public
+
+def _exit_facts(device: DeviceProgram, market: str) -> f.ExitFacts:
+    async def asked() -> f.ExitFacts:
+        async with conversation(device) as ask:
+            told: f.ExitFacts = await ask(f.FetchExit(4, market), f.ExitFacts)
+            return told
+
+    facts = run(asked())
+    if facts.refusal:
+        raise UserError(facts.refusal)
+    return facts
 
 
 # --- Deciding -------------------------------------------------------------------------------
