@@ -57,6 +57,7 @@ SERVER_COMMANDS = {
     "user add",
     "user code",
     "user list",
+    "user move",
     "config check",
     "ledger init",
     "ledger status",
@@ -145,6 +146,9 @@ OFFICE_COMMANDS = {
     "market close",
     "market status",
     "market list",
+    "market notice",
+    "market forward",
+    "market receipt",
     "market sign",
 }
 """On an officer's device. No option of them names all users, a keyword or a live feed."""

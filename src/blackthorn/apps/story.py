@@ -231,10 +231,8 @@ class Play:
         self.happened(f"{case.id}: half an hour before the stop the order is rescinded")
         self.world.until(at("2016-01-04T09:00"))
         name = sorted(set(self.here.people) - set(self.doings.moved))[0]
-        text = b"Happy new year: the mail goes on."
-        self.world.receive(
-            name, plain_mail(name, "New year", self.world.clock.now_ms, text.decode())
-        )
+        text, now_ms = "Happy new year: the mail goes on.", self.world.clock.now_ms
+        self.world.receive(name, plain_mail(name, "New year", now_ms, text))
         sealed = self.world.sealed_mails(name)[-1][2]
         opened = open_mail(sealed, Secret(self.here.people[name].openpgp)).content
         delivered = text.encode() in opened

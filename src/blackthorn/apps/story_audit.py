@@ -119,12 +119,14 @@ def _audits(play: Play, closed: Closed) -> dict[str, Any]:
     play.hold(verdict.holds, "the report is not what the ledger gives")
     audited = _audit_closure(play, closed, server)
     world.close()
+    cases = read.stand.register.cases
+    steps = [step for case in cases.by_id.values() for step in case.history]
     return {
         **_answers(read.stand),
-        "samples_opened": int(read.stand.register.cases.case(play.exit.id).last("close")["opened"]),
+        "samples_opened": int(cases.case(play.exit.id).last("close")["opened"]),
         "ledger_entries": read.stand.size,
-        "decisions": sum(len(case.history) for case in read.stand.register.cases.by_id.values()),
-        "signatures": play.officers.signatures,
+        "decisions": len(steps),
+        "signatures": sum(len(step.officers) for step in steps),
         "audit": {"report": verdict.holds, "closure": audited is not None},
     }
 

@@ -38,12 +38,10 @@ NAMES: Final = ("owner-one", "owner-two", "legal", "custodian-one", "custodian-t
 
 @dataclass
 class Officers:
-    """`people` in the order of ROLES, activated already. `decisions` counts what was taken."""
+    """`people` in the order of ROLES, activated already."""
 
     world: World
     people: list[Made] = field(repr=False)
-    decisions: int = 0
-    signatures: int = 0
 
     def found(self) -> None:
         """Two owners found each other and appoint the rest."""
@@ -93,13 +91,11 @@ class Officers:
             if number < len(able):
                 signed = decode(next(e.signed for e in world.office.pending if e.case == case))
             world.clock.now_ms += 60_000
-        self.decisions += 1
         world.settle()
         return world.office.cases.case(case)
 
     def _approve(self, signed: Signed, name: str) -> Signed:
         keys = self.people[list(ROLES).index(name)].signing
-        self.signatures += 1
         return approve(signed, name, self.world.clock.now_ms, keys)
 
     def _submit(self, name: str, signed: Signed, kept: bytes) -> bool:
