@@ -18,6 +18,7 @@ PARTS = {
     "mail": "mail from outside, sealed and durable",
     "ledger": "lookups, epochs and replays of the ledger, CPU time of one core",
     "ledger_server": "epochs and starts of the ledger on the server",
+    "exit": "a market is closed",
     "export": "a person takes everything along",
     "mls": "MLS beside other people's, CPU time of one core",
 }

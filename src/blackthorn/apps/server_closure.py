@@ -73,7 +73,7 @@ def make_closures(
         clock=clock,
         log_ms=lambda: office.log_ms,
         random=secrets.token_bytes,
-        compact=_Compacting(database),
+        compact=Compacting(database),
         publish=publish,
         register=str(register_key(ledger.origin, seed)),
     )
@@ -103,7 +103,7 @@ async def keep_closing(closures: Closures) -> None:
         await asyncio.sleep(STEP_SECONDS if working else IDLE_SECONDS)
 
 
-class _Compacting:
+class Compacting:
     """Compacts the database file in a thread, and tells the event loop."""
 
     def __init__(self, database: Path) -> None:

@@ -73,7 +73,7 @@ def decode_published(data: bytes) -> tuple[ClosureStatement, str]:
         made = document({"statement": value["statement"], "signature": signature})
     except VerificationError:
         raise
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise VerificationError("C1", "the file is no statement of a closure") from None
     if type(signature) is not str or made != data or set(value) != {"statement", "signature"}:
         raise VerificationError("C1", "the statement is not in its one form")
