@@ -151,9 +151,8 @@ class Doings:
         for number, name in enumerate(self.moved):
             target = MARKETS[number % len(MARKETS)]
             before = self._chain(name)
-            while not world.write(markets.move_user(Address(name), target, world.wrapping, _ROWS))[
-                0
-            ]:
+            step = markets.move_user(Address(name), target, world.wrapping, _ROWS)
+            while world.write(step) != [True]:
                 pass
             if self._chain(name) != before:
                 raise SecurityError(f"the chain of {name} was changed by the move")

@@ -47,7 +47,7 @@ from blackthorn.wire.note import parse_vkey
 DOMAIN: Final = "acme.example"
 _NO_CODE: Final = Verifier(Secret(bytes(32)), bytes(32))
 _NEVER_MS: Final = 2**50
-_ROUNDS: Final = 64
+_ROUNDS: Final = 1_000
 _NOTICES: Final = 200
 Result = TypeVar("Result")
 
