@@ -732,7 +732,7 @@ MAX_CLOSURE_SAMPLE_BYTES = 64 * KIB
 CLOSURE_PERSONS = 100
 """Persons in one step of a closure, whose receipts are made between two other commits."""
 
-CLOSURE_ROWS = 200
+CLOSURE_ROWS = 50
 """Rows that one step of a closure deletes and overwrites; others' commits wait for it."""
 
 MAX_KEPT_NOTICES = 16

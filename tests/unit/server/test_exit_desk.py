@@ -1,0 +1,77 @@
+"""The desk of exits: officers get an exit's facts, a person his own receipt, nobody another's."""
+
+from pathlib import Path
+
+import pytest
+
+from blackthorn.errors import StorageError
+from blackthorn.governance.closure_receipt import decode_placed
+from blackthorn.ids import Address, DeviceId
+from blackthorn.link.frames import FetchExit, FetchReceipt
+from blackthorn.ports.enterprise import DeviceRecord
+from blackthorn.server.closure import list_hash
+from blackthorn.server.exit_desk import ExitDesk
+from tests.unit.server.closing import Market, address
+
+OFFICER = address(7)
+
+
+class RecordingSession:
+    def __init__(self, who: Address | None) -> None:
+        self.sent: list = []
+        self.device = None
+        if who is not None:
+            self.device = DeviceRecord(1, DeviceId(bytes(16)), bytes(32), who)
+
+    def transmit(self, *frames) -> None:
+        self.sent += frames
+
+
+@pytest.fixture
+def market(tmp_path: Path):
+    market = Market(tmp_path)
+    yield market
+    market.database.close()
+
+
+def ask(market: Market, who: Address | None, frame):
+    session = RecordingSession(who)
+    ExitDesk(market.closures, lambda each: each == OFFICER).handle(session, frame, 0.0)
+    return session.sent[0] if session.sent else None
+
+
+def test_an_officer_sees_whom_it_concerns_and_what_was_counted(market: Market) -> None:
+    facts = ask(market, OFFICER, FetchExit(4, "PK"))
+    assert (facts.request, facts.users, facts.fields, facts.refusal) == (4, 5, {}, "")
+    assert facts.list == list_hash([address(number) for number in (3, 1, 2, 5, 4)])
+    market.until("preparing")
+    market.work()
+    facts = ask(market, OFFICER, FetchExit(4, "PK"))
+    assert facts.fields["users"] == 5 and facts.fields["key"] == market.keys.fingerprint("PK")
+    assert ask(market, OFFICER, FetchExit(4, "FR")).users == 0
+
+
+def test_nobody_else_sees_it(market: Market) -> None:
+    facts = ask(market, address(1), FetchExit(4, "PK"))
+    assert facts.refusal == "only officers see whom an exit concerns"
+    assert (facts.users, facts.list, facts.fields) == (0, bytes(32), {})
+    assert ask(market, None, FetchExit(4, "PK")) is None
+
+
+def test_a_person_gets_his_own_receipt_once_it_was_prepared(market: Market) -> None:
+    assert "no receipt" in ask(market, address(2), FetchReceipt(9)).refusal
+    market.until("preparing")
+    market.work()
+    part = ask(market, address(2), FetchReceipt(9))
+    assert part.refusal == "" and decode_placed(part.receipt).receipt.address == address(2)
+    assert "no receipt" in ask(market, address(6), FetchReceipt(9)).refusal
+
+
+def test_a_failing_database_is_told_in_one_line(market: Market, monkeypatch) -> None:
+    def fail(*_):
+        raise StorageError("the disk failed")
+
+    monkeypatch.setattr(market.store, "all", fail)
+    monkeypatch.setattr(market.store, "addresses", fail)
+    assert ask(market, address(2), FetchReceipt(9)).refusal == "the disk failed"
+    assert ask(market, OFFICER, FetchExit(9, "PK")).refusal == "the disk failed"
