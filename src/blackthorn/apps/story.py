@@ -115,7 +115,10 @@ class Play:
         with self.teller.work("people elsewhere", cast.elsewhere) as told:
             self.others = settle_in(self.world, self.workers, MARKETS, cast.elsewhere, told)
         self.person_ms = (time.perf_counter() - begun) * 1000 / (cast.users + cast.elsewhere)
-        self.happened(f"{cast.users} people in {MARKET}, {cast.elsewhere} elsewhere")
+        self.happened(
+            f"{cast.users} people in {MARKET}, {cast.elsewhere} elsewhere, each with an identity "
+            "chain, a certificate, sealed mail, and messages of a real MLS group of two"
+        )
 
     def demands(self) -> Answer:
         """24 July and after: one refused, one answered."""
@@ -127,6 +130,10 @@ class Play:
         answer = answer_investigation(self.world, self.officers, named, self.out)
         with self.teller.work("the people named are told", answer.named) as told:
             self.world.tell_all(told)
+        query = "SELECT count(*) FROM case_notice WHERE case_id = ?"
+        self.hold(
+            self.world.count(query, answer.directive) == answer.named, "not told who is named"
+        )
         self.happened(
             f"{answer.directive}: two named accounts, criminal investigation: delivered, "
             f"{answer.files} files, {answer.sealed} of them ciphertext only"
@@ -166,8 +173,8 @@ class Play:
             self.exit.extend(EXTENDED, b"The service may go on until 30 December 2015.", told)
         self.happened(f"{self.exit.id}: extended to 30 December")
 
-    def close(self) -> Closed:
-        """30 December: stopped, fetched, destroyed, proved."""
+    def stop(self) -> None:
+        """29 and 30 December: read-only, and not stopped before its time; then stopped."""
         self.world.until(at("2015-12-29T06:00"))
         with self._telling("notices: read-only") as told:
             self.exit.tell("freeze", told)
@@ -179,6 +186,9 @@ class Play:
                 self.exit.tell(action, told)
         self.happened(f"{self.exit.id}: stopped; people may fetch what is theirs")
         self._check_refusals()
+
+    def close(self) -> Closed:
+        """30 December: destroyed, and proved."""
         self.world.until(at("2015-12-30T18:00"))
         mails, parcels = self._rows()
         with self.teller.work("closure", 1) as told:
@@ -225,6 +235,7 @@ class Play:
         self.world.until(at("2015-12-30T05:00"))
         with self._telling("notices of one day more") as told:
             self.exit.extend(A_DAY_MORE, b"One day more.", told)
+        self.happened(f"{self.exit.id}: extended by one day more")
         self.world.until(at("2015-12-31T18:30"))
         with self._telling("notices: the market is not left") as told:
             case = self.exit.rescind(b"The order is withdrawn.", told)
@@ -249,12 +260,9 @@ class Play:
         }
 
     def check_all(self, crowd: Crowd) -> int:
-        """Everything of these people opens; how many things that are. Counts each person."""
-        return sum(self.doings_of(crowd).check_opens(name) for name in crowd.people)
-
-    def doings_of(self, crowd: Crowd) -> Doings:
-        """To open what these people have."""
-        return Doings(self.exit, crowd)
+        """Everything of these people opens; how many things that are. Raises SecurityError."""
+        doings = Doings(self.exit, crowd)
+        return sum(map(doings.check_opens, crowd.people))
 
     def untouched(self) -> int:
         """What the others have opens, and what moved away too. A failure when it does not."""

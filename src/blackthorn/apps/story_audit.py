@@ -47,6 +47,7 @@ def run_story(out: Path, cast: Cast, teller: Teller) -> Outcome:
         first.leave()
         first.doing()
         first.extended()
+        first.stop()
         closed = first.close()
         opened = first.untouched()
         counts = _counts(first, closed)

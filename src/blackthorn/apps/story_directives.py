@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from blackthorn.apps import production
+from blackthorn.apps.decision_proof import decision_proof
 from blackthorn.apps.directive_forms import letter
 from blackthorn.apps.package_check import check_package
 from blackthorn.apps.server_closure import register_seed
@@ -17,17 +18,12 @@ from blackthorn.apps.server_office import production_case
 from blackthorn.apps.story_officers import Officers
 from blackthorn.apps.story_world import DOMAIN, World
 from blackthorn.crypto.openpgp_open import generate_user_key, unseal
-from blackthorn.directory.entries import Record, decode_entry
-from blackthorn.directory.records import decode_record
-from blackthorn.errors import SecurityError, StorageError
+from blackthorn.errors import SecurityError
 from blackthorn.governance import directives
-from blackthorn.governance.bag import Proof, register_key
+from blackthorn.governance.bag import register_key
 from blackthorn.governance.moves import Case
-from blackthorn.governance.register import kind_of
 from blackthorn.storage.sqlite.mail import SqliteMail
 from blackthorn.storage.sqlite.parcels import SqliteParcels
-from blackthorn.tlog.policy import format_policy
-from blackthorn.tlog.proof import LogProof, format_proof
 
 AUTHORITY: Final = "Telecommunication Authority"
 POLICE: Final = "Federal Investigation Agency"
@@ -112,7 +108,9 @@ def _produce(world: World, officers: Officers, case: Case, folder: Path) -> Answ
     }
     case = officers.decide(case.id, "produce", produced)
     origin, seed = world.keys.origin, register_seed(world.keys)
-    production.finish(made_for, path, origin, seed, _proof(world, case))
+    production.finish(
+        made_for, path, origin, seed, decision_proof(world.ledger, world.office.produced(case.id))
+    )
     sealed = production.seal_package(path, certificate, world.clock.now_ms // 1000)
     if unseal(_armored(sealed.read_bytes()), secret) != path.read_bytes():
         raise SecurityError("the authority opens another package than was made")
@@ -129,24 +127,3 @@ def _produce(world: World, officers: Officers, case: Case, folder: Path) -> Answ
 def _armored(binary: bytes) -> bytes:
     body = base64.encodebytes(binary)
     return b"-----BEGIN PGP MESSAGE-----\n\n" + body + b"-----END PGP MESSAGE-----\n"
-
-
-def _proof(world: World, case: Case) -> Proof:
-    """That the ledger shows the newest decision of the case."""
-    published = world.ledger.published
-    if published is None:
-        raise StorageError("the ledger has published nothing")
-    place = published.size
-    while place > 0:
-        place -= 1
-        (entry,) = world.ledger.entries(place, 1)
-        record = decode_entry(entry)
-        if not isinstance(record, Record) or record.kind != kind_of(case.id):
-            continue
-        shown = decode_record(record.kind, record.body)
-        if (shown["case"], shown["seq"]) == (case.id, case.seq):
-            hashes = tuple(world.ledger.log.inclusion_proof(place, published.size))
-            text = format_proof(LogProof(place, hashes, published.note))
-            policy = format_policy(world.policy).encode()
-            return Proof(text, published.note, policy, entry, shown["reveal"])
-    raise StorageError(f"the ledger does not show {case.id}")
