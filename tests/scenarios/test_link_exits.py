@@ -135,3 +135,20 @@ def test_a_market_moved_to_is_not_narrowed(world: ExitWorld) -> None:
     world.database.writing.execute("UPDATE users SET market = 'DE' WHERE number = 1")
     assert market_of(world.database.reading, Address(here.address)) == "DE"
     assert not hello(world, here)
+
+
+def test_who_has_moved_is_reached_at_once_by_groups_that_went_on_without_him(
+    world: ExitWorld,
+) -> None:
+    here, there, third = world.devices
+    there.connect()
+    third.connect()
+    world.come_to("retrieval")
+    there.post([here, third], b"without him")
+    world.settle()
+    world.database.writing.execute("UPDATE users SET market = 'DE' WHERE number = 1")
+    here.connect()
+    there.post([here, third], b"with him")
+    world.settle()
+    assert here.shown == [b"with him"]
+    assert third.shown == [b"without him", b"with him"]

@@ -17,11 +17,18 @@ NAMED_MISSING: Final = 8
 
 
 class FanoutList:
-    """The mailboxes behind a fan-out id, and the first devices of it that do not exist."""
+    """The mailboxes behind a fan-out id, and the first devices of it that do not exist.
 
-    __slots__ = ("mailboxes", "missing", "numbers")
+    `fleeting`: some are left out because of their market, which they may move from at any time;
+    so the list serves one frame, and is told again for the next.
+    """
 
-    def __init__(self, mailboxes: Sequence[Mailbox], missing: Sequence[DeviceId]) -> None:
+    __slots__ = ("fleeting", "mailboxes", "missing", "numbers")
+
+    def __init__(
+        self, mailboxes: Sequence[Mailbox], missing: Sequence[DeviceId], *, fleeting: bool = False
+    ) -> None:
+        self.fleeting = fleeting
         self.mailboxes = tuple(mailboxes)
         self.numbers = tuple(mailbox.number for mailbox in mailboxes)
         self.missing = tuple(missing[:NAMED_MISSING])

@@ -82,6 +82,7 @@ class Postroom:
         """Remember the list behind a fan-out id."""
         found: list[Mailbox] = []
         missing: list[DeviceId] = []
+        fleeting = False
         for device in open_fanout(frame):
             mailbox = self._mailboxes.of(device)
             if mailbox is None or not mailbox.live:
@@ -89,11 +90,12 @@ class Postroom:
                 session.missing_named += 1
             elif self._left(mailbox):
                 missing.append(device)
+                fleeting = True
             else:
                 found.append(mailbox)
         if session.missing_named > limits.MAX_MISSING_NAMED:
             raise LinkError(Code.RECIPIENT_UNKNOWN, "too many devices that do not exist")
-        self._fanouts.put(FanoutId(frame.id), FanoutList(found, missing))
+        self._fanouts.put(FanoutId(frame.id), FanoutList(found, missing, fleeting=fleeting))
 
     def _left(self, mailbox: Mailbox) -> str:
         """Why nothing is taken for a device that exists; "" when it is."""
@@ -107,11 +109,14 @@ class Postroom:
 
     def send(self, session: Session, frame: f.Send, now: float) -> None:
         """Take the postings in their order; from the first unknown list on, ask for lists."""
+        used: set[bytes] = set()
         for index, posting in enumerate(frame.postings):
             lists = self._lists(posting)
             if lists is None:
                 self._ask(session, frame.postings[index:])
                 break
+            if any(members.fleeting for members in lists):
+                used.update(parcel.fanout for parcel in posting.parcels)
             reached, refusal = self._reach(session, posting, lists)
             if refusal is None:
                 self._take(session, posting, reached)
@@ -120,6 +125,8 @@ class Postroom:
             else:
                 self._counters.postings_refused += 1
                 session.transmit(f.Refused(posting.id, *refusal))
+        for fanout in used:
+            self._fanouts.forget(FanoutId(fanout))
         self.flush()
 
     def _lists(self, posting: f.Posting) -> list[FanoutList] | None:
@@ -170,8 +177,8 @@ class Postroom:
         missing: list[str] = []
         for parcel, members in zip(posting.parcels, lists, strict=True):
             for device in members.missing:
-                mailbox = self._mailboxes.of(device)
-                if mailbox is not None and (left := self._left(mailbox)):
+                known = self._mailboxes.of(device)
+                if known is not None and (left := self._left(known)):
                     return Code.MARKET_LEFT, left
                 missing.append(device.hex())
             if members.missing:
