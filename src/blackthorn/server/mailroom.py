@@ -79,7 +79,8 @@ class Mailroom:
     ) -> None:
         """Store all of `mails` in one transaction; `done(None)` once that is durable.
 
-        `also` is written in the same transaction. `done` gets the StorageError when nothing was stored. The devices hear of it first.
+        `also` is written in the same transaction. `done` gets the StorageError when nothing was
+        stored. The devices hear of it first.
         """
         if self.disk_short:
             done(StorageError("the disk is nearly full"))

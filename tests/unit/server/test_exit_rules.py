@@ -1,5 +1,7 @@
 """What each state of an exit leaves to its users, and what SMTP answers for them."""
 
+from pathlib import Path
+
 import pytest
 
 from blackthorn.governance import exits
@@ -67,6 +69,17 @@ def test_every_state_allows_what_its_row_says(state: str, held: bool) -> None:
         assert bool(asked.refusal(HERE, what)) == (digit == "0"), what
         assert asked.refusal(ELSEWHERE, what) == ""
         assert asked.refusal(Address("nobody@acme.example"), what) == ""
+
+
+def test_the_specification_shows_the_table() -> None:
+    text = (Path(__file__).parents[3] / "docs/specs/exits.md").read_text()
+    shown: dict[str, str] = {}
+    for line in text.splitlines():
+        cells = [each.strip() for each in line.strip("|").split("|")]
+        if len(cells) == 7 and set(cells[1:]) <= {"yes", "no"}:
+            digits = "".join("1" if each == "yes" else "0" for each in cells[1:])
+            shown |= {each.strip("` "): digits for each in cells[0].split(",")}
+    assert {"" if state == "none" else state: row for state, row in shown.items()} == TABLE
 
 
 def test_a_refusal_names_the_country_and_what_can_be_done() -> None:
