@@ -3,6 +3,7 @@
 Server, ledger, office and devices are the real ones.
 """
 
+import json
 import subprocess
 
 import pytest
@@ -69,6 +70,30 @@ def test_a_directive_from_receipt_to_approval(people, tmp_path):
     assert "--yes" in refused.value.detail, "nobody was asked, and nothing is signed"
     assert "is decided" in cus.run("directive", "sign", case, "--yes")
     assert cus.run_json("directive", "show", case)["state"] == "approved"
+    package = tmp_path / "package.tar"
+    produce = ("directive", "produce", case, "--out", str(package), "--yes")
+    assert not cus.run_json(*produce)["taken"]
+    package.rename(tmp_path / "first.tar")
+    assert lea.run_json(*produce)["taken"]
+    assert package.read_bytes() == (tmp_path / "first.tar").read_bytes(), "made once"
+    package.unlink()
+    playground.wait_until(lambda: fetched(cus, produce), 20, "the ledger did not show it")
+    checked = json.loads(cus.run("audit", "package", str(package), "--json"))
+    assert checked["directive"] == case
+    deliver = ("directive", "deliver", case, "--yes")
+    cus.run(*deliver)
+    lea.run(*deliver)
+    assert cus.run_json("directive", "show", case)["state"] == "delivered"
+
+
+def fetched(person, words):
+    """Whether the finished package is there: with signature and proof, once they can be."""
+    try:
+        person.run(*words)
+    except StepFailedError as refused:
+        assert "next epoch" in refused.detail
+        return False
+    return True
 
 
 def test_a_home_without_a_device_is_told_in_one_line(people):

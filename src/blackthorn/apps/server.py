@@ -172,6 +172,8 @@ class Server:
             office=OfficeDesk(self.office),
             productions=Productions(
                 self.office,
+                ledger,
+                self.ledger.keys,
                 directory.path / "productions",
                 directory.database,
                 lambda each: (SqliteMail(each, wrapping), SqliteParcels(each, wrapping)),

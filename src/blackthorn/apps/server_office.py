@@ -13,10 +13,12 @@ from typing import Any, Final
 
 from blackthorn import limits
 from blackthorn.apps import production
+from blackthorn.apps.decision_proof import decision_proof
 from blackthorn.apps.production import Stores
+from blackthorn.apps.server_closure import register_seed
 from blackthorn.errors import BlackthornError, StorageError
 from blackthorn.governance import directives
-from blackthorn.governance.bag import ProductionCase
+from blackthorn.governance.bag import ProductionCase, Proof
 from blackthorn.governance.bag_check import made
 from blackthorn.governance.bag_tar import read_tar
 from blackthorn.governance.moves import Case, Step
@@ -26,7 +28,7 @@ from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise
 from blackthorn.ports.writer import Writer
 from blackthorn.server.directive_checks import DirectiveChecks
-from blackthorn.server.ledger import Ledger
+from blackthorn.server.ledger import Ledger, LedgerKeys
 from blackthorn.server.office import Office
 from blackthorn.server.session import Session
 from blackthorn.storage.sqlite.cases import SqliteCases
@@ -78,23 +80,36 @@ async def keep_time(office: Office, failed: Callable[[], None]) -> None:
 class Productions:
     """Handles FetchProduction: a package is made once, when first asked for, and then stays.
 
-    It lies in `folder` from the approval of its directive until it is delivered.
+    It lies in `folder` from the approval of its directive until it is delivered. Once officers
+    have signed for it, the register's signature and the ledger's proof are put behind it.
     """
 
-    def __init__(self, office: Office, folder: Path, database: Path, stores: Stores) -> None:
+    def __init__(
+        self,
+        office: Office,
+        ledger: Ledger,
+        keys: LedgerKeys,
+        folder: Path,
+        database: Path,
+        stores: Stores,
+    ) -> None:
         self._office = office
+        self._ledger = ledger
+        self._keys = keys
         self._folder = folder
         self._database = database
         self._stores = stores
         self._making: set[str] = set()
         self._work: set[asyncio.Task[None]] = set()
         self._facts: dict[str, tuple[bytes, int, int]] = {}
+        """Of the packages whose state was looked at: manifest hash, items, accounts with data."""
         office.taken.append(self._taken)
 
     def _taken(self, case: Case, step: Step) -> None:
+        if step.action in ("produce", "deliver"):
+            self._facts.pop(case.id, None)
         if step.action == "deliver":
             self._path(case.id).unlink(missing_ok=True)
-            self._facts.pop(case.id, None)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.tar"
@@ -119,7 +134,10 @@ class Productions:
     def _begin(self, session: Session, frame: FetchProduction, case: Case) -> None:
         async def work() -> None:
             try:
-                self._facts[case.id] = await asyncio.to_thread(self._make, case)
+                proof = None
+                if case.state == "produced":
+                    proof = decision_proof(self._ledger, self._office.produced(case.id))
+                self._facts[case.id] = await asyncio.to_thread(self._make, case, proof)
                 self._send(session, frame)
             except (BlackthornError, OSError) as error:
                 self._refuse(session, frame, f"the package cannot be made: {error}")
@@ -133,7 +151,7 @@ class Productions:
         self._work.add(task)
         task.add_done_callback(self._work.discard)
 
-    def _make(self, case: Case) -> tuple[bytes, int, int]:
+    def _make(self, case: Case, proof: Proof | None) -> tuple[bytes, int, int]:
         """Manifest hash, items, accounts with data; of the file that is there, or of a new one."""
         path = self._path(case.id)
         self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -143,6 +161,9 @@ class Productions:
             with production.frozen_rows(self._database, self._stores) as rows:
                 production.produce(production_case(case, self._office), rows, partial)
             partial.rename(path)
+        if proof is not None:
+            seed, origin = register_seed(self._keys), self._keys.origin
+            production.finish(production_case(case, self._office), path, origin, seed, proof)
         with path.open("rb") as file:
             found = made(read_tar(file.read))
         return found.manifest_hash, found.files, found.with_data

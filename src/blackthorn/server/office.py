@@ -101,6 +101,7 @@ class Office:
         self._time = SteadyTime(clock)
         self._number = 0
         self._private: dict[tuple[str, str], dict[str, Any]] = {}
+        self._produced: dict[str, bytes] = {}
         self._sealed: dict[str, list[StoredDecision]] = {}
         self._pending: dict[str, PendingDecision] = {}
         self._busy = False
@@ -152,6 +153,8 @@ class Office:
     def _keep(self, signed: Signed, private: dict[str, Any], row: StoredDecision) -> None:
         statement = signed.statement
         self._private[statement.case, statement.action] = private
+        if statement.action == "produce":
+            self._produced[statement.case] = row.reveal
         if row.sealed:
             self._sealed.setdefault(row.case, []).append(row)
         if statement.case == officers.CASE:
@@ -170,6 +173,10 @@ class Office:
     def private(self, case: str, action: str) -> dict[str, Any]:
         """The private part of the newest such step of a case, {} when there is none."""
         return self._private.get((case, action), {})
+
+    def produced(self, case: str) -> bytes:
+        """What the ledger's commitment to a directive's `produce` is to; empty before it."""
+        return self._produced.get(case, b"")
 
     def officer_of(self, address: Address) -> str | None:
         """The officer that this user is."""
