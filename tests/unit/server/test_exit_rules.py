@@ -1,15 +1,23 @@
 """What each state of an exit leaves to its users, and what SMTP answers for them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from blackthorn.crypto.secret import Secret
 from blackthorn.governance import exits
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.moves import Case, Step
 from blackthorn.ids import Address
+from blackthorn.link import activation
+from blackthorn.link.codes import Code
+from blackthorn.link.frames import ActivateBegin
 from blackthorn.mail.errors import MailRefusedError
+from blackthorn.ports.enrolment import OpenCode
 from blackthorn.ports.enterprise import UserRecord
+from blackthorn.server.counters import Counters
+from blackthorn.server.enrolment import EnrolmentDesk
 from blackthorn.server.exit_rules import ALLOWED, ExitRules, May, allowed
 from blackthorn.server.reception import Reception
 from tests.unit.server.test_mail_server import CERTIFICATE, FixedClock, Table
@@ -140,3 +148,33 @@ def test_a_forwarding_address_is_named_until_forwarding_ends(state: str) -> None
 def test_a_forwarding_address_changes_nothing_while_mail_is_taken() -> None:
     assert reply(rules(exit_case("read-only"), forward="me@new.example"), HERE) == "250"
     assert reply(rules(exit_case("rescinded"), forward="me@new.example"), HERE) == "250"
+
+
+# --- Activation -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["announced", "draining", "read-only", "stopped", "closed"])
+def test_a_code_is_tried_only_while_devices_are_activated(state: str) -> None:
+    tried: list[str] = []
+    closed: list[tuple[str, str]] = []
+    verifier = activation.Verifier(Secret(bytes(32)), bytes(32))
+    code = OpenCode("1", HERE, verifier, FixedClock().wall_ms() + 1, 0, None, None)
+    desk = EnrolmentDesk(
+        fingerprint=bytes(32),
+        store=SimpleNamespace(
+            code=lambda nameplate: code, count_try=lambda nameplate, now_ms: tried.append(nameplate)
+        ),
+        key_packages=None,
+        writer=SimpleNamespace(submit=lambda job, done: None),
+        counters=Counters(),
+        clock=FixedClock(),
+        random=bytes,
+        ledger=None,
+        warn=lambda event: None,
+        exits=rules(exit_case(state)),
+    )
+    session = SimpleNamespace(close=lambda code, text: closed.append((code, text)))
+    desk.handle(session, ActivateBegin(1, "1", b"first message"), 0.0)
+    assert tried == ["1"] * (state == "announced")
+    assert [code for code, _ in closed] == [Code.ACTIVATION_REFUSED] * (state != "announced")
+    assert all("PK" in text for _, text in closed)
