@@ -164,8 +164,8 @@ class ClosureStore(Protocol):
         """
         ...
 
-    def remembered(self) -> list[str]:
-        """Exits of whose persons something is kept."""
+    def remembers(self, exit_id: str) -> bool:
+        """Whether something is kept of persons of the exit."""
         ...
 
     def forget(self, exit_id: str, limit: int) -> Job[None]:

@@ -143,13 +143,12 @@ class Closures:
 
     def _forget(self) -> bool:
         """What is kept of persons goes once nobody's mail is forwarded any more."""
-        for exit_id in self.store.remembered():
-            case = self.cases().case(exit_id)
-            if (
-                case.state in exits.ENDED
-                and self.log_ms() >= exits.dates(case)["forwarding_end_ms"]
-            ):
-                self._do(self.store.forget(exit_id, limits.CLOSURE_ROWS))
+        for case in self.cases().exits:
+            ended = case.state in exits.ENDED
+            if not ended or self.log_ms() < exits.dates(case)["forwarding_end_ms"]:
+                continue
+            if self.store.remembers(case.id):
+                self._do(self.store.forget(case.id, limits.CLOSURE_ROWS))
                 return True
         return False
 

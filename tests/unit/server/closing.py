@@ -47,7 +47,7 @@ class WorldClock:
 class Market:
     """See the module."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fresh: bool = True) -> None:
         self.folder = folder
         self.chance = random.Random(SEED)
         self.walk = leaving()
@@ -58,9 +58,10 @@ class Market:
         self.compacts = True
         self.published: Path | None = None
         self.restart()
-        for market in ("PK", "DE"):
-            self.keys.create(market, self.chance.randbytes)
-        self.fill()
+        if fresh:
+            for market in ("PK", "DE"):
+                self.keys.create(market, self.chance.randbytes)
+            self.fill()
 
     def restart(self) -> None:
         """The process ends; another begins with what is on the disk."""

@@ -107,10 +107,13 @@ class SqliteClosures:
         return [wrapped for (wrapped,) in self._reading.execute(query, (exit_id,))]
 
     @storing
-    def remembered(self) -> list[str]:
+    def remembers(self, exit_id: str) -> bool:
         """See `ports.closure.ClosureStore`."""
-        query = "SELECT exit_id FROM exit_person UNION SELECT exit_id FROM closure_receipt"
-        return [exit_id for (exit_id,) in self._reading.execute(query)]
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM exit_person WHERE exit_id = ?1)"
+            " OR EXISTS (SELECT 1 FROM closure_receipt WHERE exit_id = ?1)"
+        )
+        return bool(self._reading.execute(query, (exit_id,)).get)
 
     # --- Steps ----------------------------------------------------------------------------
 

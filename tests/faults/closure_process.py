@@ -1,0 +1,85 @@
+"""A closure in a process of its own, to be killed: `python -m tests.faults.closure_process DIR`.
+
+Officers' decisions are files in DIR, `destroy.json` and `close.json`: they are made from what the
+closure has counted, as soon as it has, and then they stand, whatever happens to the process.
+"""
+
+import asyncio
+import json
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+from blackthorn import limits
+from blackthorn.apps import files
+from blackthorn.apps.market_keys import KeyFolder
+from blackthorn.apps.server import SystemClock
+from blackthorn.apps.server_closure import Compacting
+from blackthorn.governance import exits
+from blackthorn.governance.cases import Cases
+from blackthorn.governance.moves import Case, Step
+from blackthorn.ports.closure import Phase
+from blackthorn.server.closure import Closures
+from blackthorn.storage.sqlite.closure import SqliteClosures
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.writer import ThreadWriter
+
+EXIT = "X-PK-1"
+STATES = {0: "preparing", 1: "destroying", 2: "closed"}
+
+
+def decided(folder: Path) -> Case:
+    """The exit as its decisions in the folder say."""
+    dates = dict.fromkeys((*exits.DATES, "forwarding_end_ms"), 2**50)
+    steps: list[tuple[str, dict[str, Any]]] = [("plan", {"market": "PK", **dates})]
+    for action in ("destroy", "close"):
+        path = folder / f"{action}.json"
+        if path.exists():
+            value = json.loads(path.read_text())
+            steps.append((action, {k: _back(v) for k, v in value.items()}))
+    history = tuple(Step(n, *each, (), 0, 0) for n, each in enumerate(steps, 1))
+    return Case(EXIT, STATES[len(steps) - 1], len(steps), history=history)
+
+
+def _back(value: Any) -> Any:
+    return bytes.fromhex(value) if isinstance(value, str) else value
+
+
+def _decide(folder: Path, fields: dict[str, Any], case: Case) -> None:
+    action = "destroy" if case.state == "preparing" else "close"
+    value = {k: v.hex() if isinstance(v, bytes) else v for k, v in fields.items()}
+    files.replace(folder / f"{action}.json", json.dumps(value).encode())
+
+
+async def close(folder: Path) -> None:
+    """Until the statement is published."""
+    limits.CLOSURE_PERSONS, limits.CLOSURE_ROWS = 3, 7
+    database = Database.open(folder / "b.db")
+    writer = ThreadWriter(database.writing, asyncio.get_running_loop().call_soon_threadsafe)
+    cases = Cases()
+    closures = Closures(
+        cases=lambda: cases,
+        store=SqliteClosures(database.reading),
+        keys=KeyFolder(folder / "keys"),
+        writer=writer,
+        clock=SystemClock(),
+        log_ms=SystemClock().wall_ms,
+        random=secrets.token_bytes,
+        compact=Compacting(folder / "b.db"),
+        publish=lambda name, data: files.replace(folder / f"{name}.json", data),
+        register="of no key",
+    )
+    while not any(each.phase is Phase.CLOSED for each in closures.store.all()):
+        cases.by_id[EXIT] = case = decided(folder)
+        working = closures.tick()
+        if fields := {} if working else closures.facts("PK").fields:
+            _decide(folder, fields, case)
+        await asyncio.sleep(0.001)
+    writer.close()
+    database.close()
+
+
+if __name__ == "__main__":
+    print("begun", flush=True)
+    asyncio.run(close(Path(sys.argv[1])))
