@@ -23,7 +23,7 @@ def test_a_closure_that_is_killed_again_and_again_comes_to_its_one_end(tmp_path:
     while ended is None:
         assert kills < 200
         # More time with every kill, so that it ends on a slow machine too.
-        ended = _run(tmp_path, chance.random() * LONGEST_SECONDS * (1 + kills / 20))
+        ended = _run(tmp_path, chance.random() * LONGEST_SECONDS * (1 + kills / 8))
         kills += ended is None
         _check_nothing_early(tmp_path)
     print(f"{kills} kills")
