@@ -1,8 +1,15 @@
 """The pages on directives and markets, drawn from the tables that decide."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from blackthorn.governance import canary, directives, exits, officers
+from blackthorn.governance import (
+    bag_rules,
+    canary,
+    closure_rules,
+    directives,
+    exits,
+    officers,
+)
 from blackthorn.governance.moves import Move, named
 from blackthorn.governance.rules import RULES
 
@@ -49,8 +56,15 @@ def markets_page() -> str:
 
 def rules_page() -> str:
     """docs/decision-rules.md."""
-    rows = [f"| {rule} | {text} |" for rule, text in RULES.items()]
-    return RULES_PAGE + "\n".join(["| rule | what holds |", "|---|---|", *rows]) + "\n"
+    parts = [RULES_PAGE + _rules(RULES)]
+    parts += ["## Packages of directives\n", _rules(bag_rules.RULES)]
+    parts += ["## Statements of closed markets\n", _rules(closure_rules.RULES)]
+    return "\n".join(parts)
+
+
+def _rules(rules: Mapping[str, str]) -> str:
+    rows = [f"| {rule} | {text} |" for rule, text in rules.items()]
+    return "\n".join(["| rule | what holds |", "|---|---|", *rows]) + "\n"
 
 
 def _drawn(moves: Sequence[Move]) -> str:

@@ -128,6 +128,7 @@ class ServerLedger:
         self._clock = clock
         self._counters = counters
         self._place = files.witness
+        self._closures = files.path / "closures"
         embedded = self._embedded_key()
         self._peers = [
             Peer(witness.name, witness.key, "" if witness.key == embedded else witness.url or "")
@@ -161,7 +162,7 @@ class ServerLedger:
         """Start witness, client and HTTPS; the stack ends them. Raises UnavailableError."""
         self.ledger.start(self._clock.wall_ms())
         self.ledger.hold(True)
-        app = ledger_app(LedgerTiles(self.ledger, self.keys))
+        app = ledger_app(LedgerTiles(self.ledger, self.keys), self._closure)
         host, port = self._settings.host, self._settings.port
         edge = await serve_http(app, "the ledger", host, port, tls.context)
         stack.push_async_callback(edge.close)
@@ -173,6 +174,11 @@ class ServerLedger:
         for work in (self._ask_first(), self._tick()):
             stack.callback(loop.create_task(work).cancel)
         return edge
+
+    def _closure(self, exit_id: str) -> bytes | None:
+        """The statement that `server_closure.publish_statement` wrote."""
+        path = self._closures / f"{exit_id}.json"
+        return path.read_bytes() if path.is_file() else None
 
     async def _ask_first(self) -> None:
         """Make no epoch before the witnesses were asked what they have signed."""

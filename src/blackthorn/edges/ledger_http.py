@@ -1,15 +1,18 @@
 """The ledger over HTTPS as tiles (c2sp.org/tlog-tiles), for auditors, mirrors and whoever asks.
 
 Below `/` lies what is published: `checkpoint`, `tile/…`, `tile/entries/…`, `policy`, `config`,
-and a page for people; below `/report/` the transparency report (`report_http`). Below `/pending/`
-lie the tiles of a checkpoint that waits for its witnesses, without that checkpoint: auditors read
-the entries before they sign, and nobody can use them for anything else. No address of a client
+and a page for people; below `/report/` the transparency report (`report_http`), below `/closures/`
+the statements of closed markets. Below `/pending/` lie the tiles of a checkpoint that waits for its
+witnesses, without that checkpoint: auditors read the entries before they sign, and nobody can use
+them for anything else. No address of a client
 is logged. TLS only keeps the network from watching: what is served here is believed for the
 log's signature and its witnesses' alone.
 """
 
 import datetime
 import html
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -27,6 +30,9 @@ TEXT: Final = "text/plain; charset=utf-8"
 BINARY: Final = "application/octet-stream"
 CBOR: Final = "application/cbor"
 HTML: Final = "text/html; charset=utf-8"
+JSON: Final = "application/json"
+
+_EXIT: Final = re.compile(r"X-[A-Z]{2}-[0-9]{1,4}")
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 AN_HOUR: Final = "public, max-age=3600, immutable"
@@ -75,9 +81,13 @@ class Tiles(Protocol):
         ...
 
 
-def ledger_app(tiles: Tiles) -> Starlette:
+Closures = Callable[[str], bytes | None]
+"""The public statement of a closed market by its exit, such as `X-PK-1`, or None."""
+
+
+def ledger_app(tiles: Tiles, closures: Closures = lambda exit_id: None) -> Starlette:
     """The application."""
-    edge = _Edge(tiles)
+    edge = _Edge(tiles, closures)
     return application(
         [
             Route("/", edge.page),
@@ -86,6 +96,7 @@ def ledger_app(tiles: Tiles) -> Starlette:
             Route("/config", edge.config),
             Route("/pending/{path:path}", edge.pending),
             *report_routes(tiles),
+            Route("/closures/{exit_id}.json", edge.closure),
             Route("/{path:path}", edge.published),
         ]
     )
@@ -94,8 +105,9 @@ def ledger_app(tiles: Tiles) -> Starlette:
 class _Edge:
     """One method a route."""
 
-    def __init__(self, tiles: Tiles) -> None:
+    def __init__(self, tiles: Tiles, closures: Closures) -> None:
         self._tiles = tiles
+        self._closures = closures
 
     async def page(self, request: Request) -> Response:
         host = request.headers.get("host", "…")
@@ -115,6 +127,13 @@ class _Edge:
         if self._tiles.shown() is None:
             return _nothing("nothing is published yet")
         return _answer(self._tiles.config(), CBOR, NEVER)
+
+    async def closure(self, request: Request) -> Response:
+        exit_id = request.path_params["exit_id"]
+        statement = self._closures(exit_id) if _EXIT.fullmatch(exit_id) else None
+        if statement is None:
+            return _nothing("no market was closed by that exit")
+        return _answer(statement, JSON, SECONDS)
 
     async def published(self, request: Request) -> Response:
         shown = self._tiles.shown()

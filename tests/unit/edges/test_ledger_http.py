@@ -52,7 +52,8 @@ class Tiles:
 
 @contextlib.asynccontextmanager
 async def served(tiles: Tiles) -> AsyncIterator[httpx.AsyncClient]:
-    server = await serve_http(ledger_app(tiles), "the ledger", "127.0.0.1", 0)
+    closed = {"X-PK-1": b"{}"}
+    server = await serve_http(ledger_app(tiles, closed.get), "the ledger", "127.0.0.1", 0)
     base = f"http://127.0.0.1:{server.port}"
     async with httpx.AsyncClient(base_url=base, trust_env=False) as client:
         yield client
@@ -82,6 +83,16 @@ def test_every_tile_of_every_size_is_served_and_none_beyond() -> None:
                 pending = (await client.get(f"pending/{tile.path}")).status_code
                 beyond = tile.start + tile.width > 69_000 >> tile.height
                 assert (published, pending) == (404 if beyond else 200, 200), tile.path
+
+    asyncio.run(scenario())
+
+
+def test_the_statement_of_a_closed_market_is_served_and_no_other_file() -> None:
+    async def scenario() -> None:
+        async with served(Tiles(10, 10)) as client:
+            assert (await client.get("closures/X-PK-1.json")).json() == {}
+            for name in ("X-PK-2", "X-PK", "..%2Fledger", "x-pk-1", "X-PK-1%00"):
+                assert (await client.get(f"closures/{name}.json")).status_code == 404, name
 
     asyncio.run(scenario())
 
