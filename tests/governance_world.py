@@ -60,6 +60,8 @@ class World:
         self.log: list[bytes] = []
         self._records: list[tuple[int, bytes]] = []
         self._reveals: dict[tuple[str, int], bytes] = {}
+        self.kept: list[tuple[str, int, bytes, bytes, bytes, int]] = []
+        """Rows as a server keeps them: case, seq, signed, private, salt, time."""
         self._epoch = 0
         self._device_keys = {name: SigningKeys.generate(self.chance.randbytes) for name in ROLES}
         randbytes = self.chance.randbytes
@@ -126,6 +128,8 @@ class World:
             signed = approve(signed, name, self.now_ms, self._device_keys[name])
         self.cases.take(signed, self.now_ms)
         reveal = self.chance.randbytes(32) + signed.encode()
+        row = (case, statement.seq, signed.encode(), kept or b"", reveal[:32], self.now_ms)
+        self.kept.append(row)
         if self.sealed:
             self._reveals[case, statement.seq] = reveal
         self._records.append(entry(case, statement.seq, reveal, sealed=self.sealed))

@@ -14,6 +14,7 @@ from time import monotonic, time
 
 import uvloop
 
+from blackthorn import limits
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
 from blackthorn.edges.mail_gateway import MailGateway
@@ -78,7 +79,7 @@ class Site:
         self.notified: list[tuple[str, AnyFrame]] = []
         self.store = SqliteMail(database.reading, wrapping())
         self.database = database
-        add_people(database, 2)
+        add_people(database, limits.MAX_SMTP_RECIPIENTS + 2)
         self.failures: list[Exception] = []
         self.writer = ThreadWriter(
             database.writing, asyncio.get_running_loop().call_soon_threadsafe

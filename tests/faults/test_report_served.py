@@ -31,6 +31,11 @@ def directory(tmp_path: Path) -> Path:
     world.refuse(world.receive("PK", "technical-capability"), "no-such-capability")
     world.epoch()
     with closing(ServerDirectory(directory).open_database()) as database:
+        database.writing.executemany(
+            "INSERT INTO decision (case_id, seq, signed, private, salt, taken_ms, sealed)"
+            " VALUES (?, ?, ?, ?, ?, ?, 0)",
+            world.kept,
+        )
         for data in world.log:
             entry = decode_entry(data)
             if isinstance(entry, Record):

@@ -14,7 +14,7 @@ from blackthorn.mls import suites
 from blackthorn.mls.group import Group
 from blackthorn.mls.key_package import create_key_package, parse_key_package
 from tests.scenarios.device_world import World
-from tests.scenarios.test_device_hostile import _published, commit_by, package_of, stored
+from tests.scenarios.test_device_hostile import _published, commit_by, package_of
 
 FAR_AHEAD = 2**53 - 1
 
@@ -73,7 +73,7 @@ def test_nobody_takes_a_colleagues_address_with_a_device_of_his_own(met):
     assert bob.conversations() == before
     reasons = [each.reason for each in bob.set_aside()]
     assert "the ledger has no such device of alice@acme.example" in reasons
-    assert len(stored(world, bob)) == 2, "what was not opened is not acknowledged"
+    assert len(world.stored(bob)) == 2, "what was not opened is not acknowledged"
     bob.write(alice, "for alice alone")
     alice.write(bob, "it is me")
     world.settle()
@@ -241,7 +241,7 @@ def test_two_people_meet_and_nothing_is_left_at_the_server():
     assert not bob.set_aside() and key_packages_left(world, alice) == left
     world.hub.tick(world.now)
     world.settle()
-    assert not stored(world, bob)
+    assert not world.stored(bob)
     bob.write(alice, "hello yourself")
     world.settle()
     world.check_received(alice, ["hello yourself"])
@@ -263,7 +263,7 @@ def test_a_group_of_people_who_have_never_met():
     erin.write_group("team", "thank you")
     world.settle()
     assert [each.received()[-1] for each in (alice, bob, carol, dave)] == ["thank you"] * 4
-    assert not any(stored(world, each) or each.set_aside() for each in world.people)
+    assert not any(world.stored(each) or each.set_aside() for each in world.people)
 
 
 @pytest.mark.parametrize("restart", [True, False])
@@ -287,4 +287,4 @@ def test_a_link_that_breaks_at_any_moment_of_a_first_contact_loses_nothing(steps
     world.settle()
     world.check_received(bob, ["hello"])
     world.reconnect_all()
-    assert not stored(world, bob) and not bob.set_aside()
+    assert not world.stored(bob) and not bob.set_aside()
