@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from blackthorn.errors import StorageError
+from blackthorn.governance.moves import Case
 from blackthorn.governance.statements import Signed
 from blackthorn.storage.sqlite.cases import open_founding
 from tests.office_people import OfficePeople
@@ -226,3 +227,11 @@ def test_bytes_that_are_no_decision(people: OfficePeople) -> None:
     for data in (b"x", b"\x80", bytes(15_000)):
         people.office.submit(people.address("lea"), data, b"", lambda why, _: told.append(why))
     assert [each.split()[0] for each in told] == ["[G1]"] * 3
+
+
+def test_nothing_is_asked_of_a_market_that_is_closed(people: OfficePeople) -> None:
+    people.office.cases.by_id["X-ZZ-1"] = Case("X-ZZ-1", "closed", 1)
+    signed, kept = people.receive()
+    refusal, _ = people.submit("lea", people.sign(signed, "lea"), kept)
+    assert "which is closed" in refusal
+    assert people.office.cases.directives == []
