@@ -70,7 +70,7 @@ class Cases:
 
     def next_directive(self) -> str:
         """The id of the directive that comes next."""
-        return f"D-{len(self.directives) + 1:06d}"
+        return f"D-{sum(name[0] == 'D' for name in self.by_id) + 1:06d}"
 
     def next_exit(self, market: str) -> str:
         """The id of the market's next exit."""

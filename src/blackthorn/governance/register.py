@@ -4,7 +4,6 @@ Fed with the typed entries of the log in their order, by an auditor or by the re
 steps are taken in their order; what is still sealed by a gag is counted and not known.
 """
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -43,7 +42,7 @@ class _Place:
     place: int
     unix_ms: int
     officers: Officers
-    reveal: bytes | None = None
+    signed: Signed | None = None
     revealed_ms: int = 0
 
 
@@ -53,6 +52,8 @@ class Register:
 
     cases: Cases = field(default_factory=Cases)
     places: dict[str, list[_Place]] = field(default_factory=dict)
+    received: int = 0
+    """Directives there are, revealed or not."""
     _taken: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -63,11 +64,6 @@ class Register:
             for case, places in self.places.items()
             if (count := len(places) - self._taken.get(case, 0))
         }
-
-    @property
-    def received(self) -> int:
-        """Directives there are, revealed or not."""
-        return sum(case.startswith("D-") for case in self.places)
 
     def add(self, kind: int, body: bytes, place: int, unix_ms: int) -> list[Signed]:
         """One typed entry at index `place` of the log, of the epoch of `unix_ms`.
@@ -82,8 +78,9 @@ class Register:
             raise VerificationError("G1", f"{case} stands in an entry of another kind")
         places = self.places.setdefault(case, [])
         if seq == len(places) + 1:
-            self._check_id(case, seq)
-            places.append(_Place(fields["commitment"], place, unix_ms, dict(self.cases.officers)))
+            if seq == 1 and case.startswith("D-"):
+                self._count(case)
+            places.append(_Place(fields["commitment"], place, unix_ms, self.cases.officers))
         elif not 1 <= seq <= len(places) or fields["reveal"] is None:
             raise VerificationError("G2", f"entry {seq} of {case} is out of its order")
         known = places[seq - 1]
@@ -94,29 +91,29 @@ class Register:
         self._reveal(case, seq, known, fields, unix_ms)
         return self._take(case)
 
-    def _check_id(self, case: str, seq: int) -> None:
-        if seq == 1 and case.startswith("D-") and case != f"D-{self.received:06d}":
+    def _count(self, case: str) -> None:
+        self.received += 1
+        if case != f"D-{self.received:06d}":
             raise VerificationError("G12", f"{case} is out of the directives' order")
 
     def _reveal(
         self, case: str, seq: int, known: _Place, fields: dict[str, Any], unix_ms: int
     ) -> None:
-        if known.reveal is not None:
+        if known.signed is not None:
             raise VerificationError("G10", f"entry {seq} of {case} is revealed twice")
-        statement = open_entry(known.commitment, fields["reveal"]).statement
-        if (statement.case, statement.seq) != (case, seq):
+        signed = open_entry(known.commitment, fields["reveal"])
+        if (signed.statement.case, signed.statement.seq) != (case, seq):
             raise VerificationError("G10", f"entry {seq} of {case} is of another case")
-        known.reveal, known.revealed_ms = fields["reveal"], unix_ms
+        known.signed, known.revealed_ms = signed, unix_ms
 
     def _take(self, case: str) -> list[Signed]:
-        taken: deque[Signed] = deque()
+        taken: list[Signed] = []
         places = self.places[case]
         while (done := self._taken.get(case, 0)) < len(places):
             known = places[done]
-            if known.reveal is None:
+            if known.signed is None:
                 break
-            signed = open_entry(known.commitment, known.reveal)
-            self.cases.take(signed, known.unix_ms, known.officers, numbered=True)
+            self.cases.take(known.signed, known.unix_ms, known.officers, numbered=True)
             self._taken[case] = done + 1
-            taken.append(signed)
-        return list(taken)
+            taken.append(known.signed)
+        return taken
