@@ -60,23 +60,12 @@ class CaseStore(Protocol):
         """The ledger's entries that hold decisions, in their order."""
         ...
 
-    def waiting(self) -> list[tuple[int, bytes]]:
-        """Kind and body of the typed entries that wait for the next epoch."""
+    def take(self, decision: StoredDecision) -> Job[None]:
+        """Store the decision; what waited in its case goes."""
         ...
 
-    def take(
-        self,
-        decision: StoredDecision,
-        unsealed: Sequence[tuple[str, int]],
-        records: Sequence[tuple[int, bytes]],
-    ) -> Job[None]:
-        """Store the decision, mark these (case, seq) as shown, and the entries for the ledger."""
-        ...
-
-    def unseal(
-        self, unsealed: Sequence[tuple[str, int]], records: Sequence[tuple[int, bytes]]
-    ) -> Job[None]:
-        """Mark these as shown, with the entries that show them."""
+    def unseal(self, shown: Sequence[tuple[str, int]]) -> Job[None]:
+        """The ledger shows these (case, seq) now."""
         ...
 
     def propose(self, pending: PendingDecision) -> Job[None]:

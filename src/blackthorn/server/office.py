@@ -9,7 +9,6 @@ No date and no clock fires anything but the end of a gag, and that not when the 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from blackthorn import limits
@@ -32,8 +31,9 @@ from blackthorn.ids import Address
 from blackthorn.ports.cases import CaseStore, PendingDecision, StoredDecision
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise
+from blackthorn.ports.ledger import LedgerStore
 from blackthorn.ports.randomness import Randomness
-from blackthorn.ports.writer import Writer
+from blackthorn.ports.writer import Job, Writer
 from blackthorn.server.steady import SteadyTime
 
 Done = Callable[[str, tuple[str, ...]], None]
@@ -54,6 +54,8 @@ PAGE: Final = 256
 class Log(Protocol):
     """What the office needs of `server.ledger.Ledger`."""
 
+    store: LedgerStore
+
     @property
     def time_ms(self) -> int:
         """The time of the newest published head, 0 before the first."""
@@ -62,15 +64,6 @@ class Log(Protocol):
     def wake(self) -> None:
         """Something waits for the next epoch."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Taking:
-    """A whole decision on its way to the disk."""
-
-    signed: Signed
-    stored: StoredDecision
-    done: Done
 
 
 class Office:
@@ -123,7 +116,8 @@ class Office:
     def _in_ledger(self) -> dict[tuple[str, int], tuple[bytes, bool]]:
         """(case, seq) → the commitment, and whether it is revealed."""
         found: dict[tuple[str, int], tuple[bytes, bool]] = {}
-        bodies = list(self._store.waiting())
+        waiting = self._log.store.waiting_records(2**31)
+        bodies = [(each.kind, each.body) for each in waiting]
         entries = [decode_entry(each) for each in self._store.entries()]
         held = [(each.kind, each.body) for each in entries if isinstance(each, Record)]
         for kind, body in held + bodies:
@@ -258,12 +252,9 @@ class Office:
 
     def _check_people(self, signed: Signed, private: dict[str, Any]) -> None:
         """Each approver signs with a live device of the person whose officer he is; no two one."""
-        statement = signed.statement
-        known = (
-            officers.voters(self.cases.officers, statement.action, statement.public)
-            if (statement.case == officers.CASE)
-            else self.cases.officers
-        )
+        statement, known = signed.statement, self.cases.officers
+        if statement.case == officers.CASE:
+            known = officers.voters(known, statement.action, statement.public)
         people = self._people_after(signed, private)
         for each in signed.approvals:
             address = people.get(each.officer)
@@ -329,8 +320,8 @@ class Office:
 
     def _take(self, checked: Checked, private: dict[str, Any], kept: bytes, done: Done) -> None:
         signed, now_ms = checked.signed, self.log_ms
-        trial = Cases(self.cases.officers, dict(self.cases.by_id))
-        after = trial.take(signed, now_ms)
+        cases = Cases(self.cases.officers, dict(self.cases.by_id))
+        after = cases.take(signed, now_ms)
         sealed = after.id[0] == "D" and directives.gagged(after, self._time.now_ms())
         stored = StoredDecision(
             self._number + 1,
@@ -342,34 +333,52 @@ class Office:
             now_ms,
             sealed,
         )
+
+        def written() -> None:
+            self.cases = cases
+            self._number = stored.number
+            self._pending.pop(after.id, None)
+            self._keep(signed, private, stored)
+            done("", ())
+            for told in self.taken:
+                told(after, after.history[-1])
+            if after.id[0] == "D" and not sealed:
+                self._disclose(after)
+
         shown = [] if sealed else self._sealed.get(after.id, [])
         records = [_entry(each, sealed=False) for each in shown]
         records.append(_entry(stored, sealed=sealed))
-        unsealed = [(each.case, each.seq) for each in shown]
+        job = self._store.take(stored)
+        self._write([job], shown, records, written, lambda why: done(why, ()))
 
-        def written(result: StorageError | None) -> None:
+    def _write(
+        self,
+        jobs: list[Job[None]],
+        shown: list[StoredDecision],
+        records: list[tuple[int, bytes]],
+        written: Callable[[], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        """In one transaction: the jobs, these decisions as shown, the entries for the ledger."""
+        unseal = self._store.unseal([(each.case, each.seq) for each in shown])
+        whole = [*jobs, unseal, *(self._log.store.add_record(*record) for record in records)]
+
+        def job(transaction: Any) -> None:
+            for each in whole:
+                each(transaction)
+
+        def told(result: StorageError | None) -> None:
             self._busy = False
-            if result is None:
-                self._taken(_Taking(signed, stored, done), private, sealed)
-            else:
-                done(str(result), ())
+            if result is not None:
+                failed(str(result))
+                return
+            for each in shown:
+                self._sealed.pop(each.case, None)
+            self._log.wake()
+            written()
 
         self._busy = True
-        self._writer.submit(self._store.take(stored, unsealed, records), written)
-
-    def _taken(self, taking: _Taking, private: dict[str, Any], sealed: bool) -> None:
-        after = self.cases.take(taking.signed, taking.stored.taken_ms)
-        self._number = taking.stored.number
-        self._pending.pop(after.id, None)
-        if not sealed:
-            self._sealed.pop(after.id, None)
-        self._keep(taking.signed, private, taking.stored)
-        self._log.wake()
-        taking.done("", ())
-        for told in self.taken:
-            told(after, after.history[-1])
-        if after.id[0] == "D" and not sealed:
-            self._disclose(after)
+        self._writer.submit(job, told)
 
     def _disclose(self, case: Case) -> None:
         for told in self.disclosed:
@@ -389,17 +398,9 @@ class Office:
                 return
 
     def _show(self, case: Case, rows: list[StoredDecision]) -> None:
-        def written(result: StorageError | None) -> None:
-            self._busy = False
-            if result is None:
-                self._sealed.pop(case.id, None)
-                self._log.wake()
-                self._disclose(case)
-
-        self._busy = True
+        """When the disk cannot, the next tick tries again."""
         records = [_entry(each, sealed=False) for each in rows]
-        unsealed = [(each.case, each.seq) for each in rows]
-        self._writer.submit(self._store.unseal(unsealed, records), written)
+        self._write([], rows, records, lambda: self._disclose(case), lambda why: None)
 
 
 def _entry(decision: StoredDecision, *, sealed: bool) -> tuple[int, bytes]:

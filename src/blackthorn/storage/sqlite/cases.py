@@ -1,6 +1,7 @@
 """Decisions in SQLite (`ports.cases.CaseStore`): taken, pending, and who may found the officers.
 
-A decision and the ledger's entries that show it are one transaction.
+The ledger's entries that show a decision are `storage.sqlite.ledger`'s; the office makes both one
+transaction.
 """
 
 from collections.abc import Sequence
@@ -55,18 +56,7 @@ class SqliteCases:
         """See `ports.cases.CaseStore`."""
         return [entry for (entry,) in self._reading.execute(_ENTRIES)]
 
-    @storing
-    def waiting(self) -> list[tuple[int, bytes]]:
-        """See `ports.cases.CaseStore`."""
-        rows = self._reading.execute("SELECT kind, body FROM ledger_record ORDER BY number")
-        return [(kind, body) for kind, body in rows]
-
-    def take(
-        self,
-        decision: StoredDecision,
-        unsealed: Sequence[tuple[str, int]],
-        records: Sequence[tuple[int, bytes]],
-    ) -> Job[None]:
+    def take(self, decision: StoredDecision) -> Job[None]:
         """See `ports.cases.CaseStore`."""
 
         def job(transaction: Connection) -> None:
@@ -86,17 +76,16 @@ class SqliteCases:
             transaction.execute("DELETE FROM decision_pending WHERE case_id = ?", (decision.case,))
             if decision.case == "officers":
                 transaction.execute("DELETE FROM founder")
-            _show(transaction, unsealed, records)
 
         return job
 
-    def unseal(
-        self, unsealed: Sequence[tuple[str, int]], records: Sequence[tuple[int, bytes]]
-    ) -> Job[None]:
+    def unseal(self, shown: Sequence[tuple[str, int]]) -> Job[None]:
         """See `ports.cases.CaseStore`."""
 
         def job(transaction: Connection) -> None:
-            _show(transaction, unsealed, records)
+            transaction.executemany(
+                "UPDATE decision SET sealed = 0 WHERE case_id = ? AND seq = ?", shown
+            )
 
         return job
 
@@ -115,17 +104,6 @@ class SqliteCases:
 def _decision(row: Any) -> StoredDecision:
     number, case, seq, signed, private, salt, taken_ms, sealed = row
     return StoredDecision(number, case, seq, signed, private, salt, taken_ms, bool(sealed))
-
-
-def _show(
-    transaction: Connection,
-    unsealed: Sequence[tuple[str, int]],
-    records: Sequence[tuple[int, bytes]],
-) -> None:
-    transaction.executemany(
-        "UPDATE decision SET sealed = 0 WHERE case_id = ? AND seq = ?", unsealed
-    )
-    transaction.executemany("INSERT INTO ledger_record (kind, body) VALUES (?, ?)", records)
 
 
 @storing
