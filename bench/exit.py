@@ -26,6 +26,7 @@ from blackthorn.crypto import market_wrap
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.moves import Case, Step
 from blackthorn.server.closure import Closures
+from blackthorn.server.counters import Counters
 from blackthorn.storage.sqlite.closure import SqliteClosures
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.markets import register
@@ -133,7 +134,8 @@ def _small(connection: Connection) -> None:
 
 async def _close(folder: Path) -> dict[str, float]:
     closing = _Closing(folder)
-    work = [asyncio.create_task(each) for each in (keep_closing(closing.closures), closing.beat())]
+    closes = keep_closing(closing.closures, Counters())
+    work = [asyncio.create_task(each) for each in (closes, closing.beat())]
     times = {}
     destroy: tuple[str, dict[str, Any]] = ("destroy", {})
     begun = time.perf_counter()

@@ -216,14 +216,11 @@ class Server:
 
     def start_office(self, stack: AsyncExitStack) -> None:
         """Replay the decisions and keep their time; the stack ends it. Raises StorageError."""
-
-        def failed() -> None:
-            self.counters.storage_failures += 1
-
         self.office.start()
         self.exits.renew()
-        for work in (keep_time(self.office, failed), keep_closing(self.closures)):
-            stack.callback(asyncio.get_running_loop().create_task(work).cancel)
+        work = (keep_time(self.office, self.counters), keep_closing(self.closures, self.counters))
+        for each in work:
+            stack.callback(asyncio.get_running_loop().create_task(each).cancel)
 
     def start_notices(self, stack: AsyncExitStack, pool: SealingPool) -> None:
         """Go on telling people what was decided; the stack ends it. Raises StorageError."""

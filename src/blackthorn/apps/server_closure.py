@@ -7,22 +7,24 @@ import asyncio
 import json
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from blackthorn.apps import files
 from blackthorn.apps.market_keys import KeyFolder
+from blackthorn.apps.repeating import repeat
 from blackthorn.crypto.kdf import hkdf_expand
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError
 from blackthorn.governance import closure
 from blackthorn.governance.bag import register_key
 from blackthorn.governance.bag_layout import document
-from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.writer import Writer
 from blackthorn.server.closure import Closures
 from blackthorn.server.closure_checks import ClosureChecks
+from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import LedgerKeys
 from blackthorn.server.office import Office
 from blackthorn.storage.sqlite.closure import SqliteClosures
@@ -62,9 +64,6 @@ def make_closures(
     def publish(exit_id: str, statement: bytes) -> None:
         publish_statement(folder, ledger.origin, seed, exit_id, statement)
 
-    def market(address: Address) -> str | None:
-        return market_of(connection, address)
-
     closures = Closures(
         cases=lambda: office.cases,
         store=SqliteClosures(connection),
@@ -77,6 +76,7 @@ def make_closures(
         publish=publish,
         register=str(register_key(ledger.origin, seed)),
     )
+    market = partial(market_of, connection)
     office.checks.append(ClosureChecks(closures, lambda: office.cases, office.private, market))
     return closures
 
@@ -96,11 +96,9 @@ def publish_statement(
     return path
 
 
-async def keep_closing(closures: Closures) -> None:
+async def keep_closing(closures: Closures, counters: Counters) -> None:
     """Take step after step, for as long as the server runs."""
-    while True:
-        working = closures.tick()
-        await asyncio.sleep(STEP_SECONDS if working else IDLE_SECONDS)
+    await repeat(lambda: STEP_SECONDS if closures.tick() else IDLE_SECONDS, counters, IDLE_SECONDS)
 
 
 class Compacting:

@@ -16,6 +16,7 @@ from typing import Final
 from blackthorn.apps.configuration import Configuration
 from blackthorn.apps.embedded_witness import EmbeddedWitness
 from blackthorn.apps.ledger_files import LedgerFiles
+from blackthorn.apps.repeating import repeat
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import ConfigEntry, Head, decode_entry
 from blackthorn.edges.http_server import HttpServer, serve_http
@@ -171,7 +172,8 @@ class ServerLedger:
             self._witness = await stack.enter_async_context(own)
         await stack.enter_async_context(self._client)
         loop = asyncio.get_running_loop()
-        for work in (self._ask_first(), self._tick()):
+        ticking = repeat(self._tick, self._counters, TICK_SECONDS)
+        for work in (self._ask_first(), ticking):
             stack.callback(loop.create_task(work).cancel)
         return edge
 
@@ -199,17 +201,10 @@ class ServerLedger:
             self._own.failures = 0
             self._own.wanted.set()
 
-    async def _tick(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                self.ledger.tick(self._clock.wall_ms())
-                self._client.look()
-            except StorageError:
-                self._counters.storage_failures += 1
-            except Exception as error:  # the ledger goes on: what waits is still to be published
-                loop.call_exception_handler({"message": "the ledger failed", "exception": error})
-            await asyncio.sleep(TICK_SECONDS)
+    def _tick(self) -> float:
+        self.ledger.tick(self._clock.wall_ms())
+        self._client.look()
+        return TICK_SECONDS
 
     def gauges(self) -> dict[str, Callable[[], float]]:
         """What is measured of it when asked: see `edges.metrics.GAUGES`."""

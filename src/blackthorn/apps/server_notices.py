@@ -5,6 +5,7 @@ Decides nothing: whom to tell and what says `server.notices`.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from blackthorn.apps.configuration import Configuration
@@ -43,7 +44,7 @@ def make_rules(
 
     return ExitRules(
         lambda: office().cases,
-        lambda address: market_of(connection, address),
+        partial(market_of, connection),
         forward_to,
         lambda: office().log_ms,
     )
@@ -96,6 +97,9 @@ class Telling:
                 await self.tell_all()
             except (StorageError, MailRefusedError):
                 self._failed()
+            except Exception as error:  # the others are still to be told
+                context = {"message": "a notice failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
             try:
                 async with asyncio.timeout(RETRY_SECONDS):
                     await woken.wait()

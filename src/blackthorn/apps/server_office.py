@@ -8,6 +8,7 @@ import importlib.metadata
 import os
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,18 +16,19 @@ from blackthorn import limits
 from blackthorn.apps import production
 from blackthorn.apps.decision_proof import decision_proof
 from blackthorn.apps.production import Stores
+from blackthorn.apps.repeating import repeat
 from blackthorn.apps.server_closure import register_seed
-from blackthorn.errors import BlackthornError, StorageError
+from blackthorn.errors import BlackthornError
 from blackthorn.governance import directives
 from blackthorn.governance.bag import ProductionCase, Proof
 from blackthorn.governance.bag_check import made
 from blackthorn.governance.bag_tar import read_tar
 from blackthorn.governance.moves import Case, Step
-from blackthorn.ids import Address
 from blackthorn.link.frames import FetchProduction, ProductionPart
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise
 from blackthorn.ports.writer import Writer
+from blackthorn.server.counters import Counters
 from blackthorn.server.directive_checks import DirectiveChecks
 from blackthorn.server.ledger import Ledger, LedgerKeys
 from blackthorn.server.office import Office
@@ -59,22 +61,19 @@ def make_office(
         clock=clock,
         random=random,
     )
-
-    def market(address: Address) -> str | None:
-        return market_of(connection, address)
-
+    market = partial(market_of, connection)
     office.checks.append(DirectiveChecks(lambda: office.cases, enterprise, market, max_accounts))
     return office
 
 
-async def keep_time(office: Office, failed: Callable[[], None]) -> None:
+async def keep_time(office: Office, counters: Counters) -> None:
     """Let gags end, for as long as the server runs."""
-    while True:
-        try:
-            office.tick()
-        except StorageError:
-            failed()
-        await asyncio.sleep(TICK_SECONDS)
+
+    def step() -> float:
+        office.tick()
+        return TICK_SECONDS
+
+    await repeat(step, counters, TICK_SECONDS)
 
 
 class Productions:
