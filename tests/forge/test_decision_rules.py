@@ -10,7 +10,6 @@ import pytest
 from blackthorn.directory import entries
 from blackthorn.directory.records import encode_record
 from blackthorn.errors import VerificationError
-from blackthorn.governance.cases import Cases
 from blackthorn.governance.register import Register, entry
 from blackthorn.governance.rules import RULES
 from blackthorn.governance.statements import (
@@ -378,4 +377,3 @@ def test_every_rule_has_its_test() -> None:
     text = Path(__file__).read_text()
     missing = [rule for rule in RULES if not re.search(rf"def test_{rule}_", text)]
     assert missing == []
-    assert Cases().officers == {}

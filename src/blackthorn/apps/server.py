@@ -9,7 +9,6 @@ import gc
 import os
 import resource
 import secrets
-import shutil
 import signal
 import ssl
 import time
@@ -19,16 +18,16 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from blackthorn import limits
 from blackthorn.apps import log
 from blackthorn.apps.configuration import Configuration
 from blackthorn.apps.market_start import start_markets
 from blackthorn.apps.server_closure import keep_closing, make_closures
 from blackthorn.apps.server_directory import ServerDirectory
+from blackthorn.apps.server_health import Health
 from blackthorn.apps.server_ledger import ServerLedger
 from blackthorn.apps.server_notices import Telling, make_notices, make_rules
 from blackthorn.apps.server_office import Productions, keep_time, make_office
-from blackthorn.edges import metrics, ops
+from blackthorn.edges import ops
 from blackthorn.edges.http_server import HttpServer
 from blackthorn.edges.link_server import LinkServer, serve_link
 from blackthorn.edges.mail_gateway import MailGateway
@@ -49,7 +48,7 @@ from blackthorn.server.office_desk import OfficeDesk
 from blackthorn.server.pairing import PairingDesk
 from blackthorn.server.reception import Reception
 from blackthorn.server.recovery import RecoveryDesk
-from blackthorn.storage.sqlite.database import Connection, Database
+from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.ledger import SqliteLedger
@@ -67,9 +66,6 @@ DISK_SECONDS = 5
 WARN_SECONDS = 60
 """A stranger can cause one warning of a kind in so long, and so cannot fill the log."""
 
-PROBE_SECONDS = 5
-"""A database that commits nothing for so long is not ready."""
-
 
 class SystemClock:
     """`ports.clock.Clock` of the machine."""
@@ -84,7 +80,7 @@ class SystemClock:
 
 
 class Server:
-    """One running server: the engines, and what it answers to operators."""
+    """One running server: its engines, put together."""
 
     def __init__(
         self,
@@ -95,8 +91,6 @@ class Server:
         tls: ServerTls,
     ) -> None:
         self.counters = Counters()
-        self.draining = False
-        self._directory = directory
         self._settings = settings
         self._writer = writer
         self._clock = SystemClock()
@@ -158,11 +152,32 @@ class Server:
             writer=writer,
             clock=self._clock,
         )
-        self.hub = Hub(
+        self.hub = self._make_hub(database, wrapping, directory, key_packages, enrolment)
+        self.health = Health(
+            directory,
+            writer,
+            self.counters,
+            self.ledger,
+            settings.ops.min_free_disk_mib,
+            (self.office.problems, self.closures.problems),
+        )
+        self.office.taken.append(self._exit_changed)
+
+    def _make_hub(
+        self,
+        database: Database,
+        wrapping: Wrapping,
+        directory: ServerDirectory,
+        key_packages: SqliteKeyPackages,
+        enrolment: EnrolmentDesk,
+    ) -> Hub:
+        """The hub over all that is there by now."""
+        reading, ledger = database.reading, self.ledger.ledger
+        return Hub(
             enterprise=self._enterprise,
-            parcels=SqliteParcels(database.reading, wrapping),
+            parcels=SqliteParcels(reading, wrapping),
             key_packages=key_packages,
-            writer=writer,
+            writer=self._writer,
             counters=self.counters,
             mailroom=self.mailroom,
             enrolment=enrolment,
@@ -182,7 +197,6 @@ class Server:
             exits=self.exits,
             notices=self.notices,
         )
-        self.office.taken.append(self._exit_changed)
 
     def _exit_changed(self, case: Case, step: Step) -> None:
         self.exits.taken(case, step)
@@ -234,69 +248,10 @@ class Server:
 
     def watch_disk(self) -> None:
         """Take nothing while the disk is nearly full, so that what is held can still be removed."""
-        short = self._free_bytes() < self._disk_floor
+        short = self.health.disk_is_short()
         self.hub.disk_is_short(short)
         self.mailroom.disk_short = short
         asyncio.get_running_loop().call_later(DISK_SECONDS, self.watch_disk)
-
-    # --- For operators --------------------------------------------------------------------
-
-    def operations(self) -> ops.Operations:
-        """Readiness and metrics."""
-        gauges = {
-            "writer_waiting": lambda: float(self._writer.waiting),
-            "database_bytes": lambda: float(_size_of(self._directory.database)),
-            "free_disk_bytes": lambda: float(self._free_bytes()),
-            **self.ledger.gauges(),
-        }
-        return ops.Operations(self._problems, lambda: metrics.exposition(self.counters, gauges))
-
-    async def _problems(self) -> list[str]:
-        problems = ["the server is stopping"] if self.draining else []
-        if self._free_bytes() < self._disk_floor:
-            problems.append(f"less than {self._disk_floor // limits.MIB} MiB of disk are free")
-        problems += self.ledger.problems() + self.office.problems()
-        problems += self.closures.problems()
-        try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                await self._write_something()
-        except StorageError as error:
-            problems.append(str(error))
-        except TimeoutError:
-            problems.append(f"the database has committed nothing for {PROBE_SECONDS} seconds")
-        return problems
-
-    async def _write_something(self) -> None:
-        """A real write through the writer and its fsync. Raises StorageError."""
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def done(result: StorageError | None) -> None:
-            if written.done():
-                return
-            if isinstance(result, StorageError):
-                written.set_exception(result)
-            else:
-                written.set_result(None)
-
-        self._writer.submit(_rewrite_version, done)
-        await written
-
-    @property
-    def _disk_floor(self) -> int:
-        return self._settings.ops.min_free_disk_mib * limits.MIB
-
-    def _free_bytes(self) -> int:
-        return shutil.disk_usage(self._directory.path).free
-
-
-def _rewrite_version(connection: Connection) -> None:
-    """The smallest write that reaches the disk: the schema's version, as it is."""
-    connection.pragma("user_version", connection.pragma("user_version"))
-
-
-def _size_of(database: Path) -> int:
-    files = (database, database.with_name(database.name + "-wal"))
-    return sum(file.stat().st_size for file in files if file.exists())
 
 
 def serve(path: Path) -> None:
@@ -368,7 +323,7 @@ async def _run(
         logger = structlog.get_logger()
         logger.info("ready", **_ports(link, smtp, ledger, operations), seconds=_since(begun))
         failure = await stop
-        server.draining = True
+        server.health.draining = True
         logger.info("stopping", failed=failure is not None)
     return failure
 
@@ -404,7 +359,7 @@ async def _listen_smtp(
 async def _listen_ops(server: Server, settings: Configuration) -> asyncio.Server:
     host, port = settings.ops.host, settings.ops.port
     try:
-        return await ops.serve_ops(server.operations(), host, port)
+        return await ops.serve_ops(server.health.operations(), host, port)
     except OSError as error:
         raise _cannot_listen("operations HTTP", host, port, error) from None
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from blackthorn.apps.configuration import Configuration
+from blackthorn.apps.durable import durable
 from blackthorn.edges.mail_gateway import MailGateway
 from blackthorn.errors import StorageError
 from blackthorn.ids import Address
@@ -121,7 +122,7 @@ class Telling:
                 raise MailRefusedError(550, "5.1.1", "there is no such user here")
             recipient = self._gateway.reception.sealable(user)
         except MailRefusedError:
-            await self._write_unreachable(due)
+            await durable(self._writer, self._notices.unreachable(due))
         else:
             try:
                 content = self._notices.mail(due)
@@ -129,19 +130,5 @@ class Telling:
             except MailRefusedError as error:
                 if error.code < 500:
                     raise
-                await self._write_unreachable(due)
+                await durable(self._writer, self._notices.unreachable(due))
         self._notices.left(due)
-
-    async def _write_unreachable(self, due: Due) -> None:
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def done(result: StorageError | None) -> None:
-            if written.done():
-                return
-            if result is None:
-                written.set_result(None)
-            else:
-                written.set_exception(result)
-
-        self._writer.submit(self._notices.unreachable(due), done)
-        await written

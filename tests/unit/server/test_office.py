@@ -181,14 +181,13 @@ def test_founding_is_once_and_only_by_who_was_named(people: OfficePeople) -> Non
     refusal = open_founding(people.world.database.writing, names)
     assert "founded" in refusal
     assert people.office.founders() == []
-    assert "no user" not in refusal
 
 
 def test_officers_are_different_people_with_live_devices(people: OfficePeople) -> None:
     public = {**people.person("lea"), "officer": "O-0000aaaa"}
     signed, kept = people.draft("officers", "appoint", public, {"address": people.address("lea")})
     refusal, _ = people.submit("ann", people.sign(signed, "ann", "bob"), kept)
-    assert "[G11]" in refusal or "already" in refusal
+    assert refusal.startswith("[G11]")
     other = people.world.model("second")
     public = {
         **people.person("lea"),
