@@ -23,7 +23,7 @@ from blackthorn.device.conversations import ACTIVE
 from blackthorn.device.facts import SELF
 from blackthorn.device.members import identities
 from blackthorn.device.turn import Conversation, Turn
-from blackthorn.link.frames import AddressText, Bytes32, Uint64
+from blackthorn.link.frame_types import AddressText, Bytes32, Uint64
 from blackthorn.mls.group import Group
 
 KIND: Final = "application/vnd.blackthorn.self"

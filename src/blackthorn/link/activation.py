@@ -32,11 +32,7 @@ from blackthorn.errors import DecodeError, ProtocolError, SecurityError
 from blackthorn.ids import Address, Fingerprint
 from blackthorn.link.code import Code
 from blackthorn.link.device_id import device_id
-from blackthorn.link.frames import (
-    ActivateBegin,
-    ActivateChallenge,
-    Activated,
-    ActivateProve,
+from blackthorn.link.frame_types import (
     AddressText,
     Bytes32,
     Id16,
@@ -45,6 +41,7 @@ from blackthorn.link.frames import (
     StatementBytes,
     Uint64,
 )
+from blackthorn.link.frames import ActivateBegin, ActivateChallenge, Activated, ActivateProve
 from blackthorn.wire.address import parse_address
 
 ACTIVATION_VERSION = 1

@@ -35,7 +35,8 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DecodeError, SecurityError, UserError
 from blackthorn.ids import Address, Fingerprint
 from blackthorn.link.code import Code
-from blackthorn.link.frames import AddressText, Bytes32, JoinPairing, OpenPairing, Paired, Relay
+from blackthorn.link.frame_types import AddressText, Bytes32
+from blackthorn.link.frames import JoinPairing, OpenPairing, Paired, Relay
 from blackthorn.wire.address import parse_address
 
 PAIRING_VERSION: Final = 1
