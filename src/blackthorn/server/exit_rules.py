@@ -76,6 +76,7 @@ class ExitRules:
     forward_to: Callable[[str, Address], str] = lambda case, address: ""
     log_ms: Callable[[], int] = lambda: 0
     _narrowed: dict[str, Case] = field(default_factory=dict)
+    _reading: bool = False
 
     def renew(self) -> None:
         """Look at the exits afresh."""
@@ -83,11 +84,23 @@ class ExitRules:
         self._narrowed = {
             market: each for market, each in newest.items() if ALLOWED[each.state] != ALL
         }
+        self._reading = any(
+            allowed(each.state, May.LOG_IN) and not allowed(each.state, May.SEND)
+            for each in self._narrowed.values()
+        )
 
     def taken(self, case: Case, step: Step) -> None:
         """A decision was taken (`Office.taken`)."""
         if case.id[0] == "X":
             self.renew()
+
+    @property
+    def reading(self) -> bool:
+        """Whether there are users who log in and may not send: else no device need be asked about.
+
+        Who may not even log in has no link, so that a market that was closed costs nobody's frame.
+        """
+        return self._reading
 
     def refusal(self, address: Address, what: May) -> str:
         """Why the user may not, in one line; "" when he may."""

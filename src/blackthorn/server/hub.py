@@ -232,7 +232,9 @@ class Hub:
 
     def _narrowed(self, session: Session, frame: f.AnyFrame) -> HandlerFunction | None:
         """What answers in place of the handler, while the device's user may only read."""
-        if self._exits is None or session.device is None or type(frame) not in read_only.ANSWERS:
+        if self._exits is None or not self._exits.reading or session.device is None:
+            return None
+        if type(frame) not in read_only.ANSWERS:
             return None
         if not (why := self._exits.refusal(session.device.address, May.SEND)):
             return None

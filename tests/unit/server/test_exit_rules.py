@@ -178,3 +178,9 @@ def test_a_code_is_tried_only_while_devices_are_activated(state: str) -> None:
     assert tried == ["1"] * (state == "announced")
     assert [code for code, _ in closed] == [Code.ACTIVATION_REFUSED] * (state != "announced")
     assert all("PK" in text for _, text in closed)
+
+
+@pytest.mark.parametrize("state", [each for each in TABLE if each])
+def test_only_where_people_log_in_and_may_not_send_is_each_frame_looked_at(state: str) -> None:
+    assert rules(exit_case(state)).reading == (state in ("read-only", "retrieval", "preparing"))
+    assert not rules().reading
