@@ -27,6 +27,7 @@ from blackthorn.governance.statements import (
     seal_private,
 )
 from blackthorn.identity.keys import SigningKeys
+from blackthorn.ports.cases import StoredDecision
 from blackthorn.report.history import History, Stand
 from blackthorn.server.ledger import LedgerKeys
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
@@ -60,8 +61,8 @@ class World:
         self.log: list[bytes] = []
         self._records: list[tuple[int, bytes]] = []
         self._reveals: dict[tuple[str, int], bytes] = {}
-        self.kept: list[tuple[str, int, bytes, bytes, bytes, int]] = []
-        """Rows as a server keeps them: case, seq, signed, private, salt, time."""
+        self.kept: list[StoredDecision] = []
+        """Every decision as a server keeps it, the founding too."""
         self._epoch = 0
         self._device_keys = {name: SigningKeys.generate(self.chance.randbytes) for name in ROLES}
         randbytes = self.chance.randbytes
@@ -128,8 +129,18 @@ class World:
             signed = approve(signed, name, self.now_ms, self._device_keys[name])
         self.cases.take(signed, self.now_ms)
         reveal = self.chance.randbytes(32) + signed.encode()
-        row = (case, statement.seq, signed.encode(), kept or b"", reveal[:32], self.now_ms)
-        self.kept.append(row)
+        self.kept.append(
+            StoredDecision(
+                len(self.kept) + 1,
+                case,
+                statement.seq,
+                signed.encode(),
+                kept or b"",
+                reveal[:32],
+                self.now_ms,
+                self.sealed,
+            )
+        )
         if self.sealed:
             self._reveals[case, statement.seq] = reveal
         self._records.append(entry(case, statement.seq, reveal, sealed=self.sealed))

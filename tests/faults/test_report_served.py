@@ -11,6 +11,7 @@ import pytest
 
 from blackthorn.apps.server_directory import ServerDirectory
 from blackthorn.directory.entries import Record, decode_entry
+from blackthorn.storage.sqlite.cases import SqliteCases
 from tests.faults.server_process import ServerProcess, initialise, run
 from tests.governance_world import World
 
@@ -31,11 +32,9 @@ def directory(tmp_path: Path) -> Path:
     world.refuse(world.receive("PK", "technical-capability"), "no-such-capability")
     world.epoch()
     with closing(ServerDirectory(directory).open_database()) as database:
-        database.writing.executemany(
-            "INSERT INTO decision (case_id, seq, signed, private, salt, taken_ms, sealed)"
-            " VALUES (?, ?, ?, ?, ?, ?, 0)",
-            world.kept,
-        )
+        store = SqliteCases(database.reading)
+        for decision in world.kept:
+            store.take(decision)(database.writing)
         for data in world.log:
             entry = decode_entry(data)
             if isinstance(entry, Record):

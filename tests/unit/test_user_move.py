@@ -12,9 +12,7 @@ from blackthorn.apps import cli, user_move
 from blackthorn.apps.server_directory import initialise
 from blackthorn.errors import BlackthornError, StorageError, UserError
 from blackthorn.governance import exits
-from blackthorn.governance.statements import Signed
 from blackthorn.ids import Address
-from blackthorn.ports.cases import StoredDecision
 from blackthorn.ports.mail import SealedMail
 from blackthorn.storage.sqlite.cases import SqliteCases
 from blackthorn.storage.sqlite.database import Database
@@ -27,26 +25,13 @@ from tests.governance_world import DAY_MS, World
 ANN = Address("ann@acme.example")
 
 
-class Officers(World):
-    """A world that keeps every decision, the founding too."""
-
-    def __init__(self) -> None:
-        self.kept: list[tuple[Signed, int]] = []
-        super().__init__()
-
-    def decide(self, *args: Any, **options: Any) -> Signed:
-        signed = super().decide(*args, **options)
-        self.kept.append((signed, self.now_ms))
-        return signed
-
-
 class Host:
     """A server's folder with ann, of PK, and officers whose decisions are in its database."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.directory = initialise(path, "acme.example", {("ledger", "witness"): "none"})
-        self.officers, self.stored = Officers(), 0
+        self.officers, self.stored = World(), 0
         self.run("user", "add", ANN, "--market", "PK")
         self.database = Database.open(self.directory.database)
         keys = self.directory.market_keys(self.directory.load({}))
@@ -63,12 +48,10 @@ class Host:
         """Decisions about X-PK-1, stored with all before them."""
         for action in actions:
             self.officers.decide("X-PK-1", action, public)
-        for signed, at_ms in self.officers.kept[self.stored :]:
+        store = SqliteCases(self.database.reading)
+        for decision in self.officers.kept[self.stored :]:
             self.stored += 1
-            statement = signed.statement
-            row = (statement.case, statement.seq, signed.encode(), b"", bytes(32), at_ms, False)
-            decision = StoredDecision(self.stored, *row)
-            SqliteCases(self.database.reading).take(decision, [], [])(self.database.writing)
+            store.take(decision)(self.database.writing)
 
     def announce(self) -> None:
         """The exit of PK is announced; its dates are 40 days and more away."""

@@ -13,13 +13,13 @@ from typing import Any, Final
 
 from blackthorn.apps.market_start import open_market
 from blackthorn.apps.server_directory import ServerDirectory
-from blackthorn.errors import DecodeError, StorageError, UserError, VerificationError
+from blackthorn.errors import DecodeError, StorageError, UserError
 from blackthorn.governance.cases import Cases
-from blackthorn.governance.statements import decode
 from blackthorn.ids import Address
 from blackthorn.ports.writer import Job
 from blackthorn.server.exit_rules import ExitRules, May, allowed
 from blackthorn.server.notices import told_step
+from blackthorn.server.replaying import replay
 from blackthorn.storage.sqlite.cases import SqliteCases
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.exits import SqliteExits
@@ -32,7 +32,6 @@ from blackthorn.wire.address import parse_address
 MOVE_ROWS: Final = 64
 """Rows that are wrapped anew in one transaction; the server's own commits come in between."""
 
-_PAGE: Final = 256
 _ROWS: Final = (
     "SELECT (SELECT count(*) FROM mail WHERE user = ?1 AND market <> ?2) + (SELECT count(*) FROM"
     " mailbox WHERE device IN (SELECT number FROM devices WHERE user = ?1) AND market <> ?2)"
@@ -44,15 +43,9 @@ Progress = Callable[[int, int], None]
 
 def replayed(connection: Connection) -> Cases:
     """All cases by the decisions in the database. Raises StorageError when one was altered."""
-    cases, store, after = Cases(), SqliteCases(connection), 0
-    while rows := store.decisions(after, _PAGE):
-        for row in rows:
-            try:
-                cases.take(decode(row.signed), row.taken_ms)
-            except VerificationError as error:
-                text = f"decision {row.seq} of {row.case} in the database was altered ({error})"
-                raise StorageError(f"{text}: restore it from a backup") from None
-        after = rows[-1].number
+    cases = Cases()
+    for _ in replay(SqliteCases(connection), cases):
+        pass
     return cases
 
 

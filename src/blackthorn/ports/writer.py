@@ -5,7 +5,7 @@ waits as one transaction (group commit). A job is a function on the connection; 
 the order submitted; `done` is called in the event loop only after the commit is durable.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from blackthorn.errors import StorageError
@@ -24,3 +24,13 @@ class Writer(Protocol):
         When the transaction fails, `done` gets a StorageError and nothing was kept.
         """
         ...
+
+
+def all_of(jobs: Sequence[Job[Any]]) -> Job[None]:
+    """One job that runs all of them, in one transaction."""
+
+    def job(transaction: Any) -> None:
+        for each in jobs:
+            each(transaction)
+
+    return job

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from typing import Any, Final
+from typing import Final
 
 from blackthorn.errors import DecodeError, StorageError
 from blackthorn.governance import directives, exits
@@ -25,7 +25,7 @@ from blackthorn.link.frames import AnyFrame, ExitTold, MarketNotice, TellExit
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.exits import ExitStore
 from blackthorn.ports.notices import Addressee, NoticeStore
-from blackthorn.ports.writer import Job, Writer
+from blackthorn.ports.writer import Job, Writer, all_of
 from blackthorn.server.notice_texts import words
 from blackthorn.server.office import Office
 from blackthorn.server.session import Session
@@ -170,7 +170,7 @@ class Notices:
         if due.seq:
             jobs.append(self._exits.notified(user, due.case.id, now_ms))
             jobs.append(self._exits.tell(user, due.case.id, "unreachable", "", now_ms))
-        return _all(jobs)
+        return all_of(jobs)
 
     def unreachable(self, due: Due) -> Job[None]:
         """There is no certificate that a mail could be sealed to."""
@@ -178,7 +178,7 @@ class Notices:
         jobs = [self._store.leave(due.case.id, due.seq, user, None)]
         if due.seq:
             jobs.append(self._exits.tell(user, due.case.id, "unreachable", "1", now_ms))
-        return _all(jobs)
+        return all_of(jobs)
 
     def left(self, due: Due) -> None:
         """It is durable that he was told, or cannot be by mail: tell his devices that listen."""
@@ -243,7 +243,7 @@ class Notices:
                 jobs.append(self._store.read(case.id, step.seq, user, now_ms))
                 jobs.append(self._exits.notified(user, case.id, now_ms))
             jobs.append(self._exits.tell(user, case.id, frame.what, value, now_ms))
-        return (_all(jobs), "") if jobs else (None, NO_MARKET)
+        return (all_of(jobs), "") if jobs else (None, NO_MARKET)
 
     def _exit_of(self, person: Addressee) -> tuple[Case | None, Step | None]:
         case = self._office.cases.exit_of(person.market)
@@ -287,14 +287,6 @@ class Notices:
             text=due.text,
             read=read,
         )
-
-
-def _all(jobs: list[Job[None]]) -> Job[None]:
-    def job(transaction: Any) -> None:
-        for each in jobs:
-            each(transaction)
-
-    return job
 
 
 def _day(at_ms: int) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from blackthorn import limits
 from blackthorn.directory.entries import Record, decode_entry
 from blackthorn.directory.records import decode_record
-from blackthorn.errors import BlackthornError, InputError, StorageError, VerificationError
+from blackthorn.errors import BlackthornError, InputError, StorageError
 from blackthorn.governance import directives, officers, register
 from blackthorn.governance.cases import Cases, Checked
 from blackthorn.governance.moves import ANY_DECIDER, Case, Step, named
@@ -33,7 +33,8 @@ from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise
 from blackthorn.ports.ledger import LedgerStore
 from blackthorn.ports.randomness import Randomness
-from blackthorn.ports.writer import Job, Writer
+from blackthorn.ports.writer import Job, Writer, all_of
+from blackthorn.server.replaying import replay
 from blackthorn.server.steady import SteadyTime
 
 Done = Callable[[str, tuple[str, ...]], None]
@@ -47,8 +48,6 @@ STALE_MS: Final = 14 * 24 * 3_600_000
 
 REPLACE_MS: Final = 3_600_000
 """A proposal that nobody has approved for so long may be replaced by another officer's."""
-
-PAGE: Final = 256
 
 
 class Log(Protocol):
@@ -104,9 +103,14 @@ class Office:
     def start(self) -> None:
         """Replay what is stored. Raises StorageError naming the decision that was altered."""
         shown = self._in_ledger()
-        while rows := self._store.decisions(self._number, PAGE):
-            for row in rows:
-                self._replay(row, shown)
+        for row, signed, private in replay(self._store, self.cases):
+            if shown.pop((row.case, row.seq), None) != (commitment(row.reveal), not row.sealed):
+                raise StorageError(
+                    f"decision {row.seq} of {row.case} in the database is not what the ledger "
+                    "holds: restore it from a backup"
+                )
+            self._number = row.number
+            self._keep(signed, private, row)
         if shown:
             case, seq = next(iter(shown))
             raise StorageError(f"decision {seq} of {case} is in the ledger and not in the database")
@@ -128,21 +132,6 @@ class Office:
                     fields["reveal"] is not None,
                 )
         return found
-
-    def _replay(
-        self, row: StoredDecision, shown: dict[tuple[str, int], tuple[bytes, bool]]
-    ) -> None:
-        what = f"decision {row.seq} of {row.case} in the database"
-        if shown.pop((row.case, row.seq), None) != (commitment(row.reveal), not row.sealed):
-            raise StorageError(f"{what} is not what the ledger holds: restore it from a backup")
-        try:
-            signed = decode(row.signed)
-            private = open_private(signed.statement, row.private)
-            self.cases.take(signed, row.taken_ms)
-        except VerificationError as error:
-            raise StorageError(f"{what} was altered ({error}): restore it from a backup") from None
-        self._number = row.number
-        self._keep(signed, private, row)
 
     def _keep(self, signed: Signed, private: dict[str, Any], row: StoredDecision) -> None:
         statement = signed.statement
@@ -363,10 +352,6 @@ class Office:
         unseal = self._store.unseal([(each.case, each.seq) for each in shown])
         whole = [*jobs, unseal, *(self._log.store.add_record(*record) for record in records)]
 
-        def job(transaction: Any) -> None:
-            for each in whole:
-                each(transaction)
-
         def told(result: StorageError | None) -> None:
             self._busy = False
             if result is not None:
@@ -378,7 +363,7 @@ class Office:
             written()
 
         self._busy = True
-        self._writer.submit(job, told)
+        self._writer.submit(all_of(whole), told)
 
     def _disclose(self, case: Case) -> None:
         for told in self.disclosed:
