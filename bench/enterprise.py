@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from blackthorn.apps.server_directory import ServerDirectory, initialise
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
-from blackthorn.ids import DeviceId
-from blackthorn.link.device_id import device_id
+from blackthorn.ids import DeviceId, device_id
+from blackthorn.programs.server.folder import ServerDirectory, initialise
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.wrapping import Wrapping
 

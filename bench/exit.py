@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Figure, Figures
-from blackthorn.apps.market_keys import KeyFolder
-from blackthorn.apps.server import SystemClock
-from blackthorn.apps.server_closure import Compacting, keep_closing
 from blackthorn.crypto import market_wrap
 from blackthorn.governance.cases import Cases
-from blackthorn.governance.moves import Case, Step
-from blackthorn.server.closure import Closures
+from blackthorn.governance.transitions import Case, Step
+from blackthorn.programs.server.closure import Compacting, keep_closing
+from blackthorn.programs.server.server import SystemClock
 from blackthorn.server.counters import Counters
-from blackthorn.storage.sqlite.closure import SqliteClosures
+from blackthorn.server.markets.closure import Closures
+from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Connection, Database
-from blackthorn.storage.sqlite.markets import register
+from blackthorn.storage.sqlite.stores.closure import SqliteClosures
+from blackthorn.storage.sqlite.stores.markets import register
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
 USERS, OTHERS = 5_000, 500

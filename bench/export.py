@@ -13,13 +13,13 @@ from pathlib import Path
 
 from bench.figures import Figure, Figures
 from bench.mail import Client
-from blackthorn.apps.device import DeviceProgram
-from blackthorn.apps.device_home import Home
-from blackthorn.apps.export import run_export
-from blackthorn.apps.export_verify import require_whole, verify_export
-from blackthorn.apps.playground import Playground
 from blackthorn.crypto.secret import Secret
+from blackthorn.demo.deployment import Playground
 from blackthorn.ports.device_store import HistoryRecord
+from blackthorn.programs.device.export import run_export
+from blackthorn.programs.device.export_check import require_whole, verify_export
+from blackthorn.programs.device.home import Home
+from blackthorn.programs.device.program import DeviceProgram
 
 MAILS = 10_000
 MESSAGES = 10_000

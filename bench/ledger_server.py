@@ -19,11 +19,11 @@ from blackthorn.identity.keys import SigningKeys
 from blackthorn.ids import Address
 from blackthorn.ports.ledger import Change, Label, StoredStatement, WaitingUser
 from blackthorn.server.counters import Counters
-from blackthorn.server.drafting import Drafter, Openings, Waiting
-from blackthorn.server.ledger import Ledger, LedgerKeys
+from blackthorn.server.ledger.epoch_builder import Drafter, Openings, Waiting
+from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.ledger import SqliteLedger
 from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
 from blackthorn.tlog.checkpoint import LogSigner
 from blackthorn.tlog.merkle import MerkleLog
 from blackthorn.tlog.policy import NO_QUORUM, Policy, PolicyLog, format_policy

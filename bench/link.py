@@ -19,12 +19,12 @@ import uvloop
 
 from bench.enterprise import EnrolledDevice, ServerProcess, make_enterprise
 from bench.figures import Figure, Figures
-from blackthorn.apps.server_directory import ServerDirectory
-from blackthorn.edges.link_client import LinkConnection, connect
+from blackthorn.edges.link.client import LinkConnection, connect
 from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
+from blackthorn.programs.server.folder import ServerDirectory
 from blackthorn.storage.sqlite.database import Database
 
 PAIRS = 50

@@ -17,9 +17,9 @@ import uvloop
 from bench.enterprise import ServerProcess, make_enterprise, stored_under
 from bench.figures import Figure, Figures
 from blackthorn.crypto.openpgp_open import generate_user_key
-from blackthorn.mail.open import open_mail
+from blackthorn.mail.pgp.open import open_mail
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.mail import SqliteMail
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
 
 CONNECTIONS = 20
 MAILS = 10_000

@@ -15,9 +15,13 @@ from typing import TypeVar
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.credential import BasicCredential, Credential
-from blackthorn.mls.group import Group
-from blackthorn.mls.key_package import KeyPackagePrivate, create_key_package, parse_key_package
-from blackthorn.mls.staged import StagedCommit
+from blackthorn.mls.epoch.staged import StagedCommit
+from blackthorn.mls.framing.key_package import (
+    KeyPackagePrivate,
+    create_key_package,
+    parse_key_package,
+)
+from blackthorn.mls.group.group import Group
 from blackthorn.mls.suites import CipherSuite, suite
 
 T = TypeVar("T")

@@ -17,7 +17,6 @@ from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import ConfigEntry, Head, Record
 from blackthorn.governance import directives
 from blackthorn.governance.cases import Cases, moves_of
-from blackthorn.governance.moves import Role, find, missing
 from blackthorn.governance.register import entry
 from blackthorn.governance.statements import (
     Signed,
@@ -26,10 +25,11 @@ from blackthorn.governance.statements import (
     private_hash,
     seal_private,
 )
+from blackthorn.governance.transitions import Role, find, missing
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ports.cases import StoredDecision
 from blackthorn.report.history import History, Stand
-from blackthorn.server.ledger import LedgerKeys
+from blackthorn.server.ledger.ledger import LedgerKeys
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
 from blackthorn.tlog.merkle import MerkleLog
 from blackthorn.tlog.policy import NO_QUORUM, Policy, PolicyLog, format_policy

@@ -33,18 +33,18 @@ from blackthorn.identity.statements import (
     make,
 )
 from blackthorn.ids import Address, DeviceId
-from blackthorn.link.activation import DeviceKeys, Verifier
+from blackthorn.link.activation.exchange import DeviceKeys, Verifier
 from blackthorn.link.frames import AnyFrame
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.users import NewCode
 from blackthorn.server.counters import Counters
-from blackthorn.server.ledger import DevicesChanged, Ledger, LedgerKeys
+from blackthorn.server.ledger.ledger import DevicesChanged, Ledger, LedgerKeys
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
-from blackthorn.storage.sqlite.ledger import SqliteLedger
 from blackthorn.storage.sqlite.stepped import SteppedWriter
-from blackthorn.storage.sqlite.users import UserTable
+from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
+from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
+from blackthorn.storage.sqlite.stores.users import UserTable
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.policy import (
@@ -266,7 +266,7 @@ class LedgerWorld:
         return code.nameplate
 
     def enrol(self, address: Address, keys: DeviceKeys) -> list[Enrolled | str]:
-        """What `server.enrolment` does once a code is proved; the result comes with the commit."""
+        """What `server.accounts.enrolment` does once a code is proved; the result comes with the commit."""
         nameplate = self.code_of(address)
         admitted = self.ledger.admit(address, keys, self.now_ms)
         told: list[Enrolled | str] = []

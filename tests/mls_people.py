@@ -4,14 +4,14 @@ import random
 from collections.abc import Iterable
 
 from blackthorn.mls.credential import BasicCredential, Credential
-from blackthorn.mls.group import Application, Group, ProposalReceived
-from blackthorn.mls.key_package import (
+from blackthorn.mls.epoch.staged import StagedCommit
+from blackthorn.mls.framing.key_package import (
     KeyPackagePrivate,
     VerifiedKeyPackage,
     create_key_package,
     parse_key_package,
 )
-from blackthorn.mls.staged import StagedCommit
+from blackthorn.mls.group.group import Application, Group, ProposalReceived
 from blackthorn.mls.suites import SUITE_1, suite
 
 NOW = 1_800_000_000

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from blackthorn.apps.server_office import make_office
 from blackthorn.directory import entries
 from blackthorn.directory.entries import Record, decode_entry
-from blackthorn.governance.moves import Role
 from blackthorn.governance.register import Register
 from blackthorn.governance.statements import (
     Signed,
@@ -14,8 +12,10 @@ from blackthorn.governance.statements import (
     private_hash,
     seal_private,
 )
+from blackthorn.governance.transitions import Role
 from blackthorn.ids import Address
-from blackthorn.storage.sqlite.cases import open_founding
+from blackthorn.programs.server.decisions import make_office
+from blackthorn.storage.sqlite.stores.cases import open_founding
 from tests.ledger_world import LedgerWorld, Model
 
 ROLES = {

@@ -12,15 +12,18 @@ from contextlib import asynccontextmanager
 from rich.console import Console
 from typer.testing import CliRunner
 
-from blackthorn.apps import cli, device_home, office, terminal
-from blackthorn.apps.device_home import Home, wall_ms
-from blackthorn.device import anchors, keys
-from blackthorn.device.asking import Asker
+from blackthorn.cli import main, terminal
+from blackthorn.cli.officer import decide
+from blackthorn.device.core import keys
+from blackthorn.device.transparency import anchors
+from blackthorn.device.transparency.directory_client import Asker
 from blackthorn.errors import BlackthornError
 from blackthorn.governance import statements
 from blackthorn.governance.cases import Cases
-from blackthorn.governance.moves import named
+from blackthorn.governance.transitions import named
 from blackthorn.link import frames as f
+from blackthorn.programs.device import home
+from blackthorn.programs.device.home import Home, wall_ms
 from tests.unit.device.chain_ledger import ChainLedger, Teller, look
 
 DOMAIN = "acme.example"
@@ -100,7 +103,7 @@ class OfficeWorld:
         self.office = Office()
         self.folder = folder
         self.monkeypatch = monkeypatch
-        monkeypatch.setattr(office, "conversation", self._conversation)
+        monkeypatch.setattr(decide, "conversation", self._conversation)
         monkeypatch.setattr(terminal, "out", Console(highlight=False, width=200))
         monkeypatch.setattr(terminal, "err", Console(highlight=False, stderr=True, width=200))
         self.ledger = ChainLedger()
@@ -137,7 +140,7 @@ class OfficeWorld:
     def later(self, days: float) -> None:
         """Every clock goes on."""
         self.office.ahead_ms += round(days * 86_400_000)
-        for module in (device_home, office):
+        for module in (home, decide):
             self.monkeypatch.setattr(module, "wall_ms", lambda: self.office.now_ms)
 
     # --- Commands ---------------------------------------------------------------------------
@@ -148,7 +151,7 @@ class OfficeWorld:
         self.monkeypatch.setenv("BLACKTHORN_HOME", str(place.folder))
         self.monkeypatch.setenv("BLACKTHORN_KEY_FILE", str(place.key_file))
         runner = CliRunner()
-        result = runner.invoke(cli.app, [str(each) for each in words], input=standard_input)
+        result = runner.invoke(main.app, [str(each) for each in words], input=standard_input)
         if error is not None:
             assert isinstance(result.exception, error), (result.output, result.exception)
             return str(result.exception)

@@ -2,16 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from blackthorn.governance import (
-    bag_rules,
-    canary,
-    closure_rules,
-    directives,
-    exits,
-    officers,
-)
-from blackthorn.governance.moves import Move, named
+from blackthorn.governance import directives, exits, officers, warrant_canary
+from blackthorn.governance.closure import rules as closure_rules
+from blackthorn.governance.package import rules as bag_rules
 from blackthorn.governance.rules import RULES
+from blackthorn.governance.transitions import Move, named
 
 _BEGIN = "[*]"
 
@@ -44,8 +39,13 @@ Each check that refuses a decision names one of these; a test breaks every one
 
 def directives_page() -> str:
     """docs/directives.md."""
-    parts = [DIRECTIVES, _drawn(directives.MOVES), "## What was never done\n", _table(canary.MOVES)]
-    said = "\n".join(f"- `{name}`: {text}" for name, text in canary.STATEMENTS.items())
+    parts = [
+        DIRECTIVES,
+        _drawn(directives.MOVES),
+        "## What was never done\n",
+        _table(warrant_canary.MOVES),
+    ]
+    said = "\n".join(f"- `{name}`: {text}" for name, text in warrant_canary.STATEMENTS.items())
     return "\n".join([*parts, said, "", "## Officers\n", _table(officers.MOVES)])
 
 

@@ -20,17 +20,14 @@ from dataclasses import dataclass, field
 from blackthorn.mls.codec import decode
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.extension import Extension, external_senders, required_capabilities
-from blackthorn.mls.framing import (
-    encode_message,
-    read_message,
-)
-from blackthorn.mls.group import Group
-from blackthorn.mls.key_package import (
+from blackthorn.mls.framing.framing import encode_message, read_message
+from blackthorn.mls.framing.key_package import (
     KeyPackagePrivate,
     VerifiedKeyPackage,
     parse_key_package,
 )
-from blackthorn.mls.ratchet_tree import read_ratchet_tree
+from blackthorn.mls.group.group import Group
+from blackthorn.mls.tree.ratchet_tree import read_ratchet_tree
 from blackthorn.wire.tls import Reader, TLSDecodeError
 from tools.mls_house import NOW, FuzzFindingError, House, believe
 

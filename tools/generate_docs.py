@@ -12,10 +12,12 @@ from typing import Any
 
 from typer.main import get_command
 
-from blackthorn.apps import cli, configuration, inventory
-from blackthorn.edges import metrics
-from blackthorn.link import describe
-from blackthorn.storage.sqlite import witness
+from blackthorn.cli import main as cli
+from blackthorn.edges.http import metrics
+from blackthorn.link.frames import describe
+from blackthorn.programs.server import configuration
+from blackthorn.storage.sqlite import inventory
+from blackthorn.storage.sqlite.stores import witness
 from tools import attack_table, decision_tables, ledger_rules, mls_rules
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +27,7 @@ HOLDS = """# What the server holds
 
 Every column that the server stores, what it is for, how long it is kept, and whether it can be
 produced to an authority in a form that says anything. Made from the schema
-(`src/blackthorn/storage/migrations/`); the build fails when a column is not classified. There is no
+(`src/blackthorn/storage/sqlite/migrations/`); the build fails when a column is not classified. There is no
 other store: no log holds content, addresses or subjects, and no temporary file holds content.
 
 Besides the database the server's folder holds:

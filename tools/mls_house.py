@@ -4,12 +4,13 @@ import random
 from collections.abc import Sequence
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import protection
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import COMMIT, MEMBER, PROPOSAL, PUBLIC_MESSAGE
 from blackthorn.mls.credential import BasicCredential, Credential
-from blackthorn.mls.external_proposing import propose_to_be_added
-from blackthorn.mls.framing import (
+from blackthorn.mls.epoch.policy import Policy
+from blackthorn.mls.framing import protection
+from blackthorn.mls.framing.external_proposing import propose_to_be_added
+from blackthorn.mls.framing.framing import (
     AuthenticatedContent,
     FramedContent,
     PrivateMessage,
@@ -17,15 +18,14 @@ from blackthorn.mls.framing import (
     encode_message,
     read_message,
 )
-from blackthorn.mls.group import Group
-from blackthorn.mls.key_package import (
+from blackthorn.mls.framing.key_package import (
     KeyPackagePrivate,
     VerifiedKeyPackage,
     create_key_package,
     parse_key_package,
 )
-from blackthorn.mls.policy import Policy
-from blackthorn.mls.proposals import Remove
+from blackthorn.mls.framing.proposals import Remove
+from blackthorn.mls.group.group import Group
 from blackthorn.mls.suites import SUITE_1, suite
 from blackthorn.wire.tls import u32
 

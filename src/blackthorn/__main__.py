@@ -1,6 +1,6 @@
 """`python -m blackthorn` is `blackthorn`."""
 
-from blackthorn.apps.cli import main
+from blackthorn.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -1,5 +1,6 @@
 """Names for the identifiers that cross module borders, so that they cannot be mixed up."""
 
+import hashlib
 from typing import NewType
 
 Address = NewType("Address", str)
@@ -22,3 +23,11 @@ ConversationHandle = NewType("ConversationHandle", bytes)
 
 Fingerprint = NewType("Fingerprint", bytes)
 """32 bytes: SHA-256 of a DER SubjectPublicKeyInfo (RFC 7469, 2.4)."""
+
+
+def device_id(ed25519: bytes) -> DeviceId:
+    """The first 16 bytes of SHA-256 of the device's 32-byte Ed25519 identity key.
+
+    A device cannot choose its id: the hash fixes it.
+    """
+    return DeviceId(hashlib.sha256(ed25519).digest()[:16])

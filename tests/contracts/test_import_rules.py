@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.playground import Playground
+from blackthorn.demo.deployment import Playground
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,7 +94,7 @@ def test_importing_the_server_brings_in_nothing_that_opens() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     modules = done.stdout.splitlines()
-    assert "blackthorn.server.hub" in modules
+    assert "blackthorn.server.messaging.dispatcher" in modules
     assert not [module for module in modules if OPENERS.match(module)]
 
 
@@ -107,5 +107,5 @@ def test_a_running_server_has_imported_nothing_that_opens(
         playground.start_server()
         playground.stop_server()
         imported = re.findall(r"\| +([\w.]+)$", playground.log.read_text(), re.MULTILINE)
-    assert "blackthorn.server.hub" in imported
+    assert "blackthorn.server.messaging.dispatcher" in imported
     assert not [module for module in imported if OPENERS.match(module)]

@@ -22,9 +22,9 @@ from blackthorn.ports.ledger import (
     WaitingRecord,
 )
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
-from blackthorn.storage.sqlite.ledger import SqliteLedger
 from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
+from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
 
 ALICE, BOB = Address("alice@acme.example"), Address("bob@acme.example")
 

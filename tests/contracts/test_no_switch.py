@@ -11,8 +11,9 @@ from typing import Any
 
 from typer.main import get_command
 
-from blackthorn.apps import cli, configuration
-from blackthorn.apps.inventory import migrations, read_inventory
+from blackthorn.cli import main as cli
+from blackthorn.programs.server import configuration
+from blackthorn.storage.sqlite.inventory import migrations, read_inventory
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "blackthorn"
 
@@ -188,7 +189,7 @@ def test_the_environment_is_read_in_one_place_of_the_server() -> None:
         for file in (SOURCE / folder).rglob("*.py")
         if "environ" in file.read_text(encoding="utf-8")
     }
-    assert reading == {"edges/sealing.py"}, "it hands on what a worker process needs to start"
+    assert reading == {"edges/sealing/pool.py"}, "it hands on what a worker process needs to start"
 
 
 def test_the_commands_are_the_ones_looked_at() -> None:

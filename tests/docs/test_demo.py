@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from blackthorn.apps.playground import clean_environment, command_line
+from blackthorn.demo.deployment import clean_environment, command_line
 
 
 def test_the_demo_holds_in_under_three_minutes() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn.apps.inventory import (
+from blackthorn.storage.sqlite.inventory import (
     UnclassifiedError,
     migrations,
     read_inventory,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from blackthorn.apps import cli
+from blackthorn.cli import main as cli
 from tests.docs.pages import ROOT, code_blocks, documents, named
 
 

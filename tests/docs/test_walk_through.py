@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.playground import clean_environment, free_ports, wait_until
+from blackthorn.demo.deployment import clean_environment, free_ports, wait_until
 from tests.docs.pages import ROOT, code_blocks
 from tests.docs.test_readme_commands import console_commands
 

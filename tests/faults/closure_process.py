@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from blackthorn import limits
-from blackthorn.apps import files
-from blackthorn.apps.market_keys import KeyFolder
-from blackthorn.apps.server import SystemClock
-from blackthorn.apps.server_closure import Compacting
 from blackthorn.governance import exits
 from blackthorn.governance.cases import Cases
-from blackthorn.governance.moves import Case, Step
+from blackthorn.governance.transitions import Case, Step
 from blackthorn.ports.closure import Phase
-from blackthorn.server.closure import Closures
-from blackthorn.storage.sqlite.closure import SqliteClosures
+from blackthorn.programs.server.closure import Compacting
+from blackthorn.programs.server.server import SystemClock
+from blackthorn.server.markets.closure import Closures
+from blackthorn.storage.files import atomic
+from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.stores.closure import SqliteClosures
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
 EXIT = "X-PK-1"
@@ -49,7 +49,7 @@ def _back(value: Any) -> Any:
 def _decide(folder: Path, fields: dict[str, Any], case: Case) -> None:
     action = "destroy" if case.state == "preparing" else "close"
     value = {k: v.hex() if isinstance(v, bytes) else v for k, v in fields.items()}
-    files.replace(folder / f"{action}.json", json.dumps(value).encode())
+    atomic.replace(folder / f"{action}.json", json.dumps(value).encode())
 
 
 async def close(folder: Path) -> None:
@@ -67,7 +67,7 @@ async def close(folder: Path) -> None:
         log_ms=SystemClock().wall_ms,
         random=secrets.token_bytes,
         compact=Compacting(folder / "b.db"),
-        publish=lambda name, data: files.replace(folder / f"{name}.json", data),
+        publish=lambda name, data: atomic.replace(folder / f"{name}.json", data),
         register="of no key",
     )
     while not any(each.phase is Phase.CLOSED for each in closures.store.all()):

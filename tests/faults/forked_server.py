@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-from blackthorn.apps.server import serve
-from blackthorn.apps.server_directory import ServerDirectory
+from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.programs.server.server import serve
 
 
 def _serve(folder: Path, log: Path, settings: dict[str, str]) -> None:
@@ -27,7 +27,7 @@ class ForkedServer:
     """
 
     FORKS: ClassVar[Any] = multiprocessing.get_context("forkserver")
-    FORKS.set_forkserver_preload(["blackthorn.apps.server"])
+    FORKS.set_forkserver_preload(["blackthorn.programs.server.server"])
 
     def __init__(self, directory: ServerDirectory, **settings: str) -> None:
         log = directory.path.with_suffix(".log")

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import msgspec
 
-from blackthorn.apps.server_directory import ServerDirectory
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
-from blackthorn.edges.link_client import LinkClosedError, LinkConnection, connect
+from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
 from blackthorn.errors import UnavailableError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery, SignedStatement, Statement, decode, make
-from blackthorn.link.code import Code
+from blackthorn.link.activation.code import Code
 from blackthorn.link.frames import Ready, StatementStored, SubmitStatement
 from blackthorn.link.hello import sign_hello
-from blackthorn.server.users import UserAdministration
-from blackthorn.storage.sqlite.users import UserTable
+from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.server.accounts.users import UserAdministration
+from blackthorn.storage.sqlite.stores.users import UserTable
 from tests.faults.real_device import activate
 from tests.ledger_world import DOMAIN, Model
 

@@ -12,18 +12,18 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from bench.enterprise import EnrolledDevice, make_enterprise
-from blackthorn.edges.link_client import LinkConnection, connect
-from blackthorn.edges.link_server import LinkServer, serve_link
+from blackthorn.edges.link.client import LinkConnection, connect
+from blackthorn.edges.link.server import LinkServer, serve_link
 from blackthorn.edges.tls import binding_of, client_context, fingerprint_of, server_tls
 from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.server.counters import Counters
-from blackthorn.server.hub import Hub
-from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
-from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
-from blackthorn.storage.sqlite.parcels import SqliteParcels
+from blackthorn.server.messaging.dispatcher import Hub
+from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
+from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
+from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from blackthorn.storage.sqlite.writer import ThreadWriter
 from tests.market_keys import wrapping
 

@@ -8,14 +8,14 @@ import msgspec
 from blackthorn.crypto.openpgp_open import generate_user_key, sign_detached
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
-from blackthorn.edges.link_client import LinkConnection, connect
+from blackthorn.edges.link.client import LinkConnection, connect
 from blackthorn.identity.chain import first_statement
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.openpgp import claim
 from blackthorn.identity.statements import Genesis, Statement, make
-from blackthorn.link import activation
-from blackthorn.link.activation import Channel, DeviceKeys, Enrolment
-from blackthorn.link.code import Code
+from blackthorn.link.activation import exchange
+from blackthorn.link.activation.code import Code
+from blackthorn.link.activation.exchange import Channel, DeviceKeys, Enrolment
 from tests.ledger_world import Model
 
 ADDRESS = "alice@acme.example"
@@ -39,10 +39,10 @@ def new_device(openpgp: tuple[Secret, bytes] | None = None) -> tuple[Secret, Dev
     return keys.ed25519, msgspec.structs.replace(brings, key_packages=[b"one", b"two", b"three"])
 
 
-async def begun(port: int, code: Code) -> tuple[LinkConnection, activation.AwaitChallenge]:
+async def begun(port: int, code: Code) -> tuple[LinkConnection, exchange.AwaitChallenge]:
     link = await connect("127.0.0.1", port, None)
     channel = Channel(link.fingerprint, link.binding)
-    frame, device = activation.begin(code, channel, secrets.token_bytes)
+    frame, device = exchange.begin(code, channel, secrets.token_bytes)
     link.send(frame)
     return link, device
 

@@ -17,18 +17,18 @@ import uvloop
 from blackthorn import limits
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
-from blackthorn.edges.mail_gateway import MailGateway
-from blackthorn.edges.sealing import SealingPool
-from blackthorn.edges.smtp import SmtpServer, serve_smtp
+from blackthorn.edges.sealing.pool import SealingPool
+from blackthorn.edges.smtp.gateway import MailGateway
+from blackthorn.edges.smtp.server import SmtpServer, serve_smtp
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import AnyFrame
-from blackthorn.mail.open import OpenedMail, open_mail
+from blackthorn.mail.pgp.open import OpenedMail, open_mail
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.server.counters import Counters
-from blackthorn.server.mailroom import Mailroom
-from blackthorn.server.reception import Reception
+from blackthorn.server.mail.recipient_policy import Reception
+from blackthorn.server.mail.service import Mailroom
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.mail import SqliteMail
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from blackthorn.storage.sqlite.writer import ThreadWriter
 from tests.market_keys import add_people, wrapping
 

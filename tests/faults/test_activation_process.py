@@ -9,15 +9,14 @@ import msgspec
 import pytest
 
 from blackthorn import limits
-from blackthorn.apps.server_directory import ServerDirectory
 from blackthorn.crypto.secret import Secret
-from blackthorn.edges.link_client import LinkClosedError, connect
-from blackthorn.ids import Fingerprint
-from blackthorn.link import activation
-from blackthorn.link.code import Code, parse_code
-from blackthorn.link.device_id import device_id
+from blackthorn.edges.link.client import LinkClosedError, connect
+from blackthorn.ids import Fingerprint, device_id
+from blackthorn.link.activation import exchange
+from blackthorn.link.activation.code import Code, parse_code
 from blackthorn.link.frames import Drained, Ready, Resume
 from blackthorn.link.hello import sign_hello
+from blackthorn.programs.server.folder import ServerDirectory
 from tests.faults.real_device import ADDRESS, activate, begun, new_device
 from tests.faults.server_process import ServerProcess, add_user, initialise, run
 from tests.forge.activation import prove_unasked
@@ -120,7 +119,7 @@ def test_a_code_of_a_server_with_another_key_does_not_fit(directory, tmp_path):
 
     with (
         ServerProcess(directory) as server,
-        pytest.raises(activation.ServerUnprovenError, match="intercepting; nothing was sent"),
+        pytest.raises(exchange.ServerUnprovenError, match="intercepting; nothing was sent"),
     ):
         asyncio.run(attempt(server.ready["link_port"]))
 

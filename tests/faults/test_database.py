@@ -14,8 +14,8 @@ from blackthorn.errors import StorageError
 from blackthorn.ports.parcels import Batch, Parcels
 from blackthorn.storage.sqlite.database import Database, migrations
 from blackthorn.storage.sqlite.failure import DamagedError, UnsyncedError, storage_error
-from blackthorn.storage.sqlite.group import commit_group
-from blackthorn.storage.sqlite.parcels import SqliteParcels
+from blackthorn.storage.sqlite.group_commit import commit_group
+from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from tests.market_keys import add_people, wrapping
 
 

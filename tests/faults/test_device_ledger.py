@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.playground import Person, Playground, wait_until
+from blackthorn.demo.deployment import Person, Playground, wait_until
 
 
 @pytest.fixture

@@ -13,13 +13,7 @@ from typing import Any
 
 import pytest
 
-from blackthorn.apps.playground import (
-    Person,
-    Playground,
-    StepFailedError,
-    command_line,
-    wait_until,
-)
+from blackthorn.demo.deployment import Person, Playground, StepFailedError, command_line, wait_until
 
 ANSWER_SECONDS = 90
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.playground import (
+from blackthorn.demo.deployment import (
     Follower,
     Person,
     Playground,

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from blackthorn.apps import export_cli, terminal
+from blackthorn.cli import terminal
+from blackthorn.cli.device import export
 from blackthorn.errors import UserError
 
 
@@ -20,7 +21,7 @@ def test_progress_is_a_bar_at_a_terminal_and_ten_lines_in_a_pipe(
     printed = io.StringIO()
     console = Console(file=printed, force_terminal=at_terminal, width=100)
     monkeypatch.setattr(terminal, "err", console)
-    with export_cli.Bar() as bar:
+    with export.Bar() as bar:
         for number in range(1, 1_001):
             bar.show("mails", number, 1_000)
         bar.show("messages", 1, 0)
@@ -39,13 +40,13 @@ def typed(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
 
 def test_a_passphrase_is_asked_for_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     typed(monkeypatch, "correct horse battery", "correct horse battery")
-    assert export_cli._passphrase(None).expose() == b"correct horse battery"
+    assert export._passphrase(None).expose() == b"correct horse battery"
     typed(monkeypatch, "correct horse battery", "correct horse")
     with pytest.raises(UserError, match="differ"):
-        export_cli._passphrase(None)
+        export._passphrase(None)
     typed(monkeypatch, "short", "short")
     with pytest.raises(UserError, match="at least 12"):
-        export_cli._passphrase(None)
+        export._passphrase(None)
 
 
 @pytest.mark.parametrize("content", [b"", b"\nsecond line is none of it\n", b"\xff\xfe" * 12])
@@ -53,4 +54,4 @@ def test_a_passphrase_file_without_one_is_refused(tmp_path: Path, content: bytes
     file = tmp_path / "passphrase"
     file.write_bytes(content)
     with pytest.raises(UserError):
-        export_cli._passphrase(file)
+        export._passphrase(file)

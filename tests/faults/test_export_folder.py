@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blackthorn.apps.export_folder import FolderSink
-from blackthorn.apps.export_verify import require_whole, verify_export
-from blackthorn.device.export import build
-from blackthorn.device.export_manifest import decode_manifest, encode_manifest, signed
+from blackthorn.device.export.export import build
+from blackthorn.device.export.manifest import decode_manifest, encode_manifest, signed
 from blackthorn.errors import SecurityError, StorageError, UserError
+from blackthorn.programs.device.export_check import require_whole, verify_export
+from blackthorn.programs.device.export_folder import FolderSink
 from tests.unit.device.export_world import Person, mail, ordinary
 
 slow = settings(

@@ -7,14 +7,14 @@ from typing import cast
 
 import pytest
 
-from blackthorn.apps.device import DeviceProgram
-from blackthorn.apps.device_mail import MAX_SEALED_BYTES
-from blackthorn.apps.export_mail import _GONE as GONE
-from blackthorn.apps.export_mail import AHEAD_MAILS, _Ahead, open_export_mail
 from blackthorn.crypto.openpgp_open import generate_user_key
-from blackthorn.edges.link_client import LinkConnection
+from blackthorn.edges.link.client import LinkConnection
 from blackthorn.errors import ProtocolError
 from blackthorn.link import frames as f
+from blackthorn.programs.device.export_mail import _GONE as GONE
+from blackthorn.programs.device.export_mail import AHEAD_MAILS, _Ahead, open_export_mail
+from blackthorn.programs.device.mail import MAX_SEALED_BYTES
+from blackthorn.programs.device.program import DeviceProgram
 
 PIECE = 4
 Answer = Callable[[f.FetchMail, bytes], f.MailChunk]

@@ -14,7 +14,7 @@ import apsw
 import pysequoia
 import pytest
 
-from blackthorn.apps.playground import Person, Playground, StepFailedError, command_line
+from blackthorn.demo.deployment import Person, Playground, StepFailedError, command_line
 
 PASSPHRASE = "correct horse battery"
 MAIL = b"From: eve@example.net\r\nSubject: export %d\r\n\r\nFrom here\r\n>From there\r\n"

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.ledger_files import LedgerFiles
-from blackthorn.apps.ledger_rows import audit_rows
+from blackthorn.audit.database import audit_rows
 from blackthorn.ids import Address
+from blackthorn.programs.server.ledger_files import LedgerFiles
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.ledger import SqliteLedger
-from blackthorn.storage.sqlite.ledger_rows import LedgerRows
+from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
+from blackthorn.storage.sqlite.stores.ledger_rows import LedgerRows
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.tiles import tiles_between
 from blackthorn.wire.note import VerifierKey, parse_vkey
@@ -302,7 +302,7 @@ def test_a_witness_that_audits_signs_what_holds_and_stands_in_the_quorum(
 
 
 def free_port() -> int:
-    from blackthorn.apps.playground import free_ports
+    from blackthorn.demo.deployment import free_ports
 
     return free_ports(1)[0]
 

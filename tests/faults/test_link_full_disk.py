@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.edges.link_client import LinkConnection
+from blackthorn.edges.link.client import LinkConnection
 from blackthorn.errors import StorageError
 from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
-from blackthorn.storage.sqlite.parcels import SqliteParcels
+from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from tests.faults.link_harness import run, running
 
 

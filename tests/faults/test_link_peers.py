@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from blackthorn import limits
-from blackthorn.apps.server_directory import initialise
 from blackthorn.crypto.secret import Secret
-from blackthorn.edges.link_client import LinkClosedError, connect
+from blackthorn.edges.link.client import LinkClosedError, connect
 from blackthorn.edges.tls import server_tls
 from blackthorn.errors import SecurityError, UnavailableError
 from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
+from blackthorn.programs.server.folder import initialise
 from tests.faults.link_harness import Running, plain_tls, run, running
 
 # --- The network lies ---------------------------------------------------------------------

@@ -21,11 +21,11 @@ from bench.enterprise import ServerProcess, make_enterprise, stored_under
 from blackthorn import limits
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
-from blackthorn.mail.open import open_mail
-from blackthorn.mail.render import render
-from blackthorn.mail.scan import normalise
+from blackthorn.mail.mime.scan import normalise
+from blackthorn.mail.pgp.open import open_mail
+from blackthorn.mail.render.render import render
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.mail import SqliteMail
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
 
 MIB = 1024 * 1024
 ADDRESS = "user1@acme.example"

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 from bench.enterprise import stored_under
-from blackthorn.apps.server_directory import ServerDirectory
-from blackthorn.mail.open import open_mail
-from blackthorn.storage.sqlite.mail import SqliteMail
+from blackthorn.mail.pgp.open import open_mail
+from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from tests.faults.test_mail_corpus import ADDRESS, served
 
 ROUNDS = 12

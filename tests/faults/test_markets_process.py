@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.market_keys import KeyFolder
-from blackthorn.apps.server_directory import ServerDirectory
 from blackthorn.crypto.openpgp_open import generate_user_key
-from blackthorn.storage.sqlite.mail import SqliteMail
+from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.storage.files.market_keys import KeyFolder
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.faults.server_process import ServerProcess, add_user, initialise, run
 

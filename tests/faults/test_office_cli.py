@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from blackthorn.apps import playground
-from blackthorn.apps.playground import Playground, StepFailedError
+from blackthorn.demo import deployment
+from blackthorn.demo.deployment import Playground, StepFailedError
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_directive_from_receipt_to_approval(people, tmp_path):
     assert lea.run_json(*produce)["taken"]
     assert package.read_bytes() == (tmp_path / "first.tar").read_bytes(), "made once"
     package.unlink()
-    playground.wait_until(lambda: fetched(cus, produce), 20, "the ledger did not show it")
+    deployment.wait_until(lambda: fetched(cus, produce), 20, "the ledger did not show it")
     checked = json.loads(cus.run("audit", "package", str(package), "--json"))
     assert checked["directive"] == case
     deliver = ("directive", "deliver", case, "--yes")
@@ -100,7 +100,7 @@ def test_a_home_without_a_device_is_told_in_one_line(people):
     bob = people["bob"]
     environment = {**bob.environment, "BLACKTHORN_HOME": str(bob.home / "nowhere")}
     done = subprocess.run(
-        playground.command_line("role", "list"),
+        deployment.command_line("role", "list"),
         env=environment,
         capture_output=True,
         text=True,

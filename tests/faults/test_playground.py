@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from blackthorn.apps import canary_plant, demo, playground
-from blackthorn.apps.playground import Playground, StepFailedError
-from blackthorn.apps.steps import Steps
+from blackthorn.demo import demonstration, deployment, markers
+from blackthorn.demo.deployment import Playground, StepFailedError
+from blackthorn.demo.progress import Steps
 
 
 def test_a_server_that_cannot_start_is_told_with_its_log(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_a_command_that_fails_is_told_with_what_it_printed(tmp_path: Path) -> No
 def test_a_command_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Playground(tmp_path) as own:
         own.initialise()
-        monkeypatch.setattr(playground, "COMMAND_SECONDS", 1.0)
+        monkeypatch.setattr(deployment, "COMMAND_SECONDS", 1.0)
         with pytest.raises(StepFailedError, match="took over"):
             own.administer("serve", str(own.directory))
 
@@ -61,7 +61,7 @@ def test_mail_that_is_not_taken_is_told(tmp_path: Path) -> None:
             own.deliver_mail("carla@outside.example", ["nobody@acme.example"], b"\n")
 
 
-@pytest.mark.parametrize("run", [demo.run_demo, canary_plant.run_audit])
+@pytest.mark.parametrize("run", [demonstration.run_demo, markers.run_audit])
 def test_a_failing_run_names_its_step(
     run: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,4 +93,4 @@ def test_progress_is_a_bar_at_a_terminal_and_lines_in_a_pipe() -> None:
 
 def test_ones_own_settings_do_not_reach_the_playground(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLACKTHORN_HOME", "/home/somebody/.blackthorn")
-    assert not any(name.startswith("BLACKTHORN_") for name in playground.clean_environment())
+    assert not any(name.startswith("BLACKTHORN_") for name in deployment.clean_environment())

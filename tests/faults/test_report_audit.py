@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from blackthorn.apps.report import no_head, read_log, write
-from blackthorn.apps.report_audit import Verdict, check
+from blackthorn.audit.published_report import Verdict, check
+from blackthorn.audit.report import no_head, read_log, write
 from blackthorn.directory.entries import Record, decode_entry
 from blackthorn.errors import (
     BlackthornError,

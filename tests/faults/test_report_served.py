@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.server_directory import ServerDirectory
 from blackthorn.directory.entries import Record, decode_entry
-from blackthorn.storage.sqlite.cases import SqliteCases
+from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.storage.sqlite.stores.cases import SqliteCases
 from tests.faults.server_process import ServerProcess, initialise, run
 from tests.governance_world import World
 

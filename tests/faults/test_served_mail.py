@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.server_directory import ServerDirectory
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
-from blackthorn.edges.link_client import connect
+from blackthorn.edges.link.client import connect
 from blackthorn.ids import Fingerprint
-from blackthorn.link.code import parse_code
+from blackthorn.link.activation.code import parse_code
 from blackthorn.link.frames import (
     Drained,
     FetchMail,
@@ -26,7 +25,8 @@ from blackthorn.link.frames import (
     Resume,
 )
 from blackthorn.link.hello import sign_hello
-from blackthorn.mail.open import open_mail
+from blackthorn.mail.pgp.open import open_mail
+from blackthorn.programs.server.folder import ServerDirectory
 from tests.faults.real_device import ADDRESS, activate, new_device
 from tests.faults.server_process import ServerProcess, add_user, initialise
 

@@ -166,7 +166,7 @@ def test_the_server_process_loads_nothing_of_the_device():
     program = (
         "import sys, blackthorn.apps.cli, blackthorn.apps.server;"
         "print([name for name in sys.modules if name.startswith(("
-        "'blackthorn.device', 'blackthorn.mls', 'blackthorn.mail.open',"
+        "'blackthorn.device', 'blackthorn.mls', 'blackthorn.mail.pgp.open',"
         "'blackthorn.crypto.openpgp_open', 'blackthorn.crypto.hpke'))])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

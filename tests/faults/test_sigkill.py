@@ -17,7 +17,7 @@ from typing import Any
 import uvloop
 
 from bench.enterprise import EnrolledDevice, ServerProcess, make_enterprise
-from blackthorn.edges.link_client import LinkClosedError, LinkConnection, connect
+from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
 from blackthorn.errors import UnavailableError
 from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f

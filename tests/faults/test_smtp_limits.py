@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blackthorn import limits
-from blackthorn.edges.smtp_limits import ConnectionLimit, MailMemory, client_key
+from blackthorn.edges.connection_limits import ConnectionLimit, MailMemory, client_key
 from blackthorn.errors import StorageError
 from blackthorn.mail.errors import MailRefusedError
 from tests.faults.smtp_harness import ALICE, BOB, Dialogue, run, site
@@ -114,7 +114,7 @@ def test_silence_and_trickles_end_the_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "SMTP_TIMEOUT_SECONDS", 0.4)
-    monkeypatch.setattr("blackthorn.edges.smtp._GRACE_SECONDS", 0.3)
+    monkeypatch.setattr("blackthorn.edges.smtp.server._GRACE_SECONDS", 0.3)
 
     async def test() -> None:
         async with site(tmp_path) as running:

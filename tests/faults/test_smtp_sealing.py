@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from blackthorn import limits
-from blackthorn.edges.mail_gateway import Transaction
-from blackthorn.edges.sealing_worker import SealRequest, SealTo
+from blackthorn.edges.sealing.worker import SealRequest, SealTo
+from blackthorn.edges.smtp.gateway import Transaction
 from blackthorn.mail.errors import MailRefusedError
 from tests.faults.smtp_harness import ALICE, run, site
 from tests.faults.test_smtp_dialogue import MAIL, dialogue
@@ -97,7 +97,7 @@ def test_a_worker_that_cannot_start_blames_no_mail(
 
 
 def test_closing_ends_a_worker_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("blackthorn.edges.sealing._END_SECONDS", 0.2)
+    monkeypatch.setattr("blackthorn.edges.sealing.pool._END_SECONDS", 0.2)
     processes: list[int] = []
 
     async def talk(running, client) -> None:

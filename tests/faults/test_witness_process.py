@@ -20,8 +20,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from blackthorn.storage.anchor import Anchor
-from blackthorn.storage.sqlite.witness import WitnessStore
+from blackthorn.storage.files.anchor import Anchor
+from blackthorn.storage.sqlite.stores.witness import WitnessStore
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import verify_line
 from blackthorn.tlog.witness import parse_cosignatures
@@ -265,7 +265,7 @@ def test_it_ends_with_its_parent(folder: Path) -> None:
 PARENT = """
 import json, subprocess, sys, time
 child = subprocess.Popen(
-    [sys.executable, "-m", "blackthorn.apps.witness_serve", sys.argv[1], "0"],
+    [sys.executable, "-m", "blackthorn.programs.witness.serve", sys.argv[1], "0"],
     stdin=subprocess.PIPE, stdout=subprocess.PIPE,
 )
 print(child.pid, json.loads(child.stdout.readline())["port"], flush=True)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from blackthorn.crypto import pake
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
-from blackthorn.link import activation
-from blackthorn.link.activation import AwaitChallenge, Channel, DeviceKeys, Verifier
+from blackthorn.link.activation import exchange as activation
+from blackthorn.link.activation.exchange import AwaitChallenge, Channel, DeviceKeys, Verifier
 from blackthorn.link.frames import ActivateBegin, ActivateChallenge, ActivateProve
 
 

@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import protection, treekem
 from blackthorn.mls.codepoints import APPLICATION, COMMIT, MEMBER, PRIVATE_MESSAGE, PUBLIC_MESSAGE
 from blackthorn.mls.credential import Credential, CredentialValidator
+from blackthorn.mls.epoch.policy import CLOSED, Policy
 from blackthorn.mls.errors import MLSError
-from blackthorn.mls.framing import (
+from blackthorn.mls.framing import protection
+from blackthorn.mls.framing.framing import (
     AuthenticatedContent,
     FramedContent,
     PrivateMessage,
@@ -21,13 +22,13 @@ from blackthorn.mls.framing import (
     Sender,
     encode_message,
 )
-from blackthorn.mls.key_package import LABEL, KeyPackage
-from blackthorn.mls.leaf_node import LeafNode
-from blackthorn.mls.policy import CLOSED, Policy
-from blackthorn.mls.proposals import Commit, Proposal
+from blackthorn.mls.framing.key_package import LABEL, KeyPackage
+from blackthorn.mls.framing.proposals import Commit, Proposal
 from blackthorn.mls.rules import Rule
-from blackthorn.mls.tree_hash import root_hash
-from blackthorn.mls.update_path import UpdatePath
+from blackthorn.mls.tree import treekem
+from blackthorn.mls.tree.leaf_node import LeafNode
+from blackthorn.mls.tree.tree_hash import root_hash
+from blackthorn.mls.tree.update_path import UpdatePath
 from blackthorn.wire.tls import opaque, u32
 from tests.mls_people import NOW, Person, believe
 

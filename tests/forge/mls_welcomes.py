@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import key_schedule, transcript
 from blackthorn.mls.codepoints import RATCHET_TREE
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.extension import Extension
-from blackthorn.mls.framing import encode_message
-from blackthorn.mls.group import Group
-from blackthorn.mls.group_context import GroupContext
-from blackthorn.mls.key_package import KeyPackagePrivate
-from blackthorn.mls.psk import PskId
-from blackthorn.mls.ratchet_tree import RatchetTree
+from blackthorn.mls.framing.framing import encode_message
+from blackthorn.mls.framing.group_context import GroupContext
+from blackthorn.mls.framing.key_package import KeyPackagePrivate
+from blackthorn.mls.framing.welcome_types import GroupInfo, GroupSecrets, Welcome
+from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
-from blackthorn.mls.tree_hash import root_hash
-from blackthorn.mls.welcome_types import GroupInfo, GroupSecrets, Welcome
+from blackthorn.mls.schedule import key_schedule, transcript
+from blackthorn.mls.schedule.psk import PskId
+from blackthorn.mls.tree.ratchet_tree import RatchetTree
+from blackthorn.mls.tree.tree_hash import root_hash
 from tests.mls_people import NOW, Person, believe, group_of, verified
 
 

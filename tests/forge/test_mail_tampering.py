@@ -9,9 +9,9 @@ import pytest
 from blackthorn.crypto.openpgp_open import UnsealError, generate_user_key, unseal
 from blackthorn.crypto.openpgp_seal import parse_certificate, seal
 from blackthorn.mail.errors import SealBrokenError
-from blackthorn.mail.open import open_mail
-from blackthorn.mail.render import render
-from blackthorn.mail.seal import FOLLOWS, MARK, Envelope, seal_mail, trace_block
+from blackthorn.mail.pgp.open import open_mail
+from blackthorn.mail.pgp.seal import FOLLOWS, MARK, Envelope, seal_mail, trace_block
+from blackthorn.mail.render.render import render
 
 SEED = 20_150_730
 KEY, CERTIFICATE = generate_user_key("alice@acme.example")

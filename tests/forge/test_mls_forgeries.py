@@ -8,10 +8,8 @@ from dataclasses import replace
 import pytest
 
 from blackthorn import limits
-from blackthorn.mls import protection
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import MEMBER, PUBLIC_MESSAGE
-from blackthorn.mls.committing import sign_content
 from blackthorn.mls.errors import (
     DecryptionFailed,
     FutureEpoch,
@@ -25,7 +23,8 @@ from blackthorn.mls.errors import (
     Unsupported,
     WrongEpoch,
 )
-from blackthorn.mls.framing import (
+from blackthorn.mls.framing import protection
+from blackthorn.mls.framing.framing import (
     AuthenticatedContent,
     FramedContent,
     PrivateMessage,
@@ -33,9 +32,10 @@ from blackthorn.mls.framing import (
     encode_message,
     read_message,
 )
-from blackthorn.mls.group import Group
-from blackthorn.mls.padding import size_class
-from blackthorn.mls.proposals import Remove
+from blackthorn.mls.framing.padding import size_class
+from blackthorn.mls.framing.proposals import Remove
+from blackthorn.mls.group.committing import sign_content
+from blackthorn.mls.group.group import Group
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
 from blackthorn.wire.tls import u32
 from tests.mls_people import NOW, Person, add, agree, believe, group_of, verified

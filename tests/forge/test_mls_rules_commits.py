@@ -10,8 +10,7 @@ import pytest
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codepoints import SOURCE_KEY_PACKAGE, SOURCE_UPDATE, USAGE_BRANCH, USAGE_REINIT
 from blackthorn.mls.extension import Extension, ExternalSender
-from blackthorn.mls.leaf_node import LeafNode, Lifetime
-from blackthorn.mls.proposals import (
+from blackthorn.mls.framing.proposals import (
     Add,
     Commit,
     ExternalInit,
@@ -23,9 +22,10 @@ from blackthorn.mls.proposals import (
     Update,
     encode_proposal,
 )
-from blackthorn.mls.psk import ExternalPskId, ResumptionPskId
 from blackthorn.mls.rules import Rule
-from blackthorn.mls.update_path import UpdatePath
+from blackthorn.mls.schedule.psk import ExternalPskId, ResumptionPskId
+from blackthorn.mls.tree.leaf_node import LeafNode, Lifetime
+from blackthorn.mls.tree.update_path import UpdatePath
 from blackthorn.wire.tls import vector
 from tests.forge.mls_forge import (
     doubt,

@@ -9,8 +9,8 @@ import pytest
 from blackthorn.mls.codepoints import COMMIT, PROPOSAL
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.extension import Extension
-from blackthorn.mls.group import Group
-from blackthorn.mls.proposals import Add, encode_proposal
+from blackthorn.mls.framing.proposals import Add, encode_proposal
+from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import opaque, u8, u16, u32, u64, vector
 from tests.forge.mls_forge import handshake, key_package_of, refused

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from blackthorn import limits
-from blackthorn.mls import protection
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import APPLICATION, PROPOSAL
-from blackthorn.mls.framing import PrivateMessage, encode_message, read_message
-from blackthorn.mls.proposals import Remove, encode_proposal
+from blackthorn.mls.framing import protection
+from blackthorn.mls.framing.framing import PrivateMessage, encode_message, read_message
+from blackthorn.mls.framing.proposals import Remove, encode_proposal
 from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import opaque
 from tests.forge.mls_forge import flipped, handshake, plaintext_of, refused, sealed

@@ -9,13 +9,12 @@ import pytest
 
 from blackthorn.mls.codepoints import BASIC, MEMBER, SOURCE_UPDATE, X509
 from blackthorn.mls.credential import X509Credential
+from blackthorn.mls.epoch.proposal_list import ProposalList, Queued
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.extension import Extension, RequiredCapabilities
-from blackthorn.mls.framing import Sender
-from blackthorn.mls.key_package import KeyPackage, VerifiedKeyPackage, parse_key_package
-from blackthorn.mls.leaf_node import LeafNode, Lifetime
-from blackthorn.mls.proposal_list import ProposalList, Queued
-from blackthorn.mls.proposals import (
+from blackthorn.mls.framing.framing import Sender
+from blackthorn.mls.framing.key_package import KeyPackage, VerifiedKeyPackage, parse_key_package
+from blackthorn.mls.framing.proposals import (
     Add,
     Commit,
     GroupContextExtensions,
@@ -24,6 +23,7 @@ from blackthorn.mls.proposals import (
     encode_proposal,
 )
 from blackthorn.mls.rules import Rule
+from blackthorn.mls.tree.leaf_node import LeafNode, Lifetime
 from tests.forge.mls_forge import (
     doubt,
     flipped,

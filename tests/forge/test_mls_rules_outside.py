@@ -19,12 +19,11 @@ from blackthorn.mls.codepoints import (
     USAGE_APPLICATION,
     USAGE_BRANCH,
 )
+from blackthorn.mls.epoch.policy import Policy
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.extension import Extension, ExternalSender
-from blackthorn.mls.framing import PublicMessage, Sender, encode_message, read_message
-from blackthorn.mls.group import Group
-from blackthorn.mls.policy import Policy
-from blackthorn.mls.proposals import (
+from blackthorn.mls.framing.framing import PublicMessage, Sender, encode_message, read_message
+from blackthorn.mls.framing.proposals import (
     Add,
     Commit,
     ExternalInit,
@@ -34,9 +33,10 @@ from blackthorn.mls.proposals import (
     Remove,
     Update,
 )
-from blackthorn.mls.psk import ExternalPskId, ResumptionPskId
+from blackthorn.mls.framing.welcome_types import GroupInfo
+from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
-from blackthorn.mls.welcome_types import GroupInfo
+from blackthorn.mls.schedule.psk import ExternalPskId, ResumptionPskId
 from blackthorn.wire.tls import vector
 from tests.forge.mls_forge import doubt, flipped, key_package_of, leaf_of, public, refused
 from tests.forge.mls_welcomes import Forge, sound_welcome

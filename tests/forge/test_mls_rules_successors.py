@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from blackthorn.mls import committing
 from blackthorn.mls.codepoints import USAGE_BRANCH, USAGE_REINIT
-from blackthorn.mls.committing import Request
+from blackthorn.mls.epoch.policy import Policy
+from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.extension import Extension, Extensions
-from blackthorn.mls.group import Group
-from blackthorn.mls.key_package import KeyPackagePrivate
-from blackthorn.mls.policy import Policy
-from blackthorn.mls.proposals import ReInit
-from blackthorn.mls.psk import KnownPsks, ResumptionPskId
+from blackthorn.mls.framing.key_package import KeyPackagePrivate
+from blackthorn.mls.framing.proposals import ReInit
+from blackthorn.mls.group import committing
+from blackthorn.mls.group.committing import Request
+from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
-from blackthorn.mls.staged import StagedCommit
+from blackthorn.mls.schedule.psk import KnownPsks, ResumptionPskId
 from tests.forge.mls_welcomes import sound_welcome
 from tests.mls_people import NOW, Person, believe, group_of, verified
 

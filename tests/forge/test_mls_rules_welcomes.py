@@ -11,11 +11,11 @@ from blackthorn.mls.codepoints import BASIC, RATCHET_TREE, X509
 from blackthorn.mls.credential import X509Credential
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.extension import Extension, RequiredCapabilities
-from blackthorn.mls.group import Group
-from blackthorn.mls.leaf_node import LeafNode
-from blackthorn.mls.psk import ExternalPskId
-from blackthorn.mls.ratchet_tree import ParentNode
+from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
+from blackthorn.mls.schedule.psk import ExternalPskId
+from blackthorn.mls.tree.leaf_node import LeafNode
+from blackthorn.mls.tree.ratchet_tree import ParentNode
 from blackthorn.wire.tls import u16, vector
 from tests.forge.mls_forge import doubt, flipped, key_package_of
 from tests.forge.mls_welcomes import Forge, sound_welcome

@@ -15,22 +15,22 @@ import copy
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from blackthorn.device import key_packages
+from blackthorn.device.conversations import key_packages
 from blackthorn.directory.commitment import Value
 from blackthorn.identity.statements import Reset, SignedStatement, Statement, make
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.link.activation import DeviceKeys as PublicKeys
+from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import NewDevice, StoredStatement, WaitingUser
-from blackthorn.server.chains import kind_of
-from blackthorn.server.directory_desk import DirectoryDesk
-from blackthorn.server.hub import LEDGER_FRAMES
+from blackthorn.server.handlers.directory import DirectoryDesk
+from blackthorn.server.ledger.chains import kind_of
+from blackthorn.server.messaging.dispatcher import LEDGER_FRAMES
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.devices import insert_device
-from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
-from blackthorn.storage.sqlite.users import UserTable
+from blackthorn.storage.sqlite.stores.devices import insert_device
+from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
+from blackthorn.storage.sqlite.stores.users import UserTable
 from tests.ledger_world import LedgerWorld
 from tests.scenarios.device_world import Person, Wire, World, WorldClock
 

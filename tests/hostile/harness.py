@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from blackthorn.device import alarms
+from blackthorn.device.transparency import alarms
 from blackthorn.ports.device_store import AlarmRecord
 from tests.hostile.evil_server import EvilServer
 from tests.scenarios.device_world import Person

@@ -1,7 +1,7 @@
 """Random schedules of the ledger and of devices that look at it, without messages.
 
 Real ledger, real desk, and of each device what it has to do with the ledger: its vault, what it
-asks and keeps (`device.asking`), what it says to others of it (`device.gossip`), its replay of
+asks and keeps (`device.transparency.directory_client`), what it says to others of it (`device.transparency.gossip`), its replay of
 the log. There is no link: frames are handed over, or lost.
 """
 
@@ -11,19 +11,21 @@ from types import SimpleNamespace
 from typing import Any
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device import anchors, gossip, keys, local_chain
-from blackthorn.device.alarms import open_alarms
-from blackthorn.device.asking import Asker
-from blackthorn.device.chains import ChainCache
-from blackthorn.device.replay import Replayer
-from blackthorn.device.turn import turn
+from blackthorn.device.account import local_chain
+from blackthorn.device.core import keys
+from blackthorn.device.core.unit_of_work import turn
+from blackthorn.device.transparency import anchors, gossip
+from blackthorn.device.transparency.alarms import open_alarms
+from blackthorn.device.transparency.directory_client import Asker
+from blackthorn.device.transparency.replay import Replayer
+from blackthorn.device.transparency.verified_chains import ChainCache
 from blackthorn.identity.chain import first_statement, next_statement
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import Genesis, SetRecovery, make
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.link.activation import DeviceKeys as PublicKeys
-from blackthorn.server.directory_desk import DirectoryDesk
+from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
+from blackthorn.server.handlers.directory import DirectoryDesk
 from blackthorn.storage.device.vault import Vault
 from tests.ledger_world import LedgerWorld
 

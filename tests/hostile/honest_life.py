@@ -7,12 +7,13 @@ wires break, witnesses fall silent, the server and devices die and start again, 
 from collections import Counter
 from collections.abc import Callable
 
-from blackthorn.device import chain_changes, mail_keys
-from blackthorn.device.members import identify
+from blackthorn.device.account import chain_changes
+from blackthorn.device.conversations.members import identify
+from blackthorn.device.mail import keys as mail_keys
 from blackthorn.errors import UserError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
-from blackthorn.mls.group import Group
+from blackthorn.mls.group.group import Group
 from tests.scenarios.device_world import Person, World
 
 NAMES = ("alice", "bob", "carol", "dave", "erin")

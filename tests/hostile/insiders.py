@@ -6,13 +6,13 @@ With the server at his side he gets every parcel into every mailbox.
 from collections.abc import Callable, Iterable
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.members import Identity
-from blackthorn.device.turn import Turn
+from blackthorn.device.conversations.members import Identity
+from blackthorn.device.core.unit_of_work import Turn
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link import frames as f
 from blackthorn.mls import suites
-from blackthorn.mls.group import Group
-from blackthorn.mls.key_package import KeyPackagePrivate, create_key_package
+from blackthorn.mls.framing.key_package import KeyPackagePrivate, create_key_package
+from blackthorn.mls.group.group import Group
 from tests.hostile.evil_server import EvilServer
 from tests.scenarios.device_world import Person
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.canary import KINDS, Audit
-from blackthorn.apps.canary_plant import Planting
-from blackthorn.apps.playground import Playground
+from blackthorn.audit.plaintext.verdict import KINDS, Audit
+from blackthorn.demo.deployment import Playground
+from blackthorn.demo.markers import Planting
 
 
 @pytest.fixture(scope="module")

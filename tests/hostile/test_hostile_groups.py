@@ -9,17 +9,20 @@ from dataclasses import replace
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device import envelope
-from blackthorn.device.facts import DIRECT, GROUP, Facts
+from blackthorn.device.conversations import envelope
+from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, Facts
+from blackthorn.ids import device_id
 from blackthorn.link import frames as f
-from blackthorn.link.device_id import device_id
 from blackthorn.mls import suites
 from blackthorn.mls.codepoints import EXTERNAL_SENDERS
 from blackthorn.mls.extension import Extension
-from blackthorn.mls.external_proposing import propose_as_external_sender, propose_to_be_added
-from blackthorn.mls.group import Group
-from blackthorn.mls.key_package import parse_key_package
-from blackthorn.mls.proposals import Add, ReInit, Remove
+from blackthorn.mls.framing.external_proposing import (
+    propose_as_external_sender,
+    propose_to_be_added,
+)
+from blackthorn.mls.framing.key_package import parse_key_package
+from blackthorn.mls.framing.proposals import Add, ReInit, Remove
+from blackthorn.mls.group.group import Group
 from blackthorn.wire.tls import opaque
 from tests.hostile.attacks import attack
 from tests.hostile.evil_server import EvilServer, changed

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn.device import chain_changes, verified
+from blackthorn.device.account import chain_changes
+from blackthorn.device.transparency import verified
 from blackthorn.directory.audit import Replay
 from blackthorn.errors import VerificationError
 from blackthorn.identity.statements import (

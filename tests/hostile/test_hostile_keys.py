@@ -8,13 +8,14 @@ import pytest
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
-from blackthorn.device import chain_changes, mail_keys
-from blackthorn.device import keys as device_keys
+from blackthorn.device.account import chain_changes
+from blackthorn.device.core import keys as device_keys
+from blackthorn.device.mail import keys as mail_keys
 from blackthorn.errors import StorageError, UserError
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.mail.open import open_mail
-from blackthorn.mail.seal import Envelope, seal_mail
+from blackthorn.mail.pgp.open import open_mail
+from blackthorn.mail.pgp.seal import Envelope, seal_mail
 from blackthorn.storage.device import unlock
 from blackthorn.storage.device.vault import Vault
 from tests.hostile.attacks import attack

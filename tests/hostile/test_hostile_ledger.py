@@ -6,7 +6,7 @@ import pytest
 
 from blackthorn.crypto import vrf
 from blackthorn.crypto.secret import Secret
-from blackthorn.device import alarms
+from blackthorn.device.transparency import alarms
 from blackthorn.directory.commitment import Value
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.directory.records import encode_record

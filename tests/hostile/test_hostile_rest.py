@@ -11,7 +11,7 @@ import pytest
 
 from blackthorn.crypto import vrf
 from blackthorn.crypto.secret import Secret
-from blackthorn.device import content, envelope, self_group
+from blackthorn.device.conversations import content, envelope, self_group
 from blackthorn.directory.commitment import commit
 from blackthorn.directory.entries import Mutation, decode_entry
 from blackthorn.directory.proof import decode_map_proof
@@ -26,7 +26,7 @@ from blackthorn.errors import DecodeError, VerificationError
 from blackthorn.identity.statements import decode
 from blackthorn.link import frames as f
 from blackthorn.mls.errors import MLSError
-from blackthorn.mls.processing import read_group_message
+from blackthorn.mls.group.processing import read_group_message
 from blackthorn.tlog.tiles import format_bundle, parse_bundle
 from blackthorn.tlog.verify import parse_policy
 from blackthorn.wire.note import parse_note

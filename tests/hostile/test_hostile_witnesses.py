@@ -8,7 +8,7 @@ import pytest
 from blackthorn.directory.entries import Head, Mutation, decode_entry
 from blackthorn.errors import SecurityError
 from blackthorn.link import frames as f
-from blackthorn.storage.sqlite.witness import WitnessStore
+from blackthorn.storage.sqlite.stores.witness import WitnessStore
 from blackthorn.tlog.policy import NO_QUORUM
 from tests.hostile.attacks import attack
 from tests.hostile.evil_server import EvilServer, changed

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.server_directory import ServerDirectory
-from blackthorn.edges.link_client import LinkClosedError, connect
+from blackthorn.edges.link.client import LinkClosedError, connect
 from blackthorn.edges.tls import server_tls
 from blackthorn.errors import SecurityError
-from blackthorn.link import activation
-from blackthorn.link.activation import Channel
-from blackthorn.link.code import parse_code
+from blackthorn.link.activation import exchange
+from blackthorn.link.activation.code import parse_code
+from blackthorn.link.activation.exchange import Channel
 from blackthorn.link.frames import Ready
 from blackthorn.link.hello import sign_hello
+from blackthorn.programs.server.folder import ServerDirectory
 from tests.faults.real_device import ADDRESS, activate, new_device
 from tests.faults.server_process import ServerProcess, add_user, initialise
 from tests.forge.activation import prove_unasked
@@ -106,10 +106,10 @@ def test_an_interceptor_learns_nothing_of_an_activation_and_activates_nothing(
         async with Middle(middle_key, server_port).listening() as middle:
             link = await connect("127.0.0.1", middle.port, None)
             channel = Channel(link.fingerprint, link.binding)
-            begin, device = activation.begin(code, channel, secrets.token_bytes)
+            begin, device = exchange.begin(code, channel, secrets.token_bytes)
             link.send(begin)
             challenge = await link.receive()
-            with pytest.raises(activation.ServerUnprovenError, match="nothing was sent"):
+            with pytest.raises(exchange.ServerUnprovenError, match="nothing was sent"):
                 device.open(challenge)
             await link.close()
             assert begin.message in middle.seen and challenge.proof in middle.seen
@@ -131,7 +131,7 @@ def test_even_a_device_that_proves_itself_unasked_is_not_activated_through_it(
         async with Middle(middle_key, server_port).listening() as middle:
             link = await connect("127.0.0.1", middle.port, None)
             channel = Channel(link.fingerprint, link.binding)
-            begin, device = activation.begin(code, channel, secrets.token_bytes)
+            begin, device = exchange.begin(code, channel, secrets.token_bytes)
             link.send(begin)
             link.send(prove_unasked(device, await link.receive(), keys, identity))
             with pytest.raises(LinkClosedError, match="the code is wrong"):

@@ -7,12 +7,12 @@ of the ledger that asks.
 from collections.abc import Iterable
 from pathlib import Path
 
-from blackthorn.apps.auditor import PENDING, Auditor
-from blackthorn.apps.fork_evidence import fork_evidence
-from blackthorn.apps.witness import EvidenceFolder, Witness
+from blackthorn.audit.fork_evidence import fork_evidence
 from blackthorn.errors import SecurityError
-from blackthorn.storage.anchor import Anchor
-from blackthorn.storage.sqlite.witness import WitnessStore
+from blackthorn.programs.witness.auditor import PENDING, Auditor
+from blackthorn.programs.witness.witness import EvidenceFolder, Witness
+from blackthorn.storage.files.anchor import Anchor
+from blackthorn.storage.sqlite.stores.witness import WitnessStore
 from blackthorn.tlog.tiles import Tile, format_bundle, parse_path, tile_hashes
 from blackthorn.tlog.witness import AddCheckpoint, format_add_checkpoint
 from blackthorn.wire.note import parse_vkey

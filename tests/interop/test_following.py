@@ -12,17 +12,17 @@ import pytest
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.credential import BasicCredential, Credential
-from blackthorn.mls.external_proposing import propose_to_be_added
-from blackthorn.mls.group import Group
-from blackthorn.mls.key_package import (
+from blackthorn.mls.epoch.policy import ExternalJoin, Outsider, Policy
+from blackthorn.mls.epoch.staged import StagedCommit
+from blackthorn.mls.framing.external_proposing import propose_to_be_added
+from blackthorn.mls.framing.key_package import (
     KeyPackagePrivate,
     VerifiedKeyPackage,
     create_key_package,
     parse_key_package,
 )
-from blackthorn.mls.policy import ExternalJoin, Outsider, Policy
-from blackthorn.mls.proposals import Proposal, ReInit
-from blackthorn.mls.staged import StagedCommit
+from blackthorn.mls.framing.proposals import Proposal, ReInit
+from blackthorn.mls.group.group import Group
 from blackthorn.mls.successors import Identity, branch, reinitialise
 from blackthorn.mls.suites import SUITE_1, suite
 from tests.interop.drivers import Driver

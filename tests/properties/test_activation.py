@@ -12,11 +12,10 @@ from blackthorn.crypto.pake import PakeError
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
 from blackthorn.errors import DecodeError, InputError, ProtocolError
-from blackthorn.ids import Address, Fingerprint
-from blackthorn.link import activation
-from blackthorn.link.activation import Channel, DeviceKeys, Enrolment, Owner, Verifier
-from blackthorn.link.code import Code
-from blackthorn.link.device_id import device_id
+from blackthorn.ids import Address, Fingerprint, device_id
+from blackthorn.link.activation import exchange
+from blackthorn.link.activation.code import Code
+from blackthorn.link.activation.exchange import Channel, DeviceKeys, Enrolment, Owner, Verifier
 from blackthorn.link.frames import ActivateBegin, ActivateChallenge, ActivateProve
 from tests.forge.activation import begin_as_thief, prove_unasked
 
@@ -39,7 +38,7 @@ def code() -> Code:
 
 @pytest.fixture(scope="module")
 def known(code: Code) -> Verifier:
-    return activation.verifier(code, SERVER)
+    return exchange.verifier(code, SERVER)
 
 
 IDENTITY = Secret(b"\x07" * 32)
@@ -72,8 +71,8 @@ def enrolment_for(keys: DeviceKeys) -> Enrolment:
 
 
 def test_both_sides_prove_the_code_and_the_device_is_enrolled(code, known, random):
-    first, device = activation.begin(code, CHANNEL, random)
-    second, server = activation.challenge(first, known, OWNER, CHANNEL, random)
+    first, device = exchange.begin(code, CHANNEL, random)
+    second, server = exchange.challenge(first, known, OWNER, CHANNEL, random)
     challenged = device.open(second)
     assert (challenged.address, challenged.owner) == (ALICE, OWNER)
     third, waiting = challenged.prove(keys_of(), IDENTITY)
@@ -86,42 +85,42 @@ def test_both_sides_prove_the_code_and_the_device_is_enrolled(code, known, rando
 
 def test_a_wrong_word_is_seen_by_the_device_before_it_sends_anything(code, known, random):
     wrong = Code(code.nameplate, Secret(b"\xff" + code.secret.expose()[1:]))
-    first, device = activation.begin(wrong, CHANNEL, random)
-    second, _ = activation.challenge(first, known, OWNER, CHANNEL, random)
-    with pytest.raises(activation.ServerUnprovenError, match="a word is wrong, or somebody"):
+    first, device = exchange.begin(wrong, CHANNEL, random)
+    second, _ = exchange.challenge(first, known, OWNER, CHANNEL, random)
+    with pytest.raises(exchange.ServerUnprovenError, match="a word is wrong, or somebody"):
         device.open(second).prove(keys_of(), IDENTITY)
 
 
 def test_who_guesses_a_code_cannot_make_the_proof(code, known, random):
     wrong = Code(code.nameplate, Secret(b"\xff" + code.secret.expose()[1:]))
-    first, device = activation.begin(wrong, CHANNEL, random)
-    second, server = activation.challenge(first, known, OWNER, CHANNEL, random)
-    with pytest.raises(activation.DeviceUnprovenError, match="the code is wrong"):
+    first, device = exchange.begin(wrong, CHANNEL, random)
+    second, server = exchange.challenge(first, known, OWNER, CHANNEL, random)
+    with pytest.raises(exchange.DeviceUnprovenError, match="the code is wrong"):
         server.verify(prove_unasked(device, second, keys_of(), IDENTITY))
 
 
 def test_a_relay_with_another_certificate_learns_and_activates_nothing(code, known, random):
     """The middle speaks its own TLS to each side and relays every frame unchanged."""
     to_device = Channel(MIDDLE, b"connection with the middle")
-    first, device = activation.begin(code, to_device, random)
-    second, server = activation.challenge(first, known, OWNER, CHANNEL, random)
-    with pytest.raises(activation.ServerUnprovenError, match="intercepting; nothing was sent"):
+    first, device = exchange.begin(code, to_device, random)
+    second, server = exchange.challenge(first, known, OWNER, CHANNEL, random)
+    with pytest.raises(exchange.ServerUnprovenError, match="intercepting; nothing was sent"):
         device.open(second).prove(keys_of(), IDENTITY)
     forged = ActivateProve(second.proof, bytes(64), b"\x00" * 200)
-    with pytest.raises(activation.DeviceUnprovenError):
+    with pytest.raises(exchange.DeviceUnprovenError):
         server.verify(forged)
 
 
 def test_another_connection_with_the_same_certificate_does_not_fit(code, known, random):
-    first, device = activation.begin(code, Channel(SERVER, b"another connection"), random)
-    second, _ = activation.challenge(first, known, OWNER, CHANNEL, random)
-    with pytest.raises(activation.ServerUnprovenError):
+    first, device = exchange.begin(code, Channel(SERVER, b"another connection"), random)
+    second, _ = exchange.challenge(first, known, OWNER, CHANNEL, random)
+    with pytest.raises(exchange.ServerUnprovenError):
         device.open(second).prove(keys_of(), IDENTITY)
 
 
 def test_a_reflected_message_is_refused(code, known, random):
-    first, device = activation.begin(code, CHANNEL, random)
-    with pytest.raises(activation.ServerUnprovenError):
+    first, device = exchange.begin(code, CHANNEL, random)
+    with pytest.raises(exchange.ServerUnprovenError):
         device.open(ActivateChallenge(first.message, bytes(32), bytes(40))).prove(
             keys_of(), IDENTITY
         )
@@ -129,55 +128,55 @@ def test_a_reflected_message_is_refused(code, known, random):
 
 def test_a_thief_of_the_database_passes_spake2_and_still_activates_nothing(known, random):
     first, thief = begin_as_thief(known, "4821", CHANNEL, random)
-    second, server = activation.challenge(first, known, OWNER, CHANNEL, random)
+    second, server = exchange.challenge(first, known, OWNER, CHANNEL, random)
     third, _ = thief.open(second).prove(keys_of(), IDENTITY)
-    with pytest.raises(activation.DeviceUnprovenError, match="did not sign with the code"):
+    with pytest.raises(exchange.DeviceUnprovenError, match="did not sign with the code"):
         server.verify(third)
 
 
 def test_a_thief_of_the_database_cannot_play_the_server_under_another_key(code, known, random):
     """The stored password is salted with the true server's key, which the thief has not."""
     thief = Channel(MIDDLE, b"connection with the thief")
-    first, device = activation.begin(code, thief, random)
-    second, _ = activation.challenge(first, known, OWNER, thief, random)
-    with pytest.raises(activation.ServerUnprovenError):
+    first, device = exchange.begin(code, thief, random)
+    second, _ = exchange.challenge(first, known, OWNER, thief, random)
+    with pytest.raises(exchange.ServerUnprovenError):
         device.open(second).prove(keys_of(), IDENTITY)
 
 
 def test_an_identity_key_that_the_device_does_not_hold_is_refused(code, known, random):
     victim = keys_of(Secret(b"\x09" * 32))
-    first, device = activation.begin(code, CHANNEL, random)
-    second, server = activation.challenge(first, known, OWNER, CHANNEL, random)
+    first, device = exchange.begin(code, CHANNEL, random)
+    second, server = exchange.challenge(first, known, OWNER, CHANNEL, random)
     third, _ = device.open(second).prove(victim, IDENTITY)
-    with pytest.raises(activation.DeviceUnprovenError):
+    with pytest.raises(exchange.DeviceUnprovenError):
         server.verify(third)
 
 
 def test_an_answer_for_another_device_is_refused(code, known, random):
-    first, device = activation.begin(code, CHANNEL, random)
-    second, server = activation.challenge(first, known, OWNER, CHANNEL, random)
+    first, device = exchange.begin(code, CHANNEL, random)
+    second, server = exchange.challenge(first, known, OWNER, CHANNEL, random)
     third, waiting = device.open(second).prove(keys_of(), IDENTITY)
     other = enrolment_for(keys_of(Secret(b"\x09" * 32)))
-    with pytest.raises(activation.ServerUnprovenError):
+    with pytest.raises(exchange.ServerUnprovenError):
         waiting.open(server.verify(third).answer(other))
 
 
 def test_any_changed_byte_ends_in_one_kind_of_refusal(code, known, random):
     """A flipped bit anywhere in any frame: refused, and by the project's own errors."""
     for field in ("message", "proof", "payload"):
-        first, device = activation.begin(code, CHANNEL, random)
-        second, _ = activation.challenge(first, known, OWNER, CHANNEL, random)
+        first, device = exchange.begin(code, CHANNEL, random)
+        second, _ = exchange.challenge(first, known, OWNER, CHANNEL, random)
         changed = _flip(second, field, random)
-        with pytest.raises(activation.ServerUnprovenError):
+        with pytest.raises(exchange.ServerUnprovenError):
             device.open(changed).prove(keys_of(), IDENTITY)
-    first, device = activation.begin(code, CHANNEL, random)
-    second, server = activation.challenge(first, known, OWNER, CHANNEL, random)
+    first, device = exchange.begin(code, CHANNEL, random)
+    second, server = exchange.challenge(first, known, OWNER, CHANNEL, random)
     third, waiting = device.open(second).prove(keys_of(), IDENTITY)
     for field in ("proof", "signature", "payload"):
         with pytest.raises(InputError):
             server.verify(_flip(third, field, random))
     answer = server.verify(third).answer(enrolment_for(keys_of()))
-    with pytest.raises(activation.ServerUnprovenError):
+    with pytest.raises(exchange.ServerUnprovenError):
         waiting.open(_flip(answer, "payload", random))
 
 
@@ -186,14 +185,14 @@ def test_random_spake2_messages_raise_one_kind_of_error(known, random):
     for _ in range(60):
         message = random(1)[0] % 2 * b"A" + random(random(1)[0] % 40)
         try:
-            begin = ActivateBegin(activation.ACTIVATION_VERSION, "4821", message)
-            activation.challenge(begin, known, OWNER, CHANNEL, random)
+            begin = ActivateBegin(exchange.ACTIVATION_VERSION, "4821", message)
+            exchange.challenge(begin, known, OWNER, CHANNEL, random)
         except PakeError:
             refused += 1
     assert refused > 50
     with pytest.raises(PakeError):
-        activation.challenge(
-            ActivateBegin(activation.ACTIVATION_VERSION, "4821", b"A" + bytes(32)),
+        exchange.challenge(
+            ActivateBegin(exchange.ACTIVATION_VERSION, "4821", b"A" + bytes(32)),
             known,
             OWNER,
             CHANNEL,
@@ -203,7 +202,7 @@ def test_random_spake2_messages_raise_one_kind_of_error(known, random):
 
 def test_a_later_version_is_refused(known, random):
     with pytest.raises(ProtocolError, match="version 2"):
-        activation.challenge(
+        exchange.challenge(
             ActivateBegin(2, "4821", b"A" + bytes(32)), known, OWNER, CHANNEL, random
         )
 
@@ -215,8 +214,8 @@ def test_a_device_brings_one_or_two_statements_and_no_other_number(code, known, 
         [b""],
         [bytes(limits.MAX_STATEMENT_BYTES + 1)],
     ):
-        first, device = activation.begin(code, CHANNEL, random)
-        second, server = activation.challenge(first, known, OWNER, CHANNEL, random)
+        first, device = exchange.begin(code, CHANNEL, random)
+        second, server = exchange.challenge(first, known, OWNER, CHANNEL, random)
         keys = msgspec.structs.replace(keys_of(), statements=statements)
         with pytest.raises(DecodeError, match="not the keys of a device"):
             server.verify(device.open(second).prove(keys, IDENTITY)[0])

@@ -19,18 +19,17 @@ from blackthorn.identity.statements import (
     make,
 )
 from blackthorn.identity.statements import decode as decode_statement
-from blackthorn.ids import Address, Fingerprint
-from blackthorn.link import activation
-from blackthorn.link.activation import NO_HEAD, Channel, DeviceKeys, Enrolment, Owner
-from blackthorn.link.code import Code, new_code
-from blackthorn.link.device_id import device_id
+from blackthorn.ids import Address, Fingerprint, device_id
+from blackthorn.link.activation import exchange
+from blackthorn.link.activation.code import Code, new_code
+from blackthorn.link.activation.exchange import NO_HEAD, Channel, DeviceKeys, Enrolment, Owner
 from blackthorn.link.frames import ActivateChallenge, Activated, Bye, decode, encode
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.users import NewCode
+from blackthorn.server.accounts.enrolment import EnrolmentDesk
 from blackthorn.server.counters import Counters
-from blackthorn.server.enrolment import EnrolmentDesk
-from blackthorn.server.session import Session
-from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
+from blackthorn.server.messaging.session import Session
+from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.tlog.policy import parse_policy
 from tests.forge.activation import begin_as_thief, prove_unasked
 from tests.ledger_world import LedgerWorld, Model, certified
@@ -88,7 +87,7 @@ class World:
         return new_code(self.random)
 
     def stored(self, code: Code, life_ms: int = HOUR_MS) -> NewCode:
-        verifier = activation.verifier(code, SERVER)
+        verifier = exchange.verifier(code, SERVER)
         return NewCode(code.nameplate, verifier, self.clock.now_ms + life_ms)
 
     def renewed(self) -> Code:
@@ -145,7 +144,7 @@ class Talk:
         return self.wire.said[-1] if self.wire.said else None
 
     def begin(self, code: Code, **how):
-        frame, device = activation.begin(code, self.channel, self.world.random)
+        frame, device = exchange.begin(code, self.channel, self.world.random)
         return self.say(frame, **how), device
 
 
@@ -408,10 +407,10 @@ def test_a_relay_with_another_certificate_activates_nothing(world):
     """The middle ends both TLS connections and passes every frame on unchanged."""
     to_server = world.connect()
     to_device = Channel(Fingerprint(b"\x66" * 32), world.random(64))
-    begin, device = activation.begin(world.code, to_device, world.random)
+    begin, device = exchange.begin(world.code, to_device, world.random)
     challenge = to_server.say(begin)
     identity, keys = new_device(world)
-    with pytest.raises(activation.ServerUnprovenError, match="nothing was sent"):
+    with pytest.raises(exchange.ServerUnprovenError, match="nothing was sent"):
         device.open(challenge).prove(keys, identity)
     assert world.enterprise.user(ALICE).devices == ()
 

@@ -14,11 +14,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 from spake2 import SPAKE2_A
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.ids import Address, Fingerprint
-from blackthorn.link import activation
-from blackthorn.link.activation import Channel, DeviceKeys, Enrolment, Owner
-from blackthorn.link.code import parse_code
-from blackthorn.link.device_id import device_id
+from blackthorn.ids import Address, Fingerprint, device_id
+from blackthorn.link.activation import exchange
+from blackthorn.link.activation.code import parse_code
+from blackthorn.link.activation.exchange import Channel, DeviceKeys, Enrolment, Owner
 
 L = b"blackthorn-activation-v1"
 F = Fingerprint(b"\x11" * 32)
@@ -61,17 +60,17 @@ def test_the_exchange_is_what_the_specification_says():
     example = next(line.strip() for line in SPEC.read_text().splitlines() if "4821-" in line)
     code = parse_code(example)
     password, signing = stretched(code.secret.expose())
-    known = activation.verifier(code, F)
+    known = exchange.verifier(code, F)
     assert known.password == Secret(password)
     assert known.public_key == signing.public_key().public_bytes_raw()
 
     spake = SPAKE2_A(password, idA=L + b" device", idB=F, entropy_f=seeded.Random(1).randbytes)
-    begin, device = activation.begin(code, Channel(F, B), seeded.Random(1).randbytes)
+    begin, device = exchange.begin(code, Channel(F, B), seeded.Random(1).randbytes)
     assert (begin.version, begin.nameplate, begin.message) == (1, "4821", spake.start())
 
     address = Address("alice@acme.example")
     owner = Owner(address, 2, sha256(b"the second statement"))
-    second, server = activation.challenge(
+    second, server = exchange.challenge(
         begin, known, owner, Channel(F, B), seeded.Random(2).randbytes
     )
     schedule = Schedule(begin.message, second.message, spake.finish(second.message))

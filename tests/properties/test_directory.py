@@ -11,7 +11,7 @@ from blackthorn.directory.checks import decode_gossip
 from blackthorn.directory.commitment import decode_value
 from blackthorn.directory.config import decode_config
 from blackthorn.directory.entries import decode_entry
-from blackthorn.directory.evidence import decode_evidence
+from blackthorn.directory.evidence.file import decode_evidence
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.directory.proof import Found, decode_map_proof
 from blackthorn.directory.records import decode_record

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from blackthorn.directory.evidence import KINDS, Evidence, verify_evidence
+from blackthorn.directory.evidence.file import KINDS, Evidence, verify_evidence
 from blackthorn.directory.rules import RULES
 from blackthorn.directory.verify import verify_answer, verify_epoch, verify_receipt
 from blackthorn.errors import VerificationError

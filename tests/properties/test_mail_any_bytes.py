@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.mail.errors import MailRefusedError, SealBrokenError
-from blackthorn.mail.mime import parse, walk
-from blackthorn.mail.open import open_mail
-from blackthorn.mail.path import parse_path
-from blackthorn.mail.render import render
-from blackthorn.mail.scan import normalise, remove_dots, scan
-from blackthorn.mail.seal import Envelope, seal_mail
+from blackthorn.mail.mime.scan import normalise, remove_dots, scan
+from blackthorn.mail.mime.structure import parse, walk
+from blackthorn.mail.pgp.open import open_mail
+from blackthorn.mail.pgp.seal import Envelope, seal_mail
+from blackthorn.mail.render.render import render
+from blackthorn.mail.smtp.path import parse_path
 
 KEY, CERTIFICATE = generate_user_key("alice@acme.example")
 PARSED = parse_certificate(CERTIFICATE)

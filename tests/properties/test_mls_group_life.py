@@ -7,10 +7,10 @@ import random
 
 import pytest
 
+from blackthorn.mls.epoch.policy import Policy
+from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import MLSError, WrongEpoch
-from blackthorn.mls.group import Commit, Group
-from blackthorn.mls.policy import Policy
-from blackthorn.mls.staged import StagedCommit
+from blackthorn.mls.group.group import Commit, Group
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES128, SUITE_XWING_AES256
 from tests.mls_people import NOW, Person, agree, believe, verified
 

@@ -12,28 +12,31 @@ from collections.abc import Callable
 
 from blackthorn import limits
 from blackthorn.crypto.secret import Secret
-from blackthorn.device import alarms, anchors, key_packages, keys, outbox
+from blackthorn.device.conversations import key_packages
+from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
+from blackthorn.device.core import keys
+from blackthorn.device.core.unit_of_work import turn
 from blackthorn.device.engine import Device
-from blackthorn.device.facts import DIRECT, GROUP
-from blackthorn.device.intents import Outcome
-from blackthorn.device.turn import turn
+from blackthorn.device.operations import outbox
+from blackthorn.device.operations.outgoing import Outcome
+from blackthorn.device.transparency import alarms, anchors
 from blackthorn.identity.chain import first_statement
 from blackthorn.identity.statements import Genesis, make
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.link.activation import DeviceKeys as PublicKeys
+from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.link.session import Link, Role
 from blackthorn.ports.enrolment import Enrolled
+from blackthorn.server.accounts.pairing import PairingDesk
+from blackthorn.server.accounts.recovery import RecoveryDesk
 from blackthorn.server.counters import Counters
-from blackthorn.server.directory_desk import DirectoryDesk
-from blackthorn.server.hub import Hub
-from blackthorn.server.pairing import PairingDesk
-from blackthorn.server.recovery import RecoveryDesk
+from blackthorn.server.handlers.directory import DirectoryDesk
+from blackthorn.server.messaging.dispatcher import Hub
 from blackthorn.storage.device.vault import Vault
-from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
-from blackthorn.storage.sqlite.parcels import SqliteParcels
+from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
+from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from tests.ledger_world import LedgerWorld
 from tests.market_keys import wrapping
 

@@ -14,11 +14,11 @@ from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, rep
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.server.directory_desk import DirectoryDesk
-from blackthorn.server.hub import Hub
-from blackthorn.server.ledger import DevicesChanged
-from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
-from blackthorn.storage.sqlite.parcels import SqliteParcels
+from blackthorn.server.handlers.directory import DirectoryDesk
+from blackthorn.server.ledger.ledger import DevicesChanged
+from blackthorn.server.messaging.dispatcher import Hub
+from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
+from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from tests.ledger_world import DELAY_MS, LedgerWorld, Model
 from tests.market_keys import wrapping
 from tests.scenarios import link_world

@@ -4,9 +4,12 @@ A `Newcomer` is a device that is not yet anybody's, with a wire of its own to th
 is paired it goes on as a `Person` over the vault that the pairing has filled.
 """
 
-from blackthorn.device import anchors, chain_changes, keys, recovering
-from blackthorn.device.pairing import LivePairing, NewPairing, Stage
-from blackthorn.device.recovering import Recovering
+from blackthorn.device.account import chain_changes
+from blackthorn.device.account import recovery as recovering
+from blackthorn.device.account.pairing import LivePairing, NewPairing, Stage
+from blackthorn.device.account.recovery import Recovering
+from blackthorn.device.core import keys
+from blackthorn.device.transparency import anchors
 from blackthorn.errors import SecurityError
 from blackthorn.identity.chain import next_statement
 from blackthorn.identity.keys import SigningKeys
@@ -14,8 +17,8 @@ from blackthorn.identity.recovery import from_words, new_seed, recovery_keys, to
 from blackthorn.identity.statements import Reset, SetRecovery, make
 from blackthorn.ids import Address, Fingerprint
 from blackthorn.link import frames as f
-from blackthorn.link.activation import DeviceKeys as PublicKeys
-from blackthorn.link.code import Code, new_code
+from blackthorn.link.activation.code import Code, new_code
+from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.storage.device.vault import Vault
 from tests.scenarios.device_world import Person, Wire, World

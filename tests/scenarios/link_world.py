@@ -13,20 +13,19 @@ from collections.abc import Iterable
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
-from blackthorn.ids import DeviceId
+from blackthorn.ids import DeviceId, device_id
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
-from blackthorn.link.device_id import device_id
 from blackthorn.link.fanout import fanout_frame, fanout_id
 from blackthorn.link.hello import sign_hello
 from blackthorn.link.session import Link, Role, State
 from blackthorn.server.counters import Counters
-from blackthorn.server.hub import Hub
+from blackthorn.server.messaging.dispatcher import Hub
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
-from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
-from blackthorn.storage.sqlite.parcels import SqliteParcels
 from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
+from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
+from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from tests.market_keys import wrapping
 
 

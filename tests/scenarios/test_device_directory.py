@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from blackthorn import limits
-from blackthorn.device import alarms, local_chain, own_chain
-from blackthorn.device.proving import proves
+from blackthorn.device.account import local_chain
+from blackthorn.device.transparency import alarms, own_chain
+from blackthorn.device.transparency.evidence import proves
 from blackthorn.directory.commitment import Value
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.identity.keys import SigningKeys
@@ -102,7 +103,7 @@ def test_absence_is_proved_anew_for_each_wish():
 
 
 def _send(turn, address):
-    from blackthorn.device import outbox
+    from blackthorn.device.operations import outbox
 
     return outbox.send_text(turn, "direct", address, "hello")
 
@@ -544,7 +545,7 @@ def test_a_mail_certificate_that_is_not_the_stated_one_is_refused():
 
 def state_recovery(person):
     """The person's device states a recovery key."""
-    from blackthorn.device import chain_changes
+    from blackthorn.device.account import chain_changes
 
     with person.turn() as turn:
         keys = SigningKeys.generate(turn.random).public

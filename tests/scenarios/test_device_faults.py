@@ -6,7 +6,7 @@ import random
 import pytest
 
 from blackthorn import limits
-from blackthorn.device import envelope
+from blackthorn.device.conversations import envelope
 from blackthorn.errors import StorageError, UserError
 from tests.scenarios.device_world import World
 
@@ -25,7 +25,7 @@ def test_a_crash_between_save_and_send_loses_nothing():
 
 
 def _text(turn, person, text):
-    from blackthorn.device import outbox
+    from blackthorn.device.operations import outbox
 
     return outbox.send_text(turn, "direct", person.address, text)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from blackthorn.device import gossip
-from blackthorn.device.proving import proves
+from blackthorn.device.transparency import gossip
+from blackthorn.device.transparency.evidence import proves
 from blackthorn.directory.verify import Gossip
 from blackthorn.link import frames as f
 from tests.hostile.evil_server import EvilServer, changed

@@ -9,8 +9,9 @@ import random
 
 import pytest
 
-from blackthorn.device import chain_changes, own_chain
+from blackthorn.device.account import chain_changes
 from blackthorn.device.engine import Device
+from blackthorn.device.transparency import own_chain
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
 from blackthorn.link import frames as f

@@ -4,12 +4,12 @@ import random
 
 import pytest
 
-from blackthorn.device import conversations, envelope
-from blackthorn.device.facts import Facts
-from blackthorn.device.members import Identity, identify
+from blackthorn.device.conversations import conversations, envelope
+from blackthorn.device.conversations.group_metadata import Facts
+from blackthorn.device.conversations.members import Identity, identify
 from blackthorn.errors import StorageError
 from blackthorn.mls import suites
-from blackthorn.mls.key_package import create_key_package, parse_key_package
+from blackthorn.mls.framing.key_package import create_key_package, parse_key_package
 from tests.scenarios.device_world import World
 
 

@@ -4,15 +4,15 @@ import dataclasses
 
 import pytest
 
-from blackthorn.device import content, conversations, envelope
-from blackthorn.device.facts import DIRECT, GROUP, Facts
-from blackthorn.device.members import Identity
-from blackthorn.device.turn import turn
+from blackthorn.device.conversations import content, conversations, envelope
+from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, Facts
+from blackthorn.device.conversations.members import Identity
+from blackthorn.device.core.unit_of_work import turn
+from blackthorn.ids import device_id
 from blackthorn.link import frames as f
-from blackthorn.link.device_id import device_id
 from blackthorn.mls import suites
-from blackthorn.mls.group import Group
-from blackthorn.mls.key_package import create_key_package, parse_key_package
+from blackthorn.mls.framing.key_package import create_key_package, parse_key_package
+from blackthorn.mls.group.group import Group
 from tests.scenarios.device_world import World
 from tests.scenarios.test_device_hostile import _published, commit_by, package_of
 

@@ -1,13 +1,14 @@
 """Devices that go: revoked, reset, recovered; and what follows, wherever it is interrupted."""
 
-from blackthorn.device import chain_changes, local_chain, mail_keys
+from blackthorn.device.account import chain_changes, local_chain
+from blackthorn.device.mail import keys as mail_keys
 from tests.scenarios.device_world import World
 from tests.scenarios.life_world import add_device, bring_up, revoke
 
 
 def members(person, kind: str) -> list[set[bytes]]:
     """The devices in the person's active conversations of that kind."""
-    from blackthorn.device.members import identities
+    from blackthorn.device.conversations.members import identities
 
     with person.turn() as turn:
         found = [each for each in turn.records.conversations.all() if each.kind == kind]

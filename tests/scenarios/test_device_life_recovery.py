@@ -1,6 +1,8 @@
 """When no device is left: the printed words, and a reset, cancelled or not."""
 
-from blackthorn.device import alarms, chain_changes, mail_keys
+from blackthorn.device.account import chain_changes
+from blackthorn.device.mail import keys as mail_keys
+from blackthorn.device.transparency import alarms
 from blackthorn.link.codes import Code
 from tests.ledger_world import DELAY_MS
 from tests.scenarios.device_world import World
@@ -174,7 +176,7 @@ def test_a_reset_that_nobody_cancels_takes_effect_after_the_delay() -> None:
 
 
 def test_who_has_verified_her_sends_nothing_after_a_reset_until_he_accepts() -> None:
-    from blackthorn.device import verified
+    from blackthorn.device.transparency import verified
 
     world = World(8, "alice", "bob")
     alice, bob = world.people
@@ -201,7 +203,7 @@ def test_who_has_verified_her_sends_nothing_after_a_reset_until_he_accepts() -> 
 
 
 def test_a_mark_reaches_the_users_other_devices() -> None:
-    from blackthorn.device import verified
+    from blackthorn.device.transparency import verified
 
     world = World(9, "alice", "bob")
     alice, bob = world.people

@@ -3,9 +3,9 @@
 import pytest
 
 from blackthorn import limits
-from blackthorn.device import alarms, anchors
-from blackthorn.device.proving import proves
-from blackthorn.device.replay import replayed
+from blackthorn.device.transparency import alarms, anchors
+from blackthorn.device.transparency.evidence import proves
+from blackthorn.device.transparency.replay import replayed
 from blackthorn.directory.audit import Replay
 from blackthorn.link import frames as f
 from tests.ledger_world import DELAY_MS

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from blackthorn.apps import device_status
-from blackthorn.device import anchors, chain_changes
+from blackthorn.cli.device import status
+from blackthorn.device.account import chain_changes
+from blackthorn.device.transparency import anchors
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
 from blackthorn.tlog.policy import NO_QUORUM
@@ -18,7 +19,7 @@ def policy_of(person):
 
 def standing(person):
     with person.turn() as turn:
-        return device_status._standing(turn)
+        return status._standing(turn)
 
 
 def test_a_live_device_and_who_cosigned_when():
@@ -26,11 +27,11 @@ def test_a_live_device_and_who_cosigned_when():
     (alice,) = world.people
     with alice.vault.transaction() as records:
         newest = records.directory.newest()
-    said = device_status._cosigned(newest, policy_of(alice))
+    said = status._cosigned(newest, policy_of(alice))
     assert said == (
         "witness0.example at 2023-11-14T22:13:21.000Z, witness1.example at 2023-11-14T22:13:21.000Z"
     )
-    assert device_status._cosigned(None, policy_of(alice)) == "never"
+    assert status._cosigned(None, policy_of(alice)) == "never"
     assert standing(alice) == "live"
 
 
@@ -39,7 +40,7 @@ def test_a_note_without_the_witnesses_that_are_trusted_now():
     (alice,), (stranger,) = world.people, other.people
     with alice.vault.transaction() as records:
         newest = records.directory.newest()
-    said = device_status._cosigned(newest, policy_of(stranger))
+    said = status._cosigned(newest, policy_of(stranger))
     assert said == "not by the witnesses that are trusted now"
 
 
@@ -65,9 +66,9 @@ def test_a_witness_under_the_same_roof_is_said_to_be_none():
     (alice,) = world.people
     policy = policy_of(alice)
     own = "one under the server's own roof; none elsewhere is needed"
-    assert device_status.witnesses(policy) == own
+    assert status.witnesses(policy) == own
     (witness,) = policy.witnesses
     away = replace(policy, witnesses=(replace(witness, url="https://witness.example/"),))
-    assert device_status.witnesses(away) == "witness0.example"
-    nobody = device_status.witnesses(replace(policy, groups=(), quorum=NO_QUORUM))
+    assert status.witnesses(away) == "witness0.example"
+    nobody = status.witnesses(replace(policy, groups=(), quorum=NO_QUORUM))
     assert nobody.startswith("none: whoever runs the server can show")

@@ -2,8 +2,9 @@
 
 import pytest
 
-from blackthorn.device import alarms, chain_changes
-from blackthorn.device.alarms import KINDS, LEDGER, Effect, raise_alarm
+from blackthorn.device.account import chain_changes
+from blackthorn.device.transparency import alarms
+from blackthorn.device.transparency.alarms import KINDS, LEDGER, Effect, raise_alarm
 from blackthorn.errors import UserError
 from tests.scenarios.device_world import World
 

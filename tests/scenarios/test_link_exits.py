@@ -7,12 +7,12 @@ from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.link.hello import sign_hello
-from blackthorn.server.exit_rules import ExitRules
-from blackthorn.server.hub import Hub
-from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
-from blackthorn.storage.sqlite.key_packages import SqliteKeyPackages
-from blackthorn.storage.sqlite.markets import market_of
-from blackthorn.storage.sqlite.parcels import SqliteParcels
+from blackthorn.server.markets.exit_rules import ExitRules
+from blackthorn.server.messaging.dispatcher import Hub
+from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
+from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
+from blackthorn.storage.sqlite.stores.markets import market_of
+from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from tests.market_keys import wrapping
 from tests.scenarios.link_world import Device, Wire, World, byes, of
 from tests.unit.server.test_exit_rules import exit_case

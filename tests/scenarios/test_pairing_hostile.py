@@ -9,11 +9,11 @@ import random
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.pairing import Stage
+from blackthorn.device.account.pairing import Stage
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
-from blackthorn.link.code import Code, new_code
+from blackthorn.link.activation.code import Code, new_code
 from blackthorn.link.codes import Code as LinkCode
 from tests.scenarios.device_world import World
 from tests.scenarios.life_world import SERVER, Host, Newcomer, compare
@@ -203,9 +203,9 @@ def test_who_overheard_the_code_and_joins_first_does_not_know_the_digits() -> No
 
 def test_a_device_that_signs_something_else_is_not_added() -> None:
     """The newcomer proves the code, and then hands back a statement about another device."""
-    from blackthorn.device import keys
+    from blackthorn.device.core import keys
     from blackthorn.identity.statements import AddDevice, Statement, decode, make
-    from blackthorn.link.pairing import Countersigned, Draft
+    from blackthorn.link.pairing.exchange import Countersigned, Draft
 
     world = World(33, "alice", "bob")
     alice, _ = world.people
@@ -234,7 +234,7 @@ def test_a_device_that_signs_something_else_is_not_added() -> None:
 
 def test_a_live_device_that_hands_over_what_does_not_hold_is_refused() -> None:
     """Batches that are no records, and a chain in which the new device is not."""
-    from blackthorn.link.pairing import Batch, Finished
+    from blackthorn.link.pairing.exchange import Batch, Finished
 
     for batches in ([Batch("chain", [b"junk"], 0)], [Batch("history", [b"\xc1"], 0)], []):
         world = World(34, "alice", "bob")

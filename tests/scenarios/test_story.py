@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.playground import clean_environment, command_line
+from blackthorn.demo.deployment import clean_environment, command_line
 
 USERS, ELSEWHERE, SEED = 50, 20, 2015
 

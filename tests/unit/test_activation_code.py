@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import UserError
-from blackthorn.link.code import (
+from blackthorn.link.activation.code import (
     Code,
     CodeError,
     new_code,
@@ -18,7 +18,7 @@ from blackthorn.link.code import (
     render_url,
     words,
 )
-from blackthorn.link.pgp_words import EVEN_WORDS, ODD_WORDS
+from blackthorn.link.activation.pgp_words import EVEN_WORDS, ODD_WORDS
 
 CODE = Code("4821", Secret(bytes([0, 255, 1, 254, 2, 253, 3, 252])))
 WRITTEN = "4821-aardvark-yucatan-absurd-yesteryear-accrue-wyoming-acme-wilmington"

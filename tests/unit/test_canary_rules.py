@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.canary import KINDS, Audit, Rule, code_marker, mint, read_markers
-from blackthorn.apps.canary_search import Marker
+from blackthorn.audit.plaintext.search import Marker
+from blackthorn.audit.plaintext.verdict import KINDS, Audit, Rule, code_marker, mint, read_markers
 from blackthorn.errors import UserError
 
 PUBLIC = mint("address", "public")

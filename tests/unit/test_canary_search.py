@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps.canary_search import Marker, Place, ProcessGoneError, Searcher, descendants
+from blackthorn.audit.plaintext.search import Marker, Place, ProcessGoneError, Searcher, descendants
 from blackthorn.errors import UserError
 
 TEXT = "q7x2mmdk4pzt9wlb3rfa8yhc"

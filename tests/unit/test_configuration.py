@@ -2,8 +2,8 @@
 
 import pytest
 
-from blackthorn.apps import configuration
 from blackthorn.errors import ConfigError
+from blackthorn.programs.server import configuration
 
 DOMAIN = '[enterprise]\ndomain = "acme.example"\n'
 

@@ -5,10 +5,11 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from blackthorn.apps import cli, terminal
-from blackthorn.apps.device_home import Home
-from blackthorn.device import alarms, anchors, keys
+from blackthorn.cli import main, terminal
+from blackthorn.device.core import keys
+from blackthorn.device.transparency import alarms, anchors
 from blackthorn.errors import UserError
+from blackthorn.programs.device.home import Home
 from blackthorn.storage.device.vault import Vault
 from tests.unit.device.chain_ledger import ChainLedger, Teller
 
@@ -40,7 +41,7 @@ def home(tmp_path, monkeypatch):
 
 
 def run(*words, error=None):
-    result = CliRunner().invoke(cli.app, [str(each) for each in words])
+    result = CliRunner().invoke(main.app, [str(each) for each in words])
     if error is not None:
         assert isinstance(result.exception, error), result.output
         return str(result.exception)
@@ -103,7 +104,7 @@ def test_evidence_is_written_once_and_verifies(home, tmp_path):
 
 @pytest.mark.usefixtures("home")
 def test_every_kind_can_be_shown():
-    from blackthorn.apps.device_alarms import document, lines
+    from blackthorn.cli.device.alarm_texts import document, lines
     from blackthorn.ports.device_store import AlarmRecord
 
     for code in [*alarms.KINDS, "of-another-version"]:

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from blackthorn import limits
-from blackthorn.apps import directive_forms, office_fields
+from blackthorn.cli.officer import directive_forms, fields
 from blackthorn.errors import SecurityError, UserError
 from blackthorn.governance import directives
 from tests.office_world import OfficeWorld, address
@@ -179,12 +179,10 @@ def test_contest_and_correct(world, demand):
 
 def test_the_canary_says_what_is_stated_and_what_is_not_any_more(world):
     assert "Nothing is stated." in world.run("lea", "directive", "canary")
-    until = office_fields.datetime.now(office_fields.UTC).date().isoformat()
+    until = fields.datetime.now(fields.UTC).date().isoformat()
     words = ("directive", "canary", "--statement", "keys", "--until")
     assert "[G15]" in world.run("lea", *words, until, "--yes", error=UserError)
-    later = office_fields.datetime.fromtimestamp(
-        world.office.now_ms / 1000 + 90 * 86_400, office_fields.UTC
-    )
+    later = fields.datetime.fromtimestamp(world.office.now_ms / 1000 + 90 * 86_400, fields.UTC)
     told = world.both("lea", "ann", *words, later.date().isoformat())
     assert "never handed anyone a key" in told and "Not stated any more" in told
     assert "declare" in world.run("ann", "directive", "canary")
@@ -201,7 +199,7 @@ def test_a_list_has_tabs_when_piped_and_documents_for_programs(world, demand):
 
 
 def directive_titles():
-    from blackthorn.apps.office_show import DIRECTIVE_TITLES
+    from blackthorn.cli.officer.show import DIRECTIVE_TITLES
 
     return DIRECTIVE_TITLES
 
@@ -218,14 +216,12 @@ def test_a_directive_that_there_is_not(world):
 
 
 def test_dates_are_days_of_utc_or_whole_times():
-    assert office_fields.parse_date("1970-01-02", "--to") == office_fields.DAY_MS
-    assert office_fields.parse_date("1970-01-01T00:00:01Z", "--to") == 1000
-    assert (
-        office_fields.parse_date("1970-01-01", "--to", end_of_day=True) == office_fields.DAY_MS - 1
-    )
+    assert fields.parse_date("1970-01-02", "--to") == fields.DAY_MS
+    assert fields.parse_date("1970-01-01T00:00:01Z", "--to") == 1000
+    assert fields.parse_date("1970-01-01", "--to", end_of_day=True) == fields.DAY_MS - 1
     for bad in ("tomorrow", "2015-02-30", "1970-01-01T00:00:01", "1969-12-31T00:00:00Z"):
         with pytest.raises(UserError):
-            office_fields.parse_date(bad, "--to")
+            fields.parse_date(bad, "--to")
 
 
 def test_a_document_must_be_there(tmp_path):
@@ -233,7 +229,7 @@ def test_a_document_must_be_there(tmp_path):
     empty.touch()
     for path in (empty, tmp_path / "none", tmp_path):
         with pytest.raises(UserError):
-            office_fields.hash_of(path)
+            fields.hash_of(path)
 
 
 def test_a_choice_that_there_is_not_names_those_that_there_are():
@@ -245,7 +241,7 @@ def test_no_option_names_everybody():
     """Whatever is added: a directive is of accounts named one by one."""
     from typer.main import get_command
 
-    from blackthorn.apps import cli
+    from blackthorn.cli import main as cli
 
     family = get_command(cli.app).commands["directive"]
     names = {

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps import ledger_files
-from blackthorn.apps.ledger_files import EMBEDDED, LedgerFiles, add_witness
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError, UserError
+from blackthorn.programs.server import ledger_files
+from blackthorn.programs.server.ledger_files import EMBEDDED, LedgerFiles, add_witness
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.policy import Policy, format_policy, parse_policy
 from blackthorn.wire.note import VerifierKey

@@ -4,12 +4,12 @@ import random
 
 import pytest
 
-from blackthorn.apps.ledger_rows import DamagedRow, RowsAudited, audit_rows
+from blackthorn.audit.database import DamagedRow, RowsAudited, audit_rows
 from blackthorn.directory.entries import COMMAND
 from blackthorn.directory.records import encode_record
 from blackthorn.errors import SecurityError, VerificationError
 from blackthorn.identity.statements import Cancel, SetRecovery
-from blackthorn.storage.sqlite.ledger_rows import LedgerRows
+from blackthorn.storage.sqlite.stores.ledger_rows import LedgerRows
 from tests.ledger_world import DELAY_MS, LedgerWorld
 
 COLUMNS = {

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from blackthorn.apps import market_forms
-from blackthorn.apps.office_fields import DAY_MS
+from blackthorn.cli.officer import market_forms
+from blackthorn.cli.officer.fields import DAY_MS
 from blackthorn.errors import UserError
 from tests.office_world import OfficeWorld, address
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.apps import market_keys
-from blackthorn.apps.market_keys import KeyFolder, check_language, check_market
 from blackthorn.crypto import market_wrap
 from blackthorn.errors import StorageError, UserError
+from blackthorn.storage.files import market_keys
+from blackthorn.storage.files.market_keys import KeyFolder, check_language, check_market
 
 
 @pytest.fixture

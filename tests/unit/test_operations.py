@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
-from blackthorn.apps import log
-from blackthorn.edges import metrics
+from blackthorn.edges.http import metrics
+from blackthorn.programs import log
 from blackthorn.server.counters import Counters
 
 SECRET = "zebra-content-of-a-message"

@@ -97,12 +97,12 @@ def test_a_role_that_there_is_not_is_refused(world):
 
 def test_keys_that_are_not_the_persons_are_not_approved(world):
     """The proposer's program named another key than the ledger does: the second one notices."""
-    from blackthorn.apps import role_people
+    from blackthorn.cli.officer import officer_keys
 
     world.founded()
     stranger = world.ledger.model("phone").keys.public
     with world.monkeypatch.context() as patched:
-        patched.setattr(role_people, "person_keys", lambda *_: stranger)
+        patched.setattr(officer_keys, "person_keys", lambda *_: stranger)
         world.run("ann", "role", "appoint", address("lea"), "--role", "owner", "--yes")
     text = world.run("bob", "role", "sign", "officers", "--yes", error=SecurityError)
     assert "no live device of lea@acme.example" in text

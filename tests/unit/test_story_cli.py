@@ -5,8 +5,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from blackthorn.apps import cli, story_audit
-from blackthorn.apps.story_audit import Outcome
+from blackthorn.cli import main
+from blackthorn.demo.replay_2015 import audit
+from blackthorn.demo.replay_2015.audit import Outcome
 from blackthorn.errors import UserError
 
 COUNTS = {"users": 20, "audit": {"report": True}, "seconds": 1.0, "folder": "/left"}
@@ -24,13 +25,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list:
             told(2)
         return Outcome(COUNTS, found[0])
 
-    monkeypatch.setattr(story_audit, "run_story", run_story)
+    monkeypatch.setattr(audit, "run_story", run_story)
     return found
 
 
 def test_json_is_one_object_and_the_seed_is_told_beside_it(asked, tmp_path) -> None:
     words = ["story", "--users", "20", "--seed", "5", "--dir", str(tmp_path / "new"), "--json"]
-    done = CliRunner().invoke(cli.app, words)
+    done = CliRunner().invoke(main.app, words)
     assert done.exit_code == 0
     (document,) = [line for line in done.stdout.splitlines() if line.startswith("{")]
     assert json.loads(document) == {**COUNTS, "failures": []}
@@ -39,20 +40,20 @@ def test_json_is_one_object_and_the_seed_is_told_beside_it(asked, tmp_path) -> N
 
 def test_without_a_seed_every_story_is_another(asked, tmp_path) -> None:
     for name in ("one", "two"):
-        CliRunner().invoke(cli.app, ["story", "--dir", str(tmp_path / name)])
+        CliRunner().invoke(main.app, ["story", "--dir", str(tmp_path / name)])
     assert asked[1].users == 5_000
     assert asked[1].seed != asked[2].seed
 
 
 def test_what_does_not_hold_is_named_and_ends_with_one(asked, tmp_path) -> None:
     asked[0].append("rows of PK are left")
-    done = CliRunner().invoke(cli.app, ["story", "--dir", str(tmp_path / "new")])
+    done = CliRunner().invoke(main.app, ["story", "--dir", str(tmp_path / "new")])
     assert done.exit_code == 1
     assert "rows of PK are left" in done.output
 
 
 def test_a_folder_that_holds_something_is_left_alone(asked, tmp_path) -> None:
     (tmp_path / "mine").write_text("mine")
-    done = CliRunner().invoke(cli.app, ["story", "--dir", str(tmp_path)])
+    done = CliRunner().invoke(main.app, ["story", "--dir", str(tmp_path)])
     assert isinstance(done.exception, UserError)
     assert len(asked) == 1 and [each.name for each in tmp_path.iterdir()] == ["mine"]

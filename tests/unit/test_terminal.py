@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from blackthorn.apps import terminal
-from blackthorn.apps.device_options import local_time
+from blackthorn.cli import terminal
+from blackthorn.cli.device.options import local_time
 from blackthorn.errors import (
     ConfigError,
     DecodeError,

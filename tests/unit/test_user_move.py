@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from blackthorn.apps import cli, user_move
-from blackthorn.apps.server_directory import initialise
+from blackthorn.cli import main
 from blackthorn.errors import BlackthornError, StorageError, UserError
 from blackthorn.governance import exits
 from blackthorn.ids import Address
 from blackthorn.ports.mail import SealedMail
-from blackthorn.storage.sqlite.cases import SqliteCases
+from blackthorn.programs.server import user_move
+from blackthorn.programs.server.folder import initialise
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.exits import SqliteExits
-from blackthorn.storage.sqlite.mail import SqliteMail
-from blackthorn.storage.sqlite.markets import market_of
+from blackthorn.storage.sqlite.stores.cases import SqliteCases
+from blackthorn.storage.sqlite.stores.exits import SqliteExits
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
+from blackthorn.storage.sqlite.stores.markets import market_of
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.governance_world import DAY_MS, World
 
@@ -38,7 +39,7 @@ class Host:
         self.mail = SqliteMail(self.database.reading, Wrapping(keys, secrets.token_bytes))
 
     def run(self, *words: str) -> str:
-        result = CliRunner().invoke(cli.app, [*words, "--dir", str(self.path)])
+        result = CliRunner().invoke(main.app, [*words, "--dir", str(self.path)])
         if isinstance(result.exception, BlackthornError):
             raise result.exception
         assert result.exit_code == 0, result.output

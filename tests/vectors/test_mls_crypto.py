@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import key_schedule, protection, transcript, treemath
 from blackthorn.mls.codec import decode
-from blackthorn.mls.framing import read_authenticated_content
-from blackthorn.mls.group_context import GroupContext
-from blackthorn.mls.psk import ExternalPskId
-from blackthorn.mls.secret_tree import APPLICATION, HANDSHAKE, SecretTree
+from blackthorn.mls.framing import protection
+from blackthorn.mls.framing.framing import read_authenticated_content
+from blackthorn.mls.framing.group_context import GroupContext
+from blackthorn.mls.schedule import key_schedule, transcript
+from blackthorn.mls.schedule.psk import ExternalPskId
+from blackthorn.mls.schedule.secret_tree import APPLICATION, HANDSHAKE, SecretTree
+from blackthorn.mls.tree import treemath
 from blackthorn.wire.tls import Reader, varint
 from tests.vectors.mls_cases import h, supported
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import codepoints, joining, key_schedule, protection, transcript
+from blackthorn.mls import codepoints
 from blackthorn.mls.codec import decode
-from blackthorn.mls.framing import (
+from blackthorn.mls.framing import protection
+from blackthorn.mls.framing.framing import (
     AuthenticatedContent,
     FramedContent,
     PrivateMessage,
@@ -16,14 +17,16 @@ from blackthorn.mls.framing import (
     encode_message,
     read_message,
 )
-from blackthorn.mls.group_context import GroupContext
-from blackthorn.mls.key_package import read_key_package_message
-from blackthorn.mls.padding import size_class
-from blackthorn.mls.proposals import encode_proposal, read_commit, read_proposal
-from blackthorn.mls.ratchet_tree import read_ratchet_tree
-from blackthorn.mls.secret_tree import SecretTree
+from blackthorn.mls.framing.group_context import GroupContext
+from blackthorn.mls.framing.key_package import read_key_package_message
+from blackthorn.mls.framing.padding import size_class
+from blackthorn.mls.framing.proposals import encode_proposal, read_commit, read_proposal
+from blackthorn.mls.framing.welcome_types import Welcome, read_group_secrets
+from blackthorn.mls.group import joining
+from blackthorn.mls.schedule import key_schedule, transcript
+from blackthorn.mls.schedule.secret_tree import SecretTree
 from blackthorn.mls.suites import CipherSuite
-from blackthorn.mls.welcome_types import Welcome, read_group_secrets
+from blackthorn.mls.tree.ratchet_tree import read_ratchet_tree
 from blackthorn.wire.tls import Reader, u16
 from tests.vectors.mls_cases import h, supported
 

@@ -10,11 +10,11 @@ from typing import Any
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codec import decode
 from blackthorn.mls.credential import Credential
-from blackthorn.mls.group import Group
-from blackthorn.mls.key_package import KeyPackagePrivate, read_key_package_message
-from blackthorn.mls.policy import ExternalJoin, Outsider, Policy
-from blackthorn.mls.proposals import Proposal, ReInit
-from blackthorn.mls.staged import StagedCommit
+from blackthorn.mls.epoch.policy import ExternalJoin, Outsider, Policy
+from blackthorn.mls.epoch.staged import StagedCommit
+from blackthorn.mls.framing.key_package import KeyPackagePrivate, read_key_package_message
+from blackthorn.mls.framing.proposals import Proposal, ReInit
+from blackthorn.mls.group.group import Group
 from tests.vectors.conftest import folder
 from tests.vectors.mls_cases import h, supported
 

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import treekem
 from blackthorn.mls.codec import decode
-from blackthorn.mls.group_context import GroupContext
-from blackthorn.mls.proposals import Add, Remove, Update, read_proposal
-from blackthorn.mls.ratchet_tree import RatchetTree, read_ratchet_tree
+from blackthorn.mls.framing.group_context import GroupContext
+from blackthorn.mls.framing.proposals import Add, Remove, Update, read_proposal
 from blackthorn.mls.suites import CipherSuite
-from blackthorn.mls.tree_hash import root_hash, tree_hash
-from blackthorn.mls.tree_validation import check_tree
-from blackthorn.mls.treekem import TakenPath
-from blackthorn.mls.update_path import UpdatePath, read_update_path
+from blackthorn.mls.tree import treekem
+from blackthorn.mls.tree.ratchet_tree import RatchetTree, read_ratchet_tree
+from blackthorn.mls.tree.tree_hash import root_hash, tree_hash
+from blackthorn.mls.tree.tree_validation import check_tree
+from blackthorn.mls.tree.treekem import TakenPath
+from blackthorn.mls.tree.update_path import UpdatePath, read_update_path
 from tests.vectors.mls_cases import h, supported
 
 Load = Callable[[str], list[Any]]

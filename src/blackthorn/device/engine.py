@@ -1,6 +1,6 @@
 """The device: frames in, frames out, everything decided inside turns over its store.
 
-No sockets and no clock: `apps.device` connects it to the link, scenarios to a server in the
+No sockets and no clock: `programs.device.program` connects it to the link, scenarios to a server in the
 same process. Several processes may each run a `Device` over one store; only the one that
 `receives` asks for deliveries. What a turn has saved survives the end of the process; what is
 kept in this object only saves work.
@@ -13,26 +13,20 @@ from dataclasses import replace
 from typing import Final
 
 from blackthorn import limits
-from blackthorn.device import (
-    alarms,
-    chain_changes,
-    envelope,
-    exit_notices,
-    inbox,
-    key_packages,
-    outbox,
-    upkeep,
-)
-from blackthorn.device import turn as turns
-from blackthorn.device.asking import Asker, reached
-from blackthorn.device.chains import ChainCache
-from blackthorn.device.concern import concerned, in_group
-from blackthorn.device.intents import Outcome, Prepared, decode_intent, decode_prepared
-from blackthorn.device.keys import DeviceKeys
-from blackthorn.device.preparing import HopelessError, Needs, Nothing, prepare
-from blackthorn.device.replay import Replayer
-from blackthorn.device.sending import lists_behind, send_frames
-from blackthorn.device.turn import Turn, generation
+from blackthorn.device.account import chain_changes, exit_notices, reconciler
+from blackthorn.device.conversations import envelope, inbox, key_packages
+from blackthorn.device.core import unit_of_work as turns
+from blackthorn.device.core.keys import DeviceKeys
+from blackthorn.device.core.unit_of_work import Turn, generation
+from blackthorn.device.operations import outbox
+from blackthorn.device.operations.alarm_scope import concerned, in_group
+from blackthorn.device.operations.batching import lists_behind, send_frames
+from blackthorn.device.operations.outgoing import Outcome, Prepared, decode_intent, decode_prepared
+from blackthorn.device.operations.preparation import HopelessError, Needs, Nothing, prepare
+from blackthorn.device.transparency import alarms
+from blackthorn.device.transparency.directory_client import Asker, reached
+from blackthorn.device.transparency.replay import Replayer
+from blackthorn.device.transparency.verified_chains import ChainCache
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
@@ -77,7 +71,7 @@ class Device:
         self._chains = ChainCache()
         self._asker = Asker()
         self._replayer = Replayer()
-        self._upkeep = upkeep.Schedule()
+        self._upkeep = reconciler.Schedule()
         self._mine: set[bytes] = set()
         self._held: OrderedDict[bytes, tuple[int, bytes]] = OrderedDict()
         self._held_bytes = 0

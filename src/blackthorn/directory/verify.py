@@ -20,8 +20,8 @@ from blackthorn.directory.checks import (
 from blackthorn.directory.commitment import CLOSED, PENDING_RESET, Value, decode_value
 from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
 from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record, decode_entry
-from blackthorn.directory.evidence import Evidence, decode_evidence, verify_evidence
-from blackthorn.directory.evidence_kinds import ReplayedChain
+from blackthorn.directory.evidence.file import Evidence, decode_evidence, verify_evidence
+from blackthorn.directory.evidence.users import ReplayedChain
 from blackthorn.directory.lookup import Answer, EpochPart, Receipt
 from blackthorn.directory.receipts import Seen, verify_config, verify_receipt, verify_record
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from blackthorn.errors import VerificationError
-from blackthorn.governance import canary, directives, exits, officers
-from blackthorn.governance.moves import Case, Move, Request, Slot, Step, find, missing
+from blackthorn.governance import directives, exits, officers, warrant_canary
 from blackthorn.governance.officers import Officers
 from blackthorn.governance.statements import Signed, Statement, message
+from blackthorn.governance.transitions import Case, Move, Request, Slot, Step, find, missing
 from blackthorn.governance.values import check_fields
 
 _EXIT: Final = re.compile(r"X-([A-Z]{2})-([0-9]+)")
@@ -39,7 +39,7 @@ def moves_of(case: str) -> Sequence[Move]:
             return directives.MOVES
         case "X-":
             return exits.MOVES
-    return canary.MOVES if case == canary.CASE else officers.MOVES
+    return warrant_canary.MOVES if case == warrant_canary.CASE else officers.MOVES
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from blackthorn import limits
 from blackthorn.errors import VerificationError
-from blackthorn.governance.moves import (
+from blackthorn.governance.transitions import (
     ANY_DECIDER,
     CUSTODIAN,
     KEEP,

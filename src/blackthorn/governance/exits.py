@@ -8,7 +8,7 @@ and the exit can be extended or rescinded; after it, neither.
 from typing import Any, Final
 
 from blackthorn.errors import VerificationError
-from blackthorn.governance.moves import (
+from blackthorn.governance.transitions import (
     ANY_DECIDER,
     CUSTODIAN,
     KEEP,

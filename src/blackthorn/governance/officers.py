@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from blackthorn import limits
 from blackthorn.errors import VerificationError
-from blackthorn.governance.moves import KEEP, OWNER, Move, Role
 from blackthorn.governance.statements import is_officer
+from blackthorn.governance.transitions import KEEP, OWNER, Move, Role
 from blackthorn.governance.values import Spec, text
 from blackthorn.identity.keys import ED25519_PUBLIC_BYTES, ML_DSA_PUBLIC_BYTES, VerifyKeys
 

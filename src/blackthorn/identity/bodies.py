@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from blackthorn.identity.device_id import device_id
 from blackthorn.identity.keys import VerifyKeys
-from blackthorn.ids import DeviceId
+from blackthorn.ids import DeviceId, device_id
 
 
 class Role(StrEnum):

@@ -23,9 +23,8 @@ from blackthorn.identity.bodies import (
     SetOpenPGP,
     SetRecovery,
 )
-from blackthorn.identity.device_id import device_id
 from blackthorn.identity.keys import ED25519_PUBLIC_BYTES, ML_DSA_PUBLIC_BYTES, VerifyKeys
-from blackthorn.ids import Address, DeviceId
+from blackthorn.ids import Address, DeviceId, device_id
 from blackthorn.wire.address import parse_address
 
 HASH_BYTES: Final = 32

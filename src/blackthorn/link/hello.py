@@ -11,9 +11,8 @@ from typing import Final
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519, VerifyError
-from blackthorn.ids import DeviceId
+from blackthorn.ids import DeviceId, device_id
 from blackthorn.link.codes import Code, LinkError
-from blackthorn.link.device_id import device_id
 from blackthorn.link.frames import LINK_VERSION, Hello
 
 LABEL: Final = b"blackthorn-link-hello-v1"

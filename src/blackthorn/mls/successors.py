@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
 from blackthorn.mls.credential import Credential, CredentialValidator
+from blackthorn.mls.epoch.policy import CLOSED, Policy
 from blackthorn.mls.errors import InvalidProposal, InvalidWelcome
 from blackthorn.mls.extension import Extension
-from blackthorn.mls.group import Group, Random
-from blackthorn.mls.key_package import VerifiedKeyPackage
-from blackthorn.mls.policy import CLOSED, Policy
-from blackthorn.mls.results import Commit
-from blackthorn.mls.succession import Successor, branched, check_members, reinitialised
+from blackthorn.mls.framing.key_package import VerifiedKeyPackage
+from blackthorn.mls.group.group import Group, Random
+from blackthorn.mls.group.results import Commit
+from blackthorn.mls.group.succession import Successor, branched, check_members, reinitialised
 
 
 @dataclass(frozen=True)

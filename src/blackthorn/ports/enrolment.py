@@ -1,6 +1,6 @@
 """The port to the store of users, activation codes and the devices that they activate.
 
-What a job is given has been decided by `server.enrolment`; it refuses only what another job
+What a job is given has been decided by `server.accounts.enrolment`; it refuses only what another job
 has changed meanwhile.
 """
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from blackthorn.ids import Address, DeviceId
-from blackthorn.link.activation import DeviceKeys, Verifier
+from blackthorn.link.activation.exchange import DeviceKeys, Verifier
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.writer import Job
 

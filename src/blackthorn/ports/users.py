@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from blackthorn.ids import Address
-from blackthorn.link.activation import Verifier
+from blackthorn.link.activation.exchange import Verifier
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, register_namespac
 from blackthorn import limits
 from blackthorn.governance import directives
 from blackthorn.governance.cases import moves_of
-from blackthorn.governance.moves import Case, Step, find
+from blackthorn.governance.transitions import Case, Step, find
 from blackthorn.report.document import rfc3339
 from blackthorn.report.history import Stand
 from blackthorn.report.period import half_year

@@ -8,7 +8,7 @@ from statistics import median_low
 from typing import Any, Final
 
 from blackthorn.governance import directives
-from blackthorn.governance.moves import Case
+from blackthorn.governance.transitions import Case
 
 OUTCOMES: Final[dict[str, str]] = {
     "in_process": "In process",

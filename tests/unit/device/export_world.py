@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from blackthorn.device.export import ExportMail
-from blackthorn.device.export_manifest import Problem, encode_chain
-from blackthorn.device.export_messages import ExportConversation, ExportMessage
-from blackthorn.device.export_vcard import ExportContact
+from blackthorn.device.export.export import ExportMail
+from blackthorn.device.export.manifest import Problem, encode_chain
+from blackthorn.device.export.messages import ExportConversation, ExportMessage
+from blackthorn.device.export.vcard import ExportContact
 from blackthorn.identity.bodies import DeviceInfo, Genesis
 from blackthorn.identity.chain import Terms, first_statement
 from blackthorn.identity.keys import SigningKeys
@@ -21,7 +21,7 @@ ADDRESS = "alice@acme.example"
 
 @dataclass
 class Person:
-    """`device.export.ExportSource`, of lists."""
+    """`device.export.export.ExportSource`, of lists."""
 
     mail: list[ExportMail] = field(default_factory=list)
     talks: list[ExportConversation] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Person:
 
 @dataclass
 class Memory:
-    """`device.export.ExportSink`, in memory."""
+    """`device.export.export.ExportSink`, in memory."""
 
     files: dict[str, bytes] = field(default_factory=dict)
 

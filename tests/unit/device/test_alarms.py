@@ -6,8 +6,15 @@ from pathlib import Path
 import pytest
 
 from blackthorn import limits
-from blackthorn.device import alarms
-from blackthorn.device.alarms import AGAIN_MS, KINDS, LEDGER, Effect, Scope, raise_alarm
+from blackthorn.device.transparency import alarms
+from blackthorn.device.transparency.alarms import (
+    AGAIN_MS,
+    KINDS,
+    LEDGER,
+    Effect,
+    Scope,
+    raise_alarm,
+)
 from blackthorn.errors import UserError
 from tests.unit.device.chain_ledger import ChainLedger, Teller
 

@@ -4,8 +4,15 @@ import msgspec
 import pytest
 
 from blackthorn import limits
-from blackthorn.device import gossip
-from blackthorn.device.asking import AGAIN_MS, ALONG, ANSWER_MS, PENDING_MS, Asker, reached
+from blackthorn.device.transparency import gossip
+from blackthorn.device.transparency.directory_client import (
+    AGAIN_MS,
+    ALONG,
+    ANSWER_MS,
+    PENDING_MS,
+    Asker,
+    reached,
+)
 from blackthorn.directory.verify import Gossip
 from blackthorn.link import frames as f
 from tests.unit.device.chain_ledger import DAY_MS, ChainLedger, Teller, ask, look

@@ -2,9 +2,9 @@
 
 import pytest
 
-from blackthorn.device import chain_news
-from blackthorn.device.asking import Asker
-from blackthorn.device.facts import DIRECT, GROUP
+from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
+from blackthorn.device.transparency import chain_news
+from blackthorn.device.transparency.directory_client import Asker
 from blackthorn.identity.bodies import RevokeDevice, SetRecovery
 from blackthorn.ports.device_store import ConversationRecord
 from tests.unit.device.chain_ledger import DELAY_MS, ChainLedger, Teller, look

@@ -2,8 +2,8 @@
 
 import pytest
 
-from blackthorn.device import chains
-from blackthorn.device.asking import Asker
+from blackthorn.device.transparency import verified_chains
+from blackthorn.device.transparency.directory_client import Asker
 from blackthorn.errors import StorageError
 from blackthorn.identity.statements import RevokeDevice
 from tests.unit.device.chain_ledger import DAY_MS, DELAY_MS, ChainLedger, Teller, look
@@ -23,13 +23,13 @@ def world():
 def counted(monkeypatch):
     """How often a chain was replayed from its beginning, from now on."""
     calls = []
-    replay = chains.replay
+    replay = verified_chains.replay
 
     def counting(chain, terms):
         calls.append(chain.label)
         return replay(chain, terms)
 
-    monkeypatch.setattr(chains, "replay", counting)
+    monkeypatch.setattr(verified_chains, "replay", counting)
     return calls
 
 
@@ -161,5 +161,5 @@ def test_the_ledgers_time_is_the_witnesses_when_they_are_behind_its_head(world):
     from blackthorn.ports.device_store import CheckpointRecord
 
     record = CheckpointRecord(1, bytes(32), b"", 1, 5_000, 4)
-    assert chains.ledger_ms(record) == 4_000
-    assert chains.ledger_ms(None) == 0
+    assert verified_chains.ledger_ms(record) == 4_000
+    assert verified_chains.ledger_ms(None) == 0

@@ -2,9 +2,9 @@
 
 import pytest
 
-from blackthorn.device.concern import concerned, in_group
-from blackthorn.device.facts import DIRECT, GROUP
-from blackthorn.device.intents import (
+from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
+from blackthorn.device.operations.alarm_scope import concerned, in_group
+from blackthorn.device.operations.outgoing import (
     ChangeChain,
     ChangeGroup,
     CreateGroup,

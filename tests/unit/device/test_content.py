@@ -8,9 +8,9 @@ import cbor2
 import pytest
 
 from blackthorn import limits
-from blackthorn.device import content
-from blackthorn.device.content import ContentError, TextContent
-from blackthorn.device.facts import Facts, FactsError, read_facts
+from blackthorn.device.conversations import content
+from blackthorn.device.conversations.content import ContentError, TextContent
+from blackthorn.device.conversations.group_metadata import Facts, FactsError, read_facts
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
 from blackthorn.mls.extension import Extension
 

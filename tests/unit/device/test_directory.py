@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from blackthorn.device import alarms, directory
-from blackthorn.device.asking import Asker
-from blackthorn.device.directory import OvertakenError, StaleError
-from blackthorn.device.proving import proves
+from blackthorn.device.transparency import alarms, ledger_state
+from blackthorn.device.transparency.directory_client import Asker
+from blackthorn.device.transparency.evidence import proves
+from blackthorn.device.transparency.ledger_state import OvertakenError, StaleError
 from blackthorn.directory.commitment import Value
 from blackthorn.directory.verify import Absent, Present
 from blackthorn.errors import VerificationError
@@ -51,7 +51,7 @@ def told(me, *labels):
 
 def accept_epoch(me, frame):
     with me.turn() as turn:
-        return directory.accept_epoch(turn, frame)
+        return ledger_state.accept_epoch(turn, frame)
 
 
 def refused_epoch(me, frame):
@@ -59,7 +59,7 @@ def refused_epoch(me, frame):
     with me.turn() as turn:
         before = turn.records.directory.newest()
         with pytest.raises(VerificationError) as refused:
-            directory.accept_epoch(turn, frame)
+            ledger_state.accept_epoch(turn, frame)
         assert turn.records.directory.newest() == before, "nothing of it is kept"
     return refused.value
 
@@ -70,7 +70,7 @@ def refused_answer(me, label, **lie):
     with me.turn() as turn:
         before = turn.records.directory.chain(label)
         with pytest.raises(VerificationError) as refused:
-            directory.accept_answer(turn, changed(frame.answers[0], **lie), shown)
+            ledger_state.accept_answer(turn, changed(frame.answers[0], **lie), shown)
         assert turn.records.directory.chain(label) == before, "nothing of it is kept"
     return refused.value
 
@@ -81,11 +81,11 @@ def refused_chain(me, label, change):
     shown = accept_epoch(me, frame)
     with me.turn() as turn:
         known = turn.records.directory.chain(label)
-        found = directory.accept_answer(turn, frame.answers[0], shown)
+        found = ledger_state.accept_answer(turn, frame.answers[0], shown)
         after = known.seq if known is not None else 0
         part = change(me.ledger.chain_part(f.FetchChain(1, label, after)))
         with pytest.raises(VerificationError) as refused:
-            directory.accept_chain(turn, found, frame.answers[0], part, shown)
+            ledger_state.accept_chain(turn, found, frame.answers[0], part, shown)
     return refused.value
 
 
@@ -217,11 +217,11 @@ def test_an_old_checkpoint_is_no_news_whatever_the_devices_clock_says(world, clo
         accept_epoch(me, frame)  # the witnesses' own last word is the best clock that there is
     elif clock == "a year ahead":
         with me.turn() as turn, pytest.raises(StaleError):
-            directory.accept_epoch(turn, frame)
+            ledger_state.accept_epoch(turn, frame)
     ledger.unix_ms += 2 * DAY_MS
     if clock == "right":
         with me.turn() as turn, pytest.raises(StaleError):
-            directory.accept_epoch(turn, frame)
+            ledger_state.accept_epoch(turn, frame)
     assert me.alarms() == []
 
 
@@ -233,9 +233,9 @@ def test_the_clock_never_goes_back_behind_what_witnesses_have_said(world):
     accept_epoch(me, told(me))
     me.behind_ms = 365 * DAY_MS
     with me.turn() as turn:
-        assert directory.clock_ms(turn) == ledger.unix_ms // 1000 * 1000
-        assert turn.now_ms < directory.clock_ms(turn)
-        assert directory.too_old(turn), "by a clock that is wrong nobody is met"
+        assert ledger_state.clock_ms(turn) == ledger.unix_ms // 1000 * 1000
+        assert turn.now_ms < ledger_state.clock_ms(turn)
+        assert ledger_state.too_old(turn), "by a clock that is wrong nobody is met"
     assert refused_epoch(me, old).rule == "D10"
 
 
@@ -247,7 +247,7 @@ def test_presence_is_kept_only_with_its_chain_and_absence_at_once(world):
     frame = told(me, BOB, NOBODY)
     shown = accept_epoch(me, frame)
     with me.turn() as turn:
-        found = [directory.accept_answer(turn, each, shown) for each in frame.answers]
+        found = [ledger_state.accept_answer(turn, each, shown) for each in frame.answers]
         assert isinstance(found[0], Present) and found[1] == Absent()
         assert turn.records.directory.chain(BOB) is None
         assert turn.records.directory.chain(NOBODY).present is False
@@ -405,10 +405,10 @@ def test_a_certificate_that_was_not_stated_is_not_kept(world):
     frame = told(me, BOB)
     shown = accept_epoch(me, frame)
     with me.turn() as turn:
-        found = directory.accept_answer(turn, frame.answers[0], shown)
+        found = ledger_state.accept_answer(turn, frame.answers[0], shown)
         part = me.ledger.chain_part(f.FetchChain(1, BOB, 0))
         part = changed(part, certificate=b"another's")
-        directory.accept_chain(turn, found, frame.answers[0], part, shown)
+        ledger_state.accept_chain(turn, found, frame.answers[0], part, shown)
         assert turn.records.directory.chain(BOB).certificate == b""
 
 

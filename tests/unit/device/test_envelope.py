@@ -6,8 +6,12 @@ import random
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device import envelope
-from blackthorn.device.envelope import EnvelopeError, EnvelopeKey, UnknownEnvelopeError
+from blackthorn.device.conversations import envelope
+from blackthorn.device.conversations.envelope import (
+    EnvelopeError,
+    EnvelopeKey,
+    UnknownEnvelopeError,
+)
 
 
 def key(number: int) -> EnvelopeKey:

@@ -8,10 +8,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from blackthorn import limits
-from blackthorn.apps import cli, terminal
-from blackthorn.apps import exit_notices as shown
-from blackthorn.device import exit_notices
-from blackthorn.device.exit_notices import Notice, countdown, days_left
+from blackthorn.cli import main, terminal
+from blackthorn.cli.device import exit_notices as shown
+from blackthorn.device.account import exit_notices
+from blackthorn.device.account.exit_notices import Notice, countdown, days_left
 from blackthorn.errors import UnavailableError
 from blackthorn.link.frames import MarketNotice
 from blackthorn.storage.device.vault import Vault
@@ -145,12 +145,12 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Program:
     program = Program(said())
     monkeypatch.setattr(shown, "tell_server", program.tell)
     monkeypatch.setattr(shown, "wall_ms", lambda: STOP - 12 * DAY)
-    monkeypatch.setattr("blackthorn.apps.market_person_cli.program", lambda home, key_file: program)
+    monkeypatch.setattr("blackthorn.cli.device.market.program", lambda home, key_file: program)
     return program
 
 
 def run(*words: str) -> tuple[int, str]:
-    result = CliRunner().invoke(cli.app, ["market", *words])
+    result = CliRunner().invoke(main.app, ["market", *words])
     return result.exit_code, result.output
 
 
@@ -180,7 +180,7 @@ def test_market_notice_as_json(device: Program) -> None:
 
 def test_market_notice_without_a_server_shows_what_is_here(device: Program) -> None:
     device.answer = UnavailableError("no server")
-    result = CliRunner().invoke(cli.app, ["market", "notice"])
+    result = CliRunner().invoke(main.app, ["market", "notice"])
     assert isinstance(result.exception, UnavailableError)
     assert "in 12 days" in result.output
     assert not shown.kept(device)[0].read
@@ -215,7 +215,7 @@ def test_the_receipt_is_written_once(
 ) -> None:
     from contextlib import asynccontextmanager
 
-    from blackthorn.apps import office
+    from blackthorn.cli.officer import decide
     from blackthorn.link import frames as f
 
     answers = [f.ReceiptPart(1, b"receipt"), f.ReceiptPart(1, b"", "not prepared yet")]
@@ -227,7 +227,7 @@ def test_the_receipt_is_written_once(
 
         yield ask
 
-    monkeypatch.setattr(office, "conversation", conversation)
+    monkeypatch.setattr(decide, "conversation", conversation)
     file = tmp_path / "receipt"
     assert run("receipt", "--out", str(file))[0] == 0
     assert file.read_bytes() == b"receipt"

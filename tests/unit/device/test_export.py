@@ -12,11 +12,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from blackthorn.device import export_mbox, export_vcard
-from blackthorn.device.export import build, mail_paths
-from blackthorn.device.export_manifest import Problem, decode_chain, decode_manifest
-from blackthorn.device.export_messages import file_name, rfc3339
-from blackthorn.device.export_vcard import ExportContact
+from blackthorn.device.export import mbox as export_mbox
+from blackthorn.device.export import vcard
+from blackthorn.device.export.export import build, mail_paths
+from blackthorn.device.export.manifest import Problem, decode_chain, decode_manifest
+from blackthorn.device.export.messages import file_name, rfc3339
+from blackthorn.device.export.vcard import ExportContact
 from tests.unit.device.export_world import NOW_MS, Memory, Person, mail, ordinary, talk
 
 many = settings(max_examples=200, deadline=None, print_blob=True)
@@ -182,7 +183,7 @@ def unescaped(text: str) -> str:
 @example(HOSTILE + "\r\nEND:VCARD\nBEGIN:VCARD;,\\", True, b"")
 @example("é" * 200, False, b"")
 def test_a_card_holds_what_was_put_in(address: str, verified: bool, key: bytes) -> None:
-    lines = unfolded(b"".join(export_vcard.cards([ExportContact(address, verified, key)])))
+    lines = unfolded(b"".join(vcard.cards([ExportContact(address, verified, key)])))
     assert (lines[0], lines[1], lines[-1]) == ("BEGIN:VCARD", "VERSION:4.0", "END:VCARD")
     assert lines.count("BEGIN:VCARD") == lines.count("END:VCARD") == 1
     (name,) = (line for line in lines if line.startswith("FN:"))

@@ -1,6 +1,6 @@
 """Conversations of an export: talks with one person are one, groups stay apart, nothing is lost."""
 
-from blackthorn.device.export_history import conversations
+from blackthorn.device.export.history import conversations
 from blackthorn.ports.device_store import ConversationRecord, HistoryRecord
 
 

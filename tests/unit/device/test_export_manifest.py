@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blackthorn import limits
-from blackthorn.device.export import build
-from blackthorn.device.export_manifest import (
+from blackthorn.device.export.export import build
+from blackthorn.device.export.manifest import (
     decode_chain,
     decode_manifest,
     signed,

@@ -1,8 +1,8 @@
 """What was given up is kept until it is seen, and no longer than it may be."""
 
 from blackthorn import limits
-from blackthorn.device import failures
-from blackthorn.device.intents import ChangeGroup, CreateGroup, SendText
+from blackthorn.device.operations import failures
+from blackthorn.device.operations.outgoing import ChangeGroup, CreateGroup, SendText
 from blackthorn.storage.device.vault import Vault
 
 TEXT = SendText("direct", "ghost@acme.example", b"", "boo" * 100, 0, b"")

@@ -3,10 +3,10 @@
 import pytest
 
 from blackthorn import limits
-from blackthorn.device import gossip
-from blackthorn.device.asking import Asker
-from blackthorn.device.gossip import DAY_MS, WITHHELD_MS
-from blackthorn.device.proving import proves
+from blackthorn.device.transparency import gossip
+from blackthorn.device.transparency.directory_client import Asker
+from blackthorn.device.transparency.evidence import proves
+from blackthorn.device.transparency.gossip import DAY_MS, WITHHELD_MS
 from blackthorn.directory.verify import Gossip
 from blackthorn.tlog.checkpoint import Checkpoint
 from tests.unit.device.chain_ledger import ChainLedger, Teller, look

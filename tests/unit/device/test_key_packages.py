@@ -2,8 +2,8 @@
 
 import pytest
 
-from blackthorn.device import key_packages
-from blackthorn.device.key_packages import ReusedError
+from blackthorn.device.conversations import key_packages
+from blackthorn.device.conversations.key_packages import ReusedError
 from blackthorn.link import frames as f
 from tests.unit.device.chain_ledger import ChainLedger, Teller
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from blackthorn.device.members import (
+from blackthorn.device.conversations.members import (
     GatheringValidator,
     Identity,
     LeafValidator,

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from blackthorn.device.office import Seen, replay
+from blackthorn.device.transparency.decisions import Seen, replay
 from blackthorn.errors import SecurityError, StorageError, VerificationError
 from blackthorn.governance import statements
 from blackthorn.governance.statements import Signed, Statement
-from blackthorn.link.office_frames import Decision
+from blackthorn.link.frames.decisions import Decision
 from tests.governance_world import World
 
 

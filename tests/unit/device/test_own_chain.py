@@ -2,9 +2,10 @@
 
 import pytest
 
-from blackthorn.device import local_chain, own_chain
-from blackthorn.device.asking import Asker
-from blackthorn.device.proving import proves
+from blackthorn.device.account import local_chain
+from blackthorn.device.transparency import own_chain
+from blackthorn.device.transparency.directory_client import Asker
+from blackthorn.device.transparency.evidence import proves
 from blackthorn.identity.bodies import RevokeDevice
 from tests.unit.device.chain_ledger import DELAY_MS, ChainLedger, Teller, look
 

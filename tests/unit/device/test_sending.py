@@ -3,7 +3,7 @@
 import pytest
 
 from blackthorn import limits
-from blackthorn.device.sending import send_frames
+from blackthorn.device.operations.batching import send_frames
 from blackthorn.link import frames as f
 
 

@@ -8,10 +8,23 @@ import cbor2
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device import content, recovering, self_group
-from blackthorn.device.facts import DIRECT, GROUP, SELF, Facts, FactsError, read_facts
-from blackthorn.device.self_group import Compared, MailKey, Snapshot
-from blackthorn.device.statements import decode_body, decode_device, encode_body, encode_device
+from blackthorn.device.account import recovery
+from blackthorn.device.account.statement_codec import (
+    decode_body,
+    decode_device,
+    encode_body,
+    encode_device,
+)
+from blackthorn.device.conversations import content, self_group
+from blackthorn.device.conversations.group_metadata import (
+    DIRECT,
+    GROUP,
+    SELF,
+    Facts,
+    FactsError,
+    read_facts,
+)
+from blackthorn.device.conversations.self_group import Compared, MailKey, Snapshot
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.errors import UserError, VerificationError
 from blackthorn.identity.keys import SigningKeys
@@ -129,11 +142,11 @@ SERVER = Fingerprint(b"\x11" * 32)
 def test_the_check_is_of_the_server_and_of_what_never_changes_of_its_ledger() -> None:
     from dataclasses import replace
 
-    check = recovering.check(SERVER, CONFIG)
+    check = recovery.check(SERVER, CONFIG)
     assert [len(each) for each in check.split("-")] == [4] * 5
     kept = {"rules": 2, "reset_delay_ms": 9, "epoch_ms": 9, "policy_digest": b"\x01" * 32}
     for name, value in kept.items():
-        assert recovering.check(SERVER, replace(CONFIG, **{name: value})) == check, name
+        assert recovery.check(SERVER, replace(CONFIG, **{name: value})) == check, name
     changed = {
         "origin": "other.example/ledger",
         "log_vkey": "x",
@@ -141,12 +154,12 @@ def test_the_check_is_of_the_server_and_of_what_never_changes_of_its_ledger() ->
         "enrolment": (b"\x01" * 32, bytes(1952)),
     }
     for name, value in changed.items():
-        assert recovering.check(SERVER, replace(CONFIG, **{name: value})) != check, name
-    assert recovering.check(Fingerprint(b"\x12" * 32), CONFIG) != check
+        assert recovery.check(SERVER, replace(CONFIG, **{name: value})) != check, name
+    assert recovery.check(Fingerprint(b"\x12" * 32), CONFIG) != check
 
 
 def test_a_check_of_another_length_is_refused_before_anything_is_said() -> None:
     for typed in ("", "12", "0" * 21):
         with pytest.raises(UserError):
-            recovering.Recovering(KEYS, Address("alice@acme.example"), typed)
-    recovering.Recovering(KEYS, Address("alice@acme.example"), "ABCD 0000 0000 0000 0000")
+            recovery.Recovering(KEYS, Address("alice@acme.example"), typed)
+    recovery.Recovering(KEYS, Address("alice@acme.example"), "ABCD 0000 0000 0000 0000")

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from blackthorn.directory.commitment import Value
-from blackthorn.directory.evidence import KINDS, Evidence, decode_evidence, verify_evidence
-from blackthorn.directory.evidence_kinds import ReplayedChain
+from blackthorn.directory.evidence.file import KINDS, Evidence, decode_evidence, verify_evidence
+from blackthorn.directory.evidence.users import ReplayedChain
 from blackthorn.errors import VerificationError
 from tests.unit.directory.small_directory import ALICE, BOB, NOBODY, SmallDirectory
 

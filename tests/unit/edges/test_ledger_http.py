@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from blackthorn import limits
-from blackthorn.edges.http_server import serve_http
-from blackthorn.edges.ledger_http import Shown, ledger_app
+from blackthorn.edges.http.ledger import Shown, ledger_app
+from blackthorn.edges.http.server import serve_http
 from blackthorn.errors import StorageError, UnavailableError
 from blackthorn.tlog.tiles import Tile, parse_bundle, parse_path, tile_hashes, tiles_between
 from tests.faults.witness_process import Log

@@ -15,14 +15,14 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from blackthorn import limits
-from blackthorn.apps.fork_evidence import fork_evidence
-from blackthorn.apps.witness import EvidenceFolder, Witness
-from blackthorn.apps.witness_directory import WitnessDirectory, initialise
-from blackthorn.edges.http_server import application, serve_http
-from blackthorn.edges.witness_client import Peer, WitnessClient
-from blackthorn.edges.witness_http import witness_app
-from blackthorn.server.epochs import Pending
-from blackthorn.storage.anchor import Anchor
+from blackthorn.audit.fork_evidence import fork_evidence
+from blackthorn.edges.http.server import application, serve_http
+from blackthorn.edges.http.witness import witness_app
+from blackthorn.edges.http.witness_client import Peer, WitnessClient
+from blackthorn.programs.witness.folder import WitnessDirectory, initialise
+from blackthorn.programs.witness.witness import EvidenceFolder, Witness
+from blackthorn.server.ledger.epochs import Pending
+from blackthorn.storage.files.anchor import Anchor
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import add_lines, verify_line
 from blackthorn.wire.note import parse_note, parse_signature_line

@@ -9,10 +9,11 @@ from typing import Any
 from blackthorn.crypto.secret import Secret
 from blackthorn.directory import entries
 from blackthorn.directory.entries import Record
-from blackthorn.governance import bag, register
-from blackthorn.governance import bag_layout as layout
-from blackthorn.governance.bag import ProductionCase, Proof, Rows, Sealed
-from blackthorn.governance.bag_tar import END, Found, header, padding, read_tar
+from blackthorn.governance import register
+from blackthorn.governance.package import build as bag
+from blackthorn.governance.package import layout
+from blackthorn.governance.package.build import ProductionCase, Proof, Rows, Sealed
+from blackthorn.governance.package.tar import END, Found, header, padding, read_tar
 from blackthorn.governance.statements import Signed, Statement
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
 from blackthorn.tlog.merkle import MerkleLog

@@ -4,12 +4,12 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
-from blackthorn.apps.server_closure import register_seed
 from blackthorn.governance import exits
-from blackthorn.governance.bag import register_key
-from blackthorn.governance.closure import ClosureStatement, published, sign
-from blackthorn.governance.closure_receipt import Placed, Receipt, place_in, root_of, tree_of
+from blackthorn.governance.closure.receipt import Placed, Receipt, place_in, root_of, tree_of
+from blackthorn.governance.closure.statement import ClosureStatement, published, sign
+from blackthorn.governance.package.build import register_key
 from blackthorn.ids import Address
+from blackthorn.programs.server.closure import register_seed
 from blackthorn.wire.note import VerifierKey
 from tests.unit.governance.walks import Walk, leaving
 

@@ -11,9 +11,9 @@ import pytest
 
 from blackthorn import limits
 from blackthorn.errors import InputError, LimitError, StorageError
-from blackthorn.governance import bag_layout as layout
 from blackthorn.governance.directives import REASONS
-from blackthorn.governance.letters import Refusal, refusal_letter
+from blackthorn.governance.package import layout
+from blackthorn.governance.package.letters import Refusal, refusal_letter
 from tests.unit.governance.bags import (
     ALICE,
     BOB,

@@ -13,11 +13,11 @@ from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.directory import entries
 from blackthorn.errors import VerificationError
-from blackthorn.governance import bag
-from blackthorn.governance import bag_layout as layout
-from blackthorn.governance.bag_check import Checked, check
-from blackthorn.governance.bag_rules import RULES
-from blackthorn.governance.bag_tar import END, read_tar
+from blackthorn.governance.package import build as bag
+from blackthorn.governance.package import layout
+from blackthorn.governance.package.check import Checked, check
+from blackthorn.governance.package.rules import RULES
+from blackthorn.governance.package.tar import END, read_tar
 from blackthorn.wire import note as notes
 from tests.unit.governance.bags import (
     ALICE,

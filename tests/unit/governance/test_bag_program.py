@@ -9,12 +9,14 @@ import pysequoia
 import pytest
 from typer.testing import CliRunner
 
-from blackthorn.apps import cli, package_check, production
-from blackthorn.apps.production import finish, produce, seal_package
+from blackthorn.audit import package
+from blackthorn.cli import main
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.openpgp_seal import CertificateError
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError, UserError, VerificationError
+from blackthorn.programs.server import production
+from blackthorn.programs.server.production import finish, produce, seal_package
 from blackthorn.tlog.policy import format_policy
 from tests.unit.governance.bags import (
     CASE,
@@ -135,10 +137,10 @@ def test_no_certificate_no_file(made) -> None:
 
 
 def test_tar_and_folder_are_checked_alike(made, folder, policy) -> None:
-    of_tar = package_check.check_package(made, str(REGISTER), policy)
-    assert of_tar == package_check.check_package(folder, str(REGISTER), policy)
+    of_tar = package.check_package(made, str(REGISTER), policy)
+    assert of_tar == package.check_package(folder, str(REGISTER), policy)
     enclosed = str(folder / "proof" / "register.vkey")
-    assert of_tar == package_check.check_package(folder, enclosed, policy)
+    assert of_tar == package.check_package(folder, enclosed, policy)
 
 
 def test_P3_a_link_in_a_folder_is_not_followed(folder, policy) -> None:
@@ -146,7 +148,7 @@ def test_P3_a_link_in_a_folder_is_not_followed(folder, policy) -> None:
     target.unlink()
     target.symlink_to("/etc/passwd")
     with pytest.raises(VerificationError, match="P3"):
-        package_check.check_package(folder, str(REGISTER), policy)
+        package.check_package(folder, str(REGISTER), policy)
 
 
 def test_what_cannot_be_read_is_the_callers_fault(tmp_path, made, policy) -> None:
@@ -158,18 +160,18 @@ def test_what_cannot_be_read_is_the_callers_fault(tmp_path, made, policy) -> Non
         (made, None, tmp_path / "none"),
     ):
         with pytest.raises(UserError):
-            package_check.check_package(*arguments)
+            package.check_package(*arguments)
 
 
 def test_the_command_says_what_was_pinned(made, policy) -> None:
     run = CliRunner().invoke
     pinned = ["--register", str(REGISTER), "--policy", str(policy)]
-    result = run(cli.app, ["audit", "package", str(made), "--json", *pinned])
+    result = run(main.app, ["audit", "package", str(made), "--json", *pinned])
     document = json.loads(result.stdout)
     assert result.exit_code == 0
     assert (document["register_key"], document["policy"]) == ("given", "given")
     assert document["manifest"] == build()[1].manifest_hash.hex()
-    result = run(cli.app, ["audit", "package", str(made)])
+    result = run(main.app, ["audit", "package", str(made)])
     assert result.exit_code == 0
     assert "register key: unpinned" in result.output
     assert "policy: the enclosed one" in result.output
@@ -178,6 +180,6 @@ def test_the_command_says_what_was_pinned(made, policy) -> None:
 
 def test_the_command_fails_with_the_rule(made) -> None:
     made.write_bytes(whole()[:-600])
-    result = CliRunner().invoke(cli.app, ["audit", "package", str(made)])
+    result = CliRunner().invoke(main.app, ["audit", "package", str(made)])
     assert isinstance(result.exception, VerificationError)
     assert result.exception.rule == "P1"

@@ -9,16 +9,16 @@ import pytest
 from blackthorn import limits
 from blackthorn.directory.fields import decode_map, encode_map
 from blackthorn.errors import VerificationError
-from blackthorn.governance.bag_layout import document
-from blackthorn.governance.closure_check import (
+from blackthorn.governance.closure.check import (
     check_person,
     check_receipt,
     check_statement,
     exit_of,
 )
-from blackthorn.governance.closure_receipt import decode_placed, root_of
-from blackthorn.governance.closure_rules import RULES
-from blackthorn.governance.moves import Case
+from blackthorn.governance.closure.receipt import decode_placed, root_of
+from blackthorn.governance.closure.rules import RULES
+from blackthorn.governance.package.layout import document
+from blackthorn.governance.transitions import Case
 from blackthorn.tlog.merkle import MerkleLog
 from tests.unit.governance.closures import PEOPLE, Closed, closed
 

@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.office import Seen
-from blackthorn.governance import canary, directives, exits, officers, statements
-from blackthorn.governance.moves import CUSTODIAN
+from blackthorn.device.transparency.decisions import Seen
+from blackthorn.governance import directives, exits, officers, statements, warrant_canary
 from blackthorn.governance.statements import Signed, Statement
+from blackthorn.governance.transitions import CUSTODIAN
 from blackthorn.identity.keys import SigningKeys
-from blackthorn.link.office_frames import Decision
+from blackthorn.link.frames.decisions import Decision
 
 SPEC = Path(__file__).resolve().parents[3] / "docs" / "specs" / "decisions.md"
 TEXT = SPEC.read_text(encoding="utf-8")
@@ -18,7 +18,7 @@ VECTOR = dict(re.findall(r"^ {4}(\w+) +([0-9a-f]{64,})$", TEXT, re.MULTILINE))
 HOLD = Statement("X-PK-1", 2, bytes(range(32)), "hold", {"reason": "A court."})
 NAMED_BY_MOVE = {
     **{move.action: len(move.signers) for move in (*directives.MOVES, *officers.MOVES)},
-    **{move.action: len(move.signers) for move in canary.MOVES},
+    **{move.action: len(move.signers) for move in warrant_canary.MOVES},
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from blackthorn.governance import directives, exits
-from blackthorn.governance.moves import Case, Move
+from blackthorn.governance.transitions import Case, Move
 from tests.governance_world import DAY_MS, World
 
 DAY = DAY_MS

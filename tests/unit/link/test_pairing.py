@@ -11,10 +11,10 @@ from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.identity.fingerprint import short_code
 from blackthorn.ids import Address, Fingerprint
-from blackthorn.link import pairing
-from blackthorn.link.code import Code
+from blackthorn.link.activation.code import Code
 from blackthorn.link.frames import JoinPairing, OpenPairing, Paired, Relay
-from blackthorn.link.pairing import (
+from blackthorn.link.pairing import exchange
+from blackthorn.link.pairing.exchange import (
     AlteredError,
     Batch,
     BurntError,
@@ -56,7 +56,7 @@ class Talk:
 
 def talk(random: Random, code: Code = CODE) -> Talk:
     opened, live = Offer(CODE, SERVER, ALICE).open(random)
-    joined, new = pairing.join(code, SERVER, random)
+    joined, new = exchange.join(code, SERVER, random)
     first, greeted = new.paired(Paired(opened.message), DEVICE, random)
     second, revealed = live.paired(Paired(joined.message)).open(first, random)
     third, new_side = greeted.open(second)
@@ -81,7 +81,7 @@ def test_digits_differ_from_one_pairing_to_the_next(random: Random) -> None:
 
 def test_a_wrong_code_tells_the_live_device_and_gets_nothing_from_it(random: Random) -> None:
     opened, live = Offer(CODE, SERVER, ALICE).open(random)
-    joined, new = pairing.join(WRONG, SERVER, random)
+    joined, new = exchange.join(WRONG, SERVER, random)
     first, _ = new.paired(Paired(opened.message), DEVICE, random)
     with pytest.raises(WrongCodeError):
         live.paired(Paired(joined.message)).open(first, random)
@@ -89,7 +89,7 @@ def test_a_wrong_code_tells_the_live_device_and_gets_nothing_from_it(random: Ran
 
 def test_who_plays_the_live_device_without_the_code_hears_no_device(random: Random) -> None:
     opened, live = Offer(WRONG, SERVER, ALICE).open(random)
-    joined, new = pairing.join(CODE, SERVER, random)
+    joined, new = exchange.join(CODE, SERVER, random)
     first, greeted = new.paired(Paired(opened.message), DEVICE, random)
     assert DEVICE not in first.data
     live.paired(Paired(joined.message))
@@ -100,7 +100,7 @@ def test_who_plays_the_live_device_without_the_code_hears_no_device(random: Rand
 
 def test_a_server_with_another_key_between_them_is_noticed(random: Random) -> None:
     opened, live = Offer(CODE, SERVER, ALICE).open(random)
-    joined, new = pairing.join(CODE, MIDDLE, random)
+    joined, new = exchange.join(CODE, MIDDLE, random)
     first, _ = new.paired(Paired(opened.message), DEVICE, random)
     with pytest.raises(WrongCodeError):
         live.paired(Paired(joined.message)).open(first, random)
@@ -108,7 +108,7 @@ def test_a_server_with_another_key_between_them_is_noticed(random: Random) -> No
 
 def test_another_number_is_another_code(random: Random) -> None:
     opened, live = Offer(CODE, SERVER, ALICE).open(random)
-    joined, new = pairing.join(Code("4822", CODE.secret), SERVER, random)
+    joined, new = exchange.join(Code("4822", CODE.secret), SERVER, random)
     first, _ = new.paired(Paired(opened.message), DEVICE, random)
     with pytest.raises(WrongCodeError):
         live.paired(Paired(joined.message)).open(first, random)
@@ -117,7 +117,7 @@ def test_another_number_is_another_code(random: Random) -> None:
 @pytest.mark.parametrize("message", [b"", b"x", bytes(33), b"A" * 33, b"B" + bytes(32), b"x" * 64])
 def test_what_is_no_spake_message_is_a_wrong_code(random: Random, message: bytes) -> None:
     _, live = Offer(CODE, SERVER, ALICE).open(random)
-    _, new = pairing.join(CODE, SERVER, random)
+    _, new = exchange.join(CODE, SERVER, random)
     with pytest.raises(WrongCodeError):
         live.paired(Paired(message)).open(Relay(bytes(100)), random)
     with pytest.raises(WrongCodeError):
@@ -127,12 +127,12 @@ def test_what_is_no_spake_message_is_a_wrong_code(random: Random, message: bytes
 def test_a_message_sent_back_to_its_speaker_is_refused(random: Random) -> None:
     """Roles stand in the keys: what a side said cannot be given to it as the other's."""
     opened, _ = Offer(CODE, SERVER, ALICE).open(random)
-    joined, new = pairing.join(CODE, SERVER, random)
+    joined, new = exchange.join(CODE, SERVER, random)
     first, greeted = new.paired(Paired(opened.message), DEVICE, random)
     with pytest.raises(WrongCodeError):
         greeted.open(first)
     with pytest.raises(WrongCodeError):
-        pairing.join(CODE, SERVER, random)[1].paired(Paired(joined.message), DEVICE, random)
+        exchange.join(CODE, SERVER, random)[1].paired(Paired(joined.message), DEVICE, random)
 
 
 def test_messages_of_one_pairing_are_worth_nothing_in_another(random: Random) -> None:
@@ -141,7 +141,7 @@ def test_messages_of_one_pairing_are_worth_nothing_in_another(random: Random) ->
     awaiting = live.paired(Paired(before.wire[1].message))
     with pytest.raises(WrongCodeError):
         awaiting.open(before.wire[2], random)
-    _, new = pairing.join(CODE, SERVER, random)
+    _, new = exchange.join(CODE, SERVER, random)
     _, greeted = new.paired(Paired(before.wire[0].message), DEVICE, random)
     with pytest.raises(WrongCodeError):
         greeted.open(before.wire[3])
@@ -179,7 +179,7 @@ def test_after_the_digits_nothing_but_the_next_message_opens(
 def test_any_bytes_in_any_place_raise_one_of_two_errors(random: Random) -> None:
     for _ in range(300):
         opened, live = Offer(CODE, SERVER, ALICE).open(random)
-        joined, new = pairing.join(CODE, SERVER, random)
+        joined, new = exchange.join(CODE, SERVER, random)
         first, greeted = new.paired(Paired(opened.message), DEVICE, random)
         data = bytearray(first.data)
         place = int.from_bytes(random(2), "big") % len(data)
@@ -193,7 +193,7 @@ def test_any_bytes_in_any_place_raise_one_of_two_errors(random: Random) -> None:
 def test_a_device_that_was_not_promised_is_refused(random: Random) -> None:
     """Who has the code and stands between must fix his device before he sees the other's nonce."""
     opened, live = Offer(CODE, SERVER, ALICE).open(random)
-    joined, new = pairing.join(CODE, SERVER, random)
+    joined, new = exchange.join(CODE, SERVER, random)
     first, greeted = new.paired(Paired(opened.message), DEVICE, random)
     second, revealed = live.paired(Paired(joined.message)).open(first, random)
     _, compared = greeted.open(second)
@@ -205,9 +205,9 @@ def test_a_device_that_was_not_promised_is_refused(random: Random) -> None:
 
 def test_who_knows_the_code_and_stands_between_shows_other_digits(random: Random) -> None:
     opened, live = Offer(CODE, SERVER, ALICE).open(random)
-    joined, new = pairing.join(CODE, SERVER, random)
+    joined, new = exchange.join(CODE, SERVER, random)
     evil_opened, evil_live = Offer(CODE, SERVER, ALICE).open(random)
-    evil_joined, evil_new = pairing.join(CODE, SERVER, random)
+    evil_joined, evil_new = exchange.join(CODE, SERVER, random)
 
     first, new_greeted = new.paired(Paired(evil_opened.message), DEVICE, random)
     evil_second, evil_revealed = evil_live.paired(Paired(joined.message)).open(first, random)
@@ -223,7 +223,7 @@ def test_who_knows_the_code_and_stands_between_shows_other_digits(random: Random
 
 def test_a_first_message_of_the_wrong_kind_is_refused(random: Random) -> None:
     opened, live = Offer(CODE, SERVER, ALICE).open(random)
-    joined, new = pairing.join(CODE, SERVER, random)
+    joined, new = exchange.join(CODE, SERVER, random)
     _, greeted = new.paired(Paired(opened.message), DEVICE, random)
     channel = greeted._channel
     channel._sealed = 0
@@ -233,7 +233,7 @@ def test_a_first_message_of_the_wrong_kind_is_refused(random: Random) -> None:
 
 def test_an_address_that_is_none_is_refused(random: Random) -> None:
     opened, live = Offer(CODE, SERVER, Address("no address")).open(random)
-    joined, new = pairing.join(CODE, SERVER, random)
+    joined, new = exchange.join(CODE, SERVER, random)
     first, greeted = new.paired(Paired(opened.message), DEVICE, random)
     second, _ = live.paired(Paired(joined.message)).open(first, random)
     with pytest.raises(AlteredError):

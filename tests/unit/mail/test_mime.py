@@ -2,9 +2,9 @@
 
 import pytest
 
-from blackthorn.mail.fields import LineBudget, parse_parameters, split_fields
-from blackthorn.mail.mime import Part, parse, walk
-from blackthorn.mail.path import NULL_SENDER, parse_path
+from blackthorn.mail.mime.fields import LineBudget, parse_parameters, split_fields
+from blackthorn.mail.mime.structure import Part, parse, walk
+from blackthorn.mail.smtp.path import NULL_SENDER, parse_path
 
 
 def outline(content: bytes) -> list[tuple[int, str, bytes]]:

@@ -5,9 +5,9 @@ import base64
 import pytest
 
 from blackthorn import limits
-from blackthorn.mail.html import html_to_text
-from blackthorn.mail.render import Attachment, attached, render
-from blackthorn.mail.text import (
+from blackthorn.mail.render.html import html_to_text
+from blackthorn.mail.render.render import Attachment, attached, render
+from blackthorn.mail.render.text import (
     decode_charset,
     decode_header,
     decode_parameter,

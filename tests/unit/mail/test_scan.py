@@ -8,7 +8,7 @@ import pytest
 
 from blackthorn import limits
 from blackthorn.mail.errors import MailRefusedError
-from blackthorn.mail.scan import normalise, remove_dots, scan
+from blackthorn.mail.mime.scan import normalise, remove_dots, scan
 
 MIB = 1024 * 1024
 MULTIPART = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"

@@ -6,8 +6,8 @@ import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.openpgp_seal import parse_certificate
-from blackthorn.mail.open import open_mail
-from blackthorn.mail.seal import Envelope, seal_mail, trace_block
+from blackthorn.mail.pgp.open import open_mail
+from blackthorn.mail.pgp.seal import Envelope, seal_mail, trace_block
 
 NOW = 1_900_000_000
 KEY, CERTIFICATE = generate_user_key("alice@acme.example")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from blackthorn import limits
 from blackthorn.mls.driver.lines import answer, serve
 from blackthorn.mls.driver.world import World
-from blackthorn.mls.key_package import create_key_package
+from blackthorn.mls.framing.key_package import create_key_package
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
 from tests.mls_people import NOW
 

@@ -24,14 +24,14 @@ from blackthorn.mls.codepoints import (
     X509,
 )
 from blackthorn.mls.credential import Credential, X509Credential
+from blackthorn.mls.epoch.group_info import read_group_info_message
+from blackthorn.mls.epoch.policy import Policy
 from blackthorn.mls.errors import InvalidLeaf, MalformedMessage
 from blackthorn.mls.extension import Extension, RequiredCapabilities
-from blackthorn.mls.framing import encode_message
-from blackthorn.mls.group import Group
-from blackthorn.mls.group_info import read_group_info_message
-from blackthorn.mls.key_package import LABEL, KeyPackage, KeyPackagePrivate
-from blackthorn.mls.leaf_node import Capabilities
-from blackthorn.mls.policy import Policy
+from blackthorn.mls.framing.framing import encode_message
+from blackthorn.mls.framing.key_package import LABEL, KeyPackage, KeyPackagePrivate
+from blackthorn.mls.group.group import Group
+from blackthorn.mls.tree.leaf_node import Capabilities
 from tests.mls_people import NOW, Person, add, agree, believe, group_of, people, verified
 
 # --- X.509 --------------------------------------------------------------------------------

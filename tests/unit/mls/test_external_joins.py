@@ -5,6 +5,7 @@ import random
 import pytest
 
 from blackthorn.crypto.secret import Secret
+from blackthorn.mls.epoch.policy import ExternalJoin, Policy
 from blackthorn.mls.errors import (
     GroupState,
     InvalidCommit,
@@ -18,8 +19,7 @@ from blackthorn.mls.errors import (
     WrongEpoch,
 )
 from blackthorn.mls.extension import Extension
-from blackthorn.mls.group import Group
-from blackthorn.mls.policy import ExternalJoin, Policy
+from blackthorn.mls.group.group import Group
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES128, SUITE_XWING_AES256
 from tests.mls_people import NOW, Person, add, agree, believe, group_of, people
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn.mls import protection
 from blackthorn.mls.codepoints import EXTERNAL_SENDERS, PUBLIC_MESSAGE
-from blackthorn.mls.committing import Request, make_commit, sign_content
 from blackthorn.mls.credential import BasicCredential
+from blackthorn.mls.epoch.policy import Outsider, Policy
+from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import (
     FutureEpoch,
     InvalidLeaf,
@@ -22,11 +22,13 @@ from blackthorn.mls.errors import (
     WrongEpoch,
 )
 from blackthorn.mls.extension import Extension, ExternalSender, external_senders
-from blackthorn.mls.external_proposing import propose_as_external_sender, propose_to_be_added
-from blackthorn.mls.framing import AuthenticatedContent, Body, Sender, encode_message
-from blackthorn.mls.group import Group, ProposalReceived
-from blackthorn.mls.policy import Outsider, Policy
-from blackthorn.mls.proposals import (
+from blackthorn.mls.framing import protection
+from blackthorn.mls.framing.external_proposing import (
+    propose_as_external_sender,
+    propose_to_be_added,
+)
+from blackthorn.mls.framing.framing import AuthenticatedContent, Body, Sender, encode_message
+from blackthorn.mls.framing.proposals import (
     Add,
     Commit,
     ExternalInit,
@@ -36,8 +38,9 @@ from blackthorn.mls.proposals import (
     Remove,
     Update,
 )
-from blackthorn.mls.psk import ExternalPskId, KnownPsks
-from blackthorn.mls.staged import StagedCommit
+from blackthorn.mls.group.committing import Request, make_commit, sign_content
+from blackthorn.mls.group.group import Group, ProposalReceived
+from blackthorn.mls.schedule.psk import ExternalPskId, KnownPsks
 from blackthorn.wire.tls import vector
 from tests.mls_people import NOW, Person, add, agree, believe, people, verified
 

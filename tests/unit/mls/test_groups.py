@@ -19,9 +19,9 @@ from blackthorn.mls.extension import (
     Extension,
     RequiredCapabilities,
 )
-from blackthorn.mls.group import Application, Group, ProposalReceived
-from blackthorn.mls.joining import welcome_references
-from blackthorn.mls.padding import padded_size, size_class
+from blackthorn.mls.framing.padding import padded_size, size_class
+from blackthorn.mls.group.group import Application, Group, ProposalReceived
+from blackthorn.mls.group.joining import welcome_references
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES128, SUITE_XWING_AES256
 from tests.mls_people import NOW, Person, add, agree, believe, group_of, people, verified
 

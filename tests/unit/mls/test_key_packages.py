@@ -16,15 +16,15 @@ from blackthorn.mls.errors import (
     UnsupportedSuite,
 )
 from blackthorn.mls.extension import Extension
-from blackthorn.mls.key_package import (
+from blackthorn.mls.framing.key_package import (
     LABEL,
     KeyPackage,
     KeyPackagePrivate,
     create_key_package,
     parse_key_package,
 )
-from blackthorn.mls.leaf_node import Lifetime
 from blackthorn.mls.suites import DEFAULT_SUITE, SUITE_1, SUITE_XWING_AES128, suite
+from blackthorn.mls.tree.leaf_node import Lifetime
 from tests.mls_people import NOW, Person, verified
 
 

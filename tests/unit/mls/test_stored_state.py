@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import treemath
+from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import GenerationConsumed, MalformedMessage, WrongEpoch
-from blackthorn.mls.group import Application, Group
-from blackthorn.mls.secret_tree import APPLICATION, HANDSHAKE, KeyNonce, SecretTree
-from blackthorn.mls.staged import StagedCommit
+from blackthorn.mls.group.group import Application, Group
+from blackthorn.mls.schedule.secret_tree import APPLICATION, HANDSHAKE, KeyNonce, SecretTree
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
+from blackthorn.mls.tree import treemath
 from tests.mls_people import NOW, Person, agree, believe, group_of
 
 SUITES = pytest.mark.parametrize("suite", [SUITE_1, SUITE_XWING_AES256])

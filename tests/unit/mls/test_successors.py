@@ -6,6 +6,8 @@ import pytest
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
+from blackthorn.mls.epoch.policy import Policy
+from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import (
     GroupState,
     InvalidProposal,
@@ -14,12 +16,10 @@ from blackthorn.mls.errors import (
     Unsupported,
 )
 from blackthorn.mls.extension import Extension
-from blackthorn.mls.group import Commit, Group
-from blackthorn.mls.key_package import KeyPackagePrivate
-from blackthorn.mls.policy import Policy
-from blackthorn.mls.proposals import ReInit
-from blackthorn.mls.staged import StagedCommit
-from blackthorn.mls.succession import branched
+from blackthorn.mls.framing.key_package import KeyPackagePrivate
+from blackthorn.mls.framing.proposals import ReInit
+from blackthorn.mls.group.group import Commit, Group
+from blackthorn.mls.group.succession import branched
 from blackthorn.mls.successors import Identity, branch, reinitialise
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
 from tests.mls_people import NOW, Person, agree, believe, group_of, people, verified

@@ -6,10 +6,11 @@ import pytest
 
 from blackthorn import limits
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import key_schedule
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import EXTERNAL_PUB, EXTERNAL_SENDERS, MEMBER
 from blackthorn.mls.credential import BasicCredential
+from blackthorn.mls.epoch.policy import Policy
+from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import (
     DecryptionFailed,
     InvalidLeaf,
@@ -20,17 +21,16 @@ from blackthorn.mls.errors import (
     Unsupported,
 )
 from blackthorn.mls.extension import Extension, ExternalSender, external_senders, find
-from blackthorn.mls.framing import Sender, read_message
-from blackthorn.mls.group import Group
-from blackthorn.mls.key_package import KeyPackagePrivate, parse_key_package
-from blackthorn.mls.key_schedule import external_public_key
-from blackthorn.mls.leaf_node import Lifetime
-from blackthorn.mls.policy import Policy
-from blackthorn.mls.proposals import Remove
+from blackthorn.mls.framing.framing import Sender, read_message
+from blackthorn.mls.framing.key_package import KeyPackagePrivate, parse_key_package
+from blackthorn.mls.framing.proposals import Remove
+from blackthorn.mls.framing.welcome_types import GroupInfo
+from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
-from blackthorn.mls.staged import StagedCommit
+from blackthorn.mls.schedule import key_schedule
+from blackthorn.mls.schedule.key_schedule import external_public_key
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
-from blackthorn.mls.welcome_types import GroupInfo
+from blackthorn.mls.tree.leaf_node import Lifetime
 from blackthorn.wire.tls import opaque, vector
 from tests.forge.mls_forge import public
 from tests.mls_people import NOW, Person, add, agree, believe, group_of, people, verified

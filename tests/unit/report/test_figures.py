@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from blackthorn.governance import canary
+from blackthorn.governance import warrant_canary
 from blackthorn.report.counting import NUMBERS, OUTCOMES
 from blackthorn.report.figures import Figures, compute, periods
 from blackthorn.report.period import parse_period
@@ -224,7 +224,7 @@ def test_a_statement_that_has_lapsed_is_absent_and_never_false() -> None:
     def states() -> dict[str, str]:
         return {each["name"]: each["state"] for each in figures(world).canary["statements"]}
 
-    absent = dict.fromkeys(canary.STATEMENTS, "absent")
+    absent = dict.fromkeys(warrant_canary.STATEMENTS, "absent")
     assert states() == absent
     until = world.now_ms + 30 * DAY_MS
     declared = {"statements": ["keys", "feed"], "valid_until_ms": until}

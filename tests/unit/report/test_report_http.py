@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from blackthorn import limits
-from blackthorn.edges import report_http
-from blackthorn.edges.http_server import serve_http
-from blackthorn.edges.ledger_http import Shown, ledger_app
+from blackthorn.edges.http import report as report_http
+from blackthorn.edges.http.ledger import Shown, ledger_app
+from blackthorn.edges.http.server import serve_http
 from blackthorn.errors import StorageError
 from blackthorn.report.files import make
 from blackthorn.report.period import parse_period

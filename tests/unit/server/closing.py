@@ -10,19 +10,19 @@ import random
 from pathlib import Path
 
 from blackthorn import limits
-from blackthorn.apps.market_keys import KeyFolder
-from blackthorn.apps.server_closure import publish_statement, register_seed
-from blackthorn.governance.bag import register_key
+from blackthorn.governance.package.build import register_key
 from blackthorn.ids import Address
 from blackthorn.ports.mail import SealedMail
-from blackthorn.server.closure import Closures
-from blackthorn.server.closure_checks import ClosureChecks
-from blackthorn.storage.sqlite import markets
-from blackthorn.storage.sqlite.closure import SqliteClosures
+from blackthorn.programs.server.closure import publish_statement, register_seed
+from blackthorn.server.markets.closure import Closures
+from blackthorn.server.markets.closure_checks import ClosureChecks
+from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.exits import SqliteExits
-from blackthorn.storage.sqlite.mail import SqliteMail
 from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.stores import markets
+from blackthorn.storage.sqlite.stores.closure import SqliteClosures
+from blackthorn.storage.sqlite.stores.exits import SqliteExits
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.governance_world import World
 from tests.market_keys import add_people

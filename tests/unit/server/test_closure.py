@@ -8,12 +8,12 @@ import pytest
 
 from blackthorn import limits
 from blackthorn.errors import InputError, StorageError, VerificationError
-from blackthorn.governance.closure_check import check_person, check_receipt, check_statement
-from blackthorn.governance.closure_receipt import decode_placed
+from blackthorn.governance.closure.check import check_person, check_receipt, check_statement
+from blackthorn.governance.closure.receipt import decode_placed
 from blackthorn.ports.closure import Phase
-from blackthorn.server import closure as closure_module
+from blackthorn.server.markets import closure as closure_module
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.mail import SqliteMail
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from tests.unit.server.closing import KEPT, LEFT, MAILS, Market, address
 
 ALL = (5 * MAILS, 10, 5, 5)

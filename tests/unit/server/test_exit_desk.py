@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from blackthorn.errors import StorageError
-from blackthorn.governance.closure_receipt import decode_placed
+from blackthorn.governance.closure.receipt import decode_placed
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import FetchExit, FetchReceipt
 from blackthorn.ports.enterprise import DeviceRecord
-from blackthorn.server.closure import list_hash
-from blackthorn.server.exit_desk import ExitDesk
+from blackthorn.server.handlers.exits import ExitDesk
+from blackthorn.server.markets.closure import list_hash
 from tests.unit.server.closing import Market, address
 
 OFFICER = address(7)

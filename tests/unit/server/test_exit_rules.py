@@ -8,18 +8,18 @@ import pytest
 from blackthorn.crypto.secret import Secret
 from blackthorn.governance import exits
 from blackthorn.governance.cases import Cases
-from blackthorn.governance.moves import Case, Step
+from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
-from blackthorn.link import activation
+from blackthorn.link.activation import exchange
 from blackthorn.link.codes import Code
 from blackthorn.link.frames import ActivateBegin
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.enrolment import OpenCode
 from blackthorn.ports.enterprise import UserRecord
+from blackthorn.server.accounts.enrolment import EnrolmentDesk
 from blackthorn.server.counters import Counters
-from blackthorn.server.enrolment import EnrolmentDesk
-from blackthorn.server.exit_rules import ALLOWED, ExitRules, May, allowed
-from blackthorn.server.reception import Reception
+from blackthorn.server.mail.recipient_policy import Reception
+from blackthorn.server.markets.exit_rules import ALLOWED, ExitRules, May, allowed
 from tests.unit.server.test_mail_server import CERTIFICATE, FixedClock, Table
 
 HERE, ELSEWHERE = Address("here@acme.example"), Address("else@acme.example")
@@ -157,7 +157,7 @@ def test_a_forwarding_address_changes_nothing_while_mail_is_taken() -> None:
 def test_a_code_is_tried_only_while_devices_are_activated(state: str) -> None:
     tried: list[str] = []
     closed: list[tuple[str, str]] = []
-    verifier = activation.Verifier(Secret(bytes(32)), bytes(32))
+    verifier = exchange.Verifier(Secret(bytes(32)), bytes(32))
     code = OpenCode("1", HERE, verifier, FixedClock().wall_ms() + 1, 0, None, None)
     desk = EnrolmentDesk(
         fingerprint=bytes(32),

@@ -1,4 +1,4 @@
-"""Submission (server/chains.py, its numbered rules) and resets (server/resets.py)."""
+"""Submission (server/ledger/chains.py, its numbered rules) and resets (server/ledger/resets.py)."""
 
 import pytest
 

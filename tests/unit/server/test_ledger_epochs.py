@@ -1,4 +1,4 @@
-"""Epochs (server/epochs.py): cadence, witnesses, and a crash at each moment of a whole story."""
+"""Epochs (server/ledger/epochs.py): cadence, witnesses, and a crash at each moment of a whole story."""
 
 from collections.abc import Callable
 

@@ -19,11 +19,11 @@ from blackthorn.link.frames import (
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.server.counters import Counters
-from blackthorn.server.mailroom import MailFor, Mailroom
-from blackthorn.server.reception import Reception
+from blackthorn.server.mail.recipient_policy import Reception
+from blackthorn.server.mail.service import MailFor, Mailroom
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.mail import SqliteMail
 from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from tests.market_keys import add_people, wrapping
 
 ALICE, BOB = Address("alice@acme.example"), Address("bob@acme.example")

@@ -8,29 +8,29 @@ from typing import Any
 
 import pytest
 
-from blackthorn.apps.server_notices import Telling
 from blackthorn.crypto.openpgp_open import generate_user_key
-from blackthorn.edges.mail_gateway import MailGateway
-from blackthorn.edges.sealing_worker import SealRequest, answer
+from blackthorn.edges.sealing.worker import SealRequest, answer
+from blackthorn.edges.smtp.gateway import MailGateway
 from blackthorn.errors import StorageError
 from blackthorn.governance import exits
 from blackthorn.governance.cases import Cases
-from blackthorn.governance.moves import Case, Step
+from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
 from blackthorn.link.frames import ExitTold, MarketNotice, TellExit
 from blackthorn.mail.errors import MailRefusedError
-from blackthorn.mail.open import open_mail
+from blackthorn.mail.pgp.open import open_mail
 from blackthorn.ports.enterprise import UserRecord
+from blackthorn.programs.server.notices import Telling
 from blackthorn.server.counters import Counters
-from blackthorn.server.mailroom import Mailroom
-from blackthorn.server.notice_texts import LANGUAGES, words
-from blackthorn.server.notices import KINDS, Notices, told_step
-from blackthorn.server.reception import Reception
+from blackthorn.server.mail.recipient_policy import Reception
+from blackthorn.server.mail.service import Mailroom
+from blackthorn.server.markets.notice_texts import LANGUAGES, words
+from blackthorn.server.markets.notices import KINDS, Notices, told_step
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.exits import SqliteExits
-from blackthorn.storage.sqlite.mail import SqliteMail
-from blackthorn.storage.sqlite.notices import SqliteNotices
 from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.stores.exits import SqliteExits
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
+from blackthorn.storage.sqlite.stores.notices import SqliteNotices
 from tests.market_keys import add_people, wrapping
 from tests.unit.server.test_mail_server import FixedClock, Table
 

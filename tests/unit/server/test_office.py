@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from blackthorn.errors import StorageError
-from blackthorn.governance.moves import Case
 from blackthorn.governance.statements import Signed
-from blackthorn.storage.sqlite.cases import open_founding
+from blackthorn.governance.transitions import Case
+from blackthorn.storage.sqlite.stores.cases import open_founding
 from tests.office_people import OfficePeople
 
 DAY = 24 * 3_600_000

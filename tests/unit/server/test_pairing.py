@@ -9,9 +9,9 @@ from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.session import Link, Role, State
 from blackthorn.ports.enterprise import DeviceRecord, Standing
-from blackthorn.server import pairing
-from blackthorn.server.pairing import PairingDesk
-from blackthorn.server.session import Session
+from blackthorn.server.accounts import pairing
+from blackthorn.server.accounts.pairing import PairingDesk
+from blackthorn.server.messaging.session import Session
 
 
 class Peer:

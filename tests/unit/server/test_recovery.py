@@ -10,9 +10,9 @@ from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.hello import recovery_bytes
 from blackthorn.link.session import Link, Role, State
-from blackthorn.server import recovery
-from blackthorn.server.recovery import RecoveryDesk
-from blackthorn.server.session import Session
+from blackthorn.server.accounts import recovery
+from blackthorn.server.accounts.recovery import RecoveryDesk
+from blackthorn.server.messaging.session import Session
 from tests.ledger_world import LedgerWorld
 
 

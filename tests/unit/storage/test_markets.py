@@ -8,17 +8,17 @@ import apsw
 import pytest
 
 from blackthorn import limits
-from blackthorn.apps.market_start import WRAP_ROWS, wrap_all
 from blackthorn.crypto.market_wrap import CHUNK_BYTES, WrapError
 from blackthorn.errors import StorageError
 from blackthorn.ports.mail import SealedMail
 from blackthorn.ports.parcels import Batch, Parcels, SharedParcel
+from blackthorn.programs.server.market_start import WRAP_ROWS, wrap_all
 from blackthorn.storage.sqlite import database as database_module
-from blackthorn.storage.sqlite import markets
 from blackthorn.storage.sqlite.database import Database, migrations
-from blackthorn.storage.sqlite.group import commit_group
-from blackthorn.storage.sqlite.mail import SqliteMail
-from blackthorn.storage.sqlite.parcels import SqliteParcels
+from blackthorn.storage.sqlite.group_commit import commit_group
+from blackthorn.storage.sqlite.stores import markets
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
+from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.market_keys import MemoryKeys, add_people
 

@@ -8,25 +8,25 @@ from random import randbytes
 import apsw
 import pytest
 
-from blackthorn.apps.inventory import migrations, read_inventory
-from blackthorn.apps.production import frozen_rows, produce
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError
-from blackthorn.governance import bag_layout as layout
-from blackthorn.governance.bag import ProductionCase
+from blackthorn.governance.package import layout
+from blackthorn.governance.package.build import ProductionCase
 from blackthorn.ports.mail import SealedMail
 from blackthorn.ports.parcels import Batch, Parcels, SharedParcel
+from blackthorn.programs.server.production import frozen_rows, produce
 from blackthorn.storage.sqlite.database import Connection, Database
-from blackthorn.storage.sqlite.mail import SqliteMail
-from blackthorn.storage.sqlite.parcels import SqliteParcels
-from blackthorn.storage.sqlite.production import (
+from blackthorn.storage.sqlite.inventory import migrations, read_inventory
+from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
+from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
+from blackthorn.storage.sqlite.stores.production import (
     COUNTED,
     LEFT_OUT,
     READS,
     SEALED_READS,
     SqliteProduction,
 )
-from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.unit.governance.bags import files_of
 

@@ -3,11 +3,11 @@
 import apsw
 
 from blackthorn.ids import Address, DeviceId
-from blackthorn.link.activation import DeviceKeys
+from blackthorn.link.activation.exchange import DeviceKeys
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import Standing
 from blackthorn.storage.sqlite.database import Database, _migrate, migrations
-from blackthorn.storage.sqlite.enterprise import SqliteEnterprise
+from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 
 ALICE = Address("alice@acme.example")
 OLD = DeviceId(b"\x01" * 16)

@@ -5,8 +5,8 @@ import pytest
 from blackthorn.errors import StorageError
 from blackthorn.ports.mail import MailHead, SealedMail
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.mail import SqliteMail
 from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from tests.market_keys import add_people, wrapping
 
 

@@ -10,12 +10,16 @@ from blackthorn.mls.codepoints import APPLICATION
 from blackthorn.mls.credential import BasicCredential
 from blackthorn.mls.driver.request import Request, RequestError
 from blackthorn.mls.driver.world import ANY_LIFETIME, Client, Held, World, anybody_may_join, believe
+from blackthorn.mls.epoch.policy import Policy
 from blackthorn.mls.errors import InvalidWelcome
-from blackthorn.mls.group import Application, Group, ProposalReceived
-from blackthorn.mls.joining import welcome_references
-from blackthorn.mls.key_package import VerifiedKeyPackage, create_key_package, parse_key_package
-from blackthorn.mls.policy import Policy
-from blackthorn.mls.processing import read_private_message
+from blackthorn.mls.framing.key_package import (
+    VerifiedKeyPackage,
+    create_key_package,
+    parse_key_package,
+)
+from blackthorn.mls.group.group import Application, Group, ProposalReceived
+from blackthorn.mls.group.joining import welcome_references
+from blackthorn.mls.group.processing import read_private_message
 from blackthorn.mls.suites import SUPPORTED, suite
 
 Reply = Mapping[str, object]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.credential import BasicCredential, Credential
 from blackthorn.mls.driver.request import RequestError
-from blackthorn.mls.group import Group
-from blackthorn.mls.key_package import KeyPackagePrivate
-from blackthorn.mls.policy import ExternalJoin, Policy
+from blackthorn.mls.epoch.policy import ExternalJoin, Policy
+from blackthorn.mls.framing.key_package import KeyPackagePrivate
+from blackthorn.mls.group.group import Group
 from blackthorn.mls.suites import CipherSuite
 
 

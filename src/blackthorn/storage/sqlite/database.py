@@ -34,7 +34,7 @@ PRAGMA secure_delete = FAST;
 
 def migrations() -> list[tuple[int, str]]:
     """Number and SQL of every migration, in order."""
-    folder = resources.files("blackthorn.storage").joinpath("migrations")
+    folder = resources.files("blackthorn.storage.sqlite").joinpath("migrations")
     files = sorted((each for each in folder.iterdir() if each.name.endswith(".sql")), key=str)
     return [(int(each.name.split("_")[0]), each.read_text(encoding="utf-8")) for each in files]
 

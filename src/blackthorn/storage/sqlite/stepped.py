@@ -3,7 +3,7 @@
 from blackthorn.errors import StorageError
 from blackthorn.ports.writer import Done, Job, Result
 from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.group import Task, commit_group
+from blackthorn.storage.sqlite.group_commit import Task, commit_group
 
 
 class SteppedWriter:

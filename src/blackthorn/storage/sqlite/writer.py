@@ -14,7 +14,7 @@ from typing import Any
 from blackthorn.errors import StorageError
 from blackthorn.ports.writer import Done, Job, Result
 from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.group import Outcome, Task, commit_group, is_fatal
+from blackthorn.storage.sqlite.group_commit import Outcome, Task, commit_group, is_fatal
 
 Wake = Callable[..., object]
 """`loop.call_soon_threadsafe`, or its like."""

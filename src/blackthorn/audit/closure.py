@@ -1,0 +1,115 @@
+"""`blackthorn audit closure`: a closure's statement is what the ledger's decisions say it is.
+
+The ledger is read and checked whole first; then the statement is held to the exit in it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from blackthorn import limits
+from blackthorn.audit.package import read_register
+from blackthorn.audit.report import read_log
+from blackthorn.errors import LimitError, UserError
+from blackthorn.governance.closure.check import check_statement, exit_of
+from blackthorn.governance.closure.receipt import Placed
+from blackthorn.governance.closure.statement import ClosureStatement
+from blackthorn.governance.transitions import Case
+from blackthorn.report.history import Stand
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What holds: the statement, the exit's decisions, and the receipt's place, if one was given.
+
+    `pinned` says that the register's key was given and not only named by the file.
+    """
+
+    statement: ClosureStatement
+    case: Case
+    placed: Placed | None
+    ledger: str
+    entries: int
+    pinned: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """For --json."""
+        stated, placed = self.statement, self.placed
+        return {
+            "holds": True,
+            "exit": stated.exit,
+            "market": stated.market,
+            "persons": stated.counts,
+            "deleted": {"mails": stated.mails, "parcels": stated.parcels},
+            "receipts_root": stated.root.hex(),
+            "destroyed_key": stated.key.hex(),
+            "destroyed_ms": stated.destroyed_ms,
+            "backups_end_ms": stated.backups_end_ms,
+            "samples": len(stated.samples),
+            "tried_keys": len(stated.tried),
+            "decisions": [each.action for each in self.case.history],
+            "statement": stated.hash.hex(),
+            "register": stated.register,
+            "register_key": "given" if self.pinned else "unpinned",
+            "ledger": self.ledger,
+            "entries": self.entries,
+            "receipt": None if placed is None else _receipt(placed),
+        }
+
+
+def _receipt(placed: Placed) -> dict[str, Any]:
+    receipt = placed.receipt
+    return {
+        "address": receipt.address,
+        "place": placed.place,
+        "size": placed.size,
+        "leaf": receipt.leaf.hex(),
+        "notified": receipt.notified,
+        "read": receipt.read,
+        "exported": receipt.exported,
+        "moved": receipt.moved,
+        "forwarded": receipt.forwarded,
+        "mails": receipt.mails,
+        "parcels": receipt.parcels,
+    }
+
+
+def audit_closure(
+    file: Path,
+    ledger: str,
+    receipt: Path | None,
+    register: str | None,
+    policy: Path | None,
+    console: Console,
+) -> Audited:
+    """Check the file and, if given, a person's receipt; `register` is a vkey or a file of one.
+
+    Raises VerificationError with the rule that is broken, SecurityError with the place in the
+    ledger that is wrong, UserError when a file cannot be read.
+    """
+    key = None if register is None else read_register(register)
+    data = _read(file, limits.MAX_CLOSURE_BYTES)
+    own = None if receipt is None else _read(receipt, limits.MAX_RECEIPT_BYTES)
+    name = exit_of(data)
+    found: dict[str, Case] = {}
+
+    def at_head(stand: Stand, own_policy: str) -> None:
+        found[name] = stand.register.cases.case(name)
+
+    read = read_log(ledger, policy, console, at_head)
+    case = found.get(name, Case(name))
+    statement, placed = check_statement(data, key, case, own)
+    return Audited(statement, case, placed, ledger, read.stand.size, key is not None)
+
+
+def _read(path: Path, bound: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(bound + 1)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    if len(data) > bound:
+        raise LimitError(f"{path} has more than {bound} bytes")
+    return data

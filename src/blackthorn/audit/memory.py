@@ -1,0 +1,93 @@
+"""What an auditor remembers from one audit to the next: the newest checkpoint of each log.
+
+A log that was larger before, or had another root at the size of then, has shown two truths;
+with the two signed notes that is evidence, written as a file that anyone can verify.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from blackthorn import limits
+from blackthorn.audit.ledger import Audited
+from blackthorn.directory.evidence.file import Evidence, Field
+from blackthorn.errors import SecurityError, StorageError
+from blackthorn.storage.files import atomic
+from blackthorn.tlog.verify import open_checkpoint
+
+NO_CONFIG: Final = "the log has not even a configuration"
+
+
+class AuditMemory:
+    """A folder with the last checkpoint of each log, and evidence."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def compare(self, audited: Audited) -> None:
+        """Compare with the last audit, then remember this one.
+
+        Raises SecurityError, which names the file of evidence that was written.
+        """
+        place = self._place(audited.checkpoint.origin)
+        before = self._read(place)
+        if before is not None:
+            self._compare(before, audited)
+        try:
+            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            atomic.replace(place, audited.verified.note)
+        except OSError as error:
+            raise StorageError(f"{place} cannot be written: {error.strerror}") from None
+
+    def _compare(self, before: bytes, audited: Audited) -> None:
+        earlier, _ = open_checkpoint(before, audited.policy.log)
+        now = audited.checkpoint
+        notes: dict[str, Field] = {"first": before, "second": audited.verified.note}
+        if earlier.size > now.size:
+            written = self.write(audited, "rollback", notes)
+            text = f"the log had {earlier.size} entries at the last audit, and has {now.size}"
+            raise SecurityError(f"{text}; {written}")
+        if audited.log.root(earlier.size) != earlier.root:
+            kind = "fork" if earlier.size == now.size else "inconsistent"
+            if kind == "inconsistent":
+                notes["proof"] = list(audited.log.consistency_proof(earlier.size, now.size))
+            written = self.write(audited, kind, notes)
+            text = f"the first {earlier.size} entries are not those of the last audit"
+            raise SecurityError(f"{text}; {written}")
+
+    def write(self, audited: Audited, kind: str, fields: dict[str, Field]) -> str:
+        """Write a file of evidence; says where, or why there is none."""
+        config = audited.replay.config
+        if config is None:
+            return f"no evidence was written: {NO_CONFIG}"
+        data = Evidence(kind, config.encode(), fields).encode()
+        if len(data) > limits.MAX_EVIDENCE_BYTES:
+            return "no evidence was written: it would be too large for a file"
+        path = self._path / f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.json"
+        try:
+            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            atomic.replace(path, data)
+        except OSError as error:
+            raise StorageError(f"{path} cannot be written: {error.strerror}") from None
+        return f"evidence is in {path}"
+
+    def write_bad_log(self, audited: Audited) -> str:
+        """Evidence that entries break a rule, as far as they fit a file."""
+        if not audited.entries or audited.log.size > len(audited.entries):
+            return "no evidence was written: it would be too large for a file"
+        fields: dict[str, Field] = {
+            "first": audited.verified.note,
+            "entries": list(audited.entries),
+        }
+        return self.write(audited, "bad-log", fields)
+
+    def _place(self, origin: str) -> Path:
+        return self._path / f"{hashlib.sha256(origin.encode()).hexdigest()[:16]}.checkpoint"
+
+    def _read(self, place: Path) -> bytes | None:
+        try:
+            return place.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(f"{place} cannot be read: {error.strerror}") from None

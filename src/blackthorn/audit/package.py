@@ -1,0 +1,87 @@
+"""`blackthorn audit package`: a package's files, from a tar file or a folder, to the check.
+
+No name of the package becomes a path: a tar file is read as it stands, and of a folder only
+what lies in it is opened, no link followed.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from blackthorn import limits
+from blackthorn.errors import UserError, VerificationError
+from blackthorn.governance.package.check import Checked, check
+from blackthorn.governance.package.tar import Found, read_tar
+from blackthorn.tlog.policy import Policy, parse_policy
+from blackthorn.wire.note import VerifierKey, parse_vkey
+
+_PIECE: Final = 256 * limits.KIB
+
+
+def check_package(target: Path, register: str | None, policy: Path | None) -> Checked:
+    """Check a tar file or an unpacked folder. `register` is a vkey or a file that holds one.
+
+    Raises VerificationError with the rule that is broken, UserError when it cannot be read.
+    """
+    key = None if register is None else read_register(register)
+    given = None if policy is None else _policy(policy)
+    try:
+        if target.is_dir():
+            return check(_folder(target), key, given)
+        with target.open("rb") as file:
+            return check(read_tar(file.read), key, given)
+    except OSError as error:
+        raise UserError(f"{target} cannot be read: {error.strerror}") from None
+
+
+def read_register(text: str) -> VerifierKey:
+    """The register's key from a vkey or a file that holds one. Raises UserError."""
+    try:
+        vkey = text if "+" in text else _small(Path(text)).decode("utf-8", "replace").strip()
+        return parse_vkey(vkey)
+    except VerificationError as error:
+        raise UserError(f"--register: {error}") from None
+
+
+def _policy(path: Path) -> Policy:
+    try:
+        return parse_policy(_small(path))
+    except VerificationError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def _small(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(limits.MIB)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _folder(root: Path) -> Iterator[Found]:
+    """Every file below `root`, each opened when its turn comes. Raises P3, OSError."""
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        with os.scandir(root / prefix) as entries:
+            found = sorted(entries, key=lambda each: each.name)
+        for entry in found:
+            name = prefix + entry.name
+            mode = entry.stat(follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode):
+                waiting.append(f"{name}/")
+                yield Found(f"{name}/", 0, iter(()))
+            elif stat.S_ISREG(mode):
+                size = entry.stat(follow_symlinks=False).st_size
+                yield Found(name, size, _pieces(root / name))
+            else:
+                raise VerificationError("P3", f"{name!r} is neither a file nor a folder")
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        while piece := file.read(_PIECE):
+            yield piece

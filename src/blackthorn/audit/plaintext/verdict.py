@@ -1,0 +1,196 @@
+"""The canary audit: what may be where, and whether it is so.
+
+Markers of each kind are planted through real devices; then everything that the server wrote and
+all its memory is searched. Messages, group names, passphrases, activation codes and sealed mail
+must be nowhere. Mail that came in plain must not be on the disk; its receiving processes had it in
+memory for a moment, which is shown, not judged. Public markers must be found in both: an audit
+that cannot see them is blind, and fails.
+
+What never lives here: how to plant (`demo.markers`) and how to search (`audit.plaintext.search`).
+"""
+
+import base64
+import json
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from blackthorn.audit.plaintext.search import (
+    Finding,
+    Marker,
+    ProcessGoneError,
+    Searcher,
+    descendants,
+)
+from blackthorn.errors import UserError
+
+
+class Rule(Enum):
+    """Where a marker may be."""
+
+    NOWHERE = "nowhere"
+    NOT_ON_DISK = "not on disk"
+    EVERYWHERE = "on disk and in memory"
+
+
+KINDS: dict[str, Rule] = {
+    "message": Rule.NOWHERE,
+    "group name": Rule.NOWHERE,
+    "passphrase": Rule.NOWHERE,
+    "activation code": Rule.NOWHERE,
+    "sealed mail": Rule.NOWHERE,
+    "mail body": Rule.NOT_ON_DISK,
+    "mail subject": Rule.NOT_ON_DISK,
+    "attachment name": Rule.NOT_ON_DISK,
+    "public": Rule.EVERYWHERE,
+}
+
+
+def mint(name: str, kind: str) -> Marker:
+    """A new marker of 24 random letters and digits, begun with a letter."""
+    text = base64.b32encode(secrets.token_bytes(15)).decode().lower()
+    return Marker(name, kind, ("c" + text[1:],), whole=KINDS[kind] is Rule.EVERYWHERE)
+
+
+def public_marker(name: str, text: str) -> Marker:
+    """A marker for something that the server does hold: all of it must be found."""
+    return Marker(name, "public", (text,), whole=True)
+
+
+def code_marker(name: str, code: str) -> Marker:
+    """A marker for an activation code: its words, without the nameplate that the server knows."""
+    words = code.replace("-", " ").split()[1:]
+    joined = {separator.join(words) for separator in ("-", " ", "")}
+    return Marker(
+        name, "activation code", tuple(sorted(joined | {each.lower() for each in joined}))
+    )
+
+
+def read_markers(path: Path) -> list[Marker]:
+    """Markers from a file with one JSON object a line: `name`, `kind`, `text`.
+
+    Raises UserError when the file is something else.
+    """
+    markers: list[Marker] = []
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            fields = json.loads(line)
+            name, kind, text = (str(fields[key]) for key in ("name", "kind", "text"))
+            markers.append(Marker(name, kind, (text,), whole=kind == "public"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: expected one JSON object a line with name, kind and text ({error})"
+        ) from None
+    if unknown := {marker.kind for marker in markers} - set(KINDS):
+        raise UserError(f"{path}: unknown kinds {sorted(unknown)}; known are {', '.join(KINDS)}")
+    if not any(KINDS[marker.kind] is Rule.EVERYWHERE for marker in markers):
+        raise UserError(f"{path}: needs a marker of kind 'public', to prove that the search sees")
+    return markers
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one marker: the places it was found in, and whether that breaks its rule."""
+
+    name: str
+    kind: str
+    rule: str
+    disk: tuple[str, ...]
+    memory: tuple[str, ...]
+    broken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of one search, or of several joined."""
+
+    verdicts: tuple[Verdict, ...]
+    disk_bytes: int
+    memory_bytes: int
+    processes: int
+
+    @property
+    def planted(self) -> int:
+        """Secrets looked for; public markers are not counted."""
+        return sum(verdict.kind != "public" for verdict in self.verdicts)
+
+    @property
+    def found(self) -> int:
+        """Secrets found where they must not be."""
+        return sum(verdict.broken and verdict.kind != "public" for verdict in self.verdicts)
+
+    @property
+    def sees(self) -> bool:
+        """Whether every public marker was found: without that, the rest means nothing."""
+        controls = [verdict for verdict in self.verdicts if verdict.kind == "public"]
+        return bool(controls) and not any(verdict.broken for verdict in controls)
+
+    @property
+    def clean(self) -> bool:
+        """Nothing was found, by a search that sees."""
+        return self.sees and self.found == 0
+
+
+def _judge(marker: Marker, findings: Sequence[Finding]) -> Verdict:
+    places = {finding.place: finding.form for finding in findings if finding.marker == marker}
+    shown = {
+        medium: tuple(
+            sorted(
+                f"{place.name} ({form})" for place, form in places.items() if place.medium == medium
+            )
+        )
+        for medium in ("disk", "memory")
+    }
+    rule = KINDS[marker.kind]
+    broken = {
+        Rule.NOWHERE: bool(places),
+        Rule.NOT_ON_DISK: bool(shown["disk"]),
+        Rule.EVERYWHERE: not (shown["disk"] and shown["memory"]),
+    }[rule]
+    return Verdict(marker.name, marker.kind, rule.value, shown["disk"], shown["memory"], broken)
+
+
+class Audit:
+    """Searches one server for a set of markers, as often as asked, and judges it all together."""
+
+    def __init__(self, written: Sequence[Path]) -> None:
+        """`written` are the files and folders that hold every byte the server writes."""
+        self._written = written
+        self._findings: list[Finding] = []
+        self._markers: dict[str, Marker] = {}
+        self._disk_bytes = self._memory_bytes = self._processes = 0
+
+    def search(self, pid: int, markers: Sequence[Marker]) -> None:
+        """Search disk and memory now, worker processes included.
+
+        Raises ProcessGoneError, or UnavailableError when the memory cannot be read.
+        """
+        searcher = Searcher(markers)
+        for path in self._written:
+            if path.is_dir():
+                searcher.search_tree(path, path.name)
+            else:
+                searcher.search_file(path, path.name)
+        workers = descendants(pid)
+        searcher.search_open_files(pid, "server process")
+        searcher.search_memory(pid, "server process")
+        for number, worker in enumerate(workers, start=1):
+            with suppress(ProcessGoneError):  # an idle worker ends by itself
+                searcher.search_open_files(worker, f"worker process {number}")
+                searcher.search_memory(worker, f"worker process {number}")
+        self._findings += searcher.findings
+        self._markers |= {marker.name: marker for marker in markers}
+        for place, size in searcher.bytes_searched.items():
+            if place.medium == "disk":
+                self._disk_bytes += size
+            else:
+                self._memory_bytes += size
+        self._processes = max(self._processes, 1 + len(workers))
+
+    def report(self) -> Report:
+        """What all searches so far found."""
+        verdicts = tuple(_judge(marker, self._findings) for marker in self._markers.values())
+        return Report(verdicts, self._disk_bytes, self._memory_bytes, self._processes)

@@ -1,0 +1,125 @@
+"""A log read for a report: checked entry by entry as `audit ledger` does, its decisions too.
+
+The register of decisions is replayed beside the directory, so that a signature, role or state
+that is wrong is found at its entry, whatever the report would have said.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from blackthorn.audit.database import audit_rows
+from blackthorn.audit.ledger import audit, begin
+from blackthorn.audit.ledger_run import open_source, progress_bar, read_policy_file
+from blackthorn.audit.sources import need
+from blackthorn.directory.audit import Replay
+from blackthorn.errors import StorageError, UserError, VerificationError
+from blackthorn.programs.server import configuration
+from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.report.history import History, Stand
+from blackthorn.storage.sqlite.stores.ledger_rows import LedgerRows
+from blackthorn.tlog.policy import format_policy, parse_policy
+
+AtHead = Callable[[Stand, str], None]
+"""Told each head and the trust policy that the log shows now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLog:
+    """The newest head, and the text of the trust policy that the log shows."""
+
+    stand: Stand
+    policy: str
+
+
+def read_log(target: str, policy: Path | None, console: Console, at_head: AtHead) -> ReadLog:
+    """Read and check a log: an address, a mirror or a server's folder.
+
+    Raises SecurityError with the place of what is wrong; UserError, UnavailableError or
+    StorageError when it cannot be read.
+    """
+    folder = Path(target)
+    if "://" not in target and (folder / configuration.FILE_NAME).is_file():
+        return _own_folder(folder, policy, console, at_head)
+    return _tiles(target, policy, console, at_head)
+
+
+class _Telling(Replay):
+    """A replay that lets a history read along."""
+
+    def __init__(self, history: History, policy: str, at_head: AtHead) -> None:
+        super().__init__()
+        self._history = history
+        self._policy = policy
+        self._at_head_of = at_head
+
+    def feed(self, data: bytes) -> None:
+        """See `Replay`; and raises what breaks a rule of decisions."""
+        super().feed(data)
+        stand = self._history.feed(data)
+        if stand is not None:
+            self._at_head_of(stand, self._policy)
+
+
+def _tiles(target: str, policy: Path | None, console: Console, at_head: AtHead) -> ReadLog:
+    history = History()
+    with ExitStack() as stack:
+        source = open_source(target, stack)
+        progress = stack.enter_context(progress_bar(console))
+        shown = need(source, "policy")
+        own = parse_policy(shown)
+        text = shown.decode()
+        audited = begin(source, own if policy is None else read_policy_file(policy))
+        audited.replay = _Telling(history, text, at_head)
+        audit(source, audited, progress)
+    return _read(history, text)
+
+
+def _own_folder(path: Path, policy: Path | None, console: Console, at_head: AtHead) -> ReadLog:
+    directory = ServerDirectory(path)
+    keys = directory.ledger.read_keys()
+    own = directory.ledger.read_policy()
+    text, history = format_policy(own), History()
+    given = own if policy is None else read_policy_file(policy)
+    with closing(directory.open_database()) as database, progress_bar(console) as progress:
+        database.reading.execute("BEGIN")  # one state of all rows, also while the server runs
+        rows = LedgerRows(database.reading)
+        audited = audit_rows(rows, keys, given, time.time_ns() // 1_000_000, progress)
+        size = audited.verified.checkpoint.size
+        for place, entry in rows.entries():
+            if place >= size:
+                break
+            stand = history.feed(entry)
+            if stand is not None:
+                at_head(stand, text)
+    return _read(history, text)
+
+
+def _read(history: History, policy: str) -> ReadLog:
+    if history.stand is None or history.stand.size != history.size:
+        raise VerificationError("D32", "the last entry of the checkpoint is no head")
+    return ReadLog(history.stand, policy)
+
+
+def no_head(stand: Stand, policy: str) -> None:
+    """For who wants the newest head alone."""
+
+
+def write(folder: Path, files: dict[str, bytes]) -> None:
+    """Write a report's files. Raises UserError for a folder that cannot be, StorageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made: {error.strerror}") from None
+    for name, data in files.items():
+        part = folder / f".{name}.part"
+        try:
+            part.write_bytes(data)
+            part.replace(folder / name)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise StorageError(f"{folder / name} cannot be written: {error.strerror}") from None

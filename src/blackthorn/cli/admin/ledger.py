@@ -1,0 +1,122 @@
+"""Commands of the family `ledger`: what the server's administrator does with its public log.
+
+The work is imported when a command runs, so that `serve` starts quickly.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from blackthorn.cli import terminal
+from blackthorn.errors import UserError, VerificationError
+
+Directory = Annotated[
+    Path, typer.Argument(metavar="DIR", envvar="BLACKTHORN_DIR", help="The server's folder.")
+]
+PlainDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="The server's folder.")]
+
+ledger = typer.Typer(
+    help="The server's ledger: the public log of its users' keys.", no_args_is_help=True
+)
+witness = typer.Typer(help="The witnesses that must cosign the ledger.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands to `app`."""
+    ledger.add_typer(witness, name="witness")
+    app.add_typer(ledger, name="ledger")
+
+
+@ledger.command("init")
+def init(directory: Directory) -> None:
+    """Make ledger.keys, policy.txt and the embedded witness in a folder of an earlier version."""
+    import os
+
+    from blackthorn.programs.server.ledger_upgrade import make_ledger
+
+    vkey = make_ledger(directory, dict(os.environ))
+    terminal.out.print(f"The ledger's public key: {vkey}", markup=False, soft_wrap=True)
+
+
+@ledger.command("status")
+def status(
+    directory: Directory,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell size, users, the last epoch, when each witness cosigned it, and what is wrong.
+
+    It reads the folder, whether the server runs or not. Exits with 1 when something is wrong.
+    """
+    import os
+
+    from blackthorn.programs.server.ledger_status import report
+
+    found = report(directory, dict(os.environ))
+    if json:
+        terminal.print_json(found)
+    else:
+        _print(found)
+    if found["problems"]:
+        raise typer.Exit(1)
+
+
+def _print(found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    say = terminal.out.print
+    published = found["published"] or "never"
+    say(f"{found['origin']}: {found['size']} entries, {found['users']} users", markup=False)
+    say(f"epoch {found['epoch']}, published {published}", markup=False)
+    if found["pending_resets"]:
+        say(f"resets that wait for their delay: {found['pending_resets']}", markup=False)
+    table = Table("witness", "cosigned the newest", "address", box=None)
+    for each in found["witnesses"]:
+        address = "under this roof" if each["embedded"] else each["url"] or "-"
+        table.add_row(each["name"], each["cosigned"] or "no", address)
+    say(table)
+    for remark in {each["remark"] for each in found["witnesses"] if each["remark"]}:
+        say(f"Note: {remark}.", markup=False, soft_wrap=True)
+    for problem in found["problems"]:
+        say(f"Problem: {problem}", style="red", markup=False, soft_wrap=True)
+
+
+@ledger.command("policy")
+def policy(directory: Directory) -> None:
+    """Print the trust policy that devices pin: the log, its witnesses, and how many must cosign."""
+    import sys
+
+    from blackthorn.programs.server.ledger_files import LedgerFiles
+    from blackthorn.tlog.policy import format_policy
+
+    sys.stdout.write(format_policy(LedgerFiles(directory).read_policy()))
+
+
+@witness.command("add")
+def add_witness(
+    directory: PlainDirectory,
+    vkey: Annotated[str, typer.Argument(metavar="VKEY", help="The witness's public key.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where it serves add-checkpoint.")],
+    quorum: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many witnesses must cosign from now on; else as before."),
+    ] = None,
+) -> None:
+    """Add a witness to policy.txt; the server asks it after its next start.
+
+    Devices keep the policy that they pinned until their owner accepts the new one.
+    """
+    from blackthorn.programs.server import ledger_files
+    from blackthorn.programs.server.ledger_files import LedgerFiles
+    from blackthorn.wire.note import parse_vkey
+
+    files = LedgerFiles(directory)
+    try:
+        key = parse_vkey(vkey)
+    except VerificationError as error:
+        raise UserError(f"{vkey!r} is no public key of a witness: {error}") from None
+    changed = ledger_files.add_witness(files.read_policy(), key, url, quorum)
+    files.write_policy(changed)
+    say = terminal.out.print
+    say(f"{key.name} is in {files.policy}; restart the server.", markup=False, soft_wrap=True)
+    say("Devices keep the policy that they pinned until their owner accepts the new one.")

@@ -1,0 +1,304 @@
+"""Commands of the server's administrator: init, serve, user, config.
+
+Everything heavy is imported by the command that needs it, so that `serve` starts quickly.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blackthorn.cli import terminal
+
+if TYPE_CHECKING:
+    from blackthorn.programs.server.configuration import Configuration
+    from blackthorn.server.accounts.users import Invited
+
+Directory = Annotated[
+    Path, typer.Argument(metavar="DIR", envvar="BLACKTHORN_DIR", help="The server's folder.")
+]
+DirectoryOption = Annotated[
+    Path, typer.Option("--dir", envvar="BLACKTHORN_DIR", help="The server's folder.")
+]
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The user's mail address.")]
+Expires = Annotated[
+    str, typer.Option(help="How long the code works, from 1m to 30d, such as 30m, 24h or 7d.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+LinkPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port of the link, which devices use; 0: any."),
+]
+SmtpPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port on which mail from outside comes in; 0: any."),
+]
+OpsPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port of /healthz, /readyz and /metrics; 0: any."),
+]
+LedgerPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port of the ledger's tiles over HTTPS; 0: any."),
+]
+WitnessPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="TCP port of the embedded witness; 0: any."),
+]
+Witness = Annotated[
+    str | None, typer.Option(help="embedded, or none: then the ledger asks for no cosignature.")
+]
+Market = Annotated[
+    str | None,
+    typer.Option(metavar="CC", help="The country the user belongs to, such as PK; see settings."),
+]
+Language = Annotated[
+    str, typer.Option(metavar="TAG", help="The language in which the user is given notice.")
+]
+
+users = typer.Typer(help="Users and their activation codes.", no_args_is_help=True)
+config = typer.Typer(help="The server's settings.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands to `app`."""
+    app.command("init")(init)
+    app.command("serve")(serve)
+    app.add_typer(users, name="user")
+    app.add_typer(config, name="config")
+
+
+def init(
+    directory: Directory,
+    domain: Annotated[str, typer.Option(help="The mail domain, such as acme.example.")],
+    link_port: LinkPort = None,
+    smtp_port: SmtpPort = None,
+    ledger_port: LedgerPort = None,
+    ops_port: OpsPort = None,
+    witness: Witness = None,
+    witness_port: WitnessPort = None,
+    market: Annotated[
+        str | None,
+        typer.Option(metavar="CC", help="The country users belong to unless `user add` says it."),
+    ] = None,
+    public: Annotated[
+        str | None, typer.Option(help="HOST:PORT at which devices reach the link.")
+    ] = None,
+) -> None:
+    """Make a server's folder: settings, keys, database, ledger. Overwrites nothing."""
+    from blackthorn.programs.server.folder import initialise
+    from blackthorn.storage.files.market_keys import check_market
+
+    wanted = {
+        ("enterprise", "market"): None if market is None else check_market(market),
+        ("link", "port"): link_port,
+        ("link", "public"): public,
+        ("smtp", "port"): smtp_port,
+        ("ledger", "port"): ledger_port,
+        ("ledger", "witness"): witness,
+        ("ledger", "witness_port"): witness_port,
+        ("ops", "port"): ops_port,
+    }
+    chosen = {name: value for name, value in wanted.items() if value is not None}
+    initialise(directory, domain, chosen)
+    terminal.out.print(f"{directory} is ready for {domain.lower()}.", markup=False)
+    terminal.out.print(f"Next: blackthorn serve {directory}", markup=False)
+
+
+def serve(directory: Directory) -> None:
+    """Serve until SIGTERM. The log goes to standard error; `ready` says when all ports listen."""
+    from blackthorn.programs.server.server import serve as run_server
+
+    run_server(directory)
+
+
+@users.command("add")
+def add_user(
+    address: Address,
+    directory: DirectoryOption,
+    expires: Expires = "24h",
+    market: Market = None,
+    language: Language = "en",
+    json: Json = False,
+) -> None:
+    """Add a user and print the activation code for the first device."""
+    from blackthorn.storage.files.market_keys import check_language, check_market
+
+    market = None if market is None else check_market(market)
+    _invite(address, directory, expires, json, (market, check_language(language)))
+
+
+@users.command("code")
+def new_code(
+    address: Address, directory: DirectoryOption, expires: Expires = "24h", json: Json = False
+) -> None:
+    """Print an activation code for a further device, such as one in place of a lost one.
+
+    A code that was not used ends. Mail from outside is sealed to the device activated last.
+    """
+    _invite(address, directory, expires, json, None)
+
+
+@users.command("move")
+def move_user(
+    address: Address,
+    market: Annotated[
+        str, typer.Option(metavar="CC", help="The country the user belongs to from now on.")
+    ],
+    directory: DirectoryOption,
+    json: Json = False,
+) -> None:
+    """Move a user to another market with all that waits for him sealed; the server may run.
+
+    What is sealed is wrapped anew under the other market's key. Run it again if it was ended. A
+    user's move to another server is not a command: he exports here, and is invited there.
+    """
+    from blackthorn.cli.device.export import Bar
+    from blackthorn.programs.server.user_move import move
+    from blackthorn.storage.files.market_keys import check_market
+
+    wanted = check_market(market)
+    with Bar() as bar:
+        before, rows = move(
+            directory, address, wanted, lambda done, total: bar.show("rows", done, total)
+        )
+    if json:
+        document = {"address": address, "market": wanted, "before": before, "rows": rows}
+        terminal.print_json(document)
+        return
+    text = f"{address} is of {wanted} now, not of {before}; {rows} sealed rows went along."
+    terminal.out.print(text, markup=False, soft_wrap=True)
+
+
+@users.command("list")
+def list_users(directory: DirectoryOption, json: Json = False) -> None:
+    """List the users, and how the code of each stands: `open until …`, `burnt` or `expired`."""
+    import os
+    import time
+
+    from blackthorn.programs.server.folder import ServerDirectory
+    from blackthorn.storage.sqlite.stores.users import UserTable
+
+    server = ServerDirectory(directory)
+    server.load(os.environ)
+    database = server.open_database()
+    try:
+        listed = UserTable(database.writing).list(time.time_ns() // 1_000_000)
+    finally:
+        database.close()
+    if json:
+        rows = [
+            {
+                "address": user.address,
+                "pin": user.pin,
+                "market": user.market,
+                "language": user.language,
+                "devices": user.devices,
+                "created": _rfc3339(user.created_ms),
+                "code": user.code or None,
+                "code_expires": _rfc3339(user.code_expires_ms) if user.code_expires_ms else None,
+            }
+            for user in listed
+        ]
+        terminal.print_json(rows)
+        return
+    from rich.table import Table
+
+    table = Table("address", "PIN", "market", "devices", "code", box=None)
+    for user in listed:
+        until = f" until {_rfc3339(user.code_expires_ms)}" if user.code_expires_ms else ""
+        row = (user.address, user.pin, user.market, str(user.devices), user.code + until)
+        table.add_row(*row)
+    terminal.out.print(table)
+
+
+@config.command("check")
+def check_config(directory: Directory) -> None:
+    """Check blackthorn.toml and say what is wrong with it."""
+    import os
+
+    from blackthorn.programs.server.folder import ServerDirectory
+
+    ServerDirectory(directory).load(os.environ)
+    terminal.out.print(f"{directory / 'blackthorn.toml'} is good.", markup=False)
+
+
+def _invite(
+    address: str, directory: Path, expires: str, json: bool, added: tuple[str | None, str] | None
+) -> None:
+    """`added` is the market, if said, and language of a new user; None renews a code."""
+    import os
+    import secrets
+    import shlex
+    import time
+
+    from blackthorn.ports.users import Home
+    from blackthorn.programs.server.configuration import public_address
+    from blackthorn.programs.server.folder import ServerDirectory
+    from blackthorn.programs.server.market_start import open_market
+    from blackthorn.programs.server.user_move import check_may_activate, check_takes_users
+    from blackthorn.server.accounts.users import UserAdministration, parse_life
+    from blackthorn.storage.sqlite.stores.users import UserTable
+
+    life = parse_life(expires)
+    known = os.environ.get("BLACKTHORN_DIR") == str(directory)
+    option = "" if known else f" --dir {shlex.quote(str(directory))}"
+    server = ServerDirectory(directory)
+    settings = server.load(os.environ)
+    public_address(settings)
+    database = server.open_database()
+    try:
+        administration = UserAdministration(
+            UserTable(database.writing),
+            settings.enterprise.domain,
+            server.fingerprint(),
+            secrets.token_bytes,
+            option,
+        )
+        now_ms = time.time_ns() // 1_000_000
+        if added is None:
+            check_may_activate(database, address)
+            invited = administration.renew(address, life, now_ms)
+        else:
+            home = Home(added[0] or settings.enterprise.market, added[1])
+            administration.check_new(address)
+            check_takes_users(database, home.market)
+            open_market(database, server.market_keys(settings), home.market, now_ms)
+            invited = administration.add(address, life, now_ms, home)
+    finally:
+        database.close()
+    _print_code(invited, settings, json)
+
+
+def _print_code(invited: "Invited", settings: "Configuration", json: bool) -> None:
+    from blackthorn.link.activation.code import render, render_url, words
+    from blackthorn.programs.server.configuration import public_address
+
+    host, port = public_address(settings)
+    url = render_url(invited.code, host, port)
+    expires = _rfc3339(invited.expires_ms)
+    if json:
+        code = render(invited.code)
+        terminal.print_json(
+            {"address": invited.address, "code": code, "url": url, "expires": expires}
+        )
+        return
+    import sys
+
+    import segno
+
+    spoken = words(invited.code)
+    say = terminal.out.print
+    say(f"Activation code for {invited.address}, until {expires}:\n", markup=False)
+    say(f"    {invited.code.nameplate:>6}  " + "  ".join(f"{word:<12}" for word in spoken[:4]))
+    say("            " + "  ".join(f"{word:<12}" for word in spoken[4:]))
+    say("\nOn the device, with the code or the URL:\n")
+    say(f"    blackthorn activate '{url}'\n", markup=False, soft_wrap=True)
+    segno.make(url, error="l", micro=False).terminal(sys.stdout, compact=True)
+
+
+def _rfc3339(ms: int) -> str:
+    import datetime
+
+    moment = datetime.datetime.fromtimestamp(ms // 1000, datetime.UTC)
+    return moment.isoformat().replace("+00:00", "Z")

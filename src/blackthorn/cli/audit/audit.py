@@ -1,0 +1,254 @@
+"""Commands of the family `audit`: what anyone may check.
+
+The work is imported when a command runs: a server's process must not load what it never uses.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blackthorn.cli import terminal
+from blackthorn.errors import UserError
+
+if TYPE_CHECKING:
+    from blackthorn.audit.ledger_run import Result
+    from blackthorn.audit.plaintext.verdict import Report, Verdict
+
+audit = typer.Typer(
+    help="Check what a server holds, and its ledger: anyone may.", no_args_is_help=True
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands to `app`."""
+    app.add_typer(audit, name="audit")
+
+
+@audit.callback()
+def family() -> None:
+    """Check what a server holds, and its ledger: anyone may."""
+
+
+@audit.command()
+def canary(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", help="Search this server's folder instead of a server of our own."),
+    ] = None,
+    pid: Annotated[int | None, typer.Option(help="The process id of that server.")] = None,
+    marker_file: Annotated[
+        Path | None,
+        typer.Option(help="The markers: one JSON object a line with name, kind and text."),
+    ] = None,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(help="A further file or folder that the server writes, such as its log."),
+    ] = None,
+) -> None:
+    """Plant secrets through real devices, then search the server's disk and memory for them.
+
+    Exits with 0 only when none was found, by a search that proved it can see.
+    """
+    from blackthorn.audit.plaintext.verdict import Audit, read_markers
+    from blackthorn.demo.markers import run_audit
+
+    given = (directory, pid, marker_file)
+    if directory is not None and pid is not None and marker_file is not None:
+        searching = Audit([directory, *(also or [])])
+        searching.search(pid, read_markers(marker_file))
+        report = searching.report()
+    elif any(given) or also:
+        raise UserError("--dir, --pid and --marker-file belong together; --also needs them")
+    else:
+        report = run_audit(terminal.err)
+    if as_json:
+        terminal.print_json(_as_json(report))
+    else:
+        print_report(report)
+    if not report.clean:
+        raise typer.Exit(1)
+
+
+def _as_json(report: "Report") -> dict[str, object]:
+    return {
+        "clean": report.clean,
+        "sees": report.sees,
+        "planted": report.planted,
+        "found": report.found,
+        "disk_bytes": report.disk_bytes,
+        "memory_bytes": report.memory_bytes,
+        "processes": report.processes,
+        "markers": report.verdicts,
+    }
+
+
+def _outcome(verdict: "Verdict") -> str:
+    if verdict.kind == "public":
+        return "[red]not seen[/]" if verdict.broken else "seen"
+    return "[red]FOUND[/]" if verdict.broken else "kept"
+
+
+def _places(places: tuple[str, ...]) -> str:
+    more = f" and {len(places) - 2} more" if len(places) > 2 else ""
+    return ", ".join(places[:2]) + more if places else "-"
+
+
+def print_report(report: "Report") -> None:
+    """The findings as a table, and one line that sums them up."""
+    from rich.table import Table
+
+    table = Table(title="Canary audit")
+    for heading in ("marker", "must be", "disk", "memory", "outcome"):
+        table.add_column(heading)
+    for verdict in report.verdicts:
+        places = _places(verdict.disk), _places(verdict.memory)
+        table.add_row(verdict.name, verdict.rule, *places, _outcome(verdict))
+    terminal.out.print(table)
+    searched = (
+        f"searched {report.disk_bytes / 1e6:.1f} MB of files and "
+        f"{report.memory_bytes / 1e6:.1f} MB of memory (processes: {report.processes})"
+    )
+    if not report.sees:
+        terminal.out.print(f"[red]{searched}: the search is blind, so it proves nothing[/]")
+    else:
+        terminal.out.print(f"{searched}: {report.found} of {report.planted} secrets found")
+
+
+@audit.command()
+def ledger(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL|DIR",
+            help="Where a server shows its ledger, a mirror's folder, or a server's own folder.",
+        ),
+    ],
+    policy: Annotated[
+        Path | None,
+        typer.Option(help="The trust policy to hold it to; without one, the log's own."),
+    ] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder that keeps each log's checkpoint until the next audit, and "
+            "evidence of what is wrong."
+        ),
+    ] = None,
+    cosign: Annotated[
+        Path | None,
+        typer.Option(help="The folder of an auditor's own witness key: cosign what has passed."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Read every entry of a ledger and compute everything again.
+
+    Exits with 4 and one line that names the place when anything is wrong.
+    """
+    from blackthorn.audit.ledger_run import run_audit
+
+    result = run_audit(target, policy, evidence, cosign, terminal.err)
+    if as_json:
+        terminal.print_json(result.as_json())
+    else:
+        print_result(result)
+
+
+def print_result(result: "Result") -> None:
+    """The result as a table, and the line that was cosigned."""
+    from rich.table import Table
+
+    table = Table(title=result.origin, show_header=False)
+    rows: dict[str, object] = {
+        "entries": result.entries,
+        "users": result.users,
+        "epochs": result.epochs,
+        "changes of keys": result.changes,
+        "resets": "not told by a log" if result.resets is None else result.resets,
+        "configuration changes": result.configurations - 1,
+        "records": result.records,
+        "last epoch": result.published,
+        "freshest cosignature": result.freshest or "none",
+        "policy": result.policy,
+    }
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    terminal.out.print(table)
+    if result.waiting is not None:
+        terminal.out.print(f"{result.waiting} entries wait for their witnesses.", markup=False)
+    if result.cosigned is not None:
+        terminal.out.print(result.cosigned, markup=False, soft_wrap=True)
+    if result.policy != "given":
+        terminal.err.print(
+            "The policy is the log's own: hold it to one that you trust with --policy.",
+            markup=False,
+        )
+
+
+@audit.command()
+def evidence(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of evidence.")],
+) -> None:
+    """Verify a file of evidence off line, and say in a sentence what it proves.
+
+    Exits with 4 when it proves nothing.
+    """
+    from blackthorn import limits
+    from blackthorn.audit.evidence import verify
+
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(limits.MAX_EVIDENCE_BYTES + 1)
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from None
+    terminal.out.print(verify(data), markup=False, soft_wrap=True)
+
+
+@audit.command()
+def package(
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE|FOLDER", help="A directive's package, not encrypted.")
+    ],
+    register: Annotated[
+        str | None,
+        typer.Option(metavar="KEY|FILE", help="The register's key, as its operator publishes it."),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(help="The trust policy to hold the ledger's proof to; else the enclosed one."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Verify a directive's package off line: hashes, custody, signature, the ledger's proof.
+
+    Exits with 4 and one line that names the broken rule when anything is wrong.
+    """
+    from blackthorn.audit.package import check_package
+
+    checked = check_package(target, register, policy)
+    document = {
+        "directive": checked.directive,
+        "manifest": checked.manifest_hash.hex(),
+        "files": checked.files,
+        "bytes": checked.bytes,
+        "sealed": checked.sealed,
+        "accounts": list(checked.accounts),
+        "register": checked.register,
+        "register_key": "given" if checked.pinned else "unpinned",
+        "ledger_index": checked.index,
+        "cosigned_seconds": checked.cosigned,
+        "policy": "given" if checked.policy_given else "the enclosed one",
+    }
+    if as_json:
+        terminal.print_json(document)
+        return
+    for name, value in document.items():
+        text = ", ".join(value) if isinstance(value, list) else str(value)
+        terminal.out.print(f"{name.replace('_', ' ')}: {text}", markup=False, soft_wrap=True)
+    if not (checked.pinned and checked.policy_given):
+        terminal.err.print(
+            "What is enclosed only shows that the package agrees with itself: give --register "
+            "and --policy from where you trust them.",
+            markup=False,
+        )

@@ -1,0 +1,160 @@
+"""`blackthorn report` and `blackthorn audit report`: made from a ledger, checked against one.
+
+The work is imported when a command runs: a server's process must not load what it never uses.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from blackthorn.cli import terminal
+from blackthorn.cli.audit.audit import audit
+from blackthorn.errors import SecurityError
+
+if TYPE_CHECKING:
+    from blackthorn.audit.published_report import Verdict
+
+Policy = Annotated[
+    Path | None,
+    typer.Option(help="The trust policy to hold the ledger to; without one, the log's own."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands to `app`."""
+    app.command("report")(report)
+    audit.command("report")(audit_report)
+
+
+def report(
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="URL|DIR",
+            envvar="BLACKTHORN_DIR",
+            help="Where a server shows its ledger, a mirror's folder, or a server's own folder.",
+        ),
+    ],
+    period: Annotated[
+        str | None,
+        typer.Option(help="2015, 2015H2 or 2015Q3; without it, the half year of the last epoch."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write page, JSON, CSV and feed into this folder."),
+    ] = None,
+    policy: Policy = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Make the transparency report of a period, from the public ledger and nothing else."""
+    from blackthorn.audit.report import no_head, read_log, write
+    from blackthorn.report.document import document, encode
+    from blackthorn.report.figures import compute
+    from blackthorn.report.files import make
+    from blackthorn.report.period import half_year, parse_period
+
+    wanted = None if period is None else parse_period(period)
+    read = read_log(source, policy, terminal.err, no_head)
+    chosen = wanted or half_year(read.stand.unix_ms)
+    if out is not None:
+        write(out, make(read.stand, chosen, read.policy))
+    value = document(compute(read.stand, chosen), read.stand, read.policy)
+    if as_json:
+        typer.echo(encode(value), nl=False)
+    else:
+        print_report(value)
+
+
+def print_report(value: dict[str, Any]) -> None:
+    """Tables and bars of a report's JSON value."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from blackthorn.report.counting import OUTCOMES
+
+    say = terminal.out.print
+    totals, ledger = value["totals"], value["ledger"]
+    outcomes = Table(title=escape(f"{value['enterprise']}, {value['period']['name']}"))
+    outcomes.add_column("outcome")
+    outcomes.add_column("directives", justify="right")
+    outcomes.add_column("")
+    most = max(totals[name] for name in OUTCOMES)
+    for name, text in OUTCOMES.items():
+        outcomes.add_row(text, str(totals[name]), _bar(totals[name], most))
+    outcomes.add_section()
+    outcomes.add_row("Received", str(totals["received"]), "")
+    say(outcomes)
+    columns = {
+        "received": "received",
+        "complied_in_whole": "in whole",
+        "complied_in_part": "in part",
+        "refused": "refused",
+        "accounts_named": "accounts",
+        "accounts_with_data": "with data",
+    }
+    for title, rows in (("country", value["by_country"]), ("kind", value["by_kind"])):
+        table = Table()
+        table.add_column(title, no_wrap=True)
+        for heading in columns.values():
+            table.add_column(heading, justify="right")
+        for row, counts in rows.items():
+            table.add_row(row, *(str(counts[name]) for name in columns))
+        say(table)
+    for each in value["exits"]:
+        say(f"Market {each['market']}: {each['state']}, {each['users']} users", markup=False)
+    until = value["canary"]["valid_until_ms"]
+    stated = sum(each["state"] == "stated" for each in value["canary"]["statements"])
+    say(f"Statements of what was never done: {stated if until else 'none'} valid", markup=False)
+    say(f"Ledger: {ledger['size']} entries, {ledger['time']}", markup=False)
+    say(f"root {ledger['root']}", markup=False, soft_wrap=True)
+
+
+def _bar(value: int, most: int) -> str:
+    return "█" * (20 * value // most) if most else ""
+
+
+def audit_report(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|DIR|URL",
+            help="A file of a report, a folder of them, or an address such as "
+            "https://HOST/report/2015H2.",
+        ),
+    ],
+    ledger: Annotated[
+        str,
+        typer.Option(
+            metavar="URL|DIR",
+            help="Where a server shows its ledger, a mirror's folder, or a server's own folder.",
+        ),
+    ],
+    policy: Policy = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Compute a transparency report again from the ledger, and name each number that differs.
+
+    Exits with 4 when anything differs, in the report or in the ledger.
+    """
+    from blackthorn.audit.published_report import check
+
+    verdict = check(target, ledger, policy, terminal.err)
+    if as_json:
+        terminal.print_json(verdict.as_json())
+    else:
+        print_verdict(verdict)
+    if not verdict.holds:
+        number = sum(map(len, verdict.files.values()))
+        raise SecurityError(f"the report is not what the ledger gives: differences: {number}")
+
+
+def print_verdict(verdict: "Verdict") -> None:
+    """Each file, and each of its differences."""
+    say = terminal.out.print
+    for name, found in verdict.files.items():
+        say(f"{name}: {'differs' if found else 'as the ledger gives it'}", markup=False)
+        for line in found:
+            say(f"  {line}", markup=False, soft_wrap=True)
+    say(f"The ledger's {verdict.entries} entries were read and checked.", markup=False)

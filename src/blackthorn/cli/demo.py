@@ -1,0 +1,77 @@
+"""Commands of the family `demo`.
+
+The work is imported when the command runs: a server's process must not load what it never uses.
+"""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blackthorn.cli import terminal
+
+if TYPE_CHECKING:
+    from blackthorn.demo.demonstration import Outcome
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands to `app`."""
+    app.command()(demo)
+
+
+def demo(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what was counted as JSON.")
+    ] = False,
+) -> None:
+    """Show everything at once: three people, four devices, messages, mail, an audit, a search.
+
+    Runs in a temporary folder on free ports. Exits with 0 only when all holds.
+    """
+    from blackthorn.demo.demonstration import run_demo
+
+    outcome = run_demo(terminal.err)
+    if as_json:
+        terminal.print_json(as_document(outcome))
+    else:
+        print_outcome(outcome)
+    failures = outcome.failures()
+    for failure in failures:
+        terminal.err.print(f"blackthorn: {failure}", style="red", markup=False)
+    if failures:
+        raise typer.Exit(1)
+
+
+def as_document(outcome: "Outcome") -> dict[str, object]:
+    """What `--json` prints."""
+    return {
+        "messages": {"sent": outcome.messages.sent, "received": outcome.messages.received},
+        "mail": {"accepted": outcome.mail.sent, "opened": outcome.mail.received},
+        "ledger": {"audited": outcome.audited, "alarms": outcome.alarms},
+        "removed_member_read": outcome.removed_member_read,
+        "canaries": {"planted": outcome.canaries.planted, "found": outcome.canaries.found},
+        "seconds": round(outcome.seconds, 1),
+    }
+
+
+def print_outcome(outcome: "Outcome") -> None:
+    """The table: what was sent, received and found."""
+    from rich.table import Table
+
+    table = Table(title=f"Blackthorn demo, {outcome.seconds:.0f} seconds")
+    table.add_column("what")
+    for heading in ("sent", "received"):
+        table.add_column(heading, justify="right")
+    for part, tally in outcome.parts.items():
+        table.add_row(f"messages, {part}", str(tally.sent), str(tally.received))
+    table.add_row("messages in all", str(outcome.messages.sent), str(outcome.messages.received))
+    table.add_row("e-mails (accepted, opened)", str(outcome.mail.sent), str(outcome.mail.received))
+    table.add_row("entries of the ledger audited", "-", str(outcome.audited))
+    table.add_row("alarms", "-", str(outcome.alarms))
+    table.add_row("read by the removed member afterwards", "-", str(outcome.removed_member_read))
+    report = outcome.canaries
+    table.add_row("canaries (planted, found)", str(report.planted), str(report.found))
+    terminal.out.print(table)
+    terminal.out.print(
+        f"searched {report.disk_bytes / 1e6:.1f} MB that the server wrote and "
+        f"{report.memory_bytes / 1e6:.1f} MB of its memory (processes: {report.processes})"
+    )

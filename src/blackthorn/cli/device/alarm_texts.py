@@ -1,0 +1,73 @@
+"""How alarms are shown: in words first, and what each stops."""
+
+from typing import TYPE_CHECKING, Any
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device.options import local_time, rfc3339
+from blackthorn.device.transparency import alarms
+from blackthorn.device.transparency.alarms import Effect, Kind, Scope
+from blackthorn.mail.render.text import safe_line
+
+if TYPE_CHECKING:
+    from blackthorn.ports.device_store import AlarmRecord
+    from blackthorn.programs.device.program import DeviceProgram
+
+_UNKNOWN = Kind("An alarm of another version of this program", Effect.NOTICE, Scope.LEDGER)
+
+
+def kind_of(alarm: "AlarmRecord") -> Kind:
+    """What its code means."""
+    return alarms.KINDS.get(alarm.code, _UNKNOWN)
+
+
+def document(alarm: "AlarmRecord") -> dict[str, Any]:
+    """For JSON."""
+    kind = kind_of(alarm)
+    return {
+        "number": alarm.number,
+        "code": alarm.code,
+        "about": alarm.address or "the ledger",
+        "meaning": kind.meaning,
+        "text": alarm.text,
+        "since": rfc3339(alarm.at_ms),
+        "effect": kind.effect.value,
+        "accepted": alarm.accepted,
+        "evidence": len(alarm.evidence),
+    }
+
+
+def lines(alarm: "AlarmRecord") -> list[str]:
+    """For a terminal: what it means, what was seen, what it stops."""
+    kind = kind_of(alarm)
+    about = f" ({safe_line(alarm.address)})" if alarm.address else ""
+    told = [f"{alarm.number}  {local_time(alarm.at_ms)}  {kind.meaning}{about}."]
+    told.append(f"    {safe_line(alarm.text)}")
+    stop = _stop(alarm, kind.effect)
+    if stop and not alarm.accepted:
+        told.append(f"    {stop} until you say: blackthorn alarms accept {alarm.number}")
+    if alarm.evidence:
+        told.append(f"    Evidence: blackthorn alarms export {alarm.number} FILE")
+    return told
+
+
+def _stop(alarm: "AlarmRecord", effect: Effect) -> str:
+    if effect is Effect.NOTICE:
+        return ""
+    if kind_of(alarm).scope is not Scope.PERSON:
+        return "You meet nobody new, and nobody joins a conversation,"
+    to = safe_line(alarm.address)
+    groups = effect is Effect.GROUPS
+    return f"Nothing is sent to groups with {to}" if groups else f"Nothing is sent to {to}"
+
+
+def tell(program: "DeviceProgram", told: set[int] | None = None) -> None:
+    """The open alarms, to standard error; those in `told` not again."""
+    with program.opened.vault.transaction() as records:
+        found = alarms.open_alarms(records)
+    for alarm in found:
+        if told is None or alarm.number not in told:
+            style = None if kind_of(alarm).effect is Effect.NOTICE else "bold red"
+            for line in (f"ALARM {lines(alarm)[0]}", *lines(alarm)[1:]):
+                terminal.err.print(line, markup=False, soft_wrap=True, style=style)
+        if told is not None:
+            told.add(alarm.number)

@@ -1,0 +1,116 @@
+"""Commands of the family `alarms`: what must not be, its evidence, and going on deliberately."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device.options import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    KeyFileOption,
+    program,
+)
+
+alarms = typer.Typer(
+    help="What the server or others have done that must not be, with evidence.",
+    invoke_without_command=True,
+)
+
+NumberArgument = Annotated[int, typer.Argument(metavar="NUMBER", help="The alarm's number.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands to `app`."""
+    app.add_typer(alarms, name="alarms")
+
+
+@alarms.callback()
+def show(
+    context: typer.Context,
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Those that were accepted too.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """List the open alarms: what each means, what it stops, whether there is evidence.
+
+    --json prints an array of {"number", "code", "about", "meaning", "text", "since", "effect",
+    "accepted", "evidence"}; "evidence" is the size of its file, 0 when there is none.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from blackthorn.cli.device.alarm_texts import document, lines
+
+    with program(home, key_file).opened.vault.transaction() as records:
+        found = [each for each in records.directory.alarms() if everything or not each.accepted]
+    if json:
+        terminal.print_json([document(each) for each in found])
+        return
+    if not found:
+        terminal.out.print("No alarms." if everything else "No open alarms.")
+    for each in found:
+        for line in lines(each):
+            terminal.out.print(line, markup=False, soft_wrap=True)
+
+
+@alarms.command("export")
+def export(
+    number: NumberArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the evidence.")],
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+) -> None:
+    """Write an alarm's evidence as a file that anyone can verify without asking a server.
+
+    `blackthorn audit evidence FILE` says what it proves. It holds public keys and what the
+    server has said of the person in question; nothing secret.
+    """
+    from blackthorn.device.transparency.alarms import find
+    from blackthorn.errors import StorageError, UserError
+
+    with program(home, key_file).opened.vault.transaction() as records:
+        alarm = find(records, number)
+    if not alarm.evidence:
+        raise UserError(f"alarm {number} has no evidence that others could verify")
+    try:
+        with file.open("xb") as written:
+            written.write(alarm.evidence)
+    except FileExistsError:
+        raise UserError(f"{file} is there already: nothing was written") from None
+    except OSError as error:
+        raise StorageError(f"{file} cannot be written: {error.strerror}") from None
+    text = f"{file}: {len(alarm.evidence)} bytes. blackthorn audit evidence FILE verifies it."
+    terminal.out.print(text, markup=False, soft_wrap=True)
+
+
+@alarms.command("accept")
+def accept(
+    number: NumberArgument,
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Go on in spite of an alarm: what it stops is sent from now on. It stays in the list."""
+    import sys
+
+    from blackthorn.cli.device.alarm_texts import lines
+    from blackthorn.device.transparency import alarms as device_alarms
+    from blackthorn.errors import UserError
+
+    vault = program(home, key_file).opened.vault
+    with vault.transaction() as records:
+        alarm = device_alarms.find(records, number)
+    for line in lines(alarm):
+        terminal.out.print(line, markup=False, soft_wrap=True)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UserError("say --yes to accept an alarm where nobody can be asked")
+        typer.confirm("Go on in spite of it?", abort=True)
+    with vault.transaction() as records:
+        device_alarms.accept(records, number)
+    terminal.out.print(f"Alarm {number} is accepted.")

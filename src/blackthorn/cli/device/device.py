@@ -1,0 +1,153 @@
+"""Commands of a person's device: activate, send, status; inbox, groups, mail, devices beside it.
+
+Everything heavy is imported by the command that needs it.
+"""
+
+from typing import Annotated
+
+import typer
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device import devices as device_devices_cli
+from blackthorn.cli.device import groups as device_group_cli
+from blackthorn.cli.device import inbox as device_inbox_cli
+from blackthorn.cli.device import mail as device_mail_cli
+from blackthorn.cli.device import recovery as recovery_cli
+from blackthorn.cli.device import verify as verify_cli
+from blackthorn.cli.device.options import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    KeyFileOption,
+    ServerOption,
+    parse_addresses,
+    program,
+    run,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands to `app`."""
+    app.command("activate")(activate)
+    app.command("send")(send)
+    app.command("inbox")(device_inbox_cli.inbox)
+    app.command("history")(device_inbox_cli.history)
+    app.command("status")(status)
+    app.add_typer(device_group_cli.groups, name="group")
+    app.add_typer(device_mail_cli.mail, name="mail")
+    app.add_typer(device_devices_cli.devices, name="device")
+    app.add_typer(recovery_cli.recovery, name="recovery")
+    app.command("verify")(verify_cli.verify)
+
+
+# --- activate -----------------------------------------------------------------------------
+
+
+def activate(
+    code: Annotated[
+        list[str],
+        typer.Argument(metavar="CODE-OR-URL", help="The activation code, or its URL."),
+    ],
+    home: HomeOption = DEFAULT_HOME,
+    server: ServerOption = None,
+    key_file: KeyFileOption = None,
+    name: Annotated[str | None, typer.Option(help="What to call this device.")] = None,
+    reset: Annotated[
+        bool,
+        typer.Option("--reset", help="Ask for a new identity, when every device is lost."),
+    ] = False,
+) -> None:
+    """Make this device's keys and prove the activation code, in both directions.
+
+    A device is protected by a passphrase, which is asked for, or by a key file, which is made
+    when it is missing. A machine without a terminal names a file whose first line is the
+    passphrase in BLACKTHORN_PASSPHRASE_FILE. Run it again with the same code if it was
+    interrupted.
+    """
+    from blackthorn.link.activation.code import parse_invitation
+    from blackthorn.programs.device import activation
+    from blackthorn.programs.device.home import Home, wall_ms
+
+    invitation = parse_invitation(" ".join(code))
+    host, port = device_devices_cli.server_address(server)
+    if invitation.host is not None and invitation.port is not None:
+        host, port = invitation.host, invitation.port
+    place = Home(home.expanduser(), key_file.expanduser() if key_file else None)
+    wanted = activation.Activation(
+        invitation.code, host, port, name or activation.own_name(), reset
+    )
+    enrolment = run(activation.activate(place, wanted))
+    terminal.out.print(f"This device is {enrolment.address}'s. PIN: {enrolment.pin}", markup=False)
+    device_devices_cli.wait_published(place, reset=reset)
+    skew = abs(wall_ms() - enrolment.server_time) // 60_000
+    if skew >= 5:
+        terminal.err.print(f"Note: this device's clock and the server's are {skew} minutes apart.")
+
+
+# --- send ---------------------------------------------------------------------------------
+
+
+def send(
+    words: Annotated[
+        list[str], typer.Argument(metavar="ADDRESS... TEXT", help="To whom, and then the text.")
+    ],
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Send a text to one person or to several, to each of them alone.
+
+    What cannot be sent now is kept and sent later. Put -- before a text that begins with a dash.
+    """
+    from blackthorn.cli.device.outcomes import report
+    from blackthorn.device.conversations.group_metadata import DIRECT
+    from blackthorn.device.operations import outbox
+    from blackthorn.errors import UserError
+
+    if len(words) < 2:
+        raise UserError("give at least one address, and then the text in quotes")
+    addresses = list(dict.fromkeys(parse_addresses(words[:-1])))
+    device = program(home, key_file)
+    numbers = [
+        device.wish(lambda turn, to=to: outbox.send_text(turn, DIRECT, to, words[-1]))  # type: ignore[misc]
+        for to in addresses
+    ]
+    wishes = {number: (str(to), "sent") for number, to in zip(numbers, addresses, strict=True)}
+    report(device, wishes, json)
+
+
+# --- status -------------------------------------------------------------------------------
+
+
+def status(
+    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
+) -> None:
+    """Send what waits, and say who this device is, what is here, and what could not be done.
+
+    What could not be sent is listed once, and forgotten then. Exit code 6: no connection.
+    """
+    from blackthorn.cli.device import exit_notices
+    from blackthorn.cli.device.alarm_texts import tell
+    from blackthorn.cli.device.outcomes import failure_line
+    from blackthorn.cli.device.status import GOOD, describe
+    from blackthorn.device.operations import failures
+    from blackthorn.errors import UnavailableError
+
+    device = program(home, key_file)
+    document, given_up = run(describe(device))
+    if json:
+        terminal.print_json(document)
+    else:
+        tell(device)
+        exit_notices.tell(device)
+        counts = {"failed": len(given_up)}
+        counts |= {name: len(document[name]) for name in ("alarms", "market_notices")}
+        shown = document | counts
+        for name, value in shown.items():
+            terminal.out.print(f"{name.replace('_', ' '):22}{value}", markup=False, soft_wrap=True)
+        for each in given_up:
+            terminal.out.print(f"  {failure_line(each)}", markup=False, soft_wrap=True)
+    with device.opened.vault.transaction() as records:
+        failures.forget(records.settings, [each.number for each in given_up])
+    if document["connection"] != GOOD:
+        raise UnavailableError(document["connection"])

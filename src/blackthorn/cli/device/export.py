@@ -1,0 +1,218 @@
+"""Commands that take everything along: `export FOLDER`, and `export verify FOLDER`."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device.options import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    KeyFileOption,
+    program,
+)
+
+if TYPE_CHECKING:
+    from blackthorn.crypto.secret import Secret
+    from blackthorn.programs.device.export import ExportSummary
+    from blackthorn.programs.device.export_check import ExportCheck
+
+_MAKE = "make"
+
+
+class _FolderOrCommand(TyperGroup):
+    """`export FOLDER` is `export make FOLDER`, so that the folder needs no word before it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("--help", "-h"):
+            args = [_MAKE, *args]
+        return super().parse_args(ctx, args)
+
+
+export = typer.Typer(
+    cls=_FolderOrCommand,
+    help="Take everything along: mail, messages, contacts, keys.",
+    no_args_is_help=True,
+)
+
+FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="The export's folder.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands to `app`."""
+    app.add_typer(export, name="export")
+
+
+@export.callback()
+def family() -> None:
+    """Take everything along: mail, messages, contacts, keys."""
+
+
+@export.command(_MAKE)
+def make(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that is not there.")],
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="A file whose first line is the passphrase for the exported keys."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write all that is yours into FOLDER, in formats of other programs. `make` may be left out.
+
+    Mail as .eml files and as an mbox, conversations as web pages and JSON, contacts as vCards,
+    your OpenPGP keys under a passphrase, and a manifest that your device signs. What cannot be
+    opened is listed there. --json prints {"folder", "address", "counts", "problems"}.
+    """
+    from blackthorn.cli.device.exit_notices import tell_exported
+    from blackthorn.programs.device.export import run_export
+
+    secret = _passphrase(passphrase_file)
+    device = program(home, key_file)
+    with Bar() as bar:
+        summary = run_export(device, folder, secret, bar.show)
+    tell_exported(device)
+    if json:
+        terminal.print_json(_as_json(summary))
+    else:
+        _print(summary)
+
+
+def _as_json(summary: "ExportSummary") -> dict[str, Any]:
+    return {
+        "folder": os.fspath(summary.folder),
+        "address": summary.address,
+        "counts": summary.counts,
+        "problems": summary.problems,
+    }
+
+
+def _print(summary: "ExportSummary") -> None:
+    from blackthorn.mail.render.text import safe_line
+
+    counts = summary.counts
+    text = (
+        f"Exported {counts.mails} mails, {counts.messages} messages in {counts.conversations} "
+        f"conversations, {counts.contacts} contacts and {counts.keys} keys to {summary.folder}."
+    )
+    terminal.out.print(text, markup=False, soft_wrap=True)
+    for each in summary.problems:
+        line = f"not opened: {safe_line(each.item)}: {safe_line(each.reason)}"
+        terminal.out.print(line, markup=False, soft_wrap=True)
+    terminal.out.print("All but the keys can be read by whoever has the folder.", markup=False)
+
+
+def _passphrase(file: Path | None) -> "Secret":
+    """From the file, or asked for twice. Raises UserError."""
+    import getpass
+    import sys
+
+    from blackthorn.crypto.secret import Secret
+    from blackthorn.errors import UserError
+    from blackthorn.programs.device.export import check_passphrase
+
+    if file is not None:
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            raise UserError(f"the passphrase file {file} cannot be read") from None
+        given = lines[0] if lines else ""
+    elif not sys.stdin.isatty():
+        raise UserError("a passphrase for the exported keys is needed: give --passphrase-file")
+    else:
+        try:
+            given = getpass.getpass("Passphrase for the exported keys: ")
+            if getpass.getpass("The same again: ") != given:
+                raise UserError("the two passphrases differ; nothing was exported")
+        except EOFError:
+            raise UserError("no passphrase was given") from None
+    secret = Secret(given.encode())
+    check_passphrase(secret)
+    return secret
+
+
+class Bar:
+    """Progress on standard error: a bar at a terminal, a line every tenth part when piped."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn())
+        plain = not terminal.err.is_terminal
+        self._bar = Progress(*columns, console=terminal.err, transient=True, disable=plain)
+        self._tasks: dict[str, Any] = {}
+        self._tenths: dict[str, int] = {}
+
+    def __enter__(self) -> "Bar":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Show so many of so many."""
+        if terminal.err.is_terminal:
+            if what not in self._tasks:
+                self._tasks[what] = self._bar.add_task(what, total=total or None)
+            self._bar.update(self._tasks[what], completed=done)
+            return
+        tenth = 10 * done // total if total else 0
+        if tenth > self._tenths.get(what, 0):
+            self._tenths[what] = tenth
+            terminal.err.print(f"{done}/{total} {what}", markup=False)
+
+
+# --- verify -------------------------------------------------------------------------------
+
+
+@export.command()
+def verify(folder: FolderArgument, json: JsonOption = False) -> None:
+    """Check that an export is whole, unchanged and signed; needs no device and no server.
+
+    Exits with 4 when anything was changed, added or removed; every such file is named. --json
+    prints {"ok", "address", "device", "created", "counts", "findings"}.
+    """
+    from blackthorn.programs.device.export_check import require_whole, verify_export
+
+    check = verify_export(folder)
+    if json:
+        terminal.print_json(_checked(check))
+    else:
+        _print_check(check)
+    require_whole(check)
+
+
+def _checked(check: "ExportCheck") -> dict[str, Any]:
+    from blackthorn.device.export.messages import rfc3339
+
+    manifest = check.manifest
+    return {
+        "ok": not check.findings,
+        "address": manifest.address if manifest else None,
+        "device": check.device,
+        "created": rfc3339(manifest.created_ms) if manifest else None,
+        "counts": manifest.counts if manifest else None,
+        "findings": check.findings,
+    }
+
+
+def _print_check(check: "ExportCheck") -> None:
+    from blackthorn.mail.render.text import safe_line
+
+    for finding in check.findings[1:]:
+        terminal.out.print(finding, markup=False, soft_wrap=True)
+    if check.findings or check.manifest is None:
+        return
+    counts = check.manifest.counts
+    text = (
+        f"Whole and unchanged: {counts.mails} mails, {counts.messages} messages, "
+        f"{counts.contacts} contacts of {safe_line(check.manifest.address)}, "
+        f"signed by the device {safe_line(check.device)}."
+    )
+    terminal.out.print(text, markup=False, soft_wrap=True)

@@ -1,0 +1,131 @@
+"""Commands for groups: create, send, add, remove, list."""
+
+from typing import Annotated
+
+import typer
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device.options import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    KeyFileOption,
+    parse_addresses,
+    program,
+)
+
+groups = typer.Typer(help="Conversations of several people under a name.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The group's name, or its id.")]
+Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="Whom.")]
+
+
+@groups.command("create")
+def create(
+    name: Name,
+    addresses: Addresses,
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make a group with these people."""
+    from blackthorn.cli.device.outcomes import report
+    from blackthorn.device.operations import outbox
+
+    members = parse_addresses(addresses)
+    device = program(home, key_file)
+    number = device.wish(lambda turn: outbox.create_group(turn, name, members))
+    report(device, {number: (f"group {name}", "made")}, json)
+
+
+@groups.command("send")
+def send(
+    name: Name,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text.")],
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Send a text to a group."""
+    from blackthorn.cli.device.outcomes import report
+    from blackthorn.device.conversations.group_metadata import GROUP
+    from blackthorn.device.operations import outbox
+
+    device = program(home, key_file)
+    number = device.wish(lambda turn: outbox.send_text(turn, GROUP, name, text))
+    report(device, {number: (f"group {name}", "sent")}, json)
+
+
+@groups.command("add")
+def add(
+    name: Name,
+    addresses: Addresses,
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Add people to a group. They see what is written from then on."""
+    _change(name, addresses, [], (home, key_file, json))
+
+
+@groups.command("remove")
+def remove(
+    name: Name,
+    addresses: Addresses,
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove people from a group. They cannot read what is written from then on."""
+    _change(name, [], addresses, (home, key_file, json))
+
+
+def _change(
+    name: str,
+    add: list[str],
+    remove: list[str],
+    options: tuple[HomeOption, KeyFileOption, JsonOption],
+) -> None:
+    from blackthorn.cli.device.outcomes import report
+    from blackthorn.device.operations import outbox
+
+    home, key_file, json = options
+    adding, removing = parse_addresses(add), parse_addresses(remove)
+    device = program(home, key_file)
+    number = device.wish(lambda turn: outbox.change_group(turn, name, adding, removing))
+    done = f"{'added' if adding else 'removed'} {', '.join(adding or removing)}"
+    report(device, {number: (f"group {name}", done)}, json)
+
+
+@groups.command("list")
+def list_groups(
+    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
+) -> None:
+    """The groups of this device and their members."""
+    from blackthorn.device.conversations.group_metadata import GROUP
+    from blackthorn.device.conversations.members import addresses
+    from blackthorn.mail.render.text import safe_line
+    from blackthorn.mls.group.group import Group
+
+    device = program(home, key_file)
+    with device.opened.vault.transaction() as records:
+        found = [each for each in records.conversations.all() if each.kind == GROUP]
+    documents = [
+        {
+            "id": each.id.hex(),
+            "name": each.name,
+            "members": addresses(Group.deserialise(each.state).members),
+            "standing": each.standing,
+        }
+        for each in found
+    ]
+    if json:
+        terminal.print_json(documents)
+        return
+    if not documents:
+        terminal.out.print("No groups.")
+    for document in documents:
+        members = ", ".join(document["members"])
+        gone = " (you were removed)" if document["standing"] != "active" else ""
+        line = f"{str(document['id'])[:8]}  {safe_line(str(document['name']))}{gone}: {members}"
+        terminal.out.print(line, markup=False, soft_wrap=True)

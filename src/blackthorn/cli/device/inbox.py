@@ -1,0 +1,194 @@
+"""Commands that show messages: `inbox` what others wrote, `history` both sides."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device.options import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    KeyFileOption,
+    local_time,
+    program,
+    rfc3339,
+    run,
+)
+
+if TYPE_CHECKING:
+    from blackthorn.ports.device_store import HistoryRecord
+    from blackthorn.programs.device.program import DeviceProgram
+
+_ALL = 1_000_000
+_LAST = 100
+LastOption = Annotated[int | None, typer.Option(min=1, help="Print only so many of the newest.")]
+
+
+def inbox(
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Stay, and print what comes.")
+    ] = False,
+    last: LastOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Receive messages and print them; `history` shows your own too.
+
+    With --follow: first what was not printed before, then each message as it comes. Exit code
+    6: the server was not reached, and what is printed is what was here already. Open alarms come
+    first, then what `blackthorn market notice` shows in full, both on standard error (see
+    `blackthorn alarms`). --json prints
+    an array of {"id", "conversation", "kind", "from", "text", "sent", "received", "event"};
+    with --follow one such object a line. "kind" is "direct" or "group", times are RFC 3339,
+    and an "event" is what the program says of a group (who was added, who removed).
+    """
+    device = program(home, key_file)
+    if follow:
+        run(_follow(device, json))
+    else:
+        _look(device, last, json)
+
+
+async def _follow(device: "DeviceProgram", json: bool) -> None:
+    from blackthorn.cli.device import exit_notices
+    from blackthorn.cli.device.alarm_texts import tell
+    from blackthorn.cli.device.outcomes import tell_failures
+
+    away, alarms, notices = False, set[int](), set[str]()
+
+    def lost(reason: str) -> None:
+        nonlocal away
+        away = True
+        note = f"{reason.rstrip('.')}. Trying again."
+        terminal.err.print(note, markup=False, soft_wrap=True)
+
+    def changed() -> None:
+        nonlocal away
+        if away:
+            away = False
+            terminal.err.print("Connected again.")
+        tell(device, alarms)
+        exit_notices.tell(device, notices)
+        _print_new(device, json)
+        tell_failures(device)
+
+    tell(device, alarms)
+    exit_notices.tell(device, notices)
+    _print_new(device, json)
+    await device.follow(changed, lost)
+
+
+def _print_new(device: "DeviceProgram", json: bool) -> None:
+    """Print what was not shown before, then remember that it was."""
+    with device.opened.vault.transaction() as records:
+        lines = records.history.unshown(1000)
+    for line in lines:
+        if json:
+            terminal.print_json(_message(line))
+        else:
+            _print_line(line)
+    if lines:
+        with device.opened.vault.transaction() as records:
+            records.history.set_shown([line.number for line in lines])
+
+
+def _look(device: "DeviceProgram", last: int | None, json: bool) -> None:
+    from blackthorn.cli.device import exit_notices
+    from blackthorn.cli.device.alarm_texts import tell
+    from blackthorn.cli.device.outcomes import tell_failures
+    from blackthorn.errors import UnavailableError
+
+    missed = ""
+    try:
+        run(device.fetch())
+    except (UnavailableError, TimeoutError) as error:
+        missed = str(error) or "the server did not answer in time"
+    tell(device)
+    exit_notices.tell(device)
+    with device.opened.vault.transaction() as records:
+        lines = records.history.latest(last or (_ALL if json else _LAST))
+    lines = [line for line in lines if line.standing == "received"]
+    if json:
+        terminal.print_json([_message(line) for line in lines])
+    elif not lines:
+        terminal.out.print("No messages.")
+    for line in () if json else lines:
+        _print_line(line)
+    with device.opened.vault.transaction() as records:
+        records.history.set_shown([line.number for line in lines if not line.shown])
+    tell_failures(device)
+    if missed:
+        raise UnavailableError(f"{missed.rstrip('.')}. Shown is what was here already")
+
+
+# --- Both sides ---------------------------------------------------------------------------
+
+
+def history(
+    conversation: Annotated[
+        str | None, typer.Argument(metavar="CONVERSATION", help="An address or a group's name.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    last: LastOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Print what was said on both sides, as this device keeps it; connects to nothing.
+
+    Your own lines begin with →, or with what became of them: waiting, failed. --json prints
+    what `inbox --json` does, with "mine" and "standing" (received, accepted, waiting, failed).
+    """
+    device = program(home, key_file)
+    with device.opened.vault.transaction() as records:
+        lines = records.history.latest(_ALL)
+    if conversation is not None:
+        wanted = conversation.strip().casefold()
+        lines = [line for line in lines if line.name.casefold() == wanted]
+    lines = lines[-(last or (_ALL if json else _LAST)) :]
+    if json:
+        me = device.opened.keys.address
+        terminal.print_json(
+            [
+                _message(line) | {"mine": line.sender == me, "standing": line.standing}
+                for line in lines
+            ]
+        )
+        return
+    if not lines:
+        terminal.out.print("No messages.")
+    for line in lines:
+        _print_line(line)
+
+
+# --- Lines --------------------------------------------------------------------------------
+
+
+def _message(line: "HistoryRecord") -> dict[str, Any]:
+    return {
+        "id": line.message.hex(),
+        "conversation": line.name,
+        "kind": line.kind,
+        "from": line.sender,
+        "text": line.text,
+        "sent": rfc3339(line.sent_ms),
+        "received": rfc3339(line.received_ms),
+        "event": line.sort == "event",
+    }
+
+
+def _print_line(line: "HistoryRecord") -> None:
+    from blackthorn.mail.render.text import safe_line, safe_text
+
+    place = f" [{safe_line(line.name)}]" if line.kind == "group" else ""
+    said = safe_text(line.text).replace("\n", "\n    ")
+    if line.standing == "received":
+        who = f" {line.sender}:" if line.sort == "text" else " *"
+    else:
+        to = f" {line.name}" if line.kind == "direct" else ""
+        standing = "" if line.standing == "accepted" else f" ({line.standing})"
+        who = f" →{to}{standing}:"
+    mark = " " if line.shown else "●"
+    text = f"{mark} {local_time(line.sent_ms)}{place}{who} {said}"
+    terminal.out.print(text, markup=False, soft_wrap=True)

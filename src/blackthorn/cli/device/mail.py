@@ -1,0 +1,151 @@
+"""Commands for the user's e-mail: list, read, save. All text is made safe before it is printed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device.options import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    KeyFileOption,
+    local_time,
+    program,
+    rfc3339,
+    run,
+)
+
+if TYPE_CHECKING:
+    from blackthorn.ports.device_store import MailRecord
+    from blackthorn.programs.device.mail import ReadMail
+    from blackthorn.programs.device.program import DeviceProgram
+
+mail = typer.Typer(help="E-mail, sealed to this user.", no_args_is_help=True)
+
+
+NO_SENDER = "(no sender)"
+NO_SUBJECT = "(no subject)"
+
+Uid = Annotated[
+    int, typer.Argument(metavar="UID", min=1, max=2**63 - 1, help="Its number in the list.")
+]
+
+
+@mail.command("list")
+def list_mail(
+    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
+) -> None:
+    """List the mail, oldest first. Exit code 6: what is shown is what was known before."""
+    from blackthorn.cli.device.outcomes import tell_failures
+    from blackthorn.errors import UnavailableError
+    from blackthorn.programs.device import mail as device_mail
+
+    device = program(home, key_file)
+    missed = ""
+    try:
+        run(device_mail.refresh(device))
+    except (UnavailableError, TimeoutError) as error:
+        missed = str(error) or "the server did not answer in time"
+    with device.opened.vault.transaction() as records:
+        found = records.mail.all()
+    if json:
+        terminal.print_json([_entry(each) for each in found])
+    elif not found:
+        terminal.out.print("No mail.")
+    for each in () if json else found:
+        who, what = each.sender or NO_SENDER, each.subject or NO_SUBJECT
+        line = f"{each.uid:5}  {local_time(each.received_ms)}  {who}  {what}"
+        terminal.out.print(line, markup=False, soft_wrap=True)
+    tell_failures(device)
+    if missed:
+        raise UnavailableError(f"{missed.rstrip('.')}. Shown is what was known already")
+
+
+def _entry(record: "MailRecord") -> dict[str, Any]:
+    return {
+        "uid": record.uid,
+        "from": record.sender,
+        "subject": record.subject,
+        "date": record.date,
+        "received": rfc3339(record.received_ms),
+        "size": record.size,
+        "readable_on_the_way": record.readable,
+    }
+
+
+@mail.command("read")
+def read_mail(
+    uid: Uid,
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Open one mail and print its text: no control characters, nothing fetched from elsewhere."""
+    found = _read(program(home, key_file), uid)
+    shown = found.rendered
+    attachments = [
+        {"name": each.name, "type": each.type, "size": each.size} for each in shown.attachments
+    ]
+    if json:
+        document = {
+            "uid": uid,
+            "from": shown.sender,
+            "to": shown.to,
+            "subject": shown.subject,
+            "date": shown.date,
+            "received": rfc3339(found.received_ms) if found.received_ms else None,
+            "readable_on_the_way": found.readable,
+            "text": shown.text,
+            "attachments": attachments,
+        }
+        terminal.print_json(document)
+        return
+    headers = (("From", shown.sender or NO_SENDER), ("To", shown.to), ("Date", shown.date))
+    for name, value in (*headers, ("Subject", shown.subject or NO_SUBJECT)):
+        if value:
+            terminal.out.print(f"{name}: {value}", markup=False, soft_wrap=True)
+    if found.readable:
+        terminal.out.print("(Others could read this mail on its way to the server.)")
+    terminal.out.print(f"\n{shown.text}", markup=False, soft_wrap=True)
+    for number, each in enumerate(attachments, 1):
+        line = f"[attachment {number}: {each['name']}, {each['type']}, {each['size']} bytes]"
+        terminal.out.print(line, markup=False, soft_wrap=True)
+
+
+@mail.command("save")
+def save_attachments(
+    uid: Uid,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that exists.")],
+    number: Annotated[
+        int | None,
+        typer.Argument(metavar="[N]", min=1, help="Which attachment. Default: all of them."),
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+) -> None:
+    """Save the attachments of one mail as new files that only you can read."""
+    from blackthorn.errors import UserError
+    from blackthorn.programs.device import mail as device_mail
+
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder")
+    found = _read(program(home, key_file), uid).attached
+    if not found:
+        raise UserError(f"mail {uid} has no attachment")
+    if number is not None and number > len(found):
+        raise UserError(f"mail {uid} has {len(found)} attachments, not {number}")
+    wanted = found if number is None else found[number - 1 : number]
+    for path in device_mail.save(wanted, folder):
+        terminal.out.print(f"{path}: saved", markup=False, soft_wrap=True)
+
+
+def _read(device: "DeviceProgram", uid: int) -> "ReadMail":
+    from blackthorn.errors import UnavailableError
+    from blackthorn.programs.device import mail as device_mail
+
+    try:
+        return run(device_mail.read(device, uid))
+    except TimeoutError:
+        raise UnavailableError("the server did not answer in time") from None

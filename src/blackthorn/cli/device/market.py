@@ -1,0 +1,108 @@
+"""Commands of the family `market` for everybody whose market is left: notice, forward, receipt."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device.options import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    KeyFileOption,
+    program,
+)
+
+
+def add_to(market: typer.Typer) -> None:
+    """Add these commands to the family."""
+    market.command("notice")(notice)
+    market.command("forward")(forward)
+    market.command("receipt")(receipt)
+
+
+def notice(
+    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
+) -> None:
+    """Show the notices of your market's exit, and tell the server that you have read them.
+
+    Exit code 6: the server was not reached, and shown is what was here already.
+    """
+    from blackthorn.cli.device import exit_notices
+    from blackthorn.device.account.exit_notices import set_read
+    from blackthorn.errors import UnavailableError
+    from blackthorn.mail.render.text import safe_text
+
+    device, missed, told = program(home, key_file), "", False
+    try:
+        told = not exit_notices.tell_server(device, "read")
+    except UnavailableError as error:
+        missed = str(error)
+    found = exit_notices.kept(device)
+    if json:
+        terminal.print_json([exit_notices.document(each) for each in found])
+    elif not found:
+        terminal.out.print("There is no notice: your market is not being left.")
+    for each in () if json else found:
+        text = f"{exit_notices.line(each)}\n\n{safe_text(each.text)}"
+        terminal.out.print(text, markup=False, soft_wrap=True)
+    if missed:
+        raise UnavailableError(f"{missed.rstrip('.')}. Shown is what was here already")
+    if told:
+        with device.opened.vault.transaction() as records:
+            set_read(records.settings)
+
+
+def forward(
+    address: Annotated[
+        str | None, typer.Argument(metavar="ADDRESS", help="Your new mail address, elsewhere.")
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Name no address any more.")] = False,
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+) -> None:
+    """Have senders told your new address once the service in your market has ended.
+
+    Mail is then answered `551 … please try <ADDRESS>`, until forwarding ends; it is not passed on.
+    """
+    from blackthorn.cli.device import exit_notices
+    from blackthorn.cli.device.options import parse_addresses
+    from blackthorn.errors import UserError
+
+    if (address is None) != none:
+        raise UserError("give your new address, or --none to take it back")
+    value = str(parse_addresses([address])[0]) if address is not None else ""
+    if refusal := exit_notices.tell_server(program(home, key_file), "forward", value):
+        raise UserError(refusal)
+    said = f"Senders will be told {value}." if value else "Senders will be told no address."
+    terminal.out.print(said, markup=False)
+
+
+def receipt(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A file that is not there.")],
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+) -> None:
+    """Fetch your receipt of the closure, by which you find yourself in its published tree."""
+    from blackthorn.cli.device.options import run
+    from blackthorn.cli.officer.decide import conversation
+    from blackthorn.errors import UserError
+    from blackthorn.link import frames as f
+    from blackthorn.storage.files import atomic
+
+    device = program(home, key_file)
+
+    async def fetch() -> f.ReceiptPart:
+        async with conversation(device) as ask:
+            answer: f.ReceiptPart = await ask(f.FetchReceipt(1), f.ReceiptPart)
+            return answer
+
+    part = run(fetch())
+    if part.refusal:
+        raise UserError(part.refusal)
+    try:
+        atomic.write_new(out, part.receipt)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror}") from None
+    terminal.out.print(f"Your receipt is in {out}. Keep it.", markup=False, soft_wrap=True)

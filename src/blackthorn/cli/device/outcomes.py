@@ -1,0 +1,116 @@
+"""What became of wishes, told to the person: those of this command, and those given up since.
+
+A wish that was kept and refused later is told once on standard error by the next command that
+connects; `status` lists it then and after, and forgets what it has listed.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device.options import rfc3339, run
+from blackthorn.device.operations import failures
+from blackthorn.errors import SecurityError, UserError
+from blackthorn.mail.render.text import safe_line
+
+if TYPE_CHECKING:
+    from blackthorn.device.operations.failures import Failure
+    from blackthorn.device.operations.outgoing import Outcome
+    from blackthorn.programs.device.program import DeviceProgram
+
+Wishes = dict[int, tuple[str, str]]
+"""By number: whom or what it is about, and the word for when it is done ("sent")."""
+
+
+# --- This command's own -------------------------------------------------------------------
+
+
+def report(device: "DeviceProgram", wishes: Wishes, json: bool) -> None:
+    """See to the wishes and print what became of them.
+
+    Raises UserError when one was given up, SecurityError when the server shows another key.
+    """
+    try:
+        outcomes = run(device.see_to(list(wishes)))
+    except SecurityError as error:
+        raise SecurityError(_kept(device, wishes, str(error))) from None
+    if json:
+        _print_outcomes([outcomes[number] for number in wishes])
+    else:
+        for number, (shown, done) in wishes.items():
+            _print_outcome(outcomes[number], shown, done)
+    failed = [number for number in wishes if outcomes[number].error and outcomes[number].final]
+    with device.opened.vault.transaction() as records:
+        failures.forget(records.settings, failed)
+    tell_failures(device)
+    if failed:
+        reasons = (f"{wishes[number][0]}: {outcomes[number].error}" for number in failed)
+        raise UserError("; ".join(reasons))
+
+
+def _kept(device: "DeviceProgram", wishes: Wishes, text: str) -> str:
+    """The reason for a stop, and that what waits is not lost by it."""
+    with device.opened.vault.transaction() as records:
+        waits = any(records.outbox.get(number) is not None for number in wishes)
+    note = ". What you asked for is kept and will be sent when the right server answers"
+    return text.rstrip(".") + note if waits else text
+
+
+def _print_outcome(outcome: "Outcome", shown: str, done: str) -> None:
+    if not outcome.error:
+        text = f"{shown}: {done}"
+    elif not outcome.final:
+        text = (
+            f"{shown}: not yet {done} ({outcome.error}). "
+            "It is kept and will be sent with your next send, inbox or status."
+        )
+    else:
+        return
+    terminal.out.print(text, markup=False, soft_wrap=True)
+
+
+def _print_outcomes(outcomes: "list[Outcome]") -> None:
+    """One JSON document: of one wish its own, of several all of them below `messages`."""
+    documents = [_outcome(each) for each in outcomes]
+    document = dict(documents[0])
+    if len(documents) > 1:
+        document["accepted"] = all(each["accepted"] for each in documents)
+        document["messages"] = documents
+    terminal.print_json(document)
+
+
+def _outcome(outcome: "Outcome") -> dict[str, Any]:
+    document: dict[str, Any] = {"id": outcome.message.hex(), "accepted": not outcome.error}
+    if outcome.error:
+        document["waiting"] = not outcome.final
+        document["reason"] = outcome.error
+    return document
+
+
+# --- Those given up since -----------------------------------------------------------------
+
+
+def tell_failures(device: "DeviceProgram") -> None:
+    """One line on standard error for each wish that was given up and not told yet."""
+    with device.opened.vault.transaction() as records:
+        found = [each for each in failures.all_failures(records.settings) if not each.told]
+    for each in found:
+        terminal.err.print(failure_line(each), markup=False, soft_wrap=True)
+    if found:
+        with device.opened.vault.transaction() as records:
+            failures.set_told(records.settings, [each.number for each in found])
+
+
+def failure_line(failure: "Failure") -> str:
+    """For a terminal."""
+    text = f': "{safe_line(failure.text)}"' if failure.text else ""
+    return f"{failure.what} {safe_line(failure.name)}: {safe_line(failure.reason)}{text}"
+
+
+def failure_document(failure: "Failure") -> dict[str, str]:
+    """For `status --json`."""
+    return {
+        "what": f"{failure.what} {failure.name}",
+        "reason": failure.reason,
+        "text": failure.text,
+        "failed": rfc3339(failure.failed_ms),
+    }

@@ -1,0 +1,115 @@
+"""Commands for the printed recovery key: create it, use it when no device is left."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device.options import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    KeyFileOption,
+    parse_addresses,
+    program,
+    run,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+recovery = typer.Typer(help="The 24 words for when no device is left.", no_args_is_help=True)
+
+ASKED_AGAIN = 4
+"""Words that are asked for again, so that the paper is known to be right."""
+
+
+@recovery.command("create")
+def create(
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    every_word: Annotated[bool, typer.Option("--all", help="Ask for all words again.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Make a recovery key: 24 words and a check, shown once, to be written on paper.
+
+    Some of the words are asked for again, one line of standard input each; only then is the key
+    stated in your identity chain. One that you had before is worth nothing from then on. --json
+    prints {"words", "check", "ask"} first: the numbers of the words that are asked for.
+    """
+    from blackthorn.cli.device.outcomes import report
+    from blackthorn.cli.device.prompts import Lines
+    from blackthorn.device.account import chain_changes
+    from blackthorn.identity.recovery import new_seed, recovery_keys, to_words
+    from blackthorn.identity.statements import SetRecovery
+    from blackthorn.programs.device.home import random
+    from blackthorn.programs.device.recovery import ask_again, check_of, pick
+
+    device = program(home, key_file)
+    seed = new_seed(random)
+    words, check = to_words(seed), check_of(device)
+    asked = pick(len(words), len(words) if every_word else ASKED_AGAIN, random)
+    if json:
+        terminal.print_json({"words": list(words), "check": check, "ask": asked})
+    else:
+        _show(words, check)
+    run(ask_again(words, asked, Lines()))
+    body = SetRecovery(recovery_keys(seed).public)
+    number = device.wish(lambda turn: chain_changes.wish(turn, "the recovery key", body))
+    report(device, {number: ("the recovery key", "stated in your identity chain")}, json)
+
+
+def _show(words: "Sequence[str]", check: str) -> None:
+    """On a screen of its own, which is gone afterwards; into a pipe as it is."""
+    lines = [
+        "Write this down on paper. Whoever has it can add a device to your identity.",
+        "",
+        *(f"{place:3}  {word}" for place, word in enumerate(words, 1)),
+        "",
+        f"check  {check}",
+    ]
+    if not sys.stdout.isatty() or not sys.stdin.isatty():
+        for line in lines:
+            terminal.out.print(line, markup=False)
+        return
+    with terminal.out.screen(hide_cursor=False):
+        for line in lines:
+            terminal.out.print(line, markup=False)
+        terminal.out.input("\nPress Enter when it is written down: ")
+
+
+@recovery.command("use")
+def use(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whose identity it is.")],
+    home: HomeOption = DEFAULT_HOME,
+    server: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", envvar="BLACKTHORN_SERVER", help="Where the server is."),
+    ] = None,
+    key_file: KeyFileOption = None,
+    name: Annotated[str | None, typer.Option(help="What to call this device.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Make this a device of yours by the words of your recovery key, when no other is left.
+
+    Asks for the 24 words in one line, and then for the check that stands below them on your paper.
+    Your contacts see that a device was added with the recovery key. Old messages and mail are not
+    on this device; revoke the devices that you have lost.
+    """
+    from blackthorn.cli.device.devices import home_of, server_address, wait_published
+    from blackthorn.programs.device import recovery as steps
+    from blackthorn.programs.device.activation import own_name
+
+    (whose,) = parse_addresses([address])
+    host, port = server_address(server)
+    place = home_of(home, key_file)
+    wanted = steps.Recovery(whose, host, port, name or own_name())
+    run(steps.use(place, wanted))
+    if not json:
+        terminal.out.print(f"This device is {whose}'s.", markup=False)
+    published = wait_published(place, quiet=json)
+    if json:
+        terminal.print_json({"recovered": whose, "published": published})
+    else:
+        terminal.out.print("Now revoke what you have lost: blackthorn device list, then revoke.")

@@ -1,0 +1,127 @@
+"""`ledger trust`: the terms by which this device believes its ledger, and accepting others."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device.options import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    KeyFileOption,
+    program,
+    run,
+)
+
+if TYPE_CHECKING:
+    from blackthorn.device.transparency.anchors import Anchors
+    from blackthorn.device.transparency.trust import Offer
+    from blackthorn.link.frames import Trust
+    from blackthorn.programs.device.program import DeviceProgram
+
+ANSWER_SECONDS: Final = 30.0
+_REQUEST: Final = 1
+
+
+def trust(
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Trust what the server says now, from now on.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """On a device: the policy it pinned, and whether the server keeps its ledger by another one.
+
+    A policy says whose word proves that everybody is shown one ledger. --accept pins the server's
+    after showing what differs: ask the administrator for the same digest first, over another way
+    than this server. Other keys, or a shorter delay of resets, are never accepted. --json prints
+    {"policy", "quorum", "differs", "changes", "weaker", "digest", "accepted"}.
+    """
+    from blackthorn.device.transparency import anchors
+    from blackthorn.device.transparency import trust as trusting
+    from blackthorn.programs.device.home import wall_ms
+
+    device = program(home, key_file)
+    said = run(_ask(device))
+    with device.device.turn(wall_ms()) as turn:
+        pinned = anchors.pinned(turn.records.settings)
+        _, text = anchors.records(turn.records.settings)
+        offer = trusting.judge(turn, said)
+    changes = trusting.differences(pinned, offer.anchors)
+    document: dict[str, Any] = {
+        "policy": text,
+        "quorum": trusting.quorum(pinned.policy),
+        "differs": bool(changes),
+        "changes": changes,
+        "weaker": trusting.weakens(pinned.policy, offer.anchors.policy),
+        "digest": offer.digest,
+        "accepted": False,
+    }
+    if not json:
+        _print(document, pinned)
+    if accept and changes:
+        _agree(yes)
+        _accept(device, offer, json)
+        document["accepted"] = True
+    if json:
+        terminal.print_json(document)
+
+
+def _print(document: dict[str, Any], pinned: "Anchors") -> None:
+    say = terminal.out.print
+    say(f"Ledger: {pinned.config.origin}", markup=False, soft_wrap=True)
+    say(f"Who must cosign it: {document['quorum']}", markup=False, soft_wrap=True)
+    if not document["differs"]:
+        say("The server keeps its ledger by the same terms.")
+        return
+    say("The server keeps its ledger by other terms now:")
+    for line in document["changes"]:
+        say(f"  {line}", markup=False, soft_wrap=True)
+    if document["weaker"]:
+        say("They let a ledger pass that the present ones would not.", style="bold red")
+    say(f"Their digest: {document['digest']}", markup=False, soft_wrap=True)
+
+
+def _agree(yes: bool) -> None:
+    import sys
+
+    from blackthorn.errors import UserError
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError("say --yes to accept other terms where nobody can be asked")
+    typer.confirm("Has the administrator told you this digest, and do you trust it?", abort=True)
+
+
+def _accept(device: "DeviceProgram", offer: "Offer", json: bool) -> None:
+    from blackthorn.device.transparency import trust as trusting
+    from blackthorn.programs.device.home import wall_ms
+
+    with device.device.turn(wall_ms()) as turn:
+        settled = trusting.accept(turn, offer)
+    if json:
+        return
+    terminal.out.print("This device trusts these terms from now on.")
+    for alarm in settled:
+        terminal.out.print(f"Alarm {alarm.number} ({alarm.code}) is settled by it.")
+
+
+async def _ask(device: "DeviceProgram") -> "Trust":
+    """What the server says. Raises UnavailableError."""
+    from blackthorn.errors import UnavailableError
+    from blackthorn.link import frames as f
+
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS), device.link(receive=False) as connection:
+            connection.send(f.FetchTrust(_REQUEST))
+            while True:
+                frame = await device.step(connection)
+                if isinstance(frame, f.Trust):
+                    return frame
+    except TimeoutError:
+        raise UnavailableError("the server did not answer in time") from None

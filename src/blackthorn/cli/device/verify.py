@@ -1,0 +1,147 @@
+"""`blackthorn verify`: two people compare, face to face, that they see the same identities."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device.options import (
+    DEFAULT_HOME,
+    HomeOption,
+    JsonOption,
+    KeyFileOption,
+    parse_addresses,
+    program,
+    rfc3339,
+    run,
+)
+
+if TYPE_CHECKING:
+    from blackthorn.identity.chain import VerifiedChain
+    from blackthorn.ids import Address
+    from blackthorn.programs.device.program import DeviceProgram
+
+LOOK_SECONDS = 20.0
+"""How long the ledger is asked before what is known is shown."""
+
+
+def verify(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whom to compare.")],
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    scan: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="What you scanned from the other person's QR code."),
+    ] = None,
+    digits: Annotated[
+        str | None, typer.Option(metavar="DIGITS", help="The digits that the other person reads.")
+    ] = None,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="You have compared in person, and it is the same.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show sixty digits and a QR code for comparing with another person, who shows the same.
+
+    --scan and --digits compare for you. With --confirm the person counts as verified: if his
+    identity is ever reset, nothing is sent to him until you have accepted that. --json prints
+    {"address", "digits", "payload", "same", "verified", "devices"}.
+    """
+    from blackthorn.device.transparency import verified
+    from blackthorn.identity import fingerprint
+    from blackthorn.programs.device.home import wall_ms
+
+    (whose,) = parse_addresses([address])
+    device = program(home, key_file)
+    mine, theirs = _chains(device, whose)
+    same: bool | None = None
+    if scan is not None:
+        fingerprint.compare_payload(scan, mine, theirs)
+        same = True
+    if digits is not None:
+        fingerprint.compare_digits(digits, mine, theirs)
+        same = True
+    with device.device.turn(wall_ms()) as turn:
+        if confirm:
+            verified.mark(turn, whose)
+        counts = verified.is_verified(turn, whose)
+    document = {
+        "address": theirs.label,
+        "digits": fingerprint.sixty_digits(mine, theirs),
+        "payload": fingerprint.encode_payload(mine, theirs),
+        "same": same,
+        "verified": counts,
+        "devices": [each.name for each in theirs.devices],
+        "reset_waits_until": rfc3339(theirs.pending.effective_ms) if theirs.pending else None,
+    }
+    if json:
+        terminal.print_json(document)
+    else:
+        _show(document)
+
+
+def _chains(device: "DeviceProgram", whose: "Address") -> "tuple[VerifiedChain, VerifiedChain]":
+    """Both chains as the ledger shows them now, or as they are known. Raises UserError."""
+    from blackthorn.errors import UserError
+    from blackthorn.programs.device.home import wall_ms
+
+    if whose == device.opened.keys.address:
+        raise UserError("that is your own address: compare with another person")
+    theirs = chain_of(device, whose)
+    with device.device.turn(wall_ms()) as turn:
+        mine = turn.chains.of(turn.me.address)
+    if mine is None:
+        raise UserError("the ledger does not show your identity yet: try again in a minute")
+    return mine, theirs
+
+
+def chain_of(device: "DeviceProgram", whose: "Address") -> "VerifiedChain":
+    """A person's chain as the ledger shows it now, or as it is known. Raises UserError."""
+    from blackthorn.errors import UserError
+    from blackthorn.programs.device.activation import until
+    from blackthorn.programs.device.home import wall_ms
+
+    began = wall_ms()
+    device.device.want([whose])
+
+    def looked() -> bool:
+        with device.device.turn(wall_ms()) as turn:
+            record = turn.records.directory.chain(whose)
+        return record is not None and record.checked_ms >= began
+
+    if not run(until(device, LOOK_SECONDS, looked)):
+        terminal.err.print("The ledger could not be asked; shown is what was known before.")
+    with device.device.turn(wall_ms()) as turn:
+        chain = turn.chains.of(whose)
+    if chain is None:
+        raise UserError(f"there is no user {whose} here")
+    return chain
+
+
+def _show(document: dict[str, Any]) -> None:
+    from blackthorn.mail.render.text import safe_line
+
+    groups = str(document["digits"]).split(" ")
+    terminal.out.print(f"You and {document['address']} both see:", markup=False)
+    for place in range(0, len(groups), 4):
+        terminal.out.print("  " + "  ".join(groups[place : place + 4]), markup=False)
+    if sys.stdout.isatty():
+        import segno
+
+        payload = str(document["payload"])
+        segno.make(payload, error="l", micro=False).terminal(sys.stdout, compact=True)
+    else:
+        terminal.out.print(str(document["payload"]), markup=False, soft_wrap=True)
+    names = ", ".join(safe_line(each) for each in document["devices"])
+    terminal.out.print(f"Devices: {names}", markup=False, soft_wrap=True)
+    if document["reset_waits_until"]:
+        text = f"A reset of this identity waits until {document['reset_waits_until']}."
+        terminal.out.print(text, markup=False)
+    if document["same"]:
+        terminal.out.print("What you compared is the same.")
+    if document["verified"]:
+        terminal.out.print("You have verified this person.")
+    else:
+        text = "Compared in person, and the same? Then add --confirm."
+        terminal.out.print(text, markup=False)

@@ -1,0 +1,53 @@
+"""Whose an officer's keys are: compared with the verified identity chain, never believed."""
+
+from typing import TYPE_CHECKING
+
+from blackthorn.cli.device.verify import chain_of
+from blackthorn.device.transparency.decisions import Waiting
+from blackthorn.errors import SecurityError, UserError
+from blackthorn.ids import Address
+from blackthorn.programs.device.program import DeviceProgram
+
+if TYPE_CHECKING:
+    from blackthorn.identity.chain import VerifiedChain
+    from blackthorn.identity.keys import VerifyKeys
+
+
+def person_keys(device: DeviceProgram, whose: Address, name: str | None) -> "VerifyKeys":
+    """The signing keys of the person's device. Raises UserError when there are several."""
+    chain = chain_of(device, whose)
+    found = [each for each in chain.devices if each.personal]
+    if name is not None:
+        found = [each for each in found if each.name == name]
+    if not found:
+        raise UserError(f"{whose} has no device called {name!r}" if name else f"{whose} has none")
+    if len(found) > 1:
+        names = ", ".join(each.name for each in found)
+        raise UserError(f"{whose} has several devices ({names}): choose one by --device NAME")
+    return found[0].keys
+
+
+def check_people(device: DeviceProgram, waiting: Waiting) -> list[str]:
+    """Every key that is to be an officer's belongs to the person named; lines that say so.
+
+    Raises SecurityError when one does not: then somebody else would decide in his name.
+    """
+    said, notes = waiting.signed.statement, []
+    for suffix in ("", "_2"):
+        if f"ed25519{suffix}" not in said.public or f"address{suffix}" not in waiting.private:
+            continue
+        whose = Address(str(waiting.private[f"address{suffix}"]))
+        keys = (said.public[f"ed25519{suffix}"], said.public[f"ml_dsa{suffix}"])
+        chain = chain_of(device, whose)
+        name = _device_with(chain, keys)
+        if name is None:
+            raise SecurityError(f"the keys to be appointed are of no live device of {whose}")
+        notes.append(f"The keys are those of {whose}'s device {name}, by the verified ledger.")
+    return notes
+
+
+def _device_with(chain: "VerifiedChain", keys: tuple[bytes, bytes]) -> str | None:
+    for each in chain.devices:
+        if (each.keys.ed25519, each.keys.ml_dsa) == keys:
+            return each.name
+    return None

@@ -1,0 +1,265 @@
+"""What officers see: decisions in full before they sign, cases, tables. Plain when piped.
+
+Everything that others have written is made safe for a terminal. Times are local for people and
+RFC 3339 for programs.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device.options import local_time, rfc3339
+from blackthorn.device.transparency.decisions import Office, Waiting
+from blackthorn.governance import directives, exits, officers
+from blackthorn.governance.cases import moves_of
+from blackthorn.governance.statements import Statement
+from blackthorn.governance.transitions import Case, find, named
+from blackthorn.mail.render.text import safe_line
+
+_COLOURS: Final = {
+    "received": "yellow",
+    "verified": "cyan",
+    "assessed": "cyan",
+    "approved": "cyan",
+    "contested": "magenta",
+    "produced": "green",
+    "delivered": "green",
+    "refused": "bold",
+    "forged": "red",
+    "announced": "yellow",
+    "draining": "yellow",
+    "read-only": "yellow",
+    "stopped": "red",
+    "retrieval": "red",
+    "preparing": "red",
+    "destroying": "bold red",
+    "closed": "bold",
+    "rescinded": "green",
+}
+
+
+def say(text: str, *, to_err: bool = False) -> None:
+    """One line, made safe."""
+    console = terminal.err if to_err else terminal.out
+    console.print(safe_line(text, 4096), markup=False, soft_wrap=True)
+
+
+def family(case: str) -> str:
+    """The command family of a case."""
+    if case == officers.CASE:
+        return "role"
+    return "market" if case.startswith("X-") else "directive"
+
+
+def whose(office: Office, officer: str) -> str:
+    """An officer's id, with his address if it is known."""
+    address = office.addresses.get(officer)
+    return f"{officer} ({address})" if address else officer
+
+
+# --- Fields ---------------------------------------------------------------------------------
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if name.endswith("_ms"):
+        return f"{local_time(value)}  ({rfc3339(value)})" if value else "not stated"
+    return str(value)
+
+
+def _label(name: str) -> str:
+    return name.removesuffix("_ms").replace("_", " ").replace("-", " ")
+
+
+def fields_document(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields for programs: times in RFC 3339 (null for none), bytes in hex."""
+    document: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name.endswith("_ms"):
+            document[name.removesuffix("_ms")] = rfc3339(value) if value else None
+        else:
+            document[name] = value.hex() if isinstance(value, bytes) else value
+    return document
+
+
+def statement_document(statement: Statement) -> dict[str, Any]:
+    """A statement for programs."""
+    return {
+        "case": statement.case,
+        "seq": statement.seq,
+        "action": statement.action,
+        "public": fields_document(statement.public),
+    }
+
+
+def statement(
+    office: Office, waiting: Waiting, notes: Iterable[str] = (), *, to_err: bool = False
+) -> None:
+    """Everything that is signed, with its meaning; what is published stands apart."""
+    said = waiting.signed.statement
+    move = find(moves_of(said.case), said.action)
+    say(f"{said.case}, step {said.seq}: {said.action}", to_err=to_err)
+    say(move.says, to_err=to_err)
+    say("Published in the ledger (at once, or when a gag ends):", to_err=to_err)
+    say_fields(said.public, to_err=to_err)
+    if not said.public:
+        say("  nothing but the action", to_err=to_err)
+    if waiting.private:
+        say("Not published (the ledger shows a hash of it):", to_err=to_err)
+        say_fields(waiting.private, to_err=to_err)
+    say(f"Hash: {said.hash.hex()}", to_err=to_err)
+    for each in waiting.signed.approvals:
+        who, when = whose(office, each.officer), local_time(each.at_ms)
+        say(f"Approved by {who} at {when}", to_err=to_err)
+    wanted = ", and ".join(named(slot) for slot in move.signers)
+    takes = "two different people" if len(move.signers) > 1 else "one person"
+    say(f"It takes {takes}: {wanted}.", to_err=to_err)
+    for note in notes:
+        console = terminal.err if to_err else terminal.out
+        console.print(safe_line(note, 4096), style="bold yellow", markup=False, soft_wrap=True)
+
+
+def say_fields(fields: dict[str, Any], *, to_err: bool = False) -> None:
+    """Fields, each on a line of its own."""
+    for name, value in fields.items():
+        say_field(_label(name), _text(name, value), to_err=to_err)
+
+
+def say_field(label: str, text: str, *, to_err: bool = False) -> None:
+    """A named value on a line of its own."""
+    console = terminal.err if to_err else terminal.out
+    line = f"  {label:20}  {safe_line(text, 4096)}"
+    console.print(line, markup=False, soft_wrap=True)
+
+
+# --- Cases ----------------------------------------------------------------------------------
+
+
+def case_document(office: Office, case: Case) -> dict[str, Any]:
+    """A case for programs: its state, its steps, and what waits."""
+    waits = office.waiting.get(case.id)
+    return {
+        "id": case.id,
+        "state": case.state,
+        "held": case.held,
+        "steps": [
+            {
+                "seq": each.seq,
+                "action": each.action,
+                "public": fields_document(each.public),
+                "private": fields_document(office.private.get((case.id, each.seq), {})),
+                "officers": list(each.officers),
+                "decided": rfc3339(each.at_ms),
+                "logged": rfc3339(each.logged_ms) if each.logged_ms else None,
+            }
+            for each in case.history
+        ],
+        "waiting": waiting_document(waits) if waits is not None else None,
+    }
+
+
+def waiting_document(waiting: Waiting) -> dict[str, Any]:
+    """What waits, for programs."""
+    return {
+        **statement_document(waiting.signed.statement),
+        "private": fields_document(waiting.private),
+        "approved_by": [each.officer for each in waiting.signed.approvals],
+        "since": rfc3339(waiting.since_ms),
+    }
+
+
+def case(office: Office, shown: Case) -> None:
+    """A case for people: every step in full, and what waits."""
+    say(f"{shown.id}: {shown.state}{', held' if shown.held else ''}")
+    for step in shown.history:
+        who = ", ".join(whose(office, each) for each in step.officers)
+        say(f"{step.seq}. {step.action}, {local_time(step.at_ms)}, by {who}")
+        say_fields(step.public)
+        say_fields(office.private.get((shown.id, step.seq), {}))
+    say_waiting(office, shown.id)
+
+
+def say_waiting(office: Office, case_id: str) -> None:
+    """What waits in a case, in a line, if anything does."""
+    waits = office.waiting.get(case_id)
+    if waits is None:
+        return
+    by = ", ".join(whose(office, each.officer) for each in waits.signed.approvals)
+    action = waits.signed.statement.action
+    command = f"blackthorn {family(case_id)} sign {case_id}"
+    say(f"Waits since {local_time(waits.since_ms)}: {action}, approved by {by}. See it: {command}")
+
+
+# --- Tables ---------------------------------------------------------------------------------
+
+
+def table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]], nothing: str) -> None:
+    """A table with coloured states on a terminal, lines with tabs when piped."""
+    lines = [tuple(safe_line(each) for each in row) for row in rows]
+    if not lines:
+        say(nothing)
+    elif not terminal.out.is_terminal:
+        for row in (titles, *lines):
+            terminal.out.file.write("\t".join(row) + "\n")  # a console would expand the tabs
+    else:
+        shown = Table(*titles, box=None, pad_edge=False)
+        for row in lines:
+            shown.add_row(*(Text(each, style=_COLOURS.get(each, "")) for each in row))
+        terminal.out.print(shown)
+
+
+def day(time_ms: int) -> str:
+    """A time for a table, - for none."""
+    return local_time(time_ms) if time_ms else "-"
+
+
+def directive_row(office: Office, shown: Case, now_ms: int) -> tuple[str, ...]:
+    """A directive as a line of the table."""
+    facts = directives.facts(shown)
+    gag = directives.gag_until_ms(shown)
+    names = office.private.get((shown.id, 1), {}).get("accounts", [])
+    waits = office.waiting.get(shown.id)
+    return (
+        shown.id,
+        shown.state,
+        str(facts["kind"]),
+        str(facts["country"]),
+        ", ".join(names) or str(facts["accounts"]),
+        local_time(gag) if now_ms < gag else "-",
+        day(int(shown.last("assess").get("deadline_ms", 0))),
+        waits.signed.statement.action if waits is not None else "-",
+    )
+
+
+DIRECTIVE_TITLES: Final = (
+    *("Id", "State", "Kind", "Country", "Accounts", "Gag until", "Deadline", "Waits"),
+)
+
+
+def exit_row(office: Office, shown: Case) -> tuple[str, ...]:
+    """An exit as a line of the table."""
+    dates = exits.dates(shown)
+    waits = office.waiting.get(shown.id)
+    return (
+        shown.id,
+        shown.state,
+        "held" if shown.held else "-",
+        str(shown.last("plan")["users"]),
+        day(dates["read_only_ms"]),
+        day(dates["stop_ms"]),
+        day(dates["retrieval_end_ms"]),
+        waits.signed.statement.action if waits is not None else "-",
+    )
+
+
+EXIT_TITLES: Final = (
+    *("Id", "State", "Hold", "Users", "Read only", "Stop", "Retrieval ends", "Waits"),
+)

@@ -1,0 +1,136 @@
+"""Commands of the family `story`: the year 2015 on a clock of its own.
+
+The work is imported when the command runs: a server's process must not load what it never uses.
+"""
+
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from blackthorn.cli import terminal
+from blackthorn.errors import UserError
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands to `app`."""
+    app.command()(story)
+
+
+def story(
+    users: Annotated[
+        int, typer.Option(min=20, max=50_000, help="People in the market that is left.")
+    ] = 5_000,
+    elsewhere: Annotated[int, typer.Option(min=10, max=50_000, help="People elsewhere.")] = 500,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--dir", metavar="FOLDER", help="Where all of it is left; else a new one in /tmp."
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of what is left to chance; a new one is printed.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all counts as JSON.")] = False,
+) -> None:
+    """Replay 2015: a demand is refused, one is answered, a market is closed, and once it stays.
+
+    Real engines, keys and sealed mail, a clock of its own. Exits with 0 only when all holds.
+    """
+    from blackthorn.demo.replay_2015.audit import run_story
+    from blackthorn.demo.replay_2015.replay import Cast
+
+    chosen = secrets.randbelow(2**32) if seed is None else seed
+    out = _folder(folder)
+    teller = _Teller(terminal.err if as_json else terminal.out)
+    teller.say(f"seed {chosen}, folder {out}")
+    outcome = run_story(out, Cast(users, elsewhere, chosen), teller)
+    if as_json:
+        terminal.print_json({**outcome.counts, "failures": outcome.failures})
+    else:
+        print_counts(outcome.counts)
+    for failure in outcome.failures:
+        terminal.err.print(f"blackthorn: {failure}", style="red", markup=False)
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+def _folder(chosen: Path | None) -> Path:
+    if chosen is None:
+        return Path(tempfile.mkdtemp(prefix="blackthorn-story-"))
+    try:
+        chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(chosen.iterdir()):
+            raise UserError(f"{chosen} is not empty: nothing was changed")
+    except OSError as error:
+        raise UserError(f"{chosen} cannot be made: {error.strerror}") from None
+    return chosen
+
+
+class _Teller:
+    """The timeline on one console, bars on standard error while something takes a while."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def say(self, text: str) -> None:
+        """A line."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def event(self, unix_ms: int, text: str) -> None:
+        """A line of the timeline."""
+        moment = datetime.fromtimestamp(unix_ms / 1000, UTC)
+        self.say(f"{moment:%d %b %Y %H:%M}  {text}")
+
+    @contextmanager
+    def work(self, text: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A bar at a terminal; nothing when piped."""
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+
+        bar = Progress(
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=terminal.err,
+            disable=not terminal.err.is_terminal,
+            transient=True,
+        )
+        with bar:
+            task = bar.add_task(text, total=total)
+            yield lambda more: bar.advance(task, more)
+
+
+def print_counts(counts: dict[str, Any]) -> None:
+    """All counts as a table, and how to check them."""
+    from rich.table import Table
+
+    table = Table(title=f"2015, replayed in {counts['seconds']:.0f} seconds")
+    table.add_column("what")
+    table.add_column("count", justify="right", overflow="fold")
+    for name, value in counts.items():
+        if isinstance(value, dict):
+            for inner, count in value.items():
+                table.add_row(f"{name.replace('_', ' ')}: {inner.replace('_', ' ')}", str(count))
+        else:
+            table.add_row(name.replace("_", " "), str(value))
+    terminal.out.print(table)
+    out = counts["folder"]
+    for line in (
+        f"blackthorn audit report {out}/report --ledger {out}/server",
+        f"blackthorn audit closure {out}/X-PK-1.json --ledger {out}/server",
+        f"blackthorn export verify {out}/export-of-one",
+    ):
+        terminal.out.print(line, markup=False, soft_wrap=True)

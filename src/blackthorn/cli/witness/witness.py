@@ -1,0 +1,151 @@
+"""Commands of the family `witness`: what keeps a log from showing two truths, run by anyone.
+
+The work is imported when a command runs: a server's process must not load what it never uses.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from blackthorn.cli import terminal
+from blackthorn.errors import UserError
+
+if TYPE_CHECKING:
+    from blackthorn.wire.note import VerifierKey
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The witness's folder.")]
+
+witness = typer.Typer(
+    help="Cosign the checkpoints of logs that only ever grow.", no_args_is_help=True
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands to `app`."""
+    app.add_typer(witness, name="witness")
+
+
+@witness.command()
+def init(
+    directory: Directory,
+    name: Annotated[
+        str,
+        typer.Option(help="The witness's name, such as witness.example/one: a URL without scheme."),
+    ],
+) -> None:
+    """Make a witness's folder and key, and print its public key."""
+    import secrets
+
+    from blackthorn.programs.witness.folder import initialise
+
+    key = initialise(directory, name, secrets.token_bytes)
+    terminal.out.print(f"{key}", markup=False, soft_wrap=True)
+
+
+@witness.command("add-log")
+def add_log(
+    directory: Directory,
+    log: Annotated[
+        str,
+        typer.Argument(
+            metavar="VKEY|FILE", help="The log's public key, or a policy file that names logs."
+        ),
+    ],
+) -> None:
+    """Serve a log from now on, also while the witness runs."""
+    import time
+    from contextlib import closing
+
+    from blackthorn.programs.witness.folder import WitnessDirectory
+
+    keys = _log_keys(log)
+    place = WitnessDirectory(directory)
+    place.cosigner()
+    with closing(place.open_store()) as store:
+        for key in keys:
+            added = store.add_log(key, int(time.time()))
+            what = "is served from now on" if added else "is served already"
+            terminal.out.print(f"{key.name} {what}.", markup=False)
+
+
+def _log_keys(text: str) -> "list[VerifierKey]":
+    from blackthorn.errors import VerificationError
+    from blackthorn.tlog.policy import parse_policy
+    from blackthorn.wire.note import ED25519, parse_vkey
+
+    try:
+        if "+" not in text or Path(text).is_file():
+            keys = [each.key for each in parse_policy(Path(text).read_bytes()).logs]
+        else:
+            keys = [parse_vkey(text)]
+    except OSError as error:
+        raise UserError(f"{text} cannot be read: {error.strerror}") from None
+    except VerificationError as error:
+        raise UserError(f"{text}: {error}") from None
+    if not keys or any(key.algorithm != ED25519 for key in keys):
+        raise UserError(f"{text} names no log with an Ed25519 key")
+    return keys
+
+
+@witness.command()
+def serve(
+    directory: Directory,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="TCP port to listen on; 0: any.")
+    ] = 3103,
+    audit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Be an auditor: replay the ledger at this address before signing."
+        ),
+    ] = None,
+) -> None:
+    """Serve until SIGTERM, over HTTP: for the Internet put a proxy with TLS before it.
+
+    With --audit nothing else is signed than the ledger at that address, once it was replayed.
+    """
+    from blackthorn.programs.witness.serve import serve as run_witness
+
+    if audit is None:
+        run_witness(directory, host, port)
+        return
+    from blackthorn.programs.witness.auditor import Auditor
+
+    run_witness(directory, host, port, examine=Auditor.at(audit).examine)
+
+
+@witness.command()
+def status(
+    directory: Directory,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print the public key, and what was cosigned last of each log.
+
+    Exits with 4 when the witness must not sign.
+    """
+    from blackthorn.programs.witness.status import report
+
+    found = report(directory)
+    if json:
+        terminal.print_json(found)
+    else:
+        _print(found)
+    if found["problem"]:
+        raise typer.Exit(4)
+
+
+def _print(found: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    say = terminal.out.print
+    say(found["vkey"], markup=False, soft_wrap=True)
+    table = Table("log", "size", "cosigned", box=None)
+    for log in found["logs"]:
+        table.add_row(log["origin"], str(log["size"]), log["cosigned"] or "not yet")
+    say(table)
+    if found["evidence"]:
+        say(f"Evidence against logs: {', '.join(found['evidence'])}", style="red", markup=False)
+    if found["problem"]:
+        say(found["problem"], style="red", markup=False, soft_wrap=True)

@@ -1,0 +1,73 @@
+"""Linking a second device as two people at two devices do it, with the real commands.
+
+For the demo and the tests: `device add` and `device link` run side by side, and what one shows is
+typed into the other.
+"""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from blackthorn.demo.deployment import COMMAND_SECONDS, Person, StepFailedError, command_line
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """One of the two commands, which says one JSON object a line."""
+
+    name: str
+    process: "subprocess.Popen[str]"
+
+    @classmethod
+    def start(cls, person: Person, *arguments: str) -> "_Running":
+        process = subprocess.Popen(
+            command_line(*arguments, "--json"),
+            env=person.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return cls(" ".join(arguments[:2]), process)
+
+    def hear(self, key: str) -> Any:
+        """What it says under that key; what comes before is passed over."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            said = json.loads(line)
+            if key in said:
+                return said[key]
+        raise self._failed()
+
+    def type(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+
+    def end(self) -> None:
+        if self.process.wait(COMMAND_SECONDS):
+            raise self._failed()
+
+    def _failed(self) -> StepFailedError:
+        self.process.kill()
+        _, errors = self.process.communicate()
+        return StepFailedError(f"`blackthorn {self.name} …` failed", errors.strip())
+
+
+def link_device(live: Person, new: Person) -> str:
+    """Make `new` a further device of `live`'s user; its id in hex. Raises StepFailedError."""
+    adding = _Running.start(live, "device", "add")
+    linking = _Running.start(new, "device", "link", adding.hear("url"))
+    try:
+        adding.type(linking.hear("digits"))
+        linking.type("yes")
+        added: str = adding.hear("id")
+        linking.hear("linked")
+        adding.end()
+        linking.end()
+    finally:
+        for each in (adding, linking):
+            each.process.kill()
+            each.process.communicate()
+    return added

@@ -1,0 +1,158 @@
+"""Plants the markers of the canary audit through real devices, and checks that they arrived.
+
+A marker that never got through would prove nothing by not being found: every message and mail is
+read at its other end, by its recipient's own device, and the audit fails when one is missing. Of
+the mail that its sender sealed it is enough that it came: what is in it was sealed here.
+"""
+
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from blackthorn.audit.plaintext.search import Marker
+from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint
+from blackthorn.demo import sample_mail
+from blackthorn.demo.correspondence import Correspondence
+from blackthorn.demo.deployment import Person, Playground, StepFailedError
+from blackthorn.demo.progress import Steps
+
+STEPS = 7
+
+_ARRIVING = ("message", "group name", "mail body", "mail subject", "attachment name")
+"""Kinds whose markers the recipient's program prints."""
+
+
+class Planting:
+    """One run: an enterprise, two people, their secrets, and what the search finds of them."""
+
+    def __init__(self, playground: Playground) -> None:
+        self.playground = playground
+        self.markers: dict[str, Marker] = {}
+        self.people: list[Person] = []
+        self.mailed = 0
+        self._letters = Correspondence()
+        self._audit = Audit([playground.directory, playground.temporary, playground.logs])
+
+    def _mint(self, name: str, kind: str) -> str:
+        marker = mint(name, kind)
+        self.markers[name] = marker
+        return marker.spellings[0]
+
+    def enrol(self) -> None:
+        """Two people. Their local parts are the public markers that the search must see."""
+        for who in ("first", "second"):
+            name = self._mint(f"address of the {who}", "public")
+            passphrase = self._mint(f"passphrase of the {who}", "passphrase")
+            person, code = self.playground.enrol(name, passphrase)
+            self.people.append(person)
+            self.markers[f"code of the {who}"] = code_marker(f"code of the {who}", code)
+
+    def write(self) -> None:
+        """Direct and group messages, both ways; those to the second person wait on the server."""
+        first, second = self.people
+        group = self._mint("name of the group", "group name")
+        self._letters.send(second, [first], self._mint("direct message, read", "message"))
+        self._letters.collect(first)
+        self._letters.send(first, [second], self._mint("direct message, waiting", "message"))
+        first.run("group", "create", group, second.address)
+        text = self._mint("group message, waiting", "message")
+        self._letters.send_to_group(first, group, [second], text)
+
+    def mail(self) -> None:
+        """Plain mail, mail with an attachment, hostile mail and sealed mail, by SMTP."""
+        recipient = self.people[0].address
+        for kind in ("plain", "attached", "hostile"):
+            subject = self._mint(f"subject of the {kind} mail", "mail subject")
+            body = self._mint(f"body of the {kind} mail", "mail body")
+            if kind == "plain":
+                self._deliver(sample_mail.plain_mail(recipient, subject, body))
+                continue
+            name = self._mint(f"attachment of the {kind} mail", "attachment name") + ".png"
+            made = {
+                "attached": sample_mail.mail_with_attachment,
+                "hostile": sample_mail.hostile_mail,
+            }
+            self._deliver(made[kind](recipient, subject, body, name))
+        sealed = self._mint("body of the sealed mail", "sealed mail")
+        certificate = _certificate(self.playground.directory / "blackthorn.db", recipient)
+        self._deliver(sample_mail.sealed_mail(recipient, sealed, certificate, int(time.time())))
+
+    def _deliver(self, message: bytes) -> None:
+        self.playground.deliver_mail(sample_mail.SENDER, [self.people[0].address], message)
+        self.mailed += 1
+
+    def search(self) -> None:
+        """Search disk and memory for everything planted so far."""
+        self._audit.search(self.playground.pid, list(self.markers.values()))
+
+    def read(self) -> None:
+        """Read everything at its other end; StepFailedError when a marker did not arrive."""
+        first, second = self.people
+        self._letters.collect(second)
+        arrived: set[str] = self._letters.texts(first) | self._letters.texts(second)
+        listing = first.run_json("mail", "list")
+        printed = [str(entry) for entry in listing]
+        printed += [first.run("mail", "read", str(entry["uid"]), "--json") for entry in listing]
+        everything = "\n".join([*arrived, *printed, second.run("inbox", "--json")])
+        if len(listing) != self.mailed:
+            raise StepFailedError(f"{self.mailed} e-mails were accepted, {len(listing)} arrived")
+        for marker in self.markers.values():
+            if marker.kind in _ARRIVING and marker.spellings[0] not in everything:
+                raise StepFailedError(f"the {marker.name} did not arrive")
+
+    def report(self) -> Report:
+        """What was found, in all searches together."""
+        return self._audit.report()
+
+
+def _certificate(database: Path, address: str) -> bytes:
+    """A user's public OpenPGP certificate, as an outside sender would have got it."""
+    query = (
+        "SELECT certificate FROM user_certificate JOIN users ON users.number = user "
+        "WHERE users.address = ? ORDER BY seq DESC"
+    )
+    uri = f"file:{database}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        return bytes(connection.execute(query, (address,)).fetchone()[0])
+
+
+@contextmanager
+def temporary_playground() -> Iterator[Playground]:
+    """A playground in a folder of its own that is gone afterwards, on SIGTERM too."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with TemporaryDirectory(prefix="blackthorn-") as root, Playground(Path(root)) as playground:
+            yield playground
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run_audit(console: Console) -> Report:
+    """The whole audit on a server of its own; progress goes to `console`.
+
+    Raises StepFailedError when something planted did not arrive.
+    """
+    with Steps(console, STEPS) as steps, temporary_playground() as playground:
+        planting = Planting(playground)
+        with steps.step("start a server"):
+            playground.initialise()
+            playground.start_server()
+        with steps.step("activate two devices"):
+            planting.enrol()
+        with steps.step("plant markers in messages and group names"):
+            planting.write()
+        with steps.step("plant markers in e-mails"):
+            planting.mail()
+        with steps.step("search disk and memory while messages wait"):
+            planting.search()
+        with steps.step("read everything at its other end"):
+            planting.read()
+        with steps.step("search disk and memory again"):
+            planting.search()
+        return planting.report()

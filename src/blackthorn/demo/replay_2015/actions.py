@@ -1,0 +1,181 @@
+"""What the people do between the announcement and the stop: read, export, move, have mail sent on.
+
+Who does what is drawn by the world's chance; what was done is told to the server's store of
+persons, and every move is checked by opening what was moved.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, cast
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.demo.replay_2015.crowd import MAILS, MARKETS, MESSAGES, Crowd, Workers, in_batches
+from blackthorn.demo.replay_2015.exit import MARKET, Exit
+from blackthorn.demo.replay_2015.export import ExportAsk, make_export
+from blackthorn.demo.replay_2015.people import Made, open_parcels
+from blackthorn.demo.replay_2015.world import World
+from blackthorn.device.export.manifest import encode_chain
+from blackthorn.errors import SecurityError
+from blackthorn.identity.chain import Terms
+from blackthorn.identity.keys import VerifyKeys
+from blackthorn.ids import Address
+from blackthorn.link.frames import AnyFrame, ExitTold, TellExit
+from blackthorn.mail.pgp.open import open_mail
+from blackthorn.programs.device.export_check import require_whole, verify_export
+from blackthorn.programs.device.export_folder import FolderSink
+from blackthorn.server.messaging.session import Session
+from blackthorn.storage.sqlite.stores import markets
+
+READ: Final = 0.80
+EXPORTED: Final = 0.40
+MOVED: Final = 0.10
+FORWARDED: Final = 0.15
+_ROWS: Final = 64
+_BATCH: Final = 200
+_ELSEWHERE: Final = "mailbox.example"
+Told = Callable[[int], None]
+
+
+class _Link:
+    """A device's link, as far as a notice needs one."""
+
+    def __init__(self, world: World, address: str) -> None:
+        user = world.enterprise.user(Address(address))
+        self.device = user.devices[0] if user is not None else None
+        self.said: list[AnyFrame] = []
+
+    def transmit(self, *frames: AnyFrame) -> None:
+        """Heard."""
+        self.said += frames
+
+    def ask(self) -> None:
+        """An answer will come."""
+
+    def answered(self) -> None:
+        """It has."""
+
+
+@dataclass
+class Doings:
+    """`moved` are the addresses that are in another market now; counts are of what was checked."""
+
+    exit: Exit
+    crowd: Crowd
+    moved: list[str] = field(default_factory=list)
+    exported_mails: int = 0
+    exported_messages: int = 0
+
+    @property
+    def world(self) -> World:
+        """The server."""
+        return self.exit.world
+
+    def _some(self, among: Sequence[str], share: float) -> list[str]:
+        count = max(1, round(len(among) * share))
+        return sorted(self.world.chance.sample(list(among), min(count, len(among))))
+
+    def _tell(self, people: Sequence[str], what: str, values: Sequence[str] | None = None) -> None:
+        """As their devices tell it, in a frame each. Raises SecurityError when one is refused."""
+        given = values or [""] * len(people)
+        for group in in_batches(zip(people, given, strict=True), _BATCH):
+            links = []
+            for name, value in group:
+                links.append(_Link(self.world, name))
+                link = cast(Session, links[-1])
+                self.world.notices.handle(link, TellExit(1, what, value), 0.0)
+            self.world.writer.commit()
+            if any(each.said != [ExitTold(1, "")] for each in links):
+                raise SecurityError(f"what people tell of {what} is not taken")
+
+    def read(self) -> list[str]:
+        """Some open the notice, which is their newest mail; who did."""
+        here = [name for name in self.crowd.people if name.startswith(MARKET.lower())]
+        readers = self._some(here, READ)
+        for name in readers[::50]:
+            uid, _, sealed = self.world.sealed_mails(name)[-1]
+            text = open_mail(sealed, Secret(self.crowd.people[name].openpgp)).content
+            if b"Auto-Submitted: auto-generated" not in text:
+                raise SecurityError(f"mail {uid} of {name} is not the notice")
+        self._tell(readers, "read")
+        return readers
+
+    def forward(self, readers: Sequence[str]) -> None:
+        """Some have their mail go elsewhere."""
+        chosen = self._some(readers, FORWARDED)
+        values = [f"{name.partition('@')[0]}@{_ELSEWHERE}" for name in chosen]
+        self._tell(chosen, "forward", values)
+
+    # --- Export ----------------------------------------------------------------------------
+
+    def export(self, readers: Sequence[str], workers: Workers, folder: Path, told: Told) -> None:
+        """Some export; the first one onto the disk too, where it stays to be looked at."""
+        chosen = self._some(readers, EXPORTED)
+        for group in in_batches(workers.each(make_export, self._asks(chosen)), _BATCH):
+            self.exported_mails += sum(each.mails for each in group)
+            self.exported_messages += sum(each.messages for each in group)
+            self._tell([each.address for each in group], "exported")
+            told(len(group))
+        with FolderSink(folder) as sink:
+            make_export(next(self._asks(chosen[:1])), sink)
+        require_whole(verify_export(folder))
+
+    def _asks(self, chosen: Sequence[str]) -> Iterator[ExportAsk]:
+        world = self.world
+        for name in chosen:
+            person = self.crowd.people[name]
+            yield ExportAsk(
+                name,
+                person.seeds,
+                person.openpgp,
+                self._chain(name),
+                tuple(world.sealed_mails(name)),
+                tuple(world.waiting_parcels(name)),
+                person.group,
+                world.clock.now_ms,
+            )
+
+    def _chain(self, name: str) -> bytes:
+        config = self.world.ledger.config
+        now_ms = self.world.clock.now_ms
+        terms = Terms(VerifyKeys(*config.enrolment), config.reset_delay_ms, now_ms, {})
+        statements = self.world.ledger.stored_statements(Address(name), 1, 1000)
+        return encode_chain(name, statements, terms)
+
+    # --- Moves -----------------------------------------------------------------------------
+
+    def move(self, readers: Sequence[str], told: Told) -> None:
+        """Some move to another market: chain, mail and messages come along and open there."""
+        world = self.world
+        self.moved = self._some(readers, MOVED)
+        for number, name in enumerate(self.moved):
+            target = MARKETS[number % len(MARKETS)]
+            before = self._chain(name)
+            step = markets.move_user(Address(name), target, world.wrapping, _ROWS)
+            while world.write(step) != [True]:
+                pass
+            if self._chain(name) != before:
+                raise SecurityError(f"the chain of {name} was changed by the move")
+            self.check_opens(name)
+            told(1)
+        for group in in_batches(self.moved, _BATCH):
+            now_ms, numbers = world.clock.now_ms, [world.number(name) for name in group]
+            tell = world.exits.tell
+            world.write(*(tell(each, self.exit.id, "moved", "", now_ms) for each in numbers))
+
+    def check_opens(self, name: str) -> int:
+        """All mail and messages of the person open; how many. Raises SecurityError."""
+        person = self.crowd.people[name]
+        mails = self.world.sealed_mails(name)
+        for _, _, sealed in mails:
+            open_mail(sealed, Secret(person.openpgp))
+        texts = self._texts(person)
+        if len(mails) < MAILS or (person.group and len(texts) < MESSAGES):
+            raise SecurityError(f"{name} has lost mail or messages")
+        return len(mails) + len(texts)
+
+    def _texts(self, person: Made) -> list[tuple[bytes, str, str]]:
+        if not person.group:
+            return []
+        parcels = self.world.waiting_parcels(person.address)
+        return open_parcels(person.group, parcels, self.world.clock.now_ms)

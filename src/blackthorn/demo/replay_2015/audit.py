@@ -1,0 +1,155 @@
+"""The story from its first day to its two endings, and what an outsider finds of it afterwards.
+
+The public report and the closure's statement are audited by the functions behind `blackthorn
+audit report` and `blackthorn audit closure`; what they read is in the folder that is left.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from blackthorn.audit import published_report, report
+from blackthorn.audit.closure import Audited, audit_closure
+from blackthorn.demo.replay_2015.closure import Closed
+from blackthorn.demo.replay_2015.crowd import Workers
+from blackthorn.demo.replay_2015.replay import RECEIPT, Cast, Play, Teller
+from blackthorn.errors import SecurityError
+from blackthorn.governance import directives
+from blackthorn.governance.package.build import register_key
+from blackthorn.programs.server.closure import register_seed
+from blackthorn.report.files import make
+from blackthorn.report.history import Stand
+from blackthorn.report.period import parse_period
+
+PERIOD: Final = "2015H2"
+WORKERS: Final = 2
+_QUIET: Final = Console(stderr=True, quiet=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All counts, for --json; `failures` is empty when everything held."""
+
+    counts: dict[str, Any]
+    failures: list[str]
+
+
+def run_story(out: Path, cast: Cast, teller: Teller) -> Outcome:
+    """Play both runs below the folder `out`, which is empty, and audit what is left."""
+    begun = time.perf_counter()
+    with Workers(WORKERS) as workers:
+        first = Play(out, cast, workers, teller)
+        first.settle()
+        answer = first.demands()
+        first.leave()
+        first.doing()
+        first.extended()
+        first.stop()
+        closed = first.close()
+        opened = first.untouched()
+        counts = _counts(first, closed)
+        with teller.work("audits", 2) as told:
+            counts |= _audits(first, closed)
+            told(2)
+        second = _second(out / "second-run", cast.smaller, workers, teller)
+    counts |= {
+        "package_files": answer.files,
+        "others_opened_after_closure": opened,
+        "ms_a_person": round(first.person_ms, 1),
+        "second_run": second.pop("counts"),
+        "seconds": round(time.perf_counter() - begun, 1),
+        "seed": cast.seed,
+        "folder": str(out),
+    }
+    return Outcome(counts, first.failures + second["failures"])
+
+
+def _second(out: Path, cast: Cast, workers: Workers, teller: Teller) -> dict[str, Any]:
+    """The run in which the market stays."""
+    out.mkdir()
+    play = Play(out, cast, workers, teller)
+    play.settle()
+    play.leave()
+    play.doing()
+    play.extended()
+    counts = play.stay()
+    play.world.close()
+    return {"counts": counts, "failures": play.failures}
+
+
+def _counts(play: Play, closed: Closed) -> dict[str, Any]:
+    """From the database and the published statement, held against each other."""
+    count = play.world.count
+    for name, column in {
+        "notified": "notified_ms",
+        "read": "read_ms",
+        "exported": "exported_ms",
+        "moved": "moved_ms",
+        "forwarded": "forward",
+    }.items():
+        found = count(
+            f"SELECT count(*) FROM exit_person WHERE exit_id = ? AND {column} IS NOT NULL",  # noqa: S608
+            play.exit.id,
+        )
+        play.hold(found == closed.persons[name], f"{found} {name}, and not as is stated")
+    return {
+        "users": closed.persons["users"],
+        "elsewhere": count("SELECT count(*) FROM users") - closed.persons["users"],
+        "markets": count("SELECT count(*) FROM market"),
+        **{name: number for name, number in closed.persons.items() if name != "users"},
+        "exported_mails": play.doings.exported_mails,
+        "exported_messages": play.doings.exported_messages,
+        "mails_deleted": closed.mails,
+        "parcels_deleted": closed.parcels,
+        "key_fingerprint": closed.fingerprint,
+        "samples": closed.samples,
+    }
+
+
+def _audits(play: Play, closed: Closed) -> dict[str, Any]:
+    """What an outsider finds, from the ledger and the published files alone."""
+    world = play.world
+    world.settle()
+    server, folder = str(world.directory.path), play.out / "report"
+    read = report.read_log(server, None, _QUIET, report.no_head)
+    report.write(folder, make(read.stand, parse_period(PERIOD), read.policy))
+    verdict = published_report.check(str(folder), server, None, _QUIET)
+    play.hold(verdict.holds, "the report is not what the ledger gives")
+    audited = _audit_closure(play, closed, server)
+    world.close()
+    cases = read.stand.register.cases
+    steps = [step for case in cases.by_id.values() for step in case.history]
+    return {
+        **_answers(read.stand),
+        "samples_opened": int(cases.case(play.exit.id).last("close")["opened"]),
+        "ledger_entries": read.stand.size,
+        "decisions": len(steps),
+        "signatures": sum(len(step.officers) for step in steps),
+        "audit": {"report": verdict.holds, "closure": audited is not None},
+    }
+
+
+def _audit_closure(play: Play, closed: Closed, server: str) -> Audited | None:
+    """With the register's own key and one person's receipt."""
+    key = str(register_key(play.world.keys.origin, register_seed(play.world.keys)))
+    try:
+        return audit_closure(closed.file, server, play.out / RECEIPT, key, None, _QUIET)
+    except SecurityError as error:
+        play.hold(False, f"the closure's statement does not verify: {error}")
+        return None
+
+
+def _answers(stand: Stand) -> dict[str, int]:
+    """Demands as the public ledger shows them."""
+    cases = stand.register.cases.directives
+    refused = [each for each in cases if each.state == "refused"]
+    answered = [each for each in cases if each.state == "delivered"]
+    return {
+        "demands_refused": len(refused),
+        "directives_answered": len(answered),
+        "accounts_named": sum(directives.facts(each)["accounts"] for each in cases),
+        "accounts_with_data": sum(each.last("produce")["accounts_with_data"] for each in answered),
+    }

@@ -1,0 +1,105 @@
+"""The end of the story's market: receipts, destruction, the statement, and what is left after.
+
+Every number of the two custodians' decisions comes from the closure's own store, and the server
+holds them against it again. What is published is checked as an outsider would.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from blackthorn.demo.replay_2015.exit import MARKET, Exit
+from blackthorn.demo.replay_2015.world import World
+from blackthorn.errors import StorageError
+from blackthorn.governance.closure.check import decode_published
+from blackthorn.ids import Address
+from blackthorn.mail.errors import MailRefusedError
+from blackthorn.programs.server.closure import make_closures
+from blackthorn.storage.sqlite.stores.markets import compact
+
+_STEPS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What the published statement says, read back from the file."""
+
+    persons: dict[str, int]
+    mails: int
+    parcels: int
+    fingerprint: str
+    samples: int
+    file: Path
+
+
+class Closing:
+    """The closure over a world; it begins with the decision `prepare`."""
+
+    def __init__(self, leaving: Exit, out: Path) -> None:
+        self._exit = leaving
+        self._world = world = leaving.world
+        self._file = out / f"{leaving.id}.json"
+        self.closures = make_closures(
+            connection=world.database.reading,
+            database=world.directory.database,
+            folder=out,
+            keys=world.market_keys,
+            ledger=world.keys,
+            office=world.office,
+            writer=world.writer,
+            clock=world.clock,
+        )
+        self.closures.compact = lambda told: told(compact(world.directory.database))
+
+    def work(self) -> int:
+        """All steps until somebody must decide; how many. Raises StorageError."""
+        for done in range(_STEPS):
+            if not self.closures.tick():
+                if self.closures.problems():
+                    raise StorageError(self.closures.problems()[0])
+                return done
+            self._world.writer.commit()
+        raise StorageError("the closure does not come to an end")
+
+    def fields(self) -> dict[str, Any]:
+        """What the next decision has to state."""
+        return dict(self.closures.facts(MARKET).fields)
+
+    def receipt(self, address: str) -> bytes:
+        """A person's receipt, as his device fetches it. Raises StorageError when there is none."""
+        found = self.closures.receipt(Address(address))
+        if found is None:
+            raise StorageError(f"{address} has no receipt")
+        return found
+
+    def run(self) -> Closed:
+        """Prepare, destroy, close."""
+        leaving = self._exit
+        leaving.decide("prepare")
+        self.work()
+        leaving.decide("destroy", self.fields())
+        self.work()
+        leaving.decide("close", self.fields())
+        self.work()
+        statement, _ = decode_published(self._file.read_bytes())
+        return Closed(
+            statement.counts,
+            statement.mails,
+            statement.parcels,
+            statement.key.hex(),
+            len(statement.samples),
+            self._file,
+        )
+
+
+def refusals(world: World, addresses: list[str]) -> dict[int, int]:
+    """What SMTP says of mail for these now: code → how many of them; 250 when it is taken."""
+    codes: dict[int, int] = {}
+    for address in addresses:
+        try:
+            world.reception.recipient(address)
+            code = 250
+        except MailRefusedError as error:
+            code = error.code
+        codes[code] = codes.get(code, 0) + 1
+    return codes

@@ -1,0 +1,122 @@
+"""The people of the story over the server: made in worker processes, activated, given their mail.
+
+Some never activate a device: they have nothing, and cannot be told anything. Counts of all this
+are taken from the database, not from here.
+"""
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Final, Self, TypeVar
+
+from blackthorn.demo.replay_2015.people import Ask, Made, make_people
+from blackthorn.demo.replay_2015.world import DOMAIN, World
+
+MAILS: Final = 3
+MESSAGES: Final = 2
+MARKETS: Final = ("AE", "CA", "GB")
+"""Where the people elsewhere are, one after the other."""
+
+LANGUAGES: Final = {"PK": "ur", "AE": "ar"}
+NEVER_ACTIVATED: Final = 50
+"""One of so many in a market never activates a device."""
+
+_BATCH: Final = 64
+_AHEAD: Final = 4
+Given = TypeVar("Given")
+Got = TypeVar("Got")
+
+
+class Workers:
+    """Processes that make and open what people make and open."""
+
+    def __init__(self, count: int) -> None:
+        self._pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def each(self, work: Callable[[Given], Got], given: Iterable[Given]) -> Iterator[Got]:
+        """What the work gives, in order; little is made ahead of what is taken."""
+        waiting: deque[Future[list[Got]]] = deque()
+        for batch in in_batches(given, _BATCH // 4):
+            waiting.append(self._pool.submit(_all, work, batch))
+            if len(waiting) >= _AHEAD:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def _all(work: Callable[[Given], Got], batch: Sequence[Given]) -> list[Got]:
+    return [work(each) for each in batch]
+
+
+def in_batches(given: Iterable[Given], size: int) -> Iterator[list[Given]]:
+    """So many at a time, and the rest."""
+    batch: list[Given] = []
+    for each in given:
+        batch.append(each)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+@dataclass
+class Crowd:
+    """`people` by address, those who have a device; `silent` the addresses of the others."""
+
+    people: dict[str, Made] = field(default_factory=dict, repr=False)
+    silent: list[str] = field(default_factory=list)
+
+
+def settle_in(
+    world: World,
+    workers: Workers,
+    markets: Sequence[str],
+    count: int,
+    told: Callable[[int], None],
+) -> Crowd:
+    """`count` people in these markets, two and two of one market in conversation."""
+    crowd, asks = Crowd(), []
+    homes = _homes(markets, count)
+    for market, addresses in homes.items():
+        world.open_market(market)
+        silent = addresses[: len(addresses) // NEVER_ACTIVATED]
+        crowd.silent += silent
+        active = [each for each in addresses if each not in set(silent)]
+        pairs = in_batches(active, 2)
+        asks += [Ask(tuple(pair), world.clock.now_ms, MAILS, MESSAGES) for pair in pairs]
+    market_of = {each: market for market, found in homes.items() for each in found}
+    plates = {
+        each: world.add_user(each, market, LANGUAGES.get(market, "en"))
+        for each, market in market_of.items()
+    }
+    for group in in_batches(workers.each(make_people, asks), _BATCH // 2):
+        arrived = [person for pair in group for person in pair]
+        _arrive(world, arrived, plates)
+        crowd.people |= {each.address: replace(each, mails=(), parcels=()) for each in arrived}
+        told(len(arrived))
+    world.settle()
+    return crowd
+
+
+def _homes(markets: Sequence[str], count: int) -> dict[str, list[str]]:
+    homes: dict[str, list[str]] = {market: [] for market in markets}
+    for number in range(count):
+        market = markets[number % len(markets)]
+        homes[market].append(f"{market.lower()}{number + 1:05}@{DOMAIN}")
+    return homes
+
+
+def _arrive(world: World, people: Sequence[Made], plates: dict[str, str]) -> None:
+    """Activated, and their first mail and messages are there."""
+    world.enrol([(plates[each.address], each) for each in people])
+    world.store_mail([(each.address, mail) for each in people for mail in each.mails])
+    world.store_parcels([(each.address, parcel) for each in people for parcel in each.parcels])

@@ -1,0 +1,129 @@
+"""The two demands of the story: one for all traffic, which is refused, and one that is answered.
+
+What the authority gets is opened as it would, with its own key, and checked off line.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from blackthorn.audit.package import check_package
+from blackthorn.cli.officer.directive_forms import letter
+from blackthorn.crypto.openpgp_open import generate_user_key, unseal
+from blackthorn.demo.replay_2015.officers import Officers
+from blackthorn.demo.replay_2015.world import DOMAIN, World
+from blackthorn.errors import SecurityError
+from blackthorn.governance import directives
+from blackthorn.governance.package.build import register_key
+from blackthorn.governance.transitions import Case
+from blackthorn.programs.server import production
+from blackthorn.programs.server.closure import register_seed
+from blackthorn.programs.server.decision_proof import decision_proof
+from blackthorn.programs.server.decisions import production_case
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
+from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
+
+AUTHORITY: Final = "Telecommunication Authority"
+POLICE: Final = "Federal Investigation Agency"
+_BASIS: Final = "Code of Criminal Procedure, section 94"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the authority was given: accounts as the package has them, its hash, files in it."""
+
+    directive: str
+    named: int
+    with_data: int
+    files: int
+    sealed: int
+    package: Path
+
+
+def facts(world: World, kind: str, authority: str, document: bytes, accounts: int) -> Any:
+    """The public part of `receive`."""
+    named = kind != directives.TECHNICAL
+    return {
+        "kind": kind,
+        "country": "PK",
+        "authority": authority,
+        "basis": _BASIS if named else "Telecommunication (Re-organization) Act, section 54",
+        "process": "court order" if named else "letter",
+        "channel": "courier",
+        "received_ms": world.clock.now_ms,
+        "accounts": accounts,
+        "unknown": 0,
+        "categories": list(directives.CATEGORIES) if named else [],
+        "from_ms": 0,
+        "to_ms": 0,
+        "document": hashlib.sha256(document).digest(),
+        "gag_until_ms": 0,
+    }
+
+
+def refuse_monitoring(world: World, officers: Officers, out: Path) -> Case:
+    """All traffic is demanded; two officers refuse. The letter is written to `out`."""
+    name = world.office.cases.next_directive()
+    public = facts(world, directives.TECHNICAL, AUTHORITY, b"Monitor all traffic.", 0)
+    private = {"accounts": [], "case_number": "1", "signatory": "", "contact": "by letter"}
+    case = officers.decide(name, "receive", public, private)
+    text = letter(case, directives.NO_CAPABILITY, DOMAIN)
+    out.write_bytes(text)
+    refusal = {"reason": directives.NO_CAPABILITY, "letter": hashlib.sha256(text).digest()}
+    return officers.decide(name, "refuse", refusal)
+
+
+def answer_investigation(
+    world: World, officers: Officers, accounts: list[str], folder: Path
+) -> Answer:
+    """Two named accounts are asked for in a criminal case; the package is made and delivered."""
+    name = world.office.cases.next_directive()
+    public = facts(world, "production", POLICE, b"Two accounts.", len(accounts))
+    private = {"accounts": accounts, "case_number": "7", "signatory": "a judge", "contact": "desk"}
+    officers.decide(name, "receive", public, private)
+    private = {"contact": "the court's registry", "source": "the court's printed directory"}
+    officers.decide(name, "verify", {"method": "call-back", "result": "genuine"}, private)
+    assessed = {"decision": "comply", "grounds": "A court's order, two accounts, one offence."}
+    officers.decide(name, "assess", {**assessed, "deadline_ms": 0})
+    case = officers.decide(name, "approve", {"categories": public["categories"]})
+    return _produce(world, officers, case, folder)
+
+
+def _produce(world: World, officers: Officers, case: Case, folder: Path) -> Answer:
+    path = folder / f"{case.id}.tar"
+    made_for = production_case(case, world.office)
+    with production.frozen_rows(
+        world.directory.database,
+        lambda each: (SqliteMail(each, world.wrapping), SqliteParcels(each, world.wrapping)),
+    ) as rows:
+        built = production.produce(made_for, rows, path)
+    secret, certificate = generate_user_key("registry@authority.example")
+    produced = {
+        "manifest": built.manifest_hash,
+        "items": built.items,
+        "accounts_with_data": built.accounts_with_data,
+        "recipient": hashlib.sha256(certificate).digest(),
+    }
+    case = officers.decide(case.id, "produce", produced)
+    origin, seed = world.keys.origin, register_seed(world.keys)
+    production.finish(
+        made_for, path, origin, seed, decision_proof(world.ledger, world.office.produced(case.id))
+    )
+    sealed = production.seal_package(path, certificate, world.clock.now_ms // 1000)
+    if unseal(_armored(sealed.read_bytes()), secret) != path.read_bytes():
+        raise SecurityError("the authority opens another package than was made")
+    vkey, policy = str(register_key(origin, seed)), world.directory.ledger.policy
+    checked = check_package(path, vkey, policy)
+    path.unlink()  # the authority alone can open what is left
+    receipt = hashlib.sha256(sealed.read_bytes()).digest()
+    delivered = {"delivered_ms": world.clock.now_ms, "receipt": receipt}
+    officers.decide(case.id, "deliver", delivered)
+    named, data = directives.facts(case)["accounts"], built.accounts_with_data
+    return Answer(case.id, named, data, checked.files, checked.sealed, sealed)
+
+
+def _armored(binary: bytes) -> bytes:
+    body = base64.encodebytes(binary)
+    return b"-----BEGIN PGP MESSAGE-----\n\n" + body + b"-----END PGP MESSAGE-----\n"

@@ -1,0 +1,113 @@
+"""The exit from the market as its officers take it, step after step, each at its date.
+
+An order compels it, so that the time of retrieval may be short; the order's hash stands in the
+plan. What has not been decided does not happen, and no date fires by itself.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from blackthorn.demo.replay_2015.officers import Officers
+from blackthorn.demo.replay_2015.world import World, at
+from blackthorn.errors import UserError
+from blackthorn.governance.transitions import Case
+from blackthorn.server.markets.closure import list_hash
+from blackthorn.storage.sqlite.stores import markets
+
+MARKET: Final = "PK"
+_ORDER: Final = b"The service ends on 30 November 2015."
+
+FIRST: Final = {
+    "announce_ms": at("2015-09-01T06:00"),
+    "activations_ms": at("2015-10-01T06:00"),
+    "read_only_ms": at("2015-11-30T18:00"),
+    "stop_ms": at("2015-11-30T19:00"),
+    "retrieval_end_ms": at("2015-11-30T22:00"),
+    "backups_end_ms": at("2015-12-30T22:00"),
+    "forwarding_end_ms": at("2016-11-30T19:00"),
+}
+EXTENDED: Final = {
+    "announce_ms": at("2015-09-01T06:00"),
+    "activations_ms": at("2015-10-01T06:00"),
+    "read_only_ms": at("2015-12-29T06:00"),
+    "stop_ms": at("2015-12-30T06:00"),
+    "retrieval_end_ms": at("2015-12-30T18:00"),
+    "backups_end_ms": at("2016-01-29T18:00"),
+    "forwarding_end_ms": at("2016-12-30T06:00"),
+}
+A_DAY_MORE: Final = {
+    **EXTENDED,
+    "read_only_ms": at("2015-12-31T06:00"),
+    "stop_ms": at("2015-12-31T19:00"),
+    "retrieval_end_ms": at("2015-12-31T22:00"),
+    "backups_end_ms": at("2016-01-30T22:00"),
+    "forwarding_end_ms": at("2016-12-31T06:00"),
+}
+
+
+@dataclass
+class Exit:
+    """One exit of MARKET. `case` is as it stands."""
+
+    world: World
+    officers: Officers
+    case: Case = field(default_factory=lambda: Case(""))
+
+    @property
+    def id(self) -> str:
+        """Such as X-PK-1."""
+        return self.case.id
+
+    def decide(self, action: str, public: dict[str, Any] | None = None) -> Case:
+        """The next step, by as many officers as it needs."""
+        self.case = self.officers.decide(self.id, action, public)
+        return self.case
+
+    def refused_early(self, action: str) -> str:
+        """The office's words when a step is tried before its date. Raises UserError if taken."""
+        seq = self.case.seq
+        try:
+            self.officers.decide(self.id, action)
+        except UserError as refusal:
+            return str(refusal)
+        raise UserError(f"{action} of {self.id} was taken before its date, as step {seq + 1}")
+
+    def plan(self) -> Case:
+        """Who is concerned, why, and when; then it is approved."""
+        world = self.world
+        users = markets.users_of(world.database.reading, MARKET)
+        self.case = self.officers.decide(
+            world.office.cases.next_exit(MARKET),
+            "plan",
+            {
+                "market": MARKET,
+                "reason": "An order ends the service unless all traffic can be read.",
+                "directive": "D-000001",
+                "users": len(users),
+                "list": list_hash([each.address for each in users]),
+                **FIRST,
+                "no_notice": 0,
+                "compelled": hashlib.sha256(_ORDER).digest(),
+            },
+        )
+        return self.decide("approve")
+
+    def tell(self, action: str, told: Callable[[int], None]) -> Case:
+        """A step that everybody concerned is told of, by sealed mail."""
+        case = self.decide(action)
+        self.world.tell_all(told)
+        return case
+
+    def extend(self, dates: dict[str, int], order: bytes, told: Callable[[int], None]) -> Case:
+        """Dates are put off by a document, and everybody is told."""
+        case = self.decide("extend", {**dates, "document": hashlib.sha256(order).digest()})
+        self.world.tell_all(told)
+        return case
+
+    def rescind(self, order: bytes, told: Callable[[int], None]) -> Case:
+        """The market is not left, and everybody who was told otherwise is told."""
+        case = self.decide("rescind", {"document": hashlib.sha256(order).digest()})
+        self.world.tell_all(told)
+        return case

@@ -1,0 +1,144 @@
+"""An export of the story, made in a worker process from what the server holds of one person.
+
+It is `device.export.export.build` as on a device; then the export is held against its own manifest,
+signature and identity chain, as `blackthorn export verify` does, but in memory.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from blackthorn.crypto.openpgp_keys import lock_secret_keys
+from blackthorn.crypto.secret import Secret
+from blackthorn.demo.replay_2015.people import open_parcels
+from blackthorn.device.export.export import CHAIN, ExportMail, ExportSink, build
+from blackthorn.device.export.manifest import (
+    MANIFEST,
+    SIGNATURE,
+    Problem,
+    decode_chain,
+    decode_manifest,
+    verify_signature,
+)
+from blackthorn.device.export.messages import ExportConversation, ExportMessage
+from blackthorn.device.export.vcard import ExportContact
+from blackthorn.errors import SecurityError
+from blackthorn.identity.keys import SigningKeys
+from blackthorn.mail.pgp.open import open_mail
+
+_PASSPHRASE: Final = b"correct horse battery staple"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportAsk:
+    """Whose export, with his secrets, and what the server gave: (uid, Unix ms, sealed) a mail.
+
+    `chain` is from `export_manifest.encode_chain`.
+    """
+
+    address: str
+    seeds: tuple[bytes, bytes] = field(repr=False)
+    openpgp: bytes = field(repr=False)
+    chain: bytes = field(repr=False)
+    mails: tuple[tuple[int, int, bytes], ...] = field(repr=False)
+    parcels: tuple[bytes, ...] = field(repr=False)
+    group: bytes = field(repr=False)
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What came out whole."""
+
+    address: str
+    mails: int
+    messages: int
+    size: int
+
+
+def make_export(ask: ExportAsk, sink: "ExportSink | None" = None) -> Exported:
+    """Build and check it. Raises SecurityError when anything is not as it should be.
+
+    With a `sink` the files go there and are not looked at again.
+    """
+    if sink is not None:
+        manifest = build(_Source(ask), sink)
+        return Exported(ask.address, manifest.counts.mails, manifest.counts.messages, 0)
+    memory = _Memory()
+    build(_Source(ask), memory)
+    files = {path: file.getvalue() for path, file in memory.files.items()}
+    manifest = decode_manifest(files[MANIFEST])
+    verify_signature(files[MANIFEST], files[SIGNATURE], decode_chain(files[CHAIN]))
+    for entry in manifest.files:
+        if hashlib.sha256(files[entry.path]).hexdigest() != entry.sha256:
+            raise SecurityError(f"{entry.path} of {ask.address} is not as its manifest says")
+    counts = manifest.counts
+    if (counts.mails, counts.messages) != (len(ask.mails), len(ask.parcels)) or counts.problems:
+        raise SecurityError(f"the export of {ask.address} is not whole")
+    size = sum(map(len, files.values()))
+    return Exported(ask.address, counts.mails, counts.messages, size)
+
+
+class _Memory:
+    """An `ExportSink` without a disk."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, io.BytesIO] = {}
+
+    @contextmanager
+    def create(self, path: str) -> Iterator[io.BytesIO]:
+        """A new file."""
+        self.files[path] = io.BytesIO()
+        yield self.files[path]
+
+
+class _Source:
+    """`device.export.export.ExportSource` of one person."""
+
+    def __init__(self, ask: ExportAsk) -> None:
+        self.address = ask.address
+        self.created_ms = ask.now_ms
+        self.signing = SigningKeys(Secret(ask.seeds[0]), Secret(ask.seeds[1]))
+        self.chain = ask.chain
+        self.key_count = 1
+        self.locked_keys = lock_secret_keys([Secret(ask.openpgp)], Secret(_PASSPHRASE))
+        self._ask = ask
+
+    def mails(self) -> Iterable[ExportMail]:
+        """Each opened."""
+        key = Secret(self._ask.openpgp)
+        for uid, received_ms, sealed in self._ask.mails:
+            opened = open_mail(sealed, key)
+            yield ExportMail(uid, received_ms, opened.content, opened.envelope_sender)
+
+    def conversations(self) -> Iterable[ExportConversation]:
+        """The one that he has, of what still waited for him."""
+        if not self._ask.parcels:
+            return
+        lines = open_parcels(self._ask.group, list(self._ask.parcels), self.created_ms)
+        group, sender, _ = lines[0]
+        messages = [
+            ExportMessage(
+                hashlib.sha256(each).digest(),
+                who,
+                "text",
+                text,
+                self.created_ms,
+                self.created_ms,
+                "received",
+            )
+            for each, (_, who, text) in zip(self._ask.parcels, lines, strict=True)
+        ]
+        people = [sender, self.address]
+        yield ExportConversation("direct", sender, [group], people, "active", messages)
+
+    def contacts(self) -> Iterable[ExportContact]:
+        """None: nobody was verified."""
+        return ()
+
+    def problems(self) -> Iterable[Problem]:
+        """None beside what `build` finds."""
+        return ()

@@ -1,0 +1,125 @@
+"""The officers of the story: five people with devices, each decision signed and handed in.
+
+A decision goes the way of a real one: the first officer proposes, the office says who is still
+wanted, another one approves what is pending. Nothing is taken on one signature.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from blackthorn.demo.replay_2015.people import Made
+from blackthorn.demo.replay_2015.world import World
+from blackthorn.errors import StorageError, UserError
+from blackthorn.governance.cases import moves_of
+from blackthorn.governance.officers import CASE
+from blackthorn.governance.statements import (
+    Signed,
+    Statement,
+    approve,
+    decode,
+    private_hash,
+    seal_private,
+)
+from blackthorn.governance.transitions import Case, Role, find, missing
+from blackthorn.ids import Address
+from blackthorn.storage.sqlite.stores.cases import open_founding
+
+ROLES: Final = {
+    "O-00000001": frozenset({Role.OWNER}),
+    "O-00000002": frozenset({Role.OWNER, Role.ADMIN}),
+    "O-00000003": frozenset({Role.LEGAL}),
+    "O-00000004": frozenset({Role.CUSTODIAN}),
+    "O-00000005": frozenset({Role.CUSTODIAN}),
+}
+"""Two founders, then those whom they appoint."""
+
+NAMES: Final = ("owner-one", "owner-two", "legal", "custodian-one", "custodian-two")
+
+
+@dataclass
+class Officers:
+    """`people` in the order of ROLES, activated already."""
+
+    world: World
+    people: list[Made] = field(repr=False)
+
+    def found(self) -> None:
+        """Two owners found each other and appoint the rest."""
+        first, second, *others = ROLES
+        addresses = [Address(each.address) for each in self.people]
+        refusal = open_founding(self.world.database.writing, addresses[:2])
+        if refusal:
+            raise UserError(refusal)
+        public = {**self._person(0), **self._person(1, "_2")}
+        private = {"address": addresses[0], "address_2": addresses[1]}
+        self.decide(CASE, "found", public, private, by=(first, second))
+        for number, _ in enumerate(others, 2):
+            self.decide(CASE, "appoint", self._person(number), {"address": addresses[number]})
+
+    def _person(self, number: int, suffix: str = "") -> dict[str, Any]:
+        name, public = list(ROLES)[number], self.people[number].signing.public
+        return {
+            f"officer{suffix}": name,
+            f"roles{suffix}": sorted(role.value for role in ROLES[name]),
+            f"ed25519{suffix}": public.ed25519,
+            f"ml_dsa{suffix}": public.ml_dsa,
+        }
+
+    def decide(
+        self,
+        case: str,
+        action: str,
+        public: dict[str, Any] | None = None,
+        private: dict[str, Any] | None = None,
+        *,
+        by: tuple[str, ...] | None = None,
+    ) -> Case:
+        """Taken by as many officers as it needs, one after the other; the case after it.
+
+        Raises UserError with the office's refusal, and when one signature alone was enough.
+        """
+        world, before = self.world, self.world.office.cases.case(case)
+        kept = b"" if private is None else seal_private(private, world.chance.randbytes)
+        hashed = private_hash(kept) if kept else None
+        statement = Statement(case, before.seq + 1, before.head, action, public or {}, hashed)
+        signed = Signed(statement, ())
+        able = by or self._able(case, action)
+        for number, name in enumerate(able, 1):
+            signed = self._approve(signed, name)
+            if self._submit(name, signed, kept) != (number < len(able)):
+                raise UserError(f"{action} of {case} was not taken by {len(able)} officers")
+            if number < len(able):
+                signed = decode(next(e.signed for e in world.office.pending if e.case == case))
+            world.clock.now_ms += 60_000
+        world.settle()
+        return world.office.cases.case(case)
+
+    def _approve(self, signed: Signed, name: str) -> Signed:
+        keys = self.people[list(ROLES).index(name)].signing
+        return approve(signed, name, self.world.clock.now_ms, keys)
+
+    def _submit(self, name: str, signed: Signed, kept: bytes) -> bool:
+        """Whether an approver is still wanted."""
+        told: list[tuple[str, tuple[str, ...]]] = []
+        person = Address(self.people[list(ROLES).index(name)].address)
+        self.world.office.submit(
+            person, signed.encode(), kept, lambda refusal, lacks: told.append((refusal, lacks))
+        )
+        self.world.writer.commit()
+        if not told:
+            raise StorageError("the office did not answer")
+        refusal, lacks = told[0]
+        if refusal:
+            raise UserError(f"{signed.statement.action}: {refusal}")
+        return bool(lacks)
+
+    def _able(self, case: str, action: str) -> tuple[str, ...]:
+        """The fewest officers whom the table lets take the action."""
+        slots = find(moves_of(case), action).signers
+        chosen: list[str] = []
+        for name in ROLES:
+            held = [ROLES[each] for each in chosen]
+            before, after = missing(slots, held), missing(slots, [*held, ROLES[name]])
+            if after is not None and before is not None and len(after) < len(before):
+                chosen.append(name)
+        return tuple(chosen)

@@ -1,0 +1,196 @@
+"""People of the story, made in worker processes: real keys, identity chains, mail and messages.
+
+Two people at a time have one MLS group of their own, under the suite of real devices. What is
+sealed here opens with the keys of the person it is for, which come back with it.
+"""
+
+import os
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.utils import formatdate
+from typing import Final
+
+from blackthorn.crypto.openpgp_open import generate_user_key, sign_detached
+from blackthorn.crypto.openpgp_seal import parse_certificate
+from blackthorn.crypto.secret import Secret
+from blackthorn.device.conversations import envelope
+from blackthorn.device.conversations.envelope import EnvelopeKey
+from blackthorn.device.core.keys import info_of
+from blackthorn.identity.chain import first_statement
+from blackthorn.identity.keys import SigningKeys
+from blackthorn.identity.openpgp import claim
+from blackthorn.identity.statements import Genesis, Statement, make
+from blackthorn.link.activation.exchange import DeviceKeys
+from blackthorn.mail.pgp.seal import Envelope, seal_mail
+from blackthorn.mls import suites
+from blackthorn.mls.credential import BasicCredential, Credential
+from blackthorn.mls.framing.key_package import create_key_package, parse_key_package
+from blackthorn.mls.group.group import Application, Group
+
+MAIL_BYTES: Final = 6_000
+"""The size of a mail before it is sealed: a page of text with its quotations."""
+
+_WORDS: Final = "the order of the day is to be read before noon and answered in writing "
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Who is to be made: one or two full addresses of one domain; times in Unix milliseconds."""
+
+    addresses: tuple[str, ...]
+    now_ms: int
+    mails: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One person. `seeds` and `openpgp` are secret and stay with him.
+
+    `parcels` wait for him; `group` is his hold on the group in which they open, b"" without one.
+    """
+
+    address: str
+    seeds: tuple[bytes, bytes] = field(repr=False)
+    openpgp: bytes = field(repr=False)
+    keys: DeviceKeys
+    mails: tuple[bytes, ...] = field(repr=False)
+    parcels: tuple[bytes, ...] = field(repr=False)
+    group: bytes = field(repr=False)
+
+    @property
+    def signing(self) -> SigningKeys:
+        """Of his one device."""
+        return SigningKeys(Secret(self.seeds[0]), Secret(self.seeds[1]))
+
+
+def make_people(ask: Ask) -> list[Made]:
+    """The people asked for; each writes `messages` messages to the other."""
+    drafts = [_Draft(address, ask.now_ms) for address in ask.addresses]
+    if len(drafts) == 2 and ask.messages:
+        _converse(drafts, ask)
+    return [draft.made(ask) for draft in drafts]
+
+
+class _Draft:
+    """One person while he is being made."""
+
+    def __init__(self, address: str, now_ms: int) -> None:
+        self.address = address
+        self.signing = SigningKeys.generate(os.urandom)
+        self.openpgp, certificate = generate_user_key(address)
+        self.keys = self._brings(now_ms, certificate)
+        self.parcels: list[bytes] = []
+        self.group = b""
+
+    def _brings(self, now_ms: int, certificate: bytes) -> DeviceKeys:
+        """His genesis and his certificate, as a device brings them when it is activated."""
+        info = info_of(self.signing, "phone")
+        signers = [(info.id, self.signing)]
+        first = make(first_statement(self.address, Genesis(info), now_ms), signers)
+        body = claim(self.address, certificate, lambda data: sign_detached(data, self.openpgp))
+        second = make(Statement(self.address, 2, first.statement.hash, body, now_ms), signers)
+        return DeviceKeys(
+            identity_key=self.signing.public.ed25519,
+            name="phone",
+            certificate=certificate,
+            key_packages=[],
+            last_resort=b"none",
+            statements=[first.encode(), second.encode()],
+        )
+
+    def made(self, ask: Ask) -> Made:
+        certificate = parse_certificate(self.keys.certificate)
+        mails = [
+            seal_mail(
+                plain_mail(self.address, f"Letter {number + 1}", ask.now_ms),
+                envelope_of(self.address, ask.now_ms),
+                certificate,
+                os.urandom,
+            )
+            for number in range(ask.mails)
+        ]
+        return Made(
+            self.address,
+            (self.signing.ed25519.expose(), self.signing.ml_dsa.expose()),
+            self.openpgp.expose(),
+            self.keys,
+            tuple(mails),
+            tuple(self.parcels),
+            self.group,
+        )
+
+
+def plain_mail(address: str, subject: str, now_ms: int, body: str = "") -> bytes:
+    """A mail to the address as another server hands it over."""
+    message = EmailMessage()
+    message["From"] = "Carla Outside <carla@outside.example>"
+    message["To"] = address
+    message["Subject"] = subject
+    message["Date"] = formatdate(now_ms // 1000)
+    text = body or _WORDS * (MAIL_BYTES // len(_WORDS))
+    message.set_content(text)
+    return message.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def envelope_of(address: str, now_ms: int) -> Envelope:
+    """How the mail came."""
+    domain = address.rpartition("@")[2]
+    peer = ("carla@outside.example", "mx.outside.example", "192.0.2.25")
+    return Envelope(domain, address, *peer, True, now_ms // 1000)
+
+
+def _believe(credential: Credential, signature_key: bytes) -> None:
+    """Who is who was settled when both were made here."""
+
+
+def _converse(drafts: list[_Draft], ask: Ask) -> None:
+    """One group of both, and what each has sent to the other's mailbox."""
+    suite, now = suites.suite(suites.DEFAULT_SUITE), ask.now_ms // 1000
+    founder, joiner = drafts
+    credentials = [BasicCredential(each.address.encode()) for each in drafts]
+    package, private = create_key_package(
+        suite,
+        credentials[1],
+        joiner.signing.ed25519,
+        joiner.signing.public.ed25519,
+        random=os.urandom,
+        now=now,
+    )
+    first = Group.create(
+        suite,
+        os.urandom(16),
+        credentials[0],
+        founder.signing.ed25519,
+        founder.signing.public.ed25519,
+        random=os.urandom,
+        now=now,
+    )
+    added = [parse_key_package(package, now=now, validate=_believe)]
+    welcome = first.commit(add=added, random=os.urandom, now=now, validate=_believe).welcome
+    first.merge_pending()
+    second = Group.join(welcome or b"", private, joiner.signing.ed25519, now=now, validate=_believe)
+    for number in range(ask.messages):
+        for here, there, group in ((0, 1, first), (1, 0, second)):
+            text = f"{drafts[here].address} writes number {number + 1}".encode()
+            message = group.encrypt(text, random=os.urandom)
+            drafts[there].parcels.append(_key(group).seal(message, os.urandom))
+    founder.group, joiner.group = first.serialise(), second.serialise()
+
+
+def _key(group: Group) -> EnvelopeKey:
+    exported = group.export(envelope.EXPORT_LABEL, b"", envelope.KEY_BYTES)
+    return EnvelopeKey((group.group_id, group.epoch), Secret(exported))
+
+
+def open_parcels(group: bytes, parcels: list[bytes], now_ms: int) -> list[tuple[bytes, str, str]]:
+    """Group, sender and text of each parcel. Raises EnvelopeError, MLSError."""
+    held = Group.deserialise(group)
+    found = []
+    for parcel in parcels:
+        _, message = envelope.open_group_parcel(parcel, [_key(held)])
+        outcome = held.process(message, now=now_ms // 1000, validate=_believe)
+        if isinstance(outcome, Application):
+            text = outcome.content.decode()
+            found.append((held.group_id, text.partition(" ")[0], text))
+    return found

@@ -1,0 +1,321 @@
+"""The server of the story: the real engines over a real folder, and a clock that the story sets.
+
+Nothing listens and nothing waits: what a process would do from time to time is done by `settle`.
+The embedded witness's own key cosigns, in this process.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from blackthorn.crypto.openpgp_seal import parse_certificate
+from blackthorn.crypto.secret import Secret
+from blackthorn.demo.replay_2015.people import Made, envelope_of
+from blackthorn.errors import StorageError
+from blackthorn.ids import Address
+from blackthorn.link.activation.exchange import Verifier
+from blackthorn.mail.pgp.seal import seal_mail
+from blackthorn.ports.enrolment import Enrolled
+from blackthorn.ports.mail import SealedMail
+from blackthorn.ports.parcels import Batch
+from blackthorn.ports.users import Home, NewCode
+from blackthorn.ports.writer import Job
+from blackthorn.programs.server import folder as server_directory
+from blackthorn.programs.server.decisions import make_office
+from blackthorn.programs.server.ledger import ledger_config
+from blackthorn.programs.server.market_start import open_market
+from blackthorn.programs.server.notices import make_rules
+from blackthorn.server.counters import Counters
+from blackthorn.server.ledger.ledger import DevicesChanged, Ledger
+from blackthorn.server.mail.recipient_policy import Reception
+from blackthorn.server.markets.notices import Due, Notices
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
+from blackthorn.storage.sqlite.stores.exits import SqliteExits
+from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
+from blackthorn.storage.sqlite.stores.notices import SqliteNotices
+from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
+from blackthorn.storage.sqlite.stores.users import UserTable
+from blackthorn.storage.sqlite.wrapping import Wrapping
+from blackthorn.tlog.checkpoint import open_checkpoint
+from blackthorn.wire.note import parse_vkey
+
+DOMAIN: Final = "acme.example"
+_NO_CODE: Final = Verifier(Secret(bytes(32)), bytes(32))
+_NEVER_MS: Final = 2**50
+_ROUNDS: Final = 1_000
+_NOTICES: Final = 200
+Result = TypeVar("Result")
+
+
+def at(day: str) -> int:
+    """Unix milliseconds of a time such as `2015-07-24T09:00`, UTC."""
+    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
+
+
+class StoryClock:
+    """`ports.clock.Clock`: it stands still until the story sets it, and both its times go on."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = self._begun_ms = now_ms
+
+    def wall_ms(self) -> int:
+        """Unix time in milliseconds."""
+        return self.now_ms
+
+    def monotonic(self) -> float:
+        """Seconds since the story began."""
+        return (self.now_ms - self._begun_ms) / 1000
+
+
+class World:
+    """One server with its users. `chance` decides whatever the story leaves open."""
+
+    def __init__(self, folder: Path, seed: int, now_ms: int) -> None:
+        home = {("enterprise", "market"): "CA"}
+        self.directory = server_directory.initialise(folder, DOMAIN, home)
+        self.settings = self.directory.load({})
+        self.chance = random.Random(seed)  # noqa: S311
+        self.clock = StoryClock(now_ms)
+        self.keys = self.directory.ledger.read_keys()
+        self.policy = self.directory.ledger.read_policy()
+        self.market_keys = self.directory.market_keys(self.settings)
+        self._witness = self.directory.ledger.witness.cosigner()
+        self._codes = 0
+        self.database = Database.open(self.directory.database)
+        self.writer = SteppedWriter(self.database.writing)
+        self._users = UserTable(self.database.writing)
+        reading = self.database.reading
+        self.wrapping = Wrapping(self.market_keys, self.chance.randbytes)
+        self.mail = SqliteMail(reading, self.wrapping)
+        self.parcels = SqliteParcels(reading, self.wrapping)
+        self._seq = self.parcels.first_seq()
+        self.exits = SqliteExits(reading)
+        self.enterprise = SqliteEnterprise(reading)
+        self._start()
+
+    def _start(self) -> None:
+        """The engines, as a server starts them."""
+        self.ledger = self._make_ledger()
+        self.ledger.start(self.clock.now_ms)
+        self.office = make_office(
+            self.database.reading,
+            self.ledger,
+            self.enterprise,
+            self.writer,
+            self.clock,
+            self.settings.directives.max_accounts,
+            self.chance.randbytes,
+        )
+        self.notices = Notices(
+            office=self.office,
+            store=SqliteNotices(self.database.reading),
+            exits=self.exits,
+            writer=self.writer,
+            clock=self.clock,
+            domain=DOMAIN,
+            notify=lambda address, frame: None,
+        )
+        rules = make_rules(self.database.reading, self.enterprise, lambda: self.office)
+        self.office.taken.append(rules.taken)
+        self.reception = Reception(DOMAIN, self.enterprise, self.clock, rules)
+        self.settle()
+        self.office.start()
+        self.notices.start()
+
+    def _make_ledger(self) -> Ledger:
+        return Ledger(
+            store=SqliteLedger(self.database.reading),
+            writer=self.writer,
+            keys=self.keys,
+            policy=self.policy,
+            config=ledger_config(self.keys, self.policy, self.settings),
+            random=self.chance.randbytes,
+            counters=Counters(),
+            changed=self._changed,
+        )
+
+    def _changed(self, change: DevicesChanged) -> None:
+        self.enterprise.forget(change.address)
+
+    def close(self) -> None:
+        """End it; what is durable stays in its folder."""
+        self.database.close()
+
+    # --- Time ------------------------------------------------------------------------------
+
+    def until(self, now_ms: int) -> None:
+        """The clock goes on to that time, and the ledger tells of it."""
+        self.clock.now_ms = max(self.clock.now_ms + 1000, now_ms)
+        self.settle()
+
+    def settle(self) -> None:
+        """Commit, cosign and publish until nothing waits. Raises StorageError."""
+        for _ in range(_ROUNDS):
+            self.writer.commit()
+            self._cosign()
+            self.ledger.tick(self.clock.now_ms)
+            if not self.writer.waiting and self.ledger.waiting is None and self._quiet():
+                return
+            self.clock.now_ms += 1000
+        raise StorageError("the ledger does not come to rest")
+
+    def _quiet(self) -> bool:
+        store = self.ledger.store
+        return not store.waiting(1) and not store.waiting_records(1)
+
+    def _cosign(self) -> None:
+        waiting = self.ledger.waiting
+        if waiting is not None:
+            checkpoint, _ = open_checkpoint(waiting.note, parse_vkey(self.keys.log_vkey))
+            line = self._witness.cosign(checkpoint, self.clock.now_ms // 1000)
+            self.ledger.cosigned([line], self.clock.now_ms)
+
+    def write(self, *jobs: Job[Result]) -> list[Result]:
+        """Durable in one transaction; what each gives. Raises StorageError."""
+        results: list[Any] = []
+        for job in jobs:
+            self.writer.submit(job, results.append)
+        self.writer.commit()
+        for result in results:
+            if isinstance(result, StorageError):
+                raise result
+        return results
+
+    # --- People ----------------------------------------------------------------------------
+
+    def open_market(self, market: str) -> None:
+        """Its key is made for its first user."""
+        open_market(self.database, self.market_keys, market, self.clock.now_ms)
+
+    def add_user(self, address: str, market: str, language: str = "en") -> str:
+        """A user with a code; the nameplate of the code."""
+        self._codes += 1
+        code = NewCode(f"{self._codes:06}", _NO_CODE, _NEVER_MS)
+        home = Home(market, language)
+        random_, now_ms = self.chance.randbytes, self.clock.now_ms
+        if not self._users.add(Address(address), random_, now_ms, code, home):
+            raise StorageError(f"there is a user {address} already")
+        return code.nameplate
+
+    def enrol(self, people: Sequence[tuple[str, Made]]) -> None:
+        """Activate the device of each (nameplate, person), in one transaction."""
+        told: list[object] = []
+        for nameplate, person in people:
+            self.writer.submit(*self._enrolment(nameplate, person, told.append))
+        self.writer.commit()
+        for each in told:
+            if not isinstance(each, Enrolled):
+                raise StorageError(f"a device was not activated: {each}")
+
+    def _enrolment(
+        self, nameplate: str, person: Made, tell: Callable[[object], None]
+    ) -> tuple[Job[Any], Callable[[Any], None]]:
+        address, now_ms = Address(person.address), self.clock.now_ms
+        admitted = self.ledger.admit(address, person.keys, now_ms)
+        change = admitted.change
+        if change is None:
+            raise StorageError(f"{address} was activated before")
+        enrol = self.enterprise.enrol(
+            nameplate, person.keys, admitted.standing, admitted.seq, now_ms, repeated=False
+        )
+
+        def job(transaction: Any) -> Any:
+            refusal = self.ledger.fits(change)(transaction)
+            enrolled = refusal or enrol(transaction)
+            if isinstance(enrolled, Enrolled):
+                self.ledger.store_change(change)(transaction)
+            return enrolled
+
+        def done(result: Any) -> None:
+            if isinstance(result, Enrolled):
+                self.enterprise.forget(address)
+                self.ledger.admitted(change, self.clock.now_ms)
+            tell(result)
+
+        return job, done
+
+    # --- Mail and messages -----------------------------------------------------------------
+
+    def number(self, address: str) -> int:
+        """The row of a user. Raises StorageError when there is none."""
+        user = self.enterprise.user(Address(address))
+        if user is None:
+            raise StorageError(f"there is no user {address}")
+        return user.number
+
+    def store_mail(self, mails: Sequence[tuple[str, bytes]]) -> None:
+        """Sealed mails, each for an address."""
+        rows = [SealedMail(self.number(address), sealed) for address, sealed in mails]
+        self.write(self.mail.put(rows, self.clock.now_ms))
+
+    def receive(self, address: str, content: bytes) -> None:
+        """A mail from outside, sealed and stored. Raises MailRefusedError, as SMTP would say it."""
+        recipient = self.reception.recipient(address)
+        self.store_mail([(address, self._seal(address, content, recipient.certificate))])
+
+    def _seal(self, address: str, content: bytes, certificate: bytes) -> bytes:
+        envelope = envelope_of(address, self.clock.now_ms)
+        return seal_mail(content, envelope, parse_certificate(certificate), self.chance.randbytes)
+
+    def tell_all(self, told: Callable[[int], None]) -> None:
+        """Everybody who is due gets his notice as sealed mail, or is noted as out of reach."""
+        while due := self.notices.due(_NOTICES):
+            self.write(*map(self._notice, due))
+            for each in due:
+                self.notices.left(each)
+            told(len(due))
+
+    def _notice(self, due: Due) -> Job[None]:
+        user = self.enterprise.user(due.to.address)
+        if user is None or user.certificate is None:
+            return self.notices.unreachable(due)
+        sealed = self._seal(user.address, bytes(self.notices.mail(due)), user.certificate)
+        put = self.mail.put([SealedMail(user.number, sealed)], self.clock.now_ms)
+        leave = self.notices.leave(due)
+
+        def job(transaction: Any) -> None:
+            put(transaction)
+            leave(transaction)
+
+        return job
+
+    def store_parcels(self, parcels: Sequence[tuple[str, bytes]]) -> None:
+        """Group parcels, each for the one device of an address."""
+        batch = Batch(day=self.clock.now_ms // 86_400_000)
+        for address, sealed in parcels:
+            batch.free.single.append((self._device(address), self._seq, sealed))
+            self._seq += 1
+        batch.next_seq = self._seq
+        self.write(self.parcels.put(batch))
+
+    def _device(self, address: str) -> int:
+        user = self.enterprise.user(Address(address))
+        if user is None or not user.devices:
+            raise StorageError(f"{address} has no device")
+        return user.devices[0].number
+
+    def sealed_mails(self, address: str) -> list[tuple[int, int, bytes]]:
+        """uid, time and sealed bytes of each mail, without the market's layer."""
+        user = self.number(address)
+        found = []
+        for head in self.mail.list(user, 0, 1000):
+            read = self.mail.read(user, head.uid, 0, head.size)
+            if read is not None:
+                found.append((head.uid, head.received_ms, read[1]))
+        return found
+
+    def waiting_parcels(self, address: str) -> list[bytes]:
+        """What waits for his device, without the market's layer."""
+        found = self.parcels.read(
+            self._device(address), 0, set_aside=False, max_parcels=1000, max_bytes=2**24
+        )
+        return [each.sealed for each in found]
+
+    def count(self, query: str, *values: object) -> int:
+        """A number from the database."""
+        return int(self.database.reading.execute(query, values).get or 0)

@@ -1,0 +1,102 @@
+"""The own chain to build on: what the ledger shows, and what the server has stored behind it.
+
+A statement that the server has stored is in the ledger with the next epoch, some seconds later.
+Until then it stands here, so that the next one is made behind it and what follows from it can
+begin. Whether it is published in time is asked elsewhere (`own_chain`).
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.transparency import own_chain
+from blackthorn.device.transparency.verified_chains import ledger_ms, logged_of
+from blackthorn.errors import VerificationError
+from blackthorn.identity.bodies import DeviceInfo
+from blackthorn.identity.chain import UnverifiedChain, VerifiedChain, extend, replay
+from blackthorn.identity.statements import Cancel, Reset, decode
+from blackthorn.ids import DeviceId
+from blackthorn.ports.device_store import Settings
+
+_SETTING: Final = "chain-waiting"
+
+
+class Waiting(Struct, frozen=True):
+    """A statement that the server has stored at `stored_ms`, as far as this device knows."""
+
+    statement: bytes
+    stored_ms: int
+
+
+def _waiting(settings: Settings) -> list[Waiting]:
+    data = settings.get(_SETTING)
+    return msgspec.msgpack.decode(data, type=list[Waiting]) if data else []
+
+
+def put_waiting(settings: Settings, statements: list[bytes], now_ms: int) -> None:
+    """These follow what is there: the server has stored them."""
+    kept = _waiting(settings) + [Waiting(each, now_ms) for each in statements]
+    settings.put(_SETTING, msgspec.msgpack.encode(kept))
+
+
+def stored(turn: Turn, statement: bytes) -> None:
+    """The server has stored this statement, which this device has made or brought about."""
+    put_waiting(turn.records.settings, [statement], turn.now_ms)
+    stated = decode(statement).statement
+    own_chain.stated(turn, stated.hash, stated.seq)
+
+
+def own(turn: Turn) -> VerifiedChain | None:
+    """The own chain, what is not published yet included; None before the first statement.
+
+    What the ledger has by now, or what does not fit behind what it shows, waits no more.
+    """
+    chain = turn.chains.of(turn.me.address)
+    kept = _waiting(turn.records.settings)
+    left = []
+    for each in kept:
+        extended = _behind(turn, chain, each)
+        if extended is not None:
+            chain = extended
+            left.append(each)
+    if left != kept:
+        turn.records.settings.put(_SETTING, msgspec.msgpack.encode(left))
+    return chain
+
+
+def unpublished(turn: Turn) -> list[bytes]:
+    """The statements behind what the ledger shows."""
+    own(turn)
+    return [each.statement for each in _waiting(turn.records.settings)]
+
+
+def _behind(turn: Turn, chain: VerifiedChain | None, each: Waiting) -> VerifiedChain | None:
+    """The chain with one more statement, or None when it has it already or cannot have it."""
+    statement = decode(each.statement).statement
+    if chain is not None and statement.seq <= chain.seq:
+        return None
+    record = turn.records.directory.chain(turn.me.address)
+    logged = logged_of(record) if record is not None and record.present else {}
+    if isinstance(statement.body, Reset | Cancel):
+        logged[statement.seq] = max(each.stored_ms, *logged.values(), 0)
+    now_ms = ledger_ms(turn.records.directory.newest())
+    terms = turn.chains.terms(max(now_ms, chain.now_ms if chain else 0), logged)
+    try:
+        if chain is None:
+            return replay(UnverifiedChain(turn.me.address, (each.statement,)), terms)
+        return extend(chain, (each.statement,), terms)
+    except VerificationError:
+        return None
+
+
+def live(turn: Turn) -> DeviceInfo | None:
+    """This device in its user's chain, if it is live there."""
+    chain = own(turn)
+    return chain.device(turn.me.device) if chain is not None else None
+
+
+def others(turn: Turn, chain: VerifiedChain) -> list[DeviceId]:
+    """The user's live devices but this one."""
+    return [each.id for each in chain.devices if each.id != turn.me.device]

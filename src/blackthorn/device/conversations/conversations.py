@@ -1,0 +1,375 @@
+"""Conversations: made, joined, found, and the rules by which their members may change.
+
+A *direct* conversation is an MLS group of the devices of two people; a *group* has a name and
+any members. Both sides may make a direct conversation at once: then there are two groups.
+Nothing is lost, since both are read, and both sides choose the same one to write in: the one
+made last, by its maker's clock, and of two equals the one with the greater group id. A time that
+lies ahead of the receiver's clock counts as the moment of joining.
+
+All live devices of a user are in all of his conversations. The *self-group*, of the kind "self", is
+of his devices alone (`device.conversations.self_group`); nobody is shown it.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from blackthorn import limits
+from blackthorn.device.account import local_chain
+from blackthorn.device.conversations import key_packages
+from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, SELF, Facts, read_facts
+from blackthorn.device.conversations.members import (
+    Identity,
+    UnknownDeviceError,
+    addresses,
+    identify,
+    identities,
+)
+from blackthorn.device.core.unit_of_work import Conversation, Turn
+from blackthorn.errors import InputError, UserError
+from blackthorn.ids import Address, DeviceId
+from blackthorn.link.frames import ClaimedKeyPackage
+from blackthorn.mls import suites
+from blackthorn.mls.epoch.staged import StagedCommit
+from blackthorn.mls.errors import InvalidCommit, InvalidKeyPackage, InvalidWelcome
+from blackthorn.mls.framing.key_package import (
+    KeyPackagePrivate,
+    VerifiedKeyPackage,
+    parse_key_package,
+)
+from blackthorn.mls.group.group import Group
+from blackthorn.mls.group.joining import welcome_references
+from blackthorn.ports.device_store import ConversationRecord, HistoryRecord
+
+GROUP_ID_BYTES: Final = 32
+ACTIVE: Final = "active"
+REMOVED: Final = "removed"
+STALE: Final = "stale"
+"""A direct conversation with a device that exists no more: read, but not written in."""
+
+
+def verify_claimed(
+    turn: Turn, claimed: Iterable[ClaimedKeyPackage], asked: Collection[str]
+) -> list[VerifiedKeyPackage]:
+    """The key packages that a claim gave, each for the device it was claimed of.
+
+    One of a device that is not in its user's chain is left out: the server may know of a device
+    before the ledger shows it, and it may make one up.
+
+    Raises MLSError when the server hands out what is not of the users who were asked for.
+    """
+    verified: dict[DeviceId, VerifiedKeyPackage] = {}
+    for each in claimed:
+        try:
+            package = parse_key_package(each.package, now=turn.now, validate=turn.validate)
+        except UnknownDeviceError:
+            continue
+        identity = identify(package.credential)
+        if (identity.address, identity.device) != (each.address, each.device):
+            raise InvalidKeyPackage(f"the server gave another's key package for {each.address}")
+        if identity.address not in asked:
+            raise InvalidKeyPackage("the server gave a key package that was not asked for")
+        if package.suite.number not in _accepted_suites(turn, identity):
+            raise InvalidKeyPackage(f"the key package of {each.address} is of a weaker suite")
+        if identity.device != turn.me.device:
+            verified[identity.device] = package
+    return list(verified.values())
+
+
+def _accepted_suites(turn: Turn, identity: Identity) -> set[int]:
+    """The suites of a key package that this device takes: those that the chain insists on too."""
+    chain = turn.chains.of(identity.address)
+    device = chain.device(identity.device) if chain is not None else None
+    insisted = set(device.suites) if device is not None else set()
+    return {suites.DEFAULT_SUITE} & (insisted or {suites.DEFAULT_SUITE})
+
+
+def create(
+    turn: Turn, facts: Facts, name: str, packages: Sequence[VerifiedKeyPackage]
+) -> tuple[Conversation, bytes]:
+    """A new conversation with the owners of `packages`, and the Welcome for them.
+
+    Its first Commit is merged at once: there is nobody yet to race with.
+    """
+    group = Group.create(
+        suites.suite(suites.DEFAULT_SUITE),
+        turn.random(GROUP_ID_BYTES),
+        turn.me.credential(),
+        turn.keys.identity,
+        turn.keys.identity_public,
+        random=turn.random,
+        now=turn.now,
+        extensions=[facts.extension()],
+    )
+    made = group.commit(add=packages, random=turn.random, now=turn.now, validate=turn.validate)
+    group.merge_pending()
+    conversation = Conversation(_record(group, facts, name), group)
+    turn.adopt(conversation)
+    if made.welcome is None:
+        raise InvalidCommit("a conversation needs somebody to talk with")
+    return conversation, made.welcome
+
+
+def _record(group: Group, facts: Facts, name: str) -> ConversationRecord:
+    return ConversationRecord(
+        group.group_id, facts.kind, name, facts.created_ms, ACTIVE, group.epoch, 0, b""
+    )
+
+
+def join(turn: Turn, welcome: bytes) -> Conversation:
+    """The conversation of a Welcome. Raises InputError when it must not be joined."""
+    private, last_resort = _own_private(turn, welcome)
+    validate = turn.gathering()
+    group = Group.join(welcome, private, turn.keys.identity, now=turn.now, validate=validate)
+    facts = read_facts(group.group_context_extensions)
+    facts = replace(facts, created_ms=min(facts.created_ms, turn.now_ms))
+    name = _name(turn, facts, group)
+    if turn.records.conversations.count() >= limits.MAX_CONVERSATIONS:
+        raise InvalidWelcome("this device is in as many conversations as it bears")
+    known = turn.records.conversations.get(group.group_id)
+    if known is not None and (known.standing != REMOVED or group.epoch <= known.epoch):
+        raise InvalidWelcome("the Welcome is for a conversation that this device is in, or was")
+    inviter = None if group.inviter is None else identify(group.inviter.credential)
+    validate.require_known(inviter=inviter)
+    if not last_resort:
+        key_packages.used(turn, private.reference, welcome)
+    turn.records.peers.forget_counts(group.group_id)
+    conversation = Conversation(_record(group, facts, name), group)
+    turn.adopt(conversation)
+    if facts.kind == GROUP:
+        _tell_joined(turn, conversation)
+    return conversation
+
+
+def _tell_joined(turn: Turn, conversation: Conversation) -> None:
+    """Who added this device, and who is there: a person must see whom he talks to."""
+    group = conversation.group
+    if group.inviter is None:
+        return
+    inviter = identify(group.inviter.credential).address
+    others = [each for each in addresses(group.members) if each != turn.me.address]
+    tell(turn, conversation, inviter, f"{inviter} added you; in the group: {', '.join(others)}")
+
+
+def _own_private(turn: Turn, welcome: bytes) -> tuple[KeyPackagePrivate, bool]:
+    references = welcome_references(welcome)
+    for reference in references:
+        found = turn.records.key_packages.find(reference)
+        if found is not None:
+            return KeyPackagePrivate.deserialise(found[0]), found[1]
+    key_packages.check_used(turn, references, welcome)
+    raise InvalidWelcome("the Welcome is for a key package that this device does not have")
+
+
+def _name(turn: Turn, facts: Facts, group: Group) -> str:
+    """What a conversation that is joined is called. Raises InvalidWelcome for the wrong members."""
+    if facts.kind == GROUP:
+        return facts.name
+    if facts.kind == DIRECT:
+        return _other_side(turn, group)
+    if any(each.address != turn.me.address for each in identities(group.members)):
+        raise InvalidWelcome("somebody else is in a group of one user's own devices")
+    return ""
+
+
+def _other_side(turn: Turn, group: Group) -> Address:
+    """The one other person of a direct conversation."""
+    others = {each for each in addresses(group.members) if each != turn.me.address}
+    if len(others) != 1:
+        raise InvalidWelcome("a direct conversation is between two people")
+    (other,) = others
+    if not _is_between_us(turn, group, other):
+        raise InvalidWelcome("the Welcome is not for this device as it is named")
+    return other
+
+
+def _is_between_us(turn: Turn, group: Group, other: str) -> bool:
+    """Whether the members are this device, and else devices of its user and of `other` only."""
+    found = identities(group.members)
+    return turn.me in found and {each.address for each in found} == {turn.me.address, other}
+
+
+def direct_with(turn: Turn, address: Address) -> Conversation | None:
+    """The direct conversation to write in, or None when there is none (see the module)."""
+    found = [
+        record
+        for record in turn.records.conversations.named(DIRECT, address)
+        if record.standing == ACTIVE
+    ]
+    found.sort(key=lambda record: (record.created_ms, record.id), reverse=True)
+    opened = (turn.open(record.id) for record in found)
+    return next((each for each in opened if reaches(turn, each, address)), None)
+
+
+def reaches(turn: Turn, conversation: Conversation, address: str) -> bool:
+    """Whether what is written in a direct conversation reaches that person, and nobody else.
+
+    When all of his devices in it are gone, since his identity was reset, another one is made.
+    """
+    if conversation.record.standing != ACTIVE or not _is_between_us(
+        turn, conversation.group, address
+    ):
+        return False
+    gone = gone_devices(turn, conversation.group)
+    members = identities(conversation.group.members)
+    if any(each.address == address and each.device not in gone for each in members):
+        return True
+    mark_stale(conversation)
+    return False
+
+
+def group_named(turn: Turn, name: str) -> Conversation:
+    """The group of that name, or of that id in hexadecimal. Raises UserError."""
+    records = turn.records.conversations.named(GROUP, name)
+    if not records:
+        records = [r for r in turn.records.conversations.all() if r.id.hex().startswith(name)]
+        records = [r for r in records if r.kind == GROUP and len(name) >= 8]
+    active = [record for record in records if record.standing == ACTIVE]
+    if not active and records:
+        raise UserError(f"you were removed from the group {name}")
+    if not active:
+        raise UserError(f"no such group: {name} (see blackthorn group list)")
+    if len(active) > 1:
+        ids = ", ".join(record.id.hex()[:8] for record in active)
+        raise UserError(f"several groups have that name; use the id of one instead: {ids}")
+    return turn.open(active[0].id)
+
+
+def other_devices(turn: Turn, group: Group) -> list[DeviceId]:
+    """The devices that a message in the group is for."""
+    return [each.device for each in identities(group.members) if each.device != turn.me.device]
+
+
+def indices_of(group: Group, wanted: Collection[str], devices: Collection[bytes] = ()) -> list[int]:
+    """The leaves of all devices of these users, and of these devices."""
+    found = ((member.index, identify(member.credential)) for member in group.members)
+    return [
+        index for index, each in found if each.address in wanted or bytes(each.device) in devices
+    ]
+
+
+def gone_devices(turn: Turn, group: Group) -> list[DeviceId]:
+    """Devices in the group that are not (any more) in their users' chains as known here.
+
+    This device is never among them, nor whoever's chain is not known.
+    """
+    own = local_chain.own(turn)
+    mine = None if own is None else {each.id for each in own.devices}
+    gone: list[DeviceId] = []
+    for identity in identities(group.members):
+        live = mine if identity.address == turn.me.address else turn.chains.live(identity.address)
+        if identity != turn.me and live is not None and identity.device not in live:
+            gone.append(identity.device)
+    return gone
+
+
+def missing_devices(turn: Turn, group: Group) -> list[DeviceId]:
+    """Live devices of this device's user that are not in the group.
+
+    Only what is published counts: others take nobody in whom the ledger does not show.
+    """
+    chain = turn.chains.of(turn.me.address)
+    present = {each.device for each in identities(group.members)}
+    return [each.id for each in chain.devices if each.id not in present] if chain else []
+
+
+def check_commit(turn: Turn, conversation: Conversation, staged: StagedCommit) -> None:
+    """Whether others may change the conversation so. Raises InvalidCommit."""
+    record = conversation.record
+    if record.kind != GROUP:
+        allowed = {turn.me.address, record.name} if record.kind == DIRECT else {turn.me.address}
+        leaves = [] if staged.next is None else [leaf for _, leaf in staged.next.tree.members()]
+        found = [*identities(staged.added), *(identify(each.credential) for each in leaves)]
+        if any(each.address not in allowed for each in found):
+            kind = "a direct conversation" if record.kind == DIRECT else "one user's own devices"
+            raise InvalidCommit(f"somebody else was to be added to {kind}")
+    if staged.next is not None:
+        extensions = staged.next.context.extensions
+        if read_facts(extensions) != read_facts(conversation.group.group_context_extensions):
+            raise InvalidCommit("the facts of a conversation do not change")
+
+
+def merge(turn: Turn, conversation: Conversation, staged: StagedCommit) -> None:
+    """Begin the epoch of a Commit that was checked, and tell what it changed."""
+    group, committer = conversation.group, identify(staged.committer.credential).address
+    before = set(addresses(group.members))
+    removed_me = staged.removes_me
+    gone = identities(staged.removed)
+    group.merge(staged)
+    if removed_me:
+        _set_standing(conversation, REMOVED)
+        turn.bump()
+        if record_is_shown(conversation):
+            tell(turn, conversation, committer, f"{committer} removed you")
+        return
+    turn.moved(conversation)
+    _tell_change(turn, conversation, committer, before, gone)
+
+
+def record_is_shown(conversation: Conversation) -> bool:
+    """Whether a person sees this conversation."""
+    return conversation.record.kind != SELF
+
+
+def merge_own(turn: Turn, conversation: Conversation) -> None:
+    """Begin the epoch of this device's own Commit, which was accepted."""
+    group = conversation.group
+    staged = group.pending
+    if staged is None:
+        raise InputError("there is no Commit to merge")
+    before = set(addresses(group.members))
+    gone = identities(staged.removed)
+    group.merge_pending()
+    turn.moved(conversation)
+    _tell_change(turn, conversation, turn.me.address, before, gone)
+
+
+def mark_stale(conversation: Conversation) -> None:
+    """A device of the other side exists no more: write in another conversation from now on."""
+    _set_standing(conversation, STALE)
+
+
+def _set_standing(conversation: Conversation, standing: str) -> None:
+    conversation.record = replace(conversation.record, standing=standing)
+
+
+def _tell_change(
+    turn: Turn,
+    conversation: Conversation,
+    committer: Address,
+    before: set[Address],
+    gone: Sequence[Identity],
+) -> None:
+    if conversation.record.kind != GROUP:
+        return
+    after = set(addresses(conversation.group.members))
+    for address in sorted(after - before):
+        tell(turn, conversation, committer, f"{committer} added {address}")
+    for address in sorted({each.address for each in gone} - after):
+        tell(turn, conversation, committer, f"{committer} removed {address}")
+
+
+def tell(turn: Turn, conversation: Conversation, sender: str, text: str) -> None:
+    """A line of the conversation's history that the program itself writes."""
+    record = conversation.record
+    place = record.id + conversation.group.epoch.to_bytes(8, "big") + text.encode()
+    message = b"\x02" + hashlib.sha256(place).digest()[:31]
+    if turn.records.history.known(message):
+        return
+    shown = sender == turn.me.address
+    turn.records.history.add(
+        HistoryRecord(
+            message=message,
+            conversation=record.id,
+            kind=record.kind,
+            name=record.name,
+            sender=sender,
+            sort="event",
+            text=text,
+            sent_ms=turn.now_ms,
+            received_ms=turn.now_ms,
+            standing="received",
+            shown=shown,
+        )
+    )

@@ -1,0 +1,66 @@
+"""The facts of a conversation: kind, name and time of making, inside the GroupContext.
+
+They travel in an extension of private use that only members see: in the encrypted GroupInfo
+of a Welcome, and bound into every epoch's keys, so that all members hold the same facts.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cbor2
+
+from blackthorn import limits
+from blackthorn.errors import DecodeError
+from blackthorn.mls.codepoints import APPLICATION_EXTENSION
+from blackthorn.mls.extension import Extension, Extensions, find
+
+DIRECT: Final = "direct"
+GROUP: Final = "group"
+SELF: Final = "self"
+"""The user's own devices among themselves (`device.conversations.self_group`); never shown."""
+_VERSION: Final = 1
+_KINDS: Final = (DIRECT, GROUP, SELF)
+_MAX_BYTES: Final = 2 * limits.MAX_GROUP_NAME_BYTES
+
+
+class FactsError(DecodeError):
+    """The GroupContext does not say what conversation this is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a conversation is. Only a group has a `name`; `created_ms` is its maker's clock."""
+
+    kind: str
+    name: str
+    created_ms: int
+
+    def extension(self) -> Extension:
+        """As the extension of a GroupContext."""
+        value = [_VERSION, _KINDS.index(self.kind), self.created_ms, self.name]
+        return Extension(APPLICATION_EXTENSION, cbor2.dumps(value, canonical=True))
+
+
+def read_facts(extensions: Extensions | list[Extension]) -> Facts:
+    """The facts in a GroupContext's extensions. Raises FactsError."""
+    data = find(extensions, APPLICATION_EXTENSION)
+    if data is None or len(data) > _MAX_BYTES:
+        raise FactsError("the group does not say what conversation it is")
+    match _load(data):
+        case [1, 0 | 1 | 2 as kind, int(created_ms), str(name)] if _fits(kind, created_ms, name):
+            return Facts(_KINDS[kind], name, created_ms)
+    raise FactsError("the group's description is of an unknown form")
+
+
+def _load(data: bytes) -> Any:
+    try:
+        return cbor2.loads(data, max_depth=2, allow_indefinite=False, semantic_decoders={})
+    except Exception:
+        return None
+
+
+def _fits(kind: int, created_ms: int, name: str) -> bool:
+    size = len(name.encode("utf-8", "surrogatepass"))
+    group = _KINDS[kind] == GROUP
+    named = 0 < size <= limits.MAX_GROUP_NAME_BYTES if group else size == 0
+    return named and 0 <= created_ms < 2**53

@@ -1,0 +1,143 @@
+"""Who a leaf of an MLS group is: a user's address and one of his devices.
+
+The rules for every leaf, in a Welcome, an Add, an Update or a claimed key package:
+
+1. The credential is basic; its identity is a normalised address and a 16-byte device id.
+2. The device is live in its user's identity chain, which the ledger commits to, and the
+   signature key beside it is the MLS key that the chain has of it: nobody speaks for a device
+   but itself, and the server names nobody.
+3. The leaf of this very device has this device's key.
+
+A device that the chain, as it is known here, does not have is a *stranger*: its user is looked up,
+and then it is tried again.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from blackthorn.errors import DecodeError, VerificationError
+from blackthorn.identity.chain import VerifiedChain
+from blackthorn.identity.check import live_device
+from blackthorn.ids import Address, DeviceId
+from blackthorn.mls.credential import BasicCredential, Credential
+from blackthorn.mls.epoch.epoch import Member
+from blackthorn.mls.errors import InvalidLeaf
+from blackthorn.wire.address import parse_address
+
+DEVICE_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One device of one user."""
+
+    address: Address
+    device: DeviceId
+
+    def credential(self) -> BasicCredential:
+        """As it stands in a leaf: address, then device id."""
+        return BasicCredential(self.address.encode() + self.device)
+
+
+class UnknownDeviceError(InvalidLeaf):
+    """Leaves are of devices that their users' chains, as known here, do not have (rule 2)."""
+
+    def __init__(self, strangers: Sequence[Identity]) -> None:
+        whose = sorted({each.address for each in strangers})
+        others = f" and {len(whose) - 3} more" if len(whose) > 3 else ""
+        super().__init__(f"the ledger has no such device of {', '.join(whose[:3])}{others}")
+        self.strangers = strangers
+
+
+ChainOf = Callable[[str], VerifiedChain | None]
+"""The chain of an address as this device has verified it."""
+
+
+def identify(credential: Credential) -> Identity:
+    """Who a credential says it is (rule 1). Raises InvalidLeaf."""
+    if not isinstance(credential, BasicCredential):
+        raise InvalidLeaf("the credential is not a basic one")
+    address, device = (
+        credential.identity[:-DEVICE_ID_BYTES],
+        credential.identity[-DEVICE_ID_BYTES:],
+    )
+    try:
+        text = address.decode("ascii")
+        if parse_address(text) != text or len(device) != DEVICE_ID_BYTES:
+            raise InvalidLeaf("the address in a leaf is not in its normal form")
+    except (UnicodeDecodeError, DecodeError):
+        raise InvalidLeaf("a leaf does not name an address and a device") from None
+    return Identity(Address(text), DeviceId(device))
+
+
+class LeafValidator:
+    """The `CredentialValidator` of one turn."""
+
+    def __init__(self, me: Identity, own_key: bytes, chain_of: ChainOf) -> None:
+        self._me = me
+        self._own_key = own_key
+        self._chain_of = chain_of
+
+    def __call__(self, credential: Credential, signature_key: bytes) -> None:
+        identity = identify(credential)
+        if identity == self._me:
+            if signature_key != self._own_key:
+                raise InvalidLeaf("a leaf of this device has a key that it does not have")
+            return
+        chain = self._chain_of(identity.address)
+        if chain is None or chain.device(identity.device) is None:
+            self._stranger(identity, signature_key)
+            return
+        try:
+            live_device(chain, identity.device, signature_key)
+        except VerificationError as error:
+            raise InvalidLeaf(f"a leaf of {identity.address}: {error}") from error
+
+    def _stranger(self, identity: Identity, signature_key: bytes) -> None:
+        raise UnknownDeviceError([identity])
+
+
+class GatheringValidator(LeafValidator):
+    """Goes on past strangers, to know of all whom to look up.
+
+    What it was used for must come to nothing unless `require_known` returns.
+    """
+
+    def __init__(self, me: Identity, own_key: bytes, chain_of: ChainOf) -> None:
+        super().__init__(me, own_key, chain_of)
+        self._strangers: list[tuple[Identity, bytes]] = []
+
+    def _stranger(self, identity: Identity, signature_key: bytes) -> None:
+        self._strangers.append((identity, signature_key))
+
+    def require_known(self, *, inviter: Identity | None = None) -> None:
+        """Raises UnknownDeviceError with all whose users are to be looked up.
+
+        With an `inviter`, others may be devices that their users have revoked: whoever has added
+        this device did not know it yet. Nothing is sealed for them (`preparing`).
+        """
+        strangers = [
+            identity
+            for identity, key in self._strangers
+            if inviter is None or identity == inviter or not self._was_one(identity, key)
+        ]
+        if strangers:
+            raise UnknownDeviceError(strangers)
+
+    def _was_one(self, identity: Identity, signature_key: bytes) -> bool:
+        chain = self._chain_of(identity.address)
+        former = () if chain is None else chain.former
+        return any(
+            (each.device.id, each.device.mls_key) == (identity.device, signature_key)
+            for each in former
+        )
+
+
+def identities(members: Iterable[Member]) -> list[Identity]:
+    """Who these members are, in their order."""
+    return [identify(member.credential) for member in members]
+
+
+def addresses(members: Iterable[Member]) -> list[Address]:
+    """The users behind these members, sorted, each once."""
+    return sorted({identity.address for identity in identities(members)})

@@ -1,0 +1,145 @@
+"""The self-group: what a user's devices tell each other, in an MLS group of theirs alone.
+
+It is a conversation of the kind "self", which nobody is shown. What travels in it is a snapshot
+of what all of them must know: the user's OpenPGP keys, and whom he has compared in person. A
+snapshot is a sum: whoever gets one adds what he has not, and nothing is ever taken away by it.
+Two devices may each make such a group at once; both are read, and the one made last is written in.
+
+    content = MIMI content with one part of type application/vnd.blackthorn.self
+"""
+
+import hashlib
+from typing import Annotated, Any, Final
+
+import cbor2
+import msgspec
+from msgspec import Meta, Struct
+
+from blackthorn import limits
+from blackthorn.crypto.openpgp_seal import CertificateError
+from blackthorn.crypto.secret import Secret
+from blackthorn.device.conversations import content
+from blackthorn.device.conversations.conversations import ACTIVE
+from blackthorn.device.conversations.group_metadata import SELF
+from blackthorn.device.conversations.members import identities
+from blackthorn.device.core.unit_of_work import Conversation, Turn
+from blackthorn.device.mail import keys as mail_keys
+from blackthorn.device.transparency import verified
+from blackthorn.link.frames.types import AddressText, Bytes32, Uint64
+from blackthorn.mls.group.group import Group
+
+KIND: Final = "application/vnd.blackthorn.self"
+_SHARED: Final = "self-shared"
+
+
+class MailKey(Struct, frozen=True):
+    """One OpenPGP key of the user."""
+
+    secret: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_CERTIFICATE_BYTES)]
+    certificate: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_CERTIFICATE_BYTES)]
+    since_ms: Uint64
+
+
+class Compared(Struct, frozen=True):
+    """A person who was compared, and 32 bytes that stand for the identity he had then."""
+
+    address: AddressText
+    half: Bytes32
+    at_ms: Uint64
+
+
+class Snapshot(Struct, frozen=True):
+    """All that a user's devices must know."""
+
+    mail_keys: Annotated[list[MailKey], Meta(max_length=limits.MAX_MAIL_KEYS)]
+    compared: Annotated[list[Compared], Meta(max_length=limits.MAX_COMPARED)]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Snapshot).decode
+
+
+def present(turn: Turn) -> Conversation | None:
+    """The self-group to write in, or None when there is none."""
+    found = [each for each in all_active(turn) if each.record.standing == ACTIVE]
+    return max(found, key=lambda each: (each.record.created_ms, each.record.id), default=None)
+
+
+def all_active(turn: Turn) -> list[Conversation]:
+    """All self-groups that this device is in; more than one when two were made at once."""
+    records = turn.records.conversations.named(SELF, "")
+    return [turn.open(each.id) for each in records if each.standing == ACTIVE]
+
+
+def snapshot(turn: Turn) -> Snapshot:
+    """What this device knows of what all must know."""
+    keys = sorted(turn.records.mail_keys.all(), key=lambda each: each.fingerprint)
+    newest = sorted(keys, key=lambda each: each.since_ms)[-limits.MAX_MAIL_KEYS :]
+    marks = verified.marks(turn.records.settings)
+    return Snapshot(
+        [MailKey(each.secret, each.certificate, each.since_ms) for each in newest],
+        [Compared(address, *mark) for address, mark in sorted(marks.items())],
+    )
+
+
+def digest(turn: Turn, group: Group, shared: Snapshot) -> bytes:
+    """32 bytes that change when somebody comes who must be told, or something is new."""
+    devices = sorted(each.device for each in identities(group.members))
+    return hashlib.sha256(b"".join(devices) + _encode(shared)).digest()
+
+
+def shared(turn: Turn, digest: bytes) -> None:
+    """Everybody in the group has been told this."""
+    turn.records.settings.put(_SHARED, digest)
+
+
+def share_due(turn: Turn) -> bool:
+    """Whether the user's other devices must be told something."""
+    conversation = present(turn)
+    if conversation is None or len(conversation.group.members) < 2:
+        return False
+    now = digest(turn, conversation.group, snapshot(turn))
+    return turn.records.settings.get(_SHARED) != now
+
+
+def encode(shared: Snapshot, salt: bytes, sent_ms: int) -> bytes:
+    """The content of a message."""
+    part = [content.RENDER, "", content.SINGLE_PART, KIND, _encode(shared)]
+    extensions = {content.SENT: sent_ms}
+    return cbor2.dumps([salt, None, b"", None, None, extensions, part], canonical=True)
+
+
+def decode(data: bytes) -> Snapshot:
+    """The snapshot in a message's content. Raises ContentError, whatever the bytes."""
+    match _load(data):
+        case [bytes(), _, bytes(), _, _, dict(), [int(), str(), 1, str(kind), bytes(body)]]:
+            if kind == KIND:
+                try:
+                    return _decode(body)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    raise content.ContentError("a snapshot has another form") from None
+    raise content.ContentError("one's own devices say nothing else than snapshots")
+
+
+def _load(data: bytes) -> Any:
+    if len(data) > limits.MAX_CONTENT_BYTES:
+        raise content.ContentError("the content is too large")
+    try:
+        return cbor2.loads(data, max_depth=limits.MAX_CONTENT_DEPTH, semantic_decoders={})
+    except Exception:
+        raise content.ContentError("the content is not CBOR") from None
+
+
+def take(turn: Turn, conversation: Conversation, body: bytes) -> None:
+    """Add what another of the user's devices knows. Raises ContentError."""
+    told = decode(body)
+    for key in told.mail_keys:
+        try:
+            mail_keys.keep(turn.records, Secret(key.secret), key.certificate, key.since_ms)
+        except CertificateError:
+            raise content.ContentError("a shared mail key is none") from None
+    for each in told.compared:
+        verified.told(turn, each.address, each.half, each.at_ms)
+    now = snapshot(turn)
+    if now == told:
+        shared(turn, digest(turn, conversation.group, now))

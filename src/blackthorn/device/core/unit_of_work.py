@@ -1,0 +1,179 @@
+"""One turn of a device: a transaction over its records, with time, randomness and its keys.
+
+A turn keeps the groups it has opened, so that a batch of parcels reads and writes each once;
+`finish` writes them back. MLS leaves a group as it was when it refuses, so an opened group is
+right even after a refusal.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from blackthorn import limits
+from blackthorn.crypto.secret import Secret
+from blackthorn.device.conversations import envelope
+from blackthorn.device.conversations.envelope import EnvelopeKey
+from blackthorn.device.conversations.members import GatheringValidator, Identity, LeafValidator
+from blackthorn.device.core.keys import DeviceKeys
+from blackthorn.device.transparency.verified_chains import ChainCache, Chains
+from blackthorn.errors import InputError
+from blackthorn.ids import device_id
+from blackthorn.mls.group.group import Group
+from blackthorn.ports.device_store import ConversationRecord, DeviceStore, Records
+
+GENERATION = "generation"
+"""The setting that counts changes of any conversation's keys: what was set aside may open now."""
+
+ASK_AGAIN = "ask-again"
+"""The setting that says: ask the server for what was set aside as well, it may open now.
+
+Its value is the generation since which that is so; empty when it was asked for since.
+"""
+
+
+@dataclass(slots=True)
+class Conversation:
+    """An opened conversation: its record, whose `state` is out of date, and its group."""
+
+    record: ConversationRecord
+    group: Group
+
+
+@dataclass(slots=True)
+class Turn:
+    """See the module. `now_ms` is Unix time in milliseconds."""
+
+    keys: DeviceKeys
+    records: Records
+    now_ms: int
+    random: Callable[[int], bytes]
+    chains: Chains
+    _open: dict[bytes, Conversation] = field(default_factory=dict)
+    _envelopes: list[EnvelopeKey] | None = None
+    _own: tuple[Identity, bytes] | None = None
+
+    @property
+    def now(self) -> int:
+        """Unix time in seconds."""
+        return self.now_ms // 1000
+
+    @property
+    def me(self) -> Identity:
+        """This device."""
+        return self._self[0]
+
+    @property
+    def _self(self) -> tuple[Identity, bytes]:
+        """This device and its public key, made of the private one once a turn."""
+        if self._own is None:
+            public = self.keys.identity_public
+            self._own = Identity(self.keys.address, device_id(public)), public
+        return self._own
+
+    @property
+    def validate(self) -> LeafValidator:
+        """What every leaf must pass."""
+        return LeafValidator(*self._self, self.chains.of)
+
+    def gathering(self) -> GatheringValidator:
+        """The same, for leaves of which several may be of people who must be looked up."""
+        return GatheringValidator(*self._self, self.chains.of)
+
+    # --- Conversations --------------------------------------------------------------------
+
+    def open(self, conversation: bytes) -> Conversation:
+        """The conversation of that group id. Raises InputError when there is none."""
+        found = self._open.get(conversation)
+        if found is None:
+            record = self.records.conversations.get(conversation)
+            if record is None:
+                raise InputError("there is no such conversation")
+            found = Conversation(record, Group.deserialise(record.state))
+            self._open[conversation] = found
+        return found
+
+    def adopt(self, conversation: Conversation) -> None:
+        """A conversation that was made or joined in this turn."""
+        self._open[conversation.record.id] = conversation
+        self._write(conversation)
+        self.moved(conversation)
+
+    def moved(self, conversation: Conversation) -> None:
+        """The group has begun another epoch: keep its envelope key; what waits may open now."""
+        group = conversation.group
+        key = group.export(envelope.EXPORT_LABEL, b"", envelope.KEY_BYTES)
+        self.records.conversations.put_envelope_key(
+            group.group_id, group.epoch, key, limits.MLS_PAST_EPOCHS
+        )
+        conversation.record = replace(conversation.record, epoch=group.epoch)
+        self._envelopes = None
+        self.bump()
+
+    def drop(self, conversation: bytes) -> None:
+        """Forget a conversation that came to nothing."""
+        self._open.pop(conversation, None)
+        self.records.conversations.remove(conversation)
+        self._envelopes = None
+
+    def bump(self) -> None:
+        """Note that what was set aside may open now."""
+        reached = (generation(self.records) + 1).to_bytes(8, "big")
+        self.records.settings.put(GENERATION, reached)
+        if self.records.parcels.all_set_aside():
+            self.records.settings.put(ASK_AGAIN, reached)
+
+    def forget(self) -> None:
+        """Read again what was opened: a part of the turn was undone after the last `finish`."""
+        self._open.clear()
+        self._envelopes = None
+
+    def finish(self) -> None:
+        """Write back what was opened."""
+        for conversation in self._open.values():
+            self._write(conversation)
+
+    def _write(self, conversation: Conversation) -> None:
+        state = conversation.group.serialise()
+        conversation.record = replace(conversation.record, state=state)
+        self.records.conversations.put(conversation.record)
+
+    # --- Envelopes ------------------------------------------------------------------------
+
+    def envelope_key(self, conversation: Conversation) -> EnvelopeKey:
+        """The envelope key of the conversation's present epoch."""
+        group = conversation.group
+        key = group.export(envelope.EXPORT_LABEL, b"", envelope.KEY_BYTES)
+        return EnvelopeKey((group.group_id, group.epoch), Secret(key))
+
+    def envelopes(self) -> list[EnvelopeKey]:
+        """All envelope keys at hand, the newest epochs first."""
+        if self._envelopes is None:
+            self._envelopes = [
+                EnvelopeKey((conversation, epoch), Secret(key))
+                for conversation, epoch, key in self.records.conversations.envelope_keys()
+            ]
+        return self._envelopes
+
+
+def generation(records: Records) -> int:
+    """How often any conversation's keys have changed."""
+    return int.from_bytes(records.settings.get(GENERATION) or b"", "big")
+
+
+@contextmanager
+def turn(
+    store: DeviceStore,
+    keys: DeviceKeys,
+    now_ms: int,
+    random: Callable[[int], bytes],
+    cache: ChainCache | None = None,
+) -> Iterator[Turn]:
+    """A turn that is durable when its block ends, and undone when it raises.
+
+    `cache` keeps verified chains from one turn to the next.
+    """
+    with store.transaction() as records:
+        chains = Chains(records, ChainCache() if cache is None else cache)
+        current = Turn(keys, records, now_ms, random, chains)
+        yield current
+        current.finish()

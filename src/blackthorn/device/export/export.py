@@ -1,0 +1,220 @@
+"""An export: all that is the person's, in formats of other programs (docs/specs/export.md).
+
+`build` turns a source into files of a sink; neither is a vault, a link or a disk here, so that
+a test or a simulation brings its own. One mail, or one conversation, is in memory at a time. What
+cannot be opened is listed with its reason and stops nothing.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from blackthorn.device.export import mbox as export_mbox
+from blackthorn.device.export import messages as export_messages
+from blackthorn.device.export import pages as export_pages
+from blackthorn.device.export import vcard
+from blackthorn.device.export.manifest import (
+    MANIFEST,
+    SIGNATURE,
+    Counts,
+    FileEntry,
+    Manifest,
+    Problem,
+    encode_manifest,
+    signed,
+)
+from blackthorn.device.export.messages import ExportConversation, clean
+from blackthorn.device.export.vcard import ExportContact
+from blackthorn.identity.keys import SigningKeys
+
+KEYS: Final = "keys/openpgp-secret.asc"
+CHAIN: Final = "identity-chain.cbor"
+CONTACTS: Final = "contacts.vcf"
+INDEX: Final = "index.html"
+MBOX: Final = "mail.mbox"
+README: Final = "README.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportMail:
+    """One mail: its bytes as they were before sealing, or None and the `problem` in words.
+
+    `uid` is its number in `mail list`, `received_ms` Unix milliseconds, `sender` the envelope's.
+    """
+
+    uid: int
+    received_ms: int
+    content: bytes | None = field(repr=False)
+    sender: str = ""
+    problem: str = ""
+
+
+class ExportSource(Protocol):
+    """What is exported, of whom. The iterators are gone through once, in this order."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def created_ms(self) -> int:
+        """When the export was made, Unix milliseconds."""
+        ...
+
+    @property
+    def signing(self) -> SigningKeys:
+        """Of the device that exports: live in the chain."""
+        ...
+
+    @property
+    def chain(self) -> bytes:
+        """The user's own statements, from `export_manifest.encode_chain`."""
+        ...
+
+    @property
+    def locked_keys(self) -> bytes:
+        """The user's OpenPGP secret keys, from `openpgp_keys.lock_secret_keys`."""
+        ...
+
+    @property
+    def key_count(self) -> int: ...
+    def mails(self) -> Iterable[ExportMail]: ...
+    def conversations(self) -> Iterable[ExportConversation]: ...
+    def contacts(self) -> Iterable[ExportContact]: ...
+    def problems(self) -> Iterable[Problem]:
+        """What else could not be opened."""
+        ...
+
+
+class ExportFile(Protocol):
+    """An open file of the export."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
+class ExportSink(Protocol):
+    """Where the files go: `create` makes a new one by its path, with "/" between folders."""
+
+    def create(self, path: str) -> AbstractContextManager[ExportFile]: ...
+
+
+Progress = Callable[[str, int], None]
+"""Told what is being written, and how many of it are."""
+
+
+def silent(what: str, done: int) -> None:
+    """Progress that nobody watches."""
+
+
+def build(source: ExportSource, sink: ExportSink, progress: Progress = silent) -> Manifest:
+    """Write the whole export; what the manifest says. Raises what the source and the sink raise."""
+    return _Build(source, sink, progress).run()
+
+
+class _Hashed:
+    """A file that knows its size and its hash."""
+
+    def __init__(self, file: ExportFile) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._hash.update(data)
+        self._size += len(data)
+
+    def entry(self, path: str) -> FileEntry:
+        return FileEntry(path, self._size, self._hash.hexdigest())
+
+
+class _Build:
+    """The work of one `build`: the files so far, and what could not be opened."""
+
+    def __init__(self, source: ExportSource, sink: ExportSink, progress: Progress) -> None:
+        self._source = source
+        self._sink = sink
+        self._progress = progress
+        self._files: list[FileEntry] = []
+        self._problems: list[Problem] = []
+
+    def run(self) -> Manifest:
+        source = self._source
+        mails = self._mails()
+        listed = self._conversations()
+        contacts = list(source.contacts())
+        self._write(CONTACTS, vcard.cards(contacts))
+        self._write(KEYS, [source.locked_keys])
+        self._write(CHAIN, [source.chain])
+        self._problems += [
+            Problem(clean(each.item), clean(each.reason)) for each in source.problems()
+        ]
+        counts = Counts(
+            mails=mails,
+            conversations=len(listed),
+            messages=sum(each.messages for each in listed),
+            contacts=len(contacts),
+            keys=source.key_count,
+            problems=len(self._problems),
+        )
+        pages = export_pages.Overview(source.address, source.created_ms, counts, self._problems)
+        self._write(INDEX, export_pages.index(pages, listed))
+        self._write(README, export_pages.readme(pages))
+        return self._finish(counts)
+
+    def _finish(self, counts: Counts) -> Manifest:
+        files = sorted(self._files, key=lambda each: each.path)
+        source = self._source
+        manifest = Manifest(source.address, source.created_ms, counts, self._problems, files)
+        encoded = encode_manifest(manifest)
+        self._write(MANIFEST, [encoded])
+        self._write(SIGNATURE, [signed(encoded, source.signing)])
+        return manifest
+
+    def _write(self, path: str, pieces: Iterable[bytes]) -> None:
+        with self._sink.create(path) as opened:
+            file = _Hashed(opened)
+            for piece in pieces:
+                file.write(piece)
+        self._files.append(file.entry(path))
+
+    def _mails(self) -> int:
+        """One file each, and all of them in one; how many there are."""
+        count = 0
+        with self._sink.create(MBOX) as opened:
+            mbox = _Hashed(opened)
+            for mail in self._source.mails():
+                if mail.content is None:
+                    self._problems.append(Problem(f"mail {mail.uid}", clean(mail.problem)))
+                    continue
+                self._write(mail_path(mail.uid), [mail.content])
+                for piece in export_mbox.entry(mail.content, mail.sender, mail.received_ms):
+                    mbox.write(piece)
+                count += 1
+                self._progress("mails", count)
+        self._files.append(mbox.entry(MBOX))
+        return count
+
+    def _conversations(self) -> list[export_pages.Listed]:
+        listed = []
+        written = 0
+        for each in self._source.conversations():
+            name = export_messages.file_name(each)
+            messages = list(each.messages)
+            self._write(f"messages/{name}.json", export_messages.document(each, messages))
+            self._write(f"messages/{name}.html", export_pages.conversation(each, messages))
+            written += len(messages)
+            self._progress("messages", written)
+            listed.append(export_pages.Listed(each.kind, each.name, name, len(messages)))
+        return listed
+
+
+def mail_path(uid: int) -> str:
+    """The file of one mail, named after its number in `mail list`."""
+    return f"mail/{uid:06d}.eml"
+
+
+def mail_paths(paths: Iterable[str]) -> Iterator[str]:
+    """Those of the paths that are mails, in the order in which the mbox has them."""
+    mails = [each for each in paths if each.startswith("mail/") and each.endswith(".eml")]
+    return iter(sorted(mails, key=lambda each: (len(each), each)))

@@ -1,0 +1,65 @@
+"""The conversations of an export, made of the lines of the history and of the groups."""
+
+from collections.abc import Iterable, Sequence
+
+from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
+from blackthorn.device.conversations.members import addresses
+from blackthorn.device.export.messages import ExportConversation, ExportMessage
+from blackthorn.mls.errors import MLSError
+from blackthorn.mls.group.group import Group
+from blackthorn.ports.device_store import ConversationRecord, HistoryRecord
+
+_Key = tuple[str, str, bytes]
+
+
+def _key(kind: str, name: str, conversation: bytes) -> _Key:
+    """Talks with one person are one conversation, whatever groups they were in."""
+    return kind, name, b"" if kind == DIRECT else conversation
+
+
+def conversations(
+    lines: Sequence[HistoryRecord], groups: Iterable[ConversationRecord]
+) -> list[ExportConversation]:
+    """All conversations that have a message or a group, by kind and name; lines in their order."""
+    said: dict[_Key, list[HistoryRecord]] = {}
+    known: dict[_Key, list[ConversationRecord]] = {}
+    names = {}
+    for group in groups:
+        if group.kind in (DIRECT, GROUP):
+            names[group.id] = group.name
+            key = _key(group.kind, group.name, group.id)
+            known.setdefault(key, []).append(group)
+    for line in lines:
+        name = names.get(line.conversation, line.name)
+        said.setdefault(_key(line.kind, name, line.conversation), []).append(line)
+    return [_one(key, said.get(key, []), known.get(key, [])) for key in sorted({*said, *known})]
+
+
+def _one(
+    key: _Key, lines: Sequence[HistoryRecord], groups: Sequence[ConversationRecord]
+) -> ExportConversation:
+    ids = {each.conversation for each in lines if each.conversation} | {each.id for each in groups}
+    members = sorted({member for each in groups for member in _members(each)})
+    standings = {each.standing for each in groups}
+    standing = "active" if "active" in standings else next(iter(sorted(standings)), "unknown")
+    messages = [
+        ExportMessage(
+            each.message,
+            each.sender,
+            each.sort,
+            each.text,
+            each.sent_ms,
+            each.received_ms,
+            each.standing,
+        )
+        for each in lines
+    ]
+    return ExportConversation(key[0], key[1], sorted(ids), members, standing, messages)
+
+
+def _members(group: ConversationRecord) -> list[str]:
+    """The members as this device knows them; none when its group cannot be read any more."""
+    try:
+        return list(addresses(Group.deserialise(group.state).members))
+    except MLSError:
+        return []

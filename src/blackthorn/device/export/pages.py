@@ -1,0 +1,158 @@
+"""The pages that a person reads: index.html, one page a conversation, README.txt.
+
+Every text of others is escaped, control characters are replaced, direction overrides made
+visible. No page has a script or asks for anything outside itself; its policy forbids both.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+from blackthorn.device.export.manifest import Counts, Problem
+from blackthorn.device.export.messages import ExportConversation, ExportMessage, rfc3339
+from blackthorn.mail.render.text import safe_line, safe_text
+
+_STYLE: Final = (
+    "body{font:1rem/1.5 sans-serif;max-width:45rem;margin:auto;padding:1rem;"
+    "color:#1a1a1a;background:#fff}article{border-top:1px solid #ccc;padding:.5rem 0}"
+    "article p{white-space:pre-wrap;overflow-wrap:anywhere;margin:.25rem 0}"
+    "small,.event{color:#555}li,h1{overflow-wrap:anywhere}"
+)
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A conversation as the index names it; `file` without its ending."""
+
+    kind: str
+    name: str
+    file: str
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the index and the README say of the whole."""
+
+    address: str
+    created_ms: int
+    counts: Counts
+    problems: Sequence[Problem]
+
+
+def _text(text: str) -> str:
+    return escape(safe_text(text, max(len(text), 1)))
+
+
+def _line(text: str) -> str:
+    return escape(safe_line(text, max(len(text), 1)))
+
+
+def _head(title: str) -> bytes:
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{_line(title) or 'unnamed'}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+    ).encode()
+
+
+_END: Final = b"</body>\n</html>\n"
+
+
+def conversation(told: ExportConversation, messages: Sequence[ExportMessage]) -> Iterator[bytes]:
+    """The page of one conversation, one message a piece."""
+    yield _head(told.name)
+    members = ", ".join(told.members)
+    yield (
+        f'<p><a href="../index.html">All conversations</a></p>\n<h1>{_line(told.name)}</h1>\n'
+        f"<p><small>{_line(told.kind)}, {_line(told.standing)}. {_line(members)}</small></p>\n"
+    ).encode()
+    for each in messages:
+        yield _article(each)
+    yield _END
+
+
+def _article(message: ExportMessage) -> bytes:
+    moment = rfc3339(message.sent_ms) or "unknown"
+    shown = moment[:16].replace("T", " ")
+    mark = ' class="event"' if message.sort == "event" else ""
+    unsent = message.standing in ("waiting", "failed")
+    note = f" ({_line(message.standing)})" if unsent else ""
+    return (
+        f"<article{mark}>\n<strong>{_line(message.sender)}</strong> <small>{shown} UTC{note}"
+        f"</small>\n<p>{_text(message.text)}</p>\n</article>\n"
+    ).encode()
+
+
+def index(overview: Overview, listed: Sequence[Listed]) -> Iterator[bytes]:
+    """index.html."""
+    counts = overview.counts
+    yield _head(f"Export of {overview.address}")
+    yield (
+        f"<h1>Export of {_line(overview.address)}</h1>\n"
+        f"<p>Made {rfc3339(overview.created_ms)}: {counts.mails} mails, {counts.messages} messages "
+        f"in {counts.conversations} conversations, {counts.contacts} contacts.</p>\n"
+        "<p>README.txt says what each file is.</p>\n<h2>Conversations</h2>\n<ul>\n"
+    ).encode()
+    for each in listed:
+        link = f'<a href="messages/{escape(each.file)}.html">{_line(each.name) or "unnamed"}</a>'
+        yield f"<li>{link} <small>{_line(each.kind)}, {each.messages}</small></li>\n".encode()
+    yield b"</ul>\n"
+    if overview.problems:
+        yield b"<h2>What could not be opened</h2>\n<ul>\n"
+        for problem in overview.problems:
+            yield f"<li>{_line(problem.item)}: {_line(problem.reason)}</li>\n".encode()
+        yield b"</ul>\n"
+    yield _END
+
+
+_README: Final = """\
+All that is yours in Blackthorn
+===============================
+
+Of {address}, made {created}.
+
+index.html            your conversations: open it in any browser
+messages/             each conversation, to read (.html) and for programs (.json)
+mail/                 your mails, one file each: mail programs open them
+mail.mbox             the same mails in one file: mail programs import it
+contacts.vcf          the people you met: any address book imports it
+keys/openpgp-secret.asc
+                      your keys for mail, encrypted with the passphrase that you chose.
+                      To import them:
+                          gpg --decrypt openpgp-secret.asc > keys.asc
+                      and import keys.asc into a program that knows OpenPGP keys of
+                      version 6 (RFC 9580), such as Sequoia. Then delete keys.asc.
+identity-chain.cbor   what you have stated of your devices; public
+manifest.json         the size and the SHA-256 hash of every file
+manifest.sig          your device's signature over the manifest
+
+Everything here but the keys can be read by whoever has this folder: keep it as you
+would keep letters. To check that nothing is missing or changed:
+
+    blackthorn export verify FOLDER
+
+Mails: {mails}. Conversations: {conversations}. Messages: {messages}. Contacts: {contacts}.
+Keys: {keys}. What could not be opened: {problems}.
+"""
+
+
+def readme(overview: Overview) -> Iterator[bytes]:
+    """README.txt."""
+    counts = overview.counts
+    yield _README.format(
+        address=safe_line(overview.address),
+        created=rfc3339(overview.created_ms),
+        mails=counts.mails,
+        conversations=counts.conversations,
+        messages=counts.messages,
+        contacts=counts.contacts,
+        keys=counts.keys,
+        problems=counts.problems,
+    ).encode()
+    for problem in overview.problems:
+        yield f"  {safe_line(problem.item)}: {safe_line(problem.reason)}\n".encode()

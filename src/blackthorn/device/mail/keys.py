@@ -1,0 +1,80 @@
+"""The user's OpenPGP keys: all of his devices have them, mail opens with any of them.
+
+A certificate is in force when the user's chain names it; the keys before it are kept to open
+old mail. A key that a revoked device knows is replaced by a new one, never by a new subkey of
+it (docs/adr/0013-a-new-mail-key-after-a-revocation.md).
+"""
+
+from collections.abc import Sequence
+
+from blackthorn.crypto.openpgp_open import generate_user_key, sign_detached
+from blackthorn.crypto.openpgp_seal import parse_certificate
+from blackthorn.crypto.secret import Secret
+from blackthorn.identity.chain import VerifiedChain
+from blackthorn.identity.openpgp import claim
+from blackthorn.identity.statements import SetOpenPGP
+from blackthorn.ids import Address, DeviceId
+from blackthorn.mail.errors import SealBrokenError
+from blackthorn.mail.pgp.open import OpenedMail, open_mail
+from blackthorn.ports.device_store import MailKeyRecord, Records
+
+
+def keep(records: Records, secret: Secret, certificate: bytes, now_ms: int) -> MailKeyRecord:
+    """Keep a key beside those that are kept. Raises CertificateError."""
+    fingerprint = parse_certificate(certificate).fingerprint.lower()
+    record = MailKeyRecord(fingerprint, secret.expose(), certificate, now_ms)
+    records.mail_keys.put(record)
+    return record
+
+
+def newest(records: Records) -> MailKeyRecord | None:
+    """The newest key, or None when there is none."""
+    return next(iter(records.mail_keys.all()), None)
+
+
+def fresh(records: Records, address: Address, now_ms: int) -> MailKeyRecord:
+    """A new key for the user, kept from now on. (The library has randomness of its own.)"""
+    secret, certificate = generate_user_key(address)
+    return keep(records, secret, certificate, now_ms)
+
+
+def claim_of(record: MailKeyRecord, address: Address) -> SetOpenPGP:
+    """The body of a statement that this key is the user's, signed by the key itself."""
+    secret = Secret(record.secret)
+    return claim(address, record.certificate, lambda message: sign_detached(message, secret))
+
+
+def renewal_due(records: Records, chain: VerifiedChain, me: DeviceId) -> bool:
+    """Whether the user needs a new key that this device should make.
+
+    So it is after a reset, which ends the certificate of before; when a former device knows the
+    key of the one that the chain names; or when this device came by the recovery key and
+    nobody gave it the key.
+    """
+    stated = chain.openpgp
+    if stated is None:
+        return bool(chain.last_reset) or me in chain.recovered
+    if any(each.seq > stated.seq for each in chain.former):
+        return True
+    return me in chain.recovered and not has(records, stated.fingerprint)
+
+
+def has(records: Records, fingerprint: str) -> bool:
+    """Whether this device has that key."""
+    return any(each.fingerprint == fingerprint for each in records.mail_keys.all())
+
+
+def secrets(records: Records) -> list[Secret]:
+    """All of the user's keys that this device has, the newest first."""
+    return [Secret(each.secret) for each in records.mail_keys.all()]
+
+
+def open_with_any(sealed: bytes, keys: Sequence[Secret]) -> OpenedMail:
+    """The mail, opened with whichever key it was sealed to. Raises SecurityError, InputError."""
+    refusal = SealBrokenError("this device has no key for mail yet")
+    for key in keys:
+        try:
+            return open_mail(sealed, key)
+        except SealBrokenError as error:
+            refusal = error
+    raise refusal

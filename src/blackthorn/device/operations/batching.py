@@ -1,0 +1,38 @@
+"""How prepared postings are put into frames: few frames, none beyond what the link takes."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from blackthorn import limits
+from blackthorn.device.operations.outgoing import Prepared
+from blackthorn.link import frames as f
+
+SEND_FRAME_BYTES: Final = limits.MAX_FRAME_BYTES // 2
+"""Sealed bytes after which a Send frame is full; one posting may be larger."""
+
+POSTING_OVERHEAD_BYTES: Final = 256
+"""What is counted for a posting beside its parcels: ids, order, lengths."""
+
+
+def lists_behind(prepared: Prepared) -> dict[bytes, list[bytes]]:
+    """The lists behind the posting's fan-out ids, in the order of its parcels."""
+    names = dict.fromkeys(parcel.fanout for parcel in prepared.posting.parcels)
+    return dict(zip(names, prepared.fanouts, strict=True))
+
+
+def send_frames(postings: Iterable[f.Posting]) -> list[f.AnyFrame]:
+    """The postings in their order, in as few Send frames as their sizes and number allow."""
+    frames: list[f.AnyFrame] = []
+    group: list[f.Posting] = []
+    size = 0
+    for posting in postings:
+        length = sum(len(parcel.sealed) for parcel in posting.parcels) + POSTING_OVERHEAD_BYTES
+        full = len(group) == limits.MAX_POSTINGS_PER_FRAME or size + length > SEND_FRAME_BYTES
+        if group and full:
+            frames.append(f.Send(group))
+            group, size = [], 0
+        group.append(posting)
+        size += length
+    if group:
+        frames.append(f.Send(group))
+    return frames

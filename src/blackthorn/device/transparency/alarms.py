@@ -1,0 +1,158 @@
+"""Alarms: what must not be, in words, with evidence, and what stops until a person says go on.
+
+An alarm is raised once for one fact, and again when it still is so a day after. A *stop* about a
+person: nothing is sent to him; about the ledger or oneself: no new contacts, nobody joins a
+conversation. What takes rights back is never stopped: removals, revocations, the cancel of a
+reset. A *notice* stops nothing.
+Evidence is a file that anyone can verify offline (`directory.evidence.file`).
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+
+from blackthorn import limits
+from blackthorn.device.transparency.anchors import records as anchor_records
+from blackthorn.device.transparency.evidence import proves
+from blackthorn.directory.verify import Evidence
+from blackthorn.errors import UserError, VerificationError
+from blackthorn.ports.device_store import AlarmRecord, Records
+
+Fields = dict[str, bytes | int | str | list[bytes]]
+"""The fields of a file of evidence, by name."""
+
+NO_EVIDENCE: Final = b""
+AGAIN_MS: Final = 24 * 3600 * 1000
+"""An alarm that was accepted is raised again for the same fact no sooner than this."""
+
+
+class Effect(Enum):
+    """What an alarm does until it is accepted."""
+
+    STOP = "stops"
+    GROUPS = "stops in groups"
+    NOTICE = "tells"
+
+
+class Scope(Enum):
+    """Whom an alarm is about."""
+
+    LEDGER = "the ledger"
+    PERSON = "a person"
+    OWN = "one's own user"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What an alarm of a code means, its effect, and whom it is about."""
+
+    meaning: str
+    effect: Effect
+    scope: Scope
+
+
+_STOP, _GROUPS, _NOTICE = Effect.STOP, Effect.GROUPS, Effect.NOTICE
+_LEDGER, _PERSON, _OWN = Scope.LEDGER, Scope.PERSON, Scope.OWN
+
+KINDS: Final[dict[str, Kind]] = {
+    "split-view": Kind("Somebody was shown another ledger than this device", _STOP, _LEDGER),
+    "rollback": Kind("The server shows an older ledger than it did before", _STOP, _LEDGER),
+    "bad-epoch": Kind("The newest state of the ledger does not hold", _STOP, _LEDGER),
+    "unwitnessed": Kind("The ledger is shown without the witnesses that it needs", _STOP, _LEDGER),
+    "config-changed": Kind("The ledger is kept under other terms than trusted", _STOP, _LEDGER),
+    "bad-log": Kind("The entries of the ledger break its rules", _STOP, _LEDGER),
+    "withheld": Kind("The server withholds a newer ledger that others have seen", _STOP, _LEDGER),
+
+    "bad-answer": Kind("The server's answer about this person does not hold", _STOP, _PERSON),
+    "denied": Kind("The server says nothing of a person whom the ledger had", _STOP, _PERSON),
+    "vanished": Kind("The ledger had this person, and has another state or none", _STOP, _PERSON),
+    "swapped": Kind("This person's keys were changed and changed back", _STOP, _PERSON),
+    "bad-chain": Kind("This person's identity chain breaks its rules", _STOP, _PERSON),
+    "false-certificate": Kind("This person's mail key is not the one he stated", _STOP, _PERSON),
+    "verified-reset": Kind("A person whom you compared has a new identity", _STOP, _PERSON),
+    "identity-reset": Kind("This person has a new identity", _GROUPS, _PERSON),
+    "reset-pending": Kind("A new identity was asked for, for this person", _NOTICE, _PERSON),
+    "key-package-reuse": Kind("A key package was handed out twice", _NOTICE, _PERSON),
+
+    "unknown-statement": Kind("The ledger says of you what you have not said", _STOP, _OWN),
+    "own-reset": Kind("A new identity was asked for, for you", _NOTICE, _OWN),
+    "own-device": Kind("Your devices have changed", _NOTICE, _OWN),
+    "not-published": Kind("Your own change is not in the ledger after a minute", _NOTICE, _OWN),
+}  # fmt: skip
+"""Code → what it means and does. The list is closed."""
+
+LEDGER: Final = ""
+"""The address of alarms about the ledger itself."""
+
+
+def raise_alarm(
+    records: Records,
+    code: str,
+    address: str,
+    text: str,
+    now_ms: int,
+    evidence: bytes = NO_EVIDENCE,
+    fact: str = "",
+) -> bool:
+    """Note an alarm; whether it is new. `address` is LEDGER or a person's.
+
+    `fact` is what makes it the same alarm when it comes again, by default its text. An alarm that
+    is known and had no evidence takes the new one's.
+    """
+    fact = fact or text
+    known = [each for each in records.directory.alarms() if each.code == code]
+    same = [each for each in known if (each.address, each.fact) == (address, fact)]
+    if same:
+        last = same[-1]
+        if evidence and not last.evidence:
+            records.directory.update_alarm(replace(last, text=text, evidence=evidence))
+        if not last.accepted or now_ms - last.at_ms < AGAIN_MS:
+            return False
+    if len(known) >= limits.MAX_ALARMS_PER_CODE:
+        return False
+    records.directory.add_alarm(AlarmRecord(code, address, text, now_ms, evidence, fact=fact))
+    return True
+
+
+def evidence_of(records: Records, kind: str, fields: Fields) -> bytes:
+    """The file of evidence of that kind, against the ledger that is pinned.
+
+    Empty when it proves nothing: an alarm keeps no file that accuses somebody without ground.
+    """
+    config, _ = anchor_records(records.settings)
+    evidence = Evidence(kind, config, fields).encode()
+    try:
+        proves(evidence)
+    except VerificationError:
+        return NO_EVIDENCE
+    return evidence
+
+
+def open_alarms(records: Records) -> list[AlarmRecord]:
+    """Those that no person has accepted, oldest first."""
+    return [each for each in records.directory.alarms() if not each.accepted]
+
+
+def find(records: Records, number: int) -> AlarmRecord:
+    """The alarm of that number. Raises UserError."""
+    for each in records.directory.alarms():
+        if each.number == number:
+            return each
+    raise UserError(f"there is no alarm {number} (see blackthorn alarms)")
+
+
+def accept(records: Records, number: int) -> AlarmRecord:
+    """The person has read it and goes on: it stops nothing any more. Raises UserError."""
+    accepted = replace(find(records, number), accepted=True)
+    records.directory.update_alarm(accepted)
+    return accepted
+
+
+def stops(records: Records, addresses: set[str], *, in_group: bool = False) -> list[AlarmRecord]:
+    """The open alarms that stop what is about to be sent to these people, in a group or not."""
+    effects = {Effect.STOP, Effect.GROUPS} if in_group else {Effect.STOP}
+    return [
+        each
+        for each in open_alarms(records)
+        if each.address in addresses and KINDS[each.code].effect in effects
+    ]

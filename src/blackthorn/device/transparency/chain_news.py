@@ -1,0 +1,146 @@
+"""What a person is told when a chain has grown: devices that came and went, resets, his own too.
+
+A reset is loud: a notice while it waits, and when it is effective a stop for whoever compared
+the person and in groups, a standing notice for others. Between honest people nothing here is an
+alarm but what one's own other devices do.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+
+from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
+from blackthorn.device.conversations.members import addresses
+from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.transparency import anchors
+from blackthorn.device.transparency.alarms import raise_alarm
+from blackthorn.identity.chain import ResetRecord, VerifiedChain
+from blackthorn.identity.statements import AddDevice, Reset, RevokeDevice, decode
+from blackthorn.ports.device_store import ChainRecord, ConversationRecord, HistoryRecord
+
+
+def tell_news(
+    turn: Turn, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
+) -> None:
+    """Tell of what is new in a chain; `before` is it as it was known, None for somebody new."""
+    _tell_resets(turn, before, chain, record)
+    if before is None:
+        return
+    if chain.label == turn.me.address:
+        _tell_own(turn, before, chain)
+        return
+    known, live = ({each.id for each in one.devices} for one in (before, chain))
+    reset = before.last_reset != chain.last_reset
+    for device in chain.devices:
+        if device.id not in known and not reset:
+            how = " with the recovery key" if device.id in chain.recovered else ""
+            role = "" if device.personal else f" as a {device.role} device, which all see,"
+            _tell(turn, chain, f"{chain.label} has added the device {device.name!r}{role}{how}")
+    for device in before.devices:
+        if device.id not in live and not reset:
+            _tell(turn, chain, f"{chain.label} has revoked the device {device.name!r}")
+
+
+def _tell_own(turn: Turn, before: VerifiedChain, chain: VerifiedChain) -> None:
+    """What other devices of the user have said, and this one has not."""
+    for data in chain.statements[before.seq :]:
+        signed = decode(data)
+        body, signers = signed.statement.body, {signer for signer, _ in signed.signatures}
+        if turn.me.device in signers:
+            continue
+        match body:
+            case AddDevice(device, recovered):
+                how = " with the recovery key" if recovered else ""
+                text = f"your device {device.name!r} was added{how}"
+            case RevokeDevice(gone, reason):
+                found = next((each for each in before.devices if each.id == gone), None)
+                name = found.name if found is not None else gone.hex()
+                text = f"your device {name!r} was revoked ({reason})"
+            case _:
+                continue
+        fact = str(signed.statement.seq)
+        raise_alarm(turn.records, "own-device", chain.label, text, turn.now_ms, fact=fact)
+
+
+def _tell_resets(
+    turn: Turn, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
+) -> None:
+    known = {each.seq: each for each in before.resets} if before is not None else {}
+    for each in chain.resets:
+        told = known.get(each.seq)
+        if told == each or (before is None and each.effective):
+            continue
+        if each.cancelled_seq is not None:
+            if told is not None:
+                text = f"a device of {chain.label} has cancelled the request for a new identity"
+                _tell(turn, chain, text)
+        elif not _asked_here(turn, chain, each):
+            code, text = _reset(turn, chain, each, record)
+            _tell(turn, chain, text, groups=True)
+            fact = f"{each.seq} {each.effective}"
+            raise_alarm(turn.records, code, chain.label, text, turn.now_ms, fact=fact)
+
+
+def _asked_here(turn: Turn, chain: VerifiedChain, reset: ResetRecord) -> bool:
+    """Whether this device is the one that the reset brings."""
+    body = decode(chain.statements[reset.seq - 1]).statement.body
+    return isinstance(body, Reset) and body.device.id == turn.me.device
+
+
+def _reset(
+    turn: Turn, chain: VerifiedChain, reset: ResetRecord, record: ChainRecord
+) -> tuple[str, str]:
+    """The alarm's code, and its text."""
+    day, mine = _day(reset.logged_ms), chain.label == turn.me.address
+    if not reset.effective:
+        text = f"{chain.label} asked for a new identity on {day}; old devices are still valid"
+        return "own-reset" if mine else "reset-pending", text
+    domain = anchors.pinned(turn.records.settings).config.domain
+    text = (
+        f"{chain.label}'s identity was reset on {day} by {domain}'s enrolment key. None of the "
+        "earlier devices confirmed it"
+    )
+    if mine:
+        return "own-reset", text
+    return "verified-reset" if record.verified_ms else "identity-reset", text
+
+
+def _day(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")
+
+
+def _tell(turn: Turn, chain: VerifiedChain, text: str, *, groups: bool = False) -> None:
+    """A line in the conversation with the person, if there is one; in groups with him too."""
+    if chain.label == turn.me.address:
+        return
+    conversations = turn.records.conversations
+    places = conversations.named(DIRECT, chain.label)[-1:]
+    if groups:
+        active = (each for each in conversations.all() if each.standing == "active")
+        places += [each for each in active if each.kind == GROUP and _in(turn, each, chain.label)]
+    for place in places:
+        _write(turn, place, chain, text)
+
+
+def _in(turn: Turn, group: ConversationRecord, address: str) -> bool:
+    return address in addresses(turn.open(group.id).group.members)
+
+
+def _write(turn: Turn, place: ConversationRecord, chain: VerifiedChain, text: str) -> None:
+    unique = place.id + chain.head + text.encode()
+    message = b"\x02" + hashlib.sha256(unique).digest()[:31]
+    if turn.records.history.known(message):
+        return
+    turn.records.history.add(
+        HistoryRecord(
+            message=message,
+            conversation=place.id,
+            kind=place.kind,
+            name=place.name,
+            sender=chain.label,
+            sort="event",
+            text=text,
+            sent_ms=turn.now_ms,
+            received_ms=turn.now_ms,
+            standing="received",
+        )
+    )

@@ -1,0 +1,105 @@
+"""A configuration of the ledger that this device does not know: believed when the log has it.
+
+An enterprise may add a witness, or change the pace of its epochs; its log then holds the new
+configuration, which names the same keys and lowers neither rules nor the reset delay (D31). A
+head that names another one than the pinned is left to a replay of the log (`replay`): it finds the
+logged successor, which is pinned from then on; or else the ledger has changed its terms behind
+everybody's back, and that is an alarm. In a directory too large to be replayed it is one at once.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from blackthorn import limits
+from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.transparency import anchors
+from blackthorn.device.transparency.alarms import LEDGER, Fields, evidence_of, raise_alarm
+from blackthorn.directory.verify import DirectoryConfig, Head, check_successor, decode_entry
+from blackthorn.errors import VerificationError
+from blackthorn.link import frames as f
+from blackthorn.ports.device_store import CheckpointRecord, Records
+from blackthorn.tlog.verify import open_checkpoint
+
+_DISPUTED: Final = "ledger-disputed"
+_CODE: Final = "config-changed"
+
+
+class Disputed(Struct, frozen=True):
+    """An epoch all of whose rules hold, but for the configuration that its head names."""
+
+    note: bytes
+    head: bytes
+    head_proof: list[bytes]
+    size: int
+    root: bytes
+    users: int
+    config: bytes
+
+    def checkpoint(self) -> CheckpointRecord:
+        """What a replay has to reach."""
+        return CheckpointRecord(self.size, self.root, self.note, 0, 0, 0, self.users)
+
+
+def dispute(turn: Turn, part: f.EpochPart, error: VerificationError) -> None:
+    """An epoch was refused for its configuration alone: let a replay find out, or raise the alarm.
+
+    The log has signed the note, a quorum has, and the head is its last entry.
+    """
+    head = decode_entry(part.head)
+    log = anchors.pinned(turn.records.settings).policy.log
+    checkpoint, _ = open_checkpoint(part.checkpoint, log)
+    assert isinstance(head, Head)
+    found = Disputed(
+        part.checkpoint,
+        part.head,
+        list(part.proof),
+        checkpoint.size,
+        checkpoint.root,
+        head.users,
+        head.config,
+    )
+    if head.users > limits.MAX_REPLAY_USERS or _known_false(turn.records, found):
+        refuse(turn, found, str(error))
+    else:
+        turn.records.settings.put(_DISPUTED, msgspec.msgpack.encode(found))
+
+
+def _known_false(records: Records, found: Disputed) -> bool:
+    """Whether an alarm about this very configuration was raised already."""
+    fact = found.config.hex()
+    return any((each.code, each.fact) == (_CODE, fact) for each in records.directory.alarms())
+
+
+def disputed(records: Records) -> Disputed | None:
+    """What a replay is to find out, if anything."""
+    data = records.settings.get(_DISPUTED)
+    return msgspec.msgpack.decode(data, type=Disputed) if data else None
+
+
+def adopt(turn: Turn, found: Disputed, logged: DirectoryConfig | None) -> None:
+    """Pin the configuration that the log has at the disputed head, if it may follow the pinned one.
+
+    Raises VerificationError.
+    """
+    pinned = anchors.pinned(turn.records.settings).config
+    if logged is None or logged.digest != found.config:
+        raise VerificationError("D30", "the log does not have the configuration of its head")
+    check_successor(pinned, logged)
+    _, policy = anchors.records(turn.records.settings)
+    anchors.pin(turn.records.settings, logged.encode(), policy)
+    turn.records.settings.put(_DISPUTED, b"")
+
+
+def refuse(turn: Turn, found: Disputed, why: str) -> None:
+    """The ledger is kept under terms that nobody has agreed to."""
+    fields: Fields = {
+        "note": found.note,
+        "head": found.head,
+        "head_proof": found.head_proof,
+    }
+    evidence = evidence_of(turn.records, _CODE, fields)
+    fact = found.config.hex()
+    raise_alarm(turn.records, _CODE, LEDGER, why, turn.now_ms, evidence, fact=fact)
+    turn.records.settings.put(_DISPUTED, b"")

@@ -1,0 +1,152 @@
+"""The decisions as a device believes them: replayed from the first, each one verified here.
+
+A server can hold decisions back, but a device that has seen them once notices: it keeps how many
+there were and a hash over them all, and whatever comes later has to begin with the same ones.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from blackthorn.errors import SecurityError, StorageError, VerificationError
+from blackthorn.governance import officers, statements
+from blackthorn.governance.cases import Cases
+from blackthorn.governance.officers import Officer
+from blackthorn.governance.statements import Signed
+from blackthorn.identity.keys import VerifyKeys
+from blackthorn.link.frames.decisions import Decision
+from blackthorn.ports.device_store import Settings
+
+_SEEN: Final = "office-seen"
+_DOMAIN: Final = b"blackthorn-office-seen-v1\0"
+
+
+class Seen(Struct, frozen=True):
+    """How many decisions this device has seen, and the 32-byte hash over all of them."""
+
+    count: int = 0
+    digest: bytes = bytes(32)
+
+    def after(self, decision: Decision) -> "Seen":
+        """With one more; its number and time count too."""
+        head = struct.pack(">QQ", decision.number, decision.logged_ms)
+        digest = hashlib.sha256(_DOMAIN + self.digest + head + decision.signed).digest()
+        return Seen(self.count + 1, digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A decision that lacks approvers. `private` is {} where there is none or it is not shown."""
+
+    signed: Signed
+    kept: bytes
+    private: dict[str, Any]
+    since_ms: int
+
+
+@dataclass
+class Office:
+    """What was decided and what waits, as this device has verified it.
+
+    `private` are the opened private parts by (case, number of the step). `log_ms` is the
+    ledger's time as the server says it, Unix milliseconds, 0 when there is none.
+    """
+
+    cases: Cases = field(default_factory=Cases)
+    private: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    founders: tuple[str, ...] = ()
+    log_ms: int = 0
+    seen: Seen = field(default_factory=Seen)
+
+    def officer_with(self, keys: VerifyKeys) -> Officer | None:
+        """The officer who signs with these keys."""
+        found = (each for each in self.cases.officers.values() if each.keys == keys)
+        return next(found, None)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Officer's id → whose it is, of those whose appointment this device was shown."""
+        found: dict[str, str] = {}
+        for step in self.cases.case(officers.CASE).history:
+            private = self.private.get((officers.CASE, step.seq), {})
+            for suffix in ("", "_2"):
+                if f"address{suffix}" in private and f"officer{suffix}" in step.public:
+                    found[step.public[f"officer{suffix}"]] = private[f"address{suffix}"]
+        return found
+
+
+def replay(
+    decisions: Iterable[Decision],
+    pending: Iterable[Decision],
+    settings: Settings,
+    *,
+    founders: Iterable[str] = (),
+    log_ms: int = 0,
+) -> Office:
+    """All decisions from the first on; what was seen is kept in `settings`.
+
+    Raises SecurityError when they do not begin with those that this device has seen before,
+    VerificationError when one breaks a rule.
+    """
+    office = Office(founders=tuple(founders), log_ms=log_ms)
+    known, last = _seen(settings), 0
+    for decision in decisions:
+        if decision.number <= last:
+            raise SecurityError("the server shows its decisions out of their order")
+        last = decision.number
+        signed = statements.decode(decision.signed)
+        _take(office, signed, decision)
+        office.seen = office.seen.after(decision)
+        if office.seen.count == known.count and office.seen != known:
+            raise SecurityError(
+                f"the server shows another history: the first {known.count} decisions are not "
+                "those that this device has seen. Nothing is signed; tell the other officers"
+            )
+    if office.seen.count < known.count:
+        raise SecurityError(
+            f"the server shows an earlier history: {office.seen.count} decisions, where this "
+            f"device has seen {known.count}. Nothing is signed; tell the other officers"
+        )
+    for decision in pending:
+        _wait(office, decision)
+    if office.seen.count > known.count:
+        settings.put(_SEEN, msgspec.msgpack.encode(office.seen))
+    return office
+
+
+def _take(office: Office, signed: Signed, decision: Decision) -> None:
+    statement = signed.statement
+    office.cases.take(signed, decision.logged_ms)
+    if decision.private:
+        opened = statements.open_private(statement, decision.private)
+        office.private[statement.case, statement.seq] = opened
+
+
+def _wait(office: Office, decision: Decision) -> None:
+    """One that the case has overtaken waits for nothing, and is passed over."""
+    signed = statements.decode(decision.signed)
+    statement = signed.statement
+    if statement.seq != office.cases.case(statement.case).seq + 1:
+        return
+    private = statements.open_private(statement, decision.private) if decision.private else {}
+    if statement.case in office.waiting:
+        raise VerificationError("G2", f"two decisions wait in {statement.case}")
+    office.waiting[statement.case] = Waiting(
+        signed, decision.private, private, decision.logged_ms or signed.at_ms
+    )
+
+
+def _seen(settings: Settings) -> Seen:
+    data = settings.get(_SEEN)
+    if not data:
+        return Seen()
+    try:
+        return msgspec.msgpack.decode(data, type=Seen)
+    except msgspec.DecodeError:
+        raise StorageError("what this device has seen of the decisions is damaged") from None

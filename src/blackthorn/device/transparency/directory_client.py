@@ -1,0 +1,422 @@
+"""What a device asks of the ledger, one lookup at a time, and what it does with the answers.
+
+Who is looked up: the device's own user on connecting, every six hours, when the server says that
+his entry has changed, and while a change of his own is not published; strangers in leaves; people
+before a first message; nobody in particular when somebody has seen a larger ledger. People who
+are known and have not been looked at for long go along with the next lookup, so that one
+question shows less of who is meant.
+
+Kept in memory only: a connection that breaks asks again. Nothing here trusts an answer; that
+is `directory`'s. Several processes may ask over one store: an answer that another one's has
+overtaken is asked for again and judged by nobody.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from blackthorn import limits
+from blackthorn.device.account import local_chain
+from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.transparency import alarms, gossip, own_chain
+from blackthorn.device.transparency.ledger_state import (
+    OvertakenError,
+    Shown,
+    StaleError,
+    accept_answer,
+    accept_chain,
+    accept_epoch,
+    too_old,
+)
+from blackthorn.directory.verify import Absent, Present
+from blackthorn.errors import VerificationError
+from blackthorn.link import frames as f
+from blackthorn.ports.device_store import ChainRecord, CheckpointRecord
+
+Frames = list[f.AnyFrame]
+
+ALONG: Final = 32
+"""Known people who go along with a lookup when they have not been looked at for long."""
+
+FRESH_MS: Final = limits.LOOKUP_FRESH_SECONDS * 1000
+REFRESH_MS: Final = limits.OWN_CHECK_SECONDS * 1000
+PENDING_MS: Final = limits.PENDING_USER_SECONDS * 1000
+GOSSIP_MS: Final = 10_000
+"""While somebody has seen a larger ledger, the newest checkpoint is asked for so often."""
+
+ANSWER_MS: Final = 30_000
+"""What is not answered in this time is not waited for any longer."""
+
+AGAIN_MS: Final = 60_000
+"""What did not hold, or cannot have changed meanwhile, is looked at again after this time."""
+
+TOO_OLD: Final = (
+    "the newest state of the ledger is too old to meet somebody for the first time, "
+    "or this device's clock is wrong"
+)
+
+
+def reached(at_ms: int, now_ms: int, most_ms: int) -> bool:
+    """Whether a moment has come that was set at most `most_ms` ahead: clocks may be set back."""
+    return not 0 < at_ms - now_ms <= most_ms
+
+
+@dataclass(slots=True)
+class _Fetch:
+    """A chain on its way: the answer that commits to it, what was known, the statements so far."""
+
+    found: Present
+    said: f.Answer
+    known: bytes
+    after: int
+    statements: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Proving:
+    """A proof on its way: what somebody has seen is the beginning of what this device has."""
+
+    request: int
+    said: gossip.Heard
+    own: CheckpointRecord
+
+
+class Asker:
+    """One connection's questions to the ledger."""
+
+    def __init__(self) -> None:
+        self.stale = False
+        """Whether the newest state of the ledger was too old for a first meeting."""
+        self.pending: dict[str, int] = {}
+        """Users who wait for their first epoch, and when the server said so."""
+        self._number = 0
+        self.disconnected()
+
+    def disconnected(self) -> None:
+        """The connection has ended: what was asked is not answered."""
+        self.refused: dict[str, str] = {}
+        """Of whom the ledger's word did not hold, and why; until he is looked up again."""
+        self._wanted: set[str] = set()
+        self._own_due_ms = 0
+        self._refresh_due_ms = 0
+        self._lookup: f.LookUp | None = None
+        self._shown: Shown | None = None
+        self._fetches: dict[str, _Fetch] = {}
+        self._tries: dict[str, int] = {}
+        self._absent: set[str] = set()
+        """Of whom absence was proved, and no wish has been told so yet."""
+        self._proving: _Proving | None = None
+        self._told = 0
+        self._asked_ms = 0
+        self._silent_ms = -AGAIN_MS
+        """When the server was found to answer nothing, which it is then left to for a while."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is awaited."""
+        return self._lookup is not None or self._proving is not None
+
+    def awaits(self, turn: Turn) -> bool:
+        """Whether answers are awaited, or strangers are to be asked for and the server answers."""
+        if self.busy:
+            return True
+        left = reached(self._silent_ms + AGAIN_MS, turn.now_ms, AGAIN_MS)
+        return left and bool(turn.records.peers.to_ask())
+
+    def want(self, addresses: Iterable[str]) -> None:
+        """Look these up, soon."""
+        self._wanted.update(addresses)
+
+    def own_changed(self) -> None:
+        """Look at the own user's entry at once."""
+        self._own_due_ms = 0
+
+    # --- Asking ---------------------------------------------------------------------------
+
+    def ask(self, turn: Turn) -> Frames:
+        """The next question, if one is due and none is open."""
+        self._wait_no_longer(turn)
+        if self.busy or not reached(self._silent_ms + AGAIN_MS, turn.now_ms, AGAIN_MS):
+            return []
+        frames = self._next(turn)
+        if frames:
+            self._asked_ms = turn.now_ms
+        return frames
+
+    def _wait_no_longer(self, turn: Turn) -> None:
+        """A server that answers nothing does not keep a device from what else it does."""
+        if not self.busy or not reached(self._asked_ms + ANSWER_MS, turn.now_ms, ANSWER_MS):
+            return
+        self._silent_ms = turn.now_ms
+        asked = self._lookup.addresses if self._lookup is not None else []
+        self.refused |= dict.fromkeys(asked, "the server does not answer")
+        self._ask_anew()
+        self._proving = None
+
+    def _next(self, turn: Turn) -> Frames:
+        frames = self._prove(turn)
+        if frames:
+            return frames
+        wanted = self._due(turn)
+        if wanted is None:
+            return []
+        newest = turn.records.directory.newest()
+        self._number += 1
+        asked = sorted(wanted)[: limits.MAX_LOOKUP_ADDRESSES]
+        along = self._along(turn, wanted)[: limits.MAX_LOOKUP_ADDRESSES - len(asked)]
+        addresses = sorted([*asked, *(along if asked else [])])
+        self._lookup = f.LookUp(self._number, addresses, newest.size if newest else 0)
+        self._wanted -= set(addresses)
+        return [self._lookup]
+
+    def _due(self, turn: Turn) -> set[str] | None:
+        """Whom to look up now; an empty set asks for the newest checkpoint alone."""
+        now_ms = turn.now_ms
+        wanted = self._wanted | set(turn.records.peers.to_ask()) | set(self.pending)
+        wanted -= {each for each in self.pending if not self._said_long_ago(each, now_ms)}
+        if reached(self._own_due_ms, now_ms, REFRESH_MS):
+            wanted.add(turn.me.address)
+        if wanted:
+            return wanted
+        if reached(self._refresh_due_ms, now_ms, GOSSIP_MS) and gossip.awaits_larger(turn.records):
+            return set()
+        return None
+
+    def _said_long_ago(self, address: str, now_ms: int) -> bool:
+        return reached(self.pending[address] + PENDING_MS, now_ms, PENDING_MS)
+
+    def _along(self, turn: Turn, wanted: set[str]) -> list[str]:
+        old = [
+            each
+            for each in turn.records.directory.chains()
+            if each.present and not 0 <= turn.now_ms - each.checked_ms <= REFRESH_MS
+        ]
+        old.sort(key=lambda each: each.checked_ms)
+        return [each.address for each in old if each.address not in wanted][:ALONG]
+
+    def _prove(self, turn: Turn) -> Frames:
+        newest = turn.records.directory.newest()
+        said = gossip.to_prove(turn.records, newest) if newest is not None else None
+        if said is None or newest is None:
+            return []
+        self._number += 1
+        self._proving = _Proving(self._number, said, newest)
+        return [f.ProveConsistency(self._number, said.size, newest.size)]
+
+    # --- Answers --------------------------------------------------------------------------
+
+    def looked_up(self, turn: Turn, frame: f.LookedUp) -> Frames:
+        """Verify an epoch and its answers; the chains that are new are fetched."""
+        asked = self._lookup
+        if asked is None or frame.request != asked.request or self._shown is not None:
+            return []
+        newest = turn.records.directory.newest()
+        if asked.have != (newest.size if newest is not None else 0):
+            return self._ask_anew()
+        self._refresh_due_ms = turn.now_ms + GOSSIP_MS
+        try:
+            self._shown = accept_epoch(turn, frame)
+        except StaleError as error:
+            self.stale = True
+            self.refused |= dict.fromkeys(asked.addresses, str(error))
+            return self._end(turn)
+        except VerificationError as error:
+            frames: Frames = self._tell_newer(turn) if error.rule == "D10" else []
+            self.refused |= dict.fromkeys(asked.addresses, str(error))
+            return frames + self._end(turn)
+        self.stale = too_old(turn)
+        gossip.check_withheld(turn.records, turn.now_ms)
+        for address in asked.addresses:
+            self._take_answer(turn, address, frame)
+        if not self._fetches:
+            return self._end(turn)
+        self._asked_ms = turn.now_ms
+        return [
+            f.FetchChain(self._number, address, each.after)
+            for address, each in self._fetches.items()
+        ]
+
+    def _ask_anew(self) -> Frames:
+        """It counts as not asked: another process has seen more, or the server is silent."""
+        if self._lookup is not None:
+            self._wanted.update(self._lookup.addresses)
+        self._lookup, self._shown = None, None
+        self._fetches.clear()
+        return []
+
+    def _take_answer(self, turn: Turn, address: str, frame: f.LookedUp) -> None:
+        assert self._shown is not None
+        said = next((each for each in frame.answers if each.address == address), None)
+        self.refused.pop(address, None)
+        if said is None:
+            self._not_answered(turn, address, waits=address in frame.pending)
+            return
+        self.pending.pop(address, None)
+        try:
+            found = accept_answer(turn, said, self._shown)
+        except VerificationError as error:
+            self.refused[address] = str(error)
+            return
+        self._absent.discard(address)
+        if isinstance(found, Absent):
+            self._absent.add(address)
+        elif self._must_fetch(turn, found, address):
+            known = turn.records.directory.chain(address)
+            there = known is not None and known.present
+            head, seq = (known.head, known.seq) if known is not None and there else (b"", 0)
+            self._fetches[address] = _Fetch(found, said, head, seq)
+            return
+        if address == turn.me.address:
+            self._own_looked_at(turn, said, found)
+
+    def _not_answered(self, turn: Turn, address: str, *, waits: bool) -> None:
+        """The server says that the user waits for his first entry, or nothing at all."""
+        known = turn.records.directory.chain(address)
+        if known is not None and known.present:
+            text = "the ledger had this person; now the server says nothing of him"
+            alarms.raise_alarm(turn.records, "denied", address, text, turn.now_ms)
+            self.refused[address] = text
+        elif waits:
+            self.pending[address] = turn.now_ms
+        else:
+            self.pending.pop(address, None)
+            self.refused[address] = f"the server does not answer for {address}"
+
+    def _must_fetch(self, turn: Turn, found: Present, address: str) -> bool:
+        known = turn.records.directory.chain(address)
+        return known is None or not known.present or known.head != found.value.head
+
+    def chain_part(self, turn: Turn, part: f.ChainPart) -> Frames:
+        """Statements of a chain; when they are all there it is verified and kept."""
+        fetch, shown = self._fetches.get(part.address), self._shown
+        if fetch is None or shown is None or part.request != self._number:
+            return []
+        newest = turn.records.directory.newest()
+        if newest is None or newest.size != shown.epoch.accepted.size:
+            return self._ask_anew()
+        self._asked_ms = turn.now_ms
+        fetch.statements += part.statements
+        have = fetch.after + len(fetch.statements)
+        if part.more and part.statements and have < limits.MAX_CHAIN_STATEMENTS:
+            return [f.FetchChain(self._number, part.address, have)]
+        del self._fetches[part.address]
+        self._take_chain(turn, fetch, part, shown)
+        return [] if self._fetches else self._end(turn)
+
+    def _take_chain(self, turn: Turn, fetch: _Fetch, part: f.ChainPart, shown: Shown) -> None:
+        address = part.address
+        known = turn.records.directory.chain(address)
+        if known is not None and known.present and known.head != fetch.known:
+            self._wanted.add(address)  # another process has learned of it since
+            return
+        whole = replace_statements(part, fetch.statements)
+        try:
+            accept_chain(turn, fetch.found, fetch.said, whole, shown)
+        except OvertakenError as error:
+            self._overtaken(address, error)
+            return
+        except VerificationError as error:
+            self.refused[address] = str(error)
+            return
+        self._tries.pop(address, None)
+        if address == turn.me.address:
+            self._own_looked_at(turn, fetch.said, fetch.found)
+
+    def _overtaken(self, address: str, error: OvertakenError) -> None:
+        """The next epoch came between answer and chain: look again, but not for ever."""
+        self._tries[address] = self._tries.get(address, 0) + 1
+        if self._tries[address] <= limits.MAX_CHAIN_TRIES:
+            self._wanted.add(address)
+            return
+        del self._tries[address]
+        self.refused[address] = str(error)
+
+    def _own_looked_at(self, turn: Turn, said: f.Answer, found: Present | Absent) -> None:
+        assert self._shown is not None
+        wait_ms = REFRESH_MS
+        if not own_chain.check(turn, said, found, self._shown, local_chain.own(turn)):
+            wait_ms = PENDING_MS if own_chain.is_recent(turn) else AGAIN_MS
+        self._own_due_ms = turn.now_ms + wait_ms
+
+    def _end(self, turn: Turn) -> Frames:
+        """The lookup is answered as far as it goes."""
+        addresses = self._lookup.addresses if self._lookup is not None else []
+        self._lookup, self._shown = None, None
+        self._fetches.clear()
+        again = self._wanted | set(self.pending)
+        turn.records.peers.set_asked([each for each in addresses if each not in again])
+        if turn.me.address in addresses and reached(self._own_due_ms, turn.now_ms, REFRESH_MS):
+            wait_ms = PENDING_MS if turn.me.address in again else AGAIN_MS
+            self._own_due_ms = turn.now_ms + wait_ms
+        return []
+
+    def _tell_newer(self, turn: Turn) -> Frames:
+        """Show the server the checkpoint of its own that is newer than what it says."""
+        newest = turn.records.directory.newest()
+        if newest is None or newest.size == self._told:
+            return []
+        self._told = newest.size
+        return [f.TellCheckpoint(newest.note)]
+
+    def consistency(self, turn: Turn, frame: f.Consistency) -> Frames:
+        """The proof that somebody's checkpoint is the beginning of ours, or no such proof."""
+        proving = self._proving
+        if proving is None or frame.request != proving.request:
+            return []
+        self._proving = None
+        gossip.compare(turn.records, proving.said, proving.own, frame.proof, turn.now_ms)
+        return []
+
+    # --- What a wish needs ----------------------------------------------------------------
+
+    def all_fresh(self, turn: Turn, addresses: Sequence[str]) -> bool:
+        """Whether all of them were looked up within the hour; those of whom no word holds aside."""
+        known = [self.fresh(turn, each) for each in addresses if each not in self.refused]
+        return None not in known
+
+    def fresh(self, turn: Turn, address: str) -> ChainRecord | None:
+        """What is known of a user, if it was looked up within the hour; else he is wanted.
+
+        That somebody is not there is told once for each proof of it.
+        """
+        known = turn.records.directory.chain(address)
+        good = address not in self.refused and address not in self.pending and not too_old(turn)
+        if good and known is not None:
+            if not known.present and address in self._absent:
+                self._absent.discard(address)
+                return known
+            if known.present and 0 <= turn.now_ms - known.checked_ms <= FRESH_MS:
+                return known
+        asked = self._lookup is not None and address in self._lookup.addresses
+        if address not in self.pending and not asked:
+            self.want([address])
+        return None
+
+    def why_not(self, turn: Turn, addresses: Iterable[str]) -> str:
+        """Why what is known of these does not do, in words.
+
+        Empty while nothing speaks against, or an answer is awaited that may change it.
+        """
+        if self._lookup is not None:
+            return ""
+        asked = list(addresses)
+        refused = [self.refused[each] for each in asked if each in self.refused]
+        if self.stale and too_old(turn):
+            return TOO_OLD
+        if refused:
+            return f"the ledger's word does not hold: {refused[0]}"
+        waiting = [each for each in asked if each in self.pending]
+        return f"{waiting[0]} is not in the ledger yet" if waiting else ""
+
+
+def replace_statements(part: f.ChainPart, statements: list[bytes]) -> f.ChainPart:
+    """The last part of a chain, with the statements of all parts."""
+    return f.ChainPart(
+        part.request,
+        part.address,
+        part.size,
+        statements,
+        part.receipts,
+        part.certificate,
+        False,
+    )

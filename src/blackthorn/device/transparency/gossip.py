@@ -1,0 +1,207 @@
+"""Gossip: the newest accepted checkpoint inside each message, and what comes of another's.
+
+It travels as the authenticated data of the MLS message, which the envelope encrypts: the server
+sees neither that it is there nor what it says, and cannot take it out. Form:
+
+    01 ‖ size u64 ‖ root[32]                     in every message
+    02 ‖ size u64 ‖ root[32] ‖ signed note       for a day after a conversation has shown a conflict
+
+Whoever is told a note that does not agree with what he has says his own in that conversation too:
+so both sides come to hold both, though only the one with the larger tree could see the conflict.
+
+What cannot be compared at once, since it is of another size, waits until the server has proved
+one tree to be the beginning of the other.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from blackthorn import limits
+from blackthorn.device.transparency import anchors
+from blackthorn.device.transparency.alarms import LEDGER, evidence_of, raise_alarm
+from blackthorn.directory.verify import Gossip, decode_gossip
+from blackthorn.errors import VerificationError
+from blackthorn.ports.device_store import CheckpointRecord, Records
+from blackthorn.tlog.verify import open_checkpoint, verify_consistency
+
+_PLAIN, _WITH_NOTE = b"\x01", b"\x02"
+_WAITING: Final = "gossip"
+_DISPUTES: Final = "gossip-disputes"
+_NO_SIZE: Final = 2**63
+_EACH: Final = 4
+"""Checkpoints that wait of what one person has said: his first ones, and his newest."""
+DAY_MS: Final = 24 * 3600 * 1000
+WITHHELD_MS: Final = 3600 * 1000
+"""A server that cannot show a ledger as large as others have seen for so long withholds it."""
+
+
+class Heard(Struct, frozen=True):
+    """What somebody's device has said of the ledger, and when it was heard first."""
+
+    sender: str
+    conversation: bytes
+    size: int
+    root: bytes
+    note: bytes
+    heard_ms: int
+
+
+def saying(records: Records, conversation: bytes, now_ms: int) -> bytes:
+    """The authenticated data of a message in a conversation; empty before any checkpoint."""
+    newest = records.directory.newest()
+    if newest is None:
+        return b""
+    said = Gossip(newest.size, newest.root).encode()
+    if abs(now_ms - _disputes(records).get(conversation.hex(), -DAY_MS)) < DAY_MS:
+        return _WITH_NOTE + said + newest.note
+    return _PLAIN + said
+
+
+def heard(records: Records, conversation: bytes, sender: str, data: bytes, now_ms: int) -> None:
+    """Compare what a message says with what this device has accepted, now or later.
+
+    A member who says something that is no gossip is not listened to.
+    """
+    if data[:1] not in (_PLAIN, _WITH_NOTE):
+        return
+    try:
+        said = decode_gossip(data[1:41])
+    except VerificationError:
+        return
+    if not 0 < said.size < _NO_SIZE:
+        return
+    one = Heard(sender, conversation, said.size, said.root, data[41:], now_ms)
+    own = records.directory.checkpoint(said.size)
+    if own is not None and own.root == said.root:
+        return
+    if one.note:
+        _dispute(records, conversation, now_ms)
+    if own is not None:
+        conflict(records, one, own, [], now_ms)
+        return
+    _put(records, _with(all_heard(records), one))
+
+
+def _with(waiting: list[Heard], one: Heard) -> list[Heard]:
+    """One more that waits; what was said before keeps the time at which it was heard first.
+
+    Nobody crowds out what others have said.
+    """
+    same = next((each for each in waiting if (each.size, each.root) == (one.size, one.root)), None)
+    if same is not None:
+        if one.note and not same.note:
+            place = waiting.index(same)
+            waiting[place] = msgspec.structs.replace(same, note=one.note)
+        return waiting
+    mine = [each for each in waiting if each.sender == one.sender]
+    if len(mine) >= _EACH:
+        waiting.remove(mine[-1])
+    return [*waiting, one][-limits.MAX_WAITING_GOSSIP :]
+
+
+def conflict(
+    records: Records, said: Heard, own: CheckpointRecord, proof: list[bytes], now_ms: int
+) -> None:
+    """Two truths: raise the alarm, with both notes when the other's came with it."""
+    _dispute(records, said.conversation, now_ms)
+    settle(records, said)
+    evidence = _evidence(records, said, own, proof)
+    proved = "; both signed notes are kept" if evidence else ""
+    text = (
+        f"{said.sender} has seen a ledger of {said.size} entries that does not agree with this "
+        f"device's of {own.size}{proved}"
+    )
+    raise_alarm(records, "split-view", LEDGER, text, now_ms, evidence, fact=said.sender)
+
+
+def _evidence(records: Records, said: Heard, own: CheckpointRecord, proof: list[bytes]) -> bytes:
+    if not said.note:
+        return b""
+    try:
+        other, _ = open_checkpoint(said.note, anchors.pinned(records.settings).policy.log)
+    except VerificationError:
+        return b""
+    if (other.size, other.root) != (said.size, said.root):
+        return b""
+    if other.size == own.size:
+        return evidence_of(records, "fork", {"first": own.note, "second": said.note})
+    fields: dict[str, bytes | int | str | list[bytes]] = {
+        "first": own.note,
+        "second": said.note,
+        "proof": proof,
+    }
+    return evidence_of(records, "inconsistent", fields)
+
+
+def all_heard(records: Records) -> list[Heard]:
+    """What waits to be compared, oldest first."""
+    data = records.settings.get(_WAITING)
+    return msgspec.msgpack.decode(data, type=list[Heard]) if data else []
+
+
+def settle(records: Records, said: Heard) -> None:
+    """It was compared."""
+    kept = [each for each in all_heard(records) if (each.size, each.root) != (said.size, said.root)]
+    _put(records, kept)
+
+
+def _put(records: Records, waiting: list[Heard]) -> None:
+    records.settings.put(_WAITING, msgspec.msgpack.encode(waiting))
+
+
+def _dispute(records: Records, conversation: bytes, now_ms: int) -> None:
+    """For a day the own signed note goes along in this conversation."""
+    disputes = {
+        place: since_ms
+        for place, since_ms in _disputes(records).items()
+        if abs(now_ms - since_ms) < DAY_MS
+    }
+    disputes[conversation.hex()] = now_ms
+    records.settings.put(_DISPUTES, msgspec.msgpack.encode(disputes))
+
+
+def _disputes(records: Records) -> dict[str, int]:
+    data = records.settings.get(_DISPUTES)
+    return msgspec.msgpack.decode(data, type=dict[str, int]) if data else {}
+
+
+def to_prove(records: Records, own: CheckpointRecord) -> Heard | None:
+    """The oldest that is smaller than what this device has accepted, and so can be proved."""
+    return next((each for each in all_heard(records) if each.size < own.size), None)
+
+
+def awaits_larger(records: Records) -> bool:
+    """Whether somebody has seen a larger ledger than this device."""
+    newest = records.directory.newest()
+    size = newest.size if newest is not None else 0
+    return any(each.size > size for each in all_heard(records))
+
+
+def compare(
+    records: Records, said: Heard, own: CheckpointRecord, proof: list[bytes], now_ms: int
+) -> None:
+    """The server's proof that what somebody has seen is the beginning of what was accepted."""
+    try:
+        verify_consistency(said.size, said.root, own.size, own.root, proof)
+    except VerificationError:
+        conflict(records, said, own, proof, now_ms)
+        return
+    settle(records, said)
+
+
+def check_withheld(records: Records, now_ms: int) -> None:
+    """Raise the alarm about a larger ledger that the server has not shown for too long."""
+    newest = records.directory.newest()
+    for each in all_heard(records):
+        if newest is None or each.size <= newest.size:
+            continue
+        if now_ms - each.heard_ms < WITHHELD_MS:
+            continue
+        text = (
+            f"{each.sender} has seen a ledger of {each.size} entries; for an hour the server has "
+            f"shown {newest.size}"
+        )
+        raise_alarm(records, "withheld", LEDGER, text, now_ms, fact=each.sender)
+        settle(records, each)

@@ -1,0 +1,470 @@
+"""What the server says of the ledger, verified and kept; what must not be becomes an alarm.
+
+Inside a turn, without a network: `asking` decides what to ask. Each function keeps what holds
+and nothing else. The checks are those of `directory.verify` and `identity.chain`; here stands
+what follows for this device when one of them fails.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from blackthorn import limits
+from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.transparency import anchors, config_rotation
+from blackthorn.device.transparency.alarms import (
+    LEDGER,
+    NO_EVIDENCE,
+    Fields,
+    evidence_of,
+    raise_alarm,
+)
+from blackthorn.device.transparency.chain_news import tell_news
+from blackthorn.device.transparency.verified_chains import (
+    Chains,
+    encode_logged,
+    encode_statements,
+    ledger_ms,
+    logged_of,
+)
+from blackthorn.directory.verify import (
+    Absent,
+    Accepted,
+    Answer,
+    EpochPart,
+    Present,
+    Receipt,
+    Seen,
+    Terms,
+    Value,
+    VerifiedEpoch,
+    check_history,
+    decode_value,
+    verify_answer,
+    verify_epoch,
+    verify_receipt,
+)
+from blackthorn.errors import VerificationError
+from blackthorn.identity.chain import UnverifiedChain, VerifiedChain, extend, replay
+from blackthorn.identity.openpgp import verify_certificate
+from blackthorn.link import frames as f
+from blackthorn.ports.device_store import ChainRecord, CheckpointRecord
+from blackthorn.tlog.verify import NO_QUORUM
+
+_STALE: Final = "D14"
+_AHEAD: Final = "D38"
+_TERMS: Final = "D13"
+_WITNESSED: Final = "ledger-clock"
+"""The setting that holds the latest time of which witnesses have told, Unix milliseconds."""
+
+
+class StaleError(VerificationError):
+    """The newest checkpoint does not fit the time here: nobody need have done anything wrong."""
+
+
+class OvertakenError(VerificationError):
+    """A chain that does not hold was given as of another epoch than the answer."""
+
+
+class ReceiptError(VerificationError):
+    """A receipt of a reset or a cancel does not hold."""
+
+    def __init__(self, rule: str, text: str, receipt: f.Receipt) -> None:
+        super().__init__(rule, text.removeprefix(f"[{rule}] "))
+        self.receipt = receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An epoch that was accepted, and what the server said of it."""
+
+    epoch: VerifiedEpoch
+    part: f.EpochPart
+
+    def fields(self) -> Fields:
+        """For evidence."""
+        return {
+            "note": self.part.checkpoint,
+            "head": self.part.head,
+            "head_proof": list(self.part.proof),
+        }
+
+
+# --- Epochs -------------------------------------------------------------------------------
+
+
+def accept_epoch(turn: Turn, frame: f.LookedUp) -> Shown:
+    """The newest epoch, kept as accepted; what it was asked to continue is the newest here.
+
+    Raises VerificationError: then the alarm is raised, unless it only does not fit the time here
+    (StaleError), or it names a new configuration, of which a replay finds out (`new_terms`).
+    """
+    trusted = anchors.pinned(turn.records.settings)
+    last = turn.records.directory.newest()
+    part = EpochPart(frame.epoch.checkpoint, frame.epoch.head, tuple(frame.epoch.proof))
+    age = limits.DIRECTORY_STALE_SECONDS
+    terms = Terms(trusted.policy, trusted.config, clock_ms(turn), age)
+    try:
+        epoch = verify_epoch(part, frame.consistency, _accepted(last), terms)
+    except VerificationError as error:
+        if error.rule == _STALE:
+            raise StaleError(error.rule, "the newest state of the ledger is too old") from error
+        if error.rule == _AHEAD and trusted.policy.quorum == NO_QUORUM:
+            # Without witnesses the time of the head is the server's word against this clock.
+            raise StaleError(error.rule, "this device's clock is behind the server's") from error
+        if error.rule == _TERMS:
+            config_rotation.dispute(turn, frame.epoch, error)
+        else:
+            _alarm_epoch(turn, error, frame, last)
+        raise
+    accepted = epoch.accepted
+    turn.records.directory.put_checkpoint(
+        CheckpointRecord(
+            accepted.size,
+            accepted.root,
+            accepted.note,
+            accepted.epoch,
+            accepted.unix_ms,
+            epoch.quorum_time,
+            epoch.head.users,
+        ),
+        limits.KEPT_CHECKPOINTS,
+    )
+    _keep_time(turn, epoch.quorum_time)
+    return Shown(epoch, frame.epoch)
+
+
+def _accepted(record: CheckpointRecord | None) -> Accepted | None:
+    if record is None:
+        return None
+    return Accepted(record.size, record.root, record.note, record.epoch, record.unix_ms)
+
+
+def clock_ms(turn: Turn) -> int:
+    """This device's clock, which is never behind what witnesses have said it is."""
+    return max(turn.now_ms, _witnessed_ms(turn))
+
+
+def _witnessed_ms(turn: Turn) -> int:
+    return int.from_bytes(turn.records.settings.get(_WITNESSED) or b"", "big")
+
+
+def _keep_time(turn: Turn, quorum_s: int) -> None:
+    if quorum_s * 1000 > _witnessed_ms(turn):
+        turn.records.settings.put(_WITNESSED, (quorum_s * 1000).to_bytes(8, "big"))
+
+
+def too_old(turn: Turn) -> bool:
+    """Whether the newest state that was accepted is too old to meet somebody for the first time.
+
+    Or, which comes to the same, too far ahead of a clock that was set back.
+    """
+    newest = turn.records.directory.newest()
+    if newest is None:
+        return True
+    now_ms = clock_ms(turn)
+    oldest_ms = min(ledger_ms(newest), turn.now_ms)
+    return now_ms - oldest_ms > limits.LOOKUP_FRESH_SECONDS * 1000
+
+
+def _alarm_epoch(
+    turn: Turn, error: VerificationError, frame: f.LookedUp, last: CheckpointRecord | None
+) -> None:
+    note = frame.epoch.checkpoint
+    code, kind = "bad-epoch", "bad-epoch"
+    fields: Fields = {
+        "note": note,
+        "head": frame.epoch.head,
+        "head_proof": list(frame.epoch.proof),
+    }
+    if error.rule == "D10" and last is not None:
+        code = kind = "rollback"
+        fields = {"first": last.note, "second": note}
+    elif error.rule == "D11" and last is not None:
+        code = "split-view"
+        kind, fields = _two_notes(last, note, list(frame.consistency))
+    elif error.rule == "D12" and last is not None:
+        kind = "head-back"
+        fields |= {"before_epoch": last.epoch, "before_ms": last.unix_ms}
+    elif error.rule == _AHEAD:
+        kind = "head-ahead"
+        _, policy = anchors.records(turn.records.settings)
+        fields |= {"policy": policy.encode(), "seen_ms": clock_ms(turn)}
+    evidence = evidence_of(turn.records, kind, fields)
+    if error.rule == "T32":
+        code, evidence = "unwitnessed", NO_EVIDENCE
+    raise_alarm(turn.records, code, LEDGER, str(error), turn.now_ms, evidence, fact=str(error.rule))
+
+
+def _two_notes(last: CheckpointRecord, note: bytes, proof: list[bytes]) -> tuple[str, Fields]:
+    fields: Fields = {"first": last.note, "second": note}
+    if note.split(b"\n", 2)[1] == str(last.size).encode():
+        return "fork", fields
+    return "inconsistent", {**fields, "proof": proof}
+
+
+# --- Answers ------------------------------------------------------------------------------
+
+
+def accept_answer(turn: Turn, said: f.Answer, shown: Shown) -> Present | Absent:
+    """What the map has of one user. Raises VerificationError, the alarm raised.
+
+    Absence is kept here; presence when its chain holds (`accept_chain`), or at once when the
+    chain is the one that is known.
+    """
+    answer = Answer(
+        said.address, said.vrf_proof, said.version, said.value, said.opening, said.map_proof
+    )
+    trusted = anchors.pinned(turn.records.settings)
+    known = turn.records.directory.chain(said.address)
+    before = _before(known)
+    try:
+        found = verify_answer(answer, said.address, shown.epoch, trusted.config)
+        if before is not None or isinstance(found, Present):
+            check_history(before or NOTHING_BEFORE, found)
+    except VerificationError as error:
+        _alarm_answer(turn, error, said, shown, before)
+        raise
+    if isinstance(found, Absent):
+        verified_ms = known.verified_ms if known is not None else 0
+        absent = ChainRecord(
+            said.address, 0, b"", 0, 0, b"", b"", b"", turn.now_ms, verified_ms, present=False
+        )
+        turn.chains.keep(replace(absent, checked_size=shown.epoch.accepted.size))
+    elif known is not None and known.present and known.head == found.value.head:
+        _looked_again(turn, known, found, shown)
+    return found
+
+
+def _looked_again(turn: Turn, known: ChainRecord, found: Present, shown: Shown) -> None:
+    """The chain is the one that is known; but time has passed, and a reset may be effective."""
+    chain = turn.chains.of(known.address)
+    record = replace(
+        known,
+        version=found.version,
+        checked_ms=turn.now_ms,
+        checked_size=shown.epoch.accepted.size,
+        as_of_ms=max(known.as_of_ms, shown.epoch.time_ms),
+    )
+    turn.chains.keep(record)
+    later = turn.chains.of(known.address)
+    if chain is not None and later is not None and chain.resets != later.resets:
+        _keep(turn, chain, later, record)
+        turn.bump()
+
+
+def _keep(
+    turn: Turn, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
+) -> None:
+    """Keep a chain and tell what is new; who compared the person compared the identity of then."""
+    tell_news(turn, before, chain, record)
+    if before is not None and before.last_reset != chain.last_reset:
+        record = replace(record, verified_ms=0)
+    turn.chains.keep(record, chain)
+
+
+NOTHING_BEFORE: Final = Present(0, Value(bytes(32), 0, 0))
+"""What the map had of somebody before his first entry."""
+
+
+def _before(known: ChainRecord | None) -> Present | None:
+    if known is None or not known.present:
+        return None
+    return Present(known.version, Value(known.head, known.seq, known.flags))
+
+
+_HISTORY_CODES: Final = {"D36": "vanished", "D37": "swapped"}
+
+
+def _alarm_answer(
+    turn: Turn, error: VerificationError, said: f.Answer, shown: Shown, before: Present | None
+) -> None:
+    code = _HISTORY_CODES.get(error.rule, "bad-answer")
+    fields = shown.fields() | answer_fields(said)
+    kind = "bad-answer"
+    if code != "bad-answer":
+        last, kind = before or NOTHING_BEFORE, "bad-history"
+        value = last.value.encode() if last.version else b""
+        fields |= {"before_version": last.version, "before_value": value}
+    evidence = evidence_of(turn.records, kind, fields)
+    raise_alarm(
+        turn.records,
+        code,
+        said.address,
+        str(error),
+        turn.now_ms,
+        evidence,
+        fact=f"{error.rule} {said.version}",
+    )
+
+
+def answer_fields(said: f.Answer) -> Fields:
+    """For evidence."""
+    return {
+        "label": said.address,
+        "vrf_proof": said.vrf_proof,
+        "version": said.version,
+        "value": said.value,
+        "opening": said.opening,
+        "map_proof": said.map_proof,
+    }
+
+
+# --- Chains -------------------------------------------------------------------------------
+
+
+def accept_chain(
+    turn: Turn, found: Present, said: f.Answer, part: f.ChainPart, shown: Shown
+) -> VerifiedChain:
+    """The chain that the map commits to, kept. `part` has the statements that were not known.
+
+    Raises VerificationError, the alarm raised; or OvertakenError, when the part is of another
+    epoch than the answer, so that nothing is proved by its not holding.
+    """
+    known = turn.records.directory.chain(said.address)
+    before = turn.chains.of(said.address)
+    try:
+        logged = _logged(turn, part, shown.epoch)
+        as_of_ms = max(shown.epoch.time_ms, known.as_of_ms if known is not None else 0)
+        chain = _verified(turn.chains, before, part, as_of_ms, logged)
+        _check_committed(chain, found)
+    except VerificationError as error:
+        if part.size != shown.epoch.accepted.size:
+            raise OvertakenError(error.rule, f"the chain is of another epoch: {error}") from error
+        kept = before.statements if before is not None else ()
+        fields = answer_fields(said) | {"statements": [*kept, *part.statements]}
+        if isinstance(error, ReceiptError):
+            fields = {"label": said.address} | receipt_fields(error.receipt)
+        _alarm_chain(turn, error, said, shown.fields() | fields, before)
+        raise
+    record = ChainRecord(
+        said.address,
+        found.version,
+        chain.head,
+        chain.seq,
+        chain.flags,
+        encode_statements(chain.statements),
+        encode_logged(logged),
+        _certificate(turn, chain, part.certificate, known),
+        turn.now_ms,
+        known.verified_ms if known is not None else 0,
+        checked_size=shown.epoch.accepted.size,
+        as_of_ms=as_of_ms,
+    )
+    _keep(turn, before, chain, record)
+    if turn.records.peers.found(said.address, [each.id for each in chain.devices]):
+        turn.bump()
+    return chain
+
+
+def _alarm_chain(
+    turn: Turn,
+    error: VerificationError,
+    said: f.Answer,
+    fields: Fields,
+    before: VerifiedChain | None,
+) -> None:
+    kind = "bad-receipt" if isinstance(error, ReceiptError) else "bad-chain"
+    evidence = evidence_of(turn.records, kind, fields)
+    code, text = "bad-chain", str(error)
+    if said.address == turn.me.address:
+        code = "unknown-statement"
+        known = f"this device knows {before.seq} of yours" if before else "none is known here"
+        text = (
+            f"the ledger has {decode_value(said.value).seq} statements of yours, in version "
+            f"{said.version} of your entry; {known}, and what is new does not hold: {error}"
+        )
+    fact = f"{error.rule} {said.version}"
+    raise_alarm(turn.records, code, said.address, text, turn.now_ms, evidence, fact=fact)
+
+
+def _verified(
+    chains: Chains,
+    before: VerifiedChain | None,
+    part: f.ChainPart,
+    now_ms: int,
+    logged: dict[int, int],
+) -> VerifiedChain:
+    terms = chains.terms(now_ms, logged)
+    if before is not None:
+        return extend(before, part.statements, terms)
+    return replay(UnverifiedChain(part.address, tuple(part.statements)), terms)
+
+
+def _logged(turn: Turn, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[int, int]:
+    """When the ledger logged the chain's resets and cancels, by receipts that hold."""
+    config = anchors.pinned(turn.records.settings).config
+    known = turn.records.directory.chain(part.address)
+    logged = logged_of(known) if known is not None and known.present else {}
+    seen = _seen(turn, known)
+    for each in part.receipts:
+        receipt = Receipt(
+            each.seq,
+            each.version,
+            each.value,
+            each.opening,
+            each.vrf_proof,
+            each.mutation,
+            each.index,
+            tuple(each.proof),
+            each.head,
+            each.head_index,
+            tuple(each.head_proof),
+        )
+        try:
+            seq, moment = verify_receipt(receipt, part.address, epoch, config, seen)
+        except VerificationError as error:
+            raise ReceiptError(error.rule, str(error), each) from error
+        logged[seq] = moment
+    return logged
+
+
+def receipt_fields(receipt: f.Receipt) -> Fields:
+    """For evidence."""
+    return {
+        "seq": receipt.seq,
+        "version": receipt.version,
+        "value": receipt.value,
+        "opening": receipt.opening,
+        "vrf_proof": receipt.vrf_proof,
+        "mutation": receipt.mutation,
+        "index": receipt.index,
+        "proof": list(receipt.proof),
+        "logged_head": receipt.head,
+        "logged_head_index": receipt.head_index,
+        "logged_head_proof": list(receipt.head_proof),
+    }
+
+
+def _seen(turn: Turn, known: ChainRecord | None) -> list[Seen]:
+    """What the map had of a user when he was looked at last, as far as it is still kept."""
+    if known is None:
+        return []
+    checked = _accepted(turn.records.directory.checkpoint(known.checked_size))
+    return [Seen(checked, known.version)] if checked is not None else []
+
+
+def _check_committed(chain: VerifiedChain, found: Present) -> None:
+    said = (found.value.head, found.value.seq, found.value.flags)
+    if (chain.head, chain.seq, chain.flags) != said:
+        raise VerificationError("I18", "the chain is not the one that the ledger commits to")
+
+
+def _certificate(
+    turn: Turn, chain: VerifiedChain, given: bytes, known: ChainRecord | None
+) -> bytes:
+    """The user's mail certificate, if it is the one that he stated."""
+    kept = known.certificate if known is not None else b""
+    if chain.openpgp is None:
+        return b""
+    for certificate in (given, kept):
+        if not certificate:
+            continue
+        try:
+            verify_certificate(chain.openpgp, certificate)
+            return certificate
+        except VerificationError as error:
+            if certificate is given:
+                text = f"the server's mail certificate is another than the stated one: {error}"
+                records, fact = turn.records, str(chain.openpgp.seq)
+                raise_alarm(records, "false-certificate", chain.label, text, turn.now_ms, fact=fact)
+    return b""

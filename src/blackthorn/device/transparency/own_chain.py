@@ -1,0 +1,137 @@
+"""The own user's entry in the ledger: does it say what his devices know?
+
+A change of one's own waits to be published. How long that takes is for the witnesses too, so it
+is counted in epochs: the next one may have been under way when the statement was stored, those
+after it may not leave it out. A statement that no live device of the user signed is refused with
+the chain (`directory.accept_chain`); what stands here is whether this device is in the chain, and
+whether what it has stated is.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from blackthorn import limits
+from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.transparency.alarms import evidence_of, raise_alarm
+from blackthorn.device.transparency.ledger_state import Shown, answer_fields
+from blackthorn.directory.verify import Absent, Present
+from blackthorn.identity.chain import VerifiedChain
+from blackthorn.identity.statements import Reset, decode
+from blackthorn.link import frames as f
+
+_WAITING: Final = "own-change"
+
+SPARE_EPOCHS: Final = 2
+"""Epochs that may come before the one with an own change: one under way, one seen elsewhere."""
+
+
+class OwnChange(Struct, frozen=True):
+    """The newest statement of this device, by its hash, until the ledger shows it.
+
+    `until_epoch` is the last epoch that may be without it, 0 before the first look since.
+    """
+
+    head: bytes
+    since_ms: int
+    seq: int = 0
+    until_epoch: int = 0
+
+
+def own_chain(turn: Turn) -> VerifiedChain | None:
+    """The user's own chain as it was last verified, or None before the first look."""
+    return turn.chains.of(turn.me.address)
+
+
+def stated(turn: Turn, head: bytes, seq: int = 0) -> None:
+    """This device has submitted the statement of that hash, and the server has accepted it."""
+    _put(turn, OwnChange(head, turn.now_ms, seq))
+
+
+def waiting(turn: Turn) -> OwnChange | None:
+    """The own change that the ledger has not shown yet."""
+    data = turn.records.settings.get(_WAITING)
+    return msgspec.msgpack.decode(data, type=OwnChange) if data else None
+
+
+def is_recent(turn: Turn) -> bool:
+    """Whether an own change was stated just now, and so is likely to be published soon."""
+    change = waiting(turn)
+    return change is not None and (
+        0 <= turn.now_ms - change.since_ms <= limits.OWN_CHANGE_SECONDS * 1000
+    )
+
+
+def _put(turn: Turn, change: OwnChange) -> None:
+    turn.records.settings.put(_WAITING, msgspec.msgpack.encode(change))
+
+
+def check(
+    turn: Turn,
+    said: f.Answer,
+    found: Present | Absent,
+    shown: Shown,
+    stored: VerifiedChain | None,
+) -> bool:
+    """Compare the ledger with what this device knows; whether nothing is waited for.
+
+    `stored` is the own chain with what the server has stored behind it (`local_chain.own`). Raises
+    an alarm when the ledger goes on without an own change, or when it has a chain for this user in
+    which this device never was.
+    """
+    chain = own_chain(turn)
+    change = waiting(turn)
+    if change is not None and chain is not None and _has(chain, change.head):
+        turn.records.settings.put(_WAITING, b"")
+        change = None
+    if change is not None:
+        _check_published(turn, change, chain, shown.epoch.head.epoch)
+        return False
+    known = stored if stored is not None else chain
+    if isinstance(found, Present) and known is not None and not _ever_had(known, turn):
+        text = "the ledger has an identity of yours of which this device is no part"
+        fields = shown.fields() | answer_fields(said) | {"own_head": b"", "own_seq": 0}
+        evidence = evidence_of(turn.records, "unknown-statement", fields)
+        raise_alarm(turn.records, "unknown-statement", turn.me.address, text, turn.now_ms, evidence)
+    return True
+
+
+def _check_published(
+    turn: Turn, change: OwnChange, chain: VerifiedChain | None, epoch: int
+) -> None:
+    """Whether the ledger may still be without the change in this epoch."""
+    if not change.until_epoch:
+        before = chain.seq if chain is not None else 0
+        ahead = max(change.seq - before, 1)  # a reset or a cancel ends its epoch
+        _put(turn, msgspec.structs.replace(change, until_epoch=epoch + ahead + SPARE_EPOCHS - 1))
+    elif epoch > change.until_epoch:
+        text = "the server has taken a change of yours, and the ledger has gone on without it"
+        raise_alarm(turn.records, "not-published", turn.me.address, text, turn.now_ms)
+
+
+def _has(chain: VerifiedChain, head: bytes) -> bool:
+    return any(chain.hash_of(seq) == head for seq in range(1, chain.seq + 1))
+
+
+def _ever_had(chain: VerifiedChain, turn: Turn) -> bool:
+    """Whether this device is, was, or waits to be one of the user's."""
+    mine = turn.me.device
+    if chain.device(mine) is not None or any(each.device.id == mine for each in chain.former):
+        return True
+    if chain.pending is not None and chain.pending.device.id == mine:
+        return True
+    asked = (decode(chain.statements[each.seq - 1]).statement.body for each in chain.resets)
+    return any(isinstance(body, Reset) and body.device.id == mine for body in asked)
+
+
+def standing(turn: Turn) -> str:
+    """What this device is in its user's chain: live, pending, revoked or unknown."""
+    chain = own_chain(turn)
+    if chain is None:
+        return "unknown"
+    if chain.device(turn.me.device) is not None:
+        return "live"
+    if chain.pending is not None and chain.pending.device.id == turn.me.device:
+        return "pending"
+    return "revoked" if _ever_had(chain, turn) else "unknown"

@@ -1,0 +1,248 @@
+"""A device of a small directory replays the log, and needs nobody else to audit it.
+
+It takes the entries of the log as the server gives them, from where it stopped the last time up
+to the newest checkpoint that it has accepted: the entries must hash to that checkpoint's root, and
+keep all rules of the map (`directory.audit`, D23 to D33). What does not is an alarm about the
+ledger. What was replayed is kept, as far as a file of evidence can hold it, since the whole log
+is what proves a finding.
+
+Once an hour at most, when its person asks for it, and when the ledger is under terms that the
+device does not know (`new_terms`). Progress is kept after each answer.
+"""
+
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from blackthorn import limits
+from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.transparency import anchors, config_rotation
+from blackthorn.device.transparency.alarms import (
+    LEDGER,
+    NO_EVIDENCE,
+    Fields,
+    evidence_of,
+    raise_alarm,
+)
+from blackthorn.directory.verify import Head, Replay, decode_entry, resume
+from blackthorn.errors import VerificationError
+from blackthorn.link import frames as f
+from blackthorn.ports.device_store import CheckpointRecord, Records
+from blackthorn.tlog.verify import Checkpoint
+
+Frames = list[f.AnyFrame]
+
+_STATE: Final = "ledger-replay"
+_DONE: Final = "ledger-replayed"
+_entries: Final = msgspec.msgpack.Decoder(list[bytes])
+
+
+class Replayed(Struct, frozen=True):
+    """When a replay last came to its end, how far it got, and what it found, or nothing."""
+
+    at_ms: int
+    size: int
+    finding: str = ""
+
+
+def replayed(records: Records) -> Replayed | None:
+    """The last replay that came to its end."""
+    data = records.settings.get(_DONE)
+    return msgspec.msgpack.decode(data, type=Replayed) if data else None
+
+
+class Replayer:
+    """One connection's replay of the log."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        """Whether the person has asked for a replay that has not come to its end."""
+        self.progress = (0, 0)
+        """Entries that were replayed, and how many there are."""
+        self._number = 0
+        self.disconnected()
+
+    def disconnected(self) -> None:
+        """The connection has ended: what was asked is not answered."""
+        self._asked: tuple[int, int] | None = None
+        self._target: CheckpointRecord | None = None
+        self._disputed: config_rotation.Disputed | None = None
+        self._replay = Replay()
+        self._broken: VerificationError | None = None
+        self._unfed: list[bytes] = []
+        """Entries from a broken rule on: they are the rest of the evidence."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a replay is under way, or the person waits for one."""
+        return self.wanted or self._target is not None
+
+    def ask(self, turn: Turn) -> Frames:
+        """The next question, if a replay is due or under way and none is open."""
+        if self._asked is not None:
+            waited_ms = turn.now_ms - self._asked[1]
+            if 0 <= waited_ms < limits.REPLAY_ANSWER_SECONDS * 1000:
+                return []
+            if self._disputed is not None:
+                config_rotation.refuse(
+                    turn, self._disputed, "the server does not show its new terms"
+                )
+            self.disconnected()
+        if self._target is None and not self._begin(turn):
+            return []
+        return self._next(turn)
+
+    def _begin(self, turn: Turn) -> bool:
+        newest, last = turn.records.directory.newest(), replayed(turn.records)
+        self._disputed = config_rotation.disputed(turn.records)
+        if self._disputed is not None:
+            self._target, self._replay = self._disputed.checkpoint(), _load(turn.records)
+            return True
+        if newest is None or (newest.users > limits.MAX_REPLAY_USERS and not self.wanted):
+            return False
+        if not self.wanted and last is not None:
+            age_ms = turn.now_ms - last.at_ms
+            if 0 <= age_ms < limits.REPLAY_SECONDS * 1000 or newest.size <= last.size:
+                return False
+        self._target, self._replay = newest, _load(turn.records)
+        if self._replay.size > newest.size:
+            self._replay = Replay()
+        return True
+
+    def _next(self, turn: Turn) -> Frames:
+        """Ask for what is missing; at the end, compare."""
+        target = self._target
+        assert target is not None
+        have = self._replay.size + len(self._unfed)
+        self.progress = (have, target.size)
+        if have >= target.size:
+            self._end(turn, target)
+            return []
+        self._number += 1
+        self._asked = (self._number, turn.now_ms)
+        return [f.FetchEntries(self._number, have)]
+
+    def entries(self, turn: Turn, frame: f.Entries) -> Frames:
+        """The next entries: replayed, and kept when they hold."""
+        target, asked = self._target, self._asked
+        have = self._replay.size + len(self._unfed)
+        if target is None or asked is None or (frame.request, frame.start) != (asked[0], have):
+            return []
+        self._asked = None
+        given = frame.entries[: target.size - have]
+        if not given:
+            self._nothing_given(turn, target, have)
+            return []
+        if self._broken is None:
+            given = self._feed(turn, given, whole=have + len(given) == target.size)
+        self._unfed += given
+        return self._next(turn)
+
+    def _feed(self, turn: Turn, given: list[bytes], *, whole: bool) -> list[bytes]:
+        """Replay the entries up to the last head among them; those from a broken rule on."""
+        end = len(given) if whole else _behind_last_head(given)
+        start = self._replay.size
+        for place, entry in enumerate(given[:end]):
+            try:
+                self._replay.feed(entry)
+            except VerificationError as error:
+                self._broken = error
+                _keep(turn.records, start, given[:place])
+                return given[place:]
+        _keep(turn.records, start, given[:end])
+        if isinstance(decode_entry(given[end - 1]), Head):
+            turn.records.settings.put(_STATE, self._replay.save())
+        return []
+
+    def _end(self, turn: Turn, target: CheckpointRecord) -> None:
+        """All entries are here: do they make the checkpoint, and did they keep the rules?"""
+        broken, unfed = self._broken, self._unfed
+        if broken is None:
+            origin = anchors.pinned(turn.records.settings).config.origin
+            try:
+                self._replay.check_checkpoint(Checkpoint(origin, target.size, target.root))
+                if self._disputed is not None:
+                    config_rotation.adopt(turn, self._disputed, self._replay.config)
+            except VerificationError as error:
+                broken = error
+        if broken is not None and self._disputed is not None:
+            config_rotation.refuse(turn, self._disputed, str(broken))
+            self._start_anew(turn)
+        elif broken is not None:
+            self._found(turn, target, broken, unfed)
+        self._note(turn, target.size, "" if broken is None else str(broken))
+
+    def _found(
+        self, turn: Turn, target: CheckpointRecord, error: VerificationError, unfed: list[bytes]
+    ) -> None:
+        records, fact = turn.records, f"{error.rule} {self._replay.size}"
+        entries = _kept(records, self._replay.size)
+        evidence = NO_EVIDENCE
+        if entries is not None:
+            fields: Fields = {"first": target.note, "entries": entries + unfed}
+            evidence = evidence_of(records, "bad-log", fields)
+        raise_alarm(records, "bad-log", LEDGER, str(error), turn.now_ms, evidence, fact=fact)
+        self._start_anew(turn)
+
+    def _start_anew(self, turn: Turn) -> None:
+        """A replay that has met a broken rule is of no more use."""
+        turn.records.settings.put(_STATE, b"")
+        turn.records.directory.forget_entries(0)
+
+    def _nothing_given(self, turn: Turn, target: CheckpointRecord, have: int) -> None:
+        text = f"the server gives no entries of the log from {have} on; {target.size} are published"
+        if self._disputed is not None:
+            config_rotation.refuse(turn, self._disputed, text)
+        else:
+            raise_alarm(turn.records, "withheld", LEDGER, text, turn.now_ms, fact="entries")
+        self._note(turn, have, text)
+
+    def _note(self, turn: Turn, size: int, finding: str) -> None:
+        self.wanted = False
+        turn.records.settings.put(
+            _DONE, msgspec.msgpack.encode(Replayed(turn.now_ms, size, finding))
+        )
+        self.disconnected()
+
+
+def _load(records: Records) -> Replay:
+    """The replay as it was kept; from the beginning if it was not, or is damaged."""
+    state, found = records.settings.get(_STATE), Replay()
+    if state:
+        with suppress(VerificationError):
+            found = resume(state)
+    records.directory.forget_entries(found.size)
+    return found
+
+
+def _behind_last_head(entries: list[bytes]) -> int:
+    """Where the last whole epoch ends; all of them when none does."""
+    for end in range(len(entries), 0, -1):
+        try:
+            if isinstance(decode_entry(entries[end - 1]), Head):
+                return end
+        except VerificationError:
+            continue
+    return len(entries)
+
+
+def _keep(records: Records, start: int, entries: list[bytes]) -> None:
+    """Keep entries for evidence; none, once they are more than a file of evidence can hold."""
+    known = records.directory.entries()
+    size = sum(len(each) for _, each in known) + sum(len(each) for each in entries)
+    if size > limits.MAX_KEPT_LOG_BYTES:
+        records.directory.forget_entries(0)
+    elif entries and (start == 0 or known):
+        records.directory.add_entries(start, msgspec.msgpack.encode(entries))
+
+
+def _kept(records: Records, size: int) -> list[bytes] | None:
+    """The first `size` entries of the log, if all of them are kept."""
+    entries: list[bytes] = []
+    for start, data in records.directory.entries():
+        if start != len(entries):
+            return None
+        entries += _entries.decode(data)
+    return entries if len(entries) == size else None

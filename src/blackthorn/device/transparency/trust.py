@@ -1,0 +1,129 @@
+"""Other terms of the ledger than the pinned ones: what differs, and pinning them deliberately.
+
+The server says by what terms it keeps its ledger now. Nothing of that counts until the person
+accepts it: a policy decides whose word proves that everybody sees one ledger. What may never
+follow (other keys, a shorter delay of resets) is refused even then.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.transparency import alarms, anchors
+from blackthorn.device.transparency.anchors import Anchors
+from blackthorn.directory.verify import check_successor, decode_config
+from blackthorn.errors import VerificationError
+from blackthorn.link.frames import Trust
+from blackthorn.ports.device_store import AlarmRecord
+from blackthorn.tlog.verify import NO_QUORUM, Policy, format_vkey, parse_policy
+
+SETTLED: Final = ("config-changed", "unwitnessed")
+"""Alarms that were about the old terms, and are accepted with the new ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the server says, with keys and limits that may follow the pinned ones."""
+
+    config: bytes
+    policy_text: str
+    anchors: Anchors
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of both, in hex: what the administrator reads out to whoever asks."""
+        whole = hashlib.sha256(self.config).digest() + self.policy_text.encode()
+        return hashlib.sha256(whole).hexdigest()
+
+
+def judge(turn: Turn, said: Trust) -> Offer:
+    """The offer, if it may follow what is pinned.
+
+    Raises VerificationError: N, T and D3 for what is malformed, D31 for what may never follow,
+    T14 and D13 for parts that do not belong together.
+    """
+    pinned = anchors.pinned(turn.records.settings)
+    offered = Anchors(decode_config(said.config), parse_policy(said.policy))
+    check_successor(pinned.config, offered.config)
+    if str(offered.policy.log) != offered.config.log_vkey:
+        raise VerificationError("T14", "the policy is of another log than the configuration")
+    if hashlib.sha256(said.policy.encode()).digest() != offered.config.policy_digest:
+        raise VerificationError("D13", "the policy is not the one that the configuration names")
+    return Offer(said.config, said.policy, offered)
+
+
+def differences(old: Anchors, new: Anchors) -> list[str]:
+    """What is another than before, a line each; empty when nothing is."""
+    told = []
+    before = {format_vkey(each.key): each.key.name for each in old.policy.witnesses}
+    after = {format_vkey(each.key): each.key.name for each in new.policy.witnesses}
+    told += [f"no more a witness: {before[key]} ({key})" for key in before if key not in after]
+    told += [f"a new witness: {after[key]} ({key})" for key in after if key not in before]
+    if quorum(old.policy) != quorum(new.policy):
+        told.append(f"who must cosign: {quorum(new.policy)}; before: {quorum(old.policy)}")
+    for name, words in _TIMES.items():
+        was, becomes = getattr(old.config, name), getattr(new.config, name)
+        if was != becomes:
+            told.append(f"{words}: {becomes // 1000} s; before: {was // 1000} s")
+    if old.config.rules != new.config.rules:
+        told.append(f"version of the rules: {new.config.rules}; before: {old.config.rules}")
+    if old.config.domain != new.config.domain:
+        told.append(f"the domain: {new.config.domain}; before: {old.config.domain}")
+    return told
+
+
+_TIMES: Final = {
+    "epoch_ms": "time from a change to its epoch",
+    "heartbeat_ms": "longest time between epochs",
+    "reset_delay_ms": "delay of a reset",
+}
+
+
+def quorum(policy: Policy) -> str:
+    """Who must cosign, in words."""
+    if policy.quorum == NO_QUORUM:
+        return "nobody"
+    for group in policy.groups:
+        if group.name == policy.quorum:
+            return f"{group.threshold} of {', '.join(_names(policy, group.members))}"
+    return _names(policy, [policy.quorum])[0]
+
+
+def _names(policy: Policy, members: Sequence[str]) -> list[str]:
+    keys = {each.name: each.key.name for each in policy.witnesses}
+    return [keys.get(each, each) for each in members]
+
+
+def weakens(old: Policy, new: Policy) -> bool:
+    """Whether a ledger may be shown by the new policy that the old one would not have let pass."""
+    if new.quorum == NO_QUORUM:
+        return old.quorum != NO_QUORUM
+    known = {format_vkey(each.key): each.name for each in old.witnesses}
+    names = [(each.name, known.get(format_vkey(each.key))) for each in new.witnesses]
+    return any(
+        new.satisfied_by({mine for mine, _ in chosen})
+        and not old.satisfied_by({theirs for _, theirs in chosen if theirs})
+        for chosen in _subsets(names)
+    )
+
+
+_Pair = tuple[str, str | None]
+
+
+def _subsets(names: list[_Pair]) -> list[list[_Pair]]:
+    """All sets of witnesses; of more than twelve each alone, since then there are too many."""
+    if len(names) > 12:
+        return [[each] for each in names]
+    found: list[list[_Pair]] = [[]]
+    for each in names:
+        found += [[*others, each] for others in found]
+    return found
+
+
+def accept(turn: Turn, offer: Offer) -> list[AlarmRecord]:
+    """Pin what was offered; the alarms about the old terms that it settles."""
+    anchors.pin(turn.records.settings, offer.config, offer.policy_text)
+    settled = [each for each in alarms.open_alarms(turn.records) if each.code in SETTLED]
+    return [alarms.accept(turn.records, each.number) for each in settled]

@@ -1,0 +1,64 @@
+"""Whom the person has compared: marks, each for one identity, worth as long as that identity lasts.
+
+A mark holds what was compared (`identity.fingerprint.half`), so that another identity of the same
+address does not inherit it. Another device of the user may tell of a mark before this one knows
+the chain. A mark that fits the chain sets `ChainRecord.verified_ms`; by it a reset becomes a stop.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from blackthorn import limits
+from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.identity.fingerprint import half
+from blackthorn.ids import Address
+from blackthorn.ports.device_store import Settings
+
+_COMPARED: Final = "compared"
+
+Marks = dict[str, tuple[bytes, int]]
+"""By address: 32 bytes of the identity, and when, Unix milliseconds."""
+
+
+def marks(settings: Settings) -> Marks:
+    """All marks, whether they fit or not."""
+    data = settings.get(_COMPARED)
+    return msgspec.msgpack.decode(data, type=Marks) if data else {}
+
+
+def is_verified(turn: Turn, address: str) -> bool:
+    """Whether the person has compared him as he is known now."""
+    marked, chain = marks(turn.records.settings).get(address), turn.chains.of(address)
+    return marked is not None and chain is not None and half(chain).hash == marked[0]
+
+
+def mark(turn: Turn, address: Address) -> None:
+    """The person has compared him as he is known now."""
+    chain = turn.chains.of(address)
+    if chain is not None:
+        told(turn, address, half(chain).hash, turn.now_ms)
+
+
+def told(turn: Turn, address: str, identity: bytes, at_ms: int) -> None:
+    """The person says so here, or another of his devices does. Of two marks the later one stays."""
+    known = marks(turn.records.settings)
+    if address in known and known[address][1] >= at_ms:
+        return
+    known[address] = (identity, at_ms)
+    newest = sorted(known, key=lambda each: known[each][1])[-limits.MAX_COMPARED :]
+    kept = {each: known[each] for each in sorted(newest)}
+    turn.records.settings.put(_COMPARED, msgspec.msgpack.encode(kept))
+    settle(turn)
+
+
+def settle(turn: Turn) -> None:
+    """Let marks count whose chains have come since. One that was of another identity does not."""
+    for address, (identity, at_ms) in marks(turn.records.settings).items():
+        record = turn.records.directory.chain(address)
+        if record is None or record.verified_ms or not record.present:
+            continue
+        chain = turn.chains.of(address)
+        if chain is not None and half(chain).hash == identity:
+            turn.records.directory.put_chain(replace(record, verified_ms=at_ms))

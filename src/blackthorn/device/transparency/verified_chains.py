@@ -1,0 +1,121 @@
+"""The identity chains that this device has verified, each as of when its user was last looked up.
+
+The vault keeps the statements; a verified chain is made of them once a process, and kept. The
+time by which resets take effect is the ledger's, never this machine's clock; and the one at the
+last look at that very user, since a cancel may have come that this device has not seen.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import msgspec
+
+from blackthorn.device.transparency import anchors
+from blackthorn.directory.verify import ledger_time_ms
+from blackthorn.errors import StorageError, VerificationError
+from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
+from blackthorn.ports.device_store import ChainRecord, CheckpointRecord, Records
+
+DEVICE_ID_BYTES: Final = 16
+
+_statements: Final = msgspec.msgpack.Decoder(list[bytes])
+_logged: Final = msgspec.msgpack.Decoder(dict[int, int])
+
+
+def encode_statements(statements: tuple[bytes, ...]) -> bytes:
+    """For `ChainRecord.statements`."""
+    return msgspec.msgpack.encode(list(statements))
+
+
+def encode_logged(logged: dict[int, int]) -> bytes:
+    """For `ChainRecord.logged`."""
+    return msgspec.msgpack.encode(logged)
+
+
+def _ids(data: bytes) -> list[bytes]:
+    return [data[at : at + DEVICE_ID_BYTES] for at in range(0, len(data), DEVICE_ID_BYTES)]
+
+
+def statements_of(record: ChainRecord) -> tuple[bytes, ...]:
+    """The statements of a kept chain. Raises StorageError."""
+    try:
+        return tuple(_statements.decode(record.statements))
+    except msgspec.DecodeError:
+        raise StorageError("a kept identity chain is damaged") from None
+
+
+def logged_of(record: ChainRecord) -> dict[int, int]:
+    """When the ledger logged resets and cancels of a kept chain. Raises StorageError."""
+    try:
+        return _logged.decode(record.logged) if record.logged else {}
+    except msgspec.DecodeError:
+        raise StorageError("a kept identity chain is damaged") from None
+
+
+def ledger_ms(newest: CheckpointRecord | None) -> int:
+    """The ledger's time, Unix milliseconds: of the newest accepted checkpoint, 0 before any."""
+    return ledger_time_ms(newest.unix_ms, newest.quorum_s) if newest is not None else 0
+
+
+@dataclass
+class ChainCache:
+    """Verified chains by address, for the life of a process."""
+
+    found: dict[str, VerifiedChain] = field(default_factory=dict)
+
+
+class Chains:
+    """The chains of one turn; what was asked for once is at hand for the rest of it."""
+
+    def __init__(self, records: Records, cache: ChainCache) -> None:
+        self._records = records
+        self._cache = cache
+        self._asked: dict[str, VerifiedChain] = {}
+
+    def of(self, address: str) -> VerifiedChain | None:
+        """The chain of a user as it was last verified, or None when he is not known."""
+        found = self._asked.get(address)
+        if found is None:
+            record = self._records.directory.chain(address)
+            if record is None or not record.present:
+                return None
+            found = self._asked[address] = self._cache.found[address] = self._of(record)
+        return found
+
+    def live(self, address: str) -> frozenset[bytes] | None:
+        """The ids of a user's live devices, or None: as `of` has it, without making the chain."""
+        known = self._asked.get(address)
+        if known is not None:
+            return frozenset(each.id for each in known.devices)
+        data = self._records.directory.devices(address)
+        return None if data is None else frozenset(_ids(data))
+
+    def _of(self, record: ChainRecord) -> VerifiedChain:
+        known = self._cache.found.get(record.address)
+        if known is None or known.head != record.head or known.now_ms > record.as_of_ms:
+            return self._replay(record)
+        if known.pending is not None and known.now_ms != record.as_of_ms:
+            return extend(known, (), self.terms(record.as_of_ms, logged_of(record)))
+        return known
+
+    def terms(self, now_ms: int, logged: dict[int, int]) -> Terms:
+        """The terms of the pinned directory at a time of the ledger."""
+        trusted = anchors.pinned(self._records.settings)
+        return Terms(trusted.enrolment, trusted.config.reset_delay_ms, now_ms, logged)
+
+    def _replay(self, record: ChainRecord) -> VerifiedChain:
+        unverified = UnverifiedChain(record.address, statements_of(record))
+        try:
+            return replay(unverified, self.terms(record.as_of_ms, logged_of(record)))
+        except VerificationError as error:
+            raise StorageError(f"a kept identity chain is damaged: {error}") from None
+
+    def keep(self, record: ChainRecord, chain: VerifiedChain | None = None) -> None:
+        """Write what was verified just now; with the chain, if it has grown or changed."""
+        if chain is not None:
+            live = b"".join(each.id for each in chain.devices)
+            record = replace(record, devices=live)
+        self._records.directory.put_chain(record)
+        self._asked.pop(record.address, None)
+        if chain is not None:
+            self._cache.found[record.address] = chain

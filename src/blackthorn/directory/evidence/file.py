@@ -1,0 +1,136 @@
+"""Evidence: what a client kept of something that must not be, as a file that anyone can verify.
+
+A file is JSON: its format, its kind, the configuration of the directory (all keys in it are
+public), and the fields of the kind, bytes in base64. `verify_evidence` recomputes what the client
+saw and raises when the file does not show it. Nothing is asked of a server. Whose word is needed
+beside the file, such as the owner's that a statement is not his, the sentence says.
+
+What a chain says is not known here: `replay` is handed in by who knows (`identity.chain`).
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from blackthorn import limits
+from blackthorn.directory.config import DirectoryConfig, decode_config
+from blackthorn.directory.evidence import log
+from blackthorn.directory.evidence import users as kinds
+from blackthorn.errors import DecodeError, VerificationError
+from blackthorn.wire.address import parse_address
+
+FORMAT: Final = "blackthorn-evidence-v1"
+
+Field = bytes | int | str | list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Of one kind (a key of `KINDS`), against one directory. Fields are of the kind's types."""
+
+    kind: str
+    config: bytes
+    fields: Mapping[str, Field]
+
+    def encode(self) -> bytes:
+        """The file, UTF-8 JSON that people can look at."""
+        plain = {name: _to_json(value) for name, value in self.fields.items()}
+        document = {"format": FORMAT, "kind": self.kind, "config": _to_json(self.config), **plain}
+        return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def _to_json(value: Field) -> Any:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, list):
+        return [_to_json(each) for each in value]
+    return value
+
+
+Check = Callable[[Mapping[str, Any], DirectoryConfig, kinds.Replay], str]
+
+KINDS: Final[dict[str, tuple[dict[str, type], Check]]] = {
+    "fork": ({"first": bytes, "second": bytes}, log.fork),
+    "inconsistent": ({"first": bytes, "second": bytes, "proof": list}, log.inconsistent),
+    "rollback": ({"first": bytes, "second": bytes}, log.rollback),
+    "stale": ({"first": bytes, "seen_ms": int}, log.stale),
+    "bad-epoch": (kinds.EPOCH, log.bad_epoch),
+    "head-back": ({**kinds.EPOCH, "before_epoch": int, "before_ms": int}, log.head_back),
+    "head-ahead": ({**kinds.EPOCH, "policy": bytes, "seen_ms": int}, log.head_ahead),
+    "bad-answer": ({**kinds.EPOCH, **kinds.ANSWER}, kinds.bad_answer),
+    "config-changed": (kinds.EPOCH, log.config_changed),
+    "unknown-statement": (
+        {**kinds.EPOCH, **kinds.ANSWER, "own_head": bytes, "own_seq": int},
+        kinds.unknown_statement,
+    ),
+    "bad-history": (
+        {**kinds.EPOCH, **kinds.ANSWER, "before_version": int, "before_value": bytes},
+        kinds.bad_history,
+    ),
+    "bad-receipt": ({**kinds.EPOCH, "label": str, **kinds.RECEIPT}, kinds.bad_receipt),
+    "bad-chain": ({**kinds.EPOCH, **kinds.ANSWER, "statements": list}, kinds.bad_chain),
+    "false-leaf": (
+        {**kinds.EPOCH, **kinds.ANSWER, "statements": list, "device": bytes, "key": bytes},
+        kinds.false_leaf,
+    ),
+    "bad-log": ({"first": bytes, "entries": list}, log.bad_log),
+}
+"""Kind → its fields and types, and the function that recomputes what it shows."""
+
+
+def decode_evidence(data: bytes) -> Evidence:
+    """The evidence in a file, nothing of it verified. Raises `VerificationError` (D34)."""
+    if len(data) > limits.MAX_EVIDENCE_BYTES:
+        raise VerificationError("D34", f"a file of evidence has {len(data)} bytes")
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise VerificationError("D34", "a file of evidence is no JSON") from None
+    if type(document) is not dict or document.pop("format", None) != FORMAT:
+        raise VerificationError("D34", "this is no file of evidence, or of another version")
+    kind = document.pop("kind", None)
+    if type(kind) is not str or kind not in KINDS:
+        raise VerificationError("D34", "the kind of the evidence is not known")
+    config = _from_json(document.pop("config", None), bytes)
+    wanted = KINDS[kind][0]
+    if set(document) != set(wanted):
+        raise VerificationError("D34", f"evidence of kind {kind} has other fields than it should")
+    return Evidence(
+        kind, config, {name: _from_json(document[name], wanted[name]) for name in wanted}
+    )
+
+
+def _from_json(value: Any, kind: type) -> Any:
+    if kind is list and type(value) is list:
+        return [_from_json(each, bytes) for each in value]
+    if kind is bytes and type(value) is str:
+        try:
+            return base64.b64decode(value.encode("ascii"), validate=True)
+        except (binascii.Error, UnicodeEncodeError):
+            raise VerificationError("D34", "a field of the evidence is no base64") from None
+    fits = 0 <= value < 2**63 if type(value) is int else _is_label(value)
+    if type(value) is not kind or not fits:
+        raise VerificationError("D34", "a field of the evidence is of another type")
+    return value
+
+
+def _is_label(value: Any) -> bool:
+    """Whether it is an address in its one form, which is safe to print. No other text is there."""
+    try:
+        return type(value) is str and parse_address(value) == value
+    except DecodeError:
+        return False
+
+
+def verify_evidence(data: bytes, replay: kinds.Replay) -> str:
+    """What the file proves, in a sentence that names the log.
+
+    Raises `VerificationError`: D34 when it is malformed, D35 and others when it proves nothing.
+    """
+    evidence = decode_evidence(data)
+    config = decode_config(evidence.config)
+    sentence = KINDS[evidence.kind][1](evidence.fields, config, replay)
+    return f"{sentence} (log key {config.log_vkey})"

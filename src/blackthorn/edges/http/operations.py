@@ -1,0 +1,93 @@
+"""Operations over HTTP: /healthz, /readyz and /metrics, for the operator's own network.
+
+Just enough HTTP/1.1 for a probe: one GET or HEAD a connection, the head bounded in bytes and
+time, no body read. It tells numbers about the server and nothing about any person.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from blackthorn import limits
+from blackthorn.edges.http import metrics
+
+Answer = tuple[HTTPStatus, str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What the program lets be asked.
+
+    `problems` names what keeps the server from serving, one line each; empty when it is
+    ready. `metrics` gives Prometheus' text.
+    """
+
+    problems: Callable[[], Awaitable[list[str]]]
+    metrics: Callable[[], bytes]
+
+
+async def serve_ops(operations: Operations, host: str, port: int) -> asyncio.Server:
+    """Listen on `host`:`port`. Raises OSError when that is not possible."""
+    slots = asyncio.Semaphore(limits.MAX_OPS_CONNECTIONS)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if slots.locked():
+            writer.close()
+            return
+        async with slots:
+            await _serve_one(operations, reader, writer)
+
+    return await asyncio.start_server(connected, host, port, limit=limits.MAX_OPS_HEAD_BYTES)
+
+
+async def _serve_one(
+    operations: Operations, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    try:
+        async with asyncio.timeout(limits.OPS_SECONDS):
+            head = await reader.readuntil(b"\r\n\r\n")
+            method, answer = await _answer(operations, head)
+            writer.write(_encode(method, *answer))
+            await writer.drain()
+    except (asyncio.LimitOverrunError, asyncio.IncompleteReadError, TimeoutError, OSError):
+        pass
+    finally:
+        writer.close()
+
+
+async def _answer(operations: Operations, head: bytes) -> tuple[str, Answer]:
+    parts = head.split(b"\r\n", 1)[0].decode("ascii", "replace").split(" ")
+    if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
+        return "GET", _text(HTTPStatus.BAD_REQUEST, "not an HTTP/1.1 request")
+    method, path, _ = parts
+    if method not in ("GET", "HEAD"):
+        return "GET", _text(HTTPStatus.METHOD_NOT_ALLOWED, "only GET is answered here")
+    match path.partition("?")[0]:
+        case "/healthz":
+            return method, _text(HTTPStatus.OK, "alive")
+        case "/readyz":
+            problems = await operations.problems()
+            status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
+            body = json.dumps({"ready": not problems, "problems": problems}).encode()
+            return method, (status, "application/json", body + b"\n")
+        case "/metrics":
+            return method, (HTTPStatus.OK, metrics.CONTENT_TYPE, operations.metrics())
+    return method, _text(HTTPStatus.NOT_FOUND, "there are /healthz, /readyz and /metrics")
+
+
+def _text(status: HTTPStatus, text: str) -> Answer:
+    return status, "text/plain; charset=utf-8", text.encode() + b"\n"
+
+
+def _encode(method: str, status: HTTPStatus, kind: str, body: bytes) -> bytes:
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        f"Content-Type: {kind}\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "Cache-Control: no-store\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + (b"" if method == "HEAD" else body)

@@ -1,0 +1,166 @@
+"""The transparency report over HTTPS: made of what is published, kept until more is.
+
+`/report/` is the half year of the last epoch, `/report/2015H2` any period that the ledger
+reaches, with the endings of `report.files`. The log is read once, in small pieces between which
+everything else goes on; one request at a time makes files, and the others wait for them.
+"""
+
+import asyncio
+from typing import Final, Protocol
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from blackthorn import limits
+from blackthorn.edges.http.server import SECURITY_HEADERS
+from blackthorn.errors import InputError, StorageError, VerificationError
+from blackthorn.report.figures import periods
+from blackthorn.report.files import FEED, make, split_name
+from blackthorn.report.history import History, Stand
+from blackthorn.report.page import content_security
+from blackthorn.report.period import Period, half_year, parse_period
+
+TYPES: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".csv": "text/csv; charset=utf-8; header=present",
+    "-directives.csv": "text/csv; charset=utf-8; header=present",
+    FEED: "application/atom+xml; charset=utf-8",
+}
+_PIECE: Final = 64
+"""Entries read at a time: at two signatures each, a tenth of a second."""
+
+_BUSY: Final = "the ledger cannot be read now; try later"
+
+
+class Published(Protocol):
+    """How large what is published is."""
+
+    @property
+    def size(self) -> int:
+        """Entries."""
+        ...
+
+
+class Log(Protocol):
+    """The ledger as a report reads it. Every method may raise StorageError."""
+
+    policy: str
+
+    def shown(self) -> Published | None:
+        """The newest published epoch, None before the first."""
+        ...
+
+    def entries(self, start: int, count: int) -> list[bytes]:
+        """Exactly these entries."""
+        ...
+
+
+def report_routes(log: Log) -> list[BaseRoute]:
+    """The routes, to stand before any that takes every path."""
+    edge = _Edge(log)
+    return [
+        Route("/report", edge.redirect),
+        Route("/report/", edge.current),
+        Route("/report/{name}", edge.named),
+    ]
+
+
+class _Unknown(Exception):  # noqa: N818 - no error of the program's: an answer
+    """There is no such file; the text says why."""
+
+
+class _Edge:
+    """One method a route."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._history = History()
+        self._making = asyncio.Lock()
+        self._kept: dict[str, dict[str, bytes]] = {}
+        self._kept_size = 0
+
+    async def redirect(self, request: Request) -> Response:
+        return RedirectResponse("/report/", 308, SECURITY_HEADERS)
+
+    async def current(self, request: Request) -> Response:
+        return await self._answer("")
+
+    async def named(self, request: Request) -> Response:
+        return await self._answer(request.path_params["name"])
+
+    async def _answer(self, name: str) -> Response:
+        try:
+            body, ending = await self._file(name)
+        except _Unknown as unknown:
+            return _told(str(unknown), 404)
+        except (StorageError, VerificationError):
+            return _told(_BUSY, 503)
+        headers = {
+            **SECURITY_HEADERS,
+            "Content-Security-Policy": f"{content_security()}; frame-ancestors 'none'",
+            "Content-Type": TYPES[ending],
+            "Cache-Control": "public, max-age=2",
+        }
+        return Response(body, 200, headers)
+
+    async def _file(self, name: str) -> tuple[bytes, str]:
+        asked, ending = _parse(name)
+        shown = self._log.shown()
+        if shown is None:
+            raise _Unknown("nothing is published yet")
+        async with self._making:
+            stand = await self._read_to(shown.size)
+            period = asked or half_year(stand.unix_ms)
+            if asked is not None and not _reached(stand, asked):
+                raise _Unknown("the ledger does not reach that period")
+            files = await self._made(stand, period)
+        return files[FEED if ending == FEED else f"{period.name}{ending}"], ending
+
+    async def _read_to(self, size: int) -> Stand:
+        """The newest head, of at least `size` entries."""
+        while (at := self._history.size) < size:
+            for data in self._log.entries(at, min(_PIECE, size - at)):
+                self._history.feed(data)
+            await asyncio.sleep(0)
+        stand = self._history.stand
+        if stand is None or stand.size != self._history.size:
+            raise StorageError("what is published does not end with a head")
+        return stand
+
+    async def _made(self, stand: Stand, period: Period) -> dict[str, bytes]:
+        kept = sum(len(data) for files in self._kept.values() for data in files.values())
+        if self._kept_size != stand.size or kept > limits.MAX_REPORT_CACHE_BYTES:
+            self._kept.clear()
+            self._kept_size = stand.size
+        if period.name not in self._kept:
+            made = await asyncio.to_thread(make, stand, period, self._log.policy)
+            self._kept[period.name] = made
+        return self._kept[period.name]
+
+
+def _parse(name: str) -> tuple[Period | None, str]:
+    """The period asked for, None for the current one, and the file's ending."""
+    if not name:
+        return None, ".html"
+    try:
+        period, ending = split_name(name if "." in name else f"{name}.html")
+        return (None, FEED) if ending == FEED else (parse_period(period), ending)
+    except InputError as error:
+        raise _Unknown(str(error)) from None
+
+
+def _reached(stand: Stand, period: Period) -> bool:
+    return any(
+        each.start_ms < period.end_ms and period.start_ms < each.end_ms for each in periods(stand)
+    )
+
+
+def _told(text: str, status: int) -> Response:
+    headers = {
+        **SECURITY_HEADERS,
+        "Content-Type": "text/plain; charset=utf-8",
+        "Cache-Control": "no-store",
+    }
+    return Response(f"{text}\n".encode(), status, headers)

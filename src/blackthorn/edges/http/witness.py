@@ -1,0 +1,79 @@
+"""A witness over HTTP (c2sp.org/tlog-witness, v1.1): bytes to the witness and back.
+
+`POST /add-checkpoint` asks for a cosignature; `GET /<origin hash>/checkpoint` gives monitors
+the checkpoint that was cosigned last, the hash being SHA-256 of the log's origin in hex. What
+is signed, and whether, is not decided here.
+"""
+
+import re
+from typing import Final, Protocol
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from blackthorn import limits
+from blackthorn.edges.http.server import SECURITY_HEADERS, application, read_body
+from blackthorn.errors import BlackthornError
+from blackthorn.tlog.witness import TEXT, WitnessRefusal
+
+_HEADERS: Final = {**SECURITY_HEADERS, "Cache-Control": "no-store"}
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class CosigningWitness(Protocol):
+    """What answers; its methods may block."""
+
+    def add_checkpoint(self, body: bytes) -> bytes:
+        """Signature lines; raises WitnessRefusal, or another BlackthornError when it cannot."""
+        ...
+
+    def latest(self, origin_hash: str) -> bytes | None:
+        """The note that was cosigned last of a log, None without one."""
+        ...
+
+
+def witness_app(witness: CosigningWitness) -> Starlette:
+    """The application, to be served at any prefix."""
+
+    async def add_checkpoint(request: Request) -> Response:
+        body = await read_body(request, limits.MAX_ADD_CHECKPOINT_BYTES)
+        if body is None:
+            return _text("[W1] the request is too large\n", 413)
+        try:
+            lines = await run_in_threadpool(witness.add_checkpoint, body)
+        except WitnessRefusal as refusal:
+            return _answer(refusal.body, refusal.status, refusal.content_type)
+        except BlackthornError as error:
+            return _text(f"{error}\n", 503)
+        return _answer(lines)
+
+    async def latest(request: Request) -> Response:
+        origin_hash = request.path_params["origin_hash"]
+        if _HASH.fullmatch(origin_hash) is None:
+            return _text("the path is not: SHA-256 of an origin in hex, checkpoint\n", 404)
+        try:
+            note = await run_in_threadpool(witness.latest, origin_hash)
+        except BlackthornError as error:
+            return _text(f"{error}\n", 503)
+        if note is None:
+            return _text("no checkpoint of such a log was cosigned\n", 404)
+        return _answer(note)
+
+    return application(
+        [
+            Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
+            Route("/{origin_hash}/checkpoint", latest),
+        ]
+    )
+
+
+def _text(text: str, status: int) -> Response:
+    return _answer(text.encode(), status)
+
+
+def _answer(body: bytes, status: int = 200, kind: str = TEXT) -> Response:
+    """With the media type as it is: Starlette would add a charset to `text/x.tlog.size`."""
+    return Response(body, status, {**_HEADERS, "Content-Type": kind})

@@ -1,0 +1,169 @@
+"""The link's server edge: sockets in, hub out. One listener object a connection, no tasks.
+
+What is bounded here: the time of the TLS and WebSocket handshakes, the size of a message,
+and what is queued for a peer that does not read. All else is the hub's.
+"""
+
+import asyncio
+import logging
+import time
+from typing import Any, Final
+
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
+
+from blackthorn import limits
+from blackthorn.edges.connection_limits import client_key
+from blackthorn.edges.tls import ServerTls, binding_of
+from blackthorn.errors import SecurityError, UnavailableError
+from blackthorn.link.codes import Code
+from blackthorn.server.messaging.dispatcher import Hub
+from blackthorn.server.messaging.session import Session
+
+LINK_PATH: Final = b"/link"
+TICK_SECONDS: Final = 0.2
+DAY_SECONDS: Final = 86_400
+SHUTDOWN_SECONDS: Final = 2.0
+"""How long a peer may take to read the last words it is sent."""
+
+MESSAGE_SLACK: Final = 1024
+"""Above MAX_FRAME_BYTES, so that a frame a little too large is answered with a Bye."""
+
+_MUTE: Final = logging.CRITICAL + 1
+_SILENT = logging.LoggerAdapter(logging.Logger("picows", _MUTE))
+"""picows and the TLS below it log every peer that misbehaves; the hub counts them instead."""
+
+
+class LinkListener(WSListener):
+    """One connection: a `server.messaging.session.Wire` to the hub."""
+
+    __slots__ = ("_hub", "_loop", "_session", "_tls", "_transport")
+
+    def __init__(self, hub: Hub, tls: ServerTls, loop: asyncio.AbstractEventLoop) -> None:
+        self._hub = hub
+        self._tls = tls
+        self._loop = loop
+        self._transport: WSTransport
+        self._session: Session | None = None
+
+    # --- From picows ----------------------------------------------------------------------
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """The WebSocket is open."""
+        self._transport = transport
+        below = transport.underlying_transport
+        below.set_write_buffer_limits(high=limits.MAX_WRITE_BUFFER_BYTES)
+        try:
+            binding = binding_of(below.get_extra_info("ssl_object"), self._tls.fingerprint)
+        except SecurityError:
+            transport.disconnect(graceful=False)
+            return
+        peer = below.get_extra_info("peername")
+        client = client_key(str(peer[0])) if peer else ""
+        self._session = self._hub.connect(self, binding, self._loop.time(), client)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """A WebSocket message, or a piece of one, which is not allowed."""
+        session = self._session
+        if session is None:
+            return
+        try:
+            if frame.msg_type == WSMsgType.BINARY and frame.fin:
+                self._hub.receive(session, frame.get_payload_as_memoryview(), self._loop.time())
+            elif frame.msg_type == WSMsgType.CLOSE:
+                transport.disconnect()
+            elif frame.msg_type != WSMsgType.PONG:
+                self._hub.fault(session, Code.MALFORMED, "one frame is one binary message")
+        except Exception as error:
+            self._loop.call_exception_handler(
+                {"message": "a link handler failed", "exception": error}
+            )
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """The connection has ended."""
+        session, self._session = self._session, None
+        if session is not None:
+            self._hub.disconnect(session)
+
+    def pause_writing(self) -> None:
+        """More is queued than the peer reads."""
+        if self._session is not None:
+            self._hub.pause(self._session, self._loop.time())
+
+    def resume_writing(self) -> None:
+        """The peer has read."""
+        if self._session is not None:
+            self._hub.unpause(self._session)
+
+    # --- From the session -----------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """See `server.messaging.session.Wire`."""
+        self._transport.send(WSMsgType.BINARY, data)
+
+    def close(self) -> None:
+        """See `server.messaging.session.Wire`."""
+        stuck = self._session is not None and self._session.paused_since is not None
+        self._transport.disconnect(graceful=not stuck)
+
+    def pause_reading(self) -> None:
+        """See `server.messaging.session.Wire`."""
+        self._transport.underlying_transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See `server.messaging.session.Wire`."""
+        self._transport.underlying_transport.resume_reading()
+
+
+class LinkServer:
+    """The listening link. `port` is the one it got when 0 was asked for."""
+
+    def __init__(self, hub: Hub, server: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._hub = hub
+        self._server = server
+        self._loop = loop
+        self._day = 0
+        self._timer = loop.call_soon(self._tick)
+        self.port: int = server.sockets[0].getsockname()[1]
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
+        self._hub.tick(self._loop.time())
+        day = int(time.time()) // DAY_SECONDS
+        if day != self._day:
+            self._day = day
+            self._hub.start_day(day)
+
+    async def close(self) -> None:
+        """Take no more connections and tell all peers; the writer must be closed after this."""
+        self._server.close()
+        self._timer.cancel()
+        self._hub.stop()
+        await asyncio.sleep(0)
+
+
+async def serve_link(hub: Hub, host: str, port: int, tls: ServerTls) -> LinkServer:
+    """Listen for devices. Raises UnavailableError when the address is taken or not ours."""
+    loop = asyncio.get_running_loop()
+    logging.getLogger("aiofastnet").setLevel(_MUTE)
+
+    def listener(request: WSUpgradeRequest) -> WSListener | None:
+        return LinkListener(hub, tls, loop) if request.path == LINK_PATH else None
+
+    try:
+        server = await ws_create_server(
+            listener,
+            host,
+            port,
+            ssl=tls.context,
+            ssl_handshake_timeout=limits.LINK_HELLO_SECONDS,
+            ssl_shutdown_timeout=SHUTDOWN_SECONDS,
+            websocket_handshake_timeout=limits.LINK_HELLO_SECONDS,
+            max_frame_size=limits.MAX_FRAME_BYTES + MESSAGE_SLACK,
+            read_buffer_init_size=2048,
+            logger_name=_SILENT,
+            backlog=1024,
+        )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UnavailableError(f"the link cannot listen on {host}:{port}: {reason}") from None
+    return LinkServer(hub, server, loop)

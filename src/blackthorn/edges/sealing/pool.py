@@ -1,0 +1,234 @@
+"""The pool of sealing workers: mails in, sealed mails out, and no mail can take the server along.
+
+A worker that dies or hangs puts off the mails it had (451); the one it died over is refused
+for good at its third try. Workers start with the first mail, and end when they have been idle
+for a moment or have had enough mails: what their memory still held in the clear ends with them.
+"""
+
+import asyncio
+import hashlib
+import os
+import sys
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from blackthorn import limits
+from blackthorn.edges.sealing.worker import SealAnswer, SealRequest, head
+from blackthorn.mail.errors import MailRefusedError
+from blackthorn.server.counters import Counters
+
+_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
+_READ_AHEAD = limits.MIB
+_END_SECONDS = 2
+_MAX_POISON = 1_024
+
+
+def _put_off() -> MailRefusedError:
+    return MailRefusedError(451, "4.3.0", "the mail could not be sealed now; try again")
+
+
+@dataclass(slots=True)
+class _Job:
+    head: bytes
+    content: bytearray
+    answer: asyncio.Future[list[bytearray]]
+
+
+class _Worker:
+    """One process and the jobs it has been handed, oldest first."""
+
+    def __init__(self, pool: "SealingPool") -> None:
+        self.jobs: deque[_Job] = deque()
+        self.process: asyncio.subprocess.Process | None = None
+        self.doomed = False
+        self.ready = False
+        self._pool = pool
+        self._written = 0
+        self._taken = 0
+        self._idle: asyncio.TimerHandle | None = None
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def submit(self, job: _Job) -> None:
+        """Hand over a job; it is written now, or when the process has started."""
+        if self._idle is not None:
+            self._idle.cancel()
+        self.jobs.append(job)
+        self._taken += 1
+        if self._taken >= limits.MAX_MAILS_PER_SEALING_WORKER:
+            self.doomed = True  # it does what it has, and ends
+        self._write()
+
+    def kill(self) -> None:
+        """End the process, which gets no more jobs; `_run` then tells all who wait."""
+        self.doomed = True
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+
+    async def close(self) -> None:
+        """End the process by ending its input, and wait for it."""
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
+        elif self.process is None:
+            self._task.cancel()
+        await asyncio.wait({self._task}, timeout=_END_SECONDS)
+        self.kill()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def _write(self) -> None:
+        if self.process is None or self.process.stdin is None:
+            return
+        while self._written < len(self.jobs):
+            job = self.jobs[self._written]
+            self.process.stdin.write(job.head)
+            self.process.stdin.write(job.content)
+            self._written += 1
+
+    async def _run(self) -> None:
+        try:
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-m", "blackthorn.edges.sealing.worker"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=_READ_AHEAD,
+                env={name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ},
+            )
+            self._write()
+            if self.process.stdout is not None:
+                await self._read_answers(self.process.stdout)
+        except (OSError, asyncio.IncompleteReadError, msgspec.DecodeError):
+            self.kill()
+        finally:
+            self._pool.ended(self)
+        await self.process.wait() if self.process is not None else None
+
+    async def _read_answers(self, answers: asyncio.StreamReader) -> None:
+        await _read_answer(answers)  # the worker's greeting
+        self.ready = True
+        while True:
+            answer = await _read_answer(answers)
+            sealed = [await _read_sealed(answers, size) for size in answer.sizes]
+            job = self.jobs.popleft()
+            self._written -= 1
+            if job.answer.done():
+                pass  # whoever asked has gone
+            elif answer.refusal is not None:
+                job.answer.set_exception(MailRefusedError(*answer.refusal))
+            else:
+                job.answer.set_result(sealed)
+            del job, sealed
+            if not self.jobs:
+                self._rest()
+            self._pool.freed()
+
+    def _rest(self) -> None:
+        """Nothing to do: end now after enough mails, else when nothing comes for a moment."""
+        if self.doomed:
+            self.kill()
+        else:
+            loop = asyncio.get_running_loop()
+            self._idle = loop.call_later(limits.SEALING_IDLE_SECONDS, self.kill)
+
+
+async def _read_answer(answers: asyncio.StreamReader) -> SealAnswer:
+    size = int.from_bytes(await answers.readexactly(4), "big")
+    return msgspec.msgpack.decode(await answers.readexactly(size), type=SealAnswer)
+
+
+async def _read_sealed(answers: asyncio.StreamReader, size: int) -> bytearray:
+    """`size` bytes, held once: `readexactly` would hold them twice."""
+    sealed = bytearray()
+    while len(sealed) < size:
+        piece = await answers.read(min(size - len(sealed), _READ_AHEAD))
+        if not piece:
+            raise asyncio.IncompleteReadError(b"", size)
+        sealed += piece
+    return sealed
+
+
+class SealingPool:
+    """At most `workers` processes. Use from one event loop; `close` before it ends."""
+
+    def __init__(self, counters: Counters, workers: int | None = None) -> None:
+        self._counters = counters
+        self._size: Final = workers or min(os.cpu_count() or 1, limits.MAX_SEALING_WORKERS)
+        self._workers: list[_Worker] = []
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._deaths: OrderedDict[bytes, int] = OrderedDict()
+        self._closed = False
+
+    @property
+    def process_ids(self) -> list[int]:
+        """The workers' process ids."""
+        return [worker.process.pid for worker in self._workers if worker.process is not None]
+
+    async def seal(self, request: SealRequest, content: bytearray) -> list[bytearray]:
+        """The mail sealed to each recipient, in order. `content` has its dots still doubled.
+
+        Raises MailRefusedError: by the scanner, 450 when a certificate cannot be sealed to,
+        451 when the worker died, 554 when it died of this mail too often.
+        """
+        if self._deaths and self._deaths.get(_name(content), 0) >= limits.MAX_SEALING_ATTEMPTS:
+            raise MailRefusedError(554, "5.6.0", "the mail cannot be processed")
+        worker = await self._free_worker()
+        sized = head(request) + len(content).to_bytes(4, "big")
+        job = _Job(sized, content, asyncio.get_running_loop().create_future())
+        worker.submit(job)
+        try:
+            await asyncio.wait({job.answer}, timeout=limits.SEALING_SECONDS)
+            if not job.answer.done():
+                worker.kill()  # and its end puts off what it had
+            return await job.answer
+        finally:
+            job.answer.cancel()
+
+    async def close(self) -> None:
+        """End the workers; what they had is put off."""
+        self._closed = True
+        for worker in list(self._workers):
+            await worker.close()
+
+    async def _free_worker(self) -> _Worker:
+        while not self._closed:
+            fit = [worker for worker in self._workers if not worker.doomed]
+            best = min(fit, key=lambda worker: len(worker.jobs), default=None)
+            if best is not None and not best.jobs:
+                return best
+            if len(fit) < self._size:
+                self._workers.append(_Worker(self))
+                return self._workers[-1]
+            if best is not None and len(best.jobs) < limits.MAX_SEALING_DEPTH:
+                return best
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+        raise _put_off()
+
+    def freed(self) -> None:
+        """A worker has room: wake the next who waits."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    def ended(self, worker: _Worker) -> None:
+        """A worker's process is over: the oldest job is what it died of, if it had begun."""
+        self._workers.remove(worker)
+        if worker.jobs and worker.ready and not self._closed:
+            self._counters.sealing_workers_died += 1
+            name = _name(worker.jobs[0].content)
+            self._deaths[name] = self._deaths.get(name, 0) + 1
+            if len(self._deaths) > _MAX_POISON:
+                self._deaths.popitem(last=False)
+        for job in worker.jobs:
+            if not job.answer.done():
+                job.answer.set_exception(_put_off())
+        for _ in range(limits.MAX_SEALING_DEPTH):
+            self.freed()
+
+
+def _name(content: bytearray) -> bytes:
+    return hashlib.sha256(content).digest()

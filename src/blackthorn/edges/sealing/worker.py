@@ -1,0 +1,120 @@
+"""A process that scans and seals mail, so that pysequoia's lock is never the server's.
+
+Run as `python -m blackthorn.edges.sealing.worker`: requests come on standard input, answers
+leave on standard output, in order. It ends with its input, so it never outlives the server.
+It writes no file, and leaves no core dump behind.
+"""
+
+import os
+import resource
+import signal
+import sys
+from typing import BinaryIO
+
+import msgspec
+
+from blackthorn import limits
+from blackthorn.crypto.openpgp_seal import CertificateError, parse_certificate
+from blackthorn.mail.errors import MailRefusedError
+from blackthorn.mail.mime.scan import remove_dots, scan
+from blackthorn.mail.pgp.seal import Envelope, seal_mail
+
+
+class SealTo(msgspec.Struct, array_like=True, frozen=True):
+    """One recipient: address and OpenPGP certificate."""
+
+    address: str
+    certificate: bytes
+
+
+class SealRequest(msgspec.Struct, array_like=True, frozen=True):
+    """How one mail came (`mail.pgp.seal.Envelope`), and for whom. Its bytes follow on the pipe."""
+
+    recipients: list[SealTo]
+    domain: str
+    sender: str
+    helo: str
+    peer: str
+    tls: bool
+    now: int
+
+
+class SealAnswer(msgspec.Struct, array_like=True, frozen=True):
+    """The sizes of the sealed mails, in the order of the recipients; their bytes follow.
+
+    Or the refusal as code, status, text.
+    """
+
+    sizes: list[int]
+    refusal: tuple[int, str, str] | None = None
+
+
+def head(message: SealRequest | SealAnswer) -> bytes:
+    """A message with its length in 4 bytes before it."""
+    data = msgspec.msgpack.encode(message)
+    return len(data).to_bytes(4, "big") + data
+
+
+def answer(request: SealRequest, data: bytes) -> tuple[SealAnswer, list[bytes]]:
+    """Scan and seal one mail, whose dots are still doubled."""
+    try:
+        content = scan(remove_dots(data))
+        sealed = [_seal(content, request, to) for to in request.recipients]
+        return SealAnswer([len(each) for each in sealed]), sealed
+    except MailRefusedError as error:
+        return SealAnswer([], (error.code, error.status, str(error))), []
+    except CertificateError as error:
+        return SealAnswer([], (450, "4.2.1", str(error))), []
+
+
+def _seal(content: bytes, request: SealRequest, to: SealTo) -> bytes:
+    envelope = Envelope(
+        domain=request.domain,
+        address=to.address,
+        sender=request.sender,
+        helo=request.helo,
+        peer=request.peer,
+        tls=request.tls,
+        now=request.now,
+    )
+    return seal_mail(content, envelope, parse_certificate(to.certificate), os.urandom)
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Greet, then answer requests until their end: head, then the mail's length and bytes."""
+    answers.write(head(SealAnswer([])))
+    answers.flush()
+    decoder = msgspec.msgpack.Decoder(SealRequest)
+    while (encoded := _read_sized(requests)) is not None:
+        data = _read_sized(requests)
+        if data is None:
+            return
+        message, sealed = answer(decoder.decode(encoded), data)
+        answers.write(head(message))
+        for each in sealed:
+            answers.write(each)
+        answers.flush()
+        del encoded, data, sealed  # not kept while it waits for the next
+
+
+def _read_sized(source: BinaryIO) -> bytes | None:
+    """Bytes with their length in 4 bytes before them; None at the end."""
+    size = int.from_bytes(length, "big") if len(length := source.read(4)) == 4 else -1
+    data = source.read(size) if size >= 0 else b""
+    return data if len(data) == size else None
+
+
+def main() -> None:
+    """Bound the process, then serve standard input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (limits.MAX_SEALING_WORKER_BYTES,) * 2)
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    except BrokenPipeError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""One received mail on its way: sealed by the pool, stored by the mailroom, then accepted.
+
+The mail in the clear is in memory from here to the worker and nowhere else. The buffer it came
+in is overwritten afterwards; smaller copies that Python and libraries made stay until reused.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from blackthorn import limits
+from blackthorn.edges.sealing.pool import SealingPool
+from blackthorn.edges.sealing.worker import SealRequest, SealTo
+from blackthorn.errors import StorageError
+from blackthorn.mail.errors import MailRefusedError
+from blackthorn.ports.clock import Clock
+from blackthorn.ports.writer import Job
+from blackthorn.server.counters import Counters
+from blackthorn.server.mail.recipient_policy import Reception, Recipient
+from blackthorn.server.mail.service import MailFor, Mailroom
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """The envelope of one mail, as the peer gave it. `recipients` are checked and distinct."""
+
+    sender: str
+    helo: str
+    peer: str
+    tls: bool
+    recipients: tuple[Recipient, ...]
+
+
+class MailGateway:
+    """What the SMTP edge asks: who may receive, and take this mail."""
+
+    def __init__(
+        self,
+        reception: Reception,
+        mailroom: Mailroom,
+        pool: SealingPool,
+        clock: Clock,
+        counters: Counters,
+    ) -> None:
+        self.reception = reception
+        self.counters = counters
+        self._mailroom = mailroom
+        self._pool = pool
+        self._clock = clock
+        self._large = asyncio.Lock()
+
+    async def accept(self, transaction: Transaction, content: bytearray) -> None:
+        """Seal and store the mail for every recipient; returns once all of it is durable.
+
+        `content` is the mail as it came, dots still doubled; it is taken over, and overwritten.
+        Raises MailRefusedError with the SMTP reply. A mail so large that its recipients must
+        come in turns may then have reached the first of them; the sender tries again.
+        """
+        try:
+            if len(content) > limits.LARGE_MAIL_BYTES:
+                async with self._large:
+                    await self._accept(transaction, content)
+            else:
+                await self._accept(transaction, content)
+        finally:
+            _overwrite(content)
+
+    async def post(self, to: Recipient, content: bytearray, also: Job[None]) -> None:
+        """Seal and store a mail of the server's own; `also` is written in one transaction with it.
+
+        `content` is taken over, and overwritten. Raises MailRefusedError.
+        """
+        sender = f"postmaster@{self.reception.domain}"
+        own = Transaction(sender, self.reception.domain, "localhost", True, (to,))
+        try:
+            sealed = await self._pool.seal(self._request(own, own.recipients), content)
+            await self._store(own.recipients, sealed, also)
+        finally:
+            _overwrite(content)
+
+    async def _accept(self, transaction: Transaction, content: bytearray) -> None:
+        turn = max(1, limits.MAX_SEALED_BATCH_BYTES // max(1, len(content)))
+        for start in range(0, len(transaction.recipients), turn):
+            recipients = transaction.recipients[start : start + turn]
+            request = self._request(transaction, recipients)
+            sealed = await self._pool.seal(request, content)
+            if start + turn >= len(transaction.recipients):
+                _overwrite(content)
+                content.clear()  # no longer needed, and it may be 25 MiB
+            await self._store(recipients, sealed)
+
+    def _request(self, transaction: Transaction, recipients: tuple[Recipient, ...]) -> SealRequest:
+        return SealRequest(
+            recipients=[SealTo(to.user.address, to.certificate) for to in recipients],
+            domain=self.reception.domain,
+            sender=transaction.sender,
+            helo=transaction.helo,
+            peer=transaction.peer,
+            tls=transaction.tls,
+            now=self._clock.wall_ms() // 1000,
+        )
+
+    async def _store(
+        self,
+        recipients: tuple[Recipient, ...],
+        sealed: list[bytearray],
+        also: Job[None] | None = None,
+    ) -> None:
+        stored: asyncio.Future[StorageError | None] = asyncio.get_running_loop().create_future()
+
+        def done(error: StorageError | None) -> None:
+            if not stored.done():
+                stored.set_result(error)
+
+        mails = [MailFor(to.user, data) for to, data in zip(recipients, sealed, strict=True)]
+        self._mailroom.deliver(mails, done, also)
+        if await stored is not None:
+            raise MailRefusedError(452, "4.3.1", "the mail could not be stored; try again later")
+
+
+def _overwrite(content: bytearray) -> None:
+    content[:] = bytes(len(content))

@@ -1,0 +1,353 @@
+"""SMTP from the world (RFC 5321) over aiosmtpd: talk, bound, hand to the gateway, answer.
+
+aiosmtpd speaks the commands. Ours are the address paths, the data phase (streamed into one
+bounded buffer, ended by CRLF.CRLF alone), the limits, and silence: nothing of a mail is ever
+logged, and nothing touches a disk before it is sealed.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from blackthorn import limits
+from blackthorn.edges.connection_limits import ConnectionLimit, MailMemory, Share, client_key
+from blackthorn.edges.smtp.gateway import MailGateway, Transaction
+from blackthorn.mail.errors import MailRefusedError
+from blackthorn.mail.smtp.path import NULL_SENDER, parse_path
+from blackthorn.server.mail.recipient_policy import Recipient
+
+logging.getLogger("mail.log").disabled = True  # aiosmtpd logs addresses and contents there
+
+_GRACE_SECONDS = 30
+_END = b"\r\n.\r\n"
+_CALLS = {"*": 1_000_000} | dict.fromkeys(
+    ("NOOP", "RSET", "VRFY", "EXPN", "HELP", "HELO", "EHLO", "AUTH"),
+    limits.MAX_SMTP_JUNK_COMMANDS,
+)
+
+
+class MailEnvelope(Envelope):
+    """aiosmtpd's envelope with the recipients that the reception let in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recipients: dict[str, Recipient] = {}
+
+
+class _Answers:
+    """The hooks that aiosmtpd calls for EHLO, MAIL and RCPT."""
+
+    def __init__(self, gateway: MailGateway) -> None:
+        self._gateway = gateway
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, host: str, offers: list[str]
+    ) -> list[str]:
+        session.host_name = host
+        kept = [line[4:] for line in offers if line[4:8] not in ("AUTH", "HELP")]
+        kept += [f"SIZE {limits.MAX_MAIL_BYTES}", "PIPELINING", "ENHANCEDSTATUSCODES"]
+        return [f"250-{line}" for line in kept[:-1]] + [f"250 {kept[-1]}"]
+
+    async def handle_MAIL(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        sizes = [option[5:] for option in options if option.startswith("SIZE=")]
+        if any(int(size) > limits.MAX_MAIL_BYTES for size in sizes):
+            return "552 5.3.4 the mail is too large"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 sender noted"
+
+    async def handle_RCPT(  # noqa: N802
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: MailEnvelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        if len(envelope.recipients) >= limits.MAX_SMTP_RECIPIENTS:
+            return "452 4.5.3 too many recipients"
+        try:
+            recipient = self._gateway.reception.recipient(address)
+        except MailRefusedError as error:
+            return error.reply
+        envelope.recipients[recipient.user.address] = recipient
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 recipient noted"
+
+    async def handle_exception(self, error: Exception) -> str:
+        """A fault of ours is a reason to try again, and says nothing of itself."""
+        return "451 4.3.0 the server failed; try again"
+
+
+class _Connection(SMTP):
+    """One SMTP connection."""
+
+    line_length_limit = limits.MAX_MAIL_LINE_BYTES
+
+    def __init__(self, server: "SmtpServer", tls_context: ssl.SSLContext | None) -> None:
+        super().__init__(
+            server.answers,
+            data_size_limit=None,
+            enable_SMTPUTF8=True,
+            hostname=server.gateway.reception.domain,
+            ident="ESMTP Blackthorn",
+            tls_context=tls_context,
+            timeout=limits.SMTP_TIMEOUT_SECONDS,
+            auth_exclude_mechanism=["LOGIN", "PLAIN"],
+            command_call_limit=_CALLS,
+            loop=asyncio.get_running_loop(),
+        )
+        # aiosmtpd keeps these by class, so that one client's EHLO would raise another's limit
+        self.command_size_limits: dict[str, int] = defaultdict(
+            lambda: limits.MAX_SMTP_COMMAND_BYTES
+        )
+        self.command_size_limit = limits.MAX_SMTP_COMMAND_BYTES
+        self._server: Final = server
+        self._client = ""
+        self._errors = 0
+
+    # --- connection -----------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """Let the connection in if the limits allow; called again after STARTTLS."""
+        if not self._client:
+            peer = transport.get_extra_info("peername")
+            client = client_key(str(peer[0]) if peer else "")
+            if not self._server.enter(client, self):
+                transport.write(b"421 4.7.0 too many connections; try again later\r\n")
+                transport.close()
+                return
+            self._client = client
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Give the connection's place back."""
+        if self._client:
+            self._server.leave(self._client, self)
+            super().connection_lost(error)
+
+    def data_received(self, data: bytes) -> None:
+        """Listen only to whoever was let in."""
+        if self._client:
+            super().data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """As `data_received`."""
+        return super().eof_received() if self._client else None
+
+    def hang_up(self) -> None:
+        """Close the connection from our side, for the end of the server."""
+        if self.transport is not None:
+            self._writer.write(b"421 4.3.2 the server is stopping\r\n")
+            self.transport.close()
+
+    async def push(self, status: str | bytes) -> None:
+        """Send a reply; after too many refusals, end the connection."""
+        line = status if isinstance(status, bytes) else status.encode("utf-8", "replace")
+        await super().push(line)
+        if line[:1] in (b"4", b"5"):
+            self._errors += 1
+            if self._errors == limits.MAX_SMTP_ERRORS and self.transport is not None:
+                await super().push("421 4.7.0 too many errors")
+                self.transport.close()
+
+    # --- commands -------------------------------------------------------------------------
+
+    def _create_envelope(self) -> MailEnvelope:
+        return MailEnvelope()
+
+    def _getaddr(self, arg: str) -> tuple[str | None, str | None]:
+        return parse_path(arg) or (None, None)
+
+    async def smtp_VRFY(self, arg: str | None) -> None:  # noqa: N802
+        """Tell nobody who is here (RFC 5321, 3.5.3)."""
+        await self.push("252 2.5.0 send a mail and see")
+
+    async def smtp_EXPN(self, arg: str | None) -> None:  # noqa: N802
+        """There are no lists."""
+        await self.push("502 5.5.1 not offered")
+
+    async def smtp_HELP(self, arg: str | None) -> None:  # noqa: N802
+        """Nothing to tell."""
+        await self.push("214 2.0.0 see RFC 5321")
+
+    async def smtp_AUTH(self, arg: str | None) -> None:  # noqa: N802
+        """Mail from the world only: nobody signs in here."""
+        await self.push("502 5.5.1 not offered")
+
+    async def smtp_DATA(self, arg: str | None) -> None:  # noqa: N802
+        """Receive the mail, have it sealed and stored, and only then say 250."""
+        if await self.check_helo_needed():
+            return
+        if arg:
+            await self.push("501 5.5.4 DATA takes no argument")
+            return
+        envelope = self.envelope
+        if not isinstance(envelope, MailEnvelope) or not envelope.recipients:
+            await self.push("503 5.5.1 no recipient")
+            return
+        await self.push("354 end with <CR><LF>.<CR><LF>")
+        with self._server.mail_in_hand(), self._server.memory.share(self._client) as share:
+            reply = await self._take(envelope, share)
+        self.envelope = self._create_envelope()
+        await self.push(reply)
+
+    async def _take(self, envelope: MailEnvelope, share: Share) -> str:
+        counters = self._server.gateway.counters
+        try:
+            content = await self._receive(share)
+            if self._server.stopping:
+                raise MailRefusedError(421, "4.3.2", "the server is stopping")
+            await self._server.gateway.accept(self._transaction(envelope), content)
+        except MailRefusedError as error:
+            if error.code >= 500:
+                counters.mail_refused += 1
+            else:
+                counters.mail_deferred += 1
+            return error.reply
+        return "250 2.0.0 accepted and sealed"
+
+    def _transaction(self, envelope: MailEnvelope) -> Transaction:
+        session = self.session
+        assert session is not None  # set by aiosmtpd before any command
+        sender = envelope.mail_from or NULL_SENDER
+        return Transaction(
+            sender="" if sender == NULL_SENDER else sender,
+            helo=(session.host_name or "").encode("utf-8", "replace").decode(),
+            peer=str(session.peer[0]) if session.peer else "",
+            tls=session.ssl is not None,
+            recipients=tuple(envelope.recipients.values()),
+        )
+
+    async def _receive(self, share: Share) -> bytearray:
+        """The data up to CRLF.CRLF, its dots still doubled (RFC 5321, 4.5.2).
+
+        What is too large, or finds no memory, is read to its end and thrown away; then
+        MailRefusedError is raised. A peer that is too slow is cut off.
+        """
+        data = bytearray(b"\r\n")  # so that a dot on the first line is found as any other
+        refusal: MailRefusedError | None = None
+        received, searched, started = 0, 0, self.loop.time()
+        while True:
+            chunk = await self._reader.read(1 << 30)
+            self._reset_timeout()
+            received += len(chunk)
+            seconds = self.loop.time() - started - _GRACE_SECONDS
+            slow = received < seconds * limits.MIN_SMTP_BYTES_PER_SECOND
+            if not chunk or slow or received > 4 * limits.MAX_MAIL_BYTES:
+                await super().push("421 4.7.0 too slow, or without end")
+                raise asyncio.CancelledError  # aiosmtpd then closes the connection
+            try:
+                if refusal is None:
+                    share.grow(len(chunk))
+                    if received > limits.MAX_MAIL_BYTES + len(_END):
+                        raise MailRefusedError(552, "5.3.4", "the mail is too large")
+            except MailRefusedError as error:
+                refusal = error
+                share.release()
+            data += chunk
+            end = data.find(_END, searched)
+            if end >= 0:
+                self._reader.feed_data(bytes(data[end + len(_END) :]))
+                break
+            searched = max(0, len(data) - len(_END) + 1)
+            if refusal is not None:
+                del data[:searched]
+                searched = 0
+        if refusal is not None:
+            raise refusal
+        del data[end + 2 :]
+        del data[:2]
+        return data
+
+
+class SmtpServer:
+    """The listening SMTP edge. Made by `serve_smtp`."""
+
+    def __init__(self, gateway: MailGateway, tls_context: ssl.SSLContext | None) -> None:
+        self.gateway: Final = gateway
+        self.answers: Final = _Answers(gateway)
+        self.memory: Final = MailMemory()
+        self._tls_context = tls_context
+        self._limit = ConnectionLimit()
+        self._open: set[_Connection] = set()
+        self._listener: asyncio.Server | None = None
+        self._in_hand = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self.stopping = False
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        assert self._listener is not None  # set by `listen`
+        port: int = self._listener.sockets[0].getsockname()[1]
+        return port
+
+    async def listen(self, host: str, port: int) -> None:
+        """Begin to accept connections."""
+        self._listener = await asyncio.get_running_loop().create_server(
+            self._connection, host, port
+        )
+
+    async def close(self, grace: float = 5.0) -> None:
+        """Stop listening, let mails in hand finish for `grace` seconds, then hang up."""
+        if self._listener is not None:
+            self._listener.close()
+        self.stopping = True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._quiet.wait(), grace)
+        for connection in list(self._open):
+            connection.hang_up()
+
+    def enter(self, client: str, connection: _Connection) -> bool:
+        """Count a connection in, or refuse it."""
+        if not self._limit.enter(client):
+            self.gateway.counters.smtp_connections_refused += 1
+            return False
+        self._open.add(connection)
+        self.gateway.counters.smtp_connections = self._limit.total
+        return True
+
+    def leave(self, client: str, connection: _Connection) -> None:
+        """Count a connection out."""
+        if connection in self._open:
+            self._open.remove(connection)
+            self._limit.leave(client)
+            self.gateway.counters.smtp_connections = self._limit.total
+
+    @contextmanager
+    def mail_in_hand(self) -> Iterator[None]:
+        """The time from 354 to the reply, which `close` waits for."""
+        self._in_hand += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._in_hand -= 1
+            if not self._in_hand:
+                self._quiet.set()
+
+    def _connection(self) -> _Connection:
+        return _Connection(self, self._tls_context)
+
+
+async def serve_smtp(
+    gateway: MailGateway, host: str, port: int, tls_context: ssl.SSLContext | None = None
+) -> SmtpServer:
+    """Listen for mail on `host`:`port` (0 for any free port).
+
+    With `tls_context` (server side, TLS 1.2 and up) STARTTLS is offered. Close the server
+    before the gateway's sealing pool and the writer.
+    """
+    server = SmtpServer(gateway, tls_context)
+    await server.listen(host, port)
+    return server

@@ -1,0 +1,196 @@
+"""Whether a closure's statement holds: by itself, and against the decisions in the ledger.
+
+Rules are in `closure_rules`. Nothing is taken from the file but what is checked here.
+"""
+
+import hashlib
+import json
+import re
+from typing import Any, Final
+
+from blackthorn import limits
+from blackthorn.crypto.signatures import ED25519 as SCHEME
+from blackthorn.crypto.signatures import VerifyError
+from blackthorn.errors import VerificationError
+from blackthorn.governance import exits
+from blackthorn.governance.closure.receipt import Placed, Receipt, decode_placed, tree_of
+from blackthorn.governance.closure.statement import COUNTS, FORMAT, ClosureStatement, signed_text
+from blackthorn.governance.package.layout import document
+from blackthorn.governance.transitions import Case
+from blackthorn.wire import note as notes
+
+_HEX: Final = re.compile(r"[0-9a-f]{64}")
+_EXIT: Final = re.compile(r"X-([A-Z]{2})-[0-9]{1,4}")
+_MAX: Final = 2**53 - 1
+
+
+def check_statement(
+    data: bytes, register: notes.VerifierKey | None, case: Case, receipt: bytes | None = None
+) -> tuple[ClosureStatement, Placed | None]:
+    """Check the published file against the exit as the ledger shows it; and a person's receipt.
+
+    Without `register` the key that the file names is taken. Raises `VerificationError` with the
+    first rule that is broken.
+    """
+    statement, signature = decode_published(data)
+    _check_itself(statement)
+    _check_ledger(statement, case)
+    _check_signature(statement, signature, register)
+    return statement, None if receipt is None else check_receipt(receipt, statement)
+
+
+def check_receipt(data: bytes, statement: ClosureStatement) -> Placed:
+    """The receipt's place in the statement's tree. Raises C15, C16, C17."""
+    placed = decode_placed(data)
+    receipt = placed.receipt
+    if (receipt.exit, receipt.market) != (statement.exit, statement.market):
+        raise VerificationError("C16", f"the receipt is of {receipt.exit}, not {statement.exit}")
+    if placed.size != len(statement.leaves):
+        raise VerificationError("C17", "the receipt is of a tree of another size")
+    placed.check(statement.root)
+    return placed
+
+
+def check_person(receipt: Receipt, address: str) -> None:
+    """Raises C18 unless the receipt is of that address."""
+    if receipt.address != address:
+        raise VerificationError("C18", f"the receipt is not of {address}")
+
+
+def exit_of(data: bytes) -> str:
+    """The exit that a published file is of. Raises C1."""
+    return decode_published(data)[0].exit
+
+
+def decode_published(data: bytes) -> tuple[ClosureStatement, str]:
+    """Statement and signature of a published file, in its one form. Raises C1."""
+    if len(data) > limits.MAX_CLOSURE_BYTES:
+        raise VerificationError("C1", "the statement is larger than any")
+    try:
+        value = json.loads(data)
+        statement = _decode(value["statement"])
+        signature = value["signature"]
+        made = document({"statement": value["statement"], "signature": signature})
+    except VerificationError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise VerificationError("C1", "the file is no statement of a closure") from None
+    if type(signature) is not str or made != data or set(value) != {"statement", "signature"}:
+        raise VerificationError("C1", "the statement is not in its one form")
+    return statement, signature
+
+
+def _decode(value: dict[str, Any]) -> ClosureStatement:
+    destroyed = value["destroyed_keys"][0]
+    receipts = value["receipts"]
+    named = _EXIT.fullmatch(value["exit"])
+    if value["format"] != FORMAT or named is None or named[1] != value["market"]:
+        raise VerificationError("C1", f"the statement is not of the form {FORMAT}")
+    statement = ClosureStatement(
+        exit=value["exit"],
+        market=value["market"],
+        counts={name: _count(value["persons"][name]) for name in COUNTS},
+        root=_hash(receipts["root"]),
+        leaves=tuple(_hash(each) for each in receipts["leaves"]),
+        mails=_count(value["deleted"]["mails"]),
+        parcels=_count(value["deleted"]["parcels"]),
+        key=_hash(destroyed["fingerprint"]),
+        prepared_ms=_count(value["prepared_ms"]),
+        destroyed_ms=_count(destroyed["destroyed_ms"]),
+        backups_end_ms=_count(value["backups_end_ms"]),
+        tried={market: _hash(each) for market, each in value["tried_keys"].items()},
+        samples=tuple(_base64(each["wrapped"]) for each in value["samples"]),
+        register=value["register"],
+    )
+    _check_form(statement, value)
+    return statement
+
+
+def _check_form(statement: ClosureStatement, value: dict[str, Any]) -> None:
+    """What stands twice in the document agrees: C4, C7, C8, C9; there is nothing else in it: C1."""
+    made = statement.as_json()
+    for sample in value["samples"]:
+        if sample["sha256"] != hashlib.sha256(_base64(sample["wrapped"])).hexdigest():
+            raise VerificationError("C7", "a sample has another hash than is stated")
+        if sample["opened"] != 0:
+            raise VerificationError("C8", "a sample was opened")
+    if value["receipts"]["size"] != len(statement.leaves):
+        raise VerificationError("C4", "the tree has another number of leaves than are listed")
+    if value["destroyed_keys"][0]["market"] != statement.market:
+        raise VerificationError("C9", "the key that was destroyed is of another market")
+    if made != value:
+        raise VerificationError("C1", "the statement has not just its fields")
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= _MAX:
+        raise VerificationError("C1", "a number of the statement cannot be")
+    return value
+
+
+def _hash(value: Any) -> bytes:
+    if type(value) is not str or not _HEX.fullmatch(value):
+        raise VerificationError("C1", "a hash of the statement is not 64 hex digits")
+    return bytes.fromhex(value)
+
+
+def _base64(value: Any) -> bytes:
+    if type(value) is not str:
+        raise VerificationError("C1", "a sample is not base64")
+    return notes.decode_base64(value, "C1")
+
+
+def _check_signature(
+    statement: ClosureStatement, signature: str, register: notes.VerifierKey | None
+) -> None:
+    try:
+        note, key = notes.parse_note(signature.encode()), notes.parse_vkey(statement.register)
+    except (VerificationError, UnicodeEncodeError, TypeError) as error:
+        raise VerificationError("C2", f"the signature cannot be read: {error}") from None
+    if note.text != signed_text(statement.exit, statement.hash):
+        raise VerificationError("C2", "the signature is over another statement")
+    if register not in (None, key):
+        raise VerificationError("C3", "the statement names another key than the register's")
+    lines = note.lines_of(key)
+    if len(lines) != 1 or key.algorithm != notes.ED25519:
+        raise VerificationError("C3", "the register's key has not signed it once")
+    try:
+        SCHEME.verify(key.public, lines[0].signature, note.text.encode())
+    except VerifyError:
+        raise VerificationError("C3", "the register's signature does not hold") from None
+
+
+def _check_itself(statement: ClosureStatement) -> None:
+    counts = statement.counts
+    if len(statement.leaves) != counts["users"]:
+        raise VerificationError("C4", "there are not as many leaves as persons")
+    if tree_of(statement.leaves).root() != statement.root:
+        raise VerificationError("C5", "the root is not that of the leaves")
+    if max(counts.values()) > counts["users"] or counts["held"]:
+        raise VerificationError("C6", "the counts of persons cannot be so")
+    if statement.market in statement.tried or statement.key in statement.tried.values():
+        raise VerificationError("C8", "the destroyed key is among those that were left")
+    if statement.destroyed_ms < statement.prepared_ms:
+        raise VerificationError("C9", "the key was destroyed before receipts were made")
+
+
+def _check_ledger(statement: ClosureStatement, case: Case) -> None:
+    plan, destroy, close = (case.last(each) for each in ("plan", "destroy", "close"))
+    if case.id != statement.exit or case.state != "closed":
+        raise VerificationError("C10", f"the ledger does not show that {statement.exit} is closed")
+    if plan["market"] != statement.market:
+        raise VerificationError("C10", f"{case.id} is the exit of {plan['market']}")
+    _equal("C11", destroy, statement.destroy_fields(), "destroy")
+    fields = statement.close_fields()
+    stated = fields.pop("statement")
+    _equal("C12", close, fields, "close")
+    if exits.dates(case)["backups_end_ms"] != statement.backups_end_ms:
+        raise VerificationError("C14", "the backups' end is not the date that was decided")
+    if close["statement"] != stated:
+        raise VerificationError("C13", "the ledger holds the hash of another statement")
+
+
+def _equal(rule: str, decided: dict[str, Any], stated: dict[str, int | bytes], action: str) -> None:
+    for name, value in stated.items():
+        if decided[name] != value:
+            raise VerificationError(rule, f"{name} is not what was decided by {action}")

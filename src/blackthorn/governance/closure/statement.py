@@ -1,0 +1,144 @@
+"""The public statement of a closure: what was destroyed, counted, and how each can be checked.
+
+    {"signature": a note by the register's key, "statement": {…}}      one JSON document
+    signed text = "blackthorn closure v1\\n" ‖ exit ‖ "\\n" ‖ hash in hex ‖ "\\n"
+    hash        = SHA-256 of the statement alone, in the same form of JSON
+
+It names nobody: of a person there is a leaf's hash, which a salt hides, and of a mail bytes that
+were sealed to its owner and wrapped under the key that is gone. The hash stands in the ledger,
+in the decision by which two custodians closed the market.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.crypto.signatures import ED25519
+from blackthorn.governance.package.build import register_key
+from blackthorn.governance.package.layout import document
+from blackthorn.wire import note as notes
+
+FORMAT: Final = "blackthorn-closure-1"
+COUNTS: Final = (
+    "users",
+    "notified",
+    "read",
+    "exported",
+    "moved",
+    "forwarded",
+    "unreachable",
+    "held",
+)
+"""Of persons; the names of `destroy`'s fields."""
+
+TRIED: Final = "no key that is left opens it"
+
+
+@dataclass(frozen=True, slots=True)
+class ClosureStatement:
+    """What is stated. Fingerprints, root and leaves have 32 bytes each; times are Unix ms.
+
+    `tried` are the keys that were left, market → fingerprint; `samples` are wrapped bytes, none
+    of which any of them opened. `register` is the vkey of the key that signs.
+    """
+
+    exit: str
+    market: str
+    counts: dict[str, int]
+    root: bytes
+    leaves: tuple[bytes, ...] = field(repr=False)
+    mails: int
+    parcels: int
+    key: bytes
+    prepared_ms: int
+    destroyed_ms: int
+    backups_end_ms: int
+    tried: dict[str, bytes]
+    samples: tuple[bytes, ...] = field(repr=False)
+    register: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The document without its signature."""
+        return {
+            "format": FORMAT,
+            "exit": self.exit,
+            "market": self.market,
+            "persons": {name: self.counts[name] for name in COUNTS},
+            "receipts": {
+                "root": self.root.hex(),
+                "size": len(self.leaves),
+                "leaves": [each.hex() for each in self.leaves],
+            },
+            "deleted": {"mails": self.mails, "parcels": self.parcels},
+            "destroyed_keys": [
+                {
+                    "market": self.market,
+                    "fingerprint": self.key.hex(),
+                    "destroyed_ms": self.destroyed_ms,
+                }
+            ],
+            "prepared_ms": self.prepared_ms,
+            "backups_end_ms": self.backups_end_ms,
+            "tried_keys": {market: each.hex() for market, each in self.tried.items()},
+            "samples": [_sample(each) for each in self.samples],
+            "register": self.register,
+        }
+
+    @property
+    def encoded(self) -> bytes:
+        """The one form, of which the hash is taken."""
+        return document(self.as_json())
+
+    @property
+    def hash(self) -> bytes:
+        """32 bytes: `statement` of the decision `close`."""
+        return statement_hash(self.encoded)
+
+    def destroy_fields(self) -> dict[str, int | bytes]:
+        """What `destroy` must have said."""
+        return {"receipts": self.root, "key": self.key, **self.counts}
+
+    def close_fields(self) -> dict[str, int | bytes]:
+        """What `close` must say."""
+        return {
+            "mails": self.mails,
+            "parcels": self.parcels,
+            "key": self.key,
+            "samples": len(self.samples),
+            "opened": 0,
+            "statement": self.hash,
+        }
+
+
+def statement_hash(encoded: bytes) -> bytes:
+    """32 bytes that stand for a statement in its one form."""
+    return hashlib.sha256(encoded).digest()
+
+
+def _sample(wrapped: bytes) -> dict[str, Any]:
+    return {
+        "wrapped": base64.b64encode(wrapped).decode(),
+        "sha256": hashlib.sha256(wrapped).hexdigest(),
+        "opened": 0,
+        "result": TRIED,
+    }
+
+
+def signed_text(exit_id: str, stated: bytes) -> str:
+    """What the register signs; `stated` is the statement's hash."""
+    return f"blackthorn closure v1\n{exit_id}\n{stated.hex()}\n"
+
+
+def sign(origin: str, seed: Secret, exit_id: str, stated: bytes) -> str:
+    """The note of the register's over a statement; `seed` has 32 bytes, `origin` is the log's."""
+    text = signed_text(exit_id, stated)
+    key = register_key(origin, seed)
+    line = notes.SignatureLine(key.name, key.key_id, ED25519.sign(seed, text.encode()))
+    return notes.format_note(notes.Note(text, (line,))).decode()
+
+
+def published(statement: ClosureStatement, signature: str) -> bytes:
+    """The file that is published."""
+    return document({"statement": statement.as_json(), "signature": signature})

@@ -1,0 +1,368 @@
+"""The check of a production package: hashes, custody, signature, the ledger's proof. Pure.
+
+1. Names, kinds and bounds of what is there (P1 to P5).
+2. Manifest and tag manifest against the files (P6 to P12), provenance and custody (P13, P14).
+3. The register's signature over the tag manifest (P15 to P17).
+4. The ledger's decision that names the tag manifest, under a policy (P15, P18, T rules).
+
+The first rule that is broken is raised. Only files beside the payload are kept in memory.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from blackthorn import limits
+from blackthorn.crypto.signatures import ED25519 as SCHEME
+from blackthorn.crypto.signatures import VerifyError
+from blackthorn.directory import entries
+from blackthorn.directory.records import decode_record
+from blackthorn.errors import VerificationError
+from blackthorn.governance.package import layout
+from blackthorn.governance.package.build import REGISTER
+from blackthorn.governance.package.tar import Found
+from blackthorn.governance.statements import open_entry
+from blackthorn.tlog.policy import Policy, parse_policy
+from blackthorn.tlog.proof import parse_proof, verify_proof
+from blackthorn.tlog.verify import leaf_hash
+from blackthorn.wire import note as notes
+
+_LINE: Final = re.compile(r"([0-9a-f]{64})  (\S(?:.*\S)?)")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\\:*?\"<>|]")
+_KEPT: Final = frozenset({*layout.TAGGED, *layout.FINISHING, layout.TAG_MANIFEST})
+_PROVENANCE: Final[dict[str, type]] = {
+    "format": str,
+    "directive": str,
+    "accounts": list,
+    "categories": list,
+    "queries": dict,
+    "period": dict,
+    "approved_ms": int,
+    "approvers": list,
+    "software": str,
+    "sealed": dict,
+    "custody": dict,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a package that keeps every rule tells.
+
+    `register` is the vkey that signed, `index` and `cosigned` the decision's place in the log and
+    the quorum's time in Unix seconds (0 without witnesses). `pinned` says whether the register's
+    key was given, `policy_given` whether the policy was.
+    """
+
+    directive: str
+    manifest_hash: bytes
+    files: int
+    bytes: int
+    sealed: int
+    accounts: tuple[str, ...]
+    register: str
+    pinned: bool
+    index: int
+    cosigned: int
+    policy_given: bool
+
+
+@dataclass(slots=True)
+class _Bag:
+    """What was read: size and hash of every file, and the bytes of those that are kept."""
+
+    sizes: dict[str, int] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def payload(self) -> dict[str, str]:
+        return {name: each for name, each in self.hashes.items() if name.startswith("data/")}
+
+
+def check(
+    files: Iterable[Found], register: notes.VerifierKey | None, policy: Policy | None
+) -> Checked:
+    """Check a package by its files, each read once in the order given.
+
+    Without `register` or `policy` those enclosed are taken, which proves only that the package
+    agrees with itself. Raises `VerificationError` with the first rule that is broken.
+    """
+    bag = _read(files)
+    _check_manifests(bag)
+    provenance = _check_provenance(bag)
+    directive = provenance["directive"]
+    root = hashlib.sha256(bag.kept[layout.TAG_MANIFEST]).digest()
+    for name in layout.FINISHING:
+        if name not in bag.kept:
+            raise VerificationError("P15", f"{name} is missing: the package was not finished")
+    given = policy or parse_policy(bag.kept["proof/policy.txt"])
+    key = _enclosed_key(bag)
+    if register not in (None, key):
+        raise VerificationError("P17", "the enclosed key is another than the register's")
+    _check_signature(bag, directive, root, key)
+    index, origin, cosigned = _check_proof(bag, directive, root, given)
+    if key.name != origin + REGISTER:
+        raise VerificationError("P17", "the register's key is of another log")
+    return Checked(
+        directive,
+        root,
+        len(bag.payload),
+        sum(bag.sizes[name] for name in bag.payload),
+        len(provenance["sealed"]["files"]),
+        tuple(each["address"] for each in provenance["accounts"]),
+        str(key),
+        register is not None,
+        index,
+        cosigned,
+        policy is not None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A package before or after it is finished: what it tells, but no signature and proof.
+
+    `payload` is (name, size) by name, `with_data` the accounts of which there is a file.
+    """
+
+    directive: str
+    manifest_hash: bytes
+    accounts: tuple[str, ...]
+    with_data: int
+    categories: tuple[str, ...]
+    payload: tuple[tuple[str, int], ...]
+    sealed: int
+    finished: bool
+
+    @property
+    def files(self) -> int:
+        """How many files the payload has."""
+        return len(self.payload)
+
+    @property
+    def payload_bytes(self) -> int:
+        """The payload's size."""
+        return sum(size for _, size in self.payload)
+
+
+def made(files: Iterable[Found]) -> Made:
+    """What an officer signs for: hashes, provenance and custody hold (P1 to P14).
+
+    Raises `VerificationError` with the first rule that is broken.
+    """
+    bag = _read(files)
+    _check_manifests(bag)
+    said = _check_provenance(bag)
+    return Made(
+        said["directive"],
+        hashlib.sha256(bag.kept[layout.TAG_MANIFEST]).digest(),
+        tuple(each["address"] for each in said["accounts"]),
+        sum(bool(each["files"]) for each in said["accounts"]),
+        tuple(map(str, said["categories"])),
+        tuple((name, bag.sizes[name]) for name in sorted(bag.payload)),
+        len(said["sealed"]["files"]),
+        all(name in bag.kept for name in layout.FINISHING),
+    )
+
+
+# --- What is there ----------------------------------------------------------------------------
+
+
+def check_name(name: str) -> None:
+    """Raises P2 unless the name is relative, short and plain: no `..`, no drive, no control."""
+    parts = name.removesuffix("/").split("/")
+    if any(part in ("", ".", "..") for part in parts) or _CONTROL.search(name):
+        raise VerificationError("P2", f"{name[:80]!r} leads elsewhere or is not plain")
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        raise VerificationError("P2", f"{name[:80]!r} is no text") from None
+    if size > limits.MAX_PACKAGE_NAME_BYTES:
+        raise VerificationError("P2", f"{name[:80]!r}… is a name that is too long")
+
+
+def _read(files: Iterable[Found]) -> _Bag:
+    bag, seen, total = _Bag(), set[str](), 0
+    for found in files:
+        if not found.name.strip("/"):
+            continue
+        check_name(found.name)
+        if found.name.casefold() in seen:
+            raise VerificationError("P4", f"{found.name!r} comes twice")
+        seen.add(found.name.casefold())
+        if len(seen) > limits.MAX_PACKAGE_FILES:
+            raise VerificationError("P5", "the package has too many files")
+        if found.name.endswith("/"):
+            continue
+        total += found.size
+        bound = limits.MAX_PACKAGE_TAG_BYTES if found.name in _KEPT else limits.MAX_PACKAGE_BYTES
+        if total > limits.MAX_PACKAGE_BYTES or found.size > bound:
+            raise VerificationError("P5", f"{found.name!r} is larger than a package may be")
+        _read_file(bag, found)
+    return bag
+
+
+def _read_file(bag: _Bag, found: Found) -> None:
+    digest, size = hashlib.sha256(), 0
+    kept: list[bytes] = []
+    for piece in found.pieces:
+        digest.update(piece)
+        size += len(piece)
+        if size > found.size:
+            raise VerificationError("P5", f"{found.name!r} is longer than it says")
+        if found.name in _KEPT:
+            kept.append(piece)
+    bag.sizes[found.name], bag.hashes[found.name] = size, digest.hexdigest()
+    if found.name in _KEPT:
+        bag.kept[found.name] = b"".join(kept)
+
+
+# --- Manifests, provenance, custody -----------------------------------------------------------
+
+
+def _check_manifests(bag: _Bag) -> None:
+    if bag.kept.get("bagit.txt") != layout.BAGIT:
+        raise VerificationError("P6", "bagit.txt is missing or says something else")
+    listed, payload = _manifest(bag, "manifest-sha256.txt"), bag.payload
+    for name in sorted(set(listed) ^ set(payload)):
+        fault = "is missing" if name in listed else "is in no manifest"
+        raise VerificationError("P8", f"{name} {fault}")
+    for name, digest in listed.items():
+        if payload[name] != digest:
+            raise VerificationError("P9", f"{name} was changed")
+    tags = _manifest(bag, layout.TAG_MANIFEST)
+    if set(tags) != set(layout.TAGGED):
+        raise VerificationError("P10", "the tag manifest lists other files than there must be")
+    for name, digest in tags.items():
+        if bag.hashes.get(name) != digest:
+            raise VerificationError("P10", f"{name} is missing or was changed")
+    for name in sorted(set(bag.hashes) - set(payload) - _KEPT):
+        raise VerificationError("P11", f"{name} does not belong into a package")
+    size = sum(bag.sizes[name] for name in payload)
+    said = f"Payload-Oxum: {size}.{len(payload)}"
+    if said not in bag.kept["bag-info.txt"].decode("utf-8", "replace").split("\n"):
+        raise VerificationError("P12", "bag-info.txt tells of another payload")
+
+
+def _manifest(bag: _Bag, name: str) -> dict[str, str]:
+    if name not in bag.kept:
+        raise VerificationError("P7", f"{name} is missing")
+    try:
+        text = bag.kept[name].decode("utf-8")
+    except UnicodeDecodeError:
+        raise VerificationError("P7", f"{name} is not UTF-8") from None
+    listed: dict[str, str] = {}
+    *lines, last = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        match = _LINE.fullmatch(line)
+        if match is None or match[2] in listed:
+            raise VerificationError("P7", f"{name}, line {number}: no hash and name, or a second")
+        listed[match[2]] = match[1]
+    if last:
+        raise VerificationError("P7", f"{name} does not end its last line")
+    return listed
+
+
+def _check_provenance(bag: _Bag) -> dict[str, Any]:
+    value = _json(bag.kept["provenance.json"], "P13", "provenance.json")
+    if set(value) != set(_PROVENANCE) or value.get("format") != layout.FORMAT:
+        raise VerificationError("P13", "provenance.json has other fields than it should")
+    if any(type(value[name]) is not kind for name, kind in _PROVENANCE.items()):
+        raise VerificationError("P13", "a field of provenance.json is of another type")
+    if not set(map(str, value["categories"])) <= set(layout.CATEGORIES):
+        raise VerificationError("P13", "provenance.json names a category that there is not")
+    _check_accounts(bag, value["accounts"])
+    sealed = sorted(name for name in bag.payload if name.endswith(".sealed"))
+    if value["sealed"] != {"note": layout.CIPHERTEXT, "files": sealed}:
+        raise VerificationError("P13", "provenance.json marks other files as ciphertext")
+    _check_custody(bag.kept["custody.jsonl"], value["directive"], value["custody"])
+    return value
+
+
+def _check_accounts(bag: _Bag, accounts: list[Any]) -> None:
+    """Each payload file lies in the folder of an account that is named."""
+    counted: dict[str, int] = {}
+    for name in bag.payload:
+        folder = "/".join(name.split("/")[:2])
+        counted[folder] = counted.get(folder, 0) + 1
+    for each in accounts:
+        if not isinstance(each, dict) or not isinstance(each.get("address"), str):
+            raise VerificationError("P13", "provenance.json names an account that is none")
+        if not each["address"].isascii():
+            raise VerificationError("P13", "provenance.json names an address that cannot be")
+        folder = f"data/{layout.folder_of(each['address'])}"
+        files = counted.pop(folder, 0)
+        if (each.get("folder"), each.get("files")) != (folder, files):
+            raise VerificationError("P13", "provenance.json tells of another payload")
+    for folder in counted:
+        raise VerificationError("P13", f"{folder} is of no account that is named")
+
+
+def _check_custody(log: bytes, directive: str, said: dict[str, Any]) -> None:
+    before = layout.FIRST
+    *lines, last = log.split(b"\n")
+    for number, line in enumerate(lines):
+        entry = _json(line, "P14", f"custody.jsonl, line {number + 1}")
+        if entry.get("number") != number or entry.get("previous") != before:
+            raise VerificationError("P14", f"custody.jsonl, line {number + 1} does not follow")
+        if number == 0 and entry.get("step") != {"directive": directive}:
+            raise VerificationError("P14", "custody.jsonl is of another directive")
+        before = hashlib.sha256(line).hexdigest()
+    if last or said != {"lines": len(lines), "last": before}:
+        raise VerificationError("P14", "custody.jsonl ends otherwise than provenance.json says")
+
+
+def _json(data: bytes, rule: str, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        raise VerificationError(rule, f"{name} is no JSON") from None
+    if not isinstance(value, dict):
+        raise VerificationError(rule, f"{name} is no JSON object")
+    return value
+
+
+# --- Signature and proof ----------------------------------------------------------------------
+
+
+def _enclosed_key(bag: _Bag) -> notes.VerifierKey:
+    text = bag.kept["proof/register.vkey"].decode("utf-8", "replace").removesuffix("\n")
+    return notes.parse_vkey(text)
+
+
+def _check_signature(bag: _Bag, directive: str, root: bytes, key: notes.VerifierKey) -> None:
+    note = notes.parse_note(bag.kept[layout.SIGNATURE])
+    if note.text != layout.signed_text(directive, root):
+        raise VerificationError("P16", "the register signed another package")
+    lines = note.lines_of(key)
+    if len(lines) != 1 or key.algorithm != notes.ED25519:
+        raise VerificationError("P17", "the package is not signed with the register's key")
+    try:
+        SCHEME.verify(key.public, lines[0].signature, note.text.encode())
+    except VerifyError:
+        raise VerificationError("P17", "the register's signature does not hold") from None
+
+
+def _check_proof(bag: _Bag, directive: str, root: bytes, policy: Policy) -> tuple[int, str, int]:
+    """Index of the entry, origin of the log, time of the quorum in Unix seconds."""
+    entry = bag.kept["proof/entry"]
+    proof = parse_proof(bag.kept["proof/tlog-proof.txt"])
+    if proof.note != bag.kept["proof/checkpoint"]:
+        raise VerificationError("P18", "the proof is of another checkpoint than the one enclosed")
+    verified = verify_proof(proof, leaf_hash(entry), policy)
+    record = entries.decode_entry(entry)
+    if not isinstance(record, entries.Record) or record.kind != entries.DIRECTIVE:
+        raise VerificationError("P18", "the ledger's entry is no decision about a directive")
+    fields = decode_record(record.kind, record.body)
+    statement = open_entry(fields["commitment"], bag.kept["proof/opening"]).statement
+    if (fields["case"], fields["seq"]) != (statement.case, statement.seq):
+        raise VerificationError("P18", "the ledger's entry is of another decision")
+    if statement.case != directive or statement.action != "produce":
+        raise VerificationError("P18", "the ledger's entry is no production of this directive")
+    if statement.public.get("manifest") != root:
+        raise VerificationError("P18", "the ledger's entry names another tag manifest")
+    return proof.index, verified.checkpoint.origin, verified.quorum_time

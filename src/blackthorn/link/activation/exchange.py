@@ -1,0 +1,379 @@
+"""Activation: a device and the server prove to each other that they know one code.
+
+Pure, both sides; specified in docs/specs/activation.md. Each step returns the object that
+can take the next one, so that a step out of order cannot be written:
+
+    device   begin ► AwaitChallenge.open ► Challenged.prove ► AwaitActivated.open ► Enrolment
+    server   challenge ► AwaitProof.verify ► Proven.answer
+
+The transcript holds the fingerprint of the server's TLS key and the binding of this very
+connection: whoever stands between with another certificate has another transcript on each
+side, and neither side's proof fits. What never happens here: counting tries, asking whether
+a code has expired or was used, storing. That is the server's, before `challenge`.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from blackthorn import limits
+from blackthorn.crypto import pake
+from blackthorn.crypto.aead import CHACHA20_POLY1305, OpenError
+from blackthorn.crypto.argon2 import argon2id
+from blackthorn.crypto.kdf import SHA256, hkdf_expand, hkdf_extract
+from blackthorn.crypto.secret import Secret
+from blackthorn.crypto.signatures import ED25519, VerifyError
+from blackthorn.errors import DecodeError, ProtocolError, SecurityError
+from blackthorn.ids import Address, Fingerprint, device_id
+from blackthorn.link.activation.code import Code
+from blackthorn.link.frames import ActivateBegin, ActivateChallenge, Activated, ActivateProve
+from blackthorn.link.frames.types import (
+    AddressText,
+    Bytes32,
+    Id16,
+    KeyPackageBytes,
+    Signature,
+    StatementBytes,
+    Uint64,
+)
+from blackthorn.wire.address import parse_address
+
+ACTIVATION_VERSION = 1
+
+_LABEL = b"blackthorn-activation-v1"
+_DEVICE = _LABEL + b" device"
+_NONCE = bytes(12)
+"""Each AEAD key seals one payload of one session, so that the nonce may stand still."""
+
+
+class ServerUnprovenError(SecurityError):
+    """The server did not prove that it knows the code: a wrong word, or an interception."""
+
+
+class DeviceUnprovenError(ProtocolError):
+    """The device did not prove that it knows the code and holds its identity key."""
+
+
+# --- What the two tell each other, sealed -------------------------------------------------
+
+
+NO_HEAD = bytes(32)
+"""The head of a chain that has no statement yet."""
+
+Statements = Annotated[
+    list[StatementBytes],
+    Meta(min_length=1, max_length=limits.MAX_ACTIVATION_STATEMENTS),
+]
+
+
+class Owner(Struct, frozen=True):
+    """Whose the code is, and where his identity chain stood before this code was used.
+
+    `seq` is the number of its statements, `head` the hash of the last, NO_HEAD without any.
+    """
+
+    address: AddressText
+    seq: Uint64
+    head: Bytes32
+
+
+class DeviceKeys(Struct, frozen=True):
+    """The public parts of a new device, which its owner's server publishes for others.
+
+    `statements` are signed by the device: its genesis and then, if it has a `certificate`, its
+    set_openpgp; or, for a chain that exists, one reset, without a certificate.
+    """
+
+    identity_key: Bytes32
+    name: Annotated[str, Meta(min_length=1, max_length=limits.MAX_DEVICE_NAME_CHARACTERS)]
+    certificate: Annotated[bytes, Meta(max_length=limits.MAX_CERTIFICATE_BYTES)]
+    key_packages: Annotated[
+        list[KeyPackageBytes], Meta(max_length=limits.MAX_KEY_PACKAGES_PER_DEVICE)
+    ]
+    last_resort: KeyPackageBytes
+    statements: Statements
+
+
+class Enrolment(Struct, frozen=True):
+    """Who the device is from now on. `server_time` is Unix time in milliseconds.
+
+    `statements` are the device's own as they are stored, with the enterprise's signature where it
+    takes one. `config` is the ledger's configuration record and `policy` the trust policy: what
+    the device pins.
+    """
+
+    address: AddressText
+    domain: str
+    pin: Annotated[str, Meta(pattern="^[0-9A-F]{8}$")]
+    device: Id16
+    server_time: Uint64
+    statements: Statements
+    config: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
+    policy: Annotated[str, Meta(min_length=1, max_length=limits.MAX_POLICY_BYTES)]
+
+
+class _Proven(Struct, frozen=True):
+    """The payload of ActivateProve. `possession` is the identity key's signature."""
+
+    keys: DeviceKeys
+    possession: Signature
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_proven = msgspec.msgpack.Decoder(_Proven).decode
+_decode_owner = msgspec.msgpack.Decoder(Owner).decode
+_decode_enrolment = msgspec.msgpack.Decoder(Enrolment).decode
+
+
+# --- What both derive ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """What the server keeps of a code: enough to check it, too little to use it.
+
+    `password` (32 bytes) is SPAKE2's; `public_key` (32 bytes) belongs to the Ed25519 key
+    that only the code itself gives, with which the device must sign.
+    """
+
+    password: Secret
+    public_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Credentials:
+    password: Secret
+    signing: Secret
+
+
+def _stretch(code: Code, fingerprint: Fingerprint) -> _Credentials:
+    """The code through Argon2id, salted with the server's key: useless to any other server."""
+    salt = hashlib.sha256(_LABEL + fingerprint + code.nameplate.encode()).digest()
+    material = argon2id(code.secret.expose(), salt, 64).expose()
+    return _Credentials(Secret(material[:32]), Secret(material[32:]))
+
+
+def verifier(code: Code, fingerprint: Fingerprint) -> Verifier:
+    """What the server with this key stores for a fresh code. Takes about 0.2 s and 64 MiB."""
+    credentials = _stretch(code, fingerprint)
+    return Verifier(credentials.password, ED25519.public_key(credentials.signing))
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """The keys of one exchange, all bound to its transcript."""
+
+    transcript: bytes
+    secret: Secret
+
+    @classmethod
+    def of(
+        cls, secret: Secret, nameplate: str, first: bytes, second: bytes, channel: "Channel"
+    ) -> "_Session":
+        parts = (
+            _LABEL,
+            bytes([ACTIVATION_VERSION]),
+            nameplate.encode(),
+            first,
+            second,
+            channel.fingerprint,
+            channel.binding,
+        )
+        framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        transcript = hashlib.sha256(framed).digest()
+        return cls(transcript, Secret(hkdf_extract(SHA256, transcript, secret.expose())))
+
+    def _key(self, purpose: bytes) -> bytes:
+        return hkdf_expand(SHA256, self.secret.expose(), _LABEL + b" " + purpose, 32)
+
+    def proof(self, side: bytes, sealed: bytes = b"") -> bytes:
+        """32 bytes that only a holder of the key can give for this transcript and payload."""
+        message = self.transcript + hashlib.sha256(sealed).digest()
+        return hmac.digest(self._key(side + b" proof"), message, SHA256)
+
+    def seal(self, side: bytes, payload: bytes) -> bytes:
+        key = self._key(side + b" payload")
+        return CHACHA20_POLY1305.seal(key, _NONCE, payload, self.transcript)
+
+    def open(self, side: bytes, sealed: bytes) -> bytes:
+        key = self._key(side + b" payload")
+        return CHACHA20_POLY1305.open(key, _NONCE, sealed, self.transcript)
+
+    def signed_by_code(self, sealed: bytes) -> bytes:
+        return _LABEL + b" code" + self.transcript + hashlib.sha256(sealed).digest()
+
+    def signed_by_identity(self) -> bytes:
+        return _LABEL + b" possession" + self.transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """The TLS connection as one side sees it: the server's key, and the binding of `link`."""
+
+    fingerprint: Fingerprint
+    binding: bytes
+
+
+# --- The device ---------------------------------------------------------------------------
+
+
+def begin(
+    code: Code, channel: Channel, random: Callable[[int], bytes]
+) -> tuple[ActivateBegin, "AwaitChallenge"]:
+    """The device's first frame. Takes about 0.2 s and 64 MiB."""
+    credentials = _stretch(code, channel.fingerprint)
+    exchange = pake.initiate(
+        credentials.password, initiator=_DEVICE, responder=channel.fingerprint, random=random
+    )
+    frame = ActivateBegin(ACTIVATION_VERSION, code.nameplate, exchange.message)
+    return frame, AwaitChallenge(code.nameplate, credentials.signing, channel, exchange)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitChallenge:
+    """The device has begun and waits for the server's proof."""
+
+    _nameplate: str
+    _signing: Secret
+    _channel: Channel
+    _exchange: pake.Exchange
+
+    def open(self, challenge: ActivateChallenge) -> "Challenged":
+        """The server has proved itself and says whose the code is.
+
+        Raises ServerUnprovenError, before anything of the device has left it.
+        """
+        try:
+            secret = self._exchange.finish(challenge.message)
+        except pake.PakeError:
+            raise _server_unproven() from None
+        session = _Session.of(
+            secret, self._nameplate, self._exchange.message, challenge.message, self._channel
+        )
+        if not hmac.compare_digest(session.proof(b"server", challenge.payload), challenge.proof):
+            raise _server_unproven()
+        try:
+            owner = _decode_owner(session.open(b"owner", challenge.payload))
+            address = parse_address(owner.address)
+        except (OpenError, msgspec.DecodeError, DecodeError):
+            raise _server_unproven() from None
+        return Challenged(address, owner, self._signing, session)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """The server has proved itself; the device can now make keys for `address`.
+
+    `owner` says where the chain stands that its statements must continue.
+    """
+
+    address: Address
+    owner: Owner
+    _signing: Secret
+    _session: _Session
+
+    def prove(self, keys: DeviceKeys, identity: Secret) -> tuple[ActivateProve, "AwaitActivated"]:
+        """The device's proof over its keys; `identity` is the 32-byte seed of its identity key."""
+        session = self._session
+        possession = ED25519.sign(identity, session.signed_by_identity())
+        sealed = session.seal(b"device", _encode(_Proven(keys, possession)))
+        signature = ED25519.sign(self._signing, session.signed_by_code(sealed))
+        frame = ActivateProve(session.proof(b"device", sealed), signature, sealed)
+        return frame, AwaitActivated(session, keys, self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitActivated:
+    """The device has proved itself and waits to hear that it is enrolled."""
+
+    _session: _Session
+    _keys: DeviceKeys
+    _address: Address
+
+    def open(self, activated: Activated) -> Enrolment:
+        """Who the device is. Raises ServerUnprovenError when the answer is not the server's."""
+        try:
+            enrolment = _decode_enrolment(self._session.open(b"server", activated.payload))
+        except (OpenError, msgspec.DecodeError):
+            raise _server_unproven() from None
+        theirs = (enrolment.device, enrolment.address)
+        if theirs != (device_id(self._keys.identity_key), self._address):
+            raise _server_unproven()
+        return enrolment
+
+
+def _server_unproven() -> ServerUnprovenError:
+    return ServerUnprovenError(
+        "the server could not prove that it knows this code: a word is wrong, or somebody "
+        "between this device and the server is intercepting; nothing was sent"
+    )
+
+
+# --- The server ---------------------------------------------------------------------------
+
+
+def challenge(
+    begin: ActivateBegin,
+    known: Verifier,
+    owner: Owner,
+    channel: Channel,
+    random: Callable[[int], bytes],
+) -> tuple[ActivateChallenge, "AwaitProof"]:
+    """The server's answer to a begin whose try has been counted durably.
+
+    `owner` is the user whom the code is for; only who knows the code can read it.
+
+    Raises ProtocolError for a version or a message that this server does not know.
+    """
+    if begin.version != ACTIVATION_VERSION:
+        raise ProtocolError(f"activation version {begin.version} is not spoken here")
+    exchange = pake.respond(
+        known.password, initiator=_DEVICE, responder=channel.fingerprint, random=random
+    )
+    secret = exchange.finish(begin.message)
+    session = _Session.of(secret, begin.nameplate, begin.message, exchange.message, channel)
+    payload = session.seal(b"owner", _encode(owner))
+    frame = ActivateChallenge(exchange.message, session.proof(b"server", payload), payload)
+    return frame, AwaitProof(session, known.public_key)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitProof:
+    """The server has proved itself and waits for the device's proof."""
+
+    _session: _Session
+    _public_key: bytes
+
+    def verify(self, prove: ActivateProve) -> "Proven":
+        """The device's verified keys. Raises DeviceUnprovenError, DecodeError for the payload."""
+        session = self._session
+        if not hmac.compare_digest(session.proof(b"device", prove.payload), prove.proof):
+            raise DeviceUnprovenError("the code is wrong")
+        try:
+            message = session.signed_by_code(prove.payload)
+            ED25519.verify(self._public_key, prove.signature, message)
+            proven = _decode_proven(session.open(b"device", prove.payload))
+            keys = proven.keys
+            ED25519.verify(keys.identity_key, proven.possession, session.signed_by_identity())
+        except (VerifyError, OpenError):
+            raise DeviceUnprovenError("the device did not sign with the code and its key") from None
+        except msgspec.DecodeError as error:
+            raise DecodeError(f"not the keys of a device: {error}") from None
+        return Proven(session, keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A device that knows the code and holds its identity key; `keys` may be stored."""
+
+    _session: _Session
+    keys: DeviceKeys
+
+    def answer(self, enrolment: Enrolment) -> Activated:
+        """The last frame, once the device is stored durably."""
+        return Activated(self._session.seal(b"server", _encode(enrolment)))

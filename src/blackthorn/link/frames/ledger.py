@@ -1,0 +1,181 @@
+"""The frames of the ledger: what a device asks of it, and what it is answered.
+
+A part of `link.frames`, which has the rest; specified in docs/specs/ledger.md.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from blackthorn import limits
+from blackthorn.link.frames.types import AddressText, Frame, Proof, StatementBytes, Uint64
+
+
+class EpochPart(Struct, array_like=True, frozen=True, gc=False):
+    """The newest published epoch: cosigned checkpoint (a signed note), its head, the head's proof.
+
+    The head is the last leaf of the checkpoint's tree (`directory.lookup.EpochPart`).
+    """
+
+    checkpoint: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_NOTE_BYTES)]
+    head: Annotated[bytes, Meta(max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
+    proof: Proof
+
+
+class LookUp(Frame, tag=60, frozen=True):
+    """Device to server: what does the ledger hold of these users?
+
+    `have` is the size of the newest checkpoint that the device has accepted, 0 for none. With
+    no address it only asks for the newest checkpoint.
+    """
+
+    request: Uint64
+    addresses: Annotated[list[AddressText], Meta(max_length=limits.MAX_LOOKUP_ADDRESSES)]
+    have: Uint64
+
+
+class Answer(Struct, array_like=True, frozen=True, gc=False):
+    """One user in the map, or his absence when `value` is empty (`directory.lookup.Answer`)."""
+
+    address: AddressText
+    vrf_proof: Annotated[bytes, Meta(min_length=80, max_length=80)]
+    version: Uint64
+    value: Annotated[bytes, Meta(max_length=37)]
+    opening: Annotated[bytes, Meta(max_length=16)]
+    map_proof: Annotated[bytes, Meta(max_length=limits.MAX_MAP_PROOF_BYTES)]
+
+
+class LookedUp(Frame, tag=61, frozen=True):
+    """Server to device. `consistency` proves `have` into the checkpoint of `epoch`.
+
+    `pending` are users whose first entry waits for the next epoch; nothing is proved of them.
+    """
+
+    request: Uint64
+    epoch: EpochPart
+    consistency: Proof
+    answers: Annotated[list[Answer], Meta(max_length=limits.MAX_LOOKUP_ADDRESSES)]
+    pending: Annotated[list[AddressText], Meta(max_length=limits.MAX_LOOKUP_ADDRESSES)]
+
+
+class FetchChain(Frame, tag=62, frozen=True):
+    """Device to server: the published statements of a user's chain with a seq above `after`."""
+
+    request: Uint64
+    address: AddressText
+    after: Uint64
+
+
+class Receipt(Struct, array_like=True, frozen=True, gc=False):
+    """When the ledger logged the statement `seq` (`directory.lookup.Receipt`)."""
+
+    seq: Uint64
+    version: Uint64
+    value: Annotated[bytes, Meta(max_length=37)]
+    opening: Annotated[bytes, Meta(max_length=16)]
+    vrf_proof: Annotated[bytes, Meta(max_length=80)]
+    mutation: Annotated[bytes, Meta(max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
+    index: Uint64
+    proof: Proof
+    head: Annotated[bytes, Meta(max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
+    head_index: Uint64
+    head_proof: Proof
+
+
+class ChainPart(Frame, tag=63, frozen=True):
+    """Server to device. `receipts` are of all resets and cancels of the whole chain.
+
+    Their proofs are for the tree of `size`. `certificate` is the user's OpenPGP certificate, or
+    empty. `more` says that a further FetchChain will find more.
+    """
+
+    request: Uint64
+    address: AddressText
+    size: Uint64
+    statements: Annotated[list[StatementBytes], Meta(max_length=limits.MAX_CHAIN_STATEMENTS)]
+    receipts: Annotated[list[Receipt], Meta(max_length=limits.MAX_CHAIN_RECEIPTS)]
+    certificate: Annotated[bytes, Meta(max_length=limits.MAX_CERTIFICATE_BYTES)]
+    more: bool
+
+
+class SubmitStatement(Frame, tag=64, frozen=True):
+    """Device to server: append this statement to my user's chain.
+
+    `certificate` comes with a set_openpgp statement.
+    """
+
+    request: Uint64
+    statement: StatementBytes
+    certificate: Annotated[bytes, Meta(max_length=limits.MAX_CERTIFICATE_BYTES)] = b""
+
+
+class StatementStored(Frame, tag=65, frozen=True):
+    """Server to device: durable, and in the ledger with the next epoch; or why it is refused.
+
+    `refusal` is empty when it was stored (the same statement again counts as stored).
+    """
+
+    request: Uint64
+    refusal: Annotated[str, Meta(max_length=512)]
+
+
+class ProveConsistency(Frame, tag=66, frozen=True):
+    """Device to server: prove that the tree of `old` leaves is the beginning of that of `new`."""
+
+    request: Uint64
+    old: Uint64
+    new: Uint64
+
+
+class Consistency(Frame, tag=67, frozen=True):
+    """Server to device: the proof; `known` is False when it has no tree of that size."""
+
+    request: Uint64
+    known: bool
+    proof: Proof
+
+
+class FetchEntries(Frame, tag=68, frozen=True):
+    """Device to server: published entries of the log from index `start` on, for a replay."""
+
+    request: Uint64
+    start: Uint64
+
+
+class Entries(Frame, tag=69, frozen=True):
+    """Server to device: entries from `start` on, as many as fit; `size` is the published one."""
+
+    request: Uint64
+    start: Uint64
+    size: Uint64
+    entries: Annotated[
+        list[Annotated[bytes, Meta(max_length=limits.MAX_LEDGER_ENTRY_BYTES)]],
+        Meta(max_length=limits.MAX_ENTRIES_PER_FRAME),
+    ]
+
+
+class LeafChanged(Frame, tag=70, frozen=True):
+    """Server to a device that receives: your user's entry in the ledger has changed. Look."""
+
+
+class TellCheckpoint(Frame, tag=71, frozen=True):
+    """Device to server: I hold this checkpoint of yours, which is newer than what you serve."""
+
+    checkpoint: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_NOTE_BYTES)]
+
+
+class FetchTrust(Frame, tag=72, frozen=True):
+    """Device to server: by what configuration and policy do you keep your ledger now?"""
+
+    request: Uint64
+
+
+class Trust(Frame, tag=73, frozen=True):
+    """Server to device: the configuration record and the policy's text.
+
+    A device that pinned others keeps to those until its person accepts these.
+    """
+
+    request: Uint64
+    config: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
+    policy: Annotated[str, Meta(min_length=1, max_length=limits.MAX_POLICY_BYTES)]

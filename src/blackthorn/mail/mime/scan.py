@@ -1,0 +1,70 @@
+"""The scanner that every inbound mail passes before anything parses or seals it.
+
+Linear in the mail's bytes, whatever they are. It keeps the bytes as they came, with one
+exception: a lone LF becomes CRLF, so that the sealed mail has one kind of line end and can
+never smuggle a second message into another server. A lone CR or a NUL is refused.
+"""
+
+from blackthorn import limits
+from blackthorn.mail.errors import looping, malformed, too_large
+from blackthorn.mail.mime.fields import check_parameters
+from blackthorn.mail.mime.structure import parse, walk
+
+_PARAMETER_FIELDS = (b"content-type", b"content-disposition")
+
+
+def scan(content: bytes) -> bytes:
+    """The mail with CRLF line ends, inside every bound of `limits`.
+
+    Raises MailRefusedError with its SMTP reply, and nothing else, for any bytes.
+    """
+    if len(content) > limits.MAX_MAIL_BYTES:
+        raise too_large("the mail is too large")
+    content = normalise(content)
+    if len(content) > limits.MAX_MAIL_BYTES:
+        raise too_large("the mail is too large")
+    _check_lines(content)
+    root = parse(content)
+    if sum(name == b"received" for name, _ in root.fields) > limits.MAX_HOPS:
+        raise looping("the mail has passed too many servers")
+    for part in walk(root):
+        for name, value in part.fields:
+            if name in _PARAMETER_FIELDS:
+                check_parameters(value)
+    return content
+
+
+def remove_dots(data: bytes) -> bytes:
+    """Mail data without the dots that SMTP puts before lines (RFC 5321, 4.5.2).
+
+    A client whose lines end in a lone LF, as Python's smtplib with bytes, doubles dots there
+    as well; a single dot after a lone LF is the mail's own. Raises MailRefusedError for a NUL.
+    """
+    if b"\0" in data:
+        raise malformed("the mail holds a NUL byte")
+    if not data.startswith(b".") and b"\n." not in data:
+        return data
+    marked = (b"\r\n" + data).replace(b"\r\n.", b"\r\n\0")
+    return marked.replace(b"\n..", b"\n.").replace(b"\0", b"")[2:]
+
+
+def normalise(content: bytes) -> bytes:
+    """`content` with every line end as CRLF. Raises MailRefusedError for a NUL or a lone CR."""
+    if b"\0" in content:
+        raise malformed("the mail holds a NUL byte")
+    ends = content.count(b"\r\n")
+    if content.count(b"\r") != ends:
+        raise malformed("the mail holds a lone CR")
+    if content.count(b"\n") == ends:
+        return content
+    return content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def _check_lines(content: bytes) -> None:
+    """Refuse a line above MAX_MAIL_LINE_BYTES, looking at each byte at most once."""
+    position, window = 0, limits.MAX_MAIL_LINE_BYTES + 2
+    while len(content) - position > limits.MAX_MAIL_LINE_BYTES:
+        newline = content.rfind(b"\n", position, position + window)
+        if newline < 0:
+            raise too_large("the mail has too long a line")
+        position = newline + 1

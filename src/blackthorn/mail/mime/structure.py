@@ -1,0 +1,147 @@
+"""The structure of a MIME mail (RFC 2045, 2046): one pass, no recursion, every bound enforced.
+
+Works on bytes with CRLF line ends and decodes nothing. The scanner before sealing and the
+renderer after opening walk the same tree, so that what the server let in the device can show.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from blackthorn import limits
+from blackthorn.mail.errors import too_complex
+from blackthorn.mail.mime.fields import (
+    Field,
+    LineBudget,
+    check_parameters,
+    first,
+    parse_parameters,
+    split_fields,
+)
+
+_DASH_LINE = re.compile(rb"^--([^\r\n]*)", re.MULTILINE)
+"""Every line that may be a delimiter. Linear: nothing in it can match in two ways."""
+
+_IDENTITY = (b"", b"7bit", b"8bit", b"binary")
+
+
+@dataclass(slots=True)
+class Part:
+    """One part: its fields, its type, and where its body lies in the mail's bytes."""
+
+    fields: list[Field]
+    type: bytes
+    parameters: dict[bytes, bytes]
+    encoding: bytes
+    start: int
+    end: int
+    depth: int
+    children: list["Part"] = field(default_factory=list)
+
+    @property
+    def is_multipart(self) -> bool:
+        """Whether the part holds others by a boundary."""
+        return self.type.startswith(b"multipart/")
+
+
+def walk(root: Part) -> Iterator[Part]:
+    """`root` and all parts within it, in the order of the mail."""
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting.extend(reversed(part.children))
+
+
+def parse(content: bytes) -> Part:
+    """The tree of parts of a mail. Raises MailRefusedError when a bound is exceeded."""
+    return _Walker(content).run()
+
+
+class _Walker:
+    """One pass over the delimiter lines, with the stack of the parts that are open."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.budget = LineBudget()
+        self.parts = 0
+        self.dash_lines = 0
+        self.open: list[Part] = []
+        self.boundaries: dict[bytes, list[int]] = {}
+
+    def run(self) -> Part:
+        """Build the tree."""
+        position = self._begin(0, b"text/plain")
+        root = self.open[0]
+        while self.boundaries:
+            match = self._next_dash_line(position)
+            if match is None:
+                break
+            position = self._delimit(match)
+        self._close_above(-1, len(self.content))
+        return root
+
+    def _next_dash_line(self, position: int) -> re.Match[bytes] | None:
+        """The next line from `position` on that an open boundary delimits."""
+        for match in _DASH_LINE.finditer(self.content, position):
+            self.dash_lines += 1
+            if self.dash_lines > limits.MAX_MIME_DASH_LINES:
+                raise too_complex("the mail has too many lines that look like delimiters")
+            line = match[1].rstrip(b" \t")
+            if line in self.boundaries or (line.endswith(b"--") and line[:-2] in self.boundaries):
+                return match
+        return None
+
+    def _delimit(self, match: re.Match[bytes]) -> int:
+        """Act on one delimiter line; return where to look on."""
+        line = match[1].rstrip(b" \t")
+        last = line not in self.boundaries
+        index = self.boundaries[line[:-2] if last else line][-1]
+        multipart = self.open[index]
+        self._close_above(index, max(match.start() - 2, 0))
+        after = min(match.end() + 2, len(self.content))
+        if last:
+            self._close_above(index - 1, match.start())
+            return after
+        default = b"message/rfc822" if multipart.type == b"multipart/digest" else b"text/plain"
+        return self._begin(after, default)
+
+    def _begin(self, start: int, default: bytes) -> int:
+        """Open the part whose header begins at `start`, and a message attached as it is."""
+        while True:
+            fields, body = split_fields(self.content, start, self.budget)
+            part = self._open_part(fields, body, default)
+            if part.type != b"message/rfc822" or part.encoding not in _IDENTITY:
+                return body
+            start, default = body, b"text/plain"
+
+    def _open_part(self, fields: list[Field], body: int, default: bytes) -> Part:
+        self.parts += 1
+        if self.parts > limits.MAX_MIME_PARTS:
+            raise too_complex("the mail has too many parts")
+        if len(self.open) > limits.MAX_MIME_DEPTH:
+            raise too_complex("the mail's parts are nested too deeply")
+        main, parameters = parse_parameters(first(fields, b"content-type"))
+        encoding = first(fields, b"content-transfer-encoding").lower()
+        kind = main if main.count(b"/") == 1 else default
+        part = Part(fields, kind, parameters, encoding, body, body, len(self.open))
+        check_parameters(first(fields, b"content-disposition"))
+        if self.open:
+            self.open[-1].children.append(part)
+        self.open.append(part)
+        boundary = parameters.get(b"boundary", b"").rstrip(b" \t")
+        if part.is_multipart and 0 < len(boundary) <= limits.MAX_MIME_BOUNDARY_BYTES:
+            self.boundaries.setdefault(boundary, []).append(len(self.open) - 1)
+        return part
+
+    def _close_above(self, index: int, end: int) -> None:
+        """Close the open parts above `index`: their bodies end at `end`."""
+        while len(self.open) > index + 1:
+            part = self.open.pop()
+            part.end = max(part.start, end)
+            boundary = part.parameters.get(b"boundary", b"").rstrip(b" \t")
+            holders = self.boundaries.get(boundary)
+            if holders and holders[-1] == len(self.open):
+                holders.pop()
+                if not holders:
+                    del self.boundaries[boundary]

@@ -1,0 +1,167 @@
+"""What a person sees of a mail: a few header fields, the best text, the list of attachments.
+
+Any bytes go in, safe text comes out: `render` never raises. Nothing encrypted is opened here
+and nothing is fetched, so an HTML part cannot wrap itself round a secret (EFAIL).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from blackthorn import limits
+from blackthorn.mail.errors import MailRefusedError
+from blackthorn.mail.mime.fields import first, parse_parameters
+from blackthorn.mail.mime.scan import normalise
+from blackthorn.mail.mime.structure import Part, parse, walk
+from blackthorn.mail.render.html import html_to_text
+from blackthorn.mail.render.text import (
+    decode_charset,
+    decode_header,
+    decode_parameter,
+    decode_transfer,
+    safe_line,
+    safe_text,
+)
+
+_EXCERPT_BYTES = 4_096
+_PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
+_SEALED = (
+    "[Its sender sealed this mail by OpenPGP. What is sealed is shown below or listed as an "
+    "attachment; opening it is not offered yet.]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One attachment: a name without any path, its declared type, its decoded size in bytes."""
+
+    name: str
+    type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedMail:
+    """A mail for a terminal; every string is safe to print. `parsed` is False for an excerpt."""
+
+    sender: str
+    to: str
+    cc: str
+    subject: str
+    date: str
+    text: str
+    attachments: tuple[Attachment, ...]
+    parsed: bool
+
+
+def render(content: bytes) -> RenderedMail:
+    """The mail `content` (raw RFC 5322 bytes, any length) made safe. Never raises."""
+    try:
+        return _rendered(normalise(content))
+    except MailRefusedError as error:
+        excerpt = safe_text(content[:_EXCERPT_BYTES].decode("utf-8", "replace"))
+        text = f"[not parsed: {error}; it begins with]\n{excerpt}"
+        return RenderedMail("", "", "", "", "", text, (), False)
+
+
+def attached(content: bytes) -> list[tuple[Attachment, bytes]]:
+    """The attachments in the order of `render`, each with its decoded bytes. Never raises."""
+    try:
+        content = normalise(content)
+        root = parse(content)
+    except MailRefusedError:
+        return []
+    body = _best_text(root)
+    return [
+        (_attachment(content, part), _data(content, part))
+        for part in _leaves(root)
+        if not _is_shown(part, body)
+    ]
+
+
+def _rendered(content: bytes) -> RenderedMail:
+    root = parse(content)
+    body = _best_text(root)
+    text = _text_of(content, body) if body else ""
+    if root.type == b"multipart/encrypted" or text.lstrip().startswith(_PGP_MESSAGE):
+        text = f"{_SEALED}\n\n{text}".rstrip("\n")
+    return RenderedMail(
+        sender=_header(root, b"from"),
+        to=_header(root, b"to"),
+        cc=_header(root, b"cc"),
+        subject=_header(root, b"subject"),
+        date=_header(root, b"date"),
+        text=text,
+        attachments=tuple(
+            _attachment(content, part) for part in _leaves(root) if not _is_shown(part, body)
+        ),
+        parsed=True,
+    )
+
+
+def _header(root: Part, name: bytes) -> str:
+    return safe_line(decode_header(first(root.fields, name)))
+
+
+def _leaves(root: Part) -> Iterator[Part]:
+    """The parts that hold content themselves; what lies in an attached message belongs to it."""
+    inside = -1
+    for part in walk(root):
+        if 0 <= inside < part.depth:
+            continue
+        inside = part.depth if part.type == b"message/rfc822" and part is not root else -1
+        if not part.children or inside >= 0:
+            yield part
+
+
+def _disposition(part: Part) -> tuple[bytes, dict[bytes, bytes]]:
+    return parse_parameters(first(part.fields, b"content-disposition"))
+
+
+def _best_text(root: Part) -> Part | None:
+    """The first plain text that is no attachment, or the first HTML, or an unreadable body."""
+    candidates = [part for part in _leaves(root) if _disposition(part)[0] != b"attachment"]
+    for kind in (b"text/plain", b"text/html"):
+        for part in candidates:
+            if part.type == kind and part.end > part.start:
+                return part
+    for part in candidates:
+        if part.type.startswith(b"text/") or part.is_multipart:
+            return part
+    return None
+
+
+def _is_shown(part: Part, body: Part | None) -> bool:
+    """Whether the part is the body, or another rendering of it, or empty text."""
+    if part is body:
+        return True
+    plain = part.type in (b"text/plain", b"text/html")
+    unnamed = not _name(part) and _disposition(part)[0] != b"attachment"
+    return plain and unnamed and (part.type == b"text/html" or part.start == part.end)
+
+
+def _text_of(content: bytes, part: Part) -> str:
+    data = decode_transfer(content[part.start : part.end], part.encoding)
+    text = decode_charset(data, part.parameters.get(b"charset", b"utf-8"))
+    if part.type == b"text/html":
+        text = html_to_text(text)
+    return safe_text(text, limits.MAX_RENDERED_CHARS).strip("\n")
+
+
+def _name(part: Part) -> str:
+    parameters = _disposition(part)[1]
+    name = decode_parameter(parameters, b"filename") or decode_parameter(part.parameters, b"name")
+    base = name.replace("\\", "/").rpartition("/")[2]
+    return safe_line(base, limits.MAX_RENDERED_NAME_CHARS).lstrip(".")
+
+
+def _attachment(content: bytes, part: Part) -> Attachment:
+    size = len(_data(content, part))
+    kind = safe_line(part.type.decode("ascii", "replace"), limits.MAX_RENDERED_NAME_CHARS)
+    return Attachment(_name(part) or "unnamed", kind, size)
+
+
+def _data(content: bytes, part: Part) -> bytes:
+    body = content[part.start : part.end]
+    if part.encoding in (b"base64", b"quoted-printable"):
+        return decode_transfer(body, part.encoding)
+    return body

@@ -1,0 +1,158 @@
+"""One epoch of a group as one member holds it, and what is kept of it when it is past."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.credential import Credential, read_credential
+from blackthorn.mls.errors import GroupState
+from blackthorn.mls.framing.group_context import GroupContext
+from blackthorn.mls.schedule.key_schedule import EpochSecrets
+from blackthorn.mls.schedule.secret_tree import SecretTree
+from blackthorn.mls.suites import CipherSuite
+from blackthorn.mls.tree.leaf_node import LeafNode
+from blackthorn.mls.tree.ratchet_tree import RatchetTree
+from blackthorn.wire.tls import Reader, opaque, u16, u32, vector
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member: its leaf index, who it says it is, and the key it signs with."""
+
+    index: int
+    credential: Credential
+    signature_key: bytes
+
+    @classmethod
+    def of(cls, index: int, leaf: LeafNode) -> "Member":
+        """The member at a leaf."""
+        return cls(index, leaf.credential, leaf.signature_key)
+
+    def encode(self) -> bytes:
+        """The stored form."""
+        return u32(self.index) + self.credential.encode() + opaque(self.signature_key)
+
+
+def read_member(reader: Reader) -> Member:
+    """A member from its stored form."""
+    return Member(reader.u32(), read_credential(reader), reader.opaque())
+
+
+def _encode_suite(suite: CipherSuite) -> bytes:
+    return u16(suite.number) + opaque(suite.parameters.encode())
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch. Only `secret_tree` changes, as messages use its keys up."""
+
+    suite: CipherSuite
+    context: GroupContext
+    tree: RatchetTree
+    secrets: EpochSecrets
+    interim_transcript_hash: bytes
+    confirmation_tag: bytes
+    own_index: int
+    private_keys: Mapping[int, Secret]
+    """Private keys that this member knows, by node index."""
+    secret_tree: SecretTree
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The stored form of everything but `secret_tree`: it never changes."""
+        secrets = (getattr(self.secrets, each.name) for each in fields(EpochSecrets))
+        keys = self.private_keys
+        return b"".join(
+            (
+                _encode_suite(self.suite),
+                self.context.encoded,
+                self.tree.encode(),
+                vector(opaque(secret.expose()) for secret in secrets),
+                opaque(self.interim_transcript_hash),
+                opaque(self.confirmation_tag),
+                u32(self.own_index),
+                vector(u32(node) + opaque(keys[node].expose()) for node in sorted(keys)),
+            )
+        )
+
+    def member(self, index: int) -> Member | None:
+        """The member at a leaf index, None when blank."""
+        leaf = self.tree.leaf(index)
+        return None if leaf is None else Member.of(index, leaf)
+
+    @property
+    def sender_data(self) -> Secret:
+        """The sender data secret."""
+        return self.secrets.sender_data
+
+    def own_leaf(self) -> LeafNode:
+        """This member's leaf."""
+        leaf = self.tree.leaf(self.own_index)
+        if leaf is None:
+            raise GroupState("this member has no leaf in the tree")
+        return leaf
+
+    def own_member(self) -> Member:
+        """This member."""
+        return Member.of(self.own_index, self.own_leaf())
+
+    def past(self) -> "PastEpoch":
+        """What is kept when the next epoch begins."""
+        roster = {index: Member.of(index, leaf) for index, leaf in self.tree.members()}
+        return PastEpoch(
+            self.suite,
+            self.context,
+            self.secrets.sender_data,
+            self.secrets.resumption_psk,
+            self.own_index,
+            roster,
+            self.secret_tree.applications_only(),
+        )
+
+    def closed(self) -> "Epoch":
+        """The epoch from which this member was removed: late messages can be read, no more."""
+        secrets = self.secrets
+        nothing = dict.fromkeys((each.name for each in fields(EpochSecrets)), Secret(b""))
+        kept = replace(
+            secrets,
+            **nothing
+            | {
+                "sender_data": secrets.sender_data,
+                "resumption_psk": secrets.resumption_psk,
+                "epoch_authenticator": secrets.epoch_authenticator,
+            },
+        )
+        tree = self.secret_tree.applications_only()
+        return replace(self, secrets=kept, private_keys={}, secret_tree=tree)
+
+
+@dataclass(frozen=True)
+class PastEpoch:
+    """What reading late application messages takes, and the resumption PSK; nothing else."""
+
+    suite: CipherSuite
+    context: GroupContext
+    sender_data: Secret
+    resumption_psk: Secret
+    own_index: int
+    roster: Mapping[int, Member]
+    secret_tree: SecretTree
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The stored form of everything but `secret_tree`: it never changes."""
+        return b"".join(
+            (
+                _encode_suite(self.suite),
+                self.context.encoded,
+                opaque(self.sender_data.expose()),
+                opaque(self.resumption_psk.expose()),
+                u32(self.own_index),
+                vector(member.encode() for member in self.roster.values()),
+            )
+        )
+
+    def member(self, index: int) -> Member | None:
+        """Who was at a leaf index."""
+        return self.roster.get(index)

@@ -1,0 +1,140 @@
+"""External Commits as members see them (RFC 9420, 8.3, 12.2, 12.4.3.2): the rules for their
+proposals, and their effect on the tree. Changes nothing but copies.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from blackthorn.crypto.hpke import HpkeError
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.epoch.epoch import Epoch, Member
+from blackthorn.mls.epoch.proposal_list import Applied
+from blackthorn.mls.errors import InvalidCommit, InvalidProposal
+from blackthorn.mls.framing.proposals import (
+    Commit,
+    ExternalInit,
+    PreSharedKey,
+    Proposal,
+    ProposalOrRef,
+    Remove,
+)
+from blackthorn.mls.rules import Rule
+from blackthorn.mls.schedule.psk import PskId, ResumptionPskId
+from blackthorn.mls.suites import CipherSuite
+from blackthorn.mls.tree.leaf_node import LeafNode
+from blackthorn.mls.tree.ratchet_tree import RatchetTree
+
+LABEL = b"MLS 1.0 external init secret"
+
+
+@dataclass(frozen=True)
+class ExternalProposals:
+    """The proposals of an external Commit that keeps to 12.2."""
+
+    kem_output: bytes
+    removed: int | None
+    psks: list[PskId]
+
+
+def read_external_proposals(
+    suite: CipherSuite, proposals: Sequence[ProposalOrRef]
+) -> ExternalProposals:
+    """12.2: one ExternalInit, at most one Remove, any PSKs, all by value, and no other.
+
+    Raises `InvalidProposal`.
+    """
+    by_value = [each for each in proposals if not isinstance(each, bytes)]
+    if len(by_value) != len(proposals):
+        raise InvalidProposal(
+            "an external Commit names a proposal by reference", Rule.EXTERNAL_BY_VALUE
+        )
+    inits = [each for each in by_value if isinstance(each, ExternalInit)]
+    removes = [each for each in by_value if isinstance(each, Remove)]
+    psks = [each.psk_id for each in by_value if isinstance(each, PreSharedKey)]
+    if len(inits) != 1:
+        raise InvalidProposal(
+            "an external Commit has not exactly one external init", Rule.EXTERNAL_ONE_INIT
+        )
+    if len(removes) > 1:
+        raise InvalidProposal(
+            "an external Commit removes more than one member", Rule.EXTERNAL_ONE_REMOVE
+        )
+    if len(inits) + len(removes) + len(psks) != len(by_value):
+        raise InvalidProposal(
+            "an external Commit has a proposal that it must not have", Rule.EXTERNAL_NO_OTHER
+        )
+    if len(set(psks)) != len(psks):
+        raise InvalidProposal("the same PSK is used twice", Rule.PSK_ONCE)
+    for psk_id in psks:
+        if len(psk_id.nonce) != suite.hash_size:  # 12.1.4
+            raise InvalidProposal("a PSK's nonce has the wrong length", Rule.PSK_NONCE)
+        if isinstance(psk_id, ResumptionPskId) and psk_id.succession:
+            raise InvalidProposal(
+                "a PSK of a re-initialisation or branch is used elsewhere", Rule.PSK_USAGE_HERE
+            )
+    return ExternalProposals(inits[0].kem_output, removes[0].removed if removes else None, psks)
+
+
+@dataclass(frozen=True)
+class ExternalChange:
+    """What an external Commit does to the group, before its path."""
+
+    applied: Applied
+    index: int
+    """The joiner's leaf index."""
+    replaced: Member | None
+    kem_output: bytes
+
+
+def apply_external(epoch: Epoch, commit: Commit) -> tuple[ExternalChange, LeafNode]:
+    """The change, and the joiner's leaf, of which nothing has been checked.
+
+    Raises `InvalidProposal`, `InvalidCommit`.
+    """
+    if commit.path is None:
+        raise InvalidCommit("an external Commit has no path", Rule.EXTERNAL_COMMIT_PATH)
+    proposals = read_external_proposals(epoch.suite, commit.proposals)
+    tree, leaf, replaced = epoch.tree.copy(), commit.path.leaf, None
+    if proposals.removed is not None:
+        replaced = epoch.member(proposals.removed)
+        old = epoch.tree.leaf(proposals.removed)
+        if replaced is None or old is None:  # 12.1.3
+            raise InvalidProposal("the member to remove is not in the group", Rule.REMOVES_MEMBER)
+        if old.encryption_key == leaf.encryption_key:  # 12.2, as for an Update
+            raise InvalidCommit("the joiner keeps its old encryption key", Rule.EXTERNAL_NEW_KEY)
+        tree.remove_leaf(proposals.removed)
+    index = seat(tree, leaf)
+    removed = [] if replaced is None else [replaced]
+    applied = Applied(
+        tree, epoch.context.extensions, {}, removed, [], proposals.psks, needs_path=True
+    )
+    return ExternalChange(applied, index, replaced, proposals.kem_output), leaf
+
+
+def seat(tree: RatchetTree, leaf: LeafNode) -> int:
+    """The leftmost blank leaf's index, still blank: the tree grows when there is none."""
+    index = tree.add_leaf(leaf)
+    tree.set_node(2 * index, None)
+    return index
+
+
+def received_init_secret(epoch: Epoch, kem_output: bytes) -> Secret:
+    """The init secret that an ExternalInit brings (8.3). Raises `InvalidProposal`."""
+    hpke, size = epoch.suite.hpke, epoch.suite.hash_size
+    private, _ = hpke.derive_key_pair(epoch.secrets.external)
+    try:
+        return hpke.receive_export(private, kem_output, b"", LABEL, size)
+    except HpkeError as error:
+        raise InvalidProposal(f"external init: {error}", Rule.EXTERNAL_INIT_VALID) from error
+
+
+def new_init_secret(suite: CipherSuite, external_pub: bytes) -> tuple[Proposal, Secret]:
+    """An ExternalInit for a group's external public key, and the secret that it brings (8.3).
+
+    Raises `InvalidProposal`.
+    """
+    try:
+        kem_output, secret = suite.hpke.send_export(external_pub, b"", LABEL, suite.hash_size)
+    except HpkeError as error:
+        raise InvalidProposal(f"external init: {error}", Rule.EXTERNAL_INIT_VALID) from error
+    return ExternalInit(kem_output), secret

@@ -1,0 +1,94 @@
+"""GroupInfo: an epoch described for those who join it (RFC 9420, 12.4.3), made and checked."""
+
+from blackthorn import limits
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.codec import decode
+from blackthorn.mls.codepoints import EXTERNAL_PUB, RATCHET_TREE
+from blackthorn.mls.credential import CredentialValidator, check_credential
+from blackthorn.mls.epoch.epoch import Epoch, Member
+from blackthorn.mls.errors import InvalidWelcome, TooLarge
+from blackthorn.mls.extension import Extension, Extensions, external_senders, find
+from blackthorn.mls.framing.framing import encode_message, read_message
+from blackthorn.mls.framing.welcome_types import GroupInfo
+from blackthorn.mls.rules import Rule
+from blackthorn.mls.schedule.key_schedule import external_public_key
+from blackthorn.mls.suites import CipherSuite
+from blackthorn.mls.tree.ratchet_tree import RatchetTree, read_ratchet_tree
+from blackthorn.mls.tree.tree_hash import root_hash
+from blackthorn.mls.tree.tree_validation import check_tree, check_tree_members
+from blackthorn.wire.tls import Reader, opaque
+
+
+def external_pub_extension(public: bytes) -> Extension:
+    """The key for external joins; the extension's data is an `opaque<V>` of its own."""
+    return Extension(EXTERNAL_PUB, opaque(public))
+
+
+def external_pub(info: GroupInfo) -> bytes:
+    """The key for external joins. Raises `InvalidWelcome`, `MalformedMessage`."""
+    data = find(info.extensions, EXTERNAL_PUB)
+    if data is None:
+        raise InvalidWelcome(
+            "the group info has no key for external joins", Rule.EXTERNAL_PUB_GIVEN
+        )
+    return decode(Reader.opaque, data, "external_pub")
+
+
+def make_group_info(
+    epoch: Epoch, signature_private: Secret, *, with_tree: bool, with_external_pub: bool
+) -> bytes:
+    """The present epoch's GroupInfo as an MLSMessage, signed by this member."""
+    extensions: Extensions = ()
+    if with_tree:
+        extensions += (Extension(RATCHET_TREE, epoch.tree.encode()),)
+    if with_external_pub:
+        public = external_public_key(epoch.suite, epoch.secrets)
+        extensions += (external_pub_extension(public),)
+    info = GroupInfo(epoch.context, extensions, epoch.confirmation_tag, epoch.own_index)
+    return encode_message(info.sign(epoch.suite, signature_private))
+
+
+def read_group_info_message(message: bytes) -> GroupInfo:
+    """The GroupInfo in an MLSMessage, not verified.
+
+    Raises `MalformedMessage`, `InvalidWelcome`, `TooLarge`.
+    """
+    if len(message) > limits.MLS_MAX_MESSAGE_BYTES:
+        raise TooLarge("the group info is too large")
+    info = decode(read_message, message, "group info")
+    if not isinstance(info, GroupInfo):
+        raise InvalidWelcome("the message is not a group info", Rule.MESSAGE_KIND)
+    return info
+
+
+def tree_of(info: GroupInfo, outside: bytes | None) -> RatchetTree:
+    """The ratchet tree in the GroupInfo, or the one that came beside it, not verified."""
+    data = find(info.extensions, RATCHET_TREE)
+    data = outside if data is None else data
+    if data is None:
+        raise InvalidWelcome(
+            "the ratchet tree came neither inside the message nor beside it", Rule.TREE_GIVEN
+        )
+    return decode(read_ratchet_tree, data, "ratchet tree")
+
+
+def check_group(
+    suite: CipherSuite, info: GroupInfo, tree: RatchetTree, validate: CredentialValidator
+) -> Member:
+    """12.4.3.1: signature, tree hash, the tree and each of its members; who signed.
+
+    Raises `MLSError`.
+    """
+    signer = tree.leaf(info.signer)
+    if signer is None:
+        raise InvalidWelcome(
+            "the signer of the group info is not in the tree", Rule.GROUP_INFO_SIGNER
+        )
+    info.verify(suite, signer.signature_key)
+    if root_hash(suite, tree) != info.context.tree_hash:
+        raise InvalidWelcome("the ratchet tree is not the group's", Rule.TREE_HASH)
+    check_tree(suite, tree, info.context.group_id)
+    check_tree_members(suite, tree, info.context.extensions, validate)
+    for each in external_senders(info.context.extensions):  # 5.3.1
+        check_credential(validate, each.credential, each.signature_key)
+    return Member.of(info.signer, signer)

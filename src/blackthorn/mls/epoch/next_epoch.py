@@ -1,0 +1,126 @@
+"""From an epoch, applied proposals and a path to the next epoch: one way for all members."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.epoch.epoch import Epoch
+from blackthorn.mls.epoch.proposal_list import Applied
+from blackthorn.mls.framing.framing import AuthenticatedContent
+from blackthorn.mls.framing.group_context import GroupContext
+from blackthorn.mls.schedule import key_schedule, transcript
+from blackthorn.mls.schedule.key_schedule import EpochSecrets
+from blackthorn.mls.schedule.psk import PskId
+from blackthorn.mls.schedule.secret_tree import SecretTree
+from blackthorn.mls.suites import CipherSuite
+from blackthorn.mls.tree.ratchet_tree import RatchetTree
+from blackthorn.mls.tree.tree_hash import root_hash
+
+
+@dataclass(frozen=True)
+class Derived:
+    """The next epoch's secrets, with what a Welcome needs of their making."""
+
+    context: GroupContext
+    joiner: Secret
+    psk: Secret
+    secrets: EpochSecrets
+
+
+@dataclass(frozen=True)
+class Base:
+    """What the next epoch builds on. An external joiner has no more of the old epoch."""
+
+    suite: CipherSuite
+    context: GroupContext
+    interim_transcript_hash: bytes
+    init: Secret
+    """The old epoch's init secret, or what an ExternalInit puts in its place (8.3)."""
+
+    @classmethod
+    def of(cls, epoch: Epoch) -> "Base":
+        """The base that an epoch is to its members."""
+        return cls(epoch.suite, epoch.context, epoch.interim_transcript_hash, epoch.secrets.init)
+
+
+def provisional_context(base: Base, applied: Applied) -> GroupContext:
+    """The GroupContext to which path secrets are sealed (12.4.1): its transcript is the old.
+
+    `applied.tree` already holds the path.
+    """
+    return replace(
+        base.context,
+        epoch=base.context.epoch + 1,
+        tree_hash=root_hash(base.suite, applied.tree),
+        extensions=applied.extensions,
+    )
+
+
+def derive(
+    base: Base,
+    provisional: GroupContext,
+    commit_secret: Secret,
+    psks: Sequence[tuple[PskId, Secret]],
+    commit: AuthenticatedContent,
+) -> Derived:
+    """The next epoch's context and secrets; `commit` needs no confirmation tag yet."""
+    suite = base.suite
+    confirmed = transcript.confirmed_transcript_hash(
+        suite,
+        base.interim_transcript_hash,
+        commit.wire_format,
+        commit.content.encoded,
+        commit.signature,
+    )
+    context = replace(provisional, confirmed_transcript_hash=confirmed)
+    joiner = key_schedule.joiner_secret(suite, base.init, commit_secret, context.encoded)
+    psk = key_schedule.psk_secret(suite, psks)
+    return Derived(
+        context, joiner, psk, key_schedule.epoch_secrets(suite, joiner, psk, context.encoded)
+    )
+
+
+def no_commit_secret(suite: CipherSuite) -> Secret:
+    """The commit secret of a Commit without a path: zeros (8)."""
+    return Secret(bytes(suite.hash_size))
+
+
+def begin(
+    suite: CipherSuite,
+    context: GroupContext,
+    tree: RatchetTree,
+    secrets: EpochSecrets,
+    confirmation_tag: bytes,
+    own_index: int,
+    private_keys: Mapping[int, Secret],
+) -> Epoch:
+    """A new epoch with all its message keys unused.
+
+    The encryption secret lives in the secret tree alone, which gives it up at first use (9.2).
+    """
+    return Epoch(
+        suite=suite,
+        context=context,
+        tree=tree,
+        secrets=replace(secrets, encryption=Secret(b"")),
+        interim_transcript_hash=transcript.interim_transcript_hash(
+            suite, context.confirmed_transcript_hash, confirmation_tag
+        ),
+        confirmation_tag=confirmation_tag,
+        own_index=own_index,
+        private_keys=private_keys,
+        secret_tree=SecretTree.of_epoch(suite, tree.leaf_count, secrets.encryption),
+    )
+
+
+def surviving_keys(
+    before: RatchetTree, after: RatchetTree, private_keys: Mapping[int, Secret]
+) -> dict[int, Secret]:
+    """Private keys whose nodes still have the same public key."""
+    survivors = {}
+    for node, private in private_keys.items():
+        old = before.nodes[node]
+        new = after.nodes[node] if node < len(after.nodes) else None
+        if old is not None and new is not None and old.encryption_key == new.encryption_key:
+            survivors[node] = private
+    return survivors

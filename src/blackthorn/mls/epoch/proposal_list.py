@@ -1,0 +1,259 @@
+"""The proposals of one Commit: the rules of RFC 9420, 12.2, and their effect (12.3).
+
+A `ProposalList` is filled in order of application. `append` refuses what breaks a rule with
+what is already there, so a committer may leave that proposal out and a receiver must stop.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from blackthorn.mls.codepoints import EXTERNAL, MEMBER, MLS10, SOURCE_UPDATE
+from blackthorn.mls.credential import CredentialValidator, check_credential
+from blackthorn.mls.epoch.epoch import Epoch, Member
+from blackthorn.mls.errors import InvalidProposal
+from blackthorn.mls.extension import Extensions, external_senders
+from blackthorn.mls.framing.framing import Sender
+from blackthorn.mls.framing.key_package import KeyPackage, VerifiedKeyPackage, verify_key_package
+from blackthorn.mls.framing.proposals import (
+    Add,
+    GroupContextExtensions,
+    PreSharedKey,
+    Proposal,
+    ReInit,
+    Remove,
+    Update,
+)
+from blackthorn.mls.rules import Rule
+from blackthorn.mls.schedule.psk import PskId, ResumptionPskId
+from blackthorn.mls.tree.leaf_node import LeafNode
+from blackthorn.mls.tree.leaf_validation import (
+    check_leaf_alone,
+    check_leaf_for_group,
+    check_leaves_together,
+)
+from blackthorn.mls.tree.ratchet_tree import RatchetTree
+from blackthorn.mls.tree.tree_validation import check_parent_keys_unique
+
+_ORDER = (GroupContextExtensions, Update, Remove, Add, PreSharedKey, ReInit)
+
+FROM_OUTSIDE = (Add, Remove, PreSharedKey, ReInit, GroupContextExtensions)
+"""What an external sender may propose (17.4)."""
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A proposal and who made it; `reference` when it was sent by itself before.
+
+    `verified` holds the key package of an Add that has been verified already.
+    """
+
+    proposal: Proposal
+    sender: Sender
+    reference: bytes | None = None
+    verified: VerifiedKeyPackage | None = None
+
+
+def in_order(proposals: Iterable[Queued]) -> list[Queued]:
+    """In order of application (12.3), equals as they came."""
+    rank = {kind: position for position, kind in enumerate(_ORDER)}
+    return sorted(proposals, key=lambda each: rank.get(type(each.proposal), len(rank)))
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The group after its proposals, before the path."""
+
+    tree: RatchetTree
+    extensions: Extensions
+    added: dict[int, KeyPackage]
+    removed: list[Member]
+    updated: list[int]
+    psks: list[PskId]
+    needs_path: bool
+    reinit: ReInit | None = None
+
+
+@dataclass
+class ProposalList:
+    """Proposals that may stand together in a Commit of the member `committer`.
+
+    `follows` is the PSK by which the first Commit of a group links it to an older one.
+    """
+
+    epoch: Epoch
+    committer: int
+    now: int
+    validate: CredentialValidator
+    max_lifetime: int | None = None
+    follows: PskId | None = None
+    adds: list[VerifiedKeyPackage] = field(default_factory=list)
+    removes: dict[int, Member] = field(default_factory=dict)
+    updates: dict[int, LeafNode] = field(default_factory=dict)
+    psks: list[PskId] = field(default_factory=list)
+    extensions: Extensions | None = None
+    reinit: ReInit | None = None
+    added_keys: set[bytes] = field(default_factory=set)
+    staying: set[bytes] | None = None
+
+    def fresh(self) -> "ProposalList":
+        """An empty list under the same terms."""
+        return ProposalList(
+            self.epoch, self.committer, self.now, self.validate, self.max_lifetime, self.follows
+        )
+
+    def append(self, queued: Queued) -> None:
+        """Take a proposal in. Raises `MLSError`, and the list is as it was."""
+        proposal = queued.proposal
+        self._check_sender(queued.sender, proposal)
+        if self.reinit is not None:  # 12.2
+            raise InvalidProposal(
+                "a re-initialisation stands with another proposal", Rule.REINIT_ALONE
+            )
+        if isinstance(proposal, Add):
+            self._add(proposal, queued.verified)
+        elif isinstance(proposal, Remove):
+            self._remove(proposal)
+        elif isinstance(proposal, Update):
+            self._update(proposal, queued.sender.index)
+        elif isinstance(proposal, PreSharedKey):
+            self._psk(proposal)
+        elif isinstance(proposal, GroupContextExtensions):
+            if self.extensions is not None:  # 12.2: at most one
+                raise InvalidProposal(
+                    "the group's extensions are replaced twice", Rule.EXTENSIONS_REPLACED_ONCE
+                )
+            for each in external_senders(proposal.extensions):
+                check_credential(self.validate, each.credential, each.signature_key)
+            self.extensions = proposal.extensions
+        elif isinstance(proposal, ReInit):
+            self._reinit(proposal)
+        else:  # 12.2: only an external Commit has one
+            raise InvalidProposal("a member's Commit has an external init", Rule.NO_EXTERNAL_INIT)
+
+    def _check_sender(self, sender: Sender, proposal: Proposal) -> None:
+        """12.1.8, 17.4: who is there, and may propose this."""
+        if sender.type == MEMBER:
+            allowed = self.epoch.tree.leaf(sender.index) is not None
+        elif sender.type == EXTERNAL:
+            known = external_senders(self.epoch.context.extensions)
+            allowed = sender.index < len(known) and isinstance(proposal, FROM_OUTSIDE)
+        else:
+            allowed = isinstance(proposal, Add)
+        if not allowed:
+            raise InvalidProposal("the proposal's sender may not propose it", Rule.OUTSIDER_TYPE)
+
+    def _add(self, proposal: Add, verified: VerifiedKeyPackage | None) -> None:
+        package = proposal.package
+        if package.cipher_suite != self.epoch.suite.number:  # 12.1.1, 10.1
+            raise InvalidProposal(
+                "the key package is for another cipher suite", Rule.KEY_PACKAGE_SUITE
+            )
+        if verified is None or verified.package is not package:
+            verified = verify_key_package(
+                package, now=self.now, validate=self.validate, max_lifetime=self.max_lifetime
+            )
+        key = verified.signature_key
+        if key in self.added_keys:
+            raise InvalidProposal("a client is added twice", Rule.ADDED_ONCE)
+        if key in self._keys_that_stay():
+            raise InvalidProposal("a client to add is in the group already", Rule.ADDED_IS_NEW)
+        check_leaf_for_group(package.leaf, self._group_extensions())
+        self.added_keys.add(key)
+        self.adds.append(verified)
+
+    def _keys_that_stay(self) -> set[bytes]:
+        # Removes come before Adds, so the set holds for all Adds of the list.
+        if self.staying is None:
+            members = self.epoch.tree.members()
+            self.staying = {
+                leaf.signature_key for index, leaf in members if index not in self.removes
+            }
+        return self.staying
+
+    def _group_extensions(self) -> Extensions:
+        return self.epoch.context.extensions if self.extensions is None else self.extensions
+
+    def _remove(self, proposal: Remove) -> None:
+        index = proposal.removed
+        member = self.epoch.member(index)
+        if member is None:  # 12.1.3
+            raise InvalidProposal("the member to remove is not in the group", Rule.REMOVES_MEMBER)
+        if index == self.committer:  # 12.2
+            raise InvalidProposal("a committer cannot remove itself", Rule.NO_OWN_REMOVE)
+        if index in self.removes or index in self.updates:  # 12.2
+            raise InvalidProposal("a member is removed or updated twice", Rule.ONE_CHANGE)
+        self.removes[index] = member
+
+    def _update(self, proposal: Update, sender: int) -> None:
+        if sender == self.committer:  # 12.2
+            raise InvalidProposal("a committer updates itself by its path", Rule.NO_OWN_UPDATE)
+        if sender in self.updates:  # 12.2
+            raise InvalidProposal("a member is updated twice", Rule.ONE_CHANGE)
+        leaf, suite = proposal.leaf, self.epoch.suite
+        old = self.epoch.tree.leaf(sender)
+        if leaf.source != SOURCE_UPDATE:  # 12.1.2, 7.3
+            raise InvalidProposal("the leaf of the update has another source", Rule.UPDATE_SOURCE)
+        if old is None or old.encryption_key == leaf.encryption_key:  # 12.1.2
+            raise InvalidProposal("the update keeps the old encryption key", Rule.UPDATE_NEW_KEY)
+        check_leaf_alone(suite, leaf)
+        check_leaf_for_group(leaf, self._group_extensions())
+        leaf.verify(suite, self.epoch.context.group_id, sender)
+        check_credential(self.validate, leaf.credential, leaf.signature_key)
+        self.updates[sender] = leaf
+
+    def _psk(self, proposal: PreSharedKey) -> None:
+        psk_id = proposal.psk_id
+        if psk_id in self.psks:  # 12.2
+            raise InvalidProposal("the same PSK is used twice", Rule.PSK_ONCE)
+        if len(psk_id.nonce) != self.epoch.suite.hash_size:  # 12.1.4
+            raise InvalidProposal("a PSK's nonce has the wrong length", Rule.PSK_NONCE)
+        if isinstance(psk_id, ResumptionPskId) and psk_id.succession and psk_id != self.follows:
+            raise InvalidProposal(
+                "a PSK of a re-initialisation or branch is used elsewhere", Rule.PSK_USAGE_HERE
+            )
+        self.psks.append(psk_id)
+
+    def _reinit(self, proposal: ReInit) -> None:
+        if self.adds or self.removes or self.updates or self.psks or self.extensions is not None:
+            raise InvalidProposal(
+                "a re-initialisation stands with another proposal", Rule.REINIT_ALONE
+            )  # 12.2
+        if proposal.version < MLS10:  # 12.1.5
+            raise InvalidProposal("a re-initialisation lowers the version", Rule.REINIT_VERSION)
+        self.reinit = proposal
+
+    def apply(self) -> Applied:
+        """A new tree with all proposals applied (12.3). Raises `InvalidLeaf`, `TooLarge`."""
+        tree = self.epoch.tree.copy()
+        for index, leaf in self.updates.items():
+            tree.update_leaf(index, leaf)
+        for index in self.removes:
+            tree.remove_leaf(index)
+        added: dict[int, KeyPackage] = {}
+        free = 0
+        for verified in self.adds:
+            free = tree.add_leaf(verified.package.leaf, free)
+            added[free] = verified.package
+        self._check(tree)
+        replaced = self.extensions is not None
+        changes = bool(self.updates or self.removes) or replaced
+        empty = not (changes or added or self.psks or self.reinit)
+        return Applied(
+            tree,
+            self._group_extensions(),
+            added,
+            list(self.removes.values()),
+            list(self.updates),
+            self.psks,
+            needs_path=changes or empty,
+            reinit=self.reinit,
+        )
+
+    def _check(self, tree: RatchetTree) -> None:
+        leaves = [leaf for _, leaf in tree.members()]
+        if self.adds or self.updates:  # who leaves can spoil neither
+            check_leaves_together(leaves)
+            check_parent_keys_unique(tree)
+        if self.extensions is not None:  # every member must support the new ones (12.1.7)
+            for leaf in leaves:
+                check_leaf_for_group(leaf, self.extensions)

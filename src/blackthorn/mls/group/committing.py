@@ -1,0 +1,237 @@
+"""Making a Commit and its Welcome (RFC 9420, 12.4.1 and 12.4.3.1). Changes no state."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.codepoints import MEMBER, PRIVATE_MESSAGE, RATCHET_TREE
+from blackthorn.mls.credential import CredentialValidator
+from blackthorn.mls.epoch import next_epoch
+from blackthorn.mls.epoch.epoch import Epoch, Member
+from blackthorn.mls.epoch.next_epoch import Derived
+from blackthorn.mls.epoch.proposal_list import Applied, ProposalList, Queued, in_order
+from blackthorn.mls.epoch.staged import StagedCommit
+from blackthorn.mls.errors import MLSError
+from blackthorn.mls.extension import Extension, Extensions
+from blackthorn.mls.framing import protection
+from blackthorn.mls.framing.framing import (
+    AuthenticatedContent,
+    FramedContent,
+    Sender,
+    encode_message,
+)
+from blackthorn.mls.framing.key_package import VerifiedKeyPackage
+from blackthorn.mls.framing.proposals import (
+    Add,
+    Commit,
+    GroupContextExtensions,
+    PreSharedKey,
+    Proposal,
+    ReInit,
+    Remove,
+)
+from blackthorn.mls.framing.welcome_types import GroupInfo, GroupSecrets, Welcome
+from blackthorn.mls.group.state import State
+from blackthorn.mls.schedule import key_schedule, transcript
+from blackthorn.mls.schedule.psk import KnownPsks, PskId, ResumptionPskId
+from blackthorn.mls.tree import treekem
+from blackthorn.mls.tree.treekem import NewPath
+from blackthorn.mls.tree.treemath import common_ancestor
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a Commit shall do by value, beside the proposals that wait."""
+
+    add: Sequence[VerifiedKeyPackage] = ()
+    remove: Sequence[int] = ()
+    psks: Sequence[PskId] = ()
+    follows: ResumptionPskId | None = None
+    """The PSK that links a new group to an older one (11.2, 11.3)."""
+    extensions: Extensions | None = None
+    reinit: ReInit | None = None
+    authenticated_data: bytes = b""
+    tree_in_welcome: bool = True
+
+
+@dataclass(frozen=True)
+class Made:
+    """A Commit, not yet sealed, its Welcome (an MLSMessage) and the epoch it leads to."""
+
+    commit: AuthenticatedContent
+    welcome: bytes | None
+    staged: StagedCommit
+
+
+def make_commit(
+    state: State,
+    request: Request,
+    *,
+    random: Callable[[int], bytes],
+    now: int,
+    validate: CredentialValidator,
+    known_psks: KnownPsks,
+    max_lifetime: int | None = None,
+) -> Made:
+    """A Commit with a path. Raises `MLSError` when what is asked is not allowed."""
+    epoch, suite = state.epoch, state.epoch.suite
+    proposals = ProposalList(epoch, epoch.own_index, now, validate, max_lifetime, request.follows)
+    chosen, applied = _choose(state, request, proposals, known_psks)
+    psks = [(psk_id, state.psk(psk_id, known_psks)) for psk_id in applied.psks]
+    path = treekem.create_path(
+        suite,
+        applied.tree,
+        epoch.own_index,
+        epoch.context.group_id,
+        state.signature_private,
+        random,
+    )
+    base = next_epoch.Base.of(epoch)
+    provisional = next_epoch.provisional_context(base, applied)
+    sealed = treekem.seal_path(suite, applied.tree, path, provisional.encoded, applied.added)
+    names = tuple(each.reference or each.proposal for each in chosen)
+    commit = sign_content(
+        epoch, Commit(names, sealed), request.authenticated_data, state.signature_private
+    )
+    derived = next_epoch.derive(base, provisional, path.commit_secret, psks, commit)
+    new = _begin(epoch, applied, path, derived)
+    return Made(
+        replace(commit, confirmation_tag=new.confirmation_tag),
+        _welcome(state, request, applied, path, derived, new),
+        describe(epoch, epoch.own_member(), applied, new),
+    )
+
+
+def _begin(epoch: Epoch, applied: Applied, path: NewPath, derived: Derived) -> Epoch:
+    tag = transcript.confirmation_tag(
+        epoch.suite,
+        derived.secrets.confirmation_key.expose(),
+        derived.context.confirmed_transcript_hash,
+    )
+    survivors = next_epoch.surviving_keys(epoch.tree, applied.tree, epoch.private_keys)
+    return next_epoch.begin(
+        epoch.suite,
+        derived.context,
+        applied.tree,
+        derived.secrets,
+        tag,
+        epoch.own_index,
+        survivors | path.private_keys,
+    )
+
+
+def sign_content(
+    epoch: Epoch, body: bytes | Proposal | Commit, authenticated_data: bytes, private: Secret
+) -> AuthenticatedContent:
+    """Content of this member, signed for a PrivateMessage."""
+    content = FramedContent(
+        epoch.context.group_id,
+        epoch.context.epoch,
+        Sender(MEMBER, epoch.own_index),
+        authenticated_data,
+        body,
+    )
+    signature = protection.sign(
+        epoch.suite, PRIVATE_MESSAGE, content, epoch.context.encoded, private
+    )
+    return AuthenticatedContent(PRIVATE_MESSAGE, content, signature)
+
+
+def describe(
+    epoch: Epoch, committer: Member, applied: Applied, new: Epoch | None, *, joins: bool = False
+) -> StagedCommit:
+    """The staged Commit for what was applied; `new` is None for a member that it removes."""
+    leaves = dict(applied.tree.members())
+    added = [Member.of(index, leaves[index]) for index in applied.added]
+    return StagedCommit(
+        epoch=epoch.context.epoch + 1,
+        committer=committer,
+        added=[committer, *added] if joins else added,
+        removed=applied.removed,
+        updated=[Member.of(index, leaves[index]) for index in applied.updated],
+        removes_me=new is None,
+        joins=joins,
+        reinit=applied.reinit,
+        base=epoch.interim_transcript_hash,
+        next=new,
+    )
+
+
+# --- Which proposals ----------------------------------------------------------------------
+
+
+def _choose(
+    state: State, request: Request, empty: ProposalList, known_psks: KnownPsks
+) -> tuple[list[Queued], Applied]:
+    """The request's proposals, and of those that wait as many as can stand with them."""
+    own = list(_requested(state.epoch, request))
+
+    def gather(waiting: Iterable[Queued]) -> tuple[list[Queued], Applied]:
+        proposals = empty.fresh()
+        chosen = []
+        for each in in_order([*own, *waiting]):
+            try:
+                if isinstance(each.proposal, PreSharedKey):
+                    state.psk(each.proposal.psk_id, known_psks)
+                proposals.append(each)
+            except MLSError:
+                if each.reference is None:
+                    raise
+                continue
+            chosen.append(each)
+        return chosen, proposals.apply()
+
+    waiting = state.proposals.values()
+    try:
+        return gather(waiting)
+    except MLSError:
+        # One that waits spoils the whole: go on with what was asked for alone.
+        return gather(())
+
+
+def _requested(epoch: Epoch, request: Request) -> Iterable[Queued]:
+    sender = Sender(MEMBER, epoch.own_index)
+    if request.extensions is not None:
+        yield Queued(GroupContextExtensions(request.extensions), sender)
+    for index in request.remove:
+        yield Queued(Remove(index), sender)
+    for verified in request.add:
+        yield Queued(Add(verified.package), sender, verified=verified)
+    for psk_id in request.psks:
+        yield Queued(PreSharedKey(psk_id), sender)
+    if request.follows is not None:
+        yield Queued(PreSharedKey(request.follows), sender)
+    if request.reinit is not None:
+        yield Queued(request.reinit, sender)
+
+
+# --- The Welcome --------------------------------------------------------------------------
+
+
+def _welcome(
+    state: State,
+    request: Request,
+    applied: Applied,
+    path: NewPath,
+    derived: Derived,
+    new: Epoch,
+) -> bytes | None:
+    """One Welcome for all that were added (12.4.3.1), as an MLSMessage."""
+    if not applied.added:
+        return None
+    suite = new.suite
+    extensions: Extensions = ()
+    if request.tree_in_welcome:
+        extensions = (Extension(RATCHET_TREE, applied.tree.encode()),)
+    group_info = GroupInfo(derived.context, extensions, new.confirmation_tag, new.own_index)
+    signed = group_info.sign(suite, state.signature_private).encode()
+    welcome_secret = key_schedule.welcome_secret(suite, derived.joiner, derived.psk)
+    key, nonce = key_schedule.welcome_key_and_nonce(suite, welcome_secret)
+    sealed_info = suite.aead.seal(key, nonce, signed, b"")
+    seal = suite.sealer_with_label(b"Welcome", sealed_info)
+    entries = []
+    for index, package in applied.added.items():
+        ancestor = common_ancestor(2 * new.own_index, 2 * index)
+        secrets = GroupSecrets(derived.joiner, path.secrets[ancestor], tuple(applied.psks))
+        entries.append((package.reference, seal(package.init_key, secrets.encode())))
+    return encode_message(Welcome(suite.number, tuple(entries), sealed_info))

@@ -1,0 +1,136 @@
+"""Joining a group from outside by an external Commit (RFC 9420, 12.4.3.2)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.codepoints import NEW_MEMBER_COMMIT, PUBLIC_MESSAGE
+from blackthorn.mls.credential import CredentialValidator
+from blackthorn.mls.epoch import next_epoch
+from blackthorn.mls.epoch.epoch import Epoch
+from blackthorn.mls.epoch.external_commit import new_init_secret
+from blackthorn.mls.epoch.group_info import check_group, external_pub, tree_of
+from blackthorn.mls.epoch.next_epoch import Base
+from blackthorn.mls.epoch.proposal_list import Applied
+from blackthorn.mls.errors import GroupState, InvalidProposal
+from blackthorn.mls.framing import protection
+from blackthorn.mls.framing.framing import (
+    AuthenticatedContent,
+    FramedContent,
+    PublicMessage,
+    Sender,
+    encode_message,
+)
+from blackthorn.mls.framing.proposals import Commit, PreSharedKey, Proposal, Remove
+from blackthorn.mls.framing.welcome_types import GroupInfo
+from blackthorn.mls.rules import Rule
+from blackthorn.mls.schedule import transcript
+from blackthorn.mls.schedule.psk import KnownPsks, PskId
+from blackthorn.mls.suites import suite
+from blackthorn.mls.tree import treekem
+from blackthorn.mls.tree.leaf_node import LeafNode
+from blackthorn.mls.tree.leaf_validation import (
+    check_leaf_alone,
+    check_leaf_for_group,
+    check_leaves_together,
+)
+from blackthorn.mls.tree.ratchet_tree import RatchetTree
+
+
+@dataclass(frozen=True)
+class Joiner:
+    """Who joins: an unsigned leaf with source key_package, and the key that will sign it."""
+
+    leaf: LeafNode
+    signature_private: Secret
+    resync: bool
+    """Whether to remove one's own old leaf."""
+
+
+def join_externally(
+    info: GroupInfo,
+    joiner: Joiner,
+    *,
+    random: Callable[[int], bytes],
+    validate: CredentialValidator,
+    ratchet_tree: bytes | None,
+    psk_ids: Sequence[PskId],
+    known_psks: KnownPsks,
+    authenticated_data: bytes,
+) -> tuple[Epoch, bytes]:
+    """The epoch that the joiner begins, and the Commit that does so, as an MLSMessage.
+
+    `validate` sees every member. Raises `MLSError`.
+    """
+    chosen = suite(info.context.cipher_suite)
+    tree = tree_of(info, ratchet_tree)
+    check_group(chosen, info, tree, validate)
+    init_proposal, init = new_init_secret(chosen, external_pub(info))
+    proposals: list[Proposal] = [init_proposal]
+    if joiner.resync:
+        old = own_old_leaf(tree, joiner.leaf)
+        proposals.append(Remove(old))
+        tree.remove_leaf(old)
+    proposals += [PreSharedKey(psk_id) for psk_id in psk_ids]
+    psks = [(psk_id, _psk(psk_id, known_psks)) for psk_id in psk_ids]
+    index = tree.add_leaf(joiner.leaf)
+    check_leaf_alone(chosen, joiner.leaf)
+    check_leaf_for_group(joiner.leaf, info.context.extensions)
+    check_leaves_together([leaf for _, leaf in tree.members()])
+    base = Base(
+        chosen,
+        info.context,
+        transcript.interim_transcript_hash(
+            chosen, info.context.confirmed_transcript_hash, info.confirmation_tag
+        ),
+        init,
+    )
+    applied = Applied(tree, info.context.extensions, {}, [], [], list(psk_ids), needs_path=True)
+    private = joiner.signature_private
+    path = treekem.create_path(chosen, tree, index, info.context.group_id, private, random)
+    provisional = next_epoch.provisional_context(base, applied)
+    sealed = treekem.seal_path(chosen, tree, path, provisional.encoded, ())
+    signed = _sign(base, Commit(tuple(proposals), sealed), authenticated_data, private)
+    derived = next_epoch.derive(base, provisional, path.commit_secret, psks, signed)
+    tag = transcript.confirmation_tag(
+        chosen,
+        derived.secrets.confirmation_key.expose(),
+        derived.context.confirmed_transcript_hash,
+    )
+    epoch = next_epoch.begin(
+        chosen, derived.context, tree, derived.secrets, tag, index, path.private_keys
+    )
+    return epoch, encode_message(PublicMessage(replace(signed, confirmation_tag=tag), None))
+
+
+def own_old_leaf(tree: RatchetTree, leaf: LeafNode) -> int:
+    """The leaf index of the same signature key, or else of the same credential.
+
+    Raises `GroupState` when there is none.
+    """
+    members = list(tree.members())
+    for index, other in members:
+        if other.signature_key == leaf.signature_key:
+            return index
+    for index, other in members:
+        if other.credential == leaf.credential:
+            return index
+    raise GroupState("there is no old leaf of this client to remove")
+
+
+def _psk(psk_id: PskId, known: KnownPsks) -> Secret:
+    found = known.find(psk_id)
+    if found is None:
+        raise InvalidProposal("a pre-shared key is not known here", Rule.PSK_KNOWN)
+    return found
+
+
+def _sign(
+    base: Base, commit: Commit, authenticated_data: bytes, private: Secret
+) -> AuthenticatedContent:
+    context = base.context
+    content = FramedContent(
+        context.group_id, context.epoch, Sender(NEW_MEMBER_COMMIT), authenticated_data, commit
+    )
+    signature = protection.sign(base.suite, PUBLIC_MESSAGE, content, context.encoded, private)
+    return AuthenticatedContent(PUBLIC_MESSAGE, content, signature)

@@ -1,0 +1,396 @@
+"""`Group`: one member's hold on one MLS group. State in, bytes in and out.
+
+Every method either succeeds or raises `MLSError` and leaves `serialise()` byte-identical:
+the engines beside this module change nothing, and what they return is put in place here,
+last. Nothing else lives here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from blackthorn import limits
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.codepoints import APPLICATION_EXTENSION, SOURCE_UPDATE
+from blackthorn.mls.credential import Credential, CredentialValidator
+from blackthorn.mls.epoch.group_info import read_group_info_message
+from blackthorn.mls.epoch.policy import CLOSED, Policy
+from blackthorn.mls.epoch.proposal_list import Queued
+from blackthorn.mls.epoch.staged import StagedCommit
+from blackthorn.mls.errors import GroupState
+from blackthorn.mls.extension import Extension
+from blackthorn.mls.framing import protection
+from blackthorn.mls.framing.framing import AuthenticatedContent, encode_message
+from blackthorn.mls.framing.key_package import KeyPackagePrivate, VerifiedKeyPackage
+from blackthorn.mls.framing.padding import Padding, padded_size, size_class
+from blackthorn.mls.framing.proposals import (
+    Add,
+    GroupContextExtensions,
+    PreSharedKey,
+    Proposal,
+    ReInit,
+    Remove,
+    Update,
+)
+from blackthorn.mls.group import committing, external_joining, joining, state_codec
+from blackthorn.mls.group.committing import Request, sign_content
+from blackthorn.mls.group.creation import first_epoch, new_leaf
+from blackthorn.mls.group.group_view import GroupView
+from blackthorn.mls.group.receiving import Outcome, Terms, receive
+from blackthorn.mls.group.results import Application, Commit, ProposalReceived
+from blackthorn.mls.group.state import State
+from blackthorn.mls.group.succession import Successor
+from blackthorn.mls.schedule.psk import KnownPsks, PskName, ResumptionName, name_psks
+from blackthorn.mls.schedule.secret_tree import KeyUse
+from blackthorn.mls.suites import CipherSuite, suite
+
+__all__ = ["Application", "Commit", "Group", "ProposalReceived", "Random"]
+
+Random = Callable[[int], bytes]
+
+
+class Group(GroupView):
+    """One member's hold on a group. `create`, `join`, `join_externally` or `deserialise` make one.
+
+    Where `policy` is not given, nothing but private messages of members is allowed.
+    `resumption_psks` are resumption PSKs of other groups, by group id and epoch.
+    """
+
+    @classmethod
+    def create(
+        cls,
+        suite: CipherSuite,
+        group_id: bytes,
+        credential: Credential,
+        signature_private: Secret,
+        signature_public: bytes,
+        *,
+        random: Random,
+        now: int,
+        extensions: Sequence[Extension] = (),
+        extension_types: Sequence[int] = (APPLICATION_EXTENSION,),
+        credential_types: Sequence[int] = (),
+    ) -> "Group":
+        """A new group with one member (RFC 9420, 11).
+
+        `extensions` are the GroupContext's; `extension_types` those that this member supports,
+        which must include theirs; `credential_types` those beside its own credential's.
+        Raises `InvalidLeaf`.
+        """
+        epoch = first_epoch(
+            suite,
+            group_id,
+            credential,
+            signature_private,
+            signature_public,
+            random=random,
+            now=now,
+            extensions=tuple(extensions),
+            extension_types=extension_types,
+            credential_types=credential_types,
+        )
+        return cls(State(signature_private, epoch))
+
+    @classmethod
+    def join(
+        cls,
+        welcome: bytes,
+        private: KeyPackagePrivate,
+        signature_private: Secret,
+        *,
+        now: int,
+        validate: CredentialValidator,
+        ratchet_tree: bytes | None = None,
+        external_psks: Mapping[bytes, Secret] | None = None,
+        resumption_psks: Mapping[ResumptionName, Secret] | None = None,
+        predecessor: "Group | None" = None,
+        policy: Policy = CLOSED,
+    ) -> "Group":
+        """The group of a Welcome (an MLSMessage). Raises `MLSError`.
+
+        `validate` sees every member. `ratchet_tree` is needed when it is not in the Welcome,
+        `predecessor` for a group that re-initialises or branches off another (11.2, 11.3).
+        The caller refuses a group whose id it already has (12.4.3.1).
+        """
+        del now  # lifetimes were judged when each leaf was added (7.3)
+        epoch, inviter = joining.join(
+            welcome,
+            private,
+            validate=validate,
+            ratchet_tree=ratchet_tree,
+            known_psks=KnownPsks(external_psks or {}, resumption_psks or {}),
+            predecessor=None if predecessor is None else predecessor._state,
+            same_client=policy.same_client,
+        )
+        _check_signature_key(epoch.suite, signature_private, epoch.own_leaf().signature_key)
+        group = cls(State(signature_private, epoch))
+        group.inviter = inviter
+        return group
+
+    @classmethod
+    def join_externally(
+        cls,
+        group_info: bytes,
+        credential: Credential,
+        signature_private: Secret,
+        signature_public: bytes,
+        *,
+        random: Random,
+        now: int,
+        validate: CredentialValidator,
+        resync: bool = False,
+        ratchet_tree: bytes | None = None,
+        psk_ids: Sequence[PskName] = (),
+        external_psks: Mapping[bytes, Secret] | None = None,
+        resumption_psks: Mapping[ResumptionName, Secret] | None = None,
+        extension_types: Sequence[int] = (APPLICATION_EXTENSION,),
+        credential_types: Sequence[int] = (),
+        authenticated_data: bytes = b"",
+    ) -> tuple["Group", bytes]:
+        """Join by the GroupInfo of a group (12.4.3.2): the group, and the Commit to send.
+
+        Nobody may have committed since the GroupInfo was made: when the members do not take
+        the Commit, drop the group. `resync` removes this client's old leaf, which has the same
+        signature key or else the same credential. Raises `MLSError`.
+        """
+        info = read_group_info_message(group_info)
+        chosen = suite(info.context.cipher_suite)
+        _check_signature_key(chosen, signature_private, signature_public)
+        leaf, _ = new_leaf(
+            chosen,
+            credential,
+            signature_public,
+            random=random,
+            now=now,
+            extension_types=extension_types,
+            credential_types=credential_types,
+        )
+        epoch, commit = external_joining.join_externally(
+            info,
+            external_joining.Joiner(leaf, signature_private, resync),
+            random=random,
+            validate=validate,
+            ratchet_tree=ratchet_tree,
+            psk_ids=name_psks(psk_ids, chosen.hash_size, random),
+            known_psks=KnownPsks(external_psks or {}, resumption_psks or {}),
+            authenticated_data=authenticated_data,
+        )
+        return cls(State(signature_private, epoch)), commit
+
+    # --- Sending ---
+
+    def encrypt(
+        self,
+        content: bytes,
+        *,
+        random: Random,
+        authenticated_data: bytes = b"",
+        padding: Padding = size_class,
+    ) -> bytes:
+        """An application message as an MLSMessage. Store the group before sending it.
+
+        Where `waiting_proposals` there are, a Commit comes first (12.4): that is the caller's.
+        """
+        self._state.require_open()
+        signed = self._sign(content, authenticated_data)
+        message, use = self._seal(signed, random, padding)
+        use.consume()
+        return message
+
+    def propose_add(self, package: VerifiedKeyPackage, *, random: Random) -> bytes:
+        """A proposal to add somebody, as an MLSMessage."""
+        return self._propose(Add(package.package), random)
+
+    def propose_remove(self, index: int, *, random: Random) -> bytes:
+        """A proposal to remove the member at a leaf index, as an MLSMessage."""
+        if self._state.epoch.member(index) is None:
+            raise GroupState("there is no member at that index")
+        return self._propose(Remove(index), random)
+
+    def propose_update(self, *, random: Random) -> bytes:
+        """A proposal to give this member's leaf a new key, as an MLSMessage."""
+        self._state.require_open()
+        private, public = self.suite.hpke.generate_key_pair(random)
+        leaf = replace(
+            self._state.epoch.own_leaf(),
+            encryption_key=public,
+            source=SOURCE_UPDATE,
+            lifetime=None,
+            parent_hash=b"",
+        )
+        leaf = leaf.sign(self.suite, self._state.signature_private, self.group_id, self.own_index)
+        message = self._propose(Update(leaf), random)
+        self._state.update_keys[public] = private
+        return message
+
+    def propose_psk(self, name: PskName, *, random: Random) -> bytes:
+        """A proposal to mix a pre-shared key in, as an MLSMessage."""
+        (psk_id,) = name_psks([name], self.suite.hash_size, random)
+        return self._propose(PreSharedKey(psk_id), random)
+
+    def propose_extensions(self, extensions: Sequence[Extension], *, random: Random) -> bytes:
+        """A proposal to replace the GroupContext's extensions, as an MLSMessage."""
+        return self._propose(GroupContextExtensions(tuple(extensions)), random)
+
+    def propose_reinit(self, reinit: ReInit, *, random: Random) -> bytes:
+        """A proposal to end this group and go on in another (12.1.5), as an MLSMessage."""
+        return self._propose(reinit, random)
+
+    def commit(
+        self,
+        *,
+        add: Sequence[VerifiedKeyPackage] = (),
+        remove: Sequence[int] = (),
+        random: Random,
+        now: int,
+        validate: CredentialValidator,
+        psk_ids: Sequence[PskName] = (),
+        external_psks: Mapping[bytes, Secret] | None = None,
+        resumption_psks: Mapping[ResumptionName, Secret] | None = None,
+        extensions: Sequence[Extension] | None = None,
+        reinit: ReInit | None = None,
+        follows: Successor | None = None,
+        authenticated_data: bytes = b"",
+        tree_in_welcome: bool = True,
+        padding: Padding = size_class,
+        policy: Policy = CLOSED,
+    ) -> Commit:
+        """A Commit of what is asked and of the proposals that wait; always with a path.
+
+        It becomes `pending` and is applied by `merge_pending`. Proposals that wait and cannot
+        stand are left out. `extensions` replace the GroupContext's. `reinit` stands alone, and
+        `follows` is for the first Commit of a group that `successors` makes.
+        """
+        self._state.require_open()
+        if self._state.pending is not None:
+            raise GroupState("this member's last Commit is still pending")
+        if follows is not None and self.epoch != 0:
+            raise GroupState("only the first Commit of a group links it to an older one")
+        request = Request(
+            add,
+            remove,
+            name_psks(psk_ids, self.suite.hash_size, random),
+            None if follows is None else follows.psk,
+            None if extensions is None else tuple(extensions),
+            reinit,
+            authenticated_data,
+            tree_in_welcome,
+        )
+        made = committing.make_commit(
+            self._state,
+            request,
+            random=random,
+            now=now,
+            validate=validate,
+            known_psks=KnownPsks(external_psks or {}, resumption_psks or {}),
+            max_lifetime=policy.max_lifetime_seconds,
+        )
+        message, use = self._seal(made.commit, random, padding)
+        use.consume()
+        self._state.pending = made.staged
+        return Commit(message, made.welcome)
+
+    def _sign(self, body: bytes | Proposal, authenticated_data: bytes) -> AuthenticatedContent:
+        state = self._state
+        return sign_content(state.epoch, body, authenticated_data, state.signature_private)
+
+    def _seal(
+        self, signed: AuthenticatedContent, random: Random, padding: Padding
+    ) -> tuple[bytes, KeyUse]:
+        epoch = self._state.epoch
+        message, use = protection.protect_private(
+            epoch.suite,
+            signed,
+            epoch.secret_tree,
+            epoch.sender_data,
+            random,
+            padded_size(padding),
+        )
+        return encode_message(message), use
+
+    def _propose(self, proposal: Proposal, random: Random) -> bytes:
+        self._state.require_open()
+        if len(self._state.proposals) >= limits.MLS_MAX_PROPOSALS:
+            raise GroupState("too many proposals wait for a Commit")
+        signed = self._sign(proposal, b"")
+        message, use = self._seal(signed, random, size_class)
+        use.consume()
+        reference = signed.proposal_reference(self.suite)
+        queued = Queued(proposal, signed.content.sender, reference)
+        self._state.proposals[reference] = queued
+        return message
+
+    # --- Receiving ---
+
+    def process(
+        self,
+        message: bytes,
+        *,
+        now: int,
+        validate: CredentialValidator,
+        external_psks: Mapping[bytes, Secret] | None = None,
+        resumption_psks: Mapping[ResumptionName, Secret] | None = None,
+        policy: Policy = CLOSED,
+    ) -> Outcome:
+        """Read one MLSMessage of the group.
+
+        An application message uses up its key and a proposal waits from here on; a Commit
+        changes nothing until it is merged. Raises `MLSError`; what fails uses up nothing.
+        """
+        known_psks = KnownPsks(external_psks or {}, resumption_psks or {})
+        received = receive(self._state, message, Terms(now, validate, known_psks, policy))
+        if received.use is not None:
+            received.use.consume()
+        if received.queued is not None:
+            self._state.proposals[received.queued.reference or b""] = received.queued
+        return received.outcome
+
+    # --- Moving on ---
+
+    def merge(self, staged: StagedCommit) -> None:
+        """Begin the epoch of a staged Commit. Raises `GroupState` when it is stale."""
+        state = self._state
+        state.require_member()
+        if staged.base != state.epoch.interim_transcript_hash:
+            raise GroupState("the staged Commit does not build on the present epoch")
+        if staged.key is not None:
+            state.epoch.secret_tree.forget_handshake(*staged.key)
+        if staged.next is None:
+            state.removed = True
+            state.epoch = state.epoch.closed()
+        else:
+            state.past = [state.epoch.past(), *state.past][: limits.MLS_PAST_EPOCHS]
+            state.epoch = staged.next
+            state.reinit = staged.reinit
+        state.proposals = {}
+        state.update_keys = {}
+        state.pending = None
+
+    def merge_pending(self) -> None:
+        """Begin the epoch of this member's own Commit."""
+        if self._state.pending is None:
+            raise GroupState("there is no pending Commit")
+        self.merge(self._state.pending)
+
+    def discard_pending(self) -> None:
+        """Drop this member's own Commit: another was accepted."""
+        self._state.pending = None
+
+    # --- Storing ---
+
+    def serialise(self) -> bytes:
+        """The whole state, secrets too, for encrypted storage."""
+        return state_codec.encode_state(self._state)
+
+    @classmethod
+    def deserialise(cls, data: bytes) -> "Group":
+        """The inverse of `serialise`. Raises `MalformedMessage`."""
+        return cls(state_codec.decode_state(data))
+
+
+def _check_signature_key(chosen: CipherSuite, private: Secret, public: bytes) -> None:
+    try:
+        matches = chosen.signature.public_key(private) == public
+    except ValueError as error:
+        raise GroupState("the signature key is none of the suite's") from error
+    if not matches:
+        raise GroupState("the signature keys do not belong together")

@@ -1,0 +1,111 @@
+"""What can be read of a group without changing it."""
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.epoch import group_info
+from blackthorn.mls.epoch.epoch import Member
+from blackthorn.mls.epoch.staged import StagedCommit
+from blackthorn.mls.errors import GroupState
+from blackthorn.mls.extension import Extension
+from blackthorn.mls.framing.proposals import ReInit
+from blackthorn.mls.group.state import State
+from blackthorn.mls.schedule import key_schedule
+from blackthorn.mls.suites import CipherSuite
+
+
+class GroupView:
+    """The looking half of `Group`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.inviter: Member | None = None
+        """After `join`: who sent the Welcome. Not part of the state."""
+
+    @property
+    def group_id(self) -> bytes:
+        """The group's name."""
+        return self._state.epoch.context.group_id
+
+    @property
+    def epoch(self) -> int:
+        """The number of the present epoch."""
+        return self._state.epoch.context.epoch
+
+    @property
+    def suite(self) -> CipherSuite:
+        """The group's cipher suite."""
+        return self._state.epoch.suite
+
+    @property
+    def own_index(self) -> int:
+        """This member's leaf index."""
+        return self._state.epoch.own_index
+
+    @property
+    def members(self) -> list[Member]:
+        """All members, by leaf index."""
+        return [Member.of(index, leaf) for index, leaf in self._state.epoch.tree.members()]
+
+    @property
+    def group_context_extensions(self) -> list[Extension]:
+        """The extensions that all members agree on."""
+        return list(self._state.epoch.context.extensions)
+
+    @property
+    def epoch_authenticator(self) -> bytes:
+        """Nh bytes, equal for two members exactly when their histories are (8.7)."""
+        return self._state.epoch.secrets.epoch_authenticator.expose()
+
+    @property
+    def pending(self) -> StagedCommit | None:
+        """This member's own Commit that was made and neither merged nor discarded."""
+        return self._state.pending
+
+    @property
+    def waiting_proposals(self) -> int:
+        """How many proposals wait for a Commit."""
+        return len(self._state.proposals)
+
+    @property
+    def active(self) -> bool:
+        """Whether this member is still in the group."""
+        return not self._state.removed
+
+    @property
+    def reinit(self) -> ReInit | None:
+        """What the group has been re-initialised into: nothing more is sent in this one."""
+        return self._state.reinit
+
+    def ratchet_tree(self) -> bytes:
+        """The public tree of the present epoch, for `join`."""
+        return self._state.epoch.tree.encode()
+
+    def group_info(self, *, with_tree: bool = True, with_external_pub: bool = True) -> bytes:
+        """The present epoch's GroupInfo as an MLSMessage (12.4.3).
+
+        With the external public key, whoever holds it can ask to join (`join_externally`).
+        """
+        self._state.require_open()
+        return group_info.make_group_info(
+            self._state.epoch,
+            self._state.signature_private,
+            with_tree=with_tree,
+            with_external_pub=with_external_pub,
+        )
+
+    def export(self, label: str, context: bytes, length: int) -> bytes:
+        """MLS-Exporter (8.5): `length` bytes that only this epoch's members can derive."""
+        self._state.require_member()
+        if not 0 <= length <= 255 * self.suite.hash_size:
+            raise GroupState("an exported secret cannot have that length")
+        secrets = self._state.epoch.secrets
+        return key_schedule.export(self.suite, secrets, label.encode(), context, length)
+
+    def resumption_psk(self, epoch: int | None = None) -> Secret:
+        """The resumption PSK (8.6) of an epoch, the present one by default, to use elsewhere.
+
+        Raises `GroupState` when that epoch is not kept.
+        """
+        found = self._state.resumption_psk(self.epoch if epoch is None else epoch)
+        if found is None:
+            raise GroupState("the resumption PSK of that epoch is not kept")
+        return found

@@ -1,0 +1,178 @@
+"""Joining a group by a Welcome (RFC 9420, 12.4.3.1)."""
+
+import hmac
+import operator
+
+from blackthorn import limits
+from blackthorn.crypto.aead import OpenError
+from blackthorn.crypto.hpke import HpkeError
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.codec import decode
+from blackthorn.mls.credential import CredentialValidator
+from blackthorn.mls.epoch import next_epoch
+from blackthorn.mls.epoch.epoch import Epoch, Member
+from blackthorn.mls.epoch.group_info import check_group, tree_of
+from blackthorn.mls.errors import InvalidWelcome, TooLarge
+from blackthorn.mls.framing.framing import read_message
+from blackthorn.mls.framing.key_package import KeyPackagePrivate
+from blackthorn.mls.framing.welcome_types import (
+    GroupInfo,
+    GroupSecrets,
+    Welcome,
+    read_group_info,
+    read_group_secrets,
+)
+from blackthorn.mls.group.state import State
+from blackthorn.mls.group.succession import SameClient, check_succession, link
+from blackthorn.mls.rules import Rule
+from blackthorn.mls.schedule import key_schedule, transcript
+from blackthorn.mls.schedule.psk import KnownPsks, PskId, ResumptionPskId
+from blackthorn.mls.suites import CipherSuite, suite
+from blackthorn.mls.tree import treekem
+from blackthorn.mls.tree.ratchet_tree import RatchetTree
+from blackthorn.mls.tree.treemath import common_ancestor, direct_path
+
+
+def read_welcome_message(message: bytes) -> Welcome:
+    """The Welcome in an MLSMessage. Raises `MalformedMessage`, `InvalidWelcome`, `TooLarge`."""
+    if len(message) > limits.MLS_MAX_MESSAGE_BYTES:
+        raise TooLarge("the Welcome is too large")
+    welcome = decode(read_message, message, "Welcome")
+    if not isinstance(welcome, Welcome):
+        raise InvalidWelcome("the message is not a Welcome", Rule.MESSAGE_KIND)
+    return welcome
+
+
+def welcome_references(welcome: bytes) -> list[bytes]:
+    """The key packages that a Welcome (an MLSMessage) is for. Raises as `read_welcome_message`."""
+    return [reference for reference, _ in read_welcome_message(welcome).secrets]
+
+
+def join(
+    message: bytes,
+    private: KeyPackagePrivate,
+    *,
+    validate: CredentialValidator,
+    ratchet_tree: bytes | None,
+    known_psks: KnownPsks,
+    predecessor: State | None = None,
+    same_client: SameClient = operator.eq,
+) -> tuple[Epoch, Member]:
+    """The epoch that a Welcome leads into, and the member who sent it.
+
+    A group that follows another is joined with the state of that one, its `predecessor`.
+    Raises `MLSError`; every check is made first.
+    """
+    welcome = read_welcome_message(message)
+    chosen = suite(private.package.cipher_suite)
+    if welcome.cipher_suite != chosen.number:
+        raise InvalidWelcome(
+            "the Welcome is for another cipher suite than the key package", Rule.WELCOME_SUITE
+        )
+    secrets = _open_secrets(chosen, welcome, private)
+    psks = [(psk_id, _psk(psk_id, known_psks, predecessor)) for psk_id in secrets.psks]
+    if len(set(secrets.psks)) != len(psks):
+        raise InvalidWelcome("the Welcome uses a PSK twice", Rule.WELCOME_PSK_ONCE)
+    follows = link(secrets.psks)
+    psk = key_schedule.psk_secret(chosen, psks)
+    info = _open_group_info(chosen, welcome, secrets.joiner_secret, psk)
+    tree = tree_of(info, ratchet_tree)
+    inviter = check_group(chosen, info, tree, validate)
+    own_index = _own_index(tree, private)
+    keys = {2 * own_index: private.leaf_private}
+    if secrets.path_secret is not None:
+        keys |= _path_keys(chosen, tree, info.signer, own_index, secrets.path_secret)
+    context = info.context.encoded
+    derived = key_schedule.epoch_secrets(chosen, secrets.joiner_secret, psk, context)
+    expected = transcript.confirmation_tag(
+        chosen, derived.confirmation_key.expose(), info.context.confirmed_transcript_hash
+    )
+    if not hmac.compare_digest(expected, info.confirmation_tag):
+        raise InvalidWelcome("the confirmation tag does not hold", Rule.WELCOME_TAG)
+    if follows is not None and predecessor is not None:
+        credentials = [leaf.credential for _, leaf in tree.members()]
+        check_succession(predecessor, follows, info.context, credentials, same_client)
+    epoch = next_epoch.begin(
+        chosen, info.context, tree, derived, info.confirmation_tag, own_index, keys
+    )
+    return epoch, inviter
+
+
+def _open_secrets(
+    chosen: CipherSuite, welcome: Welcome, private: KeyPackagePrivate
+) -> GroupSecrets:
+    try:
+        chosen.hpke.check_key_pair(private.init_private, private.package.init_key)
+        chosen.hpke.check_key_pair(private.leaf_private, private.package.leaf.encryption_key)
+    except HpkeError as error:
+        raise InvalidWelcome(f"stored key package: {error}") from error
+    for reference, sealed in welcome.secrets:
+        if reference == private.reference:
+            plaintext = chosen.decrypt_with_label(
+                private.init_private,
+                b"Welcome",
+                welcome.encrypted_group_info,
+                sealed,
+                Rule.WELCOME_OPENS,
+            )
+            return decode(read_group_secrets, plaintext, "group secrets")
+    raise InvalidWelcome("the Welcome is not for this key package", Rule.WELCOME_FOR_US)
+
+
+def _psk(psk_id: PskId, known: KnownPsks, predecessor: State | None) -> Secret:
+    """A PSK that links two groups is taken from the old one's state, and from nowhere else."""
+    found = None
+    if isinstance(psk_id, ResumptionPskId):
+        if predecessor is not None and psk_id.group_id == predecessor.epoch.context.group_id:
+            found = predecessor.resumption_psk(psk_id.epoch)
+        if found is None and not psk_id.succession:
+            found = known.find(psk_id)
+    else:
+        found = known.find(psk_id)
+    if found is None:
+        raise InvalidWelcome("a pre-shared key is not known here", Rule.WELCOME_PSK_KNOWN)
+    return found
+
+
+def _open_group_info(
+    chosen: CipherSuite, welcome: Welcome, joiner: Secret, psk: Secret
+) -> GroupInfo:
+    secret = key_schedule.welcome_secret(chosen, joiner, psk)
+    key, nonce = key_schedule.welcome_key_and_nonce(chosen, secret)
+    try:
+        plaintext = chosen.aead.open(key, nonce, welcome.encrypted_group_info, b"")
+    except OpenError as error:
+        raise InvalidWelcome("the group info does not open", Rule.GROUP_INFO_OPENS) from error
+    info = decode(read_group_info, plaintext, "group info")
+    if info.context.cipher_suite != chosen.number:
+        raise InvalidWelcome(
+            "the group has another cipher suite than its Welcome", Rule.GROUP_INFO_SUITE
+        )
+    return info
+
+
+def _own_index(tree: RatchetTree, private: KeyPackagePrivate) -> int:
+    own = private.package.leaf.encoded
+    for index, leaf in tree.members():
+        if leaf.encoded == own:
+            return index
+    raise InvalidWelcome("the key package's leaf is not in the tree", Rule.OWN_LEAF_FOUND)
+
+
+def _path_keys(
+    chosen: CipherSuite, tree: RatchetTree, signer: int, own_index: int, secret: Secret
+) -> dict[int, Secret]:
+    """Private keys from the common ancestor with the signer up to the root."""
+    ancestor = common_ancestor(2 * signer, 2 * own_index)
+    if signer == own_index or tree.parent(ancestor) is None:
+        raise InvalidWelcome("the path secret belongs to no node", Rule.WELCOME_PATH_SECRET)
+    above = direct_path(ancestor, tree.leaf_count)
+    nodes = [node for node in (ancestor, *above) if tree.parent(node) is not None]
+    derived, _ = treekem.derive_upwards(chosen, nodes, secret.expose())
+    for node, (_, _, public) in derived.items():
+        parent = tree.parent(node)
+        if parent is None or parent.encryption_key != public:
+            raise InvalidWelcome(
+                "the path secret does not give the tree's public keys", Rule.WELCOME_PATH_SECRET
+            )
+    return {node: private for node, (_, private, _) in derived.items()}

@@ -1,0 +1,298 @@
+"""Reading a message of the group (RFC 9420, 6.3, 12.4.2). Changes no state.
+
+What a message would change comes back beside it: the key it used, or the staged Commit.
+"""
+
+import hmac
+from dataclasses import dataclass, replace
+
+from blackthorn import limits
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls import codepoints
+from blackthorn.mls.codec import decode
+from blackthorn.mls.codepoints import MEMBER, SOURCE_COMMIT
+from blackthorn.mls.credential import CredentialValidator, check_credential
+from blackthorn.mls.epoch import next_epoch
+from blackthorn.mls.epoch.epoch import Epoch, Member, PastEpoch
+from blackthorn.mls.epoch.external_commit import apply_external, received_init_secret
+from blackthorn.mls.epoch.policy import CLOSED, ExternalJoin, Policy
+from blackthorn.mls.epoch.proposal_list import Applied, ProposalList, Queued, in_order
+from blackthorn.mls.epoch.staged import StagedCommit
+from blackthorn.mls.errors import (
+    FutureEpoch,
+    InvalidCommit,
+    InvalidSignature,
+    MalformedMessage,
+    OwnMessage,
+    TooLarge,
+    UnknownGroup,
+    Unsupported,
+    WrongEpoch,
+)
+from blackthorn.mls.framing import protection
+from blackthorn.mls.framing.framing import (
+    AuthenticatedContent,
+    PrivateMessage,
+    PublicMessage,
+    read_message,
+)
+from blackthorn.mls.framing.proposals import Commit, ReInit
+from blackthorn.mls.group.committing import describe
+from blackthorn.mls.group.state import State
+from blackthorn.mls.rules import Rule
+from blackthorn.mls.schedule import transcript
+from blackthorn.mls.schedule.psk import KnownPsks
+from blackthorn.mls.schedule.secret_tree import KeyUse
+from blackthorn.mls.tree import treekem
+from blackthorn.mls.tree.leaf_node import LeafNode
+from blackthorn.mls.tree.leaf_validation import (
+    check_leaf_alone,
+    check_leaf_among,
+    check_leaf_for_group,
+)
+from blackthorn.mls.tree.update_path import UpdatePath
+
+
+@dataclass(frozen=True)
+class VerifiedContent:
+    """Content whose signature holds, and the member who signed it."""
+
+    authenticated: AuthenticatedContent
+    sender: Member
+
+
+def read_group_message(message: bytes) -> PrivateMessage | PublicMessage:
+    """The message to a group in an MLSMessage; no other may be handed to one."""
+    if len(message) > limits.MLS_MAX_MESSAGE_BYTES:
+        raise TooLarge("the message is too large")
+    parsed = decode(read_message, message, "message")
+    if not isinstance(parsed, PrivateMessage | PublicMessage):
+        raise Unsupported("this is no message to a group", Rule.MESSAGE_KIND)
+    return parsed
+
+
+def is_proposal(message: bytes) -> bool:
+    """Whether this message to a group is a proposal by itself. Raises `MLSError`.
+
+    A message says what it is outside of its encryption, and is refused when that is not so.
+    """
+    parsed = read_group_message(message)
+    if isinstance(parsed, PrivateMessage):
+        return parsed.content_type == codepoints.PROPOSAL
+    return not isinstance(parsed.authenticated.content.body, bytes | Commit)
+
+
+def read_private_message(message: bytes) -> PrivateMessage:
+    """The PrivateMessage in an MLSMessage. Raises `Unsupported` for any other."""
+    parsed = read_group_message(message)
+    if not isinstance(parsed, PrivateMessage):
+        raise Unsupported("members send private messages only", Rule.PRIVATE_HANDSHAKES)
+    return parsed
+
+
+def open_private_message(state: State, message: PrivateMessage) -> tuple[VerifiedContent, KeyUse]:
+    """The content of a PrivateMessage, its signature verified, and the key to consume."""
+    epoch = _epoch_of(state, message.group_id, message.epoch, message.content_type)
+    sender_data = protection.open_sender_data(epoch.suite, message, epoch.sender_data)
+    if sender_data.leaf_index == epoch.own_index:
+        raise OwnMessage("this is a message of this member's own")
+    sender = epoch.member(sender_data.leaf_index)
+    if sender is None:
+        raise InvalidSignature("the sender is not in the group", Rule.SENDER_IS_MEMBER)
+    authenticated, use = protection.open_content(
+        epoch.suite, message, sender_data, epoch.secret_tree
+    )
+    return verify_content(epoch, authenticated), use
+
+
+def check_present(state: State, message: PublicMessage) -> None:
+    """Handshakes are for the present epoch (12.1, 12.4.2). Raises `UnknownGroup`, `WrongEpoch`."""
+    content = message.authenticated.content
+    _epoch_of(state, content.group_id, content.epoch, codepoints.COMMIT)
+
+
+def _epoch_of(state: State, group_id: bytes, number: int, content_type: int) -> Epoch | PastEpoch:
+    present = state.epoch.context
+    if group_id != present.group_id:
+        raise UnknownGroup("the message is for another group", Rule.GROUP_ID)
+    if number == present.epoch:
+        return state.epoch
+    if number > present.epoch:
+        raise FutureEpoch("the message is for an epoch not reached yet", Rule.EPOCH)
+    if content_type == codepoints.APPLICATION:
+        for past in state.past:
+            if past.context.epoch == number:
+                return past
+    raise WrongEpoch("the message is for an epoch that is past", Rule.EPOCH)
+
+
+def verify_content(
+    epoch: Epoch | PastEpoch, authenticated: AuthenticatedContent
+) -> VerifiedContent:
+    """The content, when a member of the epoch signed it. Raises `InvalidSignature`."""
+    content = authenticated.content
+    sender = epoch.member(content.sender.index) if content.sender.type == MEMBER else None
+    if sender is None:
+        raise InvalidSignature("the sender is not in the group", Rule.SENDER_IS_MEMBER)
+    protection.verify(epoch.suite, authenticated, epoch.context.encoded, sender.signature_key)
+    return VerifiedContent(authenticated, sender)
+
+
+def queue_proposal(state: State, authenticated: AuthenticatedContent, policy: Policy) -> Queued:
+    """A proposal that was sent by itself, under its reference.
+
+    Raises `TooLarge`, `MalformedMessage`, or what the policy raises.
+    """
+    content = authenticated.content
+    body = content.body
+    if isinstance(body, bytes | Commit):
+        raise MalformedMessage("the content is not a proposal")
+    if len(state.proposals) >= limits.MLS_MAX_PROPOSALS:
+        raise TooLarge("too many proposals wait for a Commit")
+    if isinstance(body, ReInit):
+        policy.reinitialise(body)
+    reference = authenticated.proposal_reference(state.epoch.suite)
+    return Queued(body, content.sender, reference)
+
+
+def stage_commit(
+    state: State,
+    verified: VerifiedContent,
+    *,
+    now: int,
+    validate: CredentialValidator,
+    known_psks: KnownPsks,
+    policy: Policy = CLOSED,
+) -> StagedCommit:
+    """Everything of RFC 9420, 12.4.2, on copies. Raises `MLSError`."""
+    epoch, authenticated = state.epoch, verified.authenticated
+    commit, committer = authenticated.content.body, verified.sender.index
+    if not isinstance(commit, Commit) or authenticated.confirmation_tag is None:
+        raise MalformedMessage("the content is not a Commit")
+    if committer == epoch.own_index:
+        raise OwnMessage("this is a Commit of this member's own")
+    proposals = ProposalList(epoch, committer, now, validate, policy.max_lifetime_seconds)
+    for each in in_order(_resolve(state, commit, authenticated)):
+        proposals.append(each)
+    applied = proposals.apply()
+    if commit.path is None and applied.needs_path:
+        raise InvalidCommit("the Commit has no path and needs one", Rule.PATH_REQUIRED)
+    if commit.path is not None:
+        _check_path_leaf(epoch, applied, committer, commit.path.leaf, validate)
+    if applied.reinit is not None:
+        policy.reinitialise(applied.reinit)
+    if _removes_me(epoch, applied):
+        return describe(epoch, verified.sender, applied, None)
+    arrival = Arrival(committer, commit.path, authenticated, next_epoch.Base.of(epoch))
+    new = _follow(state, applied, arrival, known_psks)
+    return describe(epoch, verified.sender, applied, new)
+
+
+def stage_external_commit(
+    state: State,
+    authenticated: AuthenticatedContent,
+    commit: Commit,
+    *,
+    validate: CredentialValidator,
+    known_psks: KnownPsks,
+    policy: Policy,
+) -> StagedCommit:
+    """The same for a Commit of somebody who joins by it (12.4.3.2); its signature holds."""
+    epoch = state.epoch
+    change, leaf = apply_external(epoch, commit)
+    applied, joiner = change.applied, Member.of(change.index, leaf)
+    _check_path_leaf(epoch, applied, change.index, leaf, validate)
+    policy.join(ExternalJoin(joiner, change.replaced, applied.psks))
+    if _removes_me(epoch, applied):
+        return describe(epoch, joiner, applied, None, joins=True)
+    init = received_init_secret(epoch, change.kem_output)
+    base = replace(next_epoch.Base.of(epoch), init=init)
+    arrival = Arrival(change.index, commit.path, authenticated, base)
+    new = _follow(state, applied, arrival, known_psks)
+    return describe(epoch, joiner, applied, new, joins=True)
+
+
+def _removes_me(epoch: Epoch, applied: Applied) -> bool:
+    return any(member.index == epoch.own_index for member in applied.removed)
+
+
+def _resolve(state: State, commit: Commit, authenticated: AuthenticatedContent) -> list[Queued]:
+    resolved = []
+    for item in commit.proposals:
+        if isinstance(item, bytes):
+            found = state.proposals.get(item)
+            if found is None:
+                raise InvalidCommit(
+                    "the Commit names a proposal that was not received", Rule.REFERENCE_KNOWN
+                )
+            resolved.append(found)
+        else:
+            resolved.append(Queued(item, authenticated.content.sender))
+    return resolved
+
+
+def _check_path_leaf(
+    epoch: Epoch, applied: Applied, committer: int, leaf: LeafNode, validate: CredentialValidator
+) -> None:
+    """12.4.2 and 7.3, for the committer's new leaf."""
+    if leaf.source != SOURCE_COMMIT:
+        raise InvalidCommit("the leaf of the path has another source", Rule.PATH_SOURCE)
+    check_leaf_alone(epoch.suite, leaf)
+    check_leaf_for_group(leaf, applied.extensions)
+    leaf.verify(epoch.suite, epoch.context.group_id, committer)
+    others = (other for index, other in applied.tree.members() if index != committer)
+    check_leaf_among(leaf, others)
+    check_credential(validate, leaf.credential, leaf.signature_key)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A received Commit: its committer's leaf index, its path, and what it builds on."""
+
+    committer: int
+    path: UpdatePath | None
+    authenticated: AuthenticatedContent
+    base: next_epoch.Base
+
+
+def _follow(state: State, applied: Applied, arrival: Arrival, known_psks: KnownPsks) -> Epoch:
+    """The next epoch, once this member has derived it and its confirmation tag holds."""
+    epoch, suite, tree = state.epoch, state.epoch.suite, applied.tree
+    base, committer, path = arrival.base, arrival.committer, arrival.path
+    psks = [(psk_id, state.psk(psk_id, known_psks)) for psk_id in applied.psks]
+    keys = next_epoch.surviving_keys(epoch.tree, tree, epoch.private_keys)
+    if epoch.own_index in applied.updated:
+        keys[2 * epoch.own_index] = _updated_key(state, applied)
+    commit_secret = next_epoch.no_commit_secret(suite)
+    if path is None:
+        provisional = next_epoch.provisional_context(base, applied)
+    else:
+        steps = treekem.apply_path(suite, tree, committer, path)
+        provisional = next_epoch.provisional_context(base, applied)
+        taken = treekem.open_path(
+            suite, steps, path, epoch.own_index, keys, provisional.encoded, applied.added
+        )
+        commit_secret = taken.commit_secret
+        for node in tree.direct_path(committer):
+            keys.pop(node, None)
+        keys |= taken.private_keys
+    derived = next_epoch.derive(base, provisional, commit_secret, psks, arrival.authenticated)
+    expected = transcript.confirmation_tag(
+        suite,
+        derived.secrets.confirmation_key.expose(),
+        derived.context.confirmed_transcript_hash,
+    )
+    tag = arrival.authenticated.confirmation_tag
+    if tag is None or not hmac.compare_digest(expected, tag):
+        raise InvalidSignature("the confirmation tag does not hold", Rule.CONFIRMATION_TAG)
+    return next_epoch.begin(
+        suite, derived.context, tree, derived.secrets, tag, epoch.own_index, keys
+    )
+
+
+def _updated_key(state: State, applied: Applied) -> Secret:
+    leaf = applied.tree.leaf(state.epoch.own_index)
+    private = None if leaf is None else state.update_keys.get(leaf.encryption_key)
+    if private is None:
+        raise InvalidCommit("the Commit updates this member to a key it does not have")
+    return private

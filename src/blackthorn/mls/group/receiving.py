@@ -1,0 +1,118 @@
+"""One MLSMessage to a group, from its bytes to its outcome. Changes no state.
+
+What a message would use up or leave waiting comes back beside its outcome.
+"""
+
+from dataclasses import dataclass, replace
+
+from blackthorn.mls.codepoints import MEMBER
+from blackthorn.mls.credential import CredentialValidator
+from blackthorn.mls.epoch.epoch import Member
+from blackthorn.mls.epoch.policy import Outsider, Policy
+from blackthorn.mls.epoch.proposal_list import Queued
+from blackthorn.mls.epoch.staged import StagedCommit
+from blackthorn.mls.framing.framing import AuthenticatedContent, PrivateMessage, PublicMessage
+from blackthorn.mls.framing.proposals import Commit
+from blackthorn.mls.group import processing
+from blackthorn.mls.group.processing import VerifiedContent
+from blackthorn.mls.group.public_messages import (
+    is_external_commit,
+    open_external_commit,
+    open_external_proposal,
+    open_member_message,
+)
+from blackthorn.mls.group.results import Application, ProposalReceived
+from blackthorn.mls.group.state import State
+from blackthorn.mls.schedule.psk import KnownPsks
+from blackthorn.mls.schedule.secret_tree import KeyUse
+
+Outcome = Application | ProposalReceived | StagedCommit
+
+
+@dataclass(frozen=True)
+class Received:
+    """An outcome, the key that it uses up, and the proposal that it leaves waiting."""
+
+    outcome: Outcome
+    use: KeyUse | None = None
+    queued: Queued | None = None
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the application knows and decides while a message is read."""
+
+    now: int
+    validate: CredentialValidator
+    known_psks: KnownPsks
+    policy: Policy
+
+
+def receive(state: State, message: bytes, terms: Terms) -> Received:
+    """Read a message. Raises `MLSError`."""
+    parsed = processing.read_group_message(message)
+    if isinstance(parsed, PrivateMessage):
+        return _private(state, parsed, terms)
+    return _public(state, parsed, terms)
+
+
+def _private(state: State, message: PrivateMessage, terms: Terms) -> Received:
+    verified, use = processing.open_private_message(state, message)
+    content = verified.authenticated.content
+    if isinstance(content.body, bytes):
+        read = Application(verified.sender, content.body, content.authenticated_data, content.epoch)
+        return Received(read, use)
+    state.require_open()
+    if isinstance(content.body, Commit):  # its key stays until it is merged
+        staged = _stage(state, verified, terms)
+        return Received(replace(staged, key=(verified.sender.index, use.generation)))
+    return _queue(state, verified.authenticated, verified.sender, terms.policy, use)
+
+
+def _public(state: State, message: PublicMessage, terms: Terms) -> Received:
+    processing.check_present(state, message)
+    state.require_open()
+    sender = message.authenticated.content.sender
+    if is_external_commit(message):
+        signed, commit = open_external_commit(state.epoch, message)
+        staged = processing.stage_external_commit(
+            state,
+            signed,
+            commit,
+            validate=terms.validate,
+            known_psks=terms.known_psks,
+            policy=terms.policy,
+        )
+        return Received(staged)
+    if sender.type != MEMBER:
+        signed, outsider = open_external_proposal(
+            state.epoch, message, terms.policy, terms.validate
+        )
+        return _queue(state, signed, outsider, terms.policy, None)
+    signed, member = open_member_message(state.epoch, message, terms.policy)
+    if isinstance(signed.content.body, Commit):
+        return Received(_stage(state, VerifiedContent(signed, member), terms))
+    return _queue(state, signed, member, terms.policy, None)
+
+
+def _stage(state: State, verified: VerifiedContent, terms: Terms) -> StagedCommit:
+    return processing.stage_commit(
+        state,
+        verified,
+        now=terms.now,
+        validate=terms.validate,
+        known_psks=terms.known_psks,
+        policy=terms.policy,
+    )
+
+
+def _queue(
+    state: State,
+    signed: AuthenticatedContent,
+    sender: Member | Outsider,
+    policy: Policy,
+    use: KeyUse | None,
+) -> Received:
+    queued = processing.queue_proposal(state, signed, policy)
+    outcome = ProposalReceived(sender, queued.proposal, queued.reference or b"")
+    return Received(outcome, use, queued)

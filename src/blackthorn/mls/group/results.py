@@ -1,0 +1,34 @@
+"""What a group gives back for a message read and for a Commit made."""
+
+from dataclasses import dataclass, field
+
+from blackthorn.mls.epoch.epoch import Member
+from blackthorn.mls.epoch.policy import Outsider
+from blackthorn.mls.framing.proposals import Proposal
+
+
+@dataclass(frozen=True)
+class Application:
+    """An application message that was read."""
+
+    sender: Member
+    content: bytes = field(repr=False)
+    authenticated_data: bytes = field(repr=False)
+    epoch: int
+
+
+@dataclass(frozen=True)
+class ProposalReceived:
+    """A proposal that now waits for a Commit."""
+
+    sender: Member | Outsider
+    proposal: Proposal
+    reference: bytes
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What to send for a Commit: itself to the members, the Welcome to those it adds."""
+
+    commit: bytes
+    welcome: bytes | None

@@ -1,0 +1,217 @@
+"""The stored form of a group's state: versioned, canonical, equal states give equal bytes."""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.codec import decode
+from blackthorn.mls.codepoints import MEMBER
+from blackthorn.mls.epoch.epoch import Epoch, PastEpoch, read_member
+from blackthorn.mls.epoch.proposal_list import Queued
+from blackthorn.mls.epoch.staged import StagedCommit
+from blackthorn.mls.errors import MalformedMessage
+from blackthorn.mls.framing.framing import Sender, read_sender
+from blackthorn.mls.framing.group_context import read_group_context
+from blackthorn.mls.framing.proposals import ReInit, encode_proposal, read_proposal
+from blackthorn.mls.group.state import State
+from blackthorn.mls.schedule.key_schedule import EpochSecrets
+from blackthorn.mls.schedule.secret_tree import Ratchet, SecretTree
+from blackthorn.mls.suites import CipherSuite, suite
+from blackthorn.mls.tree.ratchet_tree import read_ratchet_tree
+from blackthorn.wire.tls import Reader, opaque, optional, u8, u16, u32, vector
+
+VERSION = 2
+"""Version 1, which this build reads too, knew no outsiders, no external joins and no ReInit."""
+
+
+def encode_state(state: State) -> bytes:
+    """The stored form."""
+    return b"".join(
+        (
+            u16(VERSION),
+            u8(state.removed),
+            opaque(state.signature_private.expose()),
+            _encode_epoch(state.epoch),
+            vector(map(_encode_past, state.past)),
+            vector(map(_encode_queued, state.proposals.values())),
+            _encode_secrets_by_key(state.update_keys),
+            optional(None if state.pending is None else _encode_staged(state.pending)),
+            _encode_reinit(state.reinit),
+        )
+    )
+
+
+def decode_state(data: bytes) -> State:
+    """The state of its stored form. Raises `MalformedMessage`, `UnsupportedSuite`."""
+    return decode(_read_state, data, "stored group")
+
+
+def _read_state(reader: Reader) -> State:
+    version = reader.u16()
+    if not 1 <= version <= VERSION:
+        raise MalformedMessage("the stored group is of another version")
+    removed = bool(reader.u8())
+    private = Secret(reader.opaque())
+    epoch = _read_epoch(reader)
+    past = reader.vector(_read_past)
+    read_queued = _read_queued if version > 1 else _read_queued_1
+    proposals = {queued.reference or b"": queued for queued in reader.vector(read_queued)}
+    keys = dict(reader.vector(lambda each: (each.opaque(), Secret(each.opaque()))))
+    pending = reader.optional(lambda each: _read_staged(each, epoch, version))
+    reinit = _read_reinit(reader) if version > 1 else None
+    return State(private, epoch, past, proposals, keys, pending, removed, reinit)
+
+
+def _encode_secrets_by_key(keys: Mapping[bytes, Secret]) -> bytes:
+    return vector(opaque(key) + opaque(keys[key].expose()) for key in sorted(keys))
+
+
+# --- Epochs -------------------------------------------------------------------------------
+
+
+def _read_suite(reader: Reader) -> CipherSuite:
+    chosen, parameters = suite(reader.u16()), reader.opaque()
+    if parameters != chosen.parameters.encode():
+        raise MalformedMessage("the stored group means another suite by the same number")
+    return chosen
+
+
+def _encode_epoch(epoch: Epoch) -> bytes:
+    return epoch.encoded + _encode_secret_tree(epoch.secret_tree)
+
+
+def _read_epoch(reader: Reader) -> Epoch:
+    chosen = _read_suite(reader)
+    context = read_group_context(reader)
+    tree = read_ratchet_tree(reader)
+    secrets = [Secret(each) for each in reader.vector(Reader.opaque)]
+    if len(secrets) != len(fields(EpochSecrets)):
+        raise MalformedMessage("the stored epoch has the wrong number of secrets")
+    return Epoch(
+        suite=chosen,
+        context=context,
+        tree=tree,
+        # Version 1 kept the encryption secret here too.
+        secrets=replace(EpochSecrets(*secrets), encryption=Secret(b"")),
+        interim_transcript_hash=reader.opaque(),
+        confirmation_tag=reader.opaque(),
+        own_index=reader.u32(),
+        private_keys=dict(reader.vector(lambda each: (each.u32(), Secret(each.opaque())))),
+        secret_tree=_read_secret_tree(reader, chosen),
+    )
+
+
+def _encode_past(past: PastEpoch) -> bytes:
+    return past.encoded + _encode_secret_tree(past.secret_tree)
+
+
+def _read_past(reader: Reader) -> PastEpoch:
+    chosen = _read_suite(reader)
+    return PastEpoch(
+        suite=chosen,
+        context=read_group_context(reader),
+        sender_data=Secret(reader.opaque()),
+        resumption_psk=Secret(reader.opaque()),
+        own_index=reader.u32(),
+        roster={member.index: member for member in reader.vector(read_member)},
+        secret_tree=_read_secret_tree(reader, chosen),
+    )
+
+
+# --- Message keys -------------------------------------------------------------------------
+
+
+def _encode_secret_tree(tree: SecretTree) -> bytes:
+    return b"".join(
+        (
+            u32(tree.leaf_count),
+            vector(u32(node) + opaque(tree.secrets[node]) for node in sorted(tree.secrets)),
+            vector(
+                u32(leaf) + u8(kind) + _encode_ratchet(tree.ratchets[leaf, kind])
+                for leaf, kind in sorted(tree.ratchets)
+            ),
+        )
+    )
+
+
+def _encode_ratchet(ratchet: Ratchet) -> bytes:
+    skipped = (
+        u32(generation) + opaque(key) + opaque(nonce)
+        for generation, (key, nonce) in ratchet.skipped.items()
+    )
+    return u32(ratchet.generation) + opaque(ratchet.secret) + vector(skipped)
+
+
+def _read_secret_tree(reader: Reader, chosen: CipherSuite) -> SecretTree:
+    leaf_count = reader.u32()
+    secrets = dict(reader.vector(lambda each: (each.u32(), each.opaque())))
+    ratchets = dict(reader.vector(lambda each: ((each.u32(), each.u8()), _read_ratchet(each))))
+    return SecretTree(chosen, leaf_count, secrets, ratchets)
+
+
+def _read_ratchet(reader: Reader) -> Ratchet:
+    generation, secret = reader.u32(), reader.opaque()
+    skipped = dict(reader.vector(lambda each: (each.u32(), (each.opaque(), each.opaque()))))
+    return Ratchet(secret, generation, skipped)
+
+
+# --- What waits ---------------------------------------------------------------------------
+
+
+def _encode_queued(queued: Queued) -> bytes:
+    return (
+        opaque(queued.reference or b"") + queued.sender.encode() + encode_proposal(queued.proposal)
+    )
+
+
+def _read_queued(reader: Reader) -> Queued:
+    reference, sender = reader.opaque(), read_sender(reader)
+    return Queued(read_proposal(reader), sender, reference)
+
+
+def _read_queued_1(reader: Reader) -> Queued:
+    reference, sender = reader.opaque(), Sender(MEMBER, reader.u32())
+    return Queued(read_proposal(reader), sender, reference)
+
+
+def _encode_reinit(reinit: ReInit | None) -> bytes:
+    return optional(None if reinit is None else encode_proposal(reinit))
+
+
+def _read_reinit(reader: Reader) -> ReInit | None:
+    proposal = reader.optional(read_proposal)
+    if proposal is not None and not isinstance(proposal, ReInit):
+        raise MalformedMessage("the stored group is closed by another proposal than a ReInit")
+    return proposal
+
+
+def _encode_staged(staged: StagedCommit) -> bytes:
+    if staged.next is None:
+        raise ValueError("this member cannot have committed its own removal")
+    lists = (staged.added, staged.removed, staged.updated)
+    return b"".join(
+        (
+            staged.committer.encode(),
+            *(vector(member.encode() for member in members) for members in lists),
+            _encode_epoch(staged.next),
+            _encode_reinit(staged.reinit),
+        )
+    )
+
+
+def _read_staged(reader: Reader, present: Epoch, version: int) -> StagedCommit:
+    committer = read_member(reader)
+    added, removed, updated = (reader.vector(read_member) for _ in range(3))
+    new = _read_epoch(reader)
+    return StagedCommit(
+        epoch=present.context.epoch + 1,
+        committer=committer,
+        added=added,
+        removed=removed,
+        updated=updated,
+        removes_me=False,
+        joins=False,
+        reinit=_read_reinit(reader) if version > 1 else None,
+        base=present.interim_transcript_hash,
+        next=new,
+    )

@@ -1,0 +1,198 @@
+"""The secret tree (RFC 9420, 9): a key for every message of an epoch, each used once.
+
+`prepare` finds the key of a received message and changes nothing; only `KeyUse.consume`,
+called when the message has proved true, gives the key up. So a forged copy destroys no key.
+"""
+
+from dataclasses import dataclass
+
+from blackthorn import limits
+from blackthorn.crypto.secret import Secret
+from blackthorn.mls.errors import DecryptionFailed, GenerationConsumed
+from blackthorn.mls.rules import Rule
+from blackthorn.mls.suites import CipherSuite
+from blackthorn.mls.tree import treemath
+
+HANDSHAKE = 0
+APPLICATION = 1
+_KINDS = (b"handshake", b"application")
+
+KeyNonce = tuple[bytes, bytes]
+
+
+class Ratchet:
+    """One sender's chain of keys for one kind of message. Immutable: a step gives a new one."""
+
+    __slots__ = ("generation", "secret", "skipped")
+
+    def __init__(self, secret: bytes, generation: int, skipped: dict[int, KeyNonce]) -> None:
+        self.secret = secret
+        self.generation = generation
+        """The generation that `secret` is for: the next that was not seen."""
+        self.skipped = skipped
+        """Keys of generations that were overtaken, ascending."""
+
+    def key(self, suite: CipherSuite) -> KeyNonce:
+        """Key and nonce of the present generation."""
+        derive = suite.derive_tree_secret
+        return (
+            derive(self.secret, b"key", self.generation, suite.aead.key_size),
+            derive(self.secret, b"nonce", self.generation, suite.aead.nonce_size),
+        )
+
+    def next_secret(self, suite: CipherSuite) -> bytes:
+        """The secret of the generation after the present one."""
+        return suite.derive_tree_secret(self.secret, b"secret", self.generation, suite.hash_size)
+
+    def take(self, suite: CipherSuite, generation: int) -> tuple[KeyNonce, "Ratchet"]:
+        """The key of a generation, and the ratchet without it.
+
+        Raises `GenerationConsumed`, or `DecryptionFailed` when it is too far ahead.
+        """
+        if generation < self.generation:
+            if generation not in self.skipped:
+                raise GenerationConsumed("the message's key was used or given up", Rule.KEY_ONCE)
+            rest = self.skipped.copy()
+            return rest.pop(generation), Ratchet(self.secret, self.generation, rest)
+        if generation - self.generation > limits.MLS_MAX_FORWARD:
+            raise DecryptionFailed("the message is too many generations ahead", Rule.RATCHET_BOUND)
+        if generation == self.generation:  # in order: nothing to set aside
+            after = Ratchet(self.next_secret(suite), generation + 1, self.skipped)
+            return self.key(suite), after
+        walker, skipped = self, self.skipped.copy()
+        while walker.generation < generation:
+            skipped[walker.generation] = walker.key(suite)
+            walker = Ratchet(walker.next_secret(suite), walker.generation + 1, skipped)
+        while len(skipped) > limits.MLS_MAX_SKIPPED:
+            del skipped[next(iter(skipped))]
+        return walker.key(suite), Ratchet(walker.next_secret(suite), generation + 1, skipped)
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """The secret tree opened down to one leaf: secrets beside the path, and both ratchets."""
+
+    leaf: int
+    spent: list[int]
+    siblings: dict[int, bytes]
+    ratchets: tuple[Ratchet, Ratchet]
+
+
+class KeyUse:
+    """A key found for one message. `consume` gives it up; without that nothing has changed."""
+
+    __slots__ = ("_after", "_kind", "_leaf", "_opening", "_tree", "generation", "key", "nonce")
+
+    def __init__(
+        self,
+        tree: "SecretTree",
+        leaf: int,
+        kind: int,
+        generation: int,
+        opening: _Opening | None,
+        taken: tuple[KeyNonce, Ratchet],
+    ) -> None:
+        self._tree = tree
+        self._leaf = leaf
+        self._kind = kind
+        self.generation = generation
+        self._opening = opening
+        (self.key, self.nonce), self._after = taken
+
+    def consume(self) -> None:
+        """Give the key up."""
+        if self._opening is not None:
+            self._tree._open(self._opening)
+        self._tree.ratchets[self._leaf, self._kind] = self._after
+
+
+class SecretTree:
+    """The secrets of one epoch that were not used yet."""
+
+    __slots__ = ("leaf_count", "ratchets", "secrets", "suite")
+
+    def __init__(
+        self,
+        suite: CipherSuite,
+        leaf_count: int,
+        secrets: dict[int, bytes],
+        ratchets: dict[tuple[int, int], Ratchet],
+    ) -> None:
+        self.suite = suite
+        self.leaf_count = leaf_count
+        self.secrets = secrets
+        """Secrets of tree nodes whose descendants were not opened, by node index."""
+        self.ratchets = ratchets
+        """Ratchets of opened leaves, by leaf index and kind."""
+
+    @classmethod
+    def of_epoch(cls, suite: CipherSuite, leaf_count: int, encryption: Secret) -> "SecretTree":
+        """The whole tree under an epoch's encryption secret."""
+        return cls(suite, leaf_count, {treemath.root(leaf_count): encryption.expose()}, {})
+
+    def prepare(self, leaf: int, kind: int, generation: int) -> KeyUse:
+        """The key for a message of a leaf; changes nothing.
+
+        Raises `GenerationConsumed`, `DecryptionFailed`.
+        """
+        opening, ratchet = self._ratchet(leaf, kind)
+        taken = ratchet.take(self.suite, generation)
+        return KeyUse(self, leaf, kind, generation, opening, taken)
+
+    def prepare_next(self, leaf: int, kind: int) -> tuple[int, KeyUse]:
+        """The generation and key for the next message that this member itself sends."""
+        opening, ratchet = self._ratchet(leaf, kind)
+        taken = ratchet.take(self.suite, ratchet.generation)
+        use = KeyUse(self, leaf, kind, ratchet.generation, opening, taken)
+        return ratchet.generation, use
+
+    def forget_handshake(self, leaf: int, generation: int) -> None:
+        """Give up the key of a Commit that was merged, if it is still there."""
+        try:
+            self.prepare(leaf, HANDSHAKE, generation).consume()
+        except DecryptionFailed:
+            return
+
+    def applications_only(self) -> "SecretTree":
+        """What late application messages of a past epoch take."""
+        ratchets = {
+            (leaf, kind): ratchet
+            for (leaf, kind), ratchet in self.ratchets.items()
+            if kind == APPLICATION
+        }
+        return SecretTree(self.suite, self.leaf_count, self.secrets, ratchets)
+
+    def _ratchet(self, leaf: int, kind: int) -> tuple[_Opening | None, Ratchet]:
+        ratchet = self.ratchets.get((leaf, kind))
+        if ratchet is not None:
+            return None, ratchet
+        opening = self._plan(leaf)
+        return opening, opening.ratchets[kind]
+
+    def _plan(self, leaf: int) -> _Opening:
+        if not 0 <= leaf < self.leaf_count:
+            raise DecryptionFailed("the sender is not in the tree", Rule.SENDER_IS_MEMBER)
+        expand, size = self.suite.expand_with_label, self.suite.hash_size
+        path = [2 * leaf, *treemath.direct_path(2 * leaf, self.leaf_count)]
+        held = next((node for node in path if node in self.secrets), None)
+        if held is None:
+            raise GenerationConsumed("the sender's keys of this epoch are gone", Rule.KEY_ONCE)
+        node, secret, siblings = held, self.secrets[held], {}
+        while node != 2 * leaf:
+            left, right = treemath.left(node), treemath.right(node)
+            secrets = {
+                left: expand(secret, b"tree", b"left", size),
+                right: expand(secret, b"tree", b"right", size),
+            }
+            node = left if 2 * leaf < node else right
+            secret = secrets.pop(node)
+            siblings.update(secrets)
+        ratchets = [Ratchet(expand(secret, kind, b"", size), 0, {}) for kind in _KINDS]
+        return _Opening(leaf, [held], siblings, (ratchets[0], ratchets[1]))
+
+    def _open(self, opening: _Opening) -> None:
+        for node in opening.spent:
+            self.secrets.pop(node, None)
+        self.secrets.update(opening.siblings)
+        for kind, ratchet in enumerate(opening.ratchets):
+            self.ratchets.setdefault((opening.leaf, kind), ratchet)

@@ -1,0 +1,109 @@
+"""What a leaf must satisfy to be in a group (RFC 9420, 7.3), apart from its signature."""
+
+from collections.abc import Iterable, Sequence
+
+from blackthorn import limits
+from blackthorn.crypto.hpke import HpkeError
+from blackthorn.mls.codepoints import DEFAULT_EXTENSIONS, DEFAULT_PROPOSALS, MLS10
+from blackthorn.mls.errors import InvalidLeaf
+from blackthorn.mls.extension import Extension, required_capabilities
+from blackthorn.mls.rules import Rule
+from blackthorn.mls.suites import CipherSuite
+from blackthorn.mls.tree.leaf_node import LeafNode
+
+
+def check_lifetime(leaf: LeafNode, now: int, longest: int | None = None) -> None:
+    """7.3: `now`, in unix seconds, lies in the leaf's lifetime, which is not absurdly long.
+
+    `longest` is in seconds; None stands for MLS_MAX_LIFETIME_SECONDS.
+    """
+    lifetime = leaf.lifetime
+    if lifetime is None:
+        raise InvalidLeaf("the leaf has no lifetime")
+    longest = limits.MLS_MAX_LIFETIME_SECONDS if longest is None else longest
+    if lifetime.not_after - lifetime.not_before > longest:
+        raise InvalidLeaf("the leaf's lifetime is too long", Rule.LIFETIME_LENGTH)
+    if not lifetime.not_before <= now <= lifetime.not_after:
+        raise InvalidLeaf("the leaf's lifetime has ended or not begun", Rule.LIFETIME_NOW)
+
+
+def check_leaf_alone(suite: CipherSuite, leaf: LeafNode) -> None:
+    """7.3: the leaf supports its own credential, version and extensions; its key is one."""
+    capabilities = leaf.capabilities
+    if MLS10 not in capabilities.versions:
+        raise InvalidLeaf("the leaf does not support MLS 1.0", Rule.LEAF_VERSION)
+    if leaf.credential.credential_type not in capabilities.credentials:
+        raise InvalidLeaf(
+            "the leaf does not support its own credential type", Rule.LEAF_OWN_CREDENTIAL
+        )
+    for extension in leaf.extensions:
+        if not supports_extension(leaf, extension.type):
+            raise InvalidLeaf(
+                f"the leaf does not support its own extension {extension.type:#06x}",
+                Rule.LEAF_OWN_EXTENSIONS,
+            )
+    try:
+        suite.hpke.check_public_key(leaf.encryption_key)
+    except HpkeError as error:
+        raise InvalidLeaf(f"encryption key: {error}", Rule.LEAF_KEY_VALID) from error
+
+
+def supports_extension(leaf: LeafNode, extension_type: int) -> bool:
+    """Whether the leaf supports an extension; the default ones go without saying (7.2)."""
+    return extension_type in DEFAULT_EXTENSIONS or extension_type in leaf.capabilities.extensions
+
+
+def check_leaf_for_group(leaf: LeafNode, group_extensions: Sequence[Extension]) -> None:
+    """7.3 and 11.1: the leaf supports what the group requires and uses."""
+    required = required_capabilities(group_extensions)
+    for extension_type in required.extensions:
+        if not supports_extension(leaf, extension_type):
+            raise InvalidLeaf(
+                f"a member lacks the required extension {extension_type:#06x}",
+                Rule.REQUIRED_EXTENSIONS,
+            )
+    for proposal in required.proposals:
+        if proposal not in DEFAULT_PROPOSALS and proposal not in leaf.capabilities.proposals:
+            raise InvalidLeaf(
+                f"a member lacks the required proposal {proposal:#06x}", Rule.REQUIRED_PROPOSALS
+            )
+    for credential in required.credentials:
+        if credential not in leaf.capabilities.credentials:
+            raise InvalidLeaf(
+                f"a member lacks the required credential {credential:#06x}",
+                Rule.REQUIRED_CREDENTIALS,
+            )
+    for extension in group_extensions:
+        if not supports_extension(leaf, extension.type):
+            raise InvalidLeaf(
+                f"a member lacks the group's extension {extension.type:#06x}", Rule.GROUP_EXTENSIONS
+            )
+
+
+def check_leaves_together(leaves: Iterable[LeafNode]) -> None:
+    """7.3: keys are unique, and every member supports every member's credential type."""
+    leaves = list(leaves)
+    if len({leaf.signature_key for leaf in leaves}) != len(leaves):
+        raise InvalidLeaf("two members have the same signature key", Rule.SIGNATURE_KEYS_UNIQUE)
+    if len({leaf.encryption_key for leaf in leaves}) != len(leaves):
+        raise InvalidLeaf("two members have the same encryption key", Rule.LEAF_KEYS_UNIQUE)
+    used = {leaf.credential.credential_type for leaf in leaves}
+    # Capabilities repeat from member to member: each distinct list is checked once.
+    for credentials in {leaf.capabilities.credentials for leaf in leaves}:
+        if not used.issubset(credentials):
+            raise InvalidLeaf(
+                "a member does not support another's credential type", Rule.CREDENTIALS_TOGETHER
+            )
+
+
+def check_leaf_among(leaf: LeafNode, others: Iterable[LeafNode]) -> None:
+    """7.3: a leaf that is new among members: its signature key, and credential types both ways."""
+    own_type, supported = leaf.credential.credential_type, leaf.capabilities.credentials
+    for other in others:
+        if other.signature_key == leaf.signature_key:
+            raise InvalidLeaf("two members have the same signature key", Rule.SIGNATURE_KEYS_UNIQUE)
+        types = other.capabilities.credentials
+        if own_type not in types or other.credential.credential_type not in supported:
+            raise InvalidLeaf(
+                "a member does not support another's credential type", Rule.CREDENTIALS_TOGETHER
+            )

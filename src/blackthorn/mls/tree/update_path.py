@@ -1,0 +1,54 @@
+"""The path of a Commit (RFC 9420, 7.6): new public keys, and secrets sealed to the copath."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from blackthorn.mls.tree.leaf_node import LeafNode, read_leaf_node
+from blackthorn.wire.tls import Reader, opaque, vector
+
+Sealed = tuple[bytes, bytes]
+"""An HPKECiphertext: KEM output and ciphertext."""
+
+
+def read_sealed(reader: Reader) -> Sealed:
+    """An HPKECiphertext."""
+    return reader.opaque(), reader.opaque()
+
+
+def encode_sealed(sealed: Sealed) -> bytes:
+    """The wire form of an HPKECiphertext."""
+    return opaque(sealed[0]) + opaque(sealed[1])
+
+
+@dataclass(frozen=True)
+class UpdatePathNode:
+    """One node: its public key, and its path secret for each node of a resolution."""
+
+    encryption_key: bytes
+    sealed: tuple[Sealed, ...]
+
+    def encode(self) -> bytes:
+        """The wire form."""
+        return opaque(self.encryption_key) + vector(map(encode_sealed, self.sealed))
+
+
+@dataclass(frozen=True)
+class UpdatePath:
+    """A new leaf for the committer, and the nodes of its filtered direct path."""
+
+    leaf: LeafNode
+    nodes: tuple[UpdatePathNode, ...]
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The wire form."""
+        return self.leaf.encoded + vector(node.encode() for node in self.nodes)
+
+
+def _read_node(reader: Reader) -> UpdatePathNode:
+    return UpdatePathNode(reader.opaque(), tuple(reader.vector(read_sealed)))
+
+
+def read_update_path(reader: Reader) -> UpdatePath:
+    """An update path, not verified."""
+    return UpdatePath(read_leaf_node(reader), tuple(reader.vector(_read_node)))

@@ -1,0 +1,142 @@
+"""`blackthorn export`: the source of an export is a device's vault, and the server for its mail."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from blackthorn import limits
+from blackthorn.cli.device.options import run
+from blackthorn.crypto.openpgp_keys import lock_secret_keys
+from blackthorn.crypto.secret import Secret
+from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.export.export import ExportMail, build
+from blackthorn.device.export.history import conversations
+from blackthorn.device.export.manifest import Counts, Problem, encode_chain
+from blackthorn.device.export.messages import ExportConversation
+from blackthorn.device.export.vcard import ExportContact
+from blackthorn.device.mail import keys as mail_keys
+from blackthorn.device.transparency.verified_chains import logged_of
+from blackthorn.errors import InputError, UnavailableError, UserError
+from blackthorn.identity.keys import SigningKeys
+from blackthorn.programs.device.export_folder import FolderSink
+from blackthorn.programs.device.export_mail import ServerMail
+from blackthorn.programs.device.home import wall_ms
+from blackthorn.programs.device.program import DeviceProgram
+
+ExportProgress = Callable[[str, int, int], None]
+"""Told what is being written, how many of it are, and how many there will be (0: not known)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSummary:
+    """What was exported, and where to."""
+
+    folder: Path
+    address: str
+    counts: Counts
+    problems: list[Problem]
+
+
+def run_export(
+    program: DeviceProgram, folder: Path, passphrase: Secret, progress: ExportProgress
+) -> ExportSummary:
+    """Export everything into a new folder. Nothing is told to the server.
+
+    Raises UserError (the folder is there, the passphrase is short, the device is not live in its
+    user's chain), UnavailableError, StorageError; then no such folder has come to be.
+    """
+    check_passphrase(passphrase)
+    with FolderSink(folder) as sink:
+        _receive(program)
+        with program.device.turn(wall_ms()) as turn:
+            source = _VaultSource(program, turn, passphrase)
+
+        def told(what: str, done: int) -> None:
+            progress(what, done, source.total(what))
+
+        manifest = build(source, sink, told)
+    return ExportSummary(folder, manifest.address, manifest.counts, manifest.problems)
+
+
+def check_passphrase(passphrase: Secret) -> None:
+    """Raises UserError when it is too short for a file that anyone may search at leisure."""
+    least = limits.MIN_EXPORT_PASSPHRASE_CHARACTERS
+    if len(passphrase.expose().decode("utf-8", "replace")) < least:
+        raise UserError(f"a passphrase for exported keys has at least {least} characters")
+
+
+def _receive(program: DeviceProgram) -> None:
+    """Take in messages that wait; what another process receives is in the vault as well."""
+    try:
+        run(program.fetch())
+    except TimeoutError:
+        raise UnavailableError("the server did not answer in time") from None
+
+
+class _VaultSource:
+    """`device.export.export.ExportSource` of one device; the vault is read once, at the beginning."""
+
+    def __init__(self, program: DeviceProgram, turn: Turn, passphrase: Secret) -> None:
+        records = turn.records
+        self.address = program.opened.keys.address
+        self.created_ms = turn.now_ms
+        self.signing: SigningKeys = program.opened.keys.signing
+        self.chain = _chain(turn)
+        keys = mail_keys.secrets(records)
+        self.key_count = len(keys)
+        self.locked_keys = lock_secret_keys(keys, passphrase)
+        self._mail = ServerMail(program, keys)
+        self._contacts = _contacts(turn)
+        lines = records.history.latest(limits.MAX_EXPORT_MESSAGES)
+        self._messages = len(lines)
+        self._conversations = conversations(lines, records.conversations.all())
+        self._problems = [
+            Problem(f"message {each.digest.hex()[:16]}", each.reason)
+            for each in records.parcels.all_set_aside()
+        ]
+
+    def total(self, what: str) -> int:
+        return self._mail.total if what == "mails" else self._messages
+
+    def mails(self) -> Iterable[ExportMail]:
+        return self._mail.mails()
+
+    def conversations(self) -> Iterable[ExportConversation]:
+        return self._conversations
+
+    def contacts(self) -> Iterable[ExportContact]:
+        return self._contacts
+
+    def problems(self) -> Iterable[Problem]:
+        return self._problems
+
+
+def _chain(turn: Turn) -> bytes:
+    """The own chain as the ledger shows it. Raises UserError when this device is not in it."""
+    chain, record = turn.chains.of(turn.me.address), turn.records.directory.chain(turn.me.address)
+    if chain is None or record is None:
+        raise UserError("the ledger does not show your identity yet: try again in a minute")
+    if chain.device(turn.me.device) is None:
+        raise UserError("this device is not one of yours (any more): export from another one")
+    terms = turn.chains.terms(chain.now_ms, logged_of(record))
+    return encode_chain(chain.label, chain.statements, terms)
+
+
+def _contacts(turn: Turn) -> list[ExportContact]:
+    found = [
+        ExportContact(each.address, each.verified_ms > 0, _certificate(each.certificate))
+        for each in turn.records.directory.chains()
+        if each.present and each.address != turn.me.address
+    ]
+    return sorted(found, key=lambda each: each.address)
+
+
+def _certificate(data: bytes) -> bytes:
+    """The certificate if it is one that other programs can read."""
+    from blackthorn.crypto.openpgp_seal import parse_certificate
+
+    try:
+        parse_certificate(data)
+    except InputError:
+        return b""
+    return data

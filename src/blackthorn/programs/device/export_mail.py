@@ -1,0 +1,157 @@
+"""The mails of an export: fetched over one link, several asked for ahead, opened one by one."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import count
+from typing import Final
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.device.export.export import ExportMail
+from blackthorn.device.mail import keys as mail_keys
+from blackthorn.edges.link.client import LinkClosedError, LinkConnection
+from blackthorn.errors import InputError, ProtocolError, SecurityError, UnavailableError
+from blackthorn.link import frames as f
+from blackthorn.link.codes import Code
+from blackthorn.programs.device.mail import MAX_SEALED_BYTES, MailFetcher
+from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram
+
+AHEAD_MAILS: Final = 16
+AHEAD_BYTES: Final = 8 * 1024 * 1024
+"""How much is asked for before it is opened: the server works while this device does."""
+
+Fetched = tuple[f.MailEntry, bytes | str]
+"""A mail as it is stored, or in words why it cannot be had."""
+
+_GONE: Final = "the server has it no more"
+
+
+def open_export_mail(entry: f.MailEntry, sealed: bytes | str, keys: list[Secret]) -> ExportMail:
+    """The mail opened, or what is wrong with it."""
+    if isinstance(sealed, str):
+        return ExportMail(entry.uid, entry.received_ms, None, problem=sealed)
+    try:
+        opened = mail_keys.open_with_any(sealed, keys)
+    except (InputError, SecurityError) as error:
+        return ExportMail(entry.uid, entry.received_ms, None, problem=str(error))
+    return ExportMail(entry.uid, entry.received_ms, opened.content, opened.envelope_sender)
+
+
+class ServerMail:
+    """All mails that the server has, over a link that stays open while they are gone through."""
+
+    def __init__(self, program: DeviceProgram, keys: list[Secret]) -> None:
+        self._program = program
+        self._keys = keys
+        self.total = 0
+
+    def mails(self) -> Iterator[ExportMail]:
+        """Each of them. Raises UnavailableError, ProtocolError."""
+        with asyncio.Runner() as runner:
+            fetched = self._fetch()
+            try:
+                while True:
+                    try:
+                        entry, sealed = runner.run(_next(fetched))
+                    except StopAsyncIteration:
+                        return
+                    yield open_export_mail(entry, sealed, self._keys)
+            finally:
+                runner.run(_close(fetched))
+
+    async def _fetch(self) -> AsyncIterator[Fetched]:
+        """A server that cannot read one mail ends the link: that mail is found, and left out."""
+        left: deque[f.MailEntry] | None = None
+        ahead = AHEAD_MAILS
+        while left is None or left:
+            try:
+                async with self._program.link(receive=False) as connection:
+                    if left is None:
+                        left = deque(await MailFetcher(self._program, connection).listing(0))
+                        self.total = len(left)
+                    async for each in _Ahead(self._program, connection, left, ahead).all():
+                        left.popleft()
+                        yield each
+            except LinkClosedError as error:
+                if not left or error.code in (None, Code.GOING):
+                    raise
+                if ahead == 1:
+                    yield left.popleft(), str(error)
+                ahead = AHEAD_MAILS if ahead == 1 else 1
+
+
+async def _next(fetched: AsyncIterator[Fetched]) -> Fetched:
+    try:
+        async with asyncio.timeout(FINISH_SECONDS):
+            return await anext(fetched)
+    except TimeoutError:
+        raise UnavailableError("the server did not answer in time") from None
+
+
+async def _close(fetched: AsyncIterator[Fetched]) -> None:
+    await fetched.aclose()  # type: ignore[attr-defined]  # it is an async generator
+
+
+class _Ahead:
+    """Asks for the first piece of several mails at once, and gives them out in their order."""
+
+    def __init__(
+        self,
+        program: DeviceProgram,
+        connection: LinkConnection,
+        entries: Iterable[f.MailEntry],
+        most: int = AHEAD_MAILS,
+    ) -> None:
+        self._most = most
+        self._program = program
+        self._connection = connection
+        self._left = deque(entries)
+        self._asked: deque[tuple[int, f.MailEntry]] = deque()
+        self._asked_bytes = 0
+        self._requests = count(1_000_000)
+        self._early: dict[int, f.MailChunk] = {}
+
+    async def all(self) -> AsyncIterator[Fetched]:
+        """Every mail, sealed, or that it is not there any more."""
+        while self._left or self._asked:
+            self._ask()
+            request, entry = self._asked.popleft()
+            sealed = await self._sealed(request, entry)
+            self._asked_bytes -= entry.size
+            yield entry, sealed
+
+    def _ask(self) -> None:
+        while self._left and len(self._asked) < self._most:
+            if self._asked and self._asked_bytes + self._left[0].size > AHEAD_BYTES:
+                return
+            entry = self._left.popleft()
+            self._asked.append((self._request(entry.uid, 0), entry))
+            self._asked_bytes += entry.size
+
+    def _request(self, uid: int, offset: int) -> int:
+        request = next(self._requests)
+        self._connection.send(f.FetchMail(request, uid, offset))
+        return request
+
+    async def _sealed(self, request: int, entry: f.MailEntry) -> bytes | str:
+        data = bytearray()
+        while True:
+            chunk = await self._chunk(request)
+            if chunk.total > MAX_SEALED_BYTES:
+                raise ProtocolError("the server did not give the mail as it should")
+            if not chunk.total:
+                return _GONE
+            data += chunk.data
+            if len(data) >= chunk.total:
+                return bytes(data)
+            if not chunk.data:
+                raise ProtocolError("the server gave only a part of the mail")
+            request = self._request(entry.uid, len(data))
+
+    async def _chunk(self, request: int) -> f.MailChunk:
+        """The answer; those to later requests, which a long mail lets pass, are kept."""
+        while request not in self._early:
+            frame = await self._program.step(self._connection)
+            if isinstance(frame, f.MailChunk):
+                self._early[frame.request] = frame
+        return self._early.pop(request)

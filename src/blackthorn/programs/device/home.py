@@ -1,0 +1,202 @@
+"""A device's home folder: where its files are, how it is unlocked, who receives.
+
+device.db       the encrypted vault (with its WAL beside it)
+unlock.json     salt and cost of the passphrase, or which sort of key opens it
+receiver.lock   held by the one process that asks the server for deliveries
+"""
+
+import fcntl
+import getpass
+import os
+import secrets
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.device.core import keys as device_keys
+from blackthorn.device.core.keys import DeviceKeys, NotActivatedError
+from blackthorn.errors import StorageError, UserError
+from blackthorn.ids import Fingerprint
+from blackthorn.storage.device import unlock
+from blackthorn.storage.device.vault import Vault
+
+MIN_PASSPHRASE_CHARACTERS = 8
+
+PASSPHRASE_FILE = "BLACKTHORN_PASSPHRASE_FILE"  # noqa: S105 (the name of a variable)
+
+
+def wall_ms() -> int:
+    """Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """Where the server is, and the key that it must show."""
+
+    host: str
+    port: int
+    pin: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An unlocked, activated device."""
+
+    vault: Vault
+    keys: DeviceKeys
+    server: ServerAddress
+    pin: str
+
+
+class ReceiverLock:
+    """The lock of the one receiving process; it ends with the process, however that ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def take(self) -> bool:
+        """Take the lock if nobody has it; whether this process has it now.
+
+        Raises StorageError when its file cannot be opened.
+        """
+        if self._descriptor is not None:
+            return True
+        try:
+            descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(f"cannot open {self._path}: {error.strerror}") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """One device's folder. `key_file` is where its key is, if not in a person's head."""
+
+    folder: Path
+    key_file: Path | None
+
+    @property
+    def database(self) -> Path:
+        """The vault."""
+        return self.folder / "device.db"
+
+    @property
+    def lock(self) -> Path:
+        """The side file that says how to unlock."""
+        return self.folder / "unlock.json"
+
+    def receiver(self) -> ReceiverLock:
+        """The lock of whoever receives."""
+        return ReceiverLock(self.folder / "receiver.lock")
+
+    def exists(self) -> bool:
+        """Whether a device was begun here."""
+        return self.lock.exists()
+
+    # --- Unlocking ------------------------------------------------------------------------
+
+    def new_secret(self) -> tuple[str, Secret]:
+        """For a new device: how it will be unlocked, and with what. Asks twice."""
+        if self.key_file is not None:
+            if not self.key_file.exists():
+                self.key_file.parent.mkdir(parents=True, exist_ok=True)
+                return "key-file", unlock.make_key_file(self.key_file)
+            return "key-file", unlock.read_key_file(self.key_file)
+        given = _passphrase_file() or _ask_twice()
+        if len(given) < MIN_PASSPHRASE_CHARACTERS:
+            raise UserError(f"a passphrase has at least {MIN_PASSPHRASE_CHARACTERS} characters")
+        return "passphrase", Secret(given.encode())
+
+    def _secret(self, lock: unlock.Lock) -> Secret:
+        if lock.method == "key-file":
+            if self.key_file is None:
+                raise UserError("this device is unlocked by a key file: give it with --key-file")
+            return unlock.read_key_file(self.key_file)
+        given = _passphrase_file() or _ask("Passphrase")
+        return Secret(given.encode())
+
+    def create(self, method: str, secret: Secret) -> Vault:
+        """The vault of a new device. Raises StorageError."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.chmod(0o700)
+        except OSError as error:
+            raise StorageError(f"{self.folder} cannot be made: {error.strerror}") from None
+        return Vault.open(self.database, unlock.create(self.lock, method, secret), create=True)
+
+    def unlock(self) -> Vault:
+        """The vault of a device that was begun here. Asks for the passphrase if need be."""
+        if not self.exists():
+            raise NotActivatedError(
+                f"there is no device in {self.folder}: run blackthorn activate first"
+            )
+        lock = unlock.read(self.lock)
+        return Vault.open(self.database, unlock.unlock(lock, self._secret(lock)), create=True)
+
+    def open(self) -> Opened:
+        """The activated device. Raises NotActivatedError, WrongKeyError, StorageError."""
+        vault = self.unlock()
+        with vault.transaction() as records:
+            keys = device_keys.load(records)
+            server = records.settings.get("server")
+            pin = records.settings.get("server-pin")
+            user_pin = records.settings.get("user-pin")
+        if keys is None or not server or not pin:
+            raise NotActivatedError(
+                "this device's activation was begun and not finished: run blackthorn activate "
+                "again with the same code"
+            )
+        host, _, port = server.decode().rpartition(":")
+        address = ServerAddress(host, int(port), Fingerprint(pin))
+        return Opened(vault, keys, address, (user_pin or b"").decode())
+
+
+def random(size: int) -> bytes:
+    """The system's randomness."""
+    return secrets.token_bytes(size)
+
+
+def _passphrase_file() -> str | None:
+    path = os.environ.get(PASSPHRASE_FILE)
+    if not path:
+        return None
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise UserError(f"the passphrase file {path} cannot be read") from None
+    if not lines or not lines[0]:
+        raise UserError(f"the passphrase file {path} is empty")
+    return lines[0]
+
+
+def _ask(prompt: str) -> str:
+    if not sys.stdin.isatty():
+        raise UserError(
+            f"a passphrase is needed and there is no terminal: set {PASSPHRASE_FILE} "
+            "or use --key-file"
+        )
+    try:
+        return getpass.getpass(f"{prompt}: ")
+    except EOFError:
+        raise UserError("no passphrase was given") from None
+
+
+def _ask_twice() -> str:
+    least = MIN_PASSPHRASE_CHARACTERS
+    prompt = f"Passphrase for this device, at least {least} characters"
+    while len(given := _ask(prompt)) < least:
+        had = f"that has only {len(given)}" if given else "that line was empty"
+        prompt = f"At least {least} characters are needed, {had}. Passphrase for this device"
+    if _ask("The same again") != given:
+        raise UserError("the two passphrases differ; nothing was made")
+    return given

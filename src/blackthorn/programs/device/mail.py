@@ -1,0 +1,177 @@
+"""Fetching the user's sealed mail over the link, and opening it here."""
+
+import asyncio
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path, PurePath
+from typing import Final
+
+from blackthorn import limits
+from blackthorn.device.mail import keys
+from blackthorn.edges.link.client import LinkConnection
+from blackthorn.errors import InputError, ProtocolError, SecurityError, StorageError, UserError
+from blackthorn.link import frames as f
+from blackthorn.mail.render.render import Attachment, RenderedMail, attached, render
+from blackthorn.mail.render.text import safe_line
+from blackthorn.ports.device_store import MailRecord
+from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram
+
+MAX_FILE_NAME_BYTES: Final = 200
+"""Of an attachment's name, so that its file's name fits any disk."""
+
+MAX_SAME_NAMES: Final = 1_000
+"""How many files of the same name a folder may hold before saving gives up."""
+
+MAX_SEALED_BYTES: Final = 2 * limits.MAX_MAIL_BYTES
+"""One sealed mail: armor adds a third."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMail:
+    """An opened mail, safe to print, and whether others could read it on its way.
+
+    `attached` holds the attachments' bytes as they came; `received_ms` is 0 when not known.
+    """
+
+    rendered: RenderedMail
+    readable: bool
+    attached: list[tuple[Attachment, bytes]]
+    received_ms: int = 0
+
+
+class MailFetcher:
+    """Asks for mail over one link; what comes in between goes to the device."""
+
+    def __init__(self, program: DeviceProgram, connection: LinkConnection) -> None:
+        self._program = program
+        self._connection = connection
+        self._requests = count(1)
+
+    async def _answer(self, kind: type[f.MailListing | f.MailChunk], request: int) -> f.AnyFrame:
+        while True:
+            frame = await self._program.step(self._connection)
+            if isinstance(frame, kind) and frame.request == request:
+                return frame
+
+    async def listing(self, after: int) -> list[f.MailEntry]:
+        """What the server has with a uid above `after`."""
+        found: list[f.MailEntry] = []
+        while True:
+            request = next(self._requests)
+            self._connection.send(f.ListMail(request, found[-1].uid if found else after))
+            answer = await self._answer(f.MailListing, request)
+            if not isinstance(answer, f.MailListing):
+                raise ProtocolError("the server did not list the mail as it should")
+            found += answer.entries
+            if not answer.more or not answer.entries:
+                return found
+
+    async def received_ms(self, uid: int) -> int:
+        """When the server received one mail, Unix milliseconds; 0 when it has none of that uid."""
+        request = next(self._requests)
+        self._connection.send(f.ListMail(request, uid - 1))
+        answer = await self._answer(f.MailListing, request)
+        entries = answer.entries if isinstance(answer, f.MailListing) else []
+        return next((each.received_ms for each in entries if each.uid == uid), 0)
+
+    async def sealed(self, uid: int) -> bytes:
+        """The sealed bytes of one mail. Raises UserError when there is none of that uid."""
+        data = bytearray()
+        while True:
+            request = next(self._requests)
+            self._connection.send(f.FetchMail(request, uid, len(data)))
+            chunk = await self._answer(f.MailChunk, request)
+            if not isinstance(chunk, f.MailChunk) or chunk.total > MAX_SEALED_BYTES:
+                raise ProtocolError("the server did not give the mail as it should")
+            if not chunk.total:
+                raise UserError(f"there is no mail {uid}")
+            data += chunk.data
+            if len(data) >= chunk.total:
+                return bytes(data)
+            if not chunk.data:
+                raise ProtocolError("the server gave only a part of the mail")
+
+
+def open_sealed(program: DeviceProgram, sealed: bytes) -> ReadMail:
+    """Open and render a mail. Raises SecurityError when it was altered."""
+    with program.opened.vault.transaction() as records:
+        secrets = keys.secrets(records)
+    opened = keys.open_with_any(sealed, secrets)
+    shown = render(opened.content)
+    if not shown.sender and opened.envelope_sender:
+        sender = f"{safe_line(opened.envelope_sender)} (by its envelope)"
+        shown = replace(shown, sender=sender)
+    return ReadMail(shown, opened.readable_on_the_way, attached(opened.content))
+
+
+async def refresh(program: DeviceProgram) -> None:
+    """Bring the index up to date. Raises UnavailableError."""
+    with program.opened.vault.transaction() as records:
+        known = {each.uid for each in records.mail.all()}
+    async with asyncio.timeout(2 * FINISH_SECONDS), program.link(receive=False) as connection:
+        fetcher = MailFetcher(program, connection)
+        for entry in await fetcher.listing(max(known, default=0)):
+            record = _index(program, entry, await fetcher.sealed(entry.uid))
+            with program.opened.vault.transaction() as records:
+                records.mail.put(record)
+
+
+def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRecord:
+    try:
+        mail = open_sealed(program, sealed)
+    except (InputError, SecurityError) as error:
+        return MailRecord(
+            entry.uid, entry.size, entry.received_ms, "", f"[cannot be opened: {error}]", "", True
+        )
+    shown = mail.rendered
+    return MailRecord(
+        uid=entry.uid,
+        size=entry.size,
+        received_ms=entry.received_ms,
+        sender=shown.sender,
+        subject=shown.subject,
+        date=shown.date,
+        readable=mail.readable,
+    )
+
+
+async def read(program: DeviceProgram, uid: int) -> ReadMail:
+    """One mail. Raises UserError, UnavailableError, SecurityError when it was altered."""
+    async with asyncio.timeout(FINISH_SECONDS), program.link(receive=False) as connection:
+        fetcher = MailFetcher(program, connection)
+        sealed = await fetcher.sealed(uid)
+        received_ms = await fetcher.received_ms(uid)
+    return replace(open_sealed(program, sealed), received_ms=received_ms)
+
+
+def save(attached: Iterable[tuple[Attachment, bytes]], folder: Path) -> Iterator[Path]:
+    """Write attachments into a folder that exists, as files of mode 0600 that were not there.
+
+    Yields each file when it is written. Raises StorageError.
+    """
+    for attachment, data in attached:
+        path, file = _new_file(folder, attachment.name)
+        try:
+            with os.fdopen(file, "wb") as opened:
+                opened.write(data)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise StorageError(f"{path} cannot be written: {error.strerror}") from None
+        yield path
+
+
+def _new_file(folder: Path, name: str) -> tuple[Path, int]:
+    """A new, open file of about that name, which is another when there is one of it."""
+    plain = PurePath(name.encode()[:MAX_FILE_NAME_BYTES].decode("utf-8", "ignore")).name
+    stem, suffix = PurePath(plain).stem or "unnamed", PurePath(plain).suffix
+    for number in range(1, MAX_SAME_NAMES):
+        path = folder / (f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}")
+        try:
+            return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise StorageError(f"{path} cannot be made: {error.strerror}") from None
+    raise StorageError(f"{folder} holds too many files of the name {plain}")

@@ -1,0 +1,222 @@
+"""Two devices of one user paired over real links: `device add` on one, `device link` on the other.
+
+What is decided is in `device/account/pairing.py`. Here are the links, the person who is asked while they go
+on, and the new device's home, which is made once the other side has proved the code.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from blackthorn import limits
+from blackthorn.cli.device.prompts import Lines
+from blackthorn.crypto.secret import Secret
+from blackthorn.device.account.pairing import LivePairing, NewPairing, Stage, why_ended
+from blackthorn.device.core import keys as device_keys
+from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
+from blackthorn.errors import UnavailableError, UserError
+from blackthorn.identity.keys import SigningKeys
+from blackthorn.identity.statements import DeviceInfo
+from blackthorn.ids import Address
+from blackthorn.link.activation.code import Code
+from blackthorn.programs.device.activation import check_unfinished, closing, remember
+from blackthorn.programs.device.home import Home, random, wall_ms
+from blackthorn.programs.device.program import TICK_SECONDS, DeviceProgram
+from blackthorn.storage.device.vault import Vault
+
+AWAY = "nobody has paired another device in time: make another code"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the command prints on the way; each may be called more than once.
+
+    `waiting` is given the seconds left, `digits` a device and the digits to compare, `progress`
+    how many things are left of how many.
+    """
+
+    waiting: Callable[[float], None]
+    digits: Callable[[str, str], None]
+    progress: Callable[[int, int], None]
+    note: Callable[[str], None]
+
+
+# --- The live device ----------------------------------------------------------------------
+
+
+async def add(program: DeviceProgram, code: Code, told: Told) -> DeviceInfo:
+    """Wait for a new device under this code, and give it all it needs; the device.
+
+    Raises UserError, SecurityError, UnavailableError when it comes to nothing.
+    """
+    pin = program.opened.server.pin
+    pairing = LivePairing(program.device, code, pin, random)
+    try:
+        async with (
+            asyncio.timeout(limits.PAIRING_SECONDS) as end,
+            program.link(receive=True) as connection,
+        ):
+            connection.send(*pairing.open())
+            asking: asyncio.Task[None] | None = None
+            try:
+                while not pairing.over:
+                    await _step(program, connection, pairing)
+                    if pairing.stage is Stage.WAITING and asking is None:
+                        when = end.when() or 0.0
+                        told.waiting(max(0.0, when - asyncio.get_running_loop().time()))
+                    if pairing.stage is Stage.COMPARING and asking is None:
+                        told.digits(pairing.new.name if pairing.new else "", "")
+                        asking = asyncio.create_task(_compare(pairing, connection, told))
+                    if asking is not None and asking.done() and not pairing.over:
+                        asking.result()
+                    told.progress(pairing.left, pairing.total)
+            finally:
+                if asking is not None:
+                    asking.cancel()
+    except TimeoutError:
+        raise UserError(AWAY) from None
+    if pairing.failure is not None or pairing.new is None:
+        raise pairing.failure or UserError(AWAY)
+    return pairing.new
+
+
+async def _step(program: DeviceProgram, connection: LinkConnection, pairing: LivePairing) -> None:
+    frame = await program.step(connection)
+    if frame is not None:
+        connection.send(*pairing.receive(frame, wall_ms()))
+    connection.send(*pairing.advance(wall_ms()))
+
+
+async def _compare(pairing: LivePairing, connection: LinkConnection, told: Told) -> None:
+    """Ask for the digits of the new device until they are right, or the pairing is over."""
+    lines = Lines()
+    while pairing.stage is Stage.COMPARING and not pairing.over:
+        try:
+            typed = await lines.ask("Type the six digits that the new device shows:")
+        except UserError:
+            connection.send(*pairing.refuse())
+            raise
+        try:
+            connection.send(*pairing.type_digits(typed, wall_ms()))
+        except UserError as error:
+            told.note(str(error))
+    if pairing.failure is None:
+        told.digits("", pairing.digits)
+        connection.send(*pairing.advance(wall_ms()))
+
+
+# --- The new device -----------------------------------------------------------------------
+
+
+@dataclass
+class _NewHome:
+    """The new device's home: as it was left by an earlier attempt, or not made yet."""
+
+    home: Home
+    name: str
+    vault: Vault | None = None
+    method: str = ""
+    secret: Secret = field(default_factory=lambda: Secret(b""))
+    signing: SigningKeys = field(default_factory=lambda: SigningKeys.generate(random))
+
+    def begin(self) -> None:
+        """Ask for a passphrase, or unlock; find the keys of an earlier attempt."""
+        if not self.home.exists():
+            self.method, self.secret = self.home.new_secret()
+            return
+        self.vault = self.home.unlock()
+        check_unfinished(self.vault, self.home)
+        with self.vault.transaction() as records:
+            self.signing = device_keys.begin(records.settings, random)
+            self.name = device_keys.own_name(records.settings, self.name)
+
+    def keep(self, address: Address) -> Vault:
+        """The other side is known: the keys are durable before it hears of them."""
+        if self.vault is None:
+            self.vault = self.home.create(self.method, self.secret)
+        with self.vault.transaction() as records:
+            device_keys.belongs_to(records.settings, address)
+            device_keys.save(records, device_keys.of(self.signing, address))
+            device_keys.put_name(records.settings, self.name)
+        return self.vault
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What is asked for: a code, the server it is of, and what to call this device."""
+
+    code: Code
+    host: str
+    port: int
+    name: str
+
+
+async def link(home: Home, wanted: Link, told: Told) -> Address:
+    """Join the device that has made the code, and take what it hands over; whose device this is.
+
+    Asks for a passphrase before anything else. Raises UserError, SecurityError, UnavailableError.
+    """
+    new = _NewHome(home, wanted.name)
+    new.begin()
+    connection = await connect(wanted.host, wanted.port, None)
+    async with aclosing(closing(connection)):
+        pairing = NewPairing(new.signing, new.name, new.keep, random)
+        connection.send(*pairing.join(wanted.code, connection.fingerprint))
+        try:
+            async with asyncio.timeout(limits.PAIRING_SECONDS):
+                await _talk(connection, pairing, told)
+        except TimeoutError:
+            raise UserError(AWAY) from None
+        if pairing.failure is not None or pairing.given is None or new.vault is None:
+            raise pairing.failure or UserError(AWAY)
+        with new.vault.transaction() as records:
+            server = f"{wanted.host}:{wanted.port}"
+            given = pairing.given
+            remember(records, server, connection.fingerprint, given.pin, given.domain)
+        return pairing.address
+
+
+async def _talk(connection: LinkConnection, pairing: NewPairing, told: Told) -> None:
+    asking: asyncio.Task[None] | None = None
+    try:
+        while not pairing.over:
+            try:
+                async with asyncio.timeout(TICK_SECONDS):
+                    frame = await connection.receive()
+            except TimeoutError:
+                frame = None
+            except LinkClosedError as error:
+                raise _closed(error) from None
+            if frame is not None:
+                connection.send(*pairing.receive(frame, wall_ms()))
+            if pairing.stage is Stage.COMPARING and asking is None:
+                told.digits(pairing.address, pairing.digits)
+                asking = asyncio.create_task(_confirm(pairing, connection))
+            if asking is not None and asking.done() and not pairing.over:
+                asking.result()
+            told.progress(pairing.left, pairing.total)
+        await connection.drain()
+    finally:
+        if asking is not None:
+            asking.cancel()
+
+
+def _closed(error: LinkClosedError) -> Exception:
+    """The server's reason in words."""
+    known = why_ended(error.code or "")
+    return known if isinstance(known, UserError) and error.code else UnavailableError(str(error))
+
+
+async def _confirm(pairing: NewPairing, connection: LinkConnection) -> None:
+    """Ask whether the other device has taken the digits."""
+    try:
+        typed = await Lines().ask("Has your other device taken these digits? Type yes:")
+    except UserError:
+        connection.send(*pairing.refuse())
+        raise
+    said = typed.casefold()
+    agreed = said in ("y", "yes") or "".join(each for each in said if each.isdigit()) == (
+        pairing.digits
+    )
+    connection.send(*(pairing.confirm() if agreed else pairing.refuse()))

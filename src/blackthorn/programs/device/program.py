@@ -1,0 +1,195 @@
+"""The device's program: one `Device` over one vault, connected to its server for a while.
+
+What is decided is in `device/`; what is printed in the command modules. Here are the clock,
+the socket and the waiting.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.engine import Device
+from blackthorn.device.operations import failures
+from blackthorn.device.operations.outgoing import Outcome
+from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
+from blackthorn.errors import ProtocolError, UnavailableError, UserError
+from blackthorn.link import frames as f
+from blackthorn.link.codes import Code
+from blackthorn.link.hello import sign_hello
+from blackthorn.programs.device.home import Home, Opened, ReceiverLock, random, wall_ms
+
+TICK_SECONDS: Final = 0.5
+"""How often the vault is looked at for what other processes have changed."""
+
+FIRST_RETRY_SECONDS: Final = 0.5
+LAST_RETRY_SECONDS: Final = 30.0
+"""How long a follower waits before it connects again: doubled each time, up to the last."""
+
+FINISH_SECONDS: Final = 30.0
+"""How long a command waits for the server before it leaves the rest in the outbox."""
+
+
+class DeviceProgram:
+    """One process's hold on a device."""
+
+    def __init__(self, home: Home, opened: Opened) -> None:
+        self.opened = opened
+        self.device = Device(opened.vault, opened.keys, random=random)
+        self.lock: ReceiverLock = home.receiver()
+        self.connection: LinkConnection | None = None
+
+    def wish(self, make: Callable[[Turn], int]) -> int:
+        """Write down a wish; its number."""
+        return self.device.wish(wall_ms(), make)
+
+    # --- Connecting -----------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def link(self, *, receive: bool) -> AsyncIterator[LinkConnection]:
+        """Connected, hello said. `receive`: take deliveries too, unless another process does.
+
+        Raises UnavailableError, SecurityError (another key), UserError (unknown device).
+        """
+        server = self.opened.server
+        connection = await connect(server.host, server.port, server.pin)
+        try:
+            connection.send(sign_hello(self.opened.keys.identity, connection.binding))
+            ready = await self._next(connection)
+            if not isinstance(ready, f.Ready):
+                raise ProtocolError("the server did not answer the hello as it should")
+            receives = receive and self.lock.take()
+            connection.send(*self.device.connected(ready, wall_ms(), receives=receives))
+            self.connection = connection
+            yield connection
+        finally:
+            self.connection = None
+            self.device.disconnected()
+            await connection.close()
+
+    async def _next(self, connection: LinkConnection) -> f.AnyFrame:
+        try:
+            return await connection.receive()
+        except LinkClosedError as error:
+            if error.code in (Code.HELLO_REFUSED, Code.REMOVED):
+                raise UserError(
+                    "the server does not know this device (any more): ask the administrator"
+                ) from None
+            if error.code == Code.MARKET_LEFT:
+                raise UserError(str(error)) from None
+            raise
+
+    async def step(self, connection: LinkConnection) -> f.AnyFrame | None:
+        """Serve the next frame, or what is due when none comes for a moment."""
+        try:
+            # Python 3.11's wait_for can swallow the cancellation that Ctrl-C is.
+            async with asyncio.timeout(TICK_SECONDS):
+                frame = await self._next(connection)
+        except TimeoutError:
+            connection.send(*self.device.tick(wall_ms()))
+            return None
+        connection.send(*self.device.receive(frame, wall_ms()))
+        await connection.drain()
+        return frame
+
+    # --- Whole tasks ----------------------------------------------------------------------
+
+    async def see_to(self, numbers: list[int]) -> dict[int, Outcome]:
+        """Connect and do these wishes; what became of each. What waits stays in the outbox.
+
+        Never raises UnavailableError: a wish that could not be sent has that for a reason.
+        """
+        outcomes: dict[int, Outcome] = {}
+        reason = ""
+        try:
+            async with asyncio.timeout(FINISH_SECONDS), self.link(receive=True) as connection:
+                connection.send(*self.device.tick(wall_ms()))
+                while not self._all_done(numbers, outcomes):
+                    await self.step(connection)
+        except UnavailableError as error:
+            reason = str(error)
+        except TimeoutError:
+            reason = "the server did not answer in time"
+        self._all_done(numbers, outcomes)
+        for number in numbers:
+            waiting = outcomes.get(number)
+            if waiting is None or not waiting.final:
+                text = waiting.error if waiting is not None and waiting.error else reason
+                outcomes[number] = Outcome(number, error=text or "it waits", final=False)
+        return outcomes
+
+    def _all_done(self, numbers: list[int], outcomes: dict[int, Outcome]) -> bool:
+        """Take in what has become of wishes; whether all of `numbers` came to an end."""
+        outcomes |= {each.number: each for each in self.device.outcomes}
+        self.device.outcomes.clear()
+        for number in numbers:
+            known = outcomes.get(number)
+            if known is None and self._gone(number):
+                outcomes[number] = self._taken_over(number)
+                return True
+        return all(
+            number in outcomes and (outcomes[number].final or number in self.device.stopped)
+            for number in numbers
+        )
+
+    def _taken_over(self, number: int) -> Outcome:
+        with self.opened.vault.transaction() as records:
+            given_up = failures.all_failures(records.settings)
+        for each in given_up:
+            if each.number == number:
+                return Outcome(number, error=each.reason)
+        reason = "another blackthorn process of this device has taken it over"
+        return Outcome(number, error=reason, final=False)
+
+    def _gone(self, number: int) -> bool:
+        """Whether another process has seen to it."""
+        with self.opened.vault.transaction() as records:
+            return records.outbox.get(number) is None
+
+    async def fetch(self) -> bool:
+        """Receive all that waits, and send it; False when another process is doing so.
+
+        Raises UnavailableError.
+        """
+        async with asyncio.timeout(FINISH_SECONDS), self.link(receive=True) as connection:
+            if not self.lock.take():
+                return False
+            while not self.device.superseded:
+                if self.device.drained and not self.device.busy(wall_ms()):
+                    break
+                await self.step(connection)
+            return True
+
+    async def follow(self, changed: Callable[[], None], lost: Callable[[str], None]) -> None:
+        """Receive for ever: `changed` after each frame, `lost` when the server goes away.
+
+        Raises UserError when another process or another copy of this device receives.
+        """
+        await self._take_lock()
+        wait, told = FIRST_RETRY_SECONDS, False
+        while True:
+            try:
+                async with self.link(receive=True) as connection:
+                    wait, told = FIRST_RETRY_SECONDS, False
+                    while True:
+                        await self.step(connection)
+                        changed()
+                        if self.device.superseded:
+                            raise UserError(
+                                "another connection of this device receives now: is its "
+                                "folder in use on another machine?"
+                            )
+            except UnavailableError as error:
+                if not told:
+                    lost(str(error))
+                    told = True
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LAST_RETRY_SECONDS)
+
+    async def _take_lock(self) -> None:
+        for _ in range(30):
+            if self.lock.take():
+                return
+            await asyncio.sleep(TICK_SECONDS)
+        raise UserError("another blackthorn process is following this device's inbox already")

@@ -1,0 +1,357 @@
+"""`blackthorn.toml`: every setting of the server, its type, its default and what it means.
+
+The classes below are the only list of settings: the template that `init` writes, the checks
+and docs/settings.md are all made from them. An unknown section or key is an error that names
+the nearest known one. An environment variable `BLACKTHORN_SECTION_KEY` overrides the file.
+"""
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blackthorn import limits
+from blackthorn.errors import ConfigError, DecodeError, UserError
+from blackthorn.storage.files.market_keys import check_market
+from blackthorn.wire.address import parse_domain
+
+FILE_NAME = "blackthorn.toml"
+
+_KINDS = {str: "a text", int: "a number", bool: "true or false"}
+
+
+def setting(
+    default: Any,
+    doc: str,
+    *,
+    at_least: int = 0,
+    at_most: int = 2**31,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A field with its documentation and what it accepts."""
+    metadata = {"doc": doc, "at_least": at_least, "at_most": at_most, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+def _port(default: int, what: str) -> Any:
+    doc = f"TCP port of {what}. 0 lets the system choose one; the ready line of the log says which."
+    return setting(default, doc, at_most=65535)
+
+
+def _host(what: str) -> Any:
+    doc = f"Address on which {what} listens. 0.0.0.0 or :: is every interface."
+    return setting("127.0.0.1", doc)
+
+
+@dataclass(frozen=True, slots=True)
+class EnterpriseSettings:
+    """The organisation."""
+
+    domain: str = setting("", "The mail domain whose users this server serves.")
+    market: str = setting(
+        "ZZ",
+        "Two letters of the country to which users added without --market belong. "
+        "ZZ: it is not stated.",
+    )
+    market_keys: str = setting(
+        "",
+        "Folder of the keys that wrap what is stored for each market's users, better on another "
+        "disk than the data and its backups. Empty: market-keys in the server's folder.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """The link, over which devices send and receive."""
+
+    host: str = _host("the link")
+    port: int = _port(3101, "the link")
+    public: str = setting(
+        "",
+        "HOST:PORT at which devices reach the link, for activation URLs. "
+        "Empty: the host and port above.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpSettings:
+    """SMTP, by which mail comes in from the Internet."""
+
+    host: str = _host("SMTP")
+    port: int = _port(2525, "SMTP")
+    sealing_workers: int = setting(
+        0,
+        "Processes that seal inbound mail, each with one core while mail comes in. "
+        "0: one for each core.",
+        at_most=limits.MAX_SEALING_WORKERS,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """The ledger: the public log of all users' keys, its tiles over HTTPS, and its witnesses."""
+
+    host: str = _host("HTTPS with the ledger's tiles, for auditors and witnesses,")
+    port: int = _port(3102, "the ledger's tiles")
+    epoch_seconds: int = setting(
+        10,
+        "How long after a change of somebody's keys the ledger publishes it. 0: at once.",
+        at_most=3_600,
+    )
+    heartbeat_seconds: int = setting(
+        600,
+        "The ledger publishes at least so often, so that devices can tell a silenced one.",
+        at_least=1,
+        at_most=86_400,
+    )
+    reset_delay_hours: int = setting(
+        72,
+        "How long a new identity of somebody who lost all devices waits before it holds. "
+        "Public, and never lowered once the server has started.",
+        at_most=8_760,
+    )
+    witness: str = setting(
+        "embedded",
+        "The embedded witness, a process beside the server with a key of its own. It keeps the "
+        "ledger from an old backup; it is no witness against its own operator.",
+        choices=("embedded", "none"),
+    )
+    witness_port: int = setting(
+        3103,
+        "TCP port of the embedded witness, on the loopback interface. 0: any.",
+        at_most=65535,
+    )
+    witness_timeout_seconds: int = setting(
+        5, "How long a witness may take to answer.", at_least=1, at_most=60
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DirectivesSettings:
+    """Demands of governments for what the server holds of named accounts."""
+
+    max_accounts: int = setting(
+        5,
+        "How many accounts one directive may name at most.",
+        at_least=1,
+        at_most=limits.MAX_DIRECTIVE_ACCOUNTS,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OpsSettings:
+    """Health and metrics, over HTTP: /healthz, /readyz and /metrics. Not for the Internet."""
+
+    host: str = _host("operations HTTP")
+    port: int = _port(8101, "operations HTTP")
+    min_free_disk_mib: int = setting(
+        256,
+        "With less free disk space in MiB than this the server takes nothing more in, so that what "
+        "it holds can still be fetched and removed, and /readyz says that it is not ready.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """The database, blackthorn.db."""
+
+    check_at_start: bool = setting(
+        True,
+        "Read every page before serving, so that a damaged database is found at once. "
+        "A large one takes longer to start.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """The log: JSON lines on standard error, without content, addresses or keys."""
+
+    level: str = setting(
+        "info",
+        "The least that is logged.",
+        choices=("debug", "info", "warning", "error"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All settings."""
+
+    enterprise: EnterpriseSettings = field(default_factory=EnterpriseSettings)
+    link: LinkSettings = field(default_factory=LinkSettings)
+    smtp: SmtpSettings = field(default_factory=SmtpSettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    directives: DirectivesSettings = field(default_factory=DirectivesSettings)
+    ops: OpsSettings = field(default_factory=OpsSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+SECTIONS: dict[str, type[Any]] = {
+    each.name: each.default_factory  # type: ignore[misc]
+    for each in dataclasses.fields(Configuration)
+}
+
+
+def load(directory: Path, environment: Mapping[str, str]) -> Configuration:
+    """The settings of the server in `directory`. Raises ConfigError, whose text names the key."""
+    path = directory / FILE_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{directory} holds no {FILE_NAME}: `blackthorn init {directory} --domain …` makes one"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    try:
+        return parse(text, environment)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def parse(text: str, environment: Mapping[str, str]) -> Configuration:
+    """The settings in `text`, overridden by `environment`. Raises ConfigError."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not TOML: {error}") from None
+    for name, table in tables.items():
+        if name not in SECTIONS:
+            raise ConfigError(f"unknown section [{name}]{_nearest(name, list(SECTIONS))}")
+        if not isinstance(table, dict):
+            raise ConfigError(f"[{name}] is a section, not a value")
+    sections = {
+        name: _section(name, kind, tables.get(name, {}), environment)
+        for name, kind in SECTIONS.items()
+    }
+    configuration = Configuration(**sections)
+    _check_together(configuration)
+    return configuration
+
+
+def _section(
+    name: str, kind: type[Any], table: dict[str, Any], environment: Mapping[str, str]
+) -> Any:
+    known = {each.name: each for each in dataclasses.fields(kind)}
+    for key in table:
+        if key not in known:
+            raise ConfigError(f"unknown key {name}.{key}{_nearest(key, list(known))}")
+    values = {}
+    for key, each in known.items():
+        override = environment.get(variable(name, key))
+        if override is not None:
+            values[key] = _checked(variable(name, key), each, _from_text(each, override))
+        elif key in table:
+            values[key] = _checked(f"{name}.{key}", each, table[key])
+    return kind(**values)
+
+
+def variable(section: str, key: str) -> str:
+    """The environment variable that overrides a key."""
+    return f"BLACKTHORN_{section}_{key}".upper()
+
+
+def _from_text(each: dataclasses.Field[Any], text: str) -> Any:
+    kind = type(each.default)
+    if kind is int and text.lstrip("-").isdecimal():
+        return int(text)
+    if kind is bool and text in ("true", "false"):
+        return text == "true"
+    return text
+
+
+def _checked(name: str, each: dataclasses.Field[Any], value: Any) -> Any:
+    kind = type(each.default)
+    if type(value) is not kind:
+        raise ConfigError(f"{name} must be {_KINDS[kind]}, not {value!r}")
+    allowed = each.metadata
+    if kind is int and not allowed["at_least"] <= value <= allowed["at_most"]:
+        raise ConfigError(
+            f"{name} must be from {allowed['at_least']} to {allowed['at_most']}, not {value}"
+        )
+    if allowed["choices"] and value not in allowed["choices"]:
+        raise ConfigError(f"{name} must be one of {', '.join(allowed['choices'])}, not {value!r}")
+    return value
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+
+
+def _check_together(configuration: Configuration) -> None:
+    domain = configuration.enterprise.domain
+    if not domain:
+        raise ConfigError('enterprise.domain is missing: name one, such as "acme.example"')
+    try:
+        if parse_domain(domain) != domain:
+            raise ConfigError(f"enterprise.domain: write {domain!r} in lower case")
+    except DecodeError as error:
+        raise ConfigError(f"enterprise.domain: {domain!r}: {error}") from None
+    try:
+        if check_market(configuration.enterprise.market) != configuration.enterprise.market:
+            raise ConfigError("enterprise.market: write it in upper case")
+    except UserError as error:
+        raise ConfigError(f"enterprise.market: {error}") from None
+    if configuration.link.public:
+        public_address(configuration)
+
+
+def public_address(configuration: Configuration) -> tuple[str, int]:
+    """Host and port for activation URLs. Raises ConfigError when they are not known."""
+    link = configuration.link
+    if not link.public:
+        if link.port == 0:
+            raise ConfigError("link.port is 0: set link.public to HOST:PORT for activation URLs")
+        return link.host, link.port
+    host, colon, port = link.public.rpartition(":")
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ConfigError(f"link.public must be HOST:PORT, not {link.public!r}")
+    return host.strip("[]"), int(port)
+
+
+# --- The template, and docs/settings.md ---------------------------------------------------
+
+
+def _toml(value: Any) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f'"{value}"'
+    return str(value)
+
+
+def render_template(chosen: Mapping[tuple[str, str], Any]) -> str:
+    """The file that `init` writes: what was `chosen` is set, the rest is there in comments."""
+    lines = ["# Blackthorn's settings. What is commented out is the default.", ""]
+    for name, kind in SECTIONS.items():
+        lines += [f"# {kind.__doc__}", f"[{name}]"]
+        for each in dataclasses.fields(kind):
+            lines.append(f"# {each.metadata['doc']}")
+            if (name, each.name) in chosen:
+                lines.append(f"{each.name} = {_toml(chosen[name, each.name])}")
+            else:
+                lines.append(f"# {each.name} = {_toml(each.default)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def render_settings() -> str:
+    """The tables of docs/settings.md."""
+    parts = []
+    for name, kind in SECTIONS.items():
+        parts += [f"## [{name}]", "", str(kind.__doc__), ""]
+        parts += ["| key | type | default | environment | meaning |", "|---|---|---|---|---|"]
+        for each in dataclasses.fields(kind):
+            allowed = " \\| ".join(each.metadata["choices"]) or _KINDS[type(each.default)]
+            parts.append(
+                f"| `{each.name}` | {allowed} | `{_toml(each.default)}` "
+                f"| `{variable(name, each.name)}` | {each.metadata['doc']} |"
+            )
+        parts.append("")
+    return "\n".join(parts)

@@ -1,0 +1,233 @@
+"""The ledger in the server: keys, policy and rows put together, its clock, its edges.
+
+    tick ──► Ledger ──waiting──► WitnessClient ──HTTP──► witnesses, the embedded one among them
+               ▲ cosigned ◄───────────┘
+               └── published ──► HTTPS with its tiles
+
+Decides nothing about epochs or keys; it reads files, starts what listens and asks the time.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Final
+
+from blackthorn.directory.config import DirectoryConfig
+from blackthorn.directory.entries import ConfigEntry, Head, decode_entry
+from blackthorn.edges.http.ledger import Shown, ledger_app
+from blackthorn.edges.http.server import HttpServer, serve_http
+from blackthorn.edges.http.witness_client import Peer, WitnessClient
+from blackthorn.edges.tls import ServerTls
+from blackthorn.errors import StorageError, UserError
+from blackthorn.ids import Address
+from blackthorn.link.frames import AnyFrame
+from blackthorn.ports.clock import Clock
+from blackthorn.ports.ledger import LedgerStore
+from blackthorn.ports.writer import Writer
+from blackthorn.programs.periodic import repeat
+from blackthorn.programs.server.configuration import Configuration
+from blackthorn.programs.server.embedded_witness import EmbeddedWitness
+from blackthorn.programs.server.ledger_files import LedgerFiles
+from blackthorn.server.counters import Counters
+from blackthorn.server.ledger.ledger import DevicesChanged, Ledger, LedgerKeys, Pending
+from blackthorn.tlog.policy import Policy, format_policy
+from blackthorn.tlog.tiles import Tile, tile_hashes
+from blackthorn.wire.note import VerifierKey, parse_vkey
+
+TICK_SECONDS: Final = 0.05
+"""How often the ledger is asked whether an epoch is due."""
+
+OWN_SECONDS: Final = 10.0
+"""How long the first epoch waits for the embedded witness to start."""
+
+HOUR_MS: Final = 3_600_000
+
+
+def ledger_config(keys: LedgerKeys, policy: Policy, settings: Configuration) -> DirectoryConfig:
+    """The configuration record that these settings make."""
+    ledger = settings.ledger
+    return keys.config(
+        domain=settings.enterprise.domain,
+        policy=format_policy(policy),
+        reset_delay_ms=ledger.reset_delay_hours * HOUR_MS,
+        epoch_ms=ledger.epoch_seconds * 1000,
+        heartbeat_ms=ledger.heartbeat_seconds * 1000,
+    )
+
+
+class LedgerTiles:
+    """`edges.http.ledger.Tiles` over a ledger."""
+
+    def __init__(self, ledger: Ledger, keys: LedgerKeys) -> None:
+        self.origin = keys.origin
+        self.vkey = keys.log_vkey
+        self.policy = ledger.policy_text
+        self._ledger = ledger
+
+    def shown(self) -> Shown | None:
+        """See `Tiles`."""
+        published = self._ledger.published
+        if published is None:
+            return None
+        head = decode_entry(published.head)
+        users = head.users if isinstance(head, Head) else 0
+        return Shown(published.note, published.size, published.epoch, published.unix_ms, users)
+
+    def pending_size(self) -> int:
+        """See `Tiles`."""
+        waiting, published = self._ledger.waiting, self._ledger.published
+        if waiting is not None:
+            return waiting.size
+        return published.size if published is not None else 0
+
+    def config(self) -> bytes:
+        """See `Tiles`."""
+        entry = decode_entry(self._ledger.store.newest_config() or b"")
+        return entry.record if isinstance(entry, ConfigEntry) else b""
+
+    def hashes(self, tile: Tile) -> bytes:
+        """See `Tiles`."""
+        return tile_hashes(self._ledger.log, tile)
+
+    def entries(self, start: int, count: int) -> list[bytes]:
+        """See `Tiles`."""
+        found = self._ledger.store.entries(start, count, 2**31)
+        if len(found) != count:
+            raise StorageError(f"entry {start + len(found)} of the ledger is missing")
+        return found
+
+
+class ServerLedger:
+    """The ledger of one running server. Made before anything listens; `start` then runs it."""
+
+    def __init__(
+        self,
+        files: LedgerFiles,
+        settings: Configuration,
+        store: LedgerStore,
+        writer: Writer,
+        counters: Counters,
+        clock: Clock,
+        notify: Callable[[Address, AnyFrame], None],
+        changed: Callable[[DevicesChanged], None],
+    ) -> None:
+        self.keys = files.read_keys()
+        policy = files.read_policy()
+        self.ledger = Ledger(
+            store=store,
+            writer=writer,
+            keys=self.keys,
+            policy=policy,
+            config=ledger_config(self.keys, policy, settings),
+            random=secrets.token_bytes,
+            counters=counters,
+            notify=notify,
+            changed=changed,
+        )
+        self._settings = settings.ledger
+        self._clock = clock
+        self._counters = counters
+        self._place = files.witness
+        self._closures = files.path / "closures"
+        embedded = self._embedded_key()
+        self._peers = [
+            Peer(witness.name, witness.key, "" if witness.key == embedded else witness.url or "")
+            for witness in policy.witnesses
+            if witness.url or witness.key == embedded
+        ]
+        self._own = next((peer for peer in self._peers if peer.key == embedded), None)
+        self._unasked = [
+            f"the witness {each.name} of policy.txt has no address"
+            for each in policy.witnesses
+            if not each.url and each.key != embedded
+        ]
+        log = parse_vkey(self.keys.log_vkey)
+        self._client = WitnessClient(
+            self.ledger, log, self._peers, clock, self._settings.witness_timeout_seconds
+        )
+        self._witness: EmbeddedWitness | None = None
+
+    def _embedded_key(self) -> VerifierKey | None:
+        """Raises UserError when the settings ask for a witness that is not there."""
+        if self._settings.witness == "none":
+            return None
+        if not self._place.key.is_file():
+            raise UserError(
+                f"{self._place.path} holds no witness: make one with `blackthorn witness init` and "
+                'name it in policy.txt, or set ledger.witness = "none"'
+            )
+        return self._place.cosigner().vkey
+
+    async def start(self, stack: AsyncExitStack, tls: ServerTls) -> HttpServer:
+        """Start witness, client and HTTPS; the stack ends them. Raises UnavailableError."""
+        self.ledger.start(self._clock.wall_ms())
+        self.ledger.hold(True)
+        app = ledger_app(LedgerTiles(self.ledger, self.keys), self._closure)
+        host, port = self._settings.host, self._settings.port
+        edge = await serve_http(app, "the ledger", host, port, tls.context)
+        stack.push_async_callback(edge.close)
+        if self._own is not None:
+            own = EmbeddedWitness(self._place, self._settings.witness_port, self._serves_at)
+            self._witness = await stack.enter_async_context(own)
+        await stack.enter_async_context(self._client)
+        loop = asyncio.get_running_loop()
+        ticking = repeat(self._tick, self._counters, TICK_SECONDS)
+        for work in (self._ask_first(), ticking):
+            stack.callback(loop.create_task(work).cancel)
+        return edge
+
+    def _closure(self, exit_id: str) -> bytes | None:
+        """The statement that `server_closure.publish_statement` wrote."""
+        path = self._closures / f"{exit_id}.json"
+        return path.read_bytes() if path.is_file() else None
+
+    async def _ask_first(self) -> None:
+        """Make no epoch before the witnesses were asked what they have signed."""
+        try:
+            if self._witness is not None:
+                await asyncio.wait({self._witness.settled}, timeout=OWN_SECONDS)
+            published = self.ledger.published
+            shown = None
+            if published is not None:
+                shown = Pending(published.note, published.size, published.root, self.ledger.log)
+            await self._client.ask_first(shown)
+        finally:
+            self.ledger.hold(False)
+
+    def _serves_at(self, port: int) -> None:
+        if self._own is not None:
+            self._own.url = f"http://127.0.0.1:{port}"
+            self._own.failures = 0
+            self._own.wanted.set()
+
+    def _tick(self) -> float:
+        self.ledger.tick(self._clock.wall_ms())
+        self._client.look()
+        return TICK_SECONDS
+
+    def gauges(self) -> dict[str, Callable[[], float]]:
+        """What is measured of it when asked: see `edges.http.metrics.GAUGES`."""
+
+        def age() -> float:
+            published = self.ledger.published
+            return -1.0 if published is None else (self._clock.wall_ms() - published.unix_ms) / 1000
+
+        return {
+            "ledger_entries": lambda: float(p.size if (p := self.ledger.published) else 0),
+            "ledger_age_seconds": age,
+            "ledger_witnesses_failing": lambda: float(sum(bool(p.problem) for p in self._peers)),
+        }
+
+    def problems(self) -> list[str]:
+        """What keeps the ledger from being published, one line each."""
+        found = self.ledger.problems() + self._unasked
+        if self.ledger.published is None:
+            found.append("the ledger has published nothing yet")
+        if found:
+            found += [
+                f"the witness {peer.name} {peer.problem}" for peer in self._peers if peer.problem
+            ]
+        if self._witness is not None and self._witness.problem:
+            found.append(self._witness.problem)
+        return found

@@ -1,0 +1,113 @@
+"""What `blackthorn ledger status` tells: read from the server's folder, whether it runs or not."""
+
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from blackthorn.directory.entries import Head, decode_entry
+from blackthorn.errors import BlackthornError, StorageError
+from blackthorn.ports.ledger import Checkpoint
+from blackthorn.programs.server.configuration import Configuration
+from blackthorn.programs.server.embedded_witness import NOT_YET_A_WITNESS
+from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.programs.server.ledger_files import LedgerFiles
+from blackthorn.programs.witness.status import report as witness_report
+from blackthorn.programs.witness.status import rfc3339
+from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
+from blackthorn.tlog.checkpoint import open_checkpoint
+from blackthorn.tlog.cosignature import verify_line
+from blackthorn.tlog.policy import Policy
+from blackthorn.wire.note import format_vkey
+
+WAITING_SECONDS: Final = 60
+"""A checkpoint that waits longer for its witnesses is a problem."""
+
+
+def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
+    """Size, users, last epoch, witnesses and problems. Raises UserError, StorageError."""
+    directory = ServerDirectory(path)
+    settings = directory.load(environment)
+    keys = directory.ledger.read_keys()
+    policy = directory.ledger.read_policy()
+    with closing(directory.open_database()) as database:
+        store = SqliteLedger(database.reading)
+        checkpoints = store.checkpoints()
+        published = next((each for each in checkpoints if each.published), None)
+        pending = next((each for each in checkpoints if not each.published), None)
+        heads = {each.size: _head(store, each) for each in checkpoints}
+        resets = len(store.resets())
+        stopped = bool(store.evidence())
+    head = heads[published.size] if published else None
+    witnesses, problems = _witnesses(directory.ledger, settings, policy, published)
+    if stopped:
+        problems.append("the ledger has stopped: it was set back to an older state; restore it")
+    if pending is not None and time.time() - heads[pending.size].unix_ms / 1000 > WAITING_SECONDS:
+        since = rfc3339(heads[pending.size].unix_ms // 1000)
+        problems.append(f"{pending.size} entries wait for their witnesses since {since}")
+    late = 2 * settings.ledger.heartbeat_seconds + WAITING_SECONDS
+    if head is not None and pending is None and time.time() - head.unix_ms / 1000 > late:
+        problems.append(f"nothing was published since {rfc3339(head.unix_ms // 1000)}")
+    return {
+        "origin": keys.origin,
+        "vkey": keys.log_vkey,
+        "size": published.size if published else 0,
+        "users": head.users if head else 0,
+        "epoch": head.epoch if head else 0,
+        "published": rfc3339(head.unix_ms // 1000) if head else None,
+        "waiting": pending.size if pending else None,
+        "pending_resets": resets,
+        "quorum": policy.quorum,
+        "witnesses": witnesses,
+        "problems": problems,
+    }
+
+
+def _head(store: SqliteLedger, checkpoint: Checkpoint) -> Head:
+    found = store.entries(checkpoint.size - 1, 1, 1)
+    head = decode_entry(found[0]) if found else None
+    if not isinstance(head, Head):
+        raise StorageError(f"entry {checkpoint.size - 1} of the ledger is not the head of an epoch")
+    return head
+
+
+def _witnesses(
+    files: LedgerFiles, settings: Configuration, policy: Policy, published: Checkpoint | None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Every witness of the policy and when it cosigned the newest checkpoint; what is wrong."""
+    embedded, problems = None, []
+    if settings.ledger.witness == "embedded":
+        try:
+            own = witness_report(files.witness.path)
+            embedded = own["vkey"]
+            problems += [own["problem"]] if own["problem"] else []
+        except BlackthornError as error:
+            problems.append(str(error))
+    times = cosignature_times(published.note, policy) if published else {}
+    found = []
+    for witness in policy.witnesses:
+        is_embedded = format_vkey(witness.key) == embedded
+        at = times.get(witness.name)
+        found.append(
+            {
+                "name": witness.name,
+                "vkey": format_vkey(witness.key),
+                "url": witness.url,
+                "embedded": is_embedded,
+                "cosigned": rfc3339(at) if at else None,
+                "remark": NOT_YET_A_WITNESS if is_embedded else "",
+            }
+        )
+        if not witness.url and not is_embedded:
+            problems.append(f"the witness {witness.name} of policy.txt has no address")
+    return found, problems
+
+
+def cosignature_times(note: bytes, policy: Policy) -> dict[str, int]:
+    """When each witness of the policy cosigned a note, in Unix seconds. Raises N and T rules."""
+    checkpoint, parsed = open_checkpoint(note, policy.log)
+    return {
+        witness.name: verify_line(lines[0], witness.key, checkpoint)
+        for witness in policy.witnesses
+        if (lines := parsed.lines_of(witness.key))
+    }

@@ -1,0 +1,369 @@
+"""`blackthorn serve`: read the settings, wire the parts, listen, and on SIGTERM drain and stop.
+
+Decides nothing about messages, mail or people. The parts are stopped in the order in which
+they hand on: SMTP and the link, then operations, the writer, the database.
+"""
+
+import asyncio
+import gc
+import os
+import resource
+import secrets
+import signal
+import ssl
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from blackthorn.edges.http import operations as ops
+from blackthorn.edges.http.server import HttpServer
+from blackthorn.edges.link.server import LinkServer, serve_link
+from blackthorn.edges.sealing.pool import SealingPool
+from blackthorn.edges.smtp.gateway import MailGateway
+from blackthorn.edges.smtp.server import SmtpServer, serve_smtp
+from blackthorn.edges.tls import ServerTls, server_tls
+from blackthorn.errors import StorageError, UnavailableError
+from blackthorn.governance.transitions import Case, Step
+from blackthorn.ids import Address
+from blackthorn.link.frames import AnyFrame
+from blackthorn.programs import log
+from blackthorn.programs.server.closure import keep_closing, make_closures
+from blackthorn.programs.server.configuration import Configuration
+from blackthorn.programs.server.decisions import Productions, keep_time, make_office
+from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.programs.server.health import Health
+from blackthorn.programs.server.ledger import ServerLedger
+from blackthorn.programs.server.market_start import start_markets
+from blackthorn.programs.server.notices import Telling, make_notices, make_rules
+from blackthorn.server.accounts.enrolment import EnrolmentDesk
+from blackthorn.server.accounts.pairing import PairingDesk
+from blackthorn.server.accounts.recovery import RecoveryDesk
+from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.decisions import OfficeDesk
+from blackthorn.server.handlers.directory import DirectoryDesk
+from blackthorn.server.handlers.exits import ExitDesk
+from blackthorn.server.mail.recipient_policy import Reception
+from blackthorn.server.mail.service import Mailroom
+from blackthorn.server.messaging.dispatcher import Hub
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
+from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
+from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
+from blackthorn.storage.sqlite.stores.mail import SqliteMail
+from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
+from blackthorn.storage.sqlite.wrapping import Wrapping
+from blackthorn.storage.sqlite.writer import ThreadWriter
+
+PURGE_SECONDS = 600
+"""How often expired activation codes are deleted."""
+
+DISK_SECONDS = 5
+"""How often the free disk is looked at."""
+
+WARN_SECONDS = 60
+"""A stranger can cause one warning of a kind in so long, and so cannot fill the log."""
+
+
+class SystemClock:
+    """`ports.clock.Clock` of the machine."""
+
+    def wall_ms(self) -> int:
+        """Unix time in milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards."""
+        return time.monotonic()
+
+
+class Server:
+    """One running server: its engines, put together."""
+
+    def __init__(
+        self,
+        directory: ServerDirectory,
+        settings: Configuration,
+        database: Database,
+        writer: ThreadWriter,
+        tls: ServerTls,
+    ) -> None:
+        self.counters = Counters()
+        self._settings = settings
+        self._writer = writer
+        self._clock = SystemClock()
+        self._warned: dict[str, float] = {}
+        self._enterprise = SqliteEnterprise(database.reading)
+        key_packages = SqliteKeyPackages(database.reading)
+        market_keys = directory.market_keys(settings)
+        wrapping = Wrapping(market_keys, secrets.token_bytes)
+        self.mailroom = Mailroom(
+            self._enterprise,
+            SqliteMail(database.reading, wrapping),
+            writer,
+            self._clock,
+            self.counters,
+            self._notify,
+        )
+        self.ledger = ServerLedger(
+            directory.ledger,
+            settings,
+            SqliteLedger(database.reading),
+            writer,
+            self.counters,
+            self._clock,
+            notify=self._notify,
+            changed=lambda change: self.hub.user_changed(change),
+        )
+        ledger = self.ledger.ledger
+        self.exits = make_rules(database.reading, self._enterprise, lambda: self.office)
+        enrolment = EnrolmentDesk(
+            fingerprint=tls.fingerprint,
+            store=self._enterprise,
+            key_packages=key_packages,
+            writer=writer,
+            counters=self.counters,
+            clock=self._clock,
+            random=secrets.token_bytes,
+            ledger=ledger,
+            warn=self._warn,
+            exits=self.exits,
+        )
+        self.office = make_office(
+            database.reading,
+            ledger,
+            self._enterprise,
+            writer,
+            self._clock,
+            settings.directives.max_accounts,
+        )
+        self.notices = make_notices(
+            database.reading, self.office, writer, self._clock, settings, self._notify
+        )
+        self.closures = make_closures(
+            connection=database.reading,
+            database=directory.database,
+            folder=directory.path / "closures",
+            keys=market_keys,
+            ledger=self.ledger.keys,
+            office=self.office,
+            writer=writer,
+            clock=self._clock,
+        )
+        self.hub = self._make_hub(database, wrapping, directory, key_packages, enrolment)
+        self.health = Health(
+            directory,
+            writer,
+            self.counters,
+            self.ledger,
+            settings.ops.min_free_disk_mib,
+            (self.office.problems, self.closures.problems),
+        )
+        self.office.taken.append(self._exit_changed)
+
+    def _make_hub(
+        self,
+        database: Database,
+        wrapping: Wrapping,
+        directory: ServerDirectory,
+        key_packages: SqliteKeyPackages,
+        enrolment: EnrolmentDesk,
+    ) -> Hub:
+        """The hub over all that is there by now."""
+        reading, ledger = database.reading, self.ledger.ledger
+        return Hub(
+            enterprise=self._enterprise,
+            parcels=SqliteParcels(reading, wrapping),
+            key_packages=key_packages,
+            writer=self._writer,
+            counters=self.counters,
+            mailroom=self.mailroom,
+            enrolment=enrolment,
+            ledger=DirectoryDesk(ledger, self._clock),
+            pairing=PairingDesk(),
+            recovery=RecoveryDesk(ledger, self._enterprise, self._clock, self.exits),
+            office=OfficeDesk(self.office),
+            productions=Productions(
+                self.office,
+                ledger,
+                self.ledger.keys,
+                directory.path / "productions",
+                directory.database,
+                lambda each: (SqliteMail(each, wrapping), SqliteParcels(each, wrapping)),
+            ),
+            closures=ExitDesk(self.closures, self.office.may_read),
+            exits=self.exits,
+            notices=self.notices,
+        )
+
+    def _exit_changed(self, case: Case, step: Step) -> None:
+        self.exits.taken(case, step)
+        if case.id[0] == "X":
+            self.hub.exit_changed()
+
+    def _warn(self, event: str) -> None:
+        """Log a warning with the count of refusals; each kind once a minute at most."""
+        now = self._clock.monotonic()
+        if now - self._warned.get(event, -WARN_SECONDS) >= WARN_SECONDS:
+            self._warned[event] = now
+            structlog.get_logger().warning(event, refused=self.counters.activations_refused)
+
+    def _notify(self, address: Address, frame: AnyFrame) -> None:
+        self.hub.notify_user(address, frame)
+
+    def gateway(self, pool: SealingPool) -> MailGateway:
+        """What the SMTP edge talks to."""
+        domain = self._settings.enterprise.domain
+        reception = Reception(domain, self._enterprise, self._clock, self.exits)
+        return MailGateway(reception, self.mailroom, pool, self._clock, self.counters)
+
+    def purge_codes(self) -> None:
+        """Delete expired activation codes now, and again from time to time."""
+
+        def done(result: int | StorageError) -> None:
+            self.counters.storage_failures += isinstance(result, StorageError)
+
+        self._writer.submit(self._enterprise.purge(self._clock.wall_ms()), done)
+        asyncio.get_running_loop().call_later(PURGE_SECONDS, self.purge_codes)
+
+    def start_office(self, stack: AsyncExitStack) -> None:
+        """Replay the decisions and keep their time; the stack ends it. Raises StorageError."""
+        self.office.start()
+        self.exits.renew()
+        work = (keep_time(self.office, self.counters), keep_closing(self.closures, self.counters))
+        for each in work:
+            stack.callback(asyncio.get_running_loop().create_task(each).cancel)
+
+    def start_notices(self, stack: AsyncExitStack, pool: SealingPool) -> None:
+        """Go on telling people what was decided; the stack ends it. Raises StorageError."""
+
+        def failed() -> None:
+            self.counters.storage_failures += 1
+
+        self.notices.start()
+        telling = Telling(self.notices, self.gateway(pool), self._enterprise, self._writer, failed)
+        stack.callback(asyncio.get_running_loop().create_task(telling.keep_on()).cancel)
+
+    def watch_disk(self) -> None:
+        """Take nothing while the disk is nearly full, so that what is held can still be removed."""
+        short = self.health.disk_is_short()
+        self.hub.disk_is_short(short)
+        self.mailroom.disk_short = short
+        asyncio.get_running_loop().call_later(DISK_SECONDS, self.watch_disk)
+
+
+def serve(path: Path) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises UserError, StorageError or UnavailableError when the server cannot start, and
+    StorageError when it had to stop because the disk failed.
+    """
+    begun = time.monotonic()
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory may hold mail not yet sealed
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    directory = ServerDirectory(path)
+    settings = directory.load(os.environ)
+    logger = log.configure(settings.log.level)
+    directory.lock()
+    tls = server_tls(directory.key, directory.certificate)
+    database = directory.open_database()
+    try:
+        if settings.database.check_at_start:
+            database.check()
+        start_markets(database, directory, settings, SystemClock().wall_ms())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            failure = runner.run(_run(directory, settings, database, tls, begun))
+    finally:
+        database.close()
+    if failure is not None:
+        raise failure
+    logger.info("stopped")
+
+
+async def _run(
+    directory: ServerDirectory,
+    settings: Configuration,
+    database: Database,
+    tls: ServerTls,
+    begun: float,
+) -> StorageError | None:
+    """Listen, wait for a reason to stop, drain; the reason if it was a failure."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log.log_fault)
+    stop: asyncio.Future[StorageError | None] = loop.create_future()
+
+    def end(reason: StorageError | None) -> None:
+        if not stop.done():
+            stop.set_result(reason)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, None)
+    writer = ThreadWriter(database.writing, loop.call_soon_threadsafe, end)
+    server = Server(directory, settings, database, writer, tls)
+    async with AsyncExitStack() as stack:
+        stack.callback(writer.close)
+        operations = await _listen_ops(server, settings)
+        stack.callback(operations.close)
+        ledger = await server.ledger.start(stack, tls)
+        server.start_office(stack)
+        pool = SealingPool(server.counters, settings.smtp.sealing_workers or None)
+        stack.push_async_callback(pool.close)
+        server.start_notices(stack, pool)
+        link = await serve_link(server.hub, settings.link.host, settings.link.port, tls)
+        stack.push_async_callback(link.close)
+        smtp = await _listen_smtp(server, pool, settings, directory)
+        stack.push_async_callback(smtp.close)
+        server.purge_codes()
+        server.watch_disk()
+        gc.freeze()  # what start-up made stays, and need not be looked at again
+        logger = structlog.get_logger()
+        logger.info("ready", **_ports(link, smtp, ledger, operations), seconds=_since(begun))
+        failure = await stop
+        server.health.draining = True
+        logger.info("stopping", failed=failure is not None)
+    return failure
+
+
+def _since(begun: float) -> float:
+    return round(time.monotonic() - begun, 3)
+
+
+def _ports(
+    link: LinkServer, smtp: SmtpServer, ledger: HttpServer, operations: asyncio.Server
+) -> dict[str, int]:
+    return {
+        "link_port": link.port,
+        "smtp_port": smtp.port,
+        "ledger_port": ledger.port,
+        "ops_port": operations.sockets[0].getsockname()[1],
+    }
+
+
+async def _listen_smtp(
+    server: Server, pool: SealingPool, settings: Configuration, directory: ServerDirectory
+) -> SmtpServer:
+    host, port = settings.smtp.host, settings.smtp.port
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(directory.certificate, directory.key)
+    try:
+        return await serve_smtp(server.gateway(pool), host, port, context)
+    except OSError as error:
+        raise _cannot_listen("SMTP", host, port, error) from None
+
+
+async def _listen_ops(server: Server, settings: Configuration) -> asyncio.Server:
+    host, port = settings.ops.host, settings.ops.port
+    try:
+        return await ops.serve_ops(server.health.operations(), host, port)
+    except OSError as error:
+        raise _cannot_listen("operations HTTP", host, port, error) from None
+
+
+def _cannot_listen(what: str, host: str, port: int, error: OSError) -> UnavailableError:
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return UnavailableError(f"{what} cannot listen on {host}:{port}: {reason}")

@@ -1,0 +1,156 @@
+"""`blackthorn user move` on the host, and what an exit's state refuses there.
+
+The host's commands run beside the server, over the same database: they replay the decisions, with
+every signature, and so know of each exit what the server knows.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from blackthorn.errors import DecodeError, StorageError, UserError
+from blackthorn.governance.cases import Cases
+from blackthorn.ids import Address
+from blackthorn.ports.writer import Job
+from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.programs.server.market_start import open_market
+from blackthorn.server.governance.replay import replay
+from blackthorn.server.markets.exit_rules import ExitRules, May, allowed
+from blackthorn.server.markets.notices import told_step
+from blackthorn.storage.sqlite.database import Connection, Database
+from blackthorn.storage.sqlite.group_commit import commit_group
+from blackthorn.storage.sqlite.stores.cases import SqliteCases
+from blackthorn.storage.sqlite.stores.exits import SqliteExits
+from blackthorn.storage.sqlite.stores.markets import market_of, move_user
+from blackthorn.storage.sqlite.stores.notices import SqliteNotices
+from blackthorn.storage.sqlite.wrapping import Wrapping
+from blackthorn.wire.address import parse_address
+
+MOVE_ROWS: Final = 64
+"""Rows that are wrapped anew in one transaction; the server's own commits come in between."""
+
+_ROWS: Final = (
+    "SELECT (SELECT count(*) FROM mail WHERE user = ?1 AND market <> ?2) + (SELECT count(*) FROM"
+    " mailbox WHERE device IN (SELECT number FROM devices WHERE user = ?1) AND market <> ?2)"
+)
+
+Progress = Callable[[int, int], None]
+"""Told rows done and rows in all."""
+
+
+def replayed(connection: Connection) -> Cases:
+    """All cases by the decisions in the database. Raises StorageError when one was altered."""
+    cases = Cases()
+    for _ in replay(SqliteCases(connection), cases):
+        pass
+    return cases
+
+
+def check_takes_users(database: Database, market: str) -> None:
+    """Raises UserError when nobody is added to the market any more: it is being left."""
+    case = replayed(database.reading).exit_of(market)
+    if case is not None and not allowed(case.state, May.ACTIVATE):
+        raise UserError(f"{market} is being left ({case.id}, {case.state}): it takes no users")
+
+
+def check_may_activate(database: Database, address: str) -> None:
+    """Raises UserError when the user's market is being left; a wrong address is not judged here."""
+    cases = replayed(database.reading)
+    rules = ExitRules(lambda: cases, lambda each: market_of(database.reading, each))
+    rules.renew()
+    try:
+        refusal = rules.refusal(parse_address(address), May.ACTIVATE)
+    except DecodeError:
+        return
+    if refusal:
+        raise UserError(refusal)
+
+
+def move(path: Path, text: str, market: str, progress: Progress) -> tuple[str, int]:
+    """Move a user to another market with all that waits for him; the market before, and rows.
+
+    Runs beside the server, in steps that any end of the process leaves whole: run it again then.
+    Raises UserError (no such user, that market already, either market does not allow it) and
+    StorageError.
+    """
+    directory = ServerDirectory(path)
+    settings = directory.load(os.environ)
+    database = directory.open_database()
+    try:
+        address = _address(text)
+        before = market_of(database.reading, address)
+        if before is None:
+            raise UserError(f"there is no user {address}")
+        if before == market:
+            raise UserError(f"{address} is of {market} already")
+        folder = directory.market_keys(settings)
+        if folder.tombstone(before) is not None:
+            raise UserError(f"{before} is closed and its key destroyed: there is nothing to move")
+        check_takes_users(database, market)
+        now_ms = time.time_ns() // 1_000_000
+        open_market(database, folder, market, now_ms)
+        moved = _moved(database, address, before, now_ms)
+        wrapping = Wrapping(folder, secrets.token_bytes)
+        return before, _run(database, address, market, (wrapping, moved), progress)
+    finally:
+        database.close()
+
+
+def _address(text: str) -> Address:
+    try:
+        return parse_address(text)
+    except DecodeError as error:
+        raise UserError(str(error)) from None
+
+
+def _moved(database: Database, address: Address, before: str, now_ms: int) -> Job[None] | None:
+    """What notes the move, when the market before is being left and people were told so."""
+    case = replayed(database.reading).exit_of(before)
+    if case is not None and case.state in ("preparing", "destroying"):
+        raise UserError(
+            f"{before} is being closed ({case.id}, {case.state}): its receipts are made and counted"
+        )
+    if case is None or case.state == "rescinded" or told_step(case) is None:
+        return None
+    person = SqliteNotices(database.reading).addressee(address)
+    if person is None:
+        raise UserError(f"there is no user {address}")
+    return SqliteExits(database.reading).tell(person.number, case.id, "moved", "", now_ms)
+
+
+def _run(
+    database: Database,
+    address: Address,
+    market: str,
+    work: tuple[Wrapping, Job[None] | None],
+    progress: Progress,
+) -> int:
+    wrapping, moved = work
+    total, done, over = _left(database, address, market), 0, False
+    step = move_user(address, market, wrapping, MOVE_ROWS)
+
+    def job(transaction: Any) -> bool:
+        finished = step(transaction)
+        if finished and moved is not None:
+            moved(transaction)
+        return finished
+
+    while not over:
+        progress(done, total)
+        ((_, outcome),) = commit_group(database.writing, [(job, lambda _: None)])
+        if isinstance(outcome, StorageError):
+            raise outcome
+        over = outcome
+        done = max(done, total - _left(database, address, market))
+    progress(total, total)
+    return done
+
+
+def _left(database: Database, address: Address, market: str) -> int:
+    person = SqliteNotices(database.reading).addressee(address)
+    if person is None:
+        return 0
+    return int(database.reading.execute(_ROWS, (person.number, market)).get or 0)

@@ -1,0 +1,132 @@
+"""A witness's folder: its files, how it is made, and that one process signs with it at a time.
+
+witness.key       its Ed25519 seed (0600), in the text form that Go's note tools use
+witness.db        the logs it serves and what it cosigned
+witness.anchor    the largest size it cosigned of each log: see `storage.files.anchor`
+evidence/         what proves that a log showed two truths
+
+Key and state belong together: a copy of the key that signs from another state can sign a fork.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.errors import BlackthornError, StorageError, UserError, VerificationError
+from blackthorn.storage.files import atomic
+from blackthorn.storage.files.anchor import Anchor
+from blackthorn.storage.sqlite.stores.witness import WitnessStore
+from blackthorn.tlog.cosignature import Cosigner
+from blackthorn.wire.note import COSIGNATURE_V1, VerifierKey, check_name, decode_base64
+from blackthorn.wire.note import encode_base64 as encode
+
+_FORM: Final = "PRIVATE+KEY"
+_MAX_KEY_BYTES: Final = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessDirectory:
+    """The paths below one witness's folder."""
+
+    path: Path
+
+    @property
+    def key(self) -> Path:
+        """One line of text, 0600."""
+        return self.path / "witness.key"
+
+    @property
+    def database(self) -> Path:
+        """SQLite."""
+        return self.path / "witness.db"
+
+    @property
+    def anchor(self) -> Path:
+        """Text."""
+        return self.path / "witness.anchor"
+
+    @property
+    def evidence(self) -> Path:
+        """A folder of JSON files; made with the first."""
+        return self.path / "evidence"
+
+    def cosigner(self) -> Cosigner:
+        """The key. Raises UserError without such a folder, StorageError for a damaged key."""
+        if not self.key.is_file():
+            hint = f"`blackthorn witness init {self.path} --name …` makes one"
+            raise UserError(f"there is no witness in {self.path}: {hint}")
+        try:
+            text = self.key.read_bytes()[:_MAX_KEY_BYTES].decode()
+            return parse_key(text.removesuffix("\n"))
+        except (OSError, UnicodeDecodeError, VerificationError) as error:
+            raise StorageError(f"{self.key} cannot be used: {error}") from None
+
+    def open_store(self) -> WitnessStore:
+        """The database. Raises StorageError."""
+        return WitnessStore.open(self.database)
+
+    def lock(self) -> int:
+        """Hold the folder for one signing process until this one ends. Raises UserError."""
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise UserError(f"a witness is running on {self.path} already") from None
+        return descriptor
+
+
+def format_key(name: str, seed: Secret) -> str:
+    """`PRIVATE+KEY+name+id+base64(type, seed)`, without a newline."""
+    vkey = Cosigner(name, seed).vkey
+    secret = encode(bytes([COSIGNATURE_V1]) + seed.expose())
+    return f"{_FORM}+{name}+{vkey.key_id.hex()}+{secret}"
+
+
+def parse_key(text: str) -> Cosigner:
+    """The key in that text; raises VerificationError with an N rule."""
+    parts = text.removeprefix(f"{_FORM}+").split("+", 2)
+    if len(parts) != 3 or not text.startswith(_FORM):
+        raise VerificationError("N10", "this is no private key of a witness")
+    name, key_id, encoded = parts
+    data = decode_base64(encoded)
+    if len(data) != 33 or data[0] != COSIGNATURE_V1:
+        raise VerificationError("N12", "this is no Ed25519 key of a witness")
+    cosigner = Cosigner(name, Secret(data[1:]))
+    if cosigner.vkey.key_id.hex() != key_id:
+        raise VerificationError("N11", "the id of the key is not its key's")
+    return cosigner
+
+
+def initialise(path: Path, name: str, random: Callable[[int], bytes]) -> VerifierKey:
+    """Make a witness's folder (0700) and key; returns the public key. Raises UserError.
+
+    The key is written last: a folder without it was not made to its end.
+    """
+    try:
+        check_name(name)
+    except VerificationError as error:
+        raise UserError(f"--name {name!r}: {error}") from None
+    directory = WitnessDirectory(path)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            raise UserError(f"{path} is not empty: nothing was changed")
+        path.chmod(0o700)
+        with contextlib.closing(WitnessStore.create(directory.database)):
+            directory.database.chmod(0o600)
+        Anchor.create(directory.anchor)
+        seed = Secret(random(32))
+        atomic.write_new(directory.key, f"{format_key(name, seed)}\n".encode())
+    except OSError as error:
+        raise UserError(f"{path} cannot be made: {error.strerror}") from None
+    except UserError:
+        raise
+    except BlackthornError as error:
+        raise UserError(f"{path} cannot be made: {error}") from None
+    return Cosigner(name, seed).vkey

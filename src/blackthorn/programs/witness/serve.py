@@ -1,0 +1,107 @@
+"""`blackthorn witness serve`: one witness on HTTP, until SIGTERM, or until its parent is gone.
+
+As a server's embedded witness it is `python -m blackthorn.programs.witness.serve DIR PORT`: then it
+says its port on standard output, logs only what is wrong, and ends when its standard input does,
+so that a server that is killed leaves no witness behind.
+"""
+
+import asyncio
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvloop
+
+from blackthorn.audit.fork_evidence import fork_evidence
+from blackthorn.cli import terminal
+from blackthorn.edges.http.server import serve_http
+from blackthorn.edges.http.witness import witness_app
+from blackthorn.programs import log
+from blackthorn.programs.witness.folder import WitnessDirectory
+from blackthorn.programs.witness.witness import EvidenceFolder, Examine, Witness
+from blackthorn.storage.files.anchor import Anchor
+
+_ORPHAN_SECONDS: Final = 5.0
+"""After its parent has gone, a witness that has not ended by itself ends hard."""
+
+
+def serve(
+    path: Path, host: str, port: int, *, with_parent: bool = False, examine: Examine | None = None
+) -> None:
+    """Serve until told to stop.
+
+    Raises UserError, StorageError or UnavailableError when it cannot start, and SecurityError
+    when it must not sign: its database is older than its anchor.
+    """
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory holds the key
+    logger = log.configure("warning" if with_parent else "info")
+    directory = WitnessDirectory(path)
+    cosigner = directory.cosigner()
+    held = directory.lock()
+    with closing(directory.open_store()) as store:
+        evidence = EvidenceFolder(directory.evidence, fork_evidence)
+        anchor = Anchor.open(directory.anchor)
+        witness = Witness(cosigner, store, anchor, _now_s, evidence, examine or _nothing)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(witness, host, port, with_parent=with_parent))
+    os.close(held)
+    logger.info("stopped")
+
+
+def _now_s() -> int:
+    return int(time.time())
+
+
+def _nothing(checkpoint: object, log: object) -> None:
+    """A witness reads no entries."""
+
+
+async def _run(witness: Witness, host: str, port: int, *, with_parent: bool) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log.log_fault)
+    stop: asyncio.Future[None] = loop.create_future()
+
+    def end() -> None:
+        if not stop.done():
+            stop.set_result(None)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    server = await serve_http(witness_app(witness), "the witness", host, port)
+    if with_parent:
+        _end_with_parent(lambda: loop.call_soon_threadsafe(end))
+        terminal.print_json({"port": server.port})
+    structlog.get_logger().info("ready", witness_port=server.port)
+    try:
+        await stop
+    finally:
+        await server.close()
+
+
+def _end_with_parent(end: Callable[[], object]) -> None:
+    """Call `end` when standard input closes; the process does not outlive it for long."""
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        end()
+        time.sleep(_ORPHAN_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+if __name__ == "__main__":
+    _, folder, tcp_port = sys.argv
+    sys.exit(
+        terminal.run(lambda: serve(Path(folder), "127.0.0.1", int(tcp_port), with_parent=True))
+    )

@@ -1,0 +1,100 @@
+"""What an administrator decides about users: to add one, to invite him once more.
+
+The code is made here, shown once by the caller, and kept nowhere: what is stored is its
+verifier.
+"""
+
+import re
+from dataclasses import dataclass
+
+from blackthorn import limits
+from blackthorn.errors import DecodeError, UserError
+from blackthorn.ids import Address, Fingerprint
+from blackthorn.link.activation import exchange
+from blackthorn.link.activation.code import Code, new_code
+from blackthorn.ports.randomness import Randomness
+from blackthorn.ports.users import NOT_STATED, Home, NewCode, UserStore
+from blackthorn.wire.address import domain_of, parse_address
+
+_LIFE = re.compile(r"([0-9]{1,7})\s*([smhd])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """A fresh code and when it expires, in Unix milliseconds."""
+
+    address: Address
+    code: Code
+    expires_ms: int
+
+
+def parse_life(text: str) -> int:
+    """Seconds of a life such as `30m`, `24h` or `7d`. Raises UserError outside the range."""
+    match = _LIFE.fullmatch(text.strip().lower())
+    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not limits.ACTIVATION_SECONDS_MIN <= seconds <= limits.ACTIVATION_SECONDS_MAX:
+        raise UserError(f"a code lives from 1m to 30d, such as 24h; not {text!r}")
+    return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class UserAdministration:
+    """Users of one enterprise, whose server has the TLS key of this fingerprint.
+
+    `options` is what the commands that an error names need besides, such as ` --dir DIR`.
+    """
+
+    store: UserStore
+    domain: str
+    fingerprint: Fingerprint
+    random: Randomness
+    options: str = ""
+
+    def add(self, text: str, life_seconds: int, now_ms: int, home: Home = NOT_STATED) -> Invited:
+        """A new user and his first code. Raises UserError for a wrong or a taken address."""
+        address = self.check_new(text)
+        invited, stored = self._fresh(address, life_seconds, now_ms)
+        if not self.store.add(address, self.random, now_ms, stored, home):
+            raise self._taken(address)
+        return invited
+
+    def check_new(self, text: str) -> Address:
+        """The address, if a user of it can be added. Raises UserError."""
+        address = self._address(text)
+        if self.store.exists(address):
+            raise self._taken(address)
+        return address
+
+    def _taken(self, address: Address) -> UserError:
+        command = f"blackthorn user code {address}{self.options}"
+        return UserError(f"{address} exists: `{command}` makes a new code")
+
+    def renew(self, text: str, life_seconds: int, now_ms: int) -> Invited:
+        """One more code for a user; his unused code ends. Raises UserError.
+
+        For a user who has a chain it asks for a reset: he has lost all devices.
+        """
+        address = self._address(text)
+        invited, stored = self._fresh(address, life_seconds, now_ms)
+        if not self.store.renew(address, stored):
+            command = f"blackthorn user add {address}{self.options}"
+            raise UserError(f"there is no user {address}: `{command}` adds one")
+        return invited
+
+    def _address(self, text: str) -> Address:
+        try:
+            address = parse_address(text)
+        except DecodeError as error:
+            raise UserError(str(error)) from None
+        if domain_of(address) != self.domain:
+            raise UserError(f"this server serves users of {self.domain}, not of that domain")
+        return address
+
+    def _fresh(self, address: Address, life_seconds: int, now_ms: int) -> tuple[Invited, NewCode]:
+        code = new_code(self.random)
+        while self.store.nameplate_taken(code.nameplate):
+            code = new_code(self.random)
+        expires_ms = now_ms + life_seconds * 1000
+        verifier = exchange.verifier(code, self.fingerprint)
+        return Invited(address, code, expires_ms), NewCode(code.nameplate, verifier, expires_ms)

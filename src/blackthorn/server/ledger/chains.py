@@ -1,0 +1,325 @@
+"""Chains as the server keeps them: verified again before anything is stored behind them.
+
+The rules are those of `identity.chain`, which every device applies too. The server adds its own:
+
+1. A statement is stored only behind the chain as it was verified (compare and set); the same
+   statement again counts as stored.
+2. A set_openpgp comes with its certificate, which has signed that it is the user's, and is good.
+3. A reset comes by an activation code, and no other way.
+4. Behind a cancel nothing is stored until the ledger has logged it, as it may come too late;
+   behind a reset nothing but its cancel, until `server.ledger.resets` has settled it.
+5. A user's statements are bounded in an hour, and the last places of his chain are kept: but for
+   cancels, revocations, resets and what the recovery key signs, by which he takes back what is
+   his. A device is bounded in what it may submit, good or bad, so that one that only waits
+   cannot keep the others from a cancel.
+6. What a statement brings about among the devices is one transaction with it.
+
+A statement that the ledger has not logged yet is taken to be logged now. What never happens
+here: publishing (`server.ledger.epochs`), or signing for anybody but the enterprise.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+
+from blackthorn import limits
+from blackthorn.directory.config import DirectoryConfig
+from blackthorn.errors import InputError, StorageError, VerificationError
+from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
+from blackthorn.identity.keys import VerifyKeys
+from blackthorn.identity.openpgp import verify_certificate
+from blackthorn.identity.statements import (
+    NO_STATEMENT,
+    AddDevice,
+    Body,
+    Cancel,
+    Genesis,
+    Reset,
+    RevokeDevice,
+    Rotate,
+    SetOpenPGP,
+    SetRecovery,
+    SignedStatement,
+    decode,
+)
+from blackthorn.ids import Address, DeviceId
+from blackthorn.ports.enterprise import Standing
+from blackthorn.ports.ledger import Change, LedgerStore, NewDevice, StoredStatement
+from blackthorn.ports.writer import Writer
+
+Key = TypeVar("Key")
+Done = Callable[[str], None]
+"""Told "" when it is durable, or why it is refused."""
+
+HOUR_MS = 3_600_000
+
+KIND_NAMES: Final[dict[type[Body], str]] = {
+    Genesis: "genesis",
+    AddDevice: "add_device",
+    RevokeDevice: "revoke_device",
+    SetOpenPGP: "set_openpgp",
+    Rotate: "rotate",
+    SetRecovery: "set_recovery",
+    Cancel: "cancel",
+    Reset: "reset",
+}
+"""The kinds of statements as they are stored."""
+
+LOGGED_KINDS = frozenset({"reset", "cancel"})
+"""Those of which it counts when the ledger logged them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesChanged:
+    """A statement has changed the user's devices: `removed` are gone, `renamed` have a new id."""
+
+    address: Address
+    removed: tuple[DeviceId, ...] = ()
+    renamed: tuple[tuple[DeviceId, DeviceId], ...] = ()
+
+
+class Chains:
+    """The chains of all users, over the store.
+
+    `logged_ms` says when the entry at a place of the log was logged. `changed` is told what a
+    durable statement has done to a user's devices, `woken` that something waits for an epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: LedgerStore,
+        writer: Writer,
+        config: DirectoryConfig,
+        logged_ms: Callable[[int], int],
+        changed: Callable[[DevicesChanged], None],
+        woken: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._config = config
+        self._enrolment = VerifyKeys(*config.enrolment)
+        self._logged_ms = logged_ms
+        self._changed = changed
+        self._woken = woken
+        self._cache: OrderedDict[Address, VerifiedChain] = OrderedDict()
+        self._stored: dict[Address, deque[int]] = {}
+        self._submitted: dict[DeviceId, deque[int]] = {}
+
+    # --- Reading --------------------------------------------------------------------------
+
+    def chain(self, address: Address, now_ms: int) -> VerifiedChain | None:
+        """The user's stored chain as of now, published or not; None when he has none.
+
+        Raises StorageError when what is stored breaks a rule.
+        """
+        known = self._cache.get(address)
+        if known is not None:
+            self._cache.move_to_end(address)
+            return extend(known, (), self._terms({}, max(now_ms, known.now_ms)))
+        rows = self._store.statements(address, 0)
+        if not rows:
+            return None
+        chain = self.verified(address, rows, now_ms)
+        if all(row.place is not None for row in rows if row.kind in LOGGED_KINDS):
+            self._keep(address, chain)
+        return chain
+
+    def verified(
+        self, address: Address, rows: Sequence[StoredStatement], now_ms: int
+    ) -> VerifiedChain:
+        """The chain of these rows. Raises StorageError when they break a rule."""
+        unverified = UnverifiedChain(address, tuple(row.statement for row in rows))
+        try:
+            return replay(unverified, self._terms(self._times(rows, now_ms), now_ms))
+        except VerificationError as error:
+            text = f"the stored chain of a user breaks a rule: {error}"
+            raise StorageError(text) from error
+
+    def _times(self, rows: Sequence[StoredStatement], now_ms: int) -> dict[int, int]:
+        """When each reset and cancel was logged: now, if it waits for that."""
+        times: dict[int, int] = {}
+        latest = 0
+        for row in rows:
+            if row.kind in LOGGED_KINDS:
+                latest = max(now_ms, latest) if row.place is None else self._logged_ms(row.place)
+                times[row.seq] = latest
+        return times
+
+    def _terms(self, logged: dict[int, int], now_ms: int) -> Terms:
+        return Terms(self._enrolment, self._config.reset_delay_ms, now_ms, logged)
+
+    def _keep(self, address: Address, chain: VerifiedChain) -> None:
+        self._cache[address] = chain
+        self._cache.move_to_end(address)
+        if len(self._cache) > limits.MAX_CACHED_CHAINS:
+            self._cache.popitem(last=False)
+
+    def forget(self, address: Address) -> None:
+        """Read and verify the chain afresh next time."""
+        self._cache.pop(address, None)
+
+    # --- Submission -----------------------------------------------------------------------
+
+    def submit(
+        self,
+        address: Address,
+        device: DeviceId,
+        data: bytes,
+        certificate: bytes,
+        now_ms: int,
+        done: Done,
+    ) -> None:
+        """Append a signed statement of the user's chain that one of his devices submits."""
+        try:
+            signed = decode(data)
+            chain = self.chain(address, now_ms)
+            if chain is None:
+                done("the user has no chain yet: activate a device first")
+                return
+            if self._known(chain, signed):
+                done("")
+                return
+            self._count(device, now_ms)
+            self._check_own_rules(address, chain, signed, now_ms)
+            after = self.extended(chain, [signed], now_ms)
+            change = self.change(chain, after, [signed], certificate, now_ms)
+        except (VerificationError, InputError, StorageError) as error:
+            done(str(error))
+            return
+        job = self._store.change(change)
+        self._writer.submit(job, partial(self._stored_change, change, now_ms, done))
+
+    def _known(self, chain: VerifiedChain, signed: SignedStatement) -> bool:
+        statement = signed.statement
+        return statement.seq <= chain.seq and chain.hash_of(statement.seq) == statement.hash
+
+    def _check_own_rules(
+        self, address: Address, chain: VerifiedChain, signed: SignedStatement, now_ms: int
+    ) -> None:
+        """Rules 3 to 5. Raises InputError."""
+        body = signed.statement.body
+        if isinstance(body, Reset):
+            raise InputError("a reset needs an activation code")
+        self.check_settled(address, chain, signed)
+        recovered = isinstance(body, AddDevice) and body.recovered
+        if recovered or isinstance(body, Cancel | RevokeDevice):
+            return
+        if chain.seq + 1 > limits.MAX_CHAIN_STATEMENTS - limits.RESERVED_STATEMENTS:
+            raise InputError("the chain is full: only cancels, revocations and resets fit")
+        if len(_recent(self._stored, address, now_ms)) >= limits.MAX_STATEMENTS_PER_HOUR:
+            raise InputError("too many statements in one hour: try again later")
+
+    def check_settled(
+        self, address: Address, chain: VerifiedChain, signed: SignedStatement
+    ) -> None:
+        """Rule 4. Raises InputError; what breaks a rule of chains passes, to be refused by it."""
+        if isinstance(signed.statement.body, Cancel) or chain.pending is not None:
+            return
+        newest = self._store.statements(address, chain.seq - 1)
+        if newest and newest[-1].kind == "cancel" and newest[-1].place is None:
+            raise InputError("a cancel waits to be logged: try again in a minute")
+        if any(waiting == address for waiting, _ in self._store.resets()):
+            raise InputError("a reset is about to be settled: try again in a minute")
+
+    def _count(self, device: DeviceId, now_ms: int) -> None:
+        recent = _recent(self._submitted, device, now_ms)
+        if len(recent) >= limits.MAX_SUBMISSIONS_PER_HOUR:
+            raise InputError("this device has submitted too much in one hour: try again later")
+        self._submitted.setdefault(device, recent).append(now_ms)
+
+    def _stored_change(
+        self, change: Change, now_ms: int, done: Done, outcome: str | StorageError | None
+    ) -> None:
+        """The change is durable, or was overtaken, or the disk failed."""
+        self.forget(change.address)
+        if isinstance(outcome, StorageError):
+            done(str(outcome))
+            return
+        if outcome is None:
+            self.stored(change, now_ms)
+        done(outcome or "")
+
+    def stored(self, change: Change, now_ms: int) -> None:
+        """The change is durable: tell whoever must know."""
+        self.forget(change.address)
+        recent = _recent(self._stored, change.address, now_ms)
+        self._stored.setdefault(change.address, recent).append(now_ms)
+        renamed = tuple((old, new.id) for old, new in change.renamed if old != new.id)
+        self._changed(DevicesChanged(change.address, change.removed, renamed))
+        self._woken()
+
+    # --- What a statement brings about ----------------------------------------------------
+
+    def extended(
+        self, chain: VerifiedChain | None, more: Sequence[SignedStatement], now_ms: int
+    ) -> list[VerifiedChain]:
+        """The chain after each of the statements. Raises VerificationError."""
+        after: list[VerifiedChain] = []
+        for signed in more:
+            logged = {signed.statement.seq: now_ms}
+            data = [signed.encode()]
+            if chain is None:
+                first = UnverifiedChain(signed.statement.label, tuple(data))
+                chain = replay(first, self._terms(logged, now_ms))
+            else:
+                chain = extend(chain, data, self._terms(logged, max(now_ms, chain.now_ms)))
+            after.append(chain)
+        return after
+
+    def change(
+        self,
+        before: VerifiedChain | None,
+        after: Sequence[VerifiedChain],
+        signed: Sequence[SignedStatement],
+        certificate: bytes,
+        now_ms: int,
+    ) -> Change:
+        """What these verified statements change. Raises VerificationError, InputError (rule 2)."""
+        statements = tuple(
+            StoredStatement(chain.seq, chain.head, kind_of(each), chain.flags, chain.statements[-1])
+            for chain, each in zip(after, signed, strict=True)
+        )
+        bodies = [each.statement.body for each in signed]
+        stated = next((chain.openpgp for chain in after[::-1] if chain.openpgp), None)
+        named = any(isinstance(body, SetOpenPGP) for body in bodies)
+        if named != bool(certificate):
+            raise InputError("a certificate comes with a set_openpgp statement, and only with it")
+        if named and stated is not None:
+            verify_certificate(stated, certificate).check(now_ms // 1000)
+        return Change(
+            address=Address(after[0].label),
+            after=before.seq if before is not None else 0,
+            head=before.head if before is not None else NO_STATEMENT,
+            statements=statements,
+            certificate=certificate if named else None,
+            certificate_seq=stated.seq if named and stated is not None else 0,
+            devices=tuple(_new(body) for body in bodies if isinstance(body, AddDevice)),
+            removed=tuple(body.device_id for body in bodies if isinstance(body, RevokeDevice)),
+            renamed=tuple(
+                (body.replaces, _new(body)) for body in bodies if isinstance(body, Rotate)
+            ),
+            activated_ms=now_ms,
+        )
+
+
+def kind_of(signed: SignedStatement) -> str:
+    """The name of the statement's kind as it is stored."""
+    return KIND_NAMES[type(signed.statement.body)]
+
+
+def _new(body: AddDevice | Rotate) -> NewDevice:
+    device = body.device
+    return NewDevice(device.id, device.keys.ed25519, device.name, Standing.LIVE)
+
+
+def _recent(times: dict[Key, deque[int]], key: Key, now_ms: int) -> deque[int]:
+    """The times of the last hour; the key is forgotten when there are none."""
+    recent = times.get(key, deque())
+    while recent and recent[0] <= now_ms - HOUR_MS:
+        recent.popleft()
+    if not recent:
+        times.pop(key, None)
+    return recent

@@ -1,0 +1,150 @@
+"""Drafting: what the next epoch adds to the log, made of what waits.
+
+First a configuration, if it is new; then typed records; then changes of the map, a user after
+the other; the head is last. One change publishes all that waits of a user's chain, except that
+a reset and a cancel each end one: so the entry that logged it commits to exactly it. Nothing
+here writes; what comes out is stored as one, and never made again once it is durable.
+"""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.directory.commitment import Value, commit, opening_for
+from blackthorn.directory.config import DirectoryConfig
+from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record
+from blackthorn.directory.prefix_tree import PrefixTree
+from blackthorn.ports.ledger import (
+    Checkpoint,
+    Epoch,
+    Label,
+    Leaf,
+    StoredStatement,
+    WaitingRecord,
+    WaitingUser,
+)
+from blackthorn.server.ledger.chains import LOGGED_KINDS
+from blackthorn.tlog import checkpoint as tlog
+from blackthorn.tlog.checkpoint import LogSigner
+from blackthorn.tlog.merkle import MerkleLog
+
+
+class Openings:
+    """The openings of commitments: made again from the ledger's secret and a user's salt."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    def of(self, label: Label, version: int) -> bytes:
+        """The 16-byte opening of one version of a user's leaf."""
+        own = hmac.digest(self._secret.expose(), label.salt, "sha256")
+        return opening_for(own, label.index, version)
+
+    def commitment(self, label: Label, leaf: Leaf) -> bytes:
+        """The 32-byte commitment to a leaf."""
+        return commit(
+            self.of(label, leaf.version), label.address, leaf.version, value_of(leaf).encode()
+        )
+
+
+def value_of(leaf: Leaf) -> Value:
+    """What the map says of the leaf's user."""
+    return Value(leaf.head, leaf.seq, leaf.flags)
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The end of an epoch: its head, the size of the log with it, and the map."""
+
+    size: int
+    head: bytes
+    epoch: int
+    unix_ms: int
+    config: bytes
+    tree: PrefixTree
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An epoch that is ready to be stored, and the tip that it makes."""
+
+    epoch: Epoch
+    tip: Tip
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for the next epoch."""
+
+    users: Sequence[WaitingUser]
+    records: Sequence[WaitingRecord]
+
+    def __bool__(self) -> bool:
+        return bool(self.users or self.records)
+
+
+class Drafter:
+    """Makes epochs; it alone adds to `log` and signs checkpoints."""
+
+    def __init__(self, log: MerkleLog, signer: LogSigner, openings: Openings) -> None:
+        self._log = log
+        self._signer = signer
+        self._openings = openings
+
+    def draft(
+        self, tip: Tip | None, config: DirectoryConfig, waiting: Waiting, now_ms: int
+    ) -> Draft:
+        """The epoch behind `tip`; its time is now, or just behind the last one's."""
+        start = self._log.size
+        number = 1 if tip is None else tip.epoch + 1
+        unix_ms = now_ms if tip is None else max(now_ms, tip.unix_ms + 1)
+        tree = PrefixTree() if tip is None else tip.tree
+        entries: list[bytes] = []
+        if tip is None or tip.config != config.digest:
+            entries.append(ConfigEntry(number, config.encode()).encode())
+        entries += [Record(each.kind, number, each.body).encode() for each in waiting.records]
+        leaves: list[Leaf] = []
+        published: list[tuple[int, int, int, int]] = []
+        for user in waiting.users:
+            for run, leaf in _leaves(user, start + len(entries)):
+                commitment = self._openings.commitment(user.label, leaf)
+                mutation = Mutation(number, user.label.index, leaf.version, commitment)
+                entries.append(mutation.encode())
+                tree = tree.insert(user.label.index, commitment)
+                leaves.append(leaf)
+                published.append((leaf.user, run[0].seq, run[-1].seq, leaf.place))
+        head = Head(number, unix_ms, tree.root, tree.users, len(leaves), config.digest).encode()
+        entries.append(head)
+        checkpoint = self._sign(entries)
+        records = tuple(each.number for each in waiting.records)
+        return Draft(
+            Epoch(start, tuple(entries), tuple(leaves), tuple(published), records, checkpoint),
+            Tip(checkpoint.size, head, number, unix_ms, config.digest, tree),
+        )
+
+    def _sign(self, entries: Sequence[bytes]) -> Checkpoint:
+        self._log.extend(entries)
+        size, root = self._log.size, self._log.root()
+        note = self._signer.sign(tlog.Checkpoint(self._signer.vkey.name, size, root))
+        return Checkpoint(size, root, note, published=False)
+
+
+def _leaves(user: WaitingUser, place: int) -> list[tuple[Sequence[StoredStatement], Leaf]]:
+    """The user's runs of statements, and the leaf that each makes."""
+    made: list[tuple[Sequence[StoredStatement], Leaf]] = []
+    begun = 0
+    for end, statement in enumerate(user.statements, 1):
+        if statement.kind in LOGGED_KINDS or end == len(user.statements):
+            version = user.version + len(made) + 1
+            leaf = Leaf(
+                user.label.user,
+                version,
+                statement.head,
+                statement.seq,
+                statement.flags,
+                place + len(made),
+            )
+            made.append((user.statements[begun:end], leaf))
+            begun = end
+    return made

@@ -1,0 +1,336 @@
+"""Epochs: what waits becomes log entries, a checkpoint, and, with its witnesses, what is told.
+
+The law, after each crash and each lost answer:
+
+1. An epoch is durable, with its log-signed note, before any witness sees that note.
+2. A durable note waits until its quorum stands. It is offered again after a restart, and
+   nothing else of that size is ever signed; what changes meanwhile waits for the next epoch.
+3. The cosigned note is durable before anybody is told of the epoch.
+4. An epoch that could not be stored is stored again as it was made.
+
+    nothing waits ─draft─► STORING ─durable─► OFFERED ─quorum─► PUBLISHING ─durable─► told
+                             ▲ failed: again      ▲ restart        ▲ failed: again
+
+When the policy asks for no witness, an epoch is stored and published in one transaction.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from blackthorn import limits
+from blackthorn.directory.checks import ledger_time_ms
+from blackthorn.directory.config import DirectoryConfig
+from blackthorn.directory.prefix_tree import PrefixTree
+from blackthorn.errors import StorageError, VerificationError
+from blackthorn.ports.ledger import Checkpoint, LedgerStore
+from blackthorn.ports.writer import Writer
+from blackthorn.server.counters import Counters
+from blackthorn.server.ledger.epoch_builder import Draft, Drafter, Openings, Tip, Waiting
+from blackthorn.server.ledger.start import load
+from blackthorn.tlog import checkpoint as tlog
+from blackthorn.tlog.checkpoint import LogSigner
+from blackthorn.tlog.cosignature import add_lines, verify_line
+from blackthorn.tlog.merkle import MerkleLog
+from blackthorn.tlog.policy import NO_QUORUM, Policy
+from blackthorn.tlog.verify import VerifiedCheckpoint, verify_checkpoint
+from blackthorn.wire.note import parse_signature_line
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The newest epoch that may be told: its note with its quorum, and what answers are made of.
+
+    `time_ms` is the ledger's time as devices take it: the earlier of the head's and the quorum's.
+    """
+
+    note: bytes
+    size: int
+    root: bytes
+    head: bytes
+    head_proof: tuple[bytes, ...]
+    tree: PrefixTree
+    epoch: int
+    unix_ms: int
+    time_ms: int
+
+    @property
+    def ahead_ms(self) -> int:
+        """How far the head's time lies ahead of its witnesses'."""
+        return self.unix_ms - self.time_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A note that waits for cosignatures, and how to prove an older size into it."""
+
+    note: bytes
+    size: int
+    root: bytes
+    _log: MerkleLog
+
+    def consistency(self, old_size: int) -> list[bytes]:
+        """The proof for a witness that is at `old_size`. ValueError when that is larger."""
+        return self._log.consistency_proof(old_size, self.size)
+
+
+class Epochs:
+    """The sequence of epochs over the store, one under way at a time.
+
+    `check` may drop what has come too late, told the time that the epoch will have, and says
+    whether it did. `alarm` is a time at which an epoch is wanted even if nothing waits. `told` is
+    called with the sizes between which a published epoch lies.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: LedgerStore,
+        writer: Writer,
+        signer: LogSigner,
+        openings: Openings,
+        policy: Policy,
+        config: DirectoryConfig,
+        counters: Counters,
+        check: Callable[[Waiting, int], bool],
+        alarm: Callable[[], int | None],
+        told: Callable[[int, int], None],
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._signer = signer
+        self._openings = openings
+        self._policy = policy
+        self._config = config
+        self._counters = counters
+        self._check = check
+        self._alarm = alarm
+        self._told = told
+        self.log = MerkleLog()
+        self.published: Published | None = None
+        self.stopped = False
+        """For good: a newer state of this ledger exists somewhere."""
+        self.held = False
+        """No epoch is made: witnesses are still asked whether they know a newer state."""
+        self.offered_ms = 0
+        """When the note that waits was offered first since the start."""
+        self._drafter = Drafter(self.log, signer, openings)
+        self._tip: Tip | None = None
+        self._draft: Draft | None = None
+        self._offered: tuple[Checkpoint, Tip] | None = None
+        self._complete = False
+        self._busy = False
+        self._clock_ms = 0
+        self._made_ms = 0
+        self._since_ms: int | None = None
+        self._failed_ms: int | None = None
+
+    # --- Start ----------------------------------------------------------------------------
+
+    def start(self, now_ms: int) -> None:
+        """Read and check what is durable; raises StorageError."""
+        loaded = load(self._store, self._signer.vkey, self._openings)
+        self.log = loaded.log
+        self._drafter = Drafter(self.log, self._signer, self._openings)
+        if loaded.published is not None:
+            self._tip = loaded.published[1]
+            self.published = self._publication(*loaded.published)
+        if loaded.pending is not None:
+            self._tip = loaded.pending[1]
+            self._offer(*loaded.pending, now_ms)
+        self._clock_ms = now_ms
+        self._made_ms = now_ms if self._tip is None else min(now_ms, self._tip.unix_ms)
+        if self._waiting(1):
+            self._since_ms = now_ms
+
+    def _publication(self, checkpoint: Checkpoint, tip: Tip) -> Published:
+        proof = tuple(self.log.inclusion_proof(tip.size - 1, tip.size))
+        verified = self._with_quorum(checkpoint.note)
+        quorum_time = verified.quorum_time if verified is not None else 0
+        return Published(
+            checkpoint.note,
+            tip.size,
+            checkpoint.root,
+            tip.head,
+            proof,
+            tip.tree,
+            tip.epoch,
+            tip.unix_ms,
+            ledger_time_ms(tip.unix_ms, quorum_time),
+        )
+
+    # --- Time -----------------------------------------------------------------------------
+
+    def wake(self, now_ms: int) -> None:
+        """Something waits for an epoch."""
+        self._set_clock(now_ms)
+        if self._since_ms is None:
+            self._since_ms = now_ms
+        if self._config.epoch_ms == 0:
+            self.tick(now_ms)
+
+    def tick(self, now_ms: int) -> None:
+        """Make what is due; try again what failed, a second after it did at the earliest."""
+        self._set_clock(now_ms)
+        if self.stopped or self._busy:
+            return
+        if self._failed_ms is not None and now_ms < self._failed_ms + limits.LEDGER_RETRY_MS:
+            return
+        self._failed_ms = None
+        if self._complete:
+            self._publish(now_ms)
+        elif self._draft is not None:
+            self._save(now_ms)
+        elif self._offered is None and not self.held and self._due(now_ms):
+            self._make(now_ms)
+
+    def _set_clock(self, now_ms: int) -> None:
+        """What waits does not wait longer because somebody has set the clock back."""
+        back = self._clock_ms - now_ms
+        self._clock_ms = now_ms
+        if back > 0:
+            self._made_ms -= back
+            self._since_ms = None if self._since_ms is None else self._since_ms - back
+            self._failed_ms = None
+
+    def _due(self, now_ms: int) -> bool:
+        if self._tip is None:
+            return True
+        if self._since_ms is not None and now_ms >= self._since_ms + self._config.epoch_ms:
+            return True
+        alarm, published = self._alarm(), self.published
+        if alarm is not None and published is not None and published.time_ms < alarm:
+            # By the witnesses' clocks too, which tell whole seconds and may be late: so perhaps
+            # more than once.
+            pause_ms = max(self._config.epoch_ms, 1_000)
+            if now_ms >= max(alarm, self._made_ms + pause_ms):
+                return True
+        return now_ms >= self._made_ms + self._config.heartbeat_ms
+
+    def _waiting(self, limit: int) -> Waiting:
+        return Waiting(self._store.waiting(limit), self._store.waiting_records(limit))
+
+    # --- Making ---------------------------------------------------------------------------
+
+    def _make(self, now_ms: int) -> None:
+        """Draft the next epoch, unless something must be dropped first."""
+        waiting = self._waiting(limits.MAX_EPOCH_CHANGES)
+        unix_ms = now_ms if self._tip is None else max(now_ms, self._tip.unix_ms + 1)
+        if self._check(waiting, unix_ms):
+            return
+        full = len(waiting.records) + sum(len(user.statements) for user in waiting.users)
+        self._since_ms = now_ms if full >= limits.MAX_EPOCH_CHANGES else None
+        self._made_ms = now_ms
+        self._draft = self._drafter.draft(self._tip, self._config, waiting, unix_ms)
+        self._save(now_ms)
+
+    def _save(self, now_ms: int) -> None:
+        draft = self._draft
+        if draft is None:
+            return
+        self._busy = True
+        checkpoint = draft.epoch.checkpoint
+        append = self._store.append(draft.epoch)
+        publish = self._store.publish(checkpoint.size, checkpoint.note)
+        at_once = self._policy.quorum == NO_QUORUM
+
+        def job(transaction: Any) -> None:
+            append(transaction)
+            if at_once:
+                publish(transaction)
+
+        self._writer.submit(job, partial(self._saved, draft, at_once, now_ms))
+
+    def _saved(self, draft: Draft, at_once: bool, now_ms: int, result: StorageError | None) -> None:
+        self._busy = False
+        if result is not None:
+            self._fail(now_ms)
+            return
+        self._draft = None
+        self._tip = draft.tip
+        self._counters.ledger_epochs += 1
+        if at_once:
+            self._tell(draft.epoch.checkpoint, draft.tip, now_ms)
+        else:
+            self._offer(draft.epoch.checkpoint, draft.tip, now_ms)
+
+    def _fail(self, now_ms: int) -> None:
+        self._counters.storage_failures += 1
+        self._failed_ms = now_ms
+
+    # --- Witnesses ------------------------------------------------------------------------
+
+    def _offer(self, checkpoint: Checkpoint, tip: Tip, now_ms: int) -> None:
+        self._offered = (checkpoint, tip)
+        self.offered_ms = now_ms
+        self._complete = self._with_quorum(checkpoint.note) is not None
+
+    @property
+    def waiting(self) -> Pending | None:
+        """What witnesses should sign."""
+        if self._offered is None or self._complete or self.stopped:
+            return None
+        checkpoint, _ = self._offered
+        return Pending(checkpoint.note, checkpoint.size, checkpoint.root, self.log)
+
+    def cosigned(self, lines: Sequence[str], now_ms: int) -> None:
+        """Add cosignature lines; those that are none of the policy's, or false, are left out."""
+        if self._offered is None or self._complete or self.stopped:
+            return
+        checkpoint, tip = self._offered
+        note = checkpoint.note
+        for line in lines:
+            try:
+                self._verify(line, checkpoint)
+                note = add_lines(note, [line])
+            except VerificationError:
+                self._counters.cosignatures_refused += 1
+        self._offered = (replace(checkpoint, note=note), tip)
+        self._complete = self._with_quorum(note) is not None
+        self.tick(now_ms)
+
+    def _verify(self, text: str, checkpoint: Checkpoint) -> None:
+        """The line is a known witness's, and holds. Raises VerificationError."""
+        line = parse_signature_line(text)
+        named = (line.name, line.key_id)
+        keys = [witness.key for witness in self._policy.witnesses]
+        key = next((each for each in keys if (each.name, each.key_id) == named), None)
+        if key is None:
+            raise VerificationError("T19", "the cosignature is of no witness of the policy")
+        signed = tlog.Checkpoint(self._signer.vkey.name, checkpoint.size, checkpoint.root)
+        verify_line(line, key, signed)
+
+    def _with_quorum(self, note: bytes) -> VerifiedCheckpoint | None:
+        try:
+            return verify_checkpoint(note, self._policy)
+        except VerificationError:
+            return None
+
+    # --- Publication ----------------------------------------------------------------------
+
+    def _publish(self, now_ms: int) -> None:
+        if self._offered is None:
+            return
+        checkpoint, tip = self._offered
+        complete = replace(checkpoint, published=True)
+        self._busy = True
+        job = self._store.publish(complete.size, complete.note)
+        self._writer.submit(job, partial(self._was_published, complete, tip, now_ms))
+
+    def _was_published(
+        self, checkpoint: Checkpoint, tip: Tip, now_ms: int, result: StorageError | None
+    ) -> None:
+        self._busy = False
+        if result is not None:
+            self._fail(now_ms)
+            return
+        self._offered, self._complete = None, False
+        self._tell(checkpoint, tip, now_ms)
+
+    def _tell(self, checkpoint: Checkpoint, tip: Tip, now_ms: int) -> None:
+        before = self.published.size if self.published is not None else 0
+        self.published = self._publication(checkpoint, tip)
+        self._told(before, tip.size)
+        if self._since_ms is not None and self._config.epoch_ms == 0:
+            self.tick(now_ms)

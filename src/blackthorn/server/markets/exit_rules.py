@@ -1,0 +1,127 @@
+"""What each state of an exit leaves to the users of its market: one table, asked by every door.
+
+A step that was decided changes what is allowed; no date does by itself. A hold leaves the state,
+and so all that is allowed, as it is. An exit that was rescinded left no trace: service as before.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from blackthorn.governance.cases import Cases
+from blackthorn.governance.exits import dates
+from blackthorn.governance.transitions import Case, Step
+from blackthorn.ids import Address
+from blackthorn.mail.errors import MailRefusedError
+
+
+class May(StrEnum):
+    """What a user may do, or what may be done for him."""
+
+    ACTIVATE = "activate"
+    LOG_IN = "log in"
+    SEND = "send"
+    FETCH = "fetch"
+    BE_SENT = "be sent to"
+    MAIL_IN = "mail in"
+
+
+ALL: Final = frozenset(May)
+READING: Final = frozenset({May.LOG_IN, May.FETCH})
+
+ALLOWED: Final[dict[str, frozenset[May]]] = {
+    "": ALL,
+    "draft": ALL,
+    "approved": ALL,
+    "announced": ALL,
+    "draining": ALL - {May.ACTIVATE},
+    "read-only": ALL - {May.ACTIVATE, May.SEND},
+    "stopped": frozenset(),
+    "retrieval": READING,
+    "preparing": READING,
+    "destroying": frozenset(),
+    "closed": frozenset(),
+    "rescinded": ALL,
+}
+"""State of the exit → what is still allowed. docs/specs/exits.md shows it."""
+
+_WHY: Final = {
+    May.ACTIVATE: "no device is activated for users of {market} any more: the service there ends",
+    May.LOG_IN: "the service in {market} has ended",
+    May.SEND: "the service in {market} is read-only: read, export and move; nothing new is sent",
+    May.FETCH: "the service in {market} has ended",
+    May.BE_SENT: "a recipient is of {market}, where the service has ended",
+    May.MAIL_IN: "the service in {market} has ended",
+}
+_BETWEEN: Final = "; from the beginning of retrieval on you can fetch and export what is yours"
+
+
+def allowed(state: str, what: May) -> bool:
+    """Whether the state of the newest exit of a user's market allows it; "" when there is none."""
+    return what in ALLOWED[state]
+
+
+@dataclass(slots=True)
+class ExitRules:
+    """Answers for one server. `market_of` is the market of a user, None for nobody.
+
+    `forward_to` is the address to which a user of an exit (its id, the user) has his mail go, or
+    "". `log_ms` is the ledger's time, Unix milliseconds. Call `renew` when the cases are known
+    and after every decision on an exit; until the first there are no exits.
+    """
+
+    cases: Callable[[], Cases]
+    market_of: Callable[[Address], str | None]
+    forward_to: Callable[[str, Address], str] = lambda case, address: ""
+    log_ms: Callable[[], int] = lambda: 0
+    _narrowed: dict[str, Case] = field(default_factory=dict)
+    _reading: bool = False
+
+    def renew(self) -> None:
+        """Look at the exits afresh."""
+        newest = {each.id[2:4]: each for each in self.cases().exits}  # by market and number
+        self._narrowed = {
+            market: each for market, each in newest.items() if ALLOWED[each.state] != ALL
+        }
+        self._reading = any(
+            allowed(each.state, May.LOG_IN) and not allowed(each.state, May.SEND)
+            for each in self._narrowed.values()
+        )
+
+    def taken(self, case: Case, step: Step) -> None:
+        """A decision was taken (`Office.taken`)."""
+        if case.id[0] == "X":
+            self.renew()
+
+    @property
+    def reading(self) -> bool:
+        """Whether there are users who log in and may not send: else no device need be asked about.
+
+        Who may not even log in has no link, so that a market that was closed costs nobody's frame.
+        """
+        return self._reading
+
+    def refusal(self, address: Address, what: May) -> str:
+        """Why the user may not, in one line; "" when he may."""
+        if not self._narrowed:
+            return ""
+        case = self._narrowed.get(self.market_of(address) or "")
+        if case is None or allowed(case.state, what):
+            return ""
+        text = _WHY[what].format(market=case.id[2:4])
+        return text + _BETWEEN if case.state == "stopped" and what is May.LOG_IN else text
+
+    def check_mail(self, address: Address) -> None:
+        """Raises MailRefusedError when mail from outside is not taken for the user any more.
+
+        551 5.1.6 names the address that he has chosen, until forwarding ends; else 550 5.1.6.
+        """
+        why = self.refusal(address, May.MAIL_IN)
+        if not why:
+            return
+        case = self._narrowed[self.market_of(address) or ""]
+        forward = self.forward_to(case.id, address)
+        if forward and self.log_ms() < dates(case)["forwarding_end_ms"]:
+            raise MailRefusedError(551, "5.1.6", f"<{address}> has moved; please try <{forward}>")
+        raise MailRefusedError(550, "5.1.6", f"<{address}> has left; {why}")

@@ -1,0 +1,184 @@
+"""One link connection as the server sees it. Small: thousands of them sit idle.
+
+It holds what belongs to the connection; what belongs to the device is its `Mailbox`.
+What never lives here: sockets (the `Wire` is the edge's) and decisions (the hub's).
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from blackthorn import limits
+from blackthorn.link import frames as f
+from blackthorn.link.codes import Code, LinkError
+from blackthorn.link.session import Link, Role, State
+from blackthorn.ports.enterprise import DeviceRecord
+
+if TYPE_CHECKING:
+    from blackthorn.server.messaging.mailboxes import Mailbox
+
+
+class Wire(Protocol):
+    """The connection below a session; the edge provides it."""
+
+    def write(self, data: bytes) -> None:
+        """Queue one WebSocket message; never blocks, never raises."""
+        ...
+
+    def close(self) -> None:
+        """Send what is queued, as far as the peer reads, and close."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Take no more from the peer until `resume_reading`."""
+        ...
+
+    def resume_reading(self) -> None:
+        """Take from the peer again."""
+        ...
+
+
+class Session:
+    """One connection of one device, or of somebody who has not yet said who he is."""
+
+    __slots__ = (
+        "_asking",
+        "_held",
+        "_reading",
+        "_wire",
+        "_work_off",
+        "_working",
+        "backlog",
+        "backlog_bytes",
+        "binding",
+        "client",
+        "device",
+        "link",
+        "mailbox",
+        "missing_named",
+        "paused_since",
+        "stage",
+        "unanswered_bytes",
+    )
+
+    def __init__(
+        self,
+        wire: Wire,
+        binding: bytes,
+        now: float,
+        client: str = "",
+        work_off: "Callable[[Session], None] | None" = None,
+    ) -> None:
+        self.client = client
+        """Who counts as one client: the peer's address. Forgotten with the connection."""
+        self.link = Link(Role.SERVER, now)
+        self.binding = binding
+        """The binding of the TLS connection, over which hello and activation are signed."""
+        self.device: DeviceRecord | None = None
+        """Who is there, once hello has been accepted."""
+        self.mailbox: Mailbox | None = None
+        """The device's mailbox, once hello has been accepted."""
+        self.stage: object | None = None
+        """For the handler of a conversation in several steps (activation): where it stands."""
+        self.paused_since: float | None = None
+        """Since when the peer has not read what it was sent; None while it reads."""
+        self.unanswered_bytes = 0
+        """Bytes of postings received and not yet answered."""
+        self.missing_named = 0
+        """Devices that do not exist which it has named in fan-out lists."""
+        self.backlog: deque[tuple[bytes, float]] | None = None
+        """Frames and when they came, after the peer was made to wait; served in order."""
+        self.backlog_bytes = 0
+        self._work_off = work_off
+        self._working = False
+        self._asking = False
+        self._wire = wire
+        self._held = False
+        self._reading = True
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be said."""
+        return self.link.state is State.CLOSED
+
+    def transmit(self, *frames: f.AnyFrame) -> None:
+        """Say these frames, if the link is still open."""
+        for frame in frames:
+            if self.link.state is State.CLOSED:
+                return
+            self._wire.write(self.link.send(frame))
+
+    def close(self, code: Code, text: str = "") -> None:
+        """Say Bye and end the connection. `text` defaults to the code's meaning."""
+        if self.link.state is not State.CLOSED:
+            self._wire.write(self.link.send(f.Bye(code, (text or code.meaning)[:512])))
+        self._wire.close()
+
+    def hold(self, size: int, crowded: bool) -> None:
+        """Count `size` bytes of postings as unanswered; take no more when that is too much."""
+        self.unanswered_bytes += size
+        if crowded or self.unanswered_bytes > limits.MAX_UNANSWERED_BYTES:
+            self._held = True
+            self._regulate()
+
+    def release(self, size: int) -> None:
+        """The postings of these `size` bytes are answered."""
+        self.unanswered_bytes -= size
+        if self._held and self.unanswered_bytes <= limits.MAX_UNANSWERED_BYTES:
+            self._held = False
+            self._regulate()
+
+    def pause(self, since: float | None) -> None:
+        """The peer does not read since then, so neither do we; None: it reads again."""
+        self.paused_since = since
+        self._regulate()
+
+    def ask(self) -> None:
+        """The writer works on an answer: nothing more is taken until `answered`."""
+        self._asking = True
+        self._regulate()
+
+    def answered(self) -> None:
+        """The answer was given."""
+        self._asking = False
+        self._regulate()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the peer is made to wait: it does not read, or has too much under way."""
+        return self._held or self._asking or self.paused_since is not None
+
+    def put_off(self, data: bytes | memoryview, now: float) -> None:
+        """Keep a frame that came although the peer is to wait. Raises LinkError over the bound."""
+        self.backlog_bytes += max(len(data), limits.MIN_CHARGED_BYTES)
+        if self.backlog_bytes > limits.MAX_QUEUED_BYTES:
+            raise LinkError(Code.NOT_READING, "too much was sent without reading the answers")
+        if self.backlog is None:
+            self.backlog = deque()
+        self.backlog.append((bytes(data), now))
+
+    def next_put_off(self) -> tuple[bytes, float] | None:
+        """The oldest frame that was put off, if it may be served now."""
+        if self.closed:
+            self.backlog = None
+        if self.waits or not self.backlog:
+            return None
+        data, came = self.backlog.popleft()
+        self.backlog_bytes -= max(len(data), limits.MIN_CHARGED_BYTES)
+        return data, came
+
+    def _regulate(self) -> None:
+        if self._working:
+            return
+        if self.backlog and not self.waits and self._work_off is not None:
+            self._working = True
+            try:
+                self._work_off(self)
+            finally:
+                self._working = False
+        reading = not self.waits and not self.backlog
+        if reading and not self._reading:
+            self._wire.resume_reading()
+        elif self._reading and not reading:
+            self._wire.pause_reading()
+        self._reading = reading

@@ -1,0 +1,180 @@
+"""The folder of the markets' keys (`ports.markets.MarketKeys`), which lies apart from the data.
+
+    PK.key         32 random bytes (0600), made for the market's first user, never overwritten
+    PK.destroyed   JSON: fingerprint of the key that was, and when it was destroyed
+
+A tombstone wins over a key: once it lies there the key is not used again, nor another one made,
+and destroying again does what is left to do. A backup of this folder keeps the keys in it alive:
+its age is how long a destroyed market can still be read by whoever has both.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from blackthorn.crypto import market_wrap
+from blackthorn.crypto.secret import Secret
+from blackthorn.errors import StorageError, UserError
+from blackthorn.storage.files import atomic
+
+NOT_STATED: Final = "ZZ"
+_MARKET: Final = re.compile(r"[A-Z]{2}")
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
+
+
+def check_market(text: str) -> str:
+    """The market of that name. Raises UserError unless it is a country, or ZZ: not stated."""
+    import pycountry
+
+    code = text.upper()
+    if code == NOT_STATED:
+        return code
+    if not _MARKET.fullmatch(code) or pycountry.countries.get(alpha_2=code) is None:
+        raise UserError(f"{text!r} is no market: write a country's two letters, such as PK")
+    return code
+
+
+def check_language(text: str) -> str:
+    """The language of that BCP 47 primary tag. Raises UserError."""
+    if not _LANGUAGE.fullmatch(text):
+        raise UserError(f"{text!r} is no language: write its tag, such as en or ur")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What is left of a key: its 32-byte fingerprint; Unix milliseconds of its destruction."""
+
+    fingerprint: bytes
+    destroyed_ms: int
+
+
+class KeyFolder:
+    """The keys below `path`. Read once each; a key made meanwhile is found when it is needed.
+
+    Whoever destroys a key in another process lets a running server use it until it ends.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known: dict[str, Secret] = {}
+
+    def key(self, market: str) -> Secret | None:
+        """See `ports.markets.MarketKeys`."""
+        known = self._known.get(market)
+        if known is None and self.tombstone(market) is None:
+            known = self._known[market] = self._read(market)
+        return known
+
+    def load(self) -> dict[str, bytes]:
+        """The fingerprint of each key that is in use, by market. Raises StorageError."""
+        found: dict[str, bytes] = {}
+        for path in sorted(self.path.glob("??.key")):
+            key = self.key(path.stem)
+            if key is not None:
+                found[path.stem] = market_wrap.fingerprint(key)
+        return found
+
+    def fingerprint(self, market: str) -> bytes:
+        """32 bytes, of a destroyed key too. Raises StorageError when there never was one."""
+        key = self.key(market)
+        if key is not None:
+            return market_wrap.fingerprint(key)
+        return self._buried(market).fingerprint
+
+    def create(self, market: str, random: Callable[[int], bytes]) -> bytes:
+        """The fingerprint of the market's key, made and durable now if there is none.
+
+        Raises UserError when it was destroyed, StorageError when it cannot be written.
+        """
+        if self.tombstone(market) is not None:
+            raise UserError(f"the key of market {market} was destroyed: it takes no users again")
+        target = self._file(market)
+        if not target.exists():
+            fresh = target.with_name(f".{market}.{os.getpid()}.new")
+            try:
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                fresh.unlink(missing_ok=True)
+                atomic.write_new(fresh, random(market_wrap.KEY_BYTES))
+                _link_once(fresh, target)
+            except OSError as error:
+                raise StorageError(f"{target} cannot be made: {error.strerror}") from None
+        return self.fingerprint(market)
+
+    def destroy(self, market: str, now_ms: int) -> Tombstone:
+        """Overwrite and remove the key for ever, durable before this returns; idempotent.
+
+        Raises StorageError; then it may be destroyed by half, is not used, and can be done again.
+        """
+        target = self._file(market)
+        stone = self.tombstone(market)
+        try:
+            if stone is None:
+                stone = Tombstone(self.fingerprint(market), now_ms)
+                text = {"fingerprint": stone.fingerprint.hex(), "destroyed_ms": now_ms}
+                atomic.replace(self._stone(market), json.dumps(text).encode())
+            self._known.pop(market, None)
+            if target.exists():
+                _overwrite(target)
+                target.unlink()
+                atomic.sync_folder(self.path)
+        except OSError as error:
+            raise StorageError(f"{target} cannot be destroyed: {error.strerror}") from None
+        return stone
+
+    def tombstone(self, market: str) -> Tombstone | None:
+        """What a destroyed key left. Raises StorageError when it cannot be read."""
+        path = self._stone(market)
+        try:
+            found = json.loads(path.read_bytes())
+            return Tombstone(bytes.fromhex(found["fingerprint"]), int(found["destroyed_ms"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError):
+            raise StorageError(f"{path} cannot be read: restore it from a backup") from None
+
+    def _read(self, market: str) -> Secret:
+        path = self._file(market)
+        try:
+            value = path.read_bytes()
+        except OSError as error:
+            raise StorageError(
+                f"{path}, the key of market {market}, cannot be read: {error.strerror}"
+            ) from None
+        if len(value) != market_wrap.KEY_BYTES:
+            raise StorageError(f"{path} has {len(value)} bytes, not {market_wrap.KEY_BYTES}")
+        return Secret(value)
+
+    def _buried(self, market: str) -> Tombstone:
+        stone = self.tombstone(market)
+        if stone is None:
+            raise StorageError(f"{self._stone(market)} is missing")
+        return stone
+
+    def _file(self, market: str) -> Path:
+        return self.path / f"{market}.key"
+
+    def _stone(self, market: str) -> Path:
+        return self.path / f"{market}.destroyed"
+
+
+def _link_once(fresh: Path, target: Path) -> None:
+    """Give the whole file its name unless another process was first."""
+    try:
+        os.link(fresh, target)
+    except FileExistsError:
+        return
+    finally:
+        fresh.unlink()
+        atomic.sync_folder(target.parent)
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(os.urandom(market_wrap.KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())

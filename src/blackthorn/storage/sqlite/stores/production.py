@@ -1,0 +1,204 @@
+"""The rows that a directive can get (`governance.package.build.ProductionRows`), and no others.
+
+`READS` is the law: tables are read by queries that are built from it, so that a column that it
+does not name cannot be produced. Each one is marked `producible: yes` in the migrations; the tests
+hold the two together. Sealed bytes come through the stores of mail and parcels, as a device gets
+them: without the layer of the market's key.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from blackthorn import limits
+from blackthorn.errors import StorageError
+from blackthorn.governance.package import layout
+from blackthorn.governance.package.build import Rows, Sealed
+from blackthorn.ports.mail import MailStore
+from blackthorn.ports.parcels import ParcelStore
+from blackthorn.storage.sqlite.database import Connection
+from blackthorn.storage.sqlite.failure import storing
+
+_OF_USER: Final = "WHERE user = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What is read of one table for one account: columns, which rows, and their order."""
+
+    table: str
+    columns: tuple[str, ...]
+    where: str = _OF_USER
+    order: str = ""
+
+    @property
+    def query(self) -> str:
+        """The statement, with the user's number as its one parameter."""
+        order = f" ORDER BY {self.order}" if self.order else ""
+        return f"SELECT {', '.join(self.columns)} FROM {self.table} {self.where}{order}"  # noqa: S608
+
+
+READS: Final[dict[str, tuple[Read, ...]]] = {
+    layout.ACCOUNT_FACTS: (
+        Read("users", ("address", "pin", "created_ms", "market", "language"), "WHERE number = ?"),
+        Read(
+            "devices",
+            ("id", "identity_key", "name", "standing", "activated_ms"),
+            order="activated_ms, id",
+        ),
+        Read("user_certificate", ("seq", "certificate"), order="seq"),
+        Read(
+            "activations",
+            ("expires_ms", "tries", "used_by", "used_seq"),
+            order="expires_ms, nameplate",
+        ),
+        Read("mail_uid", ("last",)),
+    ),
+    layout.IDENTITY_CHAIN: (
+        Read(
+            "chain_statement",
+            ("seq", "head", "kind", "flags", "statement", "place"),
+            order="seq",
+        ),
+    ),
+    layout.LEDGER_ENTRIES: (
+        Read("ledger_label", ("map_index", "vrf_proof")),
+        Read("ledger_leaf", ("version", "head", "seq", "flags", "place"), order="version"),
+        Read(
+            "ledger_entry",
+            ("place", "entry"),
+            "WHERE place IN (SELECT place FROM ledger_leaf WHERE user = ?)",
+            "place",
+        ),
+    ),
+}
+"""Category → what is read of it."""
+
+SEALED_READS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    layout.SEALED_MAIL: {"mail": ("uid", "received_ms", "sealed")},
+    layout.WAITING_PARCELS: {
+        "mailbox": ("seq", "set_aside_day", "sealed"),
+        "shared_parcel": ("seq", "sealed"),
+    },
+}
+"""Category → columns by table that come through the stores of mail and parcels, in pieces."""
+
+COUNTED: Final[dict[tuple[str, str], str]] = {
+    ("key_package", "device"): "says whose packages are counted; the device's id says it instead",
+    ("key_package", "last_resort"): "counted apart",
+}
+"""Columns that are only counted by."""
+
+LEFT_OUT: Final[dict[tuple[str, str], str]] = {
+    ("key_package", "id"): "a row number",
+    ("key_package", "package"): "public keys for one use each; how many wait is said",
+    ("devices", "user"): "the account's folder says whose it is",
+    ("activations", "user"): "the account's folder says whose it is",
+    ("mail_uid", "user"): "the account's folder says whose it is",
+    ("mail", "user"): "the account's folder says whose it is",
+    ("mail", "size"): "the size of the file",
+    ("ledger_label", "user"): "the account's folder says whose it is",
+    ("ledger_leaf", "user"): "the account's folder says whose it is",
+    ("chain_statement", "user"): "the account's folder says whose it is",
+    ("chain_statement", "number"): "the order among all users; the statement's seq is given",
+    ("user_certificate", "user"): "the account's folder says whose it is",
+    ("mailbox", "device"): "a row number; the device's id is given instead",
+    ("shared_parcel", "waiting"): "counts the devices of people whom the directive does not name",
+}
+"""Columns about a user that could be produced and are in no package, and why."""
+
+_COUNTS: Final = (
+    "SELECT id, (SELECT count(*) FROM key_package WHERE device = devices.number AND"
+    " last_resort = 0), (SELECT count(*) FROM key_package WHERE device = devices.number AND"
+    " last_resort = 1) FROM devices WHERE user = ? ORDER BY id"
+)
+_WAITING: Final = (
+    "SELECT seq, device, id, set_aside_day FROM mailbox JOIN devices ON devices.number = device"
+    " WHERE user = ? ORDER BY seq, id"
+)
+_PAGE: Final = 1_024
+_PIECE_BYTES: Final = 8 * limits.MIB
+"""Of a large mail at once: SQLite walks it from its beginning for each piece."""
+
+
+class SqliteProduction:
+    """Reads over `connection`, which stands in a read transaction; stores are over the same."""
+
+    def __init__(self, connection: Connection, mail: MailStore, parcels: ParcelStore) -> None:
+        self._connection = connection
+        self._mail = mail
+        self._parcels = parcels
+
+    def exists(self, address: str) -> bool:
+        """See `governance.package.build.ProductionRows`."""
+        return self._number(address) is not None
+
+    @storing
+    def tables(self, address: str, category: str) -> Rows:
+        """See `governance.package.build.ProductionRows`."""
+        user = self._number(address)
+        found: Rows = {}
+        for read in READS[category]:
+            rows: list[Any] = self._connection.execute(read.query, (user,)).fetchall()
+            found[read.table] = [dict(zip(read.columns, row, strict=True)) for row in rows]
+        if category == layout.ACCOUNT_FACTS:
+            counts = self._connection.execute(_COUNTS, (user,))
+            names = ("device", "single_use", "last_resort")
+            found["key_package"] = [dict(zip(names, row, strict=True)) for row in counts]
+        return found
+
+    def sealed(self, address: str, category: str, from_ms: int, to_ms: int) -> Iterator[Sealed]:
+        """See `governance.package.build.ProductionRows`."""
+        user = self._number(address)
+        if user is None:
+            return iter(())
+        if category == layout.SEALED_MAIL:
+            return self._mails(user, from_ms, to_ms)
+        return iter(self._waiting(user))
+
+    def pieces(self, category: str, place: tuple[int, ...]) -> Iterator[bytes]:
+        """See `governance.package.build.ProductionRows`."""
+        one, number = place
+        if category == layout.SEALED_MAIL:
+            return self._mail_pieces(one, number)
+        return iter((self._parcel(one, number),))
+
+    def _mails(self, user: int, from_ms: int, to_ms: int) -> Iterator[Sealed]:
+        after = 0
+        while heads := self._mail.list(user, after, _PAGE):
+            for head in heads:
+                if from_ms <= head.received_ms and (not to_ms or head.received_ms <= to_ms):
+                    facts = {"uid": head.uid, "received_ms": head.received_ms}
+                    yield Sealed(head.uid, (user, head.uid), facts)
+            after = heads[-1].uid
+
+    def _mail_pieces(self, user: int, uid: int) -> Iterator[bytes]:
+        offset, size = 0, 1
+        while offset < size:
+            found = self._mail.read(user, uid, offset, _PIECE_BYTES)
+            if found is None or (not found[1] and found[0]):
+                raise StorageError(f"mail {uid} went while the package was made: make it again")
+            size = found[0]
+            offset += len(found[1])
+            yield found[1]
+
+    @storing
+    def _waiting(self, user: int) -> list[Sealed]:
+        """One for each parcel, however many of the user's devices it waits for."""
+        found: dict[int, Sealed] = {}
+        for seq, device, identifier, day in self._connection.execute(_WAITING, (user,)):
+            item = found.setdefault(seq, Sealed(seq, (device, seq), {"seq": seq, "devices": []}))
+            item.facts["devices"].append({"id": identifier, "set_aside_day": day})
+        return list(found.values())
+
+    def _parcel(self, device: int, seq: int) -> bytes:
+        found = self._parcels.read(device, seq - 1, set_aside=True, max_parcels=1, max_bytes=1)
+        if not found or found[0].seq != seq:
+            raise StorageError(f"parcel {seq} went while the package was made: make it again")
+        return found[0].sealed
+
+    @storing
+    def _number(self, address: str) -> int | None:
+        query = "SELECT number FROM users WHERE address = ?"
+        row = self._connection.execute(query, (address,)).fetchone()
+        return None if row is None else int(row[0])
