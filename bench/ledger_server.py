@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 
 from bench.figures import Figure, Figures
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ids import Address
 from blackthorn.ports.ledger import Change, Label, StoredStatement, WaitingUser
 from blackthorn.server.counters import Counters
+from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import Drafter, Openings, Waiting
 from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
 from blackthorn.storage.sqlite.database import Database

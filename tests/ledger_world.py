@@ -266,7 +266,7 @@ class LedgerWorld:
         return code.nameplate
 
     def enrol(self, address: Address, keys: DeviceKeys) -> list[Enrolled | str]:
-        """What `server.accounts.enrolment` does once a code is proved; the result comes with the commit."""
+        """What `enrolment` does once a code is proved; the result comes with the commit."""
         nameplate = self.code_of(address)
         admitted = self.ledger.admit(address, keys, self.now_ms)
         told: list[Enrolled | str] = []

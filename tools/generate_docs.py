@@ -27,8 +27,9 @@ HOLDS = """# What the server holds
 
 Every column that the server stores, what it is for, how long it is kept, and whether it can be
 produced to an authority in a form that says anything. Made from the schema
-(`src/blackthorn/storage/sqlite/migrations/`); the build fails when a column is not classified. There is no
-other store: no log holds content, addresses or subjects, and no temporary file holds content.
+(`src/blackthorn/storage/sqlite/migrations/`); the build fails when a column is not classified.
+There is no other store: no log holds content, addresses or subjects, and no temporary file holds
+content.
 
 Besides the database the server's folder holds:
 

@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from blackthorn import limits
 from blackthorn.governance import exits
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ports.closure import Phase
 from blackthorn.programs.server.closure import Compacting
 from blackthorn.programs.server.server import SystemClock
+from blackthorn.server.markets import limits
 from blackthorn.server.markets.closure import Closures
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.market_keys import KeyFolder

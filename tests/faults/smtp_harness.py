@@ -14,10 +14,10 @@ from time import monotonic, time
 
 import uvloop
 
-from blackthorn import limits
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
 from blackthorn.edges.sealing.pool import SealingPool
+from blackthorn.edges.smtp import limits
 from blackthorn.edges.smtp.gateway import MailGateway
 from blackthorn.edges.smtp.server import SmtpServer, serve_smtp
 from blackthorn.ids import Address, DeviceId

@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.edges.link.client import LinkClosedError, connect
 from blackthorn.ids import Fingerprint, device_id
@@ -17,6 +16,7 @@ from blackthorn.link.activation.code import Code, parse_code
 from blackthorn.link.frames import Drained, Ready, Resume
 from blackthorn.link.hello import sign_hello
 from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.server.accounts import limits
 from tests.faults.real_device import ADDRESS, activate, begun, new_device
 from tests.faults.server_process import ServerProcess, add_user, initialise, run
 from tests.forge.activation import prove_unasked

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from picows import WSMsgType
 
-from blackthorn import limits
 from blackthorn.link import frames as f
+from blackthorn.link import limits
 from blackthorn.link.fanout import fanout_frame
 from tests.faults.link_harness import run, running
 

@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.edges.link.client import LinkClosedError, connect
 from blackthorn.edges.tls import server_tls
 from blackthorn.errors import SecurityError, UnavailableError
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.programs.server.folder import initialise
+from blackthorn.server.messaging import limits as messaging_limits
+from blackthorn.wire.units import MIB
 from tests.faults.link_harness import Running, plain_tls, run, running
 
 # --- The network lies ---------------------------------------------------------------------
@@ -140,7 +142,7 @@ async def _until_closed(reader: asyncio.StreamReader) -> bytes:
 def test_who_connects_and_says_nothing_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "LINK_HELLO_SECONDS", 1)
+    monkeypatch.setattr(link_limits, "LINK_HELLO_SECONDS", 1)
 
     async def scene() -> None:
         async with running(tmp_path) as server:
@@ -200,7 +202,7 @@ async def _deaf_receiver(server: Running, parcels: int, size: int) -> tuple[Any,
 def test_who_does_not_read_is_bounded_cut_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "LINK_WRITE_SECONDS", 1)
+    monkeypatch.setattr(messaging_limits, "LINK_WRITE_SECONDS", 1)
     parcels, size = 60, 500_000
 
     async def scene() -> None:
@@ -208,7 +210,7 @@ def test_who_does_not_read_is_bounded_cut_and_loses_nothing(
             client, sender = await _deaf_receiver(server, parcels, size)
             (session,) = [s for s in server.hub._sessions if s.paused_since is not None]
             queued = session._wire._transport.underlying_transport.get_write_buffer_size()
-            assert queued < 4 * limits.MIB, "the rest waits on disk, not in memory"
+            assert queued < 4 * MIB, "the rest waits on disk, not in memory"
             await server.until(lambda: session not in server.hub._sessions)
             assert server.counters.links_cut == 1
             again = await server.rude(server.devices[1])

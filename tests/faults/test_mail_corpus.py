@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from bench.enterprise import ServerProcess, make_enterprise, stored_under
-from blackthorn import limits
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.secret import Secret
+from blackthorn.mail import limits
 from blackthorn.mail.mime.scan import normalise
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.mail.render.render import render

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn import limits
+from blackthorn.edges.smtp import limits as smtp_limits
+from blackthorn.mail import limits as mail_limits
 from tests.faults.smtp_harness import ALICE, BOB, Dialogue, run, site
 
 MAIL = b"From: eve@example.net\r\nSubject: hello\r\n\r\nHow are you?\r\n"
@@ -93,18 +94,20 @@ def test_a_huge_address_is_refused(tmp_path: Path, size: int) -> None:
 
 def test_recipients_are_bounded_and_count_once(tmp_path: Path) -> None:
     async def talk(running, client) -> None:
-        for index in range(limits.MAX_SMTP_RECIPIENTS):
+        for index in range(smtp_limits.MAX_SMTP_RECIPIENTS):
             user = running.enterprise.users[ALICE]
             running.enterprise.add(f"u{index}@acme.example", user.certificate)
         await client.say("MAIL FROM:<>", "250 ")
         await client.say(f"RCPT TO:<{ALICE}>", "250 ")
         await client.say(f"RCPT TO:<{ALICE}>", "250 ")
-        for index in range(limits.MAX_SMTP_RECIPIENTS - 1):
+        for index in range(smtp_limits.MAX_SMTP_RECIPIENTS - 1):
             await client.say(f"RCPT TO:<u{index}@acme.example>", "250 ")
-        await client.say(f"RCPT TO:<u{limits.MAX_SMTP_RECIPIENTS - 1}@acme.example>", "452 4.5.3")
+        await client.say(
+            f"RCPT TO:<u{smtp_limits.MAX_SMTP_RECIPIENTS - 1}@acme.example>", "452 4.5.3"
+        )
         await client.say("DATA", "354 ")
         await client.say(MAIL + b".\r\n", "250 ")
-        assert running.counters.mail_accepted == limits.MAX_SMTP_RECIPIENTS
+        assert running.counters.mail_accepted == smtp_limits.MAX_SMTP_RECIPIENTS
         assert len(running.opened(ALICE)) == 1
         assert b"Return-Path: <>" in running.opened(ALICE)[0].trace
 
@@ -113,9 +116,9 @@ def test_recipients_are_bounded_and_count_once(tmp_path: Path) -> None:
 
 def test_too_large_is_552(tmp_path: Path) -> None:
     async def talk(running, client) -> None:
-        over = limits.MAX_MAIL_BYTES + 1
+        over = mail_limits.MAX_MAIL_BYTES + 1
         await client.say(f"MAIL FROM:<eve@example.net> SIZE={over}", "552 5.3.4")
-        await client.say(f"MAIL FROM:<eve@example.net> SIZE={limits.MAX_MAIL_BYTES}", "250 ")
+        await client.say(f"MAIL FROM:<eve@example.net> SIZE={mail_limits.MAX_MAIL_BYTES}", "250 ")
         await client.say("RSET", "250 ")
         line = b"x" * 998 + b"\r\n"
         await client.transaction(line * (over // len(line) + 1), "552 5.3.4")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn import limits
+from blackthorn.edges import limits as edges_limits
 from blackthorn.edges.connection_limits import ConnectionLimit, MailMemory, client_key
+from blackthorn.edges.smtp import limits as smtp_limits
 from blackthorn.errors import StorageError
 from blackthorn.mail.errors import MailRefusedError
 from tests.faults.smtp_harness import ALICE, BOB, Dialogue, run, site
@@ -19,7 +20,7 @@ def test_connections_from_one_client_are_bounded(tmp_path: Path) -> None:
     async def test() -> None:
         async with site(tmp_path) as running:
             clients = []
-            for _ in range(limits.MAX_SMTP_CONNECTIONS_PER_CLIENT):
+            for _ in range(edges_limits.MAX_SMTP_CONNECTIONS_PER_CLIENT):
                 clients.append(await Dialogue.open(running.port))
                 await clients[-1].expect("220 ")
             late = await Dialogue.open(running.port)
@@ -40,7 +41,7 @@ def test_connection_limit_counts_clients_and_all() -> None:
     limit = ConnectionLimit()
     clients = [f"198.51.100.{index}" for index in range(250)]
     entered = [client for client in clients if limit.enter(client)]
-    assert len(entered) == limits.MAX_SMTP_CONNECTIONS == limit.total
+    assert len(entered) == edges_limits.MAX_SMTP_CONNECTIONS == limit.total
     limit.leave(clients[0])
     assert limit.enter("192.0.2.1") and not limit.enter("192.0.2.2")
 
@@ -54,23 +55,23 @@ def test_an_ipv6_client_is_its_network() -> None:
 
 def test_memory_is_shared_out_and_given_back() -> None:
     memory = MailMemory()
-    half = limits.MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT
+    half = edges_limits.MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT
     with memory.share("a") as one, memory.share("b") as two, memory.share("c") as three:
         one.grow(half)
         with pytest.raises(MailRefusedError, match="too much mail") as refused:
             one.grow(1)
         assert refused.value.reply.startswith("452 4.3.1")
-        two.grow(limits.MAX_MAIL_BYTES_IN_MEMORY - half)
+        two.grow(edges_limits.MAX_MAIL_BYTES_IN_MEMORY - half)
         with pytest.raises(MailRefusedError):
             three.grow(1)
-        assert memory.total == limits.MAX_MAIL_BYTES_IN_MEMORY
+        assert memory.total == edges_limits.MAX_MAIL_BYTES_IN_MEMORY
     assert memory.total == 0
 
 
 def test_a_mail_without_memory_is_put_off(tmp_path: Path) -> None:
     async def talk(running, client) -> None:
         with running.smtp.memory.share("127.0.0.1") as held:
-            held.grow(limits.MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT)
+            held.grow(edges_limits.MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT)
             await client.transaction(MAIL * 1_000, "452 4.3.1")
         await client.transaction(MAIL, "250 ")
         assert len(running.stored(ALICE)) == 1 and running.counters.mail_deferred == 1
@@ -81,7 +82,7 @@ def test_a_mail_without_memory_is_put_off(tmp_path: Path) -> None:
 def test_refused_commands_end_the_connection(tmp_path: Path) -> None:
     async def talk(running, client) -> None:
         await client.say("MAIL FROM:<eve@example.net>", "250 ")
-        for index in range(limits.MAX_SMTP_ERRORS - 1):
+        for index in range(smtp_limits.MAX_SMTP_ERRORS - 1):
             await client.say(f"RCPT TO:<guess{index}@acme.example>", "550 5.1.1")
         await client.say("RCPT TO:<last@acme.example>", "550 5.1.1")
         await client.expect("421 4.7.0")
@@ -92,7 +93,7 @@ def test_refused_commands_end_the_connection(tmp_path: Path) -> None:
 
 def test_junk_commands_end_the_connection(tmp_path: Path) -> None:
     async def talk(running, client) -> None:
-        for _ in range(limits.MAX_SMTP_JUNK_COMMANDS):
+        for _ in range(smtp_limits.MAX_SMTP_JUNK_COMMANDS):
             await client.say("NOOP", "250 ")
         await client.say("NOOP", "421 4.7.0")
         await client.closed()
@@ -113,7 +114,7 @@ def test_unknown_commands_end_the_connection(tmp_path: Path) -> None:
 def test_silence_and_trickles_end_the_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "SMTP_TIMEOUT_SECONDS", 0.4)
+    monkeypatch.setattr(smtp_limits, "SMTP_TIMEOUT_SECONDS", 0.4)
     monkeypatch.setattr("blackthorn.edges.smtp.server._GRACE_SECONDS", 0.3)
 
     async def test() -> None:
@@ -181,7 +182,7 @@ def test_a_large_mail_reaches_its_recipients_in_turns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the disk fills between two turns the sender tries again, and one has it already."""
-    monkeypatch.setattr(limits, "MAX_SEALED_BATCH_BYTES", 1)
+    monkeypatch.setattr(smtp_limits, "MAX_SEALED_BATCH_BYTES", 1)
 
     async def talk(running, client) -> None:
         await client.transaction(MAIL, "250 ", ALICE, BOB)

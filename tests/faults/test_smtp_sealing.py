@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from blackthorn import limits
+from blackthorn.edges.sealing import limits
 from blackthorn.edges.sealing.worker import SealRequest, SealTo
 from blackthorn.edges.smtp.gateway import Transaction
 from blackthorn.mail.errors import MailRefusedError

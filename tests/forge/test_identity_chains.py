@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.identity.chain import UnverifiedChain, extend, replay, verify_extension
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.identity.statements import (
@@ -18,6 +17,7 @@ from blackthorn.identity.statements import (
     Rotate,
     SetRecovery,
 )
+from blackthorn.wire import limits
 from tests.forge.test_identity_signatures import refused
 from tests.unit.identity.world import (
     ALICE,

@@ -5,7 +5,8 @@ from typing import Any
 import cbor2
 import pytest
 
-from blackthorn import limits
+from blackthorn.crypto import limits as crypto_limits
+from blackthorn.identity import limits as identity_limits
 from blackthorn.identity.statements import (
     ENROLMENT,
     AddDevice,
@@ -21,6 +22,7 @@ from blackthorn.identity.statements import (
     decode,
     make,
 )
+from blackthorn.wire import limits as wire_limits
 from tests.unit.identity.world import (
     ALICE,
     NOON,
@@ -69,12 +71,12 @@ def test_the_sound_ones_are_taken() -> None:
 
 def test_I1_too_large() -> None:
     with refuses("I1"):
-        decode(bytes(limits.MAX_STATEMENT_BYTES + 1))
-    long = changed(OPENPGP, BODY, 2, to=bytes(limits.MAX_STATEMENT_BYTES))
+        decode(bytes(wire_limits.MAX_STATEMENT_BYTES + 1))
+    long = changed(OPENPGP, BODY, 2, to=bytes(wire_limits.MAX_STATEMENT_BYTES))
     with refuses("I1"):
         decode(long)
     with refuses("I2"):
-        decode(b"\xff" * limits.MAX_STATEMENT_BYTES)
+        decode(b"\xff" * wire_limits.MAX_STATEMENT_BYTES)
 
 
 @pytest.mark.parametrize(
@@ -293,13 +295,15 @@ def test_I8_an_unknown_role(role: Any) -> None:
 
 
 def test_I8_suites_twice_or_too_many() -> None:
-    for suites in ([1, 1], [1, 2, 1], list(range(1, limits.MAX_DEVICE_SUITES + 2))):
+    for suites in ([1, 1], [1, 2, 1], list(range(1, identity_limits.MAX_DEVICE_SUITES + 2))):
         with refuses("I8"):
             decode(changed(GENESIS, BODY, 0, SUITES, to=suites))
 
 
 def test_as_many_suites_as_the_bound_are_taken() -> None:
-    decode(changed(GENESIS, BODY, 0, SUITES, to=list(range(1, limits.MAX_DEVICE_SUITES + 1))))
+    decode(
+        changed(GENESIS, BODY, 0, SUITES, to=list(range(1, identity_limits.MAX_DEVICE_SUITES + 1)))
+    )
 
 
 @pytest.mark.parametrize(
@@ -307,7 +311,7 @@ def test_as_many_suites_as_the_bound_are_taken() -> None:
     [
         (GENESIS, (SEQ,), 0),
         (GENESIS, (SEQ,), -1),
-        (GENESIS, (SEQ,), limits.MAX_CHAIN_STATEMENTS + 1),
+        (GENESIS, (SEQ,), wire_limits.MAX_CHAIN_STATEMENTS + 1),
         (GENESIS, (TIME,), -1),
         (GENESIS, (TIME,), 2**53),
         (GENESIS, (MIN_RULES,), 0),
@@ -315,7 +319,7 @@ def test_as_many_suites_as_the_bound_are_taken() -> None:
         (GENESIS, (BODY, 0, SUITES), [0]),
         (GENESIS, (BODY, 0, SUITES), [65_536]),
         (REVOKE, (BODY, 2), -1),
-        (REVOKE, (BODY, 2), limits.MAX_CHAIN_STATEMENTS + 1),
+        (REVOKE, (BODY, 2), wire_limits.MAX_CHAIN_STATEMENTS + 1),
         (sound(Cancel(1)), (BODY, 0), 2**63),
     ],
 )
@@ -334,7 +338,7 @@ def test_I10_no_fingerprint(fingerprint: str) -> None:
 
 def test_I10_a_proof_that_is_too_long() -> None:
     with refuses("I10"):
-        decode(changed(OPENPGP, BODY, 2, to=bytes(limits.MAX_OPENPGP_PROOF_BYTES + 1)))
+        decode(changed(OPENPGP, BODY, 2, to=bytes(crypto_limits.MAX_OPENPGP_PROOF_BYTES + 1)))
 
 
 def test_both_lengths_of_fingerprints_are_taken() -> None:

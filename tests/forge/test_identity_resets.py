@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.identity.chain import (
     PENDING_RESET,
     Terms,
@@ -26,6 +25,7 @@ from blackthorn.identity.statements import (
     Rotate,
     SetRecovery,
 )
+from blackthorn.wire import limits
 from tests.unit.identity.world import (
     ALICE,
     DELAY,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn import limits
+from blackthorn.mls import limits
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import MEMBER, PUBLIC_MESSAGE
 from blackthorn.mls.errors import (

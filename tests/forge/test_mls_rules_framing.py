@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from blackthorn import limits
+from blackthorn.mls import limits
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import APPLICATION, PROPOSAL
 from blackthorn.mls.framing import protection

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from blackthorn import limits
+from blackthorn.device.conversations import limits
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,9 @@
 """Random schedules of the ledger and of devices that look at it, without messages.
 
 Real ledger, real desk, and of each device what it has to do with the ledger: its vault, what it
-asks and keeps (`device.transparency.directory_client`), what it says to others of it (`device.transparency.gossip`), its replay of
-the log. There is no link: frames are handed over, or lost.
+asks and keeps (`device.transparency.directory_client`), what it says to others of it
+(`device.transparency.gossip`), its replay of the log. There is no link: frames are handed over, or
+lost.
 """
 
 from collections import Counter

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from blackthorn import limits
 from blackthorn.crypto.pake import PakeError
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
@@ -17,6 +16,7 @@ from blackthorn.link.activation import exchange
 from blackthorn.link.activation.code import Code
 from blackthorn.link.activation.exchange import Channel, DeviceKeys, Enrolment, Owner, Verifier
 from blackthorn.link.frames import ActivateBegin, ActivateChallenge, ActivateProve
+from blackthorn.wire import limits
 from tests.forge.activation import begin_as_thief, prove_unasked
 
 SERVER = Fingerprint(b"\x11" * 32)

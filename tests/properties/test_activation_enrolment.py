@@ -6,7 +6,6 @@ import random as seeded
 import msgspec
 import pytest
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.directory.config import decode_config
 from blackthorn.errors import StorageError
@@ -26,6 +25,7 @@ from blackthorn.link.activation.exchange import NO_HEAD, Channel, DeviceKeys, En
 from blackthorn.link.frames import ActivateChallenge, Activated, Bye, decode, encode
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.users import NewCode
+from blackthorn.server.accounts import limits
 from blackthorn.server.accounts.enrolment import EnrolmentDesk
 from blackthorn.server.counters import Counters
 from blackthorn.server.messaging.session import Session

@@ -7,7 +7,6 @@ whether it must be taken, and what the chain then means. It is told the true tim
 import random
 from dataclasses import dataclass, field, replace
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
 from blackthorn.identity.chain import UnverifiedChain, VerifiedChain, extend, replay
 from blackthorn.identity.fingerprint import half
@@ -20,6 +19,7 @@ from blackthorn.identity.statements import (
     Rotate,
     SetRecovery,
 )
+from blackthorn.wire import limits
 from tests.unit.identity.world import (
     ALICE,
     DELAY,

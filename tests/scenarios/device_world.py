@@ -10,9 +10,8 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.conversations import key_packages
+from blackthorn.device.conversations import key_packages, limits
 from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
 from blackthorn.device.core import keys
 from blackthorn.device.core.unit_of_work import turn

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.device.account import local_chain
 from blackthorn.device.transparency import alarms, own_chain
 from blackthorn.device.transparency.evidence import proves
@@ -17,6 +16,7 @@ from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import RevokeDevice, SetRecovery, make
 from blackthorn.link import frames as f
+from blackthorn.wire import limits
 from tests.hostile.evil_server import EvilServer, Fork, changed
 from tests.ledger_world import certified
 from tests.scenarios.device_world import World

@@ -2,8 +2,8 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.errors import StorageError
+from blackthorn.server.messaging import limits
 from tests.scenarios.device_world import World
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.device.transparency import alarms, anchors
+from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.device.transparency.evidence import proves
 from blackthorn.device.transparency.replay import replayed
 from blackthorn.directory.audit import Replay
@@ -79,7 +79,7 @@ def test_a_replay_goes_on_where_it_was_interrupted(monkeypatch, at_once):
     world = World(701, "alice")
     (alice,) = world.people
     hours(world, 3)
-    monkeypatch.setattr("blackthorn.limits.MAX_ENTRIES_PER_FRAME", at_once)
+    monkeypatch.setattr("blackthorn.link_limits.MAX_ENTRIES_PER_FRAME", at_once)
     alice.device.check_ledger()
     for _ in range(200):
         alice.connect()
@@ -95,7 +95,7 @@ def test_a_replay_goes_on_where_it_was_interrupted(monkeypatch, at_once):
 
 
 def test_a_large_directory_is_replayed_only_when_its_person_asks(monkeypatch):
-    monkeypatch.setattr(limits, "MAX_REPLAY_USERS", 1)
+    monkeypatch.setattr(transparency_limits, "MAX_REPLAY_USERS", 1)
     world = World(702, "alice", "bob")
     alice, bob = world.people
     assert result(alice) is None
@@ -166,7 +166,7 @@ def test_a_server_that_gives_no_entries_withholds_them():
 def test_what_was_kept_is_no_more_than_a_file_of_evidence_can_hold(monkeypatch):
     world = World(706, "alice")
     (alice,) = world.people
-    monkeypatch.setattr(limits, "MAX_KEPT_LOG_BYTES", 2_000)
+    monkeypatch.setattr(transparency_limits, "MAX_KEPT_LOG_BYTES", 2_000)
     hours(world, 2)
     with alice.turn() as turn:
         assert turn.records.directory.entries() == []
@@ -228,7 +228,7 @@ def test_a_configuration_that_may_not_follow_is_an_alarm_and_is_not_pinned():
 
 
 def test_a_configuration_is_an_alarm_at_once_where_the_log_is_too_large(monkeypatch):
-    monkeypatch.setattr(limits, "MAX_REPLAY_USERS", 0)
+    monkeypatch.setattr(transparency_limits, "MAX_REPLAY_USERS", 0)
     world = World(709, "alice")
     (alice,) = world.people
     change_terms(world, epoch_ms=5_000)

@@ -2,10 +2,12 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.directory.verify import Absent, Present
 from blackthorn.identity.statements import AddDevice, Cancel, RevokeDevice, make
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
+from blackthorn.server.handlers import limits as handlers_limits
+from blackthorn.server.ledger import limits as ledger_limits
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
 from blackthorn.tlog.verify import verify_consistency
 from tests.ledger_world import certified
@@ -131,7 +133,7 @@ def test_a_chain_comes_with_its_certificate_and_the_receipts_of_its_resets(
 
 
 def test_a_long_chain_comes_in_parts(world: LedgerHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_CHAIN_PART_BYTES", 20_000)
+    monkeypatch.setattr(handlers_limits, "MAX_CHAIN_PART_BYTES", 20_000)
     alice = world.person("alice")
     for _ in range(4):
         add_device(world, alice)
@@ -166,7 +168,7 @@ def test_consistency_is_proved_between_published_sizes_only(world: LedgerHub) ->
 def test_the_log_is_fetched_in_parts_as_far_as_it_is_published(
     world: LedgerHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_ENTRIES_BYTES", 300)
+    monkeypatch.setattr(ledger_limits, "MAX_ENTRIES_BYTES", 300)
     alice = world.person("alice")
     world.tick(600_000)
     world.writer.commit()
@@ -189,9 +191,9 @@ def test_who_asks_for_too_much_waits_and_nobody_else(
     world: LedgerHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alice, bob = world.person("alice"), world.person("bob")
-    asked = limits.LOOKUP_WORK // (8 * limits.MAX_LOOKUP_ADDRESSES) + 3
+    asked = handlers_limits.LOOKUP_WORK // (8 * link_limits.MAX_LOOKUP_ADDRESSES) + 3
     for number in range(asked):
-        nobodies = [f"n{number}-{n}@acme.example" for n in range(limits.MAX_LOOKUP_ADDRESSES)]
+        nobodies = [f"n{number}-{n}@acme.example" for n in range(link_limits.MAX_LOOKUP_ADDRESSES)]
         alice.wire.say(f.LookUp(number, nobodies, 0))
     world.run()
     answered = len(of(alice, f.LookedUp))
@@ -201,7 +203,9 @@ def test_who_asks_for_too_much_waits_and_nobody_else(
     second.connect()
     second.wire.say(f.LookUp(1, ["another@acme.example"], 0), f.Ping(1))
     world.run()
-    world.now_ms += 1_000 * 2 * limits.LOOKUP_WORK // limits.LOOKUP_WORK_PER_SECOND
+    world.now_ms += (
+        1_000 * 2 * handlers_limits.LOOKUP_WORK // handlers_limits.LOOKUP_WORK_PER_SECOND
+    )
     world.run()
     world.run()
     assert len(of(alice, f.LookedUp)) == asked and alice.wire.reading
@@ -209,7 +213,7 @@ def test_who_asks_for_too_much_waits_and_nobody_else(
 
 def test_an_absence_that_was_proved_once_is_cheap(world: LedgerHub) -> None:
     alice = world.person("alice")
-    for _ in range(2 * limits.LOOKUP_WORK // (8 * 256)):
+    for _ in range(2 * handlers_limits.LOOKUP_WORK // (8 * 256)):
         alice.look_up(*(f"n{n}@acme.example" for n in range(256)))
 
 

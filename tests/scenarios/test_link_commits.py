@@ -2,8 +2,9 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.link import frames as f
+from blackthorn.server.messaging import limits as messaging_limits
+from blackthorn.storage import limits as storage_limits
 from tests.scenarios.link_world import Device, World
 
 
@@ -71,7 +72,7 @@ def test_a_commit_is_accepted_again_whatever_has_happened_since(
         world.hub._enterprise._devices.clear()
         world.hub.device_removed(second.id)
     else:
-        monkeypatch.setattr(limits, "MAX_MAILBOX_PARCELS", 1)
+        monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 1)
     first.connect()
     world.settle()
     assert not first.outbox
@@ -96,11 +97,11 @@ def test_a_commit_ahead_of_its_conversation_is_refused(world: World) -> None:
 def test_tokens_of_old_commits_are_forgotten(world: World) -> None:
     device = world.devices[0]
     device.connect()
-    for epoch in range(limits.MAX_REMEMBERED_COMMITS + 10):
+    for epoch in range(storage_limits.MAX_REMEMBERED_COMMITS + 10):
         commit(world, device, epoch, b"%d" % epoch)
     world.settle()
     kept = world.database.reading.execute("SELECT count(*) FROM conversation_order").get
-    assert kept == limits.MAX_REMEMBERED_COMMITS
+    assert kept == storage_limits.MAX_REMEMBERED_COMMITS
 
 
 def test_the_order_of_commits_is_forgotten_in_time(world: World) -> None:
@@ -115,12 +116,12 @@ def test_the_order_of_commits_is_forgotten_in_time(world: World) -> None:
     world.hub.start_day(20_001)
     commit(world, device, 1, b"younger by a day")
     world.settle()
-    world.hub.start_day(20_000 + limits.COMMIT_DAYS)
+    world.hub.start_day(20_000 + messaging_limits.COMMIT_DAYS)
     world.settle()
     assert epochs() == [0, 1]
-    world.hub.start_day(20_001 + limits.COMMIT_DAYS)
+    world.hub.start_day(20_001 + messaging_limits.COMMIT_DAYS)
     world.settle()
     assert epochs() == [1]
-    world.hub.start_day(20_002 + limits.COMMIT_DAYS)
+    world.hub.start_day(20_002 + messaging_limits.COMMIT_DAYS)
     world.settle()
     assert epochs() == []

@@ -2,8 +2,10 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
+from blackthorn.server.messaging import limits as messaging_limits
+from blackthorn.wire import limits as wire_limits
 from tests.scenarios.link_world import Device, World, of
 
 
@@ -59,7 +61,7 @@ def test_a_claim_tells_who_is_unknown_and_who_has_none(world: World) -> None:
 def test_more_key_packages_than_the_bound_are_dropped(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_KEY_PACKAGES_PER_DEVICE", 3)
+    monkeypatch.setattr(link_limits, "MAX_KEY_PACKAGES_PER_DEVICE", 3)
     owner = world.devices[0]
     owner.connect()
     for _ in range(2):
@@ -71,11 +73,11 @@ def test_more_key_packages_than_the_bound_are_dropped(
 def test_an_answer_that_would_not_fit_leaves_users_for_the_next_claim(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_CLAIM_BYTES", 2 * limits.MAX_KEY_PACKAGE_BYTES)
+    monkeypatch.setattr(messaging_limits, "MAX_CLAIM_BYTES", 2 * wire_limits.MAX_KEY_PACKAGE_BYTES)
     asker = world.devices[3]
     for owner in world.devices[:3]:
         owner.connect()
-        owner.wire.say(f.PublishKeyPackages([bytes(limits.MAX_KEY_PACKAGE_BYTES)], None))
+        owner.wire.say(f.PublishKeyPackages([bytes(wire_limits.MAX_KEY_PACKAGE_BYTES)], None))
     asker.connect()
     world.settle()
     addresses = [owner.address for owner in world.devices[:3]]

@@ -2,10 +2,11 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.session import State
+from blackthorn.server.messaging import limits as messaging_limits
 from tests.scenarios.link_world import World, fill, of, posting
 
 
@@ -16,17 +17,17 @@ def world() -> World:
 
 def test_no_more_is_delivered_than_the_window_holds(world: World) -> None:
     sender, receiver = world.devices[:2]
-    fill(world, sender, receiver, limits.MAX_UNACKNOWLEDGED_PARCELS + 100)
+    fill(world, sender, receiver, link_limits.MAX_UNACKNOWLEDGED_PARCELS + 100)
     wire = receiver.connect()
     world.step_wire(wire, True)
     delivered = [f.decode(data) for data in wire.to_device]
-    assert sum(len(frame.parcels) for frame in delivered) == limits.MAX_UNACKNOWLEDGED_PARCELS
+    assert sum(len(frame.parcels) for frame in delivered) == link_limits.MAX_UNACKNOWLEDGED_PARCELS
     sender.post([receiver], b"a new one")
     world.run_wire(sender.wire)
     world.writer.commit()
     assert len(wire.to_device) == len(delivered), "the new one must wait for its turn"
     world.settle()
-    assert len(receiver.shown) == limits.MAX_UNACKNOWLEDGED_PARCELS + 101
+    assert len(receiver.shown) == link_limits.MAX_UNACKNOWLEDGED_PARCELS + 101
     assert receiver.shown[-1] == b"a new one"
     world.check_all_shown_once()
 
@@ -37,7 +38,7 @@ def test_large_parcels_come_in_frames_that_fit(world: World) -> None:
     wire = receiver.connect()
     world.step_wire(wire, True)
     for data in wire.to_device:
-        assert len(data) <= limits.MAX_FRAME_BYTES
+        assert len(data) <= link_limits.MAX_FRAME_BYTES
     world.settle()
     assert len(receiver.shown) == 20
 
@@ -97,10 +98,10 @@ def test_what_is_set_aside_is_kept_asked_for_and_at_last_deleted(world: World) -
     receiver.aside.add(b"never opened")
     sender.post([receiver], b"never opened")
     world.settle()
-    world.hub.start_day(20_000 + limits.SET_ASIDE_DAYS)
+    world.hub.start_day(20_000 + messaging_limits.SET_ASIDE_DAYS)
     world.settle()
     assert world.stored(receiver) == [b"never opened"]
-    world.hub.start_day(20_001 + limits.SET_ASIDE_DAYS)
+    world.hub.start_day(20_001 + messaging_limits.SET_ASIDE_DAYS)
     world.settle()
     assert world.stored(receiver) == []
     world.check_counts()
@@ -109,8 +110,8 @@ def test_what_is_set_aside_is_kept_asked_for_and_at_last_deleted(world: World) -
 def test_what_is_set_aside_fills_no_mailbox_and_the_oldest_goes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_MAILBOX_PARCELS", 5)
-    monkeypatch.setattr(limits, "MAX_SET_ASIDE_PARCELS", 8)
+    monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 5)
+    monkeypatch.setattr(messaging_limits, "MAX_SET_ASIDE_PARCELS", 8)
     sender, receiver = world.devices[:2]
     sender.connect()
     receiver.connect()
@@ -138,7 +139,7 @@ def test_what_is_set_aside_fills_no_mailbox_and_the_oldest_goes(
 def test_what_is_set_aside_is_bounded_in_bytes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_SET_ASIDE_BYTES", 10_000)
+    monkeypatch.setattr(messaging_limits, "MAX_SET_ASIDE_BYTES", 10_000)
     sender, receiver = world.devices[:2]
     receiver.connect()
     junk = [bytes([number]) * 3_000 for number in range(6)]
@@ -173,7 +174,7 @@ def test_who_does_not_read_gets_nothing_more_and_is_cut(world: World) -> None:
     assert not wire.reading
     fill(world, sender, receiver, 5)
     assert not wire.to_device
-    world.now += limits.LINK_WRITE_SECONDS + 1
+    world.now += messaging_limits.LINK_WRITE_SECONDS + 1
     world.hub.tick(world.now)
     assert not wire.open
     assert f.decode(wire.to_device.pop()).code == "not-reading"
@@ -202,7 +203,9 @@ def test_what_came_before_a_peer_was_made_to_wait_is_served_when_it_reads(world:
 def test_who_sends_without_end_and_does_not_read_is_cut(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_QUEUED_BYTES", 10 * limits.MIN_CHARGED_BYTES)
+    monkeypatch.setattr(
+        messaging_limits, "MAX_QUEUED_BYTES", 10 * messaging_limits.MIN_CHARGED_BYTES
+    )
     device = world.devices[0]
     wire = device.connect()
     world.settle()

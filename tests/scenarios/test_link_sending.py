@@ -2,11 +2,12 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.errors import StorageError
 from blackthorn.ids import DeviceId
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
 from blackthorn.link.fanout import fanout_frame
+from blackthorn.server.messaging import limits as messaging_limits
 from tests.scenarios.link_world import Device, World, byes, fill, of, posting
 
 
@@ -100,7 +101,7 @@ def test_a_device_that_does_not_exist_keeps_the_others_from_nothing(world: World
 def test_who_names_devices_without_end_that_do_not_exist_is_cut(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_MISSING_NAMED", 1000)
+    monkeypatch.setattr(messaging_limits, "MAX_MISSING_NAMED", 1000)
     sender = world.devices[0]
     wire = sender.connect()
     for _ in range(3):
@@ -114,7 +115,7 @@ def test_a_full_mailbox_of_one_keeps_the_others_from_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sender, full, other = world.devices[:3]
-    monkeypatch.setattr(limits, "MAX_MAILBOX_PARCELS", 3)
+    monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 3)
     fill(world, sender, full, 3)
     made = to_all(world, sender, full.id, other.id)
     assert of(sender, f.Accepted)[-1] == f.Accepted([made.id])
@@ -125,7 +126,7 @@ def test_a_full_mailbox_of_one_keeps_the_others_from_nothing(
 
 
 def test_a_mailbox_is_bounded_in_bytes_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_MAILBOX_BYTES", 10_000)
+    monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_BYTES", 10_000)
     sender, receiver = world.devices[:2]
     fill(world, sender, receiver, 4, size=3_000)
     assert [refused.code for refused in sender.refusals] == ["mailbox-full"]
@@ -142,7 +143,9 @@ def test_small_postings_are_charged_what_they_cost_in_memory(
 ) -> None:
     sender, receiver = world.devices[:2]
     fill(world, sender, receiver, 1)
-    monkeypatch.setattr(limits, "MAX_UNANSWERED_BYTES", 100 * limits.MIN_CHARGED_BYTES)
+    monkeypatch.setattr(
+        messaging_limits, "MAX_UNANSWERED_BYTES", 100 * messaging_limits.MIN_CHARGED_BYTES
+    )
     sender.wire.say(f.Send([posting(world, sender, receiver, b"%d" % n) for n in range(101)]))
     world.step_wire(sender.wire, to_server=True)
     assert not sender.wire.reading
@@ -169,7 +172,7 @@ def test_while_the_disk_is_short_postings_wait_and_acknowledgements_do_not(world
 def test_a_full_mailbox_refuses_and_takes_again_when_it_has_room(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_MAILBOX_PARCELS", 3)
+    monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 3)
     sender, receiver = world.devices[:2]
     sender.connect()
     for number in range(5):
@@ -205,7 +208,7 @@ def test_a_sender_with_too_much_unanswered_is_made_to_wait(world: World) -> None
     sender, receiver = world.devices[:2]
     sender.connect()
     for _ in range(3):
-        sender.post([receiver], bytes(limits.MAX_PARCEL_BYTES - 64))
+        sender.post([receiver], bytes(link_limits.MAX_PARCEL_BYTES - 64))
     sender.wire.say(fanout_frame([receiver.id]))
     world.run_wire(sender.wire)
     assert not sender.wire.reading

@@ -2,11 +2,13 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code
 from blackthorn.link.hello import sign_hello
+from blackthorn.server import limits as server_limits
+from blackthorn.server.messaging import limits as messaging_limits
 from tests.scenarios.link_world import Device, Wire, World, byes, of
 
 
@@ -41,9 +43,9 @@ def test_another_version_is_told_so(world: World) -> None:
 
 def test_who_does_not_open_in_time_is_cut(world: World) -> None:
     wire = Wire(world, world.devices[0])
-    world.hub.tick(world.now + limits.LINK_HELLO_SECONDS)
+    world.hub.tick(world.now + link_limits.LINK_HELLO_SECONDS)
     assert wire.open
-    world.hub.tick(world.now + limits.LINK_HELLO_SECONDS + 0.1)
+    world.hub.tick(world.now + link_limits.LINK_HELLO_SECONDS + 0.1)
     assert not wire.open
     assert f.decode(wire.to_device.popleft()).code == "too-slow"
 
@@ -51,7 +53,7 @@ def test_who_does_not_open_in_time_is_cut(world: World) -> None:
 def test_before_hello_frames_are_small(world: World) -> None:
     device = world.devices[0]
     wire = Wire(world, device)
-    world.hub.receive(wire.session, bytes(limits.MAX_OPENING_FRAME_BYTES + 1), world.now)
+    world.hub.receive(wire.session, bytes(messaging_limits.MAX_OPENING_FRAME_BYTES + 1), world.now)
     assert f.decode(wire.to_device.popleft()).code == "too-large"
     assert not wire.open
 
@@ -59,8 +61,8 @@ def test_before_hello_frames_are_small(world: World) -> None:
 def test_one_address_holds_only_so_many_links(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_OPENING_PER_CLIENT", 2)
-    monkeypatch.setattr(limits, "MAX_CONNECTIONS_PER_CLIENT", 3)
+    monkeypatch.setattr(messaging_limits, "MAX_OPENING_PER_CLIENT", 2)
+    monkeypatch.setattr(messaging_limits, "MAX_CONNECTIONS_PER_CLIENT", 3)
     strangers = [Wire(world, world.devices[0]) for _ in range(3)]
     assert [wire.open for wire in strangers] == [True, True, False]
     assert world.hub.connect(strangers[0], b"", world.now, "2001:db8::/64").closed is False
@@ -74,15 +76,15 @@ def test_one_address_holds_only_so_many_links(
 
 def test_the_oldest_link_of_a_device_gives_way_to_one_too_many(world: World) -> None:
     device = world.devices[0]
-    wires = [device.connect() for _ in range(limits.MAX_LINKS_PER_DEVICE + 1)]
-    assert [wire.open for wire in wires] == [False] + [True] * limits.MAX_LINKS_PER_DEVICE
-    assert world.counters.connections == limits.MAX_LINKS_PER_DEVICE
+    wires = [device.connect() for _ in range(messaging_limits.MAX_LINKS_PER_DEVICE + 1)]
+    assert [wire.open for wire in wires] == [False] + [True] * messaging_limits.MAX_LINKS_PER_DEVICE
+    assert world.counters.connections == messaging_limits.MAX_LINKS_PER_DEVICE
 
 
 def test_a_silent_device_is_cut_and_a_pinging_one_is_not(world: World) -> None:
     silent, pinging = world.devices[0].connect(), world.devices[1].connect()
     world.settle()
-    world.now += limits.LINK_IDLE_SECONDS - 1
+    world.now += link_limits.LINK_IDLE_SECONDS - 1
     pinging.say(f.Ping(5))
     world.settle()
     world.now += 20
@@ -96,7 +98,7 @@ def test_a_silent_device_is_cut_and_a_pinging_one_is_not(world: World) -> None:
 def test_too_many_connections_are_turned_away(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(server_limits, "MAX_CONNECTIONS", 2)
     world.devices[0].connect()
     world.devices[1].connect()
     refused = Wire(world, world.devices[2])
@@ -164,7 +166,7 @@ def test_a_fault_of_a_handler_ends_that_session_alone(
 def test_fanout_lists_are_bounded_and_asked_for_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_FANOUTS", 2)
+    monkeypatch.setattr(messaging_limits, "MAX_FANOUTS", 2)
     sender = world.devices[0]
     sender.connect()
     for device in (*world.devices, *world.devices):

@@ -4,10 +4,9 @@ import hashlib
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.cli.officer import directive_forms, fields
 from blackthorn.errors import SecurityError, UserError
-from blackthorn.governance import directives
+from blackthorn.governance import directives, limits
 from tests.office_world import OfficeWorld, address
 
 ANN, BOB = address("ann"), address("bob")

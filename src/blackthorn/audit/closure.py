@@ -9,14 +9,15 @@ from typing import Any
 
 from rich.console import Console
 
-from blackthorn import limits
 from blackthorn.audit.package import read_register
 from blackthorn.audit.report import read_log
 from blackthorn.errors import LimitError, UserError
+from blackthorn.governance import limits as governance_limits
 from blackthorn.governance.closure.check import check_statement, exit_of
 from blackthorn.governance.closure.receipt import Placed
 from blackthorn.governance.closure.statement import ClosureStatement
 from blackthorn.governance.transitions import Case
+from blackthorn.link import limits as link_limits
 from blackthorn.report.history import Stand
 
 
@@ -90,8 +91,8 @@ def audit_closure(
     ledger that is wrong, UserError when a file cannot be read.
     """
     key = None if register is None else read_register(register)
-    data = _read(file, limits.MAX_CLOSURE_BYTES)
-    own = None if receipt is None else _read(receipt, limits.MAX_RECEIPT_BYTES)
+    data = _read(file, governance_limits.MAX_CLOSURE_BYTES)
+    own = None if receipt is None else _read(receipt, link_limits.MAX_RECEIPT_BYTES)
     name = exit_of(data)
     found: dict[str, Case] = {}
 

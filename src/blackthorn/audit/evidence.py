@@ -1,8 +1,8 @@
 """Verifies a file of evidence off line, with the public keys that it holds and nothing else."""
 
-from blackthorn import limits
 from blackthorn.audit.fork_evidence import is_fork_evidence, verify_fork
 from blackthorn.device.transparency.evidence import proves
+from blackthorn.directory import limits
 from blackthorn.errors import VerificationError
 
 

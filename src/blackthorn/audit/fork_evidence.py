@@ -7,7 +7,7 @@ not only for ours. Evidence against a directory is in `directory.evidence.file`.
 import json
 from typing import Final
 
-from blackthorn import limits
+from blackthorn.directory import limits
 from blackthorn.errors import VerificationError
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.wire.note import VerifierKey, decode_base64, encode_base64, format_vkey, parse_vkey

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.audit.sources import Source, need, need_tile
+from blackthorn.directory import limits
 from blackthorn.directory.audit import Replay
 from blackthorn.errors import SecurityError, VerificationError
 from blackthorn.tlog.merkle import MerkleLog, leaf_hash

@@ -8,8 +8,8 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.audit.ledger import Audited
+from blackthorn.directory import limits
 from blackthorn.directory.evidence.file import Evidence, Field
 from blackthorn.errors import SecurityError, StorageError
 from blackthorn.storage.files import atomic

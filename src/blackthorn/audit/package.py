@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.errors import UserError, VerificationError
 from blackthorn.governance.package.check import Checked, check
 from blackthorn.governance.package.tar import Found, read_tar
 from blackthorn.tlog.policy import Policy, parse_policy
 from blackthorn.wire.note import VerifierKey, parse_vkey
+from blackthorn.wire.units import KIB, MIB
 
-_PIECE: Final = 256 * limits.KIB
+_PIECE: Final = 256 * KIB
 
 
 def check_package(target: Path, register: str | None, policy: Path | None) -> Checked:
@@ -55,7 +55,7 @@ def _policy(path: Path) -> Policy:
 def _small(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(limits.MIB)
+            return file.read(MIB)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
 

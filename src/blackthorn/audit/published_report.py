@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from blackthorn import limits
+from blackthorn.audit import limits
 from blackthorn.audit.report import read_log
 from blackthorn.audit.sources import HttpSource
 from blackthorn.errors import (

@@ -12,7 +12,7 @@ from typing import Final, Protocol, Self
 
 import httpx
 
-from blackthorn import limits
+from blackthorn.audit import limits
 from blackthorn.errors import SecurityError, StorageError, UnavailableError, UserError
 from blackthorn.tlog.tiles import FULL, Tile
 

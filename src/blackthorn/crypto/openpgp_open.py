@@ -10,7 +10,7 @@ import binascii
 
 import pysequoia
 
-from blackthorn import limits
+from blackthorn.crypto import limits
 from blackthorn.crypto.openpgp_seal import sequoia_errors
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import InputError, SecurityError

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pysequoia
 
-from blackthorn import limits
+from blackthorn.crypto import limits
 from blackthorn.errors import BlackthornError, InputError, StorageError
 
 _PUBLIC_KEY = 6

@@ -7,7 +7,7 @@ yet, one by a certificate that was expired or revoked when it was made does not 
 
 import pysequoia
 
-from blackthorn import limits
+from blackthorn.crypto import limits
 from blackthorn.crypto.openpgp_seal import Certificate, CertificateError, sequoia_errors
 from blackthorn.crypto.signatures import VerifyError
 

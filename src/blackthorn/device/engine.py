@@ -1,9 +1,9 @@
 """The device: frames in, frames out, everything decided inside turns over its store.
 
-No sockets and no clock: `programs.device.program` connects it to the link, scenarios to a server in the
-same process. Several processes may each run a `Device` over one store; only the one that
-`receives` asks for deliveries. What a turn has saved survives the end of the process; what is
-kept in this object only saves work.
+No sockets and no clock: `programs.device.program` connects it to the link, scenarios to a server in
+the same process. Several processes may each run a `Device` over one store; only the one that
+`receives` asks for deliveries. What a turn has saved survives the end of the process; what is kept
+in this object only saves work.
 """
 
 from collections import OrderedDict
@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Final
 
-from blackthorn import limits
+from blackthorn.device import limits as device_limits
 from blackthorn.device.account import chain_changes, exit_notices, reconciler
 from blackthorn.device.conversations import envelope, inbox, key_packages
 from blackthorn.device.core import unit_of_work as turns
@@ -29,6 +29,7 @@ from blackthorn.device.transparency.replay import Replayer
 from blackthorn.device.transparency.verified_chains import ChainCache
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code
 from blackthorn.ports.device_store import DeviceStore, OutboxRecord
 
@@ -192,9 +193,9 @@ class Device:
 
     def _forget_old(self, turn: Turn) -> None:
         parcels, now_ms = turn.records.parcels, turn.now_ms
-        parcels.forget_seen_before(now_ms - limits.SEEN_PARCEL_SECONDS * 1000)
-        parcels.forget_set_aside_before(now_ms - limits.SET_ASIDE_SECONDS * 1000)
-        turn.records.peers.forget_strangers_before(now_ms - limits.SET_ASIDE_SECONDS * 1000)
+        parcels.forget_seen_before(now_ms - device_limits.SEEN_PARCEL_SECONDS * 1000)
+        parcels.forget_set_aside_before(now_ms - device_limits.SET_ASIDE_SECONDS * 1000)
+        turn.records.peers.forget_strangers_before(now_ms - device_limits.SET_ASIDE_SECONDS * 1000)
 
     # --- Frames ---------------------------------------------------------------------------
 
@@ -299,7 +300,10 @@ class Device:
             return
         self._held[digest] = (parcel.seq, parcel.sealed)
         self._held_bytes += len(parcel.sealed)
-        while len(self._held) > limits.MAX_HELD_PARCELS or self._held_bytes > limits.MAX_HELD_BYTES:
+        while (
+            len(self._held) > device_limits.MAX_HELD_PARCELS
+            or self._held_bytes > device_limits.MAX_HELD_BYTES
+        ):
             _, (_, sealed) = self._held.popitem(last=False)
             self._held_bytes -= len(sealed)
 
@@ -415,7 +419,7 @@ class Device:
     def _may_send(self, row: OutboxRecord, now_ms: int) -> bool:
         """Whether this process sees to the row: it wished it, or another left it behind."""
         age_ms = now_ms - row.created_ms
-        left = row.number <= self._found or age_ms >= limits.OUTBOX_HANDOVER_SECONDS * 1000
+        left = row.number <= self._found or age_ms >= device_limits.OUTBOX_HANDOVER_SECONDS * 1000
         return row.target in self._mine or (self._receives and left)
 
     def _advance(self, turn: Turn, row: OutboxRecord, claims: Frames) -> Prepared | None:
@@ -440,7 +444,7 @@ class Device:
             return None
         match step:
             case Needs(addresses, devices, known) if row.number not in self._claiming:
-                asked = addresses[: limits.MAX_CLAIM_ADDRESSES]
+                asked = addresses[: link_limits.MAX_CLAIM_ADDRESSES]
                 if self._may_claim(turn, row, asked) and self._asker.all_fresh(turn, known):
                     self._claiming.add(row.number)
                     claims.append(f.ClaimKeyPackages(row.number, asked, list(devices)))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import cbor2
 
-from blackthorn import limits
+from blackthorn.directory import limits
 from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
 from blackthorn.directory.entries import (
     ConfigEntry,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.crypto import vrf
+from blackthorn.directory import limits
 from blackthorn.directory.commitment import (
     LABEL_BYTES,
     OPENING_BYTES,

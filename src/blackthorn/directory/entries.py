@@ -12,8 +12,8 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Final
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.wire import limits
 
 MUTATION: Final = 0x01
 HEAD: Final = 0x02

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import cbor2
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.wire import limits
 
 _MAX_DEPTH: Final = 4
 

@@ -9,8 +9,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.wire import limits
 
 HASH_BYTES: Final = 32
 ABSENT: Final = bytes(HASH_BYTES)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from blackthorn import limits
+from blackthorn.edges import limits
 from blackthorn.mail.errors import MailRefusedError
 
 

@@ -7,8 +7,8 @@ for no data, and has one end: refused, there is no such capability.
 
 from typing import Any, Final
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.governance import limits
 from blackthorn.governance.transitions import (
     ANY_DECIDER,
     CUSTODIAN,

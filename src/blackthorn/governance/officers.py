@@ -7,8 +7,8 @@ never the person. Whose it is stands in the private part of the statement that a
 from dataclasses import dataclass
 from typing import Any, Final
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.governance import limits
 from blackthorn.governance.statements import is_officer
 from blackthorn.governance.transitions import KEEP, OWNER, Move, Role
 from blackthorn.governance.values import Spec, text

@@ -20,15 +20,16 @@ from typing import Any, Final
 
 import cbor2
 
-from blackthorn import limits
 from blackthorn.directory.fields import decode_map, encode_map
 from blackthorn.errors import VerificationError
+from blackthorn.governance import limits as governance_limits
 from blackthorn.identity.keys import (
     ED25519_SIGNATURE_BYTES,
     ML_DSA_SIGNATURE_BYTES,
     Signature,
     SigningKeys,
 )
+from blackthorn.link import limits as link_limits
 
 VERSION: Final = 1
 DOMAIN: Final = b"blackthorn-decision-v1\0"
@@ -123,7 +124,7 @@ def approve(signed: Signed, officer: str, at_ms: int, keys: SigningKeys) -> Sign
 
 def decode(data: bytes) -> Signed:
     """The signed statement in `data`. Raises `VerificationError` (G1) and nothing else."""
-    if len(data) > limits.MAX_DECISION_BYTES:
+    if len(data) > link_limits.MAX_DECISION_BYTES:
         raise VerificationError("G1", f"a decision has {len(data)} bytes: too many")
     try:
         value = cbor2.loads(
@@ -132,7 +133,7 @@ def decode(data: bytes) -> Signed:
     except Exception:
         raise VerificationError("G1", "a decision is not CBOR") from None
     match value:
-        case [bytes(statement), list(approvals)] if len(approvals) <= limits.MAX_APPROVALS:
+        case [bytes(statement), list(approvals)] if len(approvals) <= link_limits.MAX_APPROVALS:
             signed = Signed(
                 decode_statement(statement), tuple(_approval(each) for each in approvals)
             )
@@ -148,7 +149,7 @@ def decode(data: bytes) -> Signed:
 
 def decode_statement(data: bytes) -> Statement:
     """The statement in `data`. Raises `VerificationError` (G1)."""
-    value = decode_map(data, "G1", "a statement", limits.MAX_DECISION_BYTES)
+    value = decode_map(data, "G1", "a statement", link_limits.MAX_DECISION_BYTES)
     if set(value) != _FIELDS or value["v"] != VERSION or type(value["v"]) is not int:
         raise VerificationError("G1", "a statement has other fields than it should")
     case, seq, prev, private = value["case"], value["seq"], value["prev"], value["private"]
@@ -156,7 +157,7 @@ def decode_statement(data: bytes) -> Statement:
         type(case) is str
         and _CASE.fullmatch(case) is not None
         and type(seq) is int
-        and 1 <= seq <= limits.MAX_CASE_STATEMENTS
+        and 1 <= seq <= governance_limits.MAX_CASE_STATEMENTS
         and _is_hash(prev)
         and type(value["action"]) is str
         and len(value["action"]) <= 32
@@ -223,6 +224,6 @@ def open_private(statement: Statement, kept: bytes) -> dict[str, Any]:
     """The private part, {} for none. Raises `VerificationError` (G16)."""
     if statement.private is None and not kept:
         return {}
-    if len(kept) > limits.MAX_PRIVATE_BYTES or private_hash(kept) != statement.private:
+    if len(kept) > link_limits.MAX_PRIVATE_BYTES or private_hash(kept) != statement.private:
         raise VerificationError("G16", "the private part is not the one that was signed")
-    return decode_map(kept[SALT_BYTES:], "G16", "the private part", limits.MAX_PRIVATE_BYTES)
+    return decode_map(kept[SALT_BYTES:], "G16", "the private part", link_limits.MAX_PRIVATE_BYTES)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.governance import limits
 from blackthorn.governance.transitions import LEGAL, OWNER, Case, Move, Request
 from blackthorn.governance.values import TIME, Spec
 

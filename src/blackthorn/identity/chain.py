@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
 from blackthorn.identity.bodies import Body, DeviceInfo
 from blackthorn.identity.keys import VerifyKeys
@@ -18,6 +17,7 @@ from blackthorn.identity.state import Former, PendingReset, ResetRecord, State, 
 from blackthorn.identity.statements import NO_STATEMENT, Statement, decode
 from blackthorn.identity.step import step
 from blackthorn.ids import DeviceId
+from blackthorn.wire import limits
 
 __all__ = [
     "PENDING_RESET",

@@ -6,13 +6,13 @@ Each function takes the state before and gives the one after, or raises `Verific
 from dataclasses import replace
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
 from blackthorn.identity.bodies import AddDevice, DeviceInfo, Genesis, RevokeDevice, Rotate
 from blackthorn.identity.signers import Named, Signers, check_signers, coming
 from blackthorn.identity.state import Former, State, Terms
 from blackthorn.identity.statements import ENROLMENT, RECOVERY, SignedStatement
 from blackthorn.ids import DeviceId
+from blackthorn.wire import limits
 
 TWO_REVOKE_FROM: Final = 3
 """Live personal devices from which on a revocation can need two of them."""

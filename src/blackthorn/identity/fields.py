@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from blackthorn import limits
+from blackthorn.crypto import limits as crypto_limits
 from blackthorn.errors import DecodeError, VerificationError
+from blackthorn.identity import limits as identity_limits
 from blackthorn.identity.bodies import (
     KINDS,
     AddDevice,
@@ -25,6 +26,7 @@ from blackthorn.identity.bodies import (
 )
 from blackthorn.identity.keys import ED25519_PUBLIC_BYTES, ML_DSA_PUBLIC_BYTES, VerifyKeys
 from blackthorn.ids import Address, DeviceId, device_id
+from blackthorn.wire import limits as wire_limits
 from blackthorn.wire.address import parse_address
 
 HASH_BYTES: Final = 32
@@ -106,14 +108,14 @@ def _id(value: Any) -> DeviceId:
 
 
 def _seq(value: Any, what: str) -> int:
-    return number(value, 0, limits.MAX_CHAIN_STATEMENTS, what)
+    return number(value, 0, wire_limits.MAX_CHAIN_STATEMENTS, what)
 
 
 def _suites(value: Any) -> tuple[int, ...]:
     if type(value) is not list:
         raise _malformed("the list of suites")
     suites = tuple(number(each, 1, 0xFFFF, "a suite") for each in value)
-    if len(suites) > limits.MAX_DEVICE_SUITES or len(set(suites)) != len(suites):
+    if len(suites) > identity_limits.MAX_DEVICE_SUITES or len(set(suites)) != len(suites):
         raise VerificationError("I8", "a device names too many suites, or one of them twice")
     return suites
 
@@ -125,7 +127,7 @@ def device(value: Any) -> DeviceInfo:
         raise VerificationError("I8", "a device has an unknown role")
     found = DeviceInfo(
         _id(id_),
-        text(name, 1, limits.MAX_DEVICE_NAME_CHARACTERS, "the name of a device"),
+        text(name, 1, wire_limits.MAX_DEVICE_NAME_CHARACTERS, "the name of a device"),
         role,
         keys(pair),
         octets(mls_key, ED25519_PUBLIC_BYTES, "an MLS key"),
@@ -140,14 +142,19 @@ def _openpgp(fields: list[Any]) -> SetOpenPGP:
     fingerprint, digest, proof = fields
     if type(fingerprint) is not str or type(proof) is not bytes:
         raise _malformed("an OpenPGP statement")
-    if not _FINGERPRINT.fullmatch(fingerprint) or len(proof) > limits.MAX_OPENPGP_PROOF_BYTES:
+    if (
+        not _FINGERPRINT.fullmatch(fingerprint)
+        or len(proof) > crypto_limits.MAX_OPENPGP_PROOF_BYTES
+    ):
         raise VerificationError("I10", "the fingerprint or proof of a certificate is none")
     return SetOpenPGP(fingerprint, octets(digest, HASH_BYTES, "the digest"), proof)
 
 
 def _revoke(fields: list[Any]) -> RevokeDevice:
     id_, reason, last_seq = fields
-    shown = text(reason, 0, limits.MAX_REVOKE_REASON_CHARACTERS, "the reason of a revocation")
+    shown = text(
+        reason, 0, identity_limits.MAX_REVOKE_REASON_CHARACTERS, "the reason of a revocation"
+    )
     return RevokeDevice(_id(id_), shown, _seq(last_seq, "the last good statement"))
 
 

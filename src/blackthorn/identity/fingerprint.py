@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
-from blackthorn import limits
 from blackthorn.errors import DecodeError, VerificationError
+from blackthorn.identity import limits
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.wire.address import parse_address
 

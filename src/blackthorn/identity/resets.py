@@ -19,13 +19,13 @@ the reset had become effective:
 
 from dataclasses import replace
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
 from blackthorn.identity.bodies import Cancel, Reset
 from blackthorn.identity.devices import come, must_be_personal
 from blackthorn.identity.signers import Named, Signers, check_signers, coming
 from blackthorn.identity.state import Former, PendingReset, ResetRecord, State, Terms
 from blackthorn.identity.statements import ENROLMENT, SignedStatement
+from blackthorn.wire import limits
 
 
 def after_reset(state: State, signed: SignedStatement, terms: Terms) -> State:

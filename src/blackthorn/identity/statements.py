@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import cbor2
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
 from blackthorn.identity import fields
+from blackthorn.identity import limits as identity_limits
 from blackthorn.identity.bodies import (
     KINDS,
     AddDevice,
@@ -39,6 +39,7 @@ from blackthorn.identity.keys import (
     Signature,
     SigningKeys,
 )
+from blackthorn.wire import limits as wire_limits
 
 __all__ = [
     "DOMAIN",
@@ -138,7 +139,7 @@ def countersign(signed: SignedStatement, signer: bytes, keys: SigningKeys) -> Si
 
 def decode(data: bytes) -> SignedStatement:
     """The signed statement in `data`, well-formed. Raises `VerificationError` and nothing else."""
-    if len(data) > limits.MAX_STATEMENT_BYTES:
+    if len(data) > wire_limits.MAX_STATEMENT_BYTES:
         raise VerificationError("I1", f"a statement has {len(data)} bytes: too many")
     statement, signatures = fields.array(_load(data), 2, "a signed statement")
     signed = SignedStatement(_statement(statement), _signatures(signatures))
@@ -169,7 +170,7 @@ def _load(data: bytes) -> Any:
     try:
         value: Any = cbor2.loads(
             data,
-            max_depth=limits.MAX_STATEMENT_DEPTH,
+            max_depth=identity_limits.MAX_STATEMENT_DEPTH,
             allow_indefinite=False,
             allow_duplicate_keys=False,
             tag_hook=_refuse_tag,
@@ -192,10 +193,10 @@ def _statement(value: Any) -> Statement:
         raise VerificationError("I3", "a statement is of an unknown version")
     return Statement(
         fields.label(label),
-        fields.number(seq, 1, limits.MAX_CHAIN_STATEMENTS, "the number of a statement"),
+        fields.number(seq, 1, wire_limits.MAX_CHAIN_STATEMENTS, "the number of a statement"),
         fields.octets(prev, fields.HASH_BYTES, "the hash of the statement before"),
         fields.body(kind, body),
-        fields.number(time_ms, 0, limits.MAX_STATEMENT_TIME_MS, "the time of a statement"),
+        fields.number(time_ms, 0, identity_limits.MAX_STATEMENT_TIME_MS, "the time of a statement"),
         fields.number(min_rules, 1, 0xFFFF, "the number of the rules"),
     )
 
@@ -203,7 +204,7 @@ def _statement(value: Any) -> Statement:
 def _signatures(value: Any) -> tuple[tuple[bytes, Signature], ...]:
     if type(value) is not list:
         raise VerificationError("I3", "the signatures of a statement are no list")
-    if len(value) > limits.MAX_STATEMENT_SIGNATURES:
+    if len(value) > identity_limits.MAX_STATEMENT_SIGNATURES:
         raise VerificationError("I11", "a statement has too many signatures")
     found = tuple(_signature(each) for each in value)
     signers = [signer for signer, _ in found]

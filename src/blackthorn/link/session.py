@@ -18,9 +18,9 @@ storing. Time comes in as `now`, in seconds that never go backwards.
 from enum import Enum
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.errors import DecodeError, ProtocolError
 from blackthorn.link import frames as f
+from blackthorn.link import limits
 from blackthorn.link.codes import Code, LinkError
 
 

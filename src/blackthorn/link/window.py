@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from blackthorn import limits
+from blackthorn.link import limits
 
 
 class Window:

@@ -1,4 +1,4 @@
-"""The port to the store of decisions. What a job is given has been checked by `server.governance.decisions`."""
+"""The port to the store of decisions. What a job is given has been checked by `decisions`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -144,9 +144,9 @@ class CheckpointRecord:
 class AlarmRecord:
     """Something that must not be, and its evidence: a file that anyone can verify, or empty.
 
-    `code` is one of `device.transparency.alarms`; `address` whom it is about, empty for the ledger itself.
-    `fact` is what it is the same as when it comes again. `accepted` once the person has said to
-    go on. `number` is given by the store.
+    `code` is one of `device.transparency.alarms`; `address` whom it is about, empty for the ledger
+    itself. `fact` is what it is the same as when it comes again. `accepted` once the person has
+    said to go on. `number` is given by the store.
     """
 
     code: str

@@ -1,7 +1,7 @@
 """The port to the store of users, activation codes and the devices that they activate.
 
-What a job is given has been decided by `server.accounts.enrolment`; it refuses only what another job
-has changed meanwhile.
+What a job is given has been decided by `server.accounts.enrolment`; it refuses only what another
+job has changed meanwhile.
 """
 
 from dataclasses import dataclass

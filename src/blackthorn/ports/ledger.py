@@ -1,9 +1,9 @@
 """The port to the store of the ledger: the log, the map's leaves, and the identity chains.
 
 Reads answer from the last durable commit, writes come as jobs for the `Writer`. What a job is
-given has been verified by `server.ledger.ledger`; a job refuses only what another job has overtaken.
-Users are named by their addresses, devices by their ids; `place` is the index of an entry in
-the log, and is None for what waits for the next epoch.
+given has been verified by `server.ledger.ledger`; a job refuses only what another job has
+overtaken. Users are named by their addresses, devices by their ids; `place` is the index of an
+entry in the log, and is None for what waits for the next epoch.
 """
 
 from collections.abc import Sequence

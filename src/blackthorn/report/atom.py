@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, register_namespace, tostring
 
-from blackthorn import limits
 from blackthorn.governance import directives
 from blackthorn.governance.cases import moves_of
 from blackthorn.governance.transitions import Case, Step, find
+from blackthorn.report import limits
 from blackthorn.report.document import rfc3339
 from blackthorn.report.history import Stand
 from blackthorn.report.period import half_year

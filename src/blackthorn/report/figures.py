@@ -8,11 +8,11 @@ row of zeros is told too.
 from dataclasses import dataclass
 from typing import Any, Final
 
-from blackthorn import limits
 from blackthorn.governance import directives, exits
 from blackthorn.governance import warrant_canary as canary
 from blackthorn.governance.register import Register
 from blackthorn.governance.transitions import Case
+from blackthorn.report import limits
 from blackthorn.report.counting import (
     NOT_STATED,
     SEALED,

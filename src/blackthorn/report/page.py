@@ -15,7 +15,7 @@ import pycountry
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from blackthorn import limits
+from blackthorn.report import limits
 from blackthorn.report.charts import Chart, chart
 from blackthorn.report.counting import NOT_STATED, OUTCOMES, SEALED, Counts
 from blackthorn.report.figures import Figures

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519 as SCHEME
 from blackthorn.crypto.signatures import VerifyError
 from blackthorn.errors import VerificationError
+from blackthorn.tlog import limits
 from blackthorn.tlog.merkle import HASH_SIZE
 from blackthorn.wire import note as notes
 from blackthorn.wire.note import Note, SignatureLine, VerifierKey

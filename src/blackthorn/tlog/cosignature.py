@@ -6,11 +6,11 @@ It says: at this time, this is the largest consistent tree that I have seen of t
 from collections.abc import Iterable
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519 as SCHEME
 from blackthorn.crypto.signatures import VerifyError
 from blackthorn.errors import VerificationError
+from blackthorn.tlog import limits
 from blackthorn.tlog.checkpoint import Checkpoint
 from blackthorn.wire import note as notes
 from blackthorn.wire.note import Note, SignatureLine, VerifierKey

@@ -6,8 +6,8 @@ does not. A proof has an exact length for its sizes; the work is two hashes for 
 
 from collections.abc import Sequence
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.tlog import limits
 from blackthorn.tlog.merkle import EMPTY_ROOT, HASH_SIZE, node_hash
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.tlog import limits
 from blackthorn.wire.note import COSIGNATURE_V1, ED25519, VerifierKey, format_vkey, parse_vkey
 
 NO_QUORUM: Final = "none"

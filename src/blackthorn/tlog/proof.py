@@ -7,8 +7,8 @@ itself comes with whatever is proved. `extra` travels along and nothing vouches 
 from dataclasses import dataclass
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.tlog import limits
 from blackthorn.tlog.checkpoint import parse_decimal
 from blackthorn.tlog.merkle import HASH_SIZE
 from blackthorn.tlog.merkle_proofs import verify_inclusion

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.tlog import limits
 from blackthorn.tlog.merkle import HASH_SIZE, MerkleLog, leaf_hash
 
 FULL: Final = limits.MAX_TILE_HASHES

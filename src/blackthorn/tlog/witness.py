@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.tlog import limits as tlog_limits
 from blackthorn.tlog.checkpoint import Checkpoint, parse_checkpoint, parse_decimal, verify_log
 from blackthorn.tlog.cosignature import verify_line
 from blackthorn.tlog.merkle import EMPTY_ROOT
 from blackthorn.tlog.merkle_proofs import verify_consistency
 from blackthorn.tlog.proof import parse_hashes
+from blackthorn.wire import limits as wire_limits
 from blackthorn.wire import note as notes
 from blackthorn.wire.note import VerifierKey, encode_base64
 
@@ -58,7 +59,7 @@ def format_add_checkpoint(request: AddCheckpoint) -> bytes:
 
 def parse_add_checkpoint(body: bytes) -> AddCheckpoint:
     """The request in a body, whose note is not looked into; raises `WitnessRefusal`, W1 to W4."""
-    if len(body) > limits.MAX_ADD_CHECKPOINT_BYTES:
+    if len(body) > tlog_limits.MAX_ADD_CHECKPOINT_BYTES:
         raise WitnessRefusal(400, "W1", "the request is too large")
     head, divider, note = body.partition(b"\n\n")
     if not divider or not note or not head.startswith(b"old "):
@@ -125,10 +126,10 @@ def parse_cosignatures(body: bytes, witness: VerifierKey, checkpoint: Checkpoint
 
     Lines of other keys are passed over. Raises W15, W16 and, for a line that is none, N rules.
     """
-    if len(body) > limits.MAX_WITNESS_ANSWER_BYTES:
+    if len(body) > tlog_limits.MAX_WITNESS_ANSWER_BYTES:
         raise VerificationError("W15", "the answer of a witness is too large")
     lines = notes.decode_utf8(body).split("\n")
-    if len(lines) < 2 or lines.pop() or len(lines) > limits.MAX_NOTE_SIGNATURES:
+    if len(lines) < 2 or lines.pop() or len(lines) > wire_limits.MAX_NOTE_SIGNATURES:
         raise VerificationError("W15", "the answer of a witness is not signature lines")
     parsed = [notes.parse_signature_line(line) for line in lines]
     own = [line for line in parsed if (line.name, line.key_id) == (witness.name, witness.key_id)]

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.wire import limits
 
 ED25519: Final = 0x01
 """Signature type of a log: Ed25519 over the text of the note."""

@@ -8,8 +8,8 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from blackthorn import limits
 from blackthorn.errors import DecodeError
+from blackthorn.wire import limits
 
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 import pysequoia
 import pytest
 
-from blackthorn import limits
+from blackthorn.crypto import limits
 from blackthorn.crypto.openpgp_open import UnsealError, generate_user_key, unseal
 from blackthorn.crypto.openpgp_seal import (
     CertificateError,

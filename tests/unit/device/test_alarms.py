@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn import limits
-from blackthorn.device.transparency import alarms
+from blackthorn.device.transparency import alarms, limits
 from blackthorn.device.transparency.alarms import (
     AGAIN_MS,
     KINDS,

@@ -3,7 +3,6 @@
 import msgspec
 import pytest
 
-from blackthorn import limits
 from blackthorn.device.transparency import gossip
 from blackthorn.device.transparency.directory_client import (
     AGAIN_MS,
@@ -15,6 +14,8 @@ from blackthorn.device.transparency.directory_client import (
 )
 from blackthorn.directory.verify import Gossip
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
+from blackthorn.wire import limits as wire_limits
 from tests.unit.device.chain_ledger import DAY_MS, ChainLedger, Teller, ask, look
 
 ME, BOB, CAROL = "me@acme.example", "bob@acme.example", "carol@acme.example"
@@ -98,7 +99,7 @@ def test_one_question_is_open_at_a_time_and_names_each_once(world):
 
 
 def test_many_are_asked_for_in_several_questions(world, monkeypatch):
-    monkeypatch.setattr(limits, "MAX_LOOKUP_ADDRESSES", 3)
+    monkeypatch.setattr(link_limits, "MAX_LOOKUP_ADDRESSES", 3)
     _, me, _ = world
     asker = Asker()
     names = [f"x{n}@acme.example" for n in range(7)]
@@ -186,7 +187,7 @@ def test_a_chain_comes_in_several_parts(world):
 
 
 def test_a_server_that_always_promises_more_is_not_asked_for_ever(world, monkeypatch):
-    monkeypatch.setattr(limits, "MAX_CHAIN_STATEMENTS", 5)
+    monkeypatch.setattr(wire_limits, "MAX_CHAIN_STATEMENTS", 5)
     ledger, me, _ = world
     asker = Asker()
     with me.turn() as turn:

@@ -7,8 +7,9 @@ import random
 import cbor2
 import pytest
 
-from blackthorn import limits
+from blackthorn.device import limits as device_limits
 from blackthorn.device.conversations import content
+from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.conversations.content import ContentError, TextContent
 from blackthorn.device.conversations.group_metadata import Facts, FactsError, read_facts
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
@@ -99,12 +100,12 @@ def test_any_bytes_end_in_one_error():
 def test_sizes_are_bounded():
     with pytest.raises(ContentError, match="at most"):
         content.text_content(
-            "x" * (limits.MAX_MESSAGE_BYTES + 1), sent_ms=0, count=1, random=os.urandom
+            "x" * (device_limits.MAX_MESSAGE_BYTES + 1), sent_ms=0, count=1, random=os.urandom
         )
     with pytest.raises(ContentError, match="too large"):
-        content.decode(bytes(limits.MAX_CONTENT_BYTES + 1))
+        content.decode(bytes(conversations_limits.MAX_CONTENT_BYTES + 1))
     longest = content.text_content(
-        "x" * limits.MAX_MESSAGE_BYTES, sent_ms=2**53 - 1, count=2**53 - 1, random=os.urandom
+        "x" * device_limits.MAX_MESSAGE_BYTES, sent_ms=2**53 - 1, count=2**53 - 1, random=os.urandom
     )
     assert content.decode(content.encode(longest)) == longest
 

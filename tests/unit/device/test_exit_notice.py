@@ -7,10 +7,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from blackthorn import limits
 from blackthorn.cli import main, terminal
 from blackthorn.cli.device import exit_notices as shown
-from blackthorn.device.account import exit_notices
+from blackthorn.device.account import exit_notices, limits
 from blackthorn.device.account.exit_notices import Notice, countdown, days_left
 from blackthorn.errors import UnavailableError
 from blackthorn.link.frames import MarketNotice

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blackthorn import limits
+from blackthorn.device.export import limits
 from blackthorn.device.export.export import build
 from blackthorn.device.export.manifest import (
     decode_chain,

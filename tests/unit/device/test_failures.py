@@ -1,7 +1,6 @@
 """What was given up is kept until it is seen, and no longer than it may be."""
 
-from blackthorn import limits
-from blackthorn.device.operations import failures
+from blackthorn.device.operations import failures, limits
 from blackthorn.device.operations.outgoing import ChangeGroup, CreateGroup, SendText
 from blackthorn.storage.device.vault import Vault
 

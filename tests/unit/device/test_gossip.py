@@ -2,8 +2,7 @@
 
 import pytest
 
-from blackthorn import limits
-from blackthorn.device.transparency import gossip
+from blackthorn.device.transparency import gossip, limits
 from blackthorn.device.transparency.directory_client import Asker
 from blackthorn.device.transparency.evidence import proves
 from blackthorn.device.transparency.gossip import DAY_MS, WITHHELD_MS

@@ -2,9 +2,9 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.device.operations.batching import send_frames
 from blackthorn.link import frames as f
+from blackthorn.link import limits
 
 
 def _postings(count: int, size: int) -> list[f.Posting]:

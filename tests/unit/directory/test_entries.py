@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.directory import entries, records
 from blackthorn.directory.commitment import Value, commit, decode_value, opening_for
 from blackthorn.directory.config import check_successor, decode_config
 from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record, decode_entry
 from blackthorn.directory.fields import encode_map
 from blackthorn.errors import VerificationError
+from blackthorn.wire import limits
 from blackthorn.wire.note import ED25519, VerifierKey
 from tests.unit.directory.small_directory import SmallDirectory
 

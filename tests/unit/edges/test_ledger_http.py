@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from blackthorn import limits
+from blackthorn.edges.http import limits
 from blackthorn.edges.http.ledger import Shown, ledger_app
 from blackthorn.edges.http.server import serve_http
 from blackthorn.errors import StorageError, UnavailableError

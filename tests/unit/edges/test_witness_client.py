@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from blackthorn import limits
 from blackthorn.audit.fork_evidence import fork_evidence
+from blackthorn.edges.http import limits
 from blackthorn.edges.http.server import application, serve_http
 from blackthorn.edges.http.witness import witness_app
 from blackthorn.edges.http.witness_client import Peer, WitnessClient

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.errors import InputError, LimitError, StorageError
+from blackthorn.governance import limits
 from blackthorn.governance.directives import REASONS
 from blackthorn.governance.package import layout
 from blackthorn.governance.package.letters import Refusal, refusal_letter

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.directory import entries
 from blackthorn.errors import VerificationError
+from blackthorn.governance import limits
 from blackthorn.governance.package import build as bag
 from blackthorn.governance.package import layout
 from blackthorn.governance.package.check import Checked, check

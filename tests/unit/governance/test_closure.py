@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.directory.fields import decode_map, encode_map
 from blackthorn.errors import VerificationError
+from blackthorn.governance import limits as governance_limits
 from blackthorn.governance.closure.check import (
     check_person,
     check_receipt,
@@ -19,6 +19,7 @@ from blackthorn.governance.closure.receipt import decode_placed, root_of
 from blackthorn.governance.closure.rules import RULES
 from blackthorn.governance.package.layout import document
 from blackthorn.governance.transitions import Case
+from blackthorn.link import limits as link_limits
 from blackthorn.tlog.merkle import MerkleLog
 from tests.unit.governance.closures import PEOPLE, Closed, closed
 
@@ -148,7 +149,7 @@ def test_another_form_of_the_same_json_is_refused(made: Closed, monkeypatch) -> 
     breaks("C1", made, edited(made, "statement", "persons", to=lambda each: {**each, "more": 1}))
     value = json.loads(made.data) | {"more": 1}
     breaks("C1", made, document(value))
-    monkeypatch.setattr(limits, "MAX_CLOSURE_BYTES", len(made.data) - 1)
+    monkeypatch.setattr(governance_limits, "MAX_CLOSURE_BYTES", len(made.data) - 1)
     breaks("C1", made, made.data)
 
 
@@ -230,7 +231,7 @@ def test_what_is_no_receipt_is_refused(made: Closed) -> None:
         encode_map(fields | {"receipt": encode_map(inner | {"read": 2})}),
         encode_map(fields | {"receipt": encode_map(inner | {"salt": b""})}),
         encode_map(fields | {"receipt": encode_map({})}),
-        bytes(limits.MAX_RECEIPT_BYTES + 1),
+        bytes(link_limits.MAX_RECEIPT_BYTES + 1),
     ):
         refused("C15", made, data)
 

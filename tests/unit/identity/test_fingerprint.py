@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from blackthorn import limits
+from blackthorn.identity import limits
 from blackthorn.identity.fingerprint import (
     Half,
     _slow_hash,

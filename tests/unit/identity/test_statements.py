@@ -5,7 +5,7 @@ import hashlib
 import cbor2
 import pytest
 
-from blackthorn import limits
+from blackthorn.crypto import limits as crypto_limits
 from blackthorn.identity.statements import (
     DOMAIN,
     ENROLMENT,
@@ -19,6 +19,7 @@ from blackthorn.identity.statements import (
     decode,
     make,
 )
+from blackthorn.wire import limits as wire_limits
 from tests.unit.identity.world import (
     ALICE,
     BODIES,
@@ -112,9 +113,9 @@ def test_sizes() -> None:
 
 
 def test_the_largest_statement_fits_its_bound() -> None:
-    body = certificate_stated(bytes(limits.MAX_OPENPGP_PROOF_BYTES))
+    body = certificate_stated(bytes(crypto_limits.MAX_OPENPGP_PROOF_BYTES))
     signed = make(statement(body), [signer(1), signer(2), signer(3)])
-    assert len(signed.encode()) < limits.MAX_STATEMENT_BYTES
+    assert len(signed.encode()) < wire_limits.MAX_STATEMENT_BYTES
 
 
 def test_the_domain_ends_in_a_zero() -> None:

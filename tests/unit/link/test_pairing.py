@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.identity.fingerprint import short_code
 from blackthorn.ids import Address, Fingerprint
+from blackthorn.link import limits
 from blackthorn.link.activation.code import Code
 from blackthorn.link.frames import JoinPairing, OpenPairing, Paired, Relay
 from blackthorn.link.pairing import exchange

@@ -2,11 +2,11 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
 from blackthorn.ids import DeviceId, device_id
 from blackthorn.link import frames as f
+from blackthorn.link import limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.fanout import fanout_frame, fanout_id, open_fanout
 from blackthorn.link.hello import check_version, sign_hello, verify_hello

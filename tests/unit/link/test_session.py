@@ -8,9 +8,9 @@ from typing import get_args
 import msgspec
 import pytest
 
-from blackthorn import limits
 from blackthorn.errors import ProtocolError
 from blackthorn.link import frames as f
+from blackthorn.link import limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.session import OPENED, TABLE, Link, Role, State
 

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from blackthorn import limits
+from blackthorn.mail import limits
 from blackthorn.mail.render.html import html_to_text
 from blackthorn.mail.render.render import Attachment, attached, render
 from blackthorn.mail.render.text import (

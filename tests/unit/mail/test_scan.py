@@ -6,7 +6,7 @@ from time import process_time
 
 import pytest
 
-from blackthorn import limits
+from blackthorn.mail import limits
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.mime.scan import normalise, remove_dots, scan
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blackthorn import limits
+from blackthorn.mls import limits
 from blackthorn.mls.driver.lines import answer, serve
 from blackthorn.mls.driver.world import World
 from blackthorn.mls.framing.key_package import create_key_package

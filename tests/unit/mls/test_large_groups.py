@@ -1,6 +1,6 @@
 """A thousand devices under X-Wing: it works, and what travels fits the link's bounds."""
 
-from blackthorn import limits
+from blackthorn.link import limits
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.suites import SUITE_XWING_AES256
 from tests.mls_people import NOW, Person, agree, believe, people, verified

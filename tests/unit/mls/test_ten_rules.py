@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
+from blackthorn.mls import limits as mls_limits
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import EXTERNAL_PUB, EXTERNAL_SENDERS, MEMBER
 from blackthorn.mls.credential import BasicCredential
@@ -31,6 +31,7 @@ from blackthorn.mls.schedule import key_schedule
 from blackthorn.mls.schedule.key_schedule import external_public_key
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES256
 from blackthorn.mls.tree.leaf_node import Lifetime
+from blackthorn.wire import limits as wire_limits
 from blackthorn.wire.tls import opaque, vector
 from tests.forge.mls_forge import public
 from tests.mls_people import NOW, Person, add, agree, believe, group_of, people, verified
@@ -141,7 +142,7 @@ def test_rule_5_bytes_after_the_end() -> None:
             bob.read(inside + b"\x00")
         assert caught.value.rule is Rule.NOTHING_FOLLOWS
     with pytest.raises(TooLarge):
-        verified(message + bytes(limits.MAX_KEY_PACKAGE_BYTES))
+        verified(message + bytes(wire_limits.MAX_KEY_PACKAGE_BYTES))
 
 
 @SUITES
@@ -197,10 +198,12 @@ def test_rule_7_external_senders_is_a_vector() -> None:
 def test_rule_8_not_before_lies_an_hour_back() -> None:
     (alice,) = people(["alice"], 8)
     _, private = alice.key_package()
-    assert private.package.leaf.lifetime == Lifetime(NOW - 3600, NOW + limits.MLS_LIFETIME_SECONDS)
+    assert private.package.leaf.lifetime == Lifetime(
+        NOW - 3600, NOW + mls_limits.MLS_LIFETIME_SECONDS
+    )
     message, _ = alice.key_package()
     parse_key_package(message, now=NOW - 3600, validate=believe)
-    for now in (NOW - 3601, NOW + limits.MLS_LIFETIME_SECONDS + 1):
+    for now in (NOW - 3601, NOW + mls_limits.MLS_LIFETIME_SECONDS + 1):
         with pytest.raises(InvalidLeaf):
             parse_key_package(message, now=now, validate=believe)
 

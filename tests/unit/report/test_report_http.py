@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from blackthorn import limits
+from blackthorn.edges.http import limits
 from blackthorn.edges.http import report as report_http
 from blackthorn.edges.http.ledger import Shown, ledger_app
 from blackthorn.edges.http.server import serve_http

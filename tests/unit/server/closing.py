@@ -9,9 +9,9 @@ market.decide("destroy")       as the closure counted it
 import random
 from pathlib import Path
 
-from blackthorn import limits
 from blackthorn.governance.package.build import register_key
 from blackthorn.ids import Address
+from blackthorn.link import limits
 from blackthorn.ports.mail import SealedMail
 from blackthorn.programs.server.closure import publish_statement, register_seed
 from blackthorn.server.markets.closure import Closures

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.errors import InputError, StorageError, VerificationError
 from blackthorn.governance.closure.check import check_person, check_receipt, check_statement
 from blackthorn.governance.closure.receipt import decode_placed
+from blackthorn.link import limits as link_limits
 from blackthorn.ports.closure import Phase
 from blackthorn.server.markets import closure as closure_module
+from blackthorn.server.markets import limits as markets_limits
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from tests.unit.server.closing import KEPT, LEFT, MAILS, Market, address
@@ -23,8 +24,8 @@ NONE = (0, 0, 0, 0)
 
 @pytest.fixture
 def market(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(limits, "CLOSURE_PERSONS", 2)
-    monkeypatch.setattr(limits, "CLOSURE_ROWS", 7)
+    monkeypatch.setattr(markets_limits, "CLOSURE_PERSONS", 2)
+    monkeypatch.setattr(markets_limits, "CLOSURE_ROWS", 7)
     market = Market(tmp_path)
     yield market
     market.database.close()
@@ -68,8 +69,8 @@ def test_the_process_ends_at_every_step_and_the_end_is_the_same(
     tmp_path: Path, monkeypatch, told: bool
 ) -> None:
     """`told` False: the step was durable and nobody heard; True: it was lost before its commit."""
-    monkeypatch.setattr(limits, "CLOSURE_PERSONS", 2)
-    monkeypatch.setattr(limits, "CLOSURE_ROWS", 7)
+    monkeypatch.setattr(markets_limits, "CLOSURE_PERSONS", 2)
+    monkeypatch.setattr(markets_limits, "CLOSURE_ROWS", 7)
     steps = _run(Market(_folder(tmp_path, "whole")), -1, told)
     assert steps >= 18
     for crash_at in range(steps):
@@ -128,8 +129,8 @@ def test_the_key_is_destroyed_once(market: Market, monkeypatch) -> None:
 def test_extending_or_rescinding_while_it_is_prepared_throws_it_away(
     tmp_path: Path, monkeypatch, action: str
 ) -> None:
-    monkeypatch.setattr(limits, "CLOSURE_PERSONS", 2)
-    monkeypatch.setattr(limits, "CLOSURE_ROWS", 2)
+    monkeypatch.setattr(markets_limits, "CLOSURE_PERSONS", 2)
+    monkeypatch.setattr(markets_limits, "CLOSURE_ROWS", 2)
     for steps in range(1, 7):
         market = Market(_folder(tmp_path, str(steps)))
         market.until("preparing")
@@ -286,7 +287,7 @@ def test_each_person_finds_his_receipt_and_nobody_elses(market: Market) -> None:
     statement, _ = check_statement(market.published.read_bytes(), None, market.walk.case)
     for user in LEFT:
         data = market.closures.receipt(address(user))
-        assert len(data) <= limits.MAX_RECEIPT_BYTES
+        assert len(data) <= link_limits.MAX_RECEIPT_BYTES
         placed = check_receipt(data, statement)
         check_person(placed.receipt, address(user))
         assert (placed.receipt.mails, placed.receipt.parcels) == (MAILS, 2)

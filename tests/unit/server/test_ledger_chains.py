@@ -2,7 +2,6 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.errors import StorageError
 from blackthorn.identity.bodies import Role
 from blackthorn.identity.chain import first_statement
@@ -23,6 +22,8 @@ from blackthorn.identity.statements import (
 from blackthorn.ids import Address
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import Standing
+from blackthorn.server.ledger import limits as ledger_limits
+from blackthorn.wire import limits as wire_limits
 from tests.ledger_world import DELAY_MS, LedgerWorld, Model, certified
 
 HOUR_MS = 3_600_000
@@ -277,7 +278,7 @@ def test_a_second_reset_can_follow_an_effective_one(world: LedgerWorld) -> None:
 def test_a_user_stores_so_many_statements_an_hour_but_takes_back_what_is_his(
     world: LedgerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_STATEMENTS_PER_HOUR", 3)
+    monkeypatch.setattr(ledger_limits, "MAX_STATEMENTS_PER_HOUR", 3)
     alice, phone = world.user("alice")
     sheet = SigningKeys.generate(world.chance.randbytes)
     assert told(world, alice, SetRecovery(sheet.public), phone) == ""
@@ -297,7 +298,7 @@ def test_a_user_stores_so_many_statements_an_hour_but_takes_back_what_is_his(
 def test_a_device_that_submits_without_end_stops_itself_and_nobody_else(
     world: LedgerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_SUBMISSIONS_PER_HOUR", 4)
+    monkeypatch.setattr(ledger_limits, "MAX_SUBMISSIONS_PER_HOUR", 4)
     alice, phone = world.user("alice")
     new = world.model()
     world.reset(alice, new)
@@ -310,7 +311,7 @@ def test_a_device_that_submits_without_end_stops_itself_and_nobody_else(
 def test_the_last_places_of_a_chain_are_kept(
     world: LedgerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_CHAIN_STATEMENTS", limits.RESERVED_STATEMENTS + 3)
+    monkeypatch.setattr(wire_limits, "MAX_CHAIN_STATEMENTS", ledger_limits.RESERVED_STATEMENTS + 3)
     alice, phone = world.user("alice")
     laptop = add(world, alice, phone)
     assert told(world, alice, SetRecovery(None), phone) == ""
@@ -381,7 +382,7 @@ def test_a_rotated_device_keeps_its_row_under_a_new_id(world: LedgerWorld) -> No
 def test_a_user_has_a_bounded_number_of_devices(
     world: LedgerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_DEVICES_PER_USER", 2)
+    monkeypatch.setattr(wire_limits, "MAX_DEVICES_PER_USER", 2)
     alice, phone = world.user("alice")
     add(world, alice, phone)
     more = world.model()

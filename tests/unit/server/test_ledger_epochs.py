@@ -1,10 +1,11 @@
-"""Epochs (server/ledger/epochs.py): cadence, witnesses, and a crash at each moment of a whole story."""
+"""Epochs (server/ledger/epochs.py): cadence, witnesses, and a crash at each moment of a
+whole story.
+"""
 
 from collections.abc import Callable
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.directory import entries
 from blackthorn.directory.config import decode_config
 from blackthorn.directory.records import encode_record
@@ -13,6 +14,7 @@ from blackthorn.identity.statements import AddDevice, Body, Cancel, SetRecovery,
 from blackthorn.ids import Address
 from blackthorn.link.frames import LeafChanged
 from blackthorn.ports.enrolment import Enrolled
+from blackthorn.server.ledger import limits
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.verify import verify_consistency

@@ -3,10 +3,10 @@
 import pysequoia
 import pytest
 
-from blackthorn import limits
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.errors import StorageError
 from blackthorn.ids import Address, DeviceId
+from blackthorn.link import limits as link_limits
 from blackthorn.link.frames import (
     FetchMail,
     ListMail,
@@ -19,6 +19,7 @@ from blackthorn.link.frames import (
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.server.counters import Counters
+from blackthorn.server.mail import limits as mail_limits
 from blackthorn.server.mail.recipient_policy import Reception
 from blackthorn.server.mail.service import MailFor, Mailroom
 from blackthorn.storage.sqlite.database import Database
@@ -137,19 +138,19 @@ def test_a_large_mail_comes_in_chunks(room: Room) -> None:
     while len(got) < len(sealed):
         (chunk,) = room.ask(ALICE, FetchMail(1, 1, len(got)))
         assert isinstance(chunk, MailChunk) and chunk.total == len(sealed)
-        assert 0 < len(chunk.data) <= limits.MAX_MAIL_CHUNK_BYTES
+        assert 0 < len(chunk.data) <= link_limits.MAX_MAIL_CHUNK_BYTES
         got += chunk.data
     assert got == sealed
 
 
 def test_a_long_listing_says_that_there_is_more(room: Room) -> None:
-    room.deliver(*[MailFor(room.alice, b"x")] * (limits.MAX_MAIL_LISTING + 5))
+    room.deliver(*[MailFor(room.alice, b"x")] * (link_limits.MAX_MAIL_LISTING + 5))
     room.writer.commit()
     (first,) = room.ask(ALICE, ListMail(1, 0))
     assert isinstance(first, MailListing) and first.more
     (rest,) = room.ask(ALICE, ListMail(1, first.entries[-1].uid))
     assert isinstance(rest, MailListing) and not rest.more
-    assert len(first.entries) + len(rest.entries) == limits.MAX_MAIL_LISTING + 5
+    assert len(first.entries) + len(rest.entries) == link_limits.MAX_MAIL_LISTING + 5
 
 
 def certificate(**options: int) -> tuple[pysequoia.Tsk, bytes]:
@@ -195,7 +196,7 @@ def test_the_reception_decides_by_user_and_certificate() -> None:
 
 
 def test_parsed_certificates_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_CACHED_CERTIFICATES", 2)
+    monkeypatch.setattr(mail_limits, "MAX_CACHED_CERTIFICATES", 2)
     made = [certificate()[1] for _ in range(5)]
     records = [
         UserRecord(n, Address(f"u{n}@acme.example"), "0", data, ()) for n, data in enumerate(made)

@@ -2,13 +2,14 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.errors import ProtocolError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.session import Link, Role, State
 from blackthorn.ports.enterprise import DeviceRecord, Standing
+from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.accounts import pairing
 from blackthorn.server.accounts.pairing import PairingDesk
 from blackthorn.server.messaging.session import Session
@@ -144,17 +145,17 @@ def test_after_a_wrong_code_the_same_number_is_opened_again() -> None:
 def test_a_pairing_ends_with_its_time() -> None:
     desk = PairingDesk()
     live, new = paired(desk)
-    desk.handle(new.session, f.Relay(b"x"), limits.PAIRING_SECONDS + 0.0)
+    desk.handle(new.session, f.Relay(b"x"), link_limits.PAIRING_SECONDS + 0.0)
     late = f.PairingEnded(Code.PAIRING_LATE)
     assert live.heard() == [late] and new.heard()[0] == late and new.closed
     desk.handle(live.session, OPEN, 1000.0)
     with pytest.raises(LinkError):
-        desk.handle(Peer().session, JOIN, 1000.0 + limits.PAIRING_SECONDS)
+        desk.handle(Peer().session, JOIN, 1000.0 + link_limits.PAIRING_SECONDS)
 
 
 def test_what_is_carried_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_PAIRING_RELAYED", 2)
-    monkeypatch.setattr(limits, "MAX_PAIRING_RELAYED_BYTES", 100)
+    monkeypatch.setattr(accounts_limits, "MAX_PAIRING_RELAYED", 2)
+    monkeypatch.setattr(accounts_limits, "MAX_PAIRING_RELAYED_BYTES", 100)
     too_much = f.PairingEnded(Code.PAIRING_TOO_MUCH)
     desk = PairingDesk()
     live, new = paired(desk)
@@ -171,11 +172,11 @@ def test_what_is_carried_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pairings_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_PAIRINGS", 1)
+    monkeypatch.setattr(accounts_limits, "MAX_PAIRINGS", 1)
     desk = PairingDesk()
     desk.handle(Peer(1).session, OPEN, 0.0)
     other = Peer(2)
     desk.handle(other.session, f.OpenPairing("1111", b"X"), 1.0)
     assert other.heard() == [f.PairingOpened(pairing.FULL)]
-    desk.handle(other.session, f.OpenPairing("1111", b"X"), limits.PAIRING_SECONDS + 0.0)
+    desk.handle(other.session, f.OpenPairing("1111", b"X"), link_limits.PAIRING_SECONDS + 0.0)
     assert other.heard() == [f.PairingOpened("")]

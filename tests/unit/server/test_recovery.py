@@ -2,7 +2,6 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.errors import InputError
 from blackthorn.identity.recovery import new_seed, recovery_keys
 from blackthorn.identity.statements import RECOVERY, AddDevice, SetRecovery, Statement, make
@@ -10,7 +9,7 @@ from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.hello import recovery_bytes
 from blackthorn.link.session import Link, Role, State
-from blackthorn.server.accounts import recovery
+from blackthorn.server.accounts import limits, recovery
 from blackthorn.server.accounts.recovery import RecoveryDesk
 from blackthorn.server.messaging.session import Session
 from tests.ledger_world import LedgerWorld

@@ -7,7 +7,6 @@ from pathlib import Path
 import apsw
 import pytest
 
-from blackthorn import limits
 from blackthorn.crypto.market_wrap import CHUNK_BYTES, WrapError
 from blackthorn.errors import StorageError
 from blackthorn.ports.mail import SealedMail
@@ -20,6 +19,7 @@ from blackthorn.storage.sqlite.stores import markets
 from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from blackthorn.storage.sqlite.wrapping import Wrapping
+from blackthorn.wire.units import MIB
 from tests.market_keys import MemoryKeys, add_people
 
 SEED = 20151230
@@ -294,7 +294,7 @@ def old_database(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[byte
     monkeypatch.undo()
     add_people(database, 3)
     chance = random.Random(SEED)
-    mails = [chance.randbytes(2_000 + n) for n in range(WRAP_ROWS)] + [bytes(limits.MIB)]
+    mails = [chance.randbytes(2_000 + n) for n in range(WRAP_ROWS)] + [bytes(MIB)]
     own = [chance.randbytes(500) for _ in range(WRAP_ROWS)]
     for n, sealed in enumerate(mails, 1):
         row = (1, n, n, len(sealed), sealed)

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.crypto.signatures import ED25519 as SCHEME
+from blackthorn.tlog import limits
 from blackthorn.tlog.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, verify_log
 from blackthorn.tlog.cosignature import Cosigner, add_lines, cosigned_message, verify_line
 from blackthorn.tlog.merkle import EMPTY_ROOT

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from blackthorn import limits
+from blackthorn.tlog import limits
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.policy import (
     Policy,

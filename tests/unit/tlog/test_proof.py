@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn import limits
+from blackthorn.tlog import limits
 from blackthorn.tlog.merkle import leaf_hash
 from blackthorn.tlog.proof import LogProof, format_proof, parse_proof, verify_proof
 from tests.unit.tlog.world import LOG, TREE, checkpoint, cosigned, entries, policy, refuses

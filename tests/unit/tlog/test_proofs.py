@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.tlog import limits
 from blackthorn.tlog.merkle import EMPTY_ROOT, MerkleLog, leaf_hash
 from blackthorn.tlog.verify import verify_consistency, verify_inclusion
 from tests.unit.tlog.world import entries, refuses

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn import limits
+from blackthorn.tlog import limits
 from blackthorn.tlog.merkle import MerkleLog, leaf_hash, root_from_hashes
 from blackthorn.tlog.tiles import (
     Tile,

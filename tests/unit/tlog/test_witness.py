@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.tlog import limits
 from blackthorn.tlog.checkpoint import Checkpoint
 from blackthorn.tlog.cosignature import add_lines
 from blackthorn.tlog.merkle import EMPTY_ROOT, MerkleLog

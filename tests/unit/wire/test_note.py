@@ -2,8 +2,8 @@
 
 import pytest
 
-from blackthorn import limits
 from blackthorn.crypto.signatures import ED25519 as SCHEME
+from blackthorn.wire import limits
 from blackthorn.wire.note import (
     COSIGNATURE_V1,
     ED25519,

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from blackthorn import limits
+from blackthorn.wire import limits
 from blackthorn.wire.tls import (
     Reader,
     TLSDecodeError,

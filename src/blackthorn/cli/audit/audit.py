@@ -194,8 +194,8 @@ def evidence(
 
     Exits with 4 when it proves nothing.
     """
-    from blackthorn import limits
     from blackthorn.audit.evidence import verify
+    from blackthorn.directory import limits
 
     try:
         with file.open("rb") as opened:

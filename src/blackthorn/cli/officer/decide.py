@@ -12,10 +12,9 @@ from typing import Any, Final, TypeVar
 
 import typer
 
-from blackthorn import limits
 from blackthorn.cli import terminal
 from blackthorn.cli.device.options import run
-from blackthorn.cli.officer import show
+from blackthorn.cli.officer import limits, show
 from blackthorn.cli.officer.fields import parse_directive
 from blackthorn.device.transparency.decisions import Office, Waiting, replay
 from blackthorn.errors import SecurityError, UnavailableError, UserError, VerificationError

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from blackthorn import limits
 from blackthorn.cli.device.options import parse_addresses
+from blackthorn.cli.officer import limits as officer_limits
 from blackthorn.errors import UserError
+from blackthorn.governance import limits as governance_limits
 from blackthorn.governance.statements import is_officer
 
 DAY_MS: Final = 24 * 3_600_000
@@ -58,13 +59,13 @@ def read_file(path: Path) -> bytes:
     """A document, whole. Raises UserError when it is empty, too large or cannot be read."""
     try:
         with path.open("rb") as file:
-            data = file.read(limits.MAX_OFFICE_DOCUMENT_BYTES + 1)
+            data = file.read(officer_limits.MAX_OFFICE_DOCUMENT_BYTES + 1)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     if not data:
         raise UserError(f"{path} is empty: give the document itself")
-    if len(data) > limits.MAX_OFFICE_DOCUMENT_BYTES:
-        raise UserError(f"{path} has more than {limits.MAX_OFFICE_DOCUMENT_BYTES} bytes")
+    if len(data) > officer_limits.MAX_OFFICE_DOCUMENT_BYTES:
+        raise UserError(f"{path} has more than {officer_limits.MAX_OFFICE_DOCUMENT_BYTES} bytes")
     return data
 
 
@@ -118,8 +119,8 @@ def accounts(texts: list[str], domain: str) -> list[str]:
     found = sorted(set(map(str, parse_addresses(texts))))
     if len(found) != len(texts):
         raise UserError("an account is named twice")
-    if len(found) > limits.MAX_DIRECTIVE_ACCOUNTS:
-        most = limits.MAX_DIRECTIVE_ACCOUNTS
+    if len(found) > governance_limits.MAX_DIRECTIVE_ACCOUNTS:
+        most = governance_limits.MAX_DIRECTIVE_ACCOUNTS
         raise UserError(f"{len(found)} accounts: a directive names {most} at the most")
     return found
 

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from blackthorn import limits
 from blackthorn.cli import terminal
 from blackthorn.cli.device.options import run
 from blackthorn.cli.officer import decide as offices
@@ -13,7 +12,7 @@ from blackthorn.cli.officer import directive_forms, show
 from blackthorn.cli.officer.fields import certificate
 from blackthorn.device.transparency.decisions import Office
 from blackthorn.errors import SecurityError, StorageError, UserError, VerificationError
-from blackthorn.governance import directives
+from blackthorn.governance import directives, limits
 from blackthorn.governance.package import check as bag_check
 from blackthorn.governance.package.tar import read_tar
 from blackthorn.governance.transitions import Case

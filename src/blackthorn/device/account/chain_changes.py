@@ -10,8 +10,7 @@ from typing import Final
 
 import msgspec
 
-from blackthorn import limits
-from blackthorn.device.account import local_chain
+from blackthorn.device.account import limits, local_chain
 from blackthorn.device.account.statement_codec import decode_body, encode_body
 from blackthorn.device.core.unit_of_work import Turn
 from blackthorn.device.mail import keys as mail_keys

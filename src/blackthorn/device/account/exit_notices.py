@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from blackthorn import limits
+from blackthorn.device.account import limits
 from blackthorn.link.frames import MarketNotice
 from blackthorn.ports.device_store import Settings
 

@@ -1,8 +1,8 @@
 """Pairing as two devices of a user do it: frames in, frames out, people asked in between.
 
-The exchange itself is `link.pairing.exchange`; what is handed over, `handover`. Here stands who waits for
-whom, what is signed when, and what becomes of an interruption. Both sides are told of the end by
-`failure`: None as long as all is well.
+The exchange itself is `link.pairing.exchange`; what is handed over, `handover`. Here stands who
+waits for whom, what is signed when, and what becomes of an interruption. Both sides are told of the
+end by `failure`: None as long as all is well.
 
     live   opening ► waiting ► proving ► comparing ► confirming ► signing ► storing ► handing ►
            ending ► done

@@ -19,8 +19,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn import limits
-from blackthorn.device.account import chain_changes, local_chain
+from blackthorn.device.account import chain_changes, limits, local_chain
 from blackthorn.device.conversations import conversations, self_group
 from blackthorn.device.conversations.group_metadata import SELF
 from blackthorn.device.conversations.members import identities

@@ -1,7 +1,7 @@
 """What a live device hands to a new one of the same user, and how the new one takes it.
 
-In this order: the first view of the ledger (`link.pairing.exchange.Handover`), then in batches the own
-chain and what waits behind it, OpenPGP keys, whom the person has compared, contacts with their
+In this order: the first view of the ledger (`link.pairing.exchange.Handover`), then in batches the
+own chain and what waits behind it, OpenPGP keys, whom the person has compared, contacts with their
 chains, and history. History goes the newest first and bounded; its lines get numbers below 0, so
 that they stand before whatever the new device receives itself. What comes twice is kept once.
 
@@ -14,9 +14,10 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from blackthorn import limits
 from blackthorn.crypto.openpgp_seal import CertificateError
 from blackthorn.crypto.secret import Secret
+from blackthorn.device import limits as device_limits
+from blackthorn.device.account import limits as account_limits
 from blackthorn.device.account import local_chain
 from blackthorn.device.core.unit_of_work import Turn
 from blackthorn.device.mail import keys
@@ -84,24 +85,24 @@ def items(turn: Turn) -> list[Item]:
     ]
     found += [(CONTACT, _encode(each)) for each in _contacts(turn)]
     found += [(HISTORY, each) for each in _history(turn)]
-    return [each for each in found if len(each[1]) <= limits.MAX_HANDED_ITEM_BYTES]
+    return [each for each in found if len(each[1]) <= account_limits.MAX_HANDED_ITEM_BYTES]
 
 
 def _contacts(turn: Turn) -> list[ChainRecord]:
     """Those compared first, then those looked at last."""
     known = [each for each in turn.records.directory.chains() if each.address != turn.me.address]
     known.sort(key=lambda each: (bool(each.verified_ms), each.checked_ms), reverse=True)
-    return known[: limits.MAX_HANDED_CONTACTS]
+    return known[: account_limits.MAX_HANDED_CONTACTS]
 
 
 def _history(turn: Turn) -> Iterator[bytes]:
     size = 0
-    for line in reversed(turn.records.history.latest(limits.MAX_HANDED_LINES)):
+    for line in reversed(turn.records.history.latest(account_limits.MAX_HANDED_LINES)):
         if line.standing not in _SHOWN:
             continue
         data = _encode(line)
         size += len(data)
-        if size > limits.MAX_HANDED_HISTORY_BYTES:
+        if size > account_limits.MAX_HANDED_HISTORY_BYTES:
             return
         yield data
 
@@ -111,7 +112,7 @@ def batches(found: Sequence[Item]) -> list[Batch]:
     made: list[Batch] = []
     kind, group, size = "", list[bytes](), 0
     for this, data in found:
-        if group and (this != kind or size + len(data) > limits.MAX_PAIRING_BATCH_BYTES):
+        if group and (this != kind or size + len(data) > account_limits.MAX_PAIRING_BATCH_BYTES):
             made.append(Batch(kind, group, 0))
             group, size = [], 0
         kind, size = this, size + len(data)
@@ -137,7 +138,7 @@ def take_first_view(turn: Turn, given: Handover) -> None:
             checkpoint = _decode(given.accepted, CheckpointRecord)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise AlteredError("the checkpoint that was handed over is none") from None
-        turn.records.directory.put_checkpoint(checkpoint, limits.KEPT_CHECKPOINTS)
+        turn.records.directory.put_checkpoint(checkpoint, device_limits.KEPT_CHECKPOINTS)
 
 
 def take(turn: Turn, batch: Batch) -> None:

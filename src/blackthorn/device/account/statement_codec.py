@@ -4,11 +4,12 @@ from typing import Any
 
 import cbor2
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
 from blackthorn.identity import fields
+from blackthorn.identity import limits as identity_limits
 from blackthorn.identity.bodies import KINDS
 from blackthorn.identity.statements import AddDevice, Body, DeviceInfo
+from blackthorn.wire import limits as wire_limits
 
 
 def encode_body(body: Body) -> bytes:
@@ -18,7 +19,7 @@ def encode_body(body: Body) -> bytes:
 
 def decode_body(data: bytes) -> Body:
     """The inverse. Raises VerificationError, whatever the bytes."""
-    if len(data) > limits.MAX_STATEMENT_BYTES:
+    if len(data) > wire_limits.MAX_STATEMENT_BYTES:
         raise VerificationError("I1", "the body of a statement is too large")
     kind, value = fields.array(_load(data), 2, "the body of a statement")
     return fields.body(kind, value)
@@ -41,7 +42,7 @@ def _load(data: bytes) -> Any:
     try:
         value: Any = cbor2.loads(
             data,
-            max_depth=limits.MAX_STATEMENT_DEPTH,
+            max_depth=identity_limits.MAX_STATEMENT_DEPTH,
             allow_indefinite=False,
             allow_duplicate_keys=False,
             semantic_decoders={},

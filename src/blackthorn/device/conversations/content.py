@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import cbor2
 
-from blackthorn import limits
+from blackthorn.device import limits as device_limits
+from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.errors import DecodeError
 from blackthorn.ids import Address
 from blackthorn.wire.address import domain_of
@@ -47,9 +48,9 @@ def text_content(
 ) -> TextContent:
     """A new text message with a salt of its own. Raises ContentError when it is too long."""
     size = len(text.encode("utf-8", "surrogatepass"))
-    if size > limits.MAX_MESSAGE_BYTES:
+    if size > device_limits.MAX_MESSAGE_BYTES:
         raise ContentError(
-            f"the message has {size} bytes; at most {limits.MAX_MESSAGE_BYTES} are sent"
+            f"the message has {size} bytes; at most {device_limits.MAX_MESSAGE_BYTES} are sent"
         )
     return TextContent(random(SALT_BYTES), text, sent_ms, count)
 
@@ -63,7 +64,7 @@ def encode(content: TextContent) -> bytes:
 
 def decode(data: bytes) -> TextContent:
     """The text message in `data`. Raises ContentError."""
-    if len(data) > limits.MAX_CONTENT_BYTES:
+    if len(data) > conversations_limits.MAX_CONTENT_BYTES:
         raise ContentError("the content is too large")
     value = _load(data)
     match value:
@@ -77,7 +78,7 @@ def _load(data: bytes) -> Any:
     try:
         value: Any = cbor2.loads(
             data,
-            max_depth=limits.MAX_CONTENT_DEPTH,
+            max_depth=conversations_limits.MAX_CONTENT_DEPTH,
             allow_indefinite=False,
             allow_duplicate_keys=False,
             tag_hook=_refuse_tag,

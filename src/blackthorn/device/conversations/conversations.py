@@ -15,9 +15,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.device.account import local_chain
-from blackthorn.device.conversations import key_packages
+from blackthorn.device.conversations import key_packages, limits
 from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, SELF, Facts, read_facts
 from blackthorn.device.conversations.members import (
     Identity,

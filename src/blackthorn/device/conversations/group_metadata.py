@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import cbor2
 
-from blackthorn import limits
+from blackthorn.device import limits
 from blackthorn.errors import DecodeError
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
 from blackthorn.mls.extension import Extension, Extensions, find

@@ -8,8 +8,7 @@ is tried again when their users have been looked up in the ledger (`members`).
 
 import hashlib
 
-from blackthorn import limits
-from blackthorn.device.conversations import content, conversations, envelope, self_group
+from blackthorn.device.conversations import content, conversations, envelope, limits, self_group
 from blackthorn.device.conversations.group_metadata import SELF
 from blackthorn.device.conversations.key_packages import ReusedError
 from blackthorn.device.conversations.members import Identity, UnknownDeviceError, identify

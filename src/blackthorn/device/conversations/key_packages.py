@@ -11,19 +11,20 @@ Welcome comes for it. Only the last-resort one may be, when no other is left.
 import hashlib
 from collections.abc import Sequence
 
-from blackthorn import limits
+from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.core.unit_of_work import Turn
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import DecodeError
 from blackthorn.link.frames import ClaimedKeyPackage, KeyPackages, PublishKeyPackages
+from blackthorn.mls import limits as mls_limits
 from blackthorn.mls import suites
 from blackthorn.mls.errors import InvalidWelcome, MLSError
 from blackthorn.mls.framing.key_package import create_key_package, read_key_package_message
 from blackthorn.wire.tls import Reader
 
 LAST_RESORT = "last-resort-ms"
-_ROTATION_MS = limits.MLS_LIFETIME_SECONDS * 1000 // 2
-_KEPT_MS = 2 * limits.MLS_LIFETIME_SECONDS * 1000
+_ROTATION_MS = mls_limits.MLS_LIFETIME_SECONDS * 1000 // 2
+_KEPT_MS = 2 * mls_limits.MLS_LIFETIME_SECONDS * 1000
 
 
 def make(turn: Turn, count: int) -> list[bytes]:
@@ -55,11 +56,11 @@ def replenish(turn: Turn, stock: int) -> PublishKeyPackages | None:
     """What to publish when the server says that so many are unclaimed; None when it is enough."""
     made = int.from_bytes(turn.records.settings.get(LAST_RESORT) or b"", "big")
     last_resort_due = turn.now_ms - made > _ROTATION_MS
-    if stock >= limits.KEY_PACKAGE_STOCK_LOW and not last_resort_due:
+    if stock >= conversations_limits.KEY_PACKAGE_STOCK_LOW and not last_resort_due:
         return None
     turn.records.key_packages.forget_before(turn.now_ms - _KEPT_MS)
     turn.records.key_packages.forget_met_before(turn.now_ms - _KEPT_MS)
-    packages = make(turn, max(0, limits.KEY_PACKAGE_STOCK - stock))
+    packages = make(turn, max(0, conversations_limits.KEY_PACKAGE_STOCK - stock))
     return PublishKeyPackages(packages, make_last_resort(turn) if last_resort_due else None)
 
 

@@ -15,10 +15,12 @@ import cbor2
 import msgspec
 from msgspec import Meta, Struct
 
-from blackthorn import limits
+from blackthorn.crypto import limits as crypto_limits
 from blackthorn.crypto.openpgp_seal import CertificateError
 from blackthorn.crypto.secret import Secret
+from blackthorn.device import limits as device_limits
 from blackthorn.device.conversations import content
+from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.conversations.conversations import ACTIVE
 from blackthorn.device.conversations.group_metadata import SELF
 from blackthorn.device.conversations.members import identities
@@ -35,8 +37,10 @@ _SHARED: Final = "self-shared"
 class MailKey(Struct, frozen=True):
     """One OpenPGP key of the user."""
 
-    secret: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_CERTIFICATE_BYTES)]
-    certificate: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_CERTIFICATE_BYTES)]
+    secret: Annotated[bytes, Meta(min_length=1, max_length=crypto_limits.MAX_CERTIFICATE_BYTES)]
+    certificate: Annotated[
+        bytes, Meta(min_length=1, max_length=crypto_limits.MAX_CERTIFICATE_BYTES)
+    ]
     since_ms: Uint64
 
 
@@ -51,8 +55,8 @@ class Compared(Struct, frozen=True):
 class Snapshot(Struct, frozen=True):
     """All that a user's devices must know."""
 
-    mail_keys: Annotated[list[MailKey], Meta(max_length=limits.MAX_MAIL_KEYS)]
-    compared: Annotated[list[Compared], Meta(max_length=limits.MAX_COMPARED)]
+    mail_keys: Annotated[list[MailKey], Meta(max_length=conversations_limits.MAX_MAIL_KEYS)]
+    compared: Annotated[list[Compared], Meta(max_length=device_limits.MAX_COMPARED)]
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -74,7 +78,7 @@ def all_active(turn: Turn) -> list[Conversation]:
 def snapshot(turn: Turn) -> Snapshot:
     """What this device knows of what all must know."""
     keys = sorted(turn.records.mail_keys.all(), key=lambda each: each.fingerprint)
-    newest = sorted(keys, key=lambda each: each.since_ms)[-limits.MAX_MAIL_KEYS :]
+    newest = sorted(keys, key=lambda each: each.since_ms)[-conversations_limits.MAX_MAIL_KEYS :]
     marks = verified.marks(turn.records.settings)
     return Snapshot(
         [MailKey(each.secret, each.certificate, each.since_ms) for each in newest],
@@ -122,10 +126,12 @@ def decode(data: bytes) -> Snapshot:
 
 
 def _load(data: bytes) -> Any:
-    if len(data) > limits.MAX_CONTENT_BYTES:
+    if len(data) > conversations_limits.MAX_CONTENT_BYTES:
         raise content.ContentError("the content is too large")
     try:
-        return cbor2.loads(data, max_depth=limits.MAX_CONTENT_DEPTH, semantic_decoders={})
+        return cbor2.loads(
+            data, max_depth=conversations_limits.MAX_CONTENT_DEPTH, semantic_decoders={}
+        )
     except Exception:
         raise content.ContentError("the content is not CBOR") from None
 

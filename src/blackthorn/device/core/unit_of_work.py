@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.conversations import envelope
 from blackthorn.device.conversations.envelope import EnvelopeKey
@@ -18,6 +17,7 @@ from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.transparency.verified_chains import ChainCache, Chains
 from blackthorn.errors import InputError
 from blackthorn.ids import device_id
+from blackthorn.mls import limits
 from blackthorn.mls.group.group import Group
 from blackthorn.ports.device_store import ConversationRecord, DeviceStore, Records
 

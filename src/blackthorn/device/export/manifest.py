@@ -13,7 +13,7 @@ import cbor2
 import msgspec
 from msgspec import Struct
 
-from blackthorn import limits
+from blackthorn.device.export import limits
 from blackthorn.errors import DecodeError, SecurityError, VerificationError
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, replay
 from blackthorn.identity.keys import Signature, SigningKeys, VerifyKeys

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.device.operations.outgoing import Prepared
 from blackthorn.link import frames as f
+from blackthorn.link import limits
 
 SEND_FRAME_BYTES: Final = limits.MAX_FRAME_BYTES // 2
 """Sealed bytes after which a Send frame is full; one posting may be larger."""

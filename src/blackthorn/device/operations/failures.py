@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn import limits
+from blackthorn.device.operations import limits
 from blackthorn.device.operations.outgoing import (
     ChangeChain,
     ChangeGroup,

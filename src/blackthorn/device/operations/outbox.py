@@ -12,12 +12,13 @@ from typing import Final
 
 import msgspec
 
-from blackthorn import limits
+from blackthorn.device import limits as device_limits
 from blackthorn.device.conversations import content, conversations, self_group
 from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
 from blackthorn.device.conversations.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, Turn
 from blackthorn.device.operations import failures
+from blackthorn.device.operations import limits as operations_limits
 from blackthorn.device.operations.outgoing import (
     ChangeGroup,
     Claimed,
@@ -57,8 +58,8 @@ def send_text(turn: Turn, kind: str, name: str, text: str) -> int:
     """Wish to send a text; the number of its row. Raises UserError."""
     if not text.strip():
         raise UserError("there is no text to send")
-    if len(text.encode("utf-8", "surrogatepass")) > limits.MAX_MESSAGE_BYTES:
-        raise UserError(f"the text is longer than {limits.MAX_MESSAGE_BYTES} bytes")
+    if len(text.encode("utf-8", "surrogatepass")) > device_limits.MAX_MESSAGE_BYTES:
+        raise UserError(f"the text is longer than {device_limits.MAX_MESSAGE_BYTES} bytes")
     conversation = b""
     if kind == DIRECT and name == turn.me.address:
         raise UserError("that is your own address")
@@ -95,8 +96,10 @@ def _group_waits(turn: Turn, name: str) -> bool:
 def create_group(turn: Turn, name: str, addresses: Sequence[Address]) -> int:
     """Wish to make a group; the number of its row. Raises UserError."""
     name = name.strip()
-    if not 0 < len(name.encode()) <= limits.MAX_GROUP_NAME_BYTES or not name.isprintable():
-        raise UserError(f"a group's name has 1 to {limits.MAX_GROUP_NAME_BYTES} printable bytes")
+    if not 0 < len(name.encode()) <= device_limits.MAX_GROUP_NAME_BYTES or not name.isprintable():
+        raise UserError(
+            f"a group's name has 1 to {device_limits.MAX_GROUP_NAME_BYTES} printable bytes"
+        )
     others = [each for each in dict.fromkeys(addresses) if each != turn.me.address]
     if not others:
         raise UserError("a group needs somebody besides you")
@@ -213,7 +216,7 @@ def _ledger_may_tell(turn: Turn, number: int) -> bool:
     since = {each: when for each, when in since.items() if turn.records.outbox.get(each)}
     first_ms = since.setdefault(number, now_ms)
     settings.put(_GONE_SINCE, msgspec.msgpack.encode(since))
-    return now_ms - first_ms < limits.GONE_DEVICE_SECONDS * 1000
+    return now_ms - first_ms < operations_limits.GONE_DEVICE_SECONDS * 1000
 
 
 def members_behind(turn: Turn, row: OutboxRecord) -> list[Address]:

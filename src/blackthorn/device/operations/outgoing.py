@@ -122,7 +122,8 @@ class ShareSelf(Struct, frozen=True, tag="share"):
 
 
 class ChangeChain(Struct, frozen=True, tag="chain"):
-    """A statement for the user's own chain. `body` is as `device.account.statement_codec` encodes it.
+    """A statement for the user's own chain. `body` is as `device.account.statement_codec` encodes
+    it.
 
     `signed` is the statement itself once it was made; it is sent unchanged, and made again only
     if the chain has moved on. With `fixed` it holds another's signature and is never made again.

@@ -15,7 +15,6 @@ from typing import Final
 
 import msgspec
 
-from blackthorn import limits
 from blackthorn.device.account import chain_changes
 from blackthorn.device.conversations import content, conversations, envelope, self_group
 from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, SELF, Facts
@@ -39,6 +38,7 @@ from blackthorn.device.operations.outgoing import (
 from blackthorn.device.transparency import gossip
 from blackthorn.errors import UserError
 from blackthorn.ids import Address, DeviceId
+from blackthorn.link import limits
 from blackthorn.link.fanout import fanout_id
 from blackthorn.link.frames import Order, Parcel, Posting, SubmitStatement
 from blackthorn.mls.errors import MLSError

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.device.account import local_chain
 from blackthorn.device.core.unit_of_work import Turn
 from blackthorn.device.transparency import alarms, gossip, own_chain
+from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.device.transparency.ledger_state import (
     OvertakenError,
     Shown,
@@ -31,16 +31,18 @@ from blackthorn.device.transparency.ledger_state import (
 from blackthorn.directory.verify import Absent, Present
 from blackthorn.errors import VerificationError
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
 from blackthorn.ports.device_store import ChainRecord, CheckpointRecord
+from blackthorn.wire import limits as wire_limits
 
 Frames = list[f.AnyFrame]
 
 ALONG: Final = 32
 """Known people who go along with a lookup when they have not been looked at for long."""
 
-FRESH_MS: Final = limits.LOOKUP_FRESH_SECONDS * 1000
-REFRESH_MS: Final = limits.OWN_CHECK_SECONDS * 1000
-PENDING_MS: Final = limits.PENDING_USER_SECONDS * 1000
+FRESH_MS: Final = transparency_limits.LOOKUP_FRESH_SECONDS * 1000
+REFRESH_MS: Final = transparency_limits.OWN_CHECK_SECONDS * 1000
+PENDING_MS: Final = transparency_limits.PENDING_USER_SECONDS * 1000
 GOSSIP_MS: Final = 10_000
 """While somebody has seen a larger ledger, the newest checkpoint is asked for so often."""
 
@@ -162,8 +164,8 @@ class Asker:
             return []
         newest = turn.records.directory.newest()
         self._number += 1
-        asked = sorted(wanted)[: limits.MAX_LOOKUP_ADDRESSES]
-        along = self._along(turn, wanted)[: limits.MAX_LOOKUP_ADDRESSES - len(asked)]
+        asked = sorted(wanted)[: link_limits.MAX_LOOKUP_ADDRESSES]
+        along = self._along(turn, wanted)[: link_limits.MAX_LOOKUP_ADDRESSES - len(asked)]
         addresses = sorted([*asked, *(along if asked else [])])
         self._lookup = f.LookUp(self._number, addresses, newest.size if newest else 0)
         self._wanted -= set(addresses)
@@ -297,7 +299,7 @@ class Asker:
         self._asked_ms = turn.now_ms
         fetch.statements += part.statements
         have = fetch.after + len(fetch.statements)
-        if part.more and part.statements and have < limits.MAX_CHAIN_STATEMENTS:
+        if part.more and part.statements and have < wire_limits.MAX_CHAIN_STATEMENTS:
             return [f.FetchChain(self._number, part.address, have)]
         del self._fetches[part.address]
         self._take_chain(turn, fetch, part, shown)
@@ -325,7 +327,7 @@ class Asker:
     def _overtaken(self, address: str, error: OvertakenError) -> None:
         """The next epoch came between answer and chain: look again, but not for ever."""
         self._tries[address] = self._tries.get(address, 0) + 1
-        if self._tries[address] <= limits.MAX_CHAIN_TRIES:
+        if self._tries[address] <= transparency_limits.MAX_CHAIN_TRIES:
             self._wanted.add(address)
             return
         del self._tries[address]

@@ -18,8 +18,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn import limits
-from blackthorn.device.transparency import anchors
+from blackthorn.device.transparency import anchors, limits
 from blackthorn.device.transparency.alarms import LEDGER, evidence_of, raise_alarm
 from blackthorn.directory.verify import Gossip, decode_gossip
 from blackthorn.errors import VerificationError

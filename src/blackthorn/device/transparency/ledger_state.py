@@ -8,9 +8,10 @@ what follows for this device when one of them fails.
 from dataclasses import dataclass, replace
 from typing import Final
 
-from blackthorn import limits
+from blackthorn.device import limits as device_limits
 from blackthorn.device.core.unit_of_work import Turn
 from blackthorn.device.transparency import anchors, config_rotation
+from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.device.transparency.alarms import (
     LEDGER,
     NO_EVIDENCE,
@@ -101,7 +102,7 @@ def accept_epoch(turn: Turn, frame: f.LookedUp) -> Shown:
     trusted = anchors.pinned(turn.records.settings)
     last = turn.records.directory.newest()
     part = EpochPart(frame.epoch.checkpoint, frame.epoch.head, tuple(frame.epoch.proof))
-    age = limits.DIRECTORY_STALE_SECONDS
+    age = transparency_limits.DIRECTORY_STALE_SECONDS
     terms = Terms(trusted.policy, trusted.config, clock_ms(turn), age)
     try:
         epoch = verify_epoch(part, frame.consistency, _accepted(last), terms)
@@ -127,7 +128,7 @@ def accept_epoch(turn: Turn, frame: f.LookedUp) -> Shown:
             epoch.quorum_time,
             epoch.head.users,
         ),
-        limits.KEPT_CHECKPOINTS,
+        device_limits.KEPT_CHECKPOINTS,
     )
     _keep_time(turn, epoch.quorum_time)
     return Shown(epoch, frame.epoch)
@@ -163,7 +164,7 @@ def too_old(turn: Turn) -> bool:
         return True
     now_ms = clock_ms(turn)
     oldest_ms = min(ledger_ms(newest), turn.now_ms)
-    return now_ms - oldest_ms > limits.LOOKUP_FRESH_SECONDS * 1000
+    return now_ms - oldest_ms > transparency_limits.LOOKUP_FRESH_SECONDS * 1000
 
 
 def _alarm_epoch(

@@ -12,8 +12,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn import limits
 from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.transparency import limits
 from blackthorn.device.transparency.alarms import evidence_of, raise_alarm
 from blackthorn.device.transparency.ledger_state import Shown, answer_fields
 from blackthorn.directory.verify import Absent, Present

@@ -16,9 +16,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn import limits
 from blackthorn.device.core.unit_of_work import Turn
-from blackthorn.device.transparency import anchors, config_rotation
+from blackthorn.device.transparency import anchors, config_rotation, limits
 from blackthorn.device.transparency.alarms import (
     LEDGER,
     NO_EVIDENCE,

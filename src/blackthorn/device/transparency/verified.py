@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from blackthorn import limits
+from blackthorn.device import limits
 from blackthorn.device.core.unit_of_work import Turn
 from blackthorn.identity.fingerprint import half
 from blackthorn.ids import Address

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from blackthorn import limits
+from blackthorn.directory import limits
 from blackthorn.directory.config import DirectoryConfig, decode_config
 from blackthorn.directory.evidence import log
 from blackthorn.directory.evidence import users as kinds

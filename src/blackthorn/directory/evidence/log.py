@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from blackthorn import limits
+from blackthorn.directory import limits
 from blackthorn.directory.audit import Replay as LogReplay
 from blackthorn.directory.checks import open_epoch
 from blackthorn.directory.config import DirectoryConfig

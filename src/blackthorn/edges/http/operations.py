@@ -10,8 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from blackthorn import limits
-from blackthorn.edges.http import metrics
+from blackthorn.edges.http import limits, metrics
 
 Answer = tuple[HTTPStatus, str, bytes]
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from blackthorn import limits
+from blackthorn.edges.http import limits
 from blackthorn.edges.http.server import SECURITY_HEADERS
 from blackthorn.errors import InputError, StorageError, VerificationError
 from blackthorn.report.figures import periods

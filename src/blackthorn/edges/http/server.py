@@ -21,8 +21,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from blackthorn import limits
 from blackthorn.edges.connection_limits import client_key
+from blackthorn.edges.http import limits
 from blackthorn.errors import UnavailableError
 
 _MUTE: Final = logging.CRITICAL + 1

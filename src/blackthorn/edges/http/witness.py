@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from blackthorn import limits
 from blackthorn.edges.http.server import SECURITY_HEADERS, application, read_body
 from blackthorn.errors import BlackthornError
+from blackthorn.tlog import limits
 from blackthorn.tlog.witness import TEXT, WitnessRefusal
 
 _HEADERS: Final = {**SECURITY_HEADERS, "Cache-Control": "no-store"}

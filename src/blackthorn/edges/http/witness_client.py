@@ -15,7 +15,7 @@ from typing import Final, Protocol, Self
 
 import httpx
 
-from blackthorn import limits
+from blackthorn.edges.http import limits as http_limits
 from blackthorn.errors import (
     BlackthornError,
     InputError,
@@ -23,6 +23,7 @@ from blackthorn.errors import (
     VerificationError,
 )
 from blackthorn.ports.clock import Clock
+from blackthorn.tlog import limits as tlog_limits
 from blackthorn.tlog.checkpoint import Checkpoint, open_checkpoint
 from blackthorn.tlog.witness import (
     AddCheckpoint,
@@ -188,11 +189,11 @@ class WitnessClient:
                 self._agreed(peer, waiting, line)
 
     async def _failed(self, peer: Peer, problem: str) -> None:
-        pause = limits.WITNESS_RETRY_SECONDS * 2 ** min(peer.failures, 10)
+        pause = http_limits.WITNESS_RETRY_SECONDS * 2 ** min(peer.failures, 10)
         peer.failures += 1
         peer.problem = problem
         self._hand_on_if_all()
-        await asyncio.sleep(min(pause, limits.WITNESS_RETRY_MOST_SECONDS))
+        await asyncio.sleep(min(pause, http_limits.WITNESS_RETRY_MOST_SECONDS))
 
     def _agreed(self, peer: Peer, waiting: Waiting, line: str) -> None:
         peer.size = waiting.size
@@ -273,7 +274,7 @@ class WitnessClient:
             read = bytearray()
             async for piece in answer.aiter_raw():
                 read += piece
-                if len(read) > limits.MAX_WITNESS_ANSWER_BYTES:
+                if len(read) > tlog_limits.MAX_WITNESS_ANSWER_BYTES:
                     raise InputError("answers more than a witness may")
             return answer.status_code, answer.headers.get("Content-Type", ""), bytes(read)
 

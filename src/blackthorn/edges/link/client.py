@@ -10,11 +10,11 @@ from typing import Final
 
 from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from blackthorn import limits
 from blackthorn.edges.tls import PinError, binding_of, client_context, fingerprint_of
 from blackthorn.errors import SecurityError, UnavailableError
 from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
+from blackthorn.link import limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.session import Link, Role, State
 

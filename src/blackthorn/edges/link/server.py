@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
-from blackthorn import limits
 from blackthorn.edges.connection_limits import client_key
+from blackthorn.edges.link import limits as edges_link_limits
 from blackthorn.edges.tls import ServerTls, binding_of
 from blackthorn.errors import SecurityError, UnavailableError
+from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code
 from blackthorn.server.messaging.dispatcher import Hub
 from blackthorn.server.messaging.session import Session
@@ -51,7 +52,7 @@ class LinkListener(WSListener):
         """The WebSocket is open."""
         self._transport = transport
         below = transport.underlying_transport
-        below.set_write_buffer_limits(high=limits.MAX_WRITE_BUFFER_BYTES)
+        below.set_write_buffer_limits(high=edges_link_limits.MAX_WRITE_BUFFER_BYTES)
         try:
             binding = binding_of(below.get_extra_info("ssl_object"), self._tls.fingerprint)
         except SecurityError:
@@ -155,10 +156,10 @@ async def serve_link(hub: Hub, host: str, port: int, tls: ServerTls) -> LinkServ
             host,
             port,
             ssl=tls.context,
-            ssl_handshake_timeout=limits.LINK_HELLO_SECONDS,
+            ssl_handshake_timeout=link_limits.LINK_HELLO_SECONDS,
             ssl_shutdown_timeout=SHUTDOWN_SECONDS,
-            websocket_handshake_timeout=limits.LINK_HELLO_SECONDS,
-            max_frame_size=limits.MAX_FRAME_BYTES + MESSAGE_SLACK,
+            websocket_handshake_timeout=link_limits.LINK_HELLO_SECONDS,
+            max_frame_size=link_limits.MAX_FRAME_BYTES + MESSAGE_SLACK,
             read_buffer_init_size=2048,
             logger_name=_SILENT,
             backlog=1024,

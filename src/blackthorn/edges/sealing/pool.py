@@ -15,13 +15,14 @@ from typing import Final
 
 import msgspec
 
-from blackthorn import limits
+from blackthorn.edges.sealing import limits
 from blackthorn.edges.sealing.worker import SealAnswer, SealRequest, head
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.server.counters import Counters
+from blackthorn.wire.units import MIB
 
 _KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
-_READ_AHEAD = limits.MIB
+_READ_AHEAD = MIB
 _END_SECONDS = 2
 _MAX_POISON = 1_024
 

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from blackthorn import limits
 from blackthorn.crypto.openpgp_seal import CertificateError, parse_certificate
+from blackthorn.edges.sealing import limits
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.mime.scan import remove_dots, scan
 from blackthorn.mail.pgp.seal import Envelope, seal_mail

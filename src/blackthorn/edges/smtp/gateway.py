@@ -7,9 +7,9 @@ in is overwritten afterwards; smaller copies that Python and libraries made stay
 import asyncio
 from dataclasses import dataclass
 
-from blackthorn import limits
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.sealing.worker import SealRequest, SealTo
+from blackthorn.edges.smtp import limits
 from blackthorn.errors import StorageError
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.clock import Clock

@@ -15,9 +15,10 @@ from typing import Any, Final
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from blackthorn import limits
 from blackthorn.edges.connection_limits import ConnectionLimit, MailMemory, Share, client_key
+from blackthorn.edges.smtp import limits as smtp_limits
 from blackthorn.edges.smtp.gateway import MailGateway, Transaction
+from blackthorn.mail import limits as mail_limits
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.smtp.path import NULL_SENDER, parse_path
 from blackthorn.server.mail.recipient_policy import Recipient
@@ -28,7 +29,7 @@ _GRACE_SECONDS = 30
 _END = b"\r\n.\r\n"
 _CALLS = {"*": 1_000_000} | dict.fromkeys(
     ("NOOP", "RSET", "VRFY", "EXPN", "HELP", "HELO", "EHLO", "AUTH"),
-    limits.MAX_SMTP_JUNK_COMMANDS,
+    smtp_limits.MAX_SMTP_JUNK_COMMANDS,
 )
 
 
@@ -51,14 +52,14 @@ class _Answers:
     ) -> list[str]:
         session.host_name = host
         kept = [line[4:] for line in offers if line[4:8] not in ("AUTH", "HELP")]
-        kept += [f"SIZE {limits.MAX_MAIL_BYTES}", "PIPELINING", "ENHANCEDSTATUSCODES"]
+        kept += [f"SIZE {mail_limits.MAX_MAIL_BYTES}", "PIPELINING", "ENHANCEDSTATUSCODES"]
         return [f"250-{line}" for line in kept[:-1]] + [f"250 {kept[-1]}"]
 
     async def handle_MAIL(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         sizes = [option[5:] for option in options if option.startswith("SIZE=")]
-        if any(int(size) > limits.MAX_MAIL_BYTES for size in sizes):
+        if any(int(size) > mail_limits.MAX_MAIL_BYTES for size in sizes):
             return "552 5.3.4 the mail is too large"
         envelope.mail_from = address
         envelope.mail_options.extend(options)
@@ -72,7 +73,7 @@ class _Answers:
         address: str,
         options: list[str],
     ) -> str:
-        if len(envelope.recipients) >= limits.MAX_SMTP_RECIPIENTS:
+        if len(envelope.recipients) >= smtp_limits.MAX_SMTP_RECIPIENTS:
             return "452 4.5.3 too many recipients"
         try:
             recipient = self._gateway.reception.recipient(address)
@@ -90,7 +91,7 @@ class _Answers:
 class _Connection(SMTP):
     """One SMTP connection."""
 
-    line_length_limit = limits.MAX_MAIL_LINE_BYTES
+    line_length_limit = mail_limits.MAX_MAIL_LINE_BYTES
 
     def __init__(self, server: "SmtpServer", tls_context: ssl.SSLContext | None) -> None:
         super().__init__(
@@ -100,16 +101,16 @@ class _Connection(SMTP):
             hostname=server.gateway.reception.domain,
             ident="ESMTP Blackthorn",
             tls_context=tls_context,
-            timeout=limits.SMTP_TIMEOUT_SECONDS,
+            timeout=smtp_limits.SMTP_TIMEOUT_SECONDS,
             auth_exclude_mechanism=["LOGIN", "PLAIN"],
             command_call_limit=_CALLS,
             loop=asyncio.get_running_loop(),
         )
         # aiosmtpd keeps these by class, so that one client's EHLO would raise another's limit
         self.command_size_limits: dict[str, int] = defaultdict(
-            lambda: limits.MAX_SMTP_COMMAND_BYTES
+            lambda: smtp_limits.MAX_SMTP_COMMAND_BYTES
         )
-        self.command_size_limit = limits.MAX_SMTP_COMMAND_BYTES
+        self.command_size_limit = smtp_limits.MAX_SMTP_COMMAND_BYTES
         self._server: Final = server
         self._client = ""
         self._errors = 0
@@ -155,7 +156,7 @@ class _Connection(SMTP):
         await super().push(line)
         if line[:1] in (b"4", b"5"):
             self._errors += 1
-            if self._errors == limits.MAX_SMTP_ERRORS and self.transport is not None:
+            if self._errors == smtp_limits.MAX_SMTP_ERRORS and self.transport is not None:
                 await super().push("421 4.7.0 too many errors")
                 self.transport.close()
 
@@ -241,14 +242,14 @@ class _Connection(SMTP):
             self._reset_timeout()
             received += len(chunk)
             seconds = self.loop.time() - started - _GRACE_SECONDS
-            slow = received < seconds * limits.MIN_SMTP_BYTES_PER_SECOND
-            if not chunk or slow or received > 4 * limits.MAX_MAIL_BYTES:
+            slow = received < seconds * smtp_limits.MIN_SMTP_BYTES_PER_SECOND
+            if not chunk or slow or received > 4 * mail_limits.MAX_MAIL_BYTES:
                 await super().push("421 4.7.0 too slow, or without end")
                 raise asyncio.CancelledError  # aiosmtpd then closes the connection
             try:
                 if refusal is None:
                     share.grow(len(chunk))
-                    if received > limits.MAX_MAIL_BYTES + len(_END):
+                    if received > mail_limits.MAX_MAIL_BYTES + len(_END):
                         raise MailRefusedError(552, "5.3.4", "the mail is too large")
             except MailRefusedError as error:
                 refusal = error

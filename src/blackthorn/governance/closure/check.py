@@ -8,11 +8,10 @@ import json
 import re
 from typing import Any, Final
 
-from blackthorn import limits
 from blackthorn.crypto.signatures import ED25519 as SCHEME
 from blackthorn.crypto.signatures import VerifyError
 from blackthorn.errors import VerificationError
-from blackthorn.governance import exits
+from blackthorn.governance import exits, limits
 from blackthorn.governance.closure.receipt import Placed, Receipt, decode_placed, tree_of
 from blackthorn.governance.closure.statement import COUNTS, FORMAT, ClosureStatement, signed_text
 from blackthorn.governance.package.layout import document

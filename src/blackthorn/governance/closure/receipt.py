@@ -14,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from blackthorn import limits
 from blackthorn.directory.fields import decode_map, encode_map
 from blackthorn.errors import VerificationError
 from blackthorn.governance.values import COUNT, COUNTRY, FLAG, HASH, check_fields, text
 from blackthorn.ids import Address
+from blackthorn.link import limits
 from blackthorn.tlog.merkle import MerkleLog, leaf_hash
 from blackthorn.tlog.merkle_proofs import verify_inclusion
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
 from blackthorn.errors import InputError, LimitError, StorageError
+from blackthorn.governance import limits
 from blackthorn.governance.package import layout, letters, script
 from blackthorn.governance.package.tar import END, header, padding
 from blackthorn.wire import note as notes

@@ -15,12 +15,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from blackthorn import limits
 from blackthorn.crypto.signatures import ED25519 as SCHEME
 from blackthorn.crypto.signatures import VerifyError
 from blackthorn.directory import entries
 from blackthorn.directory.records import decode_record
 from blackthorn.errors import VerificationError
+from blackthorn.governance import limits
 from blackthorn.governance.package import layout
 from blackthorn.governance.package.build import REGISTER
 from blackthorn.governance.package.tar import Found

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
+from blackthorn.governance import limits
 
 BLOCK: Final = 512
 END: Final = bytes(2 * BLOCK)

@@ -21,7 +21,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from blackthorn import limits
+from blackthorn.crypto import limits as crypto_limits
 from blackthorn.crypto import pake
 from blackthorn.crypto.aead import CHACHA20_POLY1305, OpenError
 from blackthorn.crypto.argon2 import argon2id
@@ -30,6 +30,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519, VerifyError
 from blackthorn.errors import DecodeError, ProtocolError, SecurityError
 from blackthorn.ids import Address, Fingerprint, device_id
+from blackthorn.link import limits as link_limits
 from blackthorn.link.activation.code import Code
 from blackthorn.link.frames import ActivateBegin, ActivateChallenge, Activated, ActivateProve
 from blackthorn.link.frames.types import (
@@ -41,6 +42,8 @@ from blackthorn.link.frames.types import (
     StatementBytes,
     Uint64,
 )
+from blackthorn.tlog import limits as tlog_limits
+from blackthorn.wire import limits as wire_limits
 from blackthorn.wire.address import parse_address
 
 ACTIVATION_VERSION = 1
@@ -67,7 +70,7 @@ NO_HEAD = bytes(32)
 
 Statements = Annotated[
     list[StatementBytes],
-    Meta(min_length=1, max_length=limits.MAX_ACTIVATION_STATEMENTS),
+    Meta(min_length=1, max_length=link_limits.MAX_ACTIVATION_STATEMENTS),
 ]
 
 
@@ -90,10 +93,10 @@ class DeviceKeys(Struct, frozen=True):
     """
 
     identity_key: Bytes32
-    name: Annotated[str, Meta(min_length=1, max_length=limits.MAX_DEVICE_NAME_CHARACTERS)]
-    certificate: Annotated[bytes, Meta(max_length=limits.MAX_CERTIFICATE_BYTES)]
+    name: Annotated[str, Meta(min_length=1, max_length=wire_limits.MAX_DEVICE_NAME_CHARACTERS)]
+    certificate: Annotated[bytes, Meta(max_length=crypto_limits.MAX_CERTIFICATE_BYTES)]
     key_packages: Annotated[
-        list[KeyPackageBytes], Meta(max_length=limits.MAX_KEY_PACKAGES_PER_DEVICE)
+        list[KeyPackageBytes], Meta(max_length=link_limits.MAX_KEY_PACKAGES_PER_DEVICE)
     ]
     last_resort: KeyPackageBytes
     statements: Statements
@@ -113,8 +116,8 @@ class Enrolment(Struct, frozen=True):
     device: Id16
     server_time: Uint64
     statements: Statements
-    config: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
-    policy: Annotated[str, Meta(min_length=1, max_length=limits.MAX_POLICY_BYTES)]
+    config: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
+    policy: Annotated[str, Meta(min_length=1, max_length=tlog_limits.MAX_POLICY_BYTES)]
 
 
 class _Proven(Struct, frozen=True):

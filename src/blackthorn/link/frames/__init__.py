@@ -13,8 +13,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from blackthorn import limits
 from blackthorn.errors import DecodeError
+from blackthorn.link import limits as link_limits
 from blackthorn.link.frames.decisions import (
     Decision,
     Decisions,
@@ -72,6 +72,7 @@ from blackthorn.link.frames.types import (
     Signature,
     Uint64,
 )
+from blackthorn.wire import limits as wire_limits
 
 __all__ = [
     "Answer",
@@ -167,7 +168,7 @@ class Fanout(Frame, tag=10, frozen=True):
     """
 
     id: Id16
-    devices: Annotated[list[Id16], Meta(min_length=1, max_length=limits.MAX_RECIPIENTS)]
+    devices: Annotated[list[Id16], Meta(min_length=1, max_length=link_limits.MAX_RECIPIENTS)]
 
 
 class Parcel(Struct, array_like=True, frozen=True, gc=False):
@@ -194,14 +195,18 @@ class Posting(Struct, array_like=True, frozen=True, gc=False):
     """Parcels that are accepted or refused as one: a message, or a Commit with its Welcome."""
 
     id: Id16
-    parcels: Annotated[list[Parcel], Meta(min_length=1, max_length=limits.MAX_PARCELS_PER_POSTING)]
+    parcels: Annotated[
+        list[Parcel], Meta(min_length=1, max_length=link_limits.MAX_PARCELS_PER_POSTING)
+    ]
     order: Order | None = None
 
 
 class Send(Frame, tag=11, frozen=True):
     """Device to server: postings to store and deliver, in this order."""
 
-    postings: Annotated[list[Posting], Meta(min_length=1, max_length=limits.MAX_POSTINGS_PER_FRAME)]
+    postings: Annotated[
+        list[Posting], Meta(min_length=1, max_length=link_limits.MAX_POSTINGS_PER_FRAME)
+    ]
 
 
 class Accepted(Frame, tag=12, frozen=True):
@@ -277,7 +282,9 @@ class SetAside(Frame, tag=20, frozen=True):
 class PublishKeyPackages(Frame, tag=30, frozen=True):
     """Device to server: more one-time key packages, and a new last-resort one if given."""
 
-    packages: Annotated[list[KeyPackageBytes], Meta(max_length=limits.MAX_KEY_PACKAGES_PER_DEVICE)]
+    packages: Annotated[
+        list[KeyPackageBytes], Meta(max_length=link_limits.MAX_KEY_PACKAGES_PER_DEVICE)
+    ]
     last_resort: KeyPackageBytes | None = None
 
 
@@ -295,10 +302,10 @@ class ClaimKeyPackages(Frame, tag=32, frozen=True):
 
     request: Uint64
     addresses: Annotated[
-        list[AddressText], Meta(min_length=1, max_length=limits.MAX_CLAIM_ADDRESSES)
+        list[AddressText], Meta(min_length=1, max_length=link_limits.MAX_CLAIM_ADDRESSES)
     ]
-    devices: Annotated[list[Id16], Meta(max_length=limits.MAX_DEVICES_PER_USER)] = msgspec.field(
-        default_factory=list
+    devices: Annotated[list[Id16], Meta(max_length=wire_limits.MAX_DEVICES_PER_USER)] = (
+        msgspec.field(default_factory=list)
     )
 
 
@@ -344,7 +351,7 @@ class MailListing(Frame, tag=41, frozen=True):
     """Server to device. `more` says that a further ListMail will find more."""
 
     request: Uint64
-    entries: Annotated[list[MailEntry], Meta(max_length=limits.MAX_MAIL_LISTING)]
+    entries: Annotated[list[MailEntry], Meta(max_length=link_limits.MAX_MAIL_LISTING)]
     more: bool
 
 
@@ -363,7 +370,7 @@ class MailChunk(Frame, tag=43, frozen=True):
     uid: Uint64
     offset: Uint64
     total: Uint64
-    data: Annotated[bytes, Meta(max_length=limits.MAX_MAIL_CHUNK_BYTES)]
+    data: Annotated[bytes, Meta(max_length=link_limits.MAX_MAIL_CHUNK_BYTES)]
 
 
 class MailArrived(Frame, tag=44, frozen=True):
@@ -399,13 +406,13 @@ class ActivateProve(Frame, tag=52, frozen=True):
 
     proof: Bytes32
     signature: Signature
-    payload: Annotated[bytes, Meta(max_length=limits.MAX_ACTIVATION_PAYLOAD_BYTES)]
+    payload: Annotated[bytes, Meta(max_length=link_limits.MAX_ACTIVATION_PAYLOAD_BYTES)]
 
 
 class Activated(Frame, tag=53, frozen=True):
     """Server to device: durable. `payload` says who the device is, sealed to the session."""
 
-    payload: Annotated[bytes, Meta(max_length=limits.MAX_ACTIVATION_PAYLOAD_BYTES)]
+    payload: Annotated[bytes, Meta(max_length=link_limits.MAX_ACTIVATION_PAYLOAD_BYTES)]
 
 
 AnyFrame = (
@@ -489,8 +496,8 @@ def decode(data: bytes | memoryview) -> AnyFrame:
 
     Raises DecodeError when the bytes are no frame, or break a bound.
     """
-    if len(data) > limits.MAX_FRAME_BYTES:
-        raise DecodeError(f"the frame has {len(data)} bytes; at most {limits.MAX_FRAME_BYTES}")
+    if len(data) > link_limits.MAX_FRAME_BYTES:
+        raise DecodeError(f"the frame has {len(data)} bytes; at most {link_limits.MAX_FRAME_BYTES}")
     try:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

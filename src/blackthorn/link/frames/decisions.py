@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from blackthorn import limits
+from blackthorn.link import limits
 from blackthorn.link.frames.types import AddressText, Bytes32, Frame, Uint64
 
 DecisionBytes = Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_DECISION_BYTES)]

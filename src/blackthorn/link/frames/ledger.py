@@ -7,8 +7,11 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from blackthorn import limits
+from blackthorn.crypto import limits as crypto_limits
+from blackthorn.link import limits as link_limits
 from blackthorn.link.frames.types import AddressText, Frame, Proof, StatementBytes, Uint64
+from blackthorn.tlog import limits as tlog_limits
+from blackthorn.wire import limits as wire_limits
 
 
 class EpochPart(Struct, array_like=True, frozen=True, gc=False):
@@ -17,8 +20,8 @@ class EpochPart(Struct, array_like=True, frozen=True, gc=False):
     The head is the last leaf of the checkpoint's tree (`directory.lookup.EpochPart`).
     """
 
-    checkpoint: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_NOTE_BYTES)]
-    head: Annotated[bytes, Meta(max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
+    checkpoint: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_NOTE_BYTES)]
+    head: Annotated[bytes, Meta(max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
     proof: Proof
 
 
@@ -30,7 +33,7 @@ class LookUp(Frame, tag=60, frozen=True):
     """
 
     request: Uint64
-    addresses: Annotated[list[AddressText], Meta(max_length=limits.MAX_LOOKUP_ADDRESSES)]
+    addresses: Annotated[list[AddressText], Meta(max_length=link_limits.MAX_LOOKUP_ADDRESSES)]
     have: Uint64
 
 
@@ -42,7 +45,7 @@ class Answer(Struct, array_like=True, frozen=True, gc=False):
     version: Uint64
     value: Annotated[bytes, Meta(max_length=37)]
     opening: Annotated[bytes, Meta(max_length=16)]
-    map_proof: Annotated[bytes, Meta(max_length=limits.MAX_MAP_PROOF_BYTES)]
+    map_proof: Annotated[bytes, Meta(max_length=wire_limits.MAX_MAP_PROOF_BYTES)]
 
 
 class LookedUp(Frame, tag=61, frozen=True):
@@ -54,8 +57,8 @@ class LookedUp(Frame, tag=61, frozen=True):
     request: Uint64
     epoch: EpochPart
     consistency: Proof
-    answers: Annotated[list[Answer], Meta(max_length=limits.MAX_LOOKUP_ADDRESSES)]
-    pending: Annotated[list[AddressText], Meta(max_length=limits.MAX_LOOKUP_ADDRESSES)]
+    answers: Annotated[list[Answer], Meta(max_length=link_limits.MAX_LOOKUP_ADDRESSES)]
+    pending: Annotated[list[AddressText], Meta(max_length=link_limits.MAX_LOOKUP_ADDRESSES)]
 
 
 class FetchChain(Frame, tag=62, frozen=True):
@@ -74,10 +77,10 @@ class Receipt(Struct, array_like=True, frozen=True, gc=False):
     value: Annotated[bytes, Meta(max_length=37)]
     opening: Annotated[bytes, Meta(max_length=16)]
     vrf_proof: Annotated[bytes, Meta(max_length=80)]
-    mutation: Annotated[bytes, Meta(max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
+    mutation: Annotated[bytes, Meta(max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
     index: Uint64
     proof: Proof
-    head: Annotated[bytes, Meta(max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
+    head: Annotated[bytes, Meta(max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
     head_index: Uint64
     head_proof: Proof
 
@@ -92,9 +95,9 @@ class ChainPart(Frame, tag=63, frozen=True):
     request: Uint64
     address: AddressText
     size: Uint64
-    statements: Annotated[list[StatementBytes], Meta(max_length=limits.MAX_CHAIN_STATEMENTS)]
-    receipts: Annotated[list[Receipt], Meta(max_length=limits.MAX_CHAIN_RECEIPTS)]
-    certificate: Annotated[bytes, Meta(max_length=limits.MAX_CERTIFICATE_BYTES)]
+    statements: Annotated[list[StatementBytes], Meta(max_length=wire_limits.MAX_CHAIN_STATEMENTS)]
+    receipts: Annotated[list[Receipt], Meta(max_length=wire_limits.MAX_CHAIN_RECEIPTS)]
+    certificate: Annotated[bytes, Meta(max_length=crypto_limits.MAX_CERTIFICATE_BYTES)]
     more: bool
 
 
@@ -106,7 +109,7 @@ class SubmitStatement(Frame, tag=64, frozen=True):
 
     request: Uint64
     statement: StatementBytes
-    certificate: Annotated[bytes, Meta(max_length=limits.MAX_CERTIFICATE_BYTES)] = b""
+    certificate: Annotated[bytes, Meta(max_length=crypto_limits.MAX_CERTIFICATE_BYTES)] = b""
 
 
 class StatementStored(Frame, tag=65, frozen=True):
@@ -149,8 +152,8 @@ class Entries(Frame, tag=69, frozen=True):
     start: Uint64
     size: Uint64
     entries: Annotated[
-        list[Annotated[bytes, Meta(max_length=limits.MAX_LEDGER_ENTRY_BYTES)]],
-        Meta(max_length=limits.MAX_ENTRIES_PER_FRAME),
+        list[Annotated[bytes, Meta(max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]],
+        Meta(max_length=link_limits.MAX_ENTRIES_PER_FRAME),
     ]
 
 
@@ -161,7 +164,7 @@ class LeafChanged(Frame, tag=70, frozen=True):
 class TellCheckpoint(Frame, tag=71, frozen=True):
     """Device to server: I hold this checkpoint of yours, which is newer than what you serve."""
 
-    checkpoint: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_NOTE_BYTES)]
+    checkpoint: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_NOTE_BYTES)]
 
 
 class FetchTrust(Frame, tag=72, frozen=True):
@@ -177,5 +180,5 @@ class Trust(Frame, tag=73, frozen=True):
     """
 
     request: Uint64
-    config: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
-    policy: Annotated[str, Meta(min_length=1, max_length=limits.MAX_POLICY_BYTES)]
+    config: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
+    policy: Annotated[str, Meta(min_length=1, max_length=tlog_limits.MAX_POLICY_BYTES)]

@@ -7,8 +7,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from blackthorn import limits
+from blackthorn.link import limits as link_limits
 from blackthorn.link.frames.types import AddressText, Bytes32, Frame, Signature, Uint64
+from blackthorn.tlog import limits as tlog_limits
+from blackthorn.wire import limits as wire_limits
 
 # --- Pairing of two devices of one user (specified in docs/specs/pairing.md) ---------------
 
@@ -46,7 +48,7 @@ class Paired(Frame, tag=83, frozen=True):
 class Relay(Frame, tag=84, frozen=True):
     """Either device by way of the server: sealed bytes for the other one."""
 
-    data: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_PAIRING_BYTES)]
+    data: Annotated[bytes, Meta(min_length=1, max_length=link_limits.MAX_PAIRING_BYTES)]
 
 
 class PairingEnded(Frame, tag=85, frozen=True):
@@ -80,5 +82,5 @@ class Recognised(Frame, tag=87, frozen=True):
     head: Bytes32
     domain: Annotated[str, Meta(max_length=254)]
     pin: Annotated[str, Meta(pattern="^[0-9A-F]{8}$")]
-    config: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
-    policy: Annotated[str, Meta(min_length=1, max_length=limits.MAX_POLICY_BYTES)]
+    config: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
+    policy: Annotated[str, Meta(min_length=1, max_length=tlog_limits.MAX_POLICY_BYTES)]

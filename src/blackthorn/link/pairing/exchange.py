@@ -27,16 +27,18 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from blackthorn import limits
 from blackthorn.crypto import pake
 from blackthorn.crypto.aead import CHACHA20_POLY1305, OpenError
 from blackthorn.crypto.kdf import SHA256, hkdf_expand, hkdf_extract
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DecodeError, SecurityError, UserError
 from blackthorn.ids import Address, Fingerprint
+from blackthorn.link import limits as link_limits
 from blackthorn.link.activation.code import Code
 from blackthorn.link.frames import JoinPairing, OpenPairing, Paired, Relay
 from blackthorn.link.frames.types import AddressText, Bytes32
+from blackthorn.tlog import limits as tlog_limits
+from blackthorn.wire import limits as wire_limits
 from blackthorn.wire.address import parse_address
 
 PAIRING_VERSION: Final = 1
@@ -48,7 +50,7 @@ _LIVE: Final = _LABEL + b" live"
 _NEW: Final = _LABEL + b" new"
 
 Random = Callable[[int], bytes]
-Part = Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_PAIRING_BYTES)]
+Part = Annotated[bytes, Meta(min_length=1, max_length=link_limits.MAX_PAIRING_BYTES)]
 
 
 class WrongCodeError(SecurityError):
@@ -83,7 +85,7 @@ class Reveal(Struct, frozen=True, tag="reveal"):
     """New to live: 32 random bytes, and the device that is to be added as it names itself."""
 
     nonce: Bytes32
-    device: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_STATEMENT_BYTES)]
+    device: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_STATEMENT_BYTES)]
 
 
 class Confirmed(Struct, frozen=True, tag="confirmed"):
@@ -93,33 +95,33 @@ class Confirmed(Struct, frozen=True, tag="confirmed"):
 class Draft(Struct, frozen=True, tag="draft"):
     """Live to new: sign this statement, which adds you. Again when the chain has moved on."""
 
-    statement: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_STATEMENT_BYTES)]
+    statement: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_STATEMENT_BYTES)]
 
 
 class Countersigned(Struct, frozen=True, tag="countersigned"):
     """New to live: the statement with the new device's signature."""
 
-    statement: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_STATEMENT_BYTES)]
+    statement: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_STATEMENT_BYTES)]
 
 
 class Handover(Struct, frozen=True, tag="handover"):
     """Live to new: the statement is stored, and this is the new device's first view.
 
-    `accepted` is the newest checkpoint that the live device has accepted, as `device.account.pairing`
-    writes it: what the new device would else have to take from the server. `it_policy` is the
-    enterprise's for devices. The own chain follows as a batch.
+    `accepted` is the newest checkpoint that the live device has accepted, as
+    `device.account.pairing` writes it: what the new device would else have to take from the server.
+    `it_policy` is the enterprise's for devices. The own chain follows as a batch.
     """
 
-    config: Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_LEDGER_ENTRY_BYTES)]
-    policy: Annotated[str, Meta(min_length=1, max_length=limits.MAX_POLICY_BYTES)]
-    accepted: Annotated[bytes, Meta(max_length=limits.MAX_PAIRING_BYTES)]
+    config: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
+    policy: Annotated[str, Meta(min_length=1, max_length=tlog_limits.MAX_POLICY_BYTES)]
+    accepted: Annotated[bytes, Meta(max_length=link_limits.MAX_PAIRING_BYTES)]
     domain: str
     pin: Annotated[str, Meta(pattern="^[0-9A-F]{8}$")]
-    it_policy: Annotated[bytes, Meta(max_length=limits.MAX_LEDGER_ENTRY_BYTES)] = b""
+    it_policy: Annotated[bytes, Meta(max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)] = b""
 
 
 class Batch(Struct, frozen=True, tag="batch"):
-    """Live to new: items of one kind (`device.account.pairing` knows which); `left` more will follow."""
+    """Live to new: items of one kind (`pairing` knows which); `left` more will follow."""
 
     kind: Annotated[str, Meta(max_length=16)]
     items: list[Part]
@@ -307,9 +309,9 @@ class Offer:
 
     def tried(self) -> "Offer":
         """The offer after a wrong try. Raises BurntError after the last one."""
-        if self.tries + 1 >= limits.PAIRING_TRIES:
+        if self.tries + 1 >= link_limits.PAIRING_TRIES:
             raise BurntError(
-                f"the code was tried wrongly {limits.PAIRING_TRIES} times and is burnt"
+                f"the code was tried wrongly {link_limits.PAIRING_TRIES} times and is burnt"
             )
         return replace(self, tries=self.tries + 1)
 

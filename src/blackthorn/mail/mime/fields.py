@@ -5,7 +5,7 @@ Nothing here turns bytes into text for a person; that is `mail.render.text`.
 
 from dataclasses import dataclass
 
-from blackthorn import limits
+from blackthorn.mail import limits
 from blackthorn.mail.errors import too_complex, too_large
 
 Field = tuple[bytes, bytes]

@@ -5,7 +5,7 @@ exception: a lone LF becomes CRLF, so that the sealed mail has one kind of line 
 never smuggle a second message into another server. A lone CR or a NUL is refused.
 """
 
-from blackthorn import limits
+from blackthorn.mail import limits
 from blackthorn.mail.errors import looping, malformed, too_large
 from blackthorn.mail.mime.fields import check_parameters
 from blackthorn.mail.mime.structure import parse, walk

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from blackthorn import limits
+from blackthorn.mail import limits
 from blackthorn.mail.errors import too_complex
 from blackthorn.mail.mime.fields import (
     Field,

@@ -7,7 +7,7 @@ returns is not yet safe for a terminal; `mail.render.text.safe_text` makes it so
 import html
 import re
 
-from blackthorn import limits
+from blackthorn.mail import limits
 
 _TAG = re.compile(rb"<[a-zA-Z/!?]")
 _SKIPPED = (b"script", b"style", b"head", b"title", b"template", b"svg", b"object")

@@ -7,7 +7,7 @@ and nothing is fetched, so an HTML part cannot wrap itself round a secret (EFAIL
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from blackthorn import limits
+from blackthorn.mail import limits
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.mime.fields import first, parse_parameters
 from blackthorn.mail.mime.scan import normalise

@@ -11,7 +11,7 @@ import codecs
 import quopri
 from urllib.parse import unquote_to_bytes
 
-from blackthorn import limits
+from blackthorn.mail import limits
 
 # fmt: off
 _CHARSETS = frozenset((

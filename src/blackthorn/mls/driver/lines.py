@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from blackthorn import limits
 from blackthorn.errors import InputError
+from blackthorn.mls import limits
 from blackthorn.mls.driver.commands import COMMANDS
 from blackthorn.mls.driver.request import RequestError, read_request
 from blackthorn.mls.driver.world import World

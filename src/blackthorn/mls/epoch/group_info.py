@@ -1,7 +1,7 @@
 """GroupInfo: an epoch described for those who join it (RFC 9420, 12.4.3), made and checked."""
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
+from blackthorn.mls import limits
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import EXTERNAL_PUB, RATCHET_TREE
 from blackthorn.mls.credential import CredentialValidator, check_credential

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from blackthorn import limits
 from blackthorn.crypto.hpke import HpkeError
 from blackthorn.crypto.secret import Secret
+from blackthorn.mls import limits as mls_limits
 from blackthorn.mls import suites
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import (
@@ -33,6 +33,7 @@ from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite
 from blackthorn.mls.tree.leaf_node import LeafNode, Lifetime, own_capabilities, read_leaf_node
 from blackthorn.mls.tree.leaf_validation import check_leaf_alone, check_lifetime
+from blackthorn.wire import limits as wire_limits
 from blackthorn.wire.tls import Reader, opaque, u16
 
 LABEL = b"KeyPackageTBS"
@@ -182,7 +183,7 @@ def parse_key_package(
 
     Raises what `verify_key_package` does, `MalformedMessage` and `TooLarge`.
     """
-    if len(message) > limits.MAX_KEY_PACKAGE_BYTES:
+    if len(message) > wire_limits.MAX_KEY_PACKAGE_BYTES:
         raise TooLarge("the key package is too large")
     package = decode(read_key_package_message, message, "key package")
     return verify_key_package(package, now=now, validate=validate, max_lifetime=max_lifetime)
@@ -264,7 +265,7 @@ def create_key_package(
     *,
     random: Callable[[int], bytes],
     now: int,
-    lifetime_seconds: int = limits.MLS_LIFETIME_SECONDS,
+    lifetime_seconds: int = mls_limits.MLS_LIFETIME_SECONDS,
     last_resort: bool = False,
     extension_types: Sequence[int] = (APPLICATION_EXTENSION,),
     credential_types: Sequence[int] = (),
@@ -276,7 +277,7 @@ def create_key_package(
     `credential_types` those of other members beside its own.
     """
     extensions = (Extension(LAST_RESORT, b""),) if last_resort else ()
-    lifetime = Lifetime(max(0, now - limits.MLS_CLOCK_SKEW_SECONDS), now + lifetime_seconds)
+    lifetime = Lifetime(max(0, now - mls_limits.MLS_CLOCK_SKEW_SECONDS), now + lifetime_seconds)
     if last_resort:  # what a key package carries, its leaf lists (10)
         extension_types = (*extension_types, LAST_RESORT)
     leaf, leaf_private = create_leaf(

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
+from blackthorn.mls import limits
 from blackthorn.mls.credential import Credential
 from blackthorn.mls.epoch import next_epoch
 from blackthorn.mls.epoch.epoch import Epoch

@@ -8,8 +8,8 @@ last. Nothing else lives here.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
+from blackthorn.mls import limits
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION, SOURCE_UPDATE
 from blackthorn.mls.credential import Credential, CredentialValidator
 from blackthorn.mls.epoch.group_info import read_group_info_message

@@ -3,10 +3,10 @@
 import hmac
 import operator
 
-from blackthorn import limits
 from blackthorn.crypto.aead import OpenError
 from blackthorn.crypto.hpke import HpkeError
 from blackthorn.crypto.secret import Secret
+from blackthorn.mls import limits
 from blackthorn.mls.codec import decode
 from blackthorn.mls.credential import CredentialValidator
 from blackthorn.mls.epoch import next_epoch

@@ -6,9 +6,8 @@ What a message would change comes back beside it: the key it used, or the staged
 import hmac
 from dataclasses import dataclass, replace
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import codepoints
+from blackthorn.mls import codepoints, limits
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import MEMBER, SOURCE_COMMIT
 from blackthorn.mls.credential import CredentialValidator, check_credential

@@ -6,8 +6,8 @@ called when the message has proved true, gives the key up. So a forged copy dest
 
 from dataclasses import dataclass
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
+from blackthorn.mls import limits
 from blackthorn.mls.errors import DecryptionFailed, GenerationConsumed
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from blackthorn import limits
 from blackthorn.crypto.hpke import HpkeError
+from blackthorn.mls import limits
 from blackthorn.mls.codepoints import DEFAULT_EXTENSIONS, DEFAULT_PROPOSALS, MLS10
 from blackthorn.mls.errors import InvalidLeaf
 from blackthorn.mls.extension import Extension, required_capabilities

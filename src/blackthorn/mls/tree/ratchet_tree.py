@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from blackthorn import limits
 from blackthorn.mls.errors import InvalidTree, MalformedMessage, TooLarge
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.tree import treemath
 from blackthorn.mls.tree.leaf_node import LeafNode, read_leaf_node
+from blackthorn.wire import limits
 from blackthorn.wire.tls import Reader, opaque, u8, u32, vector
 
 _LEAF = 1

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import Struct
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.account import local_chain
 from blackthorn.device.conversations import key_packages
+from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.core import keys as device_keys
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.core.unit_of_work import turn
@@ -49,6 +49,7 @@ from blackthorn.ports.device_store import Records
 from blackthorn.programs.device.home import Home, random, wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.storage.device.vault import Vault
+from blackthorn.wire import limits as wire_limits
 
 PUBLISHED_SECONDS = 60.0
 """How long a new device waits for the ledger to show it before it leaves that for later."""
@@ -78,7 +79,7 @@ class _Made(Struct, frozen=True):
 def own_name() -> str:
     """What this device is called unless its owner says otherwise."""
     name = "".join(each for each in socket.gethostname() if each.isprintable())
-    return name[: limits.MAX_DEVICE_NAME_CHARACTERS] or "device"
+    return name[: wire_limits.MAX_DEVICE_NAME_CHARACTERS] or "device"
 
 
 async def activate(home: Home, wanted: Activation) -> Enrolment:
@@ -194,7 +195,7 @@ def _public(
 ) -> exchange.DeviceKeys:
     """What the server may know, with key packages whose private halves are kept first."""
     with turn(vault, keys, wall_ms(), random) as first:
-        packages = key_packages.make(first, limits.KEY_PACKAGE_STOCK)
+        packages = key_packages.make(first, conversations_limits.KEY_PACKAGE_STOCK)
         last_resort = key_packages.make_last_resort(first)
         name = device_keys.own_name(first.records.settings)
         statements = _statements(first.records, keys, owner, name)

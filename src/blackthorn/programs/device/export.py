@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from blackthorn import limits
 from blackthorn.cli.device.options import run
 from blackthorn.crypto.openpgp_keys import lock_secret_keys
 from blackthorn.crypto.secret import Secret
@@ -18,6 +17,7 @@ from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.transparency.verified_chains import logged_of
 from blackthorn.errors import InputError, UnavailableError, UserError
 from blackthorn.identity.keys import SigningKeys
+from blackthorn.programs.device import limits
 from blackthorn.programs.device.export_folder import FolderSink
 from blackthorn.programs.device.export_mail import ServerMail
 from blackthorn.programs.device.home import wall_ms
@@ -74,7 +74,7 @@ def _receive(program: DeviceProgram) -> None:
 
 
 class _VaultSource:
-    """`device.export.export.ExportSource` of one device; the vault is read once, at the beginning."""
+    """`export.ExportSource` of one device; the vault is read once, at the beginning."""
 
     def __init__(self, program: DeviceProgram, turn: Turn, passphrase: Secret) -> None:
         records = turn.records

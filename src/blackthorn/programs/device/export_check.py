@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from blackthorn import limits
+from blackthorn.device.export import limits as export_limits
 from blackthorn.device.export import mbox
 from blackthorn.device.export.export import CHAIN, CONTACTS, MBOX, mail_paths
 from blackthorn.device.export.manifest import (
@@ -28,6 +28,7 @@ from blackthorn.device.export.manifest import (
 from blackthorn.device.export.messages import CONVERSATION_FORMAT
 from blackthorn.errors import DecodeError, SecurityError, UserError
 from blackthorn.mail.render.text import safe_line
+from blackthorn.programs.device import limits as device_limits
 
 _PIECE: Final = 1024 * 1024
 
@@ -54,7 +55,7 @@ def verify_export(folder: Path) -> ExportCheck:
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder")
     check = ExportCheck()
-    encoded = _small(folder, MANIFEST, limits.MAX_EXPORT_MANIFEST_BYTES, check)
+    encoded = _small(folder, MANIFEST, device_limits.MAX_EXPORT_MANIFEST_BYTES, check)
     if encoded is None:
         return check
     try:
@@ -87,7 +88,7 @@ def _open(folder: Path, path: str) -> BinaryIO:
 
 def _check_signature(folder: Path, encoded: bytes, manifest: Manifest, check: ExportCheck) -> None:
     signature = _small(folder, SIGNATURE, _PIECE, check)
-    data = _small(folder, CHAIN, limits.MAX_EXPORT_CHAIN_BYTES, check)
+    data = _small(folder, CHAIN, export_limits.MAX_EXPORT_CHAIN_BYTES, check)
     if signature is None or data is None:
         return
     try:

@@ -19,7 +19,7 @@ _MARKER: Final = ".blackthorn-export-unfinished"
 
 
 class FolderSink:
-    """`device.export.export.ExportSink` on a disk. Leaving the block renames, or clears all away."""
+    """`export.ExportSink` on a disk. Leaving the block renames, or clears all away."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

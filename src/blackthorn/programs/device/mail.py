@@ -8,11 +8,11 @@ from itertools import count
 from pathlib import Path, PurePath
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.device.mail import keys
 from blackthorn.edges.link.client import LinkConnection
 from blackthorn.errors import InputError, ProtocolError, SecurityError, StorageError, UserError
 from blackthorn.link import frames as f
+from blackthorn.mail import limits
 from blackthorn.mail.render.render import Attachment, RenderedMail, attached, render
 from blackthorn.mail.render.text import safe_line
 from blackthorn.ports.device_store import MailRecord

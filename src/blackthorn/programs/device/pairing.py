@@ -1,7 +1,7 @@
 """Two devices of one user paired over real links: `device add` on one, `device link` on the other.
 
-What is decided is in `device/account/pairing.py`. Here are the links, the person who is asked while they go
-on, and the new device's home, which is made once the other side has proved the code.
+What is decided is in `device/account/pairing.py`. Here are the links, the person who is asked while
+they go on, and the new device's home, which is made once the other side has proved the code.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from blackthorn import limits
 from blackthorn.cli.device.prompts import Lines
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.account.pairing import LivePairing, NewPairing, Stage, why_ended
@@ -19,6 +18,7 @@ from blackthorn.errors import UnavailableError, UserError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import DeviceInfo
 from blackthorn.ids import Address
+from blackthorn.link import limits
 from blackthorn.link.activation.code import Code
 from blackthorn.programs.device.activation import check_unfinished, closing, remember
 from blackthorn.programs.device.home import Home, random, wall_ms

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from blackthorn import limits
+from blackthorn.edges.sealing import limits as sealing_limits
 from blackthorn.errors import ConfigError, DecodeError, UserError
+from blackthorn.governance import limits as governance_limits
 from blackthorn.storage.files.market_keys import check_market
 from blackthorn.wire.address import parse_domain
 
@@ -86,7 +87,7 @@ class SmtpSettings:
         0,
         "Processes that seal inbound mail, each with one core while mail comes in. "
         "0: one for each core.",
-        at_most=limits.MAX_SEALING_WORKERS,
+        at_most=sealing_limits.MAX_SEALING_WORKERS,
     )
 
 
@@ -137,7 +138,7 @@ class DirectivesSettings:
         5,
         "How many accounts one directive may name at most.",
         at_least=1,
-        at_most=limits.MAX_DIRECTIVE_ACCOUNTS,
+        at_most=governance_limits.MAX_DIRECTIVE_ACCOUNTS,
     )
 
 

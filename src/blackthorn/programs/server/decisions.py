@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from blackthorn import limits
 from blackthorn.errors import BlackthornError
 from blackthorn.governance import directives
 from blackthorn.governance.package.build import ProductionCase, Proof
 from blackthorn.governance.package.check import made
 from blackthorn.governance.package.tar import read_tar
 from blackthorn.governance.transitions import Case, Step
+from blackthorn.link import limits
 from blackthorn.link.frames import FetchProduction, ProductionPart
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.edges.http import metrics
 from blackthorn.edges.http import operations as ops
 from blackthorn.errors import StorageError
@@ -16,6 +15,7 @@ from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.server.counters import Counters
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.writer import ThreadWriter
+from blackthorn.wire.units import MIB
 
 PROBE_SECONDS: Final = 5
 """A database that commits nothing for so long is not ready."""
@@ -54,7 +54,7 @@ class Health:
 
     def disk_is_short(self) -> bool:
         """Whether less of the disk is free than the settings ask for."""
-        return self._free_bytes() < self._floor_mib * limits.MIB
+        return self._free_bytes() < self._floor_mib * MIB
 
     async def _problems(self) -> list[str]:
         problems = ["the server is stopping"] if self.draining else []

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError, UserError, VerificationError
 from blackthorn.identity.keys import SigningKeys
@@ -22,6 +21,7 @@ from blackthorn.programs.witness import folder
 from blackthorn.programs.witness.folder import WitnessDirectory
 from blackthorn.server.ledger.ledger import LedgerKeys
 from blackthorn.storage.files import atomic
+from blackthorn.tlog import limits
 from blackthorn.tlog.policy import (
     NO_QUORUM,
     Policy,

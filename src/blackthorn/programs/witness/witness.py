@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.errors import SecurityError, StorageError, UnavailableError, VerificationError
+from blackthorn.programs.witness import limits
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.anchor import Anchor, Mark
 from blackthorn.storage.sqlite.stores.witness import Cosigned, WitnessStore

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from blackthorn import limits
 from blackthorn.crypto import vrf
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import InputError, VerificationError
@@ -34,6 +33,7 @@ from blackthorn.ports.ledger import Change, Label, LedgerStore
 from blackthorn.ports.randomness import Randomness
 from blackthorn.ports.writer import Job
 from blackthorn.server.ledger.chains import Chains
+from blackthorn.wire import limits
 
 SALT_BYTES = 32
 

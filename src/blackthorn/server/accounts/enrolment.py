@@ -5,7 +5,8 @@ The rules, in the order in which they are checked:
 1. A code must exist, be live, and have tries left; its user's market must not be on the way out.
 2. The try is counted durably before the challenge leaves, so that a crash gives no guess back.
 3. A device is enrolled only by the code's proof, its signature and its own key's signature.
-4. The device's first statements must continue the user's chain as `server.accounts.admission` allows.
+4. The device's first statements must continue the user's chain as `server.accounts.admission`
+   allows.
 5. Device, statements, certificate, key packages and the use of the code are one transaction;
    `Activated` leaves when it is durable. A proof made good takes its try back.
 6. A used code answers the device that used it again, until it expires, and no other.
@@ -19,9 +20,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from blackthorn import limits
 from blackthorn.errors import InputError, ProtocolError, StorageError, VerificationError
 from blackthorn.ids import Fingerprint, device_id
+from blackthorn.link import limits as link_limits
 from blackthorn.link.activation import exchange
 from blackthorn.link.activation.exchange import AwaitProof, Channel, Enrolment, Proven
 from blackthorn.link.codes import Code
@@ -31,6 +32,7 @@ from blackthorn.ports.enrolment import Enrolled, EnrolmentStore, OpenCode
 from blackthorn.ports.key_packages import KeyPackageStore
 from blackthorn.ports.randomness import Randomness
 from blackthorn.ports.writer import Job, Writer
+from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.accounts.admission import Admission, Admissions
 from blackthorn.server.counters import Counters
 from blackthorn.server.markets.exit_rules import ExitRules, May
@@ -55,7 +57,7 @@ def why_refused(code: OpenCode | None, now_ms: int) -> str | None:
         return UNKNOWN
     if code.expires_ms <= now_ms:
         return EXPIRED
-    if code.tries >= limits.ACTIVATION_TRIES:
+    if code.tries >= accounts_limits.ACTIVATION_TRIES:
         return BURNT
     return None
 
@@ -136,7 +138,7 @@ class EnrolmentDesk:
         except StorageError:
             session.close(Code.STORAGE)
             return
-        last_try = code.tries + 1 >= limits.ACTIVATION_TRIES
+        last_try = code.tries + 1 >= accounts_limits.ACTIVATION_TRIES
         if code.tries:
             self.warn(LAST_TRY if last_try else UNPROVEN)
         session.stage = _Challenged(code, step, last_try)
@@ -183,7 +185,7 @@ class EnrolmentDesk:
                     enrolled.number,
                     keys.key_packages,
                     keys.last_resort,
-                    limits.MAX_KEY_PACKAGES_PER_DEVICE,
+                    link_limits.MAX_KEY_PACKAGES_PER_DEVICE,
                 )(transaction)
             return enrolled
 

@@ -15,8 +15,8 @@ the live device's (`link.pairing.exchange.Offer`).
 
 from dataclasses import dataclass
 
-from blackthorn import limits
 from blackthorn.errors import ProtocolError
+from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.frames import (
     JoinPairing,
@@ -28,6 +28,7 @@ from blackthorn.link.frames import (
 )
 from blackthorn.link.pairing.exchange import PAIRING_VERSION
 from blackthorn.ports.enterprise import Standing
+from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.messaging.session import Session
 
 PairingFrame = OpenPairing | JoinPairing | Relay | PairingEnded
@@ -91,10 +92,10 @@ class PairingDesk:
             refusal = NOT_LIVE
         elif frame.nameplate in self._by_nameplate:
             refusal = TAKEN
-        elif len(self._by_nameplate) >= limits.MAX_PAIRINGS:
+        elif len(self._by_nameplate) >= accounts_limits.MAX_PAIRINGS:
             refusal = FULL
         if not refusal:
-            ends_at = now + limits.PAIRING_SECONDS
+            ends_at = now + link_limits.PAIRING_SECONDS
             pairing = _Pairing(frame.nameplate, frame.message, session, ends_at)
             self._by_nameplate[frame.nameplate] = pairing
             self._by_session[session] = pairing
@@ -129,8 +130,8 @@ class PairingDesk:
         pairing.relayed += 1
         pairing.relayed_bytes += len(frame.data)
         if (
-            pairing.relayed > limits.MAX_PAIRING_RELAYED
-            or pairing.relayed_bytes > limits.MAX_PAIRING_RELAYED_BYTES
+            pairing.relayed > accounts_limits.MAX_PAIRING_RELAYED
+            or pairing.relayed_bytes > accounts_limits.MAX_PAIRING_RELAYED_BYTES
             or other.paused_since is not None
         ):
             self._end(session, Code.PAIRING_TOO_MUCH, tell_self=True)

@@ -14,7 +14,6 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from blackthorn import limits
 from blackthorn.errors import VerificationError
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.keys import Signature
@@ -31,6 +30,8 @@ from blackthorn.link.frames import (
 from blackthorn.link.hello import recovery_bytes
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise
+from blackthorn.server import limits as server_limits
+from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.ledger.chains import Done
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging.session import Session
@@ -118,10 +119,10 @@ class RecoveryDesk:
         self._tries.move_to_end(client)
         while tries and tries[0] <= now - WINDOW_SECONDS:
             tries.popleft()
-        if len(tries) >= limits.MAX_RECOVERY_TRIES:
+        if len(tries) >= accounts_limits.MAX_RECOVERY_TRIES:
             raise LinkError(Code.BUSY, "too many tries at a recovery: try again in ten minutes")
         tries.append(now)
-        while len(self._tries) > limits.MAX_CONNECTIONS:
+        while len(self._tries) > server_limits.MAX_CONNECTIONS:
             self._tries.popitem(last=False)
 
     def _submit(self, session: Session, frame: SubmitStatement) -> None:

@@ -7,13 +7,13 @@ verifier.
 import re
 from dataclasses import dataclass
 
-from blackthorn import limits
 from blackthorn.errors import DecodeError, UserError
 from blackthorn.ids import Address, Fingerprint
 from blackthorn.link.activation import exchange
 from blackthorn.link.activation.code import Code, new_code
 from blackthorn.ports.randomness import Randomness
 from blackthorn.ports.users import NOT_STATED, Home, NewCode, UserStore
+from blackthorn.server.accounts import limits
 from blackthorn.wire.address import domain_of, parse_address
 
 _LIFE = re.compile(r"([0-9]{1,7})\s*([smhd])")

@@ -11,7 +11,6 @@ No date and no clock fires anything but the end of a gag, and that not when the 
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from blackthorn import limits
 from blackthorn.directory.entries import Record, decode_entry
 from blackthorn.directory.records import decode_record
 from blackthorn.errors import BlackthornError, InputError, StorageError
@@ -28,6 +27,7 @@ from blackthorn.governance.statements import (
 from blackthorn.governance.transitions import ANY_DECIDER, Case, Step, named
 from blackthorn.governance.values import check_fields
 from blackthorn.ids import Address
+from blackthorn.link import limits
 from blackthorn.ports.cases import CaseStore, PendingDecision, StoredDecision
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise

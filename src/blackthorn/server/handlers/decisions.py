@@ -6,7 +6,7 @@ is only paging and the answer.
 
 from dataclasses import dataclass
 
-from blackthorn import limits
+from blackthorn.link import limits
 from blackthorn.link.frames import (
     Decision,
     Decisions,

@@ -9,15 +9,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from blackthorn import limits
 from blackthorn.crypto import vrf
 from blackthorn.directory import lookup
 from blackthorn.errors import StorageError, VerificationError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.ledger import Label, Leaf, StoredStatement
+from blackthorn.server.handlers import limits as handlers_limits
 from blackthorn.server.ledger.chains import LOGGED_KINDS
 from blackthorn.server.ledger.epoch_builder import value_of
 from blackthorn.server.ledger.ledger import Ledger, Published
@@ -38,7 +39,7 @@ class DirectoryDesk:
         self._ledger = ledger
         self._store = ledger.store
         self._clock = clock
-        self._budgets = Budgets(limits.LOOKUP_WORK, limits.LOOKUP_WORK_PER_SECOND)
+        self._budgets = Budgets(handlers_limits.LOOKUP_WORK, handlers_limits.LOOKUP_WORK_PER_SECOND)
         self._absent: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
         self._handlers: dict[type[f.Frame], Callable[[Session, Any], int]] = {
             f.LookUp: self._look_up,
@@ -125,7 +126,7 @@ class DirectoryDesk:
             self._absent.move_to_end(address)
             return known
         beta, proof = vrf.prove(self._ledger.vrf_key, address.encode())
-        if len(self._absent) >= limits.MAX_CACHED_ABSENCES:
+        if len(self._absent) >= handlers_limits.MAX_CACHED_ABSENCES:
             self._absent.popitem(last=False)
         place = self._absent[address] = (beta[:32], proof)
         return place
@@ -145,7 +146,7 @@ class DirectoryDesk:
             return 1
         rows = [row for row in self._store.statements(address, 0) if row.seq <= leaf.seq]
         wanted = [row.statement for row in rows if row.seq > frame.after]
-        part = _fitting(wanted, limits.MAX_CHAIN_PART_BYTES)
+        part = _fitting(wanted, handlers_limits.MAX_CHAIN_PART_BYTES)
         receipts = [
             self._receipt(label, row, size)
             for row in rows
@@ -211,7 +212,7 @@ class DirectoryDesk:
 
     def _entries(self, session: Session, frame: f.FetchEntries) -> int:
         size = self._published().size
-        entries = self._ledger.entries(frame.start, limits.MAX_ENTRIES_PER_FRAME)
+        entries = self._ledger.entries(frame.start, link_limits.MAX_ENTRIES_PER_FRAME)
         session.transmit(f.Entries(frame.request, frame.start, size, entries))
         return 1 + len(entries) // ENTRIES_PER_WORK
 

@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
-from blackthorn import limits
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.errors import InputError, StorageError, VerificationError
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
@@ -48,6 +47,8 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import Change, LedgerStore, NewDevice, StoredStatement
 from blackthorn.ports.writer import Writer
+from blackthorn.server.ledger import limits as ledger_limits
+from blackthorn.wire import limits as wire_limits
 
 Key = TypeVar("Key")
 Done = Callable[[str], None]
@@ -154,7 +155,7 @@ class Chains:
     def _keep(self, address: Address, chain: VerifiedChain) -> None:
         self._cache[address] = chain
         self._cache.move_to_end(address)
-        if len(self._cache) > limits.MAX_CACHED_CHAINS:
+        if len(self._cache) > ledger_limits.MAX_CACHED_CHAINS:
             self._cache.popitem(last=False)
 
     def forget(self, address: Address) -> None:
@@ -207,9 +208,9 @@ class Chains:
         recovered = isinstance(body, AddDevice) and body.recovered
         if recovered or isinstance(body, Cancel | RevokeDevice):
             return
-        if chain.seq + 1 > limits.MAX_CHAIN_STATEMENTS - limits.RESERVED_STATEMENTS:
+        if chain.seq + 1 > wire_limits.MAX_CHAIN_STATEMENTS - ledger_limits.RESERVED_STATEMENTS:
             raise InputError("the chain is full: only cancels, revocations and resets fit")
-        if len(_recent(self._stored, address, now_ms)) >= limits.MAX_STATEMENTS_PER_HOUR:
+        if len(_recent(self._stored, address, now_ms)) >= ledger_limits.MAX_STATEMENTS_PER_HOUR:
             raise InputError("too many statements in one hour: try again later")
 
     def check_settled(
@@ -226,7 +227,7 @@ class Chains:
 
     def _count(self, device: DeviceId, now_ms: int) -> None:
         recent = _recent(self._submitted, device, now_ms)
-        if len(recent) >= limits.MAX_SUBMISSIONS_PER_HOUR:
+        if len(recent) >= ledger_limits.MAX_SUBMISSIONS_PER_HOUR:
             raise InputError("this device has submitted too much in one hour: try again later")
         self._submitted.setdefault(device, recent).append(now_ms)
 

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from blackthorn import limits
 from blackthorn.directory.checks import ledger_time_ms
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.prefix_tree import PrefixTree
@@ -27,6 +26,7 @@ from blackthorn.errors import StorageError, VerificationError
 from blackthorn.ports.ledger import Checkpoint, LedgerStore
 from blackthorn.ports.writer import Writer
 from blackthorn.server.counters import Counters
+from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import Draft, Drafter, Openings, Tip, Waiting
 from blackthorn.server.ledger.start import load
 from blackthorn.tlog import checkpoint as tlog

@@ -16,9 +16,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from blackthorn import limits
 from blackthorn.crypto import vrf
 from blackthorn.crypto.secret import Secret
+from blackthorn.directory import limits as directory_limits
 from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
 from blackthorn.directory.entries import ConfigEntry, Head, decode_entry
 from blackthorn.directory.records import decode_record
@@ -35,6 +35,7 @@ from blackthorn.ports.writer import Job, Writer
 from blackthorn.server.accounts import admission
 from blackthorn.server.accounts.admission import Admission
 from blackthorn.server.counters import Counters
+from blackthorn.server.ledger import limits as ledger_limits
 from blackthorn.server.ledger.chains import Chains, DevicesChanged, Done
 from blackthorn.server.ledger.epoch_builder import Openings
 from blackthorn.server.ledger.epochs import Epochs, Pending, Published
@@ -215,7 +216,9 @@ class Ledger:
         """At most `count` published entries from `start` on, as many as MAX_ENTRIES_BYTES holds."""
         size = self.published.size if self.published is not None else 0
         count = min(count, size - start)
-        return self.store.entries(start, count, limits.MAX_ENTRIES_BYTES) if count > 0 else []
+        return (
+            self.store.entries(start, count, ledger_limits.MAX_ENTRIES_BYTES) if count > 0 else []
+        )
 
     def logged_ms(self, place: int) -> int:
         """When the entry at `place` was logged: the time of its epoch's head."""
@@ -298,10 +301,10 @@ class Ledger:
         """Why the ledger is not well, one line each."""
         found = [self._rollback.reason] if self._rollback.reason else []
         silent = self._now_ms - self._epochs.offered_ms
-        if self._epochs.waiting is not None and silent > limits.WITNESS_SILENT_MS:
+        if self._epochs.waiting is not None and silent > ledger_limits.WITNESS_SILENT_MS:
             found.append(f"no quorum of witnesses has cosigned for {silent // 1000} seconds")
         ahead = self.published.ahead_ms // 1000 if self.published is not None else 0
-        if ahead > limits.MAX_HEAD_AHEAD_SECONDS:
+        if ahead > directory_limits.MAX_HEAD_AHEAD_SECONDS:
             found.append(
                 f"the ledger's time is {ahead} seconds ahead of its witnesses': set the clock"
             )

@@ -8,11 +8,11 @@ witnesses will tell if that backup is too old.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from blackthorn import limits
 from blackthorn.directory.entries import Head, Mutation, decode_entry
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.errors import StorageError, VerificationError
 from blackthorn.ports.ledger import Checkpoint, Label, Leaf, LedgerStore
+from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import Openings, Tip
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.merkle import MerkleLog

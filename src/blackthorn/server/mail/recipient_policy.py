@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from blackthorn import limits
 from blackthorn.crypto.openpgp_seal import (
     Certificate,
     CertificateError,
@@ -13,6 +12,7 @@ from blackthorn.errors import DecodeError
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise, UserRecord
+from blackthorn.server.mail import limits
 from blackthorn.server.markets.exit_rules import ExitRules
 from blackthorn.wire.address import parse_address, parse_domain
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from blackthorn import limits
 from blackthorn.errors import StorageError
 from blackthorn.ids import Address
+from blackthorn.link import limits
 from blackthorn.link.frames import (
     AnyFrame,
     FetchMail,

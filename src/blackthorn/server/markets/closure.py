@@ -17,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from blackthorn import limits
 from blackthorn.crypto import market_wrap
 from blackthorn.crypto.market_wrap import WrapError
 from blackthorn.crypto.secret import Secret
@@ -38,6 +37,7 @@ from blackthorn.ports.clock import Clock
 from blackthorn.ports.closure import Closure, ClosureStore, NewReceipt, Person, Phase
 from blackthorn.ports.randomness import Randomness
 from blackthorn.ports.writer import Job, Writer
+from blackthorn.server.markets import limits
 
 BEFORE: Final = frozenset({Phase.RECEIPTS, Phase.ROOT, Phase.READY})
 """Nothing is destroyed in these: what was prepared may be thrown away."""

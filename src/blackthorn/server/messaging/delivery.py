@@ -13,12 +13,12 @@ moment to share a commit with others.
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from blackthorn import limits
 from blackthorn.errors import StorageError
 from blackthorn.link import frames as f
 from blackthorn.ports.parcels import Dropped, ParcelStore, Waiting
 from blackthorn.ports.writer import Writer
 from blackthorn.server.counters import Counters
+from blackthorn.server.messaging import limits
 from blackthorn.server.messaging.mailboxes import Mailbox, Mailboxes, Receiver
 from blackthorn.server.messaging.session import Session
 

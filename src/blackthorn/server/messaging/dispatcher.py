@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from blackthorn import limits
 from blackthorn.errors import InputError, StorageError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.hello import check_version, verify_hello
 from blackthorn.link.session import State
@@ -20,10 +20,12 @@ from blackthorn.ports.enterprise import Enterprise, Standing
 from blackthorn.ports.key_packages import KeyPackageStore
 from blackthorn.ports.parcels import ParcelStore
 from blackthorn.ports.writer import Writer
+from blackthorn.server import limits as server_limits
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers import pending_device, read_only
 from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.markets.exit_rules import ExitRules, May
+from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.server.messaging.delivery import Delivery
 from blackthorn.server.messaging.key_packages import KeyPackageDesk
 from blackthorn.server.messaging.mailboxes import Mailboxes
@@ -179,9 +181,9 @@ class Hub:
 
     def _crowded(self, client: str) -> bool:
         return (
-            len(self._sessions) >= limits.MAX_CONNECTIONS
-            or self._by_client[client] >= limits.MAX_CONNECTIONS_PER_CLIENT
-            or self._opening_by_client[client] >= limits.MAX_OPENING_PER_CLIENT
+            len(self._sessions) >= server_limits.MAX_CONNECTIONS
+            or self._by_client[client] >= messaging_limits.MAX_CONNECTIONS_PER_CLIENT
+            or self._opening_by_client[client] >= messaging_limits.MAX_OPENING_PER_CLIENT
         )
 
     def receive(self, session: Session, data: bytes | memoryview, now: float) -> None:
@@ -299,7 +301,7 @@ class Hub:
         if self._ledger is not None:
             self._ledger.tick(now)
         for session in [each for each in self._paused if each.paused_since is not None]:
-            if now - (session.paused_since or now) > limits.LINK_WRITE_SECONDS:
+            if now - (session.paused_since or now) > messaging_limits.LINK_WRITE_SECONDS:
                 self._cut(session, Code.NOT_READING)
         self._check(self._opening, now)
         if now >= self._idle_check_at:
@@ -424,7 +426,7 @@ class Hub:
             return
         links = session.mailbox.sessions
         links.append(session)
-        if len(links) > limits.MAX_LINKS_PER_DEVICE:
+        if len(links) > messaging_limits.MAX_LINKS_PER_DEVICE:
             oldest = links[0]
             oldest.close(Code.BUSY, "this device has opened too many links")
             self.disconnect(oldest)
@@ -444,11 +446,11 @@ def _check_opening(session: Session, size: int) -> None:
     """Before the device is known, frames are small. Raises LinkError."""
     if session.link.opened:
         return
-    bound = limits.MAX_OPENING_FRAME_BYTES
+    bound = messaging_limits.MAX_OPENING_FRAME_BYTES
     if session.link.state is State.PROVING:
-        bound += limits.MAX_ACTIVATION_PAYLOAD_BYTES
+        bound += link_limits.MAX_ACTIVATION_PAYLOAD_BYTES
     elif session.link.state is State.PAIRING:
-        bound += limits.MAX_PAIRING_BYTES
+        bound += link_limits.MAX_PAIRING_BYTES
     if size > bound:
         raise LinkError(Code.TOO_LARGE, f"a frame of {size} bytes before the link was opened")
 

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.ids import DeviceId, FanoutId
+from blackthorn.server.messaging import limits
 from blackthorn.server.messaging.mailboxes import Mailbox
 
 NAMED_MISSING: Final = 8

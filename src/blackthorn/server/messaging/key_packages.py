@@ -5,17 +5,19 @@ a device's one-time packages are gone, its last-resort package is handed out, an
 times (RFC 9420, 16.8).
 """
 
-from blackthorn import limits
 from blackthorn.errors import StorageError
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code
 from blackthorn.ports.enterprise import DeviceRecord, Enterprise
 from blackthorn.ports.key_packages import KeyPackageStore
 from blackthorn.ports.writer import Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.markets.exit_rules import ExitRules, May
+from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.server.messaging.session import Session
+from blackthorn.wire import limits as wire_limits
 
 
 class KeyPackageDesk:
@@ -55,7 +57,10 @@ class KeyPackageDesk:
                 session.answered()
 
         job = self._store.publish(
-            device.number, frame.packages, frame.last_resort, limits.MAX_KEY_PACKAGES_PER_DEVICE
+            device.number,
+            frame.packages,
+            frame.last_resort,
+            link_limits.MAX_KEY_PACKAGES_PER_DEVICE,
         )
         self._writer.submit(job, done)
 
@@ -73,7 +78,7 @@ class KeyPackageDesk:
             devices = [each for each in devices if each != session.device]
             if self._exits is not None and self._exits.refusal(user.address, May.BE_SENT):
                 devices = []
-            users.append((address, devices[: limits.MAX_DEVICES_PER_USER]))
+            users.append((address, devices[: wire_limits.MAX_DEVICES_PER_USER]))
 
         session.ask()
 
@@ -85,7 +90,7 @@ class KeyPackageDesk:
                 session.answered()
 
         numbers = [[device.number for device in devices] for _, devices in users]
-        self._writer.submit(self._store.claim(numbers, limits.MAX_CLAIM_BYTES), done)
+        self._writer.submit(self._store.claim(numbers, messaging_limits.MAX_CLAIM_BYTES), done)
 
     def _answer(
         self,

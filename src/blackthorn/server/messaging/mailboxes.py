@@ -3,11 +3,11 @@
 The parcels themselves are on disk.
 """
 
-from blackthorn import limits
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.window import Window
 from blackthorn.ports.enterprise import DeviceRecord, Enterprise, Standing
 from blackthorn.ports.parcels import ParcelStore, Tally
+from blackthorn.server.messaging import limits
 from blackthorn.server.messaging.session import Session
 
 

@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from blackthorn import limits
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.session import Link, Role, State
 from blackthorn.ports.enterprise import DeviceRecord
+from blackthorn.server.messaging import limits
 
 if TYPE_CHECKING:
     from blackthorn.server.messaging.mailboxes import Mailbox

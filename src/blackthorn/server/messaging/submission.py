@@ -10,16 +10,17 @@ durable in the order of their parcels' numbers.
 
 from functools import partial
 
-from blackthorn import limits
 from blackthorn.errors import StorageError
 from blackthorn.ids import DeviceId, FanoutId
 from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.fanout import open_fanout
 from blackthorn.ports.parcels import Batch, Parcels, ParcelStore, Placed, Placement, SharedParcel
 from blackthorn.ports.writer import Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.markets.exit_rules import ExitRules, May
+from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.server.messaging.delivery import Delivery
 from blackthorn.server.messaging.fanouts import FanoutList, Fanouts
 from blackthorn.server.messaging.mailboxes import Mailbox, Mailboxes
@@ -93,7 +94,7 @@ class Postroom:
                 fleeting = True
             else:
                 found.append(mailbox)
-        if session.missing_named > limits.MAX_MISSING_NAMED:
+        if session.missing_named > messaging_limits.MAX_MISSING_NAMED:
             raise LinkError(Code.RECIPIENT_UNKNOWN, "too many devices that do not exist")
         self._fanouts.put(FanoutId(frame.id), FanoutList(found, missing, fleeting=fleeting))
 
@@ -145,7 +146,9 @@ class Postroom:
             for parcel in posting.parcels
             if self._fanouts.get(FanoutId(parcel.fanout)) is None
         )
-        wanted = list(unknown)[: limits.MAX_POSTINGS_PER_FRAME]  # the rest is asked for next time
+        wanted = list(unknown)[
+            : link_limits.MAX_POSTINGS_PER_FRAME
+        ]  # the rest is asked for next time
         session.transmit(f.FanoutUnknown(wanted, [posting.id for posting in postings]))
 
     def _reach(
@@ -192,7 +195,7 @@ class Postroom:
         placement = Placement(order.handle, order.epoch, order.token)
         self._batch.ordered.append((placement, None))
         pending = _Pending(session, posting, refusal)
-        pending.size = limits.MIN_CHARGED_BYTES
+        pending.size = messaging_limits.MIN_CHARGED_BYTES
         self._queue(pending)
 
     def _take(self, session: Session, posting: f.Posting, lists: list[FanoutList]) -> None:
@@ -217,14 +220,14 @@ class Postroom:
             for mailbox in members.mailboxes:
                 mailbox.waiting.add(len(sealed))
             pending.parcels.append((f.Delivery(seq, sealed), members))
-            pending.size += max(len(sealed), limits.MIN_CHARGED_BYTES)
+            pending.size += max(len(sealed), messaging_limits.MIN_CHARGED_BYTES)
         self._queue(pending)
 
     def _queue(self, pending: _Pending) -> None:
         session = pending.session
         self._waiting.append(pending)
         self._unstored_bytes += pending.size
-        session.hold(pending.size, self._unstored_bytes > limits.MAX_UNSTORED_BYTES)
+        session.hold(pending.size, self._unstored_bytes > messaging_limits.MAX_UNSTORED_BYTES)
 
     # --- The writer -----------------------------------------------------------------------
 
@@ -274,8 +277,10 @@ class Postroom:
     def _answer(self, accepted: dict[Session, list[bytes]]) -> None:
         for session, ids in accepted.items():
             self._counters.postings_accepted += len(ids)
-            for start in range(0, len(ids), limits.MAX_POSTINGS_PER_FRAME):
-                session.transmit(f.Accepted(ids[start : start + limits.MAX_POSTINGS_PER_FRAME]))
+            for start in range(0, len(ids), link_limits.MAX_POSTINGS_PER_FRAME):
+                session.transmit(
+                    f.Accepted(ids[start : start + link_limits.MAX_POSTINGS_PER_FRAME])
+                )
 
     def _refuse(self, pending: _Pending, code: Code, text: str) -> None:
         self._counters.postings_refused += 1

@@ -8,12 +8,12 @@ a row from before markets, which lies unwrapped until the server has next starte
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from blackthorn import limits
 from blackthorn.crypto import market_wrap
 from blackthorn.crypto.market_wrap import CHUNK_BYTES, PREFIX_BYTES, WRAPPED_CHUNK_BYTES
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError
 from blackthorn.ports.markets import MarketKeys
+from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
 
 UNWRAPPED: Final = ""

@@ -1,7 +1,7 @@
 """Decisions in SQLite (`ports.cases.CaseStore`): taken, pending, and who may found the officers.
 
-The ledger's entries that show a decision are `storage.sqlite.stores.ledger`'s; the office makes both one
-transaction.
+The ledger's entries that show a decision are `storage.sqlite.stores.ledger`'s; the office makes
+both one transaction.
 """
 
 from collections.abc import Sequence

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from blackthorn import limits
 from blackthorn.errors import StorageError
 from blackthorn.ids import Address
 from blackthorn.ports.closure import Closure, NewReceipt, Person, Phase
 from blackthorn.ports.writer import Job
+from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
 from blackthorn.storage.sqlite.stores.markets import purge_user

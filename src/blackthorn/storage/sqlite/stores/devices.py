@@ -6,11 +6,11 @@ that a parcel on its way to a removed device finds nobody.
 
 from collections.abc import Iterable
 
-from blackthorn import limits
 from blackthorn.ids import DeviceId
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import NewDevice
 from blackthorn.storage.sqlite.database import Connection
+from blackthorn.wire import limits
 
 
 def insert_device(transaction: Connection, user: int, device: NewDevice, now_ms: int) -> str | None:

@@ -8,7 +8,6 @@ parameters are bound.
 
 from typing import Any, TypeVar
 
-from blackthorn import limits
 from blackthorn.crypto.secret import Secret
 from blackthorn.ids import Address, DeviceId, device_id
 from blackthorn.link.activation.exchange import DeviceKeys, Verifier
@@ -16,6 +15,8 @@ from blackthorn.ports.enrolment import Enrolled, OpenCode
 from blackthorn.ports.enterprise import DeviceRecord, Standing, UserRecord
 from blackthorn.ports.ledger import NewDevice
 from blackthorn.ports.writer import Job
+from blackthorn.server.accounts import limits as accounts_limits
+from blackthorn.storage import limits as storage_limits
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
 from blackthorn.storage.sqlite.stores.devices import insert_device, remove_all_devices
@@ -64,7 +65,7 @@ class SqliteEnterprise:
             if row is None:
                 return None
             known = _device_record(row)
-            _keep(self._devices, device, known, limits.MAX_CACHED_DEVICES)
+            _keep(self._devices, device, known, storage_limits.MAX_CACHED_DEVICES)
         return known
 
     @storing
@@ -74,7 +75,7 @@ class SqliteEnterprise:
         if known is None:
             known = self._read_user(address)
             if known is not None:
-                _keep(self._users, address, known, limits.MAX_CACHED_USERS)
+                _keep(self._users, address, known, storage_limits.MAX_CACHED_USERS)
         return known
 
     def _read_user(self, address: Address) -> UserRecord | None:
@@ -120,7 +121,7 @@ class SqliteEnterprise:
             transaction.execute(
                 "UPDATE activations SET tries = tries + 1"
                 " WHERE nameplate = ? AND tries < ? AND expires_ms > ?",
-                (nameplate, limits.ACTIVATION_TRIES, now_ms),
+                (nameplate, accounts_limits.ACTIVATION_TRIES, now_ms),
             )
             return before
 

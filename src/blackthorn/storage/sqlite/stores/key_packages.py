@@ -6,10 +6,10 @@ that nobody gets it again before anybody gets it.
 
 from collections.abc import Sequence
 
-from blackthorn import limits
 from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
+from blackthorn.wire import limits
 
 _STOCK = "SELECT count(*) FROM key_package WHERE device = ? AND last_resort = 0"
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import apsw
 
-from blackthorn import limits
 from blackthorn.crypto.market_wrap import wrapped_size
 from blackthorn.errors import StorageError
 from blackthorn.ports.mail import MailHead, SealedMail
@@ -15,6 +14,7 @@ from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
 from blackthorn.storage.sqlite.wrapping import Wrapping
+from blackthorn.wire.units import MIB
 
 _NEXT_UID = (
     "INSERT INTO mail_uid (user, last) VALUES (?, 1)"
@@ -22,7 +22,7 @@ _NEXT_UID = (
 )
 _PUT = "INSERT INTO mail (user, uid, received_ms, size, market, sealed) VALUES (?, ?, ?, ?, ?, ?)"
 _MARKET = "SELECT market FROM users WHERE number = ?"
-_PIECE_BYTES = limits.MIB
+_PIECE_BYTES = MIB
 """Larger mails are written in pieces: SQLite would hold a whole one twice more."""
 
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
-from blackthorn import limits
 from blackthorn.ports.parcels import (
     Batch,
     Dropped,
@@ -23,6 +22,7 @@ from blackthorn.ports.parcels import (
     Waiting,
 )
 from blackthorn.ports.writer import Job
+from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
 from blackthorn.storage.sqlite.wrapping import DeviceMarkets, Wrapping, plain_size

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from blackthorn import limits
 from blackthorn.errors import StorageError
 from blackthorn.governance.package import layout
 from blackthorn.governance.package.build import Rows, Sealed
@@ -18,6 +17,7 @@ from blackthorn.ports.mail import MailStore
 from blackthorn.ports.parcels import ParcelStore
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
+from blackthorn.wire.units import MIB
 
 _OF_USER: Final = "WHERE user = ?"
 
@@ -117,7 +117,7 @@ _WAITING: Final = (
     " WHERE user = ? ORDER BY seq, id"
 )
 _PAGE: Final = 1_024
-_PIECE_BYTES: Final = 8 * limits.MIB
+_PIECE_BYTES: Final = 8 * MIB
 """Of a large mail at once: SQLite walks it from its beginning for each piece."""
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from blackthorn import limits
 from blackthorn.ids import Address
 from blackthorn.ports.users import NOT_STATED, Home, ListedUser, NewCode
+from blackthorn.server.accounts import limits
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
 

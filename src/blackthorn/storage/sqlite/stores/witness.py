@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import apsw
 
-from blackthorn import limits
 from blackthorn.errors import StorageError, UserError
+from blackthorn.storage import limits
 from blackthorn.storage.sqlite.failure import DamagedError, storage_error, storing
 from blackthorn.tlog.checkpoint import Checkpoint
 from blackthorn.wire.note import VerifierKey, format_vkey, parse_vkey

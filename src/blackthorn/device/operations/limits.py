@@ -1,0 +1,13 @@
+"""Bounds of `device/operations`: each with its name, its unit and its reason."""
+
+FAILURE_SECONDS = 30 * 24 * 3600
+"""How long a device keeps why a wish was given up, unless its person has seen it earlier."""
+
+MAX_FAILURES = 1_000
+"""Given-up wishes that a device keeps for its person to see; beyond them the oldest go."""
+
+MAX_FAILURE_TEXT_CHARS = 80
+"""Characters of a message that are kept with why it was given up, to know it again."""
+
+GONE_DEVICE_SECONDS = 120
+"""How long a wish waits until the ledger shows that a device which the server lacks was revoked."""

@@ -1,0 +1,34 @@
+"""Bounds of `device/transparency`: each with its name, its unit and its reason."""
+
+MAX_ALARMS_PER_CODE = 200
+"""Alarms of one code that a device keeps: a server that lies to it cannot fill its disk."""
+
+MAX_WAITING_GOSSIP = 64
+"""Checkpoints of others that wait to be compared; the oldest go."""
+
+LOOKUP_FRESH_SECONDS = 3600
+"""Age of a lookup before a first message, by the device's clock and by the witnesses'."""
+
+DIRECTORY_STALE_SECONDS = 24 * 3600
+"""Age of the newest cosignatures when only known people are looked up again."""
+
+OWN_CHECK_SECONDS = 6 * 3600
+"""How often a connected device looks at its own user's entry in the ledger."""
+
+OWN_CHANGE_SECONDS = 60
+"""Time in which the ledger shows a change of one's own, unless witnesses are silent."""
+
+PENDING_USER_SECONDS = 2
+"""After this time a user who is known and not yet in the ledger is looked up again."""
+
+MAX_REPLAY_USERS = 20_000
+REPLAY_SECONDS = 3600
+REPLAY_ANSWER_SECONDS = 60
+"""Users of a directory whose log each device replays by itself (55 kB a day), how often it does,
+and how long it waits for an answer."""
+
+MAX_KEPT_LOG_BYTES = 3_000_000
+"""Entries of the log that a device keeps after replaying: in base64 they fit a file of evidence."""
+
+MAX_CHAIN_TRIES = 3
+"""Lookups of one user in a row whose chain was overtaken by the next epoch."""

@@ -1,0 +1,13 @@
+"""Bounds of `directory`: each with its name, its unit and its reason."""
+
+from blackthorn.wire.units import MIB
+
+MAX_REPLAY_STATE_BYTES = 256 * MIB
+"""What an auditor keeps between two looks: 68 bytes a user, for three million users."""
+
+MAX_EVIDENCE_BYTES = 4 * MIB
+"""One file of evidence: two notes and the statements of the longest chain."""
+
+MAX_HEAD_AHEAD_SECONDS = 3600
+"""How far the time of a head may lie ahead of the witnesses': a clock an hour off is a mistake,
+more would cut the delay of resets."""

@@ -1,0 +1,34 @@
+"""Bounds of `edges/http`: each with its name, its unit and its reason."""
+
+from blackthorn.wire.units import KIB, MIB
+
+MAX_OPS_HEAD_BYTES = 8 * KIB
+"""Request line and header fields of one probe."""
+
+MAX_OPS_CONNECTIONS = 32
+"""Probes answered at once; further ones are closed."""
+
+OPS_SECONDS = 10
+"""Time for one probe, from its connection to its answer."""
+
+MAX_HTTP_CONNECTIONS = 256
+"""Connections to one HTTP edge at once; further ones are closed."""
+
+MAX_HTTP_CONNECTIONS_PER_CLIENT = 64
+"""Of these, from one client: several auditors behind one address, or one reverse proxy."""
+
+MAX_HTTP_HEAD_BYTES = 16 * KIB
+"""Request line and header fields of one request."""
+
+HTTP_REQUEST_SECONDS = 10
+"""Time for the head of a request, from its first byte or from the connection."""
+
+HTTP_ANSWER_SECONDS = 60
+"""Time for one request from its head to the last byte read of its answer."""
+
+WITNESS_RETRY_SECONDS = 0.25
+WITNESS_RETRY_MOST_SECONDS = 5.0
+"""First and longest pause before a witness that failed is asked again for the same checkpoint."""
+
+MAX_REPORT_CACHE_BYTES = 32 * MIB
+"""Reports that a server keeps ready, made of the newest published ledger."""

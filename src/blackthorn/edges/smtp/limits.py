@@ -1,0 +1,27 @@
+"""Bounds of `edges/smtp`: each with its name, its unit and its reason."""
+
+from blackthorn.wire.units import MIB
+
+MAX_SMTP_RECIPIENTS = 100
+"""RCPT commands a transaction (RFC 5321, 4.5.3.1.8 asks for at least 100)."""
+
+SMTP_TIMEOUT_SECONDS = 300
+"""Silence on an SMTP connection (RFC 5321, 4.5.3.2)."""
+
+LARGE_MAIL_BYTES = 4 * MIB
+"""From this size on mails are sealed and stored one at a time: each is held several times over."""
+
+MAX_SEALED_BATCH_BYTES = 32 * MIB
+"""Mail times recipients that is sealed and stored as one; more recipients come in turns."""
+
+MIN_SMTP_BYTES_PER_SECOND = 500
+"""Slowest mail data; Postfix's smtpd_min_data_rate, against connections held by a trickle."""
+
+MAX_SMTP_COMMAND_BYTES = 1_024
+"""One SMTP command line: RFC 5321's 512 and what SMTPUTF8 and SIZE add."""
+
+MAX_SMTP_ERRORS = 20
+"""Refused commands on one connection before it is closed (Postfix's hard error limit)."""
+
+MAX_SMTP_JUNK_COMMANDS = 100
+"""NOOP, RSET, VRFY and their like on one connection (Postfix's junk command limit)."""

@@ -1,0 +1,21 @@
+"""Bounds of `server/accounts`: each with its name, its unit and its reason."""
+
+from blackthorn.wire.units import MIB
+
+ACTIVATION_TRIES = 5
+"""Wrong tries that burn an activation code: five guesses at 64 bits tell nothing."""
+
+ACTIVATION_SECONDS_MIN = 60
+ACTIVATION_SECONDS_MAX = 30 * 24 * 3600
+ACTIVATION_SECONDS_DEFAULT = 24 * 3600
+"""Life of an activation code, the range that BES administrators know."""
+
+MAX_PAIRINGS = 1_000
+"""Pairings open at once on one server; each holds two links."""
+
+MAX_RECOVERY_TRIES = 10
+"""Tries at a recovery from one address in ten minutes; each reads a chain."""
+
+MAX_PAIRING_RELAYED_BYTES = 64 * MIB
+MAX_PAIRING_RELAYED = 4_096
+"""What the server relays in one pairing, both ways: a bounded history, contacts, keys."""

@@ -1,0 +1,27 @@
+"""Bounds of `server/ledger`: each with its name, its unit and its reason."""
+
+from blackthorn.wire.units import MIB
+
+MAX_STATEMENTS_PER_HOUR = 30
+"""Statements of one user in an hour; by what takes rights back it may be passed."""
+
+MAX_SUBMISSIONS_PER_HOUR = 120
+"""Statements that one device submits in an hour, refused ones too: each costs a millisecond."""
+
+RESERVED_STATEMENTS = 16
+"""The last places of a chain, kept for cancels, revocations, resets and recovery."""
+
+MAX_CACHED_CHAINS = 2_000
+"""Verified chains that the server keeps in memory, 10 to 30 kB each."""
+
+MAX_EPOCH_CHANGES = 2_000
+"""Statements and typed entries in one epoch; more wait for the next. About 0.2 s of work."""
+
+MAX_ENTRIES_BYTES = 2 * MIB
+"""Entries of the log in one answer to a device; it asks again for the rest."""
+
+LEDGER_RETRY_MS = 1_000
+"""Pause before an epoch that the disk refused is stored again, as it was made."""
+
+WITNESS_SILENT_MS = 60_000
+"""A checkpoint that waits for its witnesses for longer makes the server not ready."""

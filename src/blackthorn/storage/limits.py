@@ -1,0 +1,21 @@
+"""Bounds of `storage`: each with its name, its unit and its reason."""
+
+from blackthorn.wire.units import KIB
+
+MAX_REMEMBERED_COMMITS = 256
+"""Commits of one conversation whose tokens are kept, so that a late repetition is recognised."""
+
+MAX_CACHED_DEVICES = 50_000
+"""Device records that the server keeps in memory: more than can be connected at once."""
+
+MAX_CACHED_USERS = 2_000
+"""User records kept in memory; each holds an OpenPGP certificate, 44 MiB in all at the worst."""
+
+MAX_COSIGNED_HISTORY = 4_096
+"""Checkpoints of one log that a witness remembers, to know a fork when it is shown one."""
+
+MAX_WITNESSED_LOGS = 1_024
+"""Logs that one witness serves; the state of each is about 1 kB, its history 2 MB at most."""
+
+MAX_CLOSURE_SAMPLE_BYTES = 64 * KIB
+"""One of them; larger mails are not set apart, so that a statement stays small."""
