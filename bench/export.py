@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.figures import Figure, Figures
 from bench.mail import Client
 from blackthorn.crypto.secret import Secret
-from blackthorn.demo.deployment import Playground
+from blackthorn.demo.deployment import TestDeployment
 from blackthorn.ports.device_store import HistoryRecord
 from blackthorn.programs.device.export import run_export
 from blackthorn.programs.device.export_check import require_whole, verify_export
@@ -65,12 +65,12 @@ def run() -> Figures:
     """Run the part."""
     with (
         tempfile.TemporaryDirectory(prefix="blackthorn-bench-") as folder,
-        Playground(Path(folder) / "playground") as playground,
+        TestDeployment(Path(folder) / "playground") as deployment,
     ):
-        playground.initialise()
-        playground.start_server()
-        person, _ = playground.enrol("alice")
-        asyncio.run(_deliver(playground.smtp_port, person.address))
+        deployment.initialise()
+        deployment.start_server()
+        person, _ = deployment.enrol("alice")
+        asyncio.run(_deliver(deployment.smtp_port, person.address))
         home = Home(person.home, Path(person.environment["BLACKTHORN_KEY_FILE"]))
         program = DeviceProgram(home, home.open())
         _talk(program)

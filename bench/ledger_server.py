@@ -19,7 +19,7 @@ from blackthorn.ids import Address
 from blackthorn.ports.ledger import Change, Label, StoredStatement, WaitingUser
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits
-from blackthorn.server.ledger.epoch_builder import Drafter, Openings, Waiting
+from blackthorn.server.ledger.epoch_builder import EpochBuilder, Openings, Waiting
 from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stepped import SteppedWriter
@@ -107,7 +107,7 @@ class House:
             self.store.change(Change(address, seq, head, (made,), label)), lambda result: None
         )
 
-    def wish(self, number: int, users: dict[int, tuple[Label, int]]) -> WaitingUser:
+    def enqueue(self, number: int, users: dict[int, tuple[Label, int]]) -> WaitingUser:
         """One statement more of a user, stored in the transaction under way, as it waits."""
         address = Address(f"user{number}@bench.example")
         label, version = users.get(number, (None, 0))
@@ -186,7 +186,7 @@ def _live(house: House) -> None:
     """A year, drafted as the server drafts it, a day's epochs in one transaction."""
     log, users = MerkleLog(), dict[int, tuple[Label, int]]()
     signer = LogSigner(house.keys.origin, house.keys.log)
-    drafter = Drafter(log, signer, Openings(house.keys.opening))
+    builder = EpochBuilder(log, signer, Openings(house.keys.opening))
     tip, changes = None, YEAR_USERS * YEAR_CHANGES
     execute = house.database.writing.execute
     for beat in range(YEAR_HEADS):
@@ -195,9 +195,9 @@ def _live(house: House) -> None:
             execute("BEGIN")
         waiting: list[WaitingUser] = []
         for change in range(changes * beat // YEAR_HEADS, changes * (beat + 1) // YEAR_HEADS):
-            waiting.append(house.wish(change % YEAR_USERS + 1, users))
+            waiting.append(house.enqueue(change % YEAR_USERS + 1, users))
         house.now_ms += 600_000
-        draft = drafter.draft(tip, house.config, Waiting(waiting, ()), house.now_ms)
+        draft = builder.draft(tip, house.config, Waiting(waiting, ()), house.now_ms)
         tip = draft.tip
         house.store.append(draft.epoch)(house.database.writing)
         end = draft.epoch.checkpoint

@@ -16,7 +16,7 @@ from blackthorn.directory.audit import Replay
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import ConfigEntry, Head, Record
 from blackthorn.governance import directives
-from blackthorn.governance.cases import Cases, moves_of
+from blackthorn.governance.cases import Cases, transitions_of
 from blackthorn.governance.register import entry
 from blackthorn.governance.statements import (
     Signed,
@@ -148,7 +148,7 @@ class World:
 
     def _able(self, case: str, action: str) -> tuple[str, ...]:
         """The fewest officers whom the table lets take the action."""
-        slots = find(moves_of(case), action).signers
+        slots = find(transitions_of(case), action).signers
         chosen: list[str] = []
         for name, roles in ROLES.items():
             held = [ROLES[each] for each in chosen]

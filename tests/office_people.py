@@ -14,7 +14,7 @@ from blackthorn.governance.statements import (
 )
 from blackthorn.governance.transitions import Role
 from blackthorn.ids import Address
-from blackthorn.programs.server.decisions import make_office
+from blackthorn.programs.server.decisions import make_decision_service
 from blackthorn.storage.sqlite.stores.cases import open_founding
 from tests.ledger_world import LedgerWorld, Model
 
@@ -65,7 +65,7 @@ class OfficePeople:
     def start(self) -> None:
         """A new process over what is durable. Raises StorageError when it was altered."""
         world = self.world
-        self.office = make_office(
+        self.office = make_decision_service(
             world.database.reading,
             world.ledger,
             world.enterprise,

@@ -16,7 +16,7 @@ from blackthorn.cli import main, terminal
 from blackthorn.cli.officer import decide
 from blackthorn.device.core import keys
 from blackthorn.device.transparency import anchors
-from blackthorn.device.transparency.directory_client import Asker
+from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.errors import BlackthornError
 from blackthorn.governance import statements
 from blackthorn.governance.cases import Cases
@@ -35,7 +35,7 @@ def address(name: str) -> str:
     return f"{name}@{DOMAIN}"
 
 
-class Office:
+class DecisionService:
     """What the server does with decisions, without its extra checks."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class OfficeWorld:
     """See the module."""
 
     def __init__(self, folder, monkeypatch) -> None:
-        self.office = Office()
+        self.office = DecisionService()
         self.folder = folder
         self.monkeypatch = monkeypatch
         monkeypatch.setattr(decide, "conversation", self._conversation)
@@ -116,13 +116,13 @@ class OfficeWorld:
         place = Home(self.folder / name, self.folder / f"{name}.key")
         vault = place.create(*place.new_secret())
         teller.vault = vault
-        with teller.turn() as first:
+        with teller.unit() as first:
             keys.save(first.records, teller.keys)
             settings = first.records.settings
             anchors.pin(settings, self.ledger.config.encode(), self.ledger.policy_text)
             settings.put("server", b"127.0.0.1:1")
             settings.put("server-pin", bytes(32))
-        look(teller, Asker(), *map(address, PEOPLE))
+        look(teller, DirectoryClient(), *map(address, PEOPLE))
         vault.close()
         return place
 

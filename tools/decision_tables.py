@@ -6,7 +6,7 @@ from blackthorn.governance import directives, exits, officers, warrant_canary
 from blackthorn.governance.closure import rules as closure_rules
 from blackthorn.governance.package import rules as bag_rules
 from blackthorn.governance.rules import RULES
-from blackthorn.governance.transitions import Move, named
+from blackthorn.governance.transitions import Transition, named
 
 _BEGIN = "[*]"
 
@@ -41,17 +41,17 @@ def directives_page() -> str:
     """docs/directives.md."""
     parts = [
         DIRECTIVES,
-        _drawn(directives.MOVES),
+        _drawn(directives.TRANSITIONS),
         "## What was never done\n",
-        _table(warrant_canary.MOVES),
+        _table(warrant_canary.TRANSITIONS),
     ]
     said = "\n".join(f"- `{name}`: {text}" for name, text in warrant_canary.STATEMENTS.items())
-    return "\n".join([*parts, said, "", "## Officers\n", _table(officers.MOVES)])
+    return "\n".join([*parts, said, "", "## Officers\n", _table(officers.TRANSITIONS)])
 
 
 def markets_page() -> str:
     """docs/markets.md."""
-    return "\n".join([MARKETS, _drawn(exits.MOVES)])
+    return "\n".join([MARKETS, _drawn(exits.TRANSITIONS)])
 
 
 def rules_page() -> str:
@@ -67,11 +67,11 @@ def _rules(rules: Mapping[str, str]) -> str:
     return "\n".join(["| rule | what holds |", "|---|---|", *rows]) + "\n"
 
 
-def _drawn(moves: Sequence[Move]) -> str:
+def _drawn(moves: Sequence[Transition]) -> str:
     return "\n".join(["## States\n", _diagram(moves), "## Actions\n", _table(moves)])
 
 
-def _diagram(moves: Sequence[Move]) -> str:
+def _diagram(moves: Sequence[Transition]) -> str:
     lines = ["```mermaid", "stateDiagram-v2"]
     for move in moves:
         for source in move.sources:
@@ -86,7 +86,7 @@ def _name(state: str) -> str:
     return state.replace("-", "_")
 
 
-def _table(moves: Sequence[Move]) -> str:
+def _table(moves: Sequence[Transition]) -> str:
     lines = ["| action | from | to | signed by | says |", "|---|---|---|---|---|"]
     for move in moves:
         sources = ", ".join(source or "nothing" for source in move.sources)
@@ -95,7 +95,7 @@ def _table(moves: Sequence[Move]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _target(move: Move) -> str:
+def _target(move: Transition) -> str:
     if isinstance(move.target, tuple):
         name, targets = move.target
         return ", ".join(f"{state} ({name} {value})" for value, state in targets.items())

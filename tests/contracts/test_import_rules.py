@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.demo.deployment import Playground
+from blackthorn.demo.deployment import TestDeployment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,10 +102,10 @@ def test_a_running_server_has_imported_nothing_that_opens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
-    with Playground(tmp_path) as playground:
-        playground.initialise()
-        playground.start_server()
-        playground.stop_server()
-        imported = re.findall(r"\| +([\w.]+)$", playground.log.read_text(), re.MULTILINE)
+    with TestDeployment(tmp_path) as deployment:
+        deployment.initialise()
+        deployment.start_server()
+        deployment.stop_server()
+        imported = re.findall(r"\| +([\w.]+)$", deployment.log.read_text(), re.MULTILINE)
     assert "blackthorn.server.messaging.dispatcher" in imported
     assert not [module for module in imported if OPENERS.match(module)]

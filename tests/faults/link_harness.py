@@ -20,7 +20,7 @@ from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.server.counters import Counters
-from blackthorn.server.messaging.dispatcher import Hub
+from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
@@ -36,7 +36,7 @@ class Running:
     """A running link server with four enrolled devices."""
 
     server: LinkServer
-    hub: Hub
+    dispatcher: Dispatcher
     counters: Counters
     devices: list[EnrolledDevice]
     pin: Fingerprint
@@ -119,7 +119,7 @@ async def running(folder: Path, serves_after: bool = True) -> AsyncIterator[Runn
     database = directory.open_database()
     writer = ThreadWriter(database.writing, loop.call_soon_threadsafe)
     counters = Counters()
-    hub = Hub(
+    dispatcher = Dispatcher(
         enterprise=SqliteEnterprise(database.reading),
         parcels=SqliteParcels(database.reading, wrapping()),
         key_packages=SqliteKeyPackages(database.reading),
@@ -127,8 +127,8 @@ async def running(folder: Path, serves_after: bool = True) -> AsyncIterator[Runn
         counters=counters,
     )
     tls = server_tls(directory.key, directory.certificate)
-    server = await serve_link(hub, "127.0.0.1", 0, tls)
-    made = Running(server, hub, counters, devices, tls.fingerprint, faults)
+    server = await serve_link(dispatcher, "127.0.0.1", 0, tls)
+    made = Running(server, dispatcher, counters, devices, tls.fingerprint, faults)
     try:
         yield made
         if serves_after:
@@ -137,7 +137,7 @@ async def running(folder: Path, serves_after: bool = True) -> AsyncIterator[Runn
         await server.close()
         writer.close()
         database.close()
-    assert not hub._sessions
+    assert not dispatcher._sessions
 
 
 async def well(server: Running) -> None:

@@ -25,8 +25,8 @@ from blackthorn.link.frames import AnyFrame
 from blackthorn.mail.pgp.open import OpenedMail, open_mail
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.server.counters import Counters
-from blackthorn.server.mail.recipient_policy import Reception
-from blackthorn.server.mail.service import Mailroom
+from blackthorn.server.mail.recipient_policy import RecipientPolicy
+from blackthorn.server.mail.service import MailService
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from blackthorn.storage.sqlite.writer import ThreadWriter
@@ -86,7 +86,7 @@ class Site:
         )
         self.pool = SealingPool(self.counters, workers)
         clock = SystemClock()
-        mailroom = Mailroom(
+        mail_service = MailService(
             self.enterprise,
             self.store,
             self.writer,
@@ -94,8 +94,8 @@ class Site:
             self.counters,
             lambda address, frame: self.notified.append((address, frame)),
         )
-        reception = Reception(DOMAIN, self.enterprise, clock)
-        self.gateway = MailGateway(reception, mailroom, self.pool, clock, self.counters)
+        recipient_policy = RecipientPolicy(DOMAIN, self.enterprise, clock)
+        self.gateway = MailGateway(recipient_policy, mail_service, self.pool, clock, self.counters)
         self.smtp: SmtpServer
 
     @property

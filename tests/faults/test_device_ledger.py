@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.demo.deployment import Person, Playground, wait_until
+from blackthorn.demo.deployment import Person, TestDeployment, wait_until
 
 
 @pytest.fixture
-def playground(tmp_path: Path) -> Iterator[Playground]:
-    with Playground(tmp_path) as made:
+def deployment(tmp_path: Path) -> Iterator[TestDeployment]:
+    with TestDeployment(tmp_path) as made:
         made.initialise()
         made.start_server()
         yield made
@@ -24,10 +24,10 @@ def checked(person: Person) -> int:
     return int(told["entries"])
 
 
-def test_a_device_replays_the_ledger_of_a_real_server(playground: Playground) -> None:
-    alice, _ = playground.enrol("alice")
+def test_a_device_replays_the_ledger_of_a_real_server(deployment: TestDeployment) -> None:
+    alice, _ = deployment.enrol("alice")
     first = checked(alice)
-    playground.enrol("bob")
+    deployment.enrol("bob")
     assert checked(alice) > first
     assert "keep its rules" in alice.run("ledger", "check")
     status = alice.run_json("status")
@@ -38,18 +38,18 @@ def test_a_device_replays_the_ledger_of_a_real_server(playground: Playground) ->
     assert "No open alarms." in alice.run("alarms")
 
 
-def test_a_change_of_the_ledgers_pace_alarms_nobody(playground: Playground) -> None:
+def test_a_change_of_the_ledgers_pace_alarms_nobody(deployment: TestDeployment) -> None:
     """The new configuration is in the log: devices learn it there, and go on."""
-    alice, _ = playground.enrol("alice")
+    alice, _ = deployment.enrol("alice")
     checked(alice)
-    playground.stop_server()
-    (settings,) = playground.directory.glob("*.toml")
+    deployment.stop_server()
+    (settings,) = deployment.directory.glob("*.toml")
     text = settings.read_text(encoding="utf-8")
     changed = re.sub(r"(?m)^#? ?heartbeat_seconds = \d+", "heartbeat_seconds = 300", text)
     assert changed != text
     settings.write_text(changed, encoding="utf-8")
-    playground.start_server()
-    bob, _ = playground.enrol("bob")
+    deployment.start_server()
+    bob, _ = deployment.enrol("bob")
     assert alice.run_json("send", bob.address, "under the new terms")["accepted"] is True
     wait_until(
         lambda: [each["text"] for each in bob.run_json("inbox")] == ["under the new terms"],

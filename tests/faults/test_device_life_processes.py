@@ -13,14 +13,20 @@ from typing import Any
 
 import pytest
 
-from blackthorn.demo.deployment import Person, Playground, StepFailedError, command_line, wait_until
+from blackthorn.demo.deployment import (
+    Person,
+    StepFailedError,
+    TestDeployment,
+    command_line,
+    wait_until,
+)
 
 ANSWER_SECONDS = 90
 
 
 @pytest.fixture(scope="module")
-def playground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playground]:
-    with Playground(tmp_path_factory.mktemp("life")) as made:
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestDeployment]:
+    with TestDeployment(tmp_path_factory.mktemp("life")) as made:
         made.initialise()
         made.start_server()
         yield made
@@ -92,11 +98,11 @@ def names(person: Person) -> dict[str, bool]:
     return {each["name"]: each["live"] for each in person.run_json("device", "list")}
 
 
-def mail(playground: Playground, to: str, subject: str) -> None:
+def mail(deployment: TestDeployment, to: str, subject: str) -> None:
     message = EmailMessage()
     message["Subject"] = subject
     message.set_content("in the mail")
-    with smtplib.SMTP("127.0.0.1", playground.smtp_port) as smtp:
+    with smtplib.SMTP("127.0.0.1", deployment.smtp_port) as smtp:
         smtp.send_message(message, "carla@outside.example", [to])
 
 
@@ -105,17 +111,17 @@ def subjects(person: Person) -> list[str]:
 
 
 def test_a_second_device_shares_conversations_and_mail_and_a_revoked_one_nothing_new(
-    playground: Playground,
+    deployment: TestDeployment,
 ) -> None:
-    alice, _ = playground.enrol("alice")
-    bob, _ = playground.enrol("bob")
+    alice, _ = deployment.enrol("alice")
+    bob, _ = deployment.enrol("bob")
     alice.run("send", bob.address, "before")
     bob.run("inbox")
     bob.run("send", alice.address, "an answer")
     alice.run("group", "create", "team", bob.address)
     assert texts(alice) == ["an answer"]
-    mail(playground, alice.address, "old mail")
-    tablet = playground.person("tablet")
+    mail(deployment, alice.address, "old mail")
+    tablet = deployment.person("tablet")
     added, linked = pair(alice, tablet, "tablet")
     assert added["added"] == "tablet" and added["left"] == []
     assert linked == {"linked": alice.address, "published": True}
@@ -138,7 +144,7 @@ def test_a_second_device_shares_conversations_and_mail_and_a_revoked_one_nothing
     assert names(alice)["tablet"] is False
     bob.run("send", alice.address, "after")
     bob.run("group", "send", "team", "after, to the team")
-    mail(playground, alice.address, "new mail")
+    mail(deployment, alice.address, "new mail")
     assert {"after", "after, to the team"} <= set(texts(alice))
     assert subjects(alice) == ["old mail", "new mail"]
     assert "in the mail" in alice.run("mail", "read", "1")
@@ -153,14 +159,14 @@ def own_id(person: Person) -> str:
     return next(str(each["id"]) for each in person.run_json("device", "list") if each["this"])
 
 
-def test_a_wrong_code_and_wrong_digits_add_nothing(playground: Playground) -> None:
-    carol, _ = playground.enrol("carol")
-    phone = playground.person("carol-phone")
+def test_a_wrong_code_and_wrong_digits_add_nothing(deployment: TestDeployment) -> None:
+    carol, _ = deployment.enrol("carol")
+    phone = deployment.person("carol-phone")
     adding = Talking(carol, "device", "add", "--json")
     code = str(adding.hear()["code"])
     number, *words = code.split("-")
     wrong = "-".join([number, *words[2:], *words[:2]])
-    server = f"127.0.0.1:{playground.link_port}"
+    server = f"127.0.0.1:{deployment.link_port}"
     said = failing(phone, "device", "link", wrong, "--server", server)
     assert "The code is wrong" in said
     assert not phone.home.exists() or not (phone.home / "device.db").exists()
@@ -180,9 +186,11 @@ def test_a_wrong_code_and_wrong_digits_add_nothing(playground: Playground) -> No
     assert "blackthorn activate" in failing(phone, "device", "link", used)
 
 
-def test_a_pairing_that_is_killed_is_done_again_in_the_same_home(playground: Playground) -> None:
-    dave, _ = playground.enrol("dave")
-    phone = playground.person("dave-phone")
+def test_a_pairing_that_is_killed_is_done_again_in_the_same_home(
+    deployment: TestDeployment,
+) -> None:
+    dave, _ = deployment.enrol("dave")
+    phone = deployment.person("dave-phone")
     for victim in ("linking", "adding", "both"):
         adding = Talking(dave, "device", "add", "--json")
         url = adding.hear()["url"]
@@ -207,9 +215,9 @@ def test_a_pairing_that_is_killed_is_done_again_in_the_same_home(playground: Pla
     phone.run("status")
 
 
-def test_the_recovery_words_bring_a_device_back(playground: Playground, tmp_path: Path) -> None:
-    erin, _ = playground.enrol("erin")
-    frank, _ = playground.enrol("frank")
+def test_the_recovery_words_bring_a_device_back(deployment: TestDeployment, tmp_path: Path) -> None:
+    erin, _ = deployment.enrol("erin")
+    frank, _ = deployment.enrol("frank")
     erin.run("send", frank.address, "before")
     making = Talking(erin, "recovery", "create", "--json")
     paper = making.hear()
@@ -224,8 +232,8 @@ def test_the_recovery_words_bring_a_device_back(playground: Playground, tmp_path
     wrong.say("zebra")
     assert wrong.end()[0] == 2
     erin.home.rename(tmp_path / "lost")
-    phone = playground.person("erin-phone")
-    server = ("--server", f"127.0.0.1:{playground.link_port}")
+    phone = deployment.person("erin-phone")
+    server = ("--server", f"127.0.0.1:{deployment.link_port}")
     use = ("recovery", "use", erin.address, *server)
     sheet = " ".join(words)
     assert "not a recovery key" in failing(phone, *use, answers="zebra zebra\nx\n")
@@ -242,17 +250,17 @@ def test_the_recovery_words_bring_a_device_back(playground: Playground, tmp_path
     frank.run("inbox")
     frank.run("send", erin.address, "are you back?")
     assert texts(phone) == ["are you back?"]
-    mail(playground, erin.address, "to the new key")
+    mail(deployment, erin.address, "to the new key")
     assert subjects(phone) == ["to the new key"]
     assert "in the mail" in phone.run("mail", "read", "1")
 
 
 def test_a_code_for_who_has_an_identity_only_resets_it_and_any_device_cancels(
-    playground: Playground,
+    deployment: TestDeployment,
 ) -> None:
-    grace, _ = playground.enrol("grace")
-    url = json.loads(playground.administer("user", "code", grace.address, "--json"))["url"]
-    thief = playground.person("thief")
+    grace, _ = deployment.enrol("grace")
+    url = json.loads(deployment.administer("user", "code", grace.address, "--json"))["url"]
+    thief = deployment.person("thief")
     said = failing(thief, "activate", url)
     assert "72 hours" in said and "--reset" in said and "device link" in said
     assert grace.run_json("device", "reset-status") == {"pending": False}
@@ -273,9 +281,9 @@ def test_a_code_for_who_has_an_identity_only_resets_it_and_any_device_cancels(
     assert [each["name"] for each in grace.run_json("device", "list") if each["live"]]
 
 
-def test_two_people_compare_and_the_mark_stays(playground: Playground) -> None:
-    heidi, _ = playground.enrol("heidi")
-    ivan, _ = playground.enrol("ivan")
+def test_two_people_compare_and_the_mark_stays(deployment: TestDeployment) -> None:
+    heidi, _ = deployment.enrol("heidi")
+    ivan, _ = deployment.enrol("ivan")
     one = heidi.run_json("verify", ivan.address)
     other = ivan.run_json("verify", heidi.address)
     assert one["digits"] == other["digits"] and len(one["digits"].replace(" ", "")) == 60
@@ -297,10 +305,10 @@ def test_two_people_compare_and_the_mark_stays(playground: Playground) -> None:
     assert "your own address" in failing(ivan, "verify", ivan.address)
 
 
-def test_a_full_disk_while_linking_is_said_and_done_again(playground: Playground) -> None:
+def test_a_full_disk_while_linking_is_said_and_done_again(deployment: TestDeployment) -> None:
     """A bound on the size of files is met like a full disk: the new vault cannot grow."""
-    judy, _ = playground.enrol("judy")
-    phone = playground.person("judy-phone")
+    judy, _ = deployment.enrol("judy")
+    phone = deployment.person("judy-phone")
     adding = Talking(judy, "device", "add", "--json")
     url = str(adding.hear()["url"])
     command = f"ulimit -f 60; exec {shlex.join(command_line('device', 'link', url, '--json'))}"
@@ -323,8 +331,8 @@ def test_a_full_disk_while_linking_is_said_and_done_again(playground: Playground
     assert len(names(judy)) == 2
 
 
-def test_what_is_unknown_is_one_line(playground: Playground) -> None:
-    nobody = playground.person("nobody")
+def test_what_is_unknown_is_one_line(deployment: TestDeployment) -> None:
+    nobody = deployment.person("nobody")
     assert "no device in" in failing(nobody, "device", "list")
     assert "no device in" in failing(nobody, "recovery", "create")
     assert "a code begins" in failing(nobody, "device", "link", "absurd")

@@ -18,8 +18,8 @@ import pytest
 from blackthorn.demo.deployment import (
     Follower,
     Person,
-    Playground,
     StepFailedError,
+    TestDeployment,
     command_line,
     wait_until,
 )
@@ -29,7 +29,7 @@ from blackthorn.demo.deployment import (
 class People:
     """A server that runs, and four people; Bob has a passphrase, the others key files."""
 
-    playground: Playground
+    deployment: TestDeployment
     alice: Person
     bob: Person
     carol: Person
@@ -38,12 +38,12 @@ class People:
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
-    with Playground(tmp_path_factory.mktemp("devices")) as playground:
-        playground.initialise()
-        playground.start_server()
-        bob, _ = playground.enrol("bob", "correct horse battery")
-        others = [playground.enrol(name)[0] for name in ("alice", "carol", "dave")]
-        yield People(playground, others[0], bob, *others[1:])
+    with TestDeployment(tmp_path_factory.mktemp("devices")) as deployment:
+        deployment.initialise()
+        deployment.start_server()
+        bob, _ = deployment.enrol("bob", "correct horse battery")
+        others = [deployment.enrol(name)[0] for name in ("alice", "carol", "dave")]
+        yield People(deployment, others[0], bob, *others[1:])
 
 
 def failing(person: Person, *arguments: str) -> str:
@@ -89,7 +89,7 @@ def start(person: Person, *arguments: str) -> subprocess.Popen[str]:
 def test_people_write_and_the_follower_prints_while_others_send(people: People) -> None:
     """Three processes on one home: a follower, and two that send at the same time."""
     alice, bob = people.alice, people.bob
-    follower = people.playground.follow(bob)
+    follower = people.deployment.follow(bob)
     assert alice.run_json("send", bob.address, "talk 1")["accepted"] is True
     wait_until(lambda: followed(follower, "talk") == ["talk 1"], 20, "the follower did not print")
     sending = [start(bob, "send", alice.address, f"talk back {number}") for number in range(2)]
@@ -97,7 +97,7 @@ def test_people_write_and_the_follower_prints_while_others_send(people: People) 
     assert sorted(texts(alice, "talk")) == ["talk back 0", "talk back 1"]
     follower.stop()
     alice.run("send", bob.address, "talk 2")
-    again = people.playground.follow(bob)
+    again = people.deployment.follow(bob)
     wait_until(lambda: bool(followed(again, "talk")), 20, "the second follower did not print")
     assert followed(again, "talk") == ["talk 2"]
     again.stop()
@@ -107,7 +107,7 @@ def test_changes_of_a_group_at_once_while_both_follow(people: People) -> None:
     """Each `group add` is a process without the receiver lock: it cannot see the winner itself."""
     alice, bob, carol, dave = people.alice, people.bob, people.carol, people.dave
     alice.run("group", "create", "team", bob.address)
-    followers = [people.playground.follow(alice), people.playground.follow(bob)]
+    followers = [people.deployment.follow(alice), people.deployment.follow(bob)]
     wait_until(lambda: bool(followers[1].lines), 20, "Bob did not join")
     changes = [
         start(alice, "group", "add", "team", carol.address),
@@ -124,7 +124,7 @@ def test_changes_of_a_group_at_once_while_both_follow(people: People) -> None:
 
 def test_a_wrong_passphrase_and_a_missing_key_file(people: People) -> None:
     bob, carol = people.bob, people.carol
-    file = people.playground.root / "wrong"
+    file = people.deployment.root / "wrong"
     file.write_text("a wrong passphrase\n")
     wrong = bob.environment | {"BLACKTHORN_PASSPHRASE_FILE": str(file)}
     said = failing(replace(bob, environment=wrong), "status")
@@ -133,11 +133,11 @@ def test_a_wrong_passphrase_and_a_missing_key_file(people: People) -> None:
     assert "there is no terminal" in failing(replace(bob, environment=without), "inbox")
     missing = carol.environment | {"BLACKTHORN_KEY_FILE": str(file.with_name("missing"))}
     assert "cannot be read" in failing(replace(carol, environment=missing), "status")
-    assert "no device" in failing(people.playground.person("nobody"), "status")
+    assert "no device" in failing(people.deployment.person("nobody"), "status")
 
 
 def test_a_damaged_database_is_said_and_not_overwritten(people: People) -> None:
-    home = people.playground.root / "damaged"
+    home = people.deployment.root / "damaged"
     shutil.copytree(people.dave.home, home)
     for name in ("device.db-wal", "device.db-shm"):
         (home / name).unlink(missing_ok=True)
@@ -176,11 +176,11 @@ def test_bad_arguments_are_one_line(people: People) -> None:
 
 
 def test_without_a_server_wishes_are_kept_and_a_follower_comes_back(people: People) -> None:
-    playground, alice, carol = people.playground, people.alice, people.carol
-    follower = playground.follow(carol)
+    deployment, alice, carol = people.deployment, people.alice, people.carol
+    follower = deployment.follow(carol)
     alice.run("send", carol.address, "kept 1")
     wait_until(lambda: followed(follower, "kept") == ["kept 1"], 20, "not received")
-    playground.kill_server()
+    deployment.kill_server()
     said = alice.run_json("send", carol.address, "kept 2")
     assert said["accepted"] is False and said["waiting"] is True
     assert "kept and will be sent" in alice.run("send", carol.address, "kept 3")
@@ -191,7 +191,7 @@ def test_without_a_server_wishes_are_kept_and_a_follower_comes_back(people: Peop
     assert (code, type(json.loads(printed))) == (6, list) and "here already" in said
     waiting = [each["text"] for each in alice.run_json("history", carol.address)[-2:]]
     assert waiting == ["kept 2", "kept 3"]
-    playground.start_server()
+    deployment.start_server()
     alice.run("inbox")
     expected = ["kept 1", "kept 2", "kept 3"]
     wait_until(lambda: followed(follower, "kept") == expected, 30, "not received later")
@@ -203,11 +203,11 @@ def test_without_a_server_wishes_are_kept_and_a_follower_comes_back(people: Peop
 
 
 def test_a_wish_that_is_refused_later_is_told_once_and_listed(people: People) -> None:
-    playground, alice = people.playground, people.alice
-    playground.kill_server()
+    deployment, alice = people.deployment, people.alice
+    deployment.kill_server()
     alice.run("send", "ghost@acme.example", "boo from off line")
     alice.run("group", "create", "ghosts", "ghost@acme.example")
-    playground.start_server()
+    deployment.start_server()
     code, printed, said = ended(alice, "inbox", "--json")
     assert code == 0 and "boo" not in printed
     reason = "there is no user ghost@acme.example here: the ledger proves it"
@@ -235,7 +235,7 @@ def test_attachments_are_saved_as_new_private_files(people: People, tmp_path: Pa
     mail.set_content("see below")
     for data in (b"first", b"second"):
         mail.add_attachment(data, maintype="a", subtype="b", filename="../x\u202e.bin")
-    with smtplib.SMTP("127.0.0.1", people.playground.smtp_port) as smtp:
+    with smtplib.SMTP("127.0.0.1", people.deployment.smtp_port) as smtp:
         smtp.send_message(mail, "carla@outside.example", [dave.address])
     (entry,) = dave.run_json("mail", "list")
     assert entry["from"] == "carla@outside.example (by its envelope)"
@@ -252,24 +252,24 @@ def test_attachments_are_saved_as_new_private_files(people: People, tmp_path: Pa
 
 
 def test_another_server_key_is_a_hard_stop(people: People) -> None:
-    playground, alice = people.playground, people.alice
-    playground.stop_server()
-    other, kept = playground.root / "other", playground.root / "kept"
-    playground.administer("init", str(other), "--domain", "acme.example")
-    shutil.copytree(playground.directory, kept)
+    deployment, alice = people.deployment, people.alice
+    deployment.stop_server()
+    other, kept = deployment.root / "other", deployment.root / "kept"
+    deployment.administer("init", str(other), "--domain", "acme.example")
+    shutil.copytree(deployment.directory, kept)
     for name in ("server.key", "server.crt"):
-        shutil.copy(other / name, playground.directory / name)
-    playground.start_server()
+        shutil.copy(other / name, deployment.directory / name)
+    deployment.start_server()
     try:
         said = failing(alice, "send", people.bob.address, "to the right server")
         assert "kept and will be sent when the right server answers" in said
         for arguments in (("status",), ("inbox", "--follow"), ("send", alice.address[1:], "x")):
             assert "the network is intercepting" in failing(alice, *arguments)
     finally:
-        playground.stop_server()
+        deployment.stop_server()
         for name in ("server.key", "server.crt"):
-            shutil.copy(kept / name, playground.directory / name)
-        playground.start_server()
+            shutil.copy(kept / name, deployment.directory / name)
+        deployment.start_server()
 
 
 def test_a_device_killed_at_random_moments_loses_nothing(people: People) -> None:
@@ -305,8 +305,8 @@ def test_an_activation_killed_at_random_moments_is_finished_with_the_same_code(
     seed = 6
     print(f"seed {seed}")
     chance = random.Random(seed)
-    erin = people.playground.person("erin")
-    code = people.playground.add_user("erin")["url"]
+    erin = people.deployment.person("erin")
+    code = people.deployment.add_user("erin")["url"]
     for _ in range(3):
         running = start(erin, "activate", code)
         time.sleep(0.35 + chance.random() * 0.6)

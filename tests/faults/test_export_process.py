@@ -14,7 +14,7 @@ import apsw
 import pysequoia
 import pytest
 
-from blackthorn.demo.deployment import Person, Playground, StepFailedError, command_line
+from blackthorn.demo.deployment import Person, StepFailedError, TestDeployment, command_line
 
 PASSPHRASE = "correct horse battery"
 MAIL = b"From: eve@example.net\r\nSubject: export %d\r\n\r\nFrom here\r\n>From there\r\n"
@@ -22,7 +22,7 @@ MAIL = b"From: eve@example.net\r\nSubject: export %d\r\n\r\nFrom here\r\n>From t
 
 @dataclass
 class World:
-    playground: Playground
+    deployment: TestDeployment
     alice: Person
     bob: Person
     passphrase: Path
@@ -33,18 +33,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     root = tmp_path_factory.mktemp("export")
     passphrase = root / "passphrase"
     passphrase.write_text(PASSPHRASE + "\n")
-    with Playground(root / "playground") as playground:
-        playground.initialise()
-        playground.start_server()
-        alice, _ = playground.enrol("alice")
-        bob, _ = playground.enrol("bob", "correct horse battery")
+    with TestDeployment(root / "playground") as deployment:
+        deployment.initialise()
+        deployment.start_server()
+        alice, _ = deployment.enrol("alice")
+        bob, _ = deployment.enrol("bob", "correct horse battery")
         alice.run("send", bob.address, "<script>hello</script>")
         bob.run("inbox")
         bob.run("send", alice.address, "waits until the export")
         alice.run("group", "create", "team ../..", bob.address)
         for number in range(1, 121):
-            playground.deliver_mail("eve@example.net", [alice.address], MAIL % number)
-        yield World(playground, alice, bob, passphrase)
+            deployment.deliver_mail("eve@example.net", [alice.address], MAIL % number)
+        yield World(deployment, alice, bob, passphrase)
 
 
 def export(world: World, folder: Path) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def test_what_it_refuses_is_one_clear_line(world: World, tmp_path: Path) -> None
     assert "cannot be read" in failing(alice, "export", out, "--passphrase-file", out)[1]
     assert "--passphrase-file" in failing(alice, "export", out)[1]
     assert "is there already" in failing(alice, "export", str(tmp_path), *given)[1]
-    code, said = failing(world.playground.person("nobody"), "export", out, *given)
+    code, said = failing(world.deployment.person("nobody"), "export", out, *given)
     assert code == 2 and "no device" in said
     assert not Path(out).exists()
 
@@ -155,7 +155,7 @@ def test_long_mails_come_in_pieces_and_in_their_order(world: World, tmp_path: Pa
     head = b"From: eve@example.net\r\nSubject: long\r\n\r\n"
     mails = [head + b"sixteen letters\r\n" * count for count in (400_000, 1, 300_000, 1)]
     for each in mails:
-        world.playground.deliver_mail("eve@example.net", [world.bob.address], each)
+        world.deployment.deliver_mail("eve@example.net", [world.bob.address], each)
     given = ("--passphrase-file", str(world.passphrase))
     done = world.bob.run_json("export", str(tmp_path / "out"), *given)
     assert done["counts"]["mails"] == len(mails)
@@ -166,20 +166,20 @@ def test_long_mails_come_in_pieces_and_in_their_order(world: World, tmp_path: Pa
 
 def test_damaged_mail_is_listed_and_stops_nothing(world: World, tmp_path: Path) -> None:
     """Last of this server's life: bytes of one stored mail are changed behind its back."""
-    playground = world.playground
-    playground.stop_server()
+    deployment = world.deployment
+    deployment.stop_server()
     code, said = failing(
         world.alice, "export", str(tmp_path / "o"), "--passphrase-file", str(world.passphrase)
     )
     assert code == 6 and len(said.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
-    database = apsw.Connection(str(next(playground.directory.glob("*.db"))))
+    database = apsw.Connection(str(next(deployment.directory.glob("*.db"))))
     (sealed,) = database.execute("SELECT sealed FROM mail WHERE uid = 5").fetchone()
     middle = len(sealed) // 2
     changed = sealed[:middle] + bytes([sealed[middle] ^ 1]) + sealed[middle + 1 :]
     database.execute("UPDATE mail SET sealed = ? WHERE uid = 5", (changed,))
     database.close()
-    playground.start_server()
+    deployment.start_server()
     done = export(world, tmp_path / "out")
     assert [each["item"] for each in done["problems"]] == ["mail 5"]
     assert done["counts"]["mails"] == 119

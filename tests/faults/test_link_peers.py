@@ -28,7 +28,7 @@ def test_both_ends_see_one_binding_and_no_two_connections_share_one(tmp_path: Pa
     async def scene() -> None:
         async with running(tmp_path) as server:
             links = [await server.open(device, resume=False) for device in server.devices[:2]]
-            seen = {session.binding for session in server.hub._sessions}
+            seen = {session.binding for session in server.dispatcher._sessions}
             assert seen == {link.binding for link in links}
             assert len(seen) == 2
             assert all(binding.endswith(server.pin) for binding in seen)
@@ -208,10 +208,10 @@ def test_who_does_not_read_is_bounded_cut_and_loses_nothing(
     async def scene() -> None:
         async with running(tmp_path) as server:
             client, sender = await _deaf_receiver(server, parcels, size)
-            (session,) = [s for s in server.hub._sessions if s.paused_since is not None]
+            (session,) = [s for s in server.dispatcher._sessions if s.paused_since is not None]
             queued = session._wire._transport.underlying_transport.get_write_buffer_size()
             assert queued < 4 * MIB, "the rest waits on disk, not in memory"
-            await server.until(lambda: session not in server.hub._sessions)
+            await server.until(lambda: session not in server.dispatcher._sessions)
             assert server.counters.links_cut == 1
             again = await server.rude(server.devices[1])
             again.say(f.encode(f.Resume()))
@@ -253,8 +253,8 @@ def test_hundreds_who_come_and_vanish_leave_nothing(tmp_path: Path) -> None:
                 clients = await asyncio.gather(*(server.rude() for _ in range(10)))
                 for client in clients:
                     client.transport.disconnect(graceful=False)
-            await server.until(lambda: not server.hub._sessions)
+            await server.until(lambda: not server.dispatcher._sessions)
             assert server.counters.connections == 0
-            assert not server.hub._opening
+            assert not server.dispatcher._opening
 
     run(scene())

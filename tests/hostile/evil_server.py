@@ -24,7 +24,7 @@ from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import NewDevice, StoredStatement, WaitingUser
-from blackthorn.server.handlers.directory import DirectoryDesk
+from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.ledger.chains import kind_of
 from blackthorn.server.messaging.dispatcher import LEDGER_FRAMES
 from blackthorn.storage.sqlite.database import Database
@@ -53,7 +53,7 @@ class Fork:
         self.ledger.seen, self.ledger.heard, self.ledger.changes = {}, [], []
         self.ledger.now_ms = world.now_ms
         self.ledger.start()
-        self.desk = DirectoryDesk(self.ledger.ledger, WorldClock(world))
+        self.desk = DirectoryHandler(self.ledger.ledger, WorldClock(world))
         self.witnesses = None if witnesses is None else list(witnesses)
         """Which ones sign this fork; None for all of them."""
 
@@ -94,7 +94,7 @@ class EvilServer(World):
     def start(self) -> None:
         super().start()
         for kind in LEDGER_FRAMES:
-            self.hub._handlers[kind] = self._ledger_frame
+            self.dispatcher._handlers[kind] = self._ledger_frame
         waiting = self.ledger.store.waiting
         self.ledger.store.waiting = lambda limit: self._falsified(waiting(limit))
 
@@ -247,12 +247,12 @@ class EvilServer(World):
 
     def enrolled(self, ghost: Person) -> None:
         """The server knows the device: it has its key packages, and connects."""
-        with ghost.turn() as turn:
-            packages, last = key_packages.make(turn, 8), key_packages.make_last_resort(turn)
+        with ghost.unit() as unit:
+            packages, last = key_packages.make(unit, 8), key_packages.make_last_resort(unit)
         store = SqliteKeyPackages(self.database.reading)
         store.publish(ghost.number, packages, last, 200)(self.database.writing)
         self.ledger.enterprise.forget(ghost.address)
-        self.hub._postroom.forget_fanouts()
+        self.dispatcher._submission.forget_fanouts()
 
     def reset(self, person: Person) -> Person:
         """A device of the attacker asks for a reset, with a code or the enrolment key."""
@@ -276,7 +276,7 @@ class EvilServer(World):
 
     def look(self, person: Person, *at: Person) -> None:
         """One check: the person's device looks these up."""
-        person.device._asker.want([each.address for each in at])
+        person.device._directory_client.want([each.address for each in at])
         person.tick()
         self.settle()
 

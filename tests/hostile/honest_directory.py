@@ -14,10 +14,10 @@ from typing import Any
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.account import local_chain
 from blackthorn.device.core import keys
-from blackthorn.device.core.unit_of_work import turn
+from blackthorn.device.core.unit_of_work import unit
 from blackthorn.device.transparency import anchors, gossip
 from blackthorn.device.transparency.alarms import open_alarms
-from blackthorn.device.transparency.directory_client import Asker
+from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.device.transparency.replay import Replayer
 from blackthorn.device.transparency.verified_chains import ChainCache
 from blackthorn.identity.chain import first_statement, next_statement
@@ -26,7 +26,7 @@ from blackthorn.identity.statements import Genesis, SetRecovery, make
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
-from blackthorn.server.handlers.directory import DirectoryDesk
+from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.storage.device.vault import Vault
 from tests.ledger_world import LedgerWorld
 
@@ -48,7 +48,7 @@ class Client:
             address, Secret(chance(32)), Secret(b""), b"", Secret(chance(32))
         )
         self.vault = Vault.in_memory()
-        with turn(self.vault, self.keys, life.now_ms, chance) as first:
+        with unit(self.vault, self.keys, life.now_ms, chance) as first:
             keys.save(first.records, self.keys)
             config, policy = life.ledger.config.encode(), life.ledger.policy_text
             anchors.pin(first.records.settings, config, policy)
@@ -56,10 +56,14 @@ class Client:
 
     def restart(self) -> None:
         """A new process: what was not in the vault is gone."""
-        self.cache, self.asker, self.replayer = ChainCache(), Asker(), Replayer()
+        self.cache, self.directory_client, self.replayer = (
+            ChainCache(),
+            DirectoryClient(),
+            Replayer(),
+        )
 
-    def turn(self):
-        return turn(self.vault, self.keys, self.life.now_ms, self.life.chance.randbytes, self.cache)
+    def unit(self):
+        return unit(self.vault, self.keys, self.life.now_ms, self.life.chance.randbytes, self.cache)
 
     def genesis(self) -> PublicKeys:
         info = self.keys.info(self.name)
@@ -73,8 +77,8 @@ class Client:
     def talk(self, lost_after: int = 99) -> None:
         """Ask what is due until nothing is; after so many answers the link breaks."""
         for _ in range(40):
-            with self.turn() as made:
-                frames = self.asker.ask(made) + self.replayer.ask(made)
+            with self.unit() as made:
+                frames = self.directory_client.ask(made) + self.replayer.ask(made)
             if not frames:
                 return
             while frames:
@@ -82,28 +86,28 @@ class Client:
                 for answer in answers:
                     lost_after -= 1
                     if lost_after < 0:
-                        self.asker.disconnected()
+                        self.directory_client.disconnected()
                         self.replayer.disconnected()
                         return
                     frames += self._hear(answer)
         raise AssertionError(f"{self.name} asks without end")
 
     def _hear(self, answer: f.AnyFrame) -> list[f.AnyFrame]:
-        with self.turn() as made:
+        with self.unit() as made:
             match answer:
                 case f.LookedUp():
-                    return self.asker.looked_up(made, answer)
+                    return self.directory_client.looked_up(made, answer)
                 case f.ChainPart():
-                    return self.asker.chain_part(made, answer)
+                    return self.directory_client.chain_part(made, answer)
                 case f.Consistency():
-                    return self.asker.consistency(made, answer)
+                    return self.directory_client.consistency(made, answer)
                 case f.Entries():
                     return self.replayer.entries(made, answer)
         raise AssertionError(answer)
 
     def state(self) -> None:
         """State a new recovery key, if the own chain is known."""
-        with self.turn() as made:
+        with self.unit() as made:
             chain = local_chain.own(made)
             if chain is None or chain.seq > 200:
                 return
@@ -113,7 +117,7 @@ class Client:
 
         def done(refusal: str) -> None:
             if not refusal:
-                with self.turn() as later:
+                with self.unit() as later:
                     local_chain.stored(later, signed)
 
         ledger = self.life.ledger.ledger
@@ -152,7 +156,7 @@ class DirectoryLife:
         return self.ledger.now_ms / 1000
 
     def _desk(self) -> None:
-        self.desk = DirectoryDesk(self.ledger.ledger, self)
+        self.desk = DirectoryHandler(self.ledger.ledger, self)
 
     def answers(self, client: Client, frame: f.AnyFrame) -> list[f.AnyFrame]:
         """What the desk says to one frame of a device."""
@@ -182,17 +186,17 @@ class DirectoryLife:
 
     def look(self) -> None:
         who, other = self._some(2)
-        who.asker.want([other.keys.address])
+        who.directory_client.want([other.keys.address])
         who.talk()
 
     def look_and_lose(self) -> None:
         who, other = self._some(2)
-        who.asker.want([other.keys.address])
+        who.directory_client.want([other.keys.address])
         who.talk(lost_after=self.chance.randrange(3))
 
     def own(self) -> None:
         (who,) = self._some()
-        who.asker.own_changed()
+        who.directory_client.own_changed()
         who.talk()
 
     def state(self) -> None:
@@ -204,9 +208,9 @@ class DirectoryLife:
     def gossip(self) -> None:
         """One writes to another: what he has seen of the ledger goes along."""
         sender, receiver = self._some(2)
-        with sender.turn() as made:
+        with sender.unit() as made:
             said = gossip.saying(made.records, b"c" * 32, self.now_ms)
-        with receiver.turn() as made:
+        with receiver.unit() as made:
             gossip.heard(made.records, b"c" * 32, sender.keys.address, said, self.now_ms)
 
     def pause(self) -> None:
@@ -245,9 +249,9 @@ class DirectoryLife:
         everybody = [each.keys.address for each in self.clients]
         for client in self.clients:
             client.restart()
-            client.asker.want(everybody)
+            client.directory_client.want(everybody)
             client.talk()
-            with client.turn() as made:
+            with client.unit() as made:
                 for address in everybody:
                     known, stored = made.chains.of(address), self.ledger.stored(address)
                     assert known is not None and known.head == stored.head, (client.name, address)

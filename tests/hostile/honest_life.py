@@ -70,15 +70,15 @@ class Life:
     def write(self) -> None:
         sender, to = self._some(2)
         text = self._text()
-        wish = self._wish(sender, lambda: sender.write(to, text))
-        assert wish is not None
-        self.written.append((sender, wish, text, to))
+        enqueue = self._wish(sender, lambda: sender.write(to, text))
+        assert enqueue is not None
+        self.written.append((sender, enqueue, text, to))
 
     def write_group(self) -> None:
         (sender,), name, text = self._some(), self.chance.choice(GROUPS), self._text()
-        wish = self._wish(sender, lambda: sender.write_group(name, text))
-        if wish is not None:
-            self.written.append((sender, wish, text, None))
+        enqueue = self._wish(sender, lambda: sender.write_group(name, text))
+        if enqueue is not None:
+            self.written.append((sender, enqueue, text, None))
 
     def make_group(self) -> None:
         first, *others = self._some(self.chance.randint(2, 4))
@@ -103,17 +103,17 @@ class Life:
         (who,) = self._some()
         keys = SigningKeys.generate(self.chance.randbytes).public
 
-        def make(turn):
-            return chain_changes.wish(turn, "a recovery key", SetRecovery(keys))
+        def make(unit):
+            return chain_changes.enqueue(unit, "a recovery key", SetRecovery(keys))
 
         self._wish(who, lambda: who._wish(make))
 
     def certificate(self) -> None:
         (who,) = self._some()
 
-        def make(turn):
-            key = mail_keys.fresh(turn.records, turn.me.address, turn.now_ms)
-            return chain_changes.state_mail_key(turn, key)
+        def make(unit):
+            key = mail_keys.fresh(unit.records, unit.me.address, unit.now_ms)
+            return chain_changes.state_mail_key(unit, key)
 
         self._wish(who, lambda: who._wish(make))
 
@@ -197,8 +197,8 @@ class Life:
     def _check_texts(self) -> None:
         """What was written to a person came once; what was written to a group, once at most."""
         received = {person.name: Counter(person.received()) for person in self.world.people}
-        for sender, wish, text, to in self.written:
-            outcome = sender.outcomes.get(wish)
+        for sender, enqueue, text, to in self.written:
+            outcome = sender.outcomes.get(enqueue)
             done = outcome is not None and outcome.final and not outcome.error
             counts = [received[each.name][text] for each in self.world.people]
             if to is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.conversations.members import Identity
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link import frames as f
 from blackthorn.mls import suites
@@ -56,14 +56,14 @@ def hand_out(world: EvilServer, person: Person, package: bytes) -> None:
 
 
 def sealed_by(
-    world: EvilServer, insider: Person, name: str, make: Callable[[Group, Turn], bytes]
+    world: EvilServer, insider: Person, name: str, make: Callable[[Group, UnitOfWork], bytes]
 ) -> bytes:
     """A parcel with an MLS message of the insider's making, in the conversation of that name."""
     (record,) = [each for each in insider.conversations() if each.name == name]
-    with insider.device.turn(world.now_ms) as turn:
-        opened = turn.open(record.id)
-        key = turn.envelope_key(opened)
-        return key.seal(make(opened.group, turn), world.chance.randbytes)
+    with insider.device.unit(world.now_ms) as unit:
+        opened = unit.open(record.id)
+        key = unit.envelope_key(opened)
+        return key.seal(make(opened.group, unit), world.chance.randbytes)
 
 
 def inject(world: EvilServer, parcels: Iterable[bytes], *people: Person) -> None:

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from blackthorn.audit.plaintext.verdict import KINDS, Audit
-from blackthorn.demo.deployment import Playground
+from blackthorn.demo.deployment import TestDeployment
 from blackthorn.demo.markers import Planting
 
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planting]:
     """A server with every marker planted in it, searched while messages wait."""
-    with Playground(tmp_path_factory.mktemp("canary")) as playground:
-        planting = Planting(playground)
-        playground.initialise()
-        playground.start_server()
+    with TestDeployment(tmp_path_factory.mktemp("canary")) as deployment:
+        planting = Planting(deployment)
+        deployment.initialise()
+        deployment.start_server()
         planting.enrol()
         planting.write()
         planting.mail()
@@ -27,9 +27,9 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planting]:
 
 
 def searched_again(planting: Planting) -> Audit:
-    playground = planting.playground
-    audit = Audit([playground.directory, playground.temporary, playground.logs])
-    audit.search(playground.pid, list(planting.markers.values()))
+    deployment = planting.deployment
+    audit = Audit([deployment.directory, deployment.temporary, deployment.logs])
+    audit.search(deployment.pid, list(planting.markers.values()))
     return audit
 
 
@@ -51,7 +51,7 @@ def test_every_kind_of_marker_arrives_at_its_recipient(planted: Planting) -> Non
 
 @pytest.mark.parametrize("place", ["directory", "temporary", "logs"])
 def test_a_leak_to_the_disk_is_found(planted: Planting, place: str) -> None:
-    folder: Path = getattr(planted.playground, place)
+    folder: Path = getattr(planted.deployment, place)
     leak = folder / "core"
     leak.write_bytes(b"\0" * 5000 + base64.b64encode(marker(planted, "message").encode()))
     try:
@@ -62,7 +62,7 @@ def test_a_leak_to_the_disk_is_found(planted: Planting, place: str) -> None:
 
 
 def test_a_leak_to_the_memory_is_found(planted: Planting) -> None:
-    with smtplib.SMTP("127.0.0.1", planted.playground.smtp_port) as smtp:
+    with smtplib.SMTP("127.0.0.1", planted.deployment.smtp_port) as smtp:
         smtp.ehlo(marker(planted, "group name") + ".example")
         report = searched_again(planted).report()
     verdict = next(each for each in report.verdicts if each.kind == "group name")

@@ -10,7 +10,7 @@ import pytest
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.conversations import envelope
-from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, Facts
+from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, GroupMetadata
 from blackthorn.ids import device_id
 from blackthorn.link import frames as f
 from blackthorn.mls import suites
@@ -94,7 +94,7 @@ def test_what_a_server_makes_by_itself_is_accepted_by_nobody():
         *keys,
         random=world.chance.randbytes,
         now=int(world.now),
-        extensions=[Facts(GROUP, "team", 5).extension()],
+        extensions=[GroupMetadata(GROUP, "team", 5).extension()],
     )
     made = own.commit(
         add=[verified(taken(world, members[0]), world)],
@@ -155,7 +155,7 @@ def test_nobody_joins_by_an_external_commit(name):
     }[name]
     credential = replace(identity_of(mallory), address=address, device=name_of(keys)).credential()
 
-    def join(group, turn):
+    def join(group, unit):
         _, commit = Group.join_externally(
             group.group_info(),
             credential,
@@ -182,7 +182,7 @@ def test_no_proposal_is_taken_neither_from_outside_nor_from_a_member(what):
     ghost = world.ghost(bob)
     package, private = key_package(world, bob.address, ghost.keys.device, keys_of(ghost))
 
-    def propose(group, turn):
+    def propose(group, unit):
         if what == "to be added":
             return propose_to_be_added(group.group_id, group.epoch, private, ghost.keys.identity)
         add = Add(private.package)
@@ -218,7 +218,7 @@ def test_a_group_that_names_an_external_sender_takes_nothing_from_him_either():
         *keys_of(mallory),
         random=world.chance.randbytes,
         now=int(world.now),
-        extensions=[Facts(GROUP, "trap", 5).extension(), extension],
+        extensions=[GroupMetadata(GROUP, "trap", 5).extension(), extension],
     )
     made = group.commit(
         add=[verified(taken(world, each), world) for each in (alice, bob)],
@@ -265,9 +265,9 @@ def test_a_member_adds_no_false_colleague(how):
     package, _ = false_package(world, world.bystanders[0], how)
     welcomes = []
 
-    def add(group, turn):
+    def add(group, unit):
         made = group.commit(
-            add=[verified(package, world)], random=turn.random, now=turn.now, validate=believe
+            add=[verified(package, world)], random=unit.random, now=unit.now, validate=believe
         )
         welcomes.append(made.welcome)
         return made.commit
@@ -298,7 +298,7 @@ def test_a_welcome_with_a_false_leaf_is_not_joined(how, kind):
         *keys,
         random=world.chance.randbytes,
         now=int(world.now),
-        extensions=[Facts(kind, "" if kind == DIRECT else "board", 5).extension()],
+        extensions=[GroupMetadata(kind, "" if kind == DIRECT else "board", 5).extension()],
     )
     made = group.commit(
         add=[verified(taken(world, bob), world)],
@@ -442,7 +442,7 @@ def test_the_halves_of_a_forked_group_share_no_key_and_each_sees_it():
 
 def _forget_set_aside(person):
     with person.vault.transaction() as records:
-        records.parcels.forget_set_aside_before(2**60)
+        records.parcels.forget_undecryptable_before(2**60)
 
 
 # --- 26: who was removed ------------------------------------------------------------------
@@ -500,10 +500,10 @@ def test_a_group_is_not_reinitialised_into_a_weaker_suite():
     world = team(1313, "alice", "bob", "mallory")
     alice, bob, mallory, *_ = world.people
 
-    def weaken(group, turn):
-        reinit = ReInit(turn.random(32), 1, suites.SUITE_1, ())
+    def weaken(group, unit):
+        reinit = ReInit(unit.random(32), 1, suites.SUITE_1, ())
         return group.commit(
-            reinit=reinit, random=turn.random, now=turn.now, validate=believe
+            reinit=reinit, random=unit.random, now=unit.now, validate=believe
         ).commit
 
     before = states(alice, bob)
@@ -532,7 +532,7 @@ def _welcome(world, inviter, suite, package):
         *keys_of(inviter),
         random=world.chance.randbytes,
         now=int(world.now),
-        extensions=[Facts(GROUP, "board", 5).extension()],
+        extensions=[GroupMetadata(GROUP, "board", 5).extension()],
     )
     made = group.commit(
         add=[verified(package, world)],

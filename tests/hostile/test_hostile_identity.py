@@ -141,8 +141,8 @@ def test_after_the_delay_whoever_verified_the_person_is_stopped():
     alice, bob, *_ = world.people
     alice.write(bob, world.secret("before"))
     world.settle()
-    with alice.device.turn(world.now_ms) as turn:
-        verified.mark(turn, bob.address)
+    with alice.device.unit(world.now_ms) as unit:
+        verified.mark(unit, bob.address)
     world.leave(bob)
     ghost = world.reset(bob)
     world.publish()

@@ -29,8 +29,8 @@ ML_KEM_768_X25519 = 35
 def states_a_mail_key(world, person):
     """The person's chain names a mail certificate; what it is."""
     person._wish(
-        lambda turn: chain_changes.state_mail_key(
-            turn, mail_keys.fresh(turn.records, turn.me.address, turn.now_ms)
+        lambda unit: chain_changes.state_mail_key(
+            unit, mail_keys.fresh(unit.records, unit.me.address, unit.now_ms)
         )
     )
     world.settle()

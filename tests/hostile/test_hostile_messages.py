@@ -180,8 +180,8 @@ def test_a_thousand_forged_copies_do_not_kill_the_true_message(where):
         sealed = delivery.sealed
         if where == "in the envelope":
             return changed(delivery, sealed=spoiled(sealed))
-        with bob.turn() as turn:
-            key = next(each for each in turn.envelopes() if each.matches(sealed))
+        with bob.unit() as unit:
+            key = next(each for each in unit.envelopes() if each.matches(sealed))
         message = key.open(sealed)
         return changed(delivery, sealed=key.seal(spoiled(message, 80), world.chance.randbytes))
 

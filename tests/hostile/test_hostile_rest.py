@@ -156,8 +156,8 @@ def sound() -> dict[str, list[bytes]]:
     notes = [each.epoch.checkpoint for each in frames if isinstance(each, f.LookedUp)]
     entries = world.ledger.store.entries(0, 100, 2**40)
     statements = [row.statement for row in world.ledger.store.statements(alice.address, 0)]
-    with bob.turn() as turn:
-        keys = turn.envelopes()
+    with bob.unit() as unit:
+        keys = unit.envelopes()
         opened = [
             envelope.open_group_parcel(each, keys)[1]
             for each in parcels_of(world)

@@ -28,8 +28,8 @@ WRONG_MAPS = {
 def falsify(ledger, how):
     """The ledger's next epoch breaks a rule that only a replay sees."""
     epochs = ledger.ledger._epochs
-    drafter = epochs._drafter
-    draft, sign = drafter.draft, drafter._sign
+    builder = epochs._builder
+    draft, sign = builder.draft, builder._sign
     if how == "an entry of the map without a change":
         epochs._tip = replace(epochs._tip, tree=epochs._tip.tree.insert(b"\x77" * 32, bytes(32)))
 
@@ -51,10 +51,10 @@ def falsify(ledger, how):
 
     def drafted(*arguments):
         made = draft(*arguments)
-        drafter._sign, drafter.draft = sign, draft
+        builder._sign, builder.draft = sign, draft
         return replace(made, tip=replace(made.tip, head=made.epoch.entries[-1]))
 
-    drafter._sign, drafter.draft = falsified, drafted
+    builder._sign, builder.draft = falsified, drafted
 
 
 def new_user(ledger):

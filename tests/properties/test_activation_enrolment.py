@@ -26,7 +26,7 @@ from blackthorn.link.frames import ActivateChallenge, Activated, Bye, decode, en
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.users import NewCode
 from blackthorn.server.accounts import limits
-from blackthorn.server.accounts.enrolment import EnrolmentDesk
+from blackthorn.server.accounts.enrolment import EnrolmentHandler
 from blackthorn.server.counters import Counters
 from blackthorn.server.messaging.session import Session
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
@@ -102,7 +102,7 @@ class World:
         self.writer, self.enterprise = self.base.writer, self.base.enterprise
         self.key_packages = SqliteKeyPackages(self.database.reading)
         self.counters = Counters()
-        self.desk = EnrolmentDesk(
+        self.desk = EnrolmentHandler(
             fingerprint=SERVER,
             store=self.enterprise,
             key_packages=self.key_packages,

@@ -14,7 +14,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.device.conversations import key_packages, limits
 from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
 from blackthorn.device.core import keys
-from blackthorn.device.core.unit_of_work import turn
+from blackthorn.device.core.unit_of_work import unit
 from blackthorn.device.engine import Device
 from blackthorn.device.operations import outbox
 from blackthorn.device.operations.outgoing import Outcome
@@ -28,11 +28,11 @@ from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.link.session import Link, Role
 from blackthorn.ports.enrolment import Enrolled
-from blackthorn.server.accounts.pairing import PairingDesk
-from blackthorn.server.accounts.recovery import RecoveryDesk
+from blackthorn.server.accounts.pairing import PairingHandler
+from blackthorn.server.accounts.recovery import RecoveryHandler
 from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.directory import DirectoryDesk
-from blackthorn.server.messaging.dispatcher import Hub
+from blackthorn.server.handlers.directory import DirectoryHandler
+from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.storage.device.vault import Vault
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
@@ -50,7 +50,7 @@ class Wire:
         self.open = True
         self.link = Link(Role.DEVICE, world.now)
         self.binding = world.chance.randbytes(64)
-        self.session = world.hub.connect(self, self.binding, world.now)
+        self.session = world.dispatcher.connect(self, self.binding, world.now)
 
     def write(self, data: bytes) -> None:
         self.to_device.append(data)
@@ -91,7 +91,7 @@ class Person:
         self.vault = Vault.in_memory()
         self.wire: Wire | None = None
         self.outcomes: dict[int, Outcome] = {}
-        with self.turn() as first:
+        with self.unit() as first:
             keys.save(first.records, self.keys)
             keys.put_name(first.records.settings, name)
             anchors.pin(
@@ -99,9 +99,9 @@ class Person:
             )
         self.restart()
 
-    def turn(self):
+    def unit(self):
         """A turn of its own over the vault."""
-        return turn(self.vault, self.keys, self.now_ms, self.world.chance.randbytes)
+        return unit(self.vault, self.keys, self.now_ms, self.world.chance.randbytes)
 
     def restart(self) -> None:
         """The device's process ends and begins again: what was not in the vault is gone."""
@@ -140,7 +140,7 @@ class Person:
     # --- Wishes ---------------------------------------------------------------------------
 
     def _wish(self, make: Callable) -> int:
-        number = self.device.wish(self.now_ms, make)
+        number = self.device.enqueue(self.now_ms, make)
         self.tick()
         return number
 
@@ -163,14 +163,14 @@ class Person:
     def look_up(self, *people: "Person") -> None:
         """Ask the ledger for these, or for the own user; the answers come when the world moves."""
         if people:
-            self.device._asker.want([each.address for each in people])
+            self.device._directory_client.want([each.address for each in people])
         else:
-            self.device._asker.own_changed()
+            self.device._directory_client.own_changed()
         self.tick()
 
     def chain_of(self, person: "Person"):
         """The chain of that person as this device has verified it, or None."""
-        with self.turn() as made:
+        with self.unit() as made:
             return made.chains.of(person.address)
 
     def history(self):
@@ -196,7 +196,7 @@ class Person:
 
     def set_aside(self):
         with self.vault.transaction() as records:
-            return records.parcels.all_set_aside()
+            return records.parcels.all_undecryptable()
 
     def waiting(self) -> int:
         with self.vault.transaction() as records:
@@ -257,7 +257,7 @@ class World:
 
     def _enrol(self, person: Person) -> None:
         """A user whose first device was activated: his chain waits for the next epoch."""
-        with person.turn() as first:
+        with person.unit() as first:
             packages = key_packages.make(first, limits.KEY_PACKAGE_STOCK_LOW + 10)
             last = key_packages.make_last_resort(first)
         info = person.keys.info(person.name)
@@ -278,18 +278,18 @@ class World:
         """Start the server over what is on its disk; the ledger's part has been started."""
         key_packages_store = SqliteKeyPackages(self.database.reading)
         counters = Counters()
-        self.desk = DirectoryDesk(self.ledger.ledger, WorldClock(self))
-        self.hub = Hub(
+        self.desk = DirectoryHandler(self.ledger.ledger, WorldClock(self))
+        self.dispatcher = Dispatcher(
             enterprise=self.ledger.enterprise,
             parcels=SqliteParcels(self.database.reading, wrapping()),
             key_packages=key_packages_store,
             writer=self.writer,
             counters=counters,
             ledger=self.desk,
-            pairing=PairingDesk(),
-            recovery=RecoveryDesk(self.ledger.ledger, self.ledger.enterprise, WorldClock(self)),
+            pairing=PairingHandler(),
+            recovery=RecoveryHandler(self.ledger.ledger, self.ledger.enterprise, WorldClock(self)),
         )
-        self.hub.start_day(20_000)
+        self.dispatcher.start_day(20_000)
 
     def crash(self, *, committed: bool) -> None:
         """The server dies; with `committed` just after a commit that nobody was told of."""
@@ -320,10 +320,10 @@ class World:
         moved = self.writer.commit() > 0 or moved
         heard, self.ledger.heard = self.ledger.heard, []
         for address, frame in heard:
-            self.hub.notify_user(address, frame)
+            self.dispatcher.notify_user(address, frame)
         changes, self.ledger.changes = self.ledger.changes, []
         for change in changes:
-            self.hub.user_changed(change)
+            self.dispatcher.user_changed(change)
         return moved or bool(heard or changes)
 
     def cut(self, wire: Wire, *, tell: bool = True) -> None:
@@ -331,7 +331,7 @@ class World:
         if wire in self.wires:
             self.wires.remove(wire)
             if tell:
-                self.hub.disconnect(wire.session)
+                self.dispatcher.disconnect(wire.session)
         if wire.person.wire is wire:
             wire.person.wire = None
             wire.person.device.disconnected()
@@ -343,7 +343,7 @@ class World:
         if to_server:
             if not (wire.to_server and wire.open):
                 return False
-            self.hub.receive(wire.session, wire.to_server.popleft(), self.now)
+            self.dispatcher.receive(wire.session, wire.to_server.popleft(), self.now)
         else:
             if not wire.to_device:
                 return False
@@ -362,7 +362,7 @@ class World:
                     self.step_wire(wire, to_server=True) or self.step_wire(wire, to_server=False)
                 ):
                     moved = True
-            self.hub.tick(self.now)
+            self.dispatcher.tick(self.now)
             moved = self._ledger_step() or moved
             if not moved:
                 for person in self.people:

@@ -14,9 +14,9 @@ from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, rep
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.server.handlers.directory import DirectoryDesk
+from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.ledger.ledger import DevicesChanged
-from blackthorn.server.messaging.dispatcher import Hub
+from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from tests.ledger_world import DELAY_MS, LedgerWorld, Model
@@ -186,8 +186,8 @@ class LedgerHub(LedgerWorld):
 
     def start(self) -> None:
         super().start()
-        self.desk = DirectoryDesk(self.ledger, self)
-        self.hub = Hub(
+        self.desk = DirectoryHandler(self.ledger, self)
+        self.dispatcher = Dispatcher(
             enterprise=self.enterprise,
             parcels=SqliteParcels(self.database.reading, wrapping()),
             key_packages=SqliteKeyPackages(self.database.reading),
@@ -195,7 +195,7 @@ class LedgerHub(LedgerWorld):
             counters=self.counters,
             ledger=self.desk,
         )
-        self.hub.start_day(20_000)
+        self.dispatcher.start_day(20_000)
 
     # ports.clock.Clock
 
@@ -207,11 +207,11 @@ class LedgerHub(LedgerWorld):
 
     def _notify(self, address: Address, frame: f.AnyFrame) -> None:
         super()._notify(address, frame)
-        self.hub.notify_user(address, frame)
+        self.dispatcher.notify_user(address, frame)
 
     def _changed(self, change: DevicesChanged) -> None:
         super()._changed(change)
-        self.hub.user_changed(change)
+        self.dispatcher.user_changed(change)
 
     def crash(self, committed: bool = False, told: bool = False) -> None:
         if committed:
@@ -235,7 +235,7 @@ class LedgerHub(LedgerWorld):
                     self.step_wire(wire, True) or self.step_wire(wire, False)
                 ):
                     moved = True
-            self.hub.tick(self.now)
+            self.dispatcher.tick(self.now)
             moved = self.writer.commit() > 0 or moved
 
     def person(self, name: str) -> Device:

@@ -194,7 +194,7 @@ def step(world: World) -> bool:
         for to_server in (True, False):
             if wire in world.wires and world.step_wire(wire, to_server=to_server):
                 return True
-    world.hub.tick(world.now)
+    world.dispatcher.tick(world.now)
     if world._ledger_step():
         return True
     for person in world.people:
@@ -218,7 +218,7 @@ def on_line(world: World) -> None:
 def revoke(person: Person, other: Person, reason: str = "lost") -> int:
     """Wish that another device of the same user be no more his."""
     info = other.keys.info(other.name)
-    return person._wish(lambda turn: chain_changes.revoke(turn, info, reason))
+    return person._wish(lambda unit: chain_changes.revoke(unit, info, reason))
 
 
 class Recoverer(Newcomer):
@@ -263,7 +263,7 @@ def state_recovery(person: Person) -> tuple[str, str]:
     """Give the person recovery words; the words and the check on his paper."""
     seed = new_seed(person.world.chance.randbytes)
     body = SetRecovery(recovery_keys(seed).public)
-    person._wish(lambda turn: chain_changes.wish(turn, "the recovery key", body))
+    person._wish(lambda unit: chain_changes.enqueue(unit, "the recovery key", body))
     bring_up(person.world)
     return " ".join(to_words(seed)), recovering.check(SERVER, person.world.ledger.config)
 

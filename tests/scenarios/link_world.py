@@ -20,7 +20,7 @@ from blackthorn.link.fanout import fanout_frame, fanout_id
 from blackthorn.link.hello import sign_hello
 from blackthorn.link.session import Link, Role, State
 from blackthorn.server.counters import Counters
-from blackthorn.server.messaging.dispatcher import Hub
+from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
@@ -42,7 +42,7 @@ class Wire:
         self.binding = b"binding %d" % world.number()
         self.last_seq = 0
         self.ordered = True
-        self.session = world.hub.connect(self, self.binding, world.now)
+        self.session = world.dispatcher.connect(self, self.binding, world.now)
 
     # The server's side (server.session.Wire).
 
@@ -193,14 +193,14 @@ class World:
         """Start the server over what is on its disk."""
         self.writer = SteppedWriter(self.database.writing)
         self.counters = Counters()
-        self.hub = Hub(
+        self.dispatcher = Dispatcher(
             enterprise=SqliteEnterprise(self.database.reading),
             parcels=SqliteParcels(self.database.reading, wrapping()),
             key_packages=SqliteKeyPackages(self.database.reading),
             writer=self.writer,
             counters=self.counters,
         )
-        self.hub.start_day(20_000)
+        self.dispatcher.start_day(20_000)
 
     def crash(self, committed: bool) -> None:
         """The server dies; with `committed` just after a commit that nobody was told of."""
@@ -216,7 +216,7 @@ class World:
         if wire in self.wires:
             self.wires.remove(wire)
             if tell:
-                self.hub.disconnect(wire.session)
+                self.dispatcher.disconnect(wire.session)
         if wire.device.wire is wire:
             wire.device.wire = None
 
@@ -234,7 +234,7 @@ class World:
         if to_server:
             if not (wire.to_server and wire.reading and wire.open):
                 return False
-            self.hub.receive(wire.session, wire.to_server.popleft(), self.now)
+            self.dispatcher.receive(wire.session, wire.to_server.popleft(), self.now)
         else:
             if not wire.to_device:
                 return False
@@ -258,7 +258,7 @@ class World:
                     self.step_wire(wire, True) or self.step_wire(wire, False)
                 ):
                     moved = True
-            self.hub.tick(self.now)
+            self.dispatcher.tick(self.now)
             moved = self.writer.commit() > 0 or moved
 
     # --- Invariants -----------------------------------------------------------------------
@@ -297,7 +297,7 @@ class World:
         """The counts in memory are those on disk (when the writer is idle)."""
         assert self.writer.waiting == 0
         for device in self.devices:
-            mailbox = self.hub._mailboxes.of(device.id)
+            mailbox = self.dispatcher._mailboxes.of(device.id)
             assert mailbox is not None
             counted = mailbox.waiting.parcels + mailbox.aside.parcels
             assert counted == len(self.stored(device)), device.address

@@ -101,8 +101,8 @@ def test_nobody_is_claimed_of_whom_the_ledger_was_not_asked():
     alice, bob, carol = world.people
     heard = []
     for kind in (f.LookUp, f.ClaimKeyPackages):
-        serve = world.hub._handlers[kind]
-        world.hub._handlers[kind] = lambda s, frame, now, serve=serve: (
+        serve = world.dispatcher._handlers[kind]
+        world.dispatcher._handlers[kind] = lambda s, frame, now, serve=serve: (
             heard.append(type(frame).__name__),
             serve(s, frame, now),
         )

@@ -90,22 +90,22 @@ def test_absence_is_proved_anew_for_each_wish():
     world = World(702, "alice")
     (alice,) = world.people
     carol_address = "carol@acme.example"
-    first = alice._wish(lambda turn: _send(turn, carol_address))
+    first = alice._wish(lambda unit: _send(unit, carol_address))
     world.settle()
     assert alice.outcomes[first].final and alice.outcomes[first].error
     carol = _joins(world, "carol")
     world.publish()
     carol.connect()
-    second = alice._wish(lambda turn: _send(turn, carol_address))
+    second = alice._wish(lambda unit: _send(unit, carol_address))
     world.settle()
     assert not alice.outcomes[second].error
     world.check_received(carol, ["hello"])
 
 
-def _send(turn, address):
+def _send(unit, address):
     from blackthorn.device.operations import outbox
 
-    return outbox.send_text(turn, "direct", address, "hello")
+    return outbox.send_text(unit, "direct", address, "hello")
 
 
 def _joins(world, name):
@@ -115,7 +115,7 @@ def _joins(world, name):
     person = Person(world, 0, name)
     world._enrol(person)
     world.people.append(person)
-    world.hub._postroom.forget_fanouts()
+    world.dispatcher._submission.forget_fanouts()
     return person
 
 
@@ -356,8 +356,8 @@ def test_the_check_of_a_stale_ledger_does_not_ask_without_end():
     alice.write(bob, "wait")
     world.settle()
     asked = []
-    serve = world.hub._handlers[f.LookUp]
-    world.hub._handlers[f.LookUp] = lambda *args: asked.append(args) or serve(*args)
+    serve = world.dispatcher._handlers[f.LookUp]
+    world.dispatcher._handlers[f.LookUp] = lambda *args: asked.append(args) or serve(*args)
     for _ in range(60):
         world.later(1)
         world.settle()
@@ -434,8 +434,8 @@ def test_keys_that_are_swapped_and_swapped_back_are_noticed(checks):
 def test_an_entry_that_goes_back_is_noticed():
     world, alice, bob = acquainted(724)
     true = world.value_of(bob)
-    with bob.turn() as turn:
-        draft = world.statement(bob, SetRecovery(SigningKeys.generate(turn.random).public))
+    with bob.unit() as unit:
+        draft = world.statement(bob, SetRecovery(SigningKeys.generate(unit.random).public))
         signed = make(draft, [(bob.keys.device, bob.keys.signing)])
     bob.wire.say([f.SubmitStatement(99, signed.encode())])
     world.settle()
@@ -521,7 +521,7 @@ def test_a_chain_always_of_another_epoch_is_given_up_without_an_alarm():
 def test_a_mail_certificate_that_is_not_the_stated_one_is_refused():
     world, alice, bob = acquainted(729)
     certificate, body = certified(bob.address)
-    with bob.turn():
+    with bob.unit():
         draft = world.statement(bob, body)
         signed = make(draft, [(bob.keys.device, bob.keys.signing)])
     bob.wire.say([f.SubmitStatement(99, signed.encode(), certificate)])
@@ -547,10 +547,10 @@ def state_recovery(person):
     """The person's device states a recovery key."""
     from blackthorn.device.account import chain_changes
 
-    with person.turn() as turn:
-        keys = SigningKeys.generate(turn.random).public
+    with person.unit() as unit:
+        keys = SigningKeys.generate(unit.random).public
     return person._wish(
-        lambda turn: chain_changes.wish(turn, "the recovery key", SetRecovery(keys))
+        lambda unit: chain_changes.enqueue(unit, "the recovery key", SetRecovery(keys))
     )
 
 
@@ -560,13 +560,13 @@ def test_an_own_change_is_looked_for_until_the_ledger_shows_it():
     number = state_recovery(alice)
     world.settle()
     assert alice.outcomes[number].error == ""
-    with alice.turn() as turn:
-        assert own_chain.waiting(turn) is not None
-        assert local_chain.own(turn).recovery and not own_chain.own_chain(turn).recovery
+    with alice.unit() as unit:
+        assert own_chain.waiting(unit) is not None
+        assert local_chain.own(unit).recovery and not own_chain.own_chain(unit).recovery
     world.publish()
     world.settle()
-    with alice.turn() as turn:
-        assert own_chain.waiting(turn) is None and own_chain.own_chain(turn).recovery
+    with alice.unit() as unit:
+        assert own_chain.waiting(unit) is None and own_chain.own_chain(unit).recovery
     assert not alice.alarms()
 
 
@@ -607,8 +607,8 @@ def test_witnesses_silent_for_hours_make_no_alarm_of_an_own_change():
     assert not alice.alarms()
     world.cosigning = True
     world.reconnect_all()
-    with alice.turn() as turn:
-        assert own_chain.waiting(turn) is None
+    with alice.unit() as unit:
+        assert own_chain.waiting(unit) is None
     assert not alice.alarms()
 
 

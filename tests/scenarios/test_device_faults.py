@@ -16,7 +16,7 @@ def test_a_crash_between_save_and_send_loses_nothing():
     alice, bob = world.people
     alice.write(bob, "first contact")
     world.settle()
-    alice.device.wish(world.now_ms, lambda turn: _text(turn, bob, "saved"))
+    alice.device.enqueue(world.now_ms, lambda unit: _text(unit, bob, "saved"))
     alice.device.tick(world.now_ms)  # prepared and saved; the frames are lost with the process
     alice.restart()
     alice.connect()
@@ -24,10 +24,10 @@ def test_a_crash_between_save_and_send_loses_nothing():
     world.check_received(bob, ["first contact", "saved"])
 
 
-def _text(turn, person, text):
+def _text(unit, person, text):
     from blackthorn.device.operations import outbox
 
-    return outbox.send_text(turn, "direct", person.address, text)
+    return outbox.send_text(unit, "direct", person.address, text)
 
 
 def test_a_first_message_survives_a_crash_at_every_step():
@@ -38,7 +38,7 @@ def test_a_first_message_survives_a_crash_at_every_step():
         alice.write(bob, "hello")
         for _ in range(steps):
             if alice.wire is None or not world.step_wire(alice.wire, to_server=True):
-                world.hub.tick(world.now)
+                world.dispatcher.tick(world.now)
                 world.writer.commit()
                 if alice.wire is None or not world.step_wire(alice.wire, to_server=False):
                     break
@@ -176,9 +176,9 @@ def test_an_insiders_forgery_inside_the_right_envelope_destroys_nothing():
     world.settle()
     bob_before = bob.conversations()[0].state
     team = carol.conversations()[0].id
-    with carol.device.turn(world.now_ms) as turn:
-        conversation = turn.open(team)
-        key = turn.envelope_key(conversation)
+    with carol.device.unit(world.now_ms) as unit:
+        conversation = unit.open(team)
+        key = unit.envelope_key(conversation)
         message = bytearray(conversation.group.encrypt(b"x", random=world.chance.randbytes))
         message[-1] ^= 1
         parcel = key.seal(bytes(message), world.chance.randbytes)

@@ -93,10 +93,10 @@ def test_a_server_that_answers_no_proof_is_seen():
     alice.look_up()
     world.settle()
     world.lie(bob, none)
-    with bob.turn() as turn:
-        newest = turn.records.directory.newest()
+    with bob.unit() as unit:
+        newest = unit.records.directory.newest()
         gossip.heard(
-            turn.records, b"c", alice.address, _told(newest.size - 1, b"\x05" * 32), bob.now_ms
+            unit.records, b"c", alice.address, _told(newest.size - 1, b"\x05" * 32), bob.now_ms
         )
     bob.tick()
     world.settle()
@@ -111,9 +111,9 @@ def test_a_larger_ledger_that_is_not_shown_for_an_hour_is_withheld():
     world, alice, bob = friends(894)
     with bob.vault.transaction() as records:
         size = records.directory.newest().size
-    with bob.turn() as turn:
+    with bob.unit() as unit:
         told = _told(size + 100, b"\x05" * 32)
-        gossip.heard(turn.records, b"c", alice.address, told, bob.now_ms)
+        gossip.heard(unit.records, b"c", alice.address, told, bob.now_ms)
     bob.tick()
     world.settle()
     assert not bob.alarms()
@@ -126,15 +126,15 @@ def test_a_larger_ledger_that_is_not_shown_for_an_hour_is_withheld():
 def test_what_is_no_gossip_is_not_listened_to():
     _, alice, bob = friends(895)
     for data in (b"", b"\x01", b"\x03" + bytes(40), b"\x01" + bytes(39), b"\x01" + b"\xff" * 40):
-        with bob.turn() as turn:
-            gossip.heard(turn.records, b"c", alice.address, data, bob.now_ms)
-            assert not gossip.all_heard(turn.records), data
+        with bob.unit() as unit:
+            gossip.heard(unit.records, b"c", alice.address, data, bob.now_ms)
+            assert not gossip.all_heard(unit.records), data
 
 
 def test_one_member_does_not_crowd_out_what_others_have_said():
     world, alice, bob = friends(896)
-    with bob.turn() as turn:
-        records, now_ms = turn.records, bob.now_ms
+    with bob.unit() as unit:
+        records, now_ms = unit.records, bob.now_ms
         size = records.directory.newest().size
         gossip.heard(records, b"c", "carol@acme.example", _told(size + 9, b"\x01" * 32), now_ms)
         for number in range(500):
@@ -148,8 +148,8 @@ def test_one_member_does_not_crowd_out_what_others_have_said():
 
 def test_the_same_words_again_do_not_make_it_younger():
     world, alice, bob = friends(897)
-    with bob.turn() as turn:
-        records = turn.records
+    with bob.unit() as unit:
+        records = unit.records
         size = records.directory.newest().size
         for minute in range(3):
             now_ms = bob.now_ms + minute * 60_000

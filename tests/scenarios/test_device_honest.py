@@ -27,7 +27,7 @@ def change_chain(person):
     """A change of the person's own chain that takes nobody in or out."""
     keys = SigningKeys.generate(person.world.chance.randbytes).public
     what = "the recovery key"
-    return person._wish(lambda turn: chain_changes.wish(turn, what, SetRecovery(keys)))
+    return person._wish(lambda unit: chain_changes.enqueue(unit, what, SetRecovery(keys)))
 
 
 def no_alarms(world):
@@ -93,8 +93,8 @@ def test_no_honest_schedule_raises_an_alarm(seed):
             if person.address == address:
                 assert text in person.received() or _is_own(person, text), (person.name, text)
     assert all(person.waiting() == 0 for person in everyone)
-    with alice.turn() as turn:
-        assert own_chain.waiting(turn) is None
+    with alice.unit() as unit:
+        assert own_chain.waiting(unit) is None
 
 
 def _is_own(person, text):
@@ -145,7 +145,7 @@ def test_epochs_between_an_answer_and_its_chain_raise_no_alarm():
     """Each time that Alice asks for the chain, it has grown; with a reset that needs receipts."""
     world = World(850, "alice", "bob")
     alice, bob = world.people
-    fetch = world.hub._handlers[f.FetchChain]
+    fetch = world.dispatcher._handlers[f.FetchChain]
     grown = []
 
     def busy(session, frame, now):
@@ -157,7 +157,7 @@ def test_epochs_between_an_answer_and_its_chain_raise_no_alarm():
                 world._ledger_step()
         fetch(session, frame, now)
 
-    world.hub._handlers[f.FetchChain] = busy
+    world.dispatcher._handlers[f.FetchChain] = busy
     alice.write(bob, "hello")
     world.settle()
     world.check_received(bob, ["hello"])
@@ -173,7 +173,7 @@ def test_two_processes_of_one_device_ask_at_once_and_raise_no_alarm():
     for answered in range(4):
         change_chain(bob)
         world.settle()
-        first = alice.device._asker
+        first = alice.device._directory_client
         first.want([bob.address])
         alice.tick()
         for _ in range(answered):
@@ -188,7 +188,7 @@ def test_two_processes_of_one_device_ask_at_once_and_raise_no_alarm():
         wire, alice.device, kept = alice.wire, other, alice.device
         alice.wire = None
         alice.connect(receives=False)
-        other._asker.want([bob.address])
+        other._directory_client.want([bob.address])
         for _ in range(40):
             for each in list(world.wires):
                 if each.person is alice and each is not wire:
@@ -198,7 +198,7 @@ def test_two_processes_of_one_device_ask_at_once_and_raise_no_alarm():
         second, alice.wire, alice.device = alice.wire, wire, kept
         if second in world.wires:
             world.wires.remove(second)
-            world.hub.disconnect(second.session)
+            world.dispatcher.disconnect(second.session)
         other.disconnected()
         world.settle()
         no_alarms(world)
@@ -250,8 +250,8 @@ def test_a_clock_set_back_in_a_running_process_stops_no_check():
     world.wake(60)
     alice.ahead_ms = 0
     asked = []
-    serve = world.hub._handlers[f.LookUp]
-    world.hub._handlers[f.LookUp] = lambda *args: asked.append(args[1]) or serve(*args)
+    serve = world.dispatcher._handlers[f.LookUp]
+    world.dispatcher._handlers[f.LookUp] = lambda *args: asked.append(args[1]) or serve(*args)
     alice.tick()
     world.settle()
     assert any(alice.address in each.addresses for each in asked), "the own check is due"

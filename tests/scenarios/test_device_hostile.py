@@ -5,7 +5,7 @@ import random
 import pytest
 
 from blackthorn.device.conversations import conversations, envelope
-from blackthorn.device.conversations.group_metadata import Facts
+from blackthorn.device.conversations.group_metadata import GroupMetadata
 from blackthorn.device.conversations.members import Identity, identify
 from blackthorn.errors import StorageError
 from blackthorn.mls import suites
@@ -78,10 +78,10 @@ def test_a_known_device_with_another_key_is_refused():
 def commit_by(world, person, change):
     """A Commit of the person's own making, put into everybody's mailbox past every check."""
     (conversation,) = person.conversations()
-    with person.device.turn(world.now_ms) as turn:
-        opened = turn.open(conversation.id)
-        key = turn.envelope_key(opened)
-        made = change(opened.group, turn)
+    with person.device.unit(world.now_ms) as unit:
+        opened = unit.open(conversation.id)
+        key = unit.envelope_key(opened)
+        made = change(opened.group, unit)
         return key.seal(made.commit, world.chance.randbytes)
 
 
@@ -94,10 +94,10 @@ def test_nobody_is_added_to_a_direct_conversation():
     world.introduce(alice)
     world.introduce(bob)
 
-    def add(group, turn):
-        verified = parse_key_package(package, now=turn.now, validate=turn.validate)
+    def add(group, unit):
+        verified = parse_key_package(package, now=unit.now, validate=unit.validate)
         return group.commit(
-            add=[verified], random=turn.random, now=turn.now, validate=turn.validate
+            add=[verified], random=unit.random, now=unit.now, validate=unit.validate
         )
 
     before = alice.conversations()[0].state
@@ -115,13 +115,13 @@ def test_the_name_of_a_group_is_not_changed_by_a_commit():
     alice.create_group("team", bob, carol)
     world.settle()
 
-    def rename(group, turn):
-        facts = Facts("group", "another name", 5)
+    def rename(group, unit):
+        facts = GroupMetadata("group", "another name", 5)
         return group.commit(
             extensions=[facts.extension()],
-            random=turn.random,
-            now=turn.now,
-            validate=turn.validate,
+            random=unit.random,
+            now=unit.now,
+            validate=unit.validate,
         )
 
     world.put_parcel(alice, commit_by(world, bob, rename))
@@ -137,13 +137,13 @@ def test_everything_ever_sent_replayed_in_any_order_changes_nothing():
     world = World(seed, "alice", "bob", "carol")
     alice, bob, carol = world.people
     seen: list[bytes] = []
-    put = world.hub._postroom._take
+    put = world.dispatcher._submission._take
 
     def spy(session, posting, lists):
         seen.extend(parcel.sealed for parcel in posting.parcels)
         return put(session, posting, lists)
 
-    world.hub._postroom._take = spy
+    world.dispatcher._submission._take = spy
     alice.create_group("team", bob, carol)
     alice.write_group("team", "one")
     alice.write(bob, "two")
@@ -190,13 +190,13 @@ def test_a_welcome_into_a_direct_conversation_of_three_is_refused():
     alice, bob, mallory = world.people
     world.introduce(mallory)
     world.introduce(alice)
-    with mallory.device.turn(world.now_ms) as turn:
+    with mallory.device.unit(world.now_ms) as unit:
         packages = [
-            parse_key_package(_published(world, each), now=turn.now, validate=turn.validate)
+            parse_key_package(_published(world, each), now=unit.now, validate=unit.validate)
             for each in (alice, bob)
         ]
-        facts = Facts("direct", "", turn.now_ms)
-        _, welcome = conversations.create(turn, facts, bob.address, packages)
+        facts = GroupMetadata("direct", "", unit.now_ms)
+        _, welcome = conversations.create(unit, facts, bob.address, packages)
     world.put_parcel(alice, envelope.seal_welcome(welcome))
     world.settle()
     assert [each.reason for each in alice.set_aside()] == [
@@ -245,8 +245,8 @@ def test_an_identity_is_read_from_every_leaf():
     alice.write(bob, "hello")
     world.settle()
     (conversation,) = bob.conversations()
-    with bob.device.turn(world.now_ms) as turn:
-        members = turn.open(conversation.id).group.members
+    with bob.device.unit(world.now_ms) as unit:
+        members = unit.open(conversation.id).group.members
     assert {identify(each.credential).address for each in members} == {
         alice.address,
         bob.address,

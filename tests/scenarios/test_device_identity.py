@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 from blackthorn.device.conversations import content, conversations, envelope
-from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, Facts
+from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, GroupMetadata
 from blackthorn.device.conversations.members import Identity
-from blackthorn.device.core.unit_of_work import turn
+from blackthorn.device.core.unit_of_work import unit
 from blackthorn.ids import device_id
 from blackthorn.link import frames as f
 from blackthorn.mls import suites
@@ -27,9 +27,9 @@ def conversation_as(world, mallory, address, victim, created_ms, sent_ms=5):
     """Mallory's direct conversation with the victim: her device and keys, that address."""
     world.introduce(mallory)
     keys = dataclasses.replace(mallory.keys, address=address)
-    with turn(mallory.vault, keys, world.now_ms, world.chance.randbytes) as made:
+    with unit(mallory.vault, keys, world.now_ms, world.chance.randbytes) as made:
         package = parse_key_package(_published(world, victim), now=made.now, validate=believe)
-        facts = Facts(DIRECT, "", created_ms)
+        facts = GroupMetadata(DIRECT, "", created_ms)
         conversation, welcome = conversations.create(made, facts, victim.address, [package])
         text = content.text_content("wire it to me", sent_ms=sent_ms, count=1, random=made.random)
         message = conversation.group.encrypt(content.encode(text), random=made.random)
@@ -45,13 +45,13 @@ def key_packages_left(world, person):
 def questions(world):
     """Who is looked up from now on, lookup by lookup."""
     seen = []
-    serve = world.hub._handlers[f.LookUp]
+    serve = world.dispatcher._handlers[f.LookUp]
 
     def spy(session, frame, now):
         seen.append(frame.addresses)
         serve(session, frame, now)
 
-    world.hub._handlers[f.LookUp] = spy
+    world.dispatcher._handlers[f.LookUp] = spy
     return seen
 
 
@@ -102,7 +102,7 @@ def test_what_the_ledger_does_not_have_is_asked_for_once_in_each_connection():
 def test_a_leaf_with_the_device_of_another_and_a_key_of_his_own_is_refused(kind):
     world = World(82, "alice", "bob", "mallory")
     alice, bob, mallory = world.people
-    facts = Facts(kind, "" if kind == DIRECT else "board", 5)
+    facts = GroupMetadata(kind, "" if kind == DIRECT else "board", 5)
     group = Group.create(
         suites.suite(suites.DEFAULT_SUITE),
         world.chance.randbytes(32),
@@ -239,7 +239,7 @@ def test_two_people_meet_and_nothing_is_left_at_the_server():
     assert asked == [[bob.address], [alice.address]]
     world.check_received(bob, ["hello"])
     assert not bob.set_aside() and key_packages_left(world, alice) == left
-    world.hub.tick(world.now)
+    world.dispatcher.tick(world.now)
     world.settle()
     assert not world.stored(bob)
     bob.write(alice, "hello yourself")

@@ -10,10 +10,10 @@ def members(person, kind: str) -> list[set[bytes]]:
     """The devices in the person's active conversations of that kind."""
     from blackthorn.device.conversations.members import identities
 
-    with person.turn() as turn:
-        found = [each for each in turn.records.conversations.all() if each.kind == kind]
+    with person.unit() as unit:
+        found = [each for each in unit.records.conversations.all() if each.kind == kind]
         return [
-            {each.device for each in identities(turn.open(record.id).group.members)}
+            {each.device for each in identities(unit.open(record.id).group.members)}
             for record in found
             if record.standing == "active"
         ]
@@ -28,8 +28,8 @@ def submit(world, person) -> None:
 
 
 def chain_of(person):
-    with person.turn() as turn:
-        return local_chain.own(turn)
+    with person.unit() as unit:
+        return local_chain.own(unit)
 
 
 def test_a_revoked_device_reads_nothing_new() -> None:
@@ -61,9 +61,9 @@ def test_a_revoked_device_reads_nothing_new() -> None:
 def test_a_revocation_makes_a_new_mail_key_that_the_others_have_before_it_is_named() -> None:
     world = World(2, "alice", "bob")
     alice, _ = world.people
-    with alice.turn() as turn:
-        first = mail_keys.fresh(turn.records, alice.address, world.now_ms)
-    alice._wish(lambda turn: chain_changes.state_mail_key(turn, first))
+    with alice.unit() as unit:
+        first = mail_keys.fresh(unit.records, alice.address, world.now_ms)
+    alice._wish(lambda unit: chain_changes.state_mail_key(unit, first))
     bring_up(world)
     assert chain_of(alice).openpgp.fingerprint == first.fingerprint
     tablet, phone = add_device(alice), add_device(alice, "phone")

@@ -38,7 +38,7 @@ def test_the_words_bring_a_device_back_and_everybody_is_told() -> None:
     assert phone.keys.device in chain.recovered
     with phone.vault.transaction() as records:
         assert mail_keys.has(records, chain.openpgp.fingerprint), "it states a key of its own"
-    phone._wish(lambda turn: chain_changes.revoke(turn, lost, "lost"))
+    phone._wish(lambda unit: chain_changes.revoke(unit, lost, "lost"))
     bring_up(world)
     assert [each.name for each in chain_of(phone).devices] == ["new phone"]
     phone.write(bob, "I am back")
@@ -182,8 +182,8 @@ def test_who_has_verified_her_sends_nothing_after_a_reset_until_he_accepts() -> 
     alice, bob = world.people
     alice.write(bob, "before")
     world.settle()
-    with bob.turn() as turn:
-        verified.mark(turn, alice.address)
+    with bob.unit() as unit:
+        verified.mark(unit, alice.address)
     world.cut(alice.wire)
     world.people.remove(alice)
     phone = reset(world, "alice")
@@ -194,10 +194,10 @@ def test_who_has_verified_her_sends_nothing_after_a_reset_until_he_accepts() -> 
     bring_up(world)
     assert phone.received() == []
     assert "stops it" in bob.outcomes[number].error and not bob.outcomes[number].final
-    with bob.turn() as turn:
-        for each in alarms.open_alarms(turn.records):
-            alarms.accept(turn.records, each.number)
-        assert not verified.is_verified(turn, alice.address), "a mark is for one identity"
+    with bob.unit() as unit:
+        for each in alarms.open_alarms(unit.records):
+            alarms.accept(unit.records, each.number)
+        assert not verified.is_verified(unit, alice.address), "a mark is for one identity"
     bring_up(world)
     assert phone.received() == ["secret"]
 
@@ -210,11 +210,11 @@ def test_a_mark_reaches_the_users_other_devices() -> None:
     alice.write(bob, "before")
     world.settle()
     tablet = add_device(bob, "tablet")
-    with bob.turn() as turn:
-        verified.mark(turn, alice.address)
+    with bob.unit() as unit:
+        verified.mark(unit, alice.address)
     bring_up(world)
-    with tablet.turn() as turn:
-        assert verified.is_verified(turn, alice.address)
+    with tablet.unit() as unit:
+        assert verified.is_verified(unit, alice.address)
 
 
 def test_a_device_that_was_revoked_does_not_reset_what_follows() -> None:
@@ -251,7 +251,7 @@ def team_with_a_lost_device(seed: int):
     world.publish()
     phone = found.person()
     bring_up(world)
-    phone._wish(lambda turn: chain_changes.revoke(turn, lost, "lost"))
+    phone._wish(lambda unit: chain_changes.revoke(unit, lost, "lost"))
     bring_up(world)
     assert carol.keys.device in members(bob, "group")[0]
     return world, alice, bob, carol, dave

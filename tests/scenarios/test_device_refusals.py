@@ -17,7 +17,7 @@ def _run_until_posted(world, person):
         with person.vault.transaction() as records:
             if records.outbox.all()[0].prepared is not None and world.writer.waiting:
                 return
-        world.hub.tick(world.now)
+        world.dispatcher.tick(world.now)
         world.writer.commit()
     raise AssertionError("nothing was posted")
 

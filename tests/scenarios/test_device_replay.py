@@ -15,13 +15,13 @@ HOUR = 3600
 
 
 def result(person):
-    with person.turn() as turn:
-        return replayed(turn.records)
+    with person.unit() as unit:
+        return replayed(unit.records)
 
 
 def open_alarms(person):
-    with person.turn() as turn:
-        return alarms.open_alarms(turn.records)
+    with person.unit() as unit:
+        return alarms.open_alarms(unit.records)
 
 
 def hours(world, count, step=0.5):
@@ -37,13 +37,13 @@ def hours(world, count, step=0.5):
 def asked(world):
     """The FetchEntries that reach the server from now on."""
     seen = []
-    serve = world.hub._handlers[f.FetchEntries]
+    serve = world.dispatcher._handlers[f.FetchEntries]
 
     def spy(session, frame, now):
         seen.append(frame)
         serve(session, frame, now)
 
-    world.hub._handlers[f.FetchEntries] = spy
+    world.dispatcher._handlers[f.FetchEntries] = spy
     return seen
 
 
@@ -168,8 +168,8 @@ def test_what_was_kept_is_no_more_than_a_file_of_evidence_can_hold(monkeypatch):
     (alice,) = world.people
     monkeypatch.setattr(transparency_limits, "MAX_KEPT_LOG_BYTES", 2_000)
     hours(world, 2)
-    with alice.turn() as turn:
-        assert turn.records.directory.entries() == []
+    with alice.unit() as unit:
+        assert unit.records.directory.entries() == []
     give(world, lambda index, entry: b"\x07" + entry[1:])
     hours(world, 2)
     (alarm,) = open_alarms(alice)
@@ -190,8 +190,8 @@ def change_terms(world, **terms):
 
 
 def pinned(person):
-    with person.turn() as turn:
-        return anchors.pinned(turn.records.settings).config
+    with person.unit() as unit:
+        return anchors.pinned(unit.records.settings).config
 
 
 def test_a_configuration_that_may_follow_is_learned_from_the_log_and_nobody_is_alarmed():

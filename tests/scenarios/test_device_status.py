@@ -13,13 +13,13 @@ from tests.scenarios.device_world import World
 
 
 def policy_of(person):
-    with person.turn() as turn:
-        return anchors.pinned(turn.records.settings).policy
+    with person.unit() as unit:
+        return anchors.pinned(unit.records.settings).policy
 
 
 def standing(person):
-    with person.turn() as turn:
-        return status._standing(turn)
+    with person.unit() as unit:
+        return status._standing(unit)
 
 
 def test_a_live_device_and_who_cosigned_when():
@@ -48,7 +48,7 @@ def test_a_change_that_waits_and_a_reset_are_said():
     world = EvilServer(913, "alice", "bob", epoch_ms=10_000)
     alice, bob, *_ = world.people
     keys = SigningKeys.generate(world.chance.randbytes).public
-    alice._wish(lambda turn: chain_changes.wish(turn, "the recovery key", SetRecovery(keys)))
+    alice._wish(lambda unit: chain_changes.enqueue(unit, "the recovery key", SetRecovery(keys)))
     world.settle()
     assert standing(alice) == "live; a change of yours is not published yet"
     ghost = world.reset(bob)

@@ -11,14 +11,14 @@ from tests.scenarios.device_world import World
 
 def alarmed(person, code, about):
     """An alarm on the person's device; its number."""
-    with person.turn() as turn:
-        assert raise_alarm(turn.records, code, about, "what happened", person.now_ms)
+    with person.unit() as unit:
+        assert raise_alarm(unit.records, code, about, "what happened", person.now_ms)
     return person.open_alarms()[-1].number
 
 
 def accept(person, number):
-    with person.turn() as turn:
-        return alarms.accept(turn.records, number)
+    with person.unit() as unit:
+        return alarms.accept(unit.records, number)
 
 
 @pytest.mark.parametrize("code", [c for c, k in KINDS.items() if k.scope.value == "a person"])
@@ -28,23 +28,23 @@ def test_a_stop_about_a_person_holds_what_is_for_him_until_it_is_accepted(code):
     alice.write(bob, "before")
     world.settle()
     number = alarmed(alice, code, bob.address)
-    wish = alice.write(bob, "held")
+    enqueue = alice.write(bob, "held")
     alice.write(carol, "not about carol")
     world.settle()
     world.check_received(carol, ["not about carol"])
     if KINDS[code].effect is not Effect.STOP:
         assert bob.received() == ["before", "held"]
         return
-    assert bob.received() == ["before"] and wish in alice.device.stopped
-    assert alice.outcomes[wish].error.startswith(f"alarm {number} stops it")
-    assert not alice.outcomes[wish].final
+    assert bob.received() == ["before"] and enqueue in alice.device.stopped
+    assert alice.outcomes[enqueue].error.startswith(f"alarm {number} stops it")
+    assert not alice.outcomes[enqueue].final
     bob.write(alice, "what he says is read")
     world.settle()
     assert alice.received() == ["what he says is read"]
     assert accept(alice, number).accepted
     world.later(31)
     world.settle()
-    assert bob.received() == ["before", "held"] and wish not in alice.device.stopped
+    assert bob.received() == ["before", "held"] and enqueue not in alice.device.stopped
 
 
 def test_a_new_identity_stops_in_groups_and_tells_in_conversations():
@@ -92,32 +92,32 @@ def test_what_takes_rights_back_is_not_stopped():
     alice.change_group("team", [], [bob])
     world.settle()
     assert bob.events()[-1] == f"{alice.address} removed you"
-    wish = alice._wish(lambda turn: _recovery(turn))
+    enqueue = alice._wish(lambda unit: _recovery(unit))
     world.settle()
-    assert alice.outcomes[wish].error == ""
+    assert alice.outcomes[enqueue].error == ""
 
 
-def _recovery(turn):
+def _recovery(unit):
     from blackthorn.identity.keys import SigningKeys
     from blackthorn.identity.statements import SetRecovery
 
-    keys = SigningKeys.generate(turn.random).public
-    return chain_changes.wish(turn, "the recovery key", SetRecovery(keys))
+    keys = SigningKeys.generate(unit.random).public
+    return chain_changes.enqueue(unit, "the recovery key", SetRecovery(keys))
 
 
 def test_an_alarm_is_raised_once_for_one_fact_and_again_after_a_day():
     world = World(884, "alice")
     (alice,) = world.people
     number = alarmed(alice, "bad-chain", "bob@acme.example")
-    with alice.turn() as turn:
+    with alice.unit() as unit:
         assert not raise_alarm(
-            turn.records, "bad-chain", "bob@acme.example", "what happened", alice.now_ms
+            unit.records, "bad-chain", "bob@acme.example", "what happened", alice.now_ms
         )
     accept(alice, number)
     world.later(3600)
-    with alice.turn() as turn:
+    with alice.unit() as unit:
         assert not raise_alarm(
-            turn.records, "bad-chain", "bob@acme.example", "what happened", alice.now_ms
+            unit.records, "bad-chain", "bob@acme.example", "what happened", alice.now_ms
         )
     world.later(24 * 3600)
     assert alarmed(alice, "bad-chain", "bob@acme.example") != number

@@ -26,8 +26,8 @@ def terms(world, *, needed=2, without=None, **fields):
 
 
 def judged(person, said):
-    with person.turn() as turn:
-        return trust.judge(turn, said)
+    with person.unit() as unit:
+        return trust.judge(unit, said)
 
 
 def test_the_server_says_by_what_terms_it_keeps_its_ledger():
@@ -41,15 +41,15 @@ def test_the_server_says_by_what_terms_it_keeps_its_ledger():
     (said,) = [each for each in heard if isinstance(each, f.Trust)]
     assert (said.request, said.config) == (7, world.ledger.config.encode())
     offer = judged(alice, said)
-    with alice.turn() as turn:
-        assert trust.differences(anchors.pinned(turn.records.settings), offer.anchors) == []
+    with alice.unit() as unit:
+        assert trust.differences(anchors.pinned(unit.records.settings), offer.anchors) == []
 
 
 def test_what_differs_is_said_in_words_and_whether_it_is_weaker():
     world = World(901, "alice")
     (alice,) = world.people
-    with alice.turn() as turn:
-        old = anchors.pinned(turn.records.settings)
+    with alice.unit() as unit:
+        old = anchors.pinned(unit.records.settings)
     fewer = judged(alice, terms(world, needed=1, epoch_ms=5_000)).anchors
     told = trust.differences(old, fewer)
     assert told == [
@@ -101,8 +101,8 @@ def test_nothing_counts_before_it_is_accepted_and_the_alarms_are_settled_then():
     assert alice.waiting() == 1 and not alice.outcomes[number].final
     offer = judged(alice, said)
     for person in (alice, bob):
-        with person.turn() as turn:
-            settled = trust.accept(turn, offer)
+        with person.unit() as unit:
+            settled = trust.accept(unit, offer)
         assert [each.code for each in settled] and not person.alarms()
     world.wake(60)
     world.check_received(bob, ["by one witness?"])

@@ -129,7 +129,7 @@ class Life:
 
     def tick(self) -> None:
         self.world.tick(self.chance.choice([0, 500, 3_000, 3_000, 11_000, 40_000]))
-        self.world.hub.tick(self.world.now)
+        self.world.dispatcher.tick(self.world.now)
 
     def cosign(self) -> None:
         if self.world.witnesses:
@@ -184,17 +184,17 @@ class Life:
         """Something that the person may wish now."""
         if chain.pending is not None:
             return Cancel(chain.pending.seq), [], b""
-        wish = self.chance.random()
+        enqueue = self.chance.random()
         others = [each for each in chain.devices if each.id != signer.id]
-        if wish < 0.4 and len(chain.devices) < 4:
+        if enqueue < 0.4 and len(chain.devices) < 4:
             new = self.person(signer.address)
             return AddDevice(new.model.info), [new.model], b""
-        if wish < 0.6 and others:
+        if enqueue < 0.6 and others:
             return RevokeDevice(self.chance.choice(others).id, "lost", chain.seq), [], b""
-        if wish < 0.7:
+        if enqueue < 0.7:
             new = self.person(signer.address)
             return Rotate(new.model.info, signer.id), [new.model], b""
-        if wish < 0.85:
+        if enqueue < 0.85:
             certificate, body = certified(signer.address, self.chance.randrange(2))
             return body, [], certificate
         return SetRecovery(None), [], b""

@@ -66,11 +66,11 @@ def test_a_commit_is_accepted_again_whatever_has_happened_since(
         world.writer.commit()
     world.cut(first.wire)
     if obstacle == "short disk":
-        world.hub.disk_is_short(True)
+        world.dispatcher.disk_is_short(True)
     elif obstacle == "removed":
         world.database.writing.execute("DELETE FROM devices WHERE number = ?", (second.number,))
-        world.hub._enterprise._devices.clear()
-        world.hub.device_removed(second.id)
+        world.dispatcher._enterprise._devices.clear()
+        world.dispatcher.device_removed(second.id)
     else:
         monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 1)
     first.connect()
@@ -113,15 +113,15 @@ def test_the_order_of_commits_is_forgotten_in_time(world: World) -> None:
     device.connect()
     commit(world, device, 0, b"old")
     world.settle()
-    world.hub.start_day(20_001)
+    world.dispatcher.start_day(20_001)
     commit(world, device, 1, b"younger by a day")
     world.settle()
-    world.hub.start_day(20_000 + messaging_limits.COMMIT_DAYS)
+    world.dispatcher.start_day(20_000 + messaging_limits.COMMIT_DAYS)
     world.settle()
     assert epochs() == [0, 1]
-    world.hub.start_day(20_001 + messaging_limits.COMMIT_DAYS)
+    world.dispatcher.start_day(20_001 + messaging_limits.COMMIT_DAYS)
     world.settle()
     assert epochs() == [1]
-    world.hub.start_day(20_002 + messaging_limits.COMMIT_DAYS)
+    world.dispatcher.start_day(20_002 + messaging_limits.COMMIT_DAYS)
     world.settle()
     assert epochs() == []

@@ -8,7 +8,7 @@ from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.link.hello import sign_hello
 from blackthorn.server.markets.exit_rules import ExitRules
-from blackthorn.server.messaging.dispatcher import Hub
+from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stores.markets import market_of
@@ -27,7 +27,7 @@ class ExitWorld(World):
         super().start()
         reading = self.database.reading
         self.rules = ExitRules(lambda: self.cases, lambda each: market_of(reading, each))
-        self.hub = Hub(
+        self.dispatcher = Dispatcher(
             enterprise=SqliteEnterprise(reading),
             parcels=SqliteParcels(reading, wrapping()),
             key_packages=SqliteKeyPackages(reading),
@@ -35,12 +35,12 @@ class ExitWorld(World):
             counters=self.counters,
             exits=self.rules,
         )
-        self.hub.start_day(20_000)
+        self.dispatcher.start_day(20_000)
 
     def come_to(self, state: str) -> None:
         self.cases.by_id["X-PK-1"] = exit_case(state)
         self.rules.renew()
-        self.hub.exit_changed()
+        self.dispatcher.exit_changed()
         self.settle()
 
 

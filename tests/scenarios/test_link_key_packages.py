@@ -23,39 +23,43 @@ def claim(world: World, device: Device, *addresses: str) -> f.KeyPackages:
 
 
 def test_a_key_package_is_handed_out_once_and_the_last_resort_one_for_ever(world: World) -> None:
-    owner, asker = world.devices[:2]
+    owner, directory_client = world.devices[:2]
     owner.connect()
-    asker.connect()
+    directory_client.connect()
     owner.wire.say(f.PublishKeyPackages([b"one", b"two"], b"last"))
     world.settle()
     assert of(owner, f.KeyPackageStock) == [f.KeyPackageStock(2)]
-    given = [claim(world, asker, owner.address).claimed[0].package for _ in range(4)]
+    given = [claim(world, directory_client, owner.address).claimed[0].package for _ in range(4)]
     assert given == [b"one", b"two", b"last", b"last"]
     owner.wire.say(f.PublishKeyPackages([], b"newer"))
     world.settle()
-    assert claim(world, asker, owner.address).claimed[0].package == b"newer"
+    assert claim(world, directory_client, owner.address).claimed[0].package == b"newer"
     assert owner.connect() and of(owner, f.Ready)[-1] == f.Ready(1, 0)
 
 
 def test_a_claim_whose_answer_was_lost_has_used_the_key_package(world: World) -> None:
-    owner, asker = world.devices[:2]
+    owner, directory_client = world.devices[:2]
     owner.connect()
-    asker.connect()
+    directory_client.connect()
     owner.wire.say(f.PublishKeyPackages([b"one", b"two"], None))
     world.settle()
-    asker.wire.say(f.ClaimKeyPackages(1, [owner.address]))
-    world.run_wire(asker.wire)
-    assert not of(asker, f.KeyPackages), "not before the deletion is durable"
+    directory_client.wire.say(f.ClaimKeyPackages(1, [owner.address]))
+    world.run_wire(directory_client.wire)
+    assert not of(directory_client, f.KeyPackages), "not before the deletion is durable"
     world.crash(committed=True)
-    asker.connect()
-    assert claim(world, asker, owner.address).claimed[0].package == b"two"
+    directory_client.connect()
+    assert claim(world, directory_client, owner.address).claimed[0].package == b"two"
 
 
 def test_a_claim_tells_who_is_unknown_and_who_has_none(world: World) -> None:
-    owner, asker = world.devices[:2]
-    asker.connect()
-    answer = claim(world, asker, owner.address, "nobody@acme.example", asker.address)
-    assert answer == f.KeyPackages(1, [], ["nobody@acme.example"], [owner.address, asker.address])
+    owner, directory_client = world.devices[:2]
+    directory_client.connect()
+    answer = claim(
+        world, directory_client, owner.address, "nobody@acme.example", directory_client.address
+    )
+    assert answer == f.KeyPackages(
+        1, [], ["nobody@acme.example"], [owner.address, directory_client.address]
+    )
 
 
 def test_more_key_packages_than_the_bound_are_dropped(
@@ -74,12 +78,16 @@ def test_an_answer_that_would_not_fit_leaves_users_for_the_next_claim(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messaging_limits, "MAX_CLAIM_BYTES", 2 * wire_limits.MAX_KEY_PACKAGE_BYTES)
-    asker = world.devices[3]
+    directory_client = world.devices[3]
     for owner in world.devices[:3]:
         owner.connect()
         owner.wire.say(f.PublishKeyPackages([bytes(wire_limits.MAX_KEY_PACKAGE_BYTES)], None))
-    asker.connect()
+    directory_client.connect()
     world.settle()
     addresses = [owner.address for owner in world.devices[:3]]
-    assert [each.address for each in claim(world, asker, *addresses).claimed] == addresses[:2]
-    assert [each.address for each in claim(world, asker, addresses[2]).claimed] == addresses[2:]
+    assert [
+        each.address for each in claim(world, directory_client, *addresses).claimed
+    ] == addresses[:2]
+    assert [
+        each.address for each in claim(world, directory_client, addresses[2]).claimed
+    ] == addresses[2:]

@@ -98,10 +98,10 @@ def test_what_is_set_aside_is_kept_asked_for_and_at_last_deleted(world: World) -
     receiver.aside.add(b"never opened")
     sender.post([receiver], b"never opened")
     world.settle()
-    world.hub.start_day(20_000 + messaging_limits.SET_ASIDE_DAYS)
+    world.dispatcher.start_day(20_000 + messaging_limits.UNDECRYPTABLE_DAYS)
     world.settle()
     assert world.stored(receiver) == [b"never opened"]
-    world.hub.start_day(20_001 + messaging_limits.SET_ASIDE_DAYS)
+    world.dispatcher.start_day(20_001 + messaging_limits.UNDECRYPTABLE_DAYS)
     world.settle()
     assert world.stored(receiver) == []
     world.check_counts()
@@ -111,7 +111,7 @@ def test_what_is_set_aside_fills_no_mailbox_and_the_oldest_goes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 5)
-    monkeypatch.setattr(messaging_limits, "MAX_SET_ASIDE_PARCELS", 8)
+    monkeypatch.setattr(messaging_limits, "MAX_UNDECRYPTABLE_PARCELS", 8)
     sender, receiver = world.devices[:2]
     sender.connect()
     receiver.connect()
@@ -139,7 +139,7 @@ def test_what_is_set_aside_fills_no_mailbox_and_the_oldest_goes(
 def test_what_is_set_aside_is_bounded_in_bytes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messaging_limits, "MAX_SET_ASIDE_BYTES", 10_000)
+    monkeypatch.setattr(messaging_limits, "MAX_UNDECRYPTABLE_BYTES", 10_000)
     sender, receiver = world.devices[:2]
     receiver.connect()
     junk = [bytes([number]) * 3_000 for number in range(6)]
@@ -170,12 +170,12 @@ def test_who_does_not_read_gets_nothing_more_and_is_cut(world: World) -> None:
     sender, receiver = world.devices[:2]
     wire = receiver.connect()
     world.settle()
-    world.hub.pause(wire.session, world.now)
+    world.dispatcher.pause(wire.session, world.now)
     assert not wire.reading
     fill(world, sender, receiver, 5)
     assert not wire.to_device
     world.now += messaging_limits.LINK_WRITE_SECONDS + 1
-    world.hub.tick(world.now)
+    world.dispatcher.tick(world.now)
     assert not wire.open
     assert f.decode(wire.to_device.pop()).code == "not-reading"
     world.cut(wire)
@@ -190,11 +190,11 @@ def test_what_came_before_a_peer_was_made_to_wait_is_served_when_it_reads(world:
     wire = device.connect()
     world.settle()
     device.heard.clear()
-    world.hub.pause(wire.session, world.now)
+    world.dispatcher.pause(wire.session, world.now)
     for number in range(3):
-        world.hub.receive(wire.session, wire.link.send(f.Ping(number)), world.now)
+        world.dispatcher.receive(wire.session, wire.link.send(f.Ping(number)), world.now)
     assert not wire.to_device
-    world.hub.unpause(wire.session)
+    world.dispatcher.unpause(wire.session)
     assert wire.reading
     world.settle()
     assert device.heard == [f.Pong(0), f.Pong(1), f.Pong(2)]
@@ -209,9 +209,9 @@ def test_who_sends_without_end_and_does_not_read_is_cut(
     device = world.devices[0]
     wire = device.connect()
     world.settle()
-    world.hub.pause(wire.session, world.now)
+    world.dispatcher.pause(wire.session, world.now)
     for number in range(11):
-        world.hub.receive(wire.session, wire.link.send(f.Ping(number)), world.now)
+        world.dispatcher.receive(wire.session, wire.link.send(f.Ping(number)), world.now)
     assert not wire.open
     assert f.decode(wire.to_device.pop()).code == "not-reading"
 
@@ -222,7 +222,7 @@ def test_one_claim_of_a_device_is_answered_at_a_time(world: World) -> None:
     world.settle()
     for number in range(3):
         claim = wire.link.send(f.ClaimKeyPackages(number, [world.devices[1].address]))
-        world.hub.receive(wire.session, claim, world.now)
+        world.dispatcher.receive(wire.session, claim, world.now)
     assert world.writer.waiting == 1
     assert not wire.reading
     world.settle()
@@ -234,9 +234,9 @@ def test_who_reads_again_gets_what_he_missed(world: World) -> None:
     sender, receiver = world.devices[:2]
     wire = receiver.connect()
     world.settle()
-    world.hub.pause(wire.session, world.now)
+    world.dispatcher.pause(wire.session, world.now)
     fill(world, sender, receiver, 5)
-    world.hub.unpause(wire.session)
+    world.dispatcher.unpause(wire.session)
     world.settle()
     assert len(receiver.shown) == 5
     assert wire.reading

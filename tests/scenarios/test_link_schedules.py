@@ -85,7 +85,7 @@ class Schedule:
         self.world.writer.commit()
 
     def tick(self) -> None:
-        self.world.hub.tick(self.world.now)
+        self.world.dispatcher.tick(self.world.now)
 
     def content(self, device: Device) -> bytes:
         self.sent += 1
@@ -143,9 +143,9 @@ class Schedule:
         if self.world.wires:
             session = self.chance.choice(self.world.wires).session
             if session.paused_since is None:
-                self.world.hub.pause(session, self.world.now)
+                self.world.dispatcher.pause(session, self.world.now)
             else:
-                self.world.hub.unpause(session)
+                self.world.dispatcher.unpause(session)
 
     def crash(self) -> None:
         self.world.crash(committed=self.chance.random() < 0.5)

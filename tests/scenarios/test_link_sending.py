@@ -108,7 +108,7 @@ def test_who_names_devices_without_end_that_do_not_exist_is_cut(
         wire.say(fanout_frame([DeviceId(world.chance.randbytes(16)) for _ in range(500)]))
     world.settle()
     assert byes(sender) == ["recipient-unknown"]
-    assert world.hub._postroom._fanouts._devices <= 2 * 8
+    assert world.dispatcher._submission._fanouts._devices <= 2 * 8
 
 
 def test_a_full_mailbox_of_one_keeps_the_others_from_nothing(
@@ -157,13 +157,13 @@ def test_small_postings_are_charged_what_they_cost_in_memory(
 def test_while_the_disk_is_short_postings_wait_and_acknowledgements_do_not(world: World) -> None:
     sender, receiver = world.devices[:2]
     fill(world, sender, receiver, 2)
-    world.hub.disk_is_short(True)
+    world.dispatcher.disk_is_short(True)
     sender.post([receiver], b"hello")
     receiver.connect()
     world.settle()
     assert [refused.code for refused in sender.refusals] == ["storage"]
     assert world.stored(receiver) == []
-    world.hub.disk_is_short(False)
+    world.dispatcher.disk_is_short(False)
     sender.connect()
     world.settle()
     assert receiver.shown[-1] == b"hello"

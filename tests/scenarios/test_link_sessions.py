@@ -43,9 +43,9 @@ def test_another_version_is_told_so(world: World) -> None:
 
 def test_who_does_not_open_in_time_is_cut(world: World) -> None:
     wire = Wire(world, world.devices[0])
-    world.hub.tick(world.now + link_limits.LINK_HELLO_SECONDS)
+    world.dispatcher.tick(world.now + link_limits.LINK_HELLO_SECONDS)
     assert wire.open
-    world.hub.tick(world.now + link_limits.LINK_HELLO_SECONDS + 0.1)
+    world.dispatcher.tick(world.now + link_limits.LINK_HELLO_SECONDS + 0.1)
     assert not wire.open
     assert f.decode(wire.to_device.popleft()).code == "too-slow"
 
@@ -53,7 +53,9 @@ def test_who_does_not_open_in_time_is_cut(world: World) -> None:
 def test_before_hello_frames_are_small(world: World) -> None:
     device = world.devices[0]
     wire = Wire(world, device)
-    world.hub.receive(wire.session, bytes(messaging_limits.MAX_OPENING_FRAME_BYTES + 1), world.now)
+    world.dispatcher.receive(
+        wire.session, bytes(messaging_limits.MAX_OPENING_FRAME_BYTES + 1), world.now
+    )
     assert f.decode(wire.to_device.popleft()).code == "too-large"
     assert not wire.open
 
@@ -63,11 +65,14 @@ def test_one_address_holds_only_so_many_links(
 ) -> None:
     monkeypatch.setattr(messaging_limits, "MAX_OPENING_PER_CLIENT", 2)
     monkeypatch.setattr(messaging_limits, "MAX_CONNECTIONS_PER_CLIENT", 3)
-    strangers = [Wire(world, world.devices[0]) for _ in range(3)]
-    assert [wire.open for wire in strangers] == [True, True, False]
-    assert world.hub.connect(strangers[0], b"", world.now, "2001:db8::/64").closed is False
-    for wire in strangers:
-        world.hub.disconnect(wire.session)
+    unknown_devices = [Wire(world, world.devices[0]) for _ in range(3)]
+    assert [wire.open for wire in unknown_devices] == [True, True, False]
+    assert (
+        world.dispatcher.connect(unknown_devices[0], b"", world.now, "2001:db8::/64").closed
+        is False
+    )
+    for wire in unknown_devices:
+        world.dispatcher.disconnect(wire.session)
     for device in world.devices[:3]:
         device.connect()
     assert not Wire(world, world.devices[3]).open
@@ -113,8 +118,8 @@ def test_a_users_devices_that_receive_are_told_of_mail(world: World) -> None:
     other.connect(resume=False)
     world.settle()
     for each in (device, other):
-        world.hub.notify_user(Address(each.address), f.MailArrived(9))
-    world.hub.notify_user(Address("nobody@acme.example"), f.MailArrived(9))
+        world.dispatcher.notify_user(Address(each.address), f.MailArrived(9))
+    world.dispatcher.notify_user(Address("nobody@acme.example"), f.MailArrived(9))
     world.settle()
     assert of(device, f.MailArrived) == [f.MailArrived(9)]
     assert not of(other, f.MailArrived)
@@ -127,8 +132,8 @@ def test_a_removed_device_is_cut_and_its_lists_are_forgotten(world: World) -> No
     sender.post([receiver], b"before")
     world.settle()
     world.database.writing.execute("DELETE FROM devices WHERE number = ?", (receiver.number,))
-    world.hub._enterprise._devices.clear()
-    world.hub.device_removed(receiver.id)
+    world.dispatcher._enterprise._devices.clear()
+    world.dispatcher.device_removed(receiver.id)
     world.settle()
     assert byes(receiver) == ["removed"]
     sender.post([receiver], b"after")
@@ -139,7 +144,7 @@ def test_a_removed_device_is_cut_and_its_lists_are_forgotten(world: World) -> No
 def test_stopping_tells_all_and_takes_nobody(world: World) -> None:
     wire = world.devices[0].connect()
     world.settle()
-    world.hub.stop()
+    world.dispatcher.stop()
     assert f.decode(wire.to_device.pop()).code == "stopping"
     late = Wire(world, world.devices[1])
     assert f.decode(late.to_device.pop()).code == "stopping"
@@ -154,7 +159,7 @@ def test_a_fault_of_a_handler_ends_that_session_alone(
     def broken(*arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setitem(world.hub._handlers, f.Ping, broken)
+    monkeypatch.setitem(world.dispatcher._handlers, f.Ping, broken)
     bad.say(f.Ping(1))
     with pytest.raises(ZeroDivisionError):
         world.run_wire(bad)
@@ -172,6 +177,6 @@ def test_fanout_lists_are_bounded_and_asked_for_again(
     for device in (*world.devices, *world.devices):
         sender.post([device], b"to %d" % device.number)
         world.settle()
-    assert len(world.hub._postroom._fanouts) == 2
+    assert len(world.dispatcher._submission._fanouts) == 2
     assert len(of(sender, f.FanoutUnknown)) == 8
     world.check_nothing_lost()

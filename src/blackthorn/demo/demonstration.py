@@ -15,9 +15,9 @@ from blackthorn.audit.plaintext.search import Marker
 from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint, public_marker
 from blackthorn.demo import sample_mail
 from blackthorn.demo.correspondence import DELIVERY_SECONDS, Correspondence
-from blackthorn.demo.deployment import Person, Playground, StepFailedError, wait_until
+from blackthorn.demo.deployment import Person, StepFailedError, TestDeployment, wait_until
 from blackthorn.demo.linking import link_device
-from blackthorn.demo.markers import temporary_playground
+from blackthorn.demo.markers import temporary_deployment
 from blackthorn.demo.progress import Steps
 
 STEPS = 14
@@ -68,8 +68,8 @@ class Outcome:
 class Demo:
     """Alice, Bob and Carol of one enterprise; each step is a method."""
 
-    def __init__(self, playground: Playground) -> None:
-        self.playground = playground
+    def __init__(self, deployment: TestDeployment) -> None:
+        self.deployment = deployment
         self.letters = Correspondence()
         self.parts: dict[str, Tally] = {}
         self.markers: list[Marker] = []
@@ -80,7 +80,7 @@ class Demo:
         self.audited = 0
         self.alarms = 0
         self._mail: list[tuple[str, str]] = []
-        self._audit = Audit([playground.directory, playground.temporary, playground.logs])
+        self._audit = Audit([deployment.directory, deployment.temporary, deployment.logs])
 
     def _plant(self, name: str, kind: str) -> str:
         marker = mint(name, kind)
@@ -102,7 +102,7 @@ class Demo:
         secrets = {"alice": passphrase, "bob": None, "carol": None}
         people: list[Person] = []
         for name, secret in secrets.items():
-            person, code = self.playground.enrol(name, secret)
+            person, code = self.deployment.enrol(name, secret)
             self.markers.append(public_marker(f"address of {name}", person.address))
             self.markers.append(code_marker(f"code of {name}", code))
             people.append(person)
@@ -110,7 +110,7 @@ class Demo:
 
     def direct(self) -> None:
         """Direct messages both ways; Bob follows his inbox in a process that stays."""
-        follower = self.playground.follow(self.bob)
+        follower = self.deployment.follow(self.bob)
         for words in ("Lunch?", "At noon?"):
             self.letters.send(self.alice, [self.bob], self._text(words))
 
@@ -157,7 +157,7 @@ class Demo:
 
     def link_second(self) -> None:
         """Alice links a second device by a code; it reads what was said, and what comes."""
-        self.tablet = self.playground.person("alice-tablet")
+        self.tablet = self.deployment.person("alice-tablet")
         self.tablet = dataclasses.replace(self.tablet, address=self.alice.address)
         link_device(self.alice, self.tablet)
         earlier = self.letters.texts(self.alice)
@@ -173,8 +173,8 @@ class Demo:
 
     def audit(self) -> None:
         """Replay the whole ledger as any auditor does, over HTTPS, and look for alarms."""
-        place = f"https://127.0.0.1:{self.playground.ledger_port}"
-        audited = json.loads(self.playground.administer("audit", "ledger", place, "--json"))
+        place = f"https://127.0.0.1:{self.deployment.ledger_port}"
+        audited = json.loads(self.deployment.administer("audit", "ledger", place, "--json"))
         self.audited = int(audited["entries"])
         people = (self.alice, self.bob, self.carol, self.tablet)
         self.alarms = sum(len(each.run_json("alarms")) for each in people)
@@ -194,7 +194,7 @@ class Demo:
                     "hostile": sample_mail.hostile_mail,
                 }
                 message = make[kind](to, subject, body, name)
-            self.playground.deliver_mail(sample_mail.SENDER, [to], message)
+            self.deployment.deliver_mail(sample_mail.SENDER, [to], message)
             self.accepted += 1
             self._mail.append((subject, body))
 
@@ -218,9 +218,9 @@ class Demo:
 
     def restart(self) -> None:
         """Restart the server as an administrator would; it must end cleanly."""
-        if code := self.playground.stop_server():
+        if code := self.deployment.stop_server():
             raise StepFailedError(f"the server ended with {code} on SIGTERM")
-        self.playground.start_server()
+        self.deployment.start_server()
 
     def receive_waiting(self) -> None:
         """What waited through the restart is received, and answered."""
@@ -231,7 +231,7 @@ class Demo:
 
     def search(self) -> None:
         """Search the server's disk and memory for all that was planted so far."""
-        self._audit.search(self.playground.pid, self.markers)
+        self._audit.search(self.deployment.pid, self.markers)
 
     def outcome(self, seconds: float) -> Outcome:
         """What was counted. Carol looks once more before."""
@@ -254,11 +254,11 @@ def run_demo(console: Console) -> Outcome:
     Raises StepFailedError, which names the command that failed and holds what it printed.
     """
     begun = time.monotonic()
-    with Steps(console, STEPS) as steps, temporary_playground() as playground:
-        demo = Demo(playground)
+    with Steps(console, STEPS) as steps, temporary_deployment() as deployment:
+        demo = Demo(deployment)
         with steps.step("start a server"):
-            playground.initialise()
-            playground.start_server()
+            deployment.initialise()
+            deployment.start_server()
         for text, do in (
             ("activate Alice, Bob and Carol", demo.activate),
             ("write to each other", demo.direct),

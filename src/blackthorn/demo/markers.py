@@ -19,7 +19,7 @@ from blackthorn.audit.plaintext.search import Marker
 from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint
 from blackthorn.demo import sample_mail
 from blackthorn.demo.correspondence import Correspondence
-from blackthorn.demo.deployment import Person, Playground, StepFailedError
+from blackthorn.demo.deployment import Person, StepFailedError, TestDeployment
 from blackthorn.demo.progress import Steps
 
 STEPS = 7
@@ -31,13 +31,13 @@ _ARRIVING = ("message", "group name", "mail body", "mail subject", "attachment n
 class Planting:
     """One run: an enterprise, two people, their secrets, and what the search finds of them."""
 
-    def __init__(self, playground: Playground) -> None:
-        self.playground = playground
+    def __init__(self, deployment: TestDeployment) -> None:
+        self.deployment = deployment
         self.markers: dict[str, Marker] = {}
         self.people: list[Person] = []
         self.mailed = 0
         self._letters = Correspondence()
-        self._audit = Audit([playground.directory, playground.temporary, playground.logs])
+        self._audit = Audit([deployment.directory, deployment.temporary, deployment.logs])
 
     def _mint(self, name: str, kind: str) -> str:
         marker = mint(name, kind)
@@ -49,7 +49,7 @@ class Planting:
         for who in ("first", "second"):
             name = self._mint(f"address of the {who}", "public")
             passphrase = self._mint(f"passphrase of the {who}", "passphrase")
-            person, code = self.playground.enrol(name, passphrase)
+            person, code = self.deployment.enrol(name, passphrase)
             self.people.append(person)
             self.markers[f"code of the {who}"] = code_marker(f"code of the {who}", code)
 
@@ -80,16 +80,16 @@ class Planting:
             }
             self._deliver(made[kind](recipient, subject, body, name))
         sealed = self._mint("body of the sealed mail", "sealed mail")
-        certificate = _certificate(self.playground.directory / "blackthorn.db", recipient)
+        certificate = _certificate(self.deployment.directory / "blackthorn.db", recipient)
         self._deliver(sample_mail.sealed_mail(recipient, sealed, certificate, int(time.time())))
 
     def _deliver(self, message: bytes) -> None:
-        self.playground.deliver_mail(sample_mail.SENDER, [self.people[0].address], message)
+        self.deployment.deliver_mail(sample_mail.SENDER, [self.people[0].address], message)
         self.mailed += 1
 
     def search(self) -> None:
         """Search disk and memory for everything planted so far."""
-        self._audit.search(self.playground.pid, list(self.markers.values()))
+        self._audit.search(self.deployment.pid, list(self.markers.values()))
 
     def read(self) -> None:
         """Read everything at its other end; StepFailedError when a marker did not arrive."""
@@ -123,12 +123,15 @@ def _certificate(database: Path, address: str) -> bytes:
 
 
 @contextmanager
-def temporary_playground() -> Iterator[Playground]:
+def temporary_deployment() -> Iterator[TestDeployment]:
     """A playground in a folder of its own that is gone afterwards, on SIGTERM too."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with TemporaryDirectory(prefix="blackthorn-") as root, Playground(Path(root)) as playground:
-            yield playground
+        with (
+            TemporaryDirectory(prefix="blackthorn-") as root,
+            TestDeployment(Path(root)) as deployment,
+        ):
+            yield deployment
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -138,11 +141,11 @@ def run_audit(console: Console) -> Report:
 
     Raises StepFailedError when something planted did not arrive.
     """
-    with Steps(console, STEPS) as steps, temporary_playground() as playground:
-        planting = Planting(playground)
+    with Steps(console, STEPS) as steps, temporary_deployment() as deployment:
+        planting = Planting(deployment)
         with steps.step("start a server"):
-            playground.initialise()
-            playground.start_server()
+            deployment.initialise()
+            deployment.start_server()
         with steps.step("activate two devices"):
             planting.enrol()
         with steps.step("plant markers in messages and group names"):

@@ -15,16 +15,21 @@ from typing import Final
 from blackthorn.device import limits as device_limits
 from blackthorn.device.account import chain_changes, exit_notices, reconciler
 from blackthorn.device.conversations import envelope, inbox, key_packages
-from blackthorn.device.core import unit_of_work as turns
+from blackthorn.device.core import unit_of_work as units
 from blackthorn.device.core.keys import DeviceKeys
-from blackthorn.device.core.unit_of_work import Turn, generation
+from blackthorn.device.core.unit_of_work import UnitOfWork, generation
 from blackthorn.device.operations import outbox
 from blackthorn.device.operations.alarm_scope import concerned, in_group
 from blackthorn.device.operations.batching import lists_behind, send_frames
-from blackthorn.device.operations.outgoing import Outcome, Prepared, decode_intent, decode_prepared
+from blackthorn.device.operations.outgoing import (
+    Outcome,
+    Prepared,
+    decode_operation,
+    decode_prepared,
+)
 from blackthorn.device.operations.preparation import HopelessError, Needs, Nothing, prepare
 from blackthorn.device.transparency import alarms
-from blackthorn.device.transparency.directory_client import Asker, reached
+from blackthorn.device.transparency.directory_client import DirectoryClient, reached
 from blackthorn.device.transparency.replay import Replayer
 from blackthorn.device.transparency.verified_chains import ChainCache
 from blackthorn.ids import Address
@@ -70,7 +75,7 @@ class Device:
         self._store = store
         self._random = random
         self._chains = ChainCache()
-        self._asker = Asker()
+        self._directory_client = DirectoryClient()
         self._replayer = Replayer()
         self._upkeep = reconciler.Schedule()
         self._mine: set[bytes] = set()
@@ -87,42 +92,42 @@ class Device:
         """The exits and directives of which the server has given notice on this link."""
         self._disconnect()
 
-    def turn(self, now_ms: int) -> AbstractContextManager[Turn]:
+    def unit(self, now_ms: int) -> AbstractContextManager[UnitOfWork]:
         """A turn of this device at `now_ms`, Unix milliseconds."""
-        return turns.turn(self._store, self.keys, now_ms, self._random, self._chains)
+        return units.unit(self._store, self.keys, now_ms, self._random, self._chains)
 
-    def wish(self, now_ms: int, make: Callable[[Turn], int]) -> int:
+    def enqueue(self, now_ms: int, make: Callable[[UnitOfWork], int]) -> int:
         """Write down a wish (`outbox.send_text` and its like); its number. Then `tick`.
 
         This process sees to it at once; what others left in the outbox is taken over in time.
         """
-        with self.turn(now_ms) as turn:
-            number = make(turn)
-            row = turn.records.outbox.get(number)
+        with self.unit(now_ms) as unit:
+            number = make(unit)
+            row = unit.records.outbox.get(number)
         if row is not None:
             self._mine.add(row.target)
         return number
 
     def want(self, addresses: list[Address]) -> None:
         """Look these people up in the ledger with the next tick."""
-        self._asker.want(addresses)
+        self._directory_client.want(addresses)
 
     def busy(self, now_ms: int) -> bool:
         """Whether this process waits for an answer to something in the outbox."""
-        with self.turn(now_ms) as turn:
-            rows = turn.records.outbox.all()
+        with self.unit(now_ms) as unit:
+            rows = unit.records.outbox.all()
         sent = any(row.posting in self._sent for row in rows if row.posting is not None)
         return sent or bool(self._claiming & {row.number for row in rows})
 
     @property
     def drained(self) -> bool:
         """Whether everything that waited at the server has been delivered, and looked up."""
-        return self._delivered and not self._asker.busy
+        return self._delivered and not self._directory_client.busy
 
     @property
     def stale(self) -> bool:
         """Whether the newest state of the ledger is too old to meet somebody for the first time."""
-        return self._asker.stale
+        return self._directory_client.stale
 
     def check_ledger(self) -> None:
         """The person wants the log to be replayed now, however many users it has."""
@@ -149,7 +154,7 @@ class Device:
     def disconnected(self) -> None:
         """The link has ended: what was not answered will be sent again."""
         self._disconnect()
-        self._asker.disconnected()
+        self._directory_client.disconnected()
         self._replayer.disconnected()
 
     def connected(self, ready: f.Ready, now_ms: int, *, receives: bool) -> Frames:
@@ -160,16 +165,16 @@ class Device:
         self._noticed.clear()
         self._later.clear()
         frames: Frames = []
-        with self.turn(now_ms) as turn:
-            self._forget_old(turn)
-            publish = key_packages.replenish(turn, ready.key_packages)
+        with self.unit(now_ms) as unit:
+            self._forget_old(unit)
+            publish = key_packages.replenish(unit, ready.key_packages)
             if publish is not None:
                 frames.append(publish)
-            wanted = turn.records.settings.get(turns.ASK_AGAIN) or b""
-            if receives and turn.records.peers.ask_again() and not wanted:
+            wanted = unit.records.settings.get(units.ASK_AGAIN) or b""
+            if receives and unit.records.peers.ask_again() and not wanted:
                 wanted = b"strangers"
-                turn.records.settings.put(turns.ASK_AGAIN, wanted)
-            self._found = max((row.number for row in turn.records.outbox.all()), default=0)
+                unit.records.settings.put(units.ASK_AGAIN, wanted)
+            self._found = max((row.number for row in unit.records.outbox.all()), default=0)
         if receives:
             frames.append(self._resume(wanted, now_ms))
         return frames + self.tick(now_ms)
@@ -183,19 +188,21 @@ class Device:
             self._asked = wanted if now_ms - self._aside_ms >= ASIDE_DURABLE_MS else b""
         return f.Resume(bool(wanted))
 
-    def _ask_again(self, turn: Turn) -> Frames:
+    def _ask_again(self, unit: UnitOfWork) -> Frames:
         """Ask on the same link for what was set aside, when it may open now."""
-        waits = not reached(self._ask_after, turn.now_ms, ASK_AGAIN_MS)
+        waits = not reached(self._ask_after, unit.now_ms, ASK_AGAIN_MS)
         if not (self._receives and self.drained) or waits:
             return []
-        wanted = turn.records.settings.get(turns.ASK_AGAIN) or b""
-        return [self._resume(wanted, turn.now_ms)] if wanted else []
+        wanted = unit.records.settings.get(units.ASK_AGAIN) or b""
+        return [self._resume(wanted, unit.now_ms)] if wanted else []
 
-    def _forget_old(self, turn: Turn) -> None:
-        parcels, now_ms = turn.records.parcels, turn.now_ms
+    def _forget_old(self, unit: UnitOfWork) -> None:
+        parcels, now_ms = unit.records.parcels, unit.now_ms
         parcels.forget_seen_before(now_ms - device_limits.SEEN_PARCEL_SECONDS * 1000)
-        parcels.forget_set_aside_before(now_ms - device_limits.SET_ASIDE_SECONDS * 1000)
-        turn.records.peers.forget_strangers_before(now_ms - device_limits.SET_ASIDE_SECONDS * 1000)
+        parcels.forget_undecryptable_before(now_ms - device_limits.UNDECRYPTABLE_SECONDS * 1000)
+        unit.records.peers.forget_unknown_devices_before(
+            now_ms - device_limits.UNDECRYPTABLE_SECONDS * 1000
+        )
 
     # --- Frames ---------------------------------------------------------------------------
 
@@ -207,8 +214,8 @@ class Device:
             case f.Drained():
                 return self._drained(now_ms) + self.tick(now_ms)
             case f.Accepted(ids):
-                with self.turn(now_ms) as turn:
-                    outcomes = [outbox.accepted(turn, each) for each in ids]
+                with self.unit(now_ms) as unit:
+                    outcomes = [outbox.accepted(unit, each) for each in ids]
                 self._note(outcomes)
                 return self.tick(now_ms)
             case f.Refused(posting, code, text):
@@ -216,34 +223,34 @@ class Device:
             case f.FanoutUnknown(fanouts, postings):
                 return self._send_again(fanouts, postings, now_ms)
             case f.KeyPackages():
-                with self.turn(now_ms) as turn:
-                    key_packages.check_claimed(turn, frame)
-                    outcome = outbox.claimed(turn, frame)
+                with self.unit(now_ms) as unit:
+                    key_packages.check_claimed(unit, frame)
+                    outcome = outbox.claimed(unit, frame)
                 self._claiming.discard(frame.request)
                 self._note([outcome])
                 return self.tick(now_ms)
             case f.LookedUp():
-                with self.turn(now_ms) as turn:
-                    frames = self._asker.looked_up(turn, frame)
+                with self.unit(now_ms) as unit:
+                    frames = self._directory_client.looked_up(unit, frame)
                 return frames + self.tick(now_ms)
             case f.ChainPart():
-                with self.turn(now_ms) as turn:
-                    frames = self._asker.chain_part(turn, frame)
+                with self.unit(now_ms) as unit:
+                    frames = self._directory_client.chain_part(unit, frame)
                 self._upkeep.poke()
                 return frames + self.tick(now_ms)
             case f.Consistency():
-                with self.turn(now_ms) as turn:
-                    self._asker.consistency(turn, frame)
+                with self.unit(now_ms) as unit:
+                    self._directory_client.consistency(unit, frame)
                 return self.tick(now_ms)
             case f.Entries():
-                with self.turn(now_ms) as turn:
-                    frames = self._replayer.entries(turn, frame)
+                with self.unit(now_ms) as unit:
+                    frames = self._replayer.entries(unit, frame)
                 if not self._replayer.busy:  # new terms may have been found to hold
-                    self._asker.own_changed()
+                    self._directory_client.own_changed()
                     self._later.clear()
                 return frames + self.tick(now_ms)
             case f.LeafChanged():
-                self._asker.own_changed()
+                self._directory_client.own_changed()
                 return self.tick(now_ms)
             case f.StatementStored():
                 self._stored(frame, now_ms)
@@ -251,8 +258,8 @@ class Device:
             case f.MailArrived():
                 self.mail_waits = True
             case f.MarketNotice():
-                with self.turn(now_ms) as turn:
-                    exit_notices.keep(turn.records.settings, frame)
+                with self.unit(now_ms) as unit:
+                    exit_notices.keep(unit.records.settings, frame)
                 self._noticed.add(frame.exit)
             case f.Superseded():
                 self.superseded, self._receives = True, False
@@ -261,13 +268,13 @@ class Device:
     def _note(self, outcomes: list[Outcome | None]) -> None:
         self.outcomes += [each for each in outcomes if each is not None]
 
-    def _settle(self, turn: Turn) -> Frames:
+    def _settle(self, unit: UnitOfWork) -> Frames:
         """Answer for the parcels that had to wait until people were looked up."""
-        if self._asker.busy or not self._unsettled:
+        if self._directory_client.busy or not self._unsettled:
             return []
-        seen = {digest for digest in self._unsettled if turn.records.parcels.seen(digest)}
+        seen = {digest for digest in self._unsettled if unit.records.parcels.seen(digest)}
         waited, self._unsettled = self._unsettled, {}
-        self._aside_ms = turn.now_ms
+        self._aside_ms = unit.now_ms
         return _settling(
             [seq for digest, seq in waited.items() if digest in seen],
             [seq for digest, seq in waited.items() if digest not in seen],
@@ -277,16 +284,16 @@ class Device:
         """Open a batch in one turn; what stays closed is tried again while others open."""
         opened: list[int] = []
         closed = parcels
-        with self.turn(now_ms) as turn:
-            before, progress = generation(turn.records), True
+        with self.unit(now_ms) as unit:
+            before, progress = generation(unit.records), True
             while closed and progress:
                 trying, closed = closed, []
                 for each in trying:
-                    kept = inbox.accept(turn, each.seq, each.sealed)
+                    kept = inbox.accept(unit, each.seq, each.sealed)
                     (opened.append(each.seq) if kept else closed.append(each))
-                after = generation(turn.records)
+                after = generation(unit.records)
                 progress, before = after != before, after
-            asking = self._asker.busy or bool(turn.records.peers.to_ask())
+            asking = self._directory_client.busy or bool(unit.records.peers.to_ask())
         for each in closed:
             self._aside_ms = now_ms
             self._hold(each)
@@ -307,50 +314,50 @@ class Device:
             _, (_, sealed) = self._held.popitem(last=False)
             self._held_bytes -= len(sealed)
 
-    def _looking_up(self, turn: Turn) -> bool:
+    def _looking_up(self, unit: UnitOfWork) -> bool:
         """Whether strangers are being looked up: a group of many waits until all of them were."""
-        return self._connected and self._asker.awaits(turn)
+        return self._connected and self._directory_client.awaits(unit)
 
-    def _retry_held(self, turn: Turn) -> None:
+    def _retry_held(self, unit: UnitOfWork) -> None:
         """Try again what was set aside, once after each change of any conversation's keys."""
-        now = generation(turn.records)
+        now = generation(unit.records)
         while self._held and now != self._generation:
             self._generation = now
             for digest, (seq, sealed) in list(self._held.items()):
-                if inbox.accept(turn, seq, sealed):
+                if inbox.accept(unit, seq, sealed):
                     del self._held[digest]
                     self._held_bytes -= len(sealed)
                     if digest not in self._unsettled:
                         # The server keeps its copy: have it delivered, and acknowledge it.
-                        turn.records.settings.put(turns.ASK_AGAIN, now.to_bytes(8, "big"))
-            now = generation(turn.records)
+                        unit.records.settings.put(units.ASK_AGAIN, now.to_bytes(8, "big"))
+            now = generation(unit.records)
         self._generation = now
 
     def _drained(self, now_ms: int) -> Frames:
         self._delivered = True
-        with self.turn(now_ms) as turn:
-            exit_notices.keep_only(turn.records.settings, self._noticed)
+        with self.unit(now_ms) as unit:
+            exit_notices.keep_only(unit.records.settings, self._noticed)
         if self._asked:
-            with self.turn(now_ms) as turn:
-                if turn.records.settings.get(turns.ASK_AGAIN) == self._asked:
-                    turn.records.settings.put(turns.ASK_AGAIN, b"")
+            with self.unit(now_ms) as unit:
+                if unit.records.settings.get(units.ASK_AGAIN) == self._asked:
+                    unit.records.settings.put(units.ASK_AGAIN, b"")
             self._asked = b""
         return []
 
     def _refused(self, posting: bytes, code: str, text: str, now_ms: int) -> Frames:
-        with self.turn(now_ms) as turn:
-            row = turn.records.outbox.by_posting(posting)
-            about = outbox.members_behind(turn, row) if row is not None else []
-            outcome = outbox.refused(turn, posting, code, text)
+        with self.unit(now_ms) as unit:
+            row = unit.records.outbox.by_posting(posting)
+            about = outbox.members_behind(unit, row) if row is not None else []
+            outcome = outbox.refused(unit, posting, code, text)
             if row is not None and outcome is not None and not outcome.final:
                 self._sent.discard(posting)
                 if code == Code.EPOCH_TAKEN and row.prepared is not None:
-                    self._second[row.number] = generation(turn.records)
+                    self._second[row.number] = generation(unit.records)
                 elif code in outbox.LATER:
                     self._later[row.number] = now_ms + RETRY_MS
                 elif outcome.error == outbox.GONE:
                     self._later[row.number] = now_ms + AGAIN_MS
-                    self._asker.want(about)
+                    self._directory_client.want(about)
         self._note([outcome])
         return []
 
@@ -358,12 +365,12 @@ class Device:
         """The server has forgotten lists: tell them, and send the postings once more."""
         lists: dict[bytes, list[bytes]] = {}
         again: list[f.Posting] = []
-        with self.turn(now_ms) as turn:
+        with self.unit(now_ms) as unit:
             for posting in postings:
-                row = turn.records.outbox.by_posting(posting)
+                row = unit.records.outbox.by_posting(posting)
                 if row is None or row.prepared is None:
                     continue
-                if outbox.outdated(turn, row):
+                if outbox.outdated(unit, row):
                     self._sent.discard(posting)
                     continue
                 prepared = decode_prepared(row.prepared)
@@ -381,24 +388,24 @@ class Device:
         """
         postings: list[f.Posting] = []
         claims: Frames = []
-        with self.turn(now_ms) as turn:
-            if not self._looking_up(turn):
-                self._retry_held(turn)
+        with self.unit(now_ms) as unit:
+            if not self._looking_up(unit):
+                self._retry_held(unit)
             if self._connected:
-                claims += self._asker.ask(turn)
+                claims += self._directory_client.ask(unit)
             if self._replay_due:
-                claims += self._replayer.ask(turn)
-            settled = self._settle(turn)
-            claims += self._ask_again(turn)
+                claims += self._replayer.ask(unit)
+            settled = self._settle(unit)
+            claims += self._ask_again(unit)
             if self._connected and self._receives and self.drained:
-                self._mine |= self._upkeep.look(turn)
+                self._mine |= self._upkeep.look(unit)
             if self._connected and (self.drained or not self._receives):
                 blocked: set[bytes] = set()
-                for row in turn.records.outbox.all():
+                for row in unit.records.outbox.all():
                     if row.target in blocked or not self._may_send(row, now_ms):
                         blocked.add(row.target)
                         continue
-                    prepared = self._advance(turn, row, claims)
+                    prepared = self._advance(unit, row, claims)
                     if prepared is None:
                         blocked.add(row.target)
                         continue
@@ -407,14 +414,16 @@ class Device:
                     if prepared.posting.id not in self._sent:
                         self._sent.add(prepared.posting.id)
                         postings.append(prepared.posting)
-                claims += self._asker.ask(turn)  # what a wish has found to be looked up first
+                claims += self._directory_client.ask(
+                    unit
+                )  # what a wish has found to be looked up first
         return settled + claims + send_frames(postings)
 
     @property
     def _replay_due(self) -> bool:
         """Whether this process looks after the replay of the log, and nothing else comes first."""
         mine = self._replayer.wanted or (self._receives and self.drained)
-        return self._connected and not self._asker.busy and mine
+        return self._connected and not self._directory_client.busy and mine
 
     def _may_send(self, row: OutboxRecord, now_ms: int) -> bool:
         """Whether this process sees to the row: it wished it, or another left it behind."""
@@ -422,34 +431,36 @@ class Device:
         left = row.number <= self._found or age_ms >= device_limits.OUTBOX_HANDOVER_SECONDS * 1000
         return row.target in self._mine or (self._receives and left)
 
-    def _advance(self, turn: Turn, row: OutboxRecord, claims: Frames) -> Prepared | None:
+    def _advance(self, unit: UnitOfWork, row: OutboxRecord, claims: Frames) -> Prepared | None:
         """The row's posting, prepared now if it must be; None when it has to wait."""
-        if not reached(self._later.get(row.number, 0), turn.now_ms, RETRY_MS):
+        if not reached(self._later.get(row.number, 0), unit.now_ms, RETRY_MS):
             return None
-        if self._second.get(row.number) == generation(turn.records):
+        if self._second.get(row.number) == generation(unit.records):
             return None
         if row.prepared is not None and (
-            row.posting in self._sent or not outbox.outdated(turn, row)
+            row.posting in self._sent or not outbox.outdated(unit, row)
         ):
             return decode_prepared(row.prepared)
-        if self._stopped(turn, row, set()):
+        if self._stopped(unit, row, set()):
             return None
-        turn.finish()
+        unit.finish()
         try:
-            with turn.records.attempt():
-                step = prepare(turn, row)
+            with unit.records.attempt():
+                step = prepare(unit, row)
         except HopelessError as error:
-            turn.forget()
-            self._note([outbox.fail(turn, row, str(error))])
+            unit.forget()
+            self._note([outbox.fail(unit, row, str(error))])
             return None
         match step:
             case Needs(addresses, devices, known) if row.number not in self._claiming:
                 asked = addresses[: link_limits.MAX_CLAIM_ADDRESSES]
-                if self._may_claim(turn, row, asked) and self._asker.all_fresh(turn, known):
+                if self._may_claim(unit, row, asked) and self._directory_client.all_fresh(
+                    unit, known
+                ):
                     self._claiming.add(row.number)
                     claims.append(f.ClaimKeyPackages(row.number, asked, list(devices)))
             case Nothing():
-                turn.records.outbox.remove(row.number)
+                unit.records.outbox.remove(row.number)
                 self._note([Outcome(row.number)])
             case f.SubmitStatement() if row.number not in self._claiming:
                 self._claiming.add(row.number)
@@ -461,57 +472,59 @@ class Device:
     def _stored(self, answer: f.StatementStored, now_ms: int) -> None:
         """The server has stored a statement of this device, or says why not."""
         self._claiming.discard(answer.request)
-        with self.turn(now_ms) as turn:
-            row = turn.records.outbox.get(answer.request)
-            outcome = chain_changes.stored(turn, answer)
+        with self.unit(now_ms) as unit:
+            row = unit.records.outbox.get(answer.request)
+            outcome = chain_changes.stored(unit, answer)
             if row is not None and outcome is not None and outcome.error:
                 if not outcome.final:
                     self._later[row.number] = now_ms + AGAIN_MS
-                elif turn.records.outbox.get(row.number) is not None:
-                    outcome = outbox.fail(turn, row, outcome.error)
-        self._asker.own_changed()
+                elif unit.records.outbox.get(row.number) is not None:
+                    outcome = outbox.fail(unit, row, outcome.error)
+        self._directory_client.own_changed()
         self._upkeep.poke()
         self._note([outcome])
 
     # --- What the ledger says first -------------------------------------------------------
 
-    def _stopped(self, turn: Turn, row: OutboxRecord, besides: set[str]) -> bool:
+    def _stopped(self, unit: UnitOfWork, row: OutboxRecord, besides: set[str]) -> bool:
         """Whether an open alarm stops the wish: it waits until a person has accepted it."""
-        intent = decode_intent(row.intent)
-        about = concerned(turn, intent) | besides
-        found = alarms.stops(turn.records, about, in_group=in_group(intent))
+        operation = decode_operation(row.operation)
+        about = concerned(unit, operation) | besides
+        found = alarms.stops(unit.records, about, in_group=in_group(operation))
         if not found:
             self.stopped.discard(row.number)
             return False
         self.stopped.add(row.number)
         first = found[0]
         text = f"alarm {first.number} stops it: {alarms.KINDS[first.code].meaning}: {first.text}"
-        self._wait(turn, row, text)
+        self._wait(unit, row, text)
         return True
 
-    def _may_claim(self, turn: Turn, row: OutboxRecord, addresses: list[str]) -> bool:
+    def _may_claim(self, unit: UnitOfWork, row: OutboxRecord, addresses: list[str]) -> bool:
         """Whether all of these were looked up within the hour and are in the ledger."""
-        if self._stopped(turn, row, {alarms.LEDGER, *addresses}):
+        if self._stopped(unit, row, {alarms.LEDGER, *addresses}):
             return False
-        known = {address: self._asker.fresh(turn, address) for address in addresses}
+        known = {address: self._directory_client.fresh(unit, address) for address in addresses}
         nobody = sorted(a for a, each in known.items() if each is not None and not each.present)
         if nobody:
             reason = f"there is no user {', '.join(nobody)} here: the ledger proves it"
-            self._note([outbox.fail(turn, row, reason)])
+            self._note([outbox.fail(unit, row, reason)])
             return False
         if all(each is not None for each in known.values()):
             return True
-        reason = self._asker.why_not(turn, addresses)
+        reason = self._directory_client.why_not(unit, addresses)
         if reason:
-            soon = any(each in self._asker.pending for each in addresses)
-            self._wait(turn, row, reason, AGAIN_MS if soon else RETRY_MS)
+            soon = any(each in self._directory_client.pending for each in addresses)
+            self._wait(unit, row, reason, AGAIN_MS if soon else RETRY_MS)
         return False
 
-    def _wait(self, turn: Turn, row: OutboxRecord, text: str, wait_ms: int = RETRY_MS) -> None:
+    def _wait(
+        self, unit: UnitOfWork, row: OutboxRecord, text: str, wait_ms: int = RETRY_MS
+    ) -> None:
         """Leave a wish for later, and say why once."""
-        self._later[row.number] = turn.now_ms + wait_ms
+        self._later[row.number] = unit.now_ms + wait_ms
         if row.problem != text:
-            turn.records.outbox.update(replace(row, problem=text))
+            unit.records.outbox.update(replace(row, problem=text))
             self._note([Outcome(row.number, error=text, final=False)])
 
 

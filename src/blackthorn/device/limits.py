@@ -15,7 +15,7 @@ MAX_HELD_BYTES = 32 * MIB
 SEEN_PARCEL_SECONDS = 90 * 24 * 3600
 """How long a device knows a parcel again: three times what the server keeps one set aside."""
 
-SET_ASIDE_SECONDS = 30 * 24 * 3600
+UNDECRYPTABLE_SECONDS = 30 * 24 * 3600
 """How long the server keeps a parcel that was set aside; after it the device counts it lost."""
 
 KEPT_CHECKPOINTS = 512

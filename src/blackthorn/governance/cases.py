@@ -16,7 +16,7 @@ from blackthorn.errors import VerificationError
 from blackthorn.governance import directives, exits, officers, warrant_canary
 from blackthorn.governance.officers import Officers
 from blackthorn.governance.statements import Signed, Statement, message
-from blackthorn.governance.transitions import Case, Move, Request, Slot, Step, find, missing
+from blackthorn.governance.transitions import Case, Request, Slot, Step, Transition, find, missing
 from blackthorn.governance.values import check_fields
 
 _EXIT: Final = re.compile(r"X-([A-Z]{2})-([0-9]+)")
@@ -28,18 +28,18 @@ class Checked:
 
     signed: Signed
     case: Case
-    move: Move
+    move: Transition
     lacks: tuple[Slot, ...]
 
 
-def moves_of(case: str) -> Sequence[Move]:
+def transitions_of(case: str) -> Sequence[Transition]:
     """The table of a case, by its id."""
     match case[:2]:
         case "D-":
-            return directives.MOVES
+            return directives.TRANSITIONS
         case "X-":
-            return exits.MOVES
-    return warrant_canary.MOVES if case == warrant_canary.CASE else officers.MOVES
+            return exits.TRANSITIONS
+    return warrant_canary.TRANSITIONS if case == warrant_canary.CASE else officers.TRANSITIONS
 
 
 @dataclass
@@ -99,7 +99,7 @@ class Cases:
             raise VerificationError(
                 "G2", f"{statement.case} has moved on: another decision came first, look again"
             )
-        move = find(moves_of(statement.case), statement.action)
+        move = find(transitions_of(statement.case), statement.action)
         if case.state not in move.sources:
             standing = case.state or "not begun"
             raise VerificationError("G4", f"{statement.case} is {standing}: no {move.action} now")
@@ -161,7 +161,7 @@ class Cases:
             if before is not None and before.state != "rescinded":
                 raise VerificationError("G12", f"{before.id} is {before.state}: no other exit now")
 
-    def _approvals(self, signed: Signed, move: Move, known: Officers) -> tuple[Slot, ...]:
+    def _approvals(self, signed: Signed, move: Transition, known: Officers) -> tuple[Slot, ...]:
         statement = signed.statement
         if statement.case == officers.CASE:
             known = officers.voters(known, statement.action, statement.public)
@@ -181,7 +181,7 @@ class Cases:
             raise VerificationError("G6", f"{move.action} is not for officers with these roles")
         return lacks
 
-    def _guard(self, signed: Signed, case: Case, move: Move, clock_ms: int | None) -> None:
+    def _guard(self, signed: Signed, case: Case, move: Transition, clock_ms: int | None) -> None:
         own = [each.at_ms for each in signed.approvals]
         if move.guard is None or not own:
             return

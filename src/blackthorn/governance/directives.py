@@ -15,8 +15,8 @@ from blackthorn.governance.transitions import (
     KEEP,
     LEGAL,
     Case,
-    Move,
     Request,
+    Transition,
 )
 from blackthorn.governance.values import (
     COUNT,
@@ -115,8 +115,8 @@ def _produce(case: Case, request: Request) -> None:
         raise VerificationError("G7", "more accounts with data than the directive names")
 
 
-MOVES: Final = (
-    Move(
+TRANSITIONS: Final = (
+    Transition(
         "receive",
         ("",),
         "received",
@@ -146,7 +146,7 @@ MOVES: Final = (
         },
         _receive,
     ),
-    Move(
+    Transition(
         "verify",
         ("received",),
         ("result", {"genuine": "verified", "forged": "forged"}),
@@ -158,7 +158,7 @@ MOVES: Final = (
         "Two people have asked the authority by a contact that the demand did not bring.",
         {"contact": text(256), "source": text(256)},
     ),
-    Move(
+    Transition(
         "assess",
         ("verified", "contested"),
         "assessed",
@@ -171,7 +171,7 @@ MOVES: Final = (
         "It is lawful and in proportion, wholly or in part, or there is nothing to give.",
         guard=_assess,
     ),
-    Move(
+    Transition(
         "approve",
         ("assessed",),
         "approved",
@@ -180,7 +180,7 @@ MOVES: Final = (
         "Legal and custodian agree to what is produced.",
         guard=_named_only,
     ),
-    Move(
+    Transition(
         "produce",
         ("approved",),
         "produced",
@@ -194,7 +194,7 @@ MOVES: Final = (
         "The package with this manifest was made, and looked at.",
         guard=_produce,
     ),
-    Move(
+    Transition(
         "deliver",
         ("produced",),
         "delivered",
@@ -202,7 +202,7 @@ MOVES: Final = (
         {"delivered_ms": TIME, "receipt": HASH_OR_NONE},
         "The authority has the package.",
     ),
-    Move(
+    Transition(
         "refuse",
         ("received", "verified", "assessed", "contested"),
         "refused",
@@ -211,7 +211,7 @@ MOVES: Final = (
         "It is refused, with a reasoned letter.",
         guard=_refuse,
     ),
-    Move(
+    Transition(
         "contest",
         ("verified", "assessed", "approved"),
         "contested",
@@ -220,7 +220,7 @@ MOVES: Final = (
         "It is challenged before a court.",
         guard=_named_only,
     ),
-    Move(
+    Transition(
         "extend-gag",
         (*OPEN, *ENDED),
         KEEP,
@@ -229,7 +229,7 @@ MOVES: Final = (
         "The law bars disclosure until a later day.",
         guard=_extend_gag,
     ),
-    Move(
+    Transition(
         "lift-gag",
         (*OPEN, *ENDED),
         KEEP,
@@ -238,7 +238,7 @@ MOVES: Final = (
         "Nothing bars disclosure any more.",
         guard=_lift_gag,
     ),
-    Move(
+    Transition(
         "correct",
         (*OPEN, *ENDED),
         KEEP,

@@ -15,9 +15,9 @@ from blackthorn.governance.transitions import (
     OWNER,
     Case,
     Guard,
-    Move,
     Request,
     Role,
+    Transition,
 )
 from blackthorn.governance.values import COUNT, COUNTRY, FLAG, HASH, HASH_OR_NONE, TIME, Spec, text
 
@@ -122,8 +122,8 @@ def _release(case: Case, request: Request) -> None:
         raise VerificationError("G13", "the exit is not held")
 
 
-MOVES: Final = (
-    Move(
+TRANSITIONS: Final = (
+    Transition(
         "plan",
         ("",),
         "draft",
@@ -141,8 +141,8 @@ MOVES: Final = (
         "Who is concerned, why, and the date of each step.",
         guard=_plan,
     ),
-    Move("approve", ("draft",), "approved", _TWO, {}, "The plan is decided."),
-    Move(
+    Transition("approve", ("draft",), "approved", _TWO, {}, "The plan is decided."),
+    Transition(
         "announce",
         ("approved",),
         "announced",
@@ -151,7 +151,7 @@ MOVES: Final = (
         "Everybody concerned is told, by message and mail.",
         guard=_at("announce_ms"),
     ),
-    Move(
+    Transition(
         "drain",
         ("announced",),
         "draining",
@@ -160,7 +160,7 @@ MOVES: Final = (
         "No new activations; people export and move.",
         guard=_at("activations_ms"),
     ),
-    Move(
+    Transition(
         "freeze",
         ("draining",),
         "read-only",
@@ -169,7 +169,7 @@ MOVES: Final = (
         "Log in, export, forward; nothing new is sent.",
         guard=_at("read_only_ms"),
     ),
-    Move(
+    Transition(
         "stop",
         ("announced", "draining", "read-only"),
         "stopped",
@@ -178,7 +178,7 @@ MOVES: Final = (
         "The service ends; mail is answered 551 or 550.",
         guard=_stop,
     ),
-    Move(
+    Transition(
         "retrieve",
         ("stopped",),
         "retrieval",
@@ -187,7 +187,7 @@ MOVES: Final = (
         "People may fetch what is theirs, and no more.",
         guard=_at("stop_ms"),
     ),
-    Move(
+    Transition(
         "prepare",
         ("retrieval",),
         "preparing",
@@ -196,7 +196,7 @@ MOVES: Final = (
         "Receipts are made and samples set apart; nothing is destroyed.",
         guard=_at("retrieval_end_ms"),
     ),
-    Move(
+    Transition(
         "destroy",
         ("preparing",),
         "destroying",
@@ -216,7 +216,7 @@ MOVES: Final = (
         "Two custodians have the sealed data deleted and the wrapping key destroyed.",
         guard=_at("retrieval_end_ms"),
     ),
-    Move(
+    Transition(
         "close",
         ("destroying",),
         "closed",
@@ -231,7 +231,7 @@ MOVES: Final = (
         },
         "What was destroyed is proved, and no sample opens any more.",
     ),
-    Move(
+    Transition(
         "extend",
         RUNNING,
         {"preparing": "retrieval"},
@@ -240,7 +240,7 @@ MOVES: Final = (
         "Dates are put off; a closure that is being prepared stops, with nothing destroyed.",
         guard=_extend,
     ),
-    Move(
+    Transition(
         "accelerate",
         ("approved", "announced", "draining", "read-only"),
         KEEP,
@@ -249,7 +249,7 @@ MOVES: Final = (
         "Dates are brought forward, until the stop.",
         guard=_accelerate,
     ),
-    Move(
+    Transition(
         "rescind",
         ("draft", "approved", *RUNNING),
         "rescinded",
@@ -257,7 +257,7 @@ MOVES: Final = (
         {"document": HASH},
         "The market is not left; service goes on.",
     ),
-    Move(
+    Transition(
         "hold",
         RUNNING,
         KEEP,
@@ -266,7 +266,7 @@ MOVES: Final = (
         "A legal hold: no step until it is released.",
         guard=_hold,
     ),
-    Move(
+    Transition(
         "release",
         RUNNING,
         KEEP,

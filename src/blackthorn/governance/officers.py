@@ -10,7 +10,7 @@ from typing import Any, Final
 from blackthorn.errors import VerificationError
 from blackthorn.governance import limits
 from blackthorn.governance.statements import is_officer
-from blackthorn.governance.transitions import KEEP, OWNER, Move, Role
+from blackthorn.governance.transitions import KEEP, OWNER, Role, Transition
 from blackthorn.governance.values import Spec, text
 from blackthorn.identity.keys import ED25519_PUBLIC_BYTES, ML_DSA_PUBLIC_BYTES, VerifyKeys
 
@@ -45,8 +45,8 @@ def _person(suffix: str = "") -> dict[str, Spec]:
     }
 
 
-MOVES: Final = (
-    Move(
+TRANSITIONS: Final = (
+    Transition(
         "found",
         ("",),
         "standing",
@@ -55,7 +55,7 @@ MOVES: Final = (
         "The first two owners name each other, once.",
         {"address": _ADDRESS, "address_2": _ADDRESS},
     ),
-    Move(
+    Transition(
         "appoint",
         ("standing",),
         KEEP,
@@ -64,7 +64,7 @@ MOVES: Final = (
         "A person gets these roles, or other ones, or signs with another device.",
         {"address": _ADDRESS},
     ),
-    Move(
+    Transition(
         "dismiss",
         ("standing",),
         KEEP,

@@ -1,6 +1,7 @@
 """What a case may do: rows of a table, each an action with its ways, its fields and its signers.
 
-The tables are `directives.MOVES`, `exits.MOVES` and so on; the pages in docs/ are drawn from them.
+The tables are `directives.TRANSITIONS`, `exits.TRANSITIONS` and so on; the pages in docs/ are drawn
+from them.
 """
 
 from collections.abc import Callable, Sequence
@@ -81,7 +82,7 @@ Guard = Callable[[Case, Request], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Transition:
     """One action. `target` is a state, KEEP, or (field, value → state) when a field decides.
 
     A target may also be a map from a source to its state, KEEP for the sources that it has not.
@@ -114,7 +115,7 @@ class Move:
         return (state if self.target == KEEP else self.target,)
 
 
-def find(moves: Sequence[Move], action: str) -> Move:
+def find(moves: Sequence[Transition], action: str) -> Transition:
     """The row of an action. Raises `VerificationError` (G3)."""
     for move in moves:
         if move.action == action:

@@ -4,7 +4,7 @@ from typing import Final
 
 from blackthorn.errors import VerificationError
 from blackthorn.governance import limits
-from blackthorn.governance.transitions import LEGAL, OWNER, Case, Move, Request
+from blackthorn.governance.transitions import LEGAL, OWNER, Case, Request, Transition
 from blackthorn.governance.values import TIME, Spec
 
 CASE: Final = "canary"
@@ -26,8 +26,8 @@ def _declare(case: Case, request: Request) -> None:
         raise VerificationError("G15", "a statement holds until a day within the next 400")
 
 
-MOVES: Final = (
-    Move(
+TRANSITIONS: Final = (
+    Transition(
         "declare",
         ("", "declared"),
         "declared",

@@ -10,7 +10,7 @@ from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, register_namespace, tostring
 
 from blackthorn.governance import directives
-from blackthorn.governance.cases import moves_of
+from blackthorn.governance.cases import transitions_of
 from blackthorn.governance.transitions import Case, Step, find
 from blackthorn.report import limits
 from blackthorn.report.document import rfc3339
@@ -88,7 +88,7 @@ def _about(case: Case) -> str:
 
 def _summary(news: _News) -> str:
     case, step = news.case, news.step
-    move = find(moves_of(case.id), step.action)
+    move = find(transitions_of(case.id), step.action)
     signers = " and ".join(step.officers)
     return f"{move.says} Signed by {signers}; entry {news.place:,} of the ledger."
 

@@ -16,7 +16,7 @@ OFF_MS: Final = 14 * 24 * 3_600_000
 """How long the server may have been off: after longer its clock is not believed by itself."""
 
 
-class SteadyTime:
+class ClockGuard:
     """See the module. All times are Unix milliseconds."""
 
     def __init__(self, clock: Clock) -> None:

@@ -8,7 +8,7 @@ from blackthorn.ids import DeviceId
 from blackthorn.server.messaging.session import Session
 
 
-class Budgets:
+class RateLimiter:
     """Budgets of `most` units that fill by `per_second`."""
 
     def __init__(self, most: int, per_second: int) -> None:

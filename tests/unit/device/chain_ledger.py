@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.core import keys
-from blackthorn.device.core.unit_of_work import Turn, turn
+from blackthorn.device.core.unit_of_work import UnitOfWork, unit
 from blackthorn.device.transparency import anchors
 from blackthorn.device.transparency.verified_chains import ChainCache
 from blackthorn.directory.commitment import Value, commit
@@ -185,7 +185,7 @@ class Teller:
         self.cache = ChainCache()
         self.behind_ms = 0
         """How far this device's clock is behind the ledger's."""
-        with self.turn() as first:
+        with self.unit() as first:
             keys.save(first.records, self.keys)
             anchors.pin(first.records.settings, ledger.config.encode(), ledger.policy_text)
 
@@ -194,8 +194,8 @@ class Teller:
         return self.ledger.now_ms - self.behind_ms
 
     @contextmanager
-    def turn(self):
-        with turn(
+    def unit(self):
+        with unit(
             self.vault, self.keys, self.now_ms, self.ledger.chance.randbytes, self.cache
         ) as current:
             yield current
@@ -205,36 +205,36 @@ class Teller:
         self.cache = ChainCache()
 
     def alarms(self) -> list[str]:
-        with self.turn() as now:
+        with self.unit() as now:
             return [each.code for each in now.records.directory.alarms() if not each.accepted]
 
     def events(self) -> list[str]:
-        with self.turn() as now:
+        with self.unit() as now:
             return [each.text for each in now.records.history.latest(100) if each.sort == "event"]
 
     def chain(self, label: str):
-        with self.turn() as now:
+        with self.unit() as now:
             return now.chains.of(label)
 
 
-def ask(asker, current: Turn, *labels: str) -> f.LookUp:
+def ask(directory_client, current: UnitOfWork, *labels: str) -> f.LookUp:
     """The lookup that the asker makes for these people."""
-    asker.want(labels)
-    (asked,) = asker.ask(current)
+    directory_client.want(labels)
+    (asked,) = directory_client.ask(current)
     assert isinstance(asked, f.LookUp)
     return asked
 
 
-def look(teller: Teller, asker, *labels: str) -> None:
+def look(teller: Teller, directory_client, *labels: str) -> None:
     """One whole look at these people, answered honestly."""
     ledger = teller.ledger
-    with teller.turn() as current:
-        frames = [ask(asker, current, *labels)]
+    with teller.unit() as current:
+        frames = [ask(directory_client, current, *labels)]
     while frames:
         frame = frames.pop(0)
-        with teller.turn() as current:
+        with teller.unit() as current:
             match frame:
                 case f.LookUp():
-                    frames += asker.looked_up(current, ledger.looked_up(frame))
+                    frames += directory_client.looked_up(current, ledger.looked_up(frame))
                 case f.FetchChain():
-                    frames += asker.chain_part(current, ledger.chain_part(frame))
+                    frames += directory_client.chain_part(current, ledger.chain_part(frame))

@@ -30,8 +30,8 @@ def me():
 
 @pytest.fixture
 def records(me):
-    with me.turn() as turn:
-        yield turn.records
+    with me.unit() as unit:
+        yield unit.records
 
 
 def raised_in_the_program():
@@ -112,11 +112,11 @@ def test_an_alarm_keeps_no_file_that_proves_nothing(me):
     ledger = me.ledger
     ledger.publish()
     note = ledger.note()
-    with me.turn() as turn:
-        nothing = alarms.evidence_of(turn.records, "fork", {"first": note, "second": note})
+    with me.unit() as unit:
+        nothing = alarms.evidence_of(unit.records, "fork", {"first": note, "second": note})
         assert nothing == b""
         said = {"first": note, "seen_ms": 5}
-        assert alarms.evidence_of(turn.records, "stale", said)
+        assert alarms.evidence_of(unit.records, "stale", said)
 
 
 def test_a_number_that_is_none_is_said(records):

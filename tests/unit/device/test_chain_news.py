@@ -4,7 +4,7 @@ import pytest
 
 from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
 from blackthorn.device.transparency import chain_news
-from blackthorn.device.transparency.directory_client import Asker
+from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.identity.bodies import RevokeDevice, SetRecovery
 from blackthorn.ports.device_store import ConversationRecord
 from tests.unit.device.chain_ledger import DELAY_MS, ChainLedger, Teller, look
@@ -17,12 +17,12 @@ def world():
     ledger = ChainLedger()
     mine, bobs = ledger.begin(ME), ledger.begin(BOB)
     ledger.publish()
-    me, asker = Teller(ledger, ME, mine), Asker()
-    look(me, asker, ME, BOB)
-    with me.turn() as turn:
+    me, directory_client = Teller(ledger, ME, mine), DirectoryClient()
+    look(me, directory_client, ME, BOB)
+    with me.unit() as unit:
         for number, name in ((1, BOB), (2, "carol@acme.example")):
-            turn.records.conversations.put(record(number, DIRECT, name))
-    return ledger, me, bobs, asker
+            unit.records.conversations.put(record(number, DIRECT, name))
+    return ledger, me, bobs, directory_client
 
 
 def record(number, kind, name):
@@ -30,9 +30,9 @@ def record(number, kind, name):
 
 
 def again(world, label=BOB):
-    ledger, me, _, asker = world
+    ledger, me, _, directory_client = world
     ledger.publish()
-    look(me, asker, label)
+    look(me, directory_client, label)
 
 
 def test_a_person_whom_one_meets_is_no_news(world):
@@ -86,8 +86,8 @@ def test_what_ones_own_other_devices_do_is_told_and_what_this_one_did_is_not(wor
     assert me.alarms() == ["own-device"]
     ledger.state(ME, RevokeDevice(other.info.id, "sold", 1), tablet)
     again(world, ME)
-    with me.turn() as turn:
-        texts = [each.text for each in turn.records.directory.alarms()]
+    with me.unit() as unit:
+        texts = [each.text for each in unit.records.directory.alarms()]
     assert texts == ["your device 'other' was added", "your device 'other' was revoked (sold)"]
     assert me.events() == []
 
@@ -116,9 +116,9 @@ def test_a_reset_of_somebody_who_was_compared_is_a_stop(world):
     from dataclasses import replace
 
     ledger, me, _, _ = world
-    with me.turn() as turn:
-        known = turn.records.directory.chain(BOB)
-        turn.records.directory.put_chain(replace(known, verified_ms=5))
+    with me.unit() as unit:
+        known = unit.records.directory.chain(BOB)
+        unit.records.directory.put_chain(replace(known, verified_ms=5))
     ledger.reset(BOB)
     again(world)
     ledger.later(DELAY_MS)
@@ -150,23 +150,23 @@ def test_a_new_acquaintance_is_told_a_reset_that_waits_and_none_of_long_ago(worl
     ledger.reset(BOB)
     ledger.publish()
     late = Teller(ledger, ME, ledger.model())
-    look(late, Asker(), BOB)
+    look(late, DirectoryClient(), BOB)
     assert "reset-pending" in late.alarms()
     ledger.later(DELAY_MS)
     ledger.publish()
     later = Teller(ledger, ME, ledger.model())
-    look(later, Asker(), BOB)
+    look(later, DirectoryClient(), BOB)
     assert "identity-reset" not in later.alarms()
 
 
 def test_a_reset_is_told_in_the_groups_of_the_person_too(world, monkeypatch):
     ledger, me, _, _ = world
-    with me.turn() as turn:
-        turn.records.conversations.put(record(7, GROUP, "team"))
-        turn.records.conversations.put(record(8, GROUP, "others"))
-    monkeypatch.setattr(chain_news, "_in", lambda turn, group, address: group.name == "team")
+    with me.unit() as unit:
+        unit.records.conversations.put(record(7, GROUP, "team"))
+        unit.records.conversations.put(record(8, GROUP, "others"))
+    monkeypatch.setattr(chain_news, "_in", lambda unit, group, address: group.name == "team")
     ledger.reset(BOB)
     again(world)
-    with me.turn() as turn:
-        places = {each.name for each in turn.records.history.latest(10)}
+    with me.unit() as unit:
+        places = {each.name for each in unit.records.history.latest(10)}
     assert places == {BOB, "team"}

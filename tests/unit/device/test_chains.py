@@ -3,7 +3,7 @@
 import pytest
 
 from blackthorn.device.transparency import verified_chains
-from blackthorn.device.transparency.directory_client import Asker
+from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.errors import StorageError
 from blackthorn.identity.statements import RevokeDevice
 from tests.unit.device.chain_ledger import DAY_MS, DELAY_MS, ChainLedger, Teller, look
@@ -36,13 +36,13 @@ def counted(monkeypatch):
 def test_nobody_is_known_before_he_was_looked_up(world):
     _, me, _ = world
     assert me.chain(BOB) is None
-    with me.turn() as turn:
-        assert turn.chains.live(BOB) is None
+    with me.unit() as unit:
+        assert unit.chains.live(BOB) is None
 
 
 def test_a_chain_is_replayed_once_a_process(world, monkeypatch):
     _, me, bobs = world
-    look(me, Asker(), BOB)
+    look(me, DirectoryClient(), BOB)
     calls = counted(monkeypatch)
     for _ in range(3):
         assert me.chain(BOB).devices == (bobs.info,)
@@ -55,58 +55,58 @@ def test_a_chain_is_replayed_once_a_process(world, monkeypatch):
 
 def test_which_devices_are_live_is_known_without_making_the_chain(world, monkeypatch):
     ledger, me, bobs = world
-    asker = Asker()
-    look(me, asker, BOB)
+    directory_client = DirectoryClient()
+    look(me, directory_client, BOB)
     tablet = ledger.add_device(BOB, bobs)
     ledger.publish()
     ledger.state(BOB, RevokeDevice(bobs.info.id, "lost", 1), tablet)
     ledger.publish()
-    look(me, asker, BOB)
+    look(me, directory_client, BOB)
     me.restart()
     calls = counted(monkeypatch)
-    with me.turn() as turn:
-        assert turn.chains.live(BOB) == {tablet.info.id}
+    with me.unit() as unit:
+        assert unit.chains.live(BOB) == {tablet.info.id}
         assert not calls
-        turn.chains.of(BOB)
-        assert turn.chains.live(BOB) == {tablet.info.id} and calls == [BOB]
+        unit.chains.of(BOB)
+        assert unit.chains.live(BOB) == {tablet.info.id} and calls == [BOB]
 
 
 def test_a_reset_is_effective_as_of_the_last_look_at_that_user_alone(world):
     """Else a server that hides a cancel would let a reset's device in by looks at others."""
     ledger, me, bobs = world
-    asker = Asker()
+    directory_client = DirectoryClient()
     new = ledger.reset(BOB)
     ledger.publish()
-    look(me, asker, BOB)
+    look(me, directory_client, BOB)
     assert me.chain(BOB).pending is not None and me.chain(BOB).devices == (bobs.info,)
     ledger.later(DELAY_MS - HOUR_MS)
     ledger.publish()
-    look(me, asker, BOB)
+    look(me, directory_client, BOB)
     ledger.later(2 * HOUR_MS)
     ledger.publish()
-    look(me, asker, ME)
+    look(me, directory_client, ME)
     for _ in range(2):
         assert me.chain(BOB).devices == (bobs.info,), "nobody has looked at Bob since"
         me.restart()
-    look(me, asker, BOB)
+    look(me, directory_client, BOB)
     for _ in range(2):
         assert me.chain(BOB).devices == (new.info,)
-        with me.turn() as turn:
-            assert turn.chains.live(BOB) == {new.info.id}
+        with me.unit() as unit:
+            assert unit.chains.live(BOB) == {new.info.id}
         me.restart()
 
 
 def test_a_reset_that_was_cancelled_meanwhile_never_becomes_effective(world):
     ledger, me, bobs = world
-    asker = Asker()
+    directory_client = DirectoryClient()
     ledger.reset(BOB)
     ledger.publish()
-    look(me, asker, BOB)
+    look(me, directory_client, BOB)
     ledger.cancel(BOB, bobs)
     ledger.publish()
     ledger.later(DELAY_MS + DAY_MS)
     ledger.publish()
-    look(me, asker, BOB)
+    look(me, directory_client, BOB)
     chain = me.chain(BOB)
     assert chain.devices == (bobs.info,) and chain.pending is None
     assert me.alarms() == ["reset-pending"]
@@ -117,7 +117,7 @@ def test_a_damaged_chain_is_an_error_of_the_store_and_nothing_else(world, column
     ledger, me, _ = world
     ledger.reset(BOB)
     ledger.publish()
-    look(me, Asker(), BOB)
+    look(me, DirectoryClient(), BOB)
     me.restart()
     me.vault._connection.execute(f"UPDATE chain SET {column} = x'c1'")
     with pytest.raises(StorageError, match="damaged"):
@@ -126,7 +126,7 @@ def test_a_damaged_chain_is_an_error_of_the_store_and_nothing_else(world, column
 
 def test_a_flipped_bit_in_a_kept_statement_is_noticed(world):
     _, me, _ = world
-    look(me, Asker(), BOB)
+    look(me, DirectoryClient(), BOB)
     me.restart()
     ((kept,),) = me.vault._connection.execute(
         "SELECT statements FROM chain WHERE address = ?", (BOB,)
@@ -143,16 +143,16 @@ def test_a_flipped_bit_in_a_kept_statement_is_noticed(world):
 
 def test_a_turn_that_is_undone_leaves_no_chain_behind(world):
     ledger, me, bobs = world
-    asker = Asker()
-    look(me, asker, BOB)
+    directory_client = DirectoryClient()
+    look(me, directory_client, BOB)
     ledger.add_device(BOB, bobs)
     ledger.publish()
-    with pytest.raises(RuntimeError), me.turn() as turn:
-        asker.want([BOB])
-        (asked,) = asker.ask(turn)
-        (fetch,) = asker.looked_up(turn, ledger.looked_up(asked))
-        asker.chain_part(turn, ledger.chain_part(fetch))
-        assert len(turn.chains.of(BOB).devices) == 2
+    with pytest.raises(RuntimeError), me.unit() as unit:
+        directory_client.want([BOB])
+        (asked,) = directory_client.ask(unit)
+        (fetch,) = directory_client.looked_up(unit, ledger.looked_up(asked))
+        directory_client.chain_part(unit, ledger.chain_part(fetch))
+        assert len(unit.chains.of(BOB).devices) == 2
         raise RuntimeError
     assert me.chain(BOB).devices == (bobs.info,)
 

@@ -20,10 +20,10 @@ SALT = b"s" * 16
 
 
 @pytest.fixture(scope="module")
-def turn():
+def unit():
     ledger = ChainLedger()
-    with Teller(ledger, ME, ledger.begin(ME)).turn() as turn:
-        yield turn
+    with Teller(ledger, ME, ledger.begin(ME)).unit() as unit:
+        yield unit
 
 
 def text(kind, name, group=b""):
@@ -31,7 +31,7 @@ def text(kind, name, group=b""):
 
 
 @pytest.mark.parametrize(
-    ("intent", "about", "several"),
+    ("operation", "about", "several"),
     [
         (text(DIRECT, BOB), {BOB}, False),
         (text(GROUP, "team"), set(), True),
@@ -40,13 +40,13 @@ def text(kind, name, group=b""):
         (ChangeGroup("team", b"g", [BOB], []), {BOB}, True),
     ],
 )
-def test_whoever_would_be_told_something_is_concerned(turn, intent, about, several):
-    assert concerned(turn, intent) == about
-    assert in_group(intent) is several
+def test_whoever_would_be_told_something_is_concerned(unit, operation, about, several):
+    assert concerned(unit, operation) == about
+    assert in_group(operation) is several
 
 
 @pytest.mark.parametrize(
-    "intent",
+    "operation",
     [
         ChangeGroup("team", b"g", [], [BOB]),
         ChangeGroup("team", b"g", [], [], [b"d" * 16]),
@@ -56,5 +56,5 @@ def test_whoever_would_be_told_something_is_concerned(turn, intent, about, sever
         ChangeChain("the cancel of the reset", b"body"),
     ],
 )
-def test_what_takes_rights_back_and_what_stays_among_ones_own_concerns_nobody(turn, intent):
-    assert concerned(turn, intent) == set()
+def test_what_takes_rights_back_and_what_stays_among_ones_own_concerns_nobody(unit, operation):
+    assert concerned(unit, operation) == set()

@@ -11,7 +11,11 @@ from blackthorn.device import limits as device_limits
 from blackthorn.device.conversations import content
 from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.conversations.content import ContentError, TextContent
-from blackthorn.device.conversations.group_metadata import Facts, FactsError, read_facts
+from blackthorn.device.conversations.group_metadata import (
+    GroupMetadata,
+    GroupMetadataError,
+    read_group_metadata,
+)
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
 from blackthorn.mls.extension import Extension
 
@@ -122,8 +126,8 @@ def test_message_ids_differ_by_sender_room_and_content():
 
 
 def test_the_facts_of_a_conversation_go_round():
-    for facts in (Facts("direct", "", 5), Facts("group", "Größe 🖤", 2**40)):
-        assert read_facts([facts.extension()]) == facts
+    for facts in (GroupMetadata("direct", "", 5), GroupMetadata("group", "Größe 🖤", 2**40)):
+        assert read_group_metadata([facts.extension()]) == facts
 
 
 @pytest.mark.parametrize(
@@ -141,11 +145,11 @@ def test_the_facts_of_a_conversation_go_round():
     ],
 )
 def test_other_facts_are_refused(value):
-    with pytest.raises(FactsError):
-        read_facts([Extension(APPLICATION_EXTENSION, cbor2.dumps(value))])
+    with pytest.raises(GroupMetadataError):
+        read_group_metadata([Extension(APPLICATION_EXTENSION, cbor2.dumps(value))])
 
 
 def test_facts_that_are_missing_or_no_cbor_are_refused():
     for extensions in ([], [Extension(APPLICATION_EXTENSION, b"\xff")]):
-        with pytest.raises(FactsError):
-            read_facts(extensions)
+        with pytest.raises(GroupMetadataError):
+            read_group_metadata(extensions)

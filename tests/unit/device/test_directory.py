@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from blackthorn.device.transparency import alarms, ledger_state
-from blackthorn.device.transparency.directory_client import Asker
+from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.device.transparency.evidence import proves
 from blackthorn.device.transparency.ledger_state import OvertakenError, StaleError
 from blackthorn.directory.commitment import Value
@@ -39,8 +39,8 @@ def flipped(data, at=0):
 
 
 def have(me):
-    with me.turn() as turn:
-        newest = turn.records.directory.newest()
+    with me.unit() as unit:
+        newest = unit.records.directory.newest()
     return newest.size if newest is not None else 0
 
 
@@ -50,28 +50,28 @@ def told(me, *labels):
 
 
 def accept_epoch(me, frame):
-    with me.turn() as turn:
-        return ledger_state.accept_epoch(turn, frame)
+    with me.unit() as unit:
+        return ledger_state.accept_epoch(unit, frame)
 
 
 def refused_epoch(me, frame):
     """The rule that the frame breaks; the turn itself is kept, with its alarm."""
-    with me.turn() as turn:
-        before = turn.records.directory.newest()
+    with me.unit() as unit:
+        before = unit.records.directory.newest()
         with pytest.raises(VerificationError) as refused:
-            ledger_state.accept_epoch(turn, frame)
-        assert turn.records.directory.newest() == before, "nothing of it is kept"
+            ledger_state.accept_epoch(unit, frame)
+        assert unit.records.directory.newest() == before, "nothing of it is kept"
     return refused.value
 
 
 def refused_answer(me, label, **lie):
     frame = told(me, label)
     shown = accept_epoch(me, frame)
-    with me.turn() as turn:
-        before = turn.records.directory.chain(label)
+    with me.unit() as unit:
+        before = unit.records.directory.chain(label)
         with pytest.raises(VerificationError) as refused:
-            ledger_state.accept_answer(turn, changed(frame.answers[0], **lie), shown)
-        assert turn.records.directory.chain(label) == before, "nothing of it is kept"
+            ledger_state.accept_answer(unit, changed(frame.answers[0], **lie), shown)
+        assert unit.records.directory.chain(label) == before, "nothing of it is kept"
     return refused.value
 
 
@@ -79,19 +79,19 @@ def refused_chain(me, label, change):
     """The chain that `change` makes of an honest ChainPart is refused."""
     frame = told(me, label)
     shown = accept_epoch(me, frame)
-    with me.turn() as turn:
-        known = turn.records.directory.chain(label)
-        found = ledger_state.accept_answer(turn, frame.answers[0], shown)
+    with me.unit() as unit:
+        known = unit.records.directory.chain(label)
+        found = ledger_state.accept_answer(unit, frame.answers[0], shown)
         after = known.seq if known is not None else 0
         part = change(me.ledger.chain_part(f.FetchChain(1, label, after)))
         with pytest.raises(VerificationError) as refused:
-            ledger_state.accept_chain(turn, found, frame.answers[0], part, shown)
+            ledger_state.accept_chain(unit, found, frame.answers[0], part, shown)
     return refused.value
 
 
 def only_alarm(me):
-    with me.turn() as turn:
-        (alarm,) = turn.records.directory.alarms()
+    with me.unit() as unit:
+        (alarm,) = unit.records.directory.alarms()
         return alarm
 
 
@@ -111,8 +111,8 @@ def check(me, code, proved=""):
 def test_an_honest_epoch_is_kept_with_the_witnesses_time(world):
     ledger, me, _ = world
     shown = accept_epoch(me, told(me))
-    with me.turn() as turn:
-        newest = turn.records.directory.newest()
+    with me.unit() as unit:
+        newest = unit.records.directory.newest()
     assert (newest.size, newest.root) == (ledger.log.size, ledger.log.root())
     assert newest.quorum_s == ledger.unix_ms // 1000 and newest.users == 2
     assert shown.epoch.accepted.note == newest.note and not me.alarms()
@@ -209,19 +209,19 @@ def test_a_head_ahead_of_its_witnesses(world):
 @pytest.mark.parametrize("clock", ["right", "a year behind", "a year ahead"])
 def test_an_old_checkpoint_is_no_news_whatever_the_devices_clock_says(world, clock):
     ledger, me, _ = world
-    look(me, Asker(), ME)
+    look(me, DirectoryClient(), ME)
     part = ledger.epoch_part()
     me.behind_ms = {"right": 0, "a year behind": 365 * DAY_MS, "a year ahead": -365 * DAY_MS}[clock]
     frame = f.LookedUp(1, part, [], [], [])
     if clock == "a year behind":
         accept_epoch(me, frame)  # the witnesses' own last word is the best clock that there is
     elif clock == "a year ahead":
-        with me.turn() as turn, pytest.raises(StaleError):
-            ledger_state.accept_epoch(turn, frame)
+        with me.unit() as unit, pytest.raises(StaleError):
+            ledger_state.accept_epoch(unit, frame)
     ledger.unix_ms += 2 * DAY_MS
     if clock == "right":
-        with me.turn() as turn, pytest.raises(StaleError):
-            ledger_state.accept_epoch(turn, frame)
+        with me.unit() as unit, pytest.raises(StaleError):
+            ledger_state.accept_epoch(unit, frame)
     assert me.alarms() == []
 
 
@@ -232,10 +232,10 @@ def test_the_clock_never_goes_back_behind_what_witnesses_have_said(world):
     ledger.publish()
     accept_epoch(me, told(me))
     me.behind_ms = 365 * DAY_MS
-    with me.turn() as turn:
-        assert ledger_state.clock_ms(turn) == ledger.unix_ms // 1000 * 1000
-        assert turn.now_ms < ledger_state.clock_ms(turn)
-        assert ledger_state.too_old(turn), "by a clock that is wrong nobody is met"
+    with me.unit() as unit:
+        assert ledger_state.clock_ms(unit) == ledger.unix_ms // 1000 * 1000
+        assert unit.now_ms < ledger_state.clock_ms(unit)
+        assert ledger_state.too_old(unit), "by a clock that is wrong nobody is met"
     assert refused_epoch(me, old).rule == "D10"
 
 
@@ -246,11 +246,11 @@ def test_presence_is_kept_only_with_its_chain_and_absence_at_once(world):
     _, me, _ = world
     frame = told(me, BOB, NOBODY)
     shown = accept_epoch(me, frame)
-    with me.turn() as turn:
-        found = [ledger_state.accept_answer(turn, each, shown) for each in frame.answers]
+    with me.unit() as unit:
+        found = [ledger_state.accept_answer(unit, each, shown) for each in frame.answers]
         assert isinstance(found[0], Present) and found[1] == Absent()
-        assert turn.records.directory.chain(BOB) is None
-        assert turn.records.directory.chain(NOBODY).present is False
+        assert unit.records.directory.chain(BOB) is None
+        assert unit.records.directory.chain(NOBODY).present is False
 
 
 LIES = {
@@ -282,7 +282,7 @@ def test_a_false_absence_of_somebody_who_is_there(world):
 def test_somebody_who_was_there_and_is_not_any_more(world):
     """A log that takes somebody out of its map: the entries have him, so an auditor sees it."""
     ledger, me, _ = world
-    look(me, Asker(), BOB)
+    look(me, DirectoryClient(), BOB)
     from blackthorn.directory.prefix_tree import PrefixTree
 
     rows = {ME: ledger.rows[ME]}
@@ -303,7 +303,7 @@ def test_somebody_who_was_there_and_is_not_any_more(world):
 def test_a_swap_and_a_swap_back_between_two_looks(world):
     """Attack 5: the chain is the same, the entry has changed twice."""
     ledger, me, _ = world
-    look(me, Asker(), BOB)
+    look(me, DirectoryClient(), BOB)
     honest = ledger.rows[BOB][-1].value
     ledger.put(BOB, Value(bytes(32), 2, 0))
     ledger.publish()
@@ -354,7 +354,7 @@ def test_a_statement_without_a_live_devices_signature(world):
 
 def test_a_forged_statement_in_ones_own_chain_names_the_gap(world):
     ledger, me, _ = world
-    look(me, Asker(), ME)
+    look(me, DirectoryClient(), ME)
     ghost = ledger.model("ghost")
     forge(world, ME, AddDevice(ghost.info), ghost)
     ledger.publish()
@@ -375,7 +375,7 @@ def test_a_chain_that_is_not_the_one_committed_to(world):
 
 def test_a_prefix_that_was_accepted_never_changes(world):
     ledger, me, bobs = world
-    look(me, Asker(), BOB)
+    look(me, DirectoryClient(), BOB)
     other = ledger.model("other")
     draft = ledger.statements[BOB].pop()
     ledger.rows[BOB].pop()
@@ -404,12 +404,12 @@ def test_a_certificate_that_was_not_stated_is_not_kept(world):
     _, me, _ = world
     frame = told(me, BOB)
     shown = accept_epoch(me, frame)
-    with me.turn() as turn:
-        found = ledger_state.accept_answer(turn, frame.answers[0], shown)
+    with me.unit() as unit:
+        found = ledger_state.accept_answer(unit, frame.answers[0], shown)
         part = me.ledger.chain_part(f.FetchChain(1, BOB, 0))
         part = changed(part, certificate=b"another's")
-        ledger_state.accept_chain(turn, found, frame.answers[0], part, shown)
-        assert turn.records.directory.chain(BOB).certificate == b""
+        ledger_state.accept_chain(unit, found, frame.answers[0], part, shown)
+        assert unit.records.directory.chain(BOB).certificate == b""
 
 
 # --- Receipts and resets ------------------------------------------------------------------
@@ -452,7 +452,7 @@ def test_a_reset_that_is_logged_behind_the_look_before_cannot_be_older_than_it(w
     ledger.tree = map_before
     ledger.publish()
     ledger.statements[BOB], kept = statements[:1], statements
-    look(me, Asker(), BOB)
+    look(me, DirectoryClient(), BOB)
     ledger.later(DELAY_MS + DAY_MS)
     ledger.statements[BOB] = kept
     ledger.put(BOB, hidden.value)
@@ -481,16 +481,16 @@ def test_a_reset_that_is_logged_behind_the_look_before_cannot_be_older_than_it(w
 def test_a_reset_that_becomes_effective_by_time_alone_is_told(world):
     """No statement follows it: the chain is the one that is known."""
     ledger, me, _ = world
-    asker = Asker()
-    look(me, asker, BOB)
+    directory_client = DirectoryClient()
+    look(me, directory_client, BOB)
     ledger.reset(BOB)
     ledger.publish()
-    look(me, asker, BOB)
+    look(me, directory_client, BOB)
     assert me.alarms() == ["reset-pending"]
     ledger.later(DELAY_MS)
     ledger.publish()
-    look(me, asker, BOB)
-    look(me, asker, BOB)
+    look(me, directory_client, BOB)
+    look(me, directory_client, BOB)
     assert me.alarms() == ["reset-pending", "identity-reset"]
 
 
@@ -498,34 +498,34 @@ def test_who_was_compared_is_not_compared_any_more_after_a_reset(world):
     from dataclasses import replace
 
     ledger, me, _ = world
-    asker = Asker()
-    look(me, asker, BOB)
-    with me.turn() as turn:
-        record = turn.records.directory.chain(BOB)
-        turn.records.directory.put_chain(replace(record, verified_ms=5))
+    directory_client = DirectoryClient()
+    look(me, directory_client, BOB)
+    with me.unit() as unit:
+        record = unit.records.directory.chain(BOB)
+        unit.records.directory.put_chain(replace(record, verified_ms=5))
     ledger.reset(BOB)
     ledger.publish()
-    look(me, asker, BOB)
-    with me.turn() as turn:
-        assert turn.records.directory.chain(BOB).verified_ms == 5
+    look(me, directory_client, BOB)
+    with me.unit() as unit:
+        assert unit.records.directory.chain(BOB).verified_ms == 5
     ledger.later(DELAY_MS)
     ledger.publish()
-    look(me, asker, BOB)
+    look(me, directory_client, BOB)
     assert me.alarms() == ["reset-pending", "verified-reset"]
-    with me.turn() as turn:
-        assert turn.records.directory.chain(BOB).verified_ms == 0
+    with me.unit() as unit:
+        assert unit.records.directory.chain(BOB).verified_ms == 0
 
 
 def test_a_revoked_device_is_not_live_from_the_next_look_on(world):
     ledger, me, bobs = world
-    asker = Asker()
+    directory_client = DirectoryClient()
     tablet = ledger.add_device(BOB, bobs)
     ledger.publish()
-    look(me, asker, BOB)
+    look(me, directory_client, BOB)
     signed = ledger.state(BOB, RevokeDevice(bobs.info.id, "lost", 2), tablet)
     assert isinstance(signed, SignedStatement)
     ledger.publish()
-    look(me, asker, BOB)
+    look(me, directory_client, BOB)
     assert me.chain(BOB).devices == (tablet.info,) and me.alarms() == []
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from blackthorn.device.transparency import gossip, limits
-from blackthorn.device.transparency.directory_client import Asker
+from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.device.transparency.evidence import proves
 from blackthorn.device.transparency.gossip import DAY_MS, WITHHELD_MS
 from blackthorn.directory.verify import Gossip
@@ -22,7 +22,7 @@ def me():
     ledger.begin(BOB)
     ledger.publish()
     teller = Teller(ledger, ME, mine)
-    look(teller, Asker(), ME)
+    look(teller, DirectoryClient(), ME)
     return teller
 
 
@@ -31,7 +31,7 @@ def grow(me, looking=True):
     me.ledger.later(60_000)
     me.ledger.publish()
     if looking:
-        look(me, Asker(), ME)
+        look(me, DirectoryClient(), ME)
 
 
 def plain(size, root):
@@ -44,23 +44,23 @@ def with_note(ledger, size, root):
 
 
 def hear(me, data, sender=BOB, talk=TALK, after_ms=0):
-    with me.turn() as turn:
-        gossip.heard(turn.records, talk, sender, data, turn.now_ms + after_ms)
+    with me.unit() as unit:
+        gossip.heard(unit.records, talk, sender, data, unit.now_ms + after_ms)
 
 
 def waiting(me):
-    with me.turn() as turn:
-        return [(each.sender, each.size) for each in gossip.all_heard(turn.records)]
+    with me.unit() as unit:
+        return [(each.sender, each.size) for each in gossip.all_heard(unit.records)]
 
 
 def saying(me, talk=TALK, after_ms=0):
-    with me.turn() as turn:
-        return gossip.saying(turn.records, talk, turn.now_ms + after_ms)
+    with me.unit() as unit:
+        return gossip.saying(unit.records, talk, unit.now_ms + after_ms)
 
 
 def first_alarm(me):
-    with me.turn() as turn:
-        (alarm,) = turn.records.directory.alarms()
+    with me.unit() as unit:
+        (alarm,) = unit.records.directory.alarms()
         return alarm
 
 
@@ -102,11 +102,11 @@ def test_an_older_one_that_is_not_kept_waits_for_the_servers_proof(me):
     old = ledger.log.size - 1
     hear(me, plain(old, ledger.log.root(old)))
     assert waiting(me) == [(BOB, old)]
-    with me.turn() as turn:
-        own = turn.records.directory.newest()
-        said = gossip.to_prove(turn.records, own)
+    with me.unit() as unit:
+        own = unit.records.directory.newest()
+        said = gossip.to_prove(unit.records, own)
         proof = ledger.log.consistency_proof(old)
-        gossip.compare(turn.records, said, own, list(proof), turn.now_ms)
+        gossip.compare(unit.records, said, own, list(proof), unit.now_ms)
     assert waiting(me) == [] and me.alarms() == []
 
 
@@ -114,12 +114,12 @@ def test_a_larger_one_waits_until_the_server_shows_it(me):
     ledger = me.ledger
     grow(me, looking=False)
     hear(me, plain(ledger.log.size, ledger.log.root()))
-    with me.turn() as turn:
-        assert gossip.awaits_larger(turn.records)
-        assert gossip.to_prove(turn.records, turn.records.directory.newest()) is None
-    look(me, Asker(), ME)
-    with me.turn() as turn:
-        assert not gossip.awaits_larger(turn.records)
+    with me.unit() as unit:
+        assert gossip.awaits_larger(unit.records)
+        assert gossip.to_prove(unit.records, unit.records.directory.newest()) is None
+    look(me, DirectoryClient(), ME)
+    with me.unit() as unit:
+        assert not gossip.awaits_larger(unit.records)
     assert me.alarms() == []
 
 
@@ -183,11 +183,11 @@ def test_a_proof_that_does_not_join_two_sizes_is_a_split_view(me, noted):
     old = ledger.log.size - 1
     data = with_note(ledger, old, b"\x22" * 32) if noted else plain(old, b"\x22" * 32)
     hear(me, data)
-    with me.turn() as turn:
-        own = turn.records.directory.newest()
-        said = gossip.to_prove(turn.records, own)
+    with me.unit() as unit:
+        own = unit.records.directory.newest()
+        said = gossip.to_prove(unit.records, own)
         proof = list(ledger.log.consistency_proof(old))
-        gossip.compare(turn.records, said, own, proof, turn.now_ms)
+        gossip.compare(unit.records, said, own, proof, unit.now_ms)
     assert me.alarms() == ["split-view"] and waiting(me) == []
     assert bool(first_alarm(me).evidence) == noted
     if noted:
@@ -197,8 +197,8 @@ def test_a_proof_that_does_not_join_two_sizes_is_a_split_view(me, noted):
 def test_after_a_conflict_the_own_note_goes_along_in_that_conversation_for_a_day(me):
     size = me.ledger.log.size
     hear(me, plain(size, b"\x11" * 32))
-    with me.turn() as turn:
-        note = turn.records.directory.newest().note
+    with me.unit() as unit:
+        note = unit.records.directory.newest().note
     assert saying(me) == b"\x02" + saying(me, OTHER_TALK)[1:] + note
     assert saying(me, OTHER_TALK)[:1] == b"\x01"
     assert saying(me, after_ms=DAY_MS)[:1] == b"\x01"
@@ -227,11 +227,11 @@ def test_the_same_person_raises_one_alarm_however_often_he_writes(me):
 def test_a_larger_ledger_that_is_not_shown_for_an_hour_is_withheld(me):
     hear(me, plain(me.ledger.log.size + 5, b"\x44" * 32))
     hear(me, plain(me.ledger.log.size + 5, b"\x44" * 32), after_ms=WITHHELD_MS // 2)
-    with me.turn() as turn:
-        gossip.check_withheld(turn.records, turn.now_ms + WITHHELD_MS - 1)
+    with me.unit() as unit:
+        gossip.check_withheld(unit.records, unit.now_ms + WITHHELD_MS - 1)
     assert me.alarms() == []
-    with me.turn() as turn:
-        gossip.check_withheld(turn.records, turn.now_ms + WITHHELD_MS)
+    with me.unit() as unit:
+        gossip.check_withheld(unit.records, unit.now_ms + WITHHELD_MS)
     assert me.alarms() == ["withheld"]
 
 
@@ -255,6 +255,6 @@ def test_a_note_that_comes_later_is_kept_with_what_waits(me):
     size = me.ledger.log.size + 5
     hear(me, plain(size, b"\x44" * 32))
     hear(me, with_note(me.ledger, size, b"\x44" * 32), after_ms=50)
-    with me.turn() as turn:
-        (one,) = gossip.all_heard(turn.records)
-        assert one.note and one.heard_ms == turn.now_ms
+    with me.unit() as unit:
+        (one,) = gossip.all_heard(unit.records)
+        assert one.note and one.heard_ms == unit.now_ms

@@ -15,15 +15,15 @@ def world():
     ledger = ChainLedger()
     me = Teller(ledger, ME, ledger.begin(ME))
     bob = Teller(ledger, BOB, ledger.begin(BOB))
-    with bob.turn() as turn:
-        packages, last = key_packages.make(turn, 3), key_packages.make_last_resort(turn)
+    with bob.unit() as unit:
+        packages, last = key_packages.make(unit, 3), key_packages.make_last_resort(unit)
     return me, bob, packages, last
 
 
 def claim(me, bob, *packages, request=1):
     claimed = [f.ClaimedKeyPackage(BOB, bob.keys.device, each) for each in packages]
-    with me.turn() as turn:
-        key_packages.check_claimed(turn, f.KeyPackages(request, claimed, [], []))
+    with me.unit() as unit:
+        key_packages.check_claimed(unit, f.KeyPackages(request, claimed, [], []))
 
 
 def test_different_ones_are_no_news(world):
@@ -66,19 +66,19 @@ def test_what_is_no_key_package_is_left_to_who_verifies_it(world, package):
 
 def test_the_owner_sees_a_second_welcome_for_what_was_used(world):
     _, bob, _, _ = world
-    with bob.turn() as turn:
-        key_packages.used(turn, b"reference", b"a Welcome")
-        key_packages.check_used(turn, [b"reference"], b"a Welcome")
-        key_packages.check_used(turn, [b"another's"], b"another Welcome")
+    with bob.unit() as unit:
+        key_packages.used(unit, b"reference", b"a Welcome")
+        key_packages.check_used(unit, [b"reference"], b"a Welcome")
+        key_packages.check_used(unit, [b"another's"], b"another Welcome")
         with pytest.raises(ReusedError):
-            key_packages.check_used(turn, [b"another's", b"reference"], b"another Welcome")
+            key_packages.check_used(unit, [b"another's", b"reference"], b"another Welcome")
 
 
 def test_uses_are_forgotten_with_the_key_packages_that_have_expired(world):
     me, bob, packages, _ = world
     claim(me, bob, packages[0])
     me.ledger.later(2 * 400 * 24 * 3_600_000)
-    with me.turn() as turn:
-        assert key_packages.replenish(turn, 0) is not None
+    with me.unit() as unit:
+        assert key_packages.replenish(unit, 0) is not None
     claim(me, bob, packages[0], request=2)
     assert me.alarms() == []

@@ -94,7 +94,7 @@ def test_rule_2_a_device_is_of_the_user_whose_chain_has_it():
 def test_rule_2_whose_chain_is_not_known_is_a_stranger():
     with pytest.raises(UnknownDeviceError) as refused:
         validator(ALICES)(BOB.credential(), OTHER_KEY)
-    assert refused.value.strangers == [BOB]
+    assert refused.value.unknown_devices == [BOB]
 
 
 def test_rule_2_all_strangers_are_gathered():
@@ -107,7 +107,7 @@ def test_rule_2_all_strangers_are_gathered():
     check(ME.credential(), MY_KEY)
     with pytest.raises(UnknownDeviceError) as refused:
         check.require_known()
-    assert refused.value.strangers == [other, BOB]
+    assert refused.value.unknown_devices == [other, BOB]
     with pytest.raises(InvalidLeaf, match="has another key in the chain"):
         check(ALICE.credential(), OTHER_KEY)
 

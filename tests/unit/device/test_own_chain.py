@@ -4,7 +4,7 @@ import pytest
 
 from blackthorn.device.account import local_chain
 from blackthorn.device.transparency import own_chain
-from blackthorn.device.transparency.directory_client import Asker
+from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.device.transparency.evidence import proves
 from blackthorn.identity.bodies import RevokeDevice
 from tests.unit.device.chain_ledger import DELAY_MS, ChainLedger, Teller, look
@@ -22,8 +22,8 @@ def world():
 
 def stated(me, signed):
     """The device has submitted this statement, and the server says that it is stored."""
-    with me.turn() as turn:
-        local_chain.stored(turn, signed.encode())
+    with me.unit() as unit:
+        local_chain.stored(unit, signed.encode())
 
 
 def not_yet(ledger, label):
@@ -47,16 +47,16 @@ def not_yet(ledger, label):
 
 
 def wait_for(me):
-    with me.turn() as turn:
-        return own_chain.waiting(turn)
+    with me.unit() as unit:
+        return own_chain.waiting(unit)
 
 
-def epochs(me, asker, count):
+def epochs(me, directory_client, count):
     for _ in range(count):
         me.ledger.later(20_000)
         me.ledger.publish()
-        asker.own_changed()
-        look(me, asker, ME)
+        directory_client.own_changed()
+        look(me, directory_client, ME)
 
 
 # --- Own changes --------------------------------------------------------------------------
@@ -64,53 +64,53 @@ def epochs(me, asker, count):
 
 def test_an_own_change_waits_until_the_ledger_shows_it(world):
     ledger, me, mine = world
-    asker = Asker()
-    look(me, asker, ME)
+    directory_client = DirectoryClient()
+    look(me, directory_client, ME)
     ledger.add_device(ME, mine)
     signed = ledger.statements[ME][-1]
     stated(me, signed)
     assert wait_for(me).head == signed.statement.hash
     ledger.publish()
-    look(me, asker, ME)
+    look(me, directory_client, ME)
     assert wait_for(me) is None and me.alarms() == []
 
 
 def test_a_server_that_goes_on_without_an_own_change_is_told_of(world):
     ledger, me, mine = world
-    asker = Asker()
-    look(me, asker, ME)
+    directory_client = DirectoryClient()
+    look(me, directory_client, ME)
     ledger.add_device(ME, mine)
     stated(me, not_yet(ledger, ME))
-    epochs(me, asker, 1 + own_chain.SPARE_EPOCHS - 1)
+    epochs(me, directory_client, 1 + own_chain.SPARE_EPOCHS - 1)
     assert me.alarms() == [], "it may have been made when the statement came"
-    epochs(me, asker, 2)
+    epochs(me, directory_client, 2)
     assert me.alarms() == ["not-published"]
-    epochs(me, asker, 3)
+    epochs(me, directory_client, 3)
     assert me.alarms() == ["not-published"]
 
 
 def test_a_ledger_that_stands_still_is_no_such_alarm(world):
     """Witnesses may be away: the stale ledger is told elsewhere."""
     ledger, me, mine = world
-    asker = Asker()
-    look(me, asker, ME)
+    directory_client = DirectoryClient()
+    look(me, directory_client, ME)
     ledger.add_device(ME, mine)
     stated(me, not_yet(ledger, ME))
     for _ in range(5):
         ledger.unix_ms += 120_000
-        asker.own_changed()
-        look(me, asker, ME)
+        directory_client.own_changed()
+        look(me, directory_client, ME)
     assert me.alarms() == []
 
 
 def test_what_another_device_states_is_found_in_the_chain_and_waits_for_nothing(world):
     ledger, me, mine = world
-    asker = Asker()
-    look(me, asker, ME)
+    directory_client = DirectoryClient()
+    look(me, directory_client, ME)
     ledger.add_device(ME, mine)
     ledger.publish()
-    asker.own_changed()
-    look(me, asker, ME)
+    directory_client.own_changed()
+    look(me, directory_client, ME)
     assert wait_for(me) is None and len(me.chain(ME).devices) == 2
 
 
@@ -121,11 +121,11 @@ def test_an_identity_of_which_this_device_is_no_part_is_an_alarm(world):
     """The server has made an identity for the address before its owner came."""
     ledger, _, _ = world
     late = Teller(ledger, ME, ledger.model("mine"))
-    look(late, Asker(), ME)
+    look(late, DirectoryClient(), ME)
     assert late.alarms() == ["unknown-statement"]
-    with late.turn() as turn:
-        (alarm,) = turn.records.directory.alarms()
-        assert own_chain.standing(turn) == "unknown"
+    with late.unit() as unit:
+        (alarm,) = unit.records.directory.alarms()
+        assert own_chain.standing(unit) == "unknown"
     assert "statement 1 as the newest" in proves(alarm.evidence)
 
 
@@ -136,7 +136,7 @@ def test_a_cancelled_reset_of_another_device_does_not_make_one_believable(world)
     ledger.cancel(ME, mine)
     ledger.publish()
     late = Teller(ledger, ME, ledger.model("mine"))
-    look(late, Asker(), ME)
+    look(late, DirectoryClient(), ME)
     assert late.alarms() == ["unknown-statement"]
 
 
@@ -145,35 +145,35 @@ def test_a_device_that_was_just_enrolled_waits_for_its_first_epoch(world):
     new = ledger.begin(BOB)
     signed = ledger.statements[BOB][-1]
     bob = Teller(ledger, BOB, new)
-    with bob.turn() as turn:
-        local_chain.stored(turn, signed.encode())
-        assert own_chain.standing(turn) == "unknown"
+    with bob.unit() as unit:
+        local_chain.stored(unit, signed.encode())
+        assert own_chain.standing(unit) == "unknown"
     ledger.publish()
-    look(bob, Asker(), BOB)
+    look(bob, DirectoryClient(), BOB)
     assert bob.alarms() == [] and wait_for(bob) is None
-    with bob.turn() as turn:
-        assert own_chain.standing(turn) == "live"
+    with bob.unit() as unit:
+        assert own_chain.standing(unit) == "live"
 
 
 def test_a_device_that_asks_for_a_reset_is_pending_and_then_live(world):
     ledger, old, _ = world
-    look(old, Asker(), ME)
+    look(old, DirectoryClient(), ME)
     new = ledger.reset(ME)
     ledger.publish()
     me = Teller(ledger, ME, new)
-    look(me, Asker(), ME)
-    look(old, Asker(), ME)
-    with me.turn() as turn:
-        assert own_chain.standing(turn) == "pending"
+    look(me, DirectoryClient(), ME)
+    look(old, DirectoryClient(), ME)
+    with me.unit() as unit:
+        assert own_chain.standing(unit) == "pending"
     assert me.alarms() == [] and old.alarms() == ["own-reset"]
     ledger.later(DELAY_MS)
     ledger.publish()
     for each in (me, old):
-        look(each, Asker(), ME)
-    with me.turn() as turn:
-        assert own_chain.standing(turn) == "live"
-    with old.turn() as turn:
-        assert own_chain.standing(turn) == "revoked"
+        look(each, DirectoryClient(), ME)
+    with me.unit() as unit:
+        assert own_chain.standing(unit) == "live"
+    with old.unit() as unit:
+        assert own_chain.standing(unit) == "revoked"
     assert me.alarms() == []
 
 
@@ -182,22 +182,22 @@ def test_a_device_whose_reset_was_cancelled_knows_it_and_raises_nothing(world):
     new = ledger.reset(ME)
     ledger.publish()
     me = Teller(ledger, ME, new)
-    look(me, Asker(), ME)
+    look(me, DirectoryClient(), ME)
     ledger.cancel(ME, mine)
     ledger.publish()
-    look(me, Asker(), ME)
-    with me.turn() as turn:
-        assert own_chain.standing(turn) == "revoked"
+    look(me, DirectoryClient(), ME)
+    with me.unit() as unit:
+        assert own_chain.standing(unit) == "revoked"
     assert me.alarms() == []
 
 
 def test_a_revoked_device_knows_it(world):
     ledger, me, mine = world
-    look(me, Asker(), ME)
+    look(me, DirectoryClient(), ME)
     tablet = ledger.add_device(ME, mine)
     ledger.publish()
     ledger.state(ME, RevokeDevice(mine.info.id, "lost", 1), tablet)
     ledger.publish()
-    look(me, Asker(), ME)
-    with me.turn() as turn:
-        assert own_chain.standing(turn) == "revoked"
+    look(me, DirectoryClient(), ME)
+    with me.unit() as unit:
+        assert own_chain.standing(unit) == "revoked"

@@ -20,9 +20,9 @@ from blackthorn.device.conversations.group_metadata import (
     DIRECT,
     GROUP,
     SELF,
-    Facts,
-    FactsError,
-    read_facts,
+    GroupMetadata,
+    GroupMetadataError,
+    read_group_metadata,
 )
 from blackthorn.device.conversations.self_group import Compared, MailKey, Snapshot
 from blackthorn.directory.config import DirectoryConfig
@@ -75,20 +75,21 @@ def test_any_bytes_raise_one_error() -> None:
             pass
 
 
-# --- Facts --------------------------------------------------------------------------------
+# --- GroupMetadata --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "facts", [Facts(DIRECT, "", 1), Facts(GROUP, "team", 2), Facts(SELF, "", 3)]
+    "facts",
+    [GroupMetadata(DIRECT, "", 1), GroupMetadata(GROUP, "team", 2), GroupMetadata(SELF, "", 3)],
 )
-def test_facts_come_back(facts: Facts) -> None:
-    assert read_facts([facts.extension()]) == facts
+def test_facts_come_back(facts: GroupMetadata) -> None:
+    assert read_group_metadata([facts.extension()]) == facts
 
 
 @pytest.mark.parametrize("value", [[1, 2, 0, "name"], [1, 3, 0, ""], [1, 1, 0, ""], [1, 0, 0, "n"]])
 def test_only_a_group_has_a_name(value: list[object]) -> None:
-    with pytest.raises(FactsError):
-        read_facts([Extension(APPLICATION_EXTENSION, cbor2.dumps(value, canonical=True))])
+    with pytest.raises(GroupMetadataError):
+        read_group_metadata([Extension(APPLICATION_EXTENSION, cbor2.dumps(value, canonical=True))])
 
 
 # --- Snapshots ----------------------------------------------------------------------------

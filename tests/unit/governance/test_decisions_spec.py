@@ -17,8 +17,8 @@ VECTOR = dict(re.findall(r"^ {4}(\w+) +([0-9a-f]{64,})$", TEXT, re.MULTILINE))
 
 HOLD = Statement("X-PK-1", 2, bytes(range(32)), "hold", {"reason": "A court."})
 NAMED_BY_MOVE = {
-    **{move.action: len(move.signers) for move in (*directives.MOVES, *officers.MOVES)},
-    **{move.action: len(move.signers) for move in warrant_canary.MOVES},
+    **{move.action: len(move.signers) for move in (*directives.TRANSITIONS, *officers.TRANSITIONS)},
+    **{move.action: len(move.signers) for move in warrant_canary.TRANSITIONS},
 }
 
 
@@ -47,5 +47,5 @@ def test_every_action_stands_in_the_table_of_signers():
     named = set(re.findall(r"`([a-z-]+)`", table))
     assert set(NAMED_BY_MOVE) <= named
     assert [action for action, count in NAMED_BY_MOVE.items() if count == 1] == ["receive"]
-    two_custodians = [each.action for each in exits.MOVES if set(each.signers) == {CUSTODIAN}]
+    two_custodians = [each.action for each in exits.TRANSITIONS if set(each.signers) == {CUSTODIAN}]
     assert two_custodians == ["destroy", "close"]

@@ -6,7 +6,7 @@ from blackthorn.errors import VerificationError
 from blackthorn.governance import directives, exits
 from tests.unit.governance.walks import NOT_FROM, Walk, directive, leaving, states
 
-KINDS = {"directive": (directive, directives.MOVES), "exit": (leaving, exits.MOVES)}
+KINDS = {"directive": (directive, directives.TRANSITIONS), "exit": (leaving, exits.TRANSITIONS)}
 CASES = [(kind, state) for kind, (_, moves) in KINDS.items() for state in states(moves)]
 
 BEFORE = {"release": "hold"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from blackthorn.governance import directives, exits
-from blackthorn.governance.transitions import Case, Move
+from blackthorn.governance.transitions import Case, Transition
 from tests.governance_world import DAY_MS, World
 
 DAY = DAY_MS
@@ -120,7 +120,7 @@ class Walk:
     """One case of a kind, taken from state to state by officers who may."""
 
     name: str
-    moves: Sequence[Move]
+    moves: Sequence[Transition]
     fields: Callable[[World], dict[str, dict[str, Any]]]
     world: World = field(default_factory=World)
 
@@ -147,7 +147,7 @@ class Walk:
         return self
 
 
-def path(moves: Sequence[Move], state: str) -> list[tuple[str, dict[str, Any]]]:
+def path(moves: Sequence[Transition], state: str) -> list[tuple[str, dict[str, Any]]]:
     """Actions, with the field that decides where they lead, from nothing to a state."""
     ways: dict[str, list[tuple[str, dict[str, Any]]]] = {"": []}
     queue = deque([""])
@@ -162,7 +162,7 @@ def path(moves: Sequence[Move], state: str) -> list[tuple[str, dict[str, Any]]]:
     return ways[state]
 
 
-def _choice(move: Move, target: str) -> dict[str, Any]:
+def _choice(move: Transition, target: str) -> dict[str, Any]:
     if not isinstance(move.target, tuple):
         return {}
     name, targets = move.target
@@ -171,15 +171,15 @@ def _choice(move: Move, target: str) -> dict[str, Any]:
 
 def directive() -> Walk:
     """D-000001."""
-    return Walk("D-000001", directives.MOVES, directive_fields)
+    return Walk("D-000001", directives.TRANSITIONS, directive_fields)
 
 
 def leaving() -> Walk:
     """X-PK-1."""
-    return Walk("X-PK-1", exits.MOVES, exit_fields)
+    return Walk("X-PK-1", exits.TRANSITIONS, exit_fields)
 
 
-def states(moves: Sequence[Move]) -> list[str]:
+def states(moves: Sequence[Transition]) -> list[str]:
     """Every state of a table, that of nothing first."""
     found = [state for move in moves for state in move.sources]
     found += [state for move in moves for each in move.sources for state in move.targets(each)]

@@ -9,7 +9,7 @@ from blackthorn.governance.closure.receipt import decode_placed
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import FetchExit, FetchReceipt
 from blackthorn.ports.enterprise import DeviceRecord
-from blackthorn.server.handlers.exits import ExitDesk
+from blackthorn.server.handlers.exits import ExitHandler
 from blackthorn.server.markets.closure import list_hash
 from tests.unit.server.closing import Market, address
 
@@ -36,7 +36,7 @@ def market(tmp_path: Path):
 
 def ask(market: Market, who: Address | None, frame):
     session = RecordingSession(who)
-    ExitDesk(market.closures, lambda each: each == OFFICER).handle(session, frame, 0.0)
+    ExitHandler(market.closures, lambda each: each == OFFICER).handle(session, frame, 0.0)
     return session.sent[0] if session.sent else None
 
 

@@ -16,9 +16,9 @@ from blackthorn.link.frames import ActivateBegin
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.enrolment import OpenCode
 from blackthorn.ports.enterprise import UserRecord
-from blackthorn.server.accounts.enrolment import EnrolmentDesk
+from blackthorn.server.accounts.enrolment import EnrolmentHandler
 from blackthorn.server.counters import Counters
-from blackthorn.server.mail.recipient_policy import Reception
+from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.markets.exit_rules import ALLOWED, ExitRules, May, allowed
 from tests.unit.server.test_mail_server import CERTIFICATE, FixedClock, Table
 
@@ -63,8 +63,10 @@ def rules(*cases: Case, forward: str = "", log_ms: int = STOP_MS) -> ExitRules:
 
 
 def test_the_table_knows_every_state_that_an_exit_can_come_to() -> None:
-    reached = {source for move in exits.MOVES for source in move.sources}
-    reached |= {target for move in exits.MOVES for s in move.sources for target in move.targets(s)}
+    reached = {source for move in exits.TRANSITIONS for source in move.sources}
+    reached |= {
+        target for move in exits.TRANSITIONS for s in move.sources for target in move.targets(s)
+    }
     assert set(ALLOWED) == reached == set(TABLE)
 
 
@@ -119,7 +121,7 @@ def reply(asked: ExitRules, address: Address) -> str:
     """What the reception answers to RCPT."""
     users = [UserRecord(n, each, "0", CERTIFICATE, ()) for n, each in enumerate(MARKETS)]
     try:
-        Reception("acme.example", Table(*users), FixedClock(), asked).recipient(address)
+        RecipientPolicy("acme.example", Table(*users), FixedClock(), asked).recipient(address)
     except MailRefusedError as error:
         return error.reply
     return "250"
@@ -159,7 +161,7 @@ def test_a_code_is_tried_only_while_devices_are_activated(state: str) -> None:
     closed: list[tuple[str, str]] = []
     verifier = exchange.Verifier(Secret(bytes(32)), bytes(32))
     code = OpenCode("1", HERE, verifier, FixedClock().wall_ms() + 1, 0, None, None)
-    desk = EnrolmentDesk(
+    desk = EnrolmentHandler(
         fingerprint=bytes(32),
         store=SimpleNamespace(
             code=lambda nameplate: code, count_try=lambda nameplate, now_ms: tried.append(nameplate)

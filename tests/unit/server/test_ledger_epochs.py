@@ -274,7 +274,7 @@ class Story:
             world.note_seen()
             raise Crash
 
-    def turn(self, ms: int = 4_000) -> None:
+    def unit(self, ms: int = 4_000) -> None:
         """One commit, some time, one round of the witnesses; each can be the last."""
         self.moment()
         self.world.writer.commit()
@@ -291,8 +291,8 @@ class Story:
                     self.world.audit()
                     return
                 act()
-                self.turn()
-                self.turn()
+                self.unit()
+                self.unit()
             except Crash:
                 continue
         raise AssertionError("it never comes to hold")
@@ -345,7 +345,7 @@ class Story:
 
     def _promise(self, told: list[object]) -> None:
         """What was answered well must be there in the end; the check is by the story's steps."""
-        self.turn()
+        self.unit()
         for answer in told:
             assert answer == "" or isinstance(answer, Enrolled), answer
 

@@ -20,8 +20,8 @@ from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.server.counters import Counters
 from blackthorn.server.mail import limits as mail_limits
-from blackthorn.server.mail.recipient_policy import Reception
-from blackthorn.server.mail.service import MailFor, Mailroom
+from blackthorn.server.mail.recipient_policy import RecipientPolicy
+from blackthorn.server.mail.service import MailFor, MailService
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.mail import SqliteMail
@@ -74,7 +74,7 @@ class Room:
         self.told: list[tuple[str, object]] = []
         self.done: list[StorageError | None] = []
         self.counters = Counters()
-        self.mailroom = Mailroom(
+        self.mail_service = MailService(
             Table(self.alice, self.bob),
             SqliteMail(self.database.reading, wrapping()),
             self.writer,
@@ -84,11 +84,11 @@ class Room:
         )
 
     def deliver(self, *mails: MailFor) -> None:
-        self.mailroom.deliver(mails, self.done.append)
+        self.mail_service.deliver(mails, self.done.append)
 
     def ask(self, address: Address | None, frame) -> list[object]:
         session = RecordingSession(address)
-        self.mailroom.handle(session, frame, 0.0)
+        self.mail_service.handle(session, frame, 0.0)
         return session.sent
 
 
@@ -173,10 +173,10 @@ def test_the_reception_decides_by_user_and_certificate() -> None:
         UserRecord(number, Address(f"{name}@acme.example"), "0", data, ())
         for number, (name, data) in enumerate(users.items())
     ]
-    reception = Reception("acme.example", Table(*records), FixedClock())
+    recipient_policy = RecipientPolicy("acme.example", Table(*records), FixedClock())
     for _ in range(2):
-        assert reception.recipient("Good@ACME.example").certificate == CERTIFICATE
-    assert reception.recipient("good").user.address == "good@acme.example"
+        assert recipient_policy.recipient("Good@ACME.example").certificate == CERTIFICATE
+    assert recipient_policy.recipient("good").user.address == "good@acme.example"
     for path, reply in (
         ("new@acme.example", "450 4.2.1"),
         ("expired@acme.example", "450 4.2.1"),
@@ -191,7 +191,7 @@ def test_the_reception_decides_by_user_and_certificate() -> None:
         ("<>", "550 5.1.1"),
     ):
         with pytest.raises(MailRefusedError) as refused:
-            reception.recipient(path)
+            recipient_policy.recipient(path)
         assert refused.value.reply.startswith(reply), path
 
 
@@ -201,8 +201,8 @@ def test_parsed_certificates_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     records = [
         UserRecord(n, Address(f"u{n}@acme.example"), "0", data, ()) for n, data in enumerate(made)
     ]
-    reception = Reception("acme.example", Table(*records), FixedClock())
+    recipient_policy = RecipientPolicy("acme.example", Table(*records), FixedClock())
     for _ in range(3):
         for n in range(5):
-            assert reception.recipient(f"u{n}@acme.example").certificate == made[n]
-    assert len(reception._parsed) <= 2
+            assert recipient_policy.recipient(f"u{n}@acme.example").certificate == made[n]
+    assert len(recipient_policy._parsed) <= 2

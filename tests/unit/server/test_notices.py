@@ -22,8 +22,8 @@ from blackthorn.mail.pgp.open import open_mail
 from blackthorn.ports.enterprise import UserRecord
 from blackthorn.programs.server.notices import Telling
 from blackthorn.server.counters import Counters
-from blackthorn.server.mail.recipient_policy import Reception
-from blackthorn.server.mail.service import Mailroom
+from blackthorn.server.mail.recipient_policy import RecipientPolicy
+from blackthorn.server.mail.service import MailService
 from blackthorn.server.markets.notice_texts import LANGUAGES, words
 from blackthorn.server.markets.notices import KINDS, Notices, told_step
 from blackthorn.storage.sqlite.database import Database
@@ -110,11 +110,11 @@ class World:
             domain="acme.example",
             notify=lambda address, frame: self.heard.append((address, frame)),
         )
-        mailroom = Mailroom(
+        mail_service = MailService(
             self.enterprise, self.mail, self.writer, clock, Counters(), lambda *_: None
         )
-        reception = Reception("acme.example", self.enterprise, clock)
-        gateway = MailGateway(reception, mailroom, self.pool, clock, Counters())
+        recipient_policy = RecipientPolicy("acme.example", self.enterprise, clock)
+        gateway = MailGateway(recipient_policy, mail_service, self.pool, clock, Counters())
         self.telling = Telling(self.notices, gateway, self.enterprise, self.writer, lambda: None)
 
     def decide(self, *steps: Step, state: str = "announced", name: str = "X-PK-1") -> None:
@@ -252,7 +252,7 @@ def test_it_goes_on_after_any_end_of_the_process_and_tells_nobody_twice(world: W
         world.database.writing.execute(add, (number, address, str(number)))
         world.enterprise.users[address] = UserRecord(number, address, "0", CERTIFICATE, ())
     world.decide(*ANNOUNCED)
-    for turn in range(8):
+    for unit in range(8):
 
         async def some(rounds: int) -> None:
             work = asyncio.ensure_future(world.telling.tell_all())
@@ -261,7 +261,7 @@ def test_it_goes_on_after_any_end_of_the_process_and_tells_nobody_twice(world: W
                 world.writer.commit(told=rounds % 2 == 0)
             work.cancel()
 
-        asyncio.run(some(3 + turn))
+        asyncio.run(some(3 + unit))
         world.writer.crash()
         world.start()
         world.notices.start()

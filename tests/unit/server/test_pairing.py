@@ -11,7 +11,7 @@ from blackthorn.link.session import Link, Role, State
 from blackthorn.ports.enterprise import DeviceRecord, Standing
 from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.accounts import pairing
-from blackthorn.server.accounts.pairing import PairingDesk
+from blackthorn.server.accounts.pairing import PairingHandler
 from blackthorn.server.messaging.session import Session
 
 
@@ -56,7 +56,7 @@ class Peer:
 OPEN, JOIN = f.OpenPairing("4821", b"X"), f.JoinPairing(1, "4821", b"Y")
 
 
-def paired(desk: PairingDesk) -> tuple[Peer, Peer]:
+def paired(desk: PairingHandler) -> tuple[Peer, Peer]:
     live, new = Peer(1), Peer()
     desk.handle(live.session, OPEN, 0.0)
     desk.handle(new.session, JOIN, 1.0)
@@ -66,7 +66,7 @@ def paired(desk: PairingDesk) -> tuple[Peer, Peer]:
 
 
 def test_two_devices_are_connected_and_what_they_say_is_carried_as_it_came() -> None:
-    desk = PairingDesk()
+    desk = PairingHandler()
     live, new = paired(desk)
     desk.handle(new.session, f.Relay(b"from the new one"), 2.0)
     desk.handle(live.session, f.Relay(b"from the live one"), 2.0)
@@ -80,7 +80,7 @@ def test_two_devices_are_connected_and_what_they_say_is_carried_as_it_came() -> 
 
 
 def test_only_a_live_device_opens_a_pairing() -> None:
-    desk = PairingDesk()
+    desk = PairingHandler()
     waiting = Peer(1, Standing.PENDING)
     desk.handle(waiting.session, OPEN, 0.0)
     assert waiting.heard() == [f.PairingOpened(pairing.NOT_LIVE)]
@@ -90,7 +90,7 @@ def test_only_a_live_device_opens_a_pairing() -> None:
 
 
 def test_a_number_names_one_pairing_and_one_device_joins_it() -> None:
-    desk = PairingDesk()
+    desk = PairingHandler()
     paired(desk)
     other = Peer(2)
     desk.handle(other.session, OPEN, 2.0)
@@ -102,7 +102,7 @@ def test_a_number_names_one_pairing_and_one_device_joins_it() -> None:
 
 
 def test_another_version_is_refused() -> None:
-    desk = PairingDesk()
+    desk = PairingHandler()
     desk.handle(Peer(1).session, OPEN, 0.0)
     with pytest.raises(LinkError) as refused:
         desk.handle(Peer().session, f.JoinPairing(2, "4821", b"Y"), 0.0)
@@ -110,7 +110,7 @@ def test_another_version_is_refused() -> None:
 
 
 def test_a_device_has_one_pairing_over_all_its_links() -> None:
-    desk = PairingDesk()
+    desk = PairingHandler()
     live, new = paired(desk)
     again = Peer(1)
     desk.handle(again.session, f.OpenPairing("5555", b"X"), 2.0)
@@ -122,7 +122,7 @@ def test_a_device_has_one_pairing_over_all_its_links() -> None:
 
 
 def test_who_leaves_ends_it_for_the_other() -> None:
-    desk = PairingDesk()
+    desk = PairingHandler()
     live, new = paired(desk)
     desk.leave(new.session)
     assert live.heard() == [f.PairingEnded(Code.PAIRING_LEFT)]
@@ -134,7 +134,7 @@ def test_who_leaves_ends_it_for_the_other() -> None:
 
 
 def test_after_a_wrong_code_the_same_number_is_opened_again() -> None:
-    desk = PairingDesk()
+    desk = PairingHandler()
     live, new = paired(desk)
     desk.handle(live.session, f.PairingEnded(Code.PAIRING_WRONG), 2.0)
     assert new.heard()[0] == f.PairingEnded(Code.PAIRING_WRONG) and new.closed
@@ -143,7 +143,7 @@ def test_after_a_wrong_code_the_same_number_is_opened_again() -> None:
 
 
 def test_a_pairing_ends_with_its_time() -> None:
-    desk = PairingDesk()
+    desk = PairingHandler()
     live, new = paired(desk)
     desk.handle(new.session, f.Relay(b"x"), link_limits.PAIRING_SECONDS + 0.0)
     late = f.PairingEnded(Code.PAIRING_LATE)
@@ -157,7 +157,7 @@ def test_what_is_carried_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts_limits, "MAX_PAIRING_RELAYED", 2)
     monkeypatch.setattr(accounts_limits, "MAX_PAIRING_RELAYED_BYTES", 100)
     too_much = f.PairingEnded(Code.PAIRING_TOO_MUCH)
-    desk = PairingDesk()
+    desk = PairingHandler()
     live, new = paired(desk)
     for _ in range(3):
         desk.handle(new.session, f.Relay(b"x"), 2.0)
@@ -173,7 +173,7 @@ def test_what_is_carried_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_pairings_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts_limits, "MAX_PAIRINGS", 1)
-    desk = PairingDesk()
+    desk = PairingHandler()
     desk.handle(Peer(1).session, OPEN, 0.0)
     other = Peer(2)
     desk.handle(other.session, f.OpenPairing("1111", b"X"), 1.0)

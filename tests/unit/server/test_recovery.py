@@ -10,7 +10,7 @@ from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.hello import recovery_bytes
 from blackthorn.link.session import Link, Role, State
 from blackthorn.server.accounts import limits, recovery
-from blackthorn.server.accounts.recovery import RecoveryDesk
+from blackthorn.server.accounts.recovery import RecoveryHandler
 from blackthorn.server.messaging.session import Session
 from tests.ledger_world import LedgerWorld
 
@@ -60,7 +60,7 @@ class Place:
         told = self.world.submit(self.address, self.world.draft(self.address, body), self.device)
         self.world.settle()
         assert told == [""]
-        self.desk = RecoveryDesk(self.world.ledger, self.world.enterprise, Clock(self.world))
+        self.desk = RecoveryHandler(self.world.ledger, self.world.enterprise, Clock(self.world))
 
     def recover(self, peer: Peer, binding: bytes = b"binding", address: str = "") -> None:
         address = address or self.address

@@ -7,7 +7,7 @@ import pytest
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError, UserError
-from blackthorn.ports.device_store import HistoryRecord, SetAsideRecord
+from blackthorn.ports.device_store import HistoryRecord, UndecryptableRecord
 from blackthorn.storage.device import unlock
 from blackthorn.storage.device.vault import Vault
 
@@ -111,12 +111,12 @@ def test_a_parcel_that_is_opened_is_no_longer_set_aside():
     vault = Vault.in_memory()
     with vault.transaction() as records:
         for reason in ("first", "second"):
-            records.parcels.set_aside(SetAsideRecord(b"d", 7, reason, 5))
-        (kept,) = records.parcels.all_set_aside()
+            records.parcels.set_aside(UndecryptableRecord(b"d", 7, reason, 5))
+        (kept,) = records.parcels.all_undecryptable()
         assert (kept.reason, kept.since_ms) == ("second", 5)
         assert not records.parcels.seen(b"d")
         records.parcels.mark_seen(b"d", 9)
-        assert records.parcels.seen(b"d") and not records.parcels.all_set_aside()
+        assert records.parcels.seen(b"d") and not records.parcels.all_undecryptable()
         records.parcels.forget_seen_before(10)
         assert not records.parcels.seen(b"d")
 

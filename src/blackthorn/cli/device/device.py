@@ -109,11 +109,11 @@ def send(
     addresses = list(dict.fromkeys(parse_addresses(words[:-1])))
     device = program(home, key_file)
     numbers = [
-        device.wish(lambda turn, to=to: outbox.send_text(turn, DIRECT, to, words[-1]))  # type: ignore[misc]
+        device.enqueue(lambda unit, to=to: outbox.send_text(unit, DIRECT, to, words[-1]))  # type: ignore[misc]
         for to in addresses
     ]
-    wishes = {number: (str(to), "sent") for number, to in zip(numbers, addresses, strict=True)}
-    report(device, wishes, json)
+    operations = {number: (str(to), "sent") for number, to in zip(numbers, addresses, strict=True)}
+    report(device, operations, json)
 
 
 # --- status -------------------------------------------------------------------------------

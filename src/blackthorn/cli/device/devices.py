@@ -217,9 +217,9 @@ def _documents(device: "DeviceProgram") -> list[dict[str, Any]]:
     from blackthorn.device.account import local_chain
     from blackthorn.programs.device.home import wall_ms
 
-    with device.device.turn(wall_ms()) as turn:
-        chain = local_chain.own(turn)
-        me = turn.me.device
+    with device.device.unit(wall_ms()) as unit:
+        chain = local_chain.own(unit)
+        me = unit.me.device
     if chain is None:
         return []
     since = _since(chain)
@@ -288,7 +288,7 @@ def revoke(
 
     device = program(home, key_file)
     info = _find(device, which)
-    number = device.wish(lambda turn: chain_changes.revoke(turn, info, reason))
+    number = device.enqueue(lambda unit: chain_changes.revoke(unit, info, reason))
     report(device, {number: (info.name, "revoked")}, json)
     left = run(_see_through(device))
     if not json:
@@ -301,8 +301,8 @@ def _find(device: "DeviceProgram", which: str) -> "DeviceInfo":
     from blackthorn.errors import UserError
     from blackthorn.programs.device.home import wall_ms
 
-    with device.device.turn(wall_ms()) as turn:
-        chain = chain_changes.known_chain(turn)
+    with device.device.unit(wall_ms()) as unit:
+        chain = chain_changes.known_chain(unit)
     found = [each for each in chain.devices if each.name == which]
     if not found and len(which) >= 4:
         found = [each for each in chain.devices if each.id.hex().startswith(which.lower())]
@@ -328,8 +328,8 @@ def reset_status(
 
     device = program(home, key_file)
     run(device.fetch())
-    with device.device.turn(wall_ms()) as turn:
-        chain = local_chain.own(turn)
+    with device.device.unit(wall_ms()) as unit:
+        chain = local_chain.own(unit)
     pending = chain.pending if chain is not None else None
     if json:
         document: dict[str, Any] = {"pending": pending is not None}
@@ -362,7 +362,7 @@ def cancel_reset(
 
     device = program(home, key_file)
     run(device.fetch())
-    number = device.wish(chain_changes.cancel)
+    number = device.enqueue(chain_changes.cancel)
     report(device, {number: ("the reset", "cancelled")}, json)
 
 
@@ -379,8 +379,8 @@ async def _see_through(device: "DeviceProgram") -> list[str]:
 
     def done() -> bool:
         nonlocal left
-        with device.device.turn(wall_ms()) as turn:
-            left = reconciler.left(turn)
+        with device.device.unit(wall_ms()) as unit:
+            left = reconciler.left(unit)
         return not left
 
     await until(device, 60.0, done)

@@ -34,7 +34,7 @@ def create(
 
     members = parse_addresses(addresses)
     device = program(home, key_file)
-    number = device.wish(lambda turn: outbox.create_group(turn, name, members))
+    number = device.enqueue(lambda unit: outbox.create_group(unit, name, members))
     report(device, {number: (f"group {name}", "made")}, json)
 
 
@@ -52,7 +52,7 @@ def send(
     from blackthorn.device.operations import outbox
 
     device = program(home, key_file)
-    number = device.wish(lambda turn: outbox.send_text(turn, GROUP, name, text))
+    number = device.enqueue(lambda unit: outbox.send_text(unit, GROUP, name, text))
     report(device, {number: (f"group {name}", "sent")}, json)
 
 
@@ -92,7 +92,7 @@ def _change(
     home, key_file, json = options
     adding, removing = parse_addresses(add), parse_addresses(remove)
     device = program(home, key_file)
-    number = device.wish(lambda turn: outbox.change_group(turn, name, adding, removing))
+    number = device.enqueue(lambda unit: outbox.change_group(unit, name, adding, removing))
     done = f"{'added' if adding else 'removed'} {', '.join(adding or removing)}"
     report(device, {number: (f"group {name}", done)}, json)
 

@@ -24,33 +24,33 @@ Wishes = dict[int, tuple[str, str]]
 # --- This command's own -------------------------------------------------------------------
 
 
-def report(device: "DeviceProgram", wishes: Wishes, json: bool) -> None:
+def report(device: "DeviceProgram", operations: Wishes, json: bool) -> None:
     """See to the wishes and print what became of them.
 
     Raises UserError when one was given up, SecurityError when the server shows another key.
     """
     try:
-        outcomes = run(device.see_to(list(wishes)))
+        outcomes = run(device.see_to(list(operations)))
     except SecurityError as error:
-        raise SecurityError(_kept(device, wishes, str(error))) from None
+        raise SecurityError(_kept(device, operations, str(error))) from None
     if json:
-        _print_outcomes([outcomes[number] for number in wishes])
+        _print_outcomes([outcomes[number] for number in operations])
     else:
-        for number, (shown, done) in wishes.items():
+        for number, (shown, done) in operations.items():
             _print_outcome(outcomes[number], shown, done)
-    failed = [number for number in wishes if outcomes[number].error and outcomes[number].final]
+    failed = [number for number in operations if outcomes[number].error and outcomes[number].final]
     with device.opened.vault.transaction() as records:
         failures.forget(records.settings, failed)
     tell_failures(device)
     if failed:
-        reasons = (f"{wishes[number][0]}: {outcomes[number].error}" for number in failed)
+        reasons = (f"{operations[number][0]}: {outcomes[number].error}" for number in failed)
         raise UserError("; ".join(reasons))
 
 
-def _kept(device: "DeviceProgram", wishes: Wishes, text: str) -> str:
+def _kept(device: "DeviceProgram", operations: Wishes, text: str) -> str:
     """The reason for a stop, and that what waits is not lost by it."""
     with device.opened.vault.transaction() as records:
-        waits = any(records.outbox.get(number) is not None for number in wishes)
+        waits = any(records.outbox.get(number) is not None for number in operations)
     note = ". What you asked for is kept and will be sent when the right server answers"
     return text.rstrip(".") + note if waits else text
 

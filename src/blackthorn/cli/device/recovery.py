@@ -56,7 +56,7 @@ def create(
         _show(words, check)
     run(ask_again(words, asked, Lines()))
     body = SetRecovery(recovery_keys(seed).public)
-    number = device.wish(lambda turn: chain_changes.wish(turn, "the recovery key", body))
+    number = device.enqueue(lambda unit: chain_changes.enqueue(unit, "the recovery key", body))
     report(device, {number: ("the recovery key", "stated in your identity chain")}, json)
 
 

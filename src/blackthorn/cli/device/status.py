@@ -8,7 +8,7 @@ from blackthorn.cli.device.exit_notices import document as notice_document
 from blackthorn.cli.device.options import rfc3339
 from blackthorn.cli.device.outcomes import failure_document
 from blackthorn.device.account import exit_notices
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.operations.failures import Failure, all_failures
 from blackthorn.device.transparency import alarms, anchors, own_chain
 from blackthorn.device.transparency.ledger_state import too_old
@@ -44,7 +44,7 @@ async def describe(program: DeviceProgram) -> tuple[dict[str, Any], list[Failure
         document["market_notices"] = [notice_document(each) for each in notices]
         document["alarms"] = [alarm_document(each) for each in alarms.open_alarms(records)]
         conversations = records.conversations.all()
-        aside = records.parcels.all_set_aside()
+        aside = records.parcels.all_undecryptable()
         given_up = all_failures(records.settings)
         document |= {
             "conversations": sum(each.standing == "active" for each in conversations),
@@ -72,27 +72,27 @@ async def _reach(program: DeviceProgram) -> str:
 
 def _ledger(program: DeviceProgram) -> dict[str, Any]:
     """What this device holds of the ledger: how much, how new, by whose word."""
-    with program.device.turn(wall_ms()) as turn:
-        newest, checked = turn.records.directory.newest(), replayed(turn.records)
-        policy = anchors.pinned(turn.records.settings).policy
+    with program.device.unit(wall_ms()) as unit:
+        newest, checked = unit.records.directory.newest(), replayed(unit.records)
+        policy = anchors.pinned(unit.records.settings).policy
         return {
-            "standing": _standing(turn),
+            "standing": _standing(unit),
             "ledger": f"{newest.size} entries" if newest else "not seen yet",
             "ledger_as_of": rfc3339(ledger_ms(newest)) if newest else "never",
-            "ledger_stale": too_old(turn),
+            "ledger_stale": too_old(unit),
             "ledger_replayed": rfc3339(checked.at_ms) if checked else "never",
             "witnesses": witnesses(policy),
             "cosigned": _cosigned(newest, policy),
         }
 
 
-def _standing(turn: Turn) -> str:
+def _standing(unit: UnitOfWork) -> str:
     """What this device is in its user's identity chain, as the ledger shows it."""
-    chain, standing = own_chain.own_chain(turn), own_chain.standing(turn)
+    chain, standing = own_chain.own_chain(unit), own_chain.standing(unit)
     if chain is not None and chain.pending is not None:
         until = rfc3339(chain.pending.effective_ms)
         return f"pending until {until}" if standing == "pending" else f"{standing}; reset {until}"
-    waits = own_chain.waiting(turn) is not None
+    waits = own_chain.waiting(unit) is not None
     return f"{standing}; a change of yours is not published yet" if waits else standing
 
 

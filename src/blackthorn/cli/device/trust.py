@@ -47,10 +47,10 @@ def trust(
 
     device = program(home, key_file)
     said = run(_ask(device))
-    with device.device.turn(wall_ms()) as turn:
-        pinned = anchors.pinned(turn.records.settings)
-        _, text = anchors.records(turn.records.settings)
-        offer = trusting.judge(turn, said)
+    with device.device.unit(wall_ms()) as unit:
+        pinned = anchors.pinned(unit.records.settings)
+        _, text = anchors.records(unit.records.settings)
+        offer = trusting.judge(unit, said)
     changes = trusting.differences(pinned, offer.anchors)
     document: dict[str, Any] = {
         "policy": text,
@@ -102,8 +102,8 @@ def _accept(device: "DeviceProgram", offer: "Offer", json: bool) -> None:
     from blackthorn.device.transparency import trust as trusting
     from blackthorn.programs.device.home import wall_ms
 
-    with device.device.turn(wall_ms()) as turn:
-        settled = trusting.accept(turn, offer)
+    with device.device.unit(wall_ms()) as unit:
+        settled = trusting.accept(unit, offer)
     if json:
         return
     terminal.out.print("This device trusts these terms from now on.")

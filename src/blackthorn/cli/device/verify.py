@@ -62,10 +62,10 @@ def verify(
     if digits is not None:
         fingerprint.compare_digits(digits, mine, theirs)
         same = True
-    with device.device.turn(wall_ms()) as turn:
+    with device.device.unit(wall_ms()) as unit:
         if confirm:
-            verified.mark(turn, whose)
-        counts = verified.is_verified(turn, whose)
+            verified.mark(unit, whose)
+        counts = verified.is_verified(unit, whose)
     document = {
         "address": theirs.label,
         "digits": fingerprint.sixty_digits(mine, theirs),
@@ -89,8 +89,8 @@ def _chains(device: "DeviceProgram", whose: "Address") -> "tuple[VerifiedChain, 
     if whose == device.opened.keys.address:
         raise UserError("that is your own address: compare with another person")
     theirs = chain_of(device, whose)
-    with device.device.turn(wall_ms()) as turn:
-        mine = turn.chains.of(turn.me.address)
+    with device.device.unit(wall_ms()) as unit:
+        mine = unit.chains.of(unit.me.address)
     if mine is None:
         raise UserError("the ledger does not show your identity yet: try again in a minute")
     return mine, theirs
@@ -106,14 +106,14 @@ def chain_of(device: "DeviceProgram", whose: "Address") -> "VerifiedChain":
     device.device.want([whose])
 
     def looked() -> bool:
-        with device.device.turn(wall_ms()) as turn:
-            record = turn.records.directory.chain(whose)
+        with device.device.unit(wall_ms()) as unit:
+            record = unit.records.directory.chain(whose)
         return record is not None and record.checked_ms >= began
 
     if not run(until(device, LOOK_SECONDS, looked)):
         terminal.err.print("The ledger could not be asked; shown is what was known before.")
-    with device.device.turn(wall_ms()) as turn:
-        chain = turn.chains.of(whose)
+    with device.device.unit(wall_ms()) as unit:
+        chain = unit.chains.of(whose)
     if chain is None:
         raise UserError(f"there is no user {whose} here")
     return chain

@@ -16,10 +16,10 @@ from blackthorn.cli import terminal
 from blackthorn.cli.device.options import run
 from blackthorn.cli.officer import limits, show
 from blackthorn.cli.officer.fields import parse_directive
-from blackthorn.device.transparency.decisions import Office, Waiting, replay
+from blackthorn.device.transparency.decisions import VerifiedDecisions, Waiting, replay
 from blackthorn.errors import SecurityError, UnavailableError, UserError, VerificationError
 from blackthorn.governance import officers, statements
-from blackthorn.governance.cases import Checked, moves_of
+from blackthorn.governance.cases import Checked, transitions_of
 from blackthorn.governance.statements import Signed, Statement
 from blackthorn.governance.transitions import Case, find, named
 from blackthorn.link import frames as f
@@ -40,7 +40,7 @@ Ask = Callable[[f.AnyFrame, type[Any]], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class OutputOptions:
     """How a command behaves: prints JSON, does not ask, only shows."""
 
     json: bool = False
@@ -87,7 +87,7 @@ async def conversation(device: DeviceProgram) -> AsyncIterator[Ask]:
         yield ask
 
 
-def look(device: DeviceProgram) -> Office:
+def look(device: DeviceProgram) -> VerifiedDecisions:
     """All decisions, verified. Raises SecurityError, UserError (no officer), UnavailableError."""
     decisions, last = run(_fetch(device))
     with device.opened.vault.transaction() as records:
@@ -165,18 +165,20 @@ def _exit_facts(device: DeviceProgram, market: str) -> f.ExitFacts:
 # --- Deciding -------------------------------------------------------------------------------
 
 
-def decide(device: DeviceProgram, office: Office, form: Form, manner: Manner) -> dict[str, Any]:
+def decide(
+    device: DeviceProgram, office: VerifiedDecisions, form: Form, output: OutputOptions
+) -> dict[str, Any]:
     """Propose the form's decision, or approve the one that waits when it says the same."""
     waiting = office.waiting.get(form.case)
     notes = list(form.notes)
     if waiting is not None and _same(waiting, form):
-        return approve(device, office, waiting, manner, notes)
+        return approve(device, office, waiting, output, notes)
     if waiting is not None:
         who = ", ".join(show.whose(office, each) for each in _approvers(waiting.signed))
         action = waiting.signed.statement.action
         notes.append(f"What waits in {form.case} ({action}, approved by {who}) is to be replaced.")
     case = office.cases.case(form.case)
-    move = find(moves_of(form.case), form.action)
+    move = find(transitions_of(form.case), form.action)
     private = {**form.private_default, **form.private}
     kept = statements.seal_private(private, random) if move.private else b""
     statement = Statement(
@@ -188,7 +190,7 @@ def decide(device: DeviceProgram, office: Office, form: Form, manner: Manner) ->
         statements.private_hash(kept) if move.private else None,
     )
     fresh = Waiting(Signed(statement, ()), kept, private, wall_ms())
-    return approve(device, office, fresh, manner, notes)
+    return approve(device, office, fresh, output, notes)
 
 
 def _same(waiting: Waiting, form: Form) -> bool:
@@ -213,7 +215,11 @@ def _approvers(signed: Signed) -> list[str]:
 
 
 def approve(
-    device: DeviceProgram, office: Office, waiting: Waiting, manner: Manner, notes: list[str]
+    device: DeviceProgram,
+    office: VerifiedDecisions,
+    waiting: Waiting,
+    output: OutputOptions,
+    notes: list[str],
 ) -> dict[str, Any]:
     """Show a decision in full, ask, sign it and hand it in; what came of it, for programs.
 
@@ -225,18 +231,18 @@ def approve(
     me = signer(device, office, statement)
     if statement.action in _FOR_EVER:
         notes = [*notes, _FOR_EVER[statement.action]]
-    show.statement(office, waiting, notes, to_err=manner.json)
+    show.statement(office, waiting, notes, to_err=output.json)
     signed, checked = _signed(device, office, waiting, me)
     lacking = [named(each) for each in checked.lacks]
-    if manner.dry_run:
-        return _result(office, waiting.signed, lacking, taken=False, manner=manner)
-    agree(f"Sign this {statement.action} in {statement.case} as {me}?", manner)
+    if output.dry_run:
+        return _result(office, waiting.signed, lacking, taken=False, output=output)
+    agree(f"Sign this {statement.action} in {statement.case} as {me}?", output)
     lacks = submit(device, signed, waiting.kept)
-    return _result(office, signed, lacks, taken=not lacks, manner=manner)
+    return _result(office, signed, lacks, taken=not lacks, output=output)
 
 
 def _signed(
-    device: DeviceProgram, office: Office, waiting: Waiting, me: str
+    device: DeviceProgram, office: VerifiedDecisions, waiting: Waiting, me: str
 ) -> tuple[Signed, Checked]:
     """With this approval, and whether it holds here: the server hears of nothing that does not."""
     try:
@@ -253,13 +259,13 @@ def check_private(waiting: Waiting) -> None:
     from blackthorn.governance.values import check_fields
 
     statement = waiting.signed.statement
-    move = find(moves_of(statement.case), statement.action)
+    move = find(transitions_of(statement.case), statement.action)
     if move.private and not waiting.kept:
         raise UserError("the private part of what waits was not shown to you: it is not signed")
     check_fields(waiting.private, move.private, f"the private part of a {statement.action}")
 
 
-def signer(device: DeviceProgram, office: Office, statement: Statement) -> str:
+def signer(device: DeviceProgram, office: VerifiedDecisions, statement: Statement) -> str:
     """The officer's id of this device's person. Raises UserError when he is none."""
     keys = device.opened.keys.signing.public
     known = office.cases.officers
@@ -271,18 +277,23 @@ def signer(device: DeviceProgram, office: Office, statement: Statement) -> str:
     raise UserError("you are no officer who signs with this device: see blackthorn role list")
 
 
-def agree(question: str, manner: Manner) -> None:
+def agree(question: str, output: OutputOptions) -> None:
     """Ask, unless told not to. Raises UserError where nobody can be asked, or he says no."""
-    if manner.yes:
+    if output.yes:
         return
     if not sys.stdin.isatty():
         raise UserError("nothing was signed: say --yes to sign where nobody can be asked")
-    if not typer.confirm(question, err=manner.json):
+    if not typer.confirm(question, err=output.json):
         raise UserError("nothing was signed")
 
 
 def _result(
-    office: Office, signed: Signed, lacks: list[str], *, taken: bool, manner: Manner
+    office: VerifiedDecisions,
+    signed: Signed,
+    lacks: list[str],
+    *,
+    taken: bool,
+    output: OutputOptions,
 ) -> dict[str, Any]:
     statement = signed.statement
     document = {
@@ -290,11 +301,11 @@ def _result(
         "approved_by": _approvers(signed),
         "taken": taken,
         "lacks": lacks,
-        "dry_run": manner.dry_run,
+        "dry_run": output.dry_run,
     }
-    if manner.json:
+    if output.json:
         terminal.print_json(document)
-    elif manner.dry_run:
+    elif output.dry_run:
         wanted = f" After your approval it would lack: {'; '.join(lacks)}." if lacks else ""
         show.say(f"Only shown: nothing was signed.{wanted}")
     elif taken:
@@ -306,7 +317,7 @@ def _result(
     return document
 
 
-def sign(device: DeviceProgram, case: str, manner: Manner) -> dict[str, Any]:
+def sign(device: DeviceProgram, case: str, output: OutputOptions) -> dict[str, Any]:
     """Approve what waits in a case."""
     office = look(device)
     waiting = office.waiting.get(case)
@@ -322,13 +333,13 @@ def sign(device: DeviceProgram, case: str, manner: Manner) -> dict[str, Any]:
             "You have not looked at the package: blackthorn directive produce fetches it, "
             "checks that it is this one, lists it, and then asks."
         )
-    return approve(device, office, waiting, manner, notes)
+    return approve(device, office, waiting, output, notes)
 
 
 # --- Cases by name --------------------------------------------------------------------------
 
 
-def directive_of(office: Office, text: str, *, waiting: bool = False) -> Case:
+def directive_of(office: VerifiedDecisions, text: str, *, waiting: bool = False) -> Case:
     """The directive of that id. Raises UserError; `waiting`: one that only waits will do."""
     name = parse_directive(text)
     case = office.cases.case(name)
@@ -337,8 +348,8 @@ def directive_of(office: Office, text: str, *, waiting: bool = False) -> Case:
     return case
 
 
-def check_open(office: Office, form: Form) -> None:
+def check_open(office: VerifiedDecisions, form: Form) -> None:
     """Raises UserError when the case's state does not allow the action now."""
     case = office.cases.case(form.case)
-    if case.state not in find(moves_of(form.case), form.action).sources:
+    if case.state not in find(transitions_of(form.case), form.action).sources:
         raise UserError(f"{case.id} is {case.state}: no {form.action} now")

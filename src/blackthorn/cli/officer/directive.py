@@ -18,7 +18,7 @@ from blackthorn.cli.officer.options import (
     JsonOption,
     KeyFileOption,
     YesOption,
-    open_office,
+    open_decisions,
 )
 
 directive = typer.Typer(
@@ -89,10 +89,10 @@ def receive(
         *(account or [], unknown, category or [], begin, end, gag_until),
         *(case_number, signatory, contact),
     )
-    manner = offices.Manner(json, yes, dry_run)
-    device, office = open_office(home, key_file)
+    output = offices.OutputOptions(json, yes, dry_run)
+    device, office = open_decisions(home, key_file)
     domain = str(device.opened.keys.address).rpartition("@")[2]
-    offices.decide(device, office, forms.receive(office, demand, domain), manner)
+    offices.decide(device, office, forms.receive(office, demand, domain), output)
 
 
 @directive.command("verify")
@@ -117,10 +117,10 @@ def verify(
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer import directive_forms as forms
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     case = offices.directive_of(office, name)
     form = forms.verify(office, case, method, result, contact, source)
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 @directive.command("assess")
@@ -141,10 +141,10 @@ def assess(
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer import directive_forms as forms
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     case = offices.directive_of(office, name)
     form = forms.assess(case, decision, grounds, deadline)
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 @directive.command("approve")
@@ -164,10 +164,10 @@ def approve(
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer import directive_forms as forms
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     case = offices.directive_of(office, name)
     form = forms.approve(case, category or [])
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 @directive.command("contest")
@@ -185,9 +185,9 @@ def contest(
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer import directive_forms as forms
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     form = forms.contest(offices.directive_of(office, name), court, filed)
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 @directive.command("extend-gag")
@@ -205,9 +205,9 @@ def extend_gag(
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer import directive_forms as forms
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     form = forms.extend_gag(offices.directive_of(office, name), until, order)
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 @directive.command("lift-gag")
@@ -224,9 +224,9 @@ def lift_gag(
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer import directive_forms as forms
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     form = forms.lift_gag(offices.directive_of(office, name), order)
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 @directive.command("correct")
@@ -244,9 +244,9 @@ def correct(
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer import directive_forms as forms
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     form = forms.correct(offices.directive_of(office, name), step, note)
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 @directive.command("canary")
@@ -274,7 +274,7 @@ def canary(
     from blackthorn.errors import UserError
     from blackthorn.governance.warrant_canary import CASE
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     if statement is None and until is None:
         shown = office.cases.case(CASE)
         if json:
@@ -288,5 +288,5 @@ def canary(
     if not statement or until is None:
         raise UserError("say what is stated, by --statement, and for how long, by --until")
     offices.decide(
-        device, office, forms.declare(statement, until), offices.Manner(json, yes, dry_run)
+        device, office, forms.declare(statement, until), offices.OutputOptions(json, yes, dry_run)
     )

@@ -14,7 +14,7 @@ from blackthorn.cli.officer.options import (
     JsonOption,
     KeyFileOption,
     YesOption,
-    open_office,
+    open_decisions,
 )
 
 
@@ -50,10 +50,10 @@ def produce(
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer import package
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     case = offices.directive_of(office, name)
-    manner = offices.Manner(json, yes, dry_run)
-    package.produce(device, office, case, to, out, manner)
+    output = offices.OutputOptions(json, yes, dry_run)
+    package.produce(device, office, case, to, out, output)
 
 
 def deliver(
@@ -73,9 +73,9 @@ def deliver(
     from blackthorn.cli.officer import directive_forms as forms
     from blackthorn.programs.device.home import wall_ms
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     form = forms.deliver(offices.directive_of(office, name), delivered, receipt, wall_ms())
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 def refuse(
@@ -110,11 +110,11 @@ def refuse(
     from blackthorn.cli.officer.fields import hash_of
     from blackthorn.cli.officer.package import write_letter
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     case = offices.directive_of(office, name)
-    manner = offices.Manner(json, yes, dry_run)
+    output = offices.OutputOptions(json, yes, dry_run)
     if letter is not None:
-        offices.decide(device, office, forms.refuse(case, reason, hash_of(letter)), manner)
+        offices.decide(device, office, forms.refuse(case, reason, hash_of(letter)), output)
         return
     domain = str(device.opened.keys.address).rpartition("@")[2]
     text = forms.letter(case, reason, domain)
@@ -122,7 +122,7 @@ def refuse(
     offices.check_open(office, form)
     if not dry_run:
         write_letter(out or Path(f"{case.id}.txt"), text, json=json)
-    offices.decide(device, office, form, manner)
+    offices.decide(device, office, form, output)
 
 
 def show(
@@ -135,7 +135,7 @@ def show(
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer import show as office_show
 
-    _, office = open_office(home, key_file)
+    _, office = open_decisions(home, key_file)
     case = offices.directive_of(office, name, waiting=True)
     if json:
         terminal.print_json(office_show.case_document(office, case))
@@ -150,7 +150,7 @@ def list_directives(
     from blackthorn.cli.officer import show as office_show
     from blackthorn.programs.device.home import wall_ms
 
-    _, office = open_office(home, key_file)
+    _, office = open_decisions(home, key_file)
     found = office.cases.directives
     if json:
         terminal.print_json([office_show.case_document(office, each) for each in found])

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from blackthorn.cli.officer.decide import Form
 from blackthorn.cli.officer.fields import accounts, hash_of, optional_date, parse_date, parse_market
-from blackthorn.device.transparency.decisions import Office
+from blackthorn.device.transparency.decisions import VerifiedDecisions
 from blackthorn.errors import UserError
 from blackthorn.governance import directives, warrant_canary
 from blackthorn.governance.package.letters import Refusal, refusal_letter
@@ -42,7 +42,7 @@ class Demand:
     contact: str = ""
 
 
-def receive(office: Office, demand: Demand, domain: str) -> Form:
+def receive(office: VerifiedDecisions, demand: Demand, domain: str) -> Form:
     """A new directive. Raises UserError for what names everybody, or more than is bound."""
     one_of("--kind", demand.kind, directives.KINDS)
     names = accounts(demand.accounts, domain)
@@ -78,7 +78,9 @@ def receive(office: Office, demand: Demand, domain: str) -> Form:
     return Form(office.cases.next_directive(), "receive", public, private=private, notes=(GOV,))
 
 
-def verify(office: Office, case: Case, method: str, result: str, contact: str, source: str) -> Form:
+def verify(
+    office: VerifiedDecisions, case: Case, method: str, result: str, contact: str, source: str
+) -> Form:
     """Somebody has called back. Refused when the contact came with the demand itself."""
     one_of("--method", method, ("call-back", "portal-key", "mlat-central-authority"))
     one_of("--result", result, ("genuine", "forged"))

@@ -59,13 +59,13 @@ def read_file(path: Path) -> bytes:
     """A document, whole. Raises UserError when it is empty, too large or cannot be read."""
     try:
         with path.open("rb") as file:
-            data = file.read(officer_limits.MAX_OFFICE_DOCUMENT_BYTES + 1)
+            data = file.read(officer_limits.MAX_OFFICER_DOCUMENT_BYTES + 1)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     if not data:
         raise UserError(f"{path} is empty: give the document itself")
-    if len(data) > officer_limits.MAX_OFFICE_DOCUMENT_BYTES:
-        raise UserError(f"{path} has more than {officer_limits.MAX_OFFICE_DOCUMENT_BYTES} bytes")
+    if len(data) > officer_limits.MAX_OFFICER_DOCUMENT_BYTES:
+        raise UserError(f"{path} has more than {officer_limits.MAX_OFFICER_DOCUMENT_BYTES} bytes")
     return data
 
 

@@ -2,7 +2,7 @@
 
 from blackthorn.wire.units import MIB
 
-MAX_OFFICE_DOCUMENT_BYTES = 64 * MIB
+MAX_OFFICER_DOCUMENT_BYTES = 64 * MIB
 """A document that an officer hands in to be hashed, such as a scanned demand; it is in memory."""
 
 MAX_DECISIONS = 131_072

@@ -15,7 +15,7 @@ from blackthorn.cli.officer.options import (
     KeyFileOption,
     MarketArgument,
     YesOption,
-    open_office,
+    open_decisions,
 )
 
 if TYPE_CHECKING:
@@ -99,10 +99,10 @@ def plan(
         compelled=hash_of(compelled) if compelled else None,
     )
     listed = forms.listed(concerned) if concerned is not None else None
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     who = listed or offices.concerned(device, code)
     form = forms.plan(office, code, said, dates, who, wall_ms())
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 # --- Changing the plan ----------------------------------------------------------------------
@@ -129,13 +129,13 @@ def extend(
     from blackthorn.cli.officer import market_forms as forms
     from blackthorn.cli.officer.fields import hash_of, parse_market
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     case = forms.case_of(office, parse_market(name))
     dates = forms.dates_of(
         None, activations_end, read_only, stop, retrieval_end, backups_end, forwarding_end
     )
     form = forms.move_dates(case, "extend", dates, {"document": hash_of(document)})
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 @market.command("accelerate")
@@ -161,7 +161,7 @@ def accelerate(
     from blackthorn.cli.officer import market_forms as forms
     from blackthorn.cli.officer.fields import hash_of, parse_market
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     case = forms.case_of(office, parse_market(name))
     dates = forms.dates_of(
         announce, activations_end, read_only, stop, retrieval_end, backups_end, forwarding_end
@@ -170,7 +170,7 @@ def accelerate(
     if compelled is not None:
         said["compelled"] = hash_of(compelled)
     form = forms.move_dates(case, "accelerate", dates, said)
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 @market.command("rescind")
@@ -188,10 +188,10 @@ def rescind(
     from blackthorn.cli.officer import market_forms as forms
     from blackthorn.cli.officer.fields import parse_market
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     case = forms.case_of(office, parse_market(name))
     form = forms.document(case, "rescind", document)
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 @market.command("hold")
@@ -228,15 +228,17 @@ def _reason(
     reason: str,
     home: Path,
     key_file: Path | None,
-    manner: tuple[bool, bool, bool],
+    output: tuple[bool, bool, bool],
 ) -> None:
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer import market_forms as forms
     from blackthorn.cli.officer.fields import parse_market
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     case = forms.case_of(office, parse_market(name))
-    offices.decide(device, office, forms.reason(case, action, reason), offices.Manner(*manner))
+    offices.decide(
+        device, office, forms.reason(case, action, reason), offices.OutputOptions(*output)
+    )
 
 
 # --- Going on -------------------------------------------------------------------------------
@@ -303,18 +305,18 @@ def _step(
     ways: "Mapping[str, str]",
     home: Path,
     key_file: Path | None,
-    manner: tuple[bool, bool, bool],
+    output: tuple[bool, bool, bool],
     without_notice: "Mapping[str, str] | None" = None,
 ) -> None:
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer import market_forms as forms
     from blackthorn.cli.officer.fields import parse_market
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     case = forms.case_of(office, parse_market(name))
     if without_notice is not None and case.last("plan").get("no_notice"):
         ways = without_notice
-    offices.decide(device, office, forms.step(case, ways), offices.Manner(*manner))
+    offices.decide(device, office, forms.step(case, ways), offices.OutputOptions(*output))
 
 
 @market.command("close")
@@ -339,8 +341,8 @@ def close(
     from blackthorn.cli.officer import market_forms as forms
     from blackthorn.cli.officer.fields import parse_market, read_json
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     case = forms.case_of(office, parse_market(name))
     counted = read_json(facts) if facts is not None else offices.counted(device, case.id[2:4])
     form = forms.closing(case, counted)
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))

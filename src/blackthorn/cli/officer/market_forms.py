@@ -8,7 +8,7 @@ from typing import Any, Final
 from blackthorn.cli.device.options import local_time
 from blackthorn.cli.officer.decide import Concerned, Form
 from blackthorn.cli.officer.fields import DAY_MS, hash_of, parse_date, parse_directive, read_file
-from blackthorn.device.transparency.decisions import Office
+from blackthorn.device.transparency.decisions import VerifiedDecisions
 from blackthorn.errors import UserError
 from blackthorn.governance import exits
 from blackthorn.governance.transitions import Case, find
@@ -39,7 +39,7 @@ def dates_of(*texts: str | None) -> Dates:
     return dict(zip(OPTIONS, texts, strict=True))
 
 
-def case_of(office: Office, market: str) -> Case:
+def case_of(office: VerifiedDecisions, market: str) -> Case:
     """The market's exit, also one that only waits to be planned. Raises UserError."""
     found = office.cases.exit_of(market)
     if found is None:
@@ -51,7 +51,7 @@ def case_of(office: Office, market: str) -> Case:
 
 
 def plan(
-    office: Office,
+    office: VerifiedDecisions,
     market: str,
     said: dict[str, Any],
     dates: Dates,
@@ -181,7 +181,7 @@ def closure_fields(action: str, said: Mapping[str, Any]) -> dict[str, Any]:
 
     Other fields are passed over, so that one document may serve both. Raises UserError.
     """
-    specs = find(exits.MOVES, action).public
+    specs = find(exits.TRANSITIONS, action).public
     found: dict[str, Any] = {}
     for name, spec in specs.items():
         if name not in said:

@@ -9,7 +9,7 @@ from blackthorn.cli.officer.options import (
     JsonOption,
     KeyFileOption,
     MarketArgument,
-    open_office,
+    open_decisions,
 )
 
 
@@ -32,7 +32,7 @@ def status(
     from blackthorn.governance import exits
 
     code = parse_market(name)
-    _, office = open_office(home, key_file)
+    _, office = open_decisions(home, key_file)
     case = office.cases.exit_of(code)
     following = office.cases.next_exit(code)
     if case is None and following not in office.waiting:
@@ -56,7 +56,7 @@ def list_exits(
     """List the exits with state, hold, users, dates and what waits."""
     from blackthorn.cli.officer import show
 
-    _, office = open_office(home, key_file)
+    _, office = open_decisions(home, key_file)
     found = office.cases.exits
     if json:
         terminal.print_json([show.case_document(office, each) for each in found])

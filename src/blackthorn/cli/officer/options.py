@@ -9,7 +9,7 @@ from blackthorn.cli import terminal
 from blackthorn.cli.device.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption
 
 if TYPE_CHECKING:
-    from blackthorn.device.transparency.decisions import Office
+    from blackthorn.device.transparency.decisions import VerifiedDecisions
     from blackthorn.programs.device.program import DeviceProgram
 
 __all__ = ["DEFAULT_HOME", "HomeOption", "JsonOption", "KeyFileOption"]
@@ -27,7 +27,7 @@ CaseArgument = Annotated[
 ]
 
 
-def open_office(home: Path, key_file: Path | None) -> "tuple[DeviceProgram, Office]":
+def open_decisions(home: Path, key_file: Path | None) -> "tuple[DeviceProgram, VerifiedDecisions]":
     """The unlocked device, and all decisions as it has verified them."""
     from blackthorn.cli.device.options import program
     from blackthorn.cli.officer import decide
@@ -48,7 +48,7 @@ def sign(
     from blackthorn.cli.device.options import program
     from blackthorn.cli.officer import decide
 
-    decide.sign(program(home, key_file), case, decide.Manner(json, yes, dry_run))
+    decide.sign(program(home, key_file), case, decide.OutputOptions(json, yes, dry_run))
 
 
 def show(
@@ -61,7 +61,7 @@ def show(
     from blackthorn.cli.officer import show as office_show
     from blackthorn.errors import UserError
 
-    _, found = open_office(home, key_file)
+    _, found = open_decisions(home, key_file)
     known = found.cases.case(case)
     if not known.history and case not in found.waiting:
         raise UserError(f"there is no case {case}")

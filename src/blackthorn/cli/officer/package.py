@@ -10,7 +10,7 @@ from blackthorn.cli.device.options import run
 from blackthorn.cli.officer import decide as offices
 from blackthorn.cli.officer import directive_forms, show
 from blackthorn.cli.officer.fields import certificate
-from blackthorn.device.transparency.decisions import Office
+from blackthorn.device.transparency.decisions import VerifiedDecisions
 from blackthorn.errors import SecurityError, StorageError, UserError, VerificationError
 from blackthorn.governance import directives, limits
 from blackthorn.governance.package import check as bag_check
@@ -29,11 +29,11 @@ _LISTED: Final = 40
 
 def produce(
     device: DeviceProgram,
-    office: Office,
+    office: VerifiedDecisions,
     case: Case,
     to: Path | None,
     out: Path | None,
-    manner: offices.Manner,
+    output: offices.OutputOptions,
 ) -> None:
     """Fetch and check the package; sign for it when it was not produced yet."""
     signed = bytes(case.last("produce").get("manifest", b""))
@@ -49,17 +49,17 @@ def produce(
         made = check(partial, case, office, part)
         if signed and made.manifest_hash != signed:
             raise SecurityError("the package is another than the one that was signed for")
-        _tell(made, json=manner.json)
+        _tell(made, json=output.json)
         if not signed:
             recipient = hashlib.sha256(binary).digest() if binary is not None else None
             form = directive_forms.produce(
                 case, made.manifest_hash, made.files, made.with_data, recipient
             )
-            offices.decide(device, office, form, manner)
-        if not manner.dry_run:
+            offices.decide(device, office, form, output)
+        if not output.dry_run:
             _keep(partial, target, binary)
-            show.say(f"{target}: written. {_state(made)}", to_err=manner.json)
-        if signed and manner.json:
+            show.say(f"{target}: written. {_state(made)}", to_err=output.json)
+        if signed and output.json:
             terminal.print_json(_document(made, target))
     finally:
         partial.unlink(missing_ok=True)
@@ -104,7 +104,7 @@ def fetch(device: DeviceProgram, case: str, path: Path) -> f.ProductionPart:
     return last
 
 
-def check(path: Path, case: Case, office: Office, part: f.ProductionPart) -> "Made":
+def check(path: Path, case: Case, office: VerifiedDecisions, part: f.ProductionPart) -> "Made":
     """Every hash holds, and it is of this directive, of its accounts and categories only.
 
     Raises VerificationError and SecurityError.

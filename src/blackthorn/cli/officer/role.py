@@ -14,12 +14,12 @@ from blackthorn.cli.officer.options import (
     JsonOption,
     KeyFileOption,
     YesOption,
-    open_office,
+    open_decisions,
 )
 
 if TYPE_CHECKING:
     from blackthorn.cli.officer.decide import Form
-    from blackthorn.device.transparency.decisions import Office
+    from blackthorn.device.transparency.decisions import VerifiedDecisions
     from blackthorn.identity.keys import VerifyKeys
 
 role = typer.Typer(help="Officers: who decides on directives and markets.", no_args_is_help=True)
@@ -115,7 +115,7 @@ def found(
     from blackthorn.cli.officer.officer_keys import check_people, person_keys
     from blackthorn.errors import UserError
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     (whose,) = parse_addresses([other])
     me = device.opened.keys.address
     if whose == me:
@@ -127,12 +127,12 @@ def found(
     if set(office.founders) != {str(me), str(whose)}:
         named = " and ".join(office.founders) or "nobody yet"
         raise UserError(f"who may found was named on the server's host: {named}")
-    manner = offices.Manner(json, yes, dry_run)
+    output = offices.OutputOptions(json, yes, dry_run)
     waits = office.waiting.get("officers")
     keys = person_keys(device, whose, device_name)
     mine = device.opened.keys.signing.public
     if waits is not None and _founds(waits.signed.statement.public, {mine, keys}):
-        offices.approve(device, office, waits, manner, check_people(device, waits))
+        offices.approve(device, office, waits, output, check_people(device, waits))
         return
     form = offices.Form(
         "officers",
@@ -140,7 +140,7 @@ def found(
         {**_person(_new_id(), ["owner"], mine), **_person(_new_id(), ["owner"], keys, "_2")},
         private={"address": str(me), "address_2": str(whose)},
     )
-    offices.decide(device, office, form, manner)
+    offices.decide(device, office, form, output)
 
 
 def _founds(public: dict[str, Any], keys: "set[VerifyKeys]") -> bool:
@@ -183,11 +183,11 @@ def appoint(
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer.officer_keys import person_keys
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     (whose,) = parse_addresses([address])
     keys = person_keys(device, whose, device_name)
     form = _appointment(office, str(whose), _roles(roles), keys)
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 def _roles(texts: list[str]) -> list[str]:
@@ -200,7 +200,9 @@ def _roles(texts: list[str]) -> list[str]:
     return sorted(set(texts))
 
 
-def _appointment(office: "Office", whose: str, roles: list[str], keys: "VerifyKeys") -> "Form":
+def _appointment(
+    office: "VerifiedDecisions", whose: str, roles: list[str], keys: "VerifyKeys"
+) -> "Form":
     from blackthorn.cli.officer.decide import Form
 
     known = _officer_of(office, whose)
@@ -216,7 +218,7 @@ def _appointment(office: "Office", whose: str, roles: list[str], keys: "VerifyKe
     )
 
 
-def _officer_of(office: "Office", address: str) -> str | None:
+def _officer_of(office: "VerifiedDecisions", address: str) -> str | None:
     """The officer's id of a person who is one."""
     for officer, whose in office.addresses.items():
         if whose == address and officer in office.cases.officers:
@@ -239,14 +241,14 @@ def dismiss(
     from blackthorn.cli.officer.show import whose
     from blackthorn.errors import UserError
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     officer = parse_officer(who) or _officer_of(office, who.lower())
     if officer not in office.cases.officers or officer is None:
         raise UserError(f"{who} is no officer: see blackthorn role list")
     form = offices.Form(
         "officers", "dismiss", {"officer": officer}, notes=(f"It is {whose(office, officer)}.",)
     )
-    offices.decide(device, office, form, offices.Manner(json, yes, dry_run))
+    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
 
 
 # --- list -----------------------------------------------------------------------------------
@@ -259,7 +261,7 @@ def list_officers(
     """Who the officers are, with their roles; and what waits for an owner."""
     from blackthorn.cli.officer import show
 
-    device, office = open_office(home, key_file)
+    device, office = open_decisions(home, key_file)
     mine = office.officer_with(device.opened.keys.signing.public)
     known = sorted(office.cases.officers.values(), key=lambda each: each.id)
     waits = office.waiting.get("officers")

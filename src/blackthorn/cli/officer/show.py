@@ -12,9 +12,9 @@ from rich.text import Text
 
 from blackthorn.cli import terminal
 from blackthorn.cli.device.options import local_time, rfc3339
-from blackthorn.device.transparency.decisions import Office, Waiting
+from blackthorn.device.transparency.decisions import VerifiedDecisions, Waiting
 from blackthorn.governance import directives, exits, officers
-from blackthorn.governance.cases import moves_of
+from blackthorn.governance.cases import transitions_of
 from blackthorn.governance.statements import Statement
 from blackthorn.governance.transitions import Case, find, named
 from blackthorn.mail.render.text import safe_line
@@ -54,7 +54,7 @@ def family(case: str) -> str:
     return "market" if case.startswith("X-") else "directive"
 
 
-def whose(office: Office, officer: str) -> str:
+def whose(office: VerifiedDecisions, officer: str) -> str:
     """An officer's id, with his address if it is known."""
     address = office.addresses.get(officer)
     return f"{officer} ({address})" if address else officer
@@ -101,11 +101,11 @@ def statement_document(statement: Statement) -> dict[str, Any]:
 
 
 def statement(
-    office: Office, waiting: Waiting, notes: Iterable[str] = (), *, to_err: bool = False
+    office: VerifiedDecisions, waiting: Waiting, notes: Iterable[str] = (), *, to_err: bool = False
 ) -> None:
     """Everything that is signed, with its meaning; what is published stands apart."""
     said = waiting.signed.statement
-    move = find(moves_of(said.case), said.action)
+    move = find(transitions_of(said.case), said.action)
     say(f"{said.case}, step {said.seq}: {said.action}", to_err=to_err)
     say(move.says, to_err=to_err)
     say("Published in the ledger (at once, or when a gag ends):", to_err=to_err)
@@ -143,7 +143,7 @@ def say_field(label: str, text: str, *, to_err: bool = False) -> None:
 # --- Cases ----------------------------------------------------------------------------------
 
 
-def case_document(office: Office, case: Case) -> dict[str, Any]:
+def case_document(office: VerifiedDecisions, case: Case) -> dict[str, Any]:
     """A case for programs: its state, its steps, and what waits."""
     waits = office.waiting.get(case.id)
     return {
@@ -176,7 +176,7 @@ def waiting_document(waiting: Waiting) -> dict[str, Any]:
     }
 
 
-def case(office: Office, shown: Case) -> None:
+def case(office: VerifiedDecisions, shown: Case) -> None:
     """A case for people: every step in full, and what waits."""
     say(f"{shown.id}: {shown.state}{', held' if shown.held else ''}")
     for step in shown.history:
@@ -187,7 +187,7 @@ def case(office: Office, shown: Case) -> None:
     say_waiting(office, shown.id)
 
 
-def say_waiting(office: Office, case_id: str) -> None:
+def say_waiting(office: VerifiedDecisions, case_id: str) -> None:
     """What waits in a case, in a line, if anything does."""
     waits = office.waiting.get(case_id)
     if waits is None:
@@ -221,7 +221,7 @@ def day(time_ms: int) -> str:
     return local_time(time_ms) if time_ms else "-"
 
 
-def directive_row(office: Office, shown: Case, now_ms: int) -> tuple[str, ...]:
+def directive_row(office: VerifiedDecisions, shown: Case, now_ms: int) -> tuple[str, ...]:
     """A directive as a line of the table."""
     facts = directives.facts(shown)
     gag = directives.gag_until_ms(shown)
@@ -244,7 +244,7 @@ DIRECTIVE_TITLES: Final = (
 )
 
 
-def exit_row(office: Office, shown: Case) -> tuple[str, ...]:
+def exit_row(office: VerifiedDecisions, shown: Case) -> tuple[str, ...]:
     """An exit as a line of the table."""
     dates = exits.dates(shown)
     waits = office.waiting.get(shown.id)

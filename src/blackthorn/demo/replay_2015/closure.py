@@ -97,7 +97,7 @@ def refusals(world: World, addresses: list[str]) -> dict[int, int]:
     codes: dict[int, int] = {}
     for address in addresses:
         try:
-            world.reception.recipient(address)
+            world.recipient_policy.recipient(address)
             code = 250
         except MailRefusedError as error:
             code = error.code

@@ -10,7 +10,7 @@ from typing import Any, Final
 from blackthorn.demo.replay_2015.people import Made
 from blackthorn.demo.replay_2015.world import World
 from blackthorn.errors import StorageError, UserError
-from blackthorn.governance.cases import moves_of
+from blackthorn.governance.cases import transitions_of
 from blackthorn.governance.officers import CASE
 from blackthorn.governance.statements import (
     Signed,
@@ -115,7 +115,7 @@ class Officers:
 
     def _able(self, case: str, action: str) -> tuple[str, ...]:
         """The fewest officers whom the table lets take the action."""
-        slots = find(moves_of(case), action).signers
+        slots = find(transitions_of(case), action).signers
         chosen: list[str] = []
         for name in ROLES:
             held = [ROLES[each] for each in chosen]

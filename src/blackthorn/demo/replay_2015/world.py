@@ -23,13 +23,13 @@ from blackthorn.ports.parcels import Batch
 from blackthorn.ports.users import Home, NewCode
 from blackthorn.ports.writer import Job
 from blackthorn.programs.server import folder as server_directory
-from blackthorn.programs.server.decisions import make_office
+from blackthorn.programs.server.decisions import make_decision_service
 from blackthorn.programs.server.ledger import ledger_config
 from blackthorn.programs.server.market_start import open_market
 from blackthorn.programs.server.notices import make_rules
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger.ledger import DevicesChanged, Ledger
-from blackthorn.server.mail.recipient_policy import Reception
+from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.markets.notices import Due, Notices
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stepped import SteppedWriter
@@ -102,7 +102,7 @@ class World:
         """The engines, as a server starts them."""
         self.ledger = self._make_ledger()
         self.ledger.start(self.clock.now_ms)
-        self.office = make_office(
+        self.office = make_decision_service(
             self.database.reading,
             self.ledger,
             self.enterprise,
@@ -122,7 +122,7 @@ class World:
         )
         rules = make_rules(self.database.reading, self.enterprise, lambda: self.office)
         self.office.taken.append(rules.taken)
-        self.reception = Reception(DOMAIN, self.enterprise, self.clock, rules)
+        self.recipient_policy = RecipientPolicy(DOMAIN, self.enterprise, self.clock, rules)
         self.settle()
         self.office.start()
         self.notices.start()
@@ -255,7 +255,7 @@ class World:
 
     def receive(self, address: str, content: bytes) -> None:
         """A mail from outside, sealed and stored. Raises MailRefusedError, as SMTP would say it."""
-        recipient = self.reception.recipient(address)
+        recipient = self.recipient_policy.recipient(address)
         self.store_mail([(address, self._seal(address, content, recipient.certificate))])
 
     def _seal(self, address: str, content: bytes, certificate: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency import own_chain
 from blackthorn.device.transparency.verified_chains import ledger_ms, logged_of
 from blackthorn.errors import VerificationError
@@ -41,62 +41,62 @@ def put_waiting(settings: Settings, statements: list[bytes], now_ms: int) -> Non
     settings.put(_SETTING, msgspec.msgpack.encode(kept))
 
 
-def stored(turn: Turn, statement: bytes) -> None:
+def stored(unit: UnitOfWork, statement: bytes) -> None:
     """The server has stored this statement, which this device has made or brought about."""
-    put_waiting(turn.records.settings, [statement], turn.now_ms)
+    put_waiting(unit.records.settings, [statement], unit.now_ms)
     stated = decode(statement).statement
-    own_chain.stated(turn, stated.hash, stated.seq)
+    own_chain.stated(unit, stated.hash, stated.seq)
 
 
-def own(turn: Turn) -> VerifiedChain | None:
+def own(unit: UnitOfWork) -> VerifiedChain | None:
     """The own chain, what is not published yet included; None before the first statement.
 
     What the ledger has by now, or what does not fit behind what it shows, waits no more.
     """
-    chain = turn.chains.of(turn.me.address)
-    kept = _waiting(turn.records.settings)
+    chain = unit.chains.of(unit.me.address)
+    kept = _waiting(unit.records.settings)
     left = []
     for each in kept:
-        extended = _behind(turn, chain, each)
+        extended = _behind(unit, chain, each)
         if extended is not None:
             chain = extended
             left.append(each)
     if left != kept:
-        turn.records.settings.put(_SETTING, msgspec.msgpack.encode(left))
+        unit.records.settings.put(_SETTING, msgspec.msgpack.encode(left))
     return chain
 
 
-def unpublished(turn: Turn) -> list[bytes]:
+def unpublished(unit: UnitOfWork) -> list[bytes]:
     """The statements behind what the ledger shows."""
-    own(turn)
-    return [each.statement for each in _waiting(turn.records.settings)]
+    own(unit)
+    return [each.statement for each in _waiting(unit.records.settings)]
 
 
-def _behind(turn: Turn, chain: VerifiedChain | None, each: Waiting) -> VerifiedChain | None:
+def _behind(unit: UnitOfWork, chain: VerifiedChain | None, each: Waiting) -> VerifiedChain | None:
     """The chain with one more statement, or None when it has it already or cannot have it."""
     statement = decode(each.statement).statement
     if chain is not None and statement.seq <= chain.seq:
         return None
-    record = turn.records.directory.chain(turn.me.address)
+    record = unit.records.directory.chain(unit.me.address)
     logged = logged_of(record) if record is not None and record.present else {}
     if isinstance(statement.body, Reset | Cancel):
         logged[statement.seq] = max(each.stored_ms, *logged.values(), 0)
-    now_ms = ledger_ms(turn.records.directory.newest())
-    terms = turn.chains.terms(max(now_ms, chain.now_ms if chain else 0), logged)
+    now_ms = ledger_ms(unit.records.directory.newest())
+    terms = unit.chains.terms(max(now_ms, chain.now_ms if chain else 0), logged)
     try:
         if chain is None:
-            return replay(UnverifiedChain(turn.me.address, (each.statement,)), terms)
+            return replay(UnverifiedChain(unit.me.address, (each.statement,)), terms)
         return extend(chain, (each.statement,), terms)
     except VerificationError:
         return None
 
 
-def live(turn: Turn) -> DeviceInfo | None:
+def live(unit: UnitOfWork) -> DeviceInfo | None:
     """This device in its user's chain, if it is live there."""
-    chain = own(turn)
-    return chain.device(turn.me.device) if chain is not None else None
+    chain = own(unit)
+    return chain.device(unit.me.device) if chain is not None else None
 
 
-def others(turn: Turn, chain: VerifiedChain) -> list[DeviceId]:
+def others(unit: UnitOfWork, chain: VerifiedChain) -> list[DeviceId]:
     """The user's live devices but this one."""
-    return [each.id for each in chain.devices if each.id != turn.me.device]
+    return [each.id for each in chain.devices if each.id != unit.me.device]

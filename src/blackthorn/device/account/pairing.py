@@ -21,7 +21,7 @@ from typing import Final
 from blackthorn.device.account import chain_changes, local_chain, state_transfer
 from blackthorn.device.account.statement_codec import decode_device, encode_device
 from blackthorn.device.core import keys
-from blackthorn.device.core.unit_of_work import Turn, turn
+from blackthorn.device.core.unit_of_work import UnitOfWork, unit
 from blackthorn.device.engine import Device
 from blackthorn.errors import BlackthornError, SecurityError, UserError, VerificationError
 from blackthorn.identity.chain import next_statement
@@ -273,7 +273,7 @@ class LivePairing(_Side):
     def _draft(self, now_ms: int) -> Frames:
         """Ask for the new device's signature, or hand over at once if it is in the chain."""
         new = self._new_device()
-        with self._device.turn(now_ms) as current:
+        with self._device.unit(now_ms) as current:
             try:
                 chain = chain_changes.known_chain(current)
                 known = chain.device(new.id)
@@ -305,15 +305,15 @@ class LivePairing(_Side):
         }:
             return self._out_of_place()
         what = f"the new device {new.name}"
-        self._row = self._device.wish(
-            now_ms, lambda current: chain_changes.wish_signed(current, what, signed)
+        self._row = self._device.enqueue(
+            now_ms, lambda current: chain_changes.enqueue_signed(current, what, signed)
         )
         self.stage = Stage.STORING
         return []
 
     def _look(self, now_ms: int) -> Frames:
         """Whether the statement was stored; if the chain has moved on, another draft."""
-        with self._device.turn(now_ms) as current:
+        with self._device.unit(now_ms) as current:
             if current.records.outbox.get(self._row) is not None:
                 return []
             chain = local_chain.own(current)
@@ -326,7 +326,7 @@ class LivePairing(_Side):
 
     # --- Handing over ---------------------------------------------------------------------
 
-    def _begin_handover(self, current: Turn) -> Frames:
+    def _begin_handover(self, current: UnitOfWork) -> Frames:
         found = state_transfer.items(current)
         self.left = self.total = len(found)
         self._batches = state_transfer.batches(found)
@@ -448,9 +448,9 @@ class NewPairing(_Side):
         return self._say(Countersigned(countersigned.encode()))
 
     def _take(
-        self, taking: Callable[[Turn], None], now_ms: int, given: Handover | None = None
+        self, taking: Callable[[UnitOfWork], None], now_ms: int, given: Handover | None = None
     ) -> Frames:
-        with self._turn(now_ms) as current:
+        with self._unit(now_ms) as current:
             taking(current)
         if given is not None:
             self.given, self.stage = given, Stage.TAKING
@@ -458,7 +458,7 @@ class NewPairing(_Side):
 
     def _finish(self, now_ms: int) -> Frames:
         """All is there: does it show this device as its user's?"""
-        with self._turn(now_ms) as current:
+        with self._unit(now_ms) as current:
             live = local_chain.live(current)
         if live != self._info:
             error = AlteredError("the other device's chain does not have this device")
@@ -466,8 +466,8 @@ class NewPairing(_Side):
         self.stage = Stage.DONE
         return [f.PairingEnded("")]
 
-    def _turn(self, now_ms: int) -> AbstractContextManager[Turn]:
+    def _unit(self, now_ms: int) -> AbstractContextManager[UnitOfWork]:
         if self.store is None:
             raise AlteredError("the other device is not known yet")
         own = keys.of(self._signing, self.address)
-        return turn(self.store, own, now_ms, self._random)
+        return unit(self.store, own, now_ms, self._random)

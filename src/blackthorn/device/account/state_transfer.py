@@ -19,7 +19,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.device import limits as device_limits
 from blackthorn.device.account import limits as account_limits
 from blackthorn.device.account import local_chain
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.mail import keys
 from blackthorn.device.transparency import anchors, verified
 from blackthorn.errors import StorageError, VerificationError
@@ -59,11 +59,11 @@ Item = tuple[str, bytes]
 # --- The live device ----------------------------------------------------------------------
 
 
-def first_view(turn: Turn) -> Handover:
+def first_view(unit: UnitOfWork) -> Handover:
     """What the new device believes before it asks the server anything."""
-    settings = turn.records.settings
+    settings = unit.records.settings
     config, policy = anchors.records(settings)
-    newest = turn.records.directory.newest()
+    newest = unit.records.directory.newest()
     return Handover(
         config=config,
         policy=policy,
@@ -73,31 +73,31 @@ def first_view(turn: Turn) -> Handover:
     )
 
 
-def items(turn: Turn) -> list[Item]:
+def items(unit: UnitOfWork) -> list[Item]:
     """Everything else, in the order in which it goes."""
-    own = turn.records.directory.chain(turn.me.address)
+    own = unit.records.directory.chain(unit.me.address)
     found: list[Item] = [(CHAIN, _encode(own))] if own is not None and own.present else []
-    found += [(WAITING, each) for each in local_chain.unpublished(turn)]
-    found += [(MAIL_KEY, _encode(each)) for each in turn.records.mail_keys.all()]
+    found += [(WAITING, each) for each in local_chain.unpublished(unit)]
+    found += [(MAIL_KEY, _encode(each)) for each in unit.records.mail_keys.all()]
     found += [
         (COMPARED, msgspec.msgpack.encode((address, *mark)))
-        for address, mark in sorted(verified.marks(turn.records.settings).items())
+        for address, mark in sorted(verified.marks(unit.records.settings).items())
     ]
-    found += [(CONTACT, _encode(each)) for each in _contacts(turn)]
-    found += [(HISTORY, each) for each in _history(turn)]
+    found += [(CONTACT, _encode(each)) for each in _contacts(unit)]
+    found += [(HISTORY, each) for each in _history(unit)]
     return [each for each in found if len(each[1]) <= account_limits.MAX_HANDED_ITEM_BYTES]
 
 
-def _contacts(turn: Turn) -> list[ChainRecord]:
+def _contacts(unit: UnitOfWork) -> list[ChainRecord]:
     """Those compared first, then those looked at last."""
-    known = [each for each in turn.records.directory.chains() if each.address != turn.me.address]
+    known = [each for each in unit.records.directory.chains() if each.address != unit.me.address]
     known.sort(key=lambda each: (bool(each.verified_ms), each.checked_ms), reverse=True)
     return known[: account_limits.MAX_HANDED_CONTACTS]
 
 
-def _history(turn: Turn) -> Iterator[bytes]:
+def _history(unit: UnitOfWork) -> Iterator[bytes]:
     size = 0
-    for line in reversed(turn.records.history.latest(account_limits.MAX_HANDED_LINES)):
+    for line in reversed(unit.records.history.latest(account_limits.MAX_HANDED_LINES)):
         if line.standing not in _SHOWN:
             continue
         data = _encode(line)
@@ -130,18 +130,18 @@ def batches(found: Sequence[Item]) -> list[Batch]:
 # --- The new device -----------------------------------------------------------------------
 
 
-def take_first_view(turn: Turn, given: Handover) -> None:
+def take_first_view(unit: UnitOfWork, given: Handover) -> None:
     """Believe it. Raises VerificationError, AlteredError when it does not hold together."""
-    anchors.pin(turn.records.settings, given.config, given.policy)
+    anchors.pin(unit.records.settings, given.config, given.policy)
     if given.accepted:
         try:
             checkpoint = _decode(given.accepted, CheckpointRecord)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise AlteredError("the checkpoint that was handed over is none") from None
-        turn.records.directory.put_checkpoint(checkpoint, device_limits.KEPT_CHECKPOINTS)
+        unit.records.directory.put_checkpoint(checkpoint, device_limits.KEPT_CHECKPOINTS)
 
 
-def take(turn: Turn, batch: Batch) -> None:
+def take(unit: UnitOfWork, batch: Batch) -> None:
     """Keep a batch. Raises AlteredError when an item is none; then the turn comes to nothing."""
     takers = {
         CHAIN: _take_chain,
@@ -156,41 +156,41 @@ def take(turn: Turn, batch: Batch) -> None:
         return  # of a later version: what it is for is not here
     try:
         for data in batch.items:
-            taker(turn, data)
+            taker(unit, data)
     except _BAD_ITEM as error:
         raise AlteredError(f"what the other device handed over does not hold: {error}") from None
 
 
-def _take_chain(turn: Turn, data: bytes) -> None:
+def _take_chain(unit: UnitOfWork, data: bytes) -> None:
     """A chain that this device knows further already stays as it is."""
     record = _decode(data, ChainRecord)
-    known = turn.records.directory.chain(record.address)
+    known = unit.records.directory.chain(record.address)
     if known is None or not known.present or known.seq <= record.seq:
-        turn.records.directory.put_chain(record)
-        turn.chains.of(record.address)
+        unit.records.directory.put_chain(record)
+        unit.chains.of(record.address)
 
 
-def _take_waiting(turn: Turn, data: bytes) -> None:
-    local_chain.put_waiting(turn.records.settings, [data], turn.now_ms)
+def _take_waiting(unit: UnitOfWork, data: bytes) -> None:
+    local_chain.put_waiting(unit.records.settings, [data], unit.now_ms)
 
 
-def _take_mail_key(turn: Turn, data: bytes) -> None:
+def _take_mail_key(unit: UnitOfWork, data: bytes) -> None:
     record = _decode(data, MailKeyRecord)
-    keys.keep(turn.records, Secret(record.secret), record.certificate, record.since_ms)
+    keys.keep(unit.records, Secret(record.secret), record.certificate, record.since_ms)
 
 
-def _take_compared(turn: Turn, data: bytes) -> None:
+def _take_compared(unit: UnitOfWork, data: bytes) -> None:
     address, identity, at_ms = msgspec.msgpack.decode(data, type=tuple[str, bytes, int])
-    verified.told(turn, address, identity, at_ms)
+    verified.told(unit, address, identity, at_ms)
 
 
-def _take_line(turn: Turn, data: bytes) -> None:
+def _take_line(unit: UnitOfWork, data: bytes) -> None:
     line = _decode(data, HistoryRecord)
-    if turn.records.history.known(line.message):
+    if unit.records.history.known(line.message):
         return
-    below = int.from_bytes(turn.records.settings.get(_BELOW) or b"", "big") + 1
-    turn.records.settings.put(_BELOW, below.to_bytes(8, "big"))
-    turn.records.history.add(replace(line, number=-below, shown=True))
+    below = int.from_bytes(unit.records.settings.get(_BELOW) or b"", "big") + 1
+    unit.records.settings.put(_BELOW, below.to_bytes(8, "big"))
+    unit.records.history.add(replace(line, number=-below, shown=True))
 
 
 # --- Records as bytes ---------------------------------------------------------------------

@@ -17,7 +17,13 @@ from typing import Final
 
 from blackthorn.device.account import local_chain
 from blackthorn.device.conversations import key_packages, limits
-from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, SELF, Facts, read_facts
+from blackthorn.device.conversations.group_metadata import (
+    DIRECT,
+    GROUP,
+    SELF,
+    GroupMetadata,
+    read_group_metadata,
+)
 from blackthorn.device.conversations.members import (
     Identity,
     UnknownDeviceError,
@@ -25,7 +31,7 @@ from blackthorn.device.conversations.members import (
     identify,
     identities,
 )
-from blackthorn.device.core.unit_of_work import Conversation, Turn
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.errors import InputError, UserError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import ClaimedKeyPackage
@@ -49,7 +55,7 @@ STALE: Final = "stale"
 
 
 def verify_claimed(
-    turn: Turn, claimed: Iterable[ClaimedKeyPackage], asked: Collection[str]
+    unit: UnitOfWork, claimed: Iterable[ClaimedKeyPackage], asked: Collection[str]
 ) -> list[VerifiedKeyPackage]:
     """The key packages that a claim gave, each for the device it was claimed of.
 
@@ -61,7 +67,7 @@ def verify_claimed(
     verified: dict[DeviceId, VerifiedKeyPackage] = {}
     for each in claimed:
         try:
-            package = parse_key_package(each.package, now=turn.now, validate=turn.validate)
+            package = parse_key_package(each.package, now=unit.now, validate=unit.validate)
         except UnknownDeviceError:
             continue
         identity = identify(package.credential)
@@ -69,23 +75,23 @@ def verify_claimed(
             raise InvalidKeyPackage(f"the server gave another's key package for {each.address}")
         if identity.address not in asked:
             raise InvalidKeyPackage("the server gave a key package that was not asked for")
-        if package.suite.number not in _accepted_suites(turn, identity):
+        if package.suite.number not in _accepted_suites(unit, identity):
             raise InvalidKeyPackage(f"the key package of {each.address} is of a weaker suite")
-        if identity.device != turn.me.device:
+        if identity.device != unit.me.device:
             verified[identity.device] = package
     return list(verified.values())
 
 
-def _accepted_suites(turn: Turn, identity: Identity) -> set[int]:
+def _accepted_suites(unit: UnitOfWork, identity: Identity) -> set[int]:
     """The suites of a key package that this device takes: those that the chain insists on too."""
-    chain = turn.chains.of(identity.address)
+    chain = unit.chains.of(identity.address)
     device = chain.device(identity.device) if chain is not None else None
     insisted = set(device.suites) if device is not None else set()
     return {suites.DEFAULT_SUITE} & (insisted or {suites.DEFAULT_SUITE})
 
 
 def create(
-    turn: Turn, facts: Facts, name: str, packages: Sequence[VerifiedKeyPackage]
+    unit: UnitOfWork, facts: GroupMetadata, name: str, packages: Sequence[VerifiedKeyPackage]
 ) -> tuple[Conversation, bytes]:
     """A new conversation with the owners of `packages`, and the Welcome for them.
 
@@ -93,124 +99,124 @@ def create(
     """
     group = Group.create(
         suites.suite(suites.DEFAULT_SUITE),
-        turn.random(GROUP_ID_BYTES),
-        turn.me.credential(),
-        turn.keys.identity,
-        turn.keys.identity_public,
-        random=turn.random,
-        now=turn.now,
+        unit.random(GROUP_ID_BYTES),
+        unit.me.credential(),
+        unit.keys.identity,
+        unit.keys.identity_public,
+        random=unit.random,
+        now=unit.now,
         extensions=[facts.extension()],
     )
-    made = group.commit(add=packages, random=turn.random, now=turn.now, validate=turn.validate)
+    made = group.commit(add=packages, random=unit.random, now=unit.now, validate=unit.validate)
     group.merge_pending()
     conversation = Conversation(_record(group, facts, name), group)
-    turn.adopt(conversation)
+    unit.adopt(conversation)
     if made.welcome is None:
         raise InvalidCommit("a conversation needs somebody to talk with")
     return conversation, made.welcome
 
 
-def _record(group: Group, facts: Facts, name: str) -> ConversationRecord:
+def _record(group: Group, facts: GroupMetadata, name: str) -> ConversationRecord:
     return ConversationRecord(
         group.group_id, facts.kind, name, facts.created_ms, ACTIVE, group.epoch, 0, b""
     )
 
 
-def join(turn: Turn, welcome: bytes) -> Conversation:
+def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
     """The conversation of a Welcome. Raises InputError when it must not be joined."""
-    private, last_resort = _own_private(turn, welcome)
-    validate = turn.gathering()
-    group = Group.join(welcome, private, turn.keys.identity, now=turn.now, validate=validate)
-    facts = read_facts(group.group_context_extensions)
-    facts = replace(facts, created_ms=min(facts.created_ms, turn.now_ms))
-    name = _name(turn, facts, group)
-    if turn.records.conversations.count() >= limits.MAX_CONVERSATIONS:
+    private, last_resort = _own_private(unit, welcome)
+    validate = unit.gathering()
+    group = Group.join(welcome, private, unit.keys.identity, now=unit.now, validate=validate)
+    facts = read_group_metadata(group.group_context_extensions)
+    facts = replace(facts, created_ms=min(facts.created_ms, unit.now_ms))
+    name = _name(unit, facts, group)
+    if unit.records.conversations.count() >= limits.MAX_CONVERSATIONS:
         raise InvalidWelcome("this device is in as many conversations as it bears")
-    known = turn.records.conversations.get(group.group_id)
+    known = unit.records.conversations.get(group.group_id)
     if known is not None and (known.standing != REMOVED or group.epoch <= known.epoch):
         raise InvalidWelcome("the Welcome is for a conversation that this device is in, or was")
     inviter = None if group.inviter is None else identify(group.inviter.credential)
     validate.require_known(inviter=inviter)
     if not last_resort:
-        key_packages.used(turn, private.reference, welcome)
-    turn.records.peers.forget_counts(group.group_id)
+        key_packages.used(unit, private.reference, welcome)
+    unit.records.peers.forget_counts(group.group_id)
     conversation = Conversation(_record(group, facts, name), group)
-    turn.adopt(conversation)
+    unit.adopt(conversation)
     if facts.kind == GROUP:
-        _tell_joined(turn, conversation)
+        _tell_joined(unit, conversation)
     return conversation
 
 
-def _tell_joined(turn: Turn, conversation: Conversation) -> None:
+def _tell_joined(unit: UnitOfWork, conversation: Conversation) -> None:
     """Who added this device, and who is there: a person must see whom he talks to."""
     group = conversation.group
     if group.inviter is None:
         return
     inviter = identify(group.inviter.credential).address
-    others = [each for each in addresses(group.members) if each != turn.me.address]
-    tell(turn, conversation, inviter, f"{inviter} added you; in the group: {', '.join(others)}")
+    others = [each for each in addresses(group.members) if each != unit.me.address]
+    tell(unit, conversation, inviter, f"{inviter} added you; in the group: {', '.join(others)}")
 
 
-def _own_private(turn: Turn, welcome: bytes) -> tuple[KeyPackagePrivate, bool]:
+def _own_private(unit: UnitOfWork, welcome: bytes) -> tuple[KeyPackagePrivate, bool]:
     references = welcome_references(welcome)
     for reference in references:
-        found = turn.records.key_packages.find(reference)
+        found = unit.records.key_packages.find(reference)
         if found is not None:
             return KeyPackagePrivate.deserialise(found[0]), found[1]
-    key_packages.check_used(turn, references, welcome)
+    key_packages.check_used(unit, references, welcome)
     raise InvalidWelcome("the Welcome is for a key package that this device does not have")
 
 
-def _name(turn: Turn, facts: Facts, group: Group) -> str:
+def _name(unit: UnitOfWork, facts: GroupMetadata, group: Group) -> str:
     """What a conversation that is joined is called. Raises InvalidWelcome for the wrong members."""
     if facts.kind == GROUP:
         return facts.name
     if facts.kind == DIRECT:
-        return _other_side(turn, group)
-    if any(each.address != turn.me.address for each in identities(group.members)):
+        return _other_side(unit, group)
+    if any(each.address != unit.me.address for each in identities(group.members)):
         raise InvalidWelcome("somebody else is in a group of one user's own devices")
     return ""
 
 
-def _other_side(turn: Turn, group: Group) -> Address:
+def _other_side(unit: UnitOfWork, group: Group) -> Address:
     """The one other person of a direct conversation."""
-    others = {each for each in addresses(group.members) if each != turn.me.address}
+    others = {each for each in addresses(group.members) if each != unit.me.address}
     if len(others) != 1:
         raise InvalidWelcome("a direct conversation is between two people")
     (other,) = others
-    if not _is_between_us(turn, group, other):
+    if not _is_between_us(unit, group, other):
         raise InvalidWelcome("the Welcome is not for this device as it is named")
     return other
 
 
-def _is_between_us(turn: Turn, group: Group, other: str) -> bool:
+def _is_between_us(unit: UnitOfWork, group: Group, other: str) -> bool:
     """Whether the members are this device, and else devices of its user and of `other` only."""
     found = identities(group.members)
-    return turn.me in found and {each.address for each in found} == {turn.me.address, other}
+    return unit.me in found and {each.address for each in found} == {unit.me.address, other}
 
 
-def direct_with(turn: Turn, address: Address) -> Conversation | None:
+def direct_with(unit: UnitOfWork, address: Address) -> Conversation | None:
     """The direct conversation to write in, or None when there is none (see the module)."""
     found = [
         record
-        for record in turn.records.conversations.named(DIRECT, address)
+        for record in unit.records.conversations.named(DIRECT, address)
         if record.standing == ACTIVE
     ]
     found.sort(key=lambda record: (record.created_ms, record.id), reverse=True)
-    opened = (turn.open(record.id) for record in found)
-    return next((each for each in opened if reaches(turn, each, address)), None)
+    opened = (unit.open(record.id) for record in found)
+    return next((each for each in opened if reaches(unit, each, address)), None)
 
 
-def reaches(turn: Turn, conversation: Conversation, address: str) -> bool:
+def reaches(unit: UnitOfWork, conversation: Conversation, address: str) -> bool:
     """Whether what is written in a direct conversation reaches that person, and nobody else.
 
     When all of his devices in it are gone, since his identity was reset, another one is made.
     """
     if conversation.record.standing != ACTIVE or not _is_between_us(
-        turn, conversation.group, address
+        unit, conversation.group, address
     ):
         return False
-    gone = gone_devices(turn, conversation.group)
+    gone = gone_devices(unit, conversation.group)
     members = identities(conversation.group.members)
     if any(each.address == address and each.device not in gone for each in members):
         return True
@@ -218,11 +224,11 @@ def reaches(turn: Turn, conversation: Conversation, address: str) -> bool:
     return False
 
 
-def group_named(turn: Turn, name: str) -> Conversation:
+def group_named(unit: UnitOfWork, name: str) -> Conversation:
     """The group of that name, or of that id in hexadecimal. Raises UserError."""
-    records = turn.records.conversations.named(GROUP, name)
+    records = unit.records.conversations.named(GROUP, name)
     if not records:
-        records = [r for r in turn.records.conversations.all() if r.id.hex().startswith(name)]
+        records = [r for r in unit.records.conversations.all() if r.id.hex().startswith(name)]
         records = [r for r in records if r.kind == GROUP and len(name) >= 8]
     active = [record for record in records if record.standing == ACTIVE]
     if not active and records:
@@ -232,12 +238,12 @@ def group_named(turn: Turn, name: str) -> Conversation:
     if len(active) > 1:
         ids = ", ".join(record.id.hex()[:8] for record in active)
         raise UserError(f"several groups have that name; use the id of one instead: {ids}")
-    return turn.open(active[0].id)
+    return unit.open(active[0].id)
 
 
-def other_devices(turn: Turn, group: Group) -> list[DeviceId]:
+def other_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
     """The devices that a message in the group is for."""
-    return [each.device for each in identities(group.members) if each.device != turn.me.device]
+    return [each.device for each in identities(group.members) if each.device != unit.me.device]
 
 
 def indices_of(group: Group, wanted: Collection[str], devices: Collection[bytes] = ()) -> list[int]:
@@ -248,36 +254,36 @@ def indices_of(group: Group, wanted: Collection[str], devices: Collection[bytes]
     ]
 
 
-def gone_devices(turn: Turn, group: Group) -> list[DeviceId]:
+def gone_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
     """Devices in the group that are not (any more) in their users' chains as known here.
 
     This device is never among them, nor whoever's chain is not known.
     """
-    own = local_chain.own(turn)
+    own = local_chain.own(unit)
     mine = None if own is None else {each.id for each in own.devices}
     gone: list[DeviceId] = []
     for identity in identities(group.members):
-        live = mine if identity.address == turn.me.address else turn.chains.live(identity.address)
-        if identity != turn.me and live is not None and identity.device not in live:
+        live = mine if identity.address == unit.me.address else unit.chains.live(identity.address)
+        if identity != unit.me and live is not None and identity.device not in live:
             gone.append(identity.device)
     return gone
 
 
-def missing_devices(turn: Turn, group: Group) -> list[DeviceId]:
+def missing_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
     """Live devices of this device's user that are not in the group.
 
     Only what is published counts: others take nobody in whom the ledger does not show.
     """
-    chain = turn.chains.of(turn.me.address)
+    chain = unit.chains.of(unit.me.address)
     present = {each.device for each in identities(group.members)}
     return [each.id for each in chain.devices if each.id not in present] if chain else []
 
 
-def check_commit(turn: Turn, conversation: Conversation, staged: StagedCommit) -> None:
+def check_commit(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) -> None:
     """Whether others may change the conversation so. Raises InvalidCommit."""
     record = conversation.record
     if record.kind != GROUP:
-        allowed = {turn.me.address, record.name} if record.kind == DIRECT else {turn.me.address}
+        allowed = {unit.me.address, record.name} if record.kind == DIRECT else {unit.me.address}
         leaves = [] if staged.next is None else [leaf for _, leaf in staged.next.tree.members()]
         found = [*identities(staged.added), *(identify(each.credential) for each in leaves)]
         if any(each.address not in allowed for each in found):
@@ -285,11 +291,13 @@ def check_commit(turn: Turn, conversation: Conversation, staged: StagedCommit) -
             raise InvalidCommit(f"somebody else was to be added to {kind}")
     if staged.next is not None:
         extensions = staged.next.context.extensions
-        if read_facts(extensions) != read_facts(conversation.group.group_context_extensions):
+        if read_group_metadata(extensions) != read_group_metadata(
+            conversation.group.group_context_extensions
+        ):
             raise InvalidCommit("the facts of a conversation do not change")
 
 
-def merge(turn: Turn, conversation: Conversation, staged: StagedCommit) -> None:
+def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) -> None:
     """Begin the epoch of a Commit that was checked, and tell what it changed."""
     group, committer = conversation.group, identify(staged.committer.credential).address
     before = set(addresses(group.members))
@@ -298,12 +306,12 @@ def merge(turn: Turn, conversation: Conversation, staged: StagedCommit) -> None:
     group.merge(staged)
     if removed_me:
         _set_standing(conversation, REMOVED)
-        turn.bump()
+        unit.bump()
         if record_is_shown(conversation):
-            tell(turn, conversation, committer, f"{committer} removed you")
+            tell(unit, conversation, committer, f"{committer} removed you")
         return
-    turn.moved(conversation)
-    _tell_change(turn, conversation, committer, before, gone)
+    unit.moved(conversation)
+    _tell_change(unit, conversation, committer, before, gone)
 
 
 def record_is_shown(conversation: Conversation) -> bool:
@@ -311,7 +319,7 @@ def record_is_shown(conversation: Conversation) -> bool:
     return conversation.record.kind != SELF
 
 
-def merge_own(turn: Turn, conversation: Conversation) -> None:
+def merge_own(unit: UnitOfWork, conversation: Conversation) -> None:
     """Begin the epoch of this device's own Commit, which was accepted."""
     group = conversation.group
     staged = group.pending
@@ -320,8 +328,8 @@ def merge_own(turn: Turn, conversation: Conversation) -> None:
     before = set(addresses(group.members))
     gone = identities(staged.removed)
     group.merge_pending()
-    turn.moved(conversation)
-    _tell_change(turn, conversation, turn.me.address, before, gone)
+    unit.moved(conversation)
+    _tell_change(unit, conversation, unit.me.address, before, gone)
 
 
 def mark_stale(conversation: Conversation) -> None:
@@ -334,7 +342,7 @@ def _set_standing(conversation: Conversation, standing: str) -> None:
 
 
 def _tell_change(
-    turn: Turn,
+    unit: UnitOfWork,
     conversation: Conversation,
     committer: Address,
     before: set[Address],
@@ -344,20 +352,20 @@ def _tell_change(
         return
     after = set(addresses(conversation.group.members))
     for address in sorted(after - before):
-        tell(turn, conversation, committer, f"{committer} added {address}")
+        tell(unit, conversation, committer, f"{committer} added {address}")
     for address in sorted({each.address for each in gone} - after):
-        tell(turn, conversation, committer, f"{committer} removed {address}")
+        tell(unit, conversation, committer, f"{committer} removed {address}")
 
 
-def tell(turn: Turn, conversation: Conversation, sender: str, text: str) -> None:
+def tell(unit: UnitOfWork, conversation: Conversation, sender: str, text: str) -> None:
     """A line of the conversation's history that the program itself writes."""
     record = conversation.record
     place = record.id + conversation.group.epoch.to_bytes(8, "big") + text.encode()
     message = b"\x02" + hashlib.sha256(place).digest()[:31]
-    if turn.records.history.known(message):
+    if unit.records.history.known(message):
         return
-    shown = sender == turn.me.address
-    turn.records.history.add(
+    shown = sender == unit.me.address
+    unit.records.history.add(
         HistoryRecord(
             message=message,
             conversation=record.id,
@@ -366,8 +374,8 @@ def tell(turn: Turn, conversation: Conversation, sender: str, text: str) -> None
             sender=sender,
             sort="event",
             text=text,
-            sent_ms=turn.now_ms,
-            received_ms=turn.now_ms,
+            sent_ms=unit.now_ms,
+            received_ms=unit.now_ms,
             standing="received",
             shown=shown,
         )

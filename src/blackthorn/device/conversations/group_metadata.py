@@ -23,12 +23,12 @@ _KINDS: Final = (DIRECT, GROUP, SELF)
 _MAX_BYTES: Final = 2 * limits.MAX_GROUP_NAME_BYTES
 
 
-class FactsError(DecodeError):
+class GroupMetadataError(DecodeError):
     """The GroupContext does not say what conversation this is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class GroupMetadata:
     """What a conversation is. Only a group has a `name`; `created_ms` is its maker's clock."""
 
     kind: str
@@ -41,15 +41,15 @@ class Facts:
         return Extension(APPLICATION_EXTENSION, cbor2.dumps(value, canonical=True))
 
 
-def read_facts(extensions: Extensions | list[Extension]) -> Facts:
-    """The facts in a GroupContext's extensions. Raises FactsError."""
+def read_group_metadata(extensions: Extensions | list[Extension]) -> GroupMetadata:
+    """The facts in a GroupContext's extensions. Raises GroupMetadataError."""
     data = find(extensions, APPLICATION_EXTENSION)
     if data is None or len(data) > _MAX_BYTES:
-        raise FactsError("the group does not say what conversation it is")
+        raise GroupMetadataError("the group does not say what conversation it is")
     match _load(data):
         case [1, 0 | 1 | 2 as kind, int(created_ms), str(name)] if _fits(kind, created_ms, name):
-            return Facts(_KINDS[kind], name, created_ms)
-    raise FactsError("the group's description is of an unknown form")
+            return GroupMetadata(_KINDS[kind], name, created_ms)
+    raise GroupMetadataError("the group's description is of an unknown form")
 
 
 def _load(data: bytes) -> Any:

@@ -12,7 +12,7 @@ from blackthorn.device.conversations import content, conversations, envelope, li
 from blackthorn.device.conversations.group_metadata import SELF
 from blackthorn.device.conversations.key_packages import ReusedError
 from blackthorn.device.conversations.members import Identity, UnknownDeviceError, identify
-from blackthorn.device.core.unit_of_work import Conversation, Turn
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import outbox
 from blackthorn.device.transparency import gossip
 from blackthorn.device.transparency.alarms import raise_alarm
@@ -22,67 +22,67 @@ from blackthorn.mls.errors import InvalidCommit
 from blackthorn.mls.group.group import Application, Group
 from blackthorn.mls.group.processing import is_proposal
 from blackthorn.mls.group.receiving import Outcome
-from blackthorn.ports.device_store import HistoryRecord, SetAsideRecord
+from blackthorn.ports.device_store import HistoryRecord, UndecryptableRecord
 
 
-def accept(turn: Turn, seq: int, parcel: bytes) -> bool:
+def accept(unit: UnitOfWork, seq: int, parcel: bytes) -> bool:
     """Open one parcel and keep what it holds; whether it may be acknowledged.
 
     False when it cannot be opened now: then it is noted as set aside.
     """
-    parcels, digest = turn.records.parcels, envelope.digest(parcel)
+    parcels, digest = unit.records.parcels, envelope.digest(parcel)
     if parcels.seen(digest):
         return True
     try:
-        with turn.records.attempt():
-            _open(turn, parcel)
+        with unit.records.attempt():
+            _open(unit, parcel)
     except InputError as error:
         if isinstance(error, UnknownDeviceError):
-            turn.records.peers.ask_for(
-                [(each.device, each.address) for each in error.strangers],
-                turn.now_ms,
-                limits.MAX_STRANGERS,
+            unit.records.peers.ask_for(
+                [(each.device, each.address) for each in error.unknown_devices],
+                unit.now_ms,
+                limits.MAX_UNKNOWN_DEVICES,
             )
         elif isinstance(error, ReusedError):
             text = "a second Welcome came for a key package of this device"
-            fact, address = digest.hex(), turn.me.address
-            raise_alarm(turn.records, "key-package-reuse", address, text, turn.now_ms, fact=fact)
-        parcels.set_aside(SetAsideRecord(digest, seq, str(error), turn.now_ms))
+            fact, address = digest.hex(), unit.me.address
+            raise_alarm(unit.records, "key-package-reuse", address, text, unit.now_ms, fact=fact)
+        parcels.set_aside(UndecryptableRecord(digest, seq, str(error), unit.now_ms))
         return False
-    parcels.mark_seen(digest, turn.now_ms)
+    parcels.mark_seen(digest, unit.now_ms)
     return True
 
 
-def _open(turn: Turn, parcel: bytes) -> None:
+def _open(unit: UnitOfWork, parcel: bytes) -> None:
     welcome = envelope.welcome_of(parcel)
     if welcome is not None:
-        conversations.join(turn, welcome)
+        conversations.join(unit, welcome)
         return
-    (owner, _), message = envelope.open_group_parcel(parcel, turn.envelopes())
-    conversation = turn.open(owner)
-    received = _process(turn, conversation.group, message)
+    (owner, _), message = envelope.open_group_parcel(parcel, unit.envelopes())
+    conversation = unit.open(owner)
+    received = _process(unit, conversation.group, message)
     match received:
         case Application():
             gossip.heard(
-                turn.records,
+                unit.records,
                 conversation.record.id,
                 identify(received.sender.credential).address,
                 received.authenticated_data,
-                turn.now_ms,
+                unit.now_ms,
             )
             if conversation.record.kind == SELF:
-                turn.validate(received.sender.credential, received.sender.signature_key)
-                self_group.take(turn, conversation, received.content)
+                unit.validate(received.sender.credential, received.sender.signature_key)
+                self_group.take(unit, conversation, received.content)
                 return
-            _show(turn, conversation, identify(received.sender.credential), received.content)
+            _show(unit, conversation, identify(received.sender.credential), received.content)
         case StagedCommit():
-            turn.validate(received.committer.credential, received.committer.signature_key)
-            conversations.check_commit(turn, conversation, received)
-            outbox.retract_commit(turn, conversation)
-            conversations.merge(turn, conversation, received)
+            unit.validate(received.committer.credential, received.committer.signature_key)
+            conversations.check_commit(unit, conversation, received)
+            outbox.retract_commit(unit, conversation)
+            conversations.merge(unit, conversation, received)
 
 
-def _process(turn: Turn, group: Group, message: bytes) -> Outcome:
+def _process(unit: UnitOfWork, group: Group, message: bytes) -> Outcome:
     """What the message is. Raises UnknownDeviceError with all who must be looked up first.
 
     A proposal by itself is not taken, for another's next Commit would carry it out in his name.
@@ -90,30 +90,30 @@ def _process(turn: Turn, group: Group, message: bytes) -> Outcome:
     if is_proposal(message):
         raise InvalidCommit("members change a conversation by Commits alone")
     try:
-        return group.process(message, now=turn.now, validate=turn.validate)
+        return group.process(message, now=unit.now, validate=unit.validate)
     except UnknownDeviceError:
         # A copy goes on to find the others, so that the group itself stays as it was.
-        validate = turn.gathering()
+        validate = unit.gathering()
         copy = Group.deserialise(group.serialise())
-        copy.process(message, now=turn.now, validate=validate)
+        copy.process(message, now=unit.now, validate=validate)
         validate.require_known()
         raise
 
 
-def _show(turn: Turn, conversation: Conversation, sender: Identity, body: bytes) -> None:
+def _show(unit: UnitOfWork, conversation: Conversation, sender: Identity, body: bytes) -> None:
     """Put a message into the history, once: a sender may have to seal it a second time."""
     record = conversation.record
     try:
         message = content.decode(body)
     except content.ContentError as error:
-        _unreadable(turn, conversation, sender, body, error)
+        _unreadable(unit, conversation, sender, body, error)
         return
-    _count(turn, record.id, sender.device, message.count)
+    _count(unit, record.id, sender.device, message.count)
     identifier = content.message_id(body, sender.address, record.id, message.salt)
-    if turn.records.history.known(identifier):
+    if unit.records.history.known(identifier):
         return
-    mine = sender.address == turn.me.address  # written on another of the user's devices
-    turn.records.history.add(
+    mine = sender.address == unit.me.address  # written on another of the user's devices
+    unit.records.history.add(
         HistoryRecord(
             message=identifier,
             conversation=record.id,
@@ -122,8 +122,8 @@ def _show(turn: Turn, conversation: Conversation, sender: Identity, body: bytes)
             sender=sender.address,
             sort="text",
             text=message.text,
-            sent_ms=min(message.sent_ms, turn.now_ms + limits.MAX_CLOCK_AHEAD_SECONDS * 1000),
-            received_ms=turn.now_ms,
+            sent_ms=min(message.sent_ms, unit.now_ms + limits.MAX_CLOCK_AHEAD_SECONDS * 1000),
+            received_ms=unit.now_ms,
             standing="accepted" if mine else "received",
             shown=mine,
         )
@@ -131,18 +131,18 @@ def _show(turn: Turn, conversation: Conversation, sender: Identity, body: bytes)
 
 
 def _unreadable(
-    turn: Turn, conversation: Conversation, sender: Identity, body: bytes, error: Exception
+    unit: UnitOfWork, conversation: Conversation, sender: Identity, body: bytes, error: Exception
 ) -> None:
     mark = hashlib.sha256(body).hexdigest()[:8]
     text = f"a message of {sender.address} cannot be shown here ({mark}): {error}"
-    conversations.tell(turn, conversation, sender.address, text)
+    conversations.tell(unit, conversation, sender.address, text)
 
 
-def _count(turn: Turn, conversation: bytes, device: bytes, count: int) -> None:
+def _count(unit: UnitOfWork, conversation: bytes, device: bytes, count: int) -> None:
     """Note which messages of a device were passed over, or have come late."""
     if not count:
         return
-    peers = turn.records.peers
+    peers = unit.records.peers
     highest = peers.tally(conversation, device)
     if highest is not None and count <= highest:
         peers.close_gap(conversation, device, count)

@@ -19,7 +19,7 @@ KEY_PACKAGE_STOCK_LOW = 50
 MAX_CLOCK_AHEAD_SECONDS = 24 * 3600
 """How far ahead the time on a message may lie; a later one is shown as this."""
 
-MAX_STRANGERS = 2 * MAX_RECIPIENTS
+MAX_UNKNOWN_DEVICES = 2 * MAX_RECIPIENTS
 """Devices never met of which a device remembers that it must ask the server for them."""
 
 MAX_COUNTED_GAP = 1_000

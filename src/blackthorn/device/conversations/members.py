@@ -42,11 +42,11 @@ class Identity:
 class UnknownDeviceError(InvalidLeaf):
     """Leaves are of devices that their users' chains, as known here, do not have (rule 2)."""
 
-    def __init__(self, strangers: Sequence[Identity]) -> None:
-        whose = sorted({each.address for each in strangers})
+    def __init__(self, unknown_devices: Sequence[Identity]) -> None:
+        whose = sorted({each.address for each in unknown_devices})
         others = f" and {len(whose) - 3} more" if len(whose) > 3 else ""
         super().__init__(f"the ledger has no such device of {', '.join(whose[:3])}{others}")
-        self.strangers = strangers
+        self.unknown_devices = unknown_devices
 
 
 ChainOf = Callable[[str], VerifiedChain | None]
@@ -86,14 +86,14 @@ class LeafValidator:
             return
         chain = self._chain_of(identity.address)
         if chain is None or chain.device(identity.device) is None:
-            self._stranger(identity, signature_key)
+            self._unknown_device(identity, signature_key)
             return
         try:
             live_device(chain, identity.device, signature_key)
         except VerificationError as error:
             raise InvalidLeaf(f"a leaf of {identity.address}: {error}") from error
 
-    def _stranger(self, identity: Identity, signature_key: bytes) -> None:
+    def _unknown_device(self, identity: Identity, signature_key: bytes) -> None:
         raise UnknownDeviceError([identity])
 
 
@@ -105,10 +105,10 @@ class GatheringValidator(LeafValidator):
 
     def __init__(self, me: Identity, own_key: bytes, chain_of: ChainOf) -> None:
         super().__init__(me, own_key, chain_of)
-        self._strangers: list[tuple[Identity, bytes]] = []
+        self._unknown_devices: list[tuple[Identity, bytes]] = []
 
-    def _stranger(self, identity: Identity, signature_key: bytes) -> None:
-        self._strangers.append((identity, signature_key))
+    def _unknown_device(self, identity: Identity, signature_key: bytes) -> None:
+        self._unknown_devices.append((identity, signature_key))
 
     def require_known(self, *, inviter: Identity | None = None) -> None:
         """Raises UnknownDeviceError with all whose users are to be looked up.
@@ -116,13 +116,13 @@ class GatheringValidator(LeafValidator):
         With an `inviter`, others may be devices that their users have revoked: whoever has added
         this device did not know it yet. Nothing is sealed for them (`preparing`).
         """
-        strangers = [
+        unknown_devices = [
             identity
-            for identity, key in self._strangers
+            for identity, key in self._unknown_devices
             if inviter is None or identity == inviter or not self._was_one(identity, key)
         ]
-        if strangers:
-            raise UnknownDeviceError(strangers)
+        if unknown_devices:
+            raise UnknownDeviceError(unknown_devices)
 
     def _was_one(self, identity: Identity, signature_key: bytes) -> bool:
         chain = self._chain_of(identity.address)

@@ -24,7 +24,7 @@ from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.conversations.conversations import ACTIVE
 from blackthorn.device.conversations.group_metadata import SELF
 from blackthorn.device.conversations.members import identities
-from blackthorn.device.core.unit_of_work import Conversation, Turn
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.transparency import verified
 from blackthorn.link.frames.types import AddressText, Bytes32, Uint64
@@ -63,47 +63,47 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Snapshot).decode
 
 
-def present(turn: Turn) -> Conversation | None:
+def present(unit: UnitOfWork) -> Conversation | None:
     """The self-group to write in, or None when there is none."""
-    found = [each for each in all_active(turn) if each.record.standing == ACTIVE]
+    found = [each for each in all_active(unit) if each.record.standing == ACTIVE]
     return max(found, key=lambda each: (each.record.created_ms, each.record.id), default=None)
 
 
-def all_active(turn: Turn) -> list[Conversation]:
+def all_active(unit: UnitOfWork) -> list[Conversation]:
     """All self-groups that this device is in; more than one when two were made at once."""
-    records = turn.records.conversations.named(SELF, "")
-    return [turn.open(each.id) for each in records if each.standing == ACTIVE]
+    records = unit.records.conversations.named(SELF, "")
+    return [unit.open(each.id) for each in records if each.standing == ACTIVE]
 
 
-def snapshot(turn: Turn) -> Snapshot:
+def snapshot(unit: UnitOfWork) -> Snapshot:
     """What this device knows of what all must know."""
-    keys = sorted(turn.records.mail_keys.all(), key=lambda each: each.fingerprint)
+    keys = sorted(unit.records.mail_keys.all(), key=lambda each: each.fingerprint)
     newest = sorted(keys, key=lambda each: each.since_ms)[-conversations_limits.MAX_MAIL_KEYS :]
-    marks = verified.marks(turn.records.settings)
+    marks = verified.marks(unit.records.settings)
     return Snapshot(
         [MailKey(each.secret, each.certificate, each.since_ms) for each in newest],
         [Compared(address, *mark) for address, mark in sorted(marks.items())],
     )
 
 
-def digest(turn: Turn, group: Group, shared: Snapshot) -> bytes:
+def digest(unit: UnitOfWork, group: Group, shared: Snapshot) -> bytes:
     """32 bytes that change when somebody comes who must be told, or something is new."""
     devices = sorted(each.device for each in identities(group.members))
     return hashlib.sha256(b"".join(devices) + _encode(shared)).digest()
 
 
-def shared(turn: Turn, digest: bytes) -> None:
+def shared(unit: UnitOfWork, digest: bytes) -> None:
     """Everybody in the group has been told this."""
-    turn.records.settings.put(_SHARED, digest)
+    unit.records.settings.put(_SHARED, digest)
 
 
-def share_due(turn: Turn) -> bool:
+def share_due(unit: UnitOfWork) -> bool:
     """Whether the user's other devices must be told something."""
-    conversation = present(turn)
+    conversation = present(unit)
     if conversation is None or len(conversation.group.members) < 2:
         return False
-    now = digest(turn, conversation.group, snapshot(turn))
-    return turn.records.settings.get(_SHARED) != now
+    now = digest(unit, conversation.group, snapshot(unit))
+    return unit.records.settings.get(_SHARED) != now
 
 
 def encode(shared: Snapshot, salt: bytes, sent_ms: int) -> bytes:
@@ -136,16 +136,16 @@ def _load(data: bytes) -> Any:
         raise content.ContentError("the content is not CBOR") from None
 
 
-def take(turn: Turn, conversation: Conversation, body: bytes) -> None:
+def take(unit: UnitOfWork, conversation: Conversation, body: bytes) -> None:
     """Add what another of the user's devices knows. Raises ContentError."""
     told = decode(body)
     for key in told.mail_keys:
         try:
-            mail_keys.keep(turn.records, Secret(key.secret), key.certificate, key.since_ms)
+            mail_keys.keep(unit.records, Secret(key.secret), key.certificate, key.since_ms)
         except CertificateError:
             raise content.ContentError("a shared mail key is none") from None
     for each in told.compared:
-        verified.told(turn, each.address, each.half, each.at_ms)
-    now = snapshot(turn)
+        verified.told(unit, each.address, each.half, each.at_ms)
+    now = snapshot(unit)
     if now == told:
-        shared(turn, digest(turn, conversation.group, now))
+        shared(unit, digest(unit, conversation.group, now))

@@ -40,7 +40,7 @@ class Conversation:
 
 
 @dataclass(slots=True)
-class Turn:
+class UnitOfWork:
     """See the module. `now_ms` is Unix time in milliseconds."""
 
     keys: DeviceKeys
@@ -119,7 +119,7 @@ class Turn:
         """Note that what was set aside may open now."""
         reached = (generation(self.records) + 1).to_bytes(8, "big")
         self.records.settings.put(GENERATION, reached)
-        if self.records.parcels.all_set_aside():
+        if self.records.parcels.all_undecryptable():
             self.records.settings.put(ASK_AGAIN, reached)
 
     def forget(self) -> None:
@@ -161,19 +161,19 @@ def generation(records: Records) -> int:
 
 
 @contextmanager
-def turn(
+def unit(
     store: DeviceStore,
     keys: DeviceKeys,
     now_ms: int,
     random: Callable[[int], bytes],
     cache: ChainCache | None = None,
-) -> Iterator[Turn]:
+) -> Iterator[UnitOfWork]:
     """A turn that is durable when its block ends, and undone when it raises.
 
     `cache` keeps verified chains from one turn to the next.
     """
     with store.transaction() as records:
         chains = Chains(records, ChainCache() if cache is None else cache)
-        current = Turn(keys, records, now_ms, random, chains)
+        current = UnitOfWork(keys, records, now_ms, random, chains)
         yield current
         current.finish()

@@ -15,7 +15,7 @@ from blackthorn.device.operations.outgoing import (
     ChangeChain,
     ChangeGroup,
     CreateGroup,
-    Intent,
+    OutgoingOperation,
     SendText,
 )
 from blackthorn.errors import StorageError
@@ -49,10 +49,12 @@ def all_failures(settings: Settings) -> list[Failure]:
         raise StorageError("what could not be sent was noted by another version") from None
 
 
-def note(settings: Settings, number: int, intent: Intent, reason: str, now_ms: int) -> None:
+def note(
+    settings: Settings, number: int, operation: OutgoingOperation, reason: str, now_ms: int
+) -> None:
     """Keep one; the oldest make room when there are too many, or after their time."""
-    what, text = _describe(intent)
-    failure = Failure(number, what, intent.name, text, reason, now_ms)
+    what, text = _describe(operation)
+    failure = Failure(number, what, operation.name, text, reason, now_ms)
     oldest_ms = now_ms - limits.FAILURE_SECONDS * 1000
     kept = [each for each in all_failures(settings) if each.failed_ms >= oldest_ms]
     _put(settings, [*kept, failure][-limits.MAX_FAILURES :])
@@ -78,15 +80,15 @@ def _put(settings: Settings, failures: list[Failure]) -> None:
     settings.put(_SETTING, msgspec.msgpack.encode(failures))
 
 
-def _describe(intent: Intent) -> tuple[str, str]:
-    match intent:
+def _describe(operation: OutgoingOperation) -> tuple[str, str]:
+    match operation:
         case SendText():
-            return "not sent to", intent.text[: limits.MAX_FAILURE_TEXT_CHARS]
+            return "not sent to", operation.text[: limits.MAX_FAILURE_TEXT_CHARS]
         case CreateGroup():
             return "not made: the group", ""
         case ChangeGroup():
-            change = [f"{each} added to" for each in intent.add]
-            change += [f"{each} removed from" for each in intent.remove]
+            change = [f"{each} added to" for each in operation.add]
+            change += [f"{each} removed from" for each in operation.remove]
             return f"not {', '.join(change)} the group", ""
         case ChangeChain():
             return "not stated:", ""

@@ -148,7 +148,9 @@ class ChangeChain(Struct, frozen=True, tag="chain"):
         return self.what
 
 
-Intent = SendText | CreateGroup | ChangeGroup | KeepMembers | CreateSelf | ShareSelf | ChangeChain
+OutgoingOperation = (
+    SendText | CreateGroup | ChangeGroup | KeepMembers | CreateSelf | ShareSelf | ChangeChain
+)
 
 
 class Prepared(Struct, frozen=True):
@@ -199,12 +201,12 @@ class Outcome:
 
 
 _encoder = msgspec.msgpack.Encoder()
-_intent = msgspec.msgpack.Decoder(Intent)
+_operation = msgspec.msgpack.Decoder(OutgoingOperation)
 _prepared = msgspec.msgpack.Decoder(Prepared)
 _claimed = msgspec.msgpack.Decoder(Claimed)
 
 
-def encode(value: Intent | Prepared | Claimed) -> bytes:
+def encode(value: OutgoingOperation | Prepared | Claimed) -> bytes:
     """For the store."""
     return _encoder.encode(value)
 
@@ -216,10 +218,10 @@ def _decode(decoder: "msgspec.msgpack.Decoder[Any]", data: bytes) -> Any:
         raise StorageError(f"the outbox holds what this version cannot read: {error}") from None
 
 
-def decode_intent(data: bytes) -> Intent:
+def decode_operation(data: bytes) -> OutgoingOperation:
     """From the store."""
-    intent: Intent = _decode(_intent, data)
-    return intent
+    operation: OutgoingOperation = _decode(_operation, data)
+    return operation
 
 
 def decode_prepared(data: bytes) -> Prepared:

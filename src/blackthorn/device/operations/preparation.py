@@ -17,22 +17,22 @@ import msgspec
 
 from blackthorn.device.account import chain_changes
 from blackthorn.device.conversations import content, conversations, envelope, self_group
-from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, SELF, Facts
+from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, SELF, GroupMetadata
 from blackthorn.device.conversations.members import addresses, identify
-from blackthorn.device.core.unit_of_work import Conversation, Turn
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations.outgoing import (
     ChangeChain,
     ChangeGroup,
     Claimed,
     CreateGroup,
     CreateSelf,
-    Intent,
     KeepMembers,
+    OutgoingOperation,
     Prepared,
     SendText,
     ShareSelf,
     decode_claimed,
-    decode_intent,
+    decode_operation,
     encode,
 )
 from blackthorn.device.transparency import gossip
@@ -75,25 +75,25 @@ class Nothing:
 Step = Prepared | SubmitStatement | Needs | Nothing
 
 
-def prepare(turn: Turn, row: OutboxRecord) -> Step:
+def prepare(unit: UnitOfWork, row: OutboxRecord) -> Step:
     """The posting for an intent, or the statement, saved with the row. Raises HopelessError."""
-    intent = decode_intent(row.intent)
+    operation = decode_operation(row.operation)
     try:
-        match intent:
+        match operation:
             case SendText():
-                return _text(turn, row, intent)
+                return _text(unit, row, operation)
             case CreateGroup():
-                return _creation(turn, row, intent)
+                return _creation(unit, row, operation)
             case ChangeGroup():
-                return _change(turn, row, intent)
+                return _change(unit, row, operation)
             case KeepMembers():
-                return _keep_members(turn, row, intent)
+                return _keep_members(unit, row, operation)
             case CreateSelf():
-                return _create_self(turn, row, intent)
+                return _create_self(unit, row, operation)
             case ShareSelf():
-                return _share_self(turn, row, intent)
+                return _share_self(unit, row, operation)
             case ChangeChain():
-                made = chain_changes.make_next(turn, row, intent)
+                made = chain_changes.make_next(unit, row, operation)
                 return Nothing() if made is None else made
     except HopelessError:
         raise
@@ -101,25 +101,25 @@ def prepare(turn: Turn, row: OutboxRecord) -> Step:
         raise HopelessError(str(error)) from None
 
 
-def wanted_addresses(turn: Turn, intent: Intent) -> list[str]:
+def wanted_addresses(unit: UnitOfWork, operation: OutgoingOperation) -> list[str]:
     """The users whose key packages an intent needs."""
-    match intent:
+    match operation:
         case SendText(kind=kind, name=name):
-            return [name, turn.me.address] if kind == DIRECT else []
+            return [name, unit.me.address] if kind == DIRECT else []
         case CreateGroup(addresses=wanted):
-            return [*wanted, turn.me.address]
+            return [*wanted, unit.me.address]
         case ChangeGroup(add=wanted):
             return list(wanted)
         case KeepMembers() | CreateSelf():
-            return [turn.me.address]
+            return [unit.me.address]
         case ShareSelf() | ChangeChain():
             return []
 
 
-def _unclaimed(turn: Turn, row: OutboxRecord, intent: Intent) -> list[str]:
+def _unclaimed(unit: UnitOfWork, row: OutboxRecord, operation: OutgoingOperation) -> list[str]:
     claimed = decode_claimed(row.packages)
     answered = set() if claimed is None else set(claimed.answered)
-    return [each for each in wanted_addresses(turn, intent) if each not in answered]
+    return [each for each in wanted_addresses(unit, operation) if each not in answered]
 
 
 def _packages(row: OutboxRecord) -> Claimed:
@@ -129,135 +129,141 @@ def _packages(row: OutboxRecord) -> Claimed:
 # --- Texts --------------------------------------------------------------------------------
 
 
-def _text(turn: Turn, row: OutboxRecord, intent: SendText) -> Prepared | Needs:
-    found = _conversation_of(turn, intent)
+def _text(unit: UnitOfWork, row: OutboxRecord, operation: SendText) -> Prepared | Needs:
+    found = _conversation_of(unit, operation)
     if found is not None:
-        clearing = _clear(turn, row, intent, found)
-        return _seal_text(turn, row, intent, found, None) if clearing is None else clearing
-    missing = _unclaimed(turn, row, intent)
+        clearing = _clear(unit, row, operation, found)
+        return _seal_text(unit, row, operation, found, None) if clearing is None else clearing
+    missing = _unclaimed(unit, row, operation)
     if missing:
         return Needs(missing)
-    facts = Facts(DIRECT, "", turn.now_ms)
+    facts = GroupMetadata(DIRECT, "", unit.now_ms)
     claimed = _packages(row).packages
-    packages = conversations.verify_claimed(turn, claimed, {intent.name, turn.me.address})
-    if not any(identify(each.credential).address == intent.name for each in packages):
-        raise HopelessError(f"{intent.name} has no activated device yet")
-    conversation, welcome = conversations.create(turn, facts, intent.name, packages)
-    return _seal_text(turn, row, intent, conversation, welcome)
+    packages = conversations.verify_claimed(unit, claimed, {operation.name, unit.me.address})
+    if not any(identify(each.credential).address == operation.name for each in packages):
+        raise HopelessError(f"{operation.name} has no activated device yet")
+    conversation, welcome = conversations.create(unit, facts, operation.name, packages)
+    return _seal_text(unit, row, operation, conversation, welcome)
 
 
-def _conversation_of(turn: Turn, intent: SendText) -> Conversation | None:
+def _conversation_of(unit: UnitOfWork, operation: SendText) -> Conversation | None:
     """Where the text goes: to the group that was meant and no other, or to the person.
 
     To a person it goes where it was sealed for before, as long as that can be written in.
     """
-    if intent.kind == GROUP:
-        return _group_of(turn, intent)
-    if intent.conversation:
-        record = turn.records.conversations.get(intent.conversation)
+    if operation.kind == GROUP:
+        return _group_of(unit, operation)
+    if operation.conversation:
+        record = unit.records.conversations.get(operation.conversation)
         if record is not None and record.standing == conversations.ACTIVE:
-            before = turn.open(intent.conversation)
-            if conversations.reaches(turn, before, intent.name):
+            before = unit.open(operation.conversation)
+            if conversations.reaches(unit, before, operation.name):
                 return before
-    return conversations.direct_with(turn, Address(intent.name))
+    return conversations.direct_with(unit, Address(operation.name))
 
 
-def _group_of(turn: Turn, intent: SendText) -> Conversation:
-    if not intent.group:
+def _group_of(unit: UnitOfWork, operation: SendText) -> Conversation:
+    if not operation.group:
         raise HopelessError("the group was not made")
-    record = turn.records.conversations.get(intent.group)
+    record = unit.records.conversations.get(operation.group)
     if record is None:
         raise HopelessError("the group does not exist any more")
     if record.standing != conversations.ACTIVE:
         raise HopelessError("you were removed from that group")
-    return turn.open(intent.group)
+    return unit.open(operation.group)
 
 
 def _seal_text(
-    turn: Turn,
+    unit: UnitOfWork,
     row: OutboxRecord,
-    intent: SendText,
+    operation: SendText,
     conversation: Conversation,
     welcome: bytes | None,
 ) -> Prepared:
     group, record = conversation.group, conversation.record
-    again = intent.conversation == record.id
-    count = intent.count if again else record.sent + 1
-    body = content.encode(content.TextContent(intent.salt, intent.text, intent.sent_ms, count))
-    recipients = conversations.other_devices(turn, group)
+    again = operation.conversation == record.id
+    count = operation.count if again else record.sent + 1
+    body = content.encode(
+        content.TextContent(operation.salt, operation.text, operation.sent_ms, count)
+    )
+    recipients = conversations.other_devices(unit, group)
     if not recipients:
         raise HopelessError("nobody else is in this conversation")
-    message = content.message_id(body, turn.me.address, record.id, intent.salt)
-    sealed = _seal(turn, conversation, body)
+    message = content.message_id(body, unit.me.address, record.id, operation.salt)
+    sealed = _seal(unit, conversation, body)
     if not again:
         conversation.record = replace(record, sent=count)
-        turn.records.history.rename(intent.message, message, record.id)
-    settled = msgspec.structs.replace(intent, message=message, conversation=record.id, count=count)
+        unit.records.history.rename(operation.message, message, record.id)
+    settled = msgspec.structs.replace(
+        operation, message=message, conversation=record.id, count=count
+    )
     parcels = [(recipients, sealed)]
     if welcome is not None:
         parcels.insert(0, (recipients, envelope.seal_welcome(welcome)))
     sort = "text" if welcome is None else "creation"
-    prepared = _posting(turn, conversation, sort, parcels)
-    _save(turn, row, settled, prepared)
+    prepared = _posting(unit, conversation, sort, parcels)
+    _save(unit, row, settled, prepared)
     return prepared
 
 
-def _seal(turn: Turn, conversation: Conversation, body: bytes) -> bytes:
+def _seal(unit: UnitOfWork, conversation: Conversation, body: bytes) -> bytes:
     """A message of the conversation, with what this device has seen of the ledger."""
-    said = gossip.saying(turn.records, conversation.record.id, turn.now_ms)
-    message = conversation.group.encrypt(body, random=turn.random, authenticated_data=said)
-    return turn.envelope_key(conversation).seal(message, turn.random)
+    said = gossip.saying(unit.records, conversation.record.id, unit.now_ms)
+    message = conversation.group.encrypt(body, random=unit.random, authenticated_data=said)
+    return unit.envelope_key(conversation).seal(message, unit.random)
 
 
 # --- Groups -------------------------------------------------------------------------------
 
 
-def _creation(turn: Turn, row: OutboxRecord, intent: CreateGroup) -> Prepared | Needs:
-    missing = _unclaimed(turn, row, intent)
+def _creation(unit: UnitOfWork, row: OutboxRecord, operation: CreateGroup) -> Prepared | Needs:
+    missing = _unclaimed(unit, row, operation)
     if missing:
         return Needs(missing)
-    facts = Facts(GROUP, intent.name, turn.now_ms)
-    asked = {*intent.addresses, turn.me.address}
-    packages = conversations.verify_claimed(turn, _packages(row).packages, asked)
-    conversation, welcome = conversations.create(turn, facts, intent.name, packages)
-    recipients = conversations.other_devices(turn, conversation.group)
+    facts = GroupMetadata(GROUP, operation.name, unit.now_ms)
+    asked = {*operation.addresses, unit.me.address}
+    packages = conversations.verify_claimed(unit, _packages(row).packages, asked)
+    conversation, welcome = conversations.create(unit, facts, operation.name, packages)
+    recipients = conversations.other_devices(unit, conversation.group)
     parcels = [(recipients, envelope.seal_welcome(welcome))]
-    prepared = _posting(turn, conversation, "creation", parcels)
-    _save(turn, row, intent, prepared)
+    prepared = _posting(unit, conversation, "creation", parcels)
+    _save(unit, row, operation, prepared)
     return prepared
 
 
-def _change(turn: Turn, row: OutboxRecord, intent: ChangeGroup) -> Prepared | Needs | Nothing:
+def _change(
+    unit: UnitOfWork, row: OutboxRecord, operation: ChangeGroup
+) -> Prepared | Needs | Nothing:
     """A Commit at the present epoch."""
-    conversation = _active(turn, intent.conversation)
+    conversation = _active(unit, operation.conversation)
     group = conversation.group
-    present = set(conversations.other_devices(turn, group))
-    missing = _unclaimed(turn, row, intent)
+    present = set(conversations.other_devices(unit, group))
+    missing = _unclaimed(unit, row, operation)
     if missing:
         return Needs(missing, known=addresses(group.members))
-    packages = conversations.verify_claimed(turn, _packages(row).packages, set(intent.add))
+    packages = conversations.verify_claimed(unit, _packages(row).packages, set(operation.add))
     added = [p for p in packages if identify(p.credential).device not in present]
-    removed = conversations.indices_of(group, intent.remove, intent.remove_devices)
+    removed = conversations.indices_of(group, operation.remove, operation.remove_devices)
     if not added and not removed:
-        if intent.add and not row.problem:  # else another's change came first, to the same end
-            raise HopelessError(f"{', '.join(intent.add)}: in the group already")
+        if operation.add and not row.problem:  # else another's change came first, to the same end
+            raise HopelessError(f"{', '.join(operation.add)}: in the group already")
         return Nothing()
-    gone = conversations.gone_devices(turn, group)
-    made = _commit(turn, row, intent, conversation, added, gone, "commit", removed)
+    gone = conversations.gone_devices(unit, group)
+    made = _commit(unit, row, operation, conversation, added, gone, "commit", removed)
     return Nothing() if made is None else made
 
 
-def _active(turn: Turn, conversation: bytes) -> Conversation:
-    found = turn.open(conversation)
+def _active(unit: UnitOfWork, conversation: bytes) -> Conversation:
+    found = unit.open(conversation)
     if found.record.standing != conversations.ACTIVE:
         raise HopelessError("you were removed from that group")
     return found
 
 
 def _commit(
-    turn: Turn,
+    unit: UnitOfWork,
     row: OutboxRecord,
-    intent: Intent,
+    operation: OutgoingOperation,
     conversation: Conversation,
     added: Sequence[VerifiedKeyPackage],
     gone: Sequence[DeviceId],
@@ -270,91 +276,95 @@ def _commit(
     nobody is left to be told, the Commit is merged at once, and None given back.
     """
     group = conversation.group
-    members = [each for each in conversations.other_devices(turn, group) if each not in gone]
+    members = [each for each in conversations.other_devices(unit, group) if each not in gone]
     leaving = sorted({*removed, *conversations.indices_of(group, (), set(gone))})
-    key = turn.envelope_key(conversation)
+    key = unit.envelope_key(conversation)
     handle = group.export(ORDER_LABEL, b"", HANDLE_BYTES)
     made = group.commit(
-        add=added, remove=leaving, random=turn.random, now=turn.now, validate=turn.validate
+        add=added, remove=leaving, random=unit.random, now=unit.now, validate=unit.validate
     )
-    parcels = [(members, key.seal(made.commit, turn.random))] if members else []
+    parcels = [(members, key.seal(made.commit, unit.random))] if members else []
     if made.welcome is not None:
         joining = [identify(each.credential).device for each in added]
         parcels.append((joining, envelope.seal_welcome(made.welcome)))
     if not parcels:
-        conversations.merge_own(turn, conversation)
+        conversations.merge_own(unit, conversation)
         return None
     # The handle is of this epoch alone, so the number that stands beside it says nothing.
-    order = Order(handle, 0, turn.random(ID_BYTES))
-    prepared = _posting(turn, conversation, sort, parcels, order)
-    _save(turn, row, intent, prepared)
+    order = Order(handle, 0, unit.random(ID_BYTES))
+    prepared = _posting(unit, conversation, sort, parcels, order)
+    _save(unit, row, operation, prepared)
     return prepared
 
 
 def _clear(
-    turn: Turn, row: OutboxRecord, intent: Intent, conversation: Conversation
+    unit: UnitOfWork, row: OutboxRecord, operation: OutgoingOperation, conversation: Conversation
 ) -> Prepared | None:
     """A Commit that takes devices out which are gone, before something is said; None if none is."""
-    gone = conversations.gone_devices(turn, conversation.group)
-    return _commit(turn, row, intent, conversation, [], gone, "clearing") if gone else None
+    gone = conversations.gone_devices(unit, conversation.group)
+    return _commit(unit, row, operation, conversation, [], gone, "clearing") if gone else None
 
 
 # --- The user's own devices ---------------------------------------------------------------
 
 
-def _keep_members(turn: Turn, row: OutboxRecord, intent: KeepMembers) -> Prepared | Needs | Nothing:
-    record = turn.records.conversations.get(intent.conversation)
+def _keep_members(
+    unit: UnitOfWork, row: OutboxRecord, operation: KeepMembers
+) -> Prepared | Needs | Nothing:
+    record = unit.records.conversations.get(operation.conversation)
     if record is None or record.standing != conversations.ACTIVE:
         return Nothing()
-    conversation = turn.open(intent.conversation)
+    conversation = unit.open(operation.conversation)
     group = conversation.group
-    gone = conversations.gone_devices(turn, group)
-    missing = conversations.missing_devices(turn, group)
-    if missing and _unclaimed(turn, row, intent):
-        return Needs([turn.me.address], missing, addresses(group.members))
-    packages = conversations.verify_claimed(turn, _packages(row).packages, {turn.me.address})
+    gone = conversations.gone_devices(unit, group)
+    missing = conversations.missing_devices(unit, group)
+    if missing and _unclaimed(unit, row, operation):
+        return Needs([unit.me.address], missing, addresses(group.members))
+    packages = conversations.verify_claimed(unit, _packages(row).packages, {unit.me.address})
     added = [each for each in packages if identify(each.credential).device in missing]
     if not added and not gone:
         return Nothing()
-    made = _commit(turn, row, intent, conversation, added, gone, "commit")
+    made = _commit(unit, row, operation, conversation, added, gone, "commit")
     return Nothing() if made is None else made
 
 
-def _create_self(turn: Turn, row: OutboxRecord, intent: CreateSelf) -> Prepared | Needs | Nothing:
-    if self_group.present(turn) is not None:
+def _create_self(
+    unit: UnitOfWork, row: OutboxRecord, operation: CreateSelf
+) -> Prepared | Needs | Nothing:
+    if self_group.present(unit) is not None:
         return Nothing()
-    if _unclaimed(turn, row, intent):
-        return Needs([turn.me.address])
-    packages = conversations.verify_claimed(turn, _packages(row).packages, {turn.me.address})
+    if _unclaimed(unit, row, operation):
+        return Needs([unit.me.address])
+    packages = conversations.verify_claimed(unit, _packages(row).packages, {unit.me.address})
     if not packages:
         return Nothing()
-    facts = Facts(SELF, "", turn.now_ms)
-    conversation, welcome = conversations.create(turn, facts, "", packages)
-    recipients = conversations.other_devices(turn, conversation.group)
+    facts = GroupMetadata(SELF, "", unit.now_ms)
+    conversation, welcome = conversations.create(unit, facts, "", packages)
+    recipients = conversations.other_devices(unit, conversation.group)
     parcels = [(recipients, envelope.seal_welcome(welcome))]
-    prepared = _posting(turn, conversation, "creation", parcels)
-    _save(turn, row, intent, prepared)
+    prepared = _posting(unit, conversation, "creation", parcels)
+    _save(unit, row, operation, prepared)
     return prepared
 
 
-def _share_self(turn: Turn, row: OutboxRecord, intent: ShareSelf) -> Prepared | Nothing:
+def _share_self(unit: UnitOfWork, row: OutboxRecord, operation: ShareSelf) -> Prepared | Nothing:
     """What one's own devices must know, never in an epoch that a revoked one can read."""
-    conversation = self_group.present(turn)
+    conversation = self_group.present(unit)
     if conversation is None:
         return Nothing()
-    clearing = _clear(turn, row, intent, conversation)
+    clearing = _clear(unit, row, operation, conversation)
     if clearing is not None:
         return clearing
     group = conversation.group
-    recipients = conversations.other_devices(turn, group)
+    recipients = conversations.other_devices(unit, group)
     if not recipients:
         return Nothing()
-    snapshot = self_group.snapshot(turn)
-    body = self_group.encode(snapshot, intent.salt, turn.now_ms)
-    parcels = [(recipients, _seal(turn, conversation, body))]
-    prepared = _posting(turn, conversation, "text", parcels)
-    settled = msgspec.structs.replace(intent, digest=self_group.digest(turn, group, snapshot))
-    _save(turn, row, settled, prepared)
+    snapshot = self_group.snapshot(unit)
+    body = self_group.encode(snapshot, operation.salt, unit.now_ms)
+    parcels = [(recipients, _seal(unit, conversation, body))]
+    prepared = _posting(unit, conversation, "text", parcels)
+    settled = msgspec.structs.replace(operation, digest=self_group.digest(unit, group, snapshot))
+    _save(unit, row, settled, prepared)
     return prepared
 
 
@@ -362,7 +372,7 @@ def _share_self(turn: Turn, row: OutboxRecord, intent: ShareSelf) -> Prepared | 
 
 
 def _posting(
-    turn: Turn,
+    unit: UnitOfWork,
     conversation: Conversation,
     sort: str,
     parcels: Iterable[tuple[list[DeviceId], bytes]],
@@ -376,16 +386,18 @@ def _posting(
         name = fanout_id(recipients)
         lists[name] = [bytes(each) for each in recipients]
         packed.append(Parcel(name, sealed))
-    posting = Posting(turn.random(ID_BYTES), packed, order)
+    posting = Posting(unit.random(ID_BYTES), packed, order)
     group = conversation.group
     return Prepared(posting, list(lists.values()), group.group_id, group.epoch, sort)
 
 
-def _save(turn: Turn, row: OutboxRecord, intent: Intent, prepared: Prepared) -> None:
-    turn.records.outbox.update(
+def _save(
+    unit: UnitOfWork, row: OutboxRecord, operation: OutgoingOperation, prepared: Prepared
+) -> None:
+    unit.records.outbox.update(
         replace(
             row,
-            intent=encode(intent),
+            operation=encode(operation),
             posting=prepared.posting.id,
             prepared=encode(prepared),
             problem="",
@@ -398,7 +410,7 @@ def draft_id(salt: bytes) -> bytes:
     return b"\x00" + hashlib.sha256(salt).digest()[:31]
 
 
-def check_members(turn: Turn, conversation: Conversation, remove: Iterable[str]) -> None:
+def check_members(unit: UnitOfWork, conversation: Conversation, remove: Iterable[str]) -> None:
     """Raises UserError when one of these users is not in the group."""
     present = addresses(conversation.group.members)
     for address in remove:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
 from blackthorn.device.conversations.members import addresses
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency import anchors
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.identity.chain import ResetRecord, VerifiedChain
@@ -19,14 +19,14 @@ from blackthorn.ports.device_store import ChainRecord, ConversationRecord, Histo
 
 
 def tell_news(
-    turn: Turn, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
+    unit: UnitOfWork, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
 ) -> None:
     """Tell of what is new in a chain; `before` is it as it was known, None for somebody new."""
-    _tell_resets(turn, before, chain, record)
+    _tell_resets(unit, before, chain, record)
     if before is None:
         return
-    if chain.label == turn.me.address:
-        _tell_own(turn, before, chain)
+    if chain.label == unit.me.address:
+        _tell_own(unit, before, chain)
         return
     known, live = ({each.id for each in one.devices} for one in (before, chain))
     reset = before.last_reset != chain.last_reset
@@ -34,18 +34,18 @@ def tell_news(
         if device.id not in known and not reset:
             how = " with the recovery key" if device.id in chain.recovered else ""
             role = "" if device.personal else f" as a {device.role} device, which all see,"
-            _tell(turn, chain, f"{chain.label} has added the device {device.name!r}{role}{how}")
+            _tell(unit, chain, f"{chain.label} has added the device {device.name!r}{role}{how}")
     for device in before.devices:
         if device.id not in live and not reset:
-            _tell(turn, chain, f"{chain.label} has revoked the device {device.name!r}")
+            _tell(unit, chain, f"{chain.label} has revoked the device {device.name!r}")
 
 
-def _tell_own(turn: Turn, before: VerifiedChain, chain: VerifiedChain) -> None:
+def _tell_own(unit: UnitOfWork, before: VerifiedChain, chain: VerifiedChain) -> None:
     """What other devices of the user have said, and this one has not."""
     for data in chain.statements[before.seq :]:
         signed = decode(data)
         body, signers = signed.statement.body, {signer for signer, _ in signed.signatures}
-        if turn.me.device in signers:
+        if unit.me.device in signers:
             continue
         match body:
             case AddDevice(device, recovered):
@@ -58,11 +58,11 @@ def _tell_own(turn: Turn, before: VerifiedChain, chain: VerifiedChain) -> None:
             case _:
                 continue
         fact = str(signed.statement.seq)
-        raise_alarm(turn.records, "own-device", chain.label, text, turn.now_ms, fact=fact)
+        raise_alarm(unit.records, "own-device", chain.label, text, unit.now_ms, fact=fact)
 
 
 def _tell_resets(
-    turn: Turn, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
+    unit: UnitOfWork, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
 ) -> None:
     known = {each.seq: each for each in before.resets} if before is not None else {}
     for each in chain.resets:
@@ -72,29 +72,29 @@ def _tell_resets(
         if each.cancelled_seq is not None:
             if told is not None:
                 text = f"a device of {chain.label} has cancelled the request for a new identity"
-                _tell(turn, chain, text)
-        elif not _asked_here(turn, chain, each):
-            code, text = _reset(turn, chain, each, record)
-            _tell(turn, chain, text, groups=True)
+                _tell(unit, chain, text)
+        elif not _asked_here(unit, chain, each):
+            code, text = _reset(unit, chain, each, record)
+            _tell(unit, chain, text, groups=True)
             fact = f"{each.seq} {each.effective}"
-            raise_alarm(turn.records, code, chain.label, text, turn.now_ms, fact=fact)
+            raise_alarm(unit.records, code, chain.label, text, unit.now_ms, fact=fact)
 
 
-def _asked_here(turn: Turn, chain: VerifiedChain, reset: ResetRecord) -> bool:
+def _asked_here(unit: UnitOfWork, chain: VerifiedChain, reset: ResetRecord) -> bool:
     """Whether this device is the one that the reset brings."""
     body = decode(chain.statements[reset.seq - 1]).statement.body
-    return isinstance(body, Reset) and body.device.id == turn.me.device
+    return isinstance(body, Reset) and body.device.id == unit.me.device
 
 
 def _reset(
-    turn: Turn, chain: VerifiedChain, reset: ResetRecord, record: ChainRecord
+    unit: UnitOfWork, chain: VerifiedChain, reset: ResetRecord, record: ChainRecord
 ) -> tuple[str, str]:
     """The alarm's code, and its text."""
-    day, mine = _day(reset.logged_ms), chain.label == turn.me.address
+    day, mine = _day(reset.logged_ms), chain.label == unit.me.address
     if not reset.effective:
         text = f"{chain.label} asked for a new identity on {day}; old devices are still valid"
         return "own-reset" if mine else "reset-pending", text
-    domain = anchors.pinned(turn.records.settings).config.domain
+    domain = anchors.pinned(unit.records.settings).config.domain
     text = (
         f"{chain.label}'s identity was reset on {day} by {domain}'s enrolment key. None of the "
         "earlier devices confirmed it"
@@ -108,29 +108,29 @@ def _day(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")
 
 
-def _tell(turn: Turn, chain: VerifiedChain, text: str, *, groups: bool = False) -> None:
+def _tell(unit: UnitOfWork, chain: VerifiedChain, text: str, *, groups: bool = False) -> None:
     """A line in the conversation with the person, if there is one; in groups with him too."""
-    if chain.label == turn.me.address:
+    if chain.label == unit.me.address:
         return
-    conversations = turn.records.conversations
+    conversations = unit.records.conversations
     places = conversations.named(DIRECT, chain.label)[-1:]
     if groups:
         active = (each for each in conversations.all() if each.standing == "active")
-        places += [each for each in active if each.kind == GROUP and _in(turn, each, chain.label)]
+        places += [each for each in active if each.kind == GROUP and _in(unit, each, chain.label)]
     for place in places:
-        _write(turn, place, chain, text)
+        _write(unit, place, chain, text)
 
 
-def _in(turn: Turn, group: ConversationRecord, address: str) -> bool:
-    return address in addresses(turn.open(group.id).group.members)
+def _in(unit: UnitOfWork, group: ConversationRecord, address: str) -> bool:
+    return address in addresses(unit.open(group.id).group.members)
 
 
-def _write(turn: Turn, place: ConversationRecord, chain: VerifiedChain, text: str) -> None:
+def _write(unit: UnitOfWork, place: ConversationRecord, chain: VerifiedChain, text: str) -> None:
     unique = place.id + chain.head + text.encode()
     message = b"\x02" + hashlib.sha256(unique).digest()[:31]
-    if turn.records.history.known(message):
+    if unit.records.history.known(message):
         return
-    turn.records.history.add(
+    unit.records.history.add(
         HistoryRecord(
             message=message,
             conversation=place.id,
@@ -139,8 +139,8 @@ def _write(turn: Turn, place: ConversationRecord, chain: VerifiedChain, text: st
             sender=chain.label,
             sort="event",
             text=text,
-            sent_ms=turn.now_ms,
-            received_ms=turn.now_ms,
+            sent_ms=unit.now_ms,
+            received_ms=unit.now_ms,
             standing="received",
         )
     )

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency import anchors, limits
 from blackthorn.device.transparency.alarms import LEDGER, Fields, evidence_of, raise_alarm
 from blackthorn.directory.verify import DirectoryConfig, Head, check_successor, decode_entry
@@ -41,13 +41,13 @@ class Disputed(Struct, frozen=True):
         return CheckpointRecord(self.size, self.root, self.note, 0, 0, 0, self.users)
 
 
-def dispute(turn: Turn, part: f.EpochPart, error: VerificationError) -> None:
+def dispute(unit: UnitOfWork, part: f.EpochPart, error: VerificationError) -> None:
     """An epoch was refused for its configuration alone: let a replay find out, or raise the alarm.
 
     The log has signed the note, a quorum has, and the head is its last entry.
     """
     head = decode_entry(part.head)
-    log = anchors.pinned(turn.records.settings).policy.log
+    log = anchors.pinned(unit.records.settings).policy.log
     checkpoint, _ = open_checkpoint(part.checkpoint, log)
     assert isinstance(head, Head)
     found = Disputed(
@@ -59,10 +59,10 @@ def dispute(turn: Turn, part: f.EpochPart, error: VerificationError) -> None:
         head.users,
         head.config,
     )
-    if head.users > limits.MAX_REPLAY_USERS or _known_false(turn.records, found):
-        refuse(turn, found, str(error))
+    if head.users > limits.MAX_REPLAY_USERS or _known_false(unit.records, found):
+        refuse(unit, found, str(error))
     else:
-        turn.records.settings.put(_DISPUTED, msgspec.msgpack.encode(found))
+        unit.records.settings.put(_DISPUTED, msgspec.msgpack.encode(found))
 
 
 def _known_false(records: Records, found: Disputed) -> bool:
@@ -77,28 +77,28 @@ def disputed(records: Records) -> Disputed | None:
     return msgspec.msgpack.decode(data, type=Disputed) if data else None
 
 
-def adopt(turn: Turn, found: Disputed, logged: DirectoryConfig | None) -> None:
+def adopt(unit: UnitOfWork, found: Disputed, logged: DirectoryConfig | None) -> None:
     """Pin the configuration that the log has at the disputed head, if it may follow the pinned one.
 
     Raises VerificationError.
     """
-    pinned = anchors.pinned(turn.records.settings).config
+    pinned = anchors.pinned(unit.records.settings).config
     if logged is None or logged.digest != found.config:
         raise VerificationError("D30", "the log does not have the configuration of its head")
     check_successor(pinned, logged)
-    _, policy = anchors.records(turn.records.settings)
-    anchors.pin(turn.records.settings, logged.encode(), policy)
-    turn.records.settings.put(_DISPUTED, b"")
+    _, policy = anchors.records(unit.records.settings)
+    anchors.pin(unit.records.settings, logged.encode(), policy)
+    unit.records.settings.put(_DISPUTED, b"")
 
 
-def refuse(turn: Turn, found: Disputed, why: str) -> None:
+def refuse(unit: UnitOfWork, found: Disputed, why: str) -> None:
     """The ledger is kept under terms that nobody has agreed to."""
     fields: Fields = {
         "note": found.note,
         "head": found.head,
         "head_proof": found.head_proof,
     }
-    evidence = evidence_of(turn.records, _CODE, fields)
+    evidence = evidence_of(unit.records, _CODE, fields)
     fact = found.config.hex()
-    raise_alarm(turn.records, _CODE, LEDGER, why, turn.now_ms, evidence, fact=fact)
-    turn.records.settings.put(_DISPUTED, b"")
+    raise_alarm(unit.records, _CODE, LEDGER, why, unit.now_ms, evidence, fact=fact)
+    unit.records.settings.put(_DISPUTED, b"")

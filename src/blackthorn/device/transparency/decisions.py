@@ -50,7 +50,7 @@ class Waiting:
 
 
 @dataclass
-class Office:
+class VerifiedDecisions:
     """What was decided and what waits, as this device has verified it.
 
     `private` are the opened private parts by (case, number of the step). `log_ms` is the
@@ -88,13 +88,13 @@ def replay(
     *,
     founders: Iterable[str] = (),
     log_ms: int = 0,
-) -> Office:
+) -> VerifiedDecisions:
     """All decisions from the first on; what was seen is kept in `settings`.
 
     Raises SecurityError when they do not begin with those that this device has seen before,
     VerificationError when one breaks a rule.
     """
-    office = Office(founders=tuple(founders), log_ms=log_ms)
+    office = VerifiedDecisions(founders=tuple(founders), log_ms=log_ms)
     known, last = _seen(settings), 0
     for decision in decisions:
         if decision.number <= last:
@@ -120,7 +120,7 @@ def replay(
     return office
 
 
-def _take(office: Office, signed: Signed, decision: Decision) -> None:
+def _take(office: VerifiedDecisions, signed: Signed, decision: Decision) -> None:
     statement = signed.statement
     office.cases.take(signed, decision.logged_ms)
     if decision.private:
@@ -128,7 +128,7 @@ def _take(office: Office, signed: Signed, decision: Decision) -> None:
         office.private[statement.case, statement.seq] = opened
 
 
-def _wait(office: Office, decision: Decision) -> None:
+def _wait(office: VerifiedDecisions, decision: Decision) -> None:
     """One that the case has overtaken waits for nothing, and is passed over."""
     signed = statements.decode(decision.signed)
     statement = signed.statement

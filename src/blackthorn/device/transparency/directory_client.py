@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from blackthorn.device.account import local_chain
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency import alarms, gossip, own_chain
 from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.device.transparency.ledger_state import (
@@ -83,7 +83,7 @@ class _Proving:
     own: CheckpointRecord
 
 
-class Asker:
+class DirectoryClient:
     """One connection's questions to the ledger."""
 
     def __init__(self) -> None:
@@ -118,12 +118,12 @@ class Asker:
         """Whether an answer is awaited."""
         return self._lookup is not None or self._proving is not None
 
-    def awaits(self, turn: Turn) -> bool:
+    def awaits(self, unit: UnitOfWork) -> bool:
         """Whether answers are awaited, or strangers are to be asked for and the server answers."""
         if self.busy:
             return True
-        left = reached(self._silent_ms + AGAIN_MS, turn.now_ms, AGAIN_MS)
-        return left and bool(turn.records.peers.to_ask())
+        left = reached(self._silent_ms + AGAIN_MS, unit.now_ms, AGAIN_MS)
+        return left and bool(unit.records.peers.to_ask())
 
     def want(self, addresses: Iterable[str]) -> None:
         """Look these up, soon."""
@@ -135,70 +135,70 @@ class Asker:
 
     # --- Asking ---------------------------------------------------------------------------
 
-    def ask(self, turn: Turn) -> Frames:
+    def ask(self, unit: UnitOfWork) -> Frames:
         """The next question, if one is due and none is open."""
-        self._wait_no_longer(turn)
-        if self.busy or not reached(self._silent_ms + AGAIN_MS, turn.now_ms, AGAIN_MS):
+        self._wait_no_longer(unit)
+        if self.busy or not reached(self._silent_ms + AGAIN_MS, unit.now_ms, AGAIN_MS):
             return []
-        frames = self._next(turn)
+        frames = self._next(unit)
         if frames:
-            self._asked_ms = turn.now_ms
+            self._asked_ms = unit.now_ms
         return frames
 
-    def _wait_no_longer(self, turn: Turn) -> None:
+    def _wait_no_longer(self, unit: UnitOfWork) -> None:
         """A server that answers nothing does not keep a device from what else it does."""
-        if not self.busy or not reached(self._asked_ms + ANSWER_MS, turn.now_ms, ANSWER_MS):
+        if not self.busy or not reached(self._asked_ms + ANSWER_MS, unit.now_ms, ANSWER_MS):
             return
-        self._silent_ms = turn.now_ms
+        self._silent_ms = unit.now_ms
         asked = self._lookup.addresses if self._lookup is not None else []
         self.refused |= dict.fromkeys(asked, "the server does not answer")
         self._ask_anew()
         self._proving = None
 
-    def _next(self, turn: Turn) -> Frames:
-        frames = self._prove(turn)
+    def _next(self, unit: UnitOfWork) -> Frames:
+        frames = self._prove(unit)
         if frames:
             return frames
-        wanted = self._due(turn)
+        wanted = self._due(unit)
         if wanted is None:
             return []
-        newest = turn.records.directory.newest()
+        newest = unit.records.directory.newest()
         self._number += 1
         asked = sorted(wanted)[: link_limits.MAX_LOOKUP_ADDRESSES]
-        along = self._along(turn, wanted)[: link_limits.MAX_LOOKUP_ADDRESSES - len(asked)]
+        along = self._along(unit, wanted)[: link_limits.MAX_LOOKUP_ADDRESSES - len(asked)]
         addresses = sorted([*asked, *(along if asked else [])])
         self._lookup = f.LookUp(self._number, addresses, newest.size if newest else 0)
         self._wanted -= set(addresses)
         return [self._lookup]
 
-    def _due(self, turn: Turn) -> set[str] | None:
+    def _due(self, unit: UnitOfWork) -> set[str] | None:
         """Whom to look up now; an empty set asks for the newest checkpoint alone."""
-        now_ms = turn.now_ms
-        wanted = self._wanted | set(turn.records.peers.to_ask()) | set(self.pending)
+        now_ms = unit.now_ms
+        wanted = self._wanted | set(unit.records.peers.to_ask()) | set(self.pending)
         wanted -= {each for each in self.pending if not self._said_long_ago(each, now_ms)}
         if reached(self._own_due_ms, now_ms, REFRESH_MS):
-            wanted.add(turn.me.address)
+            wanted.add(unit.me.address)
         if wanted:
             return wanted
-        if reached(self._refresh_due_ms, now_ms, GOSSIP_MS) and gossip.awaits_larger(turn.records):
+        if reached(self._refresh_due_ms, now_ms, GOSSIP_MS) and gossip.awaits_larger(unit.records):
             return set()
         return None
 
     def _said_long_ago(self, address: str, now_ms: int) -> bool:
         return reached(self.pending[address] + PENDING_MS, now_ms, PENDING_MS)
 
-    def _along(self, turn: Turn, wanted: set[str]) -> list[str]:
+    def _along(self, unit: UnitOfWork, wanted: set[str]) -> list[str]:
         old = [
             each
-            for each in turn.records.directory.chains()
-            if each.present and not 0 <= turn.now_ms - each.checked_ms <= REFRESH_MS
+            for each in unit.records.directory.chains()
+            if each.present and not 0 <= unit.now_ms - each.checked_ms <= REFRESH_MS
         ]
         old.sort(key=lambda each: each.checked_ms)
         return [each.address for each in old if each.address not in wanted][:ALONG]
 
-    def _prove(self, turn: Turn) -> Frames:
-        newest = turn.records.directory.newest()
-        said = gossip.to_prove(turn.records, newest) if newest is not None else None
+    def _prove(self, unit: UnitOfWork) -> Frames:
+        newest = unit.records.directory.newest()
+        said = gossip.to_prove(unit.records, newest) if newest is not None else None
         if said is None or newest is None:
             return []
         self._number += 1
@@ -207,32 +207,32 @@ class Asker:
 
     # --- Answers --------------------------------------------------------------------------
 
-    def looked_up(self, turn: Turn, frame: f.LookedUp) -> Frames:
+    def looked_up(self, unit: UnitOfWork, frame: f.LookedUp) -> Frames:
         """Verify an epoch and its answers; the chains that are new are fetched."""
         asked = self._lookup
         if asked is None or frame.request != asked.request or self._shown is not None:
             return []
-        newest = turn.records.directory.newest()
+        newest = unit.records.directory.newest()
         if asked.have != (newest.size if newest is not None else 0):
             return self._ask_anew()
-        self._refresh_due_ms = turn.now_ms + GOSSIP_MS
+        self._refresh_due_ms = unit.now_ms + GOSSIP_MS
         try:
-            self._shown = accept_epoch(turn, frame)
+            self._shown = accept_epoch(unit, frame)
         except StaleError as error:
             self.stale = True
             self.refused |= dict.fromkeys(asked.addresses, str(error))
-            return self._end(turn)
+            return self._end(unit)
         except VerificationError as error:
-            frames: Frames = self._tell_newer(turn) if error.rule == "D10" else []
+            frames: Frames = self._tell_newer(unit) if error.rule == "D10" else []
             self.refused |= dict.fromkeys(asked.addresses, str(error))
-            return frames + self._end(turn)
-        self.stale = too_old(turn)
-        gossip.check_withheld(turn.records, turn.now_ms)
+            return frames + self._end(unit)
+        self.stale = too_old(unit)
+        gossip.check_withheld(unit.records, unit.now_ms)
         for address in asked.addresses:
-            self._take_answer(turn, address, frame)
+            self._take_answer(unit, address, frame)
         if not self._fetches:
-            return self._end(turn)
-        self._asked_ms = turn.now_ms
+            return self._end(unit)
+        self._asked_ms = unit.now_ms
         return [
             f.FetchChain(self._number, address, each.after)
             for address, each in self._fetches.items()
@@ -246,74 +246,74 @@ class Asker:
         self._fetches.clear()
         return []
 
-    def _take_answer(self, turn: Turn, address: str, frame: f.LookedUp) -> None:
+    def _take_answer(self, unit: UnitOfWork, address: str, frame: f.LookedUp) -> None:
         assert self._shown is not None
         said = next((each for each in frame.answers if each.address == address), None)
         self.refused.pop(address, None)
         if said is None:
-            self._not_answered(turn, address, waits=address in frame.pending)
+            self._not_answered(unit, address, waits=address in frame.pending)
             return
         self.pending.pop(address, None)
         try:
-            found = accept_answer(turn, said, self._shown)
+            found = accept_answer(unit, said, self._shown)
         except VerificationError as error:
             self.refused[address] = str(error)
             return
         self._absent.discard(address)
         if isinstance(found, Absent):
             self._absent.add(address)
-        elif self._must_fetch(turn, found, address):
-            known = turn.records.directory.chain(address)
+        elif self._must_fetch(unit, found, address):
+            known = unit.records.directory.chain(address)
             there = known is not None and known.present
             head, seq = (known.head, known.seq) if known is not None and there else (b"", 0)
             self._fetches[address] = _Fetch(found, said, head, seq)
             return
-        if address == turn.me.address:
-            self._own_looked_at(turn, said, found)
+        if address == unit.me.address:
+            self._own_looked_at(unit, said, found)
 
-    def _not_answered(self, turn: Turn, address: str, *, waits: bool) -> None:
+    def _not_answered(self, unit: UnitOfWork, address: str, *, waits: bool) -> None:
         """The server says that the user waits for his first entry, or nothing at all."""
-        known = turn.records.directory.chain(address)
+        known = unit.records.directory.chain(address)
         if known is not None and known.present:
             text = "the ledger had this person; now the server says nothing of him"
-            alarms.raise_alarm(turn.records, "denied", address, text, turn.now_ms)
+            alarms.raise_alarm(unit.records, "denied", address, text, unit.now_ms)
             self.refused[address] = text
         elif waits:
-            self.pending[address] = turn.now_ms
+            self.pending[address] = unit.now_ms
         else:
             self.pending.pop(address, None)
             self.refused[address] = f"the server does not answer for {address}"
 
-    def _must_fetch(self, turn: Turn, found: Present, address: str) -> bool:
-        known = turn.records.directory.chain(address)
+    def _must_fetch(self, unit: UnitOfWork, found: Present, address: str) -> bool:
+        known = unit.records.directory.chain(address)
         return known is None or not known.present or known.head != found.value.head
 
-    def chain_part(self, turn: Turn, part: f.ChainPart) -> Frames:
+    def chain_part(self, unit: UnitOfWork, part: f.ChainPart) -> Frames:
         """Statements of a chain; when they are all there it is verified and kept."""
         fetch, shown = self._fetches.get(part.address), self._shown
         if fetch is None or shown is None or part.request != self._number:
             return []
-        newest = turn.records.directory.newest()
+        newest = unit.records.directory.newest()
         if newest is None or newest.size != shown.epoch.accepted.size:
             return self._ask_anew()
-        self._asked_ms = turn.now_ms
+        self._asked_ms = unit.now_ms
         fetch.statements += part.statements
         have = fetch.after + len(fetch.statements)
         if part.more and part.statements and have < wire_limits.MAX_CHAIN_STATEMENTS:
             return [f.FetchChain(self._number, part.address, have)]
         del self._fetches[part.address]
-        self._take_chain(turn, fetch, part, shown)
-        return [] if self._fetches else self._end(turn)
+        self._take_chain(unit, fetch, part, shown)
+        return [] if self._fetches else self._end(unit)
 
-    def _take_chain(self, turn: Turn, fetch: _Fetch, part: f.ChainPart, shown: Shown) -> None:
+    def _take_chain(self, unit: UnitOfWork, fetch: _Fetch, part: f.ChainPart, shown: Shown) -> None:
         address = part.address
-        known = turn.records.directory.chain(address)
+        known = unit.records.directory.chain(address)
         if known is not None and known.present and known.head != fetch.known:
             self._wanted.add(address)  # another process has learned of it since
             return
         whole = replace_statements(part, fetch.statements)
         try:
-            accept_chain(turn, fetch.found, fetch.said, whole, shown)
+            accept_chain(unit, fetch.found, fetch.said, whole, shown)
         except OvertakenError as error:
             self._overtaken(address, error)
             return
@@ -321,8 +321,8 @@ class Asker:
             self.refused[address] = str(error)
             return
         self._tries.pop(address, None)
-        if address == turn.me.address:
-            self._own_looked_at(turn, fetch.said, fetch.found)
+        if address == unit.me.address:
+            self._own_looked_at(unit, fetch.said, fetch.found)
 
     def _overtaken(self, address: str, error: OvertakenError) -> None:
         """The next epoch came between answer and chain: look again, but not for ever."""
@@ -333,68 +333,68 @@ class Asker:
         del self._tries[address]
         self.refused[address] = str(error)
 
-    def _own_looked_at(self, turn: Turn, said: f.Answer, found: Present | Absent) -> None:
+    def _own_looked_at(self, unit: UnitOfWork, said: f.Answer, found: Present | Absent) -> None:
         assert self._shown is not None
         wait_ms = REFRESH_MS
-        if not own_chain.check(turn, said, found, self._shown, local_chain.own(turn)):
-            wait_ms = PENDING_MS if own_chain.is_recent(turn) else AGAIN_MS
-        self._own_due_ms = turn.now_ms + wait_ms
+        if not own_chain.check(unit, said, found, self._shown, local_chain.own(unit)):
+            wait_ms = PENDING_MS if own_chain.is_recent(unit) else AGAIN_MS
+        self._own_due_ms = unit.now_ms + wait_ms
 
-    def _end(self, turn: Turn) -> Frames:
+    def _end(self, unit: UnitOfWork) -> Frames:
         """The lookup is answered as far as it goes."""
         addresses = self._lookup.addresses if self._lookup is not None else []
         self._lookup, self._shown = None, None
         self._fetches.clear()
         again = self._wanted | set(self.pending)
-        turn.records.peers.set_asked([each for each in addresses if each not in again])
-        if turn.me.address in addresses and reached(self._own_due_ms, turn.now_ms, REFRESH_MS):
-            wait_ms = PENDING_MS if turn.me.address in again else AGAIN_MS
-            self._own_due_ms = turn.now_ms + wait_ms
+        unit.records.peers.set_asked([each for each in addresses if each not in again])
+        if unit.me.address in addresses and reached(self._own_due_ms, unit.now_ms, REFRESH_MS):
+            wait_ms = PENDING_MS if unit.me.address in again else AGAIN_MS
+            self._own_due_ms = unit.now_ms + wait_ms
         return []
 
-    def _tell_newer(self, turn: Turn) -> Frames:
+    def _tell_newer(self, unit: UnitOfWork) -> Frames:
         """Show the server the checkpoint of its own that is newer than what it says."""
-        newest = turn.records.directory.newest()
+        newest = unit.records.directory.newest()
         if newest is None or newest.size == self._told:
             return []
         self._told = newest.size
         return [f.TellCheckpoint(newest.note)]
 
-    def consistency(self, turn: Turn, frame: f.Consistency) -> Frames:
+    def consistency(self, unit: UnitOfWork, frame: f.Consistency) -> Frames:
         """The proof that somebody's checkpoint is the beginning of ours, or no such proof."""
         proving = self._proving
         if proving is None or frame.request != proving.request:
             return []
         self._proving = None
-        gossip.compare(turn.records, proving.said, proving.own, frame.proof, turn.now_ms)
+        gossip.compare(unit.records, proving.said, proving.own, frame.proof, unit.now_ms)
         return []
 
     # --- What a wish needs ----------------------------------------------------------------
 
-    def all_fresh(self, turn: Turn, addresses: Sequence[str]) -> bool:
+    def all_fresh(self, unit: UnitOfWork, addresses: Sequence[str]) -> bool:
         """Whether all of them were looked up within the hour; those of whom no word holds aside."""
-        known = [self.fresh(turn, each) for each in addresses if each not in self.refused]
+        known = [self.fresh(unit, each) for each in addresses if each not in self.refused]
         return None not in known
 
-    def fresh(self, turn: Turn, address: str) -> ChainRecord | None:
+    def fresh(self, unit: UnitOfWork, address: str) -> ChainRecord | None:
         """What is known of a user, if it was looked up within the hour; else he is wanted.
 
         That somebody is not there is told once for each proof of it.
         """
-        known = turn.records.directory.chain(address)
-        good = address not in self.refused and address not in self.pending and not too_old(turn)
+        known = unit.records.directory.chain(address)
+        good = address not in self.refused and address not in self.pending and not too_old(unit)
         if good and known is not None:
             if not known.present and address in self._absent:
                 self._absent.discard(address)
                 return known
-            if known.present and 0 <= turn.now_ms - known.checked_ms <= FRESH_MS:
+            if known.present and 0 <= unit.now_ms - known.checked_ms <= FRESH_MS:
                 return known
         asked = self._lookup is not None and address in self._lookup.addresses
         if address not in self.pending and not asked:
             self.want([address])
         return None
 
-    def why_not(self, turn: Turn, addresses: Iterable[str]) -> str:
+    def why_not(self, unit: UnitOfWork, addresses: Iterable[str]) -> str:
         """Why what is known of these does not do, in words.
 
         Empty while nothing speaks against, or an answer is awaited that may change it.
@@ -403,7 +403,7 @@ class Asker:
             return ""
         asked = list(addresses)
         refused = [self.refused[each] for each in asked if each in self.refused]
-        if self.stale and too_old(turn):
+        if self.stale and too_old(unit):
             return TOO_OLD
         if refused:
             return f"the ledger's word does not hold: {refused[0]}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from blackthorn.device import limits as device_limits
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency import anchors, config_rotation
 from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.device.transparency.alarms import (
@@ -93,17 +93,17 @@ class Shown:
 # --- Epochs -------------------------------------------------------------------------------
 
 
-def accept_epoch(turn: Turn, frame: f.LookedUp) -> Shown:
+def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> Shown:
     """The newest epoch, kept as accepted; what it was asked to continue is the newest here.
 
     Raises VerificationError: then the alarm is raised, unless it only does not fit the time here
     (StaleError), or it names a new configuration, of which a replay finds out (`new_terms`).
     """
-    trusted = anchors.pinned(turn.records.settings)
-    last = turn.records.directory.newest()
+    trusted = anchors.pinned(unit.records.settings)
+    last = unit.records.directory.newest()
     part = EpochPart(frame.epoch.checkpoint, frame.epoch.head, tuple(frame.epoch.proof))
     age = transparency_limits.DIRECTORY_STALE_SECONDS
-    terms = Terms(trusted.policy, trusted.config, clock_ms(turn), age)
+    terms = Terms(trusted.policy, trusted.config, clock_ms(unit), age)
     try:
         epoch = verify_epoch(part, frame.consistency, _accepted(last), terms)
     except VerificationError as error:
@@ -113,12 +113,12 @@ def accept_epoch(turn: Turn, frame: f.LookedUp) -> Shown:
             # Without witnesses the time of the head is the server's word against this clock.
             raise StaleError(error.rule, "this device's clock is behind the server's") from error
         if error.rule == _TERMS:
-            config_rotation.dispute(turn, frame.epoch, error)
+            config_rotation.dispute(unit, frame.epoch, error)
         else:
-            _alarm_epoch(turn, error, frame, last)
+            _alarm_epoch(unit, error, frame, last)
         raise
     accepted = epoch.accepted
-    turn.records.directory.put_checkpoint(
+    unit.records.directory.put_checkpoint(
         CheckpointRecord(
             accepted.size,
             accepted.root,
@@ -130,7 +130,7 @@ def accept_epoch(turn: Turn, frame: f.LookedUp) -> Shown:
         ),
         device_limits.KEPT_CHECKPOINTS,
     )
-    _keep_time(turn, epoch.quorum_time)
+    _keep_time(unit, epoch.quorum_time)
     return Shown(epoch, frame.epoch)
 
 
@@ -140,35 +140,35 @@ def _accepted(record: CheckpointRecord | None) -> Accepted | None:
     return Accepted(record.size, record.root, record.note, record.epoch, record.unix_ms)
 
 
-def clock_ms(turn: Turn) -> int:
+def clock_ms(unit: UnitOfWork) -> int:
     """This device's clock, which is never behind what witnesses have said it is."""
-    return max(turn.now_ms, _witnessed_ms(turn))
+    return max(unit.now_ms, _witnessed_ms(unit))
 
 
-def _witnessed_ms(turn: Turn) -> int:
-    return int.from_bytes(turn.records.settings.get(_WITNESSED) or b"", "big")
+def _witnessed_ms(unit: UnitOfWork) -> int:
+    return int.from_bytes(unit.records.settings.get(_WITNESSED) or b"", "big")
 
 
-def _keep_time(turn: Turn, quorum_s: int) -> None:
-    if quorum_s * 1000 > _witnessed_ms(turn):
-        turn.records.settings.put(_WITNESSED, (quorum_s * 1000).to_bytes(8, "big"))
+def _keep_time(unit: UnitOfWork, quorum_s: int) -> None:
+    if quorum_s * 1000 > _witnessed_ms(unit):
+        unit.records.settings.put(_WITNESSED, (quorum_s * 1000).to_bytes(8, "big"))
 
 
-def too_old(turn: Turn) -> bool:
+def too_old(unit: UnitOfWork) -> bool:
     """Whether the newest state that was accepted is too old to meet somebody for the first time.
 
     Or, which comes to the same, too far ahead of a clock that was set back.
     """
-    newest = turn.records.directory.newest()
+    newest = unit.records.directory.newest()
     if newest is None:
         return True
-    now_ms = clock_ms(turn)
-    oldest_ms = min(ledger_ms(newest), turn.now_ms)
+    now_ms = clock_ms(unit)
+    oldest_ms = min(ledger_ms(newest), unit.now_ms)
     return now_ms - oldest_ms > transparency_limits.LOOKUP_FRESH_SECONDS * 1000
 
 
 def _alarm_epoch(
-    turn: Turn, error: VerificationError, frame: f.LookedUp, last: CheckpointRecord | None
+    unit: UnitOfWork, error: VerificationError, frame: f.LookedUp, last: CheckpointRecord | None
 ) -> None:
     note = frame.epoch.checkpoint
     code, kind = "bad-epoch", "bad-epoch"
@@ -188,12 +188,12 @@ def _alarm_epoch(
         fields |= {"before_epoch": last.epoch, "before_ms": last.unix_ms}
     elif error.rule == _AHEAD:
         kind = "head-ahead"
-        _, policy = anchors.records(turn.records.settings)
-        fields |= {"policy": policy.encode(), "seen_ms": clock_ms(turn)}
-    evidence = evidence_of(turn.records, kind, fields)
+        _, policy = anchors.records(unit.records.settings)
+        fields |= {"policy": policy.encode(), "seen_ms": clock_ms(unit)}
+    evidence = evidence_of(unit.records, kind, fields)
     if error.rule == "T32":
         code, evidence = "unwitnessed", NO_EVIDENCE
-    raise_alarm(turn.records, code, LEDGER, str(error), turn.now_ms, evidence, fact=str(error.rule))
+    raise_alarm(unit.records, code, LEDGER, str(error), unit.now_ms, evidence, fact=str(error.rule))
 
 
 def _two_notes(last: CheckpointRecord, note: bytes, proof: list[bytes]) -> tuple[str, Fields]:
@@ -206,7 +206,7 @@ def _two_notes(last: CheckpointRecord, note: bytes, proof: list[bytes]) -> tuple
 # --- Answers ------------------------------------------------------------------------------
 
 
-def accept_answer(turn: Turn, said: f.Answer, shown: Shown) -> Present | Absent:
+def accept_answer(unit: UnitOfWork, said: f.Answer, shown: Shown) -> Present | Absent:
     """What the map has of one user. Raises VerificationError, the alarm raised.
 
     Absence is kept here; presence when its chain holds (`accept_chain`), or at once when the
@@ -215,52 +215,52 @@ def accept_answer(turn: Turn, said: f.Answer, shown: Shown) -> Present | Absent:
     answer = Answer(
         said.address, said.vrf_proof, said.version, said.value, said.opening, said.map_proof
     )
-    trusted = anchors.pinned(turn.records.settings)
-    known = turn.records.directory.chain(said.address)
+    trusted = anchors.pinned(unit.records.settings)
+    known = unit.records.directory.chain(said.address)
     before = _before(known)
     try:
         found = verify_answer(answer, said.address, shown.epoch, trusted.config)
         if before is not None or isinstance(found, Present):
             check_history(before or NOTHING_BEFORE, found)
     except VerificationError as error:
-        _alarm_answer(turn, error, said, shown, before)
+        _alarm_answer(unit, error, said, shown, before)
         raise
     if isinstance(found, Absent):
         verified_ms = known.verified_ms if known is not None else 0
         absent = ChainRecord(
-            said.address, 0, b"", 0, 0, b"", b"", b"", turn.now_ms, verified_ms, present=False
+            said.address, 0, b"", 0, 0, b"", b"", b"", unit.now_ms, verified_ms, present=False
         )
-        turn.chains.keep(replace(absent, checked_size=shown.epoch.accepted.size))
+        unit.chains.keep(replace(absent, checked_size=shown.epoch.accepted.size))
     elif known is not None and known.present and known.head == found.value.head:
-        _looked_again(turn, known, found, shown)
+        _looked_again(unit, known, found, shown)
     return found
 
 
-def _looked_again(turn: Turn, known: ChainRecord, found: Present, shown: Shown) -> None:
+def _looked_again(unit: UnitOfWork, known: ChainRecord, found: Present, shown: Shown) -> None:
     """The chain is the one that is known; but time has passed, and a reset may be effective."""
-    chain = turn.chains.of(known.address)
+    chain = unit.chains.of(known.address)
     record = replace(
         known,
         version=found.version,
-        checked_ms=turn.now_ms,
+        checked_ms=unit.now_ms,
         checked_size=shown.epoch.accepted.size,
         as_of_ms=max(known.as_of_ms, shown.epoch.time_ms),
     )
-    turn.chains.keep(record)
-    later = turn.chains.of(known.address)
+    unit.chains.keep(record)
+    later = unit.chains.of(known.address)
     if chain is not None and later is not None and chain.resets != later.resets:
-        _keep(turn, chain, later, record)
-        turn.bump()
+        _keep(unit, chain, later, record)
+        unit.bump()
 
 
 def _keep(
-    turn: Turn, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
+    unit: UnitOfWork, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
 ) -> None:
     """Keep a chain and tell what is new; who compared the person compared the identity of then."""
-    tell_news(turn, before, chain, record)
+    tell_news(unit, before, chain, record)
     if before is not None and before.last_reset != chain.last_reset:
         record = replace(record, verified_ms=0)
-    turn.chains.keep(record, chain)
+    unit.chains.keep(record, chain)
 
 
 NOTHING_BEFORE: Final = Present(0, Value(bytes(32), 0, 0))
@@ -277,7 +277,7 @@ _HISTORY_CODES: Final = {"D36": "vanished", "D37": "swapped"}
 
 
 def _alarm_answer(
-    turn: Turn, error: VerificationError, said: f.Answer, shown: Shown, before: Present | None
+    unit: UnitOfWork, error: VerificationError, said: f.Answer, shown: Shown, before: Present | None
 ) -> None:
     code = _HISTORY_CODES.get(error.rule, "bad-answer")
     fields = shown.fields() | answer_fields(said)
@@ -286,13 +286,13 @@ def _alarm_answer(
         last, kind = before or NOTHING_BEFORE, "bad-history"
         value = last.value.encode() if last.version else b""
         fields |= {"before_version": last.version, "before_value": value}
-    evidence = evidence_of(turn.records, kind, fields)
+    evidence = evidence_of(unit.records, kind, fields)
     raise_alarm(
-        turn.records,
+        unit.records,
         code,
         said.address,
         str(error),
-        turn.now_ms,
+        unit.now_ms,
         evidence,
         fact=f"{error.rule} {said.version}",
     )
@@ -314,19 +314,19 @@ def answer_fields(said: f.Answer) -> Fields:
 
 
 def accept_chain(
-    turn: Turn, found: Present, said: f.Answer, part: f.ChainPart, shown: Shown
+    unit: UnitOfWork, found: Present, said: f.Answer, part: f.ChainPart, shown: Shown
 ) -> VerifiedChain:
     """The chain that the map commits to, kept. `part` has the statements that were not known.
 
     Raises VerificationError, the alarm raised; or OvertakenError, when the part is of another
     epoch than the answer, so that nothing is proved by its not holding.
     """
-    known = turn.records.directory.chain(said.address)
-    before = turn.chains.of(said.address)
+    known = unit.records.directory.chain(said.address)
+    before = unit.chains.of(said.address)
     try:
-        logged = _logged(turn, part, shown.epoch)
+        logged = _logged(unit, part, shown.epoch)
         as_of_ms = max(shown.epoch.time_ms, known.as_of_ms if known is not None else 0)
-        chain = _verified(turn.chains, before, part, as_of_ms, logged)
+        chain = _verified(unit.chains, before, part, as_of_ms, logged)
         _check_committed(chain, found)
     except VerificationError as error:
         if part.size != shown.epoch.accepted.size:
@@ -335,7 +335,7 @@ def accept_chain(
         fields = answer_fields(said) | {"statements": [*kept, *part.statements]}
         if isinstance(error, ReceiptError):
             fields = {"label": said.address} | receipt_fields(error.receipt)
-        _alarm_chain(turn, error, said, shown.fields() | fields, before)
+        _alarm_chain(unit, error, said, shown.fields() | fields, before)
         raise
     record = ChainRecord(
         said.address,
@@ -345,29 +345,29 @@ def accept_chain(
         chain.flags,
         encode_statements(chain.statements),
         encode_logged(logged),
-        _certificate(turn, chain, part.certificate, known),
-        turn.now_ms,
+        _certificate(unit, chain, part.certificate, known),
+        unit.now_ms,
         known.verified_ms if known is not None else 0,
         checked_size=shown.epoch.accepted.size,
         as_of_ms=as_of_ms,
     )
-    _keep(turn, before, chain, record)
-    if turn.records.peers.found(said.address, [each.id for each in chain.devices]):
-        turn.bump()
+    _keep(unit, before, chain, record)
+    if unit.records.peers.found(said.address, [each.id for each in chain.devices]):
+        unit.bump()
     return chain
 
 
 def _alarm_chain(
-    turn: Turn,
+    unit: UnitOfWork,
     error: VerificationError,
     said: f.Answer,
     fields: Fields,
     before: VerifiedChain | None,
 ) -> None:
     kind = "bad-receipt" if isinstance(error, ReceiptError) else "bad-chain"
-    evidence = evidence_of(turn.records, kind, fields)
+    evidence = evidence_of(unit.records, kind, fields)
     code, text = "bad-chain", str(error)
-    if said.address == turn.me.address:
+    if said.address == unit.me.address:
         code = "unknown-statement"
         known = f"this device knows {before.seq} of yours" if before else "none is known here"
         text = (
@@ -375,7 +375,7 @@ def _alarm_chain(
             f"{said.version} of your entry; {known}, and what is new does not hold: {error}"
         )
     fact = f"{error.rule} {said.version}"
-    raise_alarm(turn.records, code, said.address, text, turn.now_ms, evidence, fact=fact)
+    raise_alarm(unit.records, code, said.address, text, unit.now_ms, evidence, fact=fact)
 
 
 def _verified(
@@ -391,12 +391,12 @@ def _verified(
     return replay(UnverifiedChain(part.address, tuple(part.statements)), terms)
 
 
-def _logged(turn: Turn, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[int, int]:
+def _logged(unit: UnitOfWork, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[int, int]:
     """When the ledger logged the chain's resets and cancels, by receipts that hold."""
-    config = anchors.pinned(turn.records.settings).config
-    known = turn.records.directory.chain(part.address)
+    config = anchors.pinned(unit.records.settings).config
+    known = unit.records.directory.chain(part.address)
     logged = logged_of(known) if known is not None and known.present else {}
-    seen = _seen(turn, known)
+    seen = _seen(unit, known)
     for each in part.receipts:
         receipt = Receipt(
             each.seq,
@@ -436,11 +436,11 @@ def receipt_fields(receipt: f.Receipt) -> Fields:
     }
 
 
-def _seen(turn: Turn, known: ChainRecord | None) -> list[Seen]:
+def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[Seen]:
     """What the map had of a user when he was looked at last, as far as it is still kept."""
     if known is None:
         return []
-    checked = _accepted(turn.records.directory.checkpoint(known.checked_size))
+    checked = _accepted(unit.records.directory.checkpoint(known.checked_size))
     return [Seen(checked, known.version)] if checked is not None else []
 
 
@@ -451,7 +451,7 @@ def _check_committed(chain: VerifiedChain, found: Present) -> None:
 
 
 def _certificate(
-    turn: Turn, chain: VerifiedChain, given: bytes, known: ChainRecord | None
+    unit: UnitOfWork, chain: VerifiedChain, given: bytes, known: ChainRecord | None
 ) -> bytes:
     """The user's mail certificate, if it is the one that he stated."""
     kept = known.certificate if known is not None else b""
@@ -466,6 +466,6 @@ def _certificate(
         except VerificationError as error:
             if certificate is given:
                 text = f"the server's mail certificate is another than the stated one: {error}"
-                records, fact = turn.records, str(chain.openpgp.seq)
-                raise_alarm(records, "false-certificate", chain.label, text, turn.now_ms, fact=fact)
+                records, fact = unit.records, str(chain.openpgp.seq)
+                raise_alarm(records, "false-certificate", chain.label, text, unit.now_ms, fact=fact)
     return b""

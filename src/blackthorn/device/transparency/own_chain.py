@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency import limits
 from blackthorn.device.transparency.alarms import evidence_of, raise_alarm
 from blackthorn.device.transparency.ledger_state import Shown, answer_fields
@@ -39,36 +39,36 @@ class OwnChange(Struct, frozen=True):
     until_epoch: int = 0
 
 
-def own_chain(turn: Turn) -> VerifiedChain | None:
+def own_chain(unit: UnitOfWork) -> VerifiedChain | None:
     """The user's own chain as it was last verified, or None before the first look."""
-    return turn.chains.of(turn.me.address)
+    return unit.chains.of(unit.me.address)
 
 
-def stated(turn: Turn, head: bytes, seq: int = 0) -> None:
+def stated(unit: UnitOfWork, head: bytes, seq: int = 0) -> None:
     """This device has submitted the statement of that hash, and the server has accepted it."""
-    _put(turn, OwnChange(head, turn.now_ms, seq))
+    _put(unit, OwnChange(head, unit.now_ms, seq))
 
 
-def waiting(turn: Turn) -> OwnChange | None:
+def waiting(unit: UnitOfWork) -> OwnChange | None:
     """The own change that the ledger has not shown yet."""
-    data = turn.records.settings.get(_WAITING)
+    data = unit.records.settings.get(_WAITING)
     return msgspec.msgpack.decode(data, type=OwnChange) if data else None
 
 
-def is_recent(turn: Turn) -> bool:
+def is_recent(unit: UnitOfWork) -> bool:
     """Whether an own change was stated just now, and so is likely to be published soon."""
-    change = waiting(turn)
+    change = waiting(unit)
     return change is not None and (
-        0 <= turn.now_ms - change.since_ms <= limits.OWN_CHANGE_SECONDS * 1000
+        0 <= unit.now_ms - change.since_ms <= limits.OWN_CHANGE_SECONDS * 1000
     )
 
 
-def _put(turn: Turn, change: OwnChange) -> None:
-    turn.records.settings.put(_WAITING, msgspec.msgpack.encode(change))
+def _put(unit: UnitOfWork, change: OwnChange) -> None:
+    unit.records.settings.put(_WAITING, msgspec.msgpack.encode(change))
 
 
 def check(
-    turn: Turn,
+    unit: UnitOfWork,
     said: f.Answer,
     found: Present | Absent,
     shown: Shown,
@@ -80,43 +80,43 @@ def check(
     an alarm when the ledger goes on without an own change, or when it has a chain for this user in
     which this device never was.
     """
-    chain = own_chain(turn)
-    change = waiting(turn)
+    chain = own_chain(unit)
+    change = waiting(unit)
     if change is not None and chain is not None and _has(chain, change.head):
-        turn.records.settings.put(_WAITING, b"")
+        unit.records.settings.put(_WAITING, b"")
         change = None
     if change is not None:
-        _check_published(turn, change, chain, shown.epoch.head.epoch)
+        _check_published(unit, change, chain, shown.epoch.head.epoch)
         return False
     known = stored if stored is not None else chain
-    if isinstance(found, Present) and known is not None and not _ever_had(known, turn):
+    if isinstance(found, Present) and known is not None and not _ever_had(known, unit):
         text = "the ledger has an identity of yours of which this device is no part"
         fields = shown.fields() | answer_fields(said) | {"own_head": b"", "own_seq": 0}
-        evidence = evidence_of(turn.records, "unknown-statement", fields)
-        raise_alarm(turn.records, "unknown-statement", turn.me.address, text, turn.now_ms, evidence)
+        evidence = evidence_of(unit.records, "unknown-statement", fields)
+        raise_alarm(unit.records, "unknown-statement", unit.me.address, text, unit.now_ms, evidence)
     return True
 
 
 def _check_published(
-    turn: Turn, change: OwnChange, chain: VerifiedChain | None, epoch: int
+    unit: UnitOfWork, change: OwnChange, chain: VerifiedChain | None, epoch: int
 ) -> None:
     """Whether the ledger may still be without the change in this epoch."""
     if not change.until_epoch:
         before = chain.seq if chain is not None else 0
         ahead = max(change.seq - before, 1)  # a reset or a cancel ends its epoch
-        _put(turn, msgspec.structs.replace(change, until_epoch=epoch + ahead + SPARE_EPOCHS - 1))
+        _put(unit, msgspec.structs.replace(change, until_epoch=epoch + ahead + SPARE_EPOCHS - 1))
     elif epoch > change.until_epoch:
         text = "the server has taken a change of yours, and the ledger has gone on without it"
-        raise_alarm(turn.records, "not-published", turn.me.address, text, turn.now_ms)
+        raise_alarm(unit.records, "not-published", unit.me.address, text, unit.now_ms)
 
 
 def _has(chain: VerifiedChain, head: bytes) -> bool:
     return any(chain.hash_of(seq) == head for seq in range(1, chain.seq + 1))
 
 
-def _ever_had(chain: VerifiedChain, turn: Turn) -> bool:
+def _ever_had(chain: VerifiedChain, unit: UnitOfWork) -> bool:
     """Whether this device is, was, or waits to be one of the user's."""
-    mine = turn.me.device
+    mine = unit.me.device
     if chain.device(mine) is not None or any(each.device.id == mine for each in chain.former):
         return True
     if chain.pending is not None and chain.pending.device.id == mine:
@@ -125,13 +125,13 @@ def _ever_had(chain: VerifiedChain, turn: Turn) -> bool:
     return any(isinstance(body, Reset) and body.device.id == mine for body in asked)
 
 
-def standing(turn: Turn) -> str:
+def standing(unit: UnitOfWork) -> str:
     """What this device is in its user's chain: live, pending, revoked or unknown."""
-    chain = own_chain(turn)
+    chain = own_chain(unit)
     if chain is None:
         return "unknown"
-    if chain.device(turn.me.device) is not None:
+    if chain.device(unit.me.device) is not None:
         return "live"
-    if chain.pending is not None and chain.pending.device.id == turn.me.device:
+    if chain.pending is not None and chain.pending.device.id == unit.me.device:
         return "pending"
-    return "revoked" if _ever_had(chain, turn) else "unknown"
+    return "revoked" if _ever_had(chain, unit) else "unknown"

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency import anchors, config_rotation, limits
 from blackthorn.device.transparency.alarms import (
     LEDGER,
@@ -78,52 +78,52 @@ class Replayer:
         """Whether a replay is under way, or the person waits for one."""
         return self.wanted or self._target is not None
 
-    def ask(self, turn: Turn) -> Frames:
+    def ask(self, unit: UnitOfWork) -> Frames:
         """The next question, if a replay is due or under way and none is open."""
         if self._asked is not None:
-            waited_ms = turn.now_ms - self._asked[1]
+            waited_ms = unit.now_ms - self._asked[1]
             if 0 <= waited_ms < limits.REPLAY_ANSWER_SECONDS * 1000:
                 return []
             if self._disputed is not None:
                 config_rotation.refuse(
-                    turn, self._disputed, "the server does not show its new terms"
+                    unit, self._disputed, "the server does not show its new terms"
                 )
             self.disconnected()
-        if self._target is None and not self._begin(turn):
+        if self._target is None and not self._begin(unit):
             return []
-        return self._next(turn)
+        return self._next(unit)
 
-    def _begin(self, turn: Turn) -> bool:
-        newest, last = turn.records.directory.newest(), replayed(turn.records)
-        self._disputed = config_rotation.disputed(turn.records)
+    def _begin(self, unit: UnitOfWork) -> bool:
+        newest, last = unit.records.directory.newest(), replayed(unit.records)
+        self._disputed = config_rotation.disputed(unit.records)
         if self._disputed is not None:
-            self._target, self._replay = self._disputed.checkpoint(), _load(turn.records)
+            self._target, self._replay = self._disputed.checkpoint(), _load(unit.records)
             return True
         if newest is None or (newest.users > limits.MAX_REPLAY_USERS and not self.wanted):
             return False
         if not self.wanted and last is not None:
-            age_ms = turn.now_ms - last.at_ms
+            age_ms = unit.now_ms - last.at_ms
             if 0 <= age_ms < limits.REPLAY_SECONDS * 1000 or newest.size <= last.size:
                 return False
-        self._target, self._replay = newest, _load(turn.records)
+        self._target, self._replay = newest, _load(unit.records)
         if self._replay.size > newest.size:
             self._replay = Replay()
         return True
 
-    def _next(self, turn: Turn) -> Frames:
+    def _next(self, unit: UnitOfWork) -> Frames:
         """Ask for what is missing; at the end, compare."""
         target = self._target
         assert target is not None
         have = self._replay.size + len(self._unfed)
         self.progress = (have, target.size)
         if have >= target.size:
-            self._end(turn, target)
+            self._end(unit, target)
             return []
         self._number += 1
-        self._asked = (self._number, turn.now_ms)
+        self._asked = (self._number, unit.now_ms)
         return [f.FetchEntries(self._number, have)]
 
-    def entries(self, turn: Turn, frame: f.Entries) -> Frames:
+    def entries(self, unit: UnitOfWork, frame: f.Entries) -> Frames:
         """The next entries: replayed, and kept when they hold."""
         target, asked = self._target, self._asked
         have = self._replay.size + len(self._unfed)
@@ -132,14 +132,14 @@ class Replayer:
         self._asked = None
         given = frame.entries[: target.size - have]
         if not given:
-            self._nothing_given(turn, target, have)
+            self._nothing_given(unit, target, have)
             return []
         if self._broken is None:
-            given = self._feed(turn, given, whole=have + len(given) == target.size)
+            given = self._feed(unit, given, whole=have + len(given) == target.size)
         self._unfed += given
-        return self._next(turn)
+        return self._next(unit)
 
-    def _feed(self, turn: Turn, given: list[bytes], *, whole: bool) -> list[bytes]:
+    def _feed(self, unit: UnitOfWork, given: list[bytes], *, whole: bool) -> list[bytes]:
         """Replay the entries up to the last head among them; those from a broken rule on."""
         end = len(given) if whole else _behind_last_head(given)
         start = self._replay.size
@@ -148,60 +148,64 @@ class Replayer:
                 self._replay.feed(entry)
             except VerificationError as error:
                 self._broken = error
-                _keep(turn.records, start, given[:place])
+                _keep(unit.records, start, given[:place])
                 return given[place:]
-        _keep(turn.records, start, given[:end])
+        _keep(unit.records, start, given[:end])
         if isinstance(decode_entry(given[end - 1]), Head):
-            turn.records.settings.put(_STATE, self._replay.save())
+            unit.records.settings.put(_STATE, self._replay.save())
         return []
 
-    def _end(self, turn: Turn, target: CheckpointRecord) -> None:
+    def _end(self, unit: UnitOfWork, target: CheckpointRecord) -> None:
         """All entries are here: do they make the checkpoint, and did they keep the rules?"""
         broken, unfed = self._broken, self._unfed
         if broken is None:
-            origin = anchors.pinned(turn.records.settings).config.origin
+            origin = anchors.pinned(unit.records.settings).config.origin
             try:
                 self._replay.check_checkpoint(Checkpoint(origin, target.size, target.root))
                 if self._disputed is not None:
-                    config_rotation.adopt(turn, self._disputed, self._replay.config)
+                    config_rotation.adopt(unit, self._disputed, self._replay.config)
             except VerificationError as error:
                 broken = error
         if broken is not None and self._disputed is not None:
-            config_rotation.refuse(turn, self._disputed, str(broken))
-            self._start_anew(turn)
+            config_rotation.refuse(unit, self._disputed, str(broken))
+            self._start_anew(unit)
         elif broken is not None:
-            self._found(turn, target, broken, unfed)
-        self._note(turn, target.size, "" if broken is None else str(broken))
+            self._found(unit, target, broken, unfed)
+        self._note(unit, target.size, "" if broken is None else str(broken))
 
     def _found(
-        self, turn: Turn, target: CheckpointRecord, error: VerificationError, unfed: list[bytes]
+        self,
+        unit: UnitOfWork,
+        target: CheckpointRecord,
+        error: VerificationError,
+        unfed: list[bytes],
     ) -> None:
-        records, fact = turn.records, f"{error.rule} {self._replay.size}"
+        records, fact = unit.records, f"{error.rule} {self._replay.size}"
         entries = _kept(records, self._replay.size)
         evidence = NO_EVIDENCE
         if entries is not None:
             fields: Fields = {"first": target.note, "entries": entries + unfed}
             evidence = evidence_of(records, "bad-log", fields)
-        raise_alarm(records, "bad-log", LEDGER, str(error), turn.now_ms, evidence, fact=fact)
-        self._start_anew(turn)
+        raise_alarm(records, "bad-log", LEDGER, str(error), unit.now_ms, evidence, fact=fact)
+        self._start_anew(unit)
 
-    def _start_anew(self, turn: Turn) -> None:
+    def _start_anew(self, unit: UnitOfWork) -> None:
         """A replay that has met a broken rule is of no more use."""
-        turn.records.settings.put(_STATE, b"")
-        turn.records.directory.forget_entries(0)
+        unit.records.settings.put(_STATE, b"")
+        unit.records.directory.forget_entries(0)
 
-    def _nothing_given(self, turn: Turn, target: CheckpointRecord, have: int) -> None:
+    def _nothing_given(self, unit: UnitOfWork, target: CheckpointRecord, have: int) -> None:
         text = f"the server gives no entries of the log from {have} on; {target.size} are published"
         if self._disputed is not None:
-            config_rotation.refuse(turn, self._disputed, text)
+            config_rotation.refuse(unit, self._disputed, text)
         else:
-            raise_alarm(turn.records, "withheld", LEDGER, text, turn.now_ms, fact="entries")
-        self._note(turn, have, text)
+            raise_alarm(unit.records, "withheld", LEDGER, text, unit.now_ms, fact="entries")
+        self._note(unit, have, text)
 
-    def _note(self, turn: Turn, size: int, finding: str) -> None:
+    def _note(self, unit: UnitOfWork, size: int, finding: str) -> None:
         self.wanted = False
-        turn.records.settings.put(
-            _DONE, msgspec.msgpack.encode(Replayed(turn.now_ms, size, finding))
+        unit.records.settings.put(
+            _DONE, msgspec.msgpack.encode(Replayed(unit.now_ms, size, finding))
         )
         self.disconnected()
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency import alarms, anchors
 from blackthorn.device.transparency.anchors import Anchors
 from blackthorn.directory.verify import check_successor, decode_config
@@ -38,13 +38,13 @@ class Offer:
         return hashlib.sha256(whole).hexdigest()
 
 
-def judge(turn: Turn, said: Trust) -> Offer:
+def judge(unit: UnitOfWork, said: Trust) -> Offer:
     """The offer, if it may follow what is pinned.
 
     Raises VerificationError: N, T and D3 for what is malformed, D31 for what may never follow,
     T14 and D13 for parts that do not belong together.
     """
-    pinned = anchors.pinned(turn.records.settings)
+    pinned = anchors.pinned(unit.records.settings)
     offered = Anchors(decode_config(said.config), parse_policy(said.policy))
     check_successor(pinned.config, offered.config)
     if str(offered.policy.log) != offered.config.log_vkey:
@@ -122,8 +122,8 @@ def _subsets(names: list[_Pair]) -> list[list[_Pair]]:
     return found
 
 
-def accept(turn: Turn, offer: Offer) -> list[AlarmRecord]:
+def accept(unit: UnitOfWork, offer: Offer) -> list[AlarmRecord]:
     """Pin what was offered; the alarms about the old terms that it settles."""
-    anchors.pin(turn.records.settings, offer.config, offer.policy_text)
-    settled = [each for each in alarms.open_alarms(turn.records) if each.code in SETTLED]
-    return [alarms.accept(turn.records, each.number) for each in settled]
+    anchors.pin(unit.records.settings, offer.config, offer.policy_text)
+    settled = [each for each in alarms.open_alarms(unit.records) if each.code in SETTLED]
+    return [alarms.accept(unit.records, each.number) for each in settled]

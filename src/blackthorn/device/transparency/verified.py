@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from blackthorn.device import limits
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.identity.fingerprint import half
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import Settings
@@ -28,37 +28,37 @@ def marks(settings: Settings) -> Marks:
     return msgspec.msgpack.decode(data, type=Marks) if data else {}
 
 
-def is_verified(turn: Turn, address: str) -> bool:
+def is_verified(unit: UnitOfWork, address: str) -> bool:
     """Whether the person has compared him as he is known now."""
-    marked, chain = marks(turn.records.settings).get(address), turn.chains.of(address)
+    marked, chain = marks(unit.records.settings).get(address), unit.chains.of(address)
     return marked is not None and chain is not None and half(chain).hash == marked[0]
 
 
-def mark(turn: Turn, address: Address) -> None:
+def mark(unit: UnitOfWork, address: Address) -> None:
     """The person has compared him as he is known now."""
-    chain = turn.chains.of(address)
+    chain = unit.chains.of(address)
     if chain is not None:
-        told(turn, address, half(chain).hash, turn.now_ms)
+        told(unit, address, half(chain).hash, unit.now_ms)
 
 
-def told(turn: Turn, address: str, identity: bytes, at_ms: int) -> None:
+def told(unit: UnitOfWork, address: str, identity: bytes, at_ms: int) -> None:
     """The person says so here, or another of his devices does. Of two marks the later one stays."""
-    known = marks(turn.records.settings)
+    known = marks(unit.records.settings)
     if address in known and known[address][1] >= at_ms:
         return
     known[address] = (identity, at_ms)
     newest = sorted(known, key=lambda each: known[each][1])[-limits.MAX_COMPARED :]
     kept = {each: known[each] for each in sorted(newest)}
-    turn.records.settings.put(_COMPARED, msgspec.msgpack.encode(kept))
-    settle(turn)
+    unit.records.settings.put(_COMPARED, msgspec.msgpack.encode(kept))
+    settle(unit)
 
 
-def settle(turn: Turn) -> None:
+def settle(unit: UnitOfWork) -> None:
     """Let marks count whose chains have come since. One that was of another identity does not."""
-    for address, (identity, at_ms) in marks(turn.records.settings).items():
-        record = turn.records.directory.chain(address)
+    for address, (identity, at_ms) in marks(unit.records.settings).items():
+        record = unit.records.directory.chain(address)
         if record is None or record.verified_ms or not record.present:
             continue
-        chain = turn.chains.of(address)
+        chain = unit.chains.of(address)
         if chain is not None and half(chain).hash == identity:
-            turn.records.directory.put_chain(replace(record, verified_ms=at_ms))
+            unit.records.directory.put_chain(replace(record, verified_ms=at_ms))

@@ -17,7 +17,7 @@ from blackthorn.edges.tls import ServerTls, binding_of
 from blackthorn.errors import SecurityError, UnavailableError
 from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code
-from blackthorn.server.messaging.dispatcher import Hub
+from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.server.messaging.session import Session
 
 LINK_PATH: Final = b"/link"
@@ -37,10 +37,12 @@ _SILENT = logging.LoggerAdapter(logging.Logger("picows", _MUTE))
 class LinkListener(WSListener):
     """One connection: a `server.messaging.session.Wire` to the hub."""
 
-    __slots__ = ("_hub", "_loop", "_session", "_tls", "_transport")
+    __slots__ = ("_dispatcher", "_loop", "_session", "_tls", "_transport")
 
-    def __init__(self, hub: Hub, tls: ServerTls, loop: asyncio.AbstractEventLoop) -> None:
-        self._hub = hub
+    def __init__(
+        self, dispatcher: Dispatcher, tls: ServerTls, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._dispatcher = dispatcher
         self._tls = tls
         self._loop = loop
         self._transport: WSTransport
@@ -60,7 +62,7 @@ class LinkListener(WSListener):
             return
         peer = below.get_extra_info("peername")
         client = client_key(str(peer[0])) if peer else ""
-        self._session = self._hub.connect(self, binding, self._loop.time(), client)
+        self._session = self._dispatcher.connect(self, binding, self._loop.time(), client)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """A WebSocket message, or a piece of one, which is not allowed."""
@@ -69,11 +71,13 @@ class LinkListener(WSListener):
             return
         try:
             if frame.msg_type == WSMsgType.BINARY and frame.fin:
-                self._hub.receive(session, frame.get_payload_as_memoryview(), self._loop.time())
+                self._dispatcher.receive(
+                    session, frame.get_payload_as_memoryview(), self._loop.time()
+                )
             elif frame.msg_type == WSMsgType.CLOSE:
                 transport.disconnect()
             elif frame.msg_type != WSMsgType.PONG:
-                self._hub.fault(session, Code.MALFORMED, "one frame is one binary message")
+                self._dispatcher.fault(session, Code.MALFORMED, "one frame is one binary message")
         except Exception as error:
             self._loop.call_exception_handler(
                 {"message": "a link handler failed", "exception": error}
@@ -83,17 +87,17 @@ class LinkListener(WSListener):
         """The connection has ended."""
         session, self._session = self._session, None
         if session is not None:
-            self._hub.disconnect(session)
+            self._dispatcher.disconnect(session)
 
     def pause_writing(self) -> None:
         """More is queued than the peer reads."""
         if self._session is not None:
-            self._hub.pause(self._session, self._loop.time())
+            self._dispatcher.pause(self._session, self._loop.time())
 
     def resume_writing(self) -> None:
         """The peer has read."""
         if self._session is not None:
-            self._hub.unpause(self._session)
+            self._dispatcher.unpause(self._session)
 
     # --- From the session -----------------------------------------------------------------
 
@@ -118,8 +122,10 @@ class LinkListener(WSListener):
 class LinkServer:
     """The listening link. `port` is the one it got when 0 was asked for."""
 
-    def __init__(self, hub: Hub, server: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._hub = hub
+    def __init__(
+        self, dispatcher: Dispatcher, server: Any, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._dispatcher = dispatcher
         self._server = server
         self._loop = loop
         self._day = 0
@@ -128,27 +134,27 @@ class LinkServer:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
-        self._hub.tick(self._loop.time())
+        self._dispatcher.tick(self._loop.time())
         day = int(time.time()) // DAY_SECONDS
         if day != self._day:
             self._day = day
-            self._hub.start_day(day)
+            self._dispatcher.start_day(day)
 
     async def close(self) -> None:
         """Take no more connections and tell all peers; the writer must be closed after this."""
         self._server.close()
         self._timer.cancel()
-        self._hub.stop()
+        self._dispatcher.stop()
         await asyncio.sleep(0)
 
 
-async def serve_link(hub: Hub, host: str, port: int, tls: ServerTls) -> LinkServer:
+async def serve_link(dispatcher: Dispatcher, host: str, port: int, tls: ServerTls) -> LinkServer:
     """Listen for devices. Raises UnavailableError when the address is taken or not ours."""
     loop = asyncio.get_running_loop()
     logging.getLogger("aiofastnet").setLevel(_MUTE)
 
     def listener(request: WSUpgradeRequest) -> WSListener | None:
-        return LinkListener(hub, tls, loop) if request.path == LINK_PATH else None
+        return LinkListener(dispatcher, tls, loop) if request.path == LINK_PATH else None
 
     try:
         server = await ws_create_server(
@@ -167,4 +173,4 @@ async def serve_link(hub: Hub, host: str, port: int, tls: ServerTls) -> LinkServ
     except OSError as error:
         reason = error.strerror or str(error)
         raise UnavailableError(f"the link cannot listen on {host}:{port}: {reason}") from None
-    return LinkServer(hub, server, loop)
+    return LinkServer(dispatcher, server, loop)

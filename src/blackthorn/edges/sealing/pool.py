@@ -202,17 +202,17 @@ class SealingPool:
                 return self._workers[-1]
             if best is not None and len(best.jobs) < limits.MAX_SEALING_DEPTH:
                 return best
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            await turn
+            unit = asyncio.get_running_loop().create_future()
+            self._waiting.append(unit)
+            await unit
         raise _put_off()
 
     def freed(self) -> None:
         """A worker has room: wake the next who waits."""
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+            unit = self._waiting.popleft()
+            if not unit.done():
+                unit.set_result(None)
                 return
 
     def ended(self, worker: _Worker) -> None:

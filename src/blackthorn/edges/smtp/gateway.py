@@ -15,8 +15,8 @@ from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.writer import Job
 from blackthorn.server.counters import Counters
-from blackthorn.server.mail.recipient_policy import Reception, Recipient
-from blackthorn.server.mail.service import MailFor, Mailroom
+from blackthorn.server.mail.recipient_policy import Recipient, RecipientPolicy
+from blackthorn.server.mail.service import MailFor, MailService
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,15 @@ class MailGateway:
 
     def __init__(
         self,
-        reception: Reception,
-        mailroom: Mailroom,
+        recipient_policy: RecipientPolicy,
+        mail_service: MailService,
         pool: SealingPool,
         clock: Clock,
         counters: Counters,
     ) -> None:
-        self.reception = reception
+        self.recipient_policy = recipient_policy
         self.counters = counters
-        self._mailroom = mailroom
+        self._mail_service = mail_service
         self._pool = pool
         self._clock = clock
         self._large = asyncio.Lock()
@@ -69,8 +69,8 @@ class MailGateway:
 
         `content` is taken over, and overwritten. Raises MailRefusedError.
         """
-        sender = f"postmaster@{self.reception.domain}"
-        own = Transaction(sender, self.reception.domain, "localhost", True, (to,))
+        sender = f"postmaster@{self.recipient_policy.domain}"
+        own = Transaction(sender, self.recipient_policy.domain, "localhost", True, (to,))
         try:
             sealed = await self._pool.seal(self._request(own, own.recipients), content)
             await self._store(own.recipients, sealed, also)
@@ -78,12 +78,12 @@ class MailGateway:
             _overwrite(content)
 
     async def _accept(self, transaction: Transaction, content: bytearray) -> None:
-        turn = max(1, limits.MAX_SEALED_BATCH_BYTES // max(1, len(content)))
-        for start in range(0, len(transaction.recipients), turn):
-            recipients = transaction.recipients[start : start + turn]
+        unit = max(1, limits.MAX_SEALED_BATCH_BYTES // max(1, len(content)))
+        for start in range(0, len(transaction.recipients), unit):
+            recipients = transaction.recipients[start : start + unit]
             request = self._request(transaction, recipients)
             sealed = await self._pool.seal(request, content)
-            if start + turn >= len(transaction.recipients):
+            if start + unit >= len(transaction.recipients):
                 _overwrite(content)
                 content.clear()  # no longer needed, and it may be 25 MiB
             await self._store(recipients, sealed)
@@ -91,7 +91,7 @@ class MailGateway:
     def _request(self, transaction: Transaction, recipients: tuple[Recipient, ...]) -> SealRequest:
         return SealRequest(
             recipients=[SealTo(to.user.address, to.certificate) for to in recipients],
-            domain=self.reception.domain,
+            domain=self.recipient_policy.domain,
             sender=transaction.sender,
             helo=transaction.helo,
             peer=transaction.peer,
@@ -112,7 +112,7 @@ class MailGateway:
                 stored.set_result(error)
 
         mails = [MailFor(to.user, data) for to, data in zip(recipients, sealed, strict=True)]
-        self._mailroom.deliver(mails, done, also)
+        self._mail_service.deliver(mails, done, also)
         if await stored is not None:
             raise MailRefusedError(452, "4.3.1", "the mail could not be stored; try again later")
 

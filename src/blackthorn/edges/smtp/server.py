@@ -76,7 +76,7 @@ class _Answers:
         if len(envelope.recipients) >= smtp_limits.MAX_SMTP_RECIPIENTS:
             return "452 4.5.3 too many recipients"
         try:
-            recipient = self._gateway.reception.recipient(address)
+            recipient = self._gateway.recipient_policy.recipient(address)
         except MailRefusedError as error:
             return error.reply
         envelope.recipients[recipient.user.address] = recipient
@@ -98,7 +98,7 @@ class _Connection(SMTP):
             server.answers,
             data_size_limit=None,
             enable_SMTPUTF8=True,
-            hostname=server.gateway.reception.domain,
+            hostname=server.gateway.recipient_policy.domain,
             ident="ESMTP Blackthorn",
             tls_context=tls_context,
             timeout=smtp_limits.SMTP_TIMEOUT_SECONDS,

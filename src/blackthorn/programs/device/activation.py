@@ -20,7 +20,7 @@ from blackthorn.device.conversations import key_packages
 from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.core import keys as device_keys
 from blackthorn.device.core.keys import DeviceKeys
-from blackthorn.device.core.unit_of_work import turn
+from blackthorn.device.core.unit_of_work import unit
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.transparency import anchors, own_chain
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
@@ -194,7 +194,7 @@ def _public(
     vault: Vault, keys: DeviceKeys, owner: Owner, wanted: Activation
 ) -> exchange.DeviceKeys:
     """What the server may know, with key packages whose private halves are kept first."""
-    with turn(vault, keys, wall_ms(), random) as first:
+    with unit(vault, keys, wall_ms(), random) as first:
         packages = key_packages.make(first, conversations_limits.KEY_PACKAGE_STOCK)
         last_resort = key_packages.make_last_resort(first)
         name = device_keys.own_name(first.records.settings)
@@ -244,7 +244,7 @@ def _finish(
 ) -> None:
     """Pin what the server has proved; the statements wait for the ledger."""
     now_ms = wall_ms()
-    with turn(vault, keys, now_ms, random) as last:
+    with unit(vault, keys, now_ms, random) as last:
         settings = last.records.settings
         made = msgspec.msgpack.decode(settings.get(_STATEMENTS) or b"", type=_Made)
         stored = [decode(each).statement.hash for each in enrolment.statements]
@@ -291,7 +291,7 @@ async def published(program: DeviceProgram, seconds: float = PUBLISHED_SECONDS) 
     """Wait until the ledger shows this device's newest statement, verified."""
 
     def shown() -> bool:
-        with program.device.turn(wall_ms()) as now:
+        with program.device.unit(wall_ms()) as now:
             known = own_chain.standing(now) in ("live", "pending")
             return known and not local_chain.unpublished(now)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from blackthorn.cli.device.options import run
 from blackthorn.crypto.openpgp_keys import lock_secret_keys
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.export.export import ExportMail, build
 from blackthorn.device.export.history import conversations
 from blackthorn.device.export.manifest import Counts, Problem, encode_chain
@@ -48,8 +48,8 @@ def run_export(
     check_passphrase(passphrase)
     with FolderSink(folder) as sink:
         _receive(program)
-        with program.device.turn(wall_ms()) as turn:
-            source = _VaultSource(program, turn, passphrase)
+        with program.device.unit(wall_ms()) as unit:
+            source = _VaultSource(program, unit, passphrase)
 
         def told(what: str, done: int) -> None:
             progress(what, done, source.total(what))
@@ -76,23 +76,23 @@ def _receive(program: DeviceProgram) -> None:
 class _VaultSource:
     """`export.ExportSource` of one device; the vault is read once, at the beginning."""
 
-    def __init__(self, program: DeviceProgram, turn: Turn, passphrase: Secret) -> None:
-        records = turn.records
+    def __init__(self, program: DeviceProgram, unit: UnitOfWork, passphrase: Secret) -> None:
+        records = unit.records
         self.address = program.opened.keys.address
-        self.created_ms = turn.now_ms
+        self.created_ms = unit.now_ms
         self.signing: SigningKeys = program.opened.keys.signing
-        self.chain = _chain(turn)
+        self.chain = _chain(unit)
         keys = mail_keys.secrets(records)
         self.key_count = len(keys)
         self.locked_keys = lock_secret_keys(keys, passphrase)
         self._mail = ServerMail(program, keys)
-        self._contacts = _contacts(turn)
+        self._contacts = _contacts(unit)
         lines = records.history.latest(limits.MAX_EXPORT_MESSAGES)
         self._messages = len(lines)
         self._conversations = conversations(lines, records.conversations.all())
         self._problems = [
             Problem(f"message {each.digest.hex()[:16]}", each.reason)
-            for each in records.parcels.all_set_aside()
+            for each in records.parcels.all_undecryptable()
         ]
 
     def total(self, what: str) -> int:
@@ -111,22 +111,22 @@ class _VaultSource:
         return self._problems
 
 
-def _chain(turn: Turn) -> bytes:
+def _chain(unit: UnitOfWork) -> bytes:
     """The own chain as the ledger shows it. Raises UserError when this device is not in it."""
-    chain, record = turn.chains.of(turn.me.address), turn.records.directory.chain(turn.me.address)
+    chain, record = unit.chains.of(unit.me.address), unit.records.directory.chain(unit.me.address)
     if chain is None or record is None:
         raise UserError("the ledger does not show your identity yet: try again in a minute")
-    if chain.device(turn.me.device) is None:
+    if chain.device(unit.me.device) is None:
         raise UserError("this device is not one of yours (any more): export from another one")
-    terms = turn.chains.terms(chain.now_ms, logged_of(record))
+    terms = unit.chains.terms(chain.now_ms, logged_of(record))
     return encode_chain(chain.label, chain.statements, terms)
 
 
-def _contacts(turn: Turn) -> list[ExportContact]:
+def _contacts(unit: UnitOfWork) -> list[ExportContact]:
     found = [
         ExportContact(each.address, each.verified_ms > 0, _certificate(each.certificate))
-        for each in turn.records.directory.chains()
-        if each.present and each.address != turn.me.address
+        for each in unit.records.directory.chains()
+        if each.present and each.address != unit.me.address
     ]
     return sorted(found, key=lambda each: each.address)
 

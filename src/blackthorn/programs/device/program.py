@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from blackthorn.device.core.unit_of_work import Turn
+from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.engine import Device
 from blackthorn.device.operations import failures
 from blackthorn.device.operations.outgoing import Outcome
@@ -40,9 +40,9 @@ class DeviceProgram:
         self.lock: ReceiverLock = home.receiver()
         self.connection: LinkConnection | None = None
 
-    def wish(self, make: Callable[[Turn], int]) -> int:
+    def enqueue(self, make: Callable[[UnitOfWork], int]) -> int:
         """Write down a wish; its number."""
-        return self.device.wish(wall_ms(), make)
+        return self.device.enqueue(wall_ms(), make)
 
     # --- Connecting -----------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from blackthorn.ports.clock import Clock
 from blackthorn.ports.writer import Writer
 from blackthorn.programs.periodic import repeat
 from blackthorn.server.counters import Counters
-from blackthorn.server.governance.decisions import Office
+from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.ledger.ledger import LedgerKeys
 from blackthorn.server.markets.closure import Closures
 from blackthorn.server.markets.closure_checks import ClosureChecks
@@ -50,7 +50,7 @@ def make_closures(
     folder: Path,
     keys: KeyFolder,
     ledger: LedgerKeys,
-    office: Office,
+    office: DecisionService,
     writer: Writer,
     clock: Clock,
 ) -> Closures:

@@ -29,7 +29,7 @@ from blackthorn.programs.server.closure import register_seed
 from blackthorn.programs.server.decision_proof import decision_proof
 from blackthorn.programs.server.production import Stores
 from blackthorn.server.counters import Counters
-from blackthorn.server.governance.decisions import Office
+from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.governance.directive_checks import DirectiveChecks
 from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
 from blackthorn.server.messaging.session import Session
@@ -43,7 +43,7 @@ TICK_SECONDS: Final = 5.0
 MAY_PRODUCE: Final = ("approved", "produced")
 
 
-def make_office(
+def make_decision_service(
     connection: Connection,
     ledger: Ledger,
     enterprise: Enterprise,
@@ -51,9 +51,9 @@ def make_office(
     clock: Clock,
     max_accounts: int,
     random: Callable[[int], bytes] = secrets.token_bytes,
-) -> Office:
+) -> DecisionService:
     """The office over the reading connection, with its checks of directives; not started."""
-    office = Office(
+    office = DecisionService(
         store=SqliteCases(connection),
         log=ledger,
         enterprise=enterprise,
@@ -66,7 +66,7 @@ def make_office(
     return office
 
 
-async def keep_time(office: Office, counters: Counters) -> None:
+async def keep_time(office: DecisionService, counters: Counters) -> None:
     """Let gags end, for as long as the server runs."""
 
     def step() -> float:
@@ -85,7 +85,7 @@ class Productions:
 
     def __init__(
         self,
-        office: Office,
+        office: DecisionService,
         ledger: Ledger,
         keys: LedgerKeys,
         folder: Path,
@@ -187,7 +187,7 @@ class Productions:
         )
 
 
-def production_case(case: Case, office: Office) -> ProductionCase:
+def production_case(case: Case, office: DecisionService) -> ProductionCase:
     """What the officers have approved, for the bag."""
     facts = directives.facts(case)
     approval = next(each for each in reversed(case.history) if each.action == "approve")

@@ -18,7 +18,7 @@ from blackthorn.ports.enterprise import Enterprise
 from blackthorn.ports.writer import Writer
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.durable import durable
-from blackthorn.server.governance.decisions import Office
+from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.markets.exit_rules import ExitRules
 from blackthorn.server.markets.notices import Due, Notices
 from blackthorn.storage.sqlite.database import Connection
@@ -34,7 +34,7 @@ RETRY_SECONDS: Final = 30.0
 
 
 def make_rules(
-    connection: Connection, enterprise: Enterprise, office: Callable[[], Office]
+    connection: Connection, enterprise: Enterprise, office: Callable[[], DecisionService]
 ) -> ExitRules:
     """The rules over the reading connection; `office` is asked only once it has started."""
     persons = SqliteExits(connection)
@@ -53,7 +53,7 @@ def make_rules(
 
 def make_notices(
     connection: Connection,
-    office: Office,
+    office: DecisionService,
     writer: Writer,
     clock: Clock,
     settings: Configuration,
@@ -120,7 +120,7 @@ class Telling:
         try:
             if user is None:
                 raise MailRefusedError(550, "5.1.1", "there is no such user here")
-            recipient = self._gateway.reception.sealable(user)
+            recipient = self._gateway.recipient_policy.sealable(user)
         except MailRefusedError:
             await durable(self._writer, self._notices.unreachable(due))
         else:

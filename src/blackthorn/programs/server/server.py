@@ -32,22 +32,22 @@ from blackthorn.link.frames import AnyFrame
 from blackthorn.programs import log
 from blackthorn.programs.server.closure import keep_closing, make_closures
 from blackthorn.programs.server.configuration import Configuration
-from blackthorn.programs.server.decisions import Productions, keep_time, make_office
+from blackthorn.programs.server.decisions import Productions, keep_time, make_decision_service
 from blackthorn.programs.server.folder import ServerDirectory
 from blackthorn.programs.server.health import Health
 from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.programs.server.market_start import start_markets
 from blackthorn.programs.server.notices import Telling, make_notices, make_rules
-from blackthorn.server.accounts.enrolment import EnrolmentDesk
-from blackthorn.server.accounts.pairing import PairingDesk
-from blackthorn.server.accounts.recovery import RecoveryDesk
+from blackthorn.server.accounts.enrolment import EnrolmentHandler
+from blackthorn.server.accounts.pairing import PairingHandler
+from blackthorn.server.accounts.recovery import RecoveryHandler
 from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.decisions import OfficeDesk
-from blackthorn.server.handlers.directory import DirectoryDesk
-from blackthorn.server.handlers.exits import ExitDesk
-from blackthorn.server.mail.recipient_policy import Reception
-from blackthorn.server.mail.service import Mailroom
-from blackthorn.server.messaging.dispatcher import Hub
+from blackthorn.server.handlers.decisions import DecisionHandler
+from blackthorn.server.handlers.directory import DirectoryHandler
+from blackthorn.server.handlers.exits import ExitHandler
+from blackthorn.server.mail.recipient_policy import RecipientPolicy
+from blackthorn.server.mail.service import MailService
+from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
@@ -99,7 +99,7 @@ class Server:
         key_packages = SqliteKeyPackages(database.reading)
         market_keys = directory.market_keys(settings)
         wrapping = Wrapping(market_keys, secrets.token_bytes)
-        self.mailroom = Mailroom(
+        self.mail_service = MailService(
             self._enterprise,
             SqliteMail(database.reading, wrapping),
             writer,
@@ -115,11 +115,11 @@ class Server:
             self.counters,
             self._clock,
             notify=self._notify,
-            changed=lambda change: self.hub.user_changed(change),
+            changed=lambda change: self.dispatcher.user_changed(change),
         )
         ledger = self.ledger.ledger
         self.exits = make_rules(database.reading, self._enterprise, lambda: self.office)
-        enrolment = EnrolmentDesk(
+        enrolment = EnrolmentHandler(
             fingerprint=tls.fingerprint,
             store=self._enterprise,
             key_packages=key_packages,
@@ -131,7 +131,7 @@ class Server:
             warn=self._warn,
             exits=self.exits,
         )
-        self.office = make_office(
+        self.office = make_decision_service(
             database.reading,
             ledger,
             self._enterprise,
@@ -152,7 +152,9 @@ class Server:
             writer=writer,
             clock=self._clock,
         )
-        self.hub = self._make_hub(database, wrapping, directory, key_packages, enrolment)
+        self.dispatcher = self._make_dispatcher(
+            database, wrapping, directory, key_packages, enrolment
+        )
         self.health = Health(
             directory,
             writer,
@@ -163,28 +165,28 @@ class Server:
         )
         self.office.taken.append(self._exit_changed)
 
-    def _make_hub(
+    def _make_dispatcher(
         self,
         database: Database,
         wrapping: Wrapping,
         directory: ServerDirectory,
         key_packages: SqliteKeyPackages,
-        enrolment: EnrolmentDesk,
-    ) -> Hub:
+        enrolment: EnrolmentHandler,
+    ) -> Dispatcher:
         """The hub over all that is there by now."""
         reading, ledger = database.reading, self.ledger.ledger
-        return Hub(
+        return Dispatcher(
             enterprise=self._enterprise,
             parcels=SqliteParcels(reading, wrapping),
             key_packages=key_packages,
             writer=self._writer,
             counters=self.counters,
-            mailroom=self.mailroom,
+            mail_service=self.mail_service,
             enrolment=enrolment,
-            ledger=DirectoryDesk(ledger, self._clock),
-            pairing=PairingDesk(),
-            recovery=RecoveryDesk(ledger, self._enterprise, self._clock, self.exits),
-            office=OfficeDesk(self.office),
+            ledger=DirectoryHandler(ledger, self._clock),
+            pairing=PairingHandler(),
+            recovery=RecoveryHandler(ledger, self._enterprise, self._clock, self.exits),
+            office=DecisionHandler(self.office),
             productions=Productions(
                 self.office,
                 ledger,
@@ -193,7 +195,7 @@ class Server:
                 directory.database,
                 lambda each: (SqliteMail(each, wrapping), SqliteParcels(each, wrapping)),
             ),
-            closures=ExitDesk(self.closures, self.office.may_read),
+            closures=ExitHandler(self.closures, self.office.may_read),
             exits=self.exits,
             notices=self.notices,
         )
@@ -201,7 +203,7 @@ class Server:
     def _exit_changed(self, case: Case, step: Step) -> None:
         self.exits.taken(case, step)
         if case.id[0] == "X":
-            self.hub.exit_changed()
+            self.dispatcher.exit_changed()
 
     def _warn(self, event: str) -> None:
         """Log a warning with the count of refusals; each kind once a minute at most."""
@@ -211,13 +213,13 @@ class Server:
             structlog.get_logger().warning(event, refused=self.counters.activations_refused)
 
     def _notify(self, address: Address, frame: AnyFrame) -> None:
-        self.hub.notify_user(address, frame)
+        self.dispatcher.notify_user(address, frame)
 
     def gateway(self, pool: SealingPool) -> MailGateway:
         """What the SMTP edge talks to."""
         domain = self._settings.enterprise.domain
-        reception = Reception(domain, self._enterprise, self._clock, self.exits)
-        return MailGateway(reception, self.mailroom, pool, self._clock, self.counters)
+        recipient_policy = RecipientPolicy(domain, self._enterprise, self._clock, self.exits)
+        return MailGateway(recipient_policy, self.mail_service, pool, self._clock, self.counters)
 
     def purge_codes(self) -> None:
         """Delete expired activation codes now, and again from time to time."""
@@ -228,7 +230,7 @@ class Server:
         self._writer.submit(self._enterprise.purge(self._clock.wall_ms()), done)
         asyncio.get_running_loop().call_later(PURGE_SECONDS, self.purge_codes)
 
-    def start_office(self, stack: AsyncExitStack) -> None:
+    def start_decision_service(self, stack: AsyncExitStack) -> None:
         """Replay the decisions and keep their time; the stack ends it. Raises StorageError."""
         self.office.start()
         self.exits.renew()
@@ -249,8 +251,8 @@ class Server:
     def watch_disk(self) -> None:
         """Take nothing while the disk is nearly full, so that what is held can still be removed."""
         short = self.health.disk_is_short()
-        self.hub.disk_is_short(short)
-        self.mailroom.disk_short = short
+        self.dispatcher.disk_is_short(short)
+        self.mail_service.disk_short = short
         asyncio.get_running_loop().call_later(DISK_SECONDS, self.watch_disk)
 
 
@@ -309,11 +311,11 @@ async def _run(
         operations = await _listen_ops(server, settings)
         stack.callback(operations.close)
         ledger = await server.ledger.start(stack, tls)
-        server.start_office(stack)
+        server.start_decision_service(stack)
         pool = SealingPool(server.counters, settings.smtp.sealing_workers or None)
         stack.push_async_callback(pool.close)
         server.start_notices(stack, pool)
-        link = await serve_link(server.hub, settings.link.host, settings.link.port, tls)
+        link = await serve_link(server.dispatcher, settings.link.host, settings.link.port, tls)
         stack.push_async_callback(link.close)
         smtp = await _listen_smtp(server, pool, settings, directory)
         stack.push_async_callback(smtp.close)

@@ -72,7 +72,7 @@ class _Challenged:
 
 
 @dataclass(frozen=True, slots=True)
-class EnrolmentDesk:
+class EnrolmentHandler:
     """Handles the frames of activation. `ledger` judges the statements that a device brings.
 
     `warn` takes one of the events UNPROVEN, LAST_TRY, CODE_BURNT and REFUSED, for the log. A

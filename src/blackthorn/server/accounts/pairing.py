@@ -54,7 +54,7 @@ class _Pairing:
         return self.joined if session is self.live else self.live
 
 
-class PairingDesk:
+class PairingHandler:
     """Handles the frames of pairing. In memory only; `now` never goes backwards."""
 
     def __init__(self) -> None:

@@ -68,7 +68,7 @@ class _Recognised:
 
 
 @dataclass(slots=True)
-class RecoveryDesk:
+class RecoveryHandler:
     """Handles Recover, and SubmitStatement of whoever has been recognised by it."""
 
     ledger: Ledger

@@ -34,7 +34,7 @@ from blackthorn.ports.enterprise import Enterprise
 from blackthorn.ports.ledger import LedgerStore
 from blackthorn.ports.randomness import Randomness
 from blackthorn.ports.writer import Job, Writer, all_of
-from blackthorn.server.clock_guard import SteadyTime
+from blackthorn.server.clock_guard import ClockGuard
 from blackthorn.server.governance.replay import replay
 
 Done = Callable[[str, tuple[str, ...]], None]
@@ -65,7 +65,7 @@ class Log(Protocol):
         ...
 
 
-class Office:
+class DecisionService:
     """All cases. `checks` may refuse a decision (InputError); `taken` and `disclosed` are told."""
 
     def __init__(
@@ -90,7 +90,7 @@ class Office:
         self._writer = writer
         self._clock = clock
         self._random = random
-        self._time = SteadyTime(clock)
+        self._time = ClockGuard(clock)
         self._number = 0
         self._private: dict[tuple[str, str], dict[str, Any]] = {}
         self._produced: dict[str, bytes] = {}

@@ -17,7 +17,7 @@ from blackthorn.wire.address import parse_address
 
 @dataclass(frozen=True, slots=True)
 class DirectiveChecks:
-    """A check of `decisions.Office`. `market_of` says a user's market, None for nobody."""
+    """A check of `decisions.DecisionService`. `market_of` says a user's market, None for nobody."""
 
     cases: Callable[[], Cases]
     enterprise: Enterprise

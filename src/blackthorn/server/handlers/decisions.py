@@ -15,17 +15,17 @@ from blackthorn.link.frames import (
     SubmitDecision,
 )
 from blackthorn.ports.enterprise import Standing
-from blackthorn.server.governance.decisions import Office
+from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.messaging.session import Session
 
 ONLY_OFFICERS = "only officers see decisions: ask an owner for a role"
 
 
 @dataclass(frozen=True, slots=True)
-class OfficeDesk:
+class DecisionHandler:
     """Handles FetchDecisions and SubmitDecision."""
 
-    office: Office
+    office: DecisionService
 
     def handle(self, session: Session, frame: FetchDecisions | SubmitDecision, now: float) -> None:
         """Serve one frame of a known device."""

@@ -23,7 +23,7 @@ from blackthorn.server.ledger.chains import LOGGED_KINDS
 from blackthorn.server.ledger.epoch_builder import value_of
 from blackthorn.server.ledger.ledger import Ledger, Published
 from blackthorn.server.messaging.session import Session
-from blackthorn.server.rate_limiter import Budgets
+from blackthorn.server.rate_limiter import RateLimiter
 
 ABSENT_WORK = 8
 """A VRF proof for a user who does not exist, in units of LOOKUP_WORK."""
@@ -32,14 +32,16 @@ ENTRIES_PER_WORK = 64
 """Entries of the log that are read in one unit."""
 
 
-class DirectoryDesk:
-    """Serves the frames by which known devices ask the ledger (`hub.LEDGER_FRAMES`)."""
+class DirectoryHandler:
+    """Serves the frames by which known devices ask the ledger (`dispatcher.LEDGER_FRAMES`)."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._store = ledger.store
         self._clock = clock
-        self._budgets = Budgets(handlers_limits.LOOKUP_WORK, handlers_limits.LOOKUP_WORK_PER_SECOND)
+        self._budgets = RateLimiter(
+            handlers_limits.LOOKUP_WORK, handlers_limits.LOOKUP_WORK_PER_SECOND
+        )
         self._absent: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
         self._handlers: dict[type[f.Frame], Callable[[Session, Any], int]] = {
             f.LookUp: self._look_up,

@@ -11,7 +11,7 @@ from blackthorn.server.messaging.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class ExitDesk:
+class ExitHandler:
     """Handles FetchExit and FetchReceipt. `may_ask` says who is an officer."""
 
     closures: Closures

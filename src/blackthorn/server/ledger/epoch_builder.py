@@ -84,7 +84,7 @@ class Waiting:
         return bool(self.users or self.records)
 
 
-class Drafter:
+class EpochBuilder:
     """Makes epochs; it alone adds to `log` and signs checkpoints."""
 
     def __init__(self, log: MerkleLog, signer: LogSigner, openings: Openings) -> None:

@@ -27,7 +27,7 @@ from blackthorn.ports.ledger import Checkpoint, LedgerStore
 from blackthorn.ports.writer import Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits
-from blackthorn.server.ledger.epoch_builder import Draft, Drafter, Openings, Tip, Waiting
+from blackthorn.server.ledger.epoch_builder import Draft, EpochBuilder, Openings, Tip, Waiting
 from blackthorn.server.ledger.start import load
 from blackthorn.tlog import checkpoint as tlog
 from blackthorn.tlog.checkpoint import LogSigner
@@ -115,7 +115,7 @@ class Epochs:
         """No epoch is made: witnesses are still asked whether they know a newer state."""
         self.offered_ms = 0
         """When the note that waits was offered first since the start."""
-        self._drafter = Drafter(self.log, signer, openings)
+        self._builder = EpochBuilder(self.log, signer, openings)
         self._tip: Tip | None = None
         self._draft: Draft | None = None
         self._offered: tuple[Checkpoint, Tip] | None = None
@@ -132,7 +132,7 @@ class Epochs:
         """Read and check what is durable; raises StorageError."""
         loaded = load(self._store, self._signer.vkey, self._openings)
         self.log = loaded.log
-        self._drafter = Drafter(self.log, self._signer, self._openings)
+        self._builder = EpochBuilder(self.log, self._signer, self._openings)
         if loaded.published is not None:
             self._tip = loaded.published[1]
             self.published = self._publication(*loaded.published)
@@ -222,7 +222,7 @@ class Epochs:
         full = len(waiting.records) + sum(len(user.statements) for user in waiting.users)
         self._since_ms = now_ms if full >= limits.MAX_EPOCH_CHANGES else None
         self._made_ms = now_ms
-        self._draft = self._drafter.draft(self._tip, self._config, waiting, unix_ms)
+        self._draft = self._builder.draft(self._tip, self._config, waiting, unix_ms)
         self._save(now_ms)
 
     def _save(self, now_ms: int) -> None:

@@ -25,7 +25,7 @@ class Recipient:
     certificate: bytes
 
 
-class Reception:
+class RecipientPolicy:
     """Decides on recipients for the one mail domain `domain` (lower case)."""
 
     def __init__(

@@ -47,10 +47,10 @@ class MailFor:
     sealed: bytes | bytearray
 
 
-class Mailroom:
+class MailService:
     """The mail side of the server, between SMTP, the store and the link.
 
-    `notify` sends a frame to all resumed devices of a user (`Hub.notify_user`).
+    `notify` sends a frame to all resumed devices of a user (`Dispatcher.notify_user`).
     """
 
     def __init__(

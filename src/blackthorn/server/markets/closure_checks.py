@@ -1,6 +1,6 @@
 """What only the server knows of an exit's decisions: who is concerned, what was counted.
 
-A check of `server.governance.decisions.Office`, asked before anything is written.
+A check of `server.governance.decisions.DecisionService`, asked before anything is written.
 """
 
 from collections.abc import Callable

@@ -90,7 +90,7 @@ class ExitRules:
         )
 
     def taken(self, case: Case, step: Step) -> None:
-        """A decision was taken (`Office.taken`)."""
+        """A decision was taken (`DecisionService.taken`)."""
         if case.id[0] == "X":
             self.renew()
 

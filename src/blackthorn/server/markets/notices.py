@@ -26,7 +26,7 @@ from blackthorn.ports.clock import Clock
 from blackthorn.ports.exits import ExitStore
 from blackthorn.ports.notices import Addressee, NoticeStore
 from blackthorn.ports.writer import Job, Writer, all_of
-from blackthorn.server.governance.decisions import Office
+from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.markets.notice_texts import words
 from blackthorn.server.messaging.session import Session
 from blackthorn.wire.address import parse_address
@@ -78,7 +78,7 @@ class Notices:
     def __init__(
         self,
         *,
-        office: Office,
+        office: DecisionService,
         store: NoticeStore,
         exits: ExitStore,
         writer: Writer,
@@ -111,13 +111,13 @@ class Notices:
         self.wake()
 
     def taken(self, case: Case, step: Step) -> None:
-        """A decision was taken (`Office.taken`)."""
+        """A decision was taken (`DecisionService.taken`)."""
         if case.id[0] == "X" and told_step(case) == step:
             self._todo.add(case.id)
             self.wake()
 
     def disclosed(self, case: Case) -> None:
-        """Nothing bars the disclosure of a directive (`Office.disclosed`)."""
+        """Nothing bars the disclosure of a directive (`DecisionService.disclosed`)."""
         if produced(case):
             self._todo.add(case.id)
             self.wake()

@@ -225,7 +225,7 @@ class Delivery:
                 if mailbox is not None and not entry.aside:
                     mailbox.waiting.take(entry.size)
                     mailbox.aside.add(entry.size)
-                    if mailbox.too_much_aside:
+                    if mailbox.too_many_undecryptable:
                         crowded.add(mailbox)
             for mailbox in crowded:
                 self._trim(mailbox)
@@ -246,8 +246,8 @@ class Delivery:
                 self._counters.parcels_dropped += len(result)
                 self._dropped(result)
 
-        parcels = limits.MAX_SET_ASIDE_PARCELS * 3 // 4
-        size = limits.MAX_SET_ASIDE_BYTES * 3 // 4
+        parcels = limits.MAX_UNDECRYPTABLE_PARCELS * 3 // 4
+        size = limits.MAX_UNDECRYPTABLE_BYTES * 3 // 4
         self._writer.submit(self._store.trim(mailbox.number, parcels, size), done)
 
     def start_day(self, day: int) -> None:
@@ -260,7 +260,7 @@ class Delivery:
             else:
                 self._dropped(result)
 
-        expire = self._store.expire(day - limits.SET_ASIDE_DAYS, day - limits.COMMIT_DAYS)
+        expire = self._store.expire(day - limits.UNDECRYPTABLE_DAYS, day - limits.COMMIT_DAYS)
         self._writer.submit(expire, done)
 
 

@@ -27,10 +27,10 @@ from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.server.messaging.delivery import Delivery
-from blackthorn.server.messaging.key_packages import KeyPackageDesk
+from blackthorn.server.messaging.key_packages import KeyPackageHandler
 from blackthorn.server.messaging.mailboxes import Mailboxes
 from blackthorn.server.messaging.session import Session, Wire
-from blackthorn.server.messaging.submission import Postroom
+from blackthorn.server.messaging.submission import MessageSubmission
 
 HandlerFunction = Callable[[Session, Any, float], None]
 
@@ -54,7 +54,7 @@ class Desk(FrameHandler, Protocol):
         ...
 
 
-class NoticeDesk(FrameHandler, Protocol):
+class NoticeHandler(FrameHandler, Protocol):
     """The part that tells people of an exit."""
 
     def notices(self, address: Address) -> list[f.MarketNotice]:
@@ -62,11 +62,11 @@ class NoticeDesk(FrameHandler, Protocol):
         ...
 
 
-class LedgerDesk(Desk, Protocol):
+class LedgerHandler(Desk, Protocol):
     """The part that serves the ledger."""
 
     def tick(self, now: float) -> None:
-        """What is due; called with `Hub.tick`."""
+        """What is due; called with `Dispatcher.tick`."""
         ...
 
 
@@ -79,14 +79,14 @@ LEDGER_FRAMES: Final = (
     f.TellCheckpoint,
     f.FetchTrust,
 )
-OFFICE_FRAMES: Final = (f.FetchDecisions, f.SubmitDecision)
+DECISION_FRAMES: Final = (f.FetchDecisions, f.SubmitDecision)
 PAIRING_FRAMES: Final = (f.OpenPairing, f.JoinPairing, f.Relay, f.PairingEnded)
 
 
-class Hub:
+class Dispatcher:
     """All link sessions of a server.
 
-    `mailroom` serves ListMail and FetchMail, `enrolment` ActivateBegin and ActivateProve,
+    `mail_service` serves ListMail and FetchMail, `enrolment` ActivateBegin and ActivateProve,
     `ledger`, `pairing` and `office` the frames named after them, `recovery` Recover and what
     follows it, `productions` FetchProduction, `notices` TellExit, `closures` FetchExit and
     FetchReceipt; `exits` narrows what users of a market that is being left may do.
@@ -100,15 +100,15 @@ class Hub:
         key_packages: KeyPackageStore,
         writer: Writer,
         counters: Counters,
-        mailroom: FrameHandler | None = None,
+        mail_service: FrameHandler | None = None,
         enrolment: FrameHandler | None = None,
-        ledger: LedgerDesk | None = None,
+        ledger: LedgerHandler | None = None,
         pairing: Desk | None = None,
         recovery: FrameHandler | None = None,
         office: FrameHandler | None = None,
         productions: FrameHandler | None = None,
         exits: ExitRules | None = None,
-        notices: NoticeDesk | None = None,
+        notices: NoticeHandler | None = None,
         closures: FrameHandler | None = None,
     ) -> None:
         self.counters = counters
@@ -117,8 +117,10 @@ class Hub:
         self._delivery = Delivery(parcels, writer, self._mailboxes, counters)
         self._exits = exits
         self._notices = notices
-        self._postroom = Postroom(parcels, writer, self._mailboxes, self._delivery, counters, exits)
-        self._key_packages = KeyPackageDesk(enterprise, key_packages, writer, counters, exits)
+        self._submission = MessageSubmission(
+            parcels, writer, self._mailboxes, self._delivery, counters, exits
+        )
+        self._key_packages = KeyPackageHandler(enterprise, key_packages, writer, counters, exits)
         self._sessions: set[Session] = set()
         self._opening: set[Session] = set()
         self._paused: set[Session] = set()
@@ -132,16 +134,16 @@ class Hub:
             f.Bye: self._bye,
             f.Ping: self._ping,
             f.Pong: self._pong,
-            f.Fanout: self._postroom.fanout,
-            f.Send: self._postroom.send,
+            f.Fanout: self._submission.fanout,
+            f.Send: self._submission.send,
             f.Resume: self._delivery.resume,
             f.Acknowledge: self._delivery.acknowledge,
             f.SetAside: self._delivery.set_aside,
             f.PublishKeyPackages: self._key_packages.publish,
             f.ClaimKeyPackages: self._key_packages.claim,
         }
-        if mailroom is not None:
-            self._handlers |= {f.ListMail: mailroom.handle, f.FetchMail: mailroom.handle}
+        if mail_service is not None:
+            self._handlers |= {f.ListMail: mail_service.handle, f.FetchMail: mail_service.handle}
         if enrolment is not None:
             self._handlers |= {f.ActivateBegin: enrolment.handle, f.ActivateProve: enrolment.handle}
         if ledger is not None:
@@ -151,7 +153,7 @@ class Hub:
         if recovery is not None:
             self._handlers[f.Recover] = recovery.handle
         if office is not None:
-            self._handlers |= dict.fromkeys(OFFICE_FRAMES, office.handle)
+            self._handlers |= dict.fromkeys(DECISION_FRAMES, office.handle)
         if productions is not None:
             self._handlers[f.FetchProduction] = productions.handle
         if notices is not None:
@@ -323,18 +325,18 @@ class Hub:
 
     def disk_is_short(self, short: bool) -> None:
         """While too little disk is free nothing is taken; acknowledgements still make room."""
-        self._postroom.disk_short = short
+        self._submission.disk_short = short
 
     def start_day(self, day: int) -> None:
         """It is this Unix day; called at the start and once a day."""
-        self._postroom.today = day
+        self._submission.today = day
         self._delivery.start_day(day)
 
     def stop(self) -> None:
         """Take no more connections, tell all peers, hand what waits to the writer."""
         self._stopping = True
         self._delivery.flush()
-        self._postroom.flush()
+        self._submission.flush()
         for session in list(self._sessions):
             session.close(Code.STOPPING)
             self.disconnect(session)
@@ -365,14 +367,14 @@ class Hub:
         user = self._enterprise.user(change.address)
         turned = [self._mailboxes.refresh(each) for each in user.devices] if user else []
         if change.renamed or any(turned):
-            self._postroom.forget_fanouts()
+            self._submission.forget_fanouts()
         for session in self._sessions:
             if session.device is not None and session.device.address == change.address:
                 session.device = self._enterprise.device(session.device.id)
 
     def exit_changed(self) -> None:
         """An exit has come to another state: end the links that it no longer allows."""
-        self._postroom.forget_fanouts()
+        self._submission.forget_fanouts()
         for session in list(self._sessions):
             if session.device is None:
                 continue
@@ -384,7 +386,7 @@ class Hub:
 
     def device_removed(self, device: DeviceId) -> None:
         """The device exists no more: end its sessions, forget the lists that may hold it."""
-        self._postroom.forget_fanouts()
+        self._submission.forget_fanouts()
         self._mailboxes.forget(device)
         self._end_sessions(device, Code.REMOVED)
 

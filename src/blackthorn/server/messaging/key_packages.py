@@ -20,7 +20,7 @@ from blackthorn.server.messaging.session import Session
 from blackthorn.wire import limits as wire_limits
 
 
-class KeyPackageDesk:
+class KeyPackageHandler:
     """Publishes and hands out key packages."""
 
     def __init__(

@@ -6,8 +6,8 @@ MAX_MAILBOX_PARCELS = 100_000
 MAX_MAILBOX_BYTES = 256 * MIB
 """Parcels that wait for one device, those set aside not among them; beyond it it takes none."""
 
-MAX_SET_ASIDE_PARCELS = 2_048
-MAX_SET_ASIDE_BYTES = 64 * MIB
+MAX_UNDECRYPTABLE_PARCELS = 2_048
+MAX_UNDECRYPTABLE_BYTES = 64 * MIB
 """Parcels that one device has set aside; beyond it a quarter goes, the oldest first."""
 
 MIN_CHARGED_BYTES = 256
@@ -51,7 +51,7 @@ COMMIT_DAYS = 180
 """Days that the order of a Commit is kept. A device that was off line for longer, and changed a
 conversation meanwhile, may have to join it anew; far beyond any leave from work."""
 
-SET_ASIDE_DAYS = 30
+UNDECRYPTABLE_DAYS = 30
 """Days that a parcel is kept which its device could not open."""
 
 MAX_CLAIM_BYTES = 6 * MIB

@@ -85,11 +85,11 @@ class Mailbox:
         )
 
     @property
-    def too_much_aside(self) -> bool:
+    def too_many_undecryptable(self) -> bool:
         """Whether the oldest of what was set aside must go."""
         return (
-            self.aside.parcels > limits.MAX_SET_ASIDE_PARCELS
-            or self.aside.bytes > limits.MAX_SET_ASIDE_BYTES
+            self.aside.parcels > limits.MAX_UNDECRYPTABLE_PARCELS
+            or self.aside.bytes > limits.MAX_UNDECRYPTABLE_BYTES
         )
 
 

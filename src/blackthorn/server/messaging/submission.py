@@ -48,7 +48,7 @@ class _Pending:
         self.parcels: list[tuple[f.Delivery, FanoutList]] = []
 
 
-class Postroom:
+class MessageSubmission:
     """Postings of all devices."""
 
     def __init__(

@@ -195,7 +195,7 @@ class Peers(Table):
         self._run("UPDATE stranger SET asked = 0")
         return unanswered
 
-    def forget_strangers_before(self, time_ms: int) -> None:
+    def forget_unknown_devices_before(self, time_ms: int) -> None:
         """Forget those whose parcels the server no longer keeps."""
         self._run("DELETE FROM stranger WHERE since_ms < ?", (time_ms,))
 

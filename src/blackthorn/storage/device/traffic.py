@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from blackthorn.ports.device_store import HistoryRecord, OutboxRecord, SetAsideRecord
+from blackthorn.ports.device_store import HistoryRecord, OutboxRecord, UndecryptableRecord
 from blackthorn.storage.device.records import Row, Table
 
 _HISTORY = (
@@ -87,11 +87,11 @@ _OUTBOX = (
 class Outbox(Table):
     """`ports.device_store.Outbox`."""
 
-    def add(self, target: bytes, intent: bytes, created_ms: int) -> int:
+    def add(self, target: bytes, operation: bytes, created_ms: int) -> int:
         """Add an intent; its number."""
         row = self._one(
             "INSERT INTO outbox (target, intent, created_ms) VALUES (?, ?, ?) RETURNING number",
-            (target, intent, created_ms),
+            (target, operation, created_ms),
         )
         return int(row[0]) if row else 0
 
@@ -116,7 +116,7 @@ class Outbox(Table):
             " problem = ? WHERE number = ?",
             (
                 record.target,
-                record.intent,
+                record.operation,
                 record.posting,
                 record.packages,
                 record.prepared,
@@ -148,7 +148,7 @@ class Parcels(Table):
         """Forget digests older than any repetition."""
         self._run("DELETE FROM seen_parcel WHERE at_ms < ?", (time_ms,))
 
-    def set_aside(self, record: SetAsideRecord) -> None:
+    def set_aside(self, record: UndecryptableRecord) -> None:
         """The parcel could not be opened; the time of the first attempt stays."""
         self._run(
             "INSERT INTO set_aside_parcel (digest, seq, reason, since_ms) VALUES (?, ?, ?, ?)"
@@ -156,13 +156,13 @@ class Parcels(Table):
             (record.digest, record.seq, record.reason, record.since_ms),
         )
 
-    def all_set_aside(self) -> list[SetAsideRecord]:
+    def all_undecryptable(self) -> list[UndecryptableRecord]:
         """What is set aside, oldest first."""
         rows = self._run(
             "SELECT digest, seq, reason, since_ms FROM set_aside_parcel ORDER BY since_ms, seq"
         )
-        return [SetAsideRecord(*row) for row in rows]
+        return [UndecryptableRecord(*row) for row in rows]
 
-    def forget_set_aside_before(self, time_ms: int) -> None:
+    def forget_undecryptable_before(self, time_ms: int) -> None:
         """Forget what the server no longer keeps."""
         self._run("DELETE FROM set_aside_parcel WHERE since_ms < ?", (time_ms,))
