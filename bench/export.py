@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.figures import Figure, Figures
 from bench.mail import Client
 from blackthorn.crypto.secret import Secret
-from blackthorn.demo.deployment import TestDeployment
+from blackthorn.demo.deployment import Deployment
 from blackthorn.ports.device_store import HistoryRecord
 from blackthorn.programs.device.export import run_export
 from blackthorn.programs.device.export_check import require_whole, verify_export
@@ -65,7 +65,7 @@ def run() -> Figures:
     """Run the part."""
     with (
         tempfile.TemporaryDirectory(prefix="blackthorn-bench-") as folder,
-        TestDeployment(Path(folder) / "playground") as deployment,
+        Deployment(Path(folder) / "playground") as deployment,
     ):
         deployment.initialise()
         deployment.start_server()

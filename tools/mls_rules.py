@@ -117,7 +117,7 @@ def _functions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, as
 def checked_in() -> dict[Rule, list[str]]:
     """For each rule the functions that raise it."""
     found: dict[Rule, list[str]] = defaultdict(list)
-    for path in sorted(CODE.glob("*.py")):
+    for path in sorted(CODE.rglob("*.py")):
         module = ast.parse(path.read_text(encoding="utf-8"))
         for name, node in _functions(module.body):
             for rule in _rules(node):

@@ -3,14 +3,21 @@
     BlackthornError
     ├── InputError          what came from outside is wrong: the sender must change it
     │   ├── DecodeError     bytes that are not what they claim to be
-    │   ├── LimitError      well-formed, but larger than a bound in limits.py
+    │   ├── LimitError      well-formed, but larger than a bound of a `limits` module
     │   └── ProtocolError   a well-formed frame or message that is not allowed now
     ├── UserError           the person at the command line must change something
     │   └── ConfigError     … in the configuration file
     ├── SecurityError       somebody may be attacking: stop, say so, lose nothing
     │   └── VerificationError   a note, proof, statement or policy breaks a numbered rule
-    ├── StorageError        the disk, the database: nothing was acknowledged
-    └── UnavailableError    a peer cannot be reached or asks to try again later
+    ├── StorageError        what is stored cannot be used; raise one of its kinds
+    │   ├── DiskError       the disk or the database failed: nothing was acknowledged
+    │   └── DamageError     what is stored is not what was written, or is missing
+    ├── RefusalError        what is stored does not allow the change; raise one of its kinds
+    │   ├── ConflictError   another change came first
+    │   ├── AbsentError     there is no such thing
+    │   └── ForbiddenError  it is there, and this one may not
+    ├── UnavailableError    a peer cannot be reached or asks to try again later
+    └── DefectError         a programming error of ours, logged once where it was caught
 
 A module may subclass these; it may not invent a root of its own.
 """
@@ -33,7 +40,7 @@ class DecodeError(InputError):
 
 
 class LimitError(InputError):
-    """The input is larger than a named bound in `blackthorn.limits`."""
+    """The input is larger than a named bound of a `limits` module."""
 
 
 class ProtocolError(InputError):
@@ -65,8 +72,39 @@ class VerificationError(SecurityError):
 
 
 class StorageError(BlackthornError):
+    """What is stored cannot be used; whatever was asked has not been acknowledged."""
+
+
+class DiskError(StorageError):
     """The disk or the database failed; whatever was asked has not been acknowledged."""
+
+
+class DamageError(StorageError):
+    """What is stored is not what was written, or is missing: restore it from a backup."""
+
+
+class RefusalError(BlackthornError):
+    """What is stored does not allow the change; nothing was changed."""
+
+
+class ConflictError(RefusalError):
+    """Another change came first: look at what is there now, and decide again."""
+
+
+class AbsentError(RefusalError):
+    """There is no such thing here, or not any more."""
+
+
+class ForbiddenError(RefusalError):
+    """It is there, and whoever asks may not do this to it."""
 
 
 class UnavailableError(BlackthornError):
     """A peer cannot be reached now, or asked to be tried again later."""
+
+
+class DefectError(BlackthornError):
+    """A programming error of Blackthorn's own: `str` names its kind and place, never its text.
+
+    Whoever makes one of an exception logs it once; it is never told as a fault of the disk.
+    """

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.demo.deployment import TestDeployment
+from blackthorn.demo.deployment import Deployment
 
 ROOT = Path(__file__).resolve().parents[2]
 
-OPENERS = re.compile(r"blackthorn\.(device|mls|mail\.open|crypto\.(openpgp_open|hpke))\b")
+OPENERS = re.compile(r"blackthorn\.(device|mls|mail\.pgp\.open|crypto\.(openpgp_open|hpke))\b")
 
 
 def lint(root: Path) -> subprocess.CompletedProcess[str]:
@@ -48,17 +48,17 @@ def test_the_contracts_hold(tree: Path) -> None:
 
 OPENS = "Nothing on the server's side can open anything"
 VIOLATIONS = {
-    "the server opens mail": ({"server/spy.py": "from blackthorn.mail import open"}, OPENS),
+    "the server opens mail": ({"server/spy.py": "from blackthorn.mail.pgp import open"}, OPENS),
     "the server opens messages": ({"server/spy.py": "import blackthorn.mls.group"}, OPENS),
     "an edge knows a device": ({"edges/spy.py": "import blackthorn.device"}, OPENS),
     "storage unwraps keys": ({"storage/spy.py": "import blackthorn.crypto.hpke"}, OPENS),
     "only inside a function": (
-        {"server/spy.py": "def spy() -> None:\n    from blackthorn.mail import open"},
+        {"server/spy.py": "def spy() -> None:\n    from blackthorn.mail.pgp import open"},
         OPENS,
     ),
     "by way of a port": (
         {
-            "ports/spy.py": "from blackthorn.mail import open",
+            "ports/spy.py": "from blackthorn.mail.pgp import open",
             "server/spy.py": "import blackthorn.ports.spy",
         },
         OPENS,
@@ -89,7 +89,7 @@ def test_the_contracts_bite(tree: Path, violation: str) -> None:
 
 
 def test_importing_the_server_brings_in_nothing_that_opens() -> None:
-    program = "import sys, blackthorn.apps.server; print(*sys.modules, sep='\\n')"
+    program = "import sys, blackthorn.programs.server.server; print(*sys.modules, sep='\\n')"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
@@ -102,7 +102,7 @@ def test_a_running_server_has_imported_nothing_that_opens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
-    with TestDeployment(tmp_path) as deployment:
+    with Deployment(tmp_path) as deployment:
         deployment.initialise()
         deployment.start_server()
         deployment.stop_server()

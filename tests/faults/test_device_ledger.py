@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.demo.deployment import Person, TestDeployment, wait_until
+from blackthorn.demo.deployment import Deployment, Person, wait_until
 
 
 @pytest.fixture
-def deployment(tmp_path: Path) -> Iterator[TestDeployment]:
-    with TestDeployment(tmp_path) as made:
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    with Deployment(tmp_path) as made:
         made.initialise()
         made.start_server()
         yield made
@@ -24,7 +24,7 @@ def checked(person: Person) -> int:
     return int(told["entries"])
 
 
-def test_a_device_replays_the_ledger_of_a_real_server(deployment: TestDeployment) -> None:
+def test_a_device_replays_the_ledger_of_a_real_server(deployment: Deployment) -> None:
     alice, _ = deployment.enrol("alice")
     first = checked(alice)
     deployment.enrol("bob")
@@ -38,7 +38,7 @@ def test_a_device_replays_the_ledger_of_a_real_server(deployment: TestDeployment
     assert "No open alarms." in alice.run("alarms")
 
 
-def test_a_change_of_the_ledgers_pace_alarms_nobody(deployment: TestDeployment) -> None:
+def test_a_change_of_the_ledgers_pace_alarms_nobody(deployment: Deployment) -> None:
     """The new configuration is in the log: devices learn it there, and go on."""
     alice, _ = deployment.enrol("alice")
     checked(alice)

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from blackthorn.demo.deployment import (
+    Deployment,
     Person,
     StepFailedError,
-    TestDeployment,
     command_line,
     wait_until,
 )
@@ -25,8 +25,8 @@ ANSWER_SECONDS = 90
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestDeployment]:
-    with TestDeployment(tmp_path_factory.mktemp("life")) as made:
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with Deployment(tmp_path_factory.mktemp("life")) as made:
         made.initialise()
         made.start_server()
         yield made
@@ -98,7 +98,7 @@ def names(person: Person) -> dict[str, bool]:
     return {each["name"]: each["live"] for each in person.run_json("device", "list")}
 
 
-def mail(deployment: TestDeployment, to: str, subject: str) -> None:
+def mail(deployment: Deployment, to: str, subject: str) -> None:
     message = EmailMessage()
     message["Subject"] = subject
     message.set_content("in the mail")
@@ -111,7 +111,7 @@ def subjects(person: Person) -> list[str]:
 
 
 def test_a_second_device_shares_conversations_and_mail_and_a_revoked_one_nothing_new(
-    deployment: TestDeployment,
+    deployment: Deployment,
 ) -> None:
     alice, _ = deployment.enrol("alice")
     bob, _ = deployment.enrol("bob")
@@ -159,7 +159,7 @@ def own_id(person: Person) -> str:
     return next(str(each["id"]) for each in person.run_json("device", "list") if each["this"])
 
 
-def test_a_wrong_code_and_wrong_digits_add_nothing(deployment: TestDeployment) -> None:
+def test_a_wrong_code_and_wrong_digits_add_nothing(deployment: Deployment) -> None:
     carol, _ = deployment.enrol("carol")
     phone = deployment.person("carol-phone")
     adding = Talking(carol, "device", "add", "--json")
@@ -187,7 +187,7 @@ def test_a_wrong_code_and_wrong_digits_add_nothing(deployment: TestDeployment) -
 
 
 def test_a_pairing_that_is_killed_is_done_again_in_the_same_home(
-    deployment: TestDeployment,
+    deployment: Deployment,
 ) -> None:
     dave, _ = deployment.enrol("dave")
     phone = deployment.person("dave-phone")
@@ -215,7 +215,7 @@ def test_a_pairing_that_is_killed_is_done_again_in_the_same_home(
     phone.run("status")
 
 
-def test_the_recovery_words_bring_a_device_back(deployment: TestDeployment, tmp_path: Path) -> None:
+def test_the_recovery_words_bring_a_device_back(deployment: Deployment, tmp_path: Path) -> None:
     erin, _ = deployment.enrol("erin")
     frank, _ = deployment.enrol("frank")
     erin.run("send", frank.address, "before")
@@ -256,7 +256,7 @@ def test_the_recovery_words_bring_a_device_back(deployment: TestDeployment, tmp_
 
 
 def test_a_code_for_who_has_an_identity_only_resets_it_and_any_device_cancels(
-    deployment: TestDeployment,
+    deployment: Deployment,
 ) -> None:
     grace, _ = deployment.enrol("grace")
     url = json.loads(deployment.administer("user", "code", grace.address, "--json"))["url"]
@@ -281,7 +281,7 @@ def test_a_code_for_who_has_an_identity_only_resets_it_and_any_device_cancels(
     assert [each["name"] for each in grace.run_json("device", "list") if each["live"]]
 
 
-def test_two_people_compare_and_the_mark_stays(deployment: TestDeployment) -> None:
+def test_two_people_compare_and_the_mark_stays(deployment: Deployment) -> None:
     heidi, _ = deployment.enrol("heidi")
     ivan, _ = deployment.enrol("ivan")
     one = heidi.run_json("verify", ivan.address)
@@ -305,7 +305,7 @@ def test_two_people_compare_and_the_mark_stays(deployment: TestDeployment) -> No
     assert "your own address" in failing(ivan, "verify", ivan.address)
 
 
-def test_a_full_disk_while_linking_is_said_and_done_again(deployment: TestDeployment) -> None:
+def test_a_full_disk_while_linking_is_said_and_done_again(deployment: Deployment) -> None:
     """A bound on the size of files is met like a full disk: the new vault cannot grow."""
     judy, _ = deployment.enrol("judy")
     phone = deployment.person("judy-phone")
@@ -331,7 +331,7 @@ def test_a_full_disk_while_linking_is_said_and_done_again(deployment: TestDeploy
     assert len(names(judy)) == 2
 
 
-def test_what_is_unknown_is_one_line(deployment: TestDeployment) -> None:
+def test_what_is_unknown_is_one_line(deployment: Deployment) -> None:
     nobody = deployment.person("nobody")
     assert "no device in" in failing(nobody, "device", "list")
     assert "no device in" in failing(nobody, "recovery", "create")

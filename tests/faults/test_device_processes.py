@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from blackthorn.demo.deployment import (
+    Deployment,
     Follower,
     Person,
     StepFailedError,
-    TestDeployment,
     command_line,
     wait_until,
 )
@@ -29,7 +29,7 @@ from blackthorn.demo.deployment import (
 class People:
     """A server that runs, and four people; Bob has a passphrase, the others key files."""
 
-    deployment: TestDeployment
+    deployment: Deployment
     alice: Person
     bob: Person
     carol: Person
@@ -38,7 +38,7 @@ class People:
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
-    with TestDeployment(tmp_path_factory.mktemp("devices")) as deployment:
+    with Deployment(tmp_path_factory.mktemp("devices")) as deployment:
         deployment.initialise()
         deployment.start_server()
         bob, _ = deployment.enrol("bob", "correct horse battery")

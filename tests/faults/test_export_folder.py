@@ -224,7 +224,7 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 _CHILD = """
 import resource, sys, time
 from pathlib import Path
-from blackthorn.apps import terminal
+from blackthorn.cli import terminal
 from tests.faults.test_export_folder import export_into
 from tests.unit.device.export_world import Person, mail
 

@@ -14,7 +14,7 @@ import apsw
 import pysequoia
 import pytest
 
-from blackthorn.demo.deployment import Person, StepFailedError, TestDeployment, command_line
+from blackthorn.demo.deployment import Deployment, Person, StepFailedError, command_line
 
 PASSPHRASE = "correct horse battery"
 MAIL = b"From: eve@example.net\r\nSubject: export %d\r\n\r\nFrom here\r\n>From there\r\n"
@@ -22,7 +22,7 @@ MAIL = b"From: eve@example.net\r\nSubject: export %d\r\n\r\nFrom here\r\n>From t
 
 @dataclass
 class World:
-    deployment: TestDeployment
+    deployment: Deployment
     alice: Person
     bob: Person
     passphrase: Path
@@ -33,7 +33,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     root = tmp_path_factory.mktemp("export")
     passphrase = root / "passphrase"
     passphrase.write_text(PASSPHRASE + "\n")
-    with TestDeployment(root / "playground") as deployment:
+    with Deployment(root / "playground") as deployment:
         deployment.initialise()
         deployment.start_server()
         alice, _ = deployment.enrol("alice")

@@ -9,13 +9,13 @@ import subprocess
 import pytest
 
 from blackthorn.demo import deployment
-from blackthorn.demo.deployment import StepFailedError, TestDeployment
+from blackthorn.demo.deployment import Deployment, StepFailedError
 
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
     """Ann and bob, who found; lea and cus, whom they have appointed."""
-    with TestDeployment(tmp_path_factory.mktemp("office")) as play:
+    with Deployment(tmp_path_factory.mktemp("office")) as play:
         play.initialise()
         play.start_server()
         found = {name: play.enrol(name)[0] for name in ("ann", "bob", "lea", "cus")}

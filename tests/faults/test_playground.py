@@ -9,14 +9,14 @@ import pytest
 from rich.console import Console
 
 from blackthorn.demo import demonstration, deployment, markers
-from blackthorn.demo.deployment import StepFailedError, TestDeployment
+from blackthorn.demo.deployment import Deployment, StepFailedError
 from blackthorn.demo.progress import Steps
 
 
 def test_a_server_that_cannot_start_is_told_with_its_log(tmp_path: Path) -> None:
     with (
         pytest.raises(StepFailedError, match="at its start") as raised,
-        TestDeployment(tmp_path) as own,
+        Deployment(tmp_path) as own,
     ):
         own.initialise()
         with socket.create_server(("127.0.0.1", own.link_port)):
@@ -26,12 +26,12 @@ def test_a_server_that_cannot_start_is_told_with_its_log(tmp_path: Path) -> None
 
 def test_a_command_that_fails_is_told_with_what_it_printed(tmp_path: Path) -> None:
     with pytest.raises(StepFailedError, match="`blackthorn user add") as raised:
-        TestDeployment(tmp_path).add_user("alice")
+        Deployment(tmp_path).add_user("alice")
     assert "blackthorn init" in raised.value.detail
 
 
 def test_a_command_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with TestDeployment(tmp_path) as own:
+    with Deployment(tmp_path) as own:
         own.initialise()
         monkeypatch.setattr(deployment, "COMMAND_SECONDS", 1.0)
         with pytest.raises(StepFailedError, match="took over"):
@@ -39,7 +39,7 @@ def test_a_command_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_server_survives_a_kill_and_a_stop(tmp_path: Path) -> None:
-    with TestDeployment(tmp_path) as own:
+    with Deployment(tmp_path) as own:
         own.initialise()
         own.start_server()
         first = own.pid
@@ -52,7 +52,7 @@ def test_a_server_survives_a_kill_and_a_stop(tmp_path: Path) -> None:
 
 
 def test_mail_that_is_not_taken_is_told(tmp_path: Path) -> None:
-    with TestDeployment(tmp_path) as own:
+    with Deployment(tmp_path) as own:
         with pytest.raises(StepFailedError, match="not taken"):
             own.deliver_mail("carla@outside.example", ["alice@acme.example"], b"\n")
         own.initialise()
@@ -65,10 +65,10 @@ def test_mail_that_is_not_taken_is_told(tmp_path: Path) -> None:
 def test_a_failing_run_names_its_step(
     run: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_server(self: TestDeployment) -> None:
+    def no_server(self: Deployment) -> None:
         raise StepFailedError("the server ended", "it printed this")
 
-    monkeypatch.setattr(TestDeployment, "start_server", no_server)
+    monkeypatch.setattr(Deployment, "start_server", no_server)
     printed = io.StringIO()
     with pytest.raises(StepFailedError):
         run(Console(file=printed, width=200))  # type: ignore[operator]

@@ -127,7 +127,7 @@ def verified(evidence: bytes) -> str:
 
 _VERIFIER = """
 import pathlib, sys
-from blackthorn.apps.evidence_check import verify
+from blackthorn.audit.evidence import verify
 for line in sys.stdin:
     try:
         print("holds", verify(pathlib.Path(line.strip()).read_bytes()), flush=True)

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from blackthorn.audit.plaintext.verdict import KINDS, Audit
-from blackthorn.demo.deployment import TestDeployment
+from blackthorn.demo.deployment import Deployment
 from blackthorn.demo.markers import Planting
 
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planting]:
     """A server with every marker planted in it, searched while messages wait."""
-    with TestDeployment(tmp_path_factory.mktemp("canary")) as deployment:
+    with Deployment(tmp_path_factory.mktemp("canary")) as deployment:
         planting = Planting(deployment)
         deployment.initialise()
         deployment.start_server()

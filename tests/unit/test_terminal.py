@@ -12,6 +12,7 @@ from blackthorn.cli.device.options import local_time
 from blackthorn.errors import (
     ConfigError,
     DecodeError,
+    DefectError,
     SecurityError,
     StorageError,
     UnavailableError,
@@ -54,7 +55,7 @@ def test_a_full_disk_behind_the_output_is_told(capsys: pytest.CaptureFixture[str
 
 
 def test_a_terminal_without_the_letters_shows_their_numbers() -> None:
-    code = "from blackthorn.apps import terminal; terminal.run(lambda: terminal.out.print('● ☃'))"
+    code = "from blackthorn.cli import terminal; terminal.run(lambda: terminal.out.print('● ☃'))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
@@ -78,8 +79,8 @@ def test_a_time_that_no_calendar_has_does_not_end_the_list(monkeypatch: pytest.M
 def test_a_defect_tells_its_place_and_nothing_of_its_text(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert _raising(ValueError("the secret text")) == terminal.EXIT_DEFECT
+    assert _raising(ValueError("the secret text")) == terminal.EXIT_CODES[DefectError]
     printed = capsys.readouterr().err
-    assert printed.startswith("blackthorn: a defect in Blackthorn (ValueError at blackthorn.apps.")
+    assert printed.startswith("blackthorn: a defect in Blackthorn (ValueError at blackthorn.cli.")
     assert printed.count("\n") == 1
     assert "secret" not in printed

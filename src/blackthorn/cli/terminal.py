@@ -11,7 +11,9 @@ from rich.console import Console
 
 from blackthorn.errors import (
     BlackthornError,
+    DefectError,
     InputError,
+    RefusalError,
     SecurityError,
     StorageError,
     UnavailableError,
@@ -26,12 +28,14 @@ EXIT_CODES: dict[type[BlackthornError], int] = {
     InputError: 3,
     SecurityError: 4,
     StorageError: 5,
+    RefusalError: 5,
     UnavailableError: 6,
+    DefectError: 70,
 }
-"""Exit codes by whose fault it is; 1 is everything else, 130 an interrupt."""
+"""Exit codes by whose fault it is; 1 is everything else, 130 an interrupt.
 
-EXIT_DEFECT = 70
-"""Exit code of a defect in Blackthorn itself (EX_SOFTWARE of sysexits.h)."""
+70 is a defect in Blackthorn itself (EX_SOFTWARE of sysexits.h).
+"""
 
 
 def print_json(value: Any) -> None:
@@ -66,7 +70,7 @@ def run(command: Callable[[], Any]) -> int:
         return EXIT_CODES[StorageError]
     except Exception as error:
         _print_error(_defect(error))
-        return EXIT_DEFECT
+        return EXIT_CODES[DefectError]
     return 0
 
 

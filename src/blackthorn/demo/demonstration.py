@@ -15,7 +15,7 @@ from blackthorn.audit.plaintext.search import Marker
 from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint, public_marker
 from blackthorn.demo import sample_mail
 from blackthorn.demo.correspondence import DELIVERY_SECONDS, Correspondence
-from blackthorn.demo.deployment import Person, StepFailedError, TestDeployment, wait_until
+from blackthorn.demo.deployment import Deployment, Person, StepFailedError, wait_until
 from blackthorn.demo.linking import link_device
 from blackthorn.demo.markers import temporary_deployment
 from blackthorn.demo.progress import Steps
@@ -68,7 +68,7 @@ class Outcome:
 class Demo:
     """Alice, Bob and Carol of one enterprise; each step is a method."""
 
-    def __init__(self, deployment: TestDeployment) -> None:
+    def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
         self.letters = Correspondence()
         self.parts: dict[str, Tally] = {}

@@ -166,7 +166,7 @@ class Person:
         return Follower(("inbox", "--follow", "--json"), self.environment, log)
 
 
-class TestDeployment:
+class Deployment:
     """One enterprise below `root`: folder `server`, one folder per person, one of logs.
 
     Everything the server writes lies in `server`, in `server-tmp` (its TMPDIR) and in

@@ -19,7 +19,7 @@ from blackthorn.audit.plaintext.search import Marker
 from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint
 from blackthorn.demo import sample_mail
 from blackthorn.demo.correspondence import Correspondence
-from blackthorn.demo.deployment import Person, StepFailedError, TestDeployment
+from blackthorn.demo.deployment import Deployment, Person, StepFailedError
 from blackthorn.demo.progress import Steps
 
 STEPS = 7
@@ -31,7 +31,7 @@ _ARRIVING = ("message", "group name", "mail body", "mail subject", "attachment n
 class Planting:
     """One run: an enterprise, two people, their secrets, and what the search finds of them."""
 
-    def __init__(self, deployment: TestDeployment) -> None:
+    def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
         self.markers: dict[str, Marker] = {}
         self.people: list[Person] = []
@@ -123,13 +123,13 @@ def _certificate(database: Path, address: str) -> bytes:
 
 
 @contextmanager
-def temporary_deployment() -> Iterator[TestDeployment]:
+def temporary_deployment() -> Iterator[Deployment]:
     """A playground in a folder of its own that is gone afterwards, on SIGTERM too."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with (
             TemporaryDirectory(prefix="blackthorn-") as root,
-            TestDeployment(Path(root)) as deployment,
+            Deployment(Path(root)) as deployment,
         ):
             yield deployment
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 from blackthorn.directory.rules import RULES
 
 ROOT = Path(__file__).parents[3]
-CODE = list((ROOT / "src/blackthorn/directory").glob("*.py"))
+CODE = list((ROOT / "src/blackthorn/directory").rglob("*.py"))
 TESTS = list((ROOT / "tests/unit/directory").glob("test_*.py"))
 NUMBER = r"D[1-9][0-9]*"
 
