@@ -22,7 +22,7 @@ from blackthorn.governance import statements
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import named
 from blackthorn.link import frames as f
-from blackthorn.programs.device import home
+from blackthorn.programs.device import home, requests
 from blackthorn.programs.device.home import Home, wall_ms
 from tests.unit.device.chain_ledger import ChainLedger, Teller, look
 
@@ -103,7 +103,7 @@ class OfficeWorld:
         self.office = DecisionService()
         self.folder = folder
         self.monkeypatch = monkeypatch
-        monkeypatch.setattr(decide, "conversation", self._conversation)
+        monkeypatch.setattr(requests, "connect", self._conversation)
         monkeypatch.setattr(terminal, "out", Console(highlight=False, width=200))
         monkeypatch.setattr(terminal, "err", Console(highlight=False, stderr=True, width=200))
         self.ledger = ChainLedger()

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from blackthorn.cli import terminal
 from blackthorn.cli.device import export
+from blackthorn.cli.progress import ProgressBar
 from blackthorn.errors import UserError
 
 
@@ -21,7 +22,7 @@ def test_progress_is_a_bar_at_a_terminal_and_ten_lines_in_a_pipe(
     printed = io.StringIO()
     console = Console(file=printed, force_terminal=at_terminal, width=100)
     monkeypatch.setattr(terminal, "err", console)
-    with export.Bar() as bar:
+    with ProgressBar() as bar:
         for number in range(1, 1_001):
             bar.show("mails", number, 1_000)
         bar.show("messages", 1, 0)

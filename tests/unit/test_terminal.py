@@ -8,7 +8,7 @@ import time
 import pytest
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import local_time
+from blackthorn.cli.times import local_time
 from blackthorn.errors import (
     ConfigError,
     DecodeError,

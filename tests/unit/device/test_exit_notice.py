@@ -214,8 +214,8 @@ def test_the_receipt_is_written_once(
 ) -> None:
     from contextlib import asynccontextmanager
 
-    from blackthorn.cli.officer import decide
     from blackthorn.link import frames as f
+    from blackthorn.programs.device import requests
 
     answers = [f.ReceiptPart(1, b"receipt"), f.ReceiptPart(1, b"", "not prepared yet")]
 
@@ -226,7 +226,7 @@ def test_the_receipt_is_written_once(
 
         yield ask
 
-    monkeypatch.setattr(decide, "conversation", conversation)
+    monkeypatch.setattr(requests, "connect", conversation)
     file = tmp_path / "receipt"
     assert run("receipt", "--out", str(file))[0] == 0
     assert file.read_bytes() == b"receipt"

@@ -153,12 +153,12 @@ def move_user(
     What is sealed is wrapped anew under the other market's key. Run it again if it was ended. A
     user's move to another server is not a command: he exports here, and is invited there.
     """
-    from blackthorn.cli.device.export import Bar
+    from blackthorn.cli.progress import ProgressBar
     from blackthorn.programs.server.user_move import move
     from blackthorn.storage.files.market_keys import check_market
 
     wanted = check_market(market)
-    with Bar() as bar:
+    with ProgressBar() as bar:
         before, rows = move(
             directory, address, wanted, lambda done, total: bar.show("rows", done, total)
         )

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import local_time, rfc3339
+from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.device.transparency import alarms
 from blackthorn.device.transparency.alarms import Effect, Kind, Scope
 from blackthorn.mail.render.text import safe_line

@@ -6,13 +6,7 @@ from typing import Annotated
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import (
-    DEFAULT_HOME,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    program,
-)
+from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
 
 alarms = typer.Typer(
     help="What the server or others have done that must not be, with evidence.",

@@ -14,7 +14,7 @@ from blackthorn.cli.device import inbox as device_inbox_cli
 from blackthorn.cli.device import mail as device_mail_cli
 from blackthorn.cli.device import recovery as recovery_cli
 from blackthorn.cli.device import verify as verify_cli
-from blackthorn.cli.device.options import (
+from blackthorn.cli.options import (
     DEFAULT_HOME,
     HomeOption,
     JsonOption,
@@ -22,8 +22,8 @@ from blackthorn.cli.device.options import (
     ServerOption,
     parse_addresses,
     program,
-    run,
 )
+from blackthorn.programs.event_loop import run
 
 
 def register(app: typer.Typer) -> None:

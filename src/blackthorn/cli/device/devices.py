@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import (
+from blackthorn.cli.options import (
     DEFAULT_HOME,
     HomeOption,
     JsonOption,
     KeyFileOption,
     ServerOption,
-    local_time,
     program,
-    rfc3339,
-    run,
 )
+from blackthorn.cli.times import local_time, rfc3339
+from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
     from blackthorn.identity.chain import VerifiedChain

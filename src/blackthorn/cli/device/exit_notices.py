@@ -3,16 +3,17 @@
 from typing import Any
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import rfc3339, run
-from blackthorn.cli.officer.decide import conversation
+from blackthorn.cli.times import rfc3339
 from blackthorn.device.account import exit_notices
 from blackthorn.device.account.exit_notices import Notice
 from blackthorn.errors import BlackthornError
 from blackthorn.governance.exits import RUNNING
 from blackthorn.link import frames as f
 from blackthorn.mail.render.text import safe_line
+from blackthorn.programs.device import requests
 from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.programs.event_loop import run
 
 
 def kept(program: DeviceProgram) -> list[Notice]:
@@ -59,7 +60,7 @@ def tell_server(program: DeviceProgram, what: str, value: str = "") -> str:
     """
 
     async def ask_it() -> str:
-        async with conversation(program) as ask:
+        async with requests.connect(program) as ask:
             answer: f.ExitTold = await ask(f.TellExit(1, what, value), f.ExitTold)
             return answer.refusal
 

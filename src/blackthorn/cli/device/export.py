@@ -8,13 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import (
-    DEFAULT_HOME,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    program,
-)
+from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
 
 if TYPE_CHECKING:
     from blackthorn.crypto.secret import Secret
@@ -70,11 +64,12 @@ def make(
     opened is listed there. --json prints {"folder", "address", "counts", "problems"}.
     """
     from blackthorn.cli.device.exit_notices import tell_exported
+    from blackthorn.cli.progress import ProgressBar
     from blackthorn.programs.device.export import run_export
 
     secret = _passphrase(passphrase_file)
     device = program(home, key_file)
-    with Bar() as bar:
+    with ProgressBar() as bar:
         summary = run_export(device, folder, secret, bar.show)
     tell_exported(device)
     if json:
@@ -134,38 +129,6 @@ def _passphrase(file: Path | None) -> "Secret":
     secret = Secret(given.encode())
     check_passphrase(secret)
     return secret
-
-
-class Bar:
-    """Progress on standard error: a bar at a terminal, a line every tenth part when piped."""
-
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn())
-        plain = not terminal.err.is_terminal
-        self._bar = Progress(*columns, console=terminal.err, transient=True, disable=plain)
-        self._tasks: dict[str, Any] = {}
-        self._tenths: dict[str, int] = {}
-
-    def __enter__(self) -> "Bar":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def show(self, what: str, done: int, total: int) -> None:
-        """Show so many of so many."""
-        if terminal.err.is_terminal:
-            if what not in self._tasks:
-                self._tasks[what] = self._bar.add_task(what, total=total or None)
-            self._bar.update(self._tasks[what], completed=done)
-            return
-        tenth = 10 * done // total if total else 0
-        if tenth > self._tenths.get(what, 0):
-            self._tenths[what] = tenth
-            terminal.err.print(f"{done}/{total} {what}", markup=False)
 
 
 # --- verify -------------------------------------------------------------------------------

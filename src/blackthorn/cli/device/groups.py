@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import (
+from blackthorn.cli.options import (
     DEFAULT_HOME,
     HomeOption,
     JsonOption,

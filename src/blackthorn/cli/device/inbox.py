@@ -5,16 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import (
-    DEFAULT_HOME,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    local_time,
-    program,
-    rfc3339,
-    run,
-)
+from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
+from blackthorn.cli.times import local_time, rfc3339
+from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
     from blackthorn.ports.device_store import HistoryRecord

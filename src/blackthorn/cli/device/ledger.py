@@ -12,15 +12,9 @@ import typer
 from blackthorn.cli import terminal
 from blackthorn.cli.admin import ledger as ledger_cli
 from blackthorn.cli.device import trust as device_trust_cli
-from blackthorn.cli.device.options import (
-    DEFAULT_HOME,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    program,
-    rfc3339,
-    run,
-)
+from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
+from blackthorn.cli.times import rfc3339
+from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
     from blackthorn.programs.device.program import DeviceProgram

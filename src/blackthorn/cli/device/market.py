@@ -6,13 +6,7 @@ from typing import Annotated
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import (
-    DEFAULT_HOME,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    program,
-)
+from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
 
 
 def add_to(market: typer.Typer) -> None:
@@ -67,7 +61,7 @@ def forward(
     Mail is then answered `551 … please try <ADDRESS>`, until forwarding ends; it is not passed on.
     """
     from blackthorn.cli.device import exit_notices
-    from blackthorn.cli.device.options import parse_addresses
+    from blackthorn.cli.options import parse_addresses
     from blackthorn.errors import UserError
 
     if (address is None) != none:
@@ -85,16 +79,16 @@ def receipt(
     key_file: KeyFileOption = None,
 ) -> None:
     """Fetch your receipt of the closure, by which you find yourself in its published tree."""
-    from blackthorn.cli.device.options import run
-    from blackthorn.cli.officer.decide import conversation
     from blackthorn.errors import UserError
     from blackthorn.link import frames as f
+    from blackthorn.programs.device import requests
+    from blackthorn.programs.event_loop import run
     from blackthorn.storage.files import atomic
 
     device = program(home, key_file)
 
     async def fetch() -> f.ReceiptPart:
-        async with conversation(device) as ask:
+        async with requests.connect(device) as ask:
             answer: f.ReceiptPart = await ask(f.FetchReceipt(1), f.ReceiptPart)
             return answer
 

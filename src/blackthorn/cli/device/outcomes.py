@@ -7,10 +7,11 @@ connects; `status` lists it then and after, and forgets what it has listed.
 from typing import TYPE_CHECKING, Any
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import rfc3339, run
+from blackthorn.cli.times import rfc3339
 from blackthorn.device.operations import failures
 from blackthorn.errors import SecurityError, UserError
 from blackthorn.mail.render.text import safe_line
+from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
     from blackthorn.device.operations.failures import Failure

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import (
+from blackthorn.cli.options import (
     DEFAULT_HOME,
     HomeOption,
     JsonOption,
     KeyFileOption,
     parse_addresses,
     program,
-    run,
 )
+from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

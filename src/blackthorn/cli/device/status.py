@@ -5,8 +5,8 @@ from typing import Any
 
 from blackthorn.cli.device.alarm_texts import document as alarm_document
 from blackthorn.cli.device.exit_notices import document as notice_document
-from blackthorn.cli.device.options import rfc3339
 from blackthorn.cli.device.outcomes import failure_document
+from blackthorn.cli.times import rfc3339
 from blackthorn.device.account import exit_notices
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.operations.failures import Failure, all_failures

@@ -6,14 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import (
-    DEFAULT_HOME,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    program,
-    run,
-)
+from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
+from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
     from blackthorn.device.transparency.anchors import Anchors

@@ -6,24 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import (
+from blackthorn.cli.chains import chain_of
+from blackthorn.cli.options import (
     DEFAULT_HOME,
     HomeOption,
     JsonOption,
     KeyFileOption,
     parse_addresses,
     program,
-    rfc3339,
-    run,
 )
+from blackthorn.cli.times import rfc3339
 
 if TYPE_CHECKING:
     from blackthorn.identity.chain import VerifiedChain
     from blackthorn.ids import Address
     from blackthorn.programs.device.program import DeviceProgram
-
-LOOK_SECONDS = 20.0
-"""How long the ledger is asked before what is known is shown."""
 
 
 def verify(
@@ -94,29 +91,6 @@ def _chains(device: "DeviceProgram", whose: "Address") -> "tuple[VerifiedChain, 
     if mine is None:
         raise UserError("the ledger does not show your identity yet: try again in a minute")
     return mine, theirs
-
-
-def chain_of(device: "DeviceProgram", whose: "Address") -> "VerifiedChain":
-    """A person's chain as the ledger shows it now, or as it is known. Raises UserError."""
-    from blackthorn.errors import UserError
-    from blackthorn.programs.device.activation import until
-    from blackthorn.programs.device.home import wall_ms
-
-    began = wall_ms()
-    device.device.want([whose])
-
-    def looked() -> bool:
-        with device.device.unit(wall_ms()) as unit:
-            record = unit.records.directory.chain(whose)
-        return record is not None and record.checked_ms >= began
-
-    if not run(until(device, LOOK_SECONDS, looked)):
-        terminal.err.print("The ledger could not be asked; shown is what was known before.")
-    with device.device.unit(wall_ms()) as unit:
-        chain = unit.chains.of(whose)
-    if chain is None:
-        raise UserError(f"there is no user {whose} here")
-    return chain
 
 
 def _show(document: dict[str, Any]) -> None:

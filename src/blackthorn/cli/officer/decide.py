@@ -3,30 +3,27 @@
 Whatever is signed was replayed and checked on this device, is shown in full, and is confirmed.
 """
 
-import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import run
 from blackthorn.cli.officer import limits, show
 from blackthorn.cli.officer.fields import parse_directive
 from blackthorn.device.transparency.decisions import VerifiedDecisions, Waiting, replay
-from blackthorn.errors import SecurityError, UnavailableError, UserError, VerificationError
+from blackthorn.errors import SecurityError, UserError, VerificationError
 from blackthorn.governance import officers, statements
 from blackthorn.governance.cases import Checked, transitions_of
 from blackthorn.governance.statements import Signed, Statement
 from blackthorn.governance.transitions import Case, find, named
 from blackthorn.link import frames as f
+from blackthorn.programs.device import requests
 from blackthorn.programs.device.home import random, wall_ms
 from blackthorn.programs.device.program import DeviceProgram
-
-ANSWER_SECONDS: Final = 30.0
+from blackthorn.programs.event_loop import run
 
 _TAMPERED: Final = ("G1", "G5", "G16")
 """Rules that no officer breaks by mistake."""
@@ -34,9 +31,6 @@ _TAMPERED: Final = ("G1", "G5", "G16")
 _FOR_EVER: Final = {
     "destroy": "This cannot be taken back: what is sealed opens never again.",
 }
-
-T = TypeVar("T", bound=f.AnyFrame)
-Ask = Callable[[f.AnyFrame, type[Any]], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +62,6 @@ class Form:
 # --- The link -------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def conversation(device: DeviceProgram) -> AsyncIterator[Ask]:
-    """Connected: a function that sends a frame and gives back the answer of the wanted kind."""
-    async with device.link(receive=False) as connection:
-
-        async def ask(frame: f.AnyFrame, kind: type[T]) -> T:
-            try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    connection.send(frame)
-                    while True:
-                        answer = await device.step(connection)
-                        if isinstance(answer, kind):
-                            return answer
-            except TimeoutError:
-                raise UnavailableError("the server did not answer in time") from None
-
-        yield ask
-
-
 def look(device: DeviceProgram) -> VerifiedDecisions:
     """All decisions, verified. Raises SecurityError, UserError (no officer), UnavailableError."""
     decisions, last = run(_fetch(device))
@@ -98,7 +73,7 @@ def look(device: DeviceProgram) -> VerifiedDecisions:
 
 async def _fetch(device: DeviceProgram) -> tuple[list[f.Decision], f.Decisions]:
     found: list[f.Decision] = []
-    async with conversation(device) as ask:
+    async with requests.connect(device) as ask:
         while True:
             after = found[-1].number if found else 0
             part: f.Decisions = await ask(f.FetchDecisions(1, after), f.Decisions)
@@ -117,7 +92,7 @@ def submit(device: DeviceProgram, signed: Signed, kept: bytes) -> list[str]:
     """Hand it in; the approvers still wanted, in words. Raises UserError when it is refused."""
 
     async def hand_in() -> f.DecisionTaken:
-        async with conversation(device) as ask:
+        async with requests.connect(device) as ask:
             frame = f.SubmitDecision(2, signed.encode(), kept)
             taken: f.DecisionTaken = await ask(frame, f.DecisionTaken)
             return taken
@@ -152,7 +127,7 @@ def counted(device: DeviceProgram, market: str) -> Mapping[str, Any] | None:
 
 def _exit_facts(device: DeviceProgram, market: str) -> f.ExitFacts:
     async def asked() -> f.ExitFacts:
-        async with conversation(device) as ask:
+        async with requests.connect(device) as ask:
             told: f.ExitFacts = await ask(f.FetchExit(4, market), f.ExitFacts)
             return told
 

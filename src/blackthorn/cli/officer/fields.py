@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from blackthorn.cli.device.options import parse_addresses
 from blackthorn.cli.officer import limits as officer_limits
+from blackthorn.cli.options import parse_addresses
 from blackthorn.errors import UserError
 from blackthorn.governance import limits as governance_limits
 from blackthorn.governance.statements import is_officer

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from blackthorn.cli.device.options import local_time
 from blackthorn.cli.officer.decide import Concerned, Form
 from blackthorn.cli.officer.fields import DAY_MS, hash_of, parse_date, parse_directive, read_file
+from blackthorn.cli.times import local_time
 from blackthorn.device.transparency.decisions import VerifiedDecisions
 from blackthorn.errors import UserError
 from blackthorn.governance import exits

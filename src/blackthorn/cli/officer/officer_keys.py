@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from blackthorn.cli.device.verify import chain_of
+from blackthorn.cli.chains import chain_of
 from blackthorn.device.transparency.decisions import Waiting
 from blackthorn.errors import SecurityError, UserError
 from blackthorn.ids import Address

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption
+from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption
 
 if TYPE_CHECKING:
     from blackthorn.device.transparency.decisions import VerifiedDecisions
@@ -29,8 +29,8 @@ CaseArgument = Annotated[
 
 def open_decisions(home: Path, key_file: Path | None) -> "tuple[DeviceProgram, VerifiedDecisions]":
     """The unlocked device, and all decisions as it has verified them."""
-    from blackthorn.cli.device.options import program
     from blackthorn.cli.officer import decide
+    from blackthorn.cli.options import program
 
     device = program(home, key_file)
     return device, decide.look(device)
@@ -45,8 +45,8 @@ def sign(
     json: JsonOption = False,
 ) -> None:
     """Show in full what waits in a case, and add your approval to it."""
-    from blackthorn.cli.device.options import program
     from blackthorn.cli.officer import decide
+    from blackthorn.cli.options import program
 
     decide.sign(program(home, key_file), case, decide.OutputOptions(json, yes, dry_run))
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import run
 from blackthorn.cli.officer import decide as offices
 from blackthorn.cli.officer import directive_forms, show
 from blackthorn.cli.officer.fields import certificate
@@ -17,8 +16,10 @@ from blackthorn.governance.package import check as bag_check
 from blackthorn.governance.package.tar import read_tar
 from blackthorn.governance.transitions import Case
 from blackthorn.link import frames as f
+from blackthorn.programs.device import requests
 from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
     from blackthorn.governance.package.check import Made
@@ -78,7 +79,7 @@ def fetch(device: DeviceProgram, case: str, path: Path) -> f.ProductionPart:
     """Write the package to the new file `path` (0600); the last part. Raises StorageError."""
 
     async def parts() -> f.ProductionPart:
-        async with offices.conversation(device) as ask:
+        async with requests.connect(device) as ask:
             at = 0
             while True:
                 part: f.ProductionPart = await ask(f.FetchProduction(3, case, at), f.ProductionPart)

@@ -69,7 +69,7 @@ def open_(
     """
     import os
 
-    from blackthorn.cli.device.options import parse_addresses
+    from blackthorn.cli.options import parse_addresses
     from blackthorn.errors import UserError
     from blackthorn.programs.server.folder import ServerDirectory
     from blackthorn.storage.sqlite.stores.cases import open_founding
@@ -110,9 +110,9 @@ def found(
     Both must have been named on the server's host. The other person then runs the same with your
     address. Compare your identities in person before (blackthorn verify): these keys decide.
     """
-    from blackthorn.cli.device.options import parse_addresses
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer.officer_keys import check_people, person_keys
+    from blackthorn.cli.options import parse_addresses
     from blackthorn.errors import UserError
 
     device, office = open_decisions(home, key_file)
@@ -179,9 +179,9 @@ def appoint(
     His keys are taken from his identity in the ledger, verified by this device, and never from
     the server's word.
     """
-    from blackthorn.cli.device.options import parse_addresses
     from blackthorn.cli.officer import decide as offices
     from blackthorn.cli.officer.officer_keys import person_keys
+    from blackthorn.cli.options import parse_addresses
 
     device, office = open_decisions(home, key_file)
     (whose,) = parse_addresses([address])

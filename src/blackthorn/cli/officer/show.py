@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blackthorn.cli import terminal
-from blackthorn.cli.device.options import local_time, rfc3339
+from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.device.transparency.decisions import VerifiedDecisions, Waiting
 from blackthorn.governance import directives, exits, officers
 from blackthorn.governance.cases import transitions_of

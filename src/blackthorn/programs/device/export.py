@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from blackthorn.cli.device.options import run
 from blackthorn.crypto.openpgp_keys import lock_secret_keys
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.core.unit_of_work import UnitOfWork
@@ -22,6 +21,7 @@ from blackthorn.programs.device.export_folder import FolderSink
 from blackthorn.programs.device.export_mail import ServerMail
 from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.programs.event_loop import run
 
 ExportProgress = Callable[[str, int, int], None]
 """Told what is being written, how many of it are, and how many there will be (0: not known)."""

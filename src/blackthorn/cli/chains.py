@@ -1,0 +1,20 @@
+"""Look up a user's identity chain, and say when it is the one known from earlier."""
+
+from typing import TYPE_CHECKING
+
+from blackthorn.cli import terminal
+
+if TYPE_CHECKING:
+    from blackthorn.identity.chain import VerifiedChain
+    from blackthorn.ids import Address
+    from blackthorn.programs.device.program import DeviceProgram
+
+
+def chain_of(device: "DeviceProgram", address: "Address") -> "VerifiedChain":
+    """The chain as the ledger shows it now, or as it was known before. Raises UserError."""
+    from blackthorn.programs.device import chain_lookup
+    from blackthorn.programs.event_loop import run
+
+    if not run(chain_lookup.look_up(device, address)):
+        terminal.err.print("The ledger could not be asked; shown is what was known before.")
+    return chain_lookup.known(device, address)

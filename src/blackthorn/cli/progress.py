@@ -1,0 +1,37 @@
+"""Progress of long commands, on standard error."""
+
+from typing import Any, Self
+
+from blackthorn.cli import terminal
+
+
+class ProgressBar:
+    """Progress on standard error: a bar at a terminal, a line every tenth part when piped."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn())
+        plain = not terminal.err.is_terminal
+        self._bar = Progress(*columns, console=terminal.err, transient=True, disable=plain)
+        self._tasks: dict[str, Any] = {}
+        self._tenths: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Show so many of so many."""
+        if terminal.err.is_terminal:
+            if what not in self._tasks:
+                self._tasks[what] = self._bar.add_task(what, total=total or None)
+            self._bar.update(self._tasks[what], completed=done)
+            return
+        tenth = 10 * done // total if total else 0
+        if tenth > self._tenths.get(what, 0):
+            self._tenths[what] = tenth
+            terminal.err.print(f"{done}/{total} {what}", markup=False)

@@ -1,0 +1,35 @@
+"""A user's identity chain, asked of the ledger for a short while."""
+
+from typing import Final
+
+from blackthorn.errors import UserError
+from blackthorn.identity.chain import VerifiedChain
+from blackthorn.ids import Address
+from blackthorn.programs.device.activation import until
+from blackthorn.programs.device.home import wall_ms
+from blackthorn.programs.device.program import DeviceProgram
+
+LOOKUP_SECONDS: Final = 20.0
+"""How long the ledger is asked before the chain known from earlier is used."""
+
+
+async def look_up(device: DeviceProgram, address: Address) -> bool:
+    """Ask the ledger for the user's chain; False when it could not be asked in time."""
+    began = wall_ms()
+    device.device.want([address])
+
+    def checked() -> bool:
+        with device.device.unit(wall_ms()) as unit:
+            record = unit.records.directory.chain(address)
+        return record is not None and record.checked_ms >= began
+
+    return await until(device, LOOKUP_SECONDS, checked)
+
+
+def known(device: DeviceProgram, address: Address) -> VerifiedChain:
+    """The user's chain as the vault has it. Raises UserError when there is no such user."""
+    with device.device.unit(wall_ms()) as unit:
+        chain = unit.chains.of(address)
+    if chain is None:
+        raise UserError(f"there is no user {address} here")
+    return chain
