@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from blackthorn.cli import main as cli
 from blackthorn.edges.http import metrics
-from blackthorn.link.frames import describe
+from blackthorn.link import describe
 from blackthorn.programs.server import configuration
 from blackthorn.storage.sqlite import inventory
 from blackthorn.storage.sqlite.stores import witness

@@ -166,3 +166,20 @@ class ExitFacts(Frame, tag=102, frozen=True):
     list: Bytes32
     fields: Annotated[dict[str, int | bytes], Meta(max_length=16)]
     refusal: Refusal = ""
+
+
+DecisionsFrame = (
+    FetchDecisions
+    | Decisions
+    | SubmitDecision
+    | DecisionTaken
+    | FetchProduction
+    | ProductionPart
+    | MarketNotice
+    | TellExit
+    | ExitTold
+    | FetchReceipt
+    | ReceiptPart
+    | FetchExit
+    | ExitFacts
+)

@@ -182,3 +182,21 @@ class Trust(Frame, tag=73, frozen=True):
     request: Uint64
     config: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
     policy: Annotated[str, Meta(min_length=1, max_length=tlog_limits.MAX_POLICY_BYTES)]
+
+
+LedgerFrame = (
+    LookUp
+    | LookedUp
+    | FetchChain
+    | ChainPart
+    | SubmitStatement
+    | StatementStored
+    | ProveConsistency
+    | Consistency
+    | FetchEntries
+    | Entries
+    | LeafChanged
+    | TellCheckpoint
+    | FetchTrust
+    | Trust
+)

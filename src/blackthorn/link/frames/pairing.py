@@ -1,6 +1,6 @@
-"""The frames by which a device joins its user's others: pairing, and recovery by the printed key.
+"""The frames of pairing: a new device joins a live device of the same user.
 
-A part of `link.frames`, which has the rest; specified in docs/specs/pairing.md.
+Specified in docs/specs/pairing.md.
 """
 
 from typing import Annotated
@@ -8,11 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from blackthorn.link import limits as link_limits
-from blackthorn.link.frames.types import AddressText, Bytes32, Frame, Signature, Uint64
-from blackthorn.tlog import limits as tlog_limits
-from blackthorn.wire import limits as wire_limits
-
-# --- Pairing of two devices of one user (specified in docs/specs/pairing.md) ---------------
+from blackthorn.link.frames.types import Frame
 
 
 class OpenPairing(Frame, tag=80, frozen=True):
@@ -57,30 +53,4 @@ class PairingEnded(Frame, tag=85, frozen=True):
     code: Annotated[str, Meta(max_length=64)]
 
 
-# --- Recovery by the printed key (specified in docs/specs/pairing.md) -----------------------
-
-
-class Recover(Frame, tag=86, frozen=True):
-    """New device to server instead of Hello: I hold the recovery key of this user.
-
-    Signed by both halves of that key over the TLS channel binding (`link.hello`).
-    """
-
-    version: int
-    address: AddressText
-    ed25519: Signature
-    ml_dsa: Annotated[bytes, Meta(min_length=3309, max_length=3309)]
-
-
-class Recognised(Frame, tag=87, frozen=True):
-    """Server to device: where the user's chain stands, and what a device pins.
-
-    A SubmitStatement may follow that adds the device; then the device connects anew.
-    """
-
-    seq: Uint64
-    head: Bytes32
-    domain: Annotated[str, Meta(max_length=254)]
-    pin: Annotated[str, Meta(pattern="^[0-9A-F]{8}$")]
-    config: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
-    policy: Annotated[str, Meta(min_length=1, max_length=tlog_limits.MAX_POLICY_BYTES)]
+PairingFrame = OpenPairing | PairingOpened | JoinPairing | Paired | Relay | PairingEnded

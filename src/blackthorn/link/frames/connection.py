@@ -1,0 +1,46 @@
+"""The frames that open, keep alive and end a connection."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from blackthorn.link.frames.types import Frame, Id16, Signature, Uint64
+
+LINK_VERSION = 1
+
+
+class Hello(Frame, tag=1, frozen=True):
+    """Device to server, first. Signed over the TLS channel binding (`link.hello`)."""
+
+    version: int
+    device: Id16
+    signature: Signature
+
+
+class Ready(Frame, tag=2, frozen=True):
+    """Server to device: hello accepted. `key_packages` is the stock still unclaimed."""
+
+    version: int
+    key_packages: int
+
+
+class Bye(Frame, tag=3, frozen=True):
+    """Either side, last: why the link ends. `code` is one of `link.codes`."""
+
+    code: Annotated[str, Meta(max_length=64)]
+    text: Annotated[str, Meta(max_length=512)]
+
+
+class Ping(Frame, tag=4, frozen=True):
+    """Either side: are you there?"""
+
+    nonce: Uint64
+
+
+class Pong(Frame, tag=5, frozen=True):
+    """The answer to Ping, with its nonce."""
+
+    nonce: Uint64
+
+
+ConnectionFrame = Hello | Ready | Bye | Ping | Pong

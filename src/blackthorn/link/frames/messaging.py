@@ -1,0 +1,207 @@
+"""The frames of parcels and key packages: sending, delivery, acknowledgement."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from blackthorn.link import limits as link_limits
+from blackthorn.link.frames.types import (
+    AddressText,
+    Bytes32,
+    Frame,
+    Id16,
+    Ids,
+    KeyPackageBytes,
+    Sealed,
+    Seqs,
+    Uint64,
+)
+from blackthorn.wire import limits as wire_limits
+
+
+class Fanout(Frame, tag=10, frozen=True):
+    """Device to server: the list behind a fan-out id. Held in memory only.
+
+    `id` must be the hash of `devices` as `link.fanout` makes it; the server checks.
+    """
+
+    id: Id16
+    devices: Annotated[list[Id16], Meta(min_length=1, max_length=link_limits.MAX_RECIPIENTS)]
+
+
+class Parcel(Struct, array_like=True, frozen=True, gc=False):
+    """One sealed thing and the fan-out id of the devices it is for."""
+
+    fanout: Id16
+    sealed: Sealed
+
+
+class Order(Struct, array_like=True, frozen=True, gc=False):
+    """The compare-and-set of a Commit: accepted only if `epoch` is the conversation's epoch.
+
+    A handle that the server has never seen stands at the epoch first named. `token` is 16
+    random bytes of the committer: the same token again is the same Commit, whose answer was
+    lost, and is accepted once more without being stored twice.
+    """
+
+    handle: Bytes32
+    epoch: Uint64
+    token: Id16
+
+
+class Posting(Struct, array_like=True, frozen=True, gc=False):
+    """Parcels that are accepted or refused as one: a message, or a Commit with its Welcome."""
+
+    id: Id16
+    parcels: Annotated[
+        list[Parcel], Meta(min_length=1, max_length=link_limits.MAX_PARCELS_PER_POSTING)
+    ]
+    order: Order | None = None
+
+
+class Send(Frame, tag=11, frozen=True):
+    """Device to server: postings to store and deliver, in this order."""
+
+    postings: Annotated[
+        list[Posting], Meta(min_length=1, max_length=link_limits.MAX_POSTINGS_PER_FRAME)
+    ]
+
+
+class Accepted(Frame, tag=12, frozen=True):
+    """Server to device: these postings are durable."""
+
+    ids: Ids
+
+
+class Refused(Frame, tag=13, frozen=True):
+    """Server to device: this posting was not stored and will not be. `code`: `link.codes`."""
+
+    id: Id16
+    code: Annotated[str, Meta(max_length=64)]
+    text: Annotated[str, Meta(max_length=512)]
+
+
+class FanoutUnknown(Frame, tag=14, frozen=True):
+    """Server to device: send these fan-out lists, then these postings again."""
+
+    fanouts: Ids
+    postings: Ids
+
+
+class Resume(Frame, tag=15, frozen=True):
+    """Device to server: deliver to me from now on, oldest first.
+
+    The newest connection that asks receives; an older one of the same device is told
+    `Superseded`. `set_aside` asks for those that were set aside as well.
+    """
+
+    set_aside: bool = False
+
+
+class Superseded(Frame, tag=16, frozen=True):
+    """Server to device: another connection of this device receives now."""
+
+
+class Delivery(Struct, array_like=True, frozen=True, gc=False):
+    """One parcel on its way to a device; `seq` rises within the device's mailbox."""
+
+    seq: Uint64
+    sealed: Sealed
+
+
+class Deliver(Frame, tag=17, frozen=True):
+    """Server to device: parcels, oldest first."""
+
+    parcels: list[Delivery]
+
+
+class Drained(Frame, tag=18, frozen=True):
+    """Server to device: all that waited when Resume came has been delivered."""
+
+
+class Acknowledge(Frame, tag=19, frozen=True):
+    """Device to server: decrypted and saved; delete these."""
+
+    seqs: Seqs
+
+
+class SetAside(Frame, tag=20, frozen=True):
+    """Device to server: could not open these. Keep them until retention ends, send on request.
+
+    Never an acknowledgement: a device acknowledges only what it could decrypt and save.
+    """
+
+    seqs: Seqs
+
+
+# --- Key packages -------------------------------------------------------------------------
+
+
+class PublishKeyPackages(Frame, tag=30, frozen=True):
+    """Device to server: more one-time key packages, and a new last-resort one if given."""
+
+    packages: Annotated[
+        list[KeyPackageBytes], Meta(max_length=link_limits.MAX_KEY_PACKAGES_PER_DEVICE)
+    ]
+    last_resort: KeyPackageBytes | None = None
+
+
+class KeyPackageStock(Frame, tag=31, frozen=True):
+    """Server to device: durable; so many one-time key packages are unclaimed now."""
+
+    count: int
+
+
+class ClaimKeyPackages(Frame, tag=32, frozen=True):
+    """Device to server: one key package of each device of these users.
+
+    With `devices`, of these devices of theirs alone: so that none is used up in vain.
+    """
+
+    request: Uint64
+    addresses: Annotated[
+        list[AddressText], Meta(min_length=1, max_length=link_limits.MAX_CLAIM_ADDRESSES)
+    ]
+    devices: Annotated[list[Id16], Meta(max_length=wire_limits.MAX_DEVICES_PER_USER)] = (
+        msgspec.field(default_factory=list)
+    )
+
+
+class ClaimedKeyPackage(Struct, array_like=True, frozen=True, gc=False):
+    """A key package that will not be handed out again, unless it is the last-resort one."""
+
+    address: AddressText
+    device: Id16
+    package: KeyPackageBytes
+
+
+class KeyPackages(Frame, tag=33, frozen=True):
+    """Server to device: the answer. `unknown` are no users; `without` have none to give.
+
+    An address in none of the three lists did not fit the answer: ask for it again.
+    """
+
+    request: Uint64
+    claimed: list[ClaimedKeyPackage]
+    unknown: list[AddressText]
+    without: list[AddressText]
+
+
+MessagingFrame = (
+    Fanout
+    | Send
+    | Accepted
+    | Refused
+    | FanoutUnknown
+    | Resume
+    | Superseded
+    | Deliver
+    | Drained
+    | Acknowledge
+    | SetAside
+    | PublishKeyPackages
+    | KeyPackageStock
+    | ClaimKeyPackages
+    | KeyPackages
+)
