@@ -28,8 +28,10 @@ from blackthorn.server.counters import Counters
 from blackthorn.server.markets.closure import Closures
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Connection, Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stores.closure import SqliteClosures
 from blackthorn.storage.sqlite.stores.markets import register
+from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
 USERS, OTHERS = 5_000, 500
@@ -92,7 +94,8 @@ class _Closing:
     def __init__(self, folder: Path) -> None:
         loop = asyncio.get_running_loop()
         self.database = Database.open(folder / "b.db")
-        self.writer = ThreadWriter(self.database.writing, loop.call_soon_threadsafe)
+        wrapping = Wrapping(KeyFolder(folder / "keys"), secrets.token_bytes)
+        self.writer = ThreadWriter(Engine(self.database, wrapping), loop.call_soon_threadsafe)
         self.cases = Cases(by_id={EXIT: _case("preparing")})
         self.published: asyncio.Future[int] = loop.create_future()
         self.closures = Closures(

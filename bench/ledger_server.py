@@ -8,6 +8,7 @@ import gc
 import multiprocessing
 import os
 import random
+import secrets
 import tempfile
 import time
 from pathlib import Path
@@ -21,9 +22,12 @@ from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import EpochBuilder, Openings, Waiting
 from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
+from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
+from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.tlog.checkpoint import LogSigner
 from blackthorn.tlog.merkle import MerkleLog
 from blackthorn.tlog.policy import NO_QUORUM, Policy, PolicyLog, format_policy
@@ -64,7 +68,9 @@ class House:
 
     def start(self) -> Ledger:
         """A new process over the rows."""
-        self.writer = SteppedWriter(self.database.writing)
+        self.writer = SteppedWriter(
+            Engine(self.database, Wrapping(KeyFolder(Path()), secrets.token_bytes))
+        )
         self.store = SqliteLedger(self.database.reading)
         self.ledger = Ledger(
             store=self.store,

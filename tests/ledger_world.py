@@ -41,6 +41,7 @@ from blackthorn.ports.users import NewCode
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger.ledger import DevicesChanged, Ledger, LedgerKeys
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
@@ -57,6 +58,7 @@ from blackthorn.tlog.policy import (
 )
 from blackthorn.tlog.verify import verify_checkpoint
 from blackthorn.wire.note import parse_vkey
+from tests.market_keys import wrapping
 
 START_MS = 1_700_000_000_000
 DOMAIN = "acme.example"
@@ -175,7 +177,7 @@ class LedgerWorld:
 
     def start(self) -> None:
         """A new process over what is durable."""
-        self.writer = SteppedWriter(self.database.writing)
+        self.writer = SteppedWriter(Engine(self.database, wrapping()))
         self.enterprise = SqliteEnterprise(self.database.reading)
         self.store = SqliteLedger(self.database.reading)
         self.counters = Counters()

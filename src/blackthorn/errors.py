@@ -22,6 +22,8 @@
 A module may subclass these; it may not invent a root of its own.
 """
 
+import traceback
+
 
 class BlackthornError(Exception):
     """Root of every error that Blackthorn raises on purpose.
@@ -108,3 +110,18 @@ class DefectError(BlackthornError):
 
     Whoever makes one of an exception logs it once; it is never told as a fault of the disk.
     """
+
+
+def defect(error: BaseException) -> DefectError:
+    """The DefectError for an exception that nobody expected.
+
+    It names the exception's type and the place in Blackthorn, never the exception's text, which
+    may hold content.
+    """
+    places = [
+        f"{frame.f_globals.get('__name__')}:{line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__", "")).startswith("blackthorn.")
+    ]
+    place = places[-1] if places else "an unknown place"
+    return DefectError(f"a defect in Blackthorn ({type(error).__name__} at {place})")

@@ -22,9 +22,11 @@ from blackthorn.ports.ledger import (
     WaitingRecord,
 )
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
+from tests.market_keys import wrapping
 
 ALICE, BOB = Address("alice@acme.example"), Address("bob@acme.example")
 
@@ -34,7 +36,7 @@ class Case:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.writer = SteppedWriter(database.writing)
+        self.writer = SteppedWriter(Engine(database, wrapping()))
         self.store: LedgerStore = SqliteLedger(database.reading)
         self.enterprise = SqliteEnterprise(database.reading)
         for number, address in enumerate((ALICE, BOB), 1):

@@ -12,16 +12,18 @@ import pytest
 
 from blackthorn.errors import StorageError
 from blackthorn.storage.sqlite.database import Connection, Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.failure import UnsyncedError
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.writer import ThreadWriter
+from tests.market_keys import wrapping
 
 
 class Stepped:
     """A stepped writer, committed when an outcome is asked for."""
 
     def __init__(self, database: Database) -> None:
-        self.writer = SteppedWriter(database.writing)
+        self.writer = SteppedWriter(Engine(database, wrapping()))
 
     def run(self) -> None:
         while self.writer.commit():
@@ -38,7 +40,9 @@ class Threaded:
         self.calls: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]] = SimpleQueue()
         self.failures: list[StorageError] = []
         self.writer = ThreadWriter(
-            database.writing, lambda call, *args: self.calls.put((call, args)), self.failures.append
+            Engine(database, wrapping()),
+            lambda call, *args: self.calls.put((call, args)),
+            self.failures.append,
         )
 
     def run(self) -> None:

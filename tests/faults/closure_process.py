@@ -22,8 +22,10 @@ from blackthorn.server.markets.closure import Closures
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stores.closure import SqliteClosures
 from blackthorn.storage.sqlite.writer import ThreadWriter
+from tests.market_keys import wrapping
 
 EXIT = "X-PK-1"
 STATES = {0: "preparing", 1: "destroying", 2: "closed"}
@@ -56,7 +58,9 @@ async def close(folder: Path) -> None:
     """Until the statement is published."""
     limits.CLOSURE_PERSONS, limits.CLOSURE_ROWS = 3, 7
     database = Database.open(folder / "b.db")
-    writer = ThreadWriter(database.writing, asyncio.get_running_loop().call_soon_threadsafe)
+    writer = ThreadWriter(
+        Engine(database, wrapping()), asyncio.get_running_loop().call_soon_threadsafe
+    )
     cases = Cases()
     closures = Closures(
         cases=lambda: cases,

@@ -21,6 +21,7 @@ from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.server.counters import Counters
 from blackthorn.server.messaging.dispatcher import Dispatcher
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
@@ -117,7 +118,7 @@ async def running(folder: Path, serves_after: bool = True) -> AsyncIterator[Runn
     loop.set_exception_handler(lambda _, context: faults.append(context))
     directory, devices = make_enterprise(folder / "server", 4)
     database = directory.open_database()
-    writer = ThreadWriter(database.writing, loop.call_soon_threadsafe)
+    writer = ThreadWriter(Engine(database, wrapping()), loop.call_soon_threadsafe)
     counters = Counters()
     dispatcher = Dispatcher(
         enterprise=SqliteEnterprise(database.reading),

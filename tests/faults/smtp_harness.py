@@ -28,6 +28,7 @@ from blackthorn.server.counters import Counters
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from blackthorn.storage.sqlite.writer import ThreadWriter
 from tests.market_keys import add_people, wrapping
@@ -82,7 +83,7 @@ class Site:
         add_people(database, limits.MAX_SMTP_RECIPIENTS + 2)
         self.failures: list[Exception] = []
         self.writer = ThreadWriter(
-            database.writing, asyncio.get_running_loop().call_soon_threadsafe
+            Engine(database, wrapping()), asyncio.get_running_loop().call_soon_threadsafe
         )
         self.pool = SealingPool(self.counters, workers)
         clock = SystemClock()

@@ -10,10 +10,11 @@ from typing import Any
 import apsw
 import pytest
 
-from blackthorn.errors import StorageError
+from blackthorn.errors import DamageError, DefectError, StorageError
 from blackthorn.ports.parcels import Batch, Parcels
 from blackthorn.storage.sqlite.database import Database, migrations
-from blackthorn.storage.sqlite.failure import DamagedError, UnsyncedError, storage_error
+from blackthorn.storage.sqlite.engine import Engine
+from blackthorn.storage.sqlite.failure import UnsyncedError, failure_of
 from blackthorn.storage.sqlite.group_commit import commit_group
 from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from tests.market_keys import add_people, wrapping
@@ -23,7 +24,7 @@ def put(database: Database, rows: list[tuple[int, int, bytes]]) -> Any:
     told: list[Any] = []
     store = SqliteParcels(database.reading, wrapping())
     job = store.put(Batch(Parcels(rows), [], 10**6))
-    for done, result in commit_group(database.writing, [(job, told.append)]):
+    for done, result in commit_group(Engine(database, wrapping()), [(job, told.append)]):
         done(result)
     return told[0]
 
@@ -71,7 +72,7 @@ def test_a_failed_migration_leaves_the_version_before_it(
     known = migrations()
     broken = (len(known) + 1, "CREATE TABLE half (a INTEGER); CREATE TABLE half (a INTEGER);")
     monkeypatch.setattr("blackthorn.storage.sqlite.database.migrations", lambda: [*known, broken])
-    with pytest.raises(StorageError):
+    with pytest.raises(DefectError):
         Database.open(tmp_path / "b.db")
     monkeypatch.undo()
     database = Database.open(tmp_path / "b.db")
@@ -105,7 +106,7 @@ def test_a_damaged_page_is_found_and_the_rest_is_served(tmp_path: Path) -> None:
         file.seek(middle)
         file.write(os.urandom(8192))
     database = Database.open(path)
-    with pytest.raises(DamagedError):
+    with pytest.raises(DamageError):
         database.check()
     store = SqliteParcels(database.reading, wrapping())
     outcomes = []
@@ -141,9 +142,9 @@ def test_a_locked_database_is_one_clear_line(tmp_path: Path) -> None:
 def test_a_failed_fsync_is_told_apart() -> None:
     error = apsw.IOError("disk I/O error")
     error.extendedresult = apsw.SQLITE_IOERR_FSYNC
-    assert isinstance(storage_error(error), UnsyncedError)
+    assert isinstance(failure_of(error), UnsyncedError)
     error.extendedresult = apsw.SQLITE_IOERR_WRITE
-    assert not isinstance(storage_error(error), UnsyncedError)
+    assert not isinstance(failure_of(error), UnsyncedError)
 
 
 @pytest.fixture
@@ -191,6 +192,6 @@ def test_a_read_only_disk_is_one_clear_line(tmp_path: Path) -> None:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     with pytest.raises(apsw.Error) as refused:
         connection.execute("DELETE FROM mailbox")
-    assert str(storage_error(refused.value)) == "the database cannot be written: it is read-only"
+    assert str(failure_of(refused.value)) == "the database cannot be written: it is read-only"
     connection.close()
     shutil.rmtree(tmp_path)

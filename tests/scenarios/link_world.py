@@ -22,6 +22,7 @@ from blackthorn.link.session import Link, Role, State
 from blackthorn.server.counters import Counters
 from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
@@ -191,7 +192,7 @@ class World:
 
     def start(self) -> None:
         """Start the server over what is on its disk."""
-        self.writer = SteppedWriter(self.database.writing)
+        self.writer = SteppedWriter(Engine(self.database, wrapping()))
         self.counters = Counters()
         self.dispatcher = Dispatcher(
             enterprise=SqliteEnterprise(self.database.reading),

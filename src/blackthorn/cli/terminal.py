@@ -2,7 +2,6 @@
 
 import io
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from blackthorn.errors import (
     StorageError,
     UnavailableError,
     UserError,
+    defect,
 )
 
 out = Console(highlight=False)
@@ -69,20 +69,10 @@ def run(command: Callable[[], Any]) -> int:
         _print_error(f"the system refused: {error.strerror or type(error).__name__}")
         return EXIT_CODES[StorageError]
     except Exception as error:
-        _print_error(_defect(error))
+        _print_error(f"{defect(error)}: please report it")
         return EXIT_CODES[DefectError]
     return 0
 
 
 def _print_error(text: str) -> None:
     err.print(f"blackthorn: {text}", style="red", markup=False, soft_wrap=True)
-
-
-def _defect(error: Exception) -> str:
-    """What to report of a defect: its kind and place, never its text, which may hold content."""
-    places = [
-        f"{frame.f_globals.get('__name__')}:{line}"
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if str(frame.f_globals.get("__name__", "")).startswith("blackthorn.")
-    ]
-    return f"a defect in Blackthorn ({type(error).__name__} at {places[-1]}): please report it"

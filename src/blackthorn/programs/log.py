@@ -13,6 +13,8 @@ from typing import Any
 
 import structlog
 
+from blackthorn.errors import DefectError
+
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -51,3 +53,8 @@ def log_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     frames = traceback.extract_tb(error.__traceback__) if error is not None else []
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
     structlog.get_logger().error("fault", kind=type(error).__name__, places=places[-8:])
+
+
+def log_defect(error: DefectError) -> None:
+    """Log a programming error that a part of the server caught: its kind and place."""
+    structlog.get_logger().error("defect", reason=str(error))

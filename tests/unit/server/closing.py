@@ -18,6 +18,7 @@ from blackthorn.server.markets.closure import Closures
 from blackthorn.server.markets.closure_checks import ClosureChecks
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores import markets
 from blackthorn.storage.sqlite.stores.closure import SqliteClosures
@@ -66,8 +67,8 @@ class Market:
     def restart(self) -> None:
         """The process ends; another begins with what is on the disk."""
         self.keys = KeyFolder(self.folder / "keys")
-        self.writer = SteppedWriter(self.database.writing)
         self.wrapping = Wrapping(self.keys, self.chance.randbytes)
+        self.writer = SteppedWriter(Engine(self.database, self.wrapping))
         self.mail = SqliteMail(self.database.reading, self.wrapping)
         self.exits = SqliteExits(self.database.reading)
         self.store = SqliteClosures(self.database.reading)

@@ -23,6 +23,7 @@ from blackthorn.server.mail import limits as mail_limits
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailFor, MailService
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from tests.market_keys import add_people, wrapping
@@ -70,7 +71,7 @@ class Room:
         self.bob = UserRecord(2, BOB, "00000002", CERTIFICATE, ())
         self.database = Database.in_memory()
         add_people(self.database, 2)
-        self.writer = SteppedWriter(self.database.writing)
+        self.writer = SteppedWriter(Engine(self.database, wrapping()))
         self.told: list[tuple[str, object]] = []
         self.done: list[StorageError | None] = []
         self.counters = Counters()

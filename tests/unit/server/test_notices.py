@@ -27,6 +27,7 @@ from blackthorn.server.mail.service import MailService
 from blackthorn.server.markets.notice_texts import LANGUAGES, words
 from blackthorn.server.markets.notices import KINDS, Notices, told_step
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.exits import SqliteExits
 from blackthorn.storage.sqlite.stores.mail import SqliteMail
@@ -92,7 +93,7 @@ class World:
 
     def start(self) -> None:
         """A process over what is on the disk."""
-        self.writer = SteppedWriter(self.database.writing)
+        self.writer = SteppedWriter(Engine(self.database, wrapping()))
         self.office = SimpleNamespace(
             cases=self.cases,
             taken=[],

@@ -14,13 +14,14 @@ from blackthorn.ports.parcels import Batch, Parcels, SharedParcel
 from blackthorn.programs.server.market_start import WRAP_ROWS, wrap_all
 from blackthorn.storage.sqlite import database as database_module
 from blackthorn.storage.sqlite.database import Database, migrations
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.group_commit import commit_group
 from blackthorn.storage.sqlite.stores import markets
 from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.wire.units import MIB
-from tests.market_keys import MemoryKeys, add_people
+from tests.market_keys import MemoryKeys, add_people, wrapping
 
 SEED = 20151230
 
@@ -45,7 +46,7 @@ class Store:
     def do(self, job):
         """The job's result in a transaction of its own; raises its StorageError."""
         told: list[object] = []
-        for done, result in commit_group(self.database.writing, [(job, told.append)]):
+        for done, result in commit_group(Engine(self.database, wrapping()), [(job, told.append)]):
             done(result)
         if isinstance(told[0], StorageError):
             raise told[0]

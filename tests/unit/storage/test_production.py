@@ -16,6 +16,7 @@ from blackthorn.ports.mail import SealedMail
 from blackthorn.ports.parcels import Batch, Parcels, SharedParcel
 from blackthorn.programs.server.production import frozen_rows, produce
 from blackthorn.storage.sqlite.database import Connection, Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.inventory import migrations, read_inventory
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.mail import SqliteMail
@@ -28,6 +29,7 @@ from blackthorn.storage.sqlite.stores.production import (
     SqliteProduction,
 )
 from blackthorn.storage.sqlite.wrapping import Wrapping
+from tests.market_keys import wrapping
 from tests.unit.governance.bags import files_of
 
 ALICE, BOB = "alice@acme.example", "bob@acme.example"
@@ -100,7 +102,7 @@ def path(tmp_path):
     database = Database.open(path)
     fill(database.writing)
     mail, parcels = stores(database.reading)
-    writer = SteppedWriter(database.writing)
+    writer = SteppedWriter(Engine(database, wrapping()))
     for number in range(1, 13):
         mails = [SealedMail(1, b"m%d" % number * number), SealedMail(2, b"bob")]
         writer.submit(mail.put(mails, number * 10), lambda _: None)

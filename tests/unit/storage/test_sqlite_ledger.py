@@ -31,7 +31,7 @@ def older() -> Database:
         "INSERT INTO mail VALUES (1, 1, 8, 1, x'00');"
     ).fetchall()
     _migrate(connection)
-    return Database(connection, connection)
+    return Database(connection, connection, connection)
 
 
 def test_users_devices_mail_and_the_newest_certificate_are_kept() -> None:

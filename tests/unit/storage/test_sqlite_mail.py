@@ -5,6 +5,7 @@ import pytest
 from blackthorn.errors import StorageError
 from blackthorn.ports.mail import MailHead, SealedMail
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from tests.market_keys import add_people, wrapping
@@ -26,7 +27,10 @@ def put(writer: SteppedWriter, store: SqliteMail, *mails: SealedMail, at: int = 
 
 
 def test_uids_rise_within_a_user(database: Database) -> None:
-    store, writer = SqliteMail(database.reading, wrapping()), SteppedWriter(database.writing)
+    store, writer = (
+        SqliteMail(database.reading, wrapping()),
+        SteppedWriter(Engine(database, wrapping())),
+    )
     assert put(writer, store, SealedMail(1, b"a"), SealedMail(2, b"b"), SealedMail(1, b"cc")) == [
         1, 1, 2,
     ]  # fmt: skip
@@ -37,14 +41,20 @@ def test_uids_rise_within_a_user(database: Database) -> None:
 
 
 def test_a_uid_is_never_given_again(database: Database) -> None:
-    store, writer = SqliteMail(database.reading, wrapping()), SteppedWriter(database.writing)
+    store, writer = (
+        SqliteMail(database.reading, wrapping()),
+        SteppedWriter(Engine(database, wrapping())),
+    )
     put(writer, store, SealedMail(1, b"a"), SealedMail(1, b"b"))
     database.writing.execute("DELETE FROM mail")
     assert put(writer, store, SealedMail(1, b"c")) == [3]
 
 
 def test_a_mail_is_read_in_pieces_by_its_owner(database: Database) -> None:
-    store, writer = SqliteMail(database.reading, wrapping()), SteppedWriter(database.writing)
+    store, writer = (
+        SqliteMail(database.reading, wrapping()),
+        SteppedWriter(Engine(database, wrapping())),
+    )
     sealed = bytes(range(256)) * 1_000
     put(writer, store, SealedMail(1, sealed))
     pieces = [store.read(1, 1, offset, 100_000) for offset in (0, 100_000, 200_000, 300_000)]
@@ -55,7 +65,10 @@ def test_a_mail_is_read_in_pieces_by_its_owner(database: Database) -> None:
 
 
 def test_what_was_not_committed_is_not_there(database: Database) -> None:
-    store, writer = SqliteMail(database.reading, wrapping()), SteppedWriter(database.writing)
+    store, writer = (
+        SqliteMail(database.reading, wrapping()),
+        SteppedWriter(Engine(database, wrapping())),
+    )
     results: list[object] = []
     writer.submit(store.put([SealedMail(1, b"lost")], 1), results.append)
     writer.crash()

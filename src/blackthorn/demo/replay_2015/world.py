@@ -32,6 +32,7 @@ from blackthorn.server.ledger.ledger import DevicesChanged, Ledger
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.markets.notices import Due, Notices
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.exits import SqliteExits
@@ -87,10 +88,10 @@ class World:
         self._witness = self.directory.ledger.witness.cosigner()
         self._codes = 0
         self.database = Database.open(self.directory.database)
-        self.writer = SteppedWriter(self.database.writing)
+        self.wrapping = Wrapping(self.market_keys, self.chance.randbytes)
+        self.writer = SteppedWriter(Engine(self.database, self.wrapping))
         self._users = UserTable(self.database.writing)
         reading = self.database.reading
-        self.wrapping = Wrapping(self.market_keys, self.chance.randbytes)
         self.mail = SqliteMail(reading, self.wrapping)
         self.parcels = SqliteParcels(reading, self.wrapping)
         self._seq = self.parcels.first_seq()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from blackthorn.errors import StorageError
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.failure import storing
 from blackthorn.storage.sqlite.group_commit import commit_group
 from blackthorn.storage.sqlite.stores import markets
@@ -65,7 +66,7 @@ def wrap_all(database: Database, wrapping: Wrapping) -> bool:
     done = False
     while not done:
         (outcome,) = commit_group(
-            database.writing, [(markets.wrap_stored(wrapping, WRAP_ROWS), lambda _: None)]
+            Engine(database, wrapping), [(markets.wrap_stored(wrapping, WRAP_ROWS), lambda _: None)]
         )
         if isinstance(outcome[1], StorageError):
             raise outcome[1]

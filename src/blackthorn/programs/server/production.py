@@ -22,7 +22,7 @@ from blackthorn.governance.package.build import Built, ProductionCase, Productio
 from blackthorn.ports.mail import MailStore
 from blackthorn.ports.parcels import ParcelStore
 from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS, Connection
-from blackthorn.storage.sqlite.failure import storage_error
+from blackthorn.storage.sqlite.failure import failure_of
 from blackthorn.storage.sqlite.stores.production import SqliteProduction
 
 Stores = Callable[[Connection], tuple[MailStore, ParcelStore]]
@@ -41,7 +41,7 @@ def frozen_rows(database: Path, stores: Stores) -> Iterator[ProductionRows]:
     try:
         connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     except apsw.Error as error:
-        raise StorageError(f"{database}: {storage_error(error)}") from error
+        raise StorageError(f"{database}: {failure_of(error)}") from error
     with closing(connection):
         try:
             connection.set_busy_timeout(BUSY_MILLISECONDS)
@@ -49,7 +49,7 @@ def frozen_rows(database: Path, stores: Stores) -> Iterator[ProductionRows]:
             connection.execute("BEGIN")
             connection.execute("SELECT 1 FROM users LIMIT 1").fetchall()  # now they stand still
         except apsw.Error as error:
-            raise storage_error(error) from error
+            raise failure_of(error) from error
         yield SqliteProduction(connection, *stores(connection))
 
 

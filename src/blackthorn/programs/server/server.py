@@ -49,6 +49,8 @@ from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
 from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
+from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
@@ -87,18 +89,20 @@ class Server:
         directory: ServerDirectory,
         settings: Configuration,
         database: Database,
+        wrapping: Wrapping,
         writer: ThreadWriter,
+        reader: ThreadReader,
         tls: ServerTls,
     ) -> None:
         self.counters = Counters()
         self._settings = settings
         self._writer = writer
+        self._reader = reader
         self._clock = SystemClock()
         self._warned: dict[str, float] = {}
         self._enterprise = SqliteEnterprise(database.reading)
         key_packages = SqliteKeyPackages(database.reading)
         market_keys = directory.market_keys(settings)
-        wrapping = Wrapping(market_keys, secrets.token_bytes)
         self.mail_service = MailService(
             self._enterprise,
             SqliteMail(database.reading, wrapping),
@@ -304,9 +308,13 @@ async def _run(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, None)
-    writer = ThreadWriter(database.writing, loop.call_soon_threadsafe, end)
-    server = Server(directory, settings, database, writer, tls)
+    wrapping = Wrapping(directory.market_keys(settings), secrets.token_bytes)
+    engine = Engine(database, wrapping)
+    writer = ThreadWriter(engine, loop.call_soon_threadsafe, end, log.log_defect)
+    reader = ThreadReader(engine, loop.call_soon_threadsafe, log.log_defect)
+    server = Server(directory, settings, database, wrapping, writer, reader, tls)
     async with AsyncExitStack() as stack:
+        stack.callback(reader.close)
         stack.callback(writer.close)
         operations = await _listen_ops(server, settings)
         stack.callback(operations.close)

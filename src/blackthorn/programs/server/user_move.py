@@ -21,6 +21,7 @@ from blackthorn.server.governance.replay import replay
 from blackthorn.server.markets.exit_rules import ExitRules, May, allowed
 from blackthorn.server.markets.notices import told_step
 from blackthorn.storage.sqlite.database import Connection, Database
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.group_commit import commit_group
 from blackthorn.storage.sqlite.stores.cases import SqliteCases
 from blackthorn.storage.sqlite.stores.exits import SqliteExits
@@ -140,7 +141,7 @@ def _run(
 
     while not over:
         progress(done, total)
-        ((_, outcome),) = commit_group(database.writing, [(job, lambda _: None)])
+        ((_, outcome),) = commit_group(Engine(database, wrapping), [(job, lambda _: None)])
         if isinstance(outcome, StorageError):
             raise outcome
         over = outcome

@@ -16,7 +16,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError
 from blackthorn.storage.device import directory, records, traffic
 from blackthorn.storage.device.schema import SCHEMA, VERSION
-from blackthorn.storage.sqlite.failure import storage_error
+from blackthorn.storage.sqlite.failure import failure_of
 
 BUSY_MILLISECONDS = 30_000
 """How long a transaction waits for the turns of other processes of the same person."""
@@ -74,7 +74,7 @@ class Vault:
             connection.pragma("key", f"raw:{key.expose().hex()}")
             _prepare(connection)
         except apsw.Error as error:
-            raise storage_error(error) from None
+            raise failure_of(error) from None
         return cls(connection)
 
     @classmethod
@@ -98,7 +98,7 @@ class Vault:
                     connection.execute("ROLLBACK")
                 raise
         except apsw.Error as error:
-            raise storage_error(error) from None
+            raise failure_of(error) from None
 
     def close(self) -> None:
         """Close the database."""

@@ -1,7 +1,8 @@
 """The server's database: one SQLite file, opened, checked and migrated.
 
-Two connections: `writing` belongs to the one writer; `reading` answers the event loop from
-the last durable commit and is never made to wait by the writer (write-ahead log).
+Three connections: `writing` belongs to the one writer, `asking` to the one reader, and `reading`
+answers the event loop. Both see the last durable commit and are never made to wait by the
+writer (write-ahead log).
 """
 
 from importlib import resources
@@ -10,8 +11,8 @@ from typing import Final
 
 import apsw
 
-from blackthorn.errors import StorageError
-from blackthorn.storage.sqlite.failure import DamagedError, storage_error, storing
+from blackthorn.errors import DamageError, StorageError
+from blackthorn.storage.sqlite.failure import failure_of, storing
 
 Connection = apsw.Connection
 
@@ -30,6 +31,7 @@ PRAGMA journal_size_limit = 67108864;
 PRAGMA temp_store = MEMORY;
 PRAGMA secure_delete = FAST;
 """
+_READING = "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY"
 
 
 def migrations() -> list[tuple[int, str]]:
@@ -66,8 +68,9 @@ def _migrate(connection: Connection) -> None:
 class Database:
     """The open database. Make it by `open` or `in_memory`; close it after the writer."""
 
-    def __init__(self, writing: Connection, reading: Connection) -> None:
+    def __init__(self, writing: Connection, reading: Connection, asking: Connection) -> None:
         self.writing: Final = writing
+        self.asking: Final = asking
         self.reading: Final = reading
 
     @classmethod
@@ -80,30 +83,32 @@ class Database:
             writing = _connect(str(path))
             writing.execute(_PRAGMAS).fetchall()  # without it, it stops at the first that answers
             _migrate(writing)
-            reading = _connect(str(path))
-            reading.execute("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY").fetchall()
+            reading, asking = _connect(str(path)), _connect(str(path))
+            for connection in (reading, asking):
+                connection.execute(_READING).fetchall()
         except apsw.Error as error:
-            reason = storage_error(error)
+            reason = failure_of(error)
             raise type(reason)(f"{path}: {reason}") from error
-        return cls(writing, reading)
+        return cls(writing, reading, asking)
 
     @classmethod
     def in_memory(cls) -> "Database":
-        """A database that ends with the process, for scenarios: both connections are one."""
+        """A database that ends with the process, for scenarios: all connections are one."""
         connection = _connect(":memory:")
         _migrate(connection)
-        return cls(connection, connection)
+        return cls(connection, connection, connection)
 
     @storing
     def check(self) -> None:
-        """Read every page. Raises DamagedError when one is not as SQLite wrote it."""
+        """Read every page. Raises DamageError when one is not as SQLite wrote it."""
         findings = self.reading.execute("PRAGMA quick_check(1)").fetchall()
         if findings != [("ok",)]:
-            raise DamagedError("the database is damaged: restore it from a backup")
+            raise DamageError("the database is damaged: restore it from a backup")
 
     @storing
     def close(self) -> None:
         """Close both connections; the write-ahead log is folded into the file."""
+        self.asking.close()
         self.reading.close()
         self.writing.close()
 

@@ -1,4 +1,4 @@
-"""What SQLite raises, as StorageError with one clear line.
+"""What SQLite raises, as one of our errors with one clear line.
 
 What never leaves this folder: an exception of apsw.
 """
@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 import apsw
 
-from blackthorn.errors import StorageError
+from blackthorn.errors import BlackthornError, DamageError, DefectError, DiskError, defect
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -17,44 +17,45 @@ R = TypeVar("R")
 _UNSYNCED = {apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC}
 
 
-class UnsyncedError(StorageError):
+class UnsyncedError(DiskError):
     """The disk failed to make data durable. What was written before is in doubt: stop."""
 
 
-class DamagedError(StorageError):
-    """A page of the database is not what was written to it."""
+def failure_of(error: BaseException) -> BlackthornError:
+    """The error that says what happened, without any value that was being stored.
 
-
-def storage_error(error: BaseException) -> StorageError:
-    """The StorageError that says what happened, without any value that was being stored."""
-    if isinstance(error, StorageError):
+    A programming error becomes a DefectError, and is not told as a fault of the disk.
+    """
+    if isinstance(error, BlackthornError):
         return error
     if getattr(error, "extendedresult", None) in _UNSYNCED:
         return UnsyncedError("the disk failed to make the database durable (fsync): check the disk")
     match error:
         case apsw.FullError():
-            return StorageError("the disk is full: nothing was stored; free some space")
+            return DiskError("the disk is full: nothing was stored; free some space")
         case apsw.CorruptError() | apsw.NotADBError():
-            return DamagedError("the database is damaged: restore it from a backup")
+            return DamageError("the database is damaged: restore it from a backup")
         case apsw.BusyError() | apsw.LockedError():
-            return StorageError("the database is locked by another process")
+            return DiskError("the database is locked by another process")
         case apsw.ReadOnlyError():
-            return StorageError("the database cannot be written: it is read-only")
+            return DiskError("the database cannot be written: it is read-only")
         case apsw.IOError():
-            return StorageError("the disk failed to read or write the database")
+            return DiskError("the disk failed to read or write the database")
         case apsw.CantOpenError():
-            return StorageError("the database cannot be opened: check that its folder exists")
-    return StorageError(f"the database refused a statement ({type(error).__name__})")
+            return DiskError("the database cannot be opened: check that its folder exists")
+        case apsw.Error():
+            return DefectError(f"the database refused a statement ({type(error).__name__})")
+    return defect(error)
 
 
 def storing(method: Callable[P, R]) -> Callable[P, R]:
-    """Let `method` raise StorageError wherever SQLite fails."""
+    """Let `method` raise our errors wherever SQLite fails."""
 
     @functools.wraps(method)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(*args, **kwargs)
         except apsw.Error as error:
-            raise storage_error(error) from error
+            raise failure_of(error) from error
 
     return guarded

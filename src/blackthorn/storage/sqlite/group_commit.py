@@ -1,4 +1,4 @@
-"""The group commit itself: many jobs, one transaction, each with its own outcome.
+"""The group commit itself: many commands, one transaction, each with its own outcome.
 
 Shared by the writer's thread and by the stepped writer of the scenarios.
 """
@@ -6,21 +6,23 @@ Shared by the writer's thread and by the stepped writer of the scenarios.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from blackthorn.errors import StorageError
-from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.failure import UnsyncedError, storage_error
+from blackthorn.errors import DiskError, StorageError
+from blackthorn.ports.store import Command
+from blackthorn.storage.sqlite.engine import Engine
+from blackthorn.storage.sqlite.failure import UnsyncedError, failure_of
 
-Task = tuple[Callable[[Connection], Any], Callable[[Any], None]]
-"""A job, and what is told its outcome."""
+Task = tuple[Any, Callable[[Any], None]]
+"""A command, and what is told its outcome."""
 
 Outcome = tuple[Callable[[Any], None], Any]
-"""What is to be told, and the job's result or the StorageError that took its place."""
+"""What is to be told, and the command's result or the error that took its place."""
 
 
-def _transact(connection: Connection, tasks: Sequence[Task]) -> list[Outcome]:
+def _transact(engine: Engine, tasks: Sequence[Task]) -> list[Outcome]:
+    connection = engine.connection
     connection.execute("BEGIN IMMEDIATE")
     try:
-        outcomes = [(done, job(connection)) for job, done in tasks]
+        outcomes = [(done, engine.execute(command)) for command, done in tasks]
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -29,20 +31,22 @@ def _transact(connection: Connection, tasks: Sequence[Task]) -> list[Outcome]:
     return outcomes
 
 
-def commit_group(connection: Connection, tasks: Sequence[Task]) -> list[Outcome]:
-    """Run all jobs in one transaction; when it fails, each in its own.
+def commit_group(engine: Engine, tasks: Sequence[Task]) -> list[Outcome]:
+    """Execute all commands in one transaction; when it fails, each in its own.
 
-    One bad job therefore fails alone. After a failed fsync nothing is tried again.
+    One bad command therefore fails alone. After a failed fsync nothing is tried again.
     """
     try:
-        return _transact(connection, tasks)
+        return _transact(engine, tasks)
     except Exception as error:
-        failure = storage_error(error)
+        failure = failure_of(error)
+        if not isinstance(tasks[0][0], Command) and not isinstance(failure, StorageError):
+            failure = DiskError(str(failure))
     if len(tasks) == 1 or isinstance(failure, UnsyncedError):
         return [(done, failure) for _, done in tasks]
     outcomes: list[Outcome] = []
     for index, task in enumerate(tasks):
-        alone = commit_group(connection, [task])
+        alone = commit_group(engine, [task])
         outcomes += alone
         if isinstance(alone[0][1], UnsyncedError):
             return outcomes + [(done, alone[0][1]) for _, done in tasks[index + 1 :]]

@@ -1,27 +1,31 @@
-"""The writer of the scenarios: the same SQL, in memory, committed when the test says so."""
+"""Writer and reader of the scenarios: the same SQL, in memory, when the test says so."""
+
+from collections.abc import Callable
+from typing import Any
 
 from blackthorn.errors import StorageError
-from blackthorn.ports.writer import Done, Job, Result
-from blackthorn.storage.sqlite.database import Connection
+from blackthorn.ports.store import Done, Query, Result
+from blackthorn.storage.sqlite.engine import Engine
+from blackthorn.storage.sqlite.failure import failure_of
 from blackthorn.storage.sqlite.group_commit import Task, commit_group
 
 
 class SteppedWriter:
-    """A `ports.writer.Writer` that does nothing until `commit`, and forgets all at `crash`."""
+    """A `ports.store.Writer` that does nothing until `commit`, and forgets all at `crash`."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._waiting: list[Task] = []
         self._failure: StorageError | None = None
 
     @property
     def waiting(self) -> int:
-        """Jobs submitted and not yet committed."""
+        """Commands submitted and not yet committed."""
         return len(self._waiting)
 
-    def submit(self, job: Job[Result], done: Done[Result]) -> None:
-        """See `ports.writer.Writer.submit`."""
-        self._waiting.append((job, done))
+    def submit(self, command: Any, done: Callable[[Any], None]) -> None:
+        """See `ports.store.Writer.submit`."""
+        self._waiting.append((command, done))
 
     def fail(self, error: StorageError | None) -> None:
         """Let every further commit fail with `error`, as a full disk does; None heals it."""
@@ -40,7 +44,7 @@ class SteppedWriter:
             for _, done in tasks:
                 done(self._failure)
             return len(tasks)
-        outcomes = commit_group(self._connection, tasks)
+        outcomes = commit_group(self._engine, tasks)
         for done, result in outcomes if told else ():
             done(result)
         return len(tasks)
@@ -48,3 +52,56 @@ class SteppedWriter:
     def crash(self) -> None:
         """Drop what waits, as the end of the process would."""
         self._waiting.clear()
+
+
+class SteppedReader:
+    """A `ports.store.Reader` that answers at once, or, while it holds, at `release`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._holding = False
+        self._waiting: list[tuple[Query[Any], Callable[[Any], None]]] = []
+        self._failure: StorageError | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Queries asked and not yet answered."""
+        return len(self._waiting)
+
+    def ask(self, query: Query[Result], done: Done[Result]) -> None:
+        """See `ports.store.Reader.ask`."""
+        self._waiting.append((query, done))
+        if not self._holding and len(self._waiting) == 1:
+            self.release()
+
+    def hold(self) -> None:
+        """Answer nothing until `release`, as a busy disk does."""
+        self._holding = True
+
+    def fail(self, error: StorageError | None) -> None:
+        """Let every further query fail with `error`; None heals it."""
+        self._failure = error
+
+    def release(self) -> int:
+        """Answer what waits, in order, and from now on at once; returns how many there were."""
+        self._holding = False
+        count = 0
+        while self._waiting:
+            query, done = self._waiting[0]
+            answer = self._answer(query)
+            self._waiting.pop(0)
+            done(answer)
+            count += 1
+        return count
+
+    def crash(self) -> None:
+        """Drop what waits, as the end of the process would."""
+        self._waiting.clear()
+
+    def _answer(self, query: Query[Any]) -> Any:
+        if self._failure is not None:
+            return self._failure
+        try:
+            return self._engine.read(query)
+        except Exception as error:
+            return failure_of(error)

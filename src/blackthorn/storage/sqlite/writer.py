@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any
 
-from blackthorn.errors import StorageError
-from blackthorn.ports.writer import Done, Job, Result
-from blackthorn.storage.sqlite.database import Connection
+from blackthorn.errors import DefectError, DiskError, StorageError
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.group_commit import Outcome, Task, commit_group, is_fatal
 
 Wake = Callable[..., object]
@@ -21,15 +20,20 @@ Wake = Callable[..., object]
 
 
 class ThreadWriter:
-    """A `ports.writer.Writer` over `connection`, which nobody else may use from now on."""
+    """A `ports.store.Writer` over `engine`; nobody else may use its writing connection now.
+
+    `on_defect` is called in the loop for each programming error.
+    """
 
     def __init__(
         self,
-        connection: Connection,
+        engine: Engine,
         wake: Wake,
         on_failure: Callable[[StorageError], None] = lambda error: None,
+        on_defect: Callable[[DefectError], None] = lambda error: None,
     ) -> None:
-        self._connection = connection
+        self._engine = engine
+        self._on_defect = on_defect
         self._wake = wake
         self._on_failure = on_failure
         self._failure: StorageError | None = None
@@ -39,16 +43,16 @@ class ThreadWriter:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job[Result], done: Done[Result]) -> None:
-        """See `ports.writer.Writer.submit`."""
+    def submit(self, command: Any, done: Callable[[Any], None]) -> None:
+        """See `ports.store.Writer.submit`."""
         if self._closed:
-            self._call(self._tell, [(done, StorageError("the server has stopped"))])
+            self._call(self._tell, [(done, DiskError("the server has stopped"))])
         else:
-            self._queue.put((job, done))
+            self._queue.put((command, done))
 
     @property
     def waiting(self) -> int:
-        """Jobs that wait for the next commit."""
+        """Commands that wait for the next commit."""
         return self._queue.qsize()
 
     def close(self) -> None:
@@ -77,7 +81,7 @@ class ThreadWriter:
         if self._failure is not None:
             outcomes: list[Outcome] = [(done, self._failure) for _, done in tasks]
         else:
-            outcomes = commit_group(self._connection, tasks)
+            outcomes = commit_group(self._engine, tasks)
             self._failure = is_fatal(outcomes[-1][1])
             if self._failure is not None:
                 self._call(self._on_failure, self._failure)
@@ -96,6 +100,8 @@ class ThreadWriter:
     def _tell(self, outcomes: Sequence[Outcome]) -> None:
         """In the event loop: one callback that raises does not silence the others."""
         for index, (done, result) in enumerate(outcomes):
+            if isinstance(result, DefectError):
+                self._on_defect(result)
             try:
                 done(result)
             except Exception:

@@ -21,7 +21,7 @@ from blackthorn.errors import StorageError
 from blackthorn.ids import Address
 from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS, Connection
-from blackthorn.storage.sqlite.failure import storage_error
+from blackthorn.storage.sqlite.failure import failure_of
 from blackthorn.storage.sqlite.wrapping import Wrapping
 
 _OF_DEVICES: Final = "device IN (SELECT number FROM devices WHERE user = ?)"
@@ -58,7 +58,7 @@ def market_of(connection: Connection, address: Address) -> str | None:
             "SELECT market FROM users WHERE address = ?", (address,)
         ).get
     except apsw.Error as error:
-        raise storage_error(error) from error
+        raise failure_of(error) from error
     return found
 
 
@@ -188,7 +188,7 @@ def compact(path: Path, *, rewrite: bool = False) -> bool:
     except apsw.BusyError:
         return False
     except apsw.Error as error:
-        raise storage_error(error) from error
+        raise failure_of(error) from error
     return not busy
 
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import apsw
 
-from blackthorn.errors import StorageError, UserError
+from blackthorn.errors import DamageError, StorageError, UserError
 from blackthorn.storage import limits
-from blackthorn.storage.sqlite.failure import DamagedError, storage_error, storing
+from blackthorn.storage.sqlite.failure import failure_of, storing
 from blackthorn.tlog.checkpoint import Checkpoint
 from blackthorn.wire.note import VerifierKey, format_vkey, parse_vkey
 
@@ -77,11 +77,11 @@ class WitnessStore:
         try:
             store = cls(_connect(path, 0))
             if store._connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
-                raise DamagedError("it is damaged")
+                raise DamageError("it is damaged")
             if (version := store._connection.pragma("user_version")) != VERSION:
                 raise StorageError(f"it has version {version}, this program knows {VERSION}")
         except (apsw.Error, StorageError) as error:
-            reason = storage_error(error)
+            reason = failure_of(error)
             raise type(reason)(f"{path}: {reason}") from None
         return store
 
@@ -98,7 +98,7 @@ class WitnessStore:
                     self._connection.execute("ROLLBACK")
                 raise
         except apsw.Error as error:
-            raise storage_error(error) from error
+            raise failure_of(error) from error
 
     @storing
     def logs(self) -> list[VerifierKey]:

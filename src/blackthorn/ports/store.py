@@ -1,0 +1,70 @@
+"""The server's store as its services see it: commands change it, queries ask it.
+
+A command or a query is a value: a frozen dataclass of the port that it belongs to. An engine
+(SQLite, the memory of the tests, later PostgreSQL) executes it, so that a service knows neither
+a connection nor SQL. Commands that wait are committed as one transaction (group commit), in the
+order submitted. Queries are bounded, answer from a state not older than the last commit that
+was told, and never run on the event loop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from blackthorn.errors import BlackthornError
+
+Result = TypeVar("Result")
+
+
+class Command(Generic[Result]):
+    """A change of the store that gives a `Result`. It is executed whole or not at all."""
+
+    __slots__ = ()
+
+
+class Query(Generic[Result]):
+    """A question to the store, bounded in what it reads, that gives a `Result`."""
+
+    __slots__ = ()
+
+
+Done = Callable[[Result | BlackthornError], None]
+"""Called in the event loop with the result, or with the error that took its place.
+
+DiskError and DamageError: the store failed. ConflictError, AbsentError and ForbiddenError: what
+is stored does not allow it. DefectError: a programming error, which was logged where it was caught.
+"""
+
+
+class Writer(Protocol):
+    """Durable changes in groups."""
+
+    def submit(self, command: Command[Result], done: Done[Result]) -> None:
+        """Execute `command` in the next transaction; then, durable, call `done`.
+
+        When `done` gets an error, nothing of the command was kept.
+        """
+        ...
+
+
+class Reader(Protocol):
+    """Answers off the event loop."""
+
+    def ask(self, query: Query[Result], done: Done[Result]) -> None:
+        """Answer `query` and call `done`. Answers come in the order asked."""
+        ...
+
+
+class BlockingReader(Protocol):
+    """Answers at once: for the start of a server, for commands on its host, never on a loop."""
+
+    def read(self, query: Query[Result]) -> Result:
+        """The answer. Raises StorageError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Together(Command[None]):
+    """Commands that are executed in order, all or none."""
+
+    commands: tuple[Command[Any], ...]

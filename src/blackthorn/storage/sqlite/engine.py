@@ -1,0 +1,51 @@
+"""The SQLite engine of the server's store: which function executes which command or query."""
+
+from typing import Any, Final
+
+from blackthorn.ports.store import Command, Query, Result, Together
+from blackthorn.storage.sqlite.database import Connection, Database
+from blackthorn.storage.sqlite.failure import storing
+from blackthorn.storage.sqlite.transaction import Table, Transaction
+from blackthorn.storage.sqlite.wrapping import Wrapping
+
+
+def _together(transaction: Transaction, command: Together) -> None:
+    for part in command.commands:
+        execute(transaction, part)
+
+
+COMMANDS: Final[Table] = {Together: _together}
+QUERIES: Final[Table] = {}
+
+
+def execute(transaction: Transaction, command: Any) -> Any:
+    """Execute a command inside the caller's transaction."""
+    if not isinstance(command, Command):  # a function of the connection, until all are commands
+        return command(transaction.connection)
+    return COMMANDS[type(command)](transaction, command)
+
+
+class Engine:
+    """Commands over a database's writing connection, queries over its reading one.
+
+    Each of the two is used by one thread at a time: the writer's, and the reader's.
+    """
+
+    def __init__(self, database: Database, wrapping: Wrapping) -> None:
+        self._writing: Final = Transaction(database.writing, wrapping)
+        self._reading: Final = Transaction(database.asking, wrapping)
+
+    @property
+    def connection(self) -> Connection:
+        """The writing connection."""
+        return self._writing.connection
+
+    def execute(self, command: Any) -> Any:
+        """Execute a command; the caller begins and ends the transaction."""
+        return execute(self._writing, command)
+
+    @storing
+    def read(self, query: Query[Result]) -> Result:
+        """See `ports.store.BlockingReader`."""
+        answer: Result = QUERIES[type(query)](self._reading, query)
+        return answer

@@ -1,0 +1,94 @@
+"""The one reader: a thread that answers queries in the order asked, off the event loop."""
+
+import threading
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any
+
+from blackthorn.errors import DefectError, DiskError
+from blackthorn.ports.store import Done, Query, Result
+from blackthorn.storage.sqlite.engine import Engine
+from blackthorn.storage.sqlite.failure import failure_of
+from blackthorn.storage.sqlite.writer import Wake
+
+Question = tuple[Query[Any], Callable[[Any], None]]
+Answer = tuple[Callable[[Any], None], Any]
+
+
+class ThreadReader:
+    """A `ports.store.Reader` over the engine's reading connection.
+
+    Answers to all that waited come in one wake-up of the event loop. `on_defect` is called in the
+    loop for each programming error.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        wake: Wake,
+        on_defect: Callable[[DefectError], None] = lambda error: None,
+    ) -> None:
+        self._engine = engine
+        self._wake = wake
+        self._on_defect = on_defect
+        self._queue: SimpleQueue[Question | None] = SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
+        self._thread.start()
+
+    def ask(self, query: Query[Result], done: Done[Result]) -> None:
+        """See `ports.store.Reader.ask`."""
+        if self._closed:
+            self._call([(done, DiskError("the server has stopped"))])
+        else:
+            self._queue.put((query, done))
+
+    @property
+    def waiting(self) -> int:
+        """Queries that wait for their turn."""
+        return self._queue.qsize()
+
+    def close(self) -> None:
+        """Answer what waits and end the thread; answers after the loop's end are dropped."""
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (question := self._queue.get()) is not None:
+            answers = [self._answer(question)]
+            while not self._queue.empty() and len(answers) < MAX_ANSWERS_AT_ONCE:
+                following = self._queue.get_nowait()
+                if following is None:
+                    self._call(answers)
+                    return
+                answers.append(self._answer(following))
+            self._call(answers)
+
+    def _answer(self, question: Question) -> Answer:
+        query, done = question
+        try:
+            return done, self._engine.read(query)
+        except Exception as error:
+            return done, failure_of(error)
+
+    def _call(self, answers: Sequence[Answer]) -> None:
+        try:
+            self._wake(self._tell, answers)
+        except RuntimeError:  # the loop has closed: nobody waits any more
+            return
+
+    def _tell(self, answers: Sequence[Answer]) -> None:
+        """In the event loop: one callback that raises does not silence the others."""
+        for index, (done, result) in enumerate(answers):
+            if isinstance(result, DefectError):
+                self._on_defect(result)
+            try:
+                done(result)
+            except Exception:
+                self._call(answers[index + 1 :])
+                raise
+
+
+MAX_ANSWERS_AT_ONCE = 64
+"""Answers told in one wake-up, so that the first does not wait for many others."""
