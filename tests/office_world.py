@@ -14,8 +14,7 @@ from typer.testing import CliRunner
 
 from blackthorn.cli import main, terminal
 from blackthorn.cli.officer import decide
-from blackthorn.device.core import keys
-from blackthorn.device.transparency import anchors
+from blackthorn.device.core import anchors, keys
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.errors import BlackthornError
 from blackthorn.governance import statements

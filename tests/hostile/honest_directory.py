@@ -12,14 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.account import local_chain
-from blackthorn.device.core import keys
+from blackthorn.device.core import anchors, keys
 from blackthorn.device.core.unit_of_work import unit
-from blackthorn.device.transparency import anchors, gossip
+from blackthorn.device.core.verified_chains import ChainCache
+from blackthorn.device.transparency import gossip, local_chain
 from blackthorn.device.transparency.alarms import open_alarms
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.device.transparency.replay import Replayer
-from blackthorn.device.transparency.verified_chains import ChainCache
 from blackthorn.identity.chain import first_statement, next_statement
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import Genesis, SetRecovery, make

@@ -7,9 +7,9 @@ wires break, witnesses fall silent, the server and devices die and start again, 
 from collections import Counter
 from collections.abc import Callable
 
-from blackthorn.device.account import chain_changes
-from blackthorn.device.conversations.members import identify
+from blackthorn.device.core.members import identify
 from blackthorn.device.mail import keys as mail_keys
+from blackthorn.device.operations import chain_changes
 from blackthorn.errors import UserError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery

@@ -6,7 +6,7 @@ With the server at his side he gets every parcel into every mailbox.
 from collections.abc import Callable, Iterable
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.conversations.members import Identity
+from blackthorn.device.core.members import Identity
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link import frames as f

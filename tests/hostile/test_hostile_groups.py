@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.conversations import envelope
-from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, GroupMetadata
+from blackthorn.device.core import envelope
+from blackthorn.device.core.group_metadata import DIRECT, GROUP, GroupMetadata
 from blackthorn.ids import device_id
 from blackthorn.link import frames as f
 from blackthorn.mls import suites

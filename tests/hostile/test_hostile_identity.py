@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn.device.account import chain_changes
+from blackthorn.device.operations import chain_changes
 from blackthorn.device.transparency import verified
 from blackthorn.directory.audit import Replay
 from blackthorn.errors import VerificationError

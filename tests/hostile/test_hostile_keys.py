@@ -8,9 +8,9 @@ import pytest
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.account import chain_changes
 from blackthorn.device.core import keys as device_keys
 from blackthorn.device.mail import keys as mail_keys
+from blackthorn.device.operations import chain_changes
 from blackthorn.errors import StorageError, UserError
 from blackthorn.ids import Address
 from blackthorn.link import frames as f

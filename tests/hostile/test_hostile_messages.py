@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn.device.conversations import envelope
+from blackthorn.device.core import envelope
 from blackthorn.link import frames as f
 from tests.hostile.attacks import attack
 from tests.hostile.evil_server import EvilServer, changed

@@ -11,7 +11,8 @@ import pytest
 
 from blackthorn.crypto import vrf
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.conversations import content, envelope, self_group
+from blackthorn.device.conversations import content, self_group
+from blackthorn.device.core import envelope
 from blackthorn.directory.commitment import commit
 from blackthorn.directory.entries import Mutation, decode_entry
 from blackthorn.directory.proof import decode_map_proof

@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.conversations import key_packages, limits
-from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
-from blackthorn.device.core import keys
+from blackthorn.device.core import anchors, keys
+from blackthorn.device.core.group_metadata import DIRECT, GROUP
 from blackthorn.device.core.unit_of_work import unit
 from blackthorn.device.engine import Device
 from blackthorn.device.operations import outbox
 from blackthorn.device.operations.outgoing import Outcome
-from blackthorn.device.transparency import alarms, anchors
+from blackthorn.device.transparency import alarms
 from blackthorn.identity.chain import first_statement
 from blackthorn.identity.statements import Genesis, make
 from blackthorn.ids import Address

@@ -4,12 +4,11 @@ A `Newcomer` is a device that is not yet anybody's, with a wire of its own to th
 is paired it goes on as a `Person` over the vault that the pairing has filled.
 """
 
-from blackthorn.device.account import chain_changes
 from blackthorn.device.account import recovery as recovering
 from blackthorn.device.account.pairing import LivePairing, NewPairing, Stage
 from blackthorn.device.account.recovery import Recovering
-from blackthorn.device.core import keys
-from blackthorn.device.transparency import anchors
+from blackthorn.device.core import anchors, keys
+from blackthorn.device.operations import chain_changes
 from blackthorn.errors import SecurityError
 from blackthorn.identity.chain import next_statement
 from blackthorn.identity.keys import SigningKeys

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn.device.account import local_chain
-from blackthorn.device.transparency import alarms, own_chain
+from blackthorn.device.transparency import alarms, local_chain, own_chain
 from blackthorn.device.transparency.evidence import proves
 from blackthorn.directory.commitment import Value
 from blackthorn.directory.prefix_tree import PrefixTree
@@ -545,7 +544,7 @@ def test_a_mail_certificate_that_is_not_the_stated_one_is_refused():
 
 def state_recovery(person):
     """The person's device states a recovery key."""
-    from blackthorn.device.account import chain_changes
+    from blackthorn.device.operations import chain_changes
 
     with person.unit() as unit:
         keys = SigningKeys.generate(unit.random).public

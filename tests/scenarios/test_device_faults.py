@@ -6,7 +6,7 @@ import random
 import pytest
 
 from blackthorn.device import limits
-from blackthorn.device.conversations import envelope
+from blackthorn.device.core import envelope
 from blackthorn.errors import StorageError, UserError
 from tests.scenarios.device_world import World
 

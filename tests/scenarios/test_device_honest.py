@@ -9,8 +9,8 @@ import random
 
 import pytest
 
-from blackthorn.device.account import chain_changes
 from blackthorn.device.engine import Device
+from blackthorn.device.operations import chain_changes
 from blackthorn.device.transparency import own_chain
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery

@@ -4,9 +4,10 @@ import random
 
 import pytest
 
-from blackthorn.device.conversations import conversations, envelope
-from blackthorn.device.conversations.group_metadata import GroupMetadata
-from blackthorn.device.conversations.members import Identity, identify
+from blackthorn.device.conversations import conversations
+from blackthorn.device.core import envelope
+from blackthorn.device.core.group_metadata import GroupMetadata
+from blackthorn.device.core.members import Identity, identify
 from blackthorn.errors import StorageError
 from blackthorn.mls import suites
 from blackthorn.mls.framing.key_package import create_key_package, parse_key_package

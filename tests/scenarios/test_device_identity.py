@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
-from blackthorn.device.conversations import content, conversations, envelope
-from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, GroupMetadata
-from blackthorn.device.conversations.members import Identity
+from blackthorn.device.conversations import content, conversations
+from blackthorn.device.core import envelope
+from blackthorn.device.core.group_metadata import DIRECT, GROUP, GroupMetadata
+from blackthorn.device.core.members import Identity
 from blackthorn.device.core.unit_of_work import unit
 from blackthorn.ids import device_id
 from blackthorn.link import frames as f

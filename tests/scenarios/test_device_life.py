@@ -1,14 +1,15 @@
 """Devices that go: revoked, reset, recovered; and what follows, wherever it is interrupted."""
 
-from blackthorn.device.account import chain_changes, local_chain
 from blackthorn.device.mail import keys as mail_keys
+from blackthorn.device.operations import chain_changes
+from blackthorn.device.transparency import local_chain
 from tests.scenarios.device_world import World
 from tests.scenarios.life_world import add_device, bring_up, revoke
 
 
 def members(person, kind: str) -> list[set[bytes]]:
     """The devices in the person's active conversations of that kind."""
-    from blackthorn.device.conversations.members import identities
+    from blackthorn.device.core.members import identities
 
     with person.unit() as unit:
         found = [each for each in unit.records.conversations.all() if each.kind == kind]

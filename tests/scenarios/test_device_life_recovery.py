@@ -1,7 +1,7 @@
 """When no device is left: the printed words, and a reset, cancelled or not."""
 
-from blackthorn.device.account import chain_changes
 from blackthorn.device.mail import keys as mail_keys
+from blackthorn.device.operations import chain_changes
 from blackthorn.device.transparency import alarms
 from blackthorn.link.codes import Code
 from tests.ledger_world import DELAY_MS

@@ -2,7 +2,8 @@
 
 import pytest
 
-from blackthorn.device.transparency import alarms, anchors
+from blackthorn.device.core import anchors
+from blackthorn.device.transparency import alarms
 from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.device.transparency.evidence import proves
 from blackthorn.device.transparency.replay import replayed

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from blackthorn.cli.device import status
-from blackthorn.device.account import chain_changes
-from blackthorn.device.transparency import anchors
+from blackthorn.device.core import anchors
+from blackthorn.device.operations import chain_changes
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
 from blackthorn.tlog.policy import NO_QUORUM

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn.device.account import chain_changes
+from blackthorn.device.operations import chain_changes
 from blackthorn.device.transparency import alarms
 from blackthorn.device.transparency.alarms import KINDS, LEDGER, Effect, raise_alarm
 from blackthorn.errors import UserError

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn.device.transparency import anchors, trust
+from blackthorn.device.core import anchors
+from blackthorn.device.transparency import trust
 from blackthorn.errors import VerificationError
 from blackthorn.link import frames as f
 from blackthorn.tlog.policy import NO_QUORUM, PolicyGroup, format_policy, parse_policy

@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from blackthorn.cli import main, terminal
-from blackthorn.device.core import keys
-from blackthorn.device.transparency import alarms, anchors
+from blackthorn.device.core import anchors, keys
+from blackthorn.device.transparency import alarms
 from blackthorn.errors import UserError
 from blackthorn.programs.device.home import Home
 from blackthorn.storage.device.vault import Vault

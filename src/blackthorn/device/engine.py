@@ -13,12 +13,14 @@ from dataclasses import replace
 from typing import Final
 
 from blackthorn.device import limits as device_limits
-from blackthorn.device.account import chain_changes, exit_notices, reconciler
-from blackthorn.device.conversations import envelope, inbox, key_packages
+from blackthorn.device.account import exit_notices, reconciler
+from blackthorn.device.conversations import inbox, key_packages
+from blackthorn.device.core import envelope
 from blackthorn.device.core import unit_of_work as units
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.core.unit_of_work import UnitOfWork, generation
-from blackthorn.device.operations import outbox
+from blackthorn.device.core.verified_chains import ChainCache
+from blackthorn.device.operations import chain_changes, outbox
 from blackthorn.device.operations.alarm_scope import concerned, in_group
 from blackthorn.device.operations.batching import lists_behind, send_frames
 from blackthorn.device.operations.outgoing import (
@@ -31,7 +33,6 @@ from blackthorn.device.operations.preparation import HopelessError, Needs, Nothi
 from blackthorn.device.transparency import alarms
 from blackthorn.device.transparency.directory_client import DirectoryClient, reached
 from blackthorn.device.transparency.replay import Replayer
-from blackthorn.device.transparency.verified_chains import ChainCache
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.core import keys
+from blackthorn.device.core import anchors, keys
 from blackthorn.device.core.unit_of_work import UnitOfWork, unit
-from blackthorn.device.transparency import anchors
-from blackthorn.device.transparency.verified_chains import ChainCache
+from blackthorn.device.core.verified_chains import ChainCache
 from blackthorn.directory.commitment import Value, commit
 from blackthorn.directory.entries import ConfigEntry, Mutation
 from blackthorn.directory.prefix_tree import PrefixTree

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
+from blackthorn.device.core.group_metadata import DIRECT, GROUP
 from blackthorn.device.transparency import chain_news
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.identity.bodies import RevokeDevice, SetRecovery

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn.device.transparency import verified_chains
+from blackthorn.device.core import verified_chains
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.errors import StorageError
 from blackthorn.identity.statements import RevokeDevice

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
+from blackthorn.device.core.group_metadata import DIRECT, GROUP
 from blackthorn.device.operations.alarm_scope import concerned, in_group
 from blackthorn.device.operations.outgoing import (
     ChangeChain,

@@ -11,7 +11,7 @@ from blackthorn.device import limits as device_limits
 from blackthorn.device.conversations import content
 from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.conversations.content import ContentError, TextContent
-from blackthorn.device.conversations.group_metadata import (
+from blackthorn.device.core.group_metadata import (
     GroupMetadata,
     GroupMetadataError,
     read_group_metadata,

@@ -6,8 +6,8 @@ import random
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.conversations import envelope
-from blackthorn.device.conversations.envelope import (
+from blackthorn.device.core import envelope
+from blackthorn.device.core.envelope import (
     EnvelopeError,
     EnvelopeKey,
     UnknownEnvelopeError,

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from blackthorn.device.conversations.members import (
+from blackthorn.device.core.members import (
     GatheringValidator,
     Identity,
     LeafValidator,

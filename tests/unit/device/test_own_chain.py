@@ -2,8 +2,7 @@
 
 import pytest
 
-from blackthorn.device.account import local_chain
-from blackthorn.device.transparency import own_chain
+from blackthorn.device.transparency import local_chain, own_chain
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.device.transparency.evidence import proves
 from blackthorn.identity.bodies import RevokeDevice

@@ -9,14 +9,9 @@ import pytest
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.account import recovery
-from blackthorn.device.account.statement_codec import (
-    decode_body,
-    decode_device,
-    encode_body,
-    encode_device,
-)
 from blackthorn.device.conversations import content, self_group
-from blackthorn.device.conversations.group_metadata import (
+from blackthorn.device.conversations.self_group import Compared, MailKey, Snapshot
+from blackthorn.device.core.group_metadata import (
     DIRECT,
     GROUP,
     SELF,
@@ -24,7 +19,12 @@ from blackthorn.device.conversations.group_metadata import (
     GroupMetadataError,
     read_group_metadata,
 )
-from blackthorn.device.conversations.self_group import Compared, MailKey, Snapshot
+from blackthorn.device.core.statement_codec import (
+    decode_body,
+    decode_device,
+    encode_body,
+    encode_device,
+)
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.errors import UserError, VerificationError
 from blackthorn.identity.keys import SigningKeys

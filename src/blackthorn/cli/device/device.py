@@ -100,7 +100,7 @@ def send(
     What cannot be sent now is kept and sent later. Put -- before a text that begins with a dash.
     """
     from blackthorn.cli.device.outcomes import report
-    from blackthorn.device.conversations.group_metadata import DIRECT
+    from blackthorn.device.core.group_metadata import DIRECT
     from blackthorn.device.operations import outbox
     from blackthorn.errors import UserError
 

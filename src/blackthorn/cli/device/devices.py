@@ -213,7 +213,7 @@ def list_devices(
 
 
 def _documents(device: "DeviceProgram") -> list[dict[str, Any]]:
-    from blackthorn.device.account import local_chain
+    from blackthorn.device.transparency import local_chain
     from blackthorn.programs.device.home import wall_ms
 
     with device.device.unit(wall_ms()) as unit:
@@ -283,7 +283,7 @@ def revoke(
     It may be interrupted at any time: whatever of it is left is done by your next command.
     """
     from blackthorn.cli.device.outcomes import report
-    from blackthorn.device.account import chain_changes
+    from blackthorn.device.operations import chain_changes
 
     device = program(home, key_file)
     info = _find(device, which)
@@ -296,7 +296,7 @@ def revoke(
 
 def _find(device: "DeviceProgram", which: str) -> "DeviceInfo":
     """The live device of that name, or of an id that begins so. Raises UserError."""
-    from blackthorn.device.account import chain_changes
+    from blackthorn.device.operations import chain_changes
     from blackthorn.errors import UserError
     from blackthorn.programs.device.home import wall_ms
 
@@ -321,7 +321,7 @@ def reset_status(
     home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
 ) -> None:
     """Whether a reset of your identity waits, and until when it can be cancelled."""
-    from blackthorn.device.account import local_chain
+    from blackthorn.device.transparency import local_chain
     from blackthorn.mail.render.text import safe_line
     from blackthorn.programs.device.home import wall_ms
 
@@ -357,7 +357,7 @@ def cancel_reset(
 ) -> None:
     """Cancel a reset of your identity that waits. Your devices stay as they are."""
     from blackthorn.cli.device.outcomes import report
-    from blackthorn.device.account import chain_changes
+    from blackthorn.device.operations import chain_changes
 
     device = program(home, key_file)
     run(device.fetch())

@@ -48,7 +48,7 @@ def send(
 ) -> None:
     """Send a text to a group."""
     from blackthorn.cli.device.outcomes import report
-    from blackthorn.device.conversations.group_metadata import GROUP
+    from blackthorn.device.core.group_metadata import GROUP
     from blackthorn.device.operations import outbox
 
     device = program(home, key_file)
@@ -102,8 +102,8 @@ def list_groups(
     home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
 ) -> None:
     """The groups of this device and their members."""
-    from blackthorn.device.conversations.group_metadata import GROUP
-    from blackthorn.device.conversations.members import addresses
+    from blackthorn.device.core.group_metadata import GROUP
+    from blackthorn.device.core.members import addresses
     from blackthorn.mail.render.text import safe_line
     from blackthorn.mls.group.group import Group
 

@@ -40,7 +40,7 @@ def create(
     """
     from blackthorn.cli.device.outcomes import report
     from blackthorn.cli.device.prompts import Lines
-    from blackthorn.device.account import chain_changes
+    from blackthorn.device.operations import chain_changes
     from blackthorn.identity.recovery import new_seed, recovery_keys, to_words
     from blackthorn.identity.statements import SetRecovery
     from blackthorn.programs.device.home import random

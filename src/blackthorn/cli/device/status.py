@@ -8,12 +8,13 @@ from blackthorn.cli.device.exit_notices import document as notice_document
 from blackthorn.cli.device.outcomes import failure_document
 from blackthorn.cli.times import rfc3339
 from blackthorn.device.account import exit_notices
+from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.core.verified_chains import ledger_ms
 from blackthorn.device.operations.failures import Failure, all_failures
-from blackthorn.device.transparency import alarms, anchors, own_chain
+from blackthorn.device.transparency import alarms, own_chain
 from blackthorn.device.transparency.ledger_state import too_old
 from blackthorn.device.transparency.replay import replayed
-from blackthorn.device.transparency.verified_chains import ledger_ms
 from blackthorn.errors import UnavailableError, VerificationError
 from blackthorn.ports.device_store import CheckpointRecord
 from blackthorn.programs.device.home import wall_ms

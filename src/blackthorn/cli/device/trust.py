@@ -10,7 +10,7 @@ from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFile
 from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
-    from blackthorn.device.transparency.anchors import Anchors
+    from blackthorn.device.core.anchors import Anchors
     from blackthorn.device.transparency.trust import Offer
     from blackthorn.link.frames import Trust
     from blackthorn.programs.device.program import DeviceProgram
@@ -35,7 +35,7 @@ def trust(
     than this server. Other keys, or a shorter delay of resets, are never accepted. --json prints
     {"policy", "quorum", "differs", "changes", "weaker", "digest", "accepted"}.
     """
-    from blackthorn.device.transparency import anchors
+    from blackthorn.device.core import anchors
     from blackthorn.device.transparency import trust as trusting
     from blackthorn.programs.device.home import wall_ms
 

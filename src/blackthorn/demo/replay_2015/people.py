@@ -13,8 +13,8 @@ from typing import Final
 from blackthorn.crypto.openpgp_open import generate_user_key, sign_detached
 from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.conversations import envelope
-from blackthorn.device.conversations.envelope import EnvelopeKey
+from blackthorn.device.core import envelope
+from blackthorn.device.core.envelope import EnvelopeKey
 from blackthorn.device.core.keys import info_of
 from blackthorn.identity.chain import first_statement
 from blackthorn.identity.keys import SigningKeys

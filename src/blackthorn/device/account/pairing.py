@@ -18,11 +18,13 @@ from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Final
 
-from blackthorn.device.account import chain_changes, local_chain, state_transfer
-from blackthorn.device.account.statement_codec import decode_device, encode_device
+from blackthorn.device.account import state_transfer
 from blackthorn.device.core import keys
+from blackthorn.device.core.statement_codec import decode_device, encode_device
 from blackthorn.device.core.unit_of_work import UnitOfWork, unit
 from blackthorn.device.engine import Device
+from blackthorn.device.operations import chain_changes
+from blackthorn.device.transparency import local_chain
 from blackthorn.errors import BlackthornError, SecurityError, UserError, VerificationError
 from blackthorn.identity.chain import next_statement
 from blackthorn.identity.fingerprint import short_code

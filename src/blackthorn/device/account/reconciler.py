@@ -19,12 +19,13 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn.device.account import chain_changes, limits, local_chain
+from blackthorn.device.account import limits
 from blackthorn.device.conversations import conversations, self_group
-from blackthorn.device.conversations.group_metadata import SELF
-from blackthorn.device.conversations.members import identities
+from blackthorn.device.core.group_metadata import SELF
+from blackthorn.device.core.members import identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
 from blackthorn.device.mail import keys
+from blackthorn.device.operations import chain_changes
 from blackthorn.device.operations.outgoing import (
     ChangeChain,
     CreateSelf,
@@ -34,7 +35,7 @@ from blackthorn.device.operations.outgoing import (
     decode_operation,
     encode,
 )
-from blackthorn.device.transparency import verified
+from blackthorn.device.transparency import local_chain, verified
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.statements import decode
 from blackthorn.ids import DeviceId

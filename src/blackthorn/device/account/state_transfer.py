@@ -18,10 +18,10 @@ from blackthorn.crypto.openpgp_seal import CertificateError
 from blackthorn.crypto.secret import Secret
 from blackthorn.device import limits as device_limits
 from blackthorn.device.account import limits as account_limits
-from blackthorn.device.account import local_chain
+from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.mail import keys
-from blackthorn.device.transparency import anchors, verified
+from blackthorn.device.transparency import local_chain, verified
 from blackthorn.errors import StorageError, VerificationError
 from blackthorn.link.pairing.exchange import AlteredError, Batch, Handover
 from blackthorn.ports.device_store import (

@@ -15,16 +15,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from blackthorn.device.account import local_chain
 from blackthorn.device.conversations import key_packages, limits
-from blackthorn.device.conversations.group_metadata import (
+from blackthorn.device.core.group_metadata import (
     DIRECT,
     GROUP,
     SELF,
     GroupMetadata,
     read_group_metadata,
 )
-from blackthorn.device.conversations.members import (
+from blackthorn.device.core.members import (
     Identity,
     UnknownDeviceError,
     addresses,
@@ -32,6 +31,7 @@ from blackthorn.device.conversations.members import (
     identities,
 )
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.transparency import local_chain
 from blackthorn.errors import InputError, UserError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import ClaimedKeyPackage

@@ -8,10 +8,11 @@ is tried again when their users have been looked up in the ledger (`members`).
 
 import hashlib
 
-from blackthorn.device.conversations import content, conversations, envelope, limits, self_group
-from blackthorn.device.conversations.group_metadata import SELF
+from blackthorn.device.conversations import content, conversations, limits, self_group
 from blackthorn.device.conversations.key_packages import ReusedError
-from blackthorn.device.conversations.members import Identity, UnknownDeviceError, identify
+from blackthorn.device.core import envelope
+from blackthorn.device.core.group_metadata import SELF
+from blackthorn.device.core.members import Identity, UnknownDeviceError, identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import outbox
 from blackthorn.device.transparency import gossip

@@ -22,8 +22,8 @@ from blackthorn.device import limits as device_limits
 from blackthorn.device.conversations import content
 from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.conversations.conversations import ACTIVE
-from blackthorn.device.conversations.group_metadata import SELF
-from blackthorn.device.conversations.members import identities
+from blackthorn.device.core.group_metadata import SELF
+from blackthorn.device.core.members import identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.transparency import verified

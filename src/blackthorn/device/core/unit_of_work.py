@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.conversations import envelope
-from blackthorn.device.conversations.envelope import EnvelopeKey
-from blackthorn.device.conversations.members import GatheringValidator, Identity, LeafValidator
+from blackthorn.device.core import envelope
+from blackthorn.device.core.envelope import EnvelopeKey
 from blackthorn.device.core.keys import DeviceKeys
-from blackthorn.device.transparency.verified_chains import ChainCache, Chains
+from blackthorn.device.core.members import GatheringValidator, Identity, LeafValidator
+from blackthorn.device.core.verified_chains import ChainCache, Chains
 from blackthorn.errors import InputError
 from blackthorn.ids import device_id
 from blackthorn.mls import limits

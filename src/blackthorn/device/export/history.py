@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
-from blackthorn.device.conversations.members import addresses
+from blackthorn.device.core.group_metadata import DIRECT, GROUP
+from blackthorn.device.core.members import addresses
 from blackthorn.device.export.messages import ExportConversation, ExportMessage
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.group.group import Group

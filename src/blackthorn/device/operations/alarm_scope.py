@@ -1,7 +1,7 @@
 """Whom a wish is about: the people whose alarms stop it."""
 
-from blackthorn.device.conversations.group_metadata import DIRECT
-from blackthorn.device.conversations.members import addresses
+from blackthorn.device.core.group_metadata import DIRECT
+from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.operations.outgoing import (
     ChangeGroup,

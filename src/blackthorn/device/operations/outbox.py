@@ -14,8 +14,8 @@ import msgspec
 
 from blackthorn.device import limits as device_limits
 from blackthorn.device.conversations import content, conversations, self_group
-from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
-from blackthorn.device.conversations.members import addresses
+from blackthorn.device.core.group_metadata import DIRECT, GROUP
+from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import failures
 from blackthorn.device.operations import limits as operations_limits

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn.device.conversations.group_metadata import GROUP, SELF
+from blackthorn.device.core.group_metadata import GROUP, SELF
 from blackthorn.errors import StorageError
 from blackthorn.link.frames import ClaimedKeyPackage, Posting
 
@@ -122,7 +122,7 @@ class ShareSelf(Struct, frozen=True, tag="share"):
 
 
 class ChangeChain(Struct, frozen=True, tag="chain"):
-    """A statement for the user's own chain. `body` is as `device.account.statement_codec` encodes
+    """A statement for the user's own chain. `body` is as `device.core.statement_codec` encodes
     it.
 
     `signed` is the statement itself once it was made; it is sent unchanged, and made again only

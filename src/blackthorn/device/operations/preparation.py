@@ -15,11 +15,12 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.account import chain_changes
-from blackthorn.device.conversations import content, conversations, envelope, self_group
-from blackthorn.device.conversations.group_metadata import DIRECT, GROUP, SELF, GroupMetadata
-from blackthorn.device.conversations.members import addresses, identify
+from blackthorn.device.conversations import content, conversations, self_group
+from blackthorn.device.core import envelope
+from blackthorn.device.core.group_metadata import DIRECT, GROUP, SELF, GroupMetadata
+from blackthorn.device.core.members import addresses, identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.operations import chain_changes
 from blackthorn.device.operations.outgoing import (
     ChangeChain,
     ChangeGroup,

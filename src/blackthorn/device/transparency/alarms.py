@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
+from blackthorn.device.core.anchors import records as anchor_records
 from blackthorn.device.transparency import limits
-from blackthorn.device.transparency.anchors import records as anchor_records
 from blackthorn.device.transparency.evidence import proves
 from blackthorn.directory.verify import Evidence
 from blackthorn.errors import UserError, VerificationError

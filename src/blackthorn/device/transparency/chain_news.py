@@ -8,10 +8,10 @@ alarm but what one's own other devices do.
 import hashlib
 from datetime import UTC, datetime
 
-from blackthorn.device.conversations.group_metadata import DIRECT, GROUP
-from blackthorn.device.conversations.members import addresses
+from blackthorn.device.core import anchors
+from blackthorn.device.core.group_metadata import DIRECT, GROUP
+from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.transparency import anchors
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.identity.chain import ResetRecord, VerifiedChain
 from blackthorn.identity.statements import AddDevice, Reset, RevokeDevice, decode

@@ -12,8 +12,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.transparency import anchors, limits
+from blackthorn.device.transparency import limits
 from blackthorn.device.transparency.alarms import LEDGER, Fields, evidence_of, raise_alarm
 from blackthorn.directory.verify import DirectoryConfig, Head, check_successor, decode_entry
 from blackthorn.errors import VerificationError

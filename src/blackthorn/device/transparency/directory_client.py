@@ -15,9 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from blackthorn.device.account import local_chain
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.transparency import alarms, gossip, own_chain
+from blackthorn.device.transparency import alarms, gossip, local_chain, own_chain
 from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.device.transparency.ledger_state import (
     OvertakenError,

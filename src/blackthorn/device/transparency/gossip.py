@@ -18,7 +18,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn.device.transparency import anchors, limits
+from blackthorn.device.core import anchors
+from blackthorn.device.transparency import limits
 from blackthorn.device.transparency.alarms import LEDGER, evidence_of, raise_alarm
 from blackthorn.directory.verify import Gossip, decode_gossip
 from blackthorn.errors import VerificationError

@@ -9,8 +9,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from blackthorn.device import limits as device_limits
+from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.transparency import anchors, config_rotation
+from blackthorn.device.core.verified_chains import (
+    Chains,
+    encode_logged,
+    encode_statements,
+    ledger_ms,
+    logged_of,
+)
+from blackthorn.device.transparency import config_rotation
 from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.device.transparency.alarms import (
     LEDGER,
@@ -20,13 +28,6 @@ from blackthorn.device.transparency.alarms import (
     raise_alarm,
 )
 from blackthorn.device.transparency.chain_news import tell_news
-from blackthorn.device.transparency.verified_chains import (
-    Chains,
-    encode_logged,
-    encode_statements,
-    ledger_ms,
-    logged_of,
-)
 from blackthorn.directory.verify import (
     Absent,
     Accepted,

@@ -16,8 +16,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.transparency import anchors, config_rotation, limits
+from blackthorn.device.transparency import config_rotation, limits
 from blackthorn.device.transparency.alarms import (
     LEDGER,
     NO_EVIDENCE,

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from blackthorn.device.core import anchors
+from blackthorn.device.core.anchors import Anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.transparency import alarms, anchors
-from blackthorn.device.transparency.anchors import Anchors
+from blackthorn.device.transparency import alarms
 from blackthorn.directory.verify import check_successor, decode_config
 from blackthorn.errors import VerificationError
 from blackthorn.link.frames import Trust

@@ -15,14 +15,14 @@ import msgspec
 from msgspec import Struct
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.account import local_chain
 from blackthorn.device.conversations import key_packages
 from blackthorn.device.conversations import limits as conversations_limits
+from blackthorn.device.core import anchors
 from blackthorn.device.core import keys as device_keys
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.core.unit_of_work import unit
 from blackthorn.device.mail import keys as mail_keys
-from blackthorn.device.transparency import anchors, own_chain
+from blackthorn.device.transparency import local_chain, own_chain
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
 from blackthorn.errors import (
     ProtocolError,

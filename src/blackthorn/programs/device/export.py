@@ -7,13 +7,13 @@ from pathlib import Path
 from blackthorn.crypto.openpgp_keys import lock_secret_keys
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.core.verified_chains import logged_of
 from blackthorn.device.export.export import ExportMail, build
 from blackthorn.device.export.history import conversations
 from blackthorn.device.export.manifest import Counts, Problem, encode_chain
 from blackthorn.device.export.messages import ExportConversation
 from blackthorn.device.export.vcard import ExportContact
 from blackthorn.device.mail import keys as mail_keys
-from blackthorn.device.transparency.verified_chains import logged_of
 from blackthorn.errors import InputError, UnavailableError, UserError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.programs.device import limits

@@ -12,8 +12,8 @@ from blackthorn.cli.device.prompts import Lines
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.account import recovery as recovering
 from blackthorn.device.account.recovery import Recovering
+from blackthorn.device.core import anchors
 from blackthorn.device.core import keys as device_keys
-from blackthorn.device.transparency import anchors
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
 from blackthorn.errors import ProtocolError, UserError
 from blackthorn.identity.recovery import from_words, recovery_keys

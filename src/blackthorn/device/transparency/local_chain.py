@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.core.verified_chains import ledger_ms, logged_of
 from blackthorn.device.transparency import own_chain
-from blackthorn.device.transparency.verified_chains import ledger_ms, logged_of
 from blackthorn.errors import VerificationError
 from blackthorn.identity.bodies import DeviceInfo
 from blackthorn.identity.chain import UnverifiedChain, VerifiedChain, extend, replay

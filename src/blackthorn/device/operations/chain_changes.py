@@ -10,11 +10,12 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.account import limits, local_chain
-from blackthorn.device.account.statement_codec import decode_body, encode_body
+from blackthorn.device.account import limits
+from blackthorn.device.core.statement_codec import decode_body, encode_body
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.operations.outgoing import ChangeChain, Outcome, decode_operation, encode
+from blackthorn.device.transparency import local_chain
 from blackthorn.errors import UserError
 from blackthorn.identity.chain import VerifiedChain, next_statement
 from blackthorn.identity.statements import (

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.transparency import anchors
+from blackthorn.device.core import anchors
 from blackthorn.directory.verify import ledger_time_ms
 from blackthorn.errors import StorageError, VerificationError
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
