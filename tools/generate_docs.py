@@ -18,7 +18,7 @@ from blackthorn.link import describe
 from blackthorn.programs.server import configuration
 from blackthorn.storage.sqlite import inventory
 from blackthorn.storage.sqlite.stores import witness
-from tools import attack_table, decision_tables, ledger_rules, mls_rules
+from tools import attack_table, decision_tables, ledger_rules, limits_table, mls_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTICE = "<!-- Made by tools/generate_docs.py; do not edit. -->\n\n"
@@ -125,6 +125,7 @@ def commands() -> str:
 WHOLE: dict[str, Callable[[], str]] = {
     "docs/what-the-server-holds.md": holds,
     "docs/settings.md": lambda: SETTINGS + configuration.render_settings(),
+    "docs/limits.md": limits_table.render,
     "docs/metrics.md": lambda: METRICS + metrics.render_metrics(),
     "docs/commands.md": commands,
     "docs/mls-rules.md": mls_rules.render,

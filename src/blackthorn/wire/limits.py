@@ -17,9 +17,6 @@ MLS_MAX_LEAVES = 8_192
 TLS_MAX_ITEMS = 2 * MLS_MAX_LEAVES
 """Items of one vector: the nodes of the largest ratchet tree."""
 
-MAX_NOTE_BYTES = 64 * KIB
-"""One signed note: a checkpoint with sixteen ML-DSA-44 signatures fits."""
-
 MAX_LEDGER_ENTRY_BYTES = 16 * KIB
 """One entry of the log: a mutation has 77 bytes, a record of a directive some kilobytes."""
 

@@ -7,7 +7,6 @@ ACTIVATION_TRIES = 5
 
 ACTIVATION_SECONDS_MIN = 60
 ACTIVATION_SECONDS_MAX = 30 * 24 * 3600
-ACTIVATION_SECONDS_DEFAULT = 24 * 3600
 """Life of an activation code, the range that BES administrators know."""
 
 MAX_PAIRINGS = 1_000
