@@ -28,10 +28,10 @@ from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.link.session import Link, Role
 from blackthorn.ports.enrolment import Enrolled
-from blackthorn.server.accounts.pairing import PairingHandler
 from blackthorn.server.accounts.recovery import RecoveryHandler
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.directory import DirectoryHandler
+from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.storage.device.vault import Vault
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages

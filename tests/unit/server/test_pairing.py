@@ -11,7 +11,7 @@ from blackthorn.link.session import Link, Role, State
 from blackthorn.ports.enterprise import DeviceRecord, Standing
 from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.accounts import pairing
-from blackthorn.server.accounts.pairing import PairingHandler
+from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.messaging.session import Session
 
 

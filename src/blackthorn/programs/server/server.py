@@ -39,12 +39,12 @@ from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.programs.server.market_start import start_markets
 from blackthorn.programs.server.notices import Telling, make_notices, make_rules
 from blackthorn.server.accounts.enrolment import EnrolmentHandler
-from blackthorn.server.accounts.pairing import PairingHandler
 from blackthorn.server.accounts.recovery import RecoveryHandler
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.decisions import DecisionHandler
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.exits import ExitHandler
+from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
 from blackthorn.server.messaging.dispatcher import Dispatcher

@@ -3,7 +3,7 @@
 It sees sealed bytes and keeps nothing of them. The rules:
 
 1. Only a live device opens a pairing; a device has one at a time, and a number names one.
-2. One device joins; who comes later, or names a number under which nobody waits, is refused.
+2. One device joins; a later one, or one that names an unknown number, is refused.
 3. What one side says goes to the other as it came, as long as both are there, for at most
    PAIRING_SECONDS and within the bounds of number and size, and only as fast as it is read.
 4. When one side leaves, or says that the pairing is over, the other is told; a device that
@@ -14,145 +14,149 @@ the live device's (`link.pairing.exchange.Offer`).
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
 
-from blackthorn.errors import ProtocolError
+from blackthorn.errors import AbsentError
 from blackthorn.link import limits as link_limits
-from blackthorn.link.codes import Code, LinkError
-from blackthorn.link.frames import (
-    JoinPairing,
-    OpenPairing,
-    Paired,
-    PairingEnded,
-    PairingOpened,
-    Relay,
-)
-from blackthorn.link.pairing.exchange import PAIRING_VERSION
-from blackthorn.ports.enterprise import Standing
+from blackthorn.ports.enterprise import DeviceRecord, Standing
 from blackthorn.server.accounts import limits as accounts_limits
-from blackthorn.server.messaging.session import Session
-
-PairingFrame = OpenPairing | JoinPairing | Relay | PairingEnded
 
 TAKEN = "another device uses this number: make another code"
 FULL = "the server connects as many devices as it bears: try again in a minute"
 NOT_LIVE = "this device may not add another one before its own reset is effective"
 
 
+class End(StrEnum):
+    """Why the server ends a pairing."""
+
+    LEFT = "left"
+    LATE = "late"
+    TOO_MUCH = "too much"
+
+
+class Party(Protocol):
+    """One side of a pairing, as an edge knows it. Hashable, equal for one connection."""
+
+    @property
+    def device(self) -> DeviceRecord | None:
+        """The device that opened the connection; None for one that joins."""
+        ...
+
+    @property
+    def slow(self) -> bool:
+        """Whether it does not read what it was sent."""
+        ...
+
+    def paired(self, message: bytes) -> None:
+        """The other side is there, and said this first."""
+        ...
+
+    def relay(self, data: bytes) -> None:
+        """The other side says this."""
+        ...
+
+    def ended(self, reason: End | str) -> None:
+        """The pairing is over: by the server's reason, or by the text of the other side."""
+        ...
+
+    def disconnect(self) -> None:
+        """Nothing more is said to it."""
+        ...
+
+
 @dataclass(slots=True)
 class _Pairing:
-    """One live device that waits, and who has joined it."""
+    """One live device that waits, and the device that has joined it."""
 
     nameplate: str
     message: bytes
-    live: Session
+    live: Party
     ends_at: float
-    joined: Session | None = None
+    joined: Party | None = None
     relayed: int = 0
     relayed_bytes: int = 0
 
-    def other(self, session: Session) -> Session | None:
-        return self.joined if session is self.live else self.live
+    def other(self, party: Party) -> Party | None:
+        return self.joined if party == self.live else self.live
 
 
-class PairingHandler:
-    """Handles the frames of pairing. In memory only; `now` never goes backwards."""
+class Pairings:
+    """The open pairings. In memory only; `now` never goes backwards."""
 
     def __init__(self) -> None:
         self._by_nameplate: dict[str, _Pairing] = {}
-        self._by_session: dict[Session, _Pairing] = {}
+        self._by_party: dict[Party, _Pairing] = {}
 
     def __len__(self) -> int:
         """How many pairings are open."""
         return len(self._by_nameplate)
 
-    def handle(self, session: Session, frame: PairingFrame, now: float) -> None:
-        """Serve one frame; `link.session` keeps the order."""
-        match frame:
-            case OpenPairing():
-                self._open(session, frame, now)
-            case JoinPairing():
-                self._join(session, frame, now)
-            case Relay():
-                self._relay(session, frame, now)
-            case PairingEnded(code):
-                self._end(session, code)
-
-    def leave(self, session: Session) -> None:
-        """The session has ended."""
-        self._end(session, Code.PAIRING_LEFT)
-
-    def _open(self, session: Session, frame: OpenPairing, now: float) -> None:
+    def open(self, party: Party, nameplate: str, message: bytes, now: float) -> str:
+        """A device that is on line waits for another one; "", or why it may not."""
         self._expire(now)
-        device = session.device
-        if device is None:
-            raise ProtocolError("nobody has said who he is")
-        self._end_of_device(session)
-        refusal = ""
-        if device.standing is not Standing.LIVE:
-            refusal = NOT_LIVE
-        elif frame.nameplate in self._by_nameplate:
-            refusal = TAKEN
-        elif len(self._by_nameplate) >= accounts_limits.MAX_PAIRINGS:
-            refusal = FULL
-        if not refusal:
-            ends_at = now + link_limits.PAIRING_SECONDS
-            pairing = _Pairing(frame.nameplate, frame.message, session, ends_at)
-            self._by_nameplate[frame.nameplate] = pairing
-            self._by_session[session] = pairing
-        session.transmit(PairingOpened(refusal))
+        self._end_of_device(party)
+        if party.device is None or party.device.standing is not Standing.LIVE:
+            return NOT_LIVE
+        if nameplate in self._by_nameplate:
+            return TAKEN
+        if len(self._by_nameplate) >= accounts_limits.MAX_PAIRINGS:
+            return FULL
+        pairing = _Pairing(nameplate, message, party, now + link_limits.PAIRING_SECONDS)
+        self._by_nameplate[nameplate] = pairing
+        self._by_party[party] = pairing
+        return ""
 
-    def _end_of_device(self, session: Session) -> None:
-        """Rule 1: what the device has open already, over whichever link, is over."""
-        for other in [each for each in self._by_session if each.device is not None]:
-            if other is session or other.device == session.device:
-                self._end(other, Code.PAIRING_LEFT, tell_self=other is not session)
+    def _end_of_device(self, party: Party) -> None:
+        """Rule 1: end what the device has open already, over any of its links."""
+        for other in [known for known in self._by_party if known.device is not None]:
+            if other == party or other.device == party.device:
+                self.end(other, End.LEFT, tell_self=other != party)
 
-    def _join(self, session: Session, frame: JoinPairing, now: float) -> None:
+    def join(self, party: Party, nameplate: str, message: bytes, now: float) -> None:
+        """Rule 2: join the device that waits. Raises AbsentError."""
         self._expire(now)
-        if frame.version != PAIRING_VERSION:
-            text = f"this server speaks pairing version {PAIRING_VERSION}, not {frame.version}"
-            raise LinkError(Code.VERSION, text)
-        pairing = self._by_nameplate.get(frame.nameplate)
-        if pairing is None or pairing.joined is not None or session in self._by_session:
-            raise LinkError(Code.PAIRING_REFUSED, Code.PAIRING_REFUSED.meaning)
-        pairing.joined = session
-        self._by_session[session] = pairing
-        session.transmit(Paired(pairing.message))
-        pairing.live.transmit(Paired(frame.message))
+        pairing = self._by_nameplate.get(nameplate)
+        if pairing is None or pairing.joined is not None or party in self._by_party:
+            raise AbsentError("no device waits under this number")
+        pairing.joined = party
+        self._by_party[party] = pairing
+        party.paired(pairing.message)
+        pairing.live.paired(message)
 
-    def _relay(self, session: Session, frame: Relay, now: float) -> None:
+    def relay(self, party: Party, data: bytes, now: float) -> None:
         """Rule 3. What comes after the end has crossed with it, and goes nowhere."""
         self._expire(now)
-        pairing = self._by_session.get(session)
-        other = None if pairing is None else pairing.other(session)
+        pairing = self._by_party.get(party)
+        other = None if pairing is None else pairing.other(party)
         if pairing is None or other is None:
             return
         pairing.relayed += 1
-        pairing.relayed_bytes += len(frame.data)
+        pairing.relayed_bytes += len(data)
         if (
             pairing.relayed > accounts_limits.MAX_PAIRING_RELAYED
             or pairing.relayed_bytes > accounts_limits.MAX_PAIRING_RELAYED_BYTES
-            or other.paused_since is not None
+            or other.slow
         ):
-            self._end(session, Code.PAIRING_TOO_MUCH, tell_self=True)
+            self.end(party, End.TOO_MUCH, tell_self=True)
             return
-        other.transmit(frame)
+        other.relay(data)
 
     def _expire(self, now: float) -> None:
-        for pairing in [each for each in self._by_nameplate.values() if each.ends_at <= now]:
-            self._end(pairing.live, Code.PAIRING_LATE, tell_self=True)
+        for pairing in [known for known in self._by_nameplate.values() if known.ends_at <= now]:
+            self.end(pairing.live, End.LATE, tell_self=True)
 
-    def _end(self, session: Session, code: str, *, tell_self: bool = False) -> None:
-        """Forget the pairing of the session before anybody is told: telling may end a session."""
-        pairing = self._by_session.pop(session, None)
+    def end(self, party: Party, reason: End | str, *, tell_self: bool = False) -> None:
+        """Forget the pairing before anybody is told: telling may end a connection."""
+        pairing = self._by_party.pop(party, None)
         if pairing is None:
             return
-        other = pairing.other(session)
+        other = pairing.other(party)
         del self._by_nameplate[pairing.nameplate]
         if other is not None:
-            del self._by_session[other]
-            other.transmit(PairingEnded(code))
+            del self._by_party[other]
+            other.ended(reason)
         if tell_self:
-            session.transmit(PairingEnded(code))
+            party.ended(reason)
         if pairing.joined is not None:
-            pairing.joined.close(Code.GOING)
+            pairing.joined.disconnect()

@@ -1,0 +1,95 @@
+"""Frames of pairing: sessions become the parties that `server.accounts.pairing` connects."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from blackthorn.errors import AbsentError, ProtocolError
+from blackthorn.link.codes import Code, LinkError
+from blackthorn.link.frames import (
+    JoinPairing,
+    OpenPairing,
+    Paired,
+    PairingEnded,
+    PairingOpened,
+    Relay,
+)
+from blackthorn.link.pairing.exchange import PAIRING_VERSION
+from blackthorn.ports.enterprise import DeviceRecord
+from blackthorn.server.accounts.pairing import End, Pairings
+from blackthorn.server.messaging.session import Session
+
+PairingFrame = OpenPairing | JoinPairing | Relay | PairingEnded
+
+_CODES: Final[dict[End, Code]] = {
+    End.LEFT: Code.PAIRING_LEFT,
+    End.LATE: Code.PAIRING_LATE,
+    End.TOO_MUCH: Code.PAIRING_TOO_MUCH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _LinkParty:
+    """A session as a `server.accounts.pairing.Party`; equal when the session is the same."""
+
+    session: Session
+
+    @property
+    def device(self) -> DeviceRecord | None:
+        return self.session.device
+
+    @property
+    def slow(self) -> bool:
+        return self.session.paused_since is not None
+
+    def paired(self, message: bytes) -> None:
+        self.session.transmit(Paired(message))
+
+    def relay(self, data: bytes) -> None:
+        self.session.transmit(Relay(data))
+
+    def ended(self, reason: End | str) -> None:
+        code = _CODES[reason] if isinstance(reason, End) else reason
+        self.session.transmit(PairingEnded(code))
+
+    def disconnect(self) -> None:
+        self.session.close(Code.GOING)
+
+
+class PairingHandler:
+    """Serves OpenPairing, JoinPairing, Relay and PairingEnded; `link.session` keeps the order."""
+
+    def __init__(self, pairings: Pairings | None = None) -> None:
+        self._pairings = pairings if pairings is not None else Pairings()
+
+    def __len__(self) -> int:
+        """How many pairings are open."""
+        return len(self._pairings)
+
+    def handle(self, session: Session, frame: PairingFrame, now: float) -> None:
+        """Serve one frame."""
+        party = _LinkParty(session)
+        match frame:
+            case OpenPairing(nameplate, message):
+                if session.device is None:
+                    raise ProtocolError("nobody has said who he is")
+                refusal = self._pairings.open(party, nameplate, message, now)
+                session.transmit(PairingOpened(refusal))
+            case JoinPairing():
+                self._join(party, frame, now)
+            case Relay(data):
+                self._pairings.relay(party, data, now)
+            case PairingEnded(code):
+                self._pairings.end(party, code)
+
+    def _join(self, party: _LinkParty, frame: JoinPairing, now: float) -> None:
+        if frame.version != PAIRING_VERSION:
+            text = f"this server speaks pairing version {PAIRING_VERSION}, not {frame.version}"
+            raise LinkError(Code.VERSION, text)
+        try:
+            self._pairings.join(party, frame.nameplate, frame.message, now)
+        except AbsentError:
+            raise LinkError(Code.PAIRING_REFUSED, Code.PAIRING_REFUSED.meaning) from None
+
+    def leave(self, session: Session) -> None:
+        """The session has ended."""
+        self._pairings.end(_LinkParty(session), End.LEFT)
