@@ -28,7 +28,7 @@ from blackthorn.governance.statements import (
 from blackthorn.governance.transitions import Role, find, missing
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ports.cases import StoredDecision
-from blackthorn.report.history import History, Stand
+from blackthorn.report.history import History, Snapshot
 from blackthorn.server.ledger.ledger import LedgerKeys
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
 from blackthorn.tlog.merkle import MerkleLog
@@ -234,7 +234,7 @@ class World:
             history.feed(data)
         return history
 
-    def stand(self) -> Stand:
+    def stand(self) -> Snapshot:
         """The log at its newest head."""
         stand = self.history().stand
         assert stand is not None

@@ -9,7 +9,7 @@ import pytest
 
 from blackthorn.mls.codepoints import BASIC, MEMBER, SOURCE_UPDATE, X509
 from blackthorn.mls.credential import X509Credential
-from blackthorn.mls.epoch.proposal_list import ProposalList, Queued
+from blackthorn.mls.epoch.proposal_list import ProposalList, QueuedProposal
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.extension import Extension, RequiredCapabilities
 from blackthorn.mls.framing.framing import Sender
@@ -218,9 +218,9 @@ UNABLE: dict[str, object] = {"extensions": (), "proposals": (), "credentials": (
 def refused_by_committer(mallory: Person, proposals: list[Proposal], rule: Rule) -> None:
     listed = ProposalList(mallory.at._state.epoch, 0, NOW, believe)
     for proposal in proposals[:-1]:
-        listed.append(Queued(proposal, Sender(MEMBER, 0)))
+        listed.append(QueuedProposal(proposal, Sender(MEMBER, 0)))
     with pytest.raises(MLSError) as caught:
-        listed.append(Queued(proposals[-1], Sender(MEMBER, 0)))
+        listed.append(QueuedProposal(proposals[-1], Sender(MEMBER, 0)))
     assert caught.value.rule is rule
     listed.apply()
 

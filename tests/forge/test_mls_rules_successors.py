@@ -14,7 +14,7 @@ from blackthorn.mls.extension import Extension, Extensions
 from blackthorn.mls.framing.key_package import KeyPackagePrivate
 from blackthorn.mls.framing.proposals import ReInit
 from blackthorn.mls.group import committing
-from blackthorn.mls.group.committing import Request
+from blackthorn.mls.group.committing import CommitRequest
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.schedule.psk import KnownPsks, ResumptionPskId
@@ -47,7 +47,7 @@ class Successor:
         nonce = founder.random(founder.suite.hash_size)
         made = committing.make_commit(
             founder.at._state,
-            Request(
+            CommitRequest(
                 add=[verified(message) for message, _ in packages],
                 follows=ResumptionPskId(self.usage, old.group_id, epoch, nonce),
             ),

@@ -13,7 +13,7 @@ from blackthorn.directory.config import decode_config
 from blackthorn.directory.entries import decode_entry
 from blackthorn.directory.evidence.file import decode_evidence
 from blackthorn.directory.prefix_tree import PrefixTree
-from blackthorn.directory.proof import Found, decode_map_proof
+from blackthorn.directory.proof import RequestedLeaf, decode_map_proof
 from blackthorn.directory.records import decode_record
 from blackthorn.errors import VerificationError
 from tests.unit.directory.small_directory import ALICE, SmallDirectory
@@ -65,7 +65,7 @@ def test_the_tree_is_that_of_its_definition_and_its_proofs_lead_to_its_root() ->
         for index in [*known, chance.randbytes(32), alike]:
             proof = decode_map_proof(tree.prove(index).encode())
             assert proof == tree.prove(index)
-            assert isinstance(proof.end, Found) == (index in known)
+            assert isinstance(proof.end, RequestedLeaf) == (index in known)
             assert proof.root(index, known.get(index, b"")) == tree.root
             assert tree.get(index) == known.get(index)
 

@@ -19,9 +19,9 @@ from blackthorn.directory.verify import (
     Absent,
     Accepted,
     Answer,
+    Observation,
     Present,
     Receipt,
-    Seen,
     VerifiedEpoch,
     check_history,
     verify_answer,
@@ -49,7 +49,7 @@ class Client:
     config: DirectoryConfig
     last: Accepted | None = None
     known: dict[str, Present] = field(default_factory=dict)
-    seen: dict[str, list[Seen]] = field(default_factory=dict)
+    seen: dict[str, list[Observation]] = field(default_factory=dict)
 
     def look(self, world: SmallDirectory, labels: list[str], configs: list[int]) -> None:
         epoch = self.epoch(world, configs)
@@ -70,7 +70,7 @@ class Client:
                 seq, logged_ms = verify_receipt(receipt, label, epoch, self.config, before)
                 assert seq == version
                 assert logged_ms == 1_000_000 + 10_000 * world.born[label, version]
-            before.append(Seen(epoch.accepted, len(rows)))
+            before.append(Observation(epoch.accepted, len(rows)))
 
     def epoch(self, world: SmallDirectory, configs: list[int]) -> VerifiedEpoch:
         """The newest one; a new configuration is taken from the log, one after the other."""

@@ -11,7 +11,7 @@ import pytest
 from blackthorn.directory.commitment import Value, commit, opening_for
 from blackthorn.directory.entries import Head, Mutation
 from blackthorn.directory.prefix_tree import PrefixTree
-from blackthorn.directory.proof import Found, MapProof, OtherLeaf, Vacant, decode_map_proof
+from blackthorn.directory.proof import MapProof, OtherLeaf, RequestedLeaf, Vacant, decode_map_proof
 from blackthorn.tlog.merkle import leaf_hash
 
 h = bytes.fromhex
@@ -132,10 +132,10 @@ LEAF_10 = OtherLeaf(index("10", 1), bytes([0xA1]) * 32)
 @pytest.mark.parametrize(
     ("made", "searched", "end", "elements"),
     [
-        (ONE, index("10", 1), Found(), []),
+        (ONE, index("10", 1), RequestedLeaf(), []),
         (ONE, index("f8", 0x7F), LEAF_10, []),
         (
-            FIVE, index("88", 3), Found(),
+            FIVE, index("88", 3), RequestedLeaf(),
             [
                 "9c04d4a3efa2feb6bce95a77128cb0d678a9385d1f9de70d7da91a07842b1213",
                 "543db9e12e0b6853e4c7f9a45e09dee1c28f94f25a7b691abc138fd0a89b5f61",
@@ -167,7 +167,7 @@ LEAF_10 = OtherLeaf(index("10", 1), bytes([0xA1]) * 32)
             ],
         ),
         (
-            WIDE, index("44", 0x11), Found(),
+            WIDE, index("44", 0x11), RequestedLeaf(),
             [
                 "e7fde92168d3e3e3c2059e41e5e06195a69a8e4fbaead03171a38b42536e0427",
                 "e165859f0e295ef410036c66ce0bdc83edf76bffa73772393c0bfef647a22076",

@@ -13,7 +13,7 @@ from blackthorn.mls.tree import treekem
 from blackthorn.mls.tree.ratchet_tree import RatchetTree, read_ratchet_tree
 from blackthorn.mls.tree.tree_hash import root_hash, tree_hash
 from blackthorn.mls.tree.tree_validation import check_tree
-from blackthorn.mls.tree.treekem import TakenPath
+from blackthorn.mls.tree.treekem import DecryptedPath
 from blackthorn.mls.tree.update_path import UpdatePath, read_update_path
 from tests.vectors.mls_cases import h, supported
 
@@ -76,7 +76,7 @@ def context_of(suite: CipherSuite, case: Any, tree: RatchetTree) -> bytes:
 
 def receive(
     suite: CipherSuite, case: Any, sender: int, path: UpdatePath, keys: dict[int, dict[int, Secret]]
-) -> tuple[RatchetTree, dict[int, TakenPath]]:
+) -> tuple[RatchetTree, dict[int, DecryptedPath]]:
     """The tree after a path, and what each other member took from it."""
     tree = read_tree(case["ratchet_tree"])
     path.leaf.verify(suite, h(case["group_id"]), sender)

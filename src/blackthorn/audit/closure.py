@@ -14,11 +14,11 @@ from blackthorn.audit.report import read_log
 from blackthorn.errors import LimitError, UserError
 from blackthorn.governance import limits as governance_limits
 from blackthorn.governance.closure.check import check_statement, exit_of
-from blackthorn.governance.closure.receipt import Placed
+from blackthorn.governance.closure.receipt import ProvenReceipt
 from blackthorn.governance.closure.statement import ClosureStatement
 from blackthorn.governance.transitions import Case
 from blackthorn.link import limits as link_limits
-from blackthorn.report.history import Stand
+from blackthorn.report.history import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Audited:
 
     statement: ClosureStatement
     case: Case
-    placed: Placed | None
+    placed: ProvenReceipt | None
     ledger: str
     entries: int
     pinned: bool
@@ -60,7 +60,7 @@ class Audited:
         }
 
 
-def _receipt(placed: Placed) -> dict[str, Any]:
+def _receipt(placed: ProvenReceipt) -> dict[str, Any]:
     receipt = placed.receipt
     return {
         "address": receipt.address,
@@ -96,7 +96,7 @@ def audit_closure(
     name = exit_of(data)
     found: dict[str, Case] = {}
 
-    def at_head(stand: Stand, own_policy: str) -> None:
+    def at_head(stand: Snapshot, own_policy: str) -> None:
         found[name] = stand.register.cases.case(name)
 
     read = read_log(ledger, policy, console, at_head)

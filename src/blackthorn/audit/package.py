@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from blackthorn.errors import UserError, VerificationError
-from blackthorn.governance.package.check import Checked, check
-from blackthorn.governance.package.tar import Found, read_tar
+from blackthorn.governance.package.check import VerifiedPackage, check
+from blackthorn.governance.package.tar import TarEntry, read_tar
 from blackthorn.tlog.policy import Policy, parse_policy
 from blackthorn.wire.note import VerifierKey, parse_vkey
 from blackthorn.wire.units import KIB, MIB
@@ -20,7 +20,7 @@ from blackthorn.wire.units import KIB, MIB
 _PIECE: Final = 256 * KIB
 
 
-def check_package(target: Path, register: str | None, policy: Path | None) -> Checked:
+def check_package(target: Path, register: str | None, policy: Path | None) -> VerifiedPackage:
     """Check a tar file or an unpacked folder. `register` is a vkey or a file that holds one.
 
     Raises VerificationError with the rule that is broken, UserError when it cannot be read.
@@ -60,7 +60,7 @@ def _small(path: Path) -> bytes:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _folder(root: Path) -> Iterator[Found]:
+def _folder(root: Path) -> Iterator[TarEntry]:
     """Every file below `root`, each opened when its turn comes. Raises P3, OSError."""
     waiting = [""]
     while waiting:
@@ -72,10 +72,10 @@ def _folder(root: Path) -> Iterator[Found]:
             mode = entry.stat(follow_symlinks=False).st_mode
             if stat.S_ISDIR(mode):
                 waiting.append(f"{name}/")
-                yield Found(f"{name}/", 0, iter(()))
+                yield TarEntry(f"{name}/", 0, iter(()))
             elif stat.S_ISREG(mode):
                 size = entry.stat(follow_symlinks=False).st_size
-                yield Found(name, size, _pieces(root / name))
+                yield TarEntry(name, size, _pieces(root / name))
             else:
                 raise VerificationError("P3", f"{name!r} is neither a file nor a folder")
 

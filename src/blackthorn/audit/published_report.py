@@ -25,7 +25,7 @@ from blackthorn.errors import (
 from blackthorn.report import stated
 from blackthorn.report.differences import differences
 from blackthorn.report.files import ENDINGS, FEED, make_one, split_name
-from blackthorn.report.history import Stand
+from blackthorn.report.history import Snapshot
 from blackthorn.report.period import Period, half_year, parse_period
 
 
@@ -72,7 +72,7 @@ def check(target: str, ledger: str, policy: Path | None, console: Console) -> Ve
     files = _stated(_load(target))
     verdict = Verdict(ledger)
 
-    def at_head(stand: Stand, own_policy: str) -> None:
+    def at_head(stand: Snapshot, own_policy: str) -> None:
         for each in files:
             if each.size == stand.size:
                 verdict.files[each.name] = _compare(each, stand, own_policy)
@@ -90,7 +90,7 @@ def check(target: str, ledger: str, policy: Path | None, console: Console) -> Ve
     return verdict
 
 
-def _compare(file: File, stand: Stand, own_policy: str) -> list[str]:
+def _compare(file: File, stand: Snapshot, own_policy: str) -> list[str]:
     period = file.period or half_year(stand.unix_ms)
     try:
         made = make_one(stand, period, file.policy or own_policy, file.ending)
@@ -179,11 +179,11 @@ def _stated(published: dict[str, bytes]) -> list[File]:
     return [_file(name, published[name], said) for name in published]
 
 
-def _file(name: str, data: bytes, said: dict[str, tuple[str, stated.Stated]]) -> File:
+def _file(name: str, data: bytes, said: dict[str, tuple[str, stated.Claims]]) -> File:
     """The file, with what the JSON of its period says where it does not say it itself."""
     ending, own = said[name]
     named = split_name(name)[0]
-    _, beside = said.get(f"{named}.json", ("", stated.Stated("", None)))
+    _, beside = said.get(f"{named}.json", ("", stated.Claims("", None)))
     size = own.size if own.size is not None else beside.size
     if size is None:
         raise UserError(f"{name} has no line that says of which ledger it is: check its folder")

@@ -20,11 +20,11 @@ from blackthorn.directory.audit import Replay
 from blackthorn.errors import StorageError, UserError, VerificationError
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.folder import ServerDirectory
-from blackthorn.report.history import History, Stand
+from blackthorn.report.history import History, Snapshot
 from blackthorn.storage.sqlite.stores.ledger_rows import LedgerRows
 from blackthorn.tlog.policy import format_policy, parse_policy
 
-AtHead = Callable[[Stand, str], None]
+AtHead = Callable[[Snapshot, str], None]
 """Told each head and the trust policy that the log shows now."""
 
 
@@ -32,7 +32,7 @@ AtHead = Callable[[Stand, str], None]
 class ReadLog:
     """The newest head, and the text of the trust policy that the log shows."""
 
-    stand: Stand
+    stand: Snapshot
     policy: str
 
 
@@ -105,7 +105,7 @@ def _read(history: History, policy: str) -> ReadLog:
     return ReadLog(history.stand, policy)
 
 
-def no_head(stand: Stand, policy: str) -> None:
+def no_head(stand: Snapshot, policy: str) -> None:
     """For who wants the newest head alone."""
 
 

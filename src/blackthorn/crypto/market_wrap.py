@@ -17,7 +17,7 @@ from typing import Any, Final
 from nacl._sodium import ffi, lib  # type: ignore[import-not-found]
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import StorageError
+from blackthorn.errors import DamageError
 
 _LIB: Final[Any] = lib
 _FFI: Final[Any] = ffi
@@ -37,7 +37,7 @@ _FIRST: Final = bytes(4)
 _PIECE_CHUNKS: Final = 16
 
 
-class WrapError(StorageError):
+class WrapError(DamageError):
     """The stored bytes do not open: the key is another one, or they were altered."""
 
 

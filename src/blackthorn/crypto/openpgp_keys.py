@@ -12,7 +12,7 @@ import pysequoia
 
 from blackthorn.crypto.openpgp_seal import sequoia_errors
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import InputError, StorageError
+from blackthorn.errors import DamageError, InputError
 
 
 class _KeyError(InputError):
@@ -22,7 +22,7 @@ class _KeyError(InputError):
 def lock_secret_keys(keys: Sequence[Secret], passphrase: Secret) -> bytes:
     """All keys, one armored block behind the other, in one armored message. Takes about 50 ms.
 
-    `keys` are binary, from `generate_user_key`, 2.3 kB each. Raises StorageError when one of them
+    `keys` are binary, from `generate_user_key`, 2.3 kB each. Raises DamageError when one of them
     is no secret key.
     """
     try:
@@ -31,4 +31,4 @@ def lock_secret_keys(keys: Sequence[Secret], passphrase: Secret) -> bytes:
             content = "\n".join(blocks).encode()
             return pysequoia.encrypt(content, passwords=[passphrase.expose().decode()])
     except _KeyError:
-        raise StorageError("a kept OpenPGP key is damaged") from None
+        raise DamageError("a kept OpenPGP key is damaged") from None

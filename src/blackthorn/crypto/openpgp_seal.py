@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pysequoia
 
 from blackthorn.crypto import limits
-from blackthorn.errors import BlackthornError, InputError, StorageError
+from blackthorn.errors import BlackthornError, DiskError, InputError
 
 _PUBLIC_KEY = 6
 
@@ -98,9 +98,9 @@ def seal(content: bytes, certificate: Certificate, *, now: int) -> bytes:
 def seal_file(source: str, target: str, certificate: Certificate, *, now: int) -> None:
     """The file at path `source` sealed to the certificate, binary, into a new file `target`.
 
-    Streamed: memory does not grow with the file. Raises as `seal` does, and StorageError when
+    Streamed: memory does not grow with the file. Raises as `seal` does, and DiskError when
     a file cannot be read or written, without saying which: pysequoia does not tell.
     """
     seal(b"", certificate, now=now)
-    with sequoia_errors(StorageError("the sealed file could not be written: check the disk")):
+    with sequoia_errors(DiskError("the sealed file could not be written: check the disk")):
         pysequoia.encrypt_file(source, target, recipients=[certificate._sequoia], armor=False)

@@ -20,7 +20,7 @@ from blackthorn.directory.commitment import (
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import Head, decode_entry
 from blackthorn.directory.lookup import Answer, EpochPart
-from blackthorn.directory.proof import Found, decode_map_proof
+from blackthorn.directory.proof import RequestedLeaf, decode_map_proof
 from blackthorn.errors import VerificationError
 from blackthorn.tlog.merkle import leaf_hash
 from blackthorn.tlog.verify import (
@@ -201,7 +201,7 @@ def verify_answer(
         raise VerificationError("D16", "the answer is for somebody else")
     index = index_of(label, answer.vrf_proof, config)
     proof = decode_map_proof(answer.map_proof)
-    found = isinstance(proof.end, Found)
+    found = isinstance(proof.end, RequestedLeaf)
     commitment, verified = _committed(answer, found)
     if proof.root(index, commitment) != epoch.head.map_root:
         raise VerificationError("D8", "the proof does not lead to the root of the map")

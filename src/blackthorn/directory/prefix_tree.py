@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from blackthorn.directory.proof import ABSENT, Found, MapProof, OtherLeaf, Vacant, leaf_hash
+from blackthorn.directory.proof import ABSENT, MapProof, OtherLeaf, RequestedLeaf, Vacant, leaf_hash
 
 _sha256 = hashlib.sha256
 
@@ -83,7 +83,7 @@ class PrefixTree:
         if node is None:
             return MapProof(tuple(siblings), Vacant())
         if node[1] == index:
-            return MapProof(tuple(siblings), Found())
+            return MapProof(tuple(siblings), RequestedLeaf())
         return MapProof(tuple(siblings), OtherLeaf(node[1], node[2]))
 
 

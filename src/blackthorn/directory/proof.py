@@ -25,7 +25,7 @@ def leaf_hash(index: bytes, commitment: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RequestedLeaf:
     """The path ends in the leaf that was asked for."""
 
 
@@ -47,7 +47,7 @@ class MapProof:
     """Siblings from the root down, at most 255, and the end of the path."""
 
     siblings: tuple[bytes, ...]
-    end: Found | OtherLeaf | Vacant
+    end: RequestedLeaf | OtherLeaf | Vacant
 
     def root(self, index: bytes, commitment: bytes = b"") -> bytes:
         """The root of the map in which the path of `index` ends so.
@@ -55,7 +55,7 @@ class MapProof:
         `commitment` is that of the leaf when it is found. Raises `VerificationError` (D7).
         """
         match self.end:
-            case Found():
+            case RequestedLeaf():
                 digest = leaf_hash(index, commitment)
             case OtherLeaf(other, other_commitment):
                 _check_other(other, index, len(self.siblings))
@@ -78,7 +78,7 @@ class MapProof:
         present = int(bits.ljust(8 * size, "0") or "0", 2).to_bytes(size, "big")
         hashes = b"".join(each for each in self.siblings if each != ABSENT)
         match self.end:
-            case Found():
+            case RequestedLeaf():
                 kind, rest = _FOUND, b""
             case OtherLeaf(index, commitment):
                 kind, rest = _OTHER, index + commitment
@@ -115,11 +115,11 @@ def decode_map_proof(data: bytes) -> MapProof:
     return MapProof(tuple(siblings), _end(kind, data[at:]))
 
 
-def _end(kind: int, rest: bytes) -> Found | OtherLeaf | Vacant:
+def _end(kind: int, rest: bytes) -> RequestedLeaf | OtherLeaf | Vacant:
     if kind == _OTHER and len(rest) == 2 * HASH_BYTES:
         return OtherLeaf(rest[:HASH_BYTES], rest[HASH_BYTES:])
     if kind == _FOUND and not rest:
-        return Found()
+        return RequestedLeaf()
     if kind == _VACANT and not rest:
         return Vacant()
     raise VerificationError("D6", "a proof in the map ends in none of the three ways")

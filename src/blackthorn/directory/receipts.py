@@ -19,7 +19,7 @@ from blackthorn.tlog.verify import verify_inclusion
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """What the map had of a user at an accepted checkpoint: a version, 0 when he was not in it."""
 
     accepted: Accepted
@@ -31,7 +31,7 @@ def verify_receipt(
     label: str,
     epoch: VerifiedEpoch,
     config: DirectoryConfig,
-    seen: Iterable[Seen] = (),
+    seen: Iterable[Observation] = (),
 ) -> tuple[int, int]:
     """The statement's number and when the ledger logged it, in Unix milliseconds.
 

@@ -23,7 +23,7 @@ from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record, de
 from blackthorn.directory.evidence.file import Evidence, decode_evidence, verify_evidence
 from blackthorn.directory.evidence.users import ReplayedChain
 from blackthorn.directory.lookup import Answer, EpochPart, Receipt
-from blackthorn.directory.receipts import Seen, verify_config, verify_receipt, verify_record
+from blackthorn.directory.receipts import Observation, verify_config, verify_receipt, verify_record
 
 __all__ = [
     "CLOSED",
@@ -38,12 +38,12 @@ __all__ = [
     "Gossip",
     "Head",
     "Mutation",
+    "Observation",
     "Present",
     "Receipt",
     "Record",
     "Replay",
     "ReplayedChain",
-    "Seen",
     "Terms",
     "Value",
     "VerifiedEpoch",

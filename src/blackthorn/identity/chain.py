@@ -13,7 +13,7 @@ from blackthorn.identity.bodies import Body, DeviceInfo
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.identity.openpgp import OpenPGP
 from blackthorn.identity.resets import as_of
-from blackthorn.identity.state import Former, PendingReset, ResetRecord, State, Terms
+from blackthorn.identity.state import FormerDevice, PendingReset, ResetRecord, State, Terms
 from blackthorn.identity.statements import NO_STATEMENT, Statement, decode
 from blackthorn.identity.step import step
 from blackthorn.ids import DeviceId
@@ -21,7 +21,7 @@ from blackthorn.wire import limits
 
 __all__ = [
     "PENDING_RESET",
-    "Former",
+    "FormerDevice",
     "OpenPGP",
     "PendingReset",
     "ResetRecord",
@@ -64,7 +64,7 @@ class VerifiedChain:
     seq: int
     flags: int
     devices: tuple[DeviceInfo, ...]
-    former: tuple[Former, ...]
+    former: tuple[FormerDevice, ...]
     openpgp: OpenPGP | None
     recovery: VerifyKeys | None
     pending: PendingReset | None

@@ -9,7 +9,7 @@ from typing import Final
 from blackthorn.errors import VerificationError
 from blackthorn.identity.bodies import AddDevice, DeviceInfo, Genesis, RevokeDevice, Rotate
 from blackthorn.identity.signers import Named, Signers, check_signers, coming
-from blackthorn.identity.state import Former, State, Terms
+from blackthorn.identity.state import FormerDevice, State, Terms
 from blackthorn.identity.statements import ENROLMENT, RECOVERY, SignedStatement
 from blackthorn.ids import DeviceId
 from blackthorn.wire import limits
@@ -69,7 +69,7 @@ def revoke_device(state: State, signed: SignedStatement, body: RevokeDevice, ter
     return replace(
         state,
         devices=left,
-        former=(*state.former, Former(device, seq, body.reason)),
+        former=(*state.former, FormerDevice(device, seq, body.reason)),
         recovered=state.recovered - {device.id},
     )
 
@@ -99,6 +99,6 @@ def rotate(state: State, signed: SignedStatement, body: Rotate) -> State:
     return replace(
         state,
         devices=devices,
-        former=(*state.former, Former(old, signed.statement.seq, "rotated")),
+        former=(*state.former, FormerDevice(old, signed.statement.seq, "rotated")),
         recovered=frozenset(new.id if each == old.id else each for each in state.recovered),
     )

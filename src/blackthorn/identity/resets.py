@@ -23,7 +23,7 @@ from blackthorn.errors import VerificationError
 from blackthorn.identity.bodies import Cancel, Reset
 from blackthorn.identity.devices import come, must_be_personal
 from blackthorn.identity.signers import Named, Signers, check_signers, coming
-from blackthorn.identity.state import Former, PendingReset, ResetRecord, State, Terms
+from blackthorn.identity.state import FormerDevice, PendingReset, ResetRecord, State, Terms
 from blackthorn.identity.statements import ENROLMENT, SignedStatement
 from blackthorn.wire import limits
 
@@ -52,7 +52,7 @@ def as_of(state: State, now_ms: int) -> State:
 
 
 def _effective(state: State, reset: PendingReset) -> State:
-    gone = tuple(Former(each, reset.seq, "reset") for each in state.devices.values())
+    gone = tuple(FormerDevice(each, reset.seq, "reset") for each in state.devices.values())
     return replace(
         state,
         devices={reset.device.id: reset.device},

@@ -36,7 +36,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
+class FormerDevice:
     """A device that is no more the user's, since the statement `seq`."""
 
     device: DeviceInfo
@@ -74,7 +74,7 @@ class State:
     head: bytes = NO_STATEMENT
     min_rules: int = 1
     devices: Mapping[DeviceId, DeviceInfo] = field(default_factory=dict)
-    former: tuple[Former, ...] = ()
+    former: tuple[FormerDevice, ...] = ()
     recovered: frozenset[DeviceId] = frozenset()
     seen: frozenset[bytes] = frozenset()
     openpgp: OpenPGP | None = None

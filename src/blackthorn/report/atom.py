@@ -14,7 +14,7 @@ from blackthorn.governance.cases import transitions_of
 from blackthorn.governance.transitions import Case, Step, find
 from blackthorn.report import limits
 from blackthorn.report.document import rfc3339
-from blackthorn.report.history import Stand
+from blackthorn.report.history import Snapshot
 from blackthorn.report.period import half_year
 
 ATOM: Final = "http://www.w3.org/2005/Atom"
@@ -35,7 +35,7 @@ class _News:
     revealed_ms: int
 
 
-def feed(stand: Stand) -> bytes:
+def feed(stand: Snapshot) -> bytes:
     """The feed as a ledger makes it at this head."""
     root = Element(f"{{{ATOM}}}feed", {"{http://www.w3.org/XML/1998/namespace}lang": "en"})
     domain = stand.config.domain
@@ -55,7 +55,7 @@ def feed(stand: Stand) -> bytes:
     return b'<?xml version="1.0" encoding="utf-8"?>\n' + body + b"\n"
 
 
-def _news(stand: Stand) -> list[_News]:
+def _news(stand: Snapshot) -> list[_News]:
     register = stand.register
     found = [
         _News(case, step, place.place, place.revealed_ms)
@@ -65,7 +65,7 @@ def _news(stand: Stand) -> list[_News]:
     return sorted(found, key=lambda each: (each.revealed_ms, each.place), reverse=True)
 
 
-def _entry(root: Element, news: _News, stand: Stand) -> None:
+def _entry(root: Element, news: _News, stand: Snapshot) -> None:
     case, step = news.case, news.step
     entry = SubElement(root, f"{{{ATOM}}}entry")
     _text(entry, "id", _tag(stand, f"{case.id}/{step.seq}"))
@@ -98,7 +98,7 @@ def _page(case: Case, step: Step) -> str:
     return half_year(received).name
 
 
-def _tag(stand: Stand, what: str) -> str:
+def _tag(stand: Snapshot, what: str) -> str:
     """The domain is the enterprise's in the year in which its ledger began."""
     year = datetime.fromtimestamp(stand.first_ms // 1000, UTC).year
     return f"tag:{stand.config.domain},{year:04}:transparency/{what}"

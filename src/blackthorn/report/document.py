@@ -13,7 +13,7 @@ from typing import Any, Final
 from blackthorn.errors import VerificationError
 from blackthorn.report.counting import OUTCOMES
 from blackthorn.report.figures import Figures
-from blackthorn.report.history import Stand
+from blackthorn.report.history import Snapshot
 
 SCHEMA: Final = "blackthorn-transparency-report/1"
 
@@ -41,7 +41,7 @@ STRUCTURAL: Final[dict[str, Any]] = {
 """What is so by the construction of the program, and no count."""
 
 
-def check_policy(policy: str, stand: Stand) -> None:
+def check_policy(policy: str, stand: Snapshot) -> None:
     """Raises `VerificationError` (D30) unless it is the policy that the ledger commits to."""
     if hashlib.sha256(policy.encode()).digest() != stand.config.policy_digest:
         raise VerificationError(
@@ -49,7 +49,7 @@ def check_policy(policy: str, stand: Stand) -> None:
         )
 
 
-def document(figures: Figures, stand: Stand, policy: str) -> dict[str, Any]:
+def document(figures: Figures, stand: Snapshot, policy: str) -> dict[str, Any]:
     """The JSON value."""
     return {
         "schema": SCHEMA,

@@ -22,7 +22,7 @@ from blackthorn.report.counting import (
     hours_to_decision,
     outcome,
 )
-from blackthorn.report.history import Stand
+from blackthorn.report.history import Snapshot
 from blackthorn.report.period import Period, half_year, half_years
 
 
@@ -52,7 +52,7 @@ class Figures:
     periods: tuple[Period, ...]
 
 
-def compute(stand: Stand, period: Period) -> Figures:
+def compute(stand: Snapshot, period: Period) -> Figures:
     """The figures of a period as the ledger shows them at this head."""
     register = stand.register
     cases = _received(register, period)
@@ -89,7 +89,7 @@ def compute(stand: Stand, period: Period) -> Figures:
     )
 
 
-def periods(stand: Stand) -> list[Period]:
+def periods(stand: Snapshot) -> list[Period]:
     """The half years that have a page: since the ledger began, and where a directive is."""
     received = {
         half_year(directives.facts(case)["received_ms"]) for case in stand.register.cases.directives
@@ -97,7 +97,7 @@ def periods(stand: Stand) -> list[Period]:
     return sorted(received | set(half_years(stand.first_ms, stand.unix_ms)))
 
 
-def _half_years(register: Register, stand: Stand) -> list[dict[str, Any]]:
+def _half_years(register: Register, stand: Snapshot) -> list[dict[str, Any]]:
     """What was received in each half year of which there is a page, the newest ones only."""
     return [
         {

@@ -15,7 +15,7 @@ from blackthorn.tlog.merkle import leaf_hash
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class Snapshot:
     """The log at a head: `size` entries, their 32-byte root, times in Unix milliseconds.
 
     `register` is the live one: a stand is of use until the next entry is fed.
@@ -35,7 +35,7 @@ class History:
     """`feed` each entry in its order; `stand` is the newest head's."""
 
     register: Register = field(default_factory=Register)
-    stand: Stand | None = None
+    stand: Snapshot | None = None
     _edge: Frontier = field(default_factory=Frontier)
     _config: DirectoryConfig | None = None
     _waiting: list[tuple[int, int, bytes]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class History:
         """Entries fed."""
         return self._edge.size
 
-    def feed(self, data: bytes) -> Stand | None:
+    def feed(self, data: bytes) -> Snapshot | None:
         """The next entry; a stand when it is a head. Raises `VerificationError`, then for good."""
         if self._broken is not None:
             raise self._broken
@@ -57,7 +57,7 @@ class History:
             self._broken = VerificationError(error.rule, f"entry {self.size} of the log: {text}")
             raise self._broken from error
 
-    def _take(self, data: bytes) -> Stand | None:
+    def _take(self, data: bytes) -> Snapshot | None:
         entry = decode_entry(data)
         stand = None
         match entry:
@@ -74,11 +74,11 @@ class History:
             stand = self.stand = self._stand(entry)
         return stand
 
-    def _stand(self, head: Head) -> Stand:
+    def _stand(self, head: Head) -> Snapshot:
         if self._config is None:
             raise VerificationError("D23", "a log begins with its configuration")
         first_ms = head.unix_ms if self.stand is None else self.stand.first_ms
-        return Stand(
+        return Snapshot(
             self.size,
             self._edge.root,
             head.epoch,

@@ -19,7 +19,7 @@ from blackthorn.report import limits
 from blackthorn.report.charts import Chart, chart
 from blackthorn.report.counting import NOT_STATED, OUTCOMES, SEALED, Counts
 from blackthorn.report.figures import Figures
-from blackthorn.report.history import Stand
+from blackthorn.report.history import Snapshot
 from blackthorn.tlog.policy import parse_policy
 
 _KINDS: Final = {
@@ -77,7 +77,7 @@ _DATES: Final = {
 }
 
 
-def page(figures: Figures, stand: Stand, policy: str) -> bytes:
+def page(figures: Figures, stand: Snapshot, policy: str) -> bytes:
     """The page's bytes; `policy` is the trust policy's text."""
     shown = figures.directives[-limits.MAX_REPORT_CARDS :]
     text = (

@@ -19,7 +19,7 @@ _FEED_SIZE: Final = re.compile(rb'<blackthorn:ledger size="([0-9]{1,16})" ')
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class Claims:
     """`period` is "" for a feed; `size` None for a table without lines; `policy` in JSON only."""
 
     period: str
@@ -27,12 +27,12 @@ class Stated:
     policy: str | None = None
 
 
-def read(name: str, ending: str, data: bytes) -> Stated:
+def read(name: str, ending: str, data: bytes) -> Claims:
     """What the file `name` says of itself. Raises SecurityError when it says nothing of the kind.
 
     `ending` is one of `files.ENDINGS`, or `files.FEED`.
     """
-    found: Stated | None
+    found: Claims | None
     match ending:
         case ".json":
             found = _json(data)
@@ -40,7 +40,7 @@ def read(name: str, ending: str, data: bytes) -> Stated:
             found = _page(data)
         case _ if ending == FEED:
             size = _FEED_SIZE.search(data)
-            found = Stated("", int(size[1])) if size else None
+            found = Claims("", int(size[1])) if size else None
         case _:
             found = _table(data)
     if found is None:
@@ -48,7 +48,7 @@ def read(name: str, ending: str, data: bytes) -> Stated:
     return found
 
 
-def _json(data: bytes) -> Stated | None:
+def _json(data: bytes) -> Claims | None:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
@@ -58,26 +58,26 @@ def _json(data: bytes) -> Stated | None:
             "period": {"name": str(period)},
             "ledger": {"size": int(size), "policy": str(policy)},
         } if type(size) is int:
-            return Stated(period, size, policy)
+            return Claims(period, size, policy)
     return None
 
 
-def _page(data: bytes) -> Stated | None:
+def _page(data: bytes) -> Claims | None:
     period, size = _PAGE_PERIOD.search(data), _PAGE_SIZE.search(data)
     if period is None or size is None:
         return None
-    return Stated(period[1].decode("utf-8", "replace"), int(size[1]))
+    return Claims(period[1].decode("utf-8", "replace"), int(size[1]))
 
 
-def _table(data: bytes) -> Stated | None:
+def _table(data: bytes) -> Claims | None:
     text = data.decode("utf-8", "replace")
     try:
         lines = list(csv.DictReader(text.splitlines(keepends=True)[:2]))
     except csv.Error:
         return None
     if not lines:
-        return Stated("", None)
+        return Claims("", None)
     period, size = lines[0].get("period"), lines[0].get("ledger_size") or ""
     if period is None or not re.fullmatch("[0-9]{1,16}", size):
         return None
-    return Stated(period, int(size))
+    return Claims(period, int(size))

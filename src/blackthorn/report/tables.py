@@ -11,7 +11,7 @@ from typing import Any, Final
 from blackthorn.report.counting import NUMBERS
 from blackthorn.report.document import rfc3339
 from blackthorn.report.figures import Figures
-from blackthorn.report.history import Stand
+from blackthorn.report.history import Snapshot
 
 COUNTS_SCHEMA: Final = "blackthorn-transparency-counts/1"
 DIRECTIVES_SCHEMA: Final = "blackthorn-transparency-directives/1"
@@ -42,7 +42,7 @@ DIRECTIVES_COLUMNS: Final = (
 )
 
 
-def counts_csv(figures: Figures, stand: Stand) -> bytes:
+def counts_csv(figures: Figures, stand: Snapshot) -> bytes:
     """A line for each country and kind; their sum is what was received."""
     start = (COUNTS_SCHEMA, figures.period.name, stand.size)
     return _csv(
@@ -51,7 +51,7 @@ def counts_csv(figures: Figures, stand: Stand) -> bytes:
     )
 
 
-def directives_csv(figures: Figures, stand: Stand) -> bytes:
+def directives_csv(figures: Figures, stand: Snapshot) -> bytes:
     """A line for each directive that is disclosed."""
     start = (DIRECTIVES_SCHEMA, figures.period.name, stand.size)
     return _csv(DIRECTIVES_COLUMNS, ((*start, *_line(each)) for each in figures.directives))

@@ -9,8 +9,8 @@ from blackthorn.directory.commitment import PENDING_RESET
 from blackthorn.directory.entries import ConfigEntry, Head, Record, decode_entry
 from blackthorn.directory.lookup import Receipt
 from blackthorn.directory.verify import (
+    Observation,
     Present,
-    Seen,
     verify_answer,
     verify_config,
     verify_receipt,
@@ -89,7 +89,7 @@ def test_D39_a_past_epoch_that_is_logged_again(world) -> None:
     lie = logged_again(world, first)
     epoch = epoch_of(world, between)
     assert verify_receipt(lie, ALICE, epoch, world.config) == (2, first.unix_ms)
-    refused("D39", verify_receipt, lie, ALICE, epoch, world.config, [Seen(between, 1)])
+    refused("D39", verify_receipt, lie, ALICE, epoch, world.config, [Observation(between, 1)])
 
 
 def test_D39_a_head_that_is_later_than_the_last_one(world) -> None:
@@ -115,7 +115,7 @@ def test_D40_a_reset_that_is_logged_in_hiding(world) -> None:
     world.publish()
     epoch, lie = epoch_of(world, last.accepted), world.receipt(ALICE, 2)
     assert verify_receipt(lie, ALICE, epoch, world.config)
-    refused("D40", verify_receipt, lie, ALICE, epoch, world.config, [Seen(last.accepted, 1)])
+    refused("D40", verify_receipt, lie, ALICE, epoch, world.config, [Observation(last.accepted, 1)])
 
 
 def test_D40_an_entry_that_the_map_had_before_it_was_logged(world) -> None:
@@ -124,18 +124,18 @@ def test_D40_an_entry_that_the_map_had_before_it_was_logged(world) -> None:
     world.publish()
     receipt = world.receipt(ALICE, 2)
     epoch = epoch_of(world, last)
-    assert verify_receipt(receipt, ALICE, epoch, world.config, [Seen(last, 1)])
-    refused("D40", verify_receipt, receipt, ALICE, epoch, world.config, [Seen(last, 2)])
+    assert verify_receipt(receipt, ALICE, epoch, world.config, [Observation(last, 1)])
+    refused("D40", verify_receipt, receipt, ALICE, epoch, world.config, [Observation(last, 2)])
 
 
 def test_an_honest_receipt_fits_all_that_was_seen_before(world) -> None:
-    seen = [Seen(epoch_of(world).accepted, 1)]
+    seen = [Observation(epoch_of(world).accepted, 1)]
     for seq in range(2, 6):
         world.set(ALICE, seq=seq)
         world.publish()
-        seen.append(Seen(epoch_of(world).accepted, seq))
+        seen.append(Observation(epoch_of(world).accepted, seq))
         world.publish()
-        seen.append(Seen(epoch_of(world).accepted, seq))
+        seen.append(Observation(epoch_of(world).accepted, seq))
     epoch = epoch_of(world)
     for version in range(1, 6):
         receipt = world.receipt(ALICE, version)

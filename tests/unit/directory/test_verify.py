@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from blackthorn.directory.commitment import Value
-from blackthorn.directory.proof import Found, OtherLeaf, decode_map_proof
+from blackthorn.directory.proof import OtherLeaf, RequestedLeaf, decode_map_proof
 from blackthorn.directory.verify import (
     Absent,
     Gossip,
@@ -173,7 +173,7 @@ def test_D7_the_other_leaf_is_off_the_path(world) -> None:
 def test_D6_every_other_encoding_of_a_proof(world) -> None:
     good = world.answer(ALICE).map_proof
     depth = good[1]
-    assert isinstance(decode_map_proof(good).end, Found) and depth
+    assert isinstance(decode_map_proof(good).end, RequestedLeaf) and depth
     for bad in (b"", good[:1], good[:-1], good + b"\x00", b"\x04" + good[1:]):
         refused("D6", decode_map_proof, bad)
     stray = bytearray(good)

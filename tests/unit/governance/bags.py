@@ -12,8 +12,8 @@ from blackthorn.directory.entries import Record
 from blackthorn.governance import register
 from blackthorn.governance.package import build as bag
 from blackthorn.governance.package import layout
-from blackthorn.governance.package.build import ProductionCase, Proof, Rows, Sealed
-from blackthorn.governance.package.tar import END, Found, header, padding, read_tar
+from blackthorn.governance.package.build import LedgerProof, ProductionCase, Rows, SealedItem
+from blackthorn.governance.package.tar import END, TarEntry, header, padding, read_tar
 from blackthorn.governance.statements import Signed, Statement
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
 from blackthorn.tlog.merkle import MerkleLog
@@ -61,15 +61,15 @@ class MemoryRows:
             return {"users": [{"address": address, "pin": "0000CAFE"}]}
         return {"ledger_leaf": []}
 
-    def sealed(self, address: str, category: str, from_ms: int, to_ms: int) -> Iterator[Sealed]:
+    def sealed(self, address: str, category: str, from_ms: int, to_ms: int) -> Iterator[SealedItem]:
         accounts = sorted(self.mails)
         if category == layout.SEALED_MAIL:
             for uid, (at, _) in self.mails[address].items():
                 if from_ms <= at <= to_ms:
-                    yield Sealed(uid, (accounts.index(address), uid), {"uid": uid})
+                    yield SealedItem(uid, (accounts.index(address), uid), {"uid": uid})
         else:
             for seq in self.parcels[address]:
-                yield Sealed(seq, (accounts.index(address), seq), {"seq": seq})
+                yield SealedItem(seq, (accounts.index(address), seq), {"seq": seq})
 
     def pieces(self, category: str, place: tuple[int, ...]) -> Iterator[bytes]:
         address = sorted(self.mails)[place[0]]
@@ -79,7 +79,7 @@ class MemoryRows:
             yield self.parcels[address][place[1]]
 
 
-def build(case: ProductionCase = CASE, rows: Any = None) -> tuple[bytes, bag.Built]:
+def build(case: ProductionCase = CASE, rows: Any = None) -> tuple[bytes, bag.BuiltPackage]:
     pieces: list[bytes] = []
     built = bag.build(case, rows or MemoryRows(), pieces.append)
     return b"".join(pieces), built
@@ -87,7 +87,7 @@ def build(case: ProductionCase = CASE, rows: Any = None) -> tuple[bytes, bag.Bui
 
 def prove(
     directive: str, manifest_hash: bytes, action: str = "produce", kind: int = entries.DIRECTIVE
-) -> Proof:
+) -> LedgerProof:
     """The proof of a log whose second entry is that decision."""
     statement = Statement(directive, 5, bytes(32), action, {"manifest": manifest_hash})
     opening = bytes(32) + Signed(statement, ()).encode()
@@ -96,7 +96,7 @@ def prove(
     log = MerkleLog([b"other", entry, b"more"])
     note = LOG.sign(Checkpoint(ORIGIN, 3, log.root()))
     proof = format_proof(LogProof(1, tuple(log.inclusion_proof(1)), note))
-    return Proof(proof, note, format_policy(POLICY).encode(), entry, opening)
+    return LedgerProof(proof, note, format_policy(POLICY).encode(), entry, opening)
 
 
 def whole(case: ProductionCase = CASE) -> bytes:
@@ -127,8 +127,8 @@ def files_of(data: bytes) -> dict[str, bytes]:
     }
 
 
-def found(files: dict[str, bytes]) -> list[Found]:
-    return [Found(name, len(data), iter((data,))) for name, data in files.items()]
+def found(files: dict[str, bytes]) -> list[TarEntry]:
+    return [TarEntry(name, len(data), iter((data,))) for name, data in files.items()]
 
 
 def tar_of(files: dict[str, bytes], top: str = "D-000002/") -> bytes:
@@ -161,7 +161,7 @@ def resign(files: dict[str, bytes]) -> dict[str, bytes]:
     return with_proof(files, prove(directive, digest))
 
 
-def with_proof(files: dict[str, bytes], proof: Proof) -> dict[str, bytes]:
+def with_proof(files: dict[str, bytes], proof: LedgerProof) -> dict[str, bytes]:
     return {
         **files,
         "proof/tlog-proof.txt": proof.tlog_proof,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from blackthorn.governance import exits
-from blackthorn.governance.closure.receipt import Placed, Receipt, place_in, root_of, tree_of
+from blackthorn.governance.closure.receipt import ProvenReceipt, Receipt, place_in, root_of, tree_of
 from blackthorn.governance.closure.statement import ClosureStatement, published, sign
 from blackthorn.governance.package.build import register_key
 from blackthorn.ids import Address
@@ -23,7 +23,7 @@ class Closed:
     walk: Walk
     statement: ClosureStatement
     data: bytes
-    placed: list[Placed]
+    placed: list[ProvenReceipt]
     register: VerifierKey
 
     def signed(self, **other: Any) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn.errors import InputError, LimitError, StorageError
+from blackthorn.errors import ConflictError, InputError, LimitError
 from blackthorn.governance import limits
 from blackthorn.governance.directives import REASONS
 from blackthorn.governance.package import layout
@@ -116,7 +116,7 @@ def test_a_row_that_changes_between_the_passes_is_noticed() -> None:
             yield from super().pieces(category, place)
             self.parcels[ALICE][7] = self.parcels[ALICE][7].replace(b"p", b"P", 1)
 
-    with pytest.raises(StorageError, match="changed"):
+    with pytest.raises(ConflictError, match="changed"):
         build(rows=Changing())
 
 

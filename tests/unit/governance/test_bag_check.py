@@ -15,7 +15,7 @@ from blackthorn.errors import VerificationError
 from blackthorn.governance import limits
 from blackthorn.governance.package import build as bag
 from blackthorn.governance.package import layout
-from blackthorn.governance.package.check import Checked, check
+from blackthorn.governance.package.check import VerifiedPackage, check
 from blackthorn.governance.package.rules import RULES
 from blackthorn.governance.package.tar import END, read_tar
 from blackthorn.wire import note as notes
@@ -44,11 +44,11 @@ from tests.unit.governance.bags import (
 MAIL = f"data/{ALICE}/mail/2.sealed"
 
 
-def check_files(files: dict[str, bytes]) -> Checked:
+def check_files(files: dict[str, bytes]) -> VerifiedPackage:
     return check(found(files), REGISTER, POLICY)
 
 
-def check_tar(data: bytes) -> Checked:
+def check_tar(data: bytes) -> VerifiedPackage:
     return check(read_tar(reader(data)), REGISTER, POLICY)
 
 

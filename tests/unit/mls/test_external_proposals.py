@@ -38,7 +38,7 @@ from blackthorn.mls.framing.proposals import (
     Remove,
     Update,
 )
-from blackthorn.mls.group.committing import Request, make_commit, sign_content
+from blackthorn.mls.group.committing import CommitRequest, make_commit, sign_content
 from blackthorn.mls.group.group import Group, ProposalReceived
 from blackthorn.mls.schedule.psk import ExternalPskId, KnownPsks
 from blackthorn.wire.tls import vector
@@ -212,7 +212,7 @@ def in_the_clear(person: Person, body: Body, sender: int | None = None) -> bytes
     if isinstance(body, Commit):
         made = make_commit(
             state,
-            Request(),
+            CommitRequest(),
             random=person.random,
             now=NOW,
             validate=believe,

@@ -22,7 +22,7 @@ from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
-    from blackthorn.governance.package.check import Made
+    from blackthorn.governance.package.check import PackageSummary
 
 _LISTED: Final = 40
 """Files of the payload that are listed one by one; the rest are counted."""
@@ -105,14 +105,16 @@ def fetch(device: DeviceProgram, case: str, path: Path) -> f.ProductionPart:
     return last
 
 
-def check(path: Path, case: Case, office: VerifiedDecisions, part: f.ProductionPart) -> "Made":
+def check(
+    path: Path, case: Case, office: VerifiedDecisions, part: f.ProductionPart
+) -> "PackageSummary":
     """Every hash holds, and it is of this directive, of its accounts and categories only.
 
     Raises VerificationError and SecurityError.
     """
     try:
         with path.open("rb") as file:
-            made = bag_check.made(read_tar(file.read))
+            made = bag_check.summarise(read_tar(file.read))
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror}") from None
     if made.directive != case.id:
@@ -133,7 +135,7 @@ def check(path: Path, case: Case, office: VerifiedDecisions, part: f.ProductionP
     return made
 
 
-def _tell(made: "Made", *, json: bool) -> None:
+def _tell(made: "PackageSummary", *, json: bool) -> None:
     show.say(f"Package of {made.directive}: every hash holds.", to_err=json)
     for name, value in (
         ("accounts", ", ".join(made.accounts)),
@@ -152,13 +154,13 @@ def _tell(made: "Made", *, json: bool) -> None:
         show.say(f"and {len(made.payload) - _LISTED} more files", to_err=json)
 
 
-def _state(made: "Made") -> str:
+def _state(made: "PackageSummary") -> str:
     if made.finished:
         return "It has its signature and the ledger's proof."
     return "It has no proof yet: fetch it again once both have signed and the ledger shows it."
 
 
-def _document(made: "Made", target: Path) -> dict[str, Any]:
+def _document(made: "PackageSummary", target: Path) -> dict[str, Any]:
     return {
         "directive": made.directive,
         "manifest": made.manifest_hash.hex(),

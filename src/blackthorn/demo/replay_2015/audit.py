@@ -21,7 +21,7 @@ from blackthorn.governance import directives
 from blackthorn.governance.package.build import register_key
 from blackthorn.programs.server.closure import register_seed
 from blackthorn.report.files import make
-from blackthorn.report.history import Stand
+from blackthorn.report.history import Snapshot
 from blackthorn.report.period import parse_period
 
 PERIOD: Final = "2015H2"
@@ -142,7 +142,7 @@ def _audit_closure(play: Play, closed: Closed, server: str) -> Audited | None:
         return None
 
 
-def _answers(stand: Stand) -> dict[str, int]:
+def _answers(stand: Snapshot) -> dict[str, int]:
     """Demands as the public ledger shows them."""
     cases = stand.register.cases.directives
     refused = [each for each in cases if each.state == "refused"]

@@ -33,9 +33,9 @@ from blackthorn.directory.verify import (
     Accepted,
     Answer,
     EpochPart,
+    Observation,
     Present,
     Receipt,
-    Seen,
     Terms,
     Value,
     VerifiedEpoch,
@@ -437,12 +437,12 @@ def receipt_fields(receipt: f.Receipt) -> Fields:
     }
 
 
-def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[Seen]:
+def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[Observation]:
     """What the map had of a user when he was looked at last, as far as it is still kept."""
     if known is None:
         return []
     checked = _accepted(unit.records.directory.checkpoint(known.checked_size))
-    return [Seen(checked, known.version)] if checked is not None else []
+    return [Observation(checked, known.version)] if checked is not None else []
 
 
 def _check_committed(chain: VerifiedChain, found: Present) -> None:

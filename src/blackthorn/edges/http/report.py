@@ -17,7 +17,7 @@ from blackthorn.edges.http.server import SECURITY_HEADERS
 from blackthorn.errors import InputError, StorageError, VerificationError
 from blackthorn.report.figures import periods
 from blackthorn.report.files import FEED, make, split_name
-from blackthorn.report.history import History, Stand
+from blackthorn.report.history import History, Snapshot
 from blackthorn.report.page import content_security
 from blackthorn.report.period import Period, half_year, parse_period
 
@@ -118,7 +118,7 @@ class _Edge:
             files = await self._made(stand, period)
         return files[FEED if ending == FEED else f"{period.name}{ending}"], ending
 
-    async def _read_to(self, size: int) -> Stand:
+    async def _read_to(self, size: int) -> Snapshot:
         """The newest head, of at least `size` entries."""
         while (at := self._history.size) < size:
             for data in self._log.entries(at, min(_PIECE, size - at)):
@@ -129,7 +129,7 @@ class _Edge:
             raise StorageError("what is published does not end with a head")
         return stand
 
-    async def _made(self, stand: Stand, period: Period) -> dict[str, bytes]:
+    async def _made(self, stand: Snapshot, period: Period) -> dict[str, bytes]:
         kept = sum(len(data) for files in self._kept.values() for data in files.values())
         if self._kept_size != stand.size or kept > limits.MAX_REPORT_CACHE_BYTES:
             self._kept.clear()
@@ -151,7 +151,7 @@ def _parse(name: str) -> tuple[Period | None, str]:
         raise _Unknown(str(error)) from None
 
 
-def _reached(stand: Stand, period: Period) -> bool:
+def _reached(stand: Snapshot, period: Period) -> bool:
     return any(
         each.start_ms < period.end_ms and period.start_ms < each.end_ms for each in periods(stand)
     )

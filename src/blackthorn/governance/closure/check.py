@@ -12,7 +12,7 @@ from blackthorn.crypto.signatures import ED25519 as SCHEME
 from blackthorn.crypto.signatures import VerifyError
 from blackthorn.errors import VerificationError
 from blackthorn.governance import exits, limits
-from blackthorn.governance.closure.receipt import Placed, Receipt, decode_placed, tree_of
+from blackthorn.governance.closure.receipt import ProvenReceipt, Receipt, decode_placed, tree_of
 from blackthorn.governance.closure.statement import COUNTS, FORMAT, ClosureStatement, signed_text
 from blackthorn.governance.package.layout import document
 from blackthorn.governance.transitions import Case
@@ -25,7 +25,7 @@ _MAX: Final = 2**53 - 1
 
 def check_statement(
     data: bytes, register: notes.VerifierKey | None, case: Case, receipt: bytes | None = None
-) -> tuple[ClosureStatement, Placed | None]:
+) -> tuple[ClosureStatement, ProvenReceipt | None]:
     """Check the published file against the exit as the ledger shows it; and a person's receipt.
 
     Without `register` the key that the file names is taken. Raises `VerificationError` with the
@@ -38,7 +38,7 @@ def check_statement(
     return statement, None if receipt is None else check_receipt(receipt, statement)
 
 
-def check_receipt(data: bytes, statement: ClosureStatement) -> Placed:
+def check_receipt(data: bytes, statement: ClosureStatement) -> ProvenReceipt:
     """The receipt's place in the statement's tree. Raises C15, C16, C17."""
     placed = decode_placed(data)
     receipt = placed.receipt

@@ -78,7 +78,7 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class ProvenReceipt:
     """A receipt as the person gets it: with its way to the root of a tree of `size` leaves."""
 
     receipt: Receipt
@@ -119,7 +119,7 @@ def decode_receipt(data: bytes) -> Receipt:
     return receipt
 
 
-def decode_placed(data: bytes) -> Placed:
+def decode_placed(data: bytes) -> ProvenReceipt:
     """Raises C15."""
     fields = decode_map(data, "C15", "a receipt", limits.MAX_RECEIPT_BYTES)
     match fields:
@@ -130,7 +130,7 @@ def decode_placed(data: bytes) -> Placed:
             "size": int(size),
             "proof": list(proof),
         } if len(fields) == 5 and all(type(each) is bytes for each in proof):
-            return Placed(decode_receipt(inner), place, size, tuple(proof))
+            return ProvenReceipt(decode_receipt(inner), place, size, tuple(proof))
     raise VerificationError("C15", "a receipt has not its fields")
 
 
@@ -144,6 +144,6 @@ def tree_of(leaves: Sequence[bytes]) -> MerkleLog:
     return MerkleLog.from_leaf_hashes(b"".join(leaves))
 
 
-def place_in(receipt: Receipt, place: int, tree: MerkleLog) -> Placed:
+def place_in(receipt: Receipt, place: int, tree: MerkleLog) -> ProvenReceipt:
     """The receipt with its way through the tree."""
-    return Placed(receipt, place, tree.size, tuple(tree.inclusion_proof(place)))
+    return ProvenReceipt(receipt, place, tree.size, tuple(tree.inclusion_proof(place)))

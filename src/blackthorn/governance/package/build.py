@@ -1,10 +1,10 @@
 """The production package of a directive: a deterministic BagIt bag (RFC 8493) in one tar file.
 
-    build     the bag, all but its end: what the officers sign is its tag manifest's hash
-    finish    signature and ledger proof, once the ledger shows that hash; no manifest lists them
+    build     the package but its end: the officers sign the hash of its tag manifest
+    finish    the signature and the ledger's proof of that hash; no manifest lists them
 
-Only the categories asked for, only the accounts named, only within the period: whoever builds
-cannot say anything else. Rows are read twice, for hashes and for bytes, and never all in memory.
+Only the categories asked for, the accounts named, the period: `ProductionCase` has no field for
+anything else. Rows are read twice, for hashes and for bytes, and never all in memory.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
-from blackthorn.errors import InputError, LimitError, StorageError
+from blackthorn.errors import ConflictError, InputError, LimitError
 from blackthorn.governance import limits
 from blackthorn.governance.package import layout, letters, script
 from blackthorn.governance.package.tar import END, header, padding
@@ -48,7 +48,7 @@ class ProductionCase:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SealedItem:
     """One sealed thing: the number that names its file, where it lies, its row's other columns."""
 
     number: int
@@ -67,7 +67,7 @@ class ProductionRows(Protocol):
         """The rows of a category that are no sealed bytes."""
         ...
 
-    def sealed(self, address: str, category: str, from_ms: int, to_ms: int) -> Iterator[Sealed]:
+    def sealed(self, address: str, category: str, from_ms: int, to_ms: int) -> Iterator[SealedItem]:
         """The sealed things of a category by number, those with a time within the period."""
         ...
 
@@ -77,7 +77,7 @@ class ProductionRows(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltPackage:
     """`manifest_hash` is SHA-256 of the tag manifest, `end` where the tar's end marker stands.
 
     `items` counts the files of the payload, `accounts_with_data` those of which there is one.
@@ -90,8 +90,8 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """What shows that the ledger has the decision: bytes of each file below proof/."""
+class LedgerProof:
+    """The ledger's proof of the decision: the bytes of the files below proof/."""
 
     tlog_proof: bytes
     checkpoint: bytes
@@ -125,11 +125,11 @@ class _Payload:
         self.files[name] = file
 
 
-def build(case: ProductionCase, rows: ProductionRows, out: Callable[[bytes], None]) -> Built:
-    """Write the bag to `out`, from its first byte to the end marker, which `finish` replaces.
+def build(case: ProductionCase, rows: ProductionRows, out: Callable[[bytes], None]) -> BuiltPackage:
+    """Write the package to `out`, from its first byte to the end marker, which `finish` replaces.
 
     Raises InputError for a case without accounts or with a category that there is not,
-    LimitError when it is too large, StorageError when a row changed while it was made.
+    LimitError when it is too large, ConflictError when a row changed while it was made.
     """
     _check_case(case)
     payload = _Payload()
@@ -138,20 +138,20 @@ def build(case: ProductionCase, rows: ProductionRows, out: Callable[[bytes], Non
     files = dict(payload.files)
     for name, data in _tags(case, payload).items():
         files[name] = _of(data)
-    if sum(each.size for each in files.values()) > limits.MAX_PACKAGE_BYTES:
+    if sum(file.size for file in files.values()) > limits.MAX_PACKAGE_BYTES:
         raise LimitError("the package is too large: produce a shorter period at a time")
     seconds = case.approved_ms // 1000
     end = _write_folder(case, seconds, out)
     for name in sorted(files):
         end += _write(f"{case.id}/{name}", files[name], seconds, out)
     out(END)
-    with_data = sum(bool(each["files"]) for each in payload.accounts)
+    with_data = sum(bool(account["files"]) for account in payload.accounts)
     digest = bytes.fromhex(files[layout.TAG_MANIFEST].sha256)
-    return Built(digest, len(payload.files), with_data, end)
+    return BuiltPackage(digest, len(payload.files), with_data, end)
 
 
-def finish(case: ProductionCase, signature: bytes, vkey: str, proof: Proof) -> bytes:
-    """What stands in the tar file from `Built.end` on: proof, signature, end marker."""
+def finish(case: ProductionCase, signature: bytes, vkey: str, proof: LedgerProof) -> bytes:
+    """What stands in the tar file from `BuiltPackage.end` on: proof, signature, end marker."""
     data = {
         "proof/checkpoint": proof.checkpoint,
         "proof/entry": proof.entry,
@@ -262,8 +262,8 @@ def _measured(read: Callable[[], Iterator[bytes]]) -> _File:
 
 def _tags(case: ProductionCase, payload: _Payload) -> dict[str, bytes]:
     log = layout.custody(case.id, case.steps)
-    hashes = {name: each.sha256 for name, each in payload.files.items()}
-    size = sum(each.size for each in payload.files.values())
+    hashes = {name: file.sha256 for name, file in payload.files.items()}
+    size = sum(file.size for file in payload.files.values())
     tags = {
         "README.txt": letters.readme(case.id, case.accounts, case.categories).encode(),
         "bag-info.txt": _info(case, size, len(payload.files)),
@@ -273,7 +273,7 @@ def _tags(case: ProductionCase, payload: _Payload) -> dict[str, bytes]:
         "provenance.json": layout.document(_provenance(case, payload, log)),
         "verify.py": script.SCRIPT.encode(),
     }
-    if any(len(each) > limits.MAX_PACKAGE_TAG_BYTES for each in tags.values()):
+    if any(len(data) > limits.MAX_PACKAGE_TAG_BYTES for data in tags.values()):
         raise LimitError("the package lists too much: produce a shorter period at a time")
     listed = {name: hashlib.sha256(data).hexdigest() for name, data in tags.items()}
     return {**tags, layout.TAG_MANIFEST: layout.manifest(listed)}
@@ -288,17 +288,17 @@ def _info(case: ProductionCase, size: int, files: int) -> bytes:
 
 
 def _provenance(case: ProductionCase, payload: _Payload, log: bytes) -> dict[str, Any]:
-    asked = [each for each in layout.CATEGORIES if each in case.categories]
+    categories = [name for name in layout.CATEGORIES if name in case.categories]
     return {
         "format": layout.FORMAT,
         "directive": case.id,
         "accounts": payload.accounts,
-        "categories": asked,
-        "queries": {each: layout.QUERIES[each] for each in asked},
+        "categories": categories,
+        "queries": {name: layout.QUERIES[name] for name in categories},
         "period": {
             "from_ms": case.from_ms,
             "to_ms": case.to_ms or None,
-            "applies_to": [each for each in asked if each == layout.SEALED_MAIL],
+            "applies_to": [name for name in categories if name == layout.SEALED_MAIL],
         },
         "approved_ms": case.approved_ms,
         "approvers": list(case.approvers),
@@ -335,4 +335,4 @@ def _copy(name: str, file: _File, pieces: Iterator[bytes], out: Callable[[bytes]
         size += len(piece)
         out(piece)
     if size != file.size or digest.hexdigest() != file.sha256:
-        raise StorageError(f"{name} changed while the package was made: make it again")
+        raise ConflictError(f"{name} changed while the package was made: make it again")

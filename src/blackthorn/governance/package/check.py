@@ -23,7 +23,7 @@ from blackthorn.errors import VerificationError
 from blackthorn.governance import limits
 from blackthorn.governance.package import layout
 from blackthorn.governance.package.build import REGISTER
-from blackthorn.governance.package.tar import Found
+from blackthorn.governance.package.tar import TarEntry
 from blackthorn.governance.statements import open_entry
 from blackthorn.tlog.policy import Policy, parse_policy
 from blackthorn.tlog.proof import parse_proof, verify_proof
@@ -49,7 +49,7 @@ _PROVENANCE: Final[dict[str, type]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class VerifiedPackage:
     """What a package that keeps every rule tells.
 
     `register` is the vkey that signed, `index` and `cosigned` the decision's place in the log and
@@ -71,8 +71,8 @@ class Checked:
 
 
 @dataclass(slots=True)
-class _Bag:
-    """What was read: size and hash of every file, and the bytes of those that are kept."""
+class _Contents:
+    """A package as read: size and hash of every file, the bytes of those that are kept."""
 
     sizes: dict[str, int] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
@@ -80,40 +80,40 @@ class _Bag:
 
     @property
     def payload(self) -> dict[str, str]:
-        return {name: each for name, each in self.hashes.items() if name.startswith("data/")}
+        return {name: digest for name, digest in self.hashes.items() if name.startswith("data/")}
 
 
 def check(
-    files: Iterable[Found], register: notes.VerifierKey | None, policy: Policy | None
-) -> Checked:
+    files: Iterable[TarEntry], register: notes.VerifierKey | None, policy: Policy | None
+) -> VerifiedPackage:
     """Check a package by its files, each read once in the order given.
 
     Without `register` or `policy` those enclosed are taken, which proves only that the package
     agrees with itself. Raises `VerificationError` with the first rule that is broken.
     """
-    bag = _read(files)
-    _check_manifests(bag)
-    provenance = _check_provenance(bag)
+    package = _read(files)
+    _check_manifests(package)
+    provenance = _check_provenance(package)
     directive = provenance["directive"]
-    root = hashlib.sha256(bag.kept[layout.TAG_MANIFEST]).digest()
+    root = hashlib.sha256(package.kept[layout.TAG_MANIFEST]).digest()
     for name in layout.FINISHING:
-        if name not in bag.kept:
+        if name not in package.kept:
             raise VerificationError("P15", f"{name} is missing: the package was not finished")
-    given = policy or parse_policy(bag.kept["proof/policy.txt"])
-    key = _enclosed_key(bag)
+    trusted = policy or parse_policy(package.kept["proof/policy.txt"])
+    key = _enclosed_key(package)
     if register not in (None, key):
         raise VerificationError("P17", "the enclosed key is another than the register's")
-    _check_signature(bag, directive, root, key)
-    index, origin, cosigned = _check_proof(bag, directive, root, given)
+    _check_signature(package, directive, root, key)
+    index, origin, cosigned = _check_proof(package, directive, root, trusted)
     if key.name != origin + REGISTER:
         raise VerificationError("P17", "the register's key is of another log")
-    return Checked(
+    return VerifiedPackage(
         directive,
         root,
-        len(bag.payload),
-        sum(bag.sizes[name] for name in bag.payload),
+        len(package.payload),
+        sum(package.sizes[name] for name in package.payload),
         len(provenance["sealed"]["files"]),
-        tuple(each["address"] for each in provenance["accounts"]),
+        tuple(account["address"] for account in provenance["accounts"]),
         str(key),
         register is not None,
         index,
@@ -123,7 +123,7 @@ def check(
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class PackageSummary:
     """A package before or after it is finished: what it tells, but no signature and proof.
 
     `payload` is (name, size) by name, `with_data` the accounts of which there is a file.
@@ -149,23 +149,23 @@ class Made:
         return sum(size for _, size in self.payload)
 
 
-def made(files: Iterable[Found]) -> Made:
+def summarise(files: Iterable[TarEntry]) -> PackageSummary:
     """What an officer signs for: hashes, provenance and custody hold (P1 to P14).
 
     Raises `VerificationError` with the first rule that is broken.
     """
-    bag = _read(files)
-    _check_manifests(bag)
-    said = _check_provenance(bag)
-    return Made(
-        said["directive"],
-        hashlib.sha256(bag.kept[layout.TAG_MANIFEST]).digest(),
-        tuple(each["address"] for each in said["accounts"]),
-        sum(bool(each["files"]) for each in said["accounts"]),
-        tuple(map(str, said["categories"])),
-        tuple((name, bag.sizes[name]) for name in sorted(bag.payload)),
-        len(said["sealed"]["files"]),
-        all(name in bag.kept for name in layout.FINISHING),
+    package = _read(files)
+    _check_manifests(package)
+    provenance = _check_provenance(package)
+    return PackageSummary(
+        provenance["directive"],
+        hashlib.sha256(package.kept[layout.TAG_MANIFEST]).digest(),
+        tuple(account["address"] for account in provenance["accounts"]),
+        sum(bool(account["files"]) for account in provenance["accounts"]),
+        tuple(map(str, provenance["categories"])),
+        tuple((name, package.sizes[name]) for name in sorted(package.payload)),
+        len(provenance["sealed"]["files"]),
+        all(name in package.kept for name in layout.FINISHING),
     )
 
 
@@ -185,74 +185,74 @@ def check_name(name: str) -> None:
         raise VerificationError("P2", f"{name[:80]!r}… is a name that is too long")
 
 
-def _read(files: Iterable[Found]) -> _Bag:
-    bag, seen, total = _Bag(), set[str](), 0
-    for found in files:
-        if not found.name.strip("/"):
+def _read(files: Iterable[TarEntry]) -> _Contents:
+    package, seen, total = _Contents(), set[str](), 0
+    for entry in files:
+        if not entry.name.strip("/"):
             continue
-        check_name(found.name)
-        if found.name.casefold() in seen:
-            raise VerificationError("P4", f"{found.name!r} comes twice")
-        seen.add(found.name.casefold())
+        check_name(entry.name)
+        if entry.name.casefold() in seen:
+            raise VerificationError("P4", f"{entry.name!r} comes twice")
+        seen.add(entry.name.casefold())
         if len(seen) > limits.MAX_PACKAGE_FILES:
             raise VerificationError("P5", "the package has too many files")
-        if found.name.endswith("/"):
+        if entry.name.endswith("/"):
             continue
-        total += found.size
-        bound = limits.MAX_PACKAGE_TAG_BYTES if found.name in _KEPT else limits.MAX_PACKAGE_BYTES
-        if total > limits.MAX_PACKAGE_BYTES or found.size > bound:
-            raise VerificationError("P5", f"{found.name!r} is larger than a package may be")
-        _read_file(bag, found)
-    return bag
+        total += entry.size
+        bound = limits.MAX_PACKAGE_TAG_BYTES if entry.name in _KEPT else limits.MAX_PACKAGE_BYTES
+        if total > limits.MAX_PACKAGE_BYTES or entry.size > bound:
+            raise VerificationError("P5", f"{entry.name!r} is larger than a package may be")
+        _read_file(package, entry)
+    return package
 
 
-def _read_file(bag: _Bag, found: Found) -> None:
+def _read_file(package: _Contents, entry: TarEntry) -> None:
     digest, size = hashlib.sha256(), 0
     kept: list[bytes] = []
-    for piece in found.pieces:
+    for piece in entry.pieces:
         digest.update(piece)
         size += len(piece)
-        if size > found.size:
-            raise VerificationError("P5", f"{found.name!r} is longer than it says")
-        if found.name in _KEPT:
+        if size > entry.size:
+            raise VerificationError("P5", f"{entry.name!r} is longer than it says")
+        if entry.name in _KEPT:
             kept.append(piece)
-    bag.sizes[found.name], bag.hashes[found.name] = size, digest.hexdigest()
-    if found.name in _KEPT:
-        bag.kept[found.name] = b"".join(kept)
+    package.sizes[entry.name], package.hashes[entry.name] = size, digest.hexdigest()
+    if entry.name in _KEPT:
+        package.kept[entry.name] = b"".join(kept)
 
 
 # --- Manifests, provenance, custody -----------------------------------------------------------
 
 
-def _check_manifests(bag: _Bag) -> None:
-    if bag.kept.get("bagit.txt") != layout.BAGIT:
+def _check_manifests(package: _Contents) -> None:
+    if package.kept.get("bagit.txt") != layout.BAGIT:
         raise VerificationError("P6", "bagit.txt is missing or says something else")
-    listed, payload = _manifest(bag, "manifest-sha256.txt"), bag.payload
+    listed, payload = _manifest(package, "manifest-sha256.txt"), package.payload
     for name in sorted(set(listed) ^ set(payload)):
         fault = "is missing" if name in listed else "is in no manifest"
         raise VerificationError("P8", f"{name} {fault}")
     for name, digest in listed.items():
         if payload[name] != digest:
             raise VerificationError("P9", f"{name} was changed")
-    tags = _manifest(bag, layout.TAG_MANIFEST)
+    tags = _manifest(package, layout.TAG_MANIFEST)
     if set(tags) != set(layout.TAGGED):
         raise VerificationError("P10", "the tag manifest lists other files than there must be")
     for name, digest in tags.items():
-        if bag.hashes.get(name) != digest:
+        if package.hashes.get(name) != digest:
             raise VerificationError("P10", f"{name} is missing or was changed")
-    for name in sorted(set(bag.hashes) - set(payload) - _KEPT):
+    for name in sorted(set(package.hashes) - set(payload) - _KEPT):
         raise VerificationError("P11", f"{name} does not belong into a package")
-    size = sum(bag.sizes[name] for name in payload)
-    said = f"Payload-Oxum: {size}.{len(payload)}"
-    if said not in bag.kept["bag-info.txt"].decode("utf-8", "replace").split("\n"):
+    size = sum(package.sizes[name] for name in payload)
+    oxum = f"Payload-Oxum: {size}.{len(payload)}"
+    if oxum not in package.kept["bag-info.txt"].decode("utf-8", "replace").split("\n"):
         raise VerificationError("P12", "bag-info.txt tells of another payload")
 
 
-def _manifest(bag: _Bag, name: str) -> dict[str, str]:
-    if name not in bag.kept:
+def _manifest(package: _Contents, name: str) -> dict[str, str]:
+    if name not in package.kept:
         raise VerificationError("P7", f"{name} is missing")
     try:
-        text = bag.kept[name].decode("utf-8")
+        text = package.kept[name].decode("utf-8")
     except UnicodeDecodeError:
         raise VerificationError("P7", f"{name} is not UTF-8") from None
     listed: dict[str, str] = {}
@@ -267,42 +267,42 @@ def _manifest(bag: _Bag, name: str) -> dict[str, str]:
     return listed
 
 
-def _check_provenance(bag: _Bag) -> dict[str, Any]:
-    value = _json(bag.kept["provenance.json"], "P13", "provenance.json")
+def _check_provenance(package: _Contents) -> dict[str, Any]:
+    value = _json(package.kept["provenance.json"], "P13", "provenance.json")
     if set(value) != set(_PROVENANCE) or value.get("format") != layout.FORMAT:
         raise VerificationError("P13", "provenance.json has other fields than it should")
     if any(type(value[name]) is not kind for name, kind in _PROVENANCE.items()):
         raise VerificationError("P13", "a field of provenance.json is of another type")
     if not set(map(str, value["categories"])) <= set(layout.CATEGORIES):
         raise VerificationError("P13", "provenance.json names a category that there is not")
-    _check_accounts(bag, value["accounts"])
-    sealed = sorted(name for name in bag.payload if name.endswith(".sealed"))
+    _check_accounts(package, value["accounts"])
+    sealed = sorted(name for name in package.payload if name.endswith(".sealed"))
     if value["sealed"] != {"note": layout.CIPHERTEXT, "files": sealed}:
         raise VerificationError("P13", "provenance.json marks other files as ciphertext")
-    _check_custody(bag.kept["custody.jsonl"], value["directive"], value["custody"])
+    _check_custody(package.kept["custody.jsonl"], value["directive"], value["custody"])
     return value
 
 
-def _check_accounts(bag: _Bag, accounts: list[Any]) -> None:
+def _check_accounts(package: _Contents, accounts: list[Any]) -> None:
     """Each payload file lies in the folder of an account that is named."""
     counted: dict[str, int] = {}
-    for name in bag.payload:
+    for name in package.payload:
         folder = "/".join(name.split("/")[:2])
         counted[folder] = counted.get(folder, 0) + 1
-    for each in accounts:
-        if not isinstance(each, dict) or not isinstance(each.get("address"), str):
+    for account in accounts:
+        if not isinstance(account, dict) or not isinstance(account.get("address"), str):
             raise VerificationError("P13", "provenance.json names an account that is none")
-        if not each["address"].isascii():
+        if not account["address"].isascii():
             raise VerificationError("P13", "provenance.json names an address that cannot be")
-        folder = f"data/{layout.folder_of(each['address'])}"
+        folder = f"data/{layout.folder_of(account['address'])}"
         files = counted.pop(folder, 0)
-        if (each.get("folder"), each.get("files")) != (folder, files):
+        if (account.get("folder"), account.get("files")) != (folder, files):
             raise VerificationError("P13", "provenance.json tells of another payload")
     for folder in counted:
         raise VerificationError("P13", f"{folder} is of no account that is named")
 
 
-def _check_custody(log: bytes, directive: str, said: dict[str, Any]) -> None:
+def _check_custody(log: bytes, directive: str, custody: dict[str, Any]) -> None:
     before = layout.FIRST
     *lines, last = log.split(b"\n")
     for number, line in enumerate(lines):
@@ -312,7 +312,7 @@ def _check_custody(log: bytes, directive: str, said: dict[str, Any]) -> None:
         if number == 0 and entry.get("step") != {"directive": directive}:
             raise VerificationError("P14", "custody.jsonl is of another directive")
         before = hashlib.sha256(line).hexdigest()
-    if last or said != {"lines": len(lines), "last": before}:
+    if last or custody != {"lines": len(lines), "last": before}:
         raise VerificationError("P14", "custody.jsonl ends otherwise than provenance.json says")
 
 
@@ -329,13 +329,15 @@ def _json(data: bytes, rule: str, name: str) -> dict[str, Any]:
 # --- Signature and proof ----------------------------------------------------------------------
 
 
-def _enclosed_key(bag: _Bag) -> notes.VerifierKey:
-    text = bag.kept["proof/register.vkey"].decode("utf-8", "replace").removesuffix("\n")
+def _enclosed_key(package: _Contents) -> notes.VerifierKey:
+    text = package.kept["proof/register.vkey"].decode("utf-8", "replace").removesuffix("\n")
     return notes.parse_vkey(text)
 
 
-def _check_signature(bag: _Bag, directive: str, root: bytes, key: notes.VerifierKey) -> None:
-    note = notes.parse_note(bag.kept[layout.SIGNATURE])
+def _check_signature(
+    package: _Contents, directive: str, root: bytes, key: notes.VerifierKey
+) -> None:
+    note = notes.parse_note(package.kept[layout.SIGNATURE])
     if note.text != layout.signed_text(directive, root):
         raise VerificationError("P16", "the register signed another package")
     lines = note.lines_of(key)
@@ -347,18 +349,20 @@ def _check_signature(bag: _Bag, directive: str, root: bytes, key: notes.Verifier
         raise VerificationError("P17", "the register's signature does not hold") from None
 
 
-def _check_proof(bag: _Bag, directive: str, root: bytes, policy: Policy) -> tuple[int, str, int]:
+def _check_proof(
+    package: _Contents, directive: str, root: bytes, policy: Policy
+) -> tuple[int, str, int]:
     """Index of the entry, origin of the log, time of the quorum in Unix seconds."""
-    entry = bag.kept["proof/entry"]
-    proof = parse_proof(bag.kept["proof/tlog-proof.txt"])
-    if proof.note != bag.kept["proof/checkpoint"]:
+    entry = package.kept["proof/entry"]
+    proof = parse_proof(package.kept["proof/tlog-proof.txt"])
+    if proof.note != package.kept["proof/checkpoint"]:
         raise VerificationError("P18", "the proof is of another checkpoint than the one enclosed")
     verified = verify_proof(proof, leaf_hash(entry), policy)
     record = entries.decode_entry(entry)
     if not isinstance(record, entries.Record) or record.kind != entries.DIRECTIVE:
         raise VerificationError("P18", "the ledger's entry is no decision about a directive")
     fields = decode_record(record.kind, record.body)
-    statement = open_entry(fields["commitment"], bag.kept["proof/opening"]).statement
+    statement = open_entry(fields["commitment"], package.kept["proof/opening"]).statement
     if (fields["case"], fields["seq"]) != (statement.case, statement.seq):
         raise VerificationError("P18", "the ledger's entry is of another decision")
     if statement.case != directive or statement.action != "produce":

@@ -1,6 +1,6 @@
 """What a package consists of: the closed list of categories, the names of its files, its JSON.
 
-`bag` builds by it, `bag_check` checks by it. Every text here is a function of its arguments.
+Shared by `build` and `check`. Every text here is a function of its arguments.
 """
 
 import base64
@@ -80,8 +80,8 @@ def folder_of(address: str) -> str:
     One longer than 96 letters is named by its hash; account.json and provenance.json say whose.
     """
     name = "".join(
-        each if _PLAIN.fullmatch(each) else "".join(f"={byte:02X}" for byte in each.encode())
-        for each in address
+        char if _PLAIN.fullmatch(char) else "".join(f"={byte:02X}" for byte in char.encode())
+        for char in address
     )
     if len(name) <= _MOST_FOLDER:
         return name

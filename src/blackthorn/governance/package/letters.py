@@ -64,12 +64,12 @@ with itself.
 
 def readme(directive: str, accounts: Sequence[str], categories: Sequence[str]) -> str:
     """README.txt of the package of `directive`."""
-    asked = [each for each in layout.CATEGORIES if each in categories]
+    asked = [name for name in layout.CATEGORIES if name in categories]
     return _README.format(
         directive=directive,
-        accounts="\n".join(f"- {each}" for each in sorted(set(accounts))),
+        accounts="\n".join(f"- {address}" for address in sorted(set(accounts))),
         categories="\n".join(
-            fill(f"- {each}: {layout.QUERIES[each]}", 96, subsequent_indent="  ") for each in asked
+            fill(f"- {name}: {layout.QUERIES[name]}", 96, subsequent_indent="  ") for name in asked
         ),
     )
 

@@ -21,7 +21,7 @@ _FILES: Final = (tarfile.REGTYPE, tarfile.AREGTYPE)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TarEntry:
     """One file of a package: its name below the top folder, and its bytes, to be read once."""
 
     name: str
@@ -43,7 +43,7 @@ def padding(size: int) -> bytes:
     return bytes(-size % BLOCK)
 
 
-def read_tar(read: Callable[[int], bytes]) -> Iterator[Found]:
+def read_tar(read: Callable[[int], bytes]) -> Iterator[TarEntry]:
     """Each file below the one top folder, in order; a folder's name ends in a slash.
 
     A file is to be read before the next one is asked for; what is left of it is passed over.
@@ -64,10 +64,10 @@ def read_tar(read: Callable[[int], bytes]) -> Iterator[Found]:
         if info.type == tarfile.DIRTYPE:
             if info.size:
                 raise VerificationError("P3", f"the folder {info.name!r} has bytes of its own")
-            yield Found(f"{name.rstrip('/')}/", 0, iter(()))
+            yield TarEntry(f"{name.rstrip('/')}/", 0, iter(()))
             continue
         pieces = _pieces(read, info.size)
-        yield Found(name, info.size, pieces)
+        yield TarEntry(name, info.size, pieces)
         for _ in pieces:
             pass
         if any(_exactly(read, -info.size % BLOCK)):

@@ -9,7 +9,14 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codepoints import APPLICATION
 from blackthorn.mls.credential import BasicCredential
 from blackthorn.mls.driver.request import Request, RequestError
-from blackthorn.mls.driver.world import ANY_LIFETIME, Client, Held, World, anybody_may_join, believe
+from blackthorn.mls.driver.world import (
+    ANY_LIFETIME,
+    Client,
+    ClientGroup,
+    World,
+    anybody_may_join,
+    believe,
+)
 from blackthorn.mls.epoch.policy import Policy
 from blackthorn.mls.errors import InvalidWelcome
 from blackthorn.mls.framing.key_package import (
@@ -289,7 +296,7 @@ COMMANDS: Mapping[str, Command] = {
 # --- What they share ----------------------------------------------------------------------
 
 
-def _held(world: World, request: Request) -> Held:
+def _held(world: World, request: Request) -> ClientGroup:
     return world.held(request.text("group"))
 
 
@@ -319,7 +326,7 @@ def _leaves(group: Group, request: Request) -> list[int]:
 
 def _commit(
     world: World,
-    held: Held,
+    held: ClientGroup,
     *,
     add: Sequence[VerifiedKeyPackage] = (),
     remove: Sequence[int] = (),

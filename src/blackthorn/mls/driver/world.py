@@ -26,7 +26,7 @@ class Client:
 
 
 @dataclass
-class Held:
+class ClientGroup:
     """A group as one client holds it."""
 
     client: Client
@@ -46,7 +46,7 @@ class World:
         self.random = random
         self._clock = clock
         self.clients: dict[str, Client] = {}
-        self.groups: dict[str, Held] = {}
+        self.groups: dict[str, ClientGroup] = {}
 
     def now(self) -> int:
         """Unix seconds."""
@@ -58,7 +58,7 @@ class World:
             raise RequestError("there is no such client")
         return self.clients[name]
 
-    def held(self, handle: str) -> Held:
+    def held(self, handle: str) -> ClientGroup:
         """The group of a handle. Raises `RequestError`."""
         if handle not in self.groups:
             raise RequestError("there is no such group")
@@ -67,7 +67,7 @@ class World:
     def hold(self, client: Client, group: Group) -> str:
         """Keep a group; its handle."""
         handle = f"group-{len(self.groups) + 1}"
-        self.groups[handle] = Held(client, group)
+        self.groups[handle] = ClientGroup(client, group)
         return handle
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from blackthorn.crypto.hpke import HpkeError
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.epoch.epoch import Epoch, Member
-from blackthorn.mls.epoch.proposal_list import Applied
+from blackthorn.mls.epoch.proposal_list import AppliedProposals
 from blackthorn.mls.errors import InvalidCommit, InvalidProposal
 from blackthorn.mls.framing.proposals import (
     Commit,
@@ -79,7 +79,7 @@ def read_external_proposals(
 class ExternalChange:
     """What an external Commit does to the group, before its path."""
 
-    applied: Applied
+    applied: AppliedProposals
     index: int
     """The joiner's leaf index."""
     replaced: Member | None
@@ -105,7 +105,7 @@ def apply_external(epoch: Epoch, commit: Commit) -> tuple[ExternalChange, LeafNo
         tree.remove_leaf(proposals.removed)
     index = seat(tree, leaf)
     removed = [] if replaced is None else [replaced]
-    applied = Applied(
+    applied = AppliedProposals(
         tree, epoch.context.extensions, {}, removed, [], proposals.psks, needs_path=True
     )
     return ExternalChange(applied, index, replaced, proposals.kem_output), leaf

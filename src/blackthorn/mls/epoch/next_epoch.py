@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.epoch.epoch import Epoch
-from blackthorn.mls.epoch.proposal_list import Applied
+from blackthorn.mls.epoch.proposal_list import AppliedProposals
 from blackthorn.mls.framing.framing import AuthenticatedContent
 from blackthorn.mls.framing.group_context import GroupContext
 from blackthorn.mls.schedule import key_schedule, transcript
@@ -18,7 +18,7 @@ from blackthorn.mls.tree.tree_hash import root_hash
 
 
 @dataclass(frozen=True)
-class Derived:
+class DerivedEpoch:
     """The next epoch's secrets, with what a Welcome needs of their making."""
 
     context: GroupContext
@@ -28,7 +28,7 @@ class Derived:
 
 
 @dataclass(frozen=True)
-class Base:
+class EpochBase:
     """What the next epoch builds on. An external joiner has no more of the old epoch."""
 
     suite: CipherSuite
@@ -38,12 +38,12 @@ class Base:
     """The old epoch's init secret, or what an ExternalInit puts in its place (8.3)."""
 
     @classmethod
-    def of(cls, epoch: Epoch) -> "Base":
+    def of(cls, epoch: Epoch) -> "EpochBase":
         """The base that an epoch is to its members."""
         return cls(epoch.suite, epoch.context, epoch.interim_transcript_hash, epoch.secrets.init)
 
 
-def provisional_context(base: Base, applied: Applied) -> GroupContext:
+def provisional_context(base: EpochBase, applied: AppliedProposals) -> GroupContext:
     """The GroupContext to which path secrets are sealed (12.4.1): its transcript is the old.
 
     `applied.tree` already holds the path.
@@ -57,12 +57,12 @@ def provisional_context(base: Base, applied: Applied) -> GroupContext:
 
 
 def derive(
-    base: Base,
+    base: EpochBase,
     provisional: GroupContext,
     commit_secret: Secret,
     psks: Sequence[tuple[PskId, Secret]],
     commit: AuthenticatedContent,
-) -> Derived:
+) -> DerivedEpoch:
     """The next epoch's context and secrets; `commit` needs no confirmation tag yet."""
     suite = base.suite
     confirmed = transcript.confirmed_transcript_hash(
@@ -75,7 +75,7 @@ def derive(
     context = replace(provisional, confirmed_transcript_hash=confirmed)
     joiner = key_schedule.joiner_secret(suite, base.init, commit_secret, context.encoded)
     psk = key_schedule.psk_secret(suite, psks)
-    return Derived(
+    return DerivedEpoch(
         context, joiner, psk, key_schedule.epoch_secrets(suite, joiner, psk, context.encoded)
     )
 

@@ -41,7 +41,7 @@ FROM_OUTSIDE = (Add, Remove, PreSharedKey, ReInit, GroupContextExtensions)
 
 
 @dataclass(frozen=True)
-class Queued:
+class QueuedProposal:
     """A proposal and who made it; `reference` when it was sent by itself before.
 
     `verified` holds the key package of an Add that has been verified already.
@@ -53,14 +53,14 @@ class Queued:
     verified: VerifiedKeyPackage | None = None
 
 
-def in_order(proposals: Iterable[Queued]) -> list[Queued]:
+def in_order(proposals: Iterable[QueuedProposal]) -> list[QueuedProposal]:
     """In order of application (12.3), equals as they came."""
     rank = {kind: position for position, kind in enumerate(_ORDER)}
     return sorted(proposals, key=lambda each: rank.get(type(each.proposal), len(rank)))
 
 
 @dataclass(frozen=True)
-class Applied:
+class AppliedProposals:
     """The group after its proposals, before the path."""
 
     tree: RatchetTree
@@ -101,7 +101,7 @@ class ProposalList:
             self.epoch, self.committer, self.now, self.validate, self.max_lifetime, self.follows
         )
 
-    def append(self, queued: Queued) -> None:
+    def append(self, queued: QueuedProposal) -> None:
         """Take a proposal in. Raises `MLSError`, and the list is as it was."""
         proposal = queued.proposal
         self._check_sender(queued.sender, proposal)
@@ -222,7 +222,7 @@ class ProposalList:
             raise InvalidProposal("a re-initialisation lowers the version", Rule.REINIT_VERSION)
         self.reinit = proposal
 
-    def apply(self) -> Applied:
+    def apply(self) -> AppliedProposals:
         """A new tree with all proposals applied (12.3). Raises `InvalidLeaf`, `TooLarge`."""
         tree = self.epoch.tree.copy()
         for index, leaf in self.updates.items():
@@ -238,7 +238,7 @@ class ProposalList:
         replaced = self.extensions is not None
         changes = bool(self.updates or self.removes) or replaced
         empty = not (changes or added or self.psks or self.reinit)
-        return Applied(
+        return AppliedProposals(
             tree,
             self._group_extensions(),
             added,

@@ -8,8 +8,13 @@ from blackthorn.mls.codepoints import MEMBER, PRIVATE_MESSAGE, RATCHET_TREE
 from blackthorn.mls.credential import CredentialValidator
 from blackthorn.mls.epoch import next_epoch
 from blackthorn.mls.epoch.epoch import Epoch, Member
-from blackthorn.mls.epoch.next_epoch import Derived
-from blackthorn.mls.epoch.proposal_list import Applied, ProposalList, Queued, in_order
+from blackthorn.mls.epoch.next_epoch import DerivedEpoch
+from blackthorn.mls.epoch.proposal_list import (
+    AppliedProposals,
+    ProposalList,
+    QueuedProposal,
+    in_order,
+)
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.extension import Extension, Extensions
@@ -40,7 +45,7 @@ from blackthorn.mls.tree.treemath import common_ancestor
 
 
 @dataclass(frozen=True)
-class Request:
+class CommitRequest:
     """What a Commit shall do by value, beside the proposals that wait."""
 
     add: Sequence[VerifiedKeyPackage] = ()
@@ -55,7 +60,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Made:
+class NewCommit:
     """A Commit, not yet sealed, its Welcome (an MLSMessage) and the epoch it leads to."""
 
     commit: AuthenticatedContent
@@ -65,14 +70,14 @@ class Made:
 
 def make_commit(
     state: State,
-    request: Request,
+    request: CommitRequest,
     *,
     random: Callable[[int], bytes],
     now: int,
     validate: CredentialValidator,
     known_psks: KnownPsks,
     max_lifetime: int | None = None,
-) -> Made:
+) -> NewCommit:
     """A Commit with a path. Raises `MLSError` when what is asked is not allowed."""
     epoch, suite = state.epoch, state.epoch.suite
     proposals = ProposalList(epoch, epoch.own_index, now, validate, max_lifetime, request.follows)
@@ -86,7 +91,7 @@ def make_commit(
         state.signature_private,
         random,
     )
-    base = next_epoch.Base.of(epoch)
+    base = next_epoch.EpochBase.of(epoch)
     provisional = next_epoch.provisional_context(base, applied)
     sealed = treekem.seal_path(suite, applied.tree, path, provisional.encoded, applied.added)
     names = tuple(each.reference or each.proposal for each in chosen)
@@ -95,14 +100,14 @@ def make_commit(
     )
     derived = next_epoch.derive(base, provisional, path.commit_secret, psks, commit)
     new = _begin(epoch, applied, path, derived)
-    return Made(
+    return NewCommit(
         replace(commit, confirmation_tag=new.confirmation_tag),
         _welcome(state, request, applied, path, derived, new),
         describe(epoch, epoch.own_member(), applied, new),
     )
 
 
-def _begin(epoch: Epoch, applied: Applied, path: NewPath, derived: Derived) -> Epoch:
+def _begin(epoch: Epoch, applied: AppliedProposals, path: NewPath, derived: DerivedEpoch) -> Epoch:
     tag = transcript.confirmation_tag(
         epoch.suite,
         derived.secrets.confirmation_key.expose(),
@@ -138,7 +143,12 @@ def sign_content(
 
 
 def describe(
-    epoch: Epoch, committer: Member, applied: Applied, new: Epoch | None, *, joins: bool = False
+    epoch: Epoch,
+    committer: Member,
+    applied: AppliedProposals,
+    new: Epoch | None,
+    *,
+    joins: bool = False,
 ) -> StagedCommit:
     """The staged Commit for what was applied; `new` is None for a member that it removes."""
     leaves = dict(applied.tree.members())
@@ -161,12 +171,12 @@ def describe(
 
 
 def _choose(
-    state: State, request: Request, empty: ProposalList, known_psks: KnownPsks
-) -> tuple[list[Queued], Applied]:
+    state: State, request: CommitRequest, empty: ProposalList, known_psks: KnownPsks
+) -> tuple[list[QueuedProposal], AppliedProposals]:
     """The request's proposals, and of those that wait as many as can stand with them."""
     own = list(_requested(state.epoch, request))
 
-    def gather(waiting: Iterable[Queued]) -> tuple[list[Queued], Applied]:
+    def gather(waiting: Iterable[QueuedProposal]) -> tuple[list[QueuedProposal], AppliedProposals]:
         proposals = empty.fresh()
         chosen = []
         for each in in_order([*own, *waiting]):
@@ -189,20 +199,20 @@ def _choose(
         return gather(())
 
 
-def _requested(epoch: Epoch, request: Request) -> Iterable[Queued]:
+def _requested(epoch: Epoch, request: CommitRequest) -> Iterable[QueuedProposal]:
     sender = Sender(MEMBER, epoch.own_index)
     if request.extensions is not None:
-        yield Queued(GroupContextExtensions(request.extensions), sender)
+        yield QueuedProposal(GroupContextExtensions(request.extensions), sender)
     for index in request.remove:
-        yield Queued(Remove(index), sender)
+        yield QueuedProposal(Remove(index), sender)
     for verified in request.add:
-        yield Queued(Add(verified.package), sender, verified=verified)
+        yield QueuedProposal(Add(verified.package), sender, verified=verified)
     for psk_id in request.psks:
-        yield Queued(PreSharedKey(psk_id), sender)
+        yield QueuedProposal(PreSharedKey(psk_id), sender)
     if request.follows is not None:
-        yield Queued(PreSharedKey(request.follows), sender)
+        yield QueuedProposal(PreSharedKey(request.follows), sender)
     if request.reinit is not None:
-        yield Queued(request.reinit, sender)
+        yield QueuedProposal(request.reinit, sender)
 
 
 # --- The Welcome --------------------------------------------------------------------------
@@ -210,10 +220,10 @@ def _requested(epoch: Epoch, request: Request) -> Iterable[Queued]:
 
 def _welcome(
     state: State,
-    request: Request,
-    applied: Applied,
+    request: CommitRequest,
+    applied: AppliedProposals,
     path: NewPath,
-    derived: Derived,
+    derived: DerivedEpoch,
     new: Epoch,
 ) -> bytes | None:
     """One Welcome for all that were added (12.4.3.1), as an MLSMessage."""

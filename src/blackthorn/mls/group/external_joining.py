@@ -10,8 +10,8 @@ from blackthorn.mls.epoch import next_epoch
 from blackthorn.mls.epoch.epoch import Epoch
 from blackthorn.mls.epoch.external_commit import new_init_secret
 from blackthorn.mls.epoch.group_info import check_group, external_pub, tree_of
-from blackthorn.mls.epoch.next_epoch import Base
-from blackthorn.mls.epoch.proposal_list import Applied
+from blackthorn.mls.epoch.next_epoch import EpochBase
+from blackthorn.mls.epoch.proposal_list import AppliedProposals
 from blackthorn.mls.errors import GroupState, InvalidProposal
 from blackthorn.mls.framing import protection
 from blackthorn.mls.framing.framing import (
@@ -77,7 +77,7 @@ def join_externally(
     check_leaf_alone(chosen, joiner.leaf)
     check_leaf_for_group(joiner.leaf, info.context.extensions)
     check_leaves_together([leaf for _, leaf in tree.members()])
-    base = Base(
+    base = EpochBase(
         chosen,
         info.context,
         transcript.interim_transcript_hash(
@@ -85,7 +85,9 @@ def join_externally(
         ),
         init,
     )
-    applied = Applied(tree, info.context.extensions, {}, [], [], list(psk_ids), needs_path=True)
+    applied = AppliedProposals(
+        tree, info.context.extensions, {}, [], [], list(psk_ids), needs_path=True
+    )
     private = joiner.signature_private
     path = treekem.create_path(chosen, tree, index, info.context.group_id, private, random)
     provisional = next_epoch.provisional_context(base, applied)
@@ -126,7 +128,7 @@ def _psk(psk_id: PskId, known: KnownPsks) -> Secret:
 
 
 def _sign(
-    base: Base, commit: Commit, authenticated_data: bytes, private: Secret
+    base: EpochBase, commit: Commit, authenticated_data: bytes, private: Secret
 ) -> AuthenticatedContent:
     context = base.context
     content = FramedContent(

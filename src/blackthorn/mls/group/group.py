@@ -14,7 +14,7 @@ from blackthorn.mls.codepoints import APPLICATION_EXTENSION, SOURCE_UPDATE
 from blackthorn.mls.credential import Credential, CredentialValidator
 from blackthorn.mls.epoch.group_info import read_group_info_message
 from blackthorn.mls.epoch.policy import CLOSED, Policy
-from blackthorn.mls.epoch.proposal_list import Queued
+from blackthorn.mls.epoch.proposal_list import QueuedProposal
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import GroupState
 from blackthorn.mls.extension import Extension
@@ -32,10 +32,10 @@ from blackthorn.mls.framing.proposals import (
     Update,
 )
 from blackthorn.mls.group import committing, external_joining, joining, state_codec
-from blackthorn.mls.group.committing import Request, sign_content
+from blackthorn.mls.group.committing import CommitRequest, sign_content
 from blackthorn.mls.group.creation import first_epoch, new_leaf
 from blackthorn.mls.group.group_view import GroupView
-from blackthorn.mls.group.receiving import Outcome, Terms, receive
+from blackthorn.mls.group.receiving import Outcome, ReceiveContext, receive
 from blackthorn.mls.group.results import Application, Commit, ProposalReceived
 from blackthorn.mls.group.state import State
 from blackthorn.mls.group.succession import Successor
@@ -265,7 +265,7 @@ class Group(GroupView):
             raise GroupState("this member's last Commit is still pending")
         if follows is not None and self.epoch != 0:
             raise GroupState("only the first Commit of a group links it to an older one")
-        request = Request(
+        request = CommitRequest(
             add,
             remove,
             name_psks(psk_ids, self.suite.hash_size, random),
@@ -315,7 +315,7 @@ class Group(GroupView):
         message, use = self._seal(signed, random, size_class)
         use.consume()
         reference = signed.proposal_reference(self.suite)
-        queued = Queued(proposal, signed.content.sender, reference)
+        queued = QueuedProposal(proposal, signed.content.sender, reference)
         self._state.proposals[reference] = queued
         return message
 
@@ -337,7 +337,7 @@ class Group(GroupView):
         changes nothing until it is merged. Raises `MLSError`; what fails uses up nothing.
         """
         known_psks = KnownPsks(external_psks or {}, resumption_psks or {})
-        received = receive(self._state, message, Terms(now, validate, known_psks, policy))
+        received = receive(self._state, message, ReceiveContext(now, validate, known_psks, policy))
         if received.use is not None:
             received.use.consume()
         if received.queued is not None:

@@ -15,7 +15,12 @@ from blackthorn.mls.epoch import next_epoch
 from blackthorn.mls.epoch.epoch import Epoch, Member, PastEpoch
 from blackthorn.mls.epoch.external_commit import apply_external, received_init_secret
 from blackthorn.mls.epoch.policy import CLOSED, ExternalJoin, Policy
-from blackthorn.mls.epoch.proposal_list import Applied, ProposalList, Queued, in_order
+from blackthorn.mls.epoch.proposal_list import (
+    AppliedProposals,
+    ProposalList,
+    QueuedProposal,
+    in_order,
+)
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import (
     FutureEpoch,
@@ -137,7 +142,9 @@ def verify_content(
     return VerifiedContent(authenticated, sender)
 
 
-def queue_proposal(state: State, authenticated: AuthenticatedContent, policy: Policy) -> Queued:
+def queue_proposal(
+    state: State, authenticated: AuthenticatedContent, policy: Policy
+) -> QueuedProposal:
     """A proposal that was sent by itself, under its reference.
 
     Raises `TooLarge`, `MalformedMessage`, or what the policy raises.
@@ -151,7 +158,7 @@ def queue_proposal(state: State, authenticated: AuthenticatedContent, policy: Po
     if isinstance(body, ReInit):
         policy.reinitialise(body)
     reference = authenticated.proposal_reference(state.epoch.suite)
-    return Queued(body, content.sender, reference)
+    return QueuedProposal(body, content.sender, reference)
 
 
 def stage_commit(
@@ -182,7 +189,7 @@ def stage_commit(
         policy.reinitialise(applied.reinit)
     if _removes_me(epoch, applied):
         return describe(epoch, verified.sender, applied, None)
-    arrival = Arrival(committer, commit.path, authenticated, next_epoch.Base.of(epoch))
+    arrival = ReceivedCommit(committer, commit.path, authenticated, next_epoch.EpochBase.of(epoch))
     new = _follow(state, applied, arrival, known_psks)
     return describe(epoch, verified.sender, applied, new)
 
@@ -205,17 +212,19 @@ def stage_external_commit(
     if _removes_me(epoch, applied):
         return describe(epoch, joiner, applied, None, joins=True)
     init = received_init_secret(epoch, change.kem_output)
-    base = replace(next_epoch.Base.of(epoch), init=init)
-    arrival = Arrival(change.index, commit.path, authenticated, base)
+    base = replace(next_epoch.EpochBase.of(epoch), init=init)
+    arrival = ReceivedCommit(change.index, commit.path, authenticated, base)
     new = _follow(state, applied, arrival, known_psks)
     return describe(epoch, joiner, applied, new, joins=True)
 
 
-def _removes_me(epoch: Epoch, applied: Applied) -> bool:
+def _removes_me(epoch: Epoch, applied: AppliedProposals) -> bool:
     return any(member.index == epoch.own_index for member in applied.removed)
 
 
-def _resolve(state: State, commit: Commit, authenticated: AuthenticatedContent) -> list[Queued]:
+def _resolve(
+    state: State, commit: Commit, authenticated: AuthenticatedContent
+) -> list[QueuedProposal]:
     resolved = []
     for item in commit.proposals:
         if isinstance(item, bytes):
@@ -226,12 +235,16 @@ def _resolve(state: State, commit: Commit, authenticated: AuthenticatedContent) 
                 )
             resolved.append(found)
         else:
-            resolved.append(Queued(item, authenticated.content.sender))
+            resolved.append(QueuedProposal(item, authenticated.content.sender))
     return resolved
 
 
 def _check_path_leaf(
-    epoch: Epoch, applied: Applied, committer: int, leaf: LeafNode, validate: CredentialValidator
+    epoch: Epoch,
+    applied: AppliedProposals,
+    committer: int,
+    leaf: LeafNode,
+    validate: CredentialValidator,
 ) -> None:
     """12.4.2 and 7.3, for the committer's new leaf."""
     if leaf.source != SOURCE_COMMIT:
@@ -245,16 +258,18 @@ def _check_path_leaf(
 
 
 @dataclass(frozen=True)
-class Arrival:
+class ReceivedCommit:
     """A received Commit: its committer's leaf index, its path, and what it builds on."""
 
     committer: int
     path: UpdatePath | None
     authenticated: AuthenticatedContent
-    base: next_epoch.Base
+    base: next_epoch.EpochBase
 
 
-def _follow(state: State, applied: Applied, arrival: Arrival, known_psks: KnownPsks) -> Epoch:
+def _follow(
+    state: State, applied: AppliedProposals, arrival: ReceivedCommit, known_psks: KnownPsks
+) -> Epoch:
     """The next epoch, once this member has derived it and its confirmation tag holds."""
     epoch, suite, tree = state.epoch, state.epoch.suite, applied.tree
     base, committer, path = arrival.base, arrival.committer, arrival.path
@@ -289,7 +304,7 @@ def _follow(state: State, applied: Applied, arrival: Arrival, known_psks: KnownP
     )
 
 
-def _updated_key(state: State, applied: Applied) -> Secret:
+def _updated_key(state: State, applied: AppliedProposals) -> Secret:
     leaf = applied.tree.leaf(state.epoch.own_index)
     private = None if leaf is None else state.update_keys.get(leaf.encryption_key)
     if private is None:

@@ -9,7 +9,7 @@ from blackthorn.mls.codepoints import MEMBER
 from blackthorn.mls.credential import CredentialValidator
 from blackthorn.mls.epoch.epoch import Member
 from blackthorn.mls.epoch.policy import Outsider, Policy
-from blackthorn.mls.epoch.proposal_list import Queued
+from blackthorn.mls.epoch.proposal_list import QueuedProposal
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.framing.framing import AuthenticatedContent, PrivateMessage, PublicMessage
 from blackthorn.mls.framing.proposals import Commit
@@ -30,16 +30,16 @@ Outcome = Application | ProposalReceived | StagedCommit
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedMessage:
     """An outcome, the key that it uses up, and the proposal that it leaves waiting."""
 
     outcome: Outcome
     use: KeyUse | None = None
-    queued: Queued | None = None
+    queued: QueuedProposal | None = None
 
 
 @dataclass(frozen=True)
-class Terms:
+class ReceiveContext:
     """What the application knows and decides while a message is read."""
 
     now: int
@@ -48,7 +48,7 @@ class Terms:
     policy: Policy
 
 
-def receive(state: State, message: bytes, terms: Terms) -> Received:
+def receive(state: State, message: bytes, terms: ReceiveContext) -> ReceivedMessage:
     """Read a message. Raises `MLSError`."""
     parsed = processing.read_group_message(message)
     if isinstance(parsed, PrivateMessage):
@@ -56,20 +56,20 @@ def receive(state: State, message: bytes, terms: Terms) -> Received:
     return _public(state, parsed, terms)
 
 
-def _private(state: State, message: PrivateMessage, terms: Terms) -> Received:
+def _private(state: State, message: PrivateMessage, terms: ReceiveContext) -> ReceivedMessage:
     verified, use = processing.open_private_message(state, message)
     content = verified.authenticated.content
     if isinstance(content.body, bytes):
         read = Application(verified.sender, content.body, content.authenticated_data, content.epoch)
-        return Received(read, use)
+        return ReceivedMessage(read, use)
     state.require_open()
     if isinstance(content.body, Commit):  # its key stays until it is merged
         staged = _stage(state, verified, terms)
-        return Received(replace(staged, key=(verified.sender.index, use.generation)))
+        return ReceivedMessage(replace(staged, key=(verified.sender.index, use.generation)))
     return _queue(state, verified.authenticated, verified.sender, terms.policy, use)
 
 
-def _public(state: State, message: PublicMessage, terms: Terms) -> Received:
+def _public(state: State, message: PublicMessage, terms: ReceiveContext) -> ReceivedMessage:
     processing.check_present(state, message)
     state.require_open()
     sender = message.authenticated.content.sender
@@ -83,7 +83,7 @@ def _public(state: State, message: PublicMessage, terms: Terms) -> Received:
             known_psks=terms.known_psks,
             policy=terms.policy,
         )
-        return Received(staged)
+        return ReceivedMessage(staged)
     if sender.type != MEMBER:
         signed, outsider = open_external_proposal(
             state.epoch, message, terms.policy, terms.validate
@@ -91,11 +91,11 @@ def _public(state: State, message: PublicMessage, terms: Terms) -> Received:
         return _queue(state, signed, outsider, terms.policy, None)
     signed, member = open_member_message(state.epoch, message, terms.policy)
     if isinstance(signed.content.body, Commit):
-        return Received(_stage(state, VerifiedContent(signed, member), terms))
+        return ReceivedMessage(_stage(state, VerifiedContent(signed, member), terms))
     return _queue(state, signed, member, terms.policy, None)
 
 
-def _stage(state: State, verified: VerifiedContent, terms: Terms) -> StagedCommit:
+def _stage(state: State, verified: VerifiedContent, terms: ReceiveContext) -> StagedCommit:
     return processing.stage_commit(
         state,
         verified,
@@ -112,7 +112,7 @@ def _queue(
     sender: Member | Outsider,
     policy: Policy,
     use: KeyUse | None,
-) -> Received:
+) -> ReceivedMessage:
     queued = processing.queue_proposal(state, signed, policy)
     outcome = ProposalReceived(sender, queued.proposal, queued.reference or b"")
-    return Received(outcome, use, queued)
+    return ReceivedMessage(outcome, use, queued)

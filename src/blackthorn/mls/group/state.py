@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.epoch.epoch import Epoch, PastEpoch
-from blackthorn.mls.epoch.proposal_list import Queued
+from blackthorn.mls.epoch.proposal_list import QueuedProposal
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import GroupState, InvalidProposal
 from blackthorn.mls.framing.proposals import ReInit
@@ -20,7 +20,7 @@ class State:
     epoch: Epoch
     past: list[PastEpoch] = field(default_factory=list)
     """The newest first, at most MLS_PAST_EPOCHS."""
-    proposals: dict[bytes, Queued] = field(default_factory=dict)
+    proposals: dict[bytes, QueuedProposal] = field(default_factory=dict)
     """Proposals of this epoch that wait for a Commit, by ProposalRef."""
     update_keys: dict[bytes, Secret] = field(default_factory=dict)
     """Private keys of this member's own Update proposals, by public key."""

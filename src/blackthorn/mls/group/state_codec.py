@@ -7,7 +7,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import MEMBER
 from blackthorn.mls.epoch.epoch import Epoch, PastEpoch, read_member
-from blackthorn.mls.epoch.proposal_list import Queued
+from blackthorn.mls.epoch.proposal_list import QueuedProposal
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import MalformedMessage
 from blackthorn.mls.framing.framing import Sender, read_sender
@@ -158,20 +158,20 @@ def _read_ratchet(reader: Reader) -> Ratchet:
 # --- What waits ---------------------------------------------------------------------------
 
 
-def _encode_queued(queued: Queued) -> bytes:
+def _encode_queued(queued: QueuedProposal) -> bytes:
     return (
         opaque(queued.reference or b"") + queued.sender.encode() + encode_proposal(queued.proposal)
     )
 
 
-def _read_queued(reader: Reader) -> Queued:
+def _read_queued(reader: Reader) -> QueuedProposal:
     reference, sender = reader.opaque(), read_sender(reader)
-    return Queued(read_proposal(reader), sender, reference)
+    return QueuedProposal(read_proposal(reader), sender, reference)
 
 
-def _read_queued_1(reader: Reader) -> Queued:
+def _read_queued_1(reader: Reader) -> QueuedProposal:
     reference, sender = reader.opaque(), Sender(MEMBER, reader.u32())
-    return Queued(read_proposal(reader), sender, reference)
+    return QueuedProposal(read_proposal(reader), sender, reference)
 
 
 def _encode_reinit(reinit: ReInit | None) -> bytes:

@@ -36,7 +36,7 @@ class NewPath:
 
 
 @dataclass(frozen=True)
-class TakenPath:
+class DecryptedPath:
     """What a receiver learnt from a path."""
 
     private_keys: dict[int, Secret]
@@ -188,7 +188,7 @@ def open_path(
     private_keys: Mapping[int, Secret],
     group_context: bytes,
     added: Collection[int],
-) -> TakenPath:
+) -> DecryptedPath:
     """The private keys that a received path gives to this member, checked against the public.
 
     Raises `DecryptionFailed`, `InvalidCommit`.
@@ -212,7 +212,7 @@ def open_path(
 
 def take_secret(
     suite: CipherSuite, steps: list[PathStep], nodes: tuple[UpdatePathNode, ...], secret: bytes
-) -> TakenPath:
+) -> DecryptedPath:
     """Private keys from a path secret upwards. Raises `InvalidCommit` when a public differs."""
     derived, commit_secret = derive_upwards(suite, [node for node, _, _ in steps], secret)
     for (_, _, public), sent in zip(derived.values(), nodes, strict=True):
@@ -221,4 +221,4 @@ def take_secret(
                 "a path secret does not give the public key that came with it",
                 Rule.PATH_SECRET_FITS,
             )
-    return TakenPath({node: each for node, (_, each, _) in derived.items()}, commit_secret)
+    return DecryptedPath({node: each for node, (_, each, _) in derived.items()}, commit_secret)

@@ -4,7 +4,7 @@ from blackthorn.directory.entries import Record, decode_entry
 from blackthorn.directory.records import decode_record
 from blackthorn.errors import UnavailableError
 from blackthorn.governance import register
-from blackthorn.governance.package.build import Proof
+from blackthorn.governance.package.build import LedgerProof
 from blackthorn.governance.statements import commitment
 from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.tlog.proof import LogProof, format_proof
@@ -12,7 +12,7 @@ from blackthorn.tlog.proof import LogProof, format_proof
 _BATCH = 256
 
 
-def decision_proof(ledger: Ledger, reveal: bytes) -> Proof:
+def decision_proof(ledger: Ledger, reveal: bytes) -> LedgerProof:
     """The proof of the decision behind `reveal` (salt and signed statement).
 
     Raises UnavailableError while its epoch is not published.
@@ -27,7 +27,7 @@ def decision_proof(ledger: Ledger, reveal: bytes) -> Proof:
             if _commits(entry, digest):
                 hashes = tuple(ledger.log.inclusion_proof(place, published.size))
                 text = format_proof(LogProof(place, hashes, published.note))
-                return Proof(text, published.note, ledger.policy_text.encode(), entry, reveal)
+                return LedgerProof(text, published.note, ledger.policy_text.encode(), entry, reveal)
         end = start
     raise UnavailableError("the ledger shows it with its next epoch: try again in a moment")
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from blackthorn.errors import BlackthornError
 from blackthorn.governance import directives
-from blackthorn.governance.package.build import ProductionCase, Proof
-from blackthorn.governance.package.check import made
+from blackthorn.governance.package.build import LedgerProof, ProductionCase
+from blackthorn.governance.package.check import summarise
 from blackthorn.governance.package.tar import read_tar
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.link import limits
@@ -150,7 +150,7 @@ class Productions:
         self._work.add(task)
         task.add_done_callback(self._work.discard)
 
-    def _make(self, case: Case, proof: Proof | None) -> tuple[bytes, int, int]:
+    def _make(self, case: Case, proof: LedgerProof | None) -> tuple[bytes, int, int]:
         """Manifest hash, items, accounts with data; of the file that is there, or of a new one."""
         path = self._path(case.id)
         self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -164,7 +164,7 @@ class Productions:
             seed, origin = register_seed(self._keys), self._keys.origin
             production.finish(production_case(case, self._office), path, origin, seed, proof)
         with path.open("rb") as file:
-            found = made(read_tar(file.read))
+            found = summarise(read_tar(file.read))
         return found.manifest_hash, found.files, found.with_data
 
     def _send(self, session: Session, frame: FetchProduction) -> None:

@@ -18,7 +18,12 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError, UserError
 from blackthorn.governance.package import build as bag
 from blackthorn.governance.package import layout, tar
-from blackthorn.governance.package.build import Built, ProductionCase, ProductionRows, Proof
+from blackthorn.governance.package.build import (
+    BuiltPackage,
+    LedgerProof,
+    ProductionCase,
+    ProductionRows,
+)
 from blackthorn.ports.mail import MailStore
 from blackthorn.ports.parcels import ParcelStore
 from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS, Connection
@@ -53,7 +58,7 @@ def frozen_rows(database: Path, stores: Stores) -> Iterator[ProductionRows]:
         yield SqliteProduction(connection, *stores(connection))
 
 
-def produce(case: ProductionCase, rows: ProductionRows, path: Path) -> Built:
+def produce(case: ProductionCase, rows: ProductionRows, path: Path) -> BuiltPackage:
     """Write the bag to the new file `path` (0600), durable before this returns.
 
     Raises StorageError when the disk is full or a row changed, LimitError when it is too large,
@@ -79,7 +84,7 @@ def produce(case: ProductionCase, rows: ProductionRows, path: Path) -> Built:
     return built
 
 
-def finish(case: ProductionCase, path: Path, origin: str, seed: Secret, proof: Proof) -> None:
+def finish(case: ProductionCase, path: Path, origin: str, seed: Secret, proof: LedgerProof) -> None:
     """Put signature and proof behind the bag in `path`; done again it does the same.
 
     `seed` is the register's 32-byte key, `origin` the log's. Raises StorageError, also when the

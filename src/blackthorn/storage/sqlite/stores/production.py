@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from blackthorn.errors import StorageError
 from blackthorn.governance.package import layout
-from blackthorn.governance.package.build import Rows, Sealed
+from blackthorn.governance.package.build import Rows, SealedItem
 from blackthorn.ports.mail import MailStore
 from blackthorn.ports.parcels import ParcelStore
 from blackthorn.storage.sqlite.database import Connection
@@ -147,7 +147,7 @@ class SqliteProduction:
             found["key_package"] = [dict(zip(names, row, strict=True)) for row in counts]
         return found
 
-    def sealed(self, address: str, category: str, from_ms: int, to_ms: int) -> Iterator[Sealed]:
+    def sealed(self, address: str, category: str, from_ms: int, to_ms: int) -> Iterator[SealedItem]:
         """See `governance.package.build.ProductionRows`."""
         user = self._number(address)
         if user is None:
@@ -163,13 +163,13 @@ class SqliteProduction:
             return self._mail_pieces(one, number)
         return iter((self._parcel(one, number),))
 
-    def _mails(self, user: int, from_ms: int, to_ms: int) -> Iterator[Sealed]:
+    def _mails(self, user: int, from_ms: int, to_ms: int) -> Iterator[SealedItem]:
         after = 0
         while heads := self._mail.list(user, after, _PAGE):
             for head in heads:
                 if from_ms <= head.received_ms and (not to_ms or head.received_ms <= to_ms):
                     facts = {"uid": head.uid, "received_ms": head.received_ms}
-                    yield Sealed(head.uid, (user, head.uid), facts)
+                    yield SealedItem(head.uid, (user, head.uid), facts)
             after = heads[-1].uid
 
     def _mail_pieces(self, user: int, uid: int) -> Iterator[bytes]:
@@ -183,11 +183,13 @@ class SqliteProduction:
             yield found[1]
 
     @storing
-    def _waiting(self, user: int) -> list[Sealed]:
+    def _waiting(self, user: int) -> list[SealedItem]:
         """One for each parcel, however many of the user's devices it waits for."""
-        found: dict[int, Sealed] = {}
+        found: dict[int, SealedItem] = {}
         for seq, device, identifier, day in self._connection.execute(_WAITING, (user,)):
-            item = found.setdefault(seq, Sealed(seq, (device, seq), {"seq": seq, "devices": []}))
+            item = found.setdefault(
+                seq, SealedItem(seq, (device, seq), {"seq": seq, "devices": []})
+            )
             item.facts["devices"].append({"id": identifier, "set_aside_day": day})
         return list(found.values())
 
