@@ -51,7 +51,7 @@ def _known(typed: str, place: int) -> str:
     if word in known:
         return str(word)
     if len(word) >= _PREFIX_LETTERS:
-        longer = [each for each in known if each.startswith(word)]
+        longer = [entry for entry in known if entry.startswith(word)]
         if longer:
             return str(longer[0])
     shown = word[:32]

@@ -27,7 +27,7 @@ def lock_secret_keys(keys: Sequence[Secret], passphrase: Secret) -> bytes:
     """
     try:
         with sequoia_errors(_KeyError()):
-            blocks = [str(pysequoia.Tsk.from_bytes(each.expose())) for each in keys]
+            blocks = [str(pysequoia.Tsk.from_bytes(key.expose())) for key in keys]
             content = "\n".join(blocks).encode()
             return pysequoia.encrypt(content, passwords=[passphrase.expose().decode()])
     except _KeyError:

@@ -29,7 +29,7 @@ def verify_detached(certificate: Certificate, signature: bytes, message: bytes) 
             found = pysequoia.verify(
                 bytes=message, store=lambda _ids: [certificate._sequoia], signature=parsed
             )
-            signers = {each.certificate.lower() for each in found.valid_sigs}
+            signers = {signature.certificate.lower() for signature in found.valid_sigs}
     except CertificateError:
         raise refusal from None
     if not (whole and binary and signers == {certificate.fingerprint.lower()}):

@@ -72,7 +72,7 @@ class Replay:
         return self._tree.users
 
     def version(self, index: bytes) -> int:
-        """The version of the user at `index`, 0 when he is not in the map."""
+        """The version of the user at `index`, 0 when they are not in the map."""
         return self._versions.get(index, 0)
 
     def feed(self, data: bytes) -> None:

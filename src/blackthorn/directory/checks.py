@@ -1,4 +1,4 @@
-"""How to check what the server says of the newest epoch and of users.
+"""Checks the server's answers about the newest epoch and about users.
 
 Each function takes what the server said and returns the verified thing, or raises
 `VerificationError` with the number of the rule that is broken.

@@ -1,7 +1,7 @@
-"""What the map says of a user, and the commitment to it that the log shows instead.
+"""A user's value in the map, and the commitment to it that the log shows instead.
 
 The commitment is that of KEYTRANS (draft-ietf-keytrans-protocol, "Commitment"): HMAC-SHA256
-under its fixed key, so that without the opening it tells nothing, not even to who guesses.
+under its fixed key, so that without the opening not even a guess can be confirmed.
 """
 
 import hmac
@@ -69,7 +69,7 @@ def commit(opening: bytes, label: str, version: int, value: bytes) -> bytes:
 def opening_for(secret: bytes, index: bytes, version: int) -> bytes:
     """The 16-byte opening of one version of one user: made again, not stored.
 
-    `secret` is the server's key with the user's salt: once the salt is gone, so are his openings.
+    `secret` is the server's key with the user's salt: once the salt is gone, so are their openings.
     """
     message = index + version.to_bytes(4, "big")
     return hmac.digest(secret, message, "sha256")[:OPENING_BYTES]

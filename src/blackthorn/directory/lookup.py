@@ -1,6 +1,6 @@
-"""What the server says of the newest epoch and of users, and how it is made. Nothing is verified.
+"""The server's answers about the newest epoch and about users: their form, and how they are made.
 
-Who asks checks all of it by `directory.verify`.
+Nothing is verified here: a device checks an answer by `directory.verify`.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class EpochPart:
 class Answer:
     """What the map has of a user: `value` (37 bytes) and `opening` (16), or neither.
 
-    `vrf_proof` (80 bytes) gives his place, `map_proof` what lies there.
+    `vrf_proof` (80 bytes) gives their place, `map_proof` what lies there.
     """
 
     label: str
@@ -80,7 +80,7 @@ def build_present(
     value: bytes,
     opening: bytes,
 ) -> Answer:
-    """The answer for a user of the map; `place` is his index and the VRF proof of it."""
+    """The answer for a user of the map; `place` is their index and the VRF proof of it."""
     index, vrf_proof = place
     return Answer(label, vrf_proof, version, value, opening, tree.prove(index).encode())
 

@@ -73,10 +73,10 @@ class MapProof:
     def encode(self) -> bytes:
         """The one encoding."""
         depth = len(self.siblings)
-        bits = "".join("0" if each == ABSENT else "1" for each in self.siblings)
+        bits = "".join("0" if sibling == ABSENT else "1" for sibling in self.siblings)
         size = -(-depth // 8)
         present = int(bits.ljust(8 * size, "0") or "0", 2).to_bytes(size, "big")
-        hashes = b"".join(each for each in self.siblings if each != ABSENT)
+        hashes = b"".join(sibling for sibling in self.siblings if sibling != ABSENT)
         match self.end:
             case RequestedLeaf():
                 kind, rest = _FOUND, b""

@@ -1,4 +1,4 @@
-"""How to check what the server says of single entries of the log: when, and that they are there.
+"""Checks the server's receipts for single log entries: their time and their inclusion.
 
 As in `directory.checks`, each function returns the verified thing, or raises `VerificationError`
 with the number of the rule that is broken.
@@ -20,7 +20,7 @@ from blackthorn.tlog.verify import verify_inclusion
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the map had of a user at an accepted checkpoint: a version, 0 when he was not in it."""
+    """A user's version in the map at an accepted checkpoint, 0 when they were not in it."""
 
     accepted: Accepted
     version: int
@@ -52,9 +52,9 @@ def verify_receipt(
     _check_logged(receipt.head, receipt.head_index, receipt.head_proof, epoch)
     # 4. No past epoch was logged again, and nothing in the log that the map did not show.
     _check_place(head, receipt.head_index, epoch.accepted)
-    for each in seen:
-        _check_place(head, receipt.head_index, each.accepted)
-        if (receipt.version > each.version) != (receipt.index >= each.accepted.size):
+    for observation in seen:
+        _check_place(head, receipt.head_index, observation.accepted)
+        if (receipt.version > observation.version) != (receipt.index >= observation.accepted.size):
             raise VerificationError("D40", "the log and the map had this version at other times")
     return receipt.seq, head.unix_ms
 

@@ -1,7 +1,7 @@
 """The typed entries of the log: policies, commands, directives, markets, releases.
 
 A schema is a row of the table below: kind and version, then each field with its type and its
-bounds. What is not in the table is refused, so that nobody slips in what devices do not know.
+bounds. Anything else is refused: no entry holds what devices do not know.
 A body is deterministic CBOR: a map of the fields' names, with the version as `v`.
 """
 
@@ -89,5 +89,5 @@ def _fits(value: Any, field: Field) -> bool:
     if not field.least <= (value if field.kind is int else len(value)) <= field.most:
         return False
     if field.kind is list:
-        return all(_fits(each, HASH) for each in value) and len(set(value)) == len(value)
+        return all(_fits(item, HASH) for item in value) and len(set(value)) == len(value)
     return True

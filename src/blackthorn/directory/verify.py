@@ -1,6 +1,6 @@
-"""What a device may know of the directory: how to check it. The one module of it that it imports.
+"""The directory's checks for devices, which import this module of the directory and no other.
 
-Everything here is defined beside it; this is the list.
+It only re-exports.
 """
 
 from blackthorn.directory.audit import Replay, resume

@@ -1,10 +1,10 @@
-"""Every case as it stands, and the one door through which a decision changes one.
+"""All cases, and the only functions by which a decision changes one.
 
     Cases.check      may this statement be taken, and which approvals does it still lack?
     Cases.take       the same, complete: the case changes
 
-The server decides by it, a device before it signs, an auditor when he replays the ledger. What
-only the server knows (whether an account exists, the ledger's time) it asks besides.
+Used by the server, by a device before it signs, and by an auditor's replay of the ledger. The
+server also checks what only it knows: whether an account exists, and the ledger's time.
 """
 
 import re
@@ -56,16 +56,16 @@ class Cases:
     @property
     def directives(self) -> list[Case]:
         """All directives by number."""
-        return sorted((each for each in self.by_id.values() if each.id[0] == "D"), key=_id)
+        return sorted((case for case in self.by_id.values() if case.id[0] == "D"), key=_id)
 
     @property
     def exits(self) -> list[Case]:
         """All exits by market and number."""
-        return sorted((each for each in self.by_id.values() if each.id[0] == "X"), key=_id)
+        return sorted((case for case in self.by_id.values() if case.id[0] == "X"), key=_id)
 
     def exit_of(self, market: str) -> Case | None:
         """The newest exit of a market."""
-        found = [each for each in self.exits if each.id[2:4] == market]
+        found = [case for case in self.exits if case.id[2:4] == market]
         return max(found, key=lambda each: int(each.id[5:])) if found else None
 
     def next_directive(self) -> str:
@@ -74,7 +74,7 @@ class Cases:
 
     def next_exit(self, market: str) -> str:
         """The id of the market's next exit."""
-        return f"X-{market}-{sum(each.id[2:4] == market for each in self.exits) + 1}"
+        return f"X-{market}-{sum(case.id[2:4] == market for case in self.exits) + 1}"
 
     # --- Deciding -------------------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class Cases:
             statement.seq,
             statement.action,
             statement.public,
-            tuple(each.officer for each in signed.approvals),
+            tuple(approval.officer for approval in signed.approvals),
             signed.at_ms,
             clock_ms or 0,
         )
@@ -167,14 +167,16 @@ class Cases:
             known = officers.voters(known, statement.action, statement.public)
             officers.after(self.officers, statement.action, statement.public)
         roles = []
-        for each in signed.approvals:
-            officer = known.get(each.officer)
+        for approval in signed.approvals:
+            officer = known.get(approval.officer)
             if officer is None:
-                raise VerificationError("G5", f"{each.officer} is no officer")
+                raise VerificationError("G5", f"{approval.officer} is no officer")
             try:
-                officer.keys.verify(each.signature, message(statement, each.officer, each.at_ms))
+                text = message(statement, approval.officer, approval.at_ms)
+                officer.keys.verify(approval.signature, text)
             except VerificationError:
-                raise VerificationError("G5", f"the approval of {each.officer} is false") from None
+                fault = f"the approval of {approval.officer} is false"
+                raise VerificationError("G5", fault) from None
             roles.append(officer.roles)
         lacks = missing(move.signers, roles)
         if lacks is None:
@@ -182,7 +184,7 @@ class Cases:
         return lacks
 
     def _guard(self, signed: Signed, case: Case, move: Transition, clock_ms: int | None) -> None:
-        own = [each.at_ms for each in signed.approvals]
+        own = [approval.at_ms for approval in signed.approvals]
         if move.guard is None or not own:
             return
         earliest = min(own) if clock_ms is None else min(*own, clock_ms)

@@ -1,4 +1,4 @@
-"""Directives: a government's demand about named accounts, from its receipt to its end.
+"""Directives: government demands about named accounts, as a table of transitions.
 
 There is no field in which all users, a keyword, a country's people or a live feed could be
 written. A demand for open access is of the kind `technical-capability`, names no account, asks

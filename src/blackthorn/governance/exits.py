@@ -1,7 +1,7 @@
-"""Exits: a market is left in good order, by dates that may move, or stays after all.
+"""Exits: leaving a market, by dates that may move and can be rescinded.
 
-Nothing fires by itself: a step is taken by two people, and only once its date is reached by the
-ledger's witnessed time and by both their devices' clocks. Until `destroy` nothing is destroyed,
+No date fires anything: two officers take each step, once its date is reached by the ledger's
+witnessed time and by both their devices' clocks. Until `destroy` nothing is destroyed,
 and the exit can be extended or rescinded; after it, neither.
 """
 

@@ -1,7 +1,7 @@
-"""Officers: who may decide. Founded once by two owners; changed by two owners ever after.
+"""Officers and their roles: founded by two owners, and changed only by two owners.
 
 An officer's id is a pseudonym (`O-` and eight hex digits): the ledger shows it and its keys, and
-never the person. Whose it is stands in the private part of the statement that appoints him.
+never the person, whom the private part of the appointing statement names.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ CASE: Final = "officers"
 
 @dataclass(frozen=True, slots=True)
 class Officer:
-    """One officer and the keys of the device that he signs with."""
+    """One officer and the keys of the device that they sign with."""
 
     id: str
     roles: frozenset[Role]
@@ -87,11 +87,11 @@ def after(officers: Officers, action: str, public: dict[str, Any]) -> Officers:
             if action == "found" and Role.OWNER not in officer.roles:
                 raise VerificationError("G11", "who founds is an owner")
             changed[officer.id] = officer
-    if sum(Role.OWNER in each.roles for each in changed.values()) < 2:
+    if sum(Role.OWNER in officer.roles for officer in changed.values()) < 2:
         raise VerificationError("G11", "there must be two owners: appoint another one first")
     if len(changed) > limits.MAX_OFFICERS:
         raise VerificationError("G11", f"there are at most {limits.MAX_OFFICERS} officers")
-    keys = [each.keys.ed25519 for each in changed.values()]
+    keys = [officer.keys.ed25519 for officer in changed.values()]
     if len(set(keys)) != len(keys):
         raise VerificationError("G11", "two officers cannot sign with one key")
     return changed
@@ -102,7 +102,7 @@ def _officer(public: dict[str, Any], suffix: str) -> Officer:
     if not is_officer(name):
         raise VerificationError("G11", "an officer's id is O- and eight hex digits")
     keys = VerifyKeys(public[f"ed25519{suffix}"], public[f"ml_dsa{suffix}"])
-    return Officer(name, frozenset(Role(each) for each in public[f"roles{suffix}"]), keys)
+    return Officer(name, frozenset(Role(role) for role in public[f"roles{suffix}"]), keys)
 
 
 def voters(officers: Officers, action: str, public: dict[str, Any]) -> Officers:

@@ -1,4 +1,4 @@
-"""The register as the ledger shows it: what was committed, what is revealed, and what follows.
+"""The register of decisions as the ledger shows it: committed, revealed, and their effects.
 
 Fed with the typed entries of the log in their order, by an auditor or by the report. A case's
 steps are taken in their order; what is still sealed by a gag is counted and not known.

@@ -7,7 +7,7 @@
     reveal     = salt[32] ‖ signed
     private    = SHA-256("blackthorn-private-v1\\0" ‖ salt[32] ‖ CBOR map), or null
 
-A decoded statement is well-formed and no more; whether it may stand says `governance.cases`.
+A decoded statement is well-formed and no more; `governance.cases` decides whether it may stand.
 """
 
 import hashlib
@@ -79,7 +79,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """An officer's signature; `at_ms` is what his device's clock said, Unix milliseconds."""
+    """An officer's signature; `at_ms` is what their device's clock said, Unix milliseconds."""
 
     officer: str
     at_ms: int
@@ -96,15 +96,15 @@ class Signed:
     def encode(self) -> bytes:
         """The bytes that travel, are stored and committed to."""
         approvals = [
-            [each.officer, each.at_ms, each.signature.ed25519, each.signature.ml_dsa]
-            for each in self.approvals
+            [by.officer, by.at_ms, by.signature.ed25519, by.signature.ml_dsa]
+            for by in self.approvals
         ]
         return cbor2.dumps([self.statement.encoded, approvals], canonical=True)
 
     @property
     def at_ms(self) -> int:
         """The latest of the approvers' clocks."""
-        return max((each.at_ms for each in self.approvals), default=0)
+        return max((approval.at_ms for approval in self.approvals), default=0)
 
 
 def message(statement: Statement, officer: str, at_ms: int) -> bytes:
@@ -115,7 +115,7 @@ def message(statement: Statement, officer: str, at_ms: int) -> bytes:
 
 def approve(signed: Signed, officer: str, at_ms: int, keys: SigningKeys) -> Signed:
     """The same with the officer's approval. Raises `VerificationError` (G6) for a second one."""
-    if any(each.officer == officer for each in signed.approvals):
+    if any(approval.officer == officer for approval in signed.approvals):
         raise VerificationError("G6", "you have approved this already: another officer must")
     mine = Approval(officer, at_ms, keys.sign(message(signed.statement, officer, at_ms)))
     approvals = sorted([*signed.approvals, mine], key=lambda each: each.officer)
@@ -135,11 +135,11 @@ def decode(data: bytes) -> Signed:
     match value:
         case [bytes(statement), list(approvals)] if len(approvals) <= link_limits.MAX_APPROVALS:
             signed = Signed(
-                decode_statement(statement), tuple(_approval(each) for each in approvals)
+                decode_statement(statement), tuple(_approval(approval) for approval in approvals)
             )
         case _:
             raise VerificationError("G1", "a decision is not a statement with its approvals")
-    names = [each.officer for each in signed.approvals]
+    names = [approval.officer for approval in signed.approvals]
     if sorted(set(names)) != names:
         raise VerificationError("G6", "approvals are not in order, or one officer's stands twice")
     if signed.encode() != data:

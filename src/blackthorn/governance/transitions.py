@@ -1,4 +1,4 @@
-"""What a case may do: rows of a table, each an action with its ways, its fields and its signers.
+"""Transitions of a case as rows of a table: action, from and to states, fields, signers.
 
 The tables are `directives.TRANSITIONS`, `exits.TRANSITIONS` and so on; the pages in docs/ are drawn
 from them.
@@ -62,7 +62,7 @@ class Case:
 
     def last(self, action: str) -> dict[str, Any]:
         """The public part of the newest such step, {} when there was none."""
-        return next((each.public for each in reversed(self.history) if each.action == action), {})
+        return next((step.public for step in reversed(self.history) if step.action == action), {})
 
 
 @dataclass(frozen=True, slots=True)

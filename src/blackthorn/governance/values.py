@@ -1,4 +1,4 @@
-"""What the fields of a decision may be: a closed set of small types, each with its bounds."""
+"""Types of a decision's fields: a closed set, each with its bounds."""
 
 import re
 from dataclasses import dataclass
@@ -74,13 +74,13 @@ def _fits(value: Any, spec: Spec) -> bool:
 
 
 def _is_list(value: list[Any], spec: Spec) -> bool:
-    if not spec.least <= len(value) <= spec.most or any(type(each) is not str for each in value):
+    if not spec.least <= len(value) <= spec.most or any(type(item) is not str for item in value):
         return False
     if len(set(value)) != len(value):
         return False
     if spec.choices:
-        return all(each in spec.choices for each in value)
-    return all(0 < len(each) <= 254 and _plain(each) for each in value)
+        return all(item in spec.choices for item in value)
+    return all(0 < len(item) <= 254 and _plain(item) for item in value)
 
 
 def _plain(value: str) -> bool:

@@ -1,4 +1,6 @@
-"""What has never been done, said by two people until a stated day. A lapse is silence, no lie."""
+"""The warrant canary: two officers state, until a day, what has never been demanded or done.
+
+It lapses by not being renewed."""
 
 from typing import Final
 

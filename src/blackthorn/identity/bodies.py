@@ -1,4 +1,4 @@
-"""What a statement can say: eight kinds of body, and the device that four of them hold.
+"""Bodies of statements: eight kinds, and the device that four of them hold.
 
 The state of a chain follows from the bodies alone, never from who signed: the head does not
 cover signatures, so two chains of one head must mean one thing. Nothing here is checked;
@@ -71,7 +71,7 @@ class AddDevice:
 
 @dataclass(frozen=True, slots=True)
 class RevokeDevice:
-    """A device is no more the user's. `last_seq` is the last statement of it that he trusts."""
+    """A device is no more the user's. `last_seq` is its last statement that the user trusts."""
 
     device_id: DeviceId
     reason: str

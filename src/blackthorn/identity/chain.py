@@ -1,4 +1,4 @@
-"""Identity chains: from statements that somebody sent to a chain that is verified, or an error.
+"""Verifies identity chains: from received statements to a `VerifiedChain`, or an error.
 
 `replay` and `extend` are the only ways to a `VerifiedChain`. What each statement does stands in
 `identity.step`, the theory of resets in `identity.resets`, who must sign in `identity.signers`.
@@ -78,7 +78,7 @@ class VerifiedChain:
 
     def device(self, device_id: bytes) -> DeviceInfo | None:
         """The live device of that id."""
-        return next((each for each in self.devices if each.id == device_id), None)
+        return next((device for device in self.devices if device.id == device_id), None)
 
     def hash_of(self, seq: int) -> bytes:
         """The hash of statement `seq`, from 1 to `self.seq`."""
@@ -115,7 +115,7 @@ def _append(
 
 def _verified(state: State, statements: tuple[bytes, ...], now_ms: int) -> VerifiedChain:
     shown = as_of(state, now_ms)
-    effective = [each.seq for each in shown.resets if each.effective]
+    effective = [reset.seq for reset in shown.resets if reset.effective]
     return VerifiedChain(
         label=state.label,
         head=state.head,

@@ -1,4 +1,4 @@
-"""Is a leaf of an MLS group, or a key package, of a live device of its user?"""
+"""Checks that an MLS leaf or key package is of a live device of its user."""
 
 import hmac
 

@@ -91,8 +91,8 @@ def rotate(state: State, signed: SignedStatement, body: Rotate) -> State:
     named: Named = {new.id: coming(new), old.id: (old.keys, "I20")}
     check_signers(signed, Signers(named), {})
     devices = {
-        each.id: each
-        for each in (new if each.id == old.id else each for each in state.devices.values())
+        device.id: device
+        for device in (new if device.id == old.id else device for device in state.devices.values())
     }
     if same_id:
         return replace(state, devices=devices)
@@ -100,5 +100,5 @@ def rotate(state: State, signed: SignedStatement, body: Rotate) -> State:
         state,
         devices=devices,
         former=(*state.former, FormerDevice(old, signed.statement.seq, "rotated")),
-        recovered=frozenset(new.id if each == old.id else each for each in state.recovered),
+        recovered=frozenset(new.id if name == old.id else name for name in state.recovered),
     )

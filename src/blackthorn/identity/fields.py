@@ -114,7 +114,7 @@ def _seq(value: Any, what: str) -> int:
 def _suites(value: Any) -> tuple[int, ...]:
     if type(value) is not list:
         raise _malformed("the list of suites")
-    suites = tuple(number(each, 1, 0xFFFF, "a suite") for each in value)
+    suites = tuple(number(suite, 1, 0xFFFF, "a suite") for suite in value)
     if len(suites) > identity_limits.MAX_DEVICE_SUITES or len(set(suites)) != len(suites):
         raise VerificationError("I8", "a device names too many suites, or one of them twice")
     return suites

@@ -1,9 +1,9 @@
 """What two people compare to know that they see the same chains: sixty digits, or a QR code.
 
-Each person's half is of his label, of the hash of his first statement and of that of his last
-effective reset: it changes when his identity begins anew, and not when he adds a device, which
-his old devices vouch for. Slowed down like Signal's numeric fingerprints, by 5200 hashes. Thirty
-digits are 99 bits: to find a chain that shows a given half takes 2^99 of these slow hashes.
+A user's half is made of their label, the hash of their first statement and that of their last
+effective reset: it changes when their identity begins anew, and not when they add a device, for
+which their old devices vouch. Slowed down like Signal's numeric fingerprints, by 5200 hashes.
+Thirty digits are 99 bits: to find a chain that shows a given half takes 2^99 of these slow hashes.
 """
 
 import functools
@@ -29,7 +29,7 @@ _HEX: Final = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """One person's half of a comparison: his label and 32 bytes."""
+    """One user's half of a comparison: their label and 32 bytes."""
 
     label: str
     hash: bytes
@@ -43,7 +43,7 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What a QR code says: who shows it, with the half he has of himself and of whom he sees."""
+    """The content of a QR code: the halves of the user who shows it and of the other user."""
 
     shows: Half
     to: Half

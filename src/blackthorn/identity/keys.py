@@ -1,6 +1,6 @@
 """A pair of keys that sign as one: Ed25519 and ML-DSA-65. Only both together hold.
 
-Whoever breaks one of the two schemes, now or with a quantum computer, has gained nothing.
+Breaking one of the two schemes, now or with a quantum computer, gains nothing.
 """
 
 from collections.abc import Callable

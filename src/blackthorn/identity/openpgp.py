@@ -1,8 +1,8 @@
-"""The user's OpenPGP certificate in his chain: what he states of it, and how it is checked.
+"""The user's OpenPGP certificate in their chain: what the chain states, and how it is checked.
 
 The chain holds the certificate's fingerprint, its digest and its own signature; the bytes come
-from anywhere. A certificate that has not signed, by a key of its own, that it is this user's
-cannot be claimed by him, as whoever claims another's would be sent what he cannot read.
+from anywhere. A certificate must sign, by a key of its own, that it is this user's: else a user
+could claim another's certificate and would be sent mail that they cannot read.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """The printed recovery key: 32 random bytes as 24 words on paper, and the keys made of them.
 
 It may only add a device to the chain of the user who has named it (I23), so that a found sheet
-of paper is worth a device that everybody is told of, and no more.
+of paper gives a device that all contacts are told of, and no more.
 """
 
 from collections.abc import Callable

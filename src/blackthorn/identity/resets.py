@@ -1,4 +1,4 @@
-"""The theory of resets: how a person who has lost everything begins anew, and nobody else.
+"""Resets: how a user who has lost every device begins anew, and nobody else can.
 
 A reset has three lives. It *waits* from the time L at which the ledger logged it, and the old
 devices stay. A cancel that was logged before E = L + delay ends it, and its device never comes.
@@ -52,7 +52,7 @@ def as_of(state: State, now_ms: int) -> State:
 
 
 def _effective(state: State, reset: PendingReset) -> State:
-    gone = tuple(FormerDevice(each, reset.seq, "reset") for each in state.devices.values())
+    gone = tuple(FormerDevice(device, reset.seq, "reset") for device in state.devices.values())
     return replace(
         state,
         devices={reset.device.id: reset.device},

@@ -28,7 +28,7 @@ RULES: Final[dict[str, str]] = {
     "I18": "What was accepted of a chain stands in it unchanged.",
     # --- Signatures ---
     "I19": "Both halves of each signature hold.",
-    "I20": "Whoever signs for the user is a live personal device of his.",
+    "I20": "A signer for the user is a live personal device of theirs.",
     "I21": "A device that comes signs its coming.",
     "I22": "The enterprise signs each genesis and each reset, and nothing else.",
     "I23": "The recovery key signs nothing but the addition of a device, which says that it does.",

@@ -1,7 +1,7 @@
-"""Who must have signed a statement: certain signers by name, and so many of the live devices.
+"""Which signatures a statement needs: certain signers by name, and a number of live devices.
 
-No signature beyond those is taken, so that whoever holds a statement cannot dress it up. The
-cheap questions come first, the signatures themselves last.
+Signatures beyond those are refused, so that nobody can append any. Signatures are verified last,
+after the cheap checks.
 """
 
 from collections.abc import Mapping

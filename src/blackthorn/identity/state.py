@@ -1,4 +1,4 @@
-"""What a chain means after some of its statements, and on what terms it is judged.
+"""The state of a chain after some of its statements, and the terms on which it is judged.
 
 The state follows from the statements, from the times at which the ledger logged resets and
 cancels, and from the time as of which one asks. Claimed times (`time_ms`) decide nothing.
@@ -20,12 +20,12 @@ class Terms:
     """On what terms a chain is judged.
 
     `enrolment` and `reset_delay_ms` are the enterprise's, from the ledger's configuration.
-    `now_ms` is the ledger's time of the epoch in which the chain was looked up, not the clock of
-    whoever asks: a cancel of which that epoch does not know yet can then only be logged later,
-    and all who see one epoch see one chain. Whoever verifies the epoch holds its time to his
-    clock. `logged` has, for the seq of each reset and cancel, the time at which the ledger
-    logged it, from verified receipts. All times in Unix milliseconds. With `two_to_revoke` a
-    revocation needs two devices where three could sign; it must stand for the whole chain.
+    `now_ms` is the ledger's time of the epoch in which the chain was looked up, not a local clock:
+    a cancel that this epoch does not know yet can then only be logged later, and all who see one
+    epoch see one chain. Who verifies the epoch compares its time with their clock. `logged` has the
+    time at which the ledger logged each reset and cancel, by seq, from verified receipts. All times
+    in Unix milliseconds. With `two_to_revoke` a revocation needs two devices where three could
+    sign; it must stand for the whole chain.
     """
 
     enrolment: VerifyKeys
@@ -92,4 +92,4 @@ class State:
     @property
     def personal(self) -> int:
         """How many live devices act for the user."""
-        return sum(each.personal for each in self.devices.values())
+        return sum(device.personal for device in self.devices.values())

@@ -132,7 +132,7 @@ def make(statement: Statement, signers: Sequence[tuple[bytes, SigningKeys]]) -> 
 
 def countersign(signed: SignedStatement, signer: bytes, keys: SigningKeys) -> SignedStatement:
     """The same with one more signature; an earlier one by the same signer goes."""
-    others = [each for each in signed.signatures if each[0] != signer]
+    others = [entry for entry in signed.signatures if entry[0] != signer]
     mine = (bytes(signer), keys.sign(signed.statement.message))
     return SignedStatement(signed.statement, tuple(sorted([*others, mine], key=_signer)))
 
@@ -206,7 +206,7 @@ def _signatures(value: Any) -> tuple[tuple[bytes, Signature], ...]:
         raise VerificationError("I3", "the signatures of a statement are no list")
     if len(value) > identity_limits.MAX_STATEMENT_SIGNATURES:
         raise VerificationError("I11", "a statement has too many signatures")
-    found = tuple(_signature(each) for each in value)
+    found = tuple(_signature(item) for item in value)
     signers = [signer for signer, _ in found]
     if sorted(set(signers)) != signers:
         raise VerificationError("I11", "the signatures are not in the order of their signers")

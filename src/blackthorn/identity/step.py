@@ -1,4 +1,4 @@
-"""One statement more: where it must stand, and what it does to the state.
+"""One step of a chain: where a statement must stand, and what it does to the state.
 
 Devices come and go in `identity.devices`, resets wait and are cancelled in `identity.resets`;
 certificates and recovery keys are replaced here.

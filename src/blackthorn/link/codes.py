@@ -47,7 +47,7 @@ class Code(StrEnum):
     )
     RECOVERY_REFUSED = (
         "recovery-refused",
-        "There is no such user here, or these words are not his recovery key (any more).",
+        "There is no such user here, or these words are not their recovery key (any more).",
     )
     MARKET_LEFT = (
         "market-left",

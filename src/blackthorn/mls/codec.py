@@ -1,4 +1,4 @@
-"""The one door for bytes from outside: parse a whole value, or raise `MalformedMessage`."""
+"""Decodes bytes from outside: parse a whole value, or raise `MalformedMessage`."""
 
 from collections.abc import Callable
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Credentials (RFC 9420, 5.3): who a leaf says it is. What to believe is the caller's."""
+"""Credentials (RFC 9420, 5.3): who a leaf claims to be. The caller decides whether it holds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

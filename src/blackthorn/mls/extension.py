@@ -63,7 +63,7 @@ class RequiredCapabilities:
     def extension(self) -> Extension:
         """As the extension of a GroupContext."""
         lists = (self.extensions, self.proposals, self.credentials)
-        return Extension(REQUIRED_CAPABILITIES, b"".join(vector(map(u16, each)) for each in lists))
+        return Extension(REQUIRED_CAPABILITIES, b"".join(vector(map(u16, ids)) for ids in lists))
 
 
 def required_capabilities(extensions: Sequence[Extension]) -> RequiredCapabilities:

@@ -172,7 +172,7 @@ _HASH_SIZES = {kdf.SHA256: 32, kdf.SHA384: 48, kdf.SHA512: 64}
 
 
 def _suites(*suites: CipherSuite) -> dict[int, CipherSuite]:
-    return {each.number: each for each in suites}
+    return {suite.number: suite for suite in suites}
 
 
 def _suite(

@@ -48,8 +48,8 @@ def feed(stand: Snapshot) -> bytes:
     _link(root, "alternate", "./", "text/html")
     ledger = {"size": str(stand.size), "root": stand.root.hex()}
     SubElement(root, f"{{{OURS}}}ledger", ledger)
-    for each in news[: limits.MAX_FEED_ENTRIES]:
-        _entry(root, each, stand)
+    for item in news[: limits.MAX_FEED_ENTRIES]:
+        _entry(root, item, stand)
     indent(root)
     body: bytes = tostring(root, "utf-8")
     return b'<?xml version="1.0" encoding="utf-8"?>\n' + body + b"\n"

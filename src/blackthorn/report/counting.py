@@ -1,6 +1,6 @@
-"""What became of one directive, and how rows of numbers are made of many.
+"""The outcome of one directive, and the sums over many.
 
-Every directive received is in just one of OUTCOMES, so that they add up to what was received.
+Every directive received has one of OUTCOMES, so that outcomes add up to receipts.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -61,7 +61,7 @@ class Counts:
         return asdict(self)
 
 
-NUMBERS: Final = tuple(each.name for each in fields(Counts))
+NUMBERS: Final = tuple(field.name for field in fields(Counts))
 """Every number of a row, in its order."""
 
 

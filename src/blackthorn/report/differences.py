@@ -1,4 +1,4 @@
-"""Where a published file is not the one that the ledger gives, in words that name the place."""
+"""Differences between a published file and the one that the ledger gives, by place."""
 
 import csv
 import json

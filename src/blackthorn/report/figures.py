@@ -1,8 +1,8 @@
 """The figures of a period, from the register of a ledger and nothing else.
 
-A revealed directive is of the period in which it was received, a sealed one of that in which the
-ledger committed to it. Countries are all that any revealed directive or exit names, so that a
-row of zeros is told too.
+A revealed directive counts in the period in which it was received, a sealed one in that in which
+the ledger committed to it. Every country that a revealed directive or exit names has a row, zeros
+included.
 """
 
 from dataclasses import dataclass
@@ -101,11 +101,11 @@ def _half_years(register: Register, stand: Snapshot) -> list[dict[str, Any]]:
     """What was received in each half year of which there is a page, the newest ones only."""
     return [
         {
-            "period": each.name,
-            "received": len(_received(register, each))
-            + sum(unix_ms in each for unix_ms in _sealed(register)),
+            "period": period.name,
+            "received": len(_received(register, period))
+            + sum(unix_ms in period for unix_ms in _sealed(register)),
         }
-        for each in periods(stand)[-limits.MAX_REPORT_HALF_YEARS :]
+        for period in periods(stand)[-limits.MAX_REPORT_HALF_YEARS :]
     ]
 
 

@@ -1,7 +1,7 @@
-"""What a log tells a report: its decisions as they were at the end of an epoch, and no more.
+"""The log's decisions as a report reads them: at the end of an epoch.
 
-Fed with every entry from the first. A report is made at a head, since an epoch's time and its
-witnesses stand there; what lies between two heads is of no report.
+Fed with every entry from the first. A report is made at a head, which has the epoch's time and its
+witnesses; entries after the last head are in no report yet.
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The page for people: HTML that needs no script, no other file, and no trust.
+"""The report as HTML without script and without other files.
 
 Everything that an officer wrote is escaped by the template. The style stands in the page and its
 hash in the policy that forbids everything else.
@@ -128,8 +128,7 @@ def _charts(figures: Figures) -> dict[str, Chart]:
         for code, counts in figures.by_country.items()
     ]
     halves = [
-        (each["period"], each["received"], [("other", each["received"])])
-        for each in figures.half_years
+        (row["period"], row["received"], [("other", row["received"])]) for row in figures.half_years
     ]
     return {
         "outcomes": chart("outcomes", "What became of them", outcomes),

@@ -1,7 +1,7 @@
-"""What a file of a report says of itself: its period and the size of the ledger it is made of.
+"""A report file's claims about itself: its period and the size of the ledger it is made of.
 
-Nothing of it is believed: it says what is to be computed again. Texts are searched and not
-parsed, so that a hostile file costs no more than its length.
+Claims are not believed: they say what to compute again. Texts are searched and not parsed, so that
+a hostile file costs no more than its length.
 """
 
 import csv

@@ -54,7 +54,7 @@ def counts_csv(figures: Figures, stand: Snapshot) -> bytes:
 def directives_csv(figures: Figures, stand: Snapshot) -> bytes:
     """A line for each directive that is disclosed."""
     start = (DIRECTIVES_SCHEMA, figures.period.name, stand.size)
-    return _csv(DIRECTIVES_COLUMNS, ((*start, *_line(each)) for each in figures.directives))
+    return _csv(DIRECTIVES_COLUMNS, ((*start, *_line(row)) for row in figures.directives))
 
 
 def _line(directive: dict[str, Any]) -> Iterable[Any]:

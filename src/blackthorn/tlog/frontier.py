@@ -1,6 +1,6 @@
 """The right edge of a log: enough to append to it and to know its root, and nothing else.
 
-For whoever reads a log once, from its beginning: a few hundred bytes instead of all hashes.
+For readers that replay a log once: a few hundred bytes instead of all hashes.
 """
 
 from collections.abc import Sequence

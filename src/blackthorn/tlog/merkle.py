@@ -1,4 +1,4 @@
-"""The Merkle tree of a log (RFC 6962, 2.1; RFC 9162, 2.1), in memory, for whoever holds the log.
+"""The Merkle tree of a log (RFC 6962, 2.1; RFC 9162, 2.1), in memory, for the log's own side.
 
 One row of hashes per height: row k holds the root of every full subtree of 2**k leaves, in
 order. A new leaf adds its hash and completes, on average, one parent; a root, an inclusion or

@@ -1,4 +1,4 @@
-"""Trust policies (c2sp.org/tlog-policy): which log, which witnesses, and how many of them.
+"""Trust policies (c2sp.org/tlog-policy): logs, witnesses, and the quorum.
 
 A policy is text that people write and devices pin. Names in it are bytes without meaning; each
 names one witness or group, and is a member of one group at most, so that no witness counts

@@ -1,4 +1,4 @@
-"""What a device may know of the log: how to check it. The one module of tlog that it imports.
+"""The log's checks for devices, which import this module of tlog and no other.
 
 A note becomes a `VerifiedCheckpoint` here and nowhere else: the log signed it, every witness
 that the policy knows and that is named under it signed it too, and they are a quorum.

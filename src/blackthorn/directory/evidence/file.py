@@ -1,11 +1,11 @@
-"""Evidence: what a client kept of something that must not be, as a file that anyone can verify.
+"""The form of an evidence file: what a client kept of a misbehaviour, for anyone to verify.
 
 A file is JSON: its format, its kind, the configuration of the directory (all keys in it are
 public), and the fields of the kind, bytes in base64. `verify_evidence` recomputes what the client
-saw and raises when the file does not show it. Nothing is asked of a server. Whose word is needed
-beside the file, such as the owner's that a statement is not his, the sentence says.
+saw and raises when the file does not show it. No server is asked. When a claim rests on somebody's
+word, such as the owner's that a statement is not theirs, the sentence says so.
 
-What a chain says is not known here: `replay` is handed in by who knows (`identity.chain`).
+Chains are replayed by a function that the caller hands in (`identity.chain`).
 """
 
 import base64
@@ -46,7 +46,7 @@ def _to_json(value: Field) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, list):
-        return [_to_json(each) for each in value]
+        return [_to_json(item) for item in value]
     return value
 
 
@@ -105,7 +105,7 @@ def decode_evidence(data: bytes) -> Evidence:
 
 def _from_json(value: Any, kind: type) -> Any:
     if kind is list and type(value) is list:
-        return [_from_json(each, bytes) for each in value]
+        return [_from_json(item, bytes) for item in value]
     if kind is bytes and type(value) is str:
         try:
             return base64.b64decode(value.encode("ascii"), validate=True)

@@ -1,7 +1,7 @@
-"""What evidence shows of a log: what it signed, and what its server gave with that.
+"""Evidence about a log: what it signed, and what its server gave with that.
 
 As in `directory.evidence.users`. A log answers for what it has signed; that its server gave some
-bytes which nobody signed is the word of whoever keeps the file, and the sentence says so.
+unsigned bytes is the word of the file's owner, and the sentence says so.
 """
 
 import hashlib

@@ -1,9 +1,9 @@
-"""What evidence shows of users: of their entries in the map, their chains and their devices.
+"""Evidence about users: their entries in the map, their chains and their devices.
 
 Each function returns a sentence, or raises `VerificationError`: D35 when the fields hold together
 and show nothing. Witnesses are not asked for: the log's own signature is what it answers for.
-What nobody signed, such as the signatures in a chain, whoever keeps the file could have made;
-the sentence says that it is his word (`says`).
+Bytes that nobody signed, such as the list of signatures in a chain, could be made up by the file's
+owner; the sentence then says that it is their word (`says`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -122,7 +122,7 @@ def bad_answer(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
 
 
 def unknown_statement(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
-    """A chain of which its owner says that it is not his."""
+    """A chain that its owner disowns."""
     begin, answer = _present(fields, config)
     value = answer.value
     if (value.head, value.seq) == (fields["own_head"], fields["own_seq"]):
@@ -134,7 +134,7 @@ def unknown_statement(fields: Fields, config: DirectoryConfig, replay: Replay) -
 
 
 NOTHING: Final = Value(bytes(32), 0, 0)
-"""What the map has of somebody before his first entry."""
+"""The map's value of a user before their first entry."""
 
 
 def bad_history(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:

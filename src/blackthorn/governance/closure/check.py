@@ -90,7 +90,7 @@ def _decode(value: dict[str, Any]) -> ClosureStatement:
         market=value["market"],
         counts={name: _count(value["persons"][name]) for name in COUNTS},
         root=_hash(receipts["root"]),
-        leaves=tuple(_hash(each) for each in receipts["leaves"]),
+        leaves=tuple(_hash(leaf) for leaf in receipts["leaves"]),
         mails=_count(value["deleted"]["mails"]),
         parcels=_count(value["deleted"]["parcels"]),
         key=_hash(destroyed["fingerprint"]),
@@ -98,7 +98,7 @@ def _decode(value: dict[str, Any]) -> ClosureStatement:
         destroyed_ms=_count(destroyed["destroyed_ms"]),
         backups_end_ms=_count(value["backups_end_ms"]),
         tried={market: _hash(each) for market, each in value["tried_keys"].items()},
-        samples=tuple(_base64(each["wrapped"]) for each in value["samples"]),
+        samples=tuple(_base64(sample["wrapped"]) for sample in value["samples"]),
         register=value["register"],
     )
     _check_form(statement, value)
@@ -174,7 +174,7 @@ def _check_itself(statement: ClosureStatement) -> None:
 
 
 def _check_ledger(statement: ClosureStatement, case: Case) -> None:
-    plan, destroy, close = (case.last(each) for each in ("plan", "destroy", "close"))
+    plan, destroy, close = (case.last(action) for action in ("plan", "destroy", "close"))
     if case.id != statement.exit or case.state != "closed":
         raise VerificationError("C10", f"the ledger does not show that {statement.exit} is closed")
     if plan["market"] != statement.market:

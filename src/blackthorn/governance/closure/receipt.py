@@ -1,4 +1,4 @@
-"""A person's receipt of a closure: what the tree of receipts says of him, and how to find it.
+"""A user's receipt of a closure: their leaf in the tree of receipts, and how to find it.
 
     who    = SHA-256("blackthorn-closure-person-v1\\0" ‖ salt[32] ‖ address)
     public = CBOR {exit, who, notified, read, exported, moved, forwarded, mails, parcels}
@@ -129,14 +129,14 @@ def decode_placed(data: bytes) -> ProvenReceipt:
             "place": int(place),
             "size": int(size),
             "proof": list(proof),
-        } if len(fields) == 5 and all(type(each) is bytes for each in proof):
+        } if len(fields) == 5 and all(type(sibling) is bytes for sibling in proof):
             return ProvenReceipt(decode_receipt(inner), place, size, tuple(proof))
     raise VerificationError("C15", "a receipt has not its fields")
 
 
 def root_of(receipts: Iterable[Receipt]) -> bytes:
     """The root of the tree of the receipts in this order, 32 bytes."""
-    return tree_of([each.leaf for each in receipts]).root()
+    return tree_of([receipt.leaf for receipt in receipts]).root()
 
 
 def tree_of(leaves: Sequence[bytes]) -> MerkleLog:

@@ -69,7 +69,7 @@ class ClosureStatement:
             "receipts": {
                 "root": self.root.hex(),
                 "size": len(self.leaves),
-                "leaves": [each.hex() for each in self.leaves],
+                "leaves": [leaf.hex() for leaf in self.leaves],
             },
             "deleted": {"mails": self.mails, "parcels": self.parcels},
             "destroyed_keys": [
@@ -82,7 +82,7 @@ class ClosureStatement:
             "prepared_ms": self.prepared_ms,
             "backups_end_ms": self.backups_end_ms,
             "tried_keys": {market: each.hex() for market, each in self.tried.items()},
-            "samples": [_sample(each) for each in self.samples],
+            "samples": [_sample(sample) for sample in self.samples],
             "register": self.register,
         }
 

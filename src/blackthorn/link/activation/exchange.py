@@ -75,7 +75,7 @@ Statements = Annotated[
 
 
 class Owner(Struct, frozen=True):
-    """Whose the code is, and where his identity chain stood before this code was used.
+    """The code's user, and where their identity chain stood before this code was used.
 
     `seq` is the number of its statements, `head` the hash of the last, NO_HEAD without any.
     """

@@ -38,7 +38,7 @@ class LookUp(Frame, tag=60, frozen=True):
 
 
 class Answer(Struct, array_like=True, frozen=True, gc=False):
-    """One user in the map, or his absence when `value` is empty (`directory.lookup.Answer`)."""
+    """One user in the map, or their absence when `value` is empty (`directory.lookup.Answer`)."""
 
     address: AddressText
     vrf_proof: Annotated[bytes, Meta(min_length=80, max_length=80)]

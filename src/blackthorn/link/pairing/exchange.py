@@ -10,8 +10,8 @@ step out of order cannot be written:
 Before a side has seen the other's proof it says nothing but its own.
 
 `Compared.digest` is what the six digits are made of that two people compare. The new device
-commits to its part of it before it sees the live one's, so that whoever knows the code and
-stands between two devices cannot make the digits of both sides equal but by luck.
+commits to its part of it before it sees the live one's, so that a man in the middle who knows the
+code can make the digits of both sides equal only by luck.
 
 What never happens here: looking at what the sealed messages hold, asking a person, storing.
 """
@@ -106,7 +106,7 @@ class Offer:
     tries: int = 0
 
     def open(self, random: Random) -> tuple[OpenPairing, "AwaitJoin"]:
-        """Wait for somebody to join, with fresh randomness each time."""
+        """Wait for a device to join, with fresh randomness each time."""
         exchange = pake.initiate(
             password(self.code, self.fingerprint), initiator=LIVE, responder=NEW, random=random
         )
@@ -123,13 +123,13 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class AwaitJoin:
-    """The live device waits for somebody to join."""
+    """The live device waits for another one to join."""
 
     _offer: Offer
     _exchange: pake.Exchange
 
     def paired(self, paired: Paired) -> "AwaitProof":
-        """Somebody has joined. Raises WrongCodeError when what he said is no SPAKE2 message."""
+        """A device has joined. Raises WrongCodeError when its message is not SPAKE2's."""
         try:
             shared = self._exchange.finish(paired.message)
         except pake.PakeError:

@@ -1,7 +1,7 @@
 """Seal an inbound mail as PGP/MIME (RFC 3156) before it is stored. Opens nothing.
 
-What is sealed is a block of trace fields by this server, then the mail's own bytes untouched.
-What stays outside says who owns the mailbox and when, and nothing of who wrote or of what.
+Sealed: trace fields by this server, then the mail's bytes unchanged. Outside stay the mailbox's
+owner and the time, and nothing of the sender or the subject.
 """
 
 from collections.abc import Callable

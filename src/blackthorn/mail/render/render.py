@@ -1,4 +1,4 @@
-"""What a person sees of a mail: a few header fields, the best text, the list of attachments.
+"""Renders a mail for display: a few header fields, the best text, the list of attachments.
 
 Any bytes go in, safe text comes out: `render` never raises. Nothing encrypted is opened here
 and nothing is fetched, so an HTML part cannot wrap itself round a secret (EFAIL).

@@ -173,7 +173,7 @@ def _commit_waiting(world: World, request: Request) -> Reply:
 def _propose_add(world: World, request: Request) -> Reply:
     held, packages = _held(world, request), _packages(world, request)
     group = _copy(held.group)
-    proposals = [group.propose_add(each, random=world.random).hex() for each in packages]
+    proposals = [group.propose_add(package, random=world.random).hex() for package in packages]
     held.group = group
     return {"proposals": proposals}
 
@@ -182,7 +182,7 @@ def _propose_remove(world: World, request: Request) -> Reply:
     held = _held(world, request)
     group = _copy(held.group)
     leaves = _leaves(group, request)
-    proposals = [group.propose_remove(each, random=world.random).hex() for each in leaves]
+    proposals = [group.propose_remove(leaf, random=world.random).hex() for leaf in leaves]
     held.group = group
     return {"proposals": proposals}
 
@@ -305,8 +305,8 @@ def _packages(world: World, request: Request) -> list[VerifiedKeyPackage]:
     if not messages:
         raise RequestError("there is nobody to add")
     return [
-        parse_key_package(each, now=world.now(), validate=believe, max_lifetime=ANY_LIFETIME)
-        for each in messages
+        parse_key_package(data, now=world.now(), validate=believe, max_lifetime=ANY_LIFETIME)
+        for data in messages
     ]
 
 
@@ -315,7 +315,7 @@ def _leaves(group: Group, request: Request) -> list[int]:
     leaves = request.number_list("indices")
     for identity in request.octets_list("identities"):
         credential = BasicCredential(identity)
-        found = [each.index for each in group.members if each.credential == credential]
+        found = [member.index for member in group.members if member.credential == credential]
         if not found:
             raise RequestError("there is no member of that identity")
         leaves += found

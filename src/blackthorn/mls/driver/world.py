@@ -1,4 +1,4 @@
-"""Whom and what a driver holds: clients with their keys, and groups by handle."""
+"""The driver's state: clients with their keys, and groups by handle."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""One epoch of a group as one member holds it, and what is kept of it when it is past."""
+"""One epoch of a group as one member holds it, and what is kept of a past epoch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -61,7 +61,7 @@ class Epoch:
     @cached_property
     def encoded(self) -> bytes:
         """The stored form of everything but `secret_tree`: it never changes."""
-        secrets = (getattr(self.secrets, each.name) for each in fields(EpochSecrets))
+        secrets = (getattr(self.secrets, secret.name) for secret in fields(EpochSecrets))
         keys = self.private_keys
         return b"".join(
             (
@@ -113,7 +113,7 @@ class Epoch:
     def closed(self) -> "Epoch":
         """The epoch from which this member was removed: late messages can be read, no more."""
         secrets = self.secrets
-        nothing = dict.fromkeys((each.name for each in fields(EpochSecrets)), Secret(b""))
+        nothing = dict.fromkeys((secret.name for secret in fields(EpochSecrets)), Secret(b""))
         kept = replace(
             secrets,
             **nothing

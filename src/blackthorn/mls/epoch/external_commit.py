@@ -43,14 +43,14 @@ def read_external_proposals(
 
     Raises `InvalidProposal`.
     """
-    by_value = [each for each in proposals if not isinstance(each, bytes)]
+    by_value = [proposal for proposal in proposals if not isinstance(proposal, bytes)]
     if len(by_value) != len(proposals):
         raise InvalidProposal(
             "an external Commit names a proposal by reference", Rule.EXTERNAL_BY_VALUE
         )
-    inits = [each for each in by_value if isinstance(each, ExternalInit)]
-    removes = [each for each in by_value if isinstance(each, Remove)]
-    psks = [each.psk_id for each in by_value if isinstance(each, PreSharedKey)]
+    inits = [proposal for proposal in by_value if isinstance(proposal, ExternalInit)]
+    removes = [proposal for proposal in by_value if isinstance(proposal, Remove)]
+    psks = [proposal.psk_id for proposal in by_value if isinstance(proposal, PreSharedKey)]
     if len(inits) != 1:
         raise InvalidProposal(
             "an external Commit has not exactly one external init", Rule.EXTERNAL_ONE_INIT

@@ -89,6 +89,6 @@ def check_group(
         raise InvalidWelcome("the ratchet tree is not the group's", Rule.TREE_HASH)
     check_tree(suite, tree, info.context.group_id)
     check_tree_members(suite, tree, info.context.extensions, validate)
-    for each in external_senders(info.context.extensions):  # 5.3.1
-        check_credential(validate, each.credential, each.signature_key)
+    for sender in external_senders(info.context.extensions):  # 5.3.1
+        check_credential(validate, sender.credential, sender.signature_key)
     return Member.of(info.signer, signer)

@@ -122,8 +122,8 @@ class ProposalList:
                 raise InvalidProposal(
                     "the group's extensions are replaced twice", Rule.EXTENSIONS_REPLACED_ONCE
                 )
-            for each in external_senders(proposal.extensions):
-                check_credential(self.validate, each.credential, each.signature_key)
+            for external in external_senders(proposal.extensions):
+                check_credential(self.validate, external.credential, external.signature_key)
             self.extensions = proposal.extensions
         elif isinstance(proposal, ReInit):
             self._reinit(proposal)

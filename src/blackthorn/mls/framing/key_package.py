@@ -286,7 +286,7 @@ def create_key_package(
         signature_public,
         random=random,
         lifetime=lifetime,
-        extension_types=(*extension_types, *(each.type for each in extensions)),  # 10
+        extension_types=(*extension_types, *(extension.type for extension in extensions)),  # 10
         credential_types=credential_types,
     )
     init_private, init_public = suite.hpke.generate_key_pair(random)

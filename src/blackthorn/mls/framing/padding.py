@@ -1,4 +1,4 @@
-"""Size classes: how far a message is padded so that its length tells little."""
+"""Padding of messages to size classes, which hide their length."""
 
 from collections.abc import Callable
 

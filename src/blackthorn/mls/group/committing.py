@@ -94,7 +94,7 @@ def make_commit(
     base = next_epoch.EpochBase.of(epoch)
     provisional = next_epoch.provisional_context(base, applied)
     sealed = treekem.seal_path(suite, applied.tree, path, provisional.encoded, applied.added)
-    names = tuple(each.reference or each.proposal for each in chosen)
+    names = tuple(proposal.reference or proposal.proposal for proposal in chosen)
     commit = sign_content(
         epoch, Commit(names, sealed), request.authenticated_data, state.signature_private
     )
@@ -179,16 +179,16 @@ def _choose(
     def gather(waiting: Iterable[QueuedProposal]) -> tuple[list[QueuedProposal], AppliedProposals]:
         proposals = empty.fresh()
         chosen = []
-        for each in in_order([*own, *waiting]):
+        for queued in in_order([*own, *waiting]):
             try:
-                if isinstance(each.proposal, PreSharedKey):
-                    state.psk(each.proposal.psk_id, known_psks)
-                proposals.append(each)
+                if isinstance(queued.proposal, PreSharedKey):
+                    state.psk(queued.proposal.psk_id, known_psks)
+                proposals.append(queued)
             except MLSError:
-                if each.reference is None:
+                if queued.reference is None:
                     raise
                 continue
-            chosen.append(each)
+            chosen.append(queued)
         return chosen, proposals.apply()
 
     waiting = state.proposals.values()

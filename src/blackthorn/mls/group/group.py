@@ -1,4 +1,4 @@
-"""`Group`: one member's hold on one MLS group. State in, bytes in and out.
+"""`Group`: one member's state in one MLS group. State in, bytes in and out.
 
 Every method either succeeds or raises `MLSError` and leaves `serialise()` byte-identical:
 the engines beside this module change nothing, and what they return is put in place here,

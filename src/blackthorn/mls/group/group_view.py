@@ -1,4 +1,4 @@
-"""What can be read of a group without changing it."""
+"""The read-only view of a group."""
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.epoch import group_info

@@ -178,8 +178,8 @@ def stage_commit(
     if committer == epoch.own_index:
         raise OwnMessage("this is a Commit of this member's own")
     proposals = ProposalList(epoch, committer, now, validate, policy.max_lifetime_seconds)
-    for each in in_order(_resolve(state, commit, authenticated)):
-        proposals.append(each)
+    for queued in in_order(_resolve(state, commit, authenticated)):
+        proposals.append(queued)
     applied = proposals.apply()
     if commit.path is None and applied.needs_path:
         raise InvalidCommit("the Commit has no path and needs one", Rule.PATH_REQUIRED)

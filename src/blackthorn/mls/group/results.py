@@ -1,4 +1,4 @@
-"""What a group gives back for a message read and for a Commit made."""
+"""Results: of a received message, and of a Commit made."""
 
 from dataclasses import dataclass, field
 

@@ -84,7 +84,7 @@ def _read_epoch(reader: Reader) -> Epoch:
     chosen = _read_suite(reader)
     context = read_group_context(reader)
     tree = read_ratchet_tree(reader)
-    secrets = [Secret(each) for each in reader.vector(Reader.opaque)]
+    secrets = [Secret(secret) for secret in reader.vector(Reader.opaque)]
     if len(secrets) != len(fields(EpochSecrets)):
         raise MalformedMessage("the stored epoch has the wrong number of secrets")
     return Epoch(

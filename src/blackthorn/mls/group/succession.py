@@ -82,7 +82,7 @@ def link(psks: Iterable[PskId]) -> ResumptionPskId | None:
 
     Raises `InvalidWelcome`.
     """
-    links = [each for each in psks if isinstance(each, ResumptionPskId) and each.succession]
+    links = [psk for psk in psks if isinstance(psk, ResumptionPskId) and psk.succession]
     if len(links) > 1:
         raise InvalidWelcome("the Welcome follows more than one group", Rule.ONE_PREDECESSOR)
     return links[0] if links else None

@@ -82,7 +82,7 @@ def check_parent_hash(suite: CipherSuite, tree: RatchetTree, node: int, parent: 
     children = (treemath.left(node), treemath.right(node))
     for child, sibling in (children, children[::-1]):
         # What the child's resolution holds beside new leaves must be one node: the voucher.
-        remaining = [each for each in tree.resolution(child) if each not in unmerged]
+        remaining = [node for node in tree.resolution(child) if node not in unmerged]
         if len(remaining) != 1:
             continue
         claimed = _claimed_parent_hash(tree, remaining[0])

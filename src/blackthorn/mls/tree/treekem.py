@@ -125,7 +125,7 @@ def seal_path(
     for node, _, resolution in path.steps:
         secret = path.secrets[node].expose()
         sealed = tuple(
-            seal(_public(tree, each), secret) for each in resolution if each not in new_leaves
+            seal(_public(tree, node), secret) for node in resolution if node not in new_leaves
         )
         nodes.append(UpdatePathNode(_public(tree, node), sealed))
     return UpdatePath(path.leaf, tuple(nodes))
@@ -173,7 +173,7 @@ def check_ciphertext_counts(
     """12.4.2: each node seals its secret once to each old node of the resolution."""
     new_leaves = {2 * index for index in added}
     for (_, _, resolution), node in zip(steps, path.nodes, strict=True):
-        expected = sum(each not in new_leaves for each in resolution)
+        expected = sum(node not in new_leaves for node in resolution)
         if len(node.sealed) != expected:
             raise InvalidCommit(
                 "a path node has the wrong number of ciphertexts", Rule.PATH_CIPHERTEXTS
@@ -198,7 +198,7 @@ def open_path(
     for position, (node, child, resolution) in enumerate(steps):
         if not is_in_subtree(own_index, child):
             continue
-        old = [each for each in resolution if each not in new_leaves]
+        old = [node for node in resolution if node not in new_leaves]
         for each, sealed in zip(old, path.nodes[position].sealed, strict=True):
             private = private_keys.get(each)
             if private is not None:
