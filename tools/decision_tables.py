@@ -23,7 +23,7 @@ Every step is a statement of officers, and an entry of the ledger. Each signer i
 
 MARKETS = """# Markets and exits
 
-Every user is of a market (a country), whose key wraps what is stored for him. A market is left by
+Every user is of a market (a country), whose key wraps what is stored for them. A market is left by
 the steps below, each signed by two people and shown in the ledger, none before its date; until
 `destroy` nothing is destroyed, and the exit can be put off or taken back. A hold stops all steps
 but `extend`, `rescind` and `release`.

@@ -1,6 +1,6 @@
 """Whether a closure's statement holds: by itself, and against the decisions in the ledger.
 
-Rules are in `closure_rules`. Nothing is taken from the file but what is checked here.
+Rules are in `rules`. Nothing is taken from the file but what is checked here.
 """
 
 import hashlib
