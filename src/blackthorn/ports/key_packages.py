@@ -1,13 +1,50 @@
-"""The port to the store of key packages. Devices are named by their row numbers."""
+"""The port to the store of key packages. Devices are named by their row numbers.
+
+Commands and queries raise DiskError and DamageError only.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from blackthorn.ports.store import Command, Query
 from blackthorn.ports.writer import Job
 
 
+@dataclass(frozen=True, slots=True)
+class PublishKeyPackages(Command[int]):
+    """Store packages of the device, at most up to `room` one-time ones in all; the stock then.
+
+    A last-resort package takes the place of the one before.
+    """
+
+    device: int
+    packages: Sequence[bytes]
+    last_resort: bytes | None
+    room: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimKeyPackages(Command[list[list[bytes | None]]]):
+    """For each device of each user its oldest one-time package, else its last-resort one.
+
+    One-time packages are deleted. The list ends before the user with whom the answer could pass
+    `max_bytes`.
+    """
+
+    users: Sequence[Sequence[int]]
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPackageStock(Query[int]):
+    """One-time key packages of the device that nobody has claimed."""
+
+    device: int
+
+
 class KeyPackageStore(Protocol):
-    """Key packages until they are claimed."""
+    """Until all callers use commands and queries."""
 
     def stock(self, device: int) -> int:
         """One-time key packages of the device that nobody has claimed."""
@@ -16,15 +53,11 @@ class KeyPackageStore(Protocol):
     def publish(
         self, device: int, packages: Sequence[bytes], last_resort: bytes | None, room: int
     ) -> Job[int]:
-        """Store packages, at most up to `room` one-time ones in all; the stock after it."""
+        """Store packages; the stock after it."""
         ...
 
     def claim(
         self, users: Sequence[Sequence[int]], max_bytes: int
     ) -> Job[list[list[bytes | None]]]:
-        """For each device of each user its oldest one-time package, else its last-resort one.
-
-        One-time packages are deleted. The list ends before the user with whom the answer
-        could pass `max_bytes`.
-        """
+        """For each device of each user a package."""
         ...

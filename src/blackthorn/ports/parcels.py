@@ -1,42 +1,29 @@
 """The port to the store of parcels in transit, and of the order of Commits.
 
-Reads answer from the last durable commit. Writes come as jobs for the `Writer`. Devices are
-named by their row numbers (`DeviceRecord.number`); a `seq` is the place of a parcel in the
-order of delivery, given out by the caller, rising over all devices.
+Devices are named by their row numbers (`DeviceRecord.number`). A `seq` is the place of a parcel
+in the order of delivery; the caller gives it out, rising over all devices. A parcel that its
+device could not decrypt is *undecryptable*: it is kept for a while, apart from those that wait.
+Commands and queries raise DiskError and DamageError only.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
+from blackthorn.ports.store import Command, Query
 from blackthorn.ports.writer import Job
+
+Place = tuple[int, int]
+"""(device, seq) of a parcel."""
 
 
 class SharedParcel(NamedTuple):
-    """One sealed thing for several devices, stored once."""
+    """One sealed parcel for several devices, stored once."""
 
     seq: int
     sealed: bytes
     devices: Sequence[int]
-
-
-class Placement(NamedTuple):
-    """Where a Commit stands: 32-byte handle, epoch, 16-byte token."""
-
-    handle: bytes
-    epoch: int
-    token: bytes
-
-
-class Placed(Enum):
-    """What became of a Commit."""
-
-    STORED = "it was the first at its epoch"
-    REPEATED = "this very Commit was stored before"
-    LATE = "another Commit took its epoch"
-    AHEAD = "the conversation has not come to its epoch"
-    NEW = "it was only asked for, and was not stored before"
 
 
 @dataclass(slots=True)
@@ -47,39 +34,185 @@ class Parcels:
     shared: list[SharedParcel] = field(default_factory=list)
 
 
+class CommitPosition(NamedTuple):
+    """Where a Commit stands: 32-byte handle, epoch, 16-byte token."""
+
+    handle: bytes
+    epoch: int
+    token: bytes
+
+
+class CommitOutcome(Enum):
+    """What became of a Commit."""
+
+    STORED = "it was the first at its epoch"
+    REPEATED = "this very Commit was stored before"
+    LATE = "another Commit took its epoch"
+    AHEAD = "the conversation has not come to its epoch"
+    NEW = "it was only asked for, and was not stored before"
+
+
+class Tally(NamedTuple):
+    """Parcels of one device and their bytes: those that wait, and the undecryptable ones."""
+
+    waiting: int
+    waiting_bytes: int
+    undecryptable: int
+    undecryptable_bytes: int
+
+    @property
+    def aside(self) -> int:
+        """Until all callers use queries."""
+        return self.undecryptable
+
+    @property
+    def aside_bytes(self) -> int:
+        """Until all callers use queries."""
+        return self.undecryptable_bytes
+
+
+class TallyPage(NamedTuple):
+    """A part of a tally: `after` is where the next page begins, None behind the last."""
+
+    tally: Tally
+    after: int | None
+
+
+class WaitingParcel(NamedTuple):
+    """A parcel that waits for a device, or that it could not decrypt."""
+
+    seq: int
+    sealed: bytes
+    undecryptable: bool
+
+    @property
+    def aside(self) -> bool:
+        """Until all callers use queries."""
+        return self.undecryptable
+
+
+class Removal(NamedTuple):
+    """An undecryptable parcel that was deleted: whose, and its bytes."""
+
+    device: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreParcels(Command[list[CommitOutcome]]):
+    """Store parcels; one outcome for each of `ordered`.
+
+    `ordered` holds Commits, each stored only if its place is free (compare-and-set). One with
+    None for its parcels is only asked for: REPEATED or NEW. `next_seq` is above every seq given
+    out, `day` the Unix day. A parcel for a device that does not exist (any more), or whose
+    market's key was destroyed, is left out.
+    """
+
+    free: Parcels
+    ordered: Sequence[tuple[CommitPosition, Parcels | None]] = ()
+    next_seq: int = 0
+    day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveParcels(Command[None]):
+    """Delete the parcels at these places."""
+
+    places: Sequence[Place]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveUndecryptable(Command[list[Removal]]):
+    """Delete the parcels at these places, as far as they are still there; which were."""
+
+    places: Sequence[Place]
+
+
+@dataclass(frozen=True, slots=True)
+class MarkUndecryptable(Command[None]):
+    """The devices could not decrypt the parcels at these places, on this Unix day."""
+
+    places: Sequence[Place]
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveOldestUndecryptable(Command[list[Removal]]):
+    """Delete the oldest undecryptable parcels of the device, at most `limit`.
+
+    It ends when at least `parcels` parcels and `size` bytes are gone, or nothing is left.
+    """
+
+    device: int
+    parcels: int
+    size: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireUndecryptable(Command[list[Removal]]):
+    """Delete at most `limit` parcels that were marked undecryptable before that Unix day."""
+
+    before_day: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireCommits(Command[int]):
+    """Forget the order of at most `limit` Commits of before that Unix day; how many."""
+
+    before_day: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSeq(Query[int]):
+    """A number above every seq that was ever stored; asked once, at the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxTally(Query[TallyPage]):
+    """What the device has here with a seq above `after`: a page of at most `limit` parcels."""
+
+    device: int
+    after: int = 0
+    limit: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingParcels(Query[list[WaitingParcel]]):
+    """Parcels of the device with a seq above `after`, oldest first, at most `max_parcels`.
+
+    It ends with the parcel that brings the bytes to `max_bytes`. Undecryptable ones are left out
+    unless `undecryptable`.
+    """
+
+    device: int
+    after: int
+    undecryptable: bool
+    max_parcels: int
+    max_bytes: int
+
+
+NOTHING: Final = Tally(0, 0, 0, 0)
+
+
+# --- Until all callers use commands and queries -------------------------------------------------
+
+Placed = CommitOutcome
+Placement = CommitPosition
+Waiting = WaitingParcel
+Dropped = list[Removal]
+
+
 @dataclass(slots=True)
 class Batch:
-    """What one job stores. `ordered` holds Commits, each stored only if its place is free.
-
-    A Commit with None in place of parcels is only asked for: REPEATED or NEW. `day` is the
-    Unix day of the Commits.
-    """
+    """What one job stores."""
 
     free: Parcels = field(default_factory=Parcels)
     ordered: list[tuple[Placement, Parcels | None]] = field(default_factory=list)
     next_seq: int = 0
     day: int = 0
-
-
-class Tally(NamedTuple):
-    """Parcels of one device and their bytes: those that wait, and those set aside."""
-
-    waiting: int
-    waiting_bytes: int
-    aside: int
-    aside_bytes: int
-
-
-class Waiting(NamedTuple):
-    """A parcel that waits for a device, or was set aside by it."""
-
-    seq: int
-    sealed: bytes
-    aside: bool
-
-
-Dropped = list[tuple[int, int]]
-"""(device, bytes) of each parcel that was set aside and is deleted."""
 
 
 class ParcelStore(Protocol):
@@ -96,11 +229,7 @@ class ParcelStore(Protocol):
     def read(
         self, device: int, after: int, *, set_aside: bool, max_parcels: int, max_bytes: int
     ) -> list[Waiting]:
-        """What waits with a seq above `after`, oldest first.
-
-        At most `max_parcels`; it ends with the parcel that brings the bytes to `max_bytes`.
-        Parcels set aside are left out unless `set_aside`.
-        """
+        """What waits with a seq above `after`, oldest first."""
         ...
 
     def put(self, batch: Batch) -> Job[list[Placed]]:
@@ -124,6 +253,5 @@ class ParcelStore(Protocol):
         ...
 
     def expire(self, before_day: int, commits_before_day: int) -> Job[Dropped]:
-        """Delete what was set aside before that Unix day, and the order of Commits of before
-        `commits_before_day`."""
+        """Delete what was set aside before that Unix day."""
         ...

@@ -5,6 +5,7 @@ from typing import Any, Final
 from blackthorn.ports.store import Command, Query, Result, Together
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.failure import storing
+from blackthorn.storage.sqlite.stores import key_packages, parcels
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 from blackthorn.storage.sqlite.wrapping import Wrapping
 
@@ -14,8 +15,15 @@ def _together(transaction: Transaction, command: Together) -> None:
         execute(transaction, part)
 
 
-COMMANDS: Final[Table] = {Together: _together}
-QUERIES: Final[Table] = {}
+COMMANDS: Final[Table] = {
+    Together: _together,
+    **parcels.COMMANDS,
+    **key_packages.COMMANDS,
+}
+QUERIES: Final[Table] = {
+    **parcels.QUERIES,
+    **key_packages.QUERIES,
+}
 
 
 def execute(transaction: Transaction, command: Any) -> Any:
@@ -39,6 +47,19 @@ class Engine:
     def connection(self) -> Connection:
         """The writing connection."""
         return self._writing.connection
+
+    def begin(self) -> None:
+        """Begin a transaction of the writing connection."""
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Make it durable."""
+        self.connection.execute("COMMIT")
+
+    def roll_back(self) -> None:
+        """Keep nothing of it."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
 
     def execute(self, command: Any) -> Any:
         """Execute a command; the caller begins and ends the transaction."""

@@ -4,11 +4,10 @@ Shared by the writer's thread and by the stepped writer of the scenarios.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from blackthorn.errors import DiskError, StorageError
 from blackthorn.ports.store import Command
-from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.failure import UnsyncedError, failure_of
 
 Task = tuple[Any, Callable[[Any], None]]
@@ -18,20 +17,38 @@ Outcome = tuple[Callable[[Any], None], Any]
 """What is to be told, and the command's result or the error that took its place."""
 
 
-def _transact(engine: Engine, tasks: Sequence[Task]) -> list[Outcome]:
-    connection = engine.connection
-    connection.execute("BEGIN IMMEDIATE")
+class WritingEngine(Protocol):
+    """What executes commands in transactions: `engine.Engine`, or the memory of the tests."""
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        ...
+
+    def execute(self, command: Any) -> Any:
+        """Execute a command in it."""
+        ...
+
+    def commit(self) -> None:
+        """Make it durable."""
+        ...
+
+    def roll_back(self) -> None:
+        """Keep nothing of it."""
+        ...
+
+
+def _transact(engine: WritingEngine, tasks: Sequence[Task]) -> list[Outcome]:
+    engine.begin()
     try:
         outcomes = [(done, engine.execute(command)) for command, done in tasks]
-        connection.execute("COMMIT")
+        engine.commit()
     except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        engine.roll_back()
         raise
     return outcomes
 
 
-def commit_group(engine: Engine, tasks: Sequence[Task]) -> list[Outcome]:
+def commit_group(engine: WritingEngine, tasks: Sequence[Task]) -> list[Outcome]:
     """Execute all commands in one transaction; when it fails, each in its own.
 
     One bad command therefore fails alone. After a failed fsync nothing is tried again.

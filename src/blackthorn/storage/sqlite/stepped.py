@@ -4,16 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 from blackthorn.errors import StorageError
-from blackthorn.ports.store import Done, Query, Result
-from blackthorn.storage.sqlite.engine import Engine
+from blackthorn.ports.store import BlockingReader, Done, Query, Result
 from blackthorn.storage.sqlite.failure import failure_of
-from blackthorn.storage.sqlite.group_commit import Task, commit_group
+from blackthorn.storage.sqlite.group_commit import Task, WritingEngine, commit_group
 
 
 class SteppedWriter:
     """A `ports.store.Writer` that does nothing until `commit`, and forgets all at `crash`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: WritingEngine) -> None:
         self._engine = engine
         self._waiting: list[Task] = []
         self._failure: StorageError | None = None
@@ -57,7 +56,7 @@ class SteppedWriter:
 class SteppedReader:
     """A `ports.store.Reader` that answers at once, or, while it holds, at `release`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: BlockingReader) -> None:
         self._engine = engine
         self._holding = False
         self._waiting: list[tuple[Query[Any], Callable[[Any], None]]] = []

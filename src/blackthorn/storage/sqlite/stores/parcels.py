@@ -1,31 +1,42 @@
-"""Parcels in transit, in SQLite (`ports.parcels.ParcelStore`).
+"""Parcels in transit in SQLite (`ports.parcels`).
 
 A parcel for one device is one row of `mailbox`: one insert when it comes, one delete when it
 is acknowledged. A parcel for several lies in `shared_parcel`, once for each market of theirs, and
-a trigger removes it with the last of its mailbox rows, whoever deletes them. All are wrapped under
-the key of the market of the device's user. A parcel for a device that is gone, or whose market's
-key was destroyed, is not stored: nobody could ever open it.
+a trigger removes it with the last of its mailbox rows. All are wrapped under the key of the market
+of the device's user. A parcel for a device that is gone, or whose market's key was destroyed, is
+not stored: nobody could ever open it.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, Final
 
 from blackthorn.ports.parcels import (
     Batch,
-    Dropped,
+    CommitOutcome,
+    CommitPosition,
+    ExpireCommits,
+    ExpireUndecryptable,
+    FirstSeq,
+    MailboxTally,
+    MarkUndecryptable,
     Parcels,
-    Placed,
-    Placement,
+    Removal,
+    RemoveOldestUndecryptable,
+    RemoveParcels,
+    RemoveUndecryptable,
     SharedParcel,
+    StoreParcels,
     Tally,
-    Waiting,
+    TallyPage,
+    WaitingParcel,
+    WaitingParcels,
 )
 from blackthorn.ports.writer import Job
 from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
-from blackthorn.storage.sqlite.wrapping import DeviceMarkets, Wrapping, plain_size
+from blackthorn.storage.sqlite.transaction import Table, Transaction
+from blackthorn.storage.sqlite.wrapping import Wrapping, plain_size
 
 RESERVE: Final = 1_000_000
 """Numbers reserved at once: one small write a million parcels."""
@@ -35,214 +46,289 @@ _SIZE: Final = f"""
     ELSE (SELECT {plain_size("shared.sealed", "shared.market")} FROM shared_parcel AS shared
         WHERE shared.seq = mailbox.seq AND shared.market = mailbox.market) END
 """  # noqa: S608
-_COUNT: Final = f"""
-    SELECT set_aside_day IS NOT NULL, count(*), sum({_SIZE})
-    FROM mailbox WHERE device = ? GROUP BY 1
+_TALLY: Final = f"""
+    SELECT set_aside_day IS NOT NULL, seq, {_SIZE}
+    FROM mailbox WHERE device = ? AND seq > ? ORDER BY seq LIMIT ?
 """  # noqa: S608
 _SIZES: Final = f"SELECT device, seq, {_SIZE} FROM mailbox"  # noqa: S608
+_OLDEST: Final = (
+    f"{_SIZES} INDEXED BY mailbox_undecryptable"
+    " WHERE device = ? AND set_aside_day IS NOT NULL ORDER BY seq LIMIT ?"
+)
+_EXPIRED: Final = (
+    f"{_SIZES} INDEXED BY mailbox_undecryptable_by_day WHERE set_aside_day < ? LIMIT ?"
+)
+
+_WAITING: Final = """
+    SELECT seq, sealed, market, set_aside_day IS NOT NULL FROM mailbox
+    WHERE device = ? AND seq > ? AND (set_aside_day IS NULL OR ?) ORDER BY seq LIMIT ?
+"""
+
+# --- Commands -------------------------------------------------------------------------------
 
 
-class SqliteParcels:
-    """The parcels over the reading connection `reading`; jobs run on the writer's."""
-
-    def __init__(self, reading: Connection, wrapping: Wrapping) -> None:
-        self._reading = reading
-        self._wrapping = wrapping
-        self._markets = DeviceMarkets()
-
-    @storing
-    def first_seq(self) -> int:
-        """See `ports.parcels.ParcelStore`."""
-        reserved: int = self._reading.execute("SELECT reserved FROM parcel_sequence").get
-        return reserved
-
-    @storing
-    def count(self, device: int) -> Tally:
-        """See `ports.parcels.ParcelStore`."""
-        rows: list[Any] = self._reading.execute(_COUNT, (device,)).fetchall()
-        found = {aside: (number, size) for aside, number, size in rows}
-        return Tally(*found.get(0, (0, 0)), *found.get(1, (0, 0)))
-
-    @storing
-    def read(
-        self, device: int, after: int, *, set_aside: bool, max_parcels: int, max_bytes: int
-    ) -> list[Waiting]:
-        """See `ports.parcels.ParcelStore`."""
-        query = (
-            "SELECT seq, sealed, market, set_aside_day IS NOT NULL FROM mailbox "
-            "WHERE device = ? AND seq > ? AND (set_aside_day IS NULL OR ?) ORDER BY seq LIMIT ?"
-        )
-        found: list[Waiting] = []
-        room = max_bytes
-        cursor = self._reading.execute(query, (device, after, set_aside, max_parcels))
-        for seq, wrapped, market, aside in cursor:
-            if wrapped is None:
-                wrapped = self._shared(seq, market)
-            sealed = self._wrapping.unwrap(market, wrapped)
-            found.append(Waiting(seq, sealed, bool(aside)))
-            room -= len(sealed)
-            if room <= 0:
-                break
-        cursor.close(True)
-        return found
-
-    def _shared(self, seq: int, market: str) -> bytes:
-        query = "SELECT sealed FROM shared_parcel WHERE seq = ? AND market = ?"
-        sealed: bytes = self._reading.execute(query, (seq, market)).get
-        return sealed
-
-    def put(self, batch: Batch) -> Job[list[Placed]]:
-        """See `ports.parcels.ParcelStore`."""
-        return partial(self._put, batch)
-
-    def _put(self, batch: Batch, connection: Connection) -> list[Placed]:
-        connection.execute(
-            "UPDATE parcel_sequence SET reserved = ? WHERE reserved < ?",
-            (batch.next_seq + RESERVE, batch.next_seq),
-        )
-        self._markets.refresh(connection)
-        self._store(connection, batch.free)
-        return [
-            self._place(connection, placement, batch.day, parcels)
-            for placement, parcels in batch.ordered
-        ]
-
-    def _place(
-        self, connection: Connection, placement: Placement, day: int, parcels: Parcels | None
-    ) -> Placed:
-        if parcels is None:
-            return _asked_for(connection, placement)
-        placed = _place(connection, placement, day)
-        if placed is Placed.STORED:
-            self._store(connection, parcels)
-        return placed
-
-    def _store(self, connection: Connection, parcels: Parcels) -> None:
-        rows = []
-        wrap = self._wrapping.wrap
-        for device, seq, sealed in parcels.single:
-            market = self._market(connection, device)
-            if market is not None:
-                rows.append((device, seq, market, wrap(market, sealed)))
-        connection.executemany(
-            "INSERT INTO mailbox (device, seq, market, sealed) VALUES (?, ?, ?, ?)", rows
-        )
-        for shared in parcels.shared:
-            self._store_shared(connection, shared)
-
-    def _store_shared(self, connection: Connection, shared: SharedParcel) -> None:
-        markets: dict[str, list[int]] = {}
-        for device in shared.devices:
-            market = self._market(connection, device)
-            if market is not None:
-                markets.setdefault(market, []).append(device)
-        for market, devices in markets.items():
-            connection.execute(
-                "INSERT INTO shared_parcel (seq, market, waiting, sealed) VALUES (?, ?, ?, ?)",
-                (shared.seq, market, len(devices), self._wrapping.wrap(market, shared.sealed)),
-            )
-            connection.executemany(
-                "INSERT INTO mailbox (device, seq, market) VALUES (?, ?, ?)",
-                [(device, shared.seq, market) for device in devices],
-            )
-
-    def _market(self, connection: Connection, device: int) -> str | None:
-        """Under which market's key to store for the device; None when it is not to be stored."""
-        market = self._markets.of(connection, device)
-        return market if market is not None and self._wrapping.open(market) else None
-
-    def remove(self, acknowledged: Sequence[tuple[int, int]]) -> Job[None]:
-        """See `ports.parcels.ParcelStore`."""
-
-        def job(connection: Connection) -> None:
-            connection.executemany("DELETE FROM mailbox WHERE device = ? AND seq = ?", acknowledged)
-
-        return job
-
-    def remove_aside(self, acknowledged: Sequence[tuple[int, int]]) -> Job[Dropped]:
-        """See `ports.parcels.ParcelStore`."""
-
-        def job(connection: Connection) -> Dropped:
-            query = f"{_SIZES} WHERE device = ? AND seq = ?"
-            found = [connection.execute(query, entry).fetchone() for entry in acknowledged]
-            return _drop(connection, [each for each in found if each is not None])
-
-        return job
-
-    def set_aside(self, entries: Sequence[tuple[int, int]], day: int) -> Job[None]:
-        """See `ports.parcels.ParcelStore`."""
-
-        def job(connection: Connection) -> None:
-            connection.executemany(
-                "UPDATE mailbox SET set_aside_day = coalesce(set_aside_day, ?) "
-                "WHERE device = ? AND seq = ?",
-                [(day, device, seq) for device, seq in entries],
-            )
-
-        return job
-
-    def trim(self, device: int, max_parcels: int, max_bytes: int) -> Job[Dropped]:
-        """See `ports.parcels.ParcelStore`."""
-
-        def job(connection: Connection) -> Dropped:
-            query = f"{_SIZES} WHERE device = ? AND set_aside_day IS NOT NULL ORDER BY seq DESC"
-            found: list[Any] = connection.execute(query, (device,)).fetchall()
-            kept, room = 0, max_bytes
-            for _, _, size in found[:max_parcels]:
-                room -= size
-                if room < 0:
-                    break
-                kept += 1
-            return _drop(connection, found[kept:])
-
-        return job
-
-    def expire(self, before_day: int, commits_before_day: int) -> Job[Dropped]:
-        """See `ports.parcels.ParcelStore`."""
-
-        def job(connection: Connection) -> Dropped:
-            connection.execute(
-                "DELETE FROM conversation_order WHERE day < ?", (commits_before_day,)
-            )
-            query = f"{_SIZES} WHERE set_aside_day < ?"
-            return _drop(connection, connection.execute(query, (before_day,)).fetchall())
-
-        return job
-
-
-def _drop(connection: Connection, found: list[Any]) -> Dropped:
-    """Delete these (device, seq, size)."""
-    connection.executemany(
-        "DELETE FROM mailbox WHERE device = ? AND seq = ?",
-        [(device, seq) for device, seq, _ in found],
+def _store_parcels(transaction: Transaction, command: StoreParcels) -> list[CommitOutcome]:
+    connection = transaction.connection
+    connection.execute(
+        "UPDATE parcel_sequence SET reserved = ? WHERE reserved < ?",
+        (command.next_seq + RESERVE, command.next_seq),
     )
-    return [(device, size) for device, _, size in found]
+    transaction.device_markets.refresh(connection)
+    _insert(transaction, command.free)
+    return [
+        _order(transaction, position, command.day, parcels) for position, parcels in command.ordered
+    ]
 
 
-def _asked_for(connection: Connection, placement: Placement) -> Placed:
-    handle, epoch, token = placement
-    found = connection.execute(
-        "SELECT token FROM conversation_order WHERE handle = ? AND epoch = ?", (handle, epoch)
-    ).get
-    return Placed.REPEATED if found == token else Placed.NEW
+def _order(
+    transaction: Transaction, position: CommitPosition, day: int, parcels: Parcels | None
+) -> CommitOutcome:
+    if parcels is None:
+        return _look_up(transaction.connection, position)
+    outcome = _take_place(transaction.connection, position, day)
+    if outcome is CommitOutcome.STORED:
+        _insert(transaction, parcels)
+    return outcome
 
 
-def _place(connection: Connection, placement: Placement, day: int) -> Placed:
+def _insert(transaction: Transaction, parcels: Parcels) -> None:
+    rows = []
+    wrap = transaction.wrapping.wrap
+    for device, seq, sealed in parcels.single:
+        market = _open_market(transaction, device)
+        if market is not None:
+            rows.append((device, seq, market, wrap(market, sealed)))
+    transaction.connection.executemany(
+        "INSERT INTO mailbox (device, seq, market, sealed) VALUES (?, ?, ?, ?)", rows
+    )
+    for shared in parcels.shared:
+        _insert_shared(transaction, shared)
+
+
+def _insert_shared(transaction: Transaction, shared: SharedParcel) -> None:
+    markets: dict[str, list[int]] = {}
+    for device in shared.devices:
+        market = _open_market(transaction, device)
+        if market is not None:
+            markets.setdefault(market, []).append(device)
+    for market, devices in markets.items():
+        sealed = transaction.wrapping.wrap(market, shared.sealed)
+        transaction.connection.execute(
+            "INSERT INTO shared_parcel (seq, market, waiting, sealed) VALUES (?, ?, ?, ?)",
+            (shared.seq, market, len(devices), sealed),
+        )
+        transaction.connection.executemany(
+            "INSERT INTO mailbox (device, seq, market) VALUES (?, ?, ?)",
+            [(device, shared.seq, market) for device in devices],
+        )
+
+
+def _open_market(transaction: Transaction, device: int) -> str | None:
+    """Under which market's key to store for the device; None when it is not to be stored."""
+    market = transaction.device_markets.of(transaction.connection, device)
+    return market if market is not None and transaction.wrapping.open(market) else None
+
+
+def _look_up(connection: Connection, position: CommitPosition) -> CommitOutcome:
+    repeated = _token(connection, position) == position.token
+    return CommitOutcome.REPEATED if repeated else CommitOutcome.NEW
+
+
+def _take_place(connection: Connection, position: CommitPosition, day: int) -> CommitOutcome:
     """The compare-and-set: STORED if the Commit's conversation stands at its epoch."""
-    handle, epoch, token = placement
+    handle, epoch, token = position
     newest = connection.execute(
         "SELECT max(epoch) FROM conversation_order WHERE handle = ?", (handle,)
     ).get
     if newest is not None and epoch != newest + 1:
-        taken = connection.execute(
-            "SELECT token FROM conversation_order WHERE handle = ? AND epoch = ?", (handle, epoch)
-        ).get
-        if taken == token:
-            return Placed.REPEATED
-        return Placed.LATE if epoch <= newest else Placed.AHEAD
-    connection.execute("INSERT INTO conversation_order VALUES (?, ?, ?, ?)", (*placement, day))
+        if _token(connection, position) == token:
+            return CommitOutcome.REPEATED
+        return CommitOutcome.LATE if epoch <= newest else CommitOutcome.AHEAD
+    connection.execute("INSERT INTO conversation_order VALUES (?, ?, ?, ?)", (*position, day))
     connection.execute(
         "DELETE FROM conversation_order WHERE handle = ? AND epoch <= ?",
         (handle, epoch - limits.MAX_REMEMBERED_COMMITS),
     )
-    return Placed.STORED
+    return CommitOutcome.STORED
+
+
+def _token(connection: Connection, position: CommitPosition) -> bytes | None:
+    found: bytes | None = connection.execute(
+        "SELECT token FROM conversation_order WHERE handle = ? AND epoch = ?", position[:2]
+    ).get
+    return found
+
+
+def _remove(transaction: Transaction, command: RemoveParcels) -> None:
+    transaction.connection.executemany(
+        "DELETE FROM mailbox WHERE device = ? AND seq = ?", command.places
+    )
+
+
+def _remove_undecryptable(transaction: Transaction, command: RemoveUndecryptable) -> list[Removal]:
+    connection = transaction.connection
+    query = f"{_SIZES} WHERE device = ? AND seq = ?"
+    found = [connection.execute(query, place).fetchone() for place in command.places]
+    return _remove_sized(connection, [row for row in found if row is not None])
+
+
+def _mark_undecryptable(transaction: Transaction, command: MarkUndecryptable) -> None:
+    transaction.connection.executemany(
+        "UPDATE mailbox SET set_aside_day = coalesce(set_aside_day, ?)"
+        " WHERE device = ? AND seq = ?",
+        [(command.day, device, seq) for device, seq in command.places],
+    )
+
+
+def _remove_oldest(transaction: Transaction, command: RemoveOldestUndecryptable) -> list[Removal]:
+    connection, size = transaction.connection, command.size
+    rows: list[Any] = connection.execute(_OLDEST, (command.device, command.limit)).fetchall()
+    count = 0
+    while count < len(rows) and (count < command.parcels or size > 0):
+        size -= rows[count][2]
+        count += 1
+    return _remove_sized(connection, rows[:count])
+
+
+def _expire_undecryptable(transaction: Transaction, command: ExpireUndecryptable) -> list[Removal]:
+    connection = transaction.connection
+    rows = connection.execute(_EXPIRED, (command.before_day, command.limit)).fetchall()
+    return _remove_sized(connection, rows)
+
+
+def _remove_sized(connection: Connection, rows: list[Any]) -> list[Removal]:
+    """Delete these (device, seq, size)."""
+    connection.executemany(
+        "DELETE FROM mailbox WHERE device = ? AND seq = ?",
+        [(device, seq) for device, seq, _ in rows],
+    )
+    return [Removal(device, size) for device, _, size in rows]
+
+
+def _expire_commits(transaction: Transaction, command: ExpireCommits) -> int:
+    transaction.connection.execute(
+        "DELETE FROM conversation_order WHERE (handle, epoch) IN"
+        " (SELECT handle, epoch FROM conversation_order WHERE day < ? LIMIT ?)",
+        (command.before_day, command.limit),
+    )
+    return transaction.connection.changes()
+
+
+# --- Queries --------------------------------------------------------------------------------
+
+
+def _first_seq(transaction: Transaction, query: FirstSeq) -> int:
+    reserved: int = transaction.connection.execute("SELECT reserved FROM parcel_sequence").get
+    return reserved
+
+
+def _tally(transaction: Transaction, query: MailboxTally) -> TallyPage:
+    parameters = (query.device, query.after, query.limit)
+    rows: list[Any] = transaction.connection.execute(_TALLY, parameters).fetchall()
+    waiting = [size for undecryptable, _, size in rows if not undecryptable]
+    others = [size for undecryptable, _, size in rows if undecryptable]
+    after = rows[-1][1] if len(rows) == query.limit else None
+    return TallyPage(Tally(len(waiting), sum(waiting), len(others), sum(others)), after)
+
+
+def _waiting_parcels(transaction: Transaction, query: WaitingParcels) -> list[WaitingParcel]:
+    found: list[WaitingParcel] = []
+    room = query.max_bytes
+    parameters = (query.device, query.after, query.undecryptable, query.max_parcels)
+    cursor = transaction.connection.execute(_WAITING, parameters)
+    for seq, wrapped, market, undecryptable in cursor:
+        if wrapped is None:
+            wrapped = _shared(transaction.connection, seq, market)
+        sealed = transaction.wrapping.unwrap(market, wrapped)
+        found.append(WaitingParcel(seq, sealed, bool(undecryptable)))
+        room -= len(sealed)
+        if room <= 0:
+            break
+    cursor.close(True)
+    return found
+
+
+def _shared(connection: Connection, seq: int, market: str) -> bytes:
+    query = "SELECT sealed FROM shared_parcel WHERE seq = ? AND market = ?"
+    sealed: bytes = connection.execute(query, (seq, market)).get
+    return sealed
+
+
+COMMANDS: Final[Table] = {
+    StoreParcels: _store_parcels,
+    RemoveParcels: _remove,
+    RemoveUndecryptable: _remove_undecryptable,
+    MarkUndecryptable: _mark_undecryptable,
+    RemoveOldestUndecryptable: _remove_oldest,
+    ExpireUndecryptable: _expire_undecryptable,
+    ExpireCommits: _expire_commits,
+}
+QUERIES: Final[Table] = {
+    FirstSeq: _first_seq,
+    MailboxTally: _tally,
+    WaitingParcels: _waiting_parcels,
+}
+
+
+class SqliteParcels:
+    """Until all callers use commands and queries."""
+
+    def __init__(self, reading: Connection, wrapping: Wrapping) -> None:
+        self._transaction = Transaction(reading, wrapping)
+        self._writing: Transaction | None = None
+
+    def _write(self, connection: Connection) -> Transaction:
+        if self._writing is None or self._writing.connection is not connection:
+            self._writing = Transaction(connection, self._transaction.wrapping)
+        return self._writing
+
+    @storing
+    def first_seq(self) -> int:
+        return _first_seq(self._transaction, FirstSeq())
+
+    @storing
+    def count(self, device: int) -> Tally:
+        return _tally(self._transaction, MailboxTally(device, limit=10**9)).tally
+
+    @storing
+    def read(
+        self, device: int, after: int, *, set_aside: bool, max_parcels: int, max_bytes: int
+    ) -> list[WaitingParcel]:
+        query = WaitingParcels(device, after, set_aside, max_parcels, max_bytes)
+        return _waiting_parcels(self._transaction, query)
+
+    def put(self, batch: Batch) -> Job[list[CommitOutcome]]:
+        command = StoreParcels(batch.free, batch.ordered, batch.next_seq, batch.day)
+        return lambda connection: _store_parcels(self._write(connection), command)
+
+    def remove(self, acknowledged: Sequence[tuple[int, int]]) -> Job[None]:
+        return lambda connection: _remove(self._write(connection), RemoveParcels(acknowledged))
+
+    def remove_aside(self, acknowledged: Sequence[tuple[int, int]]) -> Job[list[Removal]]:
+        command = RemoveUndecryptable(acknowledged)
+        return lambda connection: _remove_undecryptable(self._write(connection), command)
+
+    def set_aside(self, entries: Sequence[tuple[int, int]], day: int) -> Job[None]:
+        command = MarkUndecryptable(entries, day)
+        return lambda connection: _mark_undecryptable(self._write(connection), command)
+
+    def trim(self, device: int, max_parcels: int, max_bytes: int) -> Job[list[Removal]]:
+        def job(connection: Connection) -> list[Removal]:
+            tally = _tally(self._write(connection), MailboxTally(device, limit=10**9)).tally
+            command = RemoveOldestUndecryptable(
+                device,
+                max(0, tally.undecryptable - max_parcels),
+                max(0, tally.undecryptable_bytes - max_bytes),
+                10**9,
+            )
+            return _remove_oldest(self._write(connection), command)
+
+        return job
+
+    def expire(self, before_day: int, commits_before_day: int) -> Job[list[Removal]]:
+        def job(connection: Connection) -> list[Removal]:
+            _expire_commits(self._write(connection), ExpireCommits(commits_before_day, 10**9))
+            command = ExpireUndecryptable(before_day, 10**9)
+            return _expire_undecryptable(self._write(connection), command)
+
+        return job

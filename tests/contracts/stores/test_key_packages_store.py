@@ -1,0 +1,81 @@
+"""What every store of key packages keeps to (`ports.key_packages`)."""
+
+import pytest
+
+from blackthorn.errors import DiskError
+from blackthorn.ports.key_packages import ClaimKeyPackages, KeyPackageStock, PublishKeyPackages
+from blackthorn.wire.limits import MAX_KEY_PACKAGE_BYTES
+from tests.contracts.stores.conftest import FULL_DISK, Store
+
+ROOM = 10**8
+
+
+@pytest.fixture(autouse=True)
+def people(store: Store) -> None:
+    store.add_people(3)
+
+
+def publish(
+    store: Store, device: int, *packages: bytes, last: bytes | None = None, room: int = 100
+) -> int:
+    return store.submit(PublishKeyPackages(device, packages, last, room))
+
+
+def claim(store: Store, *users: list[int], room: int = ROOM) -> list[list[bytes | None]]:
+    return store.submit(ClaimKeyPackages(users, room))
+
+
+def test_the_oldest_goes_first_and_the_last_resort_stays(store: Store) -> None:
+    assert publish(store, 1, b"a", b"b", last=b"z") == 2
+    assert claim(store, [1], [2]) == [[b"a"], [None]]
+    assert claim(store, [1, 2]) == [[b"b", None]]
+    assert [claim(store, [1]) for _ in range(2)] == [[[b"z"]]] * 2
+    assert store.ask(KeyPackageStock(1)) == 0
+
+
+def test_a_new_last_resort_package_takes_the_place_of_the_old(store: Store) -> None:
+    publish(store, 1, last=b"y")
+    publish(store, 1, last=b"z")
+    publish(store, 1)
+    assert claim(store, [1]) == [[b"z"]]
+
+
+def test_no_more_than_the_room_are_kept(store: Store) -> None:
+    assert publish(store, 1, b"a", b"b", b"c", room=2) == 2
+    assert publish(store, 1, b"d", room=1) == 2
+    assert claim(store, [1, 1]) == [[b"a", b"b"]]
+    assert store.ask(KeyPackageStock(1)) == 0
+    assert store.ask(KeyPackageStock(3)) == 0
+
+
+def test_an_answer_ends_before_it_could_grow_too_large(store: Store) -> None:
+    for device in (1, 2, 3):
+        publish(store, device, bytes(1000))
+    room = 2 * MAX_KEY_PACKAGE_BYTES
+    assert claim(store, [1], [2, 3], [1], room=room) == [[bytes(1000)]]
+    assert [store.ask(KeyPackageStock(device)) for device in (1, 2, 3)] == [0, 1, 1]
+
+
+def test_a_failed_commit_hands_nothing_out(store: Store) -> None:
+    publish(store, 1, b"a")
+    broken = DiskError("the disk failed")
+    store.fail(broken)
+    assert store.submit_group(ClaimKeyPackages([[1]], ROOM)) == [broken]
+    store.fail(None)
+    assert claim(store, [1]) == [[b"a"]]
+
+
+def test_what_was_handed_out_when_the_answer_was_lost_never_comes_again(store: Store) -> None:
+    publish(store, 1, b"a", b"b")
+    store.submit_unanswered(ClaimKeyPackages([[1]], ROOM))
+    assert claim(store, [1]) == [[b"b"]]
+
+
+def test_a_full_disk_keeps_the_stock_as_it_was(store: Store) -> None:
+    publish(store, 1, b"a")
+    store.fill_disk()
+    with pytest.raises(DiskError, match=FULL_DISK):
+        publish(store, 1, *(bytes(16_000) for _ in range(30)))
+    assert store.ask(KeyPackageStock(1)) == 1
+    store.heal_disk()
+    assert claim(store, [1, 1]) == [[b"a", None]]

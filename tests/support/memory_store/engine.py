@@ -1,0 +1,51 @@
+"""The store of the server in plain dicts: a second engine, so that no port knows only SQLite.
+
+A transaction works on the state itself; a copy made before it takes its place when anything
+raises. To serve another port: add its tables to `state.State`, and a module with `COMMANDS` and
+`QUERIES` (type → function of state and command) to the two tables below.
+"""
+
+import copy
+from typing import Any
+
+from blackthorn.errors import DiskError
+from blackthorn.ports.store import Query, Result, Together
+from tests.support.memory_store import key_packages, parcels
+from tests.support.memory_store.state import State
+
+
+def together(state: State, command: Together) -> None:
+    for part in command.commands:
+        COMMANDS[type(part)](state, part)
+
+
+COMMANDS: dict[type, Any] = {Together: together, **parcels.COMMANDS, **key_packages.COMMANDS}
+QUERIES: dict[type, Any] = {**parcels.QUERIES, **key_packages.QUERIES}
+
+
+class MemoryEngine:
+    """An engine as `storage.sqlite.engine.Engine` is, for `SteppedWriter` and `SteppedReader`."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.full = False
+        self._before: State | None = None
+
+    def begin(self) -> None:
+        self._before = copy.deepcopy(self.state)
+
+    def execute(self, command: Any) -> Any:
+        return COMMANDS[type(command)](self.state, command)
+
+    def commit(self) -> None:
+        if self.full:
+            raise DiskError("the disk is full: nothing was stored; free some space")
+        self._before = None
+
+    def roll_back(self) -> None:
+        if self._before is not None:
+            self.state, self._before = self._before, None
+
+    def read(self, query: Query[Result]) -> Result:
+        answer: Result = QUERIES[type(query)](self.state, query)
+        return answer

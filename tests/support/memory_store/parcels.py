@@ -1,0 +1,151 @@
+"""`ports.parcels` in memory."""
+
+from blackthorn.ports.parcels import (
+    CommitOutcome,
+    CommitPosition,
+    ExpireCommits,
+    ExpireUndecryptable,
+    FirstSeq,
+    MailboxTally,
+    MarkUndecryptable,
+    Parcels,
+    Removal,
+    RemoveOldestUndecryptable,
+    RemoveParcels,
+    RemoveUndecryptable,
+    StoreParcels,
+    Tally,
+    TallyPage,
+    WaitingParcel,
+    WaitingParcels,
+)
+from blackthorn.storage.limits import MAX_REMEMBERED_COMMITS
+from tests.support.memory_store.state import Parcel, State
+
+
+def store(state: State, command: StoreParcels) -> list[CommitOutcome]:
+    state.next_seq = max(state.next_seq, command.next_seq)
+    insert(state, command.free)
+    return [order(state, *entry, command.day) for entry in command.ordered]
+
+
+def insert(state: State, parcels: Parcels) -> None:
+    rows = list(parcels.single)
+    rows += [(device, each.seq, each.sealed) for each in parcels.shared for device in each.devices]
+    for device, seq, sealed in rows:
+        known = state.devices.get(device)
+        if known is not None and state.users[known.user].market not in state.destroyed:
+            assert (device, seq) not in state.parcels
+            state.parcels[device, seq] = Parcel(sealed)
+
+
+def order(
+    state: State, position: CommitPosition, parcels: Parcels | None, day: int
+) -> CommitOutcome:
+    handle, epoch, token = position
+    taken = state.commits.get((handle, epoch), (None, 0))[0]
+    if taken == token:
+        epochs = [known for other, known in state.commits if other == handle]
+        if parcels is None or epoch <= max(epochs):
+            return CommitOutcome.REPEATED
+    if parcels is None:
+        return CommitOutcome.NEW
+    epochs = [known for other, known in state.commits if other == handle]
+    if epochs and epoch != max(epochs) + 1:
+        return CommitOutcome.LATE if epoch <= max(epochs) else CommitOutcome.AHEAD
+    state.commits[handle, epoch] = (token, day)
+    for known in epochs:
+        if known <= epoch - MAX_REMEMBERED_COMMITS:
+            del state.commits[handle, known]
+    insert(state, parcels)
+    return CommitOutcome.STORED
+
+
+def remove(state: State, command: RemoveParcels) -> None:
+    for place in command.places:
+        state.parcels.pop(place, None)
+
+
+def drop(state: State, places: list[tuple[int, int]]) -> list[Removal]:
+    return [Removal(place[0], len(state.parcels.pop(place).sealed)) for place in places]
+
+
+def remove_undecryptable(state: State, command: RemoveUndecryptable) -> list[Removal]:
+    return drop(state, [place for place in command.places if place in state.parcels])
+
+
+def mark(state: State, command: MarkUndecryptable) -> None:
+    for place in command.places:
+        parcel = state.parcels.get(place)
+        if parcel is not None and parcel.undecryptable_day is None:
+            parcel.undecryptable_day = command.day
+
+
+def remove_oldest(state: State, command: RemoveOldestUndecryptable) -> list[Removal]:
+    places: list[tuple[int, int]] = []
+    size = command.size
+    for place, parcel in sorted(state.parcels.items()):
+        if place[0] != command.device or parcel.undecryptable_day is None:
+            continue
+        enough = len(places) >= command.parcels and size <= 0
+        if enough or len(places) == command.limit:
+            break
+        places.append(place)
+        size -= len(parcel.sealed)
+    return drop(state, places)
+
+
+def expire(state: State, command: ExpireUndecryptable) -> list[Removal]:
+    old = [
+        place
+        for place, parcel in state.parcels.items()
+        if parcel.undecryptable_day is not None and parcel.undecryptable_day < command.before_day
+    ]
+    return drop(state, old[: command.limit])
+
+
+def expire_commits(state: State, command: ExpireCommits) -> int:
+    old = [place for place, (_, day) in state.commits.items() if day < command.before_day]
+    for place in old[: command.limit]:
+        del state.commits[place]
+    return len(old[: command.limit])
+
+
+def tally(state: State, query: MailboxTally) -> TallyPage:
+    places = sorted(p for p in state.parcels if p[0] == query.device and p[1] > query.after)
+    page = places[: query.limit]
+    waiting = [p for p in page if state.parcels[p].undecryptable_day is None]
+    others = [p for p in page if state.parcels[p].undecryptable_day is not None]
+    sizes = [sum(len(state.parcels[p].sealed) for p in part) for part in (waiting, others)]
+    after = page[-1][1] if len(page) == query.limit else None
+    return TallyPage(Tally(len(waiting), sizes[0], len(others), sizes[1]), after)
+
+
+def waiting_parcels(state: State, query: WaitingParcels) -> list[WaitingParcel]:
+    found: list[WaitingParcel] = []
+    room = query.max_bytes
+    for (device, seq), parcel in sorted(state.parcels.items()):
+        undecryptable = parcel.undecryptable_day is not None
+        if device != query.device or seq <= query.after or undecryptable > query.undecryptable:
+            continue
+        if len(found) == query.max_parcels or room <= 0:
+            break
+        found.append(WaitingParcel(seq, parcel.sealed, undecryptable))
+        room -= len(parcel.sealed)
+    return found
+
+
+COMMANDS = {
+    StoreParcels: store,
+    RemoveParcels: remove,
+    RemoveUndecryptable: remove_undecryptable,
+    MarkUndecryptable: mark,
+    RemoveOldestUndecryptable: remove_oldest,
+    ExpireUndecryptable: expire,
+    ExpireCommits: expire_commits,
+}
+QUERIES = {
+    FirstSeq: lambda state, query: state.next_seq,
+    MailboxTally: tally,
+    WaitingParcels: waiting_parcels,
+}
