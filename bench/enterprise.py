@@ -17,7 +17,8 @@ from types import TracebackType
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
 from blackthorn.ids import DeviceId, device_id
-from blackthorn.programs.server.folder import ServerDirectory, initialise
+from blackthorn.programs.server.folder import initialise
+from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.wrapping import Wrapping
 
@@ -33,7 +34,7 @@ class EnrolledDevice:
     address: str
 
 
-def make_enterprise(folder: Path, devices: int) -> tuple[ServerDirectory, list[EnrolledDevice]]:
+def make_enterprise(folder: Path, devices: int) -> tuple[ServerFolder, list[EnrolledDevice]]:
     """A server's folder with so many users of one device each. All ports are the system's.
 
     No witness runs beside the server, so that it is measured alone.
@@ -43,9 +44,9 @@ def make_enterprise(folder: Path, devices: int) -> tuple[ServerDirectory, list[E
     return directory, _enrol(directory.database, devices)
 
 
-def stored_under(directory: ServerDirectory) -> Wrapping:
+def stored_under(directory: ServerFolder) -> Wrapping:
     """What the sealed bytes of this server are wrapped under."""
-    return Wrapping(directory.market_keys(directory.load({})), secrets.token_bytes)
+    return Wrapping(directory.market_keys(""), secrets.token_bytes)
 
 
 def _enrol(path: Path, count: int) -> list[EnrolledDevice]:
@@ -75,7 +76,7 @@ def _enrol(path: Path, count: int) -> list[EnrolledDevice]:
 class ServerProcess:
     """`blackthorn serve` in a process of its own; `port` is the link's once it is ready."""
 
-    def __init__(self, directory: ServerDirectory) -> None:
+    def __init__(self, directory: ServerFolder) -> None:
         command = [sys.executable, "-m", "blackthorn", "serve", str(directory.path)]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         self.pid = self._process.pid

@@ -24,7 +24,7 @@ from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
-from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.database import Database
 
 PAIRS = 50
@@ -168,7 +168,7 @@ async def _latency(pairs: list[Pair], rate: int) -> tuple[float, float]:
 
 
 async def _load(
-    devices: list[EnrolledDevice], directory: ServerDirectory, server: ServerProcess
+    devices: list[EnrolledDevice], directory: ServerFolder, server: ServerProcess
 ) -> Figures:
     database = directory.database
     pairs = await _pairs(devices, server.port, directory.fingerprint())

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-from blackthorn.programs.server.folder import ServerDirectory
 from blackthorn.programs.server.server import serve
+from blackthorn.storage.files.server import ServerFolder
 
 
 def _serve(folder: Path, log: Path, settings: dict[str, str]) -> None:
@@ -29,7 +29,7 @@ class ForkedServer:
     FORKS: ClassVar[Any] = multiprocessing.get_context("forkserver")
     FORKS.set_forkserver_preload(["blackthorn.programs.server.server"])
 
-    def __init__(self, directory: ServerDirectory, **settings: str) -> None:
+    def __init__(self, directory: ServerFolder, **settings: str) -> None:
         log = directory.path.with_suffix(".log")
         log.unlink(missing_ok=True)
         self._process = self.FORKS.Process(target=_serve, args=(directory.path, log, settings))

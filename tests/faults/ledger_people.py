@@ -21,8 +21,8 @@ from blackthorn.identity.statements import SetRecovery, SignedStatement, Stateme
 from blackthorn.link.activation.code import Code
 from blackthorn.link.frames import Ready, StatementStored, SubmitStatement
 from blackthorn.link.hello import sign_hello
-from blackthorn.programs.server.folder import ServerDirectory
 from blackthorn.server.accounts.users import UserAdministration
+from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.stores.users import UserTable
 from tests.faults.real_device import activate
 from tests.ledger_world import DOMAIN, Model
@@ -91,7 +91,7 @@ class People:
     """The users of one server's folder; `first` is the number of the next one's address."""
 
     def __init__(self, folder: Path, first: int = 1) -> None:
-        self.directory = ServerDirectory(folder)
+        self.directory = ServerFolder(folder)
         self.owners: list[Owner] = []
         self._number = first
 

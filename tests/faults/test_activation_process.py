@@ -15,8 +15,8 @@ from blackthorn.link.activation import exchange
 from blackthorn.link.activation.code import Code, parse_code
 from blackthorn.link.frames import Drained, Ready, Resume
 from blackthorn.link.hello import sign_hello
-from blackthorn.programs.server.folder import ServerDirectory
 from blackthorn.server.accounts import limits
+from blackthorn.storage.files.server import ServerFolder
 from tests.faults.real_device import ADDRESS, activate, begun, new_device
 from tests.faults.server_process import ServerProcess, add_user, initialise, run
 from tests.forge.activation import prove_unasked
@@ -63,7 +63,7 @@ def test_a_device_is_activated_and_known_after_the_server_was_killed(directory):
         enrolment = asyncio.run(activate(port, code, identity, keys))
         server.stop(signal.SIGKILL)
     assert enrolment.address == ADDRESS and enrolment.device == device_id(keys.identity_key)
-    pin = ServerDirectory(directory).fingerprint()
+    pin = ServerFolder(directory).fingerprint()
     with ServerProcess(directory) as server:
         port = server.ready["link_port"]
         assert asyncio.run(say_hello(port, pin, identity)).key_packages == 3
@@ -150,7 +150,7 @@ def test_a_device_that_is_connected_is_told_that_the_server_stops(directory):
     async def wait_for_the_end(server: ServerProcess) -> LinkClosedError:
         port = server.ready["link_port"]
         await activate(port, parse_code(add_user(directory, ADDRESS)["code"]), identity, keys)
-        link = await connect("127.0.0.1", port, ServerDirectory(directory).fingerprint())
+        link = await connect("127.0.0.1", port, ServerFolder(directory).fingerprint())
         link.send(sign_hello(identity, link.binding))
         assert isinstance(await link.receive(), Ready)
         link.send(Resume())

@@ -21,7 +21,7 @@ import pytest
 
 from blackthorn.audit.database import audit_rows
 from blackthorn.ids import Address
-from blackthorn.programs.server.ledger_files import LedgerFiles
+from blackthorn.storage.files.ledger import LedgerFiles
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
 from blackthorn.storage.sqlite.stores.ledger_rows import LedgerRows

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.enterprise import stored_under
 from blackthorn.mail.pgp.open import open_mail
-from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from tests.faults.test_mail_corpus import ADDRESS, served
 
@@ -51,7 +51,7 @@ def test_every_answered_mail_survives_sigkill(tmp_path: Path) -> None:
             for sender in senders:
                 sender.join()
             key = server.key
-        directory = ServerDirectory(folder / "server")
+        directory = ServerFolder(folder / "server")
         database = directory.open_database()
         store = SqliteMail(database.reading, stored_under(directory))
         found = []

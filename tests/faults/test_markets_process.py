@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
-from blackthorn.programs.server.folder import ServerDirectory
 from blackthorn.storage.files.market_keys import KeyFolder
+from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.faults.server_process import ServerProcess, add_user, initialise, run
@@ -104,7 +104,7 @@ def test_a_destroyed_market_takes_no_users_and_the_server_serves_the_others(
 def test_a_running_server_finds_the_key_of_a_market_opened_meanwhile(directory: Path) -> None:
     with ServerProcess(directory) as server:
         add_user(directory, "ayesha@acme.example", "--market", "PK")
-        place = ServerDirectory(directory)
+        place = ServerFolder(directory)
         database = place.open_database()
         secret, certificate = generate_user_key("ayesha@acme.example")
         query = "INSERT INTO user_certificate VALUES (1, 1, ?)"
@@ -112,7 +112,7 @@ def test_a_running_server_finds_the_key_of_a_market_opened_meanwhile(directory: 
         with smtplib.SMTP("127.0.0.1", server.ready["smtp_port"]) as client:
             text = "Subject: salam\r\n\r\nhello\r\n"
             client.sendmail("x@elsewhere.example", ["ayesha@acme.example"], text)
-        keys = place.market_keys(place.load({}))
+        keys = place.market_keys("")
         store = SqliteMail(database.reading, Wrapping(keys, secrets.token_bytes))
         (head,) = store.list(1, 0, 9)
         found = store.read(1, head.uid, 0, head.size)

@@ -1,13 +1,14 @@
 """A report is what the ledger gives, to the byte: whatever is changed in either is found."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
+from blackthorn.audit.ledger import silent
 from blackthorn.audit.published_report import Verdict, check
 from blackthorn.audit.report import no_head, read_log, write
 from blackthorn.directory.entries import Record, decode_entry
@@ -28,7 +29,6 @@ from blackthorn.wire.note import parse_vkey
 from tests.faults.server_process import run
 from tests.governance_world import DAY_MS, World
 
-QUIET = Console(quiet=True)
 NAMES = [*(f"2015H2{ending}" for ending in ENDINGS), FEED]
 
 
@@ -66,7 +66,7 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 
 def audited(folder: Path, what: str = "report") -> Verdict:
-    return check(str(folder / what), str(folder / "log"), None, QUIET)
+    return check(str(folder / what), str(folder / "log"), None, silent)
 
 
 # --- The commands -------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_an_older_report_still_holds_when_the_ledger_has_grown(folder: Path) -> 
     world.epoch()
     world.mirror(folder / "log")
     assert audited(folder).holds
-    read = read_log(str(folder / "log"), None, QUIET, no_head)
+    read = read_log(str(folder / "log"), None, silent, no_head)
     assert read.stand.register.received == 4
 
 
@@ -259,14 +259,14 @@ def test_what_is_not_there_is_said(
     folder: Path, target: str, ledger: str, kind: type[BlackthornError]
 ) -> None:
     with pytest.raises(kind):
-        check(str(folder / target), str(folder / ledger), None, QUIET)
+        check(str(folder / target), str(folder / ledger), None, silent)
 
 
 def test_an_address_that_does_not_answer_is_said(folder: Path) -> None:
     with pytest.raises(UnavailableError):
-        check("http://127.0.0.1:9/report/2015H2", str(folder / "log"), None, QUIET)
+        check("http://127.0.0.1:9/report/2015H2", str(folder / "log"), None, silent)
     with pytest.raises(UserError, match="say its period"):
-        check("http://127.0.0.1:9/report/", str(folder / "log"), None, QUIET)
+        check("http://127.0.0.1:9/report/", str(folder / "log"), None, silent)
 
 
 def test_a_disk_that_is_full_leaves_no_half_file(
@@ -274,11 +274,10 @@ def test_a_disk_that_is_full_leaves_no_half_file(
 ) -> None:
     out = folder / "out"
 
-    def full(self: Path, data: bytes) -> int:
-        self.touch()
+    def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match="No space left"):
         write(out, {"2015H2.json": b"{}"})
     assert list(out.iterdir()) == []

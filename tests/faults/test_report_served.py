@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from blackthorn.directory.entries import Record, decode_entry
-from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.stores.cases import SqliteCases
 from tests.faults.server_process import ServerProcess, initialise, run
 from tests.governance_world import World
@@ -31,7 +31,7 @@ def directory(tmp_path: Path) -> Path:
     world = World()
     world.refuse(world.receive("PK", "technical-capability"), "no-such-capability")
     world.epoch()
-    with closing(ServerDirectory(directory).open_database()) as database:
+    with closing(ServerFolder(directory).open_database()) as database:
         store = SqliteCases(database.reading)
         for decision in world.kept:
             store.take(decision)(database.writing)
@@ -79,7 +79,7 @@ def test_a_changed_row_of_the_ledger_is_found(directory: Path, tmp_path: Path) -
         run("report", "--from", str(directory), "--period", "2015H2", "--out", str(out))
     done = run("audit", "report", str(out), "--ledger", str(directory))
     assert done.returncode == 0, done.stderr
-    with closing(ServerDirectory(directory).open_database()) as database:
+    with closing(ServerFolder(directory).open_database()) as database:
         database.writing.execute(
             "UPDATE ledger_entry SET entry = zeroblob(length(entry)) WHERE place = 3"
         )

@@ -26,7 +26,7 @@ from blackthorn.link.frames import (
 )
 from blackthorn.link.hello import sign_hello
 from blackthorn.mail.pgp.open import open_mail
-from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.storage.files.server import ServerFolder
 from tests.faults.real_device import ADDRESS, activate, new_device
 from tests.faults.server_process import ServerProcess, add_user, initialise
 
@@ -73,7 +73,7 @@ async def receive_mail(
 
 def test_mail_comes_in_by_smtp_is_sealed_and_reaches_the_device(tmp_path: Path):
     directory = initialise(tmp_path / "server")
-    pin = ServerDirectory(directory).fingerprint()
+    pin = ServerFolder(directory).fingerprint()
     key, certificate = generate_user_key(ADDRESS)
     identity, keys = new_device((key, certificate))
     with ServerProcess(directory) as server:
@@ -107,7 +107,7 @@ def test_a_nearly_full_disk_takes_no_mail_and_takes_it_again(tmp_path: Path):
             hand_in(server.ready["smtp_port"], starttls=False)
         assert refused.value.smtp_code == 452
         assert server.stop(signal.SIGTERM) == 0
-    pin = ServerDirectory(directory).fingerprint()
+    pin = ServerFolder(directory).fingerprint()
     with ServerProcess(directory) as server:
         sealed = asyncio.run(receive_mail(server, pin, identity, starttls=False))
         assert MARKER.encode() in open_mail(sealed, key).content

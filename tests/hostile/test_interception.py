@@ -17,7 +17,7 @@ from blackthorn.link.activation.code import parse_code
 from blackthorn.link.activation.exchange import Channel
 from blackthorn.link.frames import Ready
 from blackthorn.link.hello import sign_hello
-from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.storage.files.server import ServerFolder
 from tests.faults.real_device import ADDRESS, activate, new_device
 from tests.faults.server_process import ServerProcess, add_user, initialise
 from tests.forge.activation import prove_unasked
@@ -41,7 +41,7 @@ def unmasked(sent: bytes) -> bytes:
 class Middle:
     """The interception: what it saw in the clear, in both directions."""
 
-    def __init__(self, directory: ServerDirectory, server_port: int) -> None:
+    def __init__(self, directory: ServerFolder, server_port: int) -> None:
         self._tls = server_tls(directory.key, directory.certificate)
         self._server_port = server_port
         self.sent = bytearray()
@@ -87,8 +87,8 @@ class Middle:
 
 
 @pytest.fixture
-def middle_key(tmp_path: Path) -> ServerDirectory:
-    return ServerDirectory(initialise(tmp_path / "middle"))
+def middle_key(tmp_path: Path) -> ServerFolder:
+    return ServerFolder(initialise(tmp_path / "middle"))
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_even_a_device_that_proves_itself_unasked_is_not_activated_through_it(
 
 
 def test_a_device_that_has_pinned_the_server_stops_before_it_sends_a_byte(directory, middle_key):
-    pin = ServerDirectory(directory).fingerprint()
+    pin = ServerFolder(directory).fingerprint()
 
     async def attempt(server_port: int) -> bytes:
         async with Middle(middle_key, server_port).listening() as middle:

@@ -10,8 +10,9 @@ from pathlib import Path
 from blackthorn.audit.fork_evidence import fork_evidence
 from blackthorn.errors import SecurityError
 from blackthorn.programs.witness.auditor import PENDING, Auditor
-from blackthorn.programs.witness.witness import EvidenceFolder, Witness
+from blackthorn.programs.witness.witness import Witness
 from blackthorn.storage.files.anchor import Anchor
+from blackthorn.storage.files.evidence import EvidenceFolder
 from blackthorn.storage.sqlite.stores.witness import WitnessStore
 from blackthorn.tlog.tiles import Tile, format_bundle, parse_path, tile_hashes
 from blackthorn.tlog.witness import AddCheckpoint, format_add_checkpoint

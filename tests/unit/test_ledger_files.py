@@ -8,8 +8,9 @@ import pytest
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError, UserError
-from blackthorn.programs.server import ledger_files
-from blackthorn.programs.server.ledger_files import EMBEDDED, LedgerFiles, add_witness
+from blackthorn.programs.server.witness_policy import add_witness
+from blackthorn.storage.files import ledger
+from blackthorn.storage.files.ledger import EMBEDDED, LedgerFiles
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.policy import Policy, format_policy, parse_policy
 from blackthorn.wire.note import VerifierKey
@@ -23,7 +24,7 @@ def key(number: int) -> VerifierKey:
 
 def made(folder: Path, embedded: bool = True) -> LedgerFiles:
     random_bytes = random.Random(3).randbytes
-    ledger_files.initialise(folder, "acme.example", embedded=embedded, random=random_bytes)
+    ledger.initialise(folder, "acme.example", embedded=embedded, random=random_bytes)
     return LedgerFiles(folder)
 
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from blackthorn.audit.database import DamagedRow, RowsAudited, audit_rows
+from blackthorn.audit.database import RowDamageError, RowsAudit, audit_rows
 from blackthorn.directory.entries import COMMAND
 from blackthorn.directory.records import encode_record
 from blackthorn.errors import SecurityError, VerificationError
@@ -23,7 +23,7 @@ COLUMNS = {
 """What must be found. A row's `user` is moved in a test of its own."""
 
 
-def audited(world: LedgerWorld) -> RowsAudited:
+def audited(world: LedgerWorld) -> RowsAudit:
     rows = LedgerRows(world.database.reading)
     return audit_rows(rows, world.keys, world.policy, world.now_ms, lambda done, total: None)
 
@@ -121,7 +121,7 @@ def flip(world: LedgerWorld, table: str, column: str, number: int, chance: rando
         return 0
     with pytest.raises(SecurityError) as found:
         audited(world)
-    assert isinstance(found.value, DamagedRow), (table, column, row, str(found.value))
+    assert isinstance(found.value, RowDamageError), (table, column, row, str(found.value))
     assert str(found.value).startswith(table), (table, column, row, str(found.value))
     return 1
 
@@ -132,7 +132,7 @@ def test_a_row_that_is_another_users_is_found(world: LedgerWorld, table: str) ->
     connection.pragma("foreign_keys", 0)
     connection.execute("SAVEPOINT before")
     connection.execute(f"UPDATE {table} SET user = 9 WHERE user = 1")
-    with pytest.raises(DamagedRow):
+    with pytest.raises(RowDamageError):
         audited(world)
     connection.execute("ROLLBACK TO before; RELEASE before")
 
@@ -160,7 +160,7 @@ def test_rows_that_are_missing_or_added_are_found(
     connection.pragma("foreign_keys", 0)
     connection.execute("SAVEPOINT before")
     connection.execute(change)
-    with pytest.raises(DamagedRow) as found:
+    with pytest.raises(RowDamageError) as found:
         audited(world)
     connection.execute("ROLLBACK TO before; RELEASE before")
     assert str(found.value).startswith(named)
@@ -179,16 +179,16 @@ def test_a_checkpoint_that_waits_is_told_and_checked() -> None:
     world.database.writing.execute(
         "UPDATE ledger_epoch SET note = ? WHERE published = 0", (damaged,)
     )
-    with pytest.raises(DamagedRow, match=f"ledger_epoch of size {waiting.size}, note"):
+    with pytest.raises(RowDamageError, match=f"ledger_epoch of size {waiting.size}, note"):
         audited(world)
 
 
 def test_another_policy_or_key_is_not_met(world: LedgerWorld) -> None:
     other = LedgerWorld(1, witnesses=1)
     rows = LedgerRows(world.database.reading)
-    with pytest.raises((DamagedRow, VerificationError)):
+    with pytest.raises((RowDamageError, VerificationError)):
         audit_rows(rows, world.keys, other.policy, world.now_ms, lambda done, total: None)
-    with pytest.raises(DamagedRow, match="ledger_label of user 1"):
+    with pytest.raises(RowDamageError, match="ledger_label of user 1"):
         audit_rows(rows, other.keys, world.policy, world.now_ms, lambda done, total: None)
 
 

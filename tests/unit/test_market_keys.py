@@ -9,7 +9,7 @@ import pytest
 
 from blackthorn.crypto import market_wrap
 from blackthorn.errors import StorageError, UserError
-from blackthorn.storage.files import market_keys
+from blackthorn.storage.files import atomic, market_keys
 from blackthorn.storage.files.market_keys import KeyFolder, check_language, check_market
 
 
@@ -74,7 +74,7 @@ def test_a_destruction_that_was_interrupted_is_finished(
     def fails(path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(market_keys, "_overwrite", fails)
+    monkeypatch.setattr(atomic, "existing_file", fails)
     with pytest.raises(StorageError, match="cannot be destroyed"):
         folder.destroy("PK", 5)
     assert (folder.path / "PK.key").exists()

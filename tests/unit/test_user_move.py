@@ -35,7 +35,7 @@ class Host:
         self.officers, self.stored = World(), 0
         self.run("user", "add", ANN, "--market", "PK")
         self.database = Database.open(self.directory.database)
-        keys = self.directory.market_keys(self.directory.load({}))
+        keys = self.directory.market_keys("")
         self.mail = SqliteMail(self.database.reading, Wrapping(keys, secrets.token_bytes))
 
     def run(self, *words: str) -> str:
@@ -140,7 +140,7 @@ def test_nobody_moves_out_of_a_closed_market_or_while_its_receipts_are_made(host
     host.close_until("prepare")
     with pytest.raises(UserError, match="receipts are made"):
         host.run("user", "move", ANN, "--market", "DE")
-    host.directory.market_keys(host.directory.load({})).destroy("PK", 1)
+    host.directory.market_keys("").destroy("PK", 1)
     with pytest.raises(UserError, match="closed and its key destroyed"):
         host.run("user", "move", ANN, "--market", "DE")
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from blackthorn.audit.ledger import Progress
 from blackthorn.audit.package import read_register
 from blackthorn.audit.report import read_log
 from blackthorn.errors import LimitError, UserError
@@ -22,7 +21,7 @@ from blackthorn.report.history import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Audited:
+class ClosureAudit:
     """What holds: the statement, the exit's decisions, and the receipt's place, if one was given.
 
     `pinned` says that the register's key was given and not only named by the file.
@@ -83,8 +82,8 @@ def audit_closure(
     receipt: Path | None,
     register: str | None,
     policy: Path | None,
-    console: Console,
-) -> Audited:
+    progress: Progress,
+) -> ClosureAudit:
     """Check the file and, if given, a person's receipt; `register` is a vkey or a file of one.
 
     Raises VerificationError with the rule that is broken, SecurityError with the place in the
@@ -99,10 +98,10 @@ def audit_closure(
     def at_head(stand: Snapshot, own_policy: str) -> None:
         found[name] = stand.register.cases.case(name)
 
-    read = read_log(ledger, policy, console, at_head)
+    read = read_log(ledger, policy, progress, at_head)
     case = found.get(name, Case(name))
     statement, placed = check_statement(data, key, case, own)
-    return Audited(statement, case, placed, ledger, read.stand.size, key is not None)
+    return ClosureAudit(statement, case, placed, ledger, read.stand.size, key is not None)
 
 
 def _read(path: Path, bound: int) -> bytes:

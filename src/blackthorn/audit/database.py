@@ -2,7 +2,7 @@
 
 Everything that can be computed again is: the log and its roots from the entries, each entry of
 the map from the leaf behind it, each leaf from the user's chain, each chain from its statements,
-each place in the map from the address. What does not fit is raised as DamagedRow, which names
+each place in the map from the address. What does not fit is raised as RowDamageError, which names
 the row. Users are named by the number of their row, so that a report names nobody.
 """
 
@@ -43,12 +43,12 @@ from blackthorn.tlog.verify import VerifiedCheckpoint, verify_checkpoint
 Progress = Callable[[int, int], None]
 
 
-class DamagedRow(SecurityError):  # noqa: N818 - a finding, named as one
+class RowDamageError(SecurityError):
     """A row does not hold what was signed; the text begins with which."""
 
 
 @dataclass
-class RowsAudited:
+class RowsAudit:
     """What the database holds, once it has passed. `resets` are those in all chains together."""
 
     verified: VerifiedCheckpoint
@@ -60,8 +60,8 @@ class RowsAudited:
 
 def audit_rows(
     rows: LedgerRows, keys: LedgerKeys, policy: Policy, now_ms: int, progress: Progress
-) -> RowsAudited:
-    """Compute everything again. Raises DamagedRow, VerificationError or StorageError."""
+) -> RowsAudit:
+    """Compute everything again. Raises RowDamageError, VerificationError or StorageError."""
     found = _Log(rows, policy)
     audited = found.audit(progress)
     users = _Users(rows, keys, found, now_ms)
@@ -82,11 +82,11 @@ class _Log:
         self.heads: dict[int, Head] = {}
         """By the size of the log behind them."""
 
-    def audit(self, progress: Progress) -> RowsAudited:
+    def audit(self, progress: Progress) -> RowsAudit:
         epochs = self._rows.epochs()
         published = [epoch for epoch in epochs if epoch.published == 1]
         if not published:
-            raise DamagedRow("ledger_epoch: nothing is published")
+            raise RowDamageError("ledger_epoch: nothing is published")
         newest = published[-1]
         self._check_epoch_rows(epochs, newest)
         verified = self._open(newest)
@@ -95,16 +95,16 @@ class _Log:
         if failure is not None:
             raise failure
         pending = self._pending(epochs, newest)
-        return RowsAudited(verified, self.replay, self.log, pending=pending)
+        return RowsAudit(verified, self.replay, self.log, pending=pending)
 
     def _open(self, newest: EpochRow) -> VerifiedCheckpoint:
         place = f"ledger_epoch of size {newest.size}"
         try:
             verified = verify_checkpoint(newest.note or b"", self._policy)
         except VerificationError as error:
-            raise DamagedRow(f"{place}, note: {error}") from error
+            raise RowDamageError(f"{place}, note: {error}") from error
         if (verified.checkpoint.size, verified.checkpoint.root) != (newest.size, newest.root):
-            raise DamagedRow(f"{place}: its note signs another size or root")
+            raise RowDamageError(f"{place}: its note signs another size or root")
         return verified
 
     def _check_epoch_rows(self, epochs: list[EpochRow], newest: EpochRow) -> None:
@@ -112,25 +112,25 @@ class _Log:
         for epoch in epochs:
             place = f"ledger_epoch of size {epoch.size}"
             if epoch.size < newest.size and (epoch.note is not None or epoch.published != 1):
-                raise DamagedRow(f"{place}: an older epoch has a note or is not published")
+                raise RowDamageError(f"{place}: an older epoch has a note or is not published")
             if epoch.size > newest.size and (epoch.note is None or epoch.published != 0):
-                raise DamagedRow(f"{place}: a waiting epoch has no note or is marked otherwise")
+                raise RowDamageError(f"{place}: a waiting epoch has no note or is marked otherwise")
         if len([epoch for epoch in epochs if epoch.size > newest.size]) > 1:
-            raise DamagedRow(f"ledger_epoch: several epochs wait behind size {newest.size}")
+            raise RowDamageError(f"ledger_epoch: several epochs wait behind size {newest.size}")
 
     def _replay(self, progress: Progress) -> SecurityError | None:
         """Feed all entries; what was wrong with them is returned, to be weighed with the roots."""
         total = self._rows.entry_count()
         for place, entry in self._rows.entries():
             if place != self.log.size or type(entry) is not bytes:
-                raise DamagedRow(f"ledger_entry {self.log.size}: missing, or not bytes")
+                raise RowDamageError(f"ledger_entry {self.log.size}: missing, or not bytes")
             self.log.append(entry)
             try:
                 self.replay.feed(entry)
                 decoded = decode_entry(entry)
             except VerificationError as error:
                 self._append_rest(place + 1)
-                return DamagedRow(f"ledger_entry {place}: {error}")
+                return RowDamageError(f"ledger_entry {place}: {error}")
             if isinstance(decoded, Mutation):
                 self.mutations[place] = decoded
             elif isinstance(decoded, Head):
@@ -153,10 +153,10 @@ class _Log:
         for epoch in epochs:
             there = epoch.size <= self.log.size and self.log.root(epoch.size) == epoch.root
             if not there and whole and epoch.size <= signed.size:
-                raise DamagedRow(f"ledger_epoch of size {epoch.size}: its root is another")
+                raise RowDamageError(f"ledger_epoch of size {epoch.size}: its root is another")
             if not there:
                 text = f"ledger_entry {start} to {epoch.size - 1}: not the ones that were signed"
-                raise DamagedRow(text if failure is None else f"{text}; {failure}")
+                raise RowDamageError(text if failure is None else f"{text}; {failure}")
             start = epoch.size
         if whole and failure is None:
             self._check_ends(epochs)
@@ -165,9 +165,9 @@ class _Log:
         sizes = [epoch.size for epoch in epochs]
         if sizes != list(self.heads):
             wrong = min(set(sizes) ^ set(self.heads))
-            raise DamagedRow(f"ledger_epoch of size {wrong}: missing, or not behind a head")
+            raise RowDamageError(f"ledger_epoch of size {wrong}: missing, or not behind a head")
         if self.log.size != sizes[-1]:
-            raise DamagedRow(f"ledger_entry {sizes[-1]}: behind the last epoch")
+            raise RowDamageError(f"ledger_entry {sizes[-1]}: behind the last epoch")
 
     def _pending(self, epochs: list[EpochRow], newest: EpochRow) -> int | None:
         last = epochs[-1]
@@ -177,11 +177,11 @@ class _Log:
         try:
             checkpoint, note = open_checkpoint(last.note or b"", self._policy.log)
         except VerificationError as error:
-            raise DamagedRow(f"{place}, note: {error}") from error
+            raise RowDamageError(f"{place}, note: {error}") from error
         if (checkpoint.size, checkpoint.root) != (last.size, last.root):
-            raise DamagedRow(f"{place}: its note signs another size or root")
+            raise RowDamageError(f"{place}: its note signs another size or root")
         if len(note.signatures) != 1:
-            raise DamagedRow(f"{place}: it waits for witnesses and has their signatures")
+            raise RowDamageError(f"{place}: it waits for witnesses and has their signatures")
         return last.size
 
     def logged_ms(self, place: int) -> int | None:
@@ -217,7 +217,7 @@ class _Users:
             resets += len(chain.resets) if chain is not None else 0
         for place, mutation in self._log.mutations.items():
             if place not in self._made and mutation.index in indices:
-                raise DamagedRow(
+                raise RowDamageError(
                     f"ledger_leaf of user {indices[mutation.index]}: none is of entry {place}"
                 )
         return resets
@@ -228,9 +228,9 @@ class _Users:
         try:
             beta = vrf.verify(self._vrf, proof, rows.address.encode())
         except vrf.VrfError as error:
-            raise DamagedRow(f"ledger_label of user {rows.user}: {error}") from error
+            raise RowDamageError(f"ledger_label of user {rows.user}: {error}") from error
         if beta[:32] != index:
-            raise DamagedRow(f"ledger_label of user {rows.user}: the place is another's")
+            raise RowDamageError(f"ledger_label of user {rows.user}: the place is another's")
 
     def _check_leaves(self, rows: UserRows) -> None:
         """Each leaf is the one of its entry, and says what the chain says there."""
@@ -238,18 +238,18 @@ class _Users:
         for number, (version, head, seq, flags, place) in enumerate(rows.leaves, 1):
             name = f"ledger_leaf {version} of user {rows.user}"
             if rows.label is None or version != number:
-                raise DamagedRow(f"{name}: there is no label, or a version is missing")
+                raise RowDamageError(f"{name}: there is no label, or a version is missing")
             index, proof, salt = rows.label
             label = Label(rows.user, Address(rows.address), index, proof, salt)
             leaf = Leaf(rows.user, version, head, seq, flags, place)
             mutation = self._log.mutations.get(place)
             if mutation is None or mutation.index != index or mutation.version != version:
-                raise DamagedRow(f"{name}: entry {place} is not its own")
+                raise RowDamageError(f"{name}: entry {place} is not its own")
             statement = by_seq.get(seq)
             if statement is None or (statement[2], statement[4]) != (head, flags):
-                raise DamagedRow(f"{name}: statement {seq} says something else")
+                raise RowDamageError(f"{name}: statement {seq} says something else")
             if self._openings.commitment(label, leaf) != mutation.commitment:
-                raise DamagedRow(
+                raise RowDamageError(
                     f"ledger_label of user {rows.user}: its salt does not open entry {place}"
                 )
             self._made[place] = rows.user
@@ -262,17 +262,17 @@ class _Users:
             number, seq, head, kind, flags, statement, _ = row
             name = f"chain_statement {seq} of user {rows.user}"
             if seq != expected:
-                raise DamagedRow(f"chain_statement {expected} of user {rows.user}: missing")
+                raise RowDamageError(f"chain_statement {expected} of user {rows.user}: missing")
             try:
                 signed = decode(statement)
                 said = kind_of(signed)
                 chain = self._continue(chain, rows.address, row, said)
             except VerificationError as error:
-                raise DamagedRow(f"{name}: {error}") from error
+                raise RowDamageError(f"{name}: {error}") from error
             if (chain.head, chain.flags, said) != (head, flags, kind):
-                raise DamagedRow(f"{name}: head, kind or flags are not the statement's")
+                raise RowDamageError(f"{name}: head, kind or flags are not the statement's")
             if number <= order:
-                raise DamagedRow(f"{name}: its number is not behind the one before")
+                raise RowDamageError(f"{name}: its number is not behind the one before")
             order = number
         return chain
 
@@ -304,13 +304,13 @@ class _Users:
             name = f"user_certificate {seq} of user {rows.user}"
             body = bodies.get(seq)
             if seq and not isinstance(body, SetOpenPGP):
-                raise DamagedRow(f"{name}: the statement names none")
+                raise RowDamageError(f"{name}: the statement names none")
             if isinstance(body, SetOpenPGP):
                 stated = OpenPGP(rows.address, body.fingerprint, body.digest, body.proof, seq)
                 try:
                     verify_certificate(stated, certificate)
                 except VerificationError as error:
-                    raise DamagedRow(f"{name}: {error}") from error
+                    raise RowDamageError(f"{name}: {error}") from error
 
 
 def _check_places(rows: UserRows) -> None:
@@ -318,7 +318,7 @@ def _check_places(rows: UserRows) -> None:
     for _, seq, _, _, _, _, place in rows.statements:
         reached = (at for _, _, newest, _, at in rows.leaves if newest >= seq)
         if place != next(reached, None):
-            raise DamagedRow(
+            raise RowDamageError(
                 f"chain_statement {seq} of user {rows.user}: it is marked as of another entry"
             )
 
@@ -329,4 +329,4 @@ def _check_waiting(rows: LedgerRows) -> None:
         try:
             decode_record(kind, body)
         except VerificationError as error:
-            raise DamagedRow(f"ledger_record {number}: {error}") from error
+            raise RowDamageError(f"ledger_record {number}: {error}") from error

@@ -31,11 +31,15 @@ from blackthorn.tlog.tiles import (
 from blackthorn.tlog.verify import Checkpoint, VerifiedCheckpoint, verify_checkpoint
 
 Progress = Callable[[int, int], None]
-"""Told how many entries of how many have been replayed."""
+"""Called with how many entries of how many have been replayed."""
+
+
+def silent(done: int, total: int) -> None:
+    """The callback of a caller who shows no progress."""
 
 
 @dataclass
-class Audited:
+class LedgerAudit:
     """What was read so far: all of the log once `audit` has returned."""
 
     policy: Policy
@@ -65,16 +69,16 @@ def read_policy(source: Source) -> Policy:
     return parse_policy(need(source, "policy"))
 
 
-def begin(source: Source, policy: Policy) -> Audited:
+def begin(source: Source, policy: Policy) -> LedgerAudit:
     """Rule 1: the newest checkpoint, accepted by the policy. Raises VerificationError."""
     note = need(source, "checkpoint")
     try:
-        return Audited(policy, verify_checkpoint(note, policy))
+        return LedgerAudit(policy, verify_checkpoint(note, policy))
     except VerificationError as error:
         raise VerificationError(error.rule, f"checkpoint: {_plain(error)}") from error
 
 
-def audit(source: Source, audited: Audited, progress: Progress) -> None:
+def audit(source: Source, audited: LedgerAudit, progress: Progress) -> None:
     """Rules 2 to 4. Raises VerificationError or SecurityError with the place of what is wrong."""
     size = audited.checkpoint.size
     for tile in tiles_between(0, size):

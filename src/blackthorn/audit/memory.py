@@ -8,11 +8,12 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
-from blackthorn.audit.ledger import Audited
+from blackthorn.audit.ledger import LedgerAudit
 from blackthorn.directory import limits
 from blackthorn.directory.evidence.file import Evidence, Field
-from blackthorn.errors import SecurityError, StorageError
+from blackthorn.errors import DiskError, SecurityError
 from blackthorn.storage.files import atomic
+from blackthorn.storage.files.folder import make_folder
 from blackthorn.tlog.verify import open_checkpoint
 
 NO_CONFIG: Final = "the log has not even a configuration"
@@ -24,7 +25,7 @@ class AuditMemory:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def compare(self, audited: Audited) -> None:
+    def compare(self, audited: LedgerAudit) -> None:
         """Compare with the last audit, then remember this one.
 
         Raises SecurityError, which names the file of evidence that was written.
@@ -34,12 +35,12 @@ class AuditMemory:
         if before is not None:
             self._compare(before, audited)
         try:
-            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._path)
             atomic.replace(place, audited.verified.note)
         except OSError as error:
-            raise StorageError(f"{place} cannot be written: {error.strerror}") from None
+            raise DiskError(f"{place} cannot be written: {error.strerror}") from None
 
-    def _compare(self, before: bytes, audited: Audited) -> None:
+    def _compare(self, before: bytes, audited: LedgerAudit) -> None:
         earlier, _ = open_checkpoint(before, audited.policy.log)
         now = audited.checkpoint
         notes: dict[str, Field] = {"first": before, "second": audited.verified.note}
@@ -55,7 +56,7 @@ class AuditMemory:
             text = f"the first {earlier.size} entries are not those of the last audit"
             raise SecurityError(f"{text}; {written}")
 
-    def write(self, audited: Audited, kind: str, fields: dict[str, Field]) -> str:
+    def write(self, audited: LedgerAudit, kind: str, fields: dict[str, Field]) -> str:
         """Write a file of evidence; says where, or why there is none."""
         config = audited.replay.config
         if config is None:
@@ -65,13 +66,13 @@ class AuditMemory:
             return "no evidence was written: it would be too large for a file"
         path = self._path / f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.json"
         try:
-            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._path)
             atomic.replace(path, data)
         except OSError as error:
-            raise StorageError(f"{path} cannot be written: {error.strerror}") from None
+            raise DiskError(f"{path} cannot be written: {error.strerror}") from None
         return f"evidence is in {path}"
 
-    def write_bad_log(self, audited: Audited) -> str:
+    def write_bad_log(self, audited: LedgerAudit) -> str:
         """Evidence that entries break a rule, as far as they fit a file."""
         if not audited.entries or audited.log.size > len(audited.entries):
             return "no evidence was written: it would be too large for a file"
@@ -90,4 +91,4 @@ class AuditMemory:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StorageError(f"{place} cannot be read: {error.strerror}") from None
+            raise DiskError(f"{place} cannot be read: {error.strerror}") from None

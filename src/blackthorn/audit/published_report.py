@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rich.console import Console
-
 from blackthorn.audit import limits
+from blackthorn.audit.ledger import Progress
 from blackthorn.audit.report import read_log
 from blackthorn.audit.sources import HttpSource
 from blackthorn.errors import (
+    DiskError,
     InputError,
     LimitError,
     SecurityError,
-    StorageError,
     UserError,
     VerificationError,
 )
@@ -64,7 +63,7 @@ class Verdict:
         }
 
 
-def check(target: str, ledger: str, policy: Path | None, console: Console) -> Verdict:
+def check(target: str, ledger: str, policy: Path | None, progress: Progress) -> Verdict:
     """Compare a file, a folder or an address of a report with the ledger.
 
     Raises SecurityError when the ledger or a file is wrong in a way that ends the comparison.
@@ -77,7 +76,7 @@ def check(target: str, ledger: str, policy: Path | None, console: Console) -> Ve
             if each.size == stand.size:
                 verdict.files[each.name] = _compare(each, stand, own_policy)
 
-    read = read_log(ledger, policy, console, at_head)
+    read = read_log(ledger, policy, progress, at_head)
     verdict.entries = read.stand.size
     for each in files:
         if each.name in verdict.files:
@@ -141,7 +140,7 @@ def _read_file(path: Path) -> bytes:
     except FileNotFoundError:
         raise UserError(f"{path} is not there") from None
     except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}") from None
+        raise DiskError(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > limits.MAX_REPORT_BYTES:
         raise LimitError(f"{path} is larger than any report")
     return data

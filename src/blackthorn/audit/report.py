@@ -10,17 +10,15 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from blackthorn.audit.database import audit_rows
-from blackthorn.audit.ledger import audit, begin
-from blackthorn.audit.ledger_run import open_source, progress_bar, read_policy_file
+from blackthorn.audit.ledger import Progress, audit, begin
+from blackthorn.audit.ledger_run import open_source, own_folder, read_policy_file
 from blackthorn.audit.sources import need
 from blackthorn.directory.audit import Replay
-from blackthorn.errors import StorageError, UserError, VerificationError
-from blackthorn.programs.server import configuration
-from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.errors import DiskError, UserError, VerificationError
 from blackthorn.report.history import History, Snapshot
+from blackthorn.storage.files import atomic
+from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.stores.ledger_rows import LedgerRows
 from blackthorn.tlog.policy import format_policy, parse_policy
 
@@ -29,27 +27,26 @@ AtHead = Callable[[Snapshot, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class ReadLog:
+class LogReading:
     """The newest head, and the text of the trust policy that the log shows."""
 
     stand: Snapshot
     policy: str
 
 
-def read_log(target: str, policy: Path | None, console: Console, at_head: AtHead) -> ReadLog:
+def read_log(target: str, policy: Path | None, progress: Progress, at_head: AtHead) -> LogReading:
     """Read and check a log: an address, a mirror or a server's folder.
 
     Raises SecurityError with the place of what is wrong; UserError, UnavailableError or
     StorageError when it cannot be read.
     """
-    folder = Path(target)
-    if "://" not in target and (folder / configuration.FILE_NAME).is_file():
-        return _own_folder(folder, policy, console, at_head)
-    return _tiles(target, policy, console, at_head)
+    if (folder := own_folder(target)) is not None:
+        return _rows(folder, policy, progress, at_head)
+    return _tiles(target, policy, progress, at_head)
 
 
-class _Telling(Replay):
-    """A replay that lets a history read along."""
+class _HistoryReplay(Replay):
+    """A replay of the directory that feeds a history of decisions too."""
 
     def __init__(self, history: History, policy: str, at_head: AtHead) -> None:
         super().__init__()
@@ -65,27 +62,27 @@ class _Telling(Replay):
             self._at_head_of(stand, self._policy)
 
 
-def _tiles(target: str, policy: Path | None, console: Console, at_head: AtHead) -> ReadLog:
+def _tiles(target: str, policy: Path | None, progress: Progress, at_head: AtHead) -> LogReading:
     history = History()
     with ExitStack() as stack:
         source = open_source(target, stack)
-        progress = stack.enter_context(progress_bar(console))
         shown = need(source, "policy")
         own = parse_policy(shown)
         text = shown.decode()
         audited = begin(source, own if policy is None else read_policy_file(policy))
-        audited.replay = _Telling(history, text, at_head)
+        audited.replay = _HistoryReplay(history, text, at_head)
         audit(source, audited, progress)
     return _read(history, text)
 
 
-def _own_folder(path: Path, policy: Path | None, console: Console, at_head: AtHead) -> ReadLog:
-    directory = ServerDirectory(path)
-    keys = directory.ledger.read_keys()
-    own = directory.ledger.read_policy()
+def _rows(
+    folder: ServerFolder, policy: Path | None, progress: Progress, at_head: AtHead
+) -> LogReading:
+    keys = folder.ledger.read_keys()
+    own = folder.ledger.read_policy()
     text, history = format_policy(own), History()
     given = own if policy is None else read_policy_file(policy)
-    with closing(directory.open_database()) as database, progress_bar(console) as progress:
+    with closing(folder.open_database()) as database:
         database.reading.execute("BEGIN")  # one state of all rows, also while the server runs
         rows = LedgerRows(database.reading)
         audited = audit_rows(rows, keys, given, time.time_ns() // 1_000_000, progress)
@@ -99,27 +96,24 @@ def _own_folder(path: Path, policy: Path | None, console: Console, at_head: AtHe
     return _read(history, text)
 
 
-def _read(history: History, policy: str) -> ReadLog:
+def _read(history: History, policy: str) -> LogReading:
     if history.stand is None or history.stand.size != history.size:
         raise VerificationError("D32", "the last entry of the checkpoint is no head")
-    return ReadLog(history.stand, policy)
+    return LogReading(history.stand, policy)
 
 
 def no_head(stand: Snapshot, policy: str) -> None:
-    """For who wants the newest head alone."""
+    """The callback of a reader who wants the newest head alone."""
 
 
 def write(folder: Path, files: dict[str, bytes]) -> None:
-    """Write a report's files. Raises UserError for a folder that cannot be, StorageError."""
+    """Write a report's files. Raises UserError for a folder that cannot be, DiskError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder} cannot be made: {error.strerror}") from None
     for name, data in files.items():
-        part = folder / f".{name}.part"
         try:
-            part.write_bytes(data)
-            part.replace(folder / name)
+            atomic.replace(folder / name, data, 0o644)  # it is published
         except OSError as error:
-            part.unlink(missing_ok=True)
-            raise StorageError(f"{folder / name} cannot be written: {error.strerror}") from None
+            raise DiskError(f"{folder / name} cannot be written: {error.strerror}") from None

@@ -13,7 +13,7 @@ from typing import Final, Protocol, Self
 import httpx
 
 from blackthorn.audit import limits
-from blackthorn.errors import SecurityError, StorageError, UnavailableError, UserError
+from blackthorn.errors import DiskError, SecurityError, UnavailableError, UserError
 from blackthorn.tlog.tiles import FULL, Tile
 
 _SECONDS: Final = 30.0
@@ -96,10 +96,10 @@ class FolderSource:
         self._path = path
 
     def read(self, path: str) -> bytes | None:
-        """See `Source`. Raises StorageError."""
+        """See `Source`. Raises DiskError."""
         try:
             return (self._path / path).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StorageError(f"{self._path / path} cannot be read: {error.strerror}") from None
+            raise DiskError(f"{self._path / path} cannot be read: {error.strerror}") from None

@@ -13,9 +13,9 @@ from blackthorn.governance import directives
 from blackthorn.governance.cases import transitions_of
 from blackthorn.governance.transitions import Case, Step, find
 from blackthorn.report import limits
-from blackthorn.report.document import rfc3339
 from blackthorn.report.history import Snapshot
 from blackthorn.report.period import half_year
+from blackthorn.wire.dates import rfc3339
 
 ATOM: Final = "http://www.w3.org/2005/Atom"
 OURS: Final = "tag:blackthorn,2015:transparency"

@@ -6,7 +6,6 @@ whole, since the ledger has only its hash.
 
 import hashlib
 import json
-from datetime import UTC, datetime
 from importlib import resources
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from blackthorn.errors import VerificationError
 from blackthorn.report.counting import OUTCOMES
 from blackthorn.report.figures import Figures
 from blackthorn.report.history import Snapshot
+from blackthorn.wire.dates import rfc3339
 
 SCHEMA: Final = "blackthorn-transparency-report/1"
 
@@ -103,8 +103,3 @@ def schema() -> dict[str, Any]:
     text = resources.files("blackthorn.report").joinpath("report-1.schema.json").read_text("utf-8")
     value: dict[str, Any] = json.loads(text)
     return value
-
-
-def rfc3339(unix_ms: int) -> str:
-    """A time in UTC, to the second."""
-    return datetime.fromtimestamp(unix_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from blackthorn.report.counting import NUMBERS
-from blackthorn.report.document import rfc3339
 from blackthorn.report.figures import Figures
 from blackthorn.report.history import Snapshot
+from blackthorn.wire.dates import rfc3339
 
 COUNTS_SCHEMA: Final = "blackthorn-transparency-counts/1"
 DIRECTIVES_SCHEMA: Final = "blackthorn-transparency-directives/1"

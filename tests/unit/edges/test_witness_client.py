@@ -19,10 +19,11 @@ from blackthorn.edges.http import limits
 from blackthorn.edges.http.server import application, serve_http
 from blackthorn.edges.http.witness import witness_app
 from blackthorn.edges.http.witness_client import Peer, WitnessClient
-from blackthorn.programs.witness.folder import WitnessDirectory, initialise
-from blackthorn.programs.witness.witness import EvidenceFolder, Witness
+from blackthorn.programs.witness.witness import Witness
 from blackthorn.server.ledger.epochs import Pending
 from blackthorn.storage.files.anchor import Anchor
+from blackthorn.storage.files.evidence import EvidenceFolder
+from blackthorn.storage.files.witness import WitnessFolder, initialise
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import add_lines, verify_line
 from blackthorn.wire.note import parse_note, parse_signature_line
@@ -74,7 +75,7 @@ class Own:
 
     def __init__(self, path: Path, log: Log, name: str) -> None:
         self.key = initialise(path, name, secrets.token_bytes)
-        place = WitnessDirectory(path)
+        place = WitnessFolder(path)
         self.store = place.open_store()
         self.store.add_log(log.signer.vkey, 0)
         self.evidence = EvidenceFolder(place.evidence, fork_evidence)

@@ -86,7 +86,7 @@ def policy(directory: Directory) -> None:
     """Print the trust policy that devices pin: the log, its witnesses, and how many must cosign."""
     import sys
 
-    from blackthorn.programs.server.ledger_files import LedgerFiles
+    from blackthorn.storage.files.ledger import LedgerFiles
     from blackthorn.tlog.policy import format_policy
 
     sys.stdout.write(format_policy(LedgerFiles(directory).read_policy()))
@@ -106,8 +106,8 @@ def add_witness(
 
     Devices keep the policy that they pinned until their owner accepts the new one.
     """
-    from blackthorn.programs.server import ledger_files
-    from blackthorn.programs.server.ledger_files import LedgerFiles
+    from blackthorn.programs.server import witness_policy
+    from blackthorn.storage.files.ledger import LedgerFiles
     from blackthorn.wire.note import parse_vkey
 
     files = LedgerFiles(directory)
@@ -115,7 +115,7 @@ def add_witness(
         key = parse_vkey(vkey)
     except VerificationError as error:
         raise UserError(f"{vkey!r} is no public key of a witness: {error}") from None
-    changed = ledger_files.add_witness(files.read_policy(), key, url, quorum)
+    changed = witness_policy.add_witness(files.read_policy(), key, url, quorum)
     files.write_policy(changed)
     say = terminal.out.print
     say(f"{key.name} is in {files.policy}; restart the server.", markup=False, soft_wrap=True)

@@ -176,11 +176,12 @@ def list_users(directory: DirectoryOption, json: Json = False) -> None:
     import os
     import time
 
-    from blackthorn.programs.server.folder import ServerDirectory
+    from blackthorn.programs.server import configuration
+    from blackthorn.storage.files.server import ServerFolder
     from blackthorn.storage.sqlite.stores.users import UserTable
 
-    server = ServerDirectory(directory)
-    server.load(os.environ)
+    server = ServerFolder(directory)
+    configuration.load(directory, os.environ)
     database = server.open_database()
     try:
         listed = UserTable(database.writing).list(time.time_ns() // 1_000_000)
@@ -217,9 +218,9 @@ def check_config(directory: Directory) -> None:
     """Check blackthorn.toml and say what is wrong with it."""
     import os
 
-    from blackthorn.programs.server.folder import ServerDirectory
+    from blackthorn.programs.server import configuration
 
-    ServerDirectory(directory).load(os.environ)
+    configuration.load(directory, os.environ)
     terminal.out.print(f"{directory / 'blackthorn.toml'} is good.", markup=False)
 
 
@@ -233,19 +234,19 @@ def _invite(
     import time
 
     from blackthorn.ports.users import Home
-    from blackthorn.programs.server.configuration import public_address
-    from blackthorn.programs.server.folder import ServerDirectory
+    from blackthorn.programs.server import configuration
     from blackthorn.programs.server.market_start import open_market
     from blackthorn.programs.server.user_move import check_may_activate, check_takes_users
     from blackthorn.server.accounts.users import UserAdministration, parse_life
+    from blackthorn.storage.files.server import ServerFolder
     from blackthorn.storage.sqlite.stores.users import UserTable
 
     life = parse_life(expires)
     known = os.environ.get("BLACKTHORN_DIR") == str(directory)
     option = "" if known else f" --dir {shlex.quote(str(directory))}"
-    server = ServerDirectory(directory)
-    settings = server.load(os.environ)
-    public_address(settings)
+    server = ServerFolder(directory)
+    settings = configuration.load(directory, os.environ)
+    configuration.public_address(settings)
     database = server.open_database()
     try:
         administration = UserAdministration(
@@ -263,7 +264,8 @@ def _invite(
             home = Home(added[0] or settings.enterprise.market, added[1])
             administration.check_new(address)
             check_takes_users(database, home.market)
-            open_market(database, server.market_keys(settings), home.market, now_ms)
+            keys = server.market_keys(settings.enterprise.market_keys)
+            open_market(database, keys, home.market, now_ms)
             invited = administration.add(address, life, now_ms, home)
     finally:
         database.close()

@@ -146,9 +146,15 @@ def ledger(
 
     Exits with 4 and one line that names the place when anything is wrong.
     """
-    from blackthorn.audit.ledger_run import run_audit
+    from functools import partial
 
-    result = run_audit(target, policy, evidence, cosign, terminal.err)
+    from blackthorn.audit.ledger_run import run_audit
+    from blackthorn.cli.audit.progress import progress_bar
+    from blackthorn.programs.witness.cosign import cosign as cosign_with
+
+    signer = None if cosign is None else partial(cosign_with, path=cosign)
+    with progress_bar() as progress:
+        result = run_audit(target, policy, evidence, signer, progress)
     if as_json:
         terminal.print_json(result.as_json())
     else:

@@ -50,8 +50,10 @@ def closure(
     Exits with 4 and one line that names the broken rule when anything is wrong.
     """
     from blackthorn.audit.closure import audit_closure
+    from blackthorn.cli.audit.progress import progress_bar
 
-    audited = audit_closure(file, ledger, receipt, key, policy, terminal.err)
+    with progress_bar() as progress:
+        audited = audit_closure(file, ledger, receipt, key, policy, progress)
     if as_json:
         terminal.print_json(audited.as_json())
         return

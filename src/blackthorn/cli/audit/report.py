@@ -50,13 +50,15 @@ def report(
 ) -> None:
     """Make the transparency report of a period, from the public ledger and nothing else."""
     from blackthorn.audit.report import no_head, read_log, write
+    from blackthorn.cli.audit.progress import progress_bar
     from blackthorn.report.document import document, encode
     from blackthorn.report.figures import compute
     from blackthorn.report.files import make
     from blackthorn.report.period import half_year, parse_period
 
     wanted = None if period is None else parse_period(period)
-    read = read_log(source, policy, terminal.err, no_head)
+    with progress_bar() as progress:
+        read = read_log(source, policy, progress, no_head)
     chosen = wanted or half_year(read.stand.unix_ms)
     if out is not None:
         write(out, make(read.stand, chosen, read.policy))
@@ -139,8 +141,10 @@ def audit_report(
     Exits with 4 when anything differs, in the report or in the ledger.
     """
     from blackthorn.audit.published_report import check
+    from blackthorn.cli.audit.progress import progress_bar
 
-    verdict = check(target, ledger, policy, terminal.err)
+    with progress_bar() as progress:
+        verdict = check(target, ledger, policy, progress)
     if as_json:
         terminal.print_json(verdict.as_json())
     else:

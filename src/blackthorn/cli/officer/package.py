@@ -10,7 +10,7 @@ from blackthorn.cli.officer import decide as offices
 from blackthorn.cli.officer import directive_forms, show
 from blackthorn.cli.officer.fields import certificate
 from blackthorn.device.transparency.decisions import VerifiedDecisions
-from blackthorn.errors import SecurityError, StorageError, UserError, VerificationError
+from blackthorn.errors import DiskError, SecurityError, UserError, VerificationError
 from blackthorn.governance import directives, limits
 from blackthorn.governance.package import check as bag_check
 from blackthorn.governance.package.tar import read_tar
@@ -20,6 +20,7 @@ from blackthorn.programs.device import requests
 from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
+from blackthorn.storage.files import atomic
 
 if TYPE_CHECKING:
     from blackthorn.governance.package.check import PackageSummary
@@ -76,7 +77,7 @@ def _recipient(path: Path) -> bytes:
 
 
 def fetch(device: DeviceProgram, case: str, path: Path) -> f.ProductionPart:
-    """Write the package to the new file `path` (0600); the last part. Raises StorageError."""
+    """Write the package to the new file `path` (0600); the last part. Raises DiskError."""
 
     async def parts() -> f.ProductionPart:
         async with requests.connect(device) as ask:
@@ -95,13 +96,11 @@ def fetch(device: DeviceProgram, case: str, path: Path) -> f.ProductionPart:
                     raise SecurityError("the server ends the package before its end")
 
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        path.unlink(missing_ok=True)
+        with atomic.new_file(path) as file:
             last = run(parts())
-            file.flush()
-            os.fsync(descriptor)
     except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from None
+        raise DiskError(f"{path} cannot be written: {error.strerror}") from None
     return last
 
 
@@ -116,7 +115,7 @@ def check(
         with path.open("rb") as file:
             made = bag_check.summarise(read_tar(file.read))
     except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}") from None
+        raise DiskError(f"{path} cannot be read: {error.strerror}") from None
     if made.directive != case.id:
         raise VerificationError("P13", f"the package is of {made.directive}, not of {case.id}")
     named = office.private.get((case.id, 1), {}).get("accounts")
@@ -191,7 +190,7 @@ def _keep(partial: Path, target: Path, binary: bytes | None) -> None:
     except FileExistsError:
         raise UserError(f"{target} is there already: nothing was written") from None
     except OSError as error:
-        raise StorageError(f"{target} cannot be written: {error.strerror}") from None
+        raise DiskError(f"{target} cannot be written: {error.strerror}") from None
 
 
 def write_letter(path: Path, text: bytes, *, json: bool) -> None:
@@ -203,5 +202,5 @@ def write_letter(path: Path, text: bytes, *, json: bool) -> None:
         if path.stat().st_size != len(text) or path.read_bytes() != text:
             raise UserError(f"{path} is there already and is another letter") from None
     except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from None
+        raise DiskError(f"{path} cannot be written: {error.strerror}") from None
     show.say(f"{path}: the letter. Read it before you sign.", to_err=json)

@@ -71,15 +71,15 @@ def open_(
 
     from blackthorn.cli.options import parse_addresses
     from blackthorn.errors import UserError
-    from blackthorn.programs.server.folder import ServerDirectory
+    from blackthorn.programs.server import configuration
+    from blackthorn.storage.files.server import ServerFolder
     from blackthorn.storage.sqlite.stores.cases import open_founding
 
     people = parse_addresses(addresses)
     if len(set(people)) != 2:
         raise UserError("name two different people: nobody decides alone")
-    server = ServerDirectory(directory)
-    server.load(os.environ)
-    database = server.open_database()
+    configuration.load(directory, os.environ)
+    database = ServerFolder(directory).open_database()
     try:
         refusal = open_founding(database.writing, people)
     finally:

@@ -37,7 +37,7 @@ def init(
     """Make a witness's folder and key, and print its public key."""
     import secrets
 
-    from blackthorn.programs.witness.folder import initialise
+    from blackthorn.storage.files.witness import initialise
 
     key = initialise(directory, name, secrets.token_bytes)
     terminal.out.print(f"{key}", markup=False, soft_wrap=True)
@@ -57,10 +57,10 @@ def add_log(
     import time
     from contextlib import closing
 
-    from blackthorn.programs.witness.folder import WitnessDirectory
+    from blackthorn.storage.files.witness import WitnessFolder
 
     keys = _log_keys(log)
-    place = WitnessDirectory(directory)
+    place = WitnessFolder(directory)
     place.cosigner()
     with closing(place.open_store()) as store:
         for key in keys:

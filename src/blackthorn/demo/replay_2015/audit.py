@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
-
 from blackthorn.audit import published_report, report
-from blackthorn.audit.closure import Audited, audit_closure
+from blackthorn.audit.closure import ClosureAudit, audit_closure
+from blackthorn.audit.ledger import silent
 from blackthorn.demo.replay_2015.closure import Closed
 from blackthorn.demo.replay_2015.crowd import Workers
 from blackthorn.demo.replay_2015.replay import RECEIPT, Cast, Play, Teller
@@ -26,7 +25,6 @@ from blackthorn.report.period import parse_period
 
 PERIOD: Final = "2015H2"
 WORKERS: Final = 2
-_QUIET: Final = Console(stderr=True, quiet=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +112,9 @@ def _audits(play: Play, closed: Closed) -> dict[str, Any]:
     world = play.world
     world.settle()
     server, folder = str(world.directory.path), play.out / "report"
-    read = report.read_log(server, None, _QUIET, report.no_head)
+    read = report.read_log(server, None, silent, report.no_head)
     report.write(folder, make(read.stand, parse_period(PERIOD), read.policy))
-    verdict = published_report.check(str(folder), server, None, _QUIET)
+    verdict = published_report.check(str(folder), server, None, silent)
     play.hold(verdict.holds, "the report is not what the ledger gives")
     audited = _audit_closure(play, closed, server)
     world.close()
@@ -132,11 +130,11 @@ def _audits(play: Play, closed: Closed) -> dict[str, Any]:
     }
 
 
-def _audit_closure(play: Play, closed: Closed, server: str) -> Audited | None:
+def _audit_closure(play: Play, closed: Closed, server: str) -> ClosureAudit | None:
     """With the register's own key and one person's receipt."""
     key = str(register_key(play.world.keys.origin, register_seed(play.world.keys)))
     try:
-        return audit_closure(closed.file, server, play.out / RECEIPT, key, None, _QUIET)
+        return audit_closure(closed.file, server, play.out / RECEIPT, key, None, silent)
     except SecurityError as error:
         play.hold(False, f"the closure's statement does not verify: {error}")
         return None

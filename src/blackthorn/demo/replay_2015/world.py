@@ -22,7 +22,8 @@ from blackthorn.ports.mail import SealedMail
 from blackthorn.ports.parcels import Batch
 from blackthorn.ports.users import Home, NewCode
 from blackthorn.ports.writer import Job
-from blackthorn.programs.server import folder as server_directory
+from blackthorn.programs.server import configuration
+from blackthorn.programs.server import folder as server_folder
 from blackthorn.programs.server.decisions import make_decision_service
 from blackthorn.programs.server.ledger import ledger_config
 from blackthorn.programs.server.market_start import open_market
@@ -78,13 +79,13 @@ class World:
 
     def __init__(self, folder: Path, seed: int, now_ms: int) -> None:
         home = {("enterprise", "market"): "CA"}
-        self.directory = server_directory.initialise(folder, DOMAIN, home)
-        self.settings = self.directory.load({})
+        self.directory = server_folder.initialise(folder, DOMAIN, home)
+        self.settings = configuration.load(folder, {})
         self.chance = random.Random(seed)  # noqa: S311
         self.clock = StoryClock(now_ms)
         self.keys = self.directory.ledger.read_keys()
         self.policy = self.directory.ledger.read_policy()
-        self.market_keys = self.directory.market_keys(self.settings)
+        self.market_keys = self.directory.market_keys(self.settings.enterprise.market_keys)
         self._witness = self.directory.ledger.witness.cosigner()
         self._codes = 0
         self.database = Database.open(self.directory.database)

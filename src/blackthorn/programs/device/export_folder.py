@@ -14,6 +14,7 @@ from typing import IO, Final, Self
 
 from blackthorn.device.export.manifest import SIGNATURE
 from blackthorn.errors import StorageError, UserError
+from blackthorn.storage.files import atomic
 
 _MARKER: Final = ".blackthorn-export-unfinished"
 
@@ -94,9 +95,8 @@ class FolderSink:
     def _finish(self) -> None:
         os.sync()  # of ten thousand files one by one would take minutes
         (self.partial / _MARKER).unlink()
-        _sync_folder(self.partial)
-        self.partial.rename(self.folder)
-        _sync_folder(self.folder.parent)
+        atomic.sync_folder(self.partial)
+        atomic.rename(self.partial, self.folder)
 
     def _clear(self) -> None:
         shutil.rmtree(self.partial, ignore_errors=True)
@@ -112,11 +112,3 @@ class FolderSink:
                 yield file
         except OSError as error:
             raise StorageError(f"{place} cannot be written: {error.strerror}") from None
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -13,7 +13,7 @@ from typing import Final
 
 from blackthorn.crypto.kdf import hkdf_expand
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import StorageError
+from blackthorn.errors import DiskError, StorageError
 from blackthorn.governance.closure import statement as closure
 from blackthorn.governance.package.build import register_key
 from blackthorn.governance.package.layout import document
@@ -26,6 +26,7 @@ from blackthorn.server.ledger.ledger import LedgerKeys
 from blackthorn.server.markets.closure import Closures
 from blackthorn.server.markets.closure_checks import ClosureChecks
 from blackthorn.storage.files import atomic
+from blackthorn.storage.files.folder import make_folder
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.stores.closure import SqliteClosures
@@ -84,15 +85,15 @@ def make_closures(
 def publish_statement(
     folder: Path, origin: str, seed: Secret, exit_id: str, statement: bytes
 ) -> Path:
-    """Write the signed statement to `folder`/EXIT.json, durably. Raises StorageError."""
+    """Write the signed statement to `folder`/EXIT.json, durably. Raises DiskError."""
     value = json.loads(statement)
     signature = closure.sign(origin, seed, exit_id, closure.statement_hash(statement))
     path = folder / f"{exit_id}.json"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         atomic.replace(path, document({"statement": value, "signature": signature}))
     except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from None
+        raise DiskError(f"{path} cannot be written: {error.strerror}") from None
     return path
 
 

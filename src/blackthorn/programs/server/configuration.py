@@ -17,9 +17,8 @@ from blackthorn.edges.sealing import limits as sealing_limits
 from blackthorn.errors import ConfigError, DecodeError, UserError
 from blackthorn.governance import limits as governance_limits
 from blackthorn.storage.files.market_keys import check_market
+from blackthorn.storage.files.server import SETTINGS
 from blackthorn.wire.address import parse_domain
-
-FILE_NAME = "blackthorn.toml"
 
 _KINDS = {str: "a text", int: "a number", bool: "true or false"}
 
@@ -197,15 +196,16 @@ SECTIONS: dict[str, type[Any]] = {
 }
 
 
-def load(directory: Path, environment: Mapping[str, str]) -> Configuration:
-    """The settings of the server in `directory`. Raises ConfigError, whose text names the key."""
-    path = directory / FILE_NAME
+def load(folder: Path, environment: Mapping[str, str]) -> Configuration:
+    """The settings of the server in `folder`. Raises ConfigError, whose text names the key."""
+    hint = f"`blackthorn init {folder} --domain …` makes one"
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder {folder}: {hint}")
+    path = folder / SETTINGS
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(
-            f"{directory} holds no {FILE_NAME}: `blackthorn init {directory} --domain …` makes one"
-        ) from None
+        raise ConfigError(f"{folder} holds no {SETTINGS}: {hint}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
     try:

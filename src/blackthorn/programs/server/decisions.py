@@ -33,6 +33,8 @@ from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.governance.directive_checks import DirectiveChecks
 from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
 from blackthorn.server.messaging.session import Session
+from blackthorn.storage.files import atomic
+from blackthorn.storage.files.folder import make_folder
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.stores.cases import SqliteCases
 from blackthorn.storage.sqlite.stores.markets import market_of
@@ -153,13 +155,13 @@ class Productions:
     def _make(self, case: Case, proof: LedgerProof | None) -> tuple[bytes, int, int]:
         """Manifest hash, items, accounts with data; of the file that is there, or of a new one."""
         path = self._path(case.id)
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        make_folder(self._folder)
         if not path.exists():
             partial = path.with_suffix(".new")
             partial.unlink(missing_ok=True)
             with production.frozen_rows(self._database, self._stores) as rows:
                 production.produce(production_case(case, self._office), rows, partial)
-            partial.rename(path)
+            atomic.rename(partial, path)
         if proof is not None:
             seed, origin = register_seed(self._keys), self._keys.origin
             production.finish(production_case(case, self._office), path, origin, seed, proof)

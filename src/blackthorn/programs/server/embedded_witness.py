@@ -16,7 +16,7 @@ from typing import Final, Self
 
 import structlog
 
-from blackthorn.programs.witness.folder import WitnessDirectory
+from blackthorn.storage.files.witness import WitnessFolder
 
 _KEPT_ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 _END_SECONDS: Final = 3.0
@@ -32,7 +32,7 @@ NOT_YET_A_WITNESS: Final = (
 class EmbeddedWitness:
     """The child process on `place`; `at_port` is told where it serves, each time it starts."""
 
-    def __init__(self, place: WitnessDirectory, port: int, at_port: Callable[[int], None]) -> None:
+    def __init__(self, place: WitnessFolder, port: int, at_port: Callable[[int], None]) -> None:
         self.problem = ""
         """Why it does not serve, or empty."""
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()

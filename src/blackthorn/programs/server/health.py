@@ -10,9 +10,9 @@ from blackthorn.edges.http import metrics
 from blackthorn.edges.http import operations as ops
 from blackthorn.errors import StorageError
 from blackthorn.programs.server.durable import durable
-from blackthorn.programs.server.folder import ServerDirectory
 from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.server.counters import Counters
+from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.writer import ThreadWriter
 from blackthorn.wire.units import MIB
@@ -27,7 +27,7 @@ class Health:
 
     def __init__(
         self,
-        directory: ServerDirectory,
+        folder: ServerFolder,
         writer: ThreadWriter,
         counters: Counters,
         ledger: ServerLedger,
@@ -35,7 +35,7 @@ class Health:
         parts: Sequence[Callable[[], list[str]]],
     ) -> None:
         self.draining = False
-        self._directory = directory
+        self._folder = folder
         self._writer = writer
         self._counters = counters
         self._ledger = ledger
@@ -46,7 +46,7 @@ class Health:
         """Readiness and metrics."""
         gauges = {
             "writer_waiting": lambda: float(self._writer.waiting),
-            "database_bytes": lambda: float(_size_of(self._directory.database)),
+            "database_bytes": lambda: float(_size_of(self._folder.database)),
             "free_disk_bytes": lambda: float(self._free_bytes()),
             **self._ledger.gauges(),
         }
@@ -72,7 +72,7 @@ class Health:
         return problems
 
     def _free_bytes(self) -> int:
-        return shutil.disk_usage(self._directory.path).free
+        return shutil.disk_usage(self._folder.path).free
 
 
 def _rewrite_version(connection: Connection) -> None:

@@ -28,9 +28,9 @@ from blackthorn.ports.writer import Writer
 from blackthorn.programs.periodic import repeat
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.embedded_witness import EmbeddedWitness
-from blackthorn.programs.server.ledger_files import LedgerFiles
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger.ledger import DevicesChanged, Ledger, LedgerKeys, Pending
+from blackthorn.storage.files.ledger import LedgerFiles
 from blackthorn.tlog.policy import Policy, format_policy
 from blackthorn.tlog.tiles import Tile, tile_hashes
 from blackthorn.wire.note import VerifierKey, parse_vkey

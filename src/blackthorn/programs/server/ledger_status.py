@@ -8,16 +8,17 @@ from typing import Any, Final
 from blackthorn.directory.entries import Head, decode_entry
 from blackthorn.errors import BlackthornError, StorageError
 from blackthorn.ports.ledger import Checkpoint
+from blackthorn.programs.server import configuration
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.embedded_witness import NOT_YET_A_WITNESS
-from blackthorn.programs.server.folder import ServerDirectory
-from blackthorn.programs.server.ledger_files import LedgerFiles
 from blackthorn.programs.witness.status import report as witness_report
-from blackthorn.programs.witness.status import rfc3339
+from blackthorn.storage.files.ledger import LedgerFiles
+from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import verify_line
 from blackthorn.tlog.policy import Policy
+from blackthorn.wire.dates import rfc3339
 from blackthorn.wire.note import format_vkey
 
 WAITING_SECONDS: Final = 60
@@ -26,11 +27,11 @@ WAITING_SECONDS: Final = 60
 
 def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
     """Size, users, last epoch, witnesses and problems. Raises UserError, StorageError."""
-    directory = ServerDirectory(path)
-    settings = directory.load(environment)
-    keys = directory.ledger.read_keys()
-    policy = directory.ledger.read_policy()
-    with closing(directory.open_database()) as database:
+    folder = ServerFolder(path)
+    settings = configuration.load(path, environment)
+    keys = folder.ledger.read_keys()
+    policy = folder.ledger.read_policy()
+    with closing(folder.open_database()) as database:
         store = SqliteLedger(database.reading)
         checkpoints = store.checkpoints()
         published = next((each for each in checkpoints if each.published), None)
@@ -39,22 +40,22 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
         resets = len(store.resets())
         stopped = bool(store.evidence())
     head = heads[published.size] if published else None
-    witnesses, problems = _witnesses(directory.ledger, settings, policy, published)
+    witnesses, problems = _witnesses(folder.ledger, settings, policy, published)
     if stopped:
         problems.append("the ledger has stopped: it was set back to an older state; restore it")
     if pending is not None and time.time() - heads[pending.size].unix_ms / 1000 > WAITING_SECONDS:
-        since = rfc3339(heads[pending.size].unix_ms // 1000)
+        since = rfc3339(heads[pending.size].unix_ms)
         problems.append(f"{pending.size} entries wait for their witnesses since {since}")
     late = 2 * settings.ledger.heartbeat_seconds + WAITING_SECONDS
     if head is not None and pending is None and time.time() - head.unix_ms / 1000 > late:
-        problems.append(f"nothing was published since {rfc3339(head.unix_ms // 1000)}")
+        problems.append(f"nothing was published since {rfc3339(head.unix_ms)}")
     return {
         "origin": keys.origin,
         "vkey": keys.log_vkey,
         "size": published.size if published else 0,
         "users": head.users if head else 0,
         "epoch": head.epoch if head else 0,
-        "published": rfc3339(head.unix_ms // 1000) if head else None,
+        "published": rfc3339(head.unix_ms) if head else None,
         "waiting": pending.size if pending else None,
         "pending_resets": resets,
         "quorum": policy.quorum,
@@ -94,7 +95,7 @@ def _witnesses(
                 "vkey": format_vkey(witness.key),
                 "url": witness.url,
                 "embedded": is_embedded,
-                "cosigned": rfc3339(at) if at else None,
+                "cosigned": rfc3339(at * 1000) if at else None,
                 "remark": NOT_YET_A_WITNESS if is_embedded else "",
             }
         )

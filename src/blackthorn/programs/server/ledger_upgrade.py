@@ -8,27 +8,28 @@ from contextlib import closing
 from pathlib import Path
 
 from blackthorn.errors import UserError
-from blackthorn.programs.server import ledger_files
-from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.programs.server import configuration
+from blackthorn.storage.files import ledger
+from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
 
 
 def make_ledger(path: Path, environment: dict[str, str]) -> str:
     """Make the files; the log's public key. Raises UserError, StorageError."""
-    directory = ServerDirectory(path)
-    settings = directory.load(environment)
-    if directory.ledger.keys.exists():
-        raise UserError(f"{directory.ledger.keys} is there already: nothing was changed")
-    directory.lock()
-    with closing(directory.open_database()) as database:
+    folder = ServerFolder(path)
+    settings = configuration.load(path, environment)
+    if folder.ledger.keys.exists():
+        raise UserError(f"{folder.ledger.keys} is there already: nothing was changed")
+    folder.lock()
+    with closing(folder.open_database()) as database:
         if SqliteLedger(database.reading).checkpoints():
             raise UserError(
-                f"{directory.ledger.keys} is missing, and the database holds the ledger that it "
+                f"{folder.ledger.keys} is missing, and the database holds the ledger that it "
                 "belongs to: restore it from a backup"
             )
     embedded = settings.ledger.witness == "embedded"
     try:
-        keys = ledger_files.initialise(path, settings.enterprise.domain, embedded=embedded)
+        keys = ledger.initialise(path, settings.enterprise.domain, embedded=embedded)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
     return keys.log_vkey

@@ -17,7 +17,7 @@ from blackthorn.storage.sqlite.wrapping import Wrapping
 
 if TYPE_CHECKING:
     from blackthorn.programs.server.configuration import Configuration
-    from blackthorn.programs.server.folder import ServerDirectory
+    from blackthorn.storage.files.server import ServerFolder
 
 WRAP_ROWS: Final = 256
 """Rows that are wrapped in one transaction: 256 mails of the usual size are a few MiB."""
@@ -47,16 +47,16 @@ def check_key(folder: KeyFolder, market: str, known: bytes) -> None:
 
 @storing
 def start_markets(
-    database: Database, directory: "ServerDirectory", settings: "Configuration", now_ms: int
+    database: Database, folder: "ServerFolder", settings: "Configuration", now_ms: int
 ) -> None:
     """Check every market's key, and wrap what lies unwrapped. Raises StorageError in one line."""
-    folder = directory.market_keys(settings)
+    keys = folder.market_keys(settings.enterprise.market_keys)
     for market, known in markets.markets(database.writing).items():
-        check_key(folder, market, known)
+        check_key(keys, market, known)
     for market in markets.unregistered(database.writing):
-        open_market(database, folder, market, now_ms)
-    if wrap_all(database, Wrapping(folder, secrets.token_bytes)):
-        markets.compact(directory.database, rewrite=True)
+        open_market(database, keys, market, now_ms)
+    if wrap_all(database, Wrapping(keys, secrets.token_bytes)):
+        markets.compact(folder.database, rewrite=True)
 
 
 def wrap_all(database: Database, wrapping: Wrapping) -> bool:

@@ -5,7 +5,6 @@ still in one read transaction, and a file appears whole and durable or not at al
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,8 +14,8 @@ import apsw
 
 from blackthorn.crypto.openpgp_seal import parse_certificate, seal_file
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import StorageError, UserError
-from blackthorn.governance.package import build as bag
+from blackthorn.errors import DamageError, DiskError, UserError
+from blackthorn.governance.package import build as package
 from blackthorn.governance.package import layout, tar
 from blackthorn.governance.package.build import (
     BuiltPackage,
@@ -26,6 +25,7 @@ from blackthorn.governance.package.build import (
 )
 from blackthorn.ports.mail import MailStore
 from blackthorn.ports.parcels import ParcelStore
+from blackthorn.storage.files import atomic
 from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS, Connection
 from blackthorn.storage.sqlite.failure import failure_of
 from blackthorn.storage.sqlite.stores.production import SqliteProduction
@@ -46,7 +46,7 @@ def frozen_rows(database: Path, stores: Stores) -> Iterator[ProductionRows]:
     try:
         connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     except apsw.Error as error:
-        raise StorageError(f"{database}: {failure_of(error)}") from error
+        raise DiskError(f"{database}: {failure_of(error)}") from error
     with closing(connection):
         try:
             connection.set_busy_timeout(BUSY_MILLISECONDS)
@@ -59,49 +59,36 @@ def frozen_rows(database: Path, stores: Stores) -> Iterator[ProductionRows]:
 
 
 def produce(case: ProductionCase, rows: ProductionRows, path: Path) -> BuiltPackage:
-    """Write the bag to the new file `path` (0600), durable before this returns.
+    """Write the package to the new file `path` (0600), durable before this returns.
 
     Raises StorageError when the disk is full or a row changed, LimitError when it is too large,
     UserError when there is such a file; whatever it raises, no file is left.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with atomic.new_file(path) as file:
+            return package.build(case, rows, lambda piece: _write(file, piece))
     except FileExistsError:
         raise UserError(f"{path} is there already: move it away first") from None
     except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            built = bag.build(case, rows, lambda piece: _write(file, piece))
-            file.flush()
-            os.fsync(descriptor)
-    except OSError as error:
-        path.unlink()
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from None
-    except BaseException:
-        path.unlink()
-        raise
-    return built
+        raise DiskError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def finish(case: ProductionCase, path: Path, origin: str, seed: Secret, proof: LedgerProof) -> None:
-    """Put signature and proof behind the bag in `path`; done again it does the same.
+    """Put signature and proof behind the package in `path`; done again it does the same.
 
     `seed` is the register's 32-byte key, `origin` the log's. Raises StorageError, also when the
     file is no package of this case.
     """
     try:
-        with path.open("r+b") as file:
+        with atomic.existing_file(path) as file:
             end, manifest_hash = _end(file)
-            signature = bag.sign(origin, seed, case.id, manifest_hash)
-            vkey = str(bag.register_key(origin, seed))
+            signature = package.sign(origin, seed, case.id, manifest_hash)
+            vkey = str(package.register_key(origin, seed))
             file.seek(end)
-            file.write(bag.finish(case, signature, vkey, proof))
+            file.write(package.finish(case, signature, vkey, proof))
             file.truncate()
-            file.flush()
-            os.fsync(file.fileno())
     except OSError as error:
-        raise StorageError(f"{path} cannot be finished: {error.strerror}") from None
+        raise DiskError(f"{path} cannot be finished: {error.strerror}") from None
 
 
 def seal_package(path: Path, certificate: bytes, now: int) -> Path:
@@ -117,15 +104,11 @@ def seal_package(path: Path, certificate: bytes, now: int) -> Path:
     partial = path.with_name(path.name + ".pgp.new")
     partial.unlink(missing_ok=True)
     try:
-        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
+        with atomic.new_file(partial):  # the library writes to it by its name
             seal_file(str(path), str(partial), recipient, now=now)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        partial.rename(target)
+        atomic.rename(partial, target)
     except OSError as error:
-        raise StorageError(f"{target} cannot be written: {error.strerror}") from None
+        raise DiskError(f"{target} cannot be written: {error.strerror}") from None
     finally:
         partial.unlink(missing_ok=True)
     return target
@@ -146,4 +129,4 @@ def _end(file: BinaryIO) -> tuple[int, bytes]:
             root = data.digest()
         if found.name == _LAST and root:
             return file.tell() + len(tar.padding(found.size)), root
-    raise StorageError("the file is no package that was made to its end")
+    raise DamageError("the file is no package that was made to its end")

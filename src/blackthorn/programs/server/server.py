@@ -30,10 +30,10 @@ from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
 from blackthorn.link.frames import AnyFrame
 from blackthorn.programs import log
+from blackthorn.programs.server import configuration
 from blackthorn.programs.server.closure import keep_closing, make_closures
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.decisions import Productions, keep_time, make_decision_service
-from blackthorn.programs.server.folder import ServerDirectory
 from blackthorn.programs.server.health import Health
 from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.programs.server.market_start import start_markets
@@ -48,6 +48,8 @@ from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
 from blackthorn.server.messaging.dispatcher import Dispatcher
+from blackthorn.storage.files.market_keys import KeyFolder
+from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.reader import ThreadReader
@@ -86,9 +88,10 @@ class Server:
 
     def __init__(
         self,
-        directory: ServerDirectory,
+        folder: ServerFolder,
         settings: Configuration,
         database: Database,
+        market_keys: KeyFolder,
         wrapping: Wrapping,
         writer: ThreadWriter,
         reader: ThreadReader,
@@ -102,7 +105,6 @@ class Server:
         self._warned: dict[str, float] = {}
         self._enterprise = SqliteEnterprise(database.reading)
         key_packages = SqliteKeyPackages(database.reading)
-        market_keys = directory.market_keys(settings)
         self.mail_service = MailService(
             self._enterprise,
             SqliteMail(database.reading, wrapping),
@@ -112,7 +114,7 @@ class Server:
             self._notify,
         )
         self.ledger = ServerLedger(
-            directory.ledger,
+            folder.ledger,
             settings,
             SqliteLedger(database.reading),
             writer,
@@ -148,19 +150,17 @@ class Server:
         )
         self.closures = make_closures(
             connection=database.reading,
-            database=directory.database,
-            folder=directory.path / "closures",
+            database=folder.database,
+            folder=folder.closures,
             keys=market_keys,
             ledger=self.ledger.keys,
             office=self.office,
             writer=writer,
             clock=self._clock,
         )
-        self.dispatcher = self._make_dispatcher(
-            database, wrapping, directory, key_packages, enrolment
-        )
+        self.dispatcher = self._make_dispatcher(database, wrapping, folder, key_packages, enrolment)
         self.health = Health(
-            directory,
+            folder,
             writer,
             self.counters,
             self.ledger,
@@ -173,7 +173,7 @@ class Server:
         self,
         database: Database,
         wrapping: Wrapping,
-        directory: ServerDirectory,
+        folder: ServerFolder,
         key_packages: SqliteKeyPackages,
         enrolment: EnrolmentHandler,
     ) -> Dispatcher:
@@ -195,8 +195,8 @@ class Server:
                 self.office,
                 ledger,
                 self.ledger.keys,
-                directory.path / "productions",
-                directory.database,
+                folder.productions,
+                folder.database,
                 lambda each: (SqliteMail(each, wrapping), SqliteParcels(each, wrapping)),
             ),
             closures=ExitHandler(self.closures, self.office.may_read),
@@ -271,18 +271,18 @@ def serve(path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory may hold mail not yet sealed
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    directory = ServerDirectory(path)
-    settings = directory.load(os.environ)
+    folder = ServerFolder(path)
+    settings = configuration.load(path, os.environ)
     logger = log.configure(settings.log.level)
-    directory.lock()
-    tls = server_tls(directory.key, directory.certificate)
-    database = directory.open_database()
+    folder.lock()
+    tls = server_tls(folder.key, folder.certificate)
+    database = folder.open_database()
     try:
         if settings.database.check_at_start:
             database.check()
-        start_markets(database, directory, settings, SystemClock().wall_ms())
+        start_markets(database, folder, settings, SystemClock().wall_ms())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            failure = runner.run(_run(directory, settings, database, tls, begun))
+            failure = runner.run(_run(folder, settings, database, tls, begun))
     finally:
         database.close()
     if failure is not None:
@@ -291,7 +291,7 @@ def serve(path: Path) -> None:
 
 
 async def _run(
-    directory: ServerDirectory,
+    folder: ServerFolder,
     settings: Configuration,
     database: Database,
     tls: ServerTls,
@@ -308,11 +308,12 @@ async def _run(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, None)
-    wrapping = Wrapping(directory.market_keys(settings), secrets.token_bytes)
+    market_keys = folder.market_keys(settings.enterprise.market_keys)
+    wrapping = Wrapping(market_keys, secrets.token_bytes)
     engine = Engine(database, wrapping)
     writer = ThreadWriter(engine, loop.call_soon_threadsafe, end, log.log_defect)
     reader = ThreadReader(engine, loop.call_soon_threadsafe, log.log_defect)
-    server = Server(directory, settings, database, wrapping, writer, reader, tls)
+    server = Server(folder, settings, database, market_keys, wrapping, writer, reader, tls)
     async with AsyncExitStack() as stack:
         stack.callback(reader.close)
         stack.callback(writer.close)
@@ -325,7 +326,7 @@ async def _run(
         server.start_notices(stack, pool)
         link = await serve_link(server.dispatcher, settings.link.host, settings.link.port, tls)
         stack.push_async_callback(link.close)
-        smtp = await _listen_smtp(server, pool, settings, directory)
+        smtp = await _listen_smtp(server, pool, settings, folder)
         stack.push_async_callback(smtp.close)
         server.purge_codes()
         server.watch_disk()
@@ -354,12 +355,12 @@ def _ports(
 
 
 async def _listen_smtp(
-    server: Server, pool: SealingPool, settings: Configuration, directory: ServerDirectory
+    server: Server, pool: SealingPool, settings: Configuration, folder: ServerFolder
 ) -> SmtpServer:
     host, port = settings.smtp.host, settings.smtp.port
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(directory.certificate, directory.key)
+    context.load_cert_chain(folder.certificate, folder.key)
     try:
         return await serve_smtp(server.gateway(pool), host, port, context)
     except OSError as error:

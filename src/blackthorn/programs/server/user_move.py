@@ -15,11 +15,12 @@ from blackthorn.errors import DecodeError, StorageError, UserError
 from blackthorn.governance.cases import Cases
 from blackthorn.ids import Address
 from blackthorn.ports.writer import Job
-from blackthorn.programs.server.folder import ServerDirectory
+from blackthorn.programs.server import configuration
 from blackthorn.programs.server.market_start import open_market
 from blackthorn.server.governance.replay import replay
 from blackthorn.server.markets.exit_rules import ExitRules, May, allowed
 from blackthorn.server.markets.notices import told_step
+from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.group_commit import commit_group
@@ -77,9 +78,9 @@ def move(path: Path, text: str, market: str, progress: Progress) -> tuple[str, i
     Raises UserError (no such user, that market already, either market does not allow it) and
     StorageError.
     """
-    directory = ServerDirectory(path)
-    settings = directory.load(os.environ)
-    database = directory.open_database()
+    folder = ServerFolder(path)
+    settings = configuration.load(path, os.environ)
+    database = folder.open_database()
     try:
         address = _address(text)
         before = market_of(database.reading, address)
@@ -87,14 +88,14 @@ def move(path: Path, text: str, market: str, progress: Progress) -> tuple[str, i
             raise UserError(f"there is no user {address}")
         if before == market:
             raise UserError(f"{address} is of {market} already")
-        folder = directory.market_keys(settings)
-        if folder.tombstone(before) is not None:
+        keys = folder.market_keys(settings.enterprise.market_keys)
+        if keys.tombstone(before) is not None:
             raise UserError(f"{before} is closed and its key destroyed: there is nothing to move")
         check_takes_users(database, market)
         now_ms = time.time_ns() // 1_000_000
-        open_market(database, folder, market, now_ms)
+        open_market(database, keys, market, now_ms)
         moved = _moved(database, address, before, now_ms)
-        wrapping = Wrapping(folder, secrets.token_bytes)
+        wrapping = Wrapping(keys, secrets.token_bytes)
         return before, _run(database, address, market, (wrapping, moved), progress)
     finally:
         database.close()

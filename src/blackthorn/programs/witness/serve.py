@@ -25,9 +25,10 @@ from blackthorn.cli import terminal
 from blackthorn.edges.http.server import serve_http
 from blackthorn.edges.http.witness import witness_app
 from blackthorn.programs import log
-from blackthorn.programs.witness.folder import WitnessDirectory
-from blackthorn.programs.witness.witness import EvidenceFolder, Examine, Witness
+from blackthorn.programs.witness.witness import Examine, Witness
 from blackthorn.storage.files.anchor import Anchor
+from blackthorn.storage.files.evidence import EvidenceFolder
+from blackthorn.storage.files.witness import WitnessFolder
 
 _ORPHAN_SECONDS: Final = 5.0
 """After its parent has gone, a witness that has not ended by itself ends hard."""
@@ -44,16 +45,14 @@ def serve(
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory holds the key
     logger = log.configure("warning" if with_parent else "info")
-    directory = WitnessDirectory(path)
-    cosigner = directory.cosigner()
-    held = directory.lock()
-    with closing(directory.open_store()) as store:
-        evidence = EvidenceFolder(directory.evidence, fork_evidence)
-        anchor = Anchor.open(directory.anchor)
+    folder = WitnessFolder(path)
+    cosigner = folder.cosigner()
+    with folder.lock(), closing(folder.open_store()) as store:
+        evidence = EvidenceFolder(folder.evidence, fork_evidence)
+        anchor = Anchor.open(folder.anchor)
         witness = Witness(cosigner, store, anchor, _now_s, evidence, examine or _nothing)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(witness, host, port, with_parent=with_parent))
-    os.close(held)
     logger.info("stopped")
 
 

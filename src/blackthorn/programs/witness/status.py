@@ -1,20 +1,14 @@
-"""What `blackthorn witness status` tells: read from the folder, also while the witness runs."""
+"""What `blackthorn witness status` shows: read from the folder, also while the witness runs."""
 
-import datetime
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from blackthorn.errors import SecurityError
-from blackthorn.programs.witness.folder import WitnessDirectory
 from blackthorn.programs.witness.witness import check_marks
 from blackthorn.storage.files.anchor import Anchor
-
-
-def rfc3339(unix_s: int) -> str:
-    """A Unix time in UTC, to the second."""
-    moment = datetime.datetime.fromtimestamp(unix_s, datetime.UTC)
-    return moment.isoformat().replace("+00:00", "Z")
+from blackthorn.storage.files.witness import WitnessFolder
+from blackthorn.wire.dates import rfc3339
 
 
 def report(path: Path) -> dict[str, Any]:
@@ -22,26 +16,26 @@ def report(path: Path) -> dict[str, Any]:
 
     Raises UserError without such a folder, StorageError when it cannot be read.
     """
-    directory = WitnessDirectory(path)
-    key = directory.cosigner().vkey
-    with closing(directory.open_store()) as store:
+    folder = WitnessFolder(path)
+    key = folder.cosigner().vkey
+    with closing(folder.open_store()) as store:
         logs = []
         for log in store.logs():
             latest = store.latest(log.name)
             size = latest.checkpoint.size if latest else 0
-            cosigned = rfc3339(latest.at_s) if latest else None
+            cosigned = rfc3339(latest.at_s * 1000) if latest else None
             logs.append({"origin": log.name, "vkey": str(log), "size": size, "cosigned": cosigned})
         try:
-            check_marks(store, Anchor.open(directory.anchor))
+            check_marks(store, Anchor.open(folder.anchor))
             problem = None
         except SecurityError as error:
             problem = str(error)
-    folder = directory.evidence
-    evidence = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+    evidence = folder.evidence
+    files = sorted(file.name for file in evidence.iterdir()) if evidence.is_dir() else []
     return {
         "name": key.name,
         "vkey": str(key),
         "logs": logs,
-        "evidence": evidence,
+        "evidence": files,
         "problem": problem,
     }

@@ -8,13 +8,11 @@ than its own last cosignature, signs nothing, and says so.
 import hashlib
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
-from blackthorn.errors import SecurityError, StorageError, UnavailableError, VerificationError
-from blackthorn.programs.witness import limits
-from blackthorn.storage.files import atomic
+from blackthorn.errors import SecurityError, UnavailableError, VerificationError
 from blackthorn.storage.files.anchor import Anchor, Mark
+from blackthorn.storage.files.evidence import EvidenceFolder
 from blackthorn.storage.sqlite.stores.witness import Cosigned, WitnessStore
 from blackthorn.tlog.checkpoint import Checkpoint, open_checkpoint
 from blackthorn.tlog.cosignature import Cosigner, add_lines
@@ -23,9 +21,6 @@ from blackthorn.wire.note import Note, VerifierKey, format_note
 
 Examine = Callable[[Checkpoint, VerifierKey], None]
 """What an auditor does besides: returns when the entries behind a checkpoint hold, or raises."""
-
-Fork = Callable[[VerifierKey, bytes, bytes], bytes]
-"""The evidence file of two notes of one log, of one size and with two roots."""
 
 
 class RestoredError(SecurityError):
@@ -69,7 +64,7 @@ class Witness:
         store: WitnessStore,
         anchor: Anchor,
         now_s: Callable[[], int],
-        evidence: "EvidenceFolder",
+        evidence: EvidenceFolder,
         examine: Examine = lambda checkpoint, log: None,
     ) -> None:
         check_marks(store, anchor)
@@ -155,25 +150,3 @@ def _only(note: bytes, log: VerifierKey | None) -> bytes:
         raise ValueError("the judge lets no unknown log through")
     _, parsed = open_checkpoint(note, log)
     return format_note(Note(parsed.text, tuple(parsed.lines_of(log))))
-
-
-class EvidenceFolder:
-    """Proof that a log showed two truths, one file each; the same proof is kept once."""
-
-    def __init__(self, path: Path, fork: Fork) -> None:
-        self._path = path
-        self._fork = fork
-
-    def keep(self, log: VerifierKey, first: bytes, second: bytes) -> None:
-        """Write the file, durably. Raises StorageError. Beyond the bound nothing more is kept."""
-        data = self._fork(log, first, second)
-        name = f"fork-{hashlib.sha256(data).hexdigest()[:16]}.json"
-        try:
-            self._path.mkdir(mode=0o700, exist_ok=True)
-            there = {each.name for each in self._path.iterdir()}
-            if name not in there and len(there) < limits.MAX_EVIDENCE_FILES:
-                atomic.write_new(self._path / name, data)
-        except FileExistsError:
-            pass
-        except OSError as error:
-            raise StorageError(f"{self._path} cannot be written: {error.strerror}") from None

@@ -7,7 +7,6 @@ passphrases against the database itself.
 
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from msgspec import Meta, Struct
 from blackthorn.crypto.argon2 import INTERACTIVE, Argon2Parameters, argon2id
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError, UserError
+from blackthorn.storage.files import atomic
 
 KEY_BYTES = 32
 """A key file's length, and the database key's."""
@@ -106,22 +106,8 @@ def write_private(path: Path, data: bytes) -> None:
 
     Raises StorageError. An existing file is not replaced.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        atomic.link_new(path, data)
     except FileExistsError:
         raise StorageError(f"{path} exists already") from None
     except OSError as error:

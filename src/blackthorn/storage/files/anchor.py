@@ -1,16 +1,15 @@
 """A witness's anchor: the largest size it has cosigned of each log, in a file of its own.
 
 It only ever rises, and is durable before a signature leaves. A database that has less than the
-anchor was restored from a backup, and a witness that signed from there could sign a fork. The
-file is written beside itself and renamed, so that it is the old one or the new one, never half.
+anchor was restored from a backup, and a witness that signed from there could sign a fork.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from blackthorn.errors import SecurityError, StorageError
+from blackthorn.errors import ConflictError, DiskError, SecurityError
+from blackthorn.storage.files import atomic
 from blackthorn.tlog.checkpoint import Checkpoint, parse_checkpoint
 
 _TITLE: Final = "blackthorn witness anchor 1"
@@ -33,9 +32,9 @@ class Anchor:
 
     @classmethod
     def create(cls, path: Path) -> "Anchor":
-        """A new, empty one, durable. Raises StorageError when there is one already."""
+        """A new, empty one, durable. Raises ConflictError when there is one already."""
         if path.exists():
-            raise StorageError(f"{path} is there already")
+            raise ConflictError(f"{path} is there already")
         anchor = cls(path, {})
         anchor._write()
         return anchor
@@ -51,7 +50,7 @@ class Anchor:
         except FileNotFoundError:
             raise SecurityError(f"{path} is missing: what this witness signed is unknown") from None
         except OSError as error:
-            raise StorageError(f"{path} cannot be read: {error.strerror}") from None
+            raise DiskError(f"{path} cannot be read: {error.strerror}") from None
         except (ValueError, SecurityError):
             raise SecurityError(f"{path} is damaged: what this witness signed is unknown") from None
         return cls(path, {mark.checkpoint.origin: mark for mark in marks})
@@ -71,7 +70,7 @@ class Anchor:
         return self._marks.get(origin)
 
     def rise(self, checkpoint: Checkpoint, at_s: int) -> None:
-        """Hold this checkpoint, durably; a smaller one changes nothing. Raises StorageError."""
+        """Hold this checkpoint, durably; a smaller one changes nothing. Raises DiskError."""
         held = self._marks.get(checkpoint.origin)
         if held is not None:
             if held.checkpoint.size > checkpoint.size:
@@ -83,23 +82,12 @@ class Anchor:
             self._write()
         except OSError as error:
             self._marks = before
-            raise StorageError(f"{self._path} cannot be written: {error.strerror}") from None
+            raise DiskError(f"{self._path} cannot be written: {error.strerror}") from None
 
     def _write(self) -> None:
         marks = sorted(self._marks.items())
         lines = [_TITLE, *(_format(mark) for _, mark in marks), f"end {len(marks)}"]
-        fresh = self._path.with_name(self._path.name + ".new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines))
-            file.flush()
-            os.fsync(descriptor)
-        fresh.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        atomic.replace(self._path, "\n".join(lines).encode())
 
 
 def _format(mark: Mark) -> str:

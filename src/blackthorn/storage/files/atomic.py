@@ -1,36 +1,81 @@
-"""Small files of the programs: written whole and durable, or not at all; read bounded."""
+"""Durable files: written, replaced and renamed whole or not at all, whatever ends the process.
+
+The only module that renames files or syncs them. Every function raises OSError.
+"""
 
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """A new file (0600), durable before this returns. Raises OSError, FileExistsError among it."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    _write_durably(descriptor, path, data)
-
-
-def replace(path: Path, data: bytes) -> None:
-    """The file is the old one or the new one (0600), whatever happens. Raises OSError."""
-    fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    _write_durably(descriptor, fresh, data)
-    fresh.replace(path)
-    sync_folder(path.parent)
-
-
-def _write_durably(descriptor: int, path: Path, data: bytes) -> None:
-    with os.fdopen(descriptor, "wb") as file:
+    """Write a new file (0600). Raises FileExistsError: an existing one is never replaced."""
+    with new_file(path) as file:
         file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    sync_folder(path.parent)
+
+
+def link_new(path: Path, data: bytes) -> None:
+    """As `write_new`, and the file has its name only once it is whole. Needs hard links."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        write_new(temporary, data)
+        os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write the file: what is read is the old one or the new one."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    with new_file(fresh, mode) as file:
+        file.write(data)
+    rename(fresh, path)
+
+
+@contextmanager
+def new_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """A new file to write to, durable at the end of the block; removed if that fails."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
+            _sync(file)
+        sync_folder(path.parent)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def existing_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to change in place, durable at the end of the block."""
+    with path.open("r+b") as file:
+        yield file
+        _sync(file)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Give a file or folder another name; it replaces a file that has it."""
+    source.replace(target)
+    sync_folder(target.parent)
+    if source.parent != target.parent:
+        sync_folder(source.parent)
 
 
 def sync_folder(path: Path) -> None:
-    """Make what was made, renamed or removed in the folder durable. Raises OSError."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    """Make what was made, renamed or removed in the folder durable."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -18,8 +18,9 @@ from typing import Final
 
 from blackthorn.crypto import market_wrap
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import StorageError, UserError
+from blackthorn.errors import DamageError, DiskError, UserError
 from blackthorn.storage.files import atomic
+from blackthorn.storage.files.folder import make_folder
 
 NOT_STATED: Final = "ZZ"
 _MARKET: Final = re.compile(r"[A-Z]{2}")
@@ -80,7 +81,7 @@ class KeyFolder:
         return found
 
     def fingerprint(self, market: str) -> bytes:
-        """32 bytes, of a destroyed key too. Raises StorageError when there never was one."""
+        """32 bytes, of a destroyed key too. Raises DamageError when it is missing."""
         key = self.key(market)
         if key is not None:
             return market_wrap.fingerprint(key)
@@ -89,26 +90,25 @@ class KeyFolder:
     def create(self, market: str, random: Callable[[int], bytes]) -> bytes:
         """The fingerprint of the market's key, made and durable now if there is none.
 
-        Raises UserError when it was destroyed, StorageError when it cannot be written.
+        Raises UserError when it was destroyed, DiskError when it cannot be written.
         """
         if self.tombstone(market) is not None:
             raise UserError(f"the key of market {market} was destroyed: it takes no users again")
         target = self._file(market)
         if not target.exists():
-            fresh = target.with_name(f".{market}.{os.getpid()}.new")
             try:
-                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-                fresh.unlink(missing_ok=True)
-                atomic.write_new(fresh, random(market_wrap.KEY_BYTES))
-                _link_once(fresh, target)
+                make_folder(self.path)
+                atomic.link_new(target, random(market_wrap.KEY_BYTES))
+            except FileExistsError:
+                pass  # another process was first
             except OSError as error:
-                raise StorageError(f"{target} cannot be made: {error.strerror}") from None
+                raise DiskError(f"{target} cannot be made: {error.strerror}") from None
         return self.fingerprint(market)
 
     def destroy(self, market: str, now_ms: int) -> Tombstone:
         """Overwrite and remove the key for ever, durable before this returns; idempotent.
 
-        Raises StorageError; then it may be destroyed by half, is not used, and can be done again.
+        Raises DiskError; then it may be destroyed by half, is not used, and can be done again.
         """
         target = self._file(market)
         stone = self.tombstone(market)
@@ -119,15 +119,16 @@ class KeyFolder:
                 atomic.replace(self._stone(market), json.dumps(text).encode())
             self._known.pop(market, None)
             if target.exists():
-                _overwrite(target)
+                with atomic.existing_file(target) as file:
+                    file.write(os.urandom(market_wrap.KEY_BYTES))
                 target.unlink()
                 atomic.sync_folder(self.path)
         except OSError as error:
-            raise StorageError(f"{target} cannot be destroyed: {error.strerror}") from None
+            raise DiskError(f"{target} cannot be destroyed: {error.strerror}") from None
         return stone
 
     def tombstone(self, market: str) -> Tombstone | None:
-        """What a destroyed key left. Raises StorageError when it cannot be read."""
+        """What a destroyed key left. Raises DamageError when it cannot be read."""
         path = self._stone(market)
         try:
             found = json.loads(path.read_bytes())
@@ -135,24 +136,24 @@ class KeyFolder:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError):
-            raise StorageError(f"{path} cannot be read: restore it from a backup") from None
+            raise DamageError(f"{path} cannot be read: restore it from a backup") from None
 
     def _read(self, market: str) -> Secret:
         path = self._file(market)
         try:
             value = path.read_bytes()
         except OSError as error:
-            raise StorageError(
+            raise DamageError(
                 f"{path}, the key of market {market}, cannot be read: {error.strerror}"
             ) from None
         if len(value) != market_wrap.KEY_BYTES:
-            raise StorageError(f"{path} has {len(value)} bytes, not {market_wrap.KEY_BYTES}")
+            raise DamageError(f"{path} has {len(value)} bytes, not {market_wrap.KEY_BYTES}")
         return Secret(value)
 
     def _buried(self, market: str) -> Tombstone:
         stone = self.tombstone(market)
         if stone is None:
-            raise StorageError(f"{self._stone(market)} is missing")
+            raise DamageError(f"{self._stone(market)} is missing")
         return stone
 
     def _file(self, market: str) -> Path:
@@ -160,21 +161,3 @@ class KeyFolder:
 
     def _stone(self, market: str) -> Path:
         return self.path / f"{market}.destroyed"
-
-
-def _link_once(fresh: Path, target: Path) -> None:
-    """Give the whole file its name unless another process was first."""
-    try:
-        os.link(fresh, target)
-    except FileExistsError:
-        return
-    finally:
-        fresh.unlink()
-        atomic.sync_folder(target.parent)
-
-
-def _overwrite(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.write(os.urandom(market_wrap.KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())

@@ -1,6 +1,6 @@
-"""A witness's folder: its files, how it is made, and that one process signs with it at a time.
+"""A witness's folder: its files and its creation. One process signs with it at a time.
 
-witness.key       its Ed25519 seed (0600), in the text form that Go's note tools use
+witness.key       its Ed25519 seed, in the text form that Go's note tools use; written last
 witness.db        the logs it serves and what it cosigned
 witness.anchor    the largest size it cosigned of each log: see `storage.files.anchor`
 evidence/         what proves that a log showed two truths
@@ -8,37 +8,36 @@ evidence/         what proves that a log showed two truths
 Key and state belong together: a copy of the key that signs from another state can sign a fork.
 """
 
-import contextlib
-import fcntl
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import BlackthornError, StorageError, UserError, VerificationError
+from blackthorn.errors import BlackthornError, DamageError, UserError, VerificationError
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.anchor import Anchor
+from blackthorn.storage.files.folder import Folder, new_folder
 from blackthorn.storage.sqlite.stores.witness import WitnessStore
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.wire.note import COSIGNATURE_V1, VerifierKey, check_name, decode_base64
 from blackthorn.wire.note import encode_base64 as encode
 
+_KEY: Final = "witness.key"
 _FORM: Final = "PRIVATE+KEY"
 _MAX_KEY_BYTES: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
-class WitnessDirectory:
+class WitnessFolder(Folder):
     """The paths below one witness's folder."""
 
-    path: Path
+    HOLDER: ClassVar[str] = "a witness"
 
     @property
     def key(self) -> Path:
-        """One line of text, 0600."""
-        return self.path / "witness.key"
+        """One line of text."""
+        return self.path / _KEY
 
     @property
     def database(self) -> Path:
@@ -56,7 +55,7 @@ class WitnessDirectory:
         return self.path / "evidence"
 
     def cosigner(self) -> Cosigner:
-        """The key. Raises UserError without such a folder, StorageError for a damaged key."""
+        """The key. Raises UserError without such a folder, DamageError for a damaged key."""
         if not self.key.is_file():
             hint = f"`blackthorn witness init {self.path} --name …` makes one"
             raise UserError(f"there is no witness in {self.path}: {hint}")
@@ -64,21 +63,11 @@ class WitnessDirectory:
             text = self.key.read_bytes()[:_MAX_KEY_BYTES].decode()
             return parse_key(text.removesuffix("\n"))
         except (OSError, UnicodeDecodeError, VerificationError) as error:
-            raise StorageError(f"{self.key} cannot be used: {error}") from None
+            raise DamageError(f"{self.key} cannot be used: {error}") from None
 
     def open_store(self) -> WitnessStore:
         """The database. Raises StorageError."""
         return WitnessStore.open(self.database)
-
-    def lock(self) -> int:
-        """Hold the folder for one signing process until this one ends. Raises UserError."""
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise UserError(f"a witness is running on {self.path} already") from None
-        return descriptor
 
 
 def format_key(name: str, seed: Secret) -> str:
@@ -104,25 +93,18 @@ def parse_key(text: str) -> Cosigner:
 
 
 def initialise(path: Path, name: str, random: Callable[[int], bytes]) -> VerifierKey:
-    """Make a witness's folder (0700) and key; returns the public key. Raises UserError.
-
-    The key is written last: a folder without it was not made to its end.
-    """
+    """Make a witness's folder and key; returns the public key. Raises UserError."""
     try:
         check_name(name)
     except VerificationError as error:
         raise UserError(f"--name {name!r}: {error}") from None
-    directory = WitnessDirectory(path)
+    seed = Secret(random(32))
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if any(path.iterdir()):
-            raise UserError(f"{path} is not empty: nothing was changed")
-        path.chmod(0o700)
-        with contextlib.closing(WitnessStore.create(directory.database)):
-            directory.database.chmod(0o600)
-        Anchor.create(directory.anchor)
-        seed = Secret(random(32))
-        atomic.write_new(directory.key, f"{format_key(name, seed)}\n".encode())
+        with new_folder(path, _KEY) as stage:
+            fresh = WitnessFolder(stage)
+            WitnessStore.create(fresh.database).close()
+            Anchor.create(fresh.anchor)
+            atomic.write_new(fresh.key, f"{format_key(name, seed)}\n".encode())
     except OSError as error:
         raise UserError(f"{path} cannot be made: {error.strerror}") from None
     except UserError:

@@ -1,0 +1,37 @@
+"""How far an audit has come: a bar at a terminal, one plain line elsewhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from blackthorn.cli import terminal
+
+if TYPE_CHECKING:
+    from blackthorn.audit.ledger import Progress as Callback
+
+
+@contextmanager
+def progress_bar() -> "Iterator[Callback]":
+    """The callback that shows so many entries of so many on standard error."""
+    bar = Progress(
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("entries"),
+        console=terminal.err,
+        disable=not terminal.err.is_terminal,
+    )
+    task = bar.add_task("", total=None)
+    printed = False
+
+    def show(done: int, total: int) -> None:
+        nonlocal printed
+        bar.update(task, completed=done, total=total)
+        if not terminal.err.is_terminal and not printed:
+            printed = True
+            terminal.err.print(f"replaying {total} entries", markup=False)
+
+    with bar:
+        yield show

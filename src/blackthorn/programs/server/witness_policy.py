@@ -1,0 +1,45 @@
+"""How `blackthorn ledger add-witness` changes the trust policy of a server's ledger."""
+
+from typing import Final
+
+from blackthorn.errors import UserError, VerificationError
+from blackthorn.tlog.policy import NO_QUORUM, Policy, PolicyGroup, PolicyWitness
+from blackthorn.wire.note import VerifierKey
+
+ALL: Final = "witnesses"
+"""Name of the group of all witnesses, once there are several."""
+
+
+def add_witness(policy: Policy, key: VerifierKey, url: str, quorum: int | None) -> Policy:
+    """The policy with one more witness, `quorum` of all of which must cosign.
+
+    Without a number it stays as it is. Groups that somebody made by hand are left alone, and
+    then a number is refused. Raises UserError.
+    """
+    if not url.startswith(("https://", "http://")) or not url.isascii():
+        raise UserError(f"{url!r} is no address of a witness: it begins with https:// or http://")
+    try:
+        added = PolicyWitness(key.name, key, url)
+        known = {witness.name for witness in policy.witnesses}
+        ours = policy.quorum == NO_QUORUM or policy.quorum in known or policy.quorum == ALL
+        if not ours or any(group.name != ALL for group in policy.groups):
+            if quorum is not None:
+                raise UserError("policy.txt has groups of its own: change their numbers there")
+            witnesses = (*policy.witnesses, added)
+            return Policy(policy.logs, witnesses, policy.groups, policy.quorum)
+        return _flat(policy, added, quorum)
+    except VerificationError as error:
+        raise UserError(f"the policy cannot have this witness: {error}") from None
+
+
+def _flat(policy: Policy, added: PolicyWitness, quorum: int | None) -> Policy:
+    """One group of all witnesses, of which so many must cosign."""
+    before = policy.groups[0].threshold if policy.groups else int(policy.quorum != NO_QUORUM)
+    threshold = before if quorum is None else quorum
+    witnesses = (*policy.witnesses, added)
+    if threshold == 0:
+        return Policy(policy.logs, witnesses, (), NO_QUORUM)
+    if not 1 <= threshold <= len(witnesses):
+        raise UserError(f"--quorum must be from 1 to {len(witnesses)}, the number of witnesses")
+    group = PolicyGroup(ALL, threshold, tuple(witness.name for witness in witnesses))
+    return Policy(policy.logs, witnesses, (group,), ALL)
