@@ -208,9 +208,9 @@ class DirectoryLife:
         """One writes to another: what he has seen of the ledger goes along."""
         sender, receiver = self._some(2)
         with sender.unit() as made:
-            said = gossip.saying(made.records, b"c" * 32, self.now_ms)
+            said = gossip.outgoing(made.records, b"c" * 32, self.now_ms)
         with receiver.unit() as made:
-            gossip.heard(made.records, b"c" * 32, sender.keys.address, said, self.now_ms)
+            gossip.receive(made.records, b"c" * 32, sender.keys.address, said, self.now_ms)
 
     def pause(self) -> None:
         self.ledger.now_ms += 1000 * self.chance.choice(PAUSES)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from blackthorn.device.core.members import identify
 from blackthorn.device.mail import keys as mail_keys
-from blackthorn.device.operations import chain_changes
+from blackthorn.device.operations import change_chain
 from blackthorn.errors import UserError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
@@ -104,7 +104,7 @@ class Life:
         keys = SigningKeys.generate(self.chance.randbytes).public
 
         def make(unit):
-            return chain_changes.enqueue(unit, "a recovery key", SetRecovery(keys))
+            return change_chain.enqueue(unit, "a recovery key", SetRecovery(keys))
 
         self._wish(who, lambda: who._wish(make))
 
@@ -113,7 +113,7 @@ class Life:
 
         def make(unit):
             key = mail_keys.fresh(unit.records, unit.me.address, unit.now_ms)
-            return chain_changes.state_mail_key(unit, key)
+            return change_chain.enqueue_mail_key(unit, key)
 
         self._wish(who, lambda: who._wish(make))
 

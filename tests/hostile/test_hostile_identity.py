@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn.device.operations import chain_changes
+from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import verified
 from blackthorn.directory.audit import Replay
 from blackthorn.errors import VerificationError
@@ -120,7 +120,7 @@ def test_a_reset_with_a_stolen_code_is_loud_and_any_device_cancels_it():
     alice.write(bob, world.secret("while it waits"))
     world.settle()
     assert len(bob.received()) == 2, "old devices are still valid"
-    number = bob._wish(chain_changes.cancel)
+    number = bob._wish(change_chain.enqueue_cancel)
     world.publish()
     world.settle()
     assert bob.outcomes[number].error == ""

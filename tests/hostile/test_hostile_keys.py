@@ -10,7 +10,7 @@ from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.core import keys as device_keys
 from blackthorn.device.mail import keys as mail_keys
-from blackthorn.device.operations import chain_changes
+from blackthorn.device.operations import change_chain
 from blackthorn.errors import StorageError, UserError
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
@@ -29,7 +29,7 @@ ML_KEM_768_X25519 = 35
 def states_a_mail_key(world, person):
     """The person's chain names a mail certificate; what it is."""
     person._wish(
-        lambda unit: chain_changes.state_mail_key(
+        lambda unit: change_chain.enqueue_mail_key(
             unit, mail_keys.fresh(unit.records, unit.me.address, unit.now_ms)
         )
     )

@@ -16,8 +16,8 @@ from blackthorn.device.core import anchors, keys
 from blackthorn.device.core.group_metadata import DIRECT, GROUP
 from blackthorn.device.core.unit_of_work import unit
 from blackthorn.device.engine import Device
-from blackthorn.device.operations import outbox
-from blackthorn.device.operations.outgoing import Outcome
+from blackthorn.device.operations import change_group, create_group, send_text
+from blackthorn.device.operations.operation import Outcome
 from blackthorn.device.transparency import alarms
 from blackthorn.identity.chain import first_statement
 from blackthorn.identity.statements import Genesis, make
@@ -145,18 +145,18 @@ class Person:
         return number
 
     def write(self, to: "Person", text: str) -> int:
-        return self._wish(lambda t: outbox.send_text(t, DIRECT, to.address, text))
+        return self._wish(lambda t: send_text.enqueue(t, DIRECT, to.address, text))
 
     def write_group(self, name: str, text: str) -> int:
-        return self._wish(lambda t: outbox.send_text(t, GROUP, name, text))
+        return self._wish(lambda t: send_text.enqueue(t, GROUP, name, text))
 
     def create_group(self, name: str, *people: "Person") -> int:
         members = [person.address for person in people]
-        return self._wish(lambda t: outbox.create_group(t, name, members))
+        return self._wish(lambda t: create_group.enqueue(t, name, members))
 
     def change_group(self, name: str, add: list["Person"], remove: list["Person"]) -> int:
         adding, removing = [p.address for p in add], [p.address for p in remove]
-        return self._wish(lambda t: outbox.change_group(t, name, adding, removing))
+        return self._wish(lambda t: change_group.enqueue(t, name, adding, removing))
 
     # --- Looking --------------------------------------------------------------------------
 

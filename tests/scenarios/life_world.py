@@ -8,7 +8,7 @@ from blackthorn.device.account import recovery as recovering
 from blackthorn.device.account.pairing import LivePairing, NewPairing, Stage
 from blackthorn.device.account.recovery import Recovering
 from blackthorn.device.core import anchors, keys
-from blackthorn.device.operations import chain_changes
+from blackthorn.device.operations import change_chain
 from blackthorn.errors import SecurityError
 from blackthorn.identity.chain import next_statement
 from blackthorn.identity.keys import SigningKeys
@@ -217,7 +217,7 @@ def on_line(world: World) -> None:
 def revoke(person: Person, other: Person, reason: str = "lost") -> int:
     """Wish that another device of the same user be no more his."""
     info = other.keys.info(other.name)
-    return person._wish(lambda unit: chain_changes.revoke(unit, info, reason))
+    return person._wish(lambda unit: change_chain.enqueue_revocation(unit, info, reason))
 
 
 class Recoverer(Newcomer):
@@ -262,7 +262,7 @@ def state_recovery(person: Person) -> tuple[str, str]:
     """Give the person recovery words; the words and the check on his paper."""
     seed = new_seed(person.world.chance.randbytes)
     body = SetRecovery(recovery_keys(seed).public)
-    person._wish(lambda unit: chain_changes.enqueue(unit, "the recovery key", body))
+    person._wish(lambda unit: change_chain.enqueue(unit, "the recovery key", body))
     bring_up(person.world)
     return " ".join(to_words(seed)), recovering.check(SERVER, person.world.ledger.config)
 

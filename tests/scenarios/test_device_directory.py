@@ -102,9 +102,9 @@ def test_absence_is_proved_anew_for_each_wish():
 
 
 def _send(unit, address):
-    from blackthorn.device.operations import outbox
+    from blackthorn.device.operations import send_text
 
-    return outbox.send_text(unit, "direct", address, "hello")
+    return send_text.enqueue(unit, "direct", address, "hello")
 
 
 def _joins(world, name):
@@ -544,12 +544,12 @@ def test_a_mail_certificate_that_is_not_the_stated_one_is_refused():
 
 def state_recovery(person):
     """The person's device states a recovery key."""
-    from blackthorn.device.operations import chain_changes
+    from blackthorn.device.operations import change_chain
 
     with person.unit() as unit:
         keys = SigningKeys.generate(unit.random).public
     return person._wish(
-        lambda unit: chain_changes.enqueue(unit, "the recovery key", SetRecovery(keys))
+        lambda unit: change_chain.enqueue(unit, "the recovery key", SetRecovery(keys))
     )
 
 

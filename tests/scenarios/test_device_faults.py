@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from blackthorn.device import limits
+from blackthorn.device.conversations import limits
 from blackthorn.device.core import envelope
 from blackthorn.errors import StorageError, UserError
 from tests.scenarios.device_world import World
@@ -25,9 +25,9 @@ def test_a_crash_between_save_and_send_loses_nothing():
 
 
 def _text(unit, person, text):
-    from blackthorn.device.operations import outbox
+    from blackthorn.device.operations import send_text
 
-    return outbox.send_text(unit, "direct", person.address, text)
+    return send_text.enqueue(unit, "direct", person.address, text)
 
 
 def test_a_first_message_survives_a_crash_at_every_step():

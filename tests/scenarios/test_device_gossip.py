@@ -46,8 +46,8 @@ def test_honest_messages_say_what_was_accepted_and_raise_nothing():
         say(alice, bob, f"{number}")
         say(bob, alice, f"re {number}")
     with bob.vault.transaction() as records:
-        assert not gossip.all_heard(records)
-        said = gossip.saying(records, b"c", bob.now_ms)
+        assert not gossip.pending(records)
+        said = gossip.outgoing(records, b"c", bob.now_ms)
         newest = records.directory.newest()
     assert said == b"\x01" + Gossip(newest.size, newest.root).encode()
     assert not alice.alarms() and not bob.alarms()
@@ -95,7 +95,7 @@ def test_a_server_that_answers_no_proof_is_seen():
     world.lie(bob, none)
     with bob.unit() as unit:
         newest = unit.records.directory.newest()
-        gossip.heard(
+        gossip.receive(
             unit.records, b"c", alice.address, _told(newest.size - 1, b"\x05" * 32), bob.now_ms
         )
     bob.tick()
@@ -113,22 +113,22 @@ def test_a_larger_ledger_that_is_not_shown_for_an_hour_is_withheld():
         size = records.directory.newest().size
     with bob.unit() as unit:
         told = _told(size + 100, b"\x05" * 32)
-        gossip.heard(unit.records, b"c", alice.address, told, bob.now_ms)
+        gossip.receive(unit.records, b"c", alice.address, told, bob.now_ms)
     bob.tick()
     world.settle()
     assert not bob.alarms()
     world.wake(2 * HOUR)
     assert bob.alarms() == ["withheld"]
     with bob.vault.transaction() as records:
-        assert not gossip.all_heard(records)
+        assert not gossip.pending(records)
 
 
 def test_what_is_no_gossip_is_not_listened_to():
     _, alice, bob = friends(895)
     for data in (b"", b"\x01", b"\x03" + bytes(40), b"\x01" + bytes(39), b"\x01" + b"\xff" * 40):
         with bob.unit() as unit:
-            gossip.heard(unit.records, b"c", alice.address, data, bob.now_ms)
-            assert not gossip.all_heard(unit.records), data
+            gossip.receive(unit.records, b"c", alice.address, data, bob.now_ms)
+            assert not gossip.pending(unit.records), data
 
 
 def test_one_member_does_not_crowd_out_what_others_have_said():
@@ -136,11 +136,11 @@ def test_one_member_does_not_crowd_out_what_others_have_said():
     with bob.unit() as unit:
         records, now_ms = unit.records, bob.now_ms
         size = records.directory.newest().size
-        gossip.heard(records, b"c", "carol@acme.example", _told(size + 9, b"\x01" * 32), now_ms)
+        gossip.receive(records, b"c", "carol@acme.example", _told(size + 9, b"\x01" * 32), now_ms)
         for number in range(500):
             told = _told(size + 10 + number, b"\x02" * 32)
-            gossip.heard(records, b"c", alice.address, told, now_ms)
-        waiting = gossip.all_heard(records)
+            gossip.receive(records, b"c", alice.address, told, now_ms)
+        waiting = gossip.pending(records)
     assert len(waiting) <= 5
     assert any(each.sender == "carol@acme.example" for each in waiting)
     assert world.people
@@ -153,8 +153,8 @@ def test_the_same_words_again_do_not_make_it_younger():
         size = records.directory.newest().size
         for minute in range(3):
             now_ms = bob.now_ms + minute * 60_000
-            gossip.heard(records, b"c", alice.address, _told(size + 9, b"\x01" * 32), now_ms)
-        (waiting,) = gossip.all_heard(records)
+            gossip.receive(records, b"c", alice.address, _told(size + 9, b"\x01" * 32), now_ms)
+        (waiting,) = gossip.pending(records)
     assert waiting.heard_ms == bob.now_ms and world.people
 
 

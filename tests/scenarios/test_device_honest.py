@@ -10,7 +10,7 @@ import random
 import pytest
 
 from blackthorn.device.engine import Device
-from blackthorn.device.operations import chain_changes
+from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import own_chain
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
@@ -23,11 +23,11 @@ HOUR_MS = HOUR * 1000
 YEAR_MS = 365 * 24 * HOUR * 1000
 
 
-def change_chain(person):
+def change_own_chain(person):
     """A change of the person's own chain that takes nobody in or out."""
     keys = SigningKeys.generate(person.world.chance.randbytes).public
     what = "the recovery key"
-    return person._wish(lambda unit: chain_changes.enqueue(unit, what, SetRecovery(keys)))
+    return person._wish(lambda unit: change_chain.enqueue(unit, what, SetRecovery(keys)))
 
 
 def no_alarms(world):
@@ -66,7 +66,7 @@ def test_no_honest_schedule_raises_an_alarm(seed):
                 person.write(other, f"text {number}")
                 sent.append((other.address, f"text {number}"))
         elif action < 0.5:
-            change_chain(person)
+            change_own_chain(person)
         elif action < 0.6:
             person.look_up(*everyone)
         elif action < 0.7:
@@ -105,12 +105,12 @@ def test_a_link_that_breaks_at_any_moment_of_a_lookup_raises_no_alarm():
     for steps in range(14):
         world = World(820 + steps, "alice", "bob")
         alice, bob = world.people
-        change_chain(bob)
+        change_own_chain(bob)
         world.settle()
         alice.look_up(bob)
         for number in range(steps):
             world.step_wire(alice.wire, to_server=number % 2 == 0)
-        change_chain(bob)
+        change_own_chain(bob)
         world.settle() if steps % 3 else world.cut(alice.wire)
         alice.restart()
         world.reconnect_all()
@@ -126,7 +126,7 @@ def test_a_server_that_dies_round_an_epoch_raises_no_alarm(committed):
         world = World(840 + moment, "alice", "bob")
         alice, bob = world.people
         world.cosigning = False
-        change_chain(bob)
+        change_own_chain(bob)
         world.settle()
         world.cosigning = moment % 2 == 0
         for _ in range(moment // 2):
@@ -150,7 +150,7 @@ def test_epochs_between_an_answer_and_its_chain_raise_no_alarm():
 
     def busy(session, frame, now):
         if len(grown) < 2 and frame.address == bob.address:
-            grown.append(change_chain(bob))
+            grown.append(change_own_chain(bob))
             while world.step_wire(bob.wire, to_server=True):
                 pass
             for _ in range(6):
@@ -171,7 +171,7 @@ def test_two_processes_of_one_device_ask_at_once_and_raise_no_alarm():
     alice, bob = world.people
     other = Device(alice.vault, alice.keys, random=world.chance.randbytes)
     for answered in range(4):
-        change_chain(bob)
+        change_own_chain(bob)
         world.settle()
         first = alice.device._directory_client
         first.want([bob.address])
@@ -180,7 +180,7 @@ def test_two_processes_of_one_device_ask_at_once_and_raise_no_alarm():
             world.step_wire(alice.wire, to_server=True)
             world.step_wire(alice.wire, to_server=False)
         if answered % 2 == 0:
-            change_chain(bob)
+            change_own_chain(bob)
             for _ in range(6):
                 while world.step_wire(bob.wire, to_server=True):
                     pass

@@ -1,7 +1,7 @@
 """Devices that go: revoked, reset, recovered; and what follows, wherever it is interrupted."""
 
 from blackthorn.device.mail import keys as mail_keys
-from blackthorn.device.operations import chain_changes
+from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import local_chain
 from tests.scenarios.device_world import World
 from tests.scenarios.life_world import add_device, bring_up, revoke
@@ -64,7 +64,7 @@ def test_a_revocation_makes_a_new_mail_key_that_the_others_have_before_it_is_nam
     alice, _ = world.people
     with alice.unit() as unit:
         first = mail_keys.fresh(unit.records, alice.address, world.now_ms)
-    alice._wish(lambda unit: chain_changes.state_mail_key(unit, first))
+    alice._wish(lambda unit: change_chain.enqueue_mail_key(unit, first))
     bring_up(world)
     assert chain_of(alice).openpgp.fingerprint == first.fingerprint
     tablet, phone = add_device(alice), add_device(alice, "phone")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from blackthorn.cli.device import status
 from blackthorn.device.core import anchors
-from blackthorn.device.operations import chain_changes
+from blackthorn.device.operations import change_chain
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
 from blackthorn.tlog.policy import NO_QUORUM
@@ -48,7 +48,7 @@ def test_a_change_that_waits_and_a_reset_are_said():
     world = EvilServer(913, "alice", "bob", epoch_ms=10_000)
     alice, bob, *_ = world.people
     keys = SigningKeys.generate(world.chance.randbytes).public
-    alice._wish(lambda unit: chain_changes.enqueue(unit, "the recovery key", SetRecovery(keys)))
+    alice._wish(lambda unit: change_chain.enqueue(unit, "the recovery key", SetRecovery(keys)))
     world.settle()
     assert standing(alice) == "live; a change of yours is not published yet"
     ghost = world.reset(bob)

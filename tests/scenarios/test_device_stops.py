@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn.device.operations import chain_changes
+from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import alarms
 from blackthorn.device.transparency.alarms import KINDS, LEDGER, Effect, raise_alarm
 from blackthorn.errors import UserError
@@ -35,7 +35,7 @@ def test_a_stop_about_a_person_holds_what_is_for_him_until_it_is_accepted(code):
     if KINDS[code].effect is not Effect.STOP:
         assert bob.received() == ["before", "held"]
         return
-    assert bob.received() == ["before"] and enqueue in alice.device.stopped
+    assert bob.received() == ["before"] and enqueue in alice.device.blocked
     assert alice.outcomes[enqueue].error.startswith(f"alarm {number} stops it")
     assert not alice.outcomes[enqueue].final
     bob.write(alice, "what he says is read")
@@ -44,7 +44,7 @@ def test_a_stop_about_a_person_holds_what_is_for_him_until_it_is_accepted(code):
     assert accept(alice, number).accepted
     world.later(31)
     world.settle()
-    assert bob.received() == ["before", "held"] and enqueue not in alice.device.stopped
+    assert bob.received() == ["before", "held"] and enqueue not in alice.device.blocked
 
 
 def test_a_new_identity_stops_in_groups_and_tells_in_conversations():
@@ -102,7 +102,7 @@ def _recovery(unit):
     from blackthorn.identity.statements import SetRecovery
 
     keys = SigningKeys.generate(unit.random).public
-    return chain_changes.enqueue(unit, "the recovery key", SetRecovery(keys))
+    return change_chain.enqueue(unit, "the recovery key", SetRecovery(keys))
 
 
 def test_an_alarm_is_raised_once_for_one_fact_and_again_after_a_day():

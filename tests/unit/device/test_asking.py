@@ -389,7 +389,7 @@ def test_when_somebody_has_seen_more_the_newest_checkpoint_is_asked_for(world):
     ledger.publish()
     with me.unit() as unit:
         data = b"\x01" + Gossip(ledger.log.size, ledger.log.root()).encode()
-        gossip.heard(unit.records, b"t", BOB, data, unit.now_ms)
+        gossip.receive(unit.records, b"t", BOB, data, unit.now_ms)
     (asked,) = tick(me, directory_client)
     assert asked.addresses == []
     assert answer(me, directory_client, asked) == [] and me.alarms() == []
@@ -403,7 +403,7 @@ def test_an_older_checkpoint_is_proved_by_the_server(world):
     old = ledger.log.size - 1
     with me.unit() as unit:
         data = b"\x01" + Gossip(old, ledger.log.root(old)).encode()
-        gossip.heard(unit.records, b"t", BOB, data, unit.now_ms)
+        gossip.receive(unit.records, b"t", BOB, data, unit.now_ms)
     (asked,) = tick(me, directory_client)
     assert asked == f.ProveConsistency(asked.request, old, ledger.log.size)
     proof = list(ledger.log.consistency_proof(old))

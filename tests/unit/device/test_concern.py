@@ -1,18 +1,15 @@
-"""Whom a wish is about, and so whose alarms stop it."""
+"""The alarm scope of each kind of operation: whose open alarms block it."""
 
 import pytest
 
 from blackthorn.device.core.group_metadata import DIRECT, GROUP
-from blackthorn.device.operations.alarm_scope import concerned, in_group
-from blackthorn.device.operations.outgoing import (
-    ChangeChain,
-    ChangeGroup,
-    CreateGroup,
-    CreateSelf,
-    KeepMembers,
-    SendText,
-    ShareSelf,
-)
+from blackthorn.device.operations.change_chain import ChangeChain
+from blackthorn.device.operations.change_group import ChangeGroup
+from blackthorn.device.operations.create_group import CreateGroup
+from blackthorn.device.operations.create_self_group import CreateSelfGroup
+from blackthorn.device.operations.keep_members import KeepMembers
+from blackthorn.device.operations.send_text import SendText
+from blackthorn.device.operations.share_state import ShareState
 from tests.unit.device.chain_ledger import ChainLedger, Teller
 
 ME, BOB, CAROL = "me@acme.example", "bob@acme.example", "carol@acme.example"
@@ -41,8 +38,9 @@ def text(kind, name, group=b""):
     ],
 )
 def test_whoever_would_be_told_something_is_concerned(unit, operation, about, several):
-    assert concerned(unit, operation) == about
-    assert in_group(operation) is several
+    scope = operation.alarm_scope(unit)
+    assert scope.users == about
+    assert scope.in_group is several
 
 
 @pytest.mark.parametrize(
@@ -51,10 +49,10 @@ def test_whoever_would_be_told_something_is_concerned(unit, operation, about, se
         ChangeGroup("team", b"g", [], [BOB]),
         ChangeGroup("team", b"g", [], [], [b"d" * 16]),
         KeepMembers(GROUP, "team", b"g"),
-        CreateSelf(),
-        ShareSelf(SALT),
+        CreateSelfGroup(),
+        ShareState(SALT),
         ChangeChain("the cancel of the reset", b"body"),
     ],
 )
 def test_what_takes_rights_back_and_what_stays_among_ones_own_concerns_nobody(unit, operation):
-    assert concerned(unit, operation) == set()
+    assert operation.alarm_scope(unit).users == set()

@@ -1,7 +1,9 @@
 """What was given up is kept until it is seen, and no longer than it may be."""
 
 from blackthorn.device.operations import failures, limits
-from blackthorn.device.operations.outgoing import ChangeGroup, CreateGroup, SendText
+from blackthorn.device.operations.change_group import ChangeGroup
+from blackthorn.device.operations.create_group import CreateGroup
+from blackthorn.device.operations.send_text import SendText
 from blackthorn.storage.device.vault import Vault
 
 TEXT = SendText("direct", "ghost@acme.example", b"", "boo" * 100, 0, b"")

@@ -45,17 +45,17 @@ def with_note(ledger, size, root):
 
 def hear(me, data, sender=BOB, talk=TALK, after_ms=0):
     with me.unit() as unit:
-        gossip.heard(unit.records, talk, sender, data, unit.now_ms + after_ms)
+        gossip.receive(unit.records, talk, sender, data, unit.now_ms + after_ms)
 
 
 def waiting(me):
     with me.unit() as unit:
-        return [(each.sender, each.size) for each in gossip.all_heard(unit.records)]
+        return [(each.sender, each.size) for each in gossip.pending(unit.records)]
 
 
 def saying(me, talk=TALK, after_ms=0):
     with me.unit() as unit:
-        return gossip.saying(unit.records, talk, unit.now_ms + after_ms)
+        return gossip.outgoing(unit.records, talk, unit.now_ms + after_ms)
 
 
 def first_alarm(me):
@@ -256,5 +256,5 @@ def test_a_note_that_comes_later_is_kept_with_what_waits(me):
     hear(me, plain(size, b"\x44" * 32))
     hear(me, with_note(me.ledger, size, b"\x44" * 32), after_ms=50)
     with me.unit() as unit:
-        (one,) = gossip.all_heard(unit.records)
+        (one,) = gossip.pending(unit.records)
         assert one.note and one.heard_ms == unit.now_ms

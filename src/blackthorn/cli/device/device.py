@@ -101,7 +101,7 @@ def send(
     """
     from blackthorn.cli.device.outcomes import report
     from blackthorn.device.core.group_metadata import DIRECT
-    from blackthorn.device.operations import outbox
+    from blackthorn.device.operations import send_text
     from blackthorn.errors import UserError
 
     if len(words) < 2:
@@ -109,7 +109,7 @@ def send(
     addresses = list(dict.fromkeys(parse_addresses(words[:-1])))
     device = program(home, key_file)
     numbers = [
-        device.enqueue(lambda unit, to=to: outbox.send_text(unit, DIRECT, to, words[-1]))  # type: ignore[misc]
+        device.enqueue(lambda unit, to=to: send_text.enqueue(unit, DIRECT, to, words[-1]))  # type: ignore[misc]
         for to in addresses
     ]
     operations = {number: (str(to), "sent") for number, to in zip(numbers, addresses, strict=True)}

@@ -283,11 +283,11 @@ def revoke(
     It may be interrupted at any time: whatever of it is left is done by your next command.
     """
     from blackthorn.cli.device.outcomes import report
-    from blackthorn.device.operations import chain_changes
+    from blackthorn.device.operations import change_chain
 
     device = program(home, key_file)
     info = _find(device, which)
-    number = device.enqueue(lambda unit: chain_changes.revoke(unit, info, reason))
+    number = device.enqueue(lambda unit: change_chain.enqueue_revocation(unit, info, reason))
     report(device, {number: (info.name, "revoked")}, json)
     left = run(_see_through(device))
     if not json:
@@ -296,12 +296,12 @@ def revoke(
 
 def _find(device: "DeviceProgram", which: str) -> "DeviceInfo":
     """The live device of that name, or of an id that begins so. Raises UserError."""
-    from blackthorn.device.operations import chain_changes
+    from blackthorn.device.operations import change_chain
     from blackthorn.errors import UserError
     from blackthorn.programs.device.home import wall_ms
 
     with device.device.unit(wall_ms()) as unit:
-        chain = chain_changes.known_chain(unit)
+        chain = change_chain.known_chain(unit)
     found = [each for each in chain.devices if each.name == which]
     if not found and len(which) >= 4:
         found = [each for each in chain.devices if each.id.hex().startswith(which.lower())]
@@ -357,11 +357,11 @@ def cancel_reset(
 ) -> None:
     """Cancel a reset of your identity that waits. Your devices stay as they are."""
     from blackthorn.cli.device.outcomes import report
-    from blackthorn.device.operations import chain_changes
+    from blackthorn.device.operations import change_chain
 
     device = program(home, key_file)
     run(device.fetch())
-    number = device.enqueue(chain_changes.cancel)
+    number = device.enqueue(change_chain.enqueue_cancel)
     report(device, {number: ("the reset", "cancelled")}, json)
 
 
@@ -379,7 +379,7 @@ async def _see_through(device: "DeviceProgram") -> list[str]:
     def done() -> bool:
         nonlocal left
         with device.device.unit(wall_ms()) as unit:
-            left = reconciler.left(unit)
+            left = reconciler.remaining(unit)
         return not left
 
     await until(device, 60.0, done)

@@ -30,11 +30,11 @@ def create(
 ) -> None:
     """Make a group with these people."""
     from blackthorn.cli.device.outcomes import report
-    from blackthorn.device.operations import outbox
+    from blackthorn.device.operations import create_group
 
     members = parse_addresses(addresses)
     device = program(home, key_file)
-    number = device.enqueue(lambda unit: outbox.create_group(unit, name, members))
+    number = device.enqueue(lambda unit: create_group.enqueue(unit, name, members))
     report(device, {number: (f"group {name}", "made")}, json)
 
 
@@ -49,10 +49,10 @@ def send(
     """Send a text to a group."""
     from blackthorn.cli.device.outcomes import report
     from blackthorn.device.core.group_metadata import GROUP
-    from blackthorn.device.operations import outbox
+    from blackthorn.device.operations import send_text
 
     device = program(home, key_file)
-    number = device.enqueue(lambda unit: outbox.send_text(unit, GROUP, name, text))
+    number = device.enqueue(lambda unit: send_text.enqueue(unit, GROUP, name, text))
     report(device, {number: (f"group {name}", "sent")}, json)
 
 
@@ -87,12 +87,12 @@ def _change(
     options: tuple[HomeOption, KeyFileOption, JsonOption],
 ) -> None:
     from blackthorn.cli.device.outcomes import report
-    from blackthorn.device.operations import outbox
+    from blackthorn.device.operations import change_group
 
     home, key_file, json = options
     adding, removing = parse_addresses(add), parse_addresses(remove)
     device = program(home, key_file)
-    number = device.enqueue(lambda unit: outbox.change_group(unit, name, adding, removing))
+    number = device.enqueue(lambda unit: change_group.enqueue(unit, name, adding, removing))
     done = f"{'added' if adding else 'removed'} {', '.join(adding or removing)}"
     report(device, {number: (f"group {name}", done)}, json)
 

@@ -15,7 +15,7 @@ from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
     from blackthorn.device.operations.failures import Failure
-    from blackthorn.device.operations.outgoing import Outcome
+    from blackthorn.device.operations.operation import Outcome
     from blackthorn.programs.device.program import DeviceProgram
 
 Wishes = dict[int, tuple[str, str]]

@@ -40,7 +40,7 @@ def create(
     """
     from blackthorn.cli.device.outcomes import report
     from blackthorn.cli.device.prompts import Lines
-    from blackthorn.device.operations import chain_changes
+    from blackthorn.device.operations import change_chain
     from blackthorn.identity.recovery import new_seed, recovery_keys, to_words
     from blackthorn.identity.statements import SetRecovery
     from blackthorn.programs.device.home import random
@@ -56,7 +56,7 @@ def create(
         _show(words, check)
     run(ask_again(words, asked, Lines()))
     body = SetRecovery(recovery_keys(seed).public)
-    number = device.enqueue(lambda unit: chain_changes.enqueue(unit, "the recovery key", body))
+    number = device.enqueue(lambda unit: change_chain.enqueue(unit, "the recovery key", body))
     report(device, {number: ("the recovery key", "stated in your identity chain")}, json)
 
 

@@ -5,9 +5,6 @@ from blackthorn.wire.units import KIB, MIB
 MAX_PAIRING_BATCH_BYTES = 256 * KIB
 """Items in one batch of a handover; the next one follows when it is stored on the other side."""
 
-MAX_STATEMENT_TRIES = 8
-"""How often a statement is made again because the user's chain has moved on meanwhile."""
-
 UPKEEP_SECONDS = 30
 UPKEEP_OTHERS_SECONDS = 600
 """The longest time between two looks of a device whether its conversations follow its user's chain,

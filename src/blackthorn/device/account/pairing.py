@@ -23,7 +23,7 @@ from blackthorn.device.core import keys
 from blackthorn.device.core.statement_codec import decode_device, encode_device
 from blackthorn.device.core.unit_of_work import UnitOfWork, unit
 from blackthorn.device.engine import Device
-from blackthorn.device.operations import chain_changes
+from blackthorn.device.operations import change_chain
 from blackthorn.device.transparency import local_chain
 from blackthorn.errors import BlackthornError, SecurityError, UserError, VerificationError
 from blackthorn.identity.chain import next_statement
@@ -277,7 +277,7 @@ class LivePairing(_Side):
         new = self._new_device()
         with self._device.unit(now_ms) as current:
             try:
-                chain = chain_changes.known_chain(current)
+                chain = change_chain.known_chain(current)
                 known = chain.device(new.id)
                 if known is not None:
                     if known != new:
@@ -308,7 +308,7 @@ class LivePairing(_Side):
             return self._out_of_place()
         what = f"the new device {new.name}"
         self._row = self._device.enqueue(
-            now_ms, lambda current: chain_changes.enqueue_signed(current, what, signed)
+            now_ms, lambda current: change_chain.enqueue_signed(current, what, signed)
         )
         self.stage = Stage.STORING
         return []

@@ -1,4 +1,4 @@
-"""What follows from the user's own chain, derived anew each time, so that it may stop anywhere.
+"""Reconciler: what follows from the own chain, derived anew each time, so it may stop anywhere.
 
 1. A device that is revoked comes out of the self-group before anything else is said in it.
 2. Then a new OpenPGP key is made, if a former device knows the present one; the others are told
@@ -8,8 +8,8 @@
 4. A device that is in the self-group comes into every conversation; one that is revoked comes
    out of every conversation.
 
-The device whose statement the chain ends with sees to it at once, the others only if it is not
-done after a while. Each step is a wish in the outbox, or found to be due again.
+The device whose statement the chain ends with does it at once, the others only if it is not
+done after a while. Each step is an operation in the outbox, or found to be due again.
 """
 
 import hashlib
@@ -25,16 +25,13 @@ from blackthorn.device.core.group_metadata import SELF
 from blackthorn.device.core.members import identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
 from blackthorn.device.mail import keys
-from blackthorn.device.operations import chain_changes
-from blackthorn.device.operations.outgoing import (
-    ChangeChain,
-    CreateSelf,
-    KeepMembers,
-    OutgoingOperation,
-    ShareSelf,
-    decode_operation,
-    encode,
-)
+from blackthorn.device.operations import change_chain, operation
+from blackthorn.device.operations.change_chain import ChangeChain
+from blackthorn.device.operations.create_self_group import CreateSelfGroup
+from blackthorn.device.operations.keep_members import KeepMembers
+from blackthorn.device.operations.operation import Operation
+from blackthorn.device.operations.share_state import ShareState
+from blackthorn.device.operations.table import operation_of
 from blackthorn.device.transparency import local_chain, verified
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.statements import decode
@@ -42,7 +39,7 @@ from blackthorn.ids import DeviceId
 from blackthorn.ports.device_store import MailKeyRecord
 
 FIRST_WAIT_MS: Final = 2_000
-"""After a change it is looked again so soon, then after twice the time, up to UPKEEP_SECONDS."""
+"""First wait after a change; each next one is twice as long, up to UPKEEP_SECONDS."""
 
 _SEEN: Final = "upkeep-since"
 _NEXT: Final = "mail-key-next"
@@ -62,49 +59,49 @@ class Schedule:
         self._wait_ms = FIRST_WAIT_MS
 
     def look(self, unit: UnitOfWork) -> set[bytes]:
-        """Wish for what is due, if it is time to look; the targets of the new wishes."""
+        """Enqueue what is due, if it is time to look; the targets of the new operations."""
         now = generation(unit.records)
         if unit.now_ms < self._due_ms and now == self._generation:
             return set()
         self._due_ms = unit.now_ms + self._wait_ms
         self._wait_ms = min(2 * self._wait_ms, limits.UPKEEP_SECONDS * 1000)
         self._generation = now
-        rows = (unit.records.outbox.get(number) for number in operations(unit))
+        rows = (unit.records.outbox.get(number) for number in enqueue_due(unit))
         return {row.target for row in rows if row is not None}
 
 
-class _Seen(Struct, frozen=True):
+class _HeadSighting(Struct, frozen=True):
     """Since when this device knows that its chain has this head."""
 
     head: bytes
     since_ms: int
 
 
-def operations(unit: UnitOfWork, *, eager: bool = False) -> list[int]:
-    """Wish for what is due; the numbers of the new rows. `eager`: do not leave it to others."""
+def enqueue_due(unit: UnitOfWork, *, eager: bool = False) -> list[int]:
+    """Enqueue what is due; the numbers of the new rows. `eager`: do not leave it to others."""
     verified.settle(unit)
     chain = local_chain.own(unit)
     device = chain.device(unit.me.device) if chain is not None else None
     if chain is None or device is None or not device.personal:
         return []
-    waiting = [decode_operation(row.operation) for row in unit.records.outbox.all()]
+    waiting = [operation_of(row) for row in unit.records.outbox.all()]
     mine = eager or _mine(unit, chain)
     wanted = [*_own_group(unit, chain, mine), *_conversations(unit, chain, mine)]
-    numbers = [_add(unit, each) for each in wanted if not _asked(waiting, each)]
+    numbers = [operation.add(unit, due) for due in wanted if not _covered(waiting, due)]
     return numbers + _renewal(unit, chain, waiting, mine)
 
 
-def left(unit: UnitOfWork) -> list[str]:
+def remaining(unit: UnitOfWork) -> list[str]:
     """What is still to be done until all follows the own chain, in words."""
     chain = local_chain.own(unit)
     if chain is None or chain.device(unit.me.device) is None:
         return []
     found = ["the ledger has to show it"] if local_chain.unpublished(unit) else []
-    kinds = {type(decode_operation(row.operation)) for row in unit.records.outbox.all()}
+    kinds = {type(operation_of(row)) for row in unit.records.outbox.all()}
     groups = self_group.all_active(unit)
     alone = not local_chain.others(unit, chain)
     apart = (not groups and not alone) or any(_untidy(unit, each) for each in groups)
-    if apart or kinds & {CreateSelf, ShareSelf}:
+    if apart or kinds & {CreateSelfGroup, ShareState}:
         found.append("your devices have to meet")
     if keys.renewal_due(unit.records, chain, unit.me.device) and chain.pending is None:
         found.append("your mail has to get its new key")
@@ -113,19 +110,9 @@ def left(unit: UnitOfWork) -> list[str]:
     return found
 
 
-def _add(unit: UnitOfWork, operation: OutgoingOperation) -> int:
-    return unit.records.outbox.add(operation.target, encode(operation), unit.now_ms)
-
-
-def _asked(waiting: Iterable[OutgoingOperation], wanted: OutgoingOperation) -> bool:
+def _covered(waiting: Iterable[Operation], due: Operation) -> bool:
     """Whether the outbox has this already."""
-    for each in waiting:
-        if isinstance(each, KeepMembers) and isinstance(wanted, KeepMembers):
-            if each.conversation == wanted.conversation:
-                return True
-        elif type(each) is type(wanted):
-            return True
-    return False
+    return any(operation.covers(due) for operation in waiting)
 
 
 def _mine(unit: UnitOfWork, chain: VerifiedChain) -> bool:
@@ -134,9 +121,9 @@ def _mine(unit: UnitOfWork, chain: VerifiedChain) -> bool:
     if unit.me.device in signers or not local_chain.others(unit, chain):
         return True
     data = unit.records.settings.get(_SEEN)
-    seen = msgspec.msgpack.decode(data, type=_Seen) if data else None
+    seen = msgspec.msgpack.decode(data, type=_HeadSighting) if data else None
     if seen is None or seen.head != chain.head:
-        seen = _Seen(chain.head, unit.now_ms)
+        seen = _HeadSighting(chain.head, unit.now_ms)
         unit.records.settings.put(_SEEN, msgspec.msgpack.encode(seen))
     return unit.now_ms - seen.since_ms >= limits.UPKEEP_OTHERS_SECONDS * 1000
 
@@ -144,17 +131,17 @@ def _mine(unit: UnitOfWork, chain: VerifiedChain) -> bool:
 # --- The self-group -----------------------------------------------------------------------
 
 
-def _own_group(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[OutgoingOperation]:
+def _own_group(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[Operation]:
     """Rules 1 and 3, and what the other devices must be told."""
-    wanted: list[OutgoingOperation] = []
+    wanted: list[Operation] = []
     groups = self_group.all_active(unit)
     if not groups and mine and _published_others(unit):
-        wanted.append(CreateSelf())
+        wanted.append(CreateSelfGroup())
     wanted += [
         KeepMembers(SELF, "", each.record.id) for each in groups if mine and _untidy(unit, each)
     ]
     if self_group.share_due(unit):
-        wanted.append(ShareSelf(unit.random(16)))
+        wanted.append(ShareState(unit.random(16)))
     return wanted
 
 
@@ -173,7 +160,7 @@ def _untidy(unit: UnitOfWork, conversation: Conversation) -> bool:
 # --- Conversations ------------------------------------------------------------------------
 
 
-def _conversations(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[OutgoingOperation]:
+def _conversations(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[Operation]:
     """Rule 4. Whoever is in the self-group has key packages; for another one it is too early.
 
     All groups are opened for it, so it is done once for each state of the chain.
@@ -193,7 +180,7 @@ def _conversations(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[O
     looked_at = hashlib.sha256(b"".join(state)).digest()
     if unit.records.settings.get(_LOOKED_AT) == looked_at:
         return []
-    wanted: list[OutgoingOperation] = []
+    wanted: list[Operation] = []
     for record in records:
         group = unit.open(record.id).group
         missing = set(conversations.missing_devices(unit, group)) & ready
@@ -215,7 +202,7 @@ def _own_gone(unit: UnitOfWork, conversation: bytes) -> bool:
 
 
 def _renewal(
-    unit: UnitOfWork, chain: VerifiedChain, waiting: Iterable[OutgoingOperation], mine: bool
+    unit: UnitOfWork, chain: VerifiedChain, waiting: Iterable[Operation], mine: bool
 ) -> list[int]:
     """Rule 2, one step at a time. While a reset waits the chain takes nothing."""
     if (
@@ -234,9 +221,9 @@ def _renewal(
     if any(conversations.gone_devices(unit, each.group) for each in groups):
         return []
     if self_group.share_due(unit):
-        share = ShareSelf(unit.random(16))
-        return [] if _asked(waiting, share) else [_add(unit, share)]
-    return [chain_changes.state_mail_key(unit, made)]
+        share = ShareState(unit.random(16))
+        return [] if _covered(waiting, share) else [operation.add(unit, share)]
+    return [change_chain.enqueue_mail_key(unit, made)]
 
 
 def _next_key(unit: UnitOfWork, chain: VerifiedChain) -> MailKeyRecord | None:

@@ -1,12 +1,12 @@
-"""What comes: parcels are opened, what they hold is kept, and only then are they acknowledged.
+"""Inbound parcels: decrypt and persist; only then may they be acknowledged.
 
-A parcel that cannot be opened changes nothing and is set aside: it may be early, forged, or
-for a conversation that this device has left. It is counted, and tried again when the keys of
-any conversation have changed. One that brings devices which were never met is such a parcel: it
-is tried again when their users have been looked up in the ledger (`members`).
+An undecryptable parcel changes nothing: it may be early, forged, or for a conversation that this
+device has left. It is counted, and tried again when the keys of any conversation have changed. A
+parcel with unknown devices is undecryptable until their users were looked up (`core.members`).
 """
 
 import hashlib
+from collections.abc import Callable
 
 from blackthorn.device.conversations import content, conversations, limits, self_group
 from blackthorn.device.conversations.key_packages import ReusedError
@@ -14,7 +14,6 @@ from blackthorn.device.core import envelope
 from blackthorn.device.core.group_metadata import SELF
 from blackthorn.device.core.members import Identity, UnknownDeviceError, identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.operations import outbox
 from blackthorn.device.transparency import gossip
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import InputError
@@ -25,18 +24,21 @@ from blackthorn.mls.group.processing import is_proposal
 from blackthorn.mls.group.receiving import Outcome
 from blackthorn.ports.device_store import HistoryRecord, UndecryptableRecord
 
+Retract = Callable[[UnitOfWork, Conversation], None]
+"""Undoes this device's own Commit in a conversation, since another's came first."""
 
-def accept(unit: UnitOfWork, seq: int, parcel: bytes) -> bool:
+
+def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
     """Open one parcel and keep what it holds; whether it may be acknowledged.
 
-    False when it cannot be opened now: then it is noted as set aside.
+    False when it cannot be opened now: then it is recorded as undecryptable.
     """
     parcels, digest = unit.records.parcels, envelope.digest(parcel)
     if parcels.seen(digest):
         return True
     try:
         with unit.records.attempt():
-            _open(unit, parcel)
+            _open(unit, parcel, retract)
     except InputError as error:
         if isinstance(error, UnknownDeviceError):
             unit.records.peers.ask_for(
@@ -54,7 +56,7 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes) -> bool:
     return True
 
 
-def _open(unit: UnitOfWork, parcel: bytes) -> None:
+def _open(unit: UnitOfWork, parcel: bytes, retract: Retract) -> None:
     welcome = envelope.welcome_of(parcel)
     if welcome is not None:
         conversations.join(unit, welcome)
@@ -64,7 +66,7 @@ def _open(unit: UnitOfWork, parcel: bytes) -> None:
     received = _process(unit, conversation.group, message)
     match received:
         case Application():
-            gossip.heard(
+            gossip.receive(
                 unit.records,
                 conversation.record.id,
                 identify(received.sender.credential).address,
@@ -79,7 +81,7 @@ def _open(unit: UnitOfWork, parcel: bytes) -> None:
         case StagedCommit():
             unit.validate(received.committer.credential, received.committer.signature_key)
             conversations.check_commit(unit, conversation, received)
-            outbox.retract_commit(unit, conversation)
+            retract(unit, conversation)
             conversations.merge(unit, conversation, received)
 
 

@@ -2,7 +2,17 @@
 
 from blackthorn.device.limits import MAX_MESSAGE_BYTES
 from blackthorn.link.limits import MAX_RECIPIENTS
-from blackthorn.wire.units import KIB
+from blackthorn.wire.units import KIB, MIB
+
+MAX_HELD_PARCELS = 1_024
+MAX_HELD_BYTES = 32 * MIB
+"""Parcels that could not be opened, kept in memory to try again when a conversation moves."""
+
+SEEN_PARCEL_SECONDS = 90 * 24 * 3600
+"""How long a device knows a parcel again: three times what the server keeps one set aside."""
+
+UNDECRYPTABLE_SECONDS = 30 * 24 * 3600
+"""How long the server keeps a parcel that was set aside; after it the device counts it lost."""
 
 MAX_CONTENT_BYTES = MAX_MESSAGE_BYTES + 8 * KIB
 """The MIMI content of one message: the largest text and what stands round it."""
@@ -20,7 +30,7 @@ MAX_CLOCK_AHEAD_SECONDS = 24 * 3600
 """How far ahead the time on a message may lie; a later one is shown as this."""
 
 MAX_UNKNOWN_DEVICES = 2 * MAX_RECIPIENTS
-"""Devices never met of which a device remembers that it must ask the server for them."""
+"""Unknown devices that a device remembers to ask the ledger for."""
 
 MAX_COUNTED_GAP = 1_000
 """Missing messages of one sender that are counted one by one; a larger jump counts as this."""

@@ -92,7 +92,7 @@ def digest(unit: UnitOfWork, group: Group, shared: Snapshot) -> bytes:
     return hashlib.sha256(b"".join(devices) + _encode(shared)).digest()
 
 
-def shared(unit: UnitOfWork, digest: bytes) -> None:
+def mark_shared(unit: UnitOfWork, digest: bytes) -> None:
     """Everybody in the group has been told this."""
     unit.records.settings.put(_SHARED, digest)
 
@@ -148,4 +148,4 @@ def take(unit: UnitOfWork, conversation: Conversation, body: bytes) -> None:
         verified.told(unit, each.address, each.half, each.at_ms)
     now = snapshot(unit)
     if now == told:
-        shared(unit, digest(unit, conversation.group, now))
+        mark_shared(unit, digest(unit, conversation.group, now))

@@ -1,9 +1,9 @@
-"""How prepared postings are put into frames: few frames, none beyond what the link takes."""
+"""Batching of prepared postings into frames: few frames, none larger than the link takes."""
 
 from collections.abc import Iterable
 from typing import Final
 
-from blackthorn.device.operations.outgoing import Prepared
+from blackthorn.device.operations.operation import PreparedPosting
 from blackthorn.link import frames as f
 from blackthorn.link import limits
 
@@ -14,7 +14,7 @@ POSTING_OVERHEAD_BYTES: Final = 256
 """What is counted for a posting beside its parcels: ids, order, lengths."""
 
 
-def lists_behind(prepared: Prepared) -> dict[bytes, list[bytes]]:
+def lists_behind(prepared: PreparedPosting) -> dict[bytes, list[bytes]]:
     """The lists behind the posting's fan-out ids, in the order of its parcels."""
     names = dict.fromkeys(parcel.fanout for parcel in prepared.posting.parcels)
     return dict(zip(names, prepared.fanouts, strict=True))

@@ -1,7 +1,7 @@
-"""Wishes that were given up after the command that made them had ended, until they are seen.
+"""Operations that were given up after their command had ended, until the person has seen them.
 
-A wish may be kept for days before the server refuses it. What is kept here is enough to tell
-the person: what was to be done, and why it cannot be. The whole text stays in the history.
+An operation may wait for days before the server refuses it. A failure is enough to tell the
+person what was to be done, and why it cannot be. The whole text stays in the history.
 """
 
 from collections.abc import Collection
@@ -11,21 +11,15 @@ import msgspec
 from msgspec import Struct
 
 from blackthorn.device.operations import limits
-from blackthorn.device.operations.outgoing import (
-    ChangeChain,
-    ChangeGroup,
-    CreateGroup,
-    OutgoingOperation,
-    SendText,
-)
-from blackthorn.errors import StorageError
+from blackthorn.device.operations.operation import Operation
+from blackthorn.errors import DamageError
 from blackthorn.ports.device_store import Settings
 
 _SETTING: Final = "failures"
 
 
 class Failure(Struct, frozen=True):
-    """A wish that was given up. `failed_ms` is Unix time; `told`: on a terminal, once.
+    """An operation that was given up. `failed_ms` is Unix time; `told`: on a terminal, once.
 
     `what` is in words ("not sent to"), `name` of a person or a group, `text` the beginning of a
     message or empty. None of it is made safe for a terminal.
@@ -41,20 +35,17 @@ class Failure(Struct, frozen=True):
 
 
 def all_failures(settings: Settings) -> list[Failure]:
-    """All that are kept, oldest first. Raises StorageError."""
+    """All that are kept, oldest first. Raises DamageError."""
     data = settings.get(_SETTING)
     try:
         return msgspec.msgpack.decode(data, type=list[Failure]) if data else []
     except msgspec.DecodeError:
-        raise StorageError("what could not be sent was noted by another version") from None
+        raise DamageError("what could not be sent was noted by another version") from None
 
 
-def note(
-    settings: Settings, number: int, operation: OutgoingOperation, reason: str, now_ms: int
-) -> None:
+def note(settings: Settings, number: int, operation: Operation, reason: str, now_ms: int) -> None:
     """Keep one; the oldest make room when there are too many, or after their time."""
-    what, text = _describe(operation)
-    failure = Failure(number, what, operation.name, text, reason, now_ms)
+    failure = Failure(number, *operation.failure_text(), reason, now_ms)
     oldest_ms = now_ms - limits.FAILURE_SECONDS * 1000
     kept = [each for each in all_failures(settings) if each.failed_ms >= oldest_ms]
     _put(settings, [*kept, failure][-limits.MAX_FAILURES :])
@@ -78,19 +69,3 @@ def set_told(settings: Settings, numbers: Collection[int]) -> None:
 
 def _put(settings: Settings, failures: list[Failure]) -> None:
     settings.put(_SETTING, msgspec.msgpack.encode(failures))
-
-
-def _describe(operation: OutgoingOperation) -> tuple[str, str]:
-    match operation:
-        case SendText():
-            return "not sent to", operation.text[: limits.MAX_FAILURE_TEXT_CHARS]
-        case CreateGroup():
-            return "not made: the group", ""
-        case ChangeGroup():
-            change = [f"{each} added to" for each in operation.add]
-            change += [f"{each} removed from" for each in operation.remove]
-            return f"not {', '.join(change)} the group", ""
-        case ChangeChain():
-            return "not stated:", ""
-        case _:
-            return "your devices were not brought up to date in", ""

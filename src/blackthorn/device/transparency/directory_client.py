@@ -78,7 +78,7 @@ class _Proving:
     """A proof on its way: what somebody has seen is the beginning of what this device has."""
 
     request: int
-    said: gossip.Heard
+    said: gossip.PeerCheckpoint
     own: CheckpointRecord
 
 

@@ -37,7 +37,7 @@ WITHHELD_MS: Final = 3600 * 1000
 """A server that cannot show a ledger as large as others have seen for so long withholds it."""
 
 
-class Heard(Struct, frozen=True):
+class PeerCheckpoint(Struct, frozen=True):
     """What somebody's device has said of the ledger, and when it was heard first."""
 
     sender: str
@@ -48,7 +48,7 @@ class Heard(Struct, frozen=True):
     heard_ms: int
 
 
-def saying(records: Records, conversation: bytes, now_ms: int) -> bytes:
+def outgoing(records: Records, conversation: bytes, now_ms: int) -> bytes:
     """The authenticated data of a message in a conversation; empty before any checkpoint."""
     newest = records.directory.newest()
     if newest is None:
@@ -59,7 +59,7 @@ def saying(records: Records, conversation: bytes, now_ms: int) -> bytes:
     return _PLAIN + said
 
 
-def heard(records: Records, conversation: bytes, sender: str, data: bytes, now_ms: int) -> None:
+def receive(records: Records, conversation: bytes, sender: str, data: bytes, now_ms: int) -> None:
     """Compare what a message says with what this device has accepted, now or later.
 
     A member who says something that is no gossip is not listened to.
@@ -72,7 +72,7 @@ def heard(records: Records, conversation: bytes, sender: str, data: bytes, now_m
         return
     if not 0 < said.size < _NO_SIZE:
         return
-    one = Heard(sender, conversation, said.size, said.root, data[41:], now_ms)
+    one = PeerCheckpoint(sender, conversation, said.size, said.root, data[41:], now_ms)
     own = records.directory.checkpoint(said.size)
     if own is not None and own.root == said.root:
         return
@@ -81,10 +81,10 @@ def heard(records: Records, conversation: bytes, sender: str, data: bytes, now_m
     if own is not None:
         conflict(records, one, own, [], now_ms)
         return
-    _put(records, _with(all_heard(records), one))
+    _put(records, _with(pending(records), one))
 
 
-def _with(waiting: list[Heard], one: Heard) -> list[Heard]:
+def _with(waiting: list[PeerCheckpoint], one: PeerCheckpoint) -> list[PeerCheckpoint]:
     """One more that waits; what was said before keeps the time at which it was heard first.
 
     Nobody crowds out what others have said.
@@ -102,7 +102,7 @@ def _with(waiting: list[Heard], one: Heard) -> list[Heard]:
 
 
 def conflict(
-    records: Records, said: Heard, own: CheckpointRecord, proof: list[bytes], now_ms: int
+    records: Records, said: PeerCheckpoint, own: CheckpointRecord, proof: list[bytes], now_ms: int
 ) -> None:
     """Two truths: raise the alarm, with both notes when the other's came with it."""
     _dispute(records, said.conversation, now_ms)
@@ -116,7 +116,9 @@ def conflict(
     raise_alarm(records, "split-view", LEDGER, text, now_ms, evidence, fact=said.sender)
 
 
-def _evidence(records: Records, said: Heard, own: CheckpointRecord, proof: list[bytes]) -> bytes:
+def _evidence(
+    records: Records, said: PeerCheckpoint, own: CheckpointRecord, proof: list[bytes]
+) -> bytes:
     if not said.note:
         return b""
     try:
@@ -135,19 +137,19 @@ def _evidence(records: Records, said: Heard, own: CheckpointRecord, proof: list[
     return evidence_of(records, "inconsistent", fields)
 
 
-def all_heard(records: Records) -> list[Heard]:
+def pending(records: Records) -> list[PeerCheckpoint]:
     """What waits to be compared, oldest first."""
     data = records.settings.get(_WAITING)
-    return msgspec.msgpack.decode(data, type=list[Heard]) if data else []
+    return msgspec.msgpack.decode(data, type=list[PeerCheckpoint]) if data else []
 
 
-def settle(records: Records, said: Heard) -> None:
+def settle(records: Records, said: PeerCheckpoint) -> None:
     """It was compared."""
-    kept = [each for each in all_heard(records) if (each.size, each.root) != (said.size, said.root)]
+    kept = [each for each in pending(records) if (each.size, each.root) != (said.size, said.root)]
     _put(records, kept)
 
 
-def _put(records: Records, waiting: list[Heard]) -> None:
+def _put(records: Records, waiting: list[PeerCheckpoint]) -> None:
     records.settings.put(_WAITING, msgspec.msgpack.encode(waiting))
 
 
@@ -167,20 +169,20 @@ def _disputes(records: Records) -> dict[str, int]:
     return msgspec.msgpack.decode(data, type=dict[str, int]) if data else {}
 
 
-def to_prove(records: Records, own: CheckpointRecord) -> Heard | None:
+def to_prove(records: Records, own: CheckpointRecord) -> PeerCheckpoint | None:
     """The oldest that is smaller than what this device has accepted, and so can be proved."""
-    return next((each for each in all_heard(records) if each.size < own.size), None)
+    return next((each for each in pending(records) if each.size < own.size), None)
 
 
 def awaits_larger(records: Records) -> bool:
     """Whether somebody has seen a larger ledger than this device."""
     newest = records.directory.newest()
     size = newest.size if newest is not None else 0
-    return any(each.size > size for each in all_heard(records))
+    return any(each.size > size for each in pending(records))
 
 
 def compare(
-    records: Records, said: Heard, own: CheckpointRecord, proof: list[bytes], now_ms: int
+    records: Records, said: PeerCheckpoint, own: CheckpointRecord, proof: list[bytes], now_ms: int
 ) -> None:
     """The server's proof that what somebody has seen is the beginning of what was accepted."""
     try:
@@ -194,7 +196,7 @@ def compare(
 def check_withheld(records: Records, now_ms: int) -> None:
     """Raise the alarm about a larger ledger that the server has not shown for too long."""
     newest = records.directory.newest()
-    for each in all_heard(records):
+    for each in pending(records):
         if newest is None or each.size <= newest.size:
             continue
         if now_ms - each.heard_ms < WITHHELD_MS:

@@ -12,7 +12,7 @@ from typing import Final
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.engine import Device
 from blackthorn.device.operations import failures
-from blackthorn.device.operations.outgoing import Outcome
+from blackthorn.device.operations.operation import Outcome
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
 from blackthorn.errors import ProtocolError, UnavailableError, UserError
 from blackthorn.link import frames as f
@@ -129,7 +129,7 @@ class DeviceProgram:
                 outcomes[number] = self._taken_over(number)
                 return True
         return all(
-            number in outcomes and (outcomes[number].final or number in self.device.stopped)
+            number in outcomes and (outcomes[number].final or number in self.device.blocked)
             for number in numbers
         )
 

@@ -1,0 +1,180 @@
+"""Inbound parcels of one process: decrypt, persist, then acknowledge; retry the undecryptable ones.
+
+The server keeps a parcel that was set aside. This process holds a bounded number in memory too, and
+tries them again whenever the keys of a conversation have changed; one that then opens is asked for
+again, so that the server's copy is acknowledged. Parcels of unknown devices are answered for when
+their users were looked up.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Final
+
+from blackthorn.device.conversations import inbox, limits
+from blackthorn.device.core import envelope
+from blackthorn.device.core import unit_of_work as units
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
+from blackthorn.device.transparency.directory_client import DirectoryClient, reached
+from blackthorn.link import frames as f
+
+Frames = list[f.AnyFrame]
+
+ASK_AGAIN_MS: Final = 30_000
+"""What was set aside is asked for again on one link no sooner than this after the last time."""
+
+ASIDE_DURABLE_MS: Final = 5_000
+"""After this time the server has surely noted what was set aside, and delivers it when asked."""
+
+
+class Receiver:
+    """Receives parcels. `retract` undoes this device's own Commit when another came first."""
+
+    def __init__(
+        self,
+        unit: Callable[[int], AbstractContextManager[UnitOfWork]],
+        directory: DirectoryClient,
+        retract: Callable[[UnitOfWork, Conversation], None],
+    ) -> None:
+        self._unit = unit
+        self._directory = directory
+        self._retract = retract
+        self._held: OrderedDict[bytes, tuple[int, bytes]] = OrderedDict()
+        self._held_bytes = 0
+        self._generation = -1
+        self._aside_ms = 0
+        """When something was last set aside, in Unix milliseconds."""
+        self.disconnected()
+
+    def disconnected(self) -> None:
+        """The connection has ended; what is held stays."""
+        self._active = False
+        self._delivered = False
+        self._asked = b""
+        self._ask_after = 0
+        self._unsettled: dict[bytes, int] = {}
+
+    @property
+    def drained(self) -> bool:
+        """Whether everything that waited at the server has been delivered, and looked up."""
+        return self._delivered and not self._directory.busy
+
+    @property
+    def active(self) -> bool:
+        """Whether this process receives the device's parcels."""
+        return self._active
+
+    def stop(self) -> None:
+        """Another connection of this device receives instead."""
+        self._active = False
+
+    # --- Asking for deliveries ------------------------------------------------------------
+
+    def start(self, unit: UnitOfWork) -> f.Resume:
+        """Ask for everything that waits; for what was set aside too, if it may open now."""
+        self._active = True
+        wanted = unit.records.settings.get(units.ASK_AGAIN) or b""
+        if unit.records.peers.ask_again() and not wanted:
+            wanted = b"strangers"
+            unit.records.settings.put(units.ASK_AGAIN, wanted)
+        return self._resume(wanted, unit.now_ms)
+
+    def ask_again(self, unit: UnitOfWork) -> Frames:
+        """Ask on the same link for what was set aside, when it may open now."""
+        waits = not reached(self._ask_after, unit.now_ms, ASK_AGAIN_MS)
+        if not (self._active and self.drained) or waits:
+            return []
+        wanted = unit.records.settings.get(units.ASK_AGAIN) or b""
+        return [self._resume(wanted, unit.now_ms)] if wanted else []
+
+    def _resume(self, wanted: bytes, now_ms: int) -> f.Resume:
+        self._delivered = False
+        if wanted:
+            self._ask_after = now_ms + ASK_AGAIN_MS
+            # What was set aside just now may not come this time: then the setting is kept.
+            self._asked = wanted if now_ms - self._aside_ms >= ASIDE_DURABLE_MS else b""
+        return f.Resume(bool(wanted))
+
+    def all_delivered(self, unit: UnitOfWork) -> None:
+        """The server has nothing more to deliver."""
+        self._delivered = True
+        if self._asked and unit.records.settings.get(units.ASK_AGAIN) == self._asked:
+            unit.records.settings.put(units.ASK_AGAIN, b"")
+        self._asked = b""
+
+    # --- Parcels --------------------------------------------------------------------------
+
+    def deliver(self, parcels: list[f.Delivery], now_ms: int) -> Frames:
+        """Open a batch in one unit of work; what stays closed is tried again while others open."""
+        opened: list[int] = []
+        closed = parcels
+        with self._unit(now_ms) as unit:
+            before, progress = generation(unit.records), True
+            while closed and progress:
+                trying, closed = closed, []
+                for parcel in trying:
+                    kept = inbox.accept(unit, parcel.seq, parcel.sealed, self._retract)
+                    (opened.append(parcel.seq) if kept else closed.append(parcel))
+                after = generation(unit.records)
+                progress, before = after != before, after
+            asking = self._directory.busy or bool(unit.records.peers.to_ask())
+        for parcel in closed:
+            self._aside_ms = now_ms
+            self._hold(parcel)
+            if asking:
+                self._unsettled[envelope.digest(parcel.sealed)] = parcel.seq
+        return _answers(opened, [] if asking else [parcel.seq for parcel in closed])
+
+    def _hold(self, parcel: f.Delivery) -> None:
+        digest = envelope.digest(parcel.sealed)
+        if digest in self._held:
+            return
+        self._held[digest] = (parcel.seq, parcel.sealed)
+        self._held_bytes += len(parcel.sealed)
+        while len(self._held) > limits.MAX_HELD_PARCELS or self._held_bytes > limits.MAX_HELD_BYTES:
+            _, (_, sealed) = self._held.popitem(last=False)
+            self._held_bytes -= len(sealed)
+
+    def retry(self, unit: UnitOfWork) -> None:
+        """Try again what is held, once after each change of any conversation's keys."""
+        now = generation(unit.records)
+        while self._held and now != self._generation:
+            self._generation = now
+            for digest, (seq, sealed) in list(self._held.items()):
+                if inbox.accept(unit, seq, sealed, self._retract):
+                    del self._held[digest]
+                    self._held_bytes -= len(sealed)
+                    if digest not in self._unsettled:
+                        # The server keeps its copy: have it delivered, and acknowledge it.
+                        unit.records.settings.put(units.ASK_AGAIN, now.to_bytes(8, "big"))
+            now = generation(unit.records)
+        self._generation = now
+
+    def answer_unsettled(self, unit: UnitOfWork) -> Frames:
+        """Answer for the parcels that had to wait until people were looked up."""
+        if self._directory.busy or not self._unsettled:
+            return []
+        seen = {digest for digest in self._unsettled if unit.records.parcels.seen(digest)}
+        waited, self._unsettled = self._unsettled, {}
+        self._aside_ms = unit.now_ms
+        return _answers(
+            (seq for digest, seq in waited.items() if digest in seen),
+            (seq for digest, seq in waited.items() if digest not in seen),
+        )
+
+
+def forget_old(unit: UnitOfWork) -> None:
+    """Forget the parcels that the server does not deliver any more."""
+    parcels, oldest_ms = unit.records.parcels, unit.now_ms - limits.UNDECRYPTABLE_SECONDS * 1000
+    parcels.forget_seen_before(unit.now_ms - limits.SEEN_PARCEL_SECONDS * 1000)
+    parcels.forget_undecryptable_before(oldest_ms)
+    unit.records.peers.forget_unknown_devices_before(oldest_ms)
+
+
+def _answers(opened: Iterable[int], closed: Iterable[int]) -> Frames:
+    frames: Frames = []
+    if acknowledged := list(opened):
+        frames.append(f.Acknowledge(acknowledged))
+    if aside := list(closed):
+        frames.append(f.SetAside(aside))
+    return frames

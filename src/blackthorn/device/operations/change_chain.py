@@ -1,0 +1,187 @@
+"""Change the user's own identity chain by a statement that this device signs.
+
+A statement is signed once and sent unchanged until it is answered, since the same one again
+counts as stored. If the chain has moved on meanwhile it is made again behind what is there, unless
+its purpose is fulfilled, or it bears another's signature.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from blackthorn.device.core.statement_codec import decode_body, encode_body
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.mail import keys as mail_keys
+from blackthorn.device.operations import limits, operation
+from blackthorn.device.operations.operation import (
+    FailureText,
+    NothingToDo,
+    Operation,
+    Outcome,
+)
+from blackthorn.device.transparency import local_chain
+from blackthorn.errors import UserError
+from blackthorn.identity.chain import VerifiedChain, next_statement
+from blackthorn.identity.statements import (
+    Body,
+    Cancel,
+    DeviceInfo,
+    RevokeDevice,
+    SetOpenPGP,
+    SetRecovery,
+    SignedStatement,
+    decode,
+    make,
+)
+from blackthorn.link.frames import StatementStored, SubmitStatement
+from blackthorn.ports.device_store import MailKeyRecord, OutboxRecord
+
+TARGET: Final = b"chain:"
+"""One statement after the other."""
+
+MOVED_ON: Final = ("[I14]", "[I15]")
+"""How a refusal begins when the statement is not behind the chain's last one."""
+
+TRANSIENT: Final = ("try again", "try later")
+"""What a refusal says that passes."""
+
+NO_CHAIN: Final = "the ledger does not show your identity yet: try again in a minute"
+
+
+class ChangeChain(Operation, frozen=True, tag="chain"):
+    """A statement for the own chain. `body` is as `core.statement_codec` encodes it.
+
+    `signed` is the statement itself once it was made; it is sent unchanged, and made again only
+    if the chain has moved on. With `fixed` it has another's signature and is never made again.
+    `what` is it in words.
+    """
+
+    what: str
+    body: bytes
+    certificate: bytes = b""
+    signed: bytes = b""
+    fixed: bool = False
+    tries: int = 0
+
+    @property
+    def target(self) -> bytes:
+        """All statements have one."""
+        return TARGET
+
+    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> SubmitStatement | NothingToDo:
+        """The statement to submit, saved with its row, unless its purpose is fulfilled."""
+        if self.signed:
+            return SubmitStatement(row.number, self.signed, self.certificate)
+        chain = known_chain(unit)
+        body = _still_wanted(unit, chain, decode_body(self.body))
+        if body is None:
+            return NothingToDo()
+        draft = next_statement(chain, body, unit.now_ms)
+        signed = make(draft, [(unit.me.device, unit.keys.signing)]).encode()
+        self._update(unit, row, signed=signed)
+        return SubmitStatement(row.number, signed, self.certificate)
+
+    def statement_stored(
+        self, unit: UnitOfWork, row: OutboxRecord, answer: StatementStored
+    ) -> Outcome | None:
+        """Done, to be made again, to be sent again, or refused for good."""
+        if not self.signed:
+            return None
+        if not answer.refusal:
+            return self._done(unit, row)
+        chain, statement = local_chain.own(unit), decode(self.signed).statement
+        if chain is not None and chain.seq >= statement.seq:
+            if chain.hash_of(statement.seq) == statement.hash:
+                return self._done(unit, row)
+            moved_on = True
+        else:
+            moved_on = answer.refusal.startswith(MOVED_ON)
+        if moved_on and not self.fixed and self.tries < limits.MAX_STATEMENT_TRIES:
+            row = replace(row, problem=answer.refusal)
+            self._update(unit, row, signed=b"", tries=self.tries + 1)
+            return Outcome(row.number, error=answer.refusal, final=False)
+        if any(words in answer.refusal for words in TRANSIENT):
+            unit.records.outbox.update(replace(row, problem=answer.refusal))
+            return Outcome(row.number, error=answer.refusal, final=False)
+        if self.fixed:  # the device with the other signature makes another, or tells its person
+            unit.records.outbox.remove(row.number)
+        return Outcome(row.number, error=f"the server refused it: {answer.refusal}")
+
+    def _done(self, unit: UnitOfWork, row: OutboxRecord) -> Outcome:
+        unit.records.outbox.remove(row.number)
+        chain = local_chain.own(unit)
+        if chain is None or chain.seq < decode(self.signed).statement.seq:
+            local_chain.stored(unit, self.signed)
+        return Outcome(row.number)
+
+    def _update(self, unit: UnitOfWork, row: OutboxRecord, **changes: bytes | int) -> None:
+        changed = msgspec.structs.replace(self, **changes)
+        unit.records.outbox.update(replace(row, operation=operation.encode(changed)))
+
+    def failure_text(self) -> FailureText:
+        """By what it was to state."""
+        return FailureText("not stated:", self.what)
+
+
+def enqueue(unit: UnitOfWork, what: str, body: Body, certificate: bytes = b"") -> int:
+    """Enqueue a statement of this device; the number of its row."""
+    return operation.add(unit, ChangeChain(what, encode_body(body), certificate))
+
+
+def enqueue_signed(unit: UnitOfWork, what: str, signed: SignedStatement) -> int:
+    """Enqueue a statement that another device has signed too; the number of its row."""
+    body = encode_body(signed.statement.body)
+    return operation.add(unit, ChangeChain(what, body, signed=signed.encode(), fixed=True))
+
+
+def enqueue_revocation(unit: UnitOfWork, device: DeviceInfo, reason: str) -> int:
+    """Enqueue the revocation of another device of the user. Raises UserError."""
+    chain = known_chain(unit)
+    if device.id == unit.me.device:
+        raise UserError("this device cannot revoke itself: do it from another one")
+    if chain.device(device.id) is None:
+        raise UserError(f"{device.name} is not among your devices (any more)")
+    return enqueue(unit, f"the revocation of {device.name}", RevokeDevice(device.id, reason, 0))
+
+
+def enqueue_cancel(unit: UnitOfWork) -> int:
+    """Enqueue the cancel of the pending reset. Raises UserError."""
+    pending = known_chain(unit).pending
+    if pending is None:
+        raise UserError("no reset of your identity waits")
+    return enqueue(unit, "the cancel of the reset", Cancel(pending.seq))
+
+
+def enqueue_mail_key(unit: UnitOfWork, record: MailKeyRecord) -> int:
+    """Enqueue the statement of the user's mail key."""
+    body = mail_keys.claim_of(record, unit.me.address)
+    return enqueue(unit, "the new mail key", body, record.certificate)
+
+
+def known_chain(unit: UnitOfWork) -> VerifiedChain:
+    """The own chain. Raises UserError when it is not known, or this device is not live in it."""
+    chain = local_chain.own(unit)
+    if chain is None:
+        raise UserError(NO_CHAIN)
+    pending = chain.pending
+    if pending is not None and pending.device.id == unit.me.device:
+        raise UserError("this device changes nothing before its reset is effective")
+    if chain.device(unit.me.device) is None:
+        raise UserError("this device is not one of your live devices (see blackthorn device list)")
+    return chain
+
+
+def _still_wanted(unit: UnitOfWork, chain: VerifiedChain, body: Body) -> Body | None:
+    """The body as it is to be stated now, or None when its purpose is fulfilled already."""
+    match body:
+        case RevokeDevice(device, reason, _):
+            return None if chain.device(device) is None else RevokeDevice(device, reason, chain.seq)
+        case SetRecovery(keys):
+            return None if chain.recovery == keys else body
+        case Cancel(seq):
+            return body if chain.pending is not None and chain.pending.seq == seq else None
+        case SetOpenPGP():
+            due = mail_keys.renewal_due(unit.records, chain, unit.me.device)
+            return body if due or chain.openpgp is None else None
+    return body

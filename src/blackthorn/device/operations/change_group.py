@@ -1,0 +1,89 @@
+"""Add users to a group, or remove them."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from blackthorn.device.conversations import conversations
+from blackthorn.device.core.group_metadata import GROUP
+from blackthorn.device.core.members import addresses, identify
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.operations import operation, postings
+from blackthorn.device.operations.operation import (
+    AlarmScope,
+    ClaimRequest,
+    FailureText,
+    HopelessError,
+    NothingToDo,
+    Operation,
+    PreparedPosting,
+    name_of,
+)
+from blackthorn.errors import UserError
+from blackthorn.ids import Address
+from blackthorn.ports.device_store import OutboxRecord
+
+
+class ChangeGroup(Operation, frozen=True, tag="change"):
+    """Users to add to a group, or to remove from it; `remove_devices` are single devices."""
+
+    name: str
+    conversation: bytes
+    add: list[str]
+    remove: list[str]
+    remove_devices: list[bytes] = msgspec.field(default_factory=list)
+
+    @property
+    def target(self) -> bytes:
+        """Changes and texts of one group leave in order."""
+        return name_of(GROUP, self.name)
+
+    def alarm_scope(self, unit: UnitOfWork) -> AlarmScope:
+        """Everybody who is added: no alarm blocks a removal."""
+        return AlarmScope.of(unit, self.add, in_group=True)
+
+    def claims(self, unit: UnitOfWork) -> list[str]:
+        """Those of the users who are added."""
+        return list(self.add)
+
+    def prepare(
+        self, unit: UnitOfWork, row: OutboxRecord
+    ) -> PreparedPosting | ClaimRequest | NothingToDo:
+        """A Commit at the present epoch."""
+        conversation = postings.active(unit, self.conversation, "there is no such conversation")
+        group = conversation.group
+        missing = postings.unclaimed(unit, row, self)
+        if missing:
+            return ClaimRequest(missing, known=addresses(group.members))
+        present = set(conversations.other_devices(unit, group))
+        packages = postings.claimed_packages(unit, row, set(self.add))
+        added = [p for p in packages if identify(p.credential).device not in present]
+        removed = conversations.indices_of(group, self.remove, self.remove_devices)
+        if not added and not removed:
+            if self.add and not row.problem:  # else another's change came first, to the same end
+                raise HopelessError(f"{', '.join(self.add)}: in the group already")
+            return NothingToDo()
+        gone = conversations.gone_devices(unit, group)
+        commit = postings.commit(unit, row, self, conversation, added, gone, "commit", removed)
+        return commit or NothingToDo()
+
+    def failure_text(self) -> FailureText:
+        """Every change that was not made."""
+        change = [f"{address} added to" for address in self.add]
+        change += [f"{address} removed from" for address in self.remove]
+        return FailureText(f"not {', '.join(change)} the group", self.name)
+
+
+def enqueue(
+    unit: UnitOfWork, name: str, add: Sequence[Address] = (), remove: Sequence[Address] = ()
+) -> int:
+    """Enqueue a change of a group's members; the number of its row. Raises UserError."""
+    conversation = conversations.group_named(unit, name)
+    if unit.me.address in (*add, *remove):
+        raise UserError("you cannot add or remove yourself")
+    present = addresses(conversation.group.members)
+    for address in remove:
+        if address not in present:
+            raise UserError(f"{address} is not in the group")
+    record = conversation.record
+    return operation.add(unit, ChangeGroup(record.name, record.id, list(add), list(remove)))

@@ -1,0 +1,72 @@
+"""Create a group of several users."""
+
+from collections.abc import Sequence
+
+from blackthorn.device import limits
+from blackthorn.device.conversations import conversations
+from blackthorn.device.core.group_metadata import GROUP, GroupMetadata
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.operations import operation, postings
+from blackthorn.device.operations.operation import (
+    AlarmScope,
+    ClaimRequest,
+    FailureText,
+    Operation,
+    PreparedPosting,
+    name_of,
+)
+from blackthorn.errors import UserError
+from blackthorn.ids import Address
+from blackthorn.ports.device_store import OutboxRecord
+
+
+class CreateGroup(Operation, frozen=True, tag="create"):
+    """A new group of that name with these users."""
+
+    name: str
+    addresses: list[str]
+
+    @property
+    def target(self) -> bytes:
+        """What is for the group waits behind its creation."""
+        return name_of(GROUP, self.name)
+
+    def alarm_scope(self, unit: UnitOfWork) -> AlarmScope:
+        """Everybody who is invited."""
+        return AlarmScope.of(unit, self.addresses, in_group=True)
+
+    def claims(self, unit: UnitOfWork) -> list[str]:
+        """The members', and those of the user's other devices."""
+        return [*self.addresses, unit.me.address]
+
+    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> PreparedPosting | ClaimRequest:
+        """The group, and the Welcome for its members."""
+        missing = postings.unclaimed(unit, row, self)
+        if missing:
+            return ClaimRequest(missing)
+        packages = postings.claimed_packages(unit, row, {*self.addresses, unit.me.address})
+        metadata = GroupMetadata(GROUP, self.name, unit.now_ms)
+        return postings.creation(unit, row, self, metadata, self.name, packages)
+
+    def failure_text(self) -> FailureText:
+        """By the group's name."""
+        return FailureText("not made: the group", self.name)
+
+
+def enqueue(unit: UnitOfWork, name: str, addresses: Sequence[Address]) -> int:
+    """Enqueue the creation of a group; the number of its row. Raises UserError."""
+    name = name.strip()
+    if not 0 < len(name.encode()) <= limits.MAX_GROUP_NAME_BYTES or not name.isprintable():
+        raise UserError(f"a group's name has 1 to {limits.MAX_GROUP_NAME_BYTES} printable bytes")
+    others = [address for address in dict.fromkeys(addresses) if address != unit.me.address]
+    if not others:
+        raise UserError("a group needs somebody besides you")
+    known = unit.records.conversations.named(GROUP, name)
+    if is_waiting(unit, name) or any(r.standing == conversations.ACTIVE for r in known):
+        raise UserError(f"you are in a group named {name} already")
+    return operation.add(unit, CreateGroup(name, list(others)))
+
+
+def is_waiting(unit: UnitOfWork, name: str) -> bool:
+    """Whether a group of that name is still to be created."""
+    return any(creation.name == name for creation in operation.waiting(unit, CreateGroup))

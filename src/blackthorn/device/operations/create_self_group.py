@@ -1,0 +1,46 @@
+"""Create the group of the user's own devices."""
+
+from blackthorn.device.conversations import self_group
+from blackthorn.device.core.group_metadata import SELF, GroupMetadata
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.operations import postings
+from blackthorn.device.operations.operation import (
+    ClaimRequest,
+    FailureText,
+    NothingToDo,
+    Operation,
+    PreparedPosting,
+    name_of,
+)
+from blackthorn.ports.device_store import OutboxRecord
+
+
+class CreateSelfGroup(Operation, frozen=True, tag="self"):
+    """The group of the user's own devices."""
+
+    @property
+    def target(self) -> bytes:
+        """Before whatever is said in the group."""
+        return name_of(SELF, "")
+
+    def claims(self, unit: UnitOfWork) -> list[str]:
+        """Those of the user's own devices."""
+        return [unit.me.address]
+
+    def prepare(
+        self, unit: UnitOfWork, row: OutboxRecord
+    ) -> PreparedPosting | ClaimRequest | NothingToDo:
+        """The group, unless another device has made it meanwhile."""
+        if self_group.present(unit) is not None:
+            return NothingToDo()
+        if postings.unclaimed(unit, row, self):
+            return ClaimRequest([unit.me.address])
+        packages = postings.claimed_packages(unit, row, {unit.me.address})
+        if not packages:
+            return NothingToDo()
+        metadata = GroupMetadata(SELF, "", unit.now_ms)
+        return postings.creation(unit, row, self, metadata, "", packages)
+
+    def failure_text(self) -> FailureText:
+        """For the person."""
+        return FailureText("your devices were not brought up to date in", "your own devices")

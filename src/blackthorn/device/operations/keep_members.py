@@ -1,0 +1,63 @@
+"""Keep a conversation's members as the identity chains have them: own devices in, revoked out."""
+
+from blackthorn.device.conversations import conversations
+from blackthorn.device.core.members import addresses, identify
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.operations import postings
+from blackthorn.device.operations.operation import (
+    ClaimRequest,
+    FailureText,
+    NothingToDo,
+    Operation,
+    PreparedPosting,
+    name_of,
+)
+from blackthorn.ports.device_store import OutboxRecord
+
+
+class KeepMembers(Operation, frozen=True, tag="members"):
+    """Make a conversation's devices those of the chains.
+
+    Which they are is decided when it is prepared, so that it is never out of date.
+    """
+
+    kind: str
+    name: str
+    conversation: bytes
+
+    @property
+    def target(self) -> bytes:
+        """In order with what is said in the conversation."""
+        return name_of(self.kind, self.name)
+
+    def claims(self, unit: UnitOfWork) -> list[str]:
+        """Those of the user's own devices."""
+        return [unit.me.address]
+
+    def prepare(
+        self, unit: UnitOfWork, row: OutboxRecord
+    ) -> PreparedPosting | ClaimRequest | NothingToDo:
+        """A Commit that adds own devices and removes revoked ones."""
+        record = unit.records.conversations.get(self.conversation)
+        if record is None or record.standing != conversations.ACTIVE:
+            return NothingToDo()
+        conversation = unit.open(self.conversation)
+        group = conversation.group
+        gone = conversations.gone_devices(unit, group)
+        missing = conversations.missing_devices(unit, group)
+        if missing and postings.unclaimed(unit, row, self):
+            return ClaimRequest([unit.me.address], missing, addresses(group.members))
+        packages = postings.claimed_packages(unit, row, {unit.me.address})
+        added = [p for p in packages if identify(p.credential).device in missing]
+        if not added and not gone:
+            return NothingToDo()
+        commit = postings.commit(unit, row, self, conversation, added, gone, "commit")
+        return commit or NothingToDo()
+
+    def failure_text(self) -> FailureText:
+        """By the conversation's name."""
+        return FailureText("your devices were not brought up to date in", self.name)
+
+    def covers(self, other: Operation) -> bool:
+        """One of each conversation is enough."""
+        return isinstance(other, KeepMembers) and self.conversation == other.conversation

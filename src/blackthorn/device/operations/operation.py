@@ -1,0 +1,222 @@
+"""What every kind of outgoing operation has: the methods that a kind's module overrides.
+
+An operation is stored in the outbox from when it is enqueued until the server has accepted what it
+was for, or until it is given up. Its stored form is the kind's Struct; tags and fields are a format
+on disk and keep their names.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.errors import DamageError, UserError
+from blackthorn.ids import Address, DeviceId
+from blackthorn.link.frames import ClaimedKeyPackage, Posting, StatementStored, SubmitStatement
+from blackthorn.ports.device_store import OutboxRecord
+
+
+class HopelessError(UserError):
+    """The operation cannot be done, now or later; the text says why."""
+
+
+class PreparedPosting(Struct, frozen=True):
+    """A posting made of an operation, with what it takes to send it again.
+
+    `fanouts` are the lists of device ids behind the posting's fan-out ids. `sort` is "text",
+    "creation" (with the conversation's Welcome), "commit", or "clearing": a Commit that first
+    removes revoked devices, after which the operation still waits. `epoch` is the one it was
+    sealed in.
+    """
+
+    posting: Posting
+    fanouts: list[list[bytes]]
+    conversation: bytes
+    epoch: int
+    sort: str
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether what comes after it must wait until it is accepted."""
+        return self.sort != "text"
+
+    @property
+    def commits(self) -> bool:
+        """Whether it is a Commit, which is pending in its group until it is accepted."""
+        return self.sort in ("commit", "clearing")
+
+
+class KeyPackageClaim(Struct, frozen=True):
+    """Key packages claimed for an operation, and the users for whom the server answered."""
+
+    packages: list[ClaimedKeyPackage]
+    answered: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """Key packages of these users must be claimed first, or of these devices of theirs only.
+
+    `known` are users whom the ledger must be asked about before, if the last lookup is old: who is
+    added to a group with a device that does not exist any more could not join it.
+    """
+
+    addresses: list[str]
+    devices: list[DeviceId] = field(default_factory=list)
+    known: list[Address] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToDo:
+    """The operation is done, without a posting."""
+
+
+Step = PreparedPosting | SubmitStatement | ClaimRequest | NothingToDo
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an operation. `error` is empty when it was accepted.
+
+    `message` is the id of a text; `final` is False when it still waits, for the reason in
+    `error`.
+    """
+
+    number: int
+    message: bytes = b""
+    error: str = ""
+    final: bool = True
+
+
+class AlarmScope(NamedTuple):
+    """The users whose open alarms block an operation; `in_group`: it goes to several at once."""
+
+    users: frozenset[str] = frozenset()
+    in_group: bool = False
+
+    @classmethod
+    def of(cls, unit: UnitOfWork, users: Iterable[str], *, in_group: bool) -> "AlarmScope":
+        """These users, but never the person themselves."""
+        return cls(frozenset(map(str, users)) - {str(unit.me.address)}, in_group)
+
+
+class FailureText(NamedTuple):
+    """An operation that was given up, in words: "not sent to", a name, the message's beginning."""
+
+    what: str
+    name: str
+    text: str = ""
+
+
+class Operation(Struct, frozen=True):
+    """One outgoing operation. The defaults are those of most kinds."""
+
+    @property
+    def target(self) -> bytes:
+        """Operations of one target leave in the order in which they were enqueued."""
+        raise NotImplementedError
+
+    @property
+    def history_line(self) -> bytes:
+        """The id of the line that shows it in the history; empty when none does."""
+        return b""
+
+    def alarm_scope(self, unit: UnitOfWork) -> AlarmScope:
+        """By default no alarm blocks it: what takes rights back, and what own devices do."""
+        return AlarmScope()
+
+    def claims(self, unit: UnitOfWork) -> list[str]:
+        """The users whose key packages it needs."""
+        return []
+
+    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> Step:
+        """The next step, saved with the row. Raises UserError, MLSError: then it is given up."""
+        raise NotImplementedError
+
+    def accepted(self, unit: UnitOfWork) -> None:
+        """The server has stored what it was for."""
+
+    def conversation_created(
+        self, unit: UnitOfWork, row: OutboxRecord, creation: "Operation", conversation: bytes
+    ) -> None:
+        """An operation before it, `creation`, has made this conversation."""
+
+    def has_another_way(self, unit: UnitOfWork, prepared: PreparedPosting) -> bool:
+        """Whether it can be prepared anew after the server did not know a recipient.
+
+        A creation is made of new key packages.
+        """
+        return prepared.sort == "creation"
+
+    def statement_stored(
+        self, unit: UnitOfWork, row: OutboxRecord, answer: StatementStored
+    ) -> Outcome | None:
+        """The server's answer to a statement; None when this operation submitted none."""
+        return None
+
+    def given_up(self, unit: UnitOfWork) -> None:
+        """It will never be done."""
+
+    def failure_text(self) -> FailureText:
+        """How the person is told that it was given up."""
+        raise NotImplementedError
+
+    def covers(self, other: "Operation") -> bool:
+        """Whether `other` need not be enqueued while this one waits."""
+        return type(self) is type(other)
+
+
+def name_of(kind: str, name: str) -> bytes:
+    """The target of all operations on one conversation."""
+    return f"{kind}:{name}".encode()
+
+
+# --- Stored forms -------------------------------------------------------------------------
+
+Kind = TypeVar("Kind", bound=Operation)
+Form = TypeVar("Form")
+
+_prepared = msgspec.msgpack.Decoder(PreparedPosting)
+_claim = msgspec.msgpack.Decoder(KeyPackageClaim)
+encode = msgspec.msgpack.Encoder().encode
+
+
+class _Tagged(Struct):
+    """Any stored operation, as far as its tag."""
+
+    type: str
+
+
+def decode(decoder: "msgspec.msgpack.Decoder[Form]", data: bytes) -> Form:
+    """From the store. Raises DamageError."""
+    try:
+        return decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise DamageError(f"the outbox holds what this version cannot read: {error}") from None
+
+
+def decode_prepared(data: bytes) -> PreparedPosting:
+    """From the store. Raises DamageError."""
+    return decode(_prepared, data)
+
+
+def claim_of(row: OutboxRecord) -> KeyPackageClaim:
+    """What was claimed for a row, empty before that. Raises DamageError."""
+    return KeyPackageClaim([], []) if row.packages is None else decode(_claim, row.packages)
+
+
+def add(unit: UnitOfWork, operation: Operation) -> int:
+    """Persist a new operation in the outbox; the number of its row."""
+    return unit.records.outbox.add(operation.target, encode(operation), unit.now_ms)
+
+
+def waiting(unit: UnitOfWork, kind: type[Kind]) -> Iterable[Kind]:
+    """The operations of one kind in the outbox. Raises DamageError."""
+    tagged, decoder = msgspec.msgpack.Decoder(_Tagged), msgspec.msgpack.Decoder(kind)
+    tag: Any = kind.__struct_config__.tag
+    for row in unit.records.outbox.all():
+        if decode(tagged, row.operation).type == tag:
+            yield decode(decoder, row.operation)

@@ -1,0 +1,170 @@
+"""How an operation becomes a posting: sealed, saved with the MLS state it came from, then sent.
+
+Posting and state are saved in one unit of work before anything is sent. A message goes out with
+its conversation's Welcome, and a Commit with the Welcome of those it adds, as one posting: all of
+it is accepted, or none.
+
+Nothing is sealed for a device that its user's chain does not have any more: before a message such
+devices are removed by a Commit of its own (`clear`), and every other Commit removes them too.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from blackthorn.device.conversations import conversations
+from blackthorn.device.core import envelope
+from blackthorn.device.core.group_metadata import GroupMetadata
+from blackthorn.device.core.members import identify
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.operations.operation import (
+    HopelessError,
+    Operation,
+    PreparedPosting,
+    claim_of,
+    encode,
+)
+from blackthorn.device.transparency import gossip
+from blackthorn.ids import DeviceId
+from blackthorn.link import limits
+from blackthorn.link.fanout import fanout_id
+from blackthorn.link.frames import Order, Parcel, Posting
+from blackthorn.mls.framing.key_package import VerifiedKeyPackage
+from blackthorn.ports.device_store import OutboxRecord
+
+ORDER_LABEL: Final = "blackthorn order"
+HANDLE_BYTES: Final = 32
+ID_BYTES: Final = 16
+
+
+def active(unit: UnitOfWork, conversation: bytes, absent: str) -> Conversation:
+    """The conversation. Raises HopelessError: `absent`, or this device is not in it any more."""
+    record = unit.records.conversations.get(conversation)
+    if record is None:
+        raise HopelessError(absent)
+    if record.standing != conversations.ACTIVE:
+        raise HopelessError("you were removed from that group")
+    return unit.open(conversation)
+
+
+def unclaimed(unit: UnitOfWork, row: OutboxRecord, operation: Operation) -> list[str]:
+    """The users of whose key packages the server has not been asked yet."""
+    answered = set(claim_of(row).answered)
+    return [address for address in operation.claims(unit) if address not in answered]
+
+
+def claimed_packages(
+    unit: UnitOfWork, row: OutboxRecord, asked: Collection[str]
+) -> list[VerifiedKeyPackage]:
+    """The key packages that were claimed for a row. Raises MLSError."""
+    return conversations.verify_claimed(unit, claim_of(row).packages, asked)
+
+
+def creation(
+    unit: UnitOfWork,
+    row: OutboxRecord,
+    operation: Operation,
+    metadata: GroupMetadata,
+    name: str,
+    packages: Sequence[VerifiedKeyPackage],
+) -> PreparedPosting:
+    """A new conversation, saved, and the Welcome for its members."""
+    conversation, welcome = conversations.create(unit, metadata, name, packages)
+    recipients = conversations.other_devices(unit, conversation.group)
+    parcels = [(recipients, envelope.seal_welcome(welcome))]
+    prepared = _posting(unit, conversation, "creation", parcels)
+    save(unit, row, operation, prepared)
+    return prepared
+
+
+def message(
+    unit: UnitOfWork, conversation: Conversation, body: bytes, welcome: bytes | None = None
+) -> PreparedPosting:
+    """A sealed message, behind the Welcome if there is one; with this device's gossip."""
+    recipients = conversations.other_devices(unit, conversation.group)
+    seen = gossip.outgoing(unit.records, conversation.record.id, unit.now_ms)
+    encrypted = conversation.group.encrypt(body, random=unit.random, authenticated_data=seen)
+    parcels = [(recipients, unit.envelope_key(conversation).seal(encrypted, unit.random))]
+    if welcome is not None:
+        parcels.insert(0, (recipients, envelope.seal_welcome(welcome)))
+    return _posting(unit, conversation, "text" if welcome is None else "creation", parcels)
+
+
+def commit(
+    unit: UnitOfWork,
+    row: OutboxRecord,
+    operation: Operation,
+    conversation: Conversation,
+    added: Sequence[VerifiedKeyPackage],
+    gone: Sequence[DeviceId],
+    sort: str,
+    removed: Sequence[int] = (),
+) -> PreparedPosting | None:
+    """A Commit that adds and removes, saved: the old members' parcel first, then the new ones'.
+
+    `gone` devices are removed too, and get nothing, since the server knows them no more. When no
+    recipient is left, the Commit is merged at once, and None given back.
+    """
+    group = conversation.group
+    members = [each for each in conversations.other_devices(unit, group) if each not in gone]
+    leaving = sorted({*removed, *conversations.indices_of(group, (), set(gone))})
+    key = unit.envelope_key(conversation)
+    handle = group.export(ORDER_LABEL, b"", HANDLE_BYTES)
+    made = group.commit(
+        add=added, remove=leaving, random=unit.random, now=unit.now, validate=unit.validate
+    )
+    parcels = [(members, key.seal(made.commit, unit.random))] if members else []
+    if made.welcome is not None:
+        joining = [identify(package.credential).device for package in added]
+        parcels.append((joining, envelope.seal_welcome(made.welcome)))
+    if not parcels:
+        conversations.merge_own(unit, conversation)
+        return None
+    # The handle is of this epoch alone, so the number that stands beside it says nothing.
+    order = Order(handle, 0, unit.random(ID_BYTES))
+    prepared = _posting(unit, conversation, sort, parcels, order)
+    save(unit, row, operation, prepared)
+    return prepared
+
+
+def clear(
+    unit: UnitOfWork, row: OutboxRecord, operation: Operation, conversation: Conversation
+) -> PreparedPosting | None:
+    """A Commit that removes revoked devices before a message; None if there are none."""
+    gone = conversations.gone_devices(unit, conversation.group)
+    return commit(unit, row, operation, conversation, [], gone, "clearing") if gone else None
+
+
+def save(
+    unit: UnitOfWork, row: OutboxRecord, operation: Operation, prepared: PreparedPosting
+) -> None:
+    """Keep the posting with its row: it is sent unchanged until it is answered."""
+    unit.records.outbox.update(
+        replace(
+            row,
+            operation=encode(operation),
+            posting=prepared.posting.id,
+            prepared=encode(prepared),
+            problem="",
+        )
+    )
+
+
+def _posting(
+    unit: UnitOfWork,
+    conversation: Conversation,
+    sort: str,
+    parcels: Iterable[tuple[list[DeviceId], bytes]],
+    order: Order | None = None,
+) -> PreparedPosting:
+    lists: dict[bytes, list[bytes]] = {}
+    packed = []
+    for recipients, sealed in parcels:
+        if len(sealed) > limits.MAX_PARCEL_BYTES:
+            raise HopelessError("this is larger than what can be sent at once")
+        name = fanout_id(recipients)
+        lists[name] = [bytes(device) for device in recipients]
+        packed.append(Parcel(name, sealed))
+    posting = Posting(unit.random(ID_BYTES), packed, order)
+    group = conversation.group
+    return PreparedPosting(posting, list(lists.values()), group.group_id, group.epoch, sort)

@@ -1,0 +1,186 @@
+"""Send a text to a person or a group."""
+
+import hashlib
+from dataclasses import replace
+
+import msgspec
+
+from blackthorn.device import limits
+from blackthorn.device.conversations import content, conversations
+from blackthorn.device.core.group_metadata import DIRECT, GROUP, GroupMetadata
+from blackthorn.device.core.members import addresses, identify
+from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
+from blackthorn.device.operations import create_group, operation, postings
+from blackthorn.device.operations.limits import MAX_FAILURE_TEXT_CHARS
+from blackthorn.device.operations.operation import (
+    AlarmScope,
+    ClaimRequest,
+    FailureText,
+    HopelessError,
+    Operation,
+    PreparedPosting,
+    name_of,
+)
+from blackthorn.errors import UserError
+from blackthorn.ids import Address
+from blackthorn.ports.device_store import HistoryRecord, OutboxRecord
+
+
+class SendText(Operation, frozen=True, tag="text"):
+    """One text to one conversation.
+
+    `message` is the id of its line in the history. `conversation` and `count` are empty until
+    the text has been sealed for the first time, and stay the same from then on. `group` is the
+    one group that the person meant, whatever others are named; empty until it has been made.
+    """
+
+    kind: str
+    name: str
+    salt: bytes
+    text: str
+    sent_ms: int
+    message: bytes
+    conversation: bytes = b""
+    count: int = 0
+    group: bytes = b""
+
+    @property
+    def target(self) -> bytes:
+        """Texts to one conversation leave in order."""
+        return name_of(self.kind, self.name)
+
+    @property
+    def history_line(self) -> bytes:
+        """The text's own line."""
+        return self.message
+
+    def alarm_scope(self, unit: UnitOfWork) -> AlarmScope:
+        """The recipient, or the members of the group."""
+        if self.kind == DIRECT:
+            return AlarmScope.of(unit, [self.name], in_group=False)
+        record = unit.records.conversations.get(self.group) if self.group else None
+        members = [] if record is None else addresses(unit.open(record.id).group.members)
+        return AlarmScope.of(unit, members, in_group=True)
+
+    def claims(self, unit: UnitOfWork) -> list[str]:
+        """A first text to a person makes the conversation."""
+        return [self.name, unit.me.address] if self.kind == DIRECT else []
+
+    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> PreparedPosting | ClaimRequest:
+        """Seal the text; before that remove revoked devices, or make the conversation."""
+        conversation = self._conversation(unit)
+        if conversation is not None:
+            clearing = postings.clear(unit, row, self, conversation)
+            return clearing or self._seal(unit, row, conversation)
+        missing = postings.unclaimed(unit, row, self)
+        if missing:
+            return ClaimRequest(missing)
+        packages = postings.claimed_packages(unit, row, {self.name, unit.me.address})
+        if not any(identify(package.credential).address == self.name for package in packages):
+            raise HopelessError(f"{self.name} has no activated device yet")
+        metadata = GroupMetadata(DIRECT, "", unit.now_ms)
+        conversation, welcome = conversations.create(unit, metadata, self.name, packages)
+        return self._seal(unit, row, conversation, welcome)
+
+    def _conversation(self, unit: UnitOfWork) -> Conversation | None:
+        """Where the text goes: to the group that was meant and no other, or to the person.
+
+        To a person it goes where it was sealed for before, as long as that can be written in.
+        """
+        if self.kind == GROUP:
+            if not self.group:
+                raise HopelessError("the group was not made")
+            return postings.active(unit, self.group, "the group does not exist any more")
+        if self.conversation:
+            record = unit.records.conversations.get(self.conversation)
+            if record is not None and record.standing == conversations.ACTIVE:
+                before = unit.open(self.conversation)
+                if conversations.reaches(unit, before, self.name):
+                    return before
+        return conversations.direct_with(unit, Address(self.name))
+
+    def _seal(
+        self,
+        unit: UnitOfWork,
+        row: OutboxRecord,
+        conversation: Conversation,
+        welcome: bytes | None = None,
+    ) -> PreparedPosting:
+        """A text that was sealed for this conversation before keeps its id and count."""
+        record = conversation.record
+        again = self.conversation == record.id
+        count = self.count if again else record.sent + 1
+        body = content.encode(content.TextContent(self.salt, self.text, self.sent_ms, count))
+        if not conversations.other_devices(unit, conversation.group):
+            raise HopelessError("nobody else is in this conversation")
+        message = content.message_id(body, unit.me.address, record.id, self.salt)
+        prepared = postings.message(unit, conversation, body, welcome)
+        if not again:
+            conversation.record = replace(record, sent=count)
+            unit.records.history.rename(self.message, message, record.id)
+        sealed = msgspec.structs.replace(self, message=message, conversation=record.id, count=count)
+        postings.save(unit, row, sealed, prepared)
+        return prepared
+
+    def conversation_created(
+        self, unit: UnitOfWork, row: OutboxRecord, creation: Operation, conversation: bytes
+    ) -> None:
+        """A text that waited for a group of that name to be made is for the one made now."""
+        made = isinstance(creation, create_group.CreateGroup) and creation.name == self.name
+        if made and self.kind == GROUP and not self.group:
+            addressed = msgspec.structs.replace(self, group=conversation)
+            unit.records.outbox.update(replace(row, operation=operation.encode(addressed)))
+
+    def accepted(self, unit: UnitOfWork) -> None:
+        """The history shows it."""
+        unit.records.history.set_standing(self.message, "accepted")
+
+    def has_another_way(self, unit: UnitOfWork, prepared: PreparedPosting) -> bool:
+        """A text to a person goes to the devices that they have now, in a new conversation."""
+        if prepared.sort != "text":
+            return super().has_another_way(unit, prepared)
+        if self.kind != DIRECT:
+            return False
+        conversations.mark_stale(unit.open(prepared.conversation))
+        return True
+
+    def given_up(self, unit: UnitOfWork) -> None:
+        """The history shows it."""
+        unit.records.history.set_standing(self.message, "failed")
+
+    def failure_text(self) -> FailureText:
+        """With the beginning of the text, to know it again."""
+        return FailureText("not sent to", self.name, self.text[:MAX_FAILURE_TEXT_CHARS])
+
+
+def enqueue(unit: UnitOfWork, kind: str, name: str, text: str) -> int:
+    """Enqueue a text; the number of its row. Raises UserError."""
+    if not text.strip():
+        raise UserError("there is no text to send")
+    if len(text.encode("utf-8", "surrogatepass")) > limits.MAX_MESSAGE_BYTES:
+        raise UserError(f"the text is longer than {limits.MAX_MESSAGE_BYTES} bytes")
+    group = b""
+    if kind == DIRECT and name == unit.me.address:
+        raise UserError("that is your own address")
+    if kind == GROUP and not create_group.is_waiting(unit, name):
+        record = conversations.group_named(unit, name).record
+        group, name = record.id, record.name
+    salt = unit.random(content.SALT_BYTES)
+    text = text.encode("utf-8", "replace").decode()
+    draft = b"\x00" + hashlib.sha256(salt).digest()[:31]  # until it is sealed
+    unit.records.history.add(
+        HistoryRecord(
+            message=draft,
+            conversation=group,
+            kind=kind,
+            name=name,
+            sender=unit.me.address,
+            sort="text",
+            text=text,
+            sent_ms=unit.now_ms,
+            received_ms=unit.now_ms,
+            standing="waiting",
+            shown=True,
+        )
+    )
+    return operation.add(unit, SendText(kind, name, salt, text, unit.now_ms, draft, group=group))

@@ -1,0 +1,256 @@
+"""What one process sends of the outbox: which rows are due, and what becomes of the answers.
+
+Kept in memory only, and mostly for one connection: it saves work, and decides nothing that must
+survive the process. Several processes may send from one outbox; each sends what it has enqueued,
+and the one that receives also sends what others have left there.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Final
+
+from blackthorn.device.conversations import key_packages
+from blackthorn.device.core.unit_of_work import UnitOfWork, generation
+from blackthorn.device.operations import limits, outbox
+from blackthorn.device.operations.batching import lists_behind, send_frames
+from blackthorn.device.operations.operation import (
+    ClaimRequest,
+    HopelessError,
+    NothingToDo,
+    Outcome,
+    PreparedPosting,
+    decode_prepared,
+)
+from blackthorn.device.operations.table import operation_of
+from blackthorn.device.transparency import alarms
+from blackthorn.device.transparency.directory_client import DirectoryClient, reached
+from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
+from blackthorn.link.codes import Code
+from blackthorn.ports.device_store import OutboxRecord
+
+Frames = list[f.AnyFrame]
+
+RETRY_MS: Final = 30_000
+"""After a refusal that may pass, a posting is sent again after this time."""
+
+AGAIN_MS: Final = 3_000
+"""After this time an operation is prepared again whose chain or ledger has moved on meanwhile."""
+
+
+class Sender:
+    """Sends the outbox. `directory` is asked first about whoever is to get something."""
+
+    def __init__(
+        self, unit: Callable[[int], AbstractContextManager[UnitOfWork]], directory: DirectoryClient
+    ) -> None:
+        self.outcomes: list[Outcome] = []
+        """What has become of operations; the caller takes them out."""
+        self.blocked: set[int] = set()
+        """Operations that wait until the person has accepted an alarm."""
+        self._unit = unit
+        self._directory = directory
+        self._targets: set[bytes] = set()
+        """The targets for which this process has enqueued something."""
+        self._not_before: dict[int, int] = {}
+        """Rows to leave alone until a time, in Unix milliseconds."""
+        self._second: dict[int, int] = {}
+        """Rows whose Commit came second: to leave alone until the generation is another."""
+        self.disconnected()
+
+    def disconnected(self) -> None:
+        """The connection has ended: what was not answered will be sent again."""
+        self._sent: set[bytes] = set()
+        self._claiming: set[int] = set()
+        self._newest_found = 0
+
+    def connected(self, unit: UnitOfWork) -> None:
+        """A new connection: nothing is left for later."""
+        self._not_before.clear()
+        self._newest_found = max((row.number for row in unit.records.outbox.all()), default=0)
+
+    def take_charge(self, targets: Iterable[bytes]) -> None:
+        """This process has enqueued operations with these targets, and sends them."""
+        self._targets.update(targets)
+
+    def retry_now(self) -> None:
+        """What delayed operations may be gone."""
+        self._not_before.clear()
+
+    def awaits_answer(self, unit: UnitOfWork) -> bool:
+        """Whether something in the outbox was sent and not answered."""
+        rows = unit.records.outbox.all()
+        sent = any(row.posting in self._sent for row in rows if row.posting is not None)
+        return sent or bool(self._claiming & {row.number for row in rows})
+
+    # --- Sending --------------------------------------------------------------------------
+
+    def due(self, unit: UnitOfWork, *, receives: bool) -> tuple[Frames, Frames]:
+        """Requests that must be answered first, and postings; of each target in their order."""
+        postings: list[f.Posting] = []
+        requests: Frames = []
+        held_back: set[bytes] = set()
+        for row in unit.records.outbox.all():
+            if row.target in held_back or not self._in_charge(row, unit.now_ms, receives):
+                held_back.add(row.target)
+                continue
+            prepared = self._advance(unit, row, requests)
+            if prepared is None or prepared.exclusive:
+                held_back.add(row.target)
+            if prepared is not None and prepared.posting.id not in self._sent:
+                self._sent.add(prepared.posting.id)
+                postings.append(prepared.posting)
+        return requests, send_frames(postings)
+
+    def _in_charge(self, row: OutboxRecord, now_ms: int, receives: bool) -> bool:
+        """Whether this process sends the row: it enqueued it, or another process left it behind."""
+        age_ms = now_ms - row.created_ms
+        old = row.number <= self._newest_found or age_ms >= limits.OUTBOX_HANDOVER_SECONDS * 1000
+        return row.target in self._targets or (receives and old)
+
+    def _advance(
+        self, unit: UnitOfWork, row: OutboxRecord, requests: Frames
+    ) -> PreparedPosting | None:
+        """The row's posting, prepared now if it must be; None when it has to wait."""
+        if not reached(self._not_before.get(row.number, 0), unit.now_ms, RETRY_MS):
+            return None
+        if self._second.get(row.number) == generation(unit.records):
+            return None
+        if row.prepared is not None and (
+            row.posting in self._sent or not outbox.outdated(unit, row)
+        ):
+            return decode_prepared(row.prepared)
+        if self._is_blocked(unit, row, ()):
+            return None
+        try:
+            step = outbox.prepare(unit, row)
+        except HopelessError as error:
+            self.outcomes.append(outbox.fail(unit, row, str(error)))
+            return None
+        match step:
+            case PreparedPosting():
+                return step
+            case NothingToDo():
+                unit.records.outbox.remove(row.number)
+                self.outcomes.append(Outcome(row.number))
+            case ClaimRequest() if row.number not in self._claiming:
+                requests += self._claim(unit, row, step)
+            case f.SubmitStatement() if row.number not in self._claiming:
+                self._claiming.add(row.number)
+                requests.append(step)
+        return None
+
+    def _is_blocked(self, unit: UnitOfWork, row: OutboxRecord, besides: Iterable[str]) -> bool:
+        """Whether an open alarm blocks the operation: it waits until a person has accepted it."""
+        scope = operation_of(row).alarm_scope(unit)
+        found = alarms.stops(unit.records, {*scope.users, *besides}, in_group=scope.in_group)
+        if not found:
+            self.blocked.discard(row.number)
+            return False
+        self.blocked.add(row.number)
+        first = found[0]
+        text = f"alarm {first.number} stops it: {alarms.KINDS[first.code].meaning}: {first.text}"
+        self._wait(unit, row, text)
+        return True
+
+    def _claim(self, unit: UnitOfWork, row: OutboxRecord, request: ClaimRequest) -> Frames:
+        """The claim of key packages, once the ledger was asked about all who are concerned."""
+        asked = request.addresses[: link_limits.MAX_CLAIM_ADDRESSES]
+        if not self._may_claim(unit, row, asked) or not self._directory.all_fresh(
+            unit, request.known
+        ):
+            return []
+        self._claiming.add(row.number)
+        return [f.ClaimKeyPackages(row.number, asked, list(request.devices))]
+
+    def _may_claim(self, unit: UnitOfWork, row: OutboxRecord, addresses: list[str]) -> bool:
+        """Whether all of these were looked up within the hour and are in the ledger."""
+        if self._is_blocked(unit, row, [alarms.LEDGER, *addresses]):
+            return False
+        known = {address: self._directory.fresh(unit, address) for address in addresses}
+        absent = sorted(a for a, found in known.items() if found is not None and not found.present)
+        if absent:
+            reason = f"there is no user {', '.join(absent)} here: the ledger proves it"
+            self.outcomes.append(outbox.fail(unit, row, reason))
+            return False
+        if all(found is not None for found in known.values()):
+            return True
+        reason = self._directory.why_not(unit, addresses)
+        if reason:
+            soon = any(address in self._directory.pending for address in addresses)
+            self._wait(unit, row, reason, AGAIN_MS if soon else RETRY_MS)
+        return False
+
+    def _wait(
+        self, unit: UnitOfWork, row: OutboxRecord, text: str, wait_ms: int = RETRY_MS
+    ) -> None:
+        """Leave an operation for later, and say why once."""
+        self._not_before[row.number] = unit.now_ms + wait_ms
+        if row.problem != text:
+            unit.records.outbox.update(replace(row, problem=text))
+            self.outcomes.append(Outcome(row.number, error=text, final=False))
+
+    # --- Answers --------------------------------------------------------------------------
+
+    def accepted(self, postings: list[bytes], now_ms: int) -> None:
+        """The server has stored these postings."""
+        with self._unit(now_ms) as unit:
+            outcomes = [outbox.accepted(unit, posting) for posting in postings]
+        self._note(outcomes)
+
+    def refused(self, frame: f.Refused, now_ms: int) -> None:
+        """The server has not stored a posting."""
+        posting, code = frame.id, frame.code
+        with self._unit(now_ms) as unit:
+            row = unit.records.outbox.by_posting(posting)
+            members = outbox.members_behind(unit, row) if row is not None else []
+            outcome = outbox.refused(unit, posting, code, frame.text)
+            if row is not None and outcome is not None and not outcome.final:
+                self._sent.discard(posting)
+                if code == Code.EPOCH_TAKEN and row.prepared is not None:
+                    self._second[row.number] = generation(unit.records)
+                elif code in outbox.RETRIED:
+                    self._not_before[row.number] = now_ms + RETRY_MS
+                elif outcome.error == outbox.GONE:
+                    self._not_before[row.number] = now_ms + AGAIN_MS
+                    self._directory.want(members)
+        self._note([outcome])
+
+    def fanout_unknown(self, frame: f.FanoutUnknown, now_ms: int) -> Frames:
+        """The server has forgotten lists: give them, and send the postings once more."""
+        lists: dict[bytes, list[bytes]] = {}
+        again: list[f.Posting] = []
+        with self._unit(now_ms) as unit:
+            for posting in frame.postings:
+                row = unit.records.outbox.by_posting(posting)
+                if row is None or row.prepared is None:
+                    continue
+                if outbox.outdated(unit, row):
+                    self._sent.discard(posting)
+                    continue
+                prepared = decode_prepared(row.prepared)
+                lists |= lists_behind(prepared)
+                again.append(prepared.posting)
+        known: Frames = [f.Fanout(name, lists[name]) for name in frame.fanouts if name in lists]
+        return known + send_frames(again)
+
+    def claimed(self, frame: f.KeyPackages, now_ms: int) -> None:
+        """The server's answer to a claim of key packages."""
+        with self._unit(now_ms) as unit:
+            key_packages.check_claimed(unit, frame)
+            outcome = outbox.claimed(unit, frame)
+        self._claiming.discard(frame.request)
+        self._note([outcome])
+
+    def statement_stored(self, answer: f.StatementStored, now_ms: int) -> None:
+        """The server has stored a statement of this device, or says why not."""
+        self._claiming.discard(answer.request)
+        with self._unit(now_ms) as unit:
+            outcome = outbox.statement_stored(unit, answer)
+        if outcome is not None and not outcome.final:
+            self._not_before[outcome.number] = now_ms + AGAIN_MS
+        self._note([outcome])
+
+    def _note(self, outcomes: Iterable[Outcome | None]) -> None:
+        self.outcomes += [outcome for outcome in outcomes if outcome is not None]

@@ -1,0 +1,54 @@
+"""Share with the user's other devices what all of them must know."""
+
+import msgspec
+
+from blackthorn.device.conversations import conversations, self_group
+from blackthorn.device.core.group_metadata import SELF
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.operations import postings
+from blackthorn.device.operations.operation import (
+    FailureText,
+    NothingToDo,
+    Operation,
+    PreparedPosting,
+    name_of,
+)
+from blackthorn.ports.device_store import OutboxRecord
+
+
+class ShareState(Operation, frozen=True, tag="share"):
+    """A snapshot for the self-group. `digest` is of what was last sealed."""
+
+    salt: bytes
+    digest: bytes = b""
+
+    @property
+    def target(self) -> bytes:
+        """Behind every change of the group."""
+        return name_of(SELF, "")
+
+    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> PreparedPosting | NothingToDo:
+        """Seal the snapshot, never in an epoch that a revoked device can read."""
+        conversation = self_group.present(unit)
+        if conversation is None:
+            return NothingToDo()
+        clearing = postings.clear(unit, row, self, conversation)
+        if clearing is not None:
+            return clearing
+        group = conversation.group
+        if not conversations.other_devices(unit, group):
+            return NothingToDo()
+        snapshot = self_group.snapshot(unit)
+        body = self_group.encode(snapshot, self.salt, unit.now_ms)
+        prepared = postings.message(unit, conversation, body)
+        digest = self_group.digest(unit, group, snapshot)
+        postings.save(unit, row, msgspec.structs.replace(self, digest=digest), prepared)
+        return prepared
+
+    def accepted(self, unit: UnitOfWork) -> None:
+        """Until something new is known, nothing is to be shared."""
+        self_group.mark_shared(unit, self.digest)
+
+    def failure_text(self) -> FailureText:
+        """For the person."""
+        return FailureText("your devices were not brought up to date in", "your own devices")
