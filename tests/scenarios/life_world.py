@@ -5,7 +5,9 @@ is paired it goes on as a `Person` over the vault that the pairing has filled.
 """
 
 from blackthorn.device.account import recovery as recovering
-from blackthorn.device.account.pairing import LivePairing, NewPairing, Stage
+from blackthorn.device.account.pairing import Stage
+from blackthorn.device.account.pairing_live import LivePairing
+from blackthorn.device.account.pairing_new import NewPairing
 from blackthorn.device.account.recovery import Recovering
 from blackthorn.device.core import anchors, keys
 from blackthorn.device.operations import change_chain

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from blackthorn.cli.device.prompts import Lines
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.account.pairing import LivePairing, NewPairing, Stage, why_ended
+from blackthorn.device.account.pairing import Stage, why_ended
+from blackthorn.device.account.pairing_live import LivePairing
+from blackthorn.device.account.pairing_new import NewPairing
 from blackthorn.device.core import keys as device_keys
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
 from blackthorn.errors import UnavailableError, UserError

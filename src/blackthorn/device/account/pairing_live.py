@@ -1,0 +1,258 @@
+"""Pairing, the live device's side: it adds the new device to the chain and transfers its state."""
+
+import hmac
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Final, Protocol
+
+from blackthorn.device.account import state_transfer
+from blackthorn.device.account.pairing import DIFFERS, Frames, Random, Side, Stage, why_ended
+from blackthorn.device.core.keys import DeviceKeys
+from blackthorn.device.core.statement_codec import decode_device
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.operations import change_chain
+from blackthorn.device.transparency import local_chain
+from blackthorn.errors import SecurityError, UserError, VerificationError
+from blackthorn.identity.chain import next_statement
+from blackthorn.identity.statements import AddDevice, DeviceInfo, decode, make
+from blackthorn.ids import Fingerprint
+from blackthorn.link import frames as f
+from blackthorn.link.activation.code import Code as PairingCode
+from blackthorn.link.codes import Code
+from blackthorn.link.pairing import exchange
+from blackthorn.link.pairing.exchange import (
+    AlteredError,
+    Batch,
+    BurntError,
+    Confirmed,
+    Countersigned,
+    Draft,
+    Finished,
+    Offer,
+    Said,
+    Took,
+    WrongCodeError,
+)
+
+TYPINGS: Final = 3
+"""How often a person may mistype the six digits before the pairing ends."""
+
+MAX_OPENINGS: Final = 20
+"""How often a code is opened again after somebody has joined and left."""
+
+
+class EnrolledDevice(Protocol):
+    """What a pairing needs of the running device (`device.engine.Device`)."""
+
+    @property
+    def keys(self) -> DeviceKeys: ...
+    def unit(self, now_ms: int) -> AbstractContextManager[UnitOfWork]: ...
+    def enqueue(self, now_ms: int, make: Callable[[UnitOfWork], int]) -> int: ...
+
+
+class LivePairing(Side):
+    """The live device's side, over one link of `device`."""
+
+    def __init__(
+        self, device: EnrolledDevice, code: PairingCode, fingerprint: Fingerprint, random: Random
+    ) -> None:
+        super().__init__(Stage.OPENING)
+        self.new: DeviceInfo | None = None
+        """The device that is to be added, once it has said what it is."""
+        self._device = device
+        self._random = random
+        self._offer = Offer(code, fingerprint, device.keys.address)
+        self._step: exchange.AwaitJoin | exchange.AwaitProof | exchange.AwaitReveal | None = None
+        self._openings = 0
+        self._typings = 0
+        self._row = 0
+        self._drafted = 0
+        self._batches: list[Batch] = []
+        self._confirmed = False
+
+    # --- Until both have proved the code --------------------------------------------------
+
+    def open(self) -> Frames:
+        """Wait for somebody to join."""
+        self._openings += 1
+        if self._openings > MAX_OPENINGS:
+            return self.fail(BurntError("the code was tried too often: make another"))
+        frame, self._step = self._offer.open(self._random)
+        self.stage = Stage.OPENING
+        return [frame]
+
+    def receive(self, frame: f.AnyFrame, now_ms: int) -> Frames:
+        """The answer to a frame of the pairing; others are nothing to it."""
+        if self.over:
+            return []
+        try:
+            match frame:
+                case f.PairingOpened(refusal):
+                    return self._opened(refusal)
+                case f.Paired() if isinstance(self._step, exchange.AwaitJoin):
+                    self.stage = Stage.PROVING
+                    self._step = self._step.paired(frame)
+                case f.Relay():
+                    return self._relayed(frame, now_ms)
+                case f.PairingEnded(code):
+                    return self._ended(code)
+        except WrongCodeError as error:
+            return [f.PairingEnded(Code.PAIRING_WRONG), *self._tried(error)]
+        except SecurityError as error:
+            return self.fail(error, Code.PAIRING_ALTERED)
+        return []
+
+    def _opened(self, refusal: str) -> Frames:
+        if refusal:
+            self.failure = UserError(f"the server opens no pairing: {refusal}")
+        elif self.stage is Stage.OPENING:
+            self.stage = Stage.WAITING
+        return []
+
+    def _tried(self, error: WrongCodeError) -> Frames:
+        """A wrong try: wait for another one, unless it was the last."""
+        try:
+            self._offer = self._offer.tried()
+        except BurntError as burnt:
+            self.failure = burnt
+            return []
+        return self.open()
+
+    def _ended(self, code: str) -> Frames:
+        """Whoever had joined is gone. Before anything was signed, the next one may come."""
+        if self.stage is Stage.ENDING and not code:
+            self.stage = Stage.DONE
+            return []
+        signed = self.stage in (Stage.STORING, Stage.HANDING, Stage.ENDING)
+        if signed or code in (Code.PAIRING_LATE, Code.PAIRING_DIFFERS, Code.PAIRING_ALTERED):
+            self.failure = why_ended(code)
+            return []
+        self.compared, self.new, self.digits, self._confirmed = None, None, "", False
+        return self.open()
+
+    def _relayed(self, relay: f.Relay, now_ms: int) -> Frames:
+        match self._step:
+            case exchange.AwaitProof():
+                answer, self._step = self._step.open(relay, self._random)
+                return [answer]
+            case exchange.AwaitReveal():
+                self.meet(self._step.open(relay))
+                self._step = None
+                self.new = decode_device(self.partner.device)
+                self.stage = Stage.COMPARING
+                return []
+            case None if self.compared is not None:
+                return self._heard(self.compared.channel.open(relay), now_ms)
+        return self.out_of_place()
+
+    # --- Comparing and signing ------------------------------------------------------------
+
+    def type_digits(self, typed: str, now_ms: int) -> Frames:
+        """What the person has read from the new device. Raises UserError for a mistype."""
+        if self.stage is not Stage.COMPARING:
+            return []
+        digits = "".join(each for each in typed if each.isdigit())
+        if not hmac.compare_digest(digits, self.digits):
+            self._typings += 1
+            if self._typings >= TYPINGS:
+                return self.fail(SecurityError(DIFFERS), Code.PAIRING_DIFFERS)
+            raise UserError("those are not the digits: type what the new device shows")
+        self.stage = Stage.CONFIRMING
+        return []
+
+    def refuse(self) -> Frames:
+        """The person says that the digits differ."""
+        return self.fail(SecurityError(DIFFERS), Code.PAIRING_DIFFERS)
+
+    def _heard(self, said: Said, now_ms: int) -> Frames:
+        match said:
+            case Confirmed() if self.stage in (Stage.COMPARING, Stage.CONFIRMING):
+                self._confirmed = True
+                return self.advance(now_ms)
+            case Countersigned(statement) if self.stage is Stage.SIGNING:
+                return self._countersigned(statement, now_ms)
+            case Took() if self.stage is Stage.HANDING:
+                return self._hand_over()
+        return self.out_of_place()
+
+    def advance(self, now_ms: int) -> Frames:
+        """What is due without a frame: call it now and then, and after typing the digits."""
+        if self.over:
+            return []
+        if self.stage is Stage.CONFIRMING and self._confirmed:
+            return self._draft(now_ms)
+        if self.stage is Stage.STORING:
+            return self._look(now_ms)
+        return []
+
+    def _draft(self, now_ms: int) -> Frames:
+        """Ask for the new device's signature, or hand over at once if it is in the chain."""
+        new = self._new_device()
+        with self._device.unit(now_ms) as current:
+            try:
+                chain = change_chain.known_chain(current)
+                known = chain.device(new.id)
+                if known is not None:
+                    if known != new:
+                        raise UserError("that device is in your chain with other keys")
+                    return self._begin_handover(current)
+                draft = next_statement(chain, AddDevice(new), now_ms)
+                signed = make(draft, [(current.me.device, current.keys.signing)])
+            except (UserError, VerificationError) as error:
+                return self.fail(error)
+        self._drafted = draft.seq
+        self.stage = Stage.SIGNING
+        return self.say(Draft(signed.encode()))
+
+    def _new_device(self) -> DeviceInfo:
+        if self.new is None:
+            raise AlteredError("the other device has not said what it is")
+        return self.new
+
+    def _countersigned(self, statement: bytes, now_ms: int) -> Frames:
+        """Both have signed: into the outbox with it."""
+        new = self._new_device()
+        signed = decode(statement)
+        signers = {signer for signer, _ in signed.signatures}
+        if signed.statement.body != AddDevice(new) or signers != {
+            self._device.keys.device,
+            new.id,
+        }:
+            return self.out_of_place()
+        what = f"the new device {new.name}"
+        self._row = self._device.enqueue(
+            now_ms, lambda current: change_chain.enqueue_signed(current, what, signed)
+        )
+        self.stage = Stage.STORING
+        return []
+
+    def _look(self, now_ms: int) -> Frames:
+        """Whether the statement was stored; if the chain has moved on, another draft."""
+        with self._device.unit(now_ms) as current:
+            if current.records.outbox.get(self._row) is not None:
+                return []
+            chain = local_chain.own(current)
+            if chain is not None and chain.device(self._new_device().id) is not None:
+                return self._begin_handover(current)
+            moved_on = chain is not None and chain.seq >= self._drafted
+        if not moved_on:
+            return self.fail(UserError("the server did not take the statement: try again"))
+        return self._draft(now_ms)
+
+    # --- Handing over ---------------------------------------------------------------------
+
+    def _begin_handover(self, current: UnitOfWork) -> Frames:
+        found = state_transfer.items(current)
+        self.left = self.total = len(found)
+        self._batches = state_transfer.batches(found)
+        self.stage = Stage.HANDING
+        return self.say(state_transfer.first_view(current))
+
+    def _hand_over(self) -> Frames:
+        """The next batch, or the end."""
+        if self._batches:
+            batch = self._batches.pop(0)
+            self.left = batch.left
+            return self.say(batch)
+        self.stage = Stage.ENDING
+        return self.say(Finished())

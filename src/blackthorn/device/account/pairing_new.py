@@ -1,0 +1,159 @@
+"""Pairing, the new device's side: it proves itself, signs, and takes the user's state."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from blackthorn.device.account import state_transfer
+from blackthorn.device.account.pairing import DIFFERS, Frames, Random, Side, Stage, why_ended
+from blackthorn.device.core import keys
+from blackthorn.device.core.statement_codec import encode_device
+from blackthorn.device.core.unit_of_work import UnitOfWork, unit
+from blackthorn.device.transparency import local_chain
+from blackthorn.errors import SecurityError, UserError
+from blackthorn.identity.keys import SigningKeys
+from blackthorn.identity.statements import AddDevice, countersign, decode
+from blackthorn.ids import Address, Fingerprint
+from blackthorn.link import frames as f
+from blackthorn.link.activation.code import Code as PairingCode
+from blackthorn.link.codes import Code
+from blackthorn.link.pairing import exchange
+from blackthorn.link.pairing.exchange import (
+    AlteredError,
+    Batch,
+    Confirmed,
+    Countersigned,
+    Draft,
+    Finished,
+    Handover,
+    Said,
+    Took,
+    WrongCodeError,
+)
+from blackthorn.ports.device_store import DeviceStore
+
+
+class NewPairing(Side):
+    """The new device's side. `keep` makes or opens its store once the other side is known.
+
+    `given` and `address` are what it is from then on; nothing of it counts before `DONE`.
+    """
+
+    def __init__(
+        self,
+        signing: SigningKeys,
+        name: str,
+        keep: Callable[[Address], DeviceStore],
+        random: Random,
+    ) -> None:
+        super().__init__(Stage.PROVING)
+        self.given: Handover | None = None
+        self.store: DeviceStore | None = None
+        self._signing = signing
+        self._info = keys.info_of(signing, name)
+        self._keep = keep
+        self._random = random
+        self._step: exchange.AwaitPaired | exchange.AwaitGreeting | None = None
+
+    def join(self, code: PairingCode, fingerprint: Fingerprint) -> Frames:
+        """Join whoever waits under this code; `fingerprint` is that of the server's key."""
+        frame, self._step = exchange.join(code, fingerprint, self._random)
+        return [frame]
+
+    @property
+    def address(self) -> Address:
+        """Whose device this is to be."""
+        return self.partner.address
+
+    def receive(self, frame: f.AnyFrame, now_ms: int) -> Frames:
+        """The answer to a frame. What it means is durable before it is answered."""
+        if self.over:
+            return []
+        try:
+            match frame:
+                case f.Paired() if isinstance(self._step, exchange.AwaitPaired):
+                    proof, self._step = self._step.paired(
+                        frame, encode_device(self._info), self._random
+                    )
+                    return [proof]
+                case f.Relay():
+                    return self._relayed(frame, now_ms)
+                case f.PairingEnded(code):
+                    self.failure = why_ended(code)
+        except WrongCodeError as error:
+            return self.fail(error, Code.PAIRING_WRONG)
+        except (SecurityError, UserError) as error:
+            return self.fail(error, Code.PAIRING_ALTERED)
+        return []
+
+    def _relayed(self, relay: f.Relay, now_ms: int) -> Frames:
+        if isinstance(self._step, exchange.AwaitGreeting):
+            reveal, compared = self._step.open(relay)
+            self._step = None
+            self.meet(compared)
+            self.store = self._keep(compared.address)
+            self.stage = Stage.COMPARING
+            return [reveal]
+        if self.compared is None:
+            return self.out_of_place()
+        return self._heard(self.compared.channel.open(relay), now_ms)
+
+    def confirm(self) -> Frames:
+        """The person says that the other device has taken these digits."""
+        if self.stage is not Stage.COMPARING:
+            return []
+        self.stage = Stage.SIGNING
+        return self.say(Confirmed())
+
+    def refuse(self) -> Frames:
+        """The person says that it has not."""
+        return self.fail(SecurityError(DIFFERS), Code.PAIRING_DIFFERS)
+
+    def _heard(self, said: Said, now_ms: int) -> Frames:
+        match said:
+            case Draft(statement) if self.stage is Stage.SIGNING:
+                return self._sign(statement)
+            case Handover() if self.stage is Stage.SIGNING:
+                return self._take(
+                    lambda current: state_transfer.take_first_view(current, said), now_ms, said
+                )
+            case Batch() if self.stage is Stage.TAKING:
+                self.total = max(self.total, said.left + len(said.items))
+                self.left = said.left
+                return self._take(lambda current: state_transfer.take(current, said), now_ms)
+            case Finished() if self.stage is Stage.TAKING:
+                return self._finish(now_ms)
+        return self.out_of_place()
+
+    def _sign(self, statement: bytes) -> Frames:
+        """Only what adds this device as it has said it is, to the chain it was told of."""
+        signed = decode(statement)
+        fits = signed.statement.label == self.address
+        if not fits or signed.statement.body != AddDevice(self._info):
+            return self.out_of_place()
+        countersigned = countersign(signed, self._info.id, self._signing)
+        return self.say(Countersigned(countersigned.encode()))
+
+    def _take(
+        self, taking: Callable[[UnitOfWork], None], now_ms: int, given: Handover | None = None
+    ) -> Frames:
+        with self._unit(now_ms) as current:
+            taking(current)
+        if given is not None:
+            self.given, self.stage = given, Stage.TAKING
+        return self.say(Took())
+
+    def _finish(self, now_ms: int) -> Frames:
+        """All is there: does it show this device as its user's?"""
+        with self._unit(now_ms) as current:
+            live = local_chain.live(current)
+        if live != self._info:
+            error = AlteredError("the other device's chain does not have this device")
+            return self.fail(error, Code.PAIRING_ALTERED)
+        self.stage = Stage.DONE
+        return [f.PairingEnded("")]
+
+    def _unit(self, now_ms: int) -> AbstractContextManager[UnitOfWork]:
+        if self.store is None:
+            raise AlteredError("the other device is not known yet")
+        own = keys.of(self._signing, self.address)
+        return unit(self.store, own, now_ms, self._random)
