@@ -80,7 +80,7 @@ def test_a_replay_goes_on_where_it_was_interrupted(monkeypatch, at_once):
     world = World(701, "alice")
     (alice,) = world.people
     hours(world, 3)
-    monkeypatch.setattr("blackthorn.link_limits.MAX_ENTRIES_PER_FRAME", at_once)
+    monkeypatch.setattr("blackthorn.link.limits.MAX_ENTRIES_PER_FRAME", at_once)
     alice.device.check_ledger()
     for _ in range(200):
         alice.connect()

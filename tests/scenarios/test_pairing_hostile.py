@@ -221,7 +221,7 @@ def test_a_device_that_signs_something_else_is_not_added() -> None:
         body = AddDevice(keys.info_of(other, "ghost"))
         draft = Statement(old.label, old.seq, old.prev, body, old.time_ms)
         made = make(draft, [(body.device.id, other)])
-        return joined._say(Countersigned(made.encode()))
+        return joined.say(Countersigned(made.encode()))
 
     joined._heard = signs
     host.type_digits(joined.digits)
@@ -242,7 +242,7 @@ def test_a_live_device_that_hands_over_what_does_not_hold_is_refused() -> None:
         host, newcomer = Host(alice), Newcomer(world, "tablet")
         world.settle()
         left = list(batches)
-        host.pairing._hand_over = lambda host=host, left=left: host.pairing._say(
+        host.pairing._hand_over = lambda host=host, left=left: host.pairing.say(
             left.pop(0) if left else Finished()
         )
         compare(host, newcomer)
