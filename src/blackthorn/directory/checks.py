@@ -1,6 +1,6 @@
 """Checks the server's answers about the newest epoch and about users.
 
-Each function takes what the server said and returns the verified thing, or raises
+Each function takes the server's bytes and returns the verified thing, or raises
 `VerificationError` with the number of the rule that is broken.
 """
 
@@ -93,7 +93,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Gossip:
-    """The newest checkpoint of somebody, as it travels inside messages."""
+    """A peer's newest checkpoint, as it travels inside messages."""
 
     size: int
     root: bytes
@@ -209,8 +209,8 @@ def verify_answer(
 
 
 def _committed(answer: Answer, found: bool) -> tuple[bytes, Present | Absent]:
-    said = (bool(answer.value), bool(answer.opening), answer.version > 0)
-    if said != (found, found, found):
+    present = (bool(answer.value), bool(answer.opening), answer.version > 0)
+    if present != (found, found, found):
         raise VerificationError("D18", "the answer and its proof do not speak of the same thing")
     if not found:
         return b"", Absent()

@@ -86,6 +86,6 @@ def build_present(
 
 
 def build_absent(tree: PrefixTree, label: str, place: tuple[bytes, bytes]) -> Answer:
-    """The answer for somebody who is not in the map."""
+    """The answer for a user who is not in the map."""
     index, vrf_proof = place
     return Answer(label, vrf_proof, 0, b"", b"", tree.prove(index).encode())

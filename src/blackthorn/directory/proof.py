@@ -31,7 +31,7 @@ class RequestedLeaf:
 
 @dataclass(frozen=True, slots=True)
 class OtherLeaf:
-    """The path ends in the leaf of somebody else: the one asked for is not there."""
+    """The path ends in another user's leaf: the requested one is absent."""
 
     index: bytes
     commitment: bytes

@@ -251,7 +251,7 @@ TRANSITIONS: Final = (
 
 
 def facts(case: Case) -> dict[str, Any]:
-    """What `receive` said."""
+    """The fields of `receive`."""
     return case.last("receive")
 
 

@@ -116,8 +116,8 @@ def compare_payload(text: str, mine: VerifiedChain, theirs: VerifiedChain) -> Ve
     Raises `VerificationError`: I44 for another text, I45 when a half differs, which it names.
     """
     payload = parse_payload(text)
-    for said, seen in ((payload.shows, theirs), (payload.to, mine)):
-        if said != half(seen):
+    for shown, seen in ((payload.shows, theirs), (payload.to, mine)):
+        if shown != half(seen):
             raise VerificationError(
                 "I45", f"the other device sees another {seen.label} than this one"
             )
@@ -125,7 +125,7 @@ def compare_payload(text: str, mine: VerifiedChain, theirs: VerifiedChain) -> Ve
 
 
 def short_code(transcript: bytes) -> str:
-    """Six digits that both devices of a pairing show, of all that both have said so far.
+    """Six digits that both devices of a pairing show, derived from the transcript.
 
     Only for a transcript that neither side could choose after it had seen the other's part.
     """

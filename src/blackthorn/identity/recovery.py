@@ -28,7 +28,7 @@ def new_seed(random: Callable[[int], bytes]) -> Secret:
 
 
 def to_words(seed: Secret) -> tuple[str, ...]:
-    """The 24 words to print. They are the key: whoever has them has it."""
+    """The 24 words to print. They are the key itself."""
     return mnemonic.to_words(seed.expose())
 
 

@@ -84,7 +84,7 @@ NO_STATEMENT: Final = bytes(fields.HASH_BYTES)
 class Statement:
     """One statement of the chain of `label`; `seq` from 1, `prev` 32 bytes.
 
-    `time_ms` is what its maker's clock said, Unix milliseconds: shown, and nothing rests on it.
+    `time_ms` is its maker's clock, Unix milliseconds: displayed, never relied on.
     """
 
     label: str

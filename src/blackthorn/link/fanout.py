@@ -11,7 +11,7 @@ from blackthorn.link.frames import Fanout
 def fanout_id(devices: Collection[DeviceId]) -> FanoutId:
     """16 bytes: the first 16 of SHA-256 of the sorted, joined 16-byte device ids.
 
-    Whoever names the list has the list: the id cannot be made to stand for another.
+    The id commits to the list: it cannot stand for another.
     """
     return FanoutId(hashlib.sha256(b"".join(sorted(devices))).digest()[:16])
 

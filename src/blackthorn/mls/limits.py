@@ -6,7 +6,7 @@ MLS_MAX_MESSAGE_BYTES = 16 * MIB
 """One MLS message: a Commit that adds 5,000 devices under X-Wing; the link carries less."""
 
 MLS_LIFETIME_SECONDS = 90 * 24 * 3600
-"""Life of a key package by default; past it nobody adds its owner by it."""
+"""Default lifetime of a key package; after it no member adds its owner with it."""
 
 MLS_MAX_LIFETIME_SECONDS = 400 * 24 * 3600
 """The longest lifetime a key package may claim (RFC 9420, 7.2): a year and its margins."""

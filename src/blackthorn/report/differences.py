@@ -7,7 +7,7 @@ from itertools import islice, zip_longest
 from typing import Any, Final
 
 MOST: Final = 64
-"""Differences that are told of one file; one is enough to refuse it."""
+"""Differences shown of one file; one is enough to refuse it."""
 
 _SHOWN: Final = 80
 """Letters of a value that are shown."""
@@ -35,17 +35,17 @@ def _json(published: bytes, made: bytes) -> Iterator[str]:
     return _values("", value, json.loads(made))
 
 
-def _values(path: str, said: Any, is_: Any) -> Iterator[str]:
-    if isinstance(said, dict) and isinstance(is_, dict):
-        for name in (*is_, *(name for name in said if name not in is_)):
+def _values(path: str, actual: Any, expected: Any) -> Iterator[str]:
+    if isinstance(actual, dict) and isinstance(expected, dict):
+        for name in (*expected, *(name for name in actual if name not in expected)):
             where = f"{path}.{_plain(name)}" if path else _plain(name)
-            yield from _values(where, said.get(name, _ABSENT), is_.get(name, _ABSENT))
-    elif isinstance(said, list) and isinstance(is_, list):
-        pairs: Iterator[tuple[Any, Any]] = zip_longest(said, is_, fillvalue=_ABSENT)
+            yield from _values(where, actual.get(name, _ABSENT), expected.get(name, _ABSENT))
+    elif isinstance(actual, list) and isinstance(expected, list):
+        pairs: Iterator[tuple[Any, Any]] = zip_longest(actual, expected, fillvalue=_ABSENT)
         for at, (one, other) in enumerate(pairs):
             yield from _values(f"{path}[{_label(other, at)}]", one, other)
-    elif type(said) is not type(is_) or said != is_:
-        yield f"{path}: the report says {_show(said)}, the ledger gives {_show(is_)}"
+    elif type(actual) is not type(expected) or actual != expected:
+        yield f"{path}: the report says {_show(actual)}, the ledger gives {_show(expected)}"
 
 
 def _label(value: Any, at: int) -> str:
@@ -59,10 +59,10 @@ def _label(value: Any, at: int) -> str:
 
 
 def _tables(published: bytes, made: bytes) -> Iterator[str]:
-    said, is_ = _lines(published), _lines(made)
-    columns = is_[0]
+    actual, expected = _lines(published), _lines(made)
+    columns = expected[0]
     nothing: list[str] = []
-    for number, (one, other) in enumerate(zip_longest(said, is_, fillvalue=nothing), 1):
+    for number, (one, other) in enumerate(zip_longest(actual, expected, fillvalue=nothing), 1):
         row = " ".join(other[3:5])
         cells: Iterator[tuple[str | None, str | None]] = zip_longest(one, other)
         for at, (cell, right) in enumerate(cells):
@@ -84,11 +84,11 @@ def _lines(data: bytes) -> list[list[str]]:
 
 def _first_line(published: bytes, made: bytes) -> str:
     lines = zip_longest(published.split(b"\n"), made.split(b"\n"), fillvalue=b"")
-    for number, (said, is_) in enumerate(lines, 1):
-        if said != is_:
+    for number, (actual, expected) in enumerate(lines, 1):
+        if actual != expected:
             return (
-                f"line {number}: the report says {_show(_text(said))}, "
-                f"the ledger gives {_show(_text(is_))}"
+                f"line {number}: the report says {_show(_text(actual))}, "
+                f"the ledger gives {_show(_text(expected))}"
             )
     return "its lines end otherwise"
 

@@ -80,7 +80,7 @@ def _csv(columns: tuple[str, ...], lines: Iterable[Iterable[Any]]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
-    """A text that begins as a formula does, or behind a space, is told as a text."""
+    """A text that begins as a formula does, or behind a space, is written as a text."""
     if isinstance(value, str) and value.lstrip()[:1] in ("=", "+", "-", "@"):
         return f"'{value}"
     return "" if value is None else value

@@ -2,7 +2,7 @@
 
 One row of hashes per height: row k holds the root of every full subtree of 2**k leaves, in
 order. A new leaf adds its hash and completes, on average, one parent; a root, an inclusion or
-a consistency proof reads O(log n) stored hashes. Who only checks proofs needs `tlog.verify`.
+a consistency proof reads O(log n) stored hashes. To check proofs alone, use `tlog.verify`.
 """
 
 import hashlib

@@ -97,7 +97,7 @@ class ClosureStatement:
         return statement_hash(self.encoded)
 
     def destroy_fields(self) -> dict[str, int | bytes]:
-        """What `destroy` must have said."""
+        """The fields that `destroy` must have had."""
         return {"receipts": self.root, "key": self.key, **self.counts}
 
     def close_fields(self) -> dict[str, int | bytes]:

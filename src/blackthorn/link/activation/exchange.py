@@ -7,7 +7,7 @@ can take the next one, so that a step out of order cannot be written:
     server   challenge ► AwaitProof.verify ► Proven.answer
 
 The transcript holds the fingerprint of the server's TLS key and the binding of this very
-connection: whoever stands between with another certificate has another transcript on each
+connection: a man in the middle with another certificate has another transcript on each
 side, and neither side's proof fits. What never happens here: counting tries, asking whether
 a code has expired or was used, storing. That is the server's, before `challenge`.
 """
@@ -292,7 +292,7 @@ class Challenged:
 
 @dataclass(frozen=True, slots=True)
 class AwaitActivated:
-    """The device has proved itself and waits to hear that it is enrolled."""
+    """The device has proved itself and waits for its enrolment."""
 
     _session: _Session
     _keys: DeviceKeys
@@ -329,7 +329,7 @@ def challenge(
 ) -> tuple[ActivateChallenge, "AwaitProof"]:
     """The server's answer to a begin whose try has been counted durably.
 
-    `owner` is the user whom the code is for; only who knows the code can read it.
+    `owner` is the code's user; only a holder of the code can read it.
 
     Raises ProtocolError for a version or a message that this server does not know.
     """

@@ -24,7 +24,7 @@ class ActivateBegin(Frame, tag=50, frozen=True):
 class ActivateChallenge(Frame, tag=51, frozen=True):
     """Server to device: SPAKE2's second message and the server's proof of the code.
 
-    `payload` says whose the code is, sealed to whoever knows it.
+    `payload` names the code's user, sealed under the code.
     """
 
     message: Annotated[bytes, Meta(min_length=1, max_length=64)]

@@ -42,7 +42,7 @@ class Decision(Struct, array_like=True, frozen=True, gc=False):
 class Decisions(Frame, tag=91, frozen=True):
     """Server to device. `more`: ask again behind the last; `pending` come with the last part.
 
-    A device of nobody who is an officer gets a `refusal`. `founders` are the two users who may
+    A device whose user is no officer gets a `refusal`. `founders` are the two users who may
     found the officers, while there are none; `log_ms` is the ledger's time.
     """
 

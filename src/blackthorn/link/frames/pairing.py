@@ -12,7 +12,7 @@ from blackthorn.link.frames.types import Frame
 
 
 class OpenPairing(Frame, tag=80, frozen=True):
-    """Live device to server: whoever joins under this nameplate is to be connected with me.
+    """Live device to server: connect me with the device that joins under this nameplate.
 
     `message` is SPAKE2's first. At most one pairing of a device is open at a time.
     """

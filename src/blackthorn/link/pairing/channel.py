@@ -37,7 +37,7 @@ class WrongCodeError(SecurityError):
 
 
 class AlteredError(SecurityError):
-    """What came is not the next thing that the other side said: the pairing is over."""
+    """The message is not the other side's next one: the pairing is over."""
 
 
 def framed(*parts: bytes) -> bytes:

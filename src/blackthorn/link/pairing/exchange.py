@@ -142,7 +142,7 @@ class AwaitJoin:
 
 @dataclass(frozen=True, slots=True)
 class AwaitProof:
-    """The live device waits for the new one's proof, and has said nothing."""
+    """The live device waits for the new one's proof, and has revealed nothing."""
 
     _offer: Offer
     _channel: Channel
@@ -158,7 +158,7 @@ class AwaitProof:
 
 @dataclass(frozen=True, slots=True)
 class AwaitReveal:
-    """The live device has proved itself and waits to hear which device is to be added."""
+    """The live device has proved itself and waits for the new device's description."""
 
     _channel: Channel
     _greeting: Greeting

@@ -37,7 +37,7 @@ def answer(world: World, line: bytes) -> tuple[bytes, bool]:
             reply |= {"ok": False, "error": "there is no such command", "unsupported": True}
     except InputError as error:
         reply |= {"ok": False, "error": f"{type(error).__name__}: {error}"}
-    except Exception as error:  # a defect of this library: said so, and the driver goes on
+    except Exception as error:  # a defect of this library: reported, and the driver continues
         reply |= {"ok": False, "error": f"internal error: {type(error).__name__}"}
     return json.dumps(reply).encode(), command == "quit"
 

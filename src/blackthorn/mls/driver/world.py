@@ -14,7 +14,7 @@ from blackthorn.mls.suites import CipherSuite
 
 @dataclass
 class Client:
-    """Somebody with a signature key and key packages that wait to be used."""
+    """A client with a signature key and unused key packages."""
 
     credential: BasicCredential
     suite: CipherSuite

@@ -18,7 +18,7 @@ from blackthorn.mls.schedule.psk import PskId
 
 @dataclass(frozen=True)
 class ExternalJoin:
-    """Somebody adds itself by an external Commit (12.4.3.2)."""
+    """A client that adds itself by an external Commit (12.4.3.2)."""
 
     joiner: Member
     replaced: Member | None

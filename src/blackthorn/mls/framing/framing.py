@@ -136,7 +136,7 @@ def _read_framed_content(reader: Reader) -> FramedContent:
 class AuthenticatedContent:
     """Content with its signature, and the confirmation tag of a Commit (6.1).
 
-    Carrying a signature does not mean that somebody has checked it.
+    A signature that is carried has not been verified.
     """
 
     wire_format: int

@@ -197,7 +197,7 @@ class Group(GroupView):
         return message
 
     def propose_add(self, package: VerifiedKeyPackage, *, random: Random) -> bytes:
-        """A proposal to add somebody, as an MLSMessage."""
+        """An Add proposal, as an MLSMessage."""
         return self._propose(Add(package.package), random)
 
     def propose_remove(self, index: int, *, random: Random) -> bytes:

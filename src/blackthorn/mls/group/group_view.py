@@ -82,7 +82,7 @@ class GroupView:
     def group_info(self, *, with_tree: bool = True, with_external_pub: bool = True) -> bytes:
         """The present epoch's GroupInfo as an MLSMessage (12.4.3).
 
-        With the external public key, whoever holds it can ask to join (`join_externally`).
+        With the external public key, its holder can join (`join_externally`).
         """
         self._state.require_open()
         return group_info.make_group_info(

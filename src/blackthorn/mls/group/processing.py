@@ -203,7 +203,7 @@ def stage_external_commit(
     known_psks: KnownPsks,
     policy: Policy,
 ) -> StagedCommit:
-    """The same for a Commit of somebody who joins by it (12.4.3.2); its signature holds."""
+    """The same for an external Commit (12.4.3.2); its signature holds."""
     epoch = state.epoch
     change, leaf = apply_external(epoch, commit)
     applied, joiner = change.applied, Member.of(change.index, leaf)

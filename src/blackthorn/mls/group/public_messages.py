@@ -65,7 +65,7 @@ def open_external_commit(
 def open_external_proposal(
     epoch: Epoch, message: PublicMessage, policy: Policy, validate: CredentialValidator
 ) -> tuple[AuthenticatedContent, Outsider]:
-    """A proposal of somebody outside the group, signed, and allowed by the policy (12.1.8).
+    """A proposal from outside the group, signed, and allowed by the policy (12.1.8).
 
     Raises `MLSError`.
     """
