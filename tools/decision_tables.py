@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from blackthorn.governance import directives, exits, officers, warrant_canary
 from blackthorn.governance.closure import rules as closure_rules
-from blackthorn.governance.package import rules as bag_rules
+from blackthorn.governance.package import rules as package_rules
 from blackthorn.governance.rules import RULES
 from blackthorn.governance.transitions import Transition, named
 
@@ -57,7 +57,7 @@ def markets_page() -> str:
 def rules_page() -> str:
     """docs/decision-rules.md."""
     parts = [RULES_PAGE + _rules(RULES)]
-    parts += ["## Packages of directives\n", _rules(bag_rules.RULES)]
+    parts += ["## Packages of directives\n", _rules(package_rules.RULES)]
     parts += ["## Statements of closed markets\n", _rules(closure_rules.RULES)]
     return "\n".join(parts)
 

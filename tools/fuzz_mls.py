@@ -29,7 +29,7 @@ from blackthorn.mls.framing.key_package import (
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.tree.ratchet_tree import read_ratchet_tree
 from blackthorn.wire.tls import Reader, TLSDecodeError
-from tools.mls_house import NOW, FuzzFindingError, House, believe
+from tools.fuzz_group import NOW, FuzzFindingError, FuzzGroup, believe
 
 SLICE = 100_000
 
@@ -90,20 +90,20 @@ def _reader(data: bytes) -> None:
         raise MLSError("refused") from error
 
 
-def doors(house: House) -> list[Door]:
+def doors(group: FuzzGroup) -> list[Door]:
     """All ways in."""
-    messages = house.messages()
-    everything = [*messages, house.welcome, house.dave, *house.group_infos]
-    states = [house.before, house.alice.serialise()]
-    trees = [house.alice.ratchet_tree()]
-    stored = [house.key_package.serialise()]
+    messages = group.messages()
+    everything = [*messages, group.welcome, group.dave, *group.group_infos]
+    states = [group.before, group.alice.serialise()]
+    trees = [group.alice.ratchet_tree()]
+    stored = [group.key_package.serialise()]
     return [
-        Door("message", messages, house.hear, 8, sealed=True),
-        Door("insider", house.plaintexts(messages), house.insider, 3),
+        Door("message", messages, group.hear, 8, sealed=True),
+        Door("insider", group.plaintexts(messages), group.insider, 3),
         Door("parse", everything, _parse, 4),
-        Door("welcome", [house.welcome], house.join, 2),
-        Door("group info", house.group_infos, house.enter, 2, sealed=True),
-        Door("key package", [house.dave], lambda data: offered(data), 3, sealed=True),
+        Door("welcome", [group.welcome], group.join, 2),
+        Door("group info", group.group_infos, group.enter, 2, sealed=True),
+        Door("key package", [group.dave], lambda data: offered(data), 3, sealed=True),
         Door("stored group", states, Group.deserialise, 1),
         Door("stored key package", stored, KeyPackagePrivate.deserialise, 1),
         Door("ratchet tree", trees, _tree, 1),
@@ -159,8 +159,8 @@ def inputs(seeded: random.Random, open_doors: Sequence[Door]) -> Iterator[tuple[
 
 def fuzz(runs: int, seed: int, tally: Tally) -> None:
     """Knock `runs` times. Raises `FuzzFindingError`, which names the input in hex."""
-    house = House(seed)
-    open_doors = doors(house)
+    group = FuzzGroup(seed)
+    open_doors = doors(group)
     sound = {door.name: set(door.sound) for door in open_doors}
     source = inputs(random.Random(seed), open_doors)
     clock = time.perf_counter
@@ -184,7 +184,7 @@ def fuzz(runs: int, seed: int, tally: Tally) -> None:
         if took > tally.slowest:
             tally.slowest, tally.slowest_door = took, door.name
         tally.knocks[door.name] += 1
-    if house.bob.serialise() != house.before:
+    if group.bob.serialise() != group.before:
         raise FuzzFindingError("the group has changed")
 
 

@@ -6,8 +6,8 @@ import tracemalloc
 import pytest
 
 from blackthorn.mls.errors import MLSError
+from tools.fuzz_group import FuzzFindingError, FuzzGroup
 from tools.fuzz_mls import Tally, doors, fuzz, mutate
-from tools.mls_house import FuzzFindingError, House
 
 RUNS = 12_000
 
@@ -17,15 +17,15 @@ def test_a_slice_of_mutated_inputs_at_every_door() -> None:
     print(f"seed {seed}")
     tally = Tally()
     fuzz(RUNS, seed, tally)
-    house = House(seed)
-    assert set(tally.knocks) == {door.name for door in doors(house)}
+    group = FuzzGroup(seed)
+    assert set(tally.knocks) == {door.name for door in doors(group)}
     assert sum(tally.knocks.values()) > RUNS * 0.9
     assert tally.slowest < 2.0, f"{tally.slowest_door} took {tally.slowest:.2f} s"
 
 
 def test_sound_inputs_are_taken_at_every_door() -> None:
     """Else the fuzzing would knock at closed doors."""
-    for door in doors(House(1)):
+    for door in doors(FuzzGroup(1)):
         if door.name in ("message", "extensions", "reader"):
             continue
         for data in door.sound:
@@ -33,24 +33,24 @@ def test_sound_inputs_are_taken_at_every_door() -> None:
 
 
 def test_each_sound_message_is_taken_by_itself() -> None:
-    house = House(2)
-    for message in next(door for door in doors(house) if door.name == "message").sound:
-        house.hear(message)
+    group = FuzzGroup(2)
+    for message in next(door for door in doors(group) if door.name == "message").sound:
+        group.hear(message)
 
 
 def test_a_plaintext_that_should_not_be_taken_is_a_finding() -> None:
-    house = House(3)
-    plaintext = house.plaintexts(house.messages())[0]
-    house.known = set()
+    group = FuzzGroup(3)
+    plaintext = group.plaintexts(group.messages())[0]
+    group.known = set()
     with pytest.raises(FuzzFindingError, match="nobody signed"):
-        house.insider(plaintext)
+        group.insider(plaintext)
 
 
 def test_memory_stays_small_whatever_the_lengths_say() -> None:
     """Lengths that promise gigabytes, at each door, cost no more than the input."""
-    house = House(4)
+    group = FuzzGroup(4)
     seeded = random.Random(5)
-    open_doors = doors(house)
+    open_doors = doors(group)
     tracemalloc.start()
     try:
         for door in open_doors:

@@ -46,7 +46,7 @@ def believe(credential: Credential, signature_key: bytes) -> None:
     """Accepts everybody."""
 
 
-class House:
+class FuzzGroup:
     """Bob's side of a group of three, and sound inputs of every kind."""
 
     def __init__(self, seed: int) -> None:
