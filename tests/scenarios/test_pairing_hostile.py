@@ -205,7 +205,7 @@ def test_a_device_that_signs_something_else_is_not_added() -> None:
     """The newcomer proves the code, and then hands back a statement about another device."""
     from blackthorn.device.core import keys
     from blackthorn.identity.statements import AddDevice, Statement, decode, make
-    from blackthorn.link.pairing.exchange import Countersigned, Draft
+    from blackthorn.link.pairing.messages import Countersigned, Draft
 
     world = World(33, "alice", "bob")
     alice, _ = world.people
@@ -234,7 +234,7 @@ def test_a_device_that_signs_something_else_is_not_added() -> None:
 
 def test_a_live_device_that_hands_over_what_does_not_hold_is_refused() -> None:
     """Batches that are no records, and a chain in which the new device is not."""
-    from blackthorn.link.pairing.exchange import Batch, Finished
+    from blackthorn.link.pairing.messages import Batch, Finished
 
     for batches in ([Batch("chain", [b"junk"], 0)], [Batch("history", [b"\xc1"], 0)], []):
         world = World(34, "alice", "bob")

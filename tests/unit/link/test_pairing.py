@@ -14,20 +14,9 @@ from blackthorn.link import limits
 from blackthorn.link.activation.code import Code
 from blackthorn.link.frames import JoinPairing, OpenPairing, Paired, Relay
 from blackthorn.link.pairing import exchange
-from blackthorn.link.pairing.exchange import (
-    AlteredError,
-    Batch,
-    BurntError,
-    Channel,
-    Commitment,
-    Compared,
-    Confirmed,
-    Draft,
-    Greeting,
-    Offer,
-    Reveal,
-    WrongCodeError,
-)
+from blackthorn.link.pairing.channel import AlteredError, Channel, WrongCodeError
+from blackthorn.link.pairing.exchange import BurntError, Comparison, Offer
+from blackthorn.link.pairing.messages import Batch, Commitment, Confirmed, Draft, Greeting, Reveal
 
 SERVER = Fingerprint(b"\x11" * 32)
 MIDDLE = Fingerprint(b"\x66" * 32)
@@ -49,8 +38,8 @@ def random() -> Random:
 class Talk:
     """An honest talk up to the digits, and all that went over the wire."""
 
-    live: Compared
-    new: Compared
+    live: Comparison
+    new: Comparison
     wire: tuple[OpenPairing, JoinPairing, Relay, Relay, Relay]
 
 

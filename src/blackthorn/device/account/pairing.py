@@ -20,7 +20,9 @@ from blackthorn.errors import BlackthornError, SecurityError, UserError
 from blackthorn.identity.fingerprint import short_code
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
-from blackthorn.link.pairing.exchange import AlteredError, Compared, Said
+from blackthorn.link.pairing.channel import AlteredError
+from blackthorn.link.pairing.exchange import Comparison
+from blackthorn.link.pairing.messages import PairingMessage
 
 Frames = list[f.AnyFrame]
 Random = Callable[[int], bytes]
@@ -55,7 +57,7 @@ class Side:
         self.left = 0
         """How many things are still to be handed over, and `total` of how many."""
         self.total = 0
-        self.compared: Compared | None = None
+        self.compared: Comparison | None = None
 
     @property
     def over(self) -> bool:
@@ -63,12 +65,12 @@ class Side:
         return self.stage is Stage.DONE or self.failure is not None
 
     @property
-    def partner(self) -> Compared:
+    def partner(self) -> Comparison:
         if self.compared is None:
             raise AlteredError("the other device has not proved itself")
         return self.compared
 
-    def meet(self, compared: Compared) -> None:
+    def meet(self, compared: Comparison) -> None:
         self.compared, self.digits = compared, short_code(compared.digest)
 
     def fail(self, error: BlackthornError, code: str = Code.PAIRING_FAILED) -> Frames:
@@ -76,8 +78,8 @@ class Side:
         self.failure = error
         return [f.PairingEnded(code)]
 
-    def say(self, said: Said) -> Frames:
-        return [self.partner.channel.seal(said)]
+    def say(self, message: PairingMessage) -> Frames:
+        return [self.partner.channel.seal(message)]
 
     def out_of_place(self) -> Frames:
         error = AlteredError("the other device said what it should not say now")

@@ -20,18 +20,16 @@ from blackthorn.link import frames as f
 from blackthorn.link.activation.code import Code as PairingCode
 from blackthorn.link.codes import Code
 from blackthorn.link.pairing import exchange
-from blackthorn.link.pairing.exchange import (
-    AlteredError,
+from blackthorn.link.pairing.channel import AlteredError, WrongCodeError
+from blackthorn.link.pairing.exchange import BurntError, Offer
+from blackthorn.link.pairing.messages import (
     Batch,
-    BurntError,
     Confirmed,
     Countersigned,
     Draft,
     Finished,
-    Offer,
-    Said,
-    Took,
-    WrongCodeError,
+    PairingMessage,
+    TransferAck,
 )
 
 TYPINGS: Final = 3
@@ -164,14 +162,14 @@ class LivePairing(Side):
         """The person says that the digits differ."""
         return self.fail(SecurityError(DIFFERS), Code.PAIRING_DIFFERS)
 
-    def _heard(self, said: Said, now_ms: int) -> Frames:
-        match said:
+    def _heard(self, message: PairingMessage, now_ms: int) -> Frames:
+        match message:
             case Confirmed() if self.stage in (Stage.COMPARING, Stage.CONFIRMING):
                 self._confirmed = True
                 return self.advance(now_ms)
             case Countersigned(statement) if self.stage is Stage.SIGNING:
                 return self._countersigned(statement, now_ms)
-            case Took() if self.stage is Stage.HANDING:
+            case TransferAck() if self.stage is Stage.HANDING:
                 return self._hand_over()
         return self.out_of_place()
 

@@ -17,17 +17,16 @@ from blackthorn.link import frames as f
 from blackthorn.link.activation.code import Code as PairingCode
 from blackthorn.link.codes import Code
 from blackthorn.link.pairing import exchange
-from blackthorn.link.pairing.exchange import (
-    AlteredError,
+from blackthorn.link.pairing.channel import AlteredError, WrongCodeError
+from blackthorn.link.pairing.messages import (
     Batch,
     Confirmed,
     Countersigned,
     Draft,
     Finished,
     Handover,
-    Said,
-    Took,
-    WrongCodeError,
+    PairingMessage,
+    TransferAck,
 )
 from blackthorn.ports.device_store import DeviceStore
 
@@ -108,18 +107,20 @@ class NewPairing(Side):
         """The person says that it has not."""
         return self.fail(SecurityError(DIFFERS), Code.PAIRING_DIFFERS)
 
-    def _heard(self, said: Said, now_ms: int) -> Frames:
-        match said:
+    def _heard(self, message: PairingMessage, now_ms: int) -> Frames:
+        match message:
             case Draft(statement) if self.stage is Stage.SIGNING:
                 return self._sign(statement)
             case Handover() if self.stage is Stage.SIGNING:
                 return self._take(
-                    lambda current: state_transfer.take_first_view(current, said), now_ms, said
+                    lambda current: state_transfer.take_first_view(current, message),
+                    now_ms,
+                    message,
                 )
             case Batch() if self.stage is Stage.TAKING:
-                self.total = max(self.total, said.left + len(said.items))
-                self.left = said.left
-                return self._take(lambda current: state_transfer.take(current, said), now_ms)
+                self.total = max(self.total, message.left + len(message.items))
+                self.left = message.left
+                return self._take(lambda current: state_transfer.take(current, message), now_ms)
             case Finished() if self.stage is Stage.TAKING:
                 return self._finish(now_ms)
         return self.out_of_place()
@@ -140,7 +141,7 @@ class NewPairing(Side):
             taking(current)
         if given is not None:
             self.given, self.stage = given, Stage.TAKING
-        return self.say(Took())
+        return self.say(TransferAck())
 
     def _finish(self, now_ms: int) -> Frames:
         """All is there: does it show this device as its user's?"""

@@ -23,7 +23,8 @@ from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.mail import keys
 from blackthorn.device.transparency import local_chain, verified
 from blackthorn.errors import StorageError, VerificationError
-from blackthorn.link.pairing.exchange import AlteredError, Batch, Handover
+from blackthorn.link.pairing.channel import AlteredError
+from blackthorn.link.pairing.messages import Batch, Handover
 from blackthorn.ports.device_store import (
     ChainRecord,
     CheckpointRecord,

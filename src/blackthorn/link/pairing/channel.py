@@ -19,7 +19,7 @@ from blackthorn.errors import SecurityError
 from blackthorn.ids import Fingerprint
 from blackthorn.link.activation.code import Code
 from blackthorn.link.frames import Relay
-from blackthorn.link.pairing.messages import Said
+from blackthorn.link.pairing.messages import PairingMessage
 
 PAIRING_VERSION: Final = 1
 PROOF_BYTES: Final = 32
@@ -29,7 +29,7 @@ LIVE: Final = LABEL + b" live"
 NEW: Final = LABEL + b" new"
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode: Callable[[bytes], Said] = msgspec.msgpack.Decoder(Said).decode
+_decode: Callable[[bytes], PairingMessage] = msgspec.msgpack.Decoder(PairingMessage).decode
 
 
 class WrongCodeError(SecurityError):
@@ -85,33 +85,33 @@ class Channel:
     def _key(self, purpose: bytes) -> bytes:
         return hkdf_expand(SHA256, self._secret.expose(), purpose, 32)
 
-    def seal(self, said: Said) -> Relay:
+    def seal(self, message: PairingMessage) -> Relay:
         """The next message."""
         nonce = self._sealed.to_bytes(12, "big")
         self._sealed += 1
-        sealed = CHACHA20_POLY1305.seal(self._sealing, nonce, _encode(said), self.transcript)
+        sealed = CHACHA20_POLY1305.seal(self._sealing, nonce, _encode(message), self.transcript)
         return Relay(sealed)
 
-    def open(self, relay: Relay) -> Said:
+    def open(self, relay: Relay) -> PairingMessage:
         """The other side's next message. Raises AlteredError, now and for ever after."""
         if self._opened < 0:
             raise altered()
         nonce = self._opened.to_bytes(12, "big")
         try:
-            said = _decode(
+            message = _decode(
                 CHACHA20_POLY1305.open(self._opening, nonce, relay.data, self.transcript)
             )
         except (OpenError, msgspec.DecodeError, UnicodeDecodeError):
             self._opened = -1
             raise altered() from None
         self._opened += 1
-        return said
+        return message
 
-    def prove(self, said: Said) -> Relay:
+    def prove(self, message: PairingMessage) -> Relay:
         """This side's first message, its proof of the code before it."""
-        return Relay(self._proof(self.my_proof) + self.seal(said).data)
+        return Relay(self._proof(self.my_proof) + self.seal(message).data)
 
-    def open_proof(self, relay: Relay) -> Said:
+    def open_proof(self, relay: Relay) -> PairingMessage:
         """The other side's first message. Raises WrongCodeError, AlteredError."""
         proof, sealed = relay.data[:PROOF_BYTES], relay.data[PROOF_BYTES:]
         if not hmac.compare_digest(proof, self._proof(self.their_proof)):

@@ -9,7 +9,7 @@ step out of order cannot be written:
 
 Before a side has seen the other's proof it says nothing but its own.
 
-`Compared.digest` is what the six digits are made of that two people compare. The new device
+`Comparison.digest` is what the six digits are made of that two people compare. The new device
 commits to its part of it before it sees the live one's, so that a man in the middle who knows the
 code can make the digits of both sides equal only by luck.
 
@@ -28,21 +28,18 @@ from blackthorn.ids import Address, Fingerprint
 from blackthorn.link import limits as link_limits
 from blackthorn.link.activation.code import Code
 from blackthorn.link.frames import JoinPairing, OpenPairing, Paired, Relay
-from blackthorn.link.pairing.channel import LABEL, LIVE, NEW, Channel, framed, password, wrong_code
-from blackthorn.link.pairing.channel import PAIRING_VERSION as PAIRING_VERSION
-from blackthorn.link.pairing.channel import AlteredError as AlteredError
-from blackthorn.link.pairing.channel import WrongCodeError as WrongCodeError
-from blackthorn.link.pairing.messages import Batch as Batch
-from blackthorn.link.pairing.messages import Commitment as Commitment
-from blackthorn.link.pairing.messages import Confirmed as Confirmed
-from blackthorn.link.pairing.messages import Countersigned as Countersigned
-from blackthorn.link.pairing.messages import Draft as Draft
-from blackthorn.link.pairing.messages import Finished as Finished
-from blackthorn.link.pairing.messages import Greeting as Greeting
-from blackthorn.link.pairing.messages import Handover as Handover
-from blackthorn.link.pairing.messages import Reveal as Reveal
-from blackthorn.link.pairing.messages import Said as Said
-from blackthorn.link.pairing.messages import Took as Took
+from blackthorn.link.pairing.channel import (
+    LABEL,
+    LIVE,
+    NEW,
+    PAIRING_VERSION,
+    AlteredError,
+    Channel,
+    framed,
+    password,
+    wrong_code,
+)
+from blackthorn.link.pairing.messages import Commitment, Greeting, Reveal
 from blackthorn.wire.address import parse_address
 
 NONCE_BYTES: Final = 32
@@ -55,7 +52,7 @@ class BurntError(UserError):
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Comparison:
     """Both sides have proved the code; two people now compare digits made of `digest`.
 
     `address` is the user's, `device` what the new device says of itself.
@@ -67,7 +64,7 @@ class Compared:
     device: bytes
 
 
-def _compared(channel: Channel, greeting: Greeting, reveal: Reveal) -> Compared:
+def _compared(channel: Channel, greeting: Greeting, reveal: Reveal) -> Comparison:
     digest = hashlib.sha256(
         framed(
             LABEL + b" digits",
@@ -78,7 +75,7 @@ def _compared(channel: Channel, greeting: Greeting, reveal: Reveal) -> Compared:
             reveal.device,
         )
     ).digest()
-    return Compared(channel, digest, _address(greeting), reveal.device)
+    return Comparison(channel, digest, _address(greeting), reveal.device)
 
 
 def _address(greeting: Greeting) -> Address:
@@ -149,11 +146,11 @@ class AwaitProof:
 
     def open(self, relay: Relay, random: Random) -> tuple[Relay, "AwaitReveal"]:
         """The other side's proof; this side's. Raises WrongCodeError, AlteredError."""
-        said = self._channel.open_proof(relay)
-        if not isinstance(said, Commitment):
+        message = self._channel.open_proof(relay)
+        if not isinstance(message, Commitment):
             raise AlteredError("the other device did not begin as it should")
         greeting = Greeting(random(NONCE_BYTES), self._offer.address)
-        return self._channel.prove(greeting), AwaitReveal(self._channel, greeting, said)
+        return self._channel.prove(greeting), AwaitReveal(self._channel, greeting, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +161,14 @@ class AwaitReveal:
     _greeting: Greeting
     _commitment: Commitment
 
-    def open(self, relay: Relay) -> Compared:
+    def open(self, relay: Relay) -> Comparison:
         """What the new device is. Raises AlteredError unless it had committed itself to it."""
-        said = self._channel.open(relay)
-        if not isinstance(said, Reveal) or not hmac.compare_digest(
-            _commit(said), self._commitment.hash
+        message = self._channel.open(relay)
+        if not isinstance(message, Reveal) or not hmac.compare_digest(
+            _commit(message), self._commitment.hash
         ):
             raise AlteredError("the other device revealed something else than it had promised")
-        return _compared(self._channel, self._greeting, said)
+        return _compared(self._channel, self._greeting, message)
 
 
 # --- The new device -----------------------------------------------------------------------
@@ -218,10 +215,10 @@ class AwaitGreeting:
     _channel: Channel
     _reveal: Reveal
 
-    def open(self, relay: Relay) -> tuple[Relay, Compared]:
+    def open(self, relay: Relay) -> tuple[Relay, Comparison]:
         """What the device is, now that the other side is known. Raises as `AwaitProof.open`."""
-        said = self._channel.open_proof(relay)
-        if not isinstance(said, Greeting):
+        message = self._channel.open_proof(relay)
+        if not isinstance(message, Greeting):
             raise AlteredError("the other device did not begin as it should")
-        compared = _compared(self._channel, said, self._reveal)
+        compared = _compared(self._channel, message, self._reveal)
         return self._channel.seal(self._reveal), compared

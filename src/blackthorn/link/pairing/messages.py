@@ -72,7 +72,7 @@ class Batch(Struct, frozen=True, tag="batch"):
     left: int
 
 
-class Took(Struct, frozen=True, tag="took"):
+class TransferAck(Struct, frozen=True, tag="took"):
     """New to live: the last handover or batch is durable here; the next one may come."""
 
 
@@ -80,7 +80,7 @@ class Finished(Struct, frozen=True, tag="finished"):
     """Live to new: that was all."""
 
 
-Said = (
+PairingMessage = (
     Commitment
     | Greeting
     | Reveal
@@ -89,6 +89,6 @@ Said = (
     | Countersigned
     | Handover
     | Batch
-    | Took
+    | TransferAck
     | Finished
 )

@@ -13,7 +13,7 @@ from blackthorn.link.frames import (
     PairingOpened,
     Relay,
 )
-from blackthorn.link.pairing.exchange import PAIRING_VERSION
+from blackthorn.link.pairing.channel import PAIRING_VERSION
 from blackthorn.ports.enterprise import DeviceRecord
 from blackthorn.server.accounts.pairing import End, Pairings
 from blackthorn.server.messaging.session import Session
