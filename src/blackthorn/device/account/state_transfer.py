@@ -1,6 +1,6 @@
 """What a live device hands to a new one of the same user, and how the new one takes it.
 
-In this order: the first view of the ledger (`link.pairing.exchange.Handover`), then in batches the
+In this order: the first view of the ledger (`link.pairing.messages.Handover`), then in batches the
 own chain and what waits behind it, OpenPGP keys, whom the person has compared, contacts with their
 chains, and history. History goes the newest first and bounded; its lines get numbers below 0, so
 that they stand before whatever the new device receives itself. What comes twice is kept once.

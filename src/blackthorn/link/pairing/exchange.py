@@ -4,8 +4,8 @@ Pure, both sides; specified in docs/specs/pairing.md. The server carries what th
 neither read nor change it. Each step returns the object that can take the next one, so that a
 step out of order cannot be written:
 
-    live   Offer.open ► AwaitJoin.paired ► AwaitProof.open ► AwaitReveal.open ► Compared
-    new    join ► AwaitPaired.paired ► AwaitGreeting.open ► Compared
+    live   Offer.open ► AwaitJoin.paired ► AwaitProof.open ► AwaitReveal.open ► Comparison
+    new    join ► AwaitPaired.paired ► AwaitGreeting.open ► Comparison
 
 Before a side has seen the other's proof it says nothing but its own.
 
