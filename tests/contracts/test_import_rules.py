@@ -94,7 +94,7 @@ def test_importing_the_server_brings_in_nothing_that_opens() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     modules = done.stdout.splitlines()
-    assert "blackthorn.server.messaging.dispatcher" in modules
+    assert "blackthorn.server.handlers.dispatcher" in modules
     assert not [module for module in modules if OPENERS.match(module)]
 
 
@@ -107,5 +107,5 @@ def test_a_running_server_has_imported_nothing_that_opens(
         deployment.start_server()
         deployment.stop_server()
         imported = re.findall(r"\| +([\w.]+)$", deployment.log.read_text(), re.MULTILINE)
-    assert "blackthorn.server.messaging.dispatcher" in imported
+    assert "blackthorn.server.handlers.dispatcher" in imported
     assert not [module for module in imported if OPENERS.match(module)]

@@ -20,7 +20,7 @@ from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.server.counters import Counters
-from blackthorn.server.messaging.dispatcher import Dispatcher
+from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages

@@ -25,8 +25,8 @@ from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import NewDevice, StoredStatement, WaitingUser
 from blackthorn.server.handlers.directory import DirectoryHandler
+from blackthorn.server.handlers.dispatcher import LEDGER_FRAMES
 from blackthorn.server.ledger.chains import kind_of
-from blackthorn.server.messaging.dispatcher import LEDGER_FRAMES
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stores.devices import insert_device
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages

@@ -28,7 +28,7 @@ from blackthorn.ports.users import NewCode
 from blackthorn.server.accounts import limits
 from blackthorn.server.accounts.enrolment import EnrolmentHandler
 from blackthorn.server.counters import Counters
-from blackthorn.server.messaging.session import Session
+from blackthorn.server.handlers.session import Session
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.tlog.policy import parse_policy
 from tests.forge.activation import begin_as_thief, prove_unasked

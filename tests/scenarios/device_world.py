@@ -31,8 +31,8 @@ from blackthorn.ports.enrolment import Enrolled
 from blackthorn.server.accounts.recovery import RecoveryHandler
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.directory import DirectoryHandler
+from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.pairing import PairingHandler
-from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.storage.device.vault import Vault
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stores.parcels import SqliteParcels

@@ -15,8 +15,8 @@ from blackthorn.identity.keys import VerifyKeys
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.server.handlers.directory import DirectoryHandler
+from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.ledger.ledger import DevicesChanged
-from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from tests.ledger_world import DELAY_MS, LedgerWorld, Model

@@ -20,7 +20,7 @@ from blackthorn.link.fanout import fanout_frame, fanout_id
 from blackthorn.link.hello import sign_hello
 from blackthorn.link.session import Link, Role, State
 from blackthorn.server.counters import Counters
-from blackthorn.server.messaging.dispatcher import Dispatcher
+from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedWriter

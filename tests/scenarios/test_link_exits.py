@@ -7,8 +7,8 @@ from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.link.hello import sign_hello
+from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.markets.exit_rules import ExitRules
-from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stores.markets import market_of

@@ -12,7 +12,7 @@ from blackthorn.ports.enterprise import DeviceRecord, Standing
 from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.accounts import pairing
 from blackthorn.server.handlers.pairing import PairingHandler
-from blackthorn.server.messaging.session import Session
+from blackthorn.server.handlers.session import Session
 
 
 class Peer:

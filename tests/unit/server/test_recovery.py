@@ -11,7 +11,7 @@ from blackthorn.link.hello import recovery_bytes
 from blackthorn.link.session import Link, Role, State
 from blackthorn.server.accounts import limits, recovery
 from blackthorn.server.accounts.recovery import RecoveryHandler
-from blackthorn.server.messaging.session import Session
+from blackthorn.server.handlers.session import Session
 from tests.ledger_world import LedgerWorld
 
 

@@ -24,7 +24,7 @@ from blackthorn.link.frames import AnyFrame, ExitTold, TellExit
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.programs.device.export_check import require_whole, verify_export
 from blackthorn.programs.device.export_folder import FolderSink
-from blackthorn.server.messaging.session import Session
+from blackthorn.server.handlers.session import Session
 from blackthorn.storage.sqlite.stores import markets
 
 READ: Final = 0.80

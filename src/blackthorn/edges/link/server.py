@@ -17,8 +17,8 @@ from blackthorn.edges.tls import ServerTls, binding_of
 from blackthorn.errors import SecurityError, UnavailableError
 from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code
-from blackthorn.server.messaging.dispatcher import Dispatcher
-from blackthorn.server.messaging.session import Session
+from blackthorn.server.handlers.dispatcher import Dispatcher
+from blackthorn.server.handlers.session import Session
 
 LINK_PATH: Final = b"/link"
 TICK_SECONDS: Final = 0.2
@@ -35,7 +35,7 @@ _SILENT = logging.LoggerAdapter(logging.Logger("picows", _MUTE))
 
 
 class LinkListener(WSListener):
-    """One connection: a `server.messaging.session.Wire` to the hub."""
+    """One connection: a `server.handlers.session.Wire` to the hub."""
 
     __slots__ = ("_dispatcher", "_loop", "_session", "_tls", "_transport")
 
@@ -102,20 +102,20 @@ class LinkListener(WSListener):
     # --- From the session -----------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """See `server.messaging.session.Wire`."""
+        """See `server.handlers.session.Wire`."""
         self._transport.send(WSMsgType.BINARY, data)
 
     def close(self) -> None:
-        """See `server.messaging.session.Wire`."""
+        """See `server.handlers.session.Wire`."""
         stuck = self._session is not None and self._session.paused_since is not None
         self._transport.disconnect(graceful=not stuck)
 
     def pause_reading(self) -> None:
-        """See `server.messaging.session.Wire`."""
+        """See `server.handlers.session.Wire`."""
         self._transport.underlying_transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """See `server.messaging.session.Wire`."""
+        """See `server.handlers.session.Wire`."""
         self._transport.underlying_transport.resume_reading()
 
 

@@ -31,8 +31,8 @@ from blackthorn.programs.server.production import Stores
 from blackthorn.server.counters import Counters
 from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.governance.directive_checks import DirectiveChecks
+from blackthorn.server.handlers.session import Session
 from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
-from blackthorn.server.messaging.session import Session
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.folder import make_folder
 from blackthorn.storage.sqlite.database import Connection

@@ -43,11 +43,11 @@ from blackthorn.server.accounts.recovery import RecoveryHandler
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.decisions import DecisionHandler
 from blackthorn.server.handlers.directory import DirectoryHandler
+from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.exits import ExitHandler
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
-from blackthorn.server.messaging.dispatcher import Dispatcher
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.database import Database

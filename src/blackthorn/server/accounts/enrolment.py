@@ -35,8 +35,8 @@ from blackthorn.ports.writer import Job, Writer
 from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.accounts.admission import Admission, Admissions
 from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.session import Session
 from blackthorn.server.markets.exit_rules import ExitRules, May
-from blackthorn.server.messaging.session import Session
 from blackthorn.wire.address import domain_of
 
 UNKNOWN = "there is no such activation code here: check its number, or ask for a new code"

@@ -32,9 +32,9 @@ from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise
 from blackthorn.server import limits as server_limits
 from blackthorn.server.accounts import limits as accounts_limits
+from blackthorn.server.handlers.session import Session
 from blackthorn.server.ledger.chains import Done
 from blackthorn.server.markets.exit_rules import ExitRules, May
-from blackthorn.server.messaging.session import Session
 from blackthorn.wire.address import domain_of
 
 WINDOW_SECONDS: Final = 600.0

@@ -16,7 +16,7 @@ from blackthorn.link.frames import (
 )
 from blackthorn.ports.enterprise import Standing
 from blackthorn.server.governance.decisions import DecisionService
-from blackthorn.server.messaging.session import Session
+from blackthorn.server.handlers.session import Session
 
 ONLY_OFFICERS = "only officers see decisions: ask an owner for a role"
 

@@ -19,10 +19,10 @@ from blackthorn.link.codes import Code, LinkError
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.ledger import Label, Leaf, StoredStatement
 from blackthorn.server.handlers import limits as handlers_limits
+from blackthorn.server.handlers.session import Session
 from blackthorn.server.ledger.chains import LOGGED_KINDS
 from blackthorn.server.ledger.epoch_builder import value_of
 from blackthorn.server.ledger.ledger import Ledger, Published
-from blackthorn.server.messaging.session import Session
 from blackthorn.server.rate_limiter import RateLimiter
 
 ABSENT_WORK = 8
@@ -39,7 +39,7 @@ class DirectoryHandler:
         self._ledger = ledger
         self._store = ledger.store
         self._clock = clock
-        self._budgets = RateLimiter(
+        self._budgets: RateLimiter[Session] = RateLimiter(
             handlers_limits.LOOKUP_WORK, handlers_limits.LOOKUP_WORK_PER_SECOND
         )
         self._absent: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()

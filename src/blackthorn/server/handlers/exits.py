@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from blackthorn.errors import StorageError
 from blackthorn.ids import Address
 from blackthorn.link.frames import ExitFacts, FetchExit, FetchReceipt, ReceiptPart
+from blackthorn.server.handlers.session import Session
 from blackthorn.server.markets.closure import Closures
-from blackthorn.server.messaging.session import Session
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from blackthorn.link.frames import (
 from blackthorn.link.pairing.channel import PAIRING_VERSION
 from blackthorn.ports.enterprise import DeviceRecord
 from blackthorn.server.accounts.pairing import End, Pairings
-from blackthorn.server.messaging.session import Session
+from blackthorn.server.handlers.session import Session
 
 PairingFrame = OpenPairing | JoinPairing | Relay | PairingEnded
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
-from blackthorn.server.messaging.session import Session
+from blackthorn.server.handlers.session import Session
 
 WAITS = "this device waits until its user's reset is effective"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
-from blackthorn.server.messaging.session import Session
+from blackthorn.server.handlers.session import Session
 
 
 def _send(session: Session, frame: f.Send, why: str, stock: int) -> None:

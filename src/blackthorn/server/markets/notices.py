@@ -27,8 +27,8 @@ from blackthorn.ports.exits import ExitStore
 from blackthorn.ports.notices import Addressee, NoticeStore
 from blackthorn.ports.writer import Job, Writer, all_of
 from blackthorn.server.governance.decisions import DecisionService
+from blackthorn.server.handlers.session import Session
 from blackthorn.server.markets.notice_texts import words
-from blackthorn.server.messaging.session import Session
 from blackthorn.wire.address import parse_address
 
 KINDS: Final = {

@@ -18,9 +18,9 @@ from blackthorn.link import frames as f
 from blackthorn.ports.parcels import Dropped, ParcelStore, Waiting
 from blackthorn.ports.writer import Writer
 from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.session import Session
 from blackthorn.server.messaging import limits
 from blackthorn.server.messaging.mailboxes import Mailbox, Mailboxes, Receiver
-from blackthorn.server.messaging.session import Session
 
 
 class Entry(NamedTuple):

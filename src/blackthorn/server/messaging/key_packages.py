@@ -14,9 +14,9 @@ from blackthorn.ports.enterprise import DeviceRecord, Enterprise
 from blackthorn.ports.key_packages import KeyPackageStore
 from blackthorn.ports.writer import Writer
 from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.session import Session
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging import limits as messaging_limits
-from blackthorn.server.messaging.session import Session
 from blackthorn.wire import limits as wire_limits
 
 

@@ -7,8 +7,8 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.link.window import Window
 from blackthorn.ports.enterprise import DeviceRecord, Enterprise, Standing
 from blackthorn.ports.parcels import ParcelStore, Tally
+from blackthorn.server.handlers.session import Session
 from blackthorn.server.messaging import limits
-from blackthorn.server.messaging.session import Session
 
 
 class Receiver:

@@ -19,12 +19,12 @@ from blackthorn.link.fanout import open_fanout
 from blackthorn.ports.parcels import Batch, Parcels, ParcelStore, Placed, Placement, SharedParcel
 from blackthorn.ports.writer import Writer
 from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.session import Session
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.server.messaging.delivery import Delivery
 from blackthorn.server.messaging.fanouts import FanoutList, Fanouts
 from blackthorn.server.messaging.mailboxes import Mailbox, Mailboxes
-from blackthorn.server.messaging.session import Session
 
 Refusal = tuple[Code, str]
 

@@ -23,13 +23,13 @@ from blackthorn.ports.writer import Writer
 from blackthorn.server import limits as server_limits
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers import pending_device, read_only
+from blackthorn.server.handlers.session import Session, Wire
 from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.server.messaging.delivery import Delivery
 from blackthorn.server.messaging.key_packages import KeyPackageHandler
 from blackthorn.server.messaging.mailboxes import Mailboxes
-from blackthorn.server.messaging.session import Session, Wire
 from blackthorn.server.messaging.submission import MessageSubmission
 
 HandlerFunction = Callable[[Session, Any, float], None]
