@@ -1,13 +1,16 @@
-"""The port to what an enterprise knows of its users and devices: read-only, and quick.
+"""The port to what an enterprise knows of its users and devices.
 
-Reads answer from the last durable commit. Writes go through `ports.writer`.
+Services do not ask these queries themselves: they go through `server.enterprise.EnterpriseCache`.
+Queries raise DiskError and DamageError only.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from blackthorn.ids import Address, DeviceId
+from blackthorn.ports.store import Query
 
 
 class Standing(StrEnum):
@@ -31,9 +34,9 @@ class DeviceRecord:
 
 @dataclass(frozen=True, slots=True)
 class UserRecord:
-    """One user. `certificate` is that of the newest set_openpgp in his chain, or None.
+    """One user. `certificate` is that of the newest set_openpgp in their chain, or None.
 
-    `devices` are all of his devices, those that are pending too.
+    `devices` are all of their devices, those that are pending too.
     """
 
     number: int
@@ -45,11 +48,25 @@ class UserRecord:
     @property
     def live(self) -> tuple[DeviceRecord, ...]:
         """The devices in force: those that others may add to a conversation."""
-        return tuple(each for each in self.devices if each.standing is Standing.LIVE)
+        return tuple(device for device in self.devices if device.standing is Standing.LIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesById(Query[Mapping[DeviceId, DeviceRecord]]):
+    """The devices of these ids, at most 256 of them; without those that do not exist."""
+
+    ids: tuple[DeviceId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UsersByAddress(Query[Mapping[Address, UserRecord]]):
+    """The users of these normalised addresses, at most 256; without those that do not exist."""
+
+    addresses: tuple[Address, ...]
 
 
 class Enterprise(Protocol):
-    """Who exists."""
+    """Until all callers use `EnterpriseCache`."""
 
     def device(self, device: DeviceId) -> DeviceRecord | None:
         """The device of that id, or None when no such device was activated."""

@@ -6,10 +6,7 @@ MAX_REMEMBERED_COMMITS = 256
 """Commits of one conversation whose tokens are kept, so that a late repetition is recognised."""
 
 MAX_CACHED_DEVICES = 50_000
-"""Device records that the server keeps in memory: more than can be connected at once."""
-
-MAX_CACHED_USERS = 2_000
-"""User records kept in memory; each holds an OpenPGP certificate, 44 MiB in all at the worst."""
+"""Devices whose market the writer keeps in memory: more than can be connected at once."""
 
 MAX_COSIGNED_HISTORY = 4_096
 """Checkpoints of one log that a witness remembers, to know a fork when it is shown one."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from blackthorn.errors import DiskError
 from blackthorn.ports.store import Query, Result, Together
-from tests.support.memory_store import key_packages, parcels
+from tests.support.memory_store import enterprise, key_packages, parcels
 from tests.support.memory_store.state import State
 
 
@@ -20,7 +20,11 @@ def together(state: State, command: Together) -> None:
 
 
 COMMANDS: dict[type, Any] = {Together: together, **parcels.COMMANDS, **key_packages.COMMANDS}
-QUERIES: dict[type, Any] = {**parcels.QUERIES, **key_packages.QUERIES}
+QUERIES: dict[type, Any] = {
+    **enterprise.QUERIES,
+    **key_packages.QUERIES,
+    **parcels.QUERIES,
+}
 
 
 class MemoryEngine:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from blackthorn.ports.store import Command, Query, Result, Together
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.failure import storing
-from blackthorn.storage.sqlite.stores import key_packages, parcels
+from blackthorn.storage.sqlite.stores import enterprise, key_packages, parcels
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 from blackthorn.storage.sqlite.wrapping import Wrapping
 
@@ -21,6 +21,7 @@ COMMANDS: Final[Table] = {
     **key_packages.COMMANDS,
 }
 QUERIES: Final[Table] = {
+    **enterprise.QUERIES,
     **parcels.QUERIES,
     **key_packages.QUERIES,
 }

@@ -6,20 +6,28 @@ is absent is always asked for again, since administrators add users from another
 parameters are bound.
 """
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.ids import Address, DeviceId, device_id
 from blackthorn.link.activation.exchange import DeviceKeys, Verifier
 from blackthorn.ports.enrolment import Enrolled, OpenCode
-from blackthorn.ports.enterprise import DeviceRecord, Standing, UserRecord
+from blackthorn.ports.enterprise import (
+    DeviceRecord,
+    DevicesById,
+    Standing,
+    UserRecord,
+    UsersByAddress,
+)
 from blackthorn.ports.ledger import NewDevice
 from blackthorn.ports.writer import Job
+from blackthorn.server import limits as server_limits
 from blackthorn.server.accounts import limits as accounts_limits
-from blackthorn.storage import limits as storage_limits
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
 from blackthorn.storage.sqlite.stores.devices import insert_device, remove_all_devices
+from blackthorn.storage.sqlite.transaction import Table, Transaction
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -53,6 +61,8 @@ class SqliteEnterprise:
         self._connection = connection
         self._devices: dict[DeviceId, DeviceRecord] = {}
         self._users: dict[Address, UserRecord] = {}
+        self.on_forget: Callable[[Address], None] = lambda address: None
+        """Called by `forget`: another cache has to forget the user too."""
 
     # --- ports.enterprise -----------------------------------------------------------------
 
@@ -61,11 +71,10 @@ class SqliteEnterprise:
         """The device of that id, or None."""
         known = self._devices.get(device)
         if known is None:
-            row = self._connection.execute(f"{_DEVICE} WHERE devices.id = ?", (device,)).fetchone()
-            if row is None:
+            known = _read_device(self._connection, device)
+            if known is None:
                 return None
-            known = _device_record(row)
-            _keep(self._devices, device, known, storage_limits.MAX_CACHED_DEVICES)
+            _keep(self._devices, device, known, server_limits.MAX_CACHED_DEVICES)
         return known
 
     @storing
@@ -73,37 +82,16 @@ class SqliteEnterprise:
         """The user of that normalised address, or None."""
         known = self._users.get(address)
         if known is None:
-            known = self._read_user(address)
+            known = _read_user(self._connection, address)
             if known is not None:
-                _keep(self._users, address, known, storage_limits.MAX_CACHED_USERS)
+                _keep(self._users, address, known, server_limits.MAX_CACHED_USERS)
         return known
-
-    def _read_user(self, address: Address) -> UserRecord | None:
-        row = self._connection.execute(
-            "SELECT number, pin FROM users WHERE address = ?", (address,)
-        ).fetchone()
-        if row is None:
-            return None
-        number, pin = row
-        devices = self._connection.execute(
-            f"{_DEVICE} WHERE devices.user = ? ORDER BY devices.number", (number,)
-        ).fetchall()
-        newest = self._connection.execute(
-            "SELECT certificate FROM user_certificate WHERE user = ? ORDER BY seq DESC LIMIT 1",
-            (number,),
-        ).fetchone()
-        return UserRecord(
-            number,
-            address,
-            pin,
-            newest[0] if newest else None,
-            tuple(_device_record(row) for row in devices),
-        )
 
     # --- ports.enrolment ------------------------------------------------------------------
 
     def forget(self, address: Address) -> None:
         """Read the user and his devices afresh next time: a job has changed them."""
+        self.on_forget(address)
         self._users.pop(address, None)
         for device in [each.id for each in self._devices.values() if each.address == address]:
             del self._devices[device]
@@ -155,6 +143,39 @@ class SqliteEnterprise:
             return count + transaction.changes()
 
         return job
+
+
+def _read_device(connection: Connection, device: DeviceId) -> DeviceRecord | None:
+    row = connection.execute(f"{_DEVICE} WHERE devices.id = ?", (device,)).fetchone()
+    return None if row is None else _device_record(row)
+
+
+def _read_user(connection: Connection, address: Address) -> UserRecord | None:
+    row = connection.execute(
+        "SELECT number, pin FROM users WHERE address = ?", (address,)
+    ).fetchone()
+    if row is None:
+        return None
+    number, pin = row
+    devices = connection.execute(
+        f"{_DEVICE} WHERE devices.user = ? ORDER BY devices.number", (number,)
+    ).fetchall()
+    newest = connection.execute(
+        "SELECT certificate FROM user_certificate WHERE user = ? ORDER BY seq DESC LIMIT 1",
+        (number,),
+    ).fetchone()
+    certificate = newest[0] if newest else None
+    return UserRecord(number, address, pin, certificate, tuple(map(_device_record, devices)))
+
+
+def _devices_by_id(transaction: Transaction, query: DevicesById) -> dict[DeviceId, DeviceRecord]:
+    found = ((key, _read_device(transaction.connection, key)) for key in query.ids)
+    return {key: record for key, record in found if record is not None}
+
+
+def _users_by_address(transaction: Transaction, query: UsersByAddress) -> dict[Address, UserRecord]:
+    found = ((key, _read_user(transaction.connection, key)) for key in query.addresses)
+    return {key: record for key, record in found if record is not None}
 
 
 def _device_record(row: tuple[Any, ...]) -> DeviceRecord:
@@ -217,3 +238,6 @@ def _keep(cache: dict[Key, Value], key: Key, value: Value, bound: int) -> None:
     if len(cache) >= bound:
         cache.pop(next(iter(cache)))
     cache[key] = value
+
+
+QUERIES: Final[Table] = {DevicesById: _devices_by_id, UsersByAddress: _users_by_address}

@@ -1,0 +1,38 @@
+"""`ports.enterprise` in memory."""
+
+from blackthorn.ids import Address, DeviceId
+from blackthorn.ports.enterprise import (
+    DeviceRecord,
+    DevicesById,
+    Standing,
+    UserRecord,
+    UsersByAddress,
+)
+from tests.support.memory_store.state import State
+
+
+def record(state: State, number: int) -> DeviceRecord:
+    device = state.devices[number]
+    address = Address(state.users[device.user].address)
+    standing = Standing(device.standing)
+    return DeviceRecord(number, DeviceId(device.id), device.identity_key, address, standing)
+
+
+def devices(state: State, query: DevicesById) -> dict[DeviceId, DeviceRecord]:
+    numbers = {device.id: number for number, device in state.devices.items()}
+    return {name: record(state, numbers[name]) for name in query.ids if name in numbers}
+
+
+def users(state: State, query: UsersByAddress) -> dict[Address, UserRecord]:
+    found: dict[Address, UserRecord] = {}
+    for number, user in state.users.items():
+        if user.address in query.addresses:
+            own = sorted(key for key, device in state.devices.items() if device.user == number)
+            certificate = state.certificates.get(number, [(0, None)])[-1][1]
+            address = Address(user.address)
+            records = tuple(record(state, key) for key in own)
+            found[address] = UserRecord(number, address, user.pin, certificate, records)
+    return found
+
+
+QUERIES = {DevicesById: devices, UsersByAddress: users}
