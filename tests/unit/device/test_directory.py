@@ -3,10 +3,11 @@
 import msgspec
 import pytest
 
-from blackthorn.device.transparency import alarms, ledger_state
+from blackthorn.device.transparency import accepted_chains, alarms, ledger_state
+from blackthorn.device.transparency.accepted_chains import OvertakenError
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.device.transparency.evidence import proves
-from blackthorn.device.transparency.ledger_state import OvertakenError, StaleError
+from blackthorn.device.transparency.ledger_state import StaleError
 from blackthorn.directory.commitment import Value
 from blackthorn.directory.verify import Absent, Present
 from blackthorn.errors import VerificationError
@@ -85,7 +86,7 @@ def refused_chain(me, label, change):
         after = known.seq if known is not None else 0
         part = change(me.ledger.chain_part(f.FetchChain(1, label, after)))
         with pytest.raises(VerificationError) as refused:
-            ledger_state.accept_chain(unit, found, frame.answers[0], part, shown)
+            accepted_chains.accept_chain(unit, found, frame.answers[0], part, shown)
     return refused.value
 
 
@@ -408,7 +409,7 @@ def test_a_certificate_that_was_not_stated_is_not_kept(world):
         found = ledger_state.accept_answer(unit, frame.answers[0], shown)
         part = me.ledger.chain_part(f.FetchChain(1, BOB, 0))
         part = changed(part, certificate=b"another's")
-        ledger_state.accept_chain(unit, found, frame.answers[0], part, shown)
+        accepted_chains.accept_chain(unit, found, frame.answers[0], part, shown)
         assert unit.records.directory.chain(BOB).certificate == b""
 
 

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import StorageError, UserError
+from blackthorn.errors import ConflictError, StorageError, UserError
 from blackthorn.ports.device_store import HistoryRecord, UndecryptableRecord
 from blackthorn.storage.device import unlock
 from blackthorn.storage.device.vault import Vault
@@ -143,7 +143,7 @@ def test_a_passphrase_unlocks_and_another_does_not(tmp_path):
         unlock.unlock(lock, Secret(b"battery staple"))
     assert b"horse" not in path.read_bytes() and key.expose() not in path.read_bytes()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with pytest.raises(StorageError, match="exists already"):
+    with pytest.raises(ConflictError, match="exists already"):
         unlock.create(path, "passphrase", Secret(b"another"))
 
 

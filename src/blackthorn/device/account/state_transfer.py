@@ -22,7 +22,7 @@ from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.mail import keys
 from blackthorn.device.transparency import local_chain, verified
-from blackthorn.errors import StorageError, VerificationError
+from blackthorn.errors import DamageError, VerificationError
 from blackthorn.link.pairing.channel import AlteredError
 from blackthorn.link.pairing.messages import Batch, Handover
 from blackthorn.ports.device_store import (
@@ -41,7 +41,7 @@ HISTORY: Final = "history"
 
 _BAD_ITEM: Final = (
     VerificationError,
-    StorageError,
+    DamageError,
     CertificateError,
     msgspec.DecodeError,
     UnicodeDecodeError,

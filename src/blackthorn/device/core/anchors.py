@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from blackthorn.directory.verify import DirectoryConfig, decode_config
-from blackthorn.errors import StorageError, VerificationError
+from blackthorn.errors import DamageError, VerificationError
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.ports.device_store import Settings
 from blackthorn.tlog.verify import Policy, parse_policy
@@ -46,14 +46,14 @@ def pin(settings: Settings, config: bytes, policy: str) -> Anchors:
 
 
 def pinned(settings: Settings) -> Anchors:
-    """What is trusted. Raises StorageError when nothing was pinned, or it is damaged."""
+    """What is trusted. Raises DamageError when nothing was pinned, or it is damaged."""
     config, policy = settings.get(_CONFIG), settings.get(_POLICY)
     if not config or not policy:
-        raise StorageError("this device has not learned of its ledger: activate it anew")
+        raise DamageError("this device has not learned of its ledger: activate it anew")
     try:
         return _read(config, policy)
     except (VerificationError, UnicodeDecodeError) as error:
-        raise StorageError(f"what this device knows of its ledger is damaged: {error}") from None
+        raise DamageError(f"what this device knows of its ledger is damaged: {error}") from None
 
 
 @lru_cache(maxsize=4)

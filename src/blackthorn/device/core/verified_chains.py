@@ -12,7 +12,7 @@ import msgspec
 
 from blackthorn.device.core import anchors
 from blackthorn.directory.verify import ledger_time_ms
-from blackthorn.errors import StorageError, VerificationError
+from blackthorn.errors import DamageError, VerificationError
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
 from blackthorn.ports.device_store import ChainRecord, CheckpointRecord, Records
 
@@ -37,19 +37,19 @@ def _ids(data: bytes) -> list[bytes]:
 
 
 def statements_of(record: ChainRecord) -> tuple[bytes, ...]:
-    """The statements of a kept chain. Raises StorageError."""
+    """The statements of a kept chain. Raises DamageError."""
     try:
         return tuple(_statements.decode(record.statements))
     except msgspec.DecodeError:
-        raise StorageError("a kept identity chain is damaged") from None
+        raise DamageError("a kept identity chain is damaged") from None
 
 
 def logged_of(record: ChainRecord) -> dict[int, int]:
-    """When the ledger logged resets and cancels of a kept chain. Raises StorageError."""
+    """When the ledger logged resets and cancels of a kept chain. Raises DamageError."""
     try:
         return _logged.decode(record.logged) if record.logged else {}
     except msgspec.DecodeError:
-        raise StorageError("a kept identity chain is damaged") from None
+        raise DamageError("a kept identity chain is damaged") from None
 
 
 def ledger_ms(newest: CheckpointRecord | None) -> int:
@@ -108,7 +108,7 @@ class Chains:
         try:
             return replay(unverified, self.terms(record.as_of_ms, logged_of(record)))
         except VerificationError as error:
-            raise StorageError(f"a kept identity chain is damaged: {error}") from None
+            raise DamageError(f"a kept identity chain is damaged: {error}") from None
 
     def keep(self, record: ChainRecord, chain: VerifiedChain | None = None) -> None:
         """Write what was verified just now; with the chain, if it has grown or changed."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn.errors import SecurityError, StorageError, VerificationError
+from blackthorn.errors import DamageError, SecurityError, VerificationError
 from blackthorn.governance import officers, statements
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.officers import Officer
@@ -149,4 +149,4 @@ def _seen(settings: Settings) -> Seen:
     try:
         return msgspec.msgpack.decode(data, type=Seen)
     except msgspec.DecodeError:
-        raise StorageError("what this device has seen of the decisions is damaged") from None
+        raise DamageError("what this device has seen of the decisions is damaged") from None

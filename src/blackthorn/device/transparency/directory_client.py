@@ -1,29 +1,29 @@
-"""What a device asks of the ledger, one lookup at a time, and what it does with the answers.
+"""Client of the directory: looks users up in the ledger, one lookup at a time.
 
-Who is looked up: the device's own user on connecting, every six hours, when the server says that
-his entry has changed, and while a change of his own is not published; strangers in leaves; people
-before a first message; nobody in particular when somebody has seen a larger ledger. People who
-are known and have not been looked at for long go along with the next lookup, so that one
-question shows less of who is meant.
+Looked up are: the device's own user on connecting, every six hours, when the server says that
+their entry has changed, and while their own change is not published; the users of unknown devices;
+people before a first message; nobody in particular when a peer has seen a larger ledger. Known
+people whose last lookup is old go along with the next one, so that the server learns less of who
+is meant.
 
-Kept in memory only: a connection that breaks asks again. Nothing here trusts an answer; that
-is `directory`'s. Several processes may ask over one store: an answer that another one's has
-overtaken is asked for again and judged by nobody.
+Kept in memory only: after a reconnect it asks again. Answers are verified by `ledger_state` and
+`accepted_chains`. Several processes may ask over one store: an answer that another process has
+overtaken is dropped and asked for again.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.transparency import alarms, gossip, local_chain, own_chain
+from blackthorn.device.transparency import alarms, chain_fetch, gossip, local_chain, own_chain
 from blackthorn.device.transparency import limits as transparency_limits
+from blackthorn.device.transparency.accepted_chains import OvertakenError, accept_chain
+from blackthorn.device.transparency.chain_fetch import ChainFetch
 from blackthorn.device.transparency.ledger_state import (
-    OvertakenError,
     Shown,
     StaleError,
     accept_answer,
-    accept_chain,
     accept_epoch,
     too_old,
 )
@@ -32,7 +32,6 @@ from blackthorn.errors import VerificationError
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.ports.device_store import ChainRecord, CheckpointRecord
-from blackthorn.wire import limits as wire_limits
 
 Frames = list[f.AnyFrame]
 
@@ -62,20 +61,9 @@ def reached(at_ms: int, now_ms: int, most_ms: int) -> bool:
     return not 0 < at_ms - now_ms <= most_ms
 
 
-@dataclass(slots=True)
-class _Fetch:
-    """A chain on its way: the answer that commits to it, what was known, the statements so far."""
-
-    found: Present
-    said: f.Answer
-    known: bytes
-    after: int
-    statements: list[bytes] = field(default_factory=list)
-
-
 @dataclass(frozen=True, slots=True)
-class _Proving:
-    """A proof on its way: what somebody has seen is the beginning of what this device has."""
+class _ConsistencyQuery:
+    """A proof on its way that the checkpoint of a peer is the beginning of this device's."""
 
     request: int
     said: gossip.PeerCheckpoint
@@ -96,17 +84,17 @@ class DirectoryClient:
     def disconnected(self) -> None:
         """The connection has ended: what was asked is not answered."""
         self.refused: dict[str, str] = {}
-        """Of whom the ledger's word did not hold, and why; until he is looked up again."""
+        """Users whose answer failed verification, and why; until they are looked up again."""
         self._wanted: set[str] = set()
         self._own_due_ms = 0
         self._refresh_due_ms = 0
         self._lookup: f.LookUp | None = None
         self._shown: Shown | None = None
-        self._fetches: dict[str, _Fetch] = {}
+        self._fetches: dict[str, ChainFetch] = {}
         self._tries: dict[str, int] = {}
         self._absent: set[str] = set()
-        """Of whom absence was proved, and no wish has been told so yet."""
-        self._proving: _Proving | None = None
+        """Users proved absent, of which no operation has been told yet."""
+        self._proving: _ConsistencyQuery | None = None
         self._told = 0
         self._asked_ms = 0
         self._silent_ms = -AGAIN_MS
@@ -118,7 +106,7 @@ class DirectoryClient:
         return self._lookup is not None or self._proving is not None
 
     def awaits(self, unit: UnitOfWork) -> bool:
-        """Whether answers are awaited, or strangers are to be asked for and the server answers."""
+        """Whether answers are awaited, or unknown devices are to be looked up."""
         if self.busy:
             return True
         left = reached(self._silent_ms + AGAIN_MS, unit.now_ms, AGAIN_MS)
@@ -201,7 +189,7 @@ class DirectoryClient:
         if said is None or newest is None:
             return []
         self._number += 1
-        self._proving = _Proving(self._number, said, newest)
+        self._proving = _ConsistencyQuery(self._number, said, newest)
         return [f.ProveConsistency(self._number, said.size, newest.size)]
 
     # --- Answers --------------------------------------------------------------------------
@@ -261,11 +249,8 @@ class DirectoryClient:
         self._absent.discard(address)
         if isinstance(found, Absent):
             self._absent.add(address)
-        elif self._must_fetch(unit, found, address):
-            known = unit.records.directory.chain(address)
-            there = known is not None and known.present
-            head, seq = (known.head, known.seq) if known is not None and there else (b"", 0)
-            self._fetches[address] = _Fetch(found, said, head, seq)
+        elif (fetch := chain_fetch.needed(unit, found, said)) is not None:
+            self._fetches[address] = fetch
             return
         if address == unit.me.address:
             self._own_looked_at(unit, said, found)
@@ -283,10 +268,6 @@ class DirectoryClient:
             self.pending.pop(address, None)
             self.refused[address] = f"the server does not answer for {address}"
 
-    def _must_fetch(self, unit: UnitOfWork, found: Present, address: str) -> bool:
-        known = unit.records.directory.chain(address)
-        return known is None or not known.present or known.head != found.value.head
-
     def chain_part(self, unit: UnitOfWork, part: f.ChainPart) -> Frames:
         """Statements of a chain; when they are all there it is verified and kept."""
         fetch, shown = self._fetches.get(part.address), self._shown
@@ -296,23 +277,22 @@ class DirectoryClient:
         if newest is None or newest.size != shown.epoch.accepted.size:
             return self._ask_anew()
         self._asked_ms = unit.now_ms
-        fetch.statements += part.statements
-        have = fetch.after + len(fetch.statements)
-        if part.more and part.statements and have < wire_limits.MAX_CHAIN_STATEMENTS:
-            return [f.FetchChain(self._number, part.address, have)]
+        if fetch.add(part):
+            return [f.FetchChain(self._number, part.address, fetch.have)]
         del self._fetches[part.address]
         self._take_chain(unit, fetch, part, shown)
         return [] if self._fetches else self._end(unit)
 
-    def _take_chain(self, unit: UnitOfWork, fetch: _Fetch, part: f.ChainPart, shown: Shown) -> None:
+    def _take_chain(
+        self, unit: UnitOfWork, fetch: ChainFetch, part: f.ChainPart, shown: Shown
+    ) -> None:
         address = part.address
         known = unit.records.directory.chain(address)
-        if known is not None and known.present and known.head != fetch.known:
+        if known is not None and known.present and known.head != fetch.head:
             self._wanted.add(address)  # another process has learned of it since
             return
-        whole = replace_statements(part, fetch.statements)
         try:
-            accept_chain(unit, fetch.found, fetch.said, whole, shown)
+            accept_chain(unit, fetch.found, fetch.answer, fetch.whole(part), shown)
         except OvertakenError as error:
             self._overtaken(address, error)
             return
@@ -321,7 +301,7 @@ class DirectoryClient:
             return
         self._tries.pop(address, None)
         if address == unit.me.address:
-            self._own_looked_at(unit, fetch.said, fetch.found)
+            self._own_looked_at(unit, fetch.answer, fetch.found)
 
     def _overtaken(self, address: str, error: OvertakenError) -> None:
         """The next epoch came between answer and chain: look again, but not for ever."""
@@ -368,17 +348,17 @@ class DirectoryClient:
         gossip.compare(unit.records, proving.said, proving.own, frame.proof, unit.now_ms)
         return []
 
-    # --- What a wish needs ----------------------------------------------------------------
+    # --- What an operation needs ----------------------------------------------------------------
 
     def all_fresh(self, unit: UnitOfWork, addresses: Sequence[str]) -> bool:
-        """Whether all of them were looked up within the hour; those of whom no word holds aside."""
+        """Whether all were looked up within the hour, but for those whose answers do not hold."""
         known = [self.fresh(unit, each) for each in addresses if each not in self.refused]
         return None not in known
 
     def fresh(self, unit: UnitOfWork, address: str) -> ChainRecord | None:
-        """What is known of a user, if it was looked up within the hour; else he is wanted.
+        """What is known of a user, if it was looked up within the hour; else they are looked up.
 
-        That somebody is not there is told once for each proof of it.
+        That a user is absent is told once for each proof of it.
         """
         known = unit.records.directory.chain(address)
         good = address not in self.refused and address not in self.pending and not too_old(unit)
@@ -408,16 +388,3 @@ class DirectoryClient:
             return f"the ledger's word does not hold: {refused[0]}"
         waiting = [each for each in asked if each in self.pending]
         return f"{waiting[0]} is not in the ledger yet" if waiting else ""
-
-
-def replace_statements(part: f.ChainPart, statements: list[bytes]) -> f.ChainPart:
-    """The last part of a chain, with the statements of all parts."""
-    return f.ChainPart(
-        part.request,
-        part.address,
-        part.size,
-        statements,
-        part.receipts,
-        part.certificate,
-        False,
-    )

@@ -1,8 +1,8 @@
-"""What the server says of the ledger, verified and kept; what must not be becomes an alarm.
+"""Epochs and answers of the ledger: verified and kept, or an alarm.
 
-Inside a turn, without a network: `asking` decides what to ask. Each function keeps what holds
-and nothing else. The checks are those of `directory.verify` and `identity.chain`; here stands
-what follows for this device when one of them fails.
+Inside a unit of work, without a network: `directory_client` decides what to ask. Each function
+keeps what holds and nothing else. The checks are those of `directory.verify`; here stands what
+follows for this device when one of them fails.
 """
 
 from dataclasses import dataclass, replace
@@ -12,11 +12,7 @@ from blackthorn.device import limits as device_limits
 from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.core.verified_chains import (
-    Chains,
-    encode_logged,
-    encode_statements,
     ledger_ms,
-    logged_of,
 )
 from blackthorn.device.transparency import config_rotation
 from blackthorn.device.transparency import limits as transparency_limits
@@ -33,21 +29,16 @@ from blackthorn.directory.verify import (
     Accepted,
     Answer,
     EpochPart,
-    Observation,
     Present,
-    Receipt,
     Terms,
     Value,
     VerifiedEpoch,
     check_history,
-    decode_value,
     verify_answer,
     verify_epoch,
-    verify_receipt,
 )
 from blackthorn.errors import VerificationError
-from blackthorn.identity.chain import UnverifiedChain, VerifiedChain, extend, replay
-from blackthorn.identity.openpgp import verify_certificate
+from blackthorn.identity.chain import VerifiedChain
 from blackthorn.link import frames as f
 from blackthorn.ports.device_store import ChainRecord, CheckpointRecord
 from blackthorn.tlog.verify import NO_QUORUM
@@ -61,18 +52,6 @@ _WITNESSED: Final = "ledger-clock"
 
 class StaleError(VerificationError):
     """The newest checkpoint does not fit the time here: nobody need have done anything wrong."""
-
-
-class OvertakenError(VerificationError):
-    """A chain that does not hold was given as of another epoch than the answer."""
-
-
-class ReceiptError(VerificationError):
-    """A receipt of a reset or a cancel does not hold."""
-
-    def __init__(self, rule: str, text: str, receipt: f.Receipt) -> None:
-        super().__init__(rule, text.removeprefix(f"[{rule}] "))
-        self.receipt = receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +85,7 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> Shown:
     age = transparency_limits.DIRECTORY_STALE_SECONDS
     terms = Terms(trusted.policy, trusted.config, clock_ms(unit), age)
     try:
-        epoch = verify_epoch(part, frame.consistency, _accepted(last), terms)
+        epoch = verify_epoch(part, frame.consistency, accepted_of(last), terms)
     except VerificationError as error:
         if error.rule == _STALE:
             raise StaleError(error.rule, "the newest state of the ledger is too old") from error
@@ -135,7 +114,7 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> Shown:
     return Shown(epoch, frame.epoch)
 
 
-def _accepted(record: CheckpointRecord | None) -> Accepted | None:
+def accepted_of(record: CheckpointRecord | None) -> Accepted | None:
     if record is None:
         return None
     return Accepted(record.size, record.root, record.note, record.epoch, record.unix_ms)
@@ -250,11 +229,11 @@ def _looked_again(unit: UnitOfWork, known: ChainRecord, found: Present, shown: S
     unit.chains.keep(record)
     later = unit.chains.of(known.address)
     if chain is not None and later is not None and chain.resets != later.resets:
-        _keep(unit, chain, later, record)
+        keep_chain(unit, chain, later, record)
         unit.bump()
 
 
-def _keep(
+def keep_chain(
     unit: UnitOfWork, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
 ) -> None:
     """Keep a chain and tell what is new; who compared the person compared the identity of then."""
@@ -309,164 +288,3 @@ def answer_fields(said: f.Answer) -> Fields:
         "opening": said.opening,
         "map_proof": said.map_proof,
     }
-
-
-# --- Chains -------------------------------------------------------------------------------
-
-
-def accept_chain(
-    unit: UnitOfWork, found: Present, said: f.Answer, part: f.ChainPart, shown: Shown
-) -> VerifiedChain:
-    """The chain that the map commits to, kept. `part` has the statements that were not known.
-
-    Raises VerificationError, the alarm raised; or OvertakenError, when the part is of another
-    epoch than the answer, so that nothing is proved by its not holding.
-    """
-    known = unit.records.directory.chain(said.address)
-    before = unit.chains.of(said.address)
-    try:
-        logged = _logged(unit, part, shown.epoch)
-        as_of_ms = max(shown.epoch.time_ms, known.as_of_ms if known is not None else 0)
-        chain = _verified(unit.chains, before, part, as_of_ms, logged)
-        _check_committed(chain, found)
-    except VerificationError as error:
-        if part.size != shown.epoch.accepted.size:
-            raise OvertakenError(error.rule, f"the chain is of another epoch: {error}") from error
-        kept = before.statements if before is not None else ()
-        fields = answer_fields(said) | {"statements": [*kept, *part.statements]}
-        if isinstance(error, ReceiptError):
-            fields = {"label": said.address} | receipt_fields(error.receipt)
-        _alarm_chain(unit, error, said, shown.fields() | fields, before)
-        raise
-    record = ChainRecord(
-        said.address,
-        found.version,
-        chain.head,
-        chain.seq,
-        chain.flags,
-        encode_statements(chain.statements),
-        encode_logged(logged),
-        _certificate(unit, chain, part.certificate, known),
-        unit.now_ms,
-        known.verified_ms if known is not None else 0,
-        checked_size=shown.epoch.accepted.size,
-        as_of_ms=as_of_ms,
-    )
-    _keep(unit, before, chain, record)
-    if unit.records.peers.found(said.address, [each.id for each in chain.devices]):
-        unit.bump()
-    return chain
-
-
-def _alarm_chain(
-    unit: UnitOfWork,
-    error: VerificationError,
-    said: f.Answer,
-    fields: Fields,
-    before: VerifiedChain | None,
-) -> None:
-    kind = "bad-receipt" if isinstance(error, ReceiptError) else "bad-chain"
-    evidence = evidence_of(unit.records, kind, fields)
-    code, text = "bad-chain", str(error)
-    if said.address == unit.me.address:
-        code = "unknown-statement"
-        known = f"this device knows {before.seq} of yours" if before else "none is known here"
-        text = (
-            f"the ledger has {decode_value(said.value).seq} statements of yours, in version "
-            f"{said.version} of your entry; {known}, and what is new does not hold: {error}"
-        )
-    fact = f"{error.rule} {said.version}"
-    raise_alarm(unit.records, code, said.address, text, unit.now_ms, evidence, fact=fact)
-
-
-def _verified(
-    chains: Chains,
-    before: VerifiedChain | None,
-    part: f.ChainPart,
-    now_ms: int,
-    logged: dict[int, int],
-) -> VerifiedChain:
-    terms = chains.terms(now_ms, logged)
-    if before is not None:
-        return extend(before, part.statements, terms)
-    return replay(UnverifiedChain(part.address, tuple(part.statements)), terms)
-
-
-def _logged(unit: UnitOfWork, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[int, int]:
-    """When the ledger logged the chain's resets and cancels, by receipts that hold."""
-    config = anchors.pinned(unit.records.settings).config
-    known = unit.records.directory.chain(part.address)
-    logged = logged_of(known) if known is not None and known.present else {}
-    seen = _seen(unit, known)
-    for each in part.receipts:
-        receipt = Receipt(
-            each.seq,
-            each.version,
-            each.value,
-            each.opening,
-            each.vrf_proof,
-            each.mutation,
-            each.index,
-            tuple(each.proof),
-            each.head,
-            each.head_index,
-            tuple(each.head_proof),
-        )
-        try:
-            seq, moment = verify_receipt(receipt, part.address, epoch, config, seen)
-        except VerificationError as error:
-            raise ReceiptError(error.rule, str(error), each) from error
-        logged[seq] = moment
-    return logged
-
-
-def receipt_fields(receipt: f.Receipt) -> Fields:
-    """For evidence."""
-    return {
-        "seq": receipt.seq,
-        "version": receipt.version,
-        "value": receipt.value,
-        "opening": receipt.opening,
-        "vrf_proof": receipt.vrf_proof,
-        "mutation": receipt.mutation,
-        "index": receipt.index,
-        "proof": list(receipt.proof),
-        "logged_head": receipt.head,
-        "logged_head_index": receipt.head_index,
-        "logged_head_proof": list(receipt.head_proof),
-    }
-
-
-def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[Observation]:
-    """What the map had of a user when he was looked at last, as far as it is still kept."""
-    if known is None:
-        return []
-    checked = _accepted(unit.records.directory.checkpoint(known.checked_size))
-    return [Observation(checked, known.version)] if checked is not None else []
-
-
-def _check_committed(chain: VerifiedChain, found: Present) -> None:
-    said = (found.value.head, found.value.seq, found.value.flags)
-    if (chain.head, chain.seq, chain.flags) != said:
-        raise VerificationError("I18", "the chain is not the one that the ledger commits to")
-
-
-def _certificate(
-    unit: UnitOfWork, chain: VerifiedChain, given: bytes, known: ChainRecord | None
-) -> bytes:
-    """The user's mail certificate, if it is the one that he stated."""
-    kept = known.certificate if known is not None else b""
-    if chain.openpgp is None:
-        return b""
-    for certificate in (given, kept):
-        if not certificate:
-            continue
-        try:
-            verify_certificate(chain.openpgp, certificate)
-            return certificate
-        except VerificationError as error:
-            if certificate is given:
-                text = f"the server's mail certificate is another than the stated one: {error}"
-                records, fact = unit.records, str(chain.openpgp.seq)
-                raise_alarm(records, "false-certificate", chain.label, text, unit.now_ms, fact=fact)
-    return b""

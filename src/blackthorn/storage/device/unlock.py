@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from blackthorn.crypto.argon2 import INTERACTIVE, Argon2Parameters, argon2id
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import StorageError, UserError
+from blackthorn.errors import ConflictError, DamageError, DiskError, UserError
 from blackthorn.storage.files import atomic
 
 KEY_BYTES = 32
@@ -62,13 +62,13 @@ def create(path: Path, method: str, given: Secret) -> Secret:
 
 
 def read(path: Path) -> Lock:
-    """The side file. Raises StorageError when it is missing or damaged."""
+    """The side file. Raises DamageError when it is missing or damaged."""
     try:
         lock = msgspec.json.decode(path.read_bytes(), type=Lock)
     except (OSError, msgspec.DecodeError):
-        raise StorageError(f"{path} is missing or damaged: the device cannot be unlocked") from None
+        raise DamageError(f"{path} is missing or damaged: the device cannot be unlocked") from None
     if lock.version != 1 or lock.method not in ("passphrase", "key-file"):
-        raise StorageError(f"{path} was written by another version of Blackthorn")
+        raise DamageError(f"{path} was written by another version of Blackthorn")
     return lock
 
 
@@ -104,11 +104,11 @@ def make_key_file(path: Path) -> Secret:
 def write_private(path: Path, data: bytes) -> None:
     """Write a new file of mode 0600, durably, under its name only when it is whole.
 
-    Raises StorageError. An existing file is not replaced.
+    Raises DiskError, or ConflictError: an existing file is not replaced.
     """
     try:
         atomic.link_new(path, data)
     except FileExistsError:
-        raise StorageError(f"{path} exists already") from None
+        raise ConflictError(f"{path} exists already") from None
     except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from None
+        raise DiskError(f"{path} cannot be written: {error.strerror}") from None

@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import StorageError
+from blackthorn.errors import DamageError, DiskError
 from blackthorn.storage.device import directory, records, traffic
 from blackthorn.storage.device.schema import SCHEMA, VERSION
 from blackthorn.storage.sqlite.failure import failure_of
@@ -48,7 +48,7 @@ def make_private(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise StorageError(f"{path} cannot be made: {error.strerror}") from None
+        raise DiskError(f"{path} cannot be made: {error.strerror}") from None
 
 
 class Vault:
@@ -109,9 +109,9 @@ def _prepare(connection: apsw.Connection) -> None:
     connection.set_busy_timeout(BUSY_MILLISECONDS)
     version = connection.pragma("user_version")
     if version > VERSION:
-        raise StorageError("the database was written by a newer version of Blackthorn")
+        raise DamageError("the database was written by a newer version of Blackthorn")
     if 0 < version < VERSION:
-        raise StorageError("the database is of an older version of Blackthorn: activate anew")
+        raise DamageError("the database is of an older version of Blackthorn: activate anew")
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")
     connection.pragma("temp_store", "memory")

@@ -1,0 +1,204 @@
+"""Identity chains that the ledger commits to: verified and kept, or an alarm.
+
+The checks are those of `identity.chain` and `directory.verify`; here stands what follows for this
+device when one of them fails.
+"""
+
+from blackthorn.device.core import anchors
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.core.verified_chains import (
+    Chains,
+    encode_logged,
+    encode_statements,
+    logged_of,
+)
+from blackthorn.device.transparency.alarms import Fields, evidence_of, raise_alarm
+from blackthorn.device.transparency.ledger_state import (
+    Shown,
+    accepted_of,
+    answer_fields,
+    keep_chain,
+)
+from blackthorn.directory.verify import (
+    Observation,
+    Present,
+    Receipt,
+    VerifiedEpoch,
+    decode_value,
+    verify_receipt,
+)
+from blackthorn.errors import VerificationError
+from blackthorn.identity.chain import UnverifiedChain, VerifiedChain, extend, replay
+from blackthorn.identity.openpgp import verify_certificate
+from blackthorn.link import frames as f
+from blackthorn.ports.device_store import ChainRecord
+
+
+class OvertakenError(VerificationError):
+    """A chain that does not hold was given as of another epoch than the answer."""
+
+
+class ReceiptError(VerificationError):
+    """A receipt of a reset or a cancel does not hold."""
+
+    def __init__(self, rule: str, text: str, receipt: f.Receipt) -> None:
+        super().__init__(rule, text.removeprefix(f"[{rule}] "))
+        self.receipt = receipt
+
+
+def accept_chain(
+    unit: UnitOfWork, found: Present, said: f.Answer, part: f.ChainPart, shown: Shown
+) -> VerifiedChain:
+    """The chain that the map commits to, kept. `part` has the statements that were not known.
+
+    Raises VerificationError, the alarm raised; or OvertakenError, when the part is of another
+    epoch than the answer, so that nothing is proved by its not holding.
+    """
+    known = unit.records.directory.chain(said.address)
+    before = unit.chains.of(said.address)
+    try:
+        logged = _logged(unit, part, shown.epoch)
+        as_of_ms = max(shown.epoch.time_ms, known.as_of_ms if known is not None else 0)
+        chain = _verified(unit.chains, before, part, as_of_ms, logged)
+        _check_committed(chain, found)
+    except VerificationError as error:
+        if part.size != shown.epoch.accepted.size:
+            raise OvertakenError(error.rule, f"the chain is of another epoch: {error}") from error
+        kept = before.statements if before is not None else ()
+        fields = answer_fields(said) | {"statements": [*kept, *part.statements]}
+        if isinstance(error, ReceiptError):
+            fields = {"label": said.address} | receipt_fields(error.receipt)
+        _alarm_chain(unit, error, said, shown.fields() | fields, before)
+        raise
+    record = ChainRecord(
+        said.address,
+        found.version,
+        chain.head,
+        chain.seq,
+        chain.flags,
+        encode_statements(chain.statements),
+        encode_logged(logged),
+        _certificate(unit, chain, part.certificate, known),
+        unit.now_ms,
+        known.verified_ms if known is not None else 0,
+        checked_size=shown.epoch.accepted.size,
+        as_of_ms=as_of_ms,
+    )
+    keep_chain(unit, before, chain, record)
+    if unit.records.peers.found(said.address, [each.id for each in chain.devices]):
+        unit.bump()
+    return chain
+
+
+def _alarm_chain(
+    unit: UnitOfWork,
+    error: VerificationError,
+    said: f.Answer,
+    fields: Fields,
+    before: VerifiedChain | None,
+) -> None:
+    kind = "bad-receipt" if isinstance(error, ReceiptError) else "bad-chain"
+    evidence = evidence_of(unit.records, kind, fields)
+    code, text = "bad-chain", str(error)
+    if said.address == unit.me.address:
+        code = "unknown-statement"
+        known = f"this device knows {before.seq} of yours" if before else "none is known here"
+        text = (
+            f"the ledger has {decode_value(said.value).seq} statements of yours, in version "
+            f"{said.version} of your entry; {known}, and what is new does not hold: {error}"
+        )
+    fact = f"{error.rule} {said.version}"
+    raise_alarm(unit.records, code, said.address, text, unit.now_ms, evidence, fact=fact)
+
+
+def _verified(
+    chains: Chains,
+    before: VerifiedChain | None,
+    part: f.ChainPart,
+    now_ms: int,
+    logged: dict[int, int],
+) -> VerifiedChain:
+    terms = chains.terms(now_ms, logged)
+    if before is not None:
+        return extend(before, part.statements, terms)
+    return replay(UnverifiedChain(part.address, tuple(part.statements)), terms)
+
+
+def _logged(unit: UnitOfWork, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[int, int]:
+    """When the ledger logged the chain's resets and cancels, by receipts that hold."""
+    config = anchors.pinned(unit.records.settings).config
+    known = unit.records.directory.chain(part.address)
+    logged = logged_of(known) if known is not None and known.present else {}
+    seen = _seen(unit, known)
+    for each in part.receipts:
+        receipt = Receipt(
+            each.seq,
+            each.version,
+            each.value,
+            each.opening,
+            each.vrf_proof,
+            each.mutation,
+            each.index,
+            tuple(each.proof),
+            each.head,
+            each.head_index,
+            tuple(each.head_proof),
+        )
+        try:
+            seq, moment = verify_receipt(receipt, part.address, epoch, config, seen)
+        except VerificationError as error:
+            raise ReceiptError(error.rule, str(error), each) from error
+        logged[seq] = moment
+    return logged
+
+
+def receipt_fields(receipt: f.Receipt) -> Fields:
+    """For evidence."""
+    return {
+        "seq": receipt.seq,
+        "version": receipt.version,
+        "value": receipt.value,
+        "opening": receipt.opening,
+        "vrf_proof": receipt.vrf_proof,
+        "mutation": receipt.mutation,
+        "index": receipt.index,
+        "proof": list(receipt.proof),
+        "logged_head": receipt.head,
+        "logged_head_index": receipt.head_index,
+        "logged_head_proof": list(receipt.head_proof),
+    }
+
+
+def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[Observation]:
+    """What the map had of a user when he was looked at last, as far as it is still kept."""
+    if known is None:
+        return []
+    checked = accepted_of(unit.records.directory.checkpoint(known.checked_size))
+    return [Observation(checked, known.version)] if checked is not None else []
+
+
+def _check_committed(chain: VerifiedChain, found: Present) -> None:
+    said = (found.value.head, found.value.seq, found.value.flags)
+    if (chain.head, chain.seq, chain.flags) != said:
+        raise VerificationError("I18", "the chain is not the one that the ledger commits to")
+
+
+def _certificate(
+    unit: UnitOfWork, chain: VerifiedChain, given: bytes, known: ChainRecord | None
+) -> bytes:
+    """The user's mail certificate, if it is the one that he stated."""
+    kept = known.certificate if known is not None else b""
+    if chain.openpgp is None:
+        return b""
+    for certificate in (given, kept):
+        if not certificate:
+            continue
+        try:
+            verify_certificate(chain.openpgp, certificate)
+            return certificate
+        except VerificationError as error:
+            if certificate is given:
+                text = f"the server's mail certificate is another than the stated one: {error}"
+                records, fact = unit.records, str(chain.openpgp.seq)
+                raise_alarm(records, "false-certificate", chain.label, text, unit.now_ms, fact=fact)
+    return b""

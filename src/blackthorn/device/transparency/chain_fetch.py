@@ -1,0 +1,51 @@
+"""An identity chain on its way from the server, in parts, with the answer that commits to it."""
+
+from dataclasses import dataclass, field
+
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.directory.verify import Present
+from blackthorn.link import frames as f
+from blackthorn.wire import limits
+
+
+@dataclass(slots=True)
+class ChainFetch:
+    """`head` and `after` are the head and number of the statements that were known before."""
+
+    found: Present
+    answer: f.Answer
+    head: bytes
+    after: int
+    statements: list[bytes] = field(default_factory=list)
+
+    @property
+    def have(self) -> int:
+        """How many statements are here by now."""
+        return self.after + len(self.statements)
+
+    def add(self, part: f.ChainPart) -> bool:
+        """Take the next part; whether another one is to be asked for."""
+        self.statements += part.statements
+        return part.more and bool(part.statements) and self.have < limits.MAX_CHAIN_STATEMENTS
+
+    def whole(self, last: f.ChainPart) -> f.ChainPart:
+        """The last part, with the statements of all parts."""
+        return f.ChainPart(
+            last.request,
+            last.address,
+            last.size,
+            self.statements,
+            last.receipts,
+            last.certificate,
+            False,
+        )
+
+
+def needed(unit: UnitOfWork, found: Present, answer: f.Answer) -> ChainFetch | None:
+    """The fetch of a chain that is new or has grown; None when it is known."""
+    known = unit.records.directory.chain(answer.address)
+    if known is None or not known.present:
+        return ChainFetch(found, answer, b"", 0)
+    if known.head == found.value.head:
+        return None
+    return ChainFetch(found, answer, known.head, known.seq)
