@@ -13,7 +13,6 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from blackthorn.cli import main, terminal
-from blackthorn.cli.officer import decide
 from blackthorn.device.core import anchors, keys
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.errors import BlackthornError
@@ -21,7 +20,7 @@ from blackthorn.governance import statements
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import named
 from blackthorn.link import frames as f
-from blackthorn.programs.device import home, requests
+from blackthorn.programs.device import home, officer, requests
 from blackthorn.programs.device.home import Home, wall_ms
 from tests.unit.device.chain_ledger import ChainLedger, Teller, look
 
@@ -102,7 +101,7 @@ class OfficeWorld:
         self.office = DecisionService()
         self.folder = folder
         self.monkeypatch = monkeypatch
-        monkeypatch.setattr(requests, "connect", self._conversation)
+        monkeypatch.setattr(requests, "connect", self._session)
         monkeypatch.setattr(terminal, "out", Console(highlight=False, width=200))
         monkeypatch.setattr(terminal, "err", Console(highlight=False, stderr=True, width=200))
         self.ledger = ChainLedger()
@@ -126,7 +125,7 @@ class OfficeWorld:
         return place
 
     @asynccontextmanager
-    async def _conversation(self, device):
+    async def _session(self, device):
         del device
 
         async def ask(frame, kind):
@@ -139,7 +138,7 @@ class OfficeWorld:
     def later(self, days: float) -> None:
         """Every clock goes on."""
         self.office.ahead_ms += round(days * 86_400_000)
-        for module in (home, decide):
+        for module in (home, officer):
             self.monkeypatch.setattr(module, "wall_ms", lambda: self.office.now_ms)
 
     # --- Commands ---------------------------------------------------------------------------

@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from blackthorn.cli.officer import directive_forms, fields
+from blackthorn.cli.officer import fields
 from blackthorn.errors import SecurityError, UserError
-from blackthorn.governance import directives, limits
+from blackthorn.governance import directives, inputs, limits
 from tests.office_world import OfficeWorld, address
 
 ANN, BOB = address("ann"), address("bob")
@@ -178,10 +178,10 @@ def test_contest_and_correct(world, demand):
 
 def test_the_canary_says_what_is_stated_and_what_is_not_any_more(world):
     assert "Nothing is stated." in world.run("lea", "directive", "canary")
-    until = fields.datetime.now(fields.UTC).date().isoformat()
+    until = inputs.datetime.now(inputs.UTC).date().isoformat()
     words = ("directive", "canary", "--statement", "keys", "--until")
     assert "[G15]" in world.run("lea", *words, until, "--yes", error=UserError)
-    later = fields.datetime.fromtimestamp(world.office.now_ms / 1000 + 90 * 86_400, fields.UTC)
+    later = inputs.datetime.fromtimestamp(world.office.now_ms / 1000 + 90 * 86_400, inputs.UTC)
     told = world.both("lea", "ann", *words, later.date().isoformat())
     assert "never handed anyone a key" in told and "Not stated any more" in told
     assert "declare" in world.run("ann", "directive", "canary")
@@ -215,12 +215,12 @@ def test_a_directive_that_there_is_not(world):
 
 
 def test_dates_are_days_of_utc_or_whole_times():
-    assert fields.parse_date("1970-01-02", "--to") == fields.DAY_MS
-    assert fields.parse_date("1970-01-01T00:00:01Z", "--to") == 1000
-    assert fields.parse_date("1970-01-01", "--to", end_of_day=True) == fields.DAY_MS - 1
+    assert inputs.parse_date("1970-01-02", "--to") == inputs.DAY_MS
+    assert inputs.parse_date("1970-01-01T00:00:01Z", "--to") == 1000
+    assert inputs.parse_date("1970-01-01", "--to", end_of_day=True) == inputs.DAY_MS - 1
     for bad in ("tomorrow", "2015-02-30", "1970-01-01T00:00:01", "1969-12-31T00:00:00Z"):
         with pytest.raises(UserError):
-            fields.parse_date(bad, "--to")
+            inputs.parse_date(bad, "--to")
 
 
 def test_a_document_must_be_there(tmp_path):
@@ -228,12 +228,12 @@ def test_a_document_must_be_there(tmp_path):
     empty.touch()
     for path in (empty, tmp_path / "none", tmp_path):
         with pytest.raises(UserError):
-            fields.hash_of(path)
+            fields.read_file(path)
 
 
 def test_a_choice_that_there_is_not_names_those_that_there_are():
     with pytest.raises(UserError, match="sealed-mail"):
-        directive_forms.categories(["everything"])
+        inputs.parse_choices(["everything"], directives.CATEGORIES, "--category")
 
 
 def test_no_option_names_everybody():

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from blackthorn.cli.officer import market_forms
-from blackthorn.cli.officer.fields import DAY_MS
 from blackthorn.errors import UserError
+from blackthorn.governance import exit_requests
+from blackthorn.governance.inputs import DAY_MS
 from tests.office_world import OfficeWorld, address
 
 FACTS = {
@@ -77,7 +77,7 @@ def test_a_plan_says_who_and_when(world):
 
 def test_dates_follow_from_the_stop_and_from_those_given():
     now, stop = 1_000 * DAY_MS, 1_090 * DAY_MS
-    dates = market_forms.planned({"stop_ms": stop}, now)
+    dates = exit_requests.planned_dates({"stop_ms": stop}, now)
     assert dates == {
         "announce_ms": now,
         "activations_ms": now,
@@ -88,9 +88,9 @@ def test_dates_follow_from_the_stop_and_from_those_given():
         "forwarding_end_ms": stop + 365 * DAY_MS,
     }
     given = {"stop_ms": stop, "retrieval_end_ms": stop + 60 * DAY_MS, "read_only_ms": stop}
-    dates = market_forms.planned(given, now)
+    dates = exit_requests.planned_dates(given, now)
     assert dates["backups_end_ms"] == stop + 240 * DAY_MS and dates["read_only_ms"] == stop
-    soon = market_forms.planned({"stop_ms": now + DAY_MS}, now)
+    soon = exit_requests.planned_dates({"stop_ms": now + DAY_MS}, now)
     assert soon["read_only_ms"] == now, "an exit without notice is read-only at once"
 
 
@@ -160,19 +160,19 @@ def test_a_market_is_left_step_by_step_each_at_its_date(world):
 
 
 def test_one_document_of_numbers_serves_both_steps():
-    facts = market_forms.closure_fields("destroy", FACTS)
+    facts = exit_requests.closure_fields("destroy", FACTS)
     assert facts["receipts"] == b"\x11" * 32 and "mails" not in facts
 
 
 @pytest.mark.parametrize("change", [{"users": "2"}, {"key": "xy"}, {"read": None}, {"held": True}])
 def test_numbers_of_a_closure_that_cannot_be_are_refused(change):
     with pytest.raises(UserError):
-        market_forms.closure_fields("destroy", {**FACTS, **change})
+        exit_requests.closure_fields("destroy", {**FACTS, **change})
 
 
 def test_numbers_that_are_missing_are_named():
     with pytest.raises(UserError, match="'samples'"):
-        market_forms.closure_fields("close", {k: v for k, v in FACTS.items() if k != "samples"})
+        exit_requests.closure_fields("close", {k: v for k, v in FACTS.items() if k != "samples"})
 
 
 def test_dates_move_and_the_market_stays_after_all(world):

@@ -44,6 +44,18 @@ COUNTRY: Final = Spec("country")
 FLAG: Final = Spec("count", 0, 1)
 
 
+def empty_value(spec: Spec) -> Any:
+    """The value of a field for which nothing was entered."""
+    match spec.kind:
+        case "count" | "time":
+            return 0
+        case "list":
+            return []
+        case "text":
+            return ""
+    return None
+
+
 def check_fields(fields: dict[str, Any], specs: dict[str, Spec], what: str) -> None:
     """Raises `VerificationError` (G3) unless exactly these fields are there, each as specified."""
     for name in fields:

@@ -1,11 +1,11 @@
-"""Options and endings that the officers' command families share."""
+"""Options that the officers' commands share."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blackthorn.cli import terminal
 from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption
 
 if TYPE_CHECKING:
@@ -22,50 +22,22 @@ DirectiveArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The directive, such as D-000001.")
 ]
 MarketArgument = Annotated[str, typer.Argument(metavar="CC", help="The market, such as PK.")]
-CaseArgument = Annotated[
-    str, typer.Argument(metavar="CASE", help="Such as D-000001, X-PK-1, officers or canary.")
-]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """How a command behaves: prints JSON, does not ask, only shows."""
+
+    json: bool = False
+    yes: bool = False
+    dry_run: bool = False
 
 
 def open_decisions(home: Path, key_file: Path | None) -> "tuple[DeviceProgram, VerifiedDecisions]":
     """The unlocked device, and all decisions as it has verified them."""
-    from blackthorn.cli.officer import decide
     from blackthorn.cli.options import program
+    from blackthorn.programs.device import officer
+    from blackthorn.programs.event_loop import run
 
     device = program(home, key_file)
-    return device, decide.look(device)
-
-
-def sign(
-    case: CaseArgument,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Show in full what waits in a case, and add your approval to it."""
-    from blackthorn.cli.officer import decide
-    from blackthorn.cli.options import program
-
-    decide.sign(program(home, key_file), case, decide.OutputOptions(json, yes, dry_run))
-
-
-def show(
-    case: CaseArgument,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Show a case: every step of it with its officers, and what waits."""
-    from blackthorn.cli.officer import show as office_show
-    from blackthorn.errors import UserError
-
-    _, found = open_decisions(home, key_file)
-    known = found.cases.case(case)
-    if not known.history and case not in found.waiting:
-        raise UserError(f"there is no case {case}")
-    if json:
-        terminal.print_json(office_show.case_document(found, known))
-    else:
-        office_show.case(found, known)
+    return device, run(officer.load_decisions(device))

@@ -1,48 +1,28 @@
 """Commands of the family `role`: who may decide. Two owners found, and change it ever after."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.officer import options
+from blackthorn.cli.officer import generate
+from blackthorn.cli.officer.generate import Invocation
 from blackthorn.cli.officer.options import (
     DEFAULT_HOME,
-    DryRunOption,
     HomeOption,
     JsonOption,
     KeyFileOption,
-    YesOption,
     open_decisions,
 )
-
-if TYPE_CHECKING:
-    from blackthorn.cli.officer.decide import Form
-    from blackthorn.device.transparency.decisions import VerifiedDecisions
-    from blackthorn.identity.keys import VerifyKeys
+from blackthorn.governance.transitions import Role
 
 role = typer.Typer(help="Officers: who decides on directives and markets.", no_args_is_help=True)
-role.command("sign")(options.sign)
-
-DeviceOption = Annotated[
-    str | None,
-    typer.Option("--device", metavar="NAME", help="With which of his devices the person signs."),
-]
 
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands to `app`."""
     app.add_typer(role, name="role")
-
-
-def _person(officer: str, roles: list[str], keys: "VerifyKeys", suffix: str = "") -> dict[str, Any]:
-    return {
-        f"officer{suffix}": officer,
-        f"roles{suffix}": roles,
-        f"ed25519{suffix}": keys.ed25519,
-        f"ml_dsa{suffix}": keys.ml_dsa,
-    }
 
 
 def _new_id() -> str:
@@ -51,10 +31,6 @@ def _new_id() -> str:
     return f"O-{random(4).hex()}"
 
 
-# --- open -----------------------------------------------------------------------------------
-
-
-@role.command("open")
 def open_(
     addresses: Annotated[
         list[str], typer.Argument(metavar="ADDRESS ADDRESS", help="The two who may found.")
@@ -90,206 +66,156 @@ def open_(
     terminal.out.print(f"Next, on {people[0]}'s device: blackthorn role found {people[1]}")
 
 
-# --- found ----------------------------------------------------------------------------------
+_FOUND = """Found the officers: you and the other person become the first two owners.
+
+Both must have been named on the server's host. The other person then runs the same with your
+address. Compare your identities in person before (blackthorn verify): these keys decide.
+"""
 
 
-@role.command("found")
-def found(
-    other: Annotated[
-        str, typer.Argument(metavar="OTHER", help="The address of the other first owner.")
-    ],
-    device_name: DeviceOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Found the officers: you and the other person become the first two owners.
-
-    Both must have been named on the server's host. The other person then runs the same with your
-    address. Compare your identities in person before (blackthorn verify): these keys decide.
-    """
-    from blackthorn.cli.officer import decide as offices
+def _found(call: Invocation) -> None:
+    from blackthorn.cli.officer import decide
     from blackthorn.cli.officer.officer_keys import check_people, person_keys
     from blackthorn.cli.options import parse_addresses
     from blackthorn.errors import UserError
+    from blackthorn.governance.officer_requests import Person, found_request, founds
 
-    device, office = open_decisions(home, key_file)
-    (whose,) = parse_addresses([other])
+    device, decisions = call.open()
+    (other,) = parse_addresses([call.values["other"]])
     me = device.opened.keys.address
-    if whose == me:
+    if other == me:
         raise UserError("name the other person: nobody founds alone")
-    if office.cases.officers:
+    if decisions.cases.officers:
         raise UserError(
             "the officers are founded: owners appoint others by blackthorn role appoint"
         )
-    if set(office.founders) != {str(me), str(whose)}:
-        named = " and ".join(office.founders) or "nobody yet"
+    if set(decisions.founders) != {str(me), str(other)}:
+        named = " and ".join(decisions.founders) or "nobody yet"
         raise UserError(f"who may found was named on the server's host: {named}")
-    output = offices.OutputOptions(json, yes, dry_run)
-    waits = office.waiting.get("officers")
-    keys = person_keys(device, whose, device_name)
-    mine = device.opened.keys.signing.public
-    if waits is not None and _founds(waits.signed.statement.public, {mine, keys}):
-        offices.approve(device, office, waits, output, check_people(device, waits))
+    theirs = Person(str(other), person_keys(device, other, call.values["device_name"]))
+    mine = Person(str(me), device.opened.keys.signing.public)
+    waiting = decisions.waiting.get("officers")
+    if waiting is not None and founds(waiting.signed.statement.public, {mine.keys, theirs.keys}):
+        notes = check_people(device, waiting)
+        decide.approve(device, decisions, waiting, call.output, notes)
         return
-    form = offices.Form(
-        "officers",
-        "found",
-        {**_person(_new_id(), ["owner"], mine), **_person(_new_id(), ["owner"], keys, "_2")},
-        private={"address": str(me), "address_2": str(whose)},
-    )
-    offices.decide(device, office, form, output)
+    request = found_request(mine, theirs, (_new_id(), _new_id()))
+    decide.decide(device, decisions, request, call.output)
 
 
-def _founds(public: dict[str, Any], keys: "set[VerifyKeys]") -> bool:
-    """Whether what waits names just these two keys, as owners and no more."""
-    from blackthorn.identity.keys import VerifyKeys
+_APPOINT = """Give a person these roles, in place of those he has. Two owners decide it.
 
-    if "ed25519_2" not in public:
-        return False
-    named = {VerifyKeys(public[f"ed25519{each}"], public[f"ml_dsa{each}"]) for each in ("", "_2")}
-    return named == keys and public["roles"] == public["roles_2"] == ["owner"]
+His keys are taken from his identity in the ledger, verified by this device, and never from
+the server's word.
+"""
 
 
-# --- appoint and dismiss --------------------------------------------------------------------
-
-
-@role.command("appoint")
-def appoint(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whom to appoint.")],
-    roles: Annotated[
-        list[str],
-        typer.Option(
-            "--role",
-            metavar="ROLE",
-            help="owner, admin, helpdesk, legal, custodian or auditor. Again for each.",
-        ),
-    ],
-    device_name: DeviceOption = None,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Give a person these roles, in place of those he has. Two owners decide it.
-
-    His keys are taken from his identity in the ledger, verified by this device, and never from
-    the server's word.
-    """
-    from blackthorn.cli.officer import decide as offices
+def _appoint(call: Invocation) -> None:
+    from blackthorn.cli.officer import decide
     from blackthorn.cli.officer.officer_keys import person_keys
     from blackthorn.cli.options import parse_addresses
+    from blackthorn.governance import officer_requests
 
-    device, office = open_decisions(home, key_file)
-    (whose,) = parse_addresses([address])
-    keys = person_keys(device, whose, device_name)
-    form = _appointment(office, str(whose), _roles(roles), keys)
-    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
-
-
-def _roles(texts: list[str]) -> list[str]:
-    from blackthorn.errors import UserError
-    from blackthorn.governance.transitions import Role
-
-    for each in texts:
-        if each not in tuple(Role):
-            raise UserError(f"there is no role {each!r}: {', '.join(Role)}")
-    return sorted(set(texts))
-
-
-def _appointment(
-    office: "VerifiedDecisions", whose: str, roles: list[str], keys: "VerifyKeys"
-) -> "Form":
-    from blackthorn.cli.officer.decide import Form
-
-    known = _officer_of(office, whose)
-    public, notes = _person(known or _new_id(), roles, keys), []
-    default = {}
-    if known is None:
-        default["officer"] = public.pop("officer")
-    else:
-        before = ", ".join(sorted(office.cases.officers[known].roles))
-        notes.append(f"{known} has had the roles {before}; these take their place.")
-    return Form(
-        "officers", "appoint", public, default, private={"address": whose}, notes=tuple(notes)
+    device, decisions = call.open()
+    (address,) = parse_addresses([call.values["address"]])
+    keys = person_keys(device, address, call.values["device_name"])
+    officers = decisions.cases.officers
+    request = officer_requests.appoint_request(
+        officers,
+        officer_requests.officer_of(officers, decisions.addresses, str(address)),
+        _new_id(),
+        officer_requests.Person(str(address), keys),
+        officer_requests.parse_roles(call.values["roles"], "--role"),
     )
+    decide.decide(device, decisions, request, call.output)
 
 
-def _officer_of(office: "VerifiedDecisions", address: str) -> str | None:
-    """The officer's id of a person who is one."""
-    for officer, whose in office.addresses.items():
-        if whose == address and officer in office.cases.officers:
-            return officer
-    return None
+_DISMISS = "Take all roles from a person. Two owners decide it, and two always remain."
 
 
-@role.command("dismiss")
-def dismiss(
-    who: Annotated[str, typer.Argument(metavar="ADDRESS|O-ID", help="Whom to dismiss.")],
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
-    yes: YesOption = False,
-    dry_run: DryRunOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Take all roles from a person. Two owners decide it, and two always remain."""
-    from blackthorn.cli.officer import decide as offices
-    from blackthorn.cli.officer.fields import parse_officer
-    from blackthorn.cli.officer.show import whose
-    from blackthorn.errors import UserError
+def _dismiss(call: Invocation) -> None:
+    from blackthorn.cli.officer import decide, show
+    from blackthorn.governance.officer_requests import dismiss_request, parse_officer
 
-    device, office = open_decisions(home, key_file)
-    officer = parse_officer(who) or _officer_of(office, who.lower())
-    if officer not in office.cases.officers or officer is None:
-        raise UserError(f"{who} is no officer: see blackthorn role list")
-    form = offices.Form(
-        "officers", "dismiss", {"officer": officer}, notes=(f"It is {whose(office, officer)}.",)
-    )
-    offices.decide(device, office, form, offices.OutputOptions(json, yes, dry_run))
+    device, decisions = call.open()
+    officer = parse_officer(decisions.cases.officers, decisions.addresses, call.values["who"])
+    request = dismiss_request(officer, show.whose(decisions, officer))
+    decide.decide(device, decisions, request, call.output)
 
 
-# --- list -----------------------------------------------------------------------------------
-
-
-@role.command("list")
 def list_officers(
     home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
 ) -> None:
     """Who the officers are, with their roles; and what waits for an owner."""
     from blackthorn.cli.officer import show
 
-    device, office = open_decisions(home, key_file)
-    mine = office.officer_with(device.opened.keys.signing.public)
-    known = sorted(office.cases.officers.values(), key=lambda each: each.id)
-    waits = office.waiting.get("officers")
+    device, decisions = open_decisions(home, key_file)
+    mine = decisions.officer_with(device.opened.keys.signing.public)
+    known = sorted(decisions.cases.officers.values(), key=lambda officer: officer.id)
     if json:
+        waiting = decisions.waiting.get("officers")
         document: dict[str, Any] = {
             "officers": [
                 {
-                    "id": each.id,
-                    "address": office.addresses.get(each.id),
-                    "roles": sorted(each.roles),
-                    "key": each.keys.ed25519.hex(),
-                    "me": each == mine,
+                    "id": officer.id,
+                    "address": decisions.addresses.get(officer.id),
+                    "roles": sorted(officer.roles),
+                    "key": officer.keys.ed25519.hex(),
+                    "me": officer == mine,
                 }
-                for each in known
+                for officer in known
             ],
-            "founders": list(office.founders),
-            "waiting": show.waiting_document(waits) if waits is not None else None,
+            "founders": list(decisions.founders),
+            "waiting": show.waiting_document(waiting) if waiting is not None else None,
         }
         terminal.print_json(document)
         return
     rows = (
         (
-            each.id,
-            office.addresses.get(each.id, "-"),
-            ", ".join(sorted(each.roles)),
-            "you" if each == mine else "",
+            officer.id,
+            decisions.addresses.get(officer.id, "-"),
+            ", ".join(sorted(officer.roles)),
+            "you" if officer == mine else "",
         )
-        for each in known
+        for officer in known
     )
     show.table(("Officer", "Address", "Roles", ""), rows, "There are no officers yet.")
-    show.say_waiting(office, "officers")
+    show.say_waiting(decisions, "officers")
+
+
+def _argument(name: str, metavar: str, text: str) -> Any:
+    return generate.parameter(name, Annotated[str, typer.Argument(metavar=metavar, help=text)])
+
+
+_DEVICE = generate.parameter(
+    "device_name",
+    Annotated[
+        str | None,
+        typer.Option(
+            "--device", metavar="NAME", help="With which of his devices the person signs."
+        ),
+    ],
+    None,
+)
+*_OTHERS, _LAST = Role
+_ROLES = generate.parameter(
+    "roles",
+    Annotated[
+        list[str],
+        typer.Option(
+            "--role",
+            metavar="ROLE",
+            help=f"{', '.join(_OTHERS)} or {_LAST}. Again for each.",
+        ),
+    ],
+)
+_OTHER = _argument("other", "OTHER", "The address of the other first owner.")
+_ADDRESS = _argument("address", "ADDRESS", "Whom to appoint.")
+_WHO = _argument("who", "ADDRESS|O-ID", "Whom to dismiss.")
+
+role.command("sign")(generate.sign)
+role.command("open")(open_)
+generate.add(role, "found", _FOUND, _found, [_OTHER, _DEVICE])
+generate.add(role, "appoint", _APPOINT, _appoint, [_ADDRESS, _ROLES, _DEVICE])
+generate.add(role, "dismiss", _DISMISS, _dismiss, [_WHO])
+role.command("list")(list_officers)

@@ -54,9 +54,9 @@ def family(case: str) -> str:
     return "market" if case.startswith("X-") else "directive"
 
 
-def whose(office: VerifiedDecisions, officer: str) -> str:
+def whose(decisions: VerifiedDecisions, officer: str) -> str:
     """An officer's id, with his address if it is known."""
-    address = office.addresses.get(officer)
+    address = decisions.addresses.get(officer)
     return f"{officer} ({address})" if address else officer
 
 
@@ -101,7 +101,11 @@ def statement_document(statement: Statement) -> dict[str, Any]:
 
 
 def statement(
-    office: VerifiedDecisions, waiting: Waiting, notes: Iterable[str] = (), *, to_err: bool = False
+    decisions: VerifiedDecisions,
+    waiting: Waiting,
+    notes: Iterable[str] = (),
+    *,
+    to_err: bool = False,
 ) -> None:
     """Everything that is signed, with its meaning; what is published stands apart."""
     said = waiting.signed.statement
@@ -117,7 +121,7 @@ def statement(
         say_fields(waiting.private, to_err=to_err)
     say(f"Hash: {said.hash.hex()}", to_err=to_err)
     for each in waiting.signed.approvals:
-        who, when = whose(office, each.officer), local_time(each.at_ms)
+        who, when = whose(decisions, each.officer), local_time(each.at_ms)
         say(f"Approved by {who} at {when}", to_err=to_err)
     wanted = ", and ".join(named(slot) for slot in move.signers)
     takes = "two different people" if len(move.signers) > 1 else "one person"
@@ -143,9 +147,9 @@ def say_field(label: str, text: str, *, to_err: bool = False) -> None:
 # --- Cases ----------------------------------------------------------------------------------
 
 
-def case_document(office: VerifiedDecisions, case: Case) -> dict[str, Any]:
+def case_document(decisions: VerifiedDecisions, case: Case) -> dict[str, Any]:
     """A case for programs: its state, its steps, and what waits."""
-    waits = office.waiting.get(case.id)
+    waits = decisions.waiting.get(case.id)
     return {
         "id": case.id,
         "state": case.state,
@@ -155,7 +159,7 @@ def case_document(office: VerifiedDecisions, case: Case) -> dict[str, Any]:
                 "seq": each.seq,
                 "action": each.action,
                 "public": fields_document(each.public),
-                "private": fields_document(office.private.get((case.id, each.seq), {})),
+                "private": fields_document(decisions.private.get((case.id, each.seq), {})),
                 "officers": list(each.officers),
                 "decided": rfc3339(each.at_ms),
                 "logged": rfc3339(each.logged_ms) if each.logged_ms else None,
@@ -176,23 +180,23 @@ def waiting_document(waiting: Waiting) -> dict[str, Any]:
     }
 
 
-def case(office: VerifiedDecisions, shown: Case) -> None:
+def case(decisions: VerifiedDecisions, shown: Case) -> None:
     """A case for people: every step in full, and what waits."""
     say(f"{shown.id}: {shown.state}{', held' if shown.held else ''}")
     for step in shown.history:
-        who = ", ".join(whose(office, each) for each in step.officers)
+        who = ", ".join(whose(decisions, each) for each in step.officers)
         say(f"{step.seq}. {step.action}, {local_time(step.at_ms)}, by {who}")
         say_fields(step.public)
-        say_fields(office.private.get((shown.id, step.seq), {}))
-    say_waiting(office, shown.id)
+        say_fields(decisions.private.get((shown.id, step.seq), {}))
+    say_waiting(decisions, shown.id)
 
 
-def say_waiting(office: VerifiedDecisions, case_id: str) -> None:
+def say_waiting(decisions: VerifiedDecisions, case_id: str) -> None:
     """What waits in a case, in a line, if anything does."""
-    waits = office.waiting.get(case_id)
+    waits = decisions.waiting.get(case_id)
     if waits is None:
         return
-    by = ", ".join(whose(office, each.officer) for each in waits.signed.approvals)
+    by = ", ".join(whose(decisions, each.officer) for each in waits.signed.approvals)
     action = waits.signed.statement.action
     command = f"blackthorn {family(case_id)} sign {case_id}"
     say(f"Waits since {local_time(waits.since_ms)}: {action}, approved by {by}. See it: {command}")
@@ -221,12 +225,12 @@ def day(time_ms: int) -> str:
     return local_time(time_ms) if time_ms else "-"
 
 
-def directive_row(office: VerifiedDecisions, shown: Case, now_ms: int) -> tuple[str, ...]:
+def directive_row(decisions: VerifiedDecisions, shown: Case, now_ms: int) -> tuple[str, ...]:
     """A directive as a line of the table."""
     facts = directives.facts(shown)
     gag = directives.gag_until_ms(shown)
-    names = office.private.get((shown.id, 1), {}).get("accounts", [])
-    waits = office.waiting.get(shown.id)
+    names = decisions.private.get((shown.id, 1), {}).get("accounts", [])
+    waits = decisions.waiting.get(shown.id)
     return (
         shown.id,
         shown.state,
@@ -244,10 +248,10 @@ DIRECTIVE_TITLES: Final = (
 )
 
 
-def exit_row(office: VerifiedDecisions, shown: Case) -> tuple[str, ...]:
+def exit_row(decisions: VerifiedDecisions, shown: Case) -> tuple[str, ...]:
     """An exit as a line of the table."""
     dates = exits.dates(shown)
-    waits = office.waiting.get(shown.id)
+    waits = decisions.waiting.get(shown.id)
     return (
         shown.id,
         shown.state,

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from blackthorn.audit.package import check_package
-from blackthorn.cli.officer.directive_forms import letter
 from blackthorn.crypto.openpgp_open import generate_user_key, unseal
 from blackthorn.demo.replay_2015.officers import Officers
 from blackthorn.demo.replay_2015.world import DOMAIN, World
 from blackthorn.errors import SecurityError
 from blackthorn.governance import directives
+from blackthorn.governance.directive_requests import letter
 from blackthorn.governance.package.build import register_key
 from blackthorn.governance.transitions import Case
 from blackthorn.programs.server import production

@@ -10,3 +10,6 @@ MAX_EXPORT_MESSAGES = 5_000_000
 
 MIN_EXPORT_PASSPHRASE_CHARACTERS = 12
 """Of the passphrase for exported keys: whoever finds the file may try as long as he likes."""
+
+MAX_DECISIONS = 131_072
+"""Decisions that a device replays: 10,000 directives are 70,000 of them, about 8 kB each."""

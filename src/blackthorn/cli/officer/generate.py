@@ -1,0 +1,152 @@
+"""Builds the officers' commands from the forms of `governance`: an option for each input.
+
+What is the same in all of them stands here: the device's options, `--yes`, `--dry-run`, `--json`.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from blackthorn.cli.officer.options import (
+    DEFAULT_HOME,
+    DryRunOption,
+    HomeOption,
+    JsonOption,
+    KeyFileOption,
+    OutputOptions,
+    YesOption,
+    open_decisions,
+)
+from blackthorn.governance.requests import Input, RequestForm
+
+if TYPE_CHECKING:
+    from blackthorn.device.transparency.decisions import VerifiedDecisions
+    from blackthorn.programs.device.program import DeviceProgram
+
+CaseArgument = Annotated[
+    str, typer.Argument(metavar="CASE", help="Such as D-000001, X-PK-1, officers or canary.")
+]
+
+_TYPES: Final[dict[str, tuple[Any, str | None]]] = {
+    "text": (str, None),
+    "choice": (str, None),
+    "count": (int, None),
+    "time": (str, "DATE"),
+    "country": (str, "CC"),
+    "hash": (Path, None),
+    "list": (list[str], None),
+}
+"""Type of a field → the option's type and placeholder."""
+
+
+def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> Any:
+    """A parameter of a command: without a default it is required."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)
+
+
+def file_parameter(name: str, metavar: str, text: str) -> Any:
+    """An option `--name` that names a file."""
+    option = typer.Option(f"--{name}", metavar=metavar, help=text)
+    return parameter(name, Annotated[Path | None, option], None)
+
+
+_COMMON: Final = (
+    parameter("home", HomeOption, DEFAULT_HOME),
+    parameter("key_file", KeyFileOption, None),
+    parameter("yes", YesOption, False),
+    parameter("dry_run", DryRunOption, False),
+    parameter("json", JsonOption, False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A command as it was called. `values` are the parameters by name."""
+
+    values: dict[str, Any]
+
+    @property
+    def output(self) -> OutputOptions:
+        """How it prints and asks."""
+        return OutputOptions(self.values["json"], self.values["yes"], self.values["dry_run"])
+
+    def open(self) -> "tuple[DeviceProgram, VerifiedDecisions]":
+        """The unlocked device, and all decisions as it has verified them."""
+        return open_decisions(self.values["home"], self.values["key_file"])
+
+    def entered(self, form: RequestForm) -> dict[str, Any]:
+        """What was entered, by the names of the form's inputs; files are read."""
+        from blackthorn.cli.officer.fields import read_file
+
+        found: dict[str, Any] = {}
+        for entry in form.inputs:
+            value = self.values[_key(entry)]
+            if value is None or value is False or value == []:
+                continue
+            found[entry.name] = read_file(value) if isinstance(value, Path) else value
+        return found
+
+
+def add(
+    family: typer.Typer,
+    name: str,
+    text: str,
+    run: Callable[[Invocation], None],
+    parameters: Iterable[Any],
+) -> None:
+    """Add the command `name` with the help `text` to a family of commands."""
+
+    def command(**values: Any) -> None:
+        run(Invocation(values))
+
+    command.__doc__ = text
+    command.__signature__ = inspect.Signature([*parameters, *_COMMON])  # type: ignore[attr-defined]
+    family.command(name)(command)
+
+
+def options_of(form: RequestForm) -> list[Any]:
+    """An option for each input of a form."""
+    return [_option(form, entry) for entry in form.inputs]
+
+
+def _option(form: RequestForm, entry: Input) -> Any:
+    spec = form.spec(entry)
+    kind, metavar = _TYPES[spec.kind]
+    flag = spec.kind == "count" and spec.most == 1
+    option = typer.Option(
+        f"--{entry.name}",
+        metavar=entry.placeholder or metavar,
+        help=form.help_of(entry),
+        min=spec.least if spec.kind == "count" and not flag else None,
+    )
+    if flag:
+        return parameter(_key(entry), Annotated[bool, option], False)
+    if entry.required:
+        return parameter(_key(entry), Annotated[kind, option])
+    if entry.preset is not None:
+        return parameter(_key(entry), Annotated[kind, option], entry.preset)
+    return parameter(_key(entry), Annotated[kind | None, option], None)
+
+
+def _key(entry: Input) -> str:
+    return f"input_{entry.name.replace('-', '_')}"
+
+
+def sign(
+    case: CaseArgument,
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Show in full what waits in a case, and add your approval to it."""
+    from blackthorn.cli.officer import decide
+
+    device, decisions = open_decisions(home, key_file)
+    decide.sign(device, decisions, case, OutputOptions(json, yes, dry_run))

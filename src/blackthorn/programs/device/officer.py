@@ -1,0 +1,196 @@
+"""An officer's device: fetch and verify the decisions, propose or sign one, submit it.
+
+Whatever is signed was replayed and checked on this device. Nothing here asks or prints: a user
+interface shows the decision and has the officer confirm it between `propose` and `submit`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from blackthorn.device.transparency.decisions import VerifiedDecisions, Waiting, replay
+from blackthorn.errors import SecurityError, UserError, VerificationError
+from blackthorn.governance import officers, statements
+from blackthorn.governance.cases import transitions_of
+from blackthorn.governance.inputs import parse_directive
+from blackthorn.governance.requests import DecisionRequest
+from blackthorn.governance.statements import Signed, Statement
+from blackthorn.governance.transitions import Case, find, named
+from blackthorn.governance.values import check_fields
+from blackthorn.link import frames as f
+from blackthorn.programs.device import limits, requests
+from blackthorn.programs.device.home import random, wall_ms
+from blackthorn.programs.device.program import DeviceProgram
+
+_TAMPERED: Final = ("G1", "G5", "G16")
+"""Rules that no officer breaks by mistake."""
+
+
+# --- The server -----------------------------------------------------------------------------
+
+
+async def load_decisions(device: DeviceProgram) -> VerifiedDecisions:
+    """All decisions, verified. Raises SecurityError, UserError (no officer), UnavailableError."""
+    decisions, last = await _fetch(device)
+    with device.opened.vault.transaction() as records:
+        return replay(
+            decisions, last.pending, records.settings, founders=last.founders, log_ms=last.log_ms
+        )
+
+
+async def _fetch(device: DeviceProgram) -> tuple[list[f.Decision], f.Decisions]:
+    decisions: list[f.Decision] = []
+    async with requests.connect(device) as ask:
+        while True:
+            after = decisions[-1].number if decisions else 0
+            part: f.Decisions = await ask(f.FetchDecisions(1, after), f.Decisions)
+            if part.refusal:
+                raise UserError(part.refusal)
+            decisions += part.decisions
+            if not part.more:
+                return decisions, part
+            if not part.decisions or part.decisions[-1].number <= after:
+                raise SecurityError("the server shows its decisions out of their order")
+            if len(decisions) > limits.MAX_DECISIONS:
+                raise SecurityError("the server shows decisions without an end")
+
+
+async def submit(device: DeviceProgram, signed: Signed, kept: bytes) -> list[str]:
+    """Hand it in; the approvers still missing, in words. Raises UserError when it is refused."""
+    async with requests.connect(device) as ask:
+        frame = f.SubmitDecision(2, signed.encode(), kept)
+        answer: f.DecisionTaken = await ask(frame, f.DecisionTaken)
+    if answer.refusal:
+        raise UserError(answer.refusal)
+    return list(answer.lacks)
+
+
+@dataclass(frozen=True, slots=True)
+class ExitCount:
+    """A market as the server counts it: its users, the hash of their list, and its closure.
+
+    `closure` holds the numbers for the closure's next decision, {} while there are none.
+    """
+
+    users: int
+    list: bytes
+    closure: Mapping[str, Any]
+
+
+async def count_exit(device: DeviceProgram, market: str) -> ExitCount:
+    """Raises UserError when the server refuses, UnavailableError."""
+    async with requests.connect(device) as ask:
+        facts: f.ExitFacts = await ask(f.FetchExit(4, market), f.ExitFacts)
+    if facts.refusal:
+        raise UserError(facts.refusal)
+    return ExitCount(facts.users, facts.list, facts.fields)
+
+
+# --- Proposing ------------------------------------------------------------------------------
+
+
+def propose(decisions: VerifiedDecisions, request: DecisionRequest) -> Waiting:
+    """The decision that waits when it says what the request says; otherwise a new one."""
+    waiting = decisions.waiting.get(request.case)
+    if waiting is not None and _agrees(waiting, request):
+        return waiting
+    case = decisions.cases.case(request.case)
+    move = find(transitions_of(request.case), request.action)
+    kept = statements.seal_private(request.private, random) if move.private else b""
+    fields = {**request.default, **request.public}
+    ordered = {name: fields[name] for name in move.public if name in fields}
+    statement = Statement(
+        request.case,
+        case.seq + 1,
+        case.head,
+        request.action,
+        {**ordered, **fields},
+        statements.private_hash(kept) if move.private else None,
+    )
+    return Waiting(Signed(statement, ()), kept, request.private, wall_ms())
+
+
+def _agrees(waiting: Waiting, request: DecisionRequest) -> bool:
+    statement = waiting.signed.statement
+    return (
+        statement.action == request.action
+        and _within(request.public, statement.public)
+        and _within(request.private, waiting.private)
+    )
+
+
+def _within(part: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
+    return all(name in whole and _plain(whole[name]) == _plain(part[name]) for name in part)
+
+
+def _plain(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list) else value
+
+
+# --- Signing --------------------------------------------------------------------------------
+
+
+def check_private(waiting: Waiting) -> None:
+    """The private part is there and as the table wants it: nobody signs what they cannot see."""
+    statement = waiting.signed.statement
+    move = find(transitions_of(statement.case), statement.action)
+    if move.private and not waiting.kept:
+        raise UserError("the private part of what waits was not shown to you: it is not signed")
+    check_fields(waiting.private, move.private, f"the private part of a {statement.action}")
+
+
+def signer(device: DeviceProgram, decisions: VerifiedDecisions, statement: Statement) -> str:
+    """The officer's id of this device's user. Raises UserError when they are none."""
+    keys = device.opened.keys.signing.public
+    known = decisions.cases.officers
+    if statement.case == officers.CASE and statement.action == "found" and not known:
+        known = officers.voters(known, statement.action, statement.public)
+    for officer in known.values():
+        if officer.keys == keys:
+            return officer.id
+    raise UserError("you are no officer who signs with this device: see blackthorn role list")
+
+
+def sign(
+    device: DeviceProgram, decisions: VerifiedDecisions, waiting: Waiting, officer: str
+) -> tuple[Signed, list[str]]:
+    """The decision with this approval, and the approvers that it lacks then, in words.
+
+    The server hears of nothing that does not hold here. Raises UserError when it would break a
+    rule, VerificationError when what waits was tampered with.
+    """
+    try:
+        signed = statements.approve(waiting.signed, officer, wall_ms(), device.opened.keys.signing)
+        checked = decisions.cases.check(signed, decisions.log_ms or None)
+    except VerificationError as error:
+        if error.rule in _TAMPERED:
+            raise
+        raise UserError(str(error)) from None
+    return signed, [named(slot) for slot in checked.lacks]
+
+
+# --- Cases by name --------------------------------------------------------------------------
+
+
+def directive(decisions: VerifiedDecisions, text: str, *, waiting: bool = False) -> Case:
+    """The directive of that id; `waiting`: also one that only waits. Raises UserError."""
+    name = parse_directive(text)
+    case = decisions.cases.case(name)
+    if not case.history and not (waiting and name in decisions.waiting):
+        raise UserError(f"there is no directive {name}: see blackthorn directive list")
+    return case
+
+
+def exit_of(decisions: VerifiedDecisions, market: str) -> Case:
+    """The newest exit of a market. Raises UserError when it has none."""
+    case = decisions.cases.exit_of(market)
+    if case is None:
+        raise UserError(f"there is no exit of {market}: see blackthorn market list")
+    return case
+
+
+def check_open(decisions: VerifiedDecisions, request: DecisionRequest) -> None:
+    """Raises UserError when the case's state does not allow the action now."""
+    case = decisions.cases.case(request.case)
+    if case.state not in find(transitions_of(request.case), request.action).sources:
+        raise UserError(f"{case.id} is {case.state}: no {request.action} now")

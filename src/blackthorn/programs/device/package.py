@@ -1,0 +1,141 @@
+"""A directive's package and letter on an officer's device: fetched, checked, sealed, written."""
+
+import base64
+import binascii
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from blackthorn.crypto.openpgp_seal import parse_certificate, seal, seal_file
+from blackthorn.device.transparency.decisions import VerifiedDecisions
+from blackthorn.errors import DiskError, SecurityError, UserError, VerificationError
+from blackthorn.governance import directives, limits
+from blackthorn.governance.package import check as package_check
+from blackthorn.governance.package.check import PackageSummary
+from blackthorn.governance.package.tar import read_tar
+from blackthorn.governance.transitions import Case
+from blackthorn.link import frames as f
+from blackthorn.programs.device import requests
+from blackthorn.programs.device.home import wall_ms
+from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.storage.files import atomic
+
+_ARMOR: Final = re.compile(
+    rb"-----BEGIN PGP PUBLIC KEY BLOCK-----\s*?\n(?:[^\n]+:[^\n]*\n)*\s*\n(.*?)"
+    rb"(?:\n=[A-Za-z0-9+/]{4})?\s*\n-----END PGP PUBLIC KEY BLOCK-----",
+    re.DOTALL,
+)
+
+
+def parse_recipient(document: bytes, name: str) -> bytes:
+    """The authority's OpenPGP certificate, binary, of the file `name` in either form.
+
+    Raises before anything is signed when nothing can be sealed to it.
+    """
+    binary = document
+    if document.lstrip().startswith(b"-----BEGIN"):
+        found = _ARMOR.search(document.replace(b"\r\n", b"\n"))
+        try:
+            binary = base64.b64decode(b"".join(found[1].split()), validate=True) if found else b""
+        except binascii.Error:
+            binary = b""
+        if not binary:
+            raise UserError(f"{name} is no armored OpenPGP certificate")
+    seal(b"", parse_certificate(binary), now=wall_ms() // 1000)
+    return binary
+
+
+async def fetch(device: DeviceProgram, case: str, path: Path) -> f.ProductionPart:
+    """Write the package to the new file `path` (0600); the last part. Raises DiskError."""
+    try:
+        path.unlink(missing_ok=True)
+        with atomic.new_file(path) as file:
+            async with requests.connect(device) as ask:
+                at = 0
+                while True:
+                    frame = f.FetchProduction(3, case, at)
+                    part: f.ProductionPart = await ask(frame, f.ProductionPart)
+                    _check_part(part, at)
+                    file.write(part.data)
+                    at += len(part.data)
+                    if at >= part.total:
+                        break
+    except OSError as error:
+        raise DiskError(f"{path} cannot be written: {error.strerror}") from None
+    return part
+
+
+def _check_part(part: f.ProductionPart, at: int) -> None:
+    if part.refusal:
+        raise UserError(part.refusal)
+    if part.offset != at or part.total > limits.MAX_PACKAGE_BYTES:
+        raise SecurityError("the server sends another package than it should")
+    if not part.data and at < part.total:
+        raise SecurityError("the server ends the package before its end")
+
+
+def check(
+    path: Path, case: Case, decisions: VerifiedDecisions, part: f.ProductionPart
+) -> PackageSummary:
+    """Every hash holds, and it is of this directive, of its accounts and categories only.
+
+    Raises VerificationError and SecurityError.
+    """
+    try:
+        with path.open("rb") as file:
+            made = package_check.summarise(read_tar(file.read))
+    except OSError as error:
+        raise DiskError(f"{path} cannot be read: {error.strerror}") from None
+    if made.directive != case.id:
+        raise VerificationError("P13", f"the package is of {made.directive}, not of {case.id}")
+    named = decisions.private.get((case.id, 1), {}).get("accounts")
+    if named is not None and not set(made.accounts) <= set(named):
+        raise SecurityError("the package holds accounts that the directive does not name")
+    if not set(made.categories) <= set(case.last("approve")["categories"]):
+        raise SecurityError("the package holds categories that were not approved")
+    if (part.manifest, part.items, part.accounts_with_data) != (
+        made.manifest_hash,
+        made.files,
+        made.with_data,
+    ):
+        raise SecurityError("the package is not what the server says of it")
+    if made.with_data > directives.facts(case)["accounts"]:
+        raise SecurityError("the package holds more accounts than the directive names")
+    signed = case.last("produce").get("manifest")
+    if signed is not None and made.manifest_hash != signed:
+        raise SecurityError("the package is another than the one that was signed for")
+    return made
+
+
+def keep(partial: Path, target: Path, recipient: bytes | None) -> None:
+    """The package under its name, or only what is sealed of it to the recipient."""
+    try:
+        if recipient is None:
+            os.link(partial, target)
+            return
+        sealed = partial.with_name(target.name + ".new")
+        sealed.unlink(missing_ok=True)
+        try:
+            os.close(os.open(sealed, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            now = wall_ms() // 1000
+            seal_file(str(partial), str(sealed), parse_certificate(recipient), now=now)
+            os.link(sealed, target)
+        finally:
+            sealed.unlink(missing_ok=True)
+    except FileExistsError:
+        raise UserError(f"{target} is there already: nothing was written") from None
+    except OSError as error:
+        raise DiskError(f"{target} cannot be written: {error.strerror}") from None
+
+
+def write_letter(path: Path, text: bytes) -> None:
+    """The letter into a new file; the same letter that is there already stays."""
+    try:
+        with path.open("xb") as file:
+            file.write(text)
+    except FileExistsError:
+        if path.stat().st_size != len(text) or path.read_bytes() != text:
+            raise UserError(f"{path} is there already and is another letter") from None
+    except OSError as error:
+        raise DiskError(f"{path} cannot be written: {error.strerror}") from None
