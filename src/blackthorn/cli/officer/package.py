@@ -14,7 +14,6 @@ from blackthorn.governance.package.check import PackageSummary
 from blackthorn.governance.transitions import Case
 from blackthorn.programs.device import package
 from blackthorn.programs.device.program import DeviceProgram
-from blackthorn.programs.event_loop import run
 
 _LISTED: Final = 40
 """Files of the payload that are listed one by one; the rest are counted."""
@@ -38,7 +37,7 @@ def produce(
     partial = target.with_name(target.name + ".part")
     signed = bool(case.last("produce"))
     try:
-        part = run(package.fetch(device, case.id, partial))
+        part = package.fetch(device, case.id, partial)
         made = package.check(partial, case, decisions, part)
         _print(made, to_err=output.json)
         if not signed:

@@ -5,7 +5,7 @@ import binascii
 import os
 import re
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from blackthorn.crypto.openpgp_seal import parse_certificate, seal, seal_file
 from blackthorn.device.transparency.decisions import VerifiedDecisions
@@ -19,6 +19,7 @@ from blackthorn.link import frames as f
 from blackthorn.programs.device import requests
 from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.programs.event_loop import run
 from blackthorn.storage.files import atomic
 
 _ARMOR: Final = re.compile(
@@ -46,24 +47,26 @@ def parse_recipient(document: bytes, name: str) -> bytes:
     return binary
 
 
-async def fetch(device: DeviceProgram, case: str, path: Path) -> f.ProductionPart:
+def fetch(device: DeviceProgram, case: str, path: Path) -> f.ProductionPart:
     """Write the package to the new file `path` (0600); the last part. Raises DiskError."""
     try:
         path.unlink(missing_ok=True)
         with atomic.new_file(path) as file:
-            async with requests.connect(device) as ask:
-                at = 0
-                while True:
-                    frame = f.FetchProduction(3, case, at)
-                    part: f.ProductionPart = await ask(frame, f.ProductionPart)
-                    _check_part(part, at)
-                    file.write(part.data)
-                    at += len(part.data)
-                    if at >= part.total:
-                        break
+            return run(_receive(device, case, file))
     except OSError as error:
         raise DiskError(f"{path} cannot be written: {error.strerror}") from None
-    return part
+
+
+async def _receive(device: DeviceProgram, case: str, file: BinaryIO) -> f.ProductionPart:
+    at = 0
+    async with requests.connect(device) as ask:
+        while True:
+            part: f.ProductionPart = await ask(f.FetchProduction(3, case, at), f.ProductionPart)
+            _check_part(part, at)
+            file.write(part.data)
+            at += len(part.data)
+            if at >= part.total:
+                return part
 
 
 def _check_part(part: f.ProductionPart, at: int) -> None:
