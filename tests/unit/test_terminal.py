@@ -17,6 +17,7 @@ from blackthorn.errors import (
     StorageError,
     UnavailableError,
 )
+from blackthorn.programs import entry
 
 
 def _raising(error: BaseException) -> int:
@@ -79,8 +80,8 @@ def test_a_time_that_no_calendar_has_does_not_end_the_list(monkeypatch: pytest.M
 def test_a_defect_tells_its_place_and_nothing_of_its_text(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert _raising(ValueError("the secret text")) == terminal.EXIT_CODES[DefectError]
+    assert _raising(ValueError("the secret text")) == entry.EXIT_CODES[DefectError]
     printed = capsys.readouterr().err
-    assert printed.startswith("blackthorn: a defect in Blackthorn (ValueError at blackthorn.cli.")
+    assert printed.startswith("blackthorn: a defect in Blackthorn (ValueError at blackthorn.")
     assert printed.count("\n") == 1
     assert "secret" not in printed

@@ -8,11 +8,10 @@ import sys
 import typer
 
 from blackthorn import __version__
-from blackthorn.cli import demo, replay, terminal
-from blackthorn.cli.admin import ledger as admin_ledger
+from blackthorn.cli import demo, ledger, replay, terminal
 from blackthorn.cli.admin import server
 from blackthorn.cli.audit import audit, closure, report
-from blackthorn.cli.device import alarms, device, export, ledger
+from blackthorn.cli.device import alarms, device, export
 from blackthorn.cli.officer import directive, market, role
 from blackthorn.cli.witness import witness
 
@@ -26,7 +25,6 @@ app = typer.Typer(
 
 for family in (
     server,
-    admin_ledger,
     device,
     alarms,
     ledger,

@@ -1,12 +1,16 @@
 """Options that several command families share, and the device and addresses that they name."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blackthorn.errors import DecodeError, UserError
+
 if TYPE_CHECKING:
     from blackthorn.ids import Address
+    from blackthorn.programs.device.home import Home
     from blackthorn.programs.device.program import DeviceProgram
 
 HomeOption = Annotated[
@@ -32,20 +36,36 @@ ServerOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DEFAULT_HOME = Path("~/.blackthorn")
+DEFAULT_PORT = 3101
 
 
 def program(home: Path, key_file: Path | None) -> "DeviceProgram":
     """The unlocked device of a home."""
-    from blackthorn.programs.device.home import Home
     from blackthorn.programs.device.program import DeviceProgram
 
-    place = Home(home.expanduser(), key_file.expanduser() if key_file else None)
+    place = home_of(home, key_file)
     return DeviceProgram(place, place.open())
+
+
+def home_of(home: Path, key_file: Path | None) -> "Home":
+    """The device's folder, as the options name it."""
+    from blackthorn.programs.device.home import Home
+
+    return Home(home.expanduser(), key_file.expanduser() if key_file else None)
+
+
+def server_address(server: str | None) -> tuple[str, int]:
+    """Host and port as the option gives them. Raises UserError."""
+    if server is None:
+        return "127.0.0.1", int(os.environ.get("BLACKTHORN_LINK_PORT") or DEFAULT_PORT)
+    host, colon, port = server.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UserError(f"{server}: a server is given as HOST:PORT, such as 127.0.0.1:3101")
+    return host.strip("[]"), int(port)
 
 
 def parse_addresses(texts: list[str]) -> "list[Address]":
     """Addresses as typed. Raises UserError."""
-    from blackthorn.errors import DecodeError, UserError
     from blackthorn.wire.address import parse_address
 
     parsed = []

@@ -13,6 +13,7 @@ from blackthorn.device.account import exit_notices, limits
 from blackthorn.device.account.exit_notices import Notice, countdown, days_left
 from blackthorn.errors import UnavailableError
 from blackthorn.link.frames import MarketNotice
+from blackthorn.programs.device import market_exit
 from blackthorn.storage.device.vault import Vault
 
 DAY = 24 * 3_600_000
@@ -132,7 +133,7 @@ class Program:
             for each in notices:
                 exit_notices.keep(records.settings, each)
 
-    def tell(self, program: object, what: str, value: str = "") -> str:
+    async def report(self, program: object, what: str, value: str = "") -> str:
         self.told.append((what, value))
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -142,7 +143,7 @@ class Program:
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch) -> Program:
     program = Program(said())
-    monkeypatch.setattr(shown, "tell_server", program.tell)
+    monkeypatch.setattr(market_exit, "report", program.report)
     monkeypatch.setattr(shown, "wall_ms", lambda: STOP - 12 * DAY)
     monkeypatch.setattr("blackthorn.cli.device.market.program", lambda home, key_file: program)
     return program
@@ -165,7 +166,7 @@ def test_market_notice_shows_and_tells_that_it_was_read(device: Program) -> None
     assert "service in PK stops on 2015-12-30, in 12 days; export: blackthorn export" in output
     assert "The service ends." in output
     assert device.told == [("read", "")]
-    assert shown.kept(device)[0].read
+    assert market_exit.notices(device)[0].read
 
 
 def test_market_notice_as_json(device: Program) -> None:
@@ -182,7 +183,7 @@ def test_market_notice_without_a_server_shows_what_is_here(device: Program) -> N
     result = CliRunner().invoke(main.app, ["market", "notice"])
     assert isinstance(result.exception, UnavailableError)
     assert "in 12 days" in result.output
-    assert not shown.kept(device)[0].read
+    assert not market_exit.notices(device)[0].read
 
 
 def test_market_forward_names_an_address_or_none(device: Program) -> None:

@@ -20,8 +20,10 @@ from blackthorn.cli.options import (
     JsonOption,
     KeyFileOption,
     ServerOption,
+    home_of,
     parse_addresses,
     program,
+    server_address,
 )
 from blackthorn.programs.event_loop import run
 
@@ -64,21 +66,22 @@ def activate(
     passphrase in BLACKTHORN_PASSPHRASE_FILE. Run it again with the same code if it was
     interrupted.
     """
+    from blackthorn.cli.device.published import wait_published
     from blackthorn.link.activation.code import parse_invitation
     from blackthorn.programs.device import activation
-    from blackthorn.programs.device.home import Home, wall_ms
+    from blackthorn.programs.device.home import wall_ms
 
     invitation = parse_invitation(" ".join(code))
-    host, port = device_devices_cli.server_address(server)
+    host, port = server_address(server)
     if invitation.host is not None and invitation.port is not None:
         host, port = invitation.host, invitation.port
-    place = Home(home.expanduser(), key_file.expanduser() if key_file else None)
+    place = home_of(home, key_file)
     wanted = activation.Activation(
         invitation.code, host, port, name or activation.own_name(), reset
     )
     enrolment = run(activation.activate(place, wanted))
     terminal.out.print(f"This device is {enrolment.address}'s. PIN: {enrolment.pin}", markup=False)
-    device_devices_cli.wait_published(place, reset=reset)
+    wait_published(place, reset=reset)
     skew = abs(wall_ms() - enrolment.server_time) // 60_000
     if skew >= 5:
         terminal.err.print(f"Note: this device's clock and the server's are {skew} minutes apart.")

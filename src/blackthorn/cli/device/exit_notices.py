@@ -1,4 +1,4 @@
-"""Notices of a market's exit on the device: shown with a countdown, and told back to the server."""
+"""Notices of a market's exit as commands show them: with a countdown, and as JSON."""
 
 from typing import Any
 
@@ -7,19 +7,11 @@ from blackthorn.cli.times import rfc3339
 from blackthorn.device.account import exit_notices
 from blackthorn.device.account.exit_notices import Notice
 from blackthorn.errors import BlackthornError
-from blackthorn.governance.exits import RUNNING
-from blackthorn.link import frames as f
 from blackthorn.mail.render.text import safe_line
-from blackthorn.programs.device import requests
+from blackthorn.programs.device import market_exit
 from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
-
-
-def kept(program: DeviceProgram) -> list[Notice]:
-    """What this device keeps."""
-    with program.opened.vault.transaction() as records:
-        return exit_notices.all_notices(records.settings)
 
 
 def line(notice: Notice) -> str:
@@ -45,7 +37,7 @@ def document(notice: Notice) -> dict[str, Any]:
 
 def tell(program: DeviceProgram, told: set[str] | None = None) -> None:
     """The countdowns, to standard error; those in `told` not again."""
-    for notice in kept(program):
+    for notice in market_exit.notices(program):
         shown = line(notice)
         if told is None or shown not in told:
             terminal.err.print(f"NOTICE {shown}", markup=False, soft_wrap=True, style="bold")
@@ -53,26 +45,12 @@ def tell(program: DeviceProgram, told: set[str] | None = None) -> None:
             told.add(shown)
 
 
-def tell_server(program: DeviceProgram, what: str, value: str = "") -> str:
-    """Tell what the person has done; the server's refusal, "" when it is durable.
-
-    Raises UnavailableError.
-    """
-
-    async def ask_it() -> str:
-        async with requests.connect(program) as ask:
-            answer: f.ExitTold = await ask(f.TellExit(1, what, value), f.ExitTold)
-            return answer.refusal
-
-    return run(ask_it())
-
-
 def tell_exported(program: DeviceProgram) -> None:
-    """While this user's market is being left: his export was made. It never fails the export."""
-    if not any(each.market and each.state in RUNNING for each in kept(program)):
+    """While the user's market is being left: report the export. It never fails the export."""
+    if not market_exit.is_leaving(program):
         return
     try:
-        refusal = tell_server(program, "exported")
+        refusal = run(market_exit.report(program, "exported"))
     except BlackthornError as error:
         refusal = str(error)
     if refusal:

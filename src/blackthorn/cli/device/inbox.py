@@ -93,11 +93,7 @@ def _look(device: "DeviceProgram", last: int | None, json: bool) -> None:
     from blackthorn.cli.device.outcomes import tell_failures
     from blackthorn.errors import UnavailableError
 
-    missed = ""
-    try:
-        run(device.fetch())
-    except (UnavailableError, TimeoutError) as error:
-        missed = str(error) or "the server did not answer in time"
+    unreached = run(device.try_fetch())
     tell(device)
     exit_notices.tell(device)
     with device.opened.vault.transaction() as records:
@@ -112,8 +108,8 @@ def _look(device: "DeviceProgram", last: int | None, json: bool) -> None:
     with device.opened.vault.transaction() as records:
         records.history.set_shown([line.number for line in lines if not line.shown])
     tell_failures(device)
-    if missed:
-        raise UnavailableError(f"{missed.rstrip('.')}. Shown is what was here already")
+    if unreached:
+        raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was here already")
 
 
 # --- Both sides ---------------------------------------------------------------------------

@@ -12,8 +12,6 @@ from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
     from blackthorn.ports.device_store import MailRecord
-    from blackthorn.programs.device.mail import ReadMail
-    from blackthorn.programs.device.program import DeviceProgram
 
 mail = typer.Typer(help="E-mail, sealed to this user.", no_args_is_help=True)
 
@@ -36,11 +34,11 @@ def list_mail(
     from blackthorn.programs.device import mail as device_mail
 
     device = program(home, key_file)
-    missed = ""
+    unreached = ""
     try:
         run(device_mail.refresh(device))
-    except (UnavailableError, TimeoutError) as error:
-        missed = str(error) or "the server did not answer in time"
+    except UnavailableError as error:
+        unreached = str(error)
     with device.opened.vault.transaction() as records:
         found = records.mail.all()
     if json:
@@ -52,8 +50,8 @@ def list_mail(
         line = f"{each.uid:5}  {local_time(each.received_ms)}  {who}  {what}"
         terminal.out.print(line, markup=False, soft_wrap=True)
     tell_failures(device)
-    if missed:
-        raise UnavailableError(f"{missed.rstrip('.')}. Shown is what was known already")
+    if unreached:
+        raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was known already")
 
 
 def _entry(record: "MailRecord") -> dict[str, Any]:
@@ -76,7 +74,9 @@ def read_mail(
     json: JsonOption = False,
 ) -> None:
     """Open one mail and print its text: no control characters, nothing fetched from elsewhere."""
-    found = _read(program(home, key_file), uid)
+    from blackthorn.programs.device.mail import read
+
+    found = run(read(program(home, key_file), uid))
     shown = found.rendered
     attachments = [
         {"name": each.name, "type": each.type, "size": each.size} for each in shown.attachments
@@ -124,7 +124,7 @@ def save_attachments(
 
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder")
-    found = _read(program(home, key_file), uid).attached
+    found = run(device_mail.read(program(home, key_file), uid)).attached
     if not found:
         raise UserError(f"mail {uid} has no attachment")
     if number is not None and number > len(found):
@@ -132,13 +132,3 @@ def save_attachments(
     wanted = found if number is None else found[number - 1 : number]
     for path in device_mail.save(wanted, folder):
         terminal.out.print(f"{path}: saved", markup=False, soft_wrap=True)
-
-
-def _read(device: "DeviceProgram", uid: int) -> "ReadMail":
-    from blackthorn.errors import UnavailableError
-    from blackthorn.programs.device import mail as device_mail
-
-    try:
-        return run(device_mail.read(device, uid))
-    except TimeoutError:
-        raise UnavailableError("the server did not answer in time") from None

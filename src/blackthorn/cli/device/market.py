@@ -7,6 +7,7 @@ import typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
+from blackthorn.programs.event_loop import run
 
 
 def add_to(market: typer.Typer) -> None:
@@ -24,28 +25,27 @@ def notice(
     Exit code 6: the server was not reached, and shown is what was here already.
     """
     from blackthorn.cli.device import exit_notices
-    from blackthorn.device.account.exit_notices import set_read
     from blackthorn.errors import UnavailableError
     from blackthorn.mail.render.text import safe_text
+    from blackthorn.programs.device import market_exit
 
-    device, missed, told = program(home, key_file), "", False
+    device, unreached, reported = program(home, key_file), "", False
     try:
-        told = not exit_notices.tell_server(device, "read")
+        reported = not run(market_exit.report(device, "read"))
     except UnavailableError as error:
-        missed = str(error)
-    found = exit_notices.kept(device)
+        unreached = str(error)
+    found = market_exit.notices(device)
     if json:
-        terminal.print_json([exit_notices.document(each) for each in found])
+        terminal.print_json([exit_notices.document(kept) for kept in found])
     elif not found:
         terminal.out.print("There is no notice: your market is not being left.")
-    for each in () if json else found:
-        text = f"{exit_notices.line(each)}\n\n{safe_text(each.text)}"
+    for kept in () if json else found:
+        text = f"{exit_notices.line(kept)}\n\n{safe_text(kept.text)}"
         terminal.out.print(text, markup=False, soft_wrap=True)
-    if missed:
-        raise UnavailableError(f"{missed.rstrip('.')}. Shown is what was here already")
-    if told:
-        with device.opened.vault.transaction() as records:
-            set_read(records.settings)
+    if unreached:
+        raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was here already")
+    if reported:
+        market_exit.set_read(device)
 
 
 def forward(
@@ -60,17 +60,17 @@ def forward(
 
     Mail is then answered `551 … please try <ADDRESS>`, until forwarding ends; it is not passed on.
     """
-    from blackthorn.cli.device import exit_notices
     from blackthorn.cli.options import parse_addresses
     from blackthorn.errors import UserError
+    from blackthorn.programs.device import market_exit
 
     if (address is None) != none:
         raise UserError("give your new address, or --none to take it back")
     value = str(parse_addresses([address])[0]) if address is not None else ""
-    if refusal := exit_notices.tell_server(program(home, key_file), "forward", value):
+    if refusal := run(market_exit.report(program(home, key_file), "forward", value)):
         raise UserError(refusal)
-    said = f"Senders will be told {value}." if value else "Senders will be told no address."
-    terminal.out.print(said, markup=False)
+    text = f"Senders will be told {value}." if value else "Senders will be told no address."
+    terminal.out.print(text, markup=False)
 
 
 def receipt(
@@ -80,23 +80,12 @@ def receipt(
 ) -> None:
     """Fetch your receipt of the closure, by which you find yourself in its published tree."""
     from blackthorn.errors import UserError
-    from blackthorn.link import frames as f
-    from blackthorn.programs.device import requests
-    from blackthorn.programs.event_loop import run
+    from blackthorn.programs.device import market_exit
     from blackthorn.storage.files import atomic
 
-    device = program(home, key_file)
-
-    async def fetch() -> f.ReceiptPart:
-        async with requests.connect(device) as ask:
-            answer: f.ReceiptPart = await ask(f.FetchReceipt(1), f.ReceiptPart)
-            return answer
-
-    part = run(fetch())
-    if part.refusal:
-        raise UserError(part.refusal)
+    data = run(market_exit.fetch_receipt(program(home, key_file)))
     try:
-        atomic.write_new(out, part.receipt)
+        atomic.write_new(out, data)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}") from None
     terminal.out.print(f"Your receipt is in {out}. Keep it.", markup=False, soft_wrap=True)

@@ -1,7 +1,7 @@
-"""Asking a person something while the link goes on: lines of standard input, one at a time.
+"""Ask for lines of standard input while the link goes on: `programs.device.prompt.Prompt`.
 
-A terminal is asked with a prompt; a program writes its answers into the pipe. The end of input is
-an answer too: nobody is there.
+At a terminal the prompt is shown; a program writes its answers into the pipe. At the end of input
+nobody is there to answer.
 """
 
 import asyncio
@@ -14,36 +14,37 @@ from blackthorn.errors import UserError
 MAX_LINE_BYTES = 4_096
 
 
-class Lines:
+class LinePrompt:
     """Standard input by lines, without a thread that nobody could stop."""
 
     def __init__(self) -> None:
-        self._descriptor = sys.stdin.fileno()
         self._data = b""
         self._ended = False
 
-    async def ask(self, prompt: str) -> str:
+    async def ask(self, text: str) -> str:
         """The next line, stripped. Raises UserError when there is none."""
         if sys.stdin.isatty():
-            terminal.err.print(prompt, end=" ", markup=False, soft_wrap=True)
+            terminal.err.print(text, end=" ", markup=False, soft_wrap=True)
         while b"\n" not in self._data:
             if self._ended or len(self._data) > MAX_LINE_BYTES:
                 raise UserError("nobody answered: an answer is one line of standard input")
-            await self._readable()
-            read = os.read(self._descriptor, MAX_LINE_BYTES)
+            descriptor = sys.stdin.fileno()
+            await _readable(descriptor)
+            read = os.read(descriptor, MAX_LINE_BYTES)
             self._ended = not read
             self._data += read if read else b"\n" * bool(self._data)
         line, _, self._data = self._data.partition(b"\n")
         return line.decode("utf-8", "replace").strip()
 
-    async def _readable(self) -> None:
-        loop = asyncio.get_running_loop()
-        ready = asyncio.Event()
-        try:
-            loop.add_reader(self._descriptor, ready.set)
-        except OSError:
-            return  # a file, which can always be read
-        try:
-            await ready.wait()
-        finally:
-            loop.remove_reader(self._descriptor)
+
+async def _readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    try:
+        loop.add_reader(descriptor, ready.set)
+    except OSError:
+        return  # a file, which can always be read
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(descriptor)

@@ -11,8 +11,10 @@ from blackthorn.cli.options import (
     HomeOption,
     JsonOption,
     KeyFileOption,
+    home_of,
     parse_addresses,
     program,
+    server_address,
 )
 from blackthorn.programs.event_loop import run
 
@@ -39,7 +41,7 @@ def create(
     prints {"words", "check", "ask"} first: the numbers of the words that are asked for.
     """
     from blackthorn.cli.device.outcomes import report
-    from blackthorn.cli.device.prompts import Lines
+    from blackthorn.cli.device.prompts import LinePrompt
     from blackthorn.device.operations import change_chain
     from blackthorn.identity.recovery import new_seed, recovery_keys, to_words
     from blackthorn.identity.statements import SetRecovery
@@ -54,7 +56,7 @@ def create(
         terminal.print_json({"words": list(words), "check": check, "ask": asked})
     else:
         _show(words, check)
-    run(ask_again(words, asked, Lines()))
+    run(ask_again(words, asked, LinePrompt()))
     body = SetRecovery(recovery_keys(seed).public)
     number = device.enqueue(lambda unit: change_chain.enqueue(unit, "the recovery key", body))
     report(device, {number: ("the recovery key", "stated in your identity chain")}, json)
@@ -97,7 +99,8 @@ def use(
     Your contacts see that a device was added with the recovery key. Old messages and mail are not
     on this device; revoke the devices that you have lost.
     """
-    from blackthorn.cli.device.devices import home_of, server_address, wait_published
+    from blackthorn.cli.device.prompts import LinePrompt
+    from blackthorn.cli.device.published import wait_published
     from blackthorn.programs.device import recovery as steps
     from blackthorn.programs.device.activation import own_name
 
@@ -105,7 +108,7 @@ def use(
     host, port = server_address(server)
     place = home_of(home, key_file)
     wanted = steps.Recovery(whose, host, port, name or own_name())
-    run(steps.use(place, wanted))
+    run(steps.use(place, wanted, LinePrompt()))
     if not json:
         terminal.out.print(f"This device is {whose}'s.", markup=False)
     published = wait_published(place, quiet=json)

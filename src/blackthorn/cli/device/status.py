@@ -15,7 +15,7 @@ from blackthorn.device.operations.failures import Failure, all_failures
 from blackthorn.device.transparency import alarms, own_chain
 from blackthorn.device.transparency.ledger_state import too_old
 from blackthorn.device.transparency.replay import replayed
-from blackthorn.errors import UnavailableError, VerificationError
+from blackthorn.errors import VerificationError
 from blackthorn.ports.device_store import CheckpointRecord
 from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
@@ -37,7 +37,7 @@ async def describe(program: DeviceProgram) -> tuple[dict[str, Any], list[Failure
         "device": opened.keys.device.hex(),
         "server": f"{opened.server.host}:{opened.server.port}",
         "server_key": opened.server.pin.hex(),
-        "connection": await _reach(program),
+        "connection": await program.try_fetch() or GOOD,
     }
     document |= _ledger(program)
     with opened.vault.transaction() as records:
@@ -59,16 +59,6 @@ async def describe(program: DeviceProgram) -> tuple[dict[str, Any], list[Failure
     if reasons:
         document["why_not_opened"] = dict(reasons)
     return document, given_up
-
-
-async def _reach(program: DeviceProgram) -> str:
-    try:
-        await program.fetch()
-    except UnavailableError as error:
-        return str(error)
-    except TimeoutError:
-        return "the server does not answer"
-    return GOOD
 
 
 def _ledger(program: DeviceProgram) -> dict[str, Any]:

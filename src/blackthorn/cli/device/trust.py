@@ -1,7 +1,6 @@
 """`ledger trust`: the terms by which this device believes its ledger, and accepting others."""
 
-import asyncio
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,11 +11,7 @@ from blackthorn.programs.event_loop import run
 if TYPE_CHECKING:
     from blackthorn.device.core.anchors import Anchors
     from blackthorn.device.transparency.trust import Offer
-    from blackthorn.link.frames import Trust
     from blackthorn.programs.device.program import DeviceProgram
-
-ANSWER_SECONDS: Final = 30.0
-_REQUEST: Final = 1
 
 
 def trust(
@@ -35,31 +30,25 @@ def trust(
     than this server. Other keys, or a shorter delay of resets, are never accepted. --json prints
     {"policy", "quorum", "differs", "changes", "weaker", "digest", "accepted"}.
     """
-    from blackthorn.device.core import anchors
-    from blackthorn.device.transparency import trust as trusting
-    from blackthorn.programs.device.home import wall_ms
+    from blackthorn.device.transparency import trust as device_trust
+    from blackthorn.programs.device import ledger_terms
 
     device = program(home, key_file)
-    said = run(_ask(device))
-    with device.device.unit(wall_ms()) as unit:
-        pinned = anchors.pinned(unit.records.settings)
-        _, text = anchors.records(unit.records.settings)
-        offer = trusting.judge(unit, said)
-    changes = trusting.differences(pinned, offer.anchors)
+    found = run(ledger_terms.compare(device))
     document: dict[str, Any] = {
-        "policy": text,
-        "quorum": trusting.quorum(pinned.policy),
-        "differs": bool(changes),
-        "changes": changes,
-        "weaker": trusting.weakens(pinned.policy, offer.anchors.policy),
-        "digest": offer.digest,
+        "policy": found.policy_text,
+        "quorum": device_trust.quorum(found.pinned.policy),
+        "differs": bool(found.changes),
+        "changes": found.changes,
+        "weaker": found.weaker,
+        "digest": found.offer.digest,
         "accepted": False,
     }
     if not json:
-        _print(document, pinned)
-    if accept and changes:
+        _print(document, found.pinned)
+    if accept and found.changes:
         _agree(yes)
-        _accept(device, offer, json)
+        _accept(device, found.offer, json)
         document["accepted"] = True
     if json:
         terminal.print_json(document)
@@ -93,29 +82,11 @@ def _agree(yes: bool) -> None:
 
 
 def _accept(device: "DeviceProgram", offer: "Offer", json: bool) -> None:
-    from blackthorn.device.transparency import trust as trusting
-    from blackthorn.programs.device.home import wall_ms
+    from blackthorn.programs.device import ledger_terms
 
-    with device.device.unit(wall_ms()) as unit:
-        settled = trusting.accept(unit, offer)
+    settled = ledger_terms.accept(device, offer)
     if json:
         return
     terminal.out.print("This device trusts these terms from now on.")
     for alarm in settled:
         terminal.out.print(f"Alarm {alarm.number} ({alarm.code}) is settled by it.")
-
-
-async def _ask(device: "DeviceProgram") -> "Trust":
-    """What the server says. Raises UnavailableError."""
-    from blackthorn.errors import UnavailableError
-    from blackthorn.link import frames as f
-
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS), device.link(receive=False) as connection:
-            connection.send(f.FetchTrust(_REQUEST))
-            while True:
-                frame = await device.step(connection)
-                if isinstance(frame, f.Trust):
-                    return frame
-    except TimeoutError:
-        raise UnavailableError("the server did not answer in time") from None

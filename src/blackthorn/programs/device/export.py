@@ -14,7 +14,7 @@ from blackthorn.device.export.manifest import Counts, Problem, encode_chain
 from blackthorn.device.export.messages import ExportConversation
 from blackthorn.device.export.vcard import ExportContact
 from blackthorn.device.mail import keys as mail_keys
-from blackthorn.errors import InputError, UnavailableError, UserError
+from blackthorn.errors import InputError, UserError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.programs.device import limits
 from blackthorn.programs.device.export_folder import FolderSink
@@ -47,7 +47,7 @@ def run_export(
     """
     check_passphrase(passphrase)
     with FolderSink(folder) as sink:
-        _receive(program)
+        run(program.fetch())  # what another process receives meanwhile is in the vault as well
         with program.device.unit(wall_ms()) as unit:
             source = _VaultSource(program, unit, passphrase)
 
@@ -63,14 +63,6 @@ def check_passphrase(passphrase: Secret) -> None:
     least = limits.MIN_EXPORT_PASSPHRASE_CHARACTERS
     if len(passphrase.expose().decode("utf-8", "replace")) < least:
         raise UserError(f"a passphrase for exported keys has at least {least} characters")
-
-
-def _receive(program: DeviceProgram) -> None:
-    """Take in messages that wait; what another process receives is in the vault as well."""
-    try:
-        run(program.fetch())
-    except TimeoutError:
-        raise UnavailableError("the server did not answer in time") from None
 
 
 class _VaultSource:

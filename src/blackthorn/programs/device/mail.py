@@ -1,6 +1,5 @@
 """Fetching the user's sealed mail over the link, and opening it here."""
 
-import asyncio
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from blackthorn.mail import limits
 from blackthorn.mail.render.render import Attachment, RenderedMail, attached, render
 from blackthorn.mail.render.text import safe_line
 from blackthorn.ports.device_store import MailRecord
-from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram
+from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
 
 MAX_FILE_NAME_BYTES: Final = 200
 """Of an attachment's name, so that its file's name fits any disk."""
@@ -110,7 +109,7 @@ async def refresh(program: DeviceProgram) -> None:
     """Bring the index up to date. Raises UnavailableError."""
     with program.opened.vault.transaction() as records:
         known = {each.uid for each in records.mail.all()}
-    async with asyncio.timeout(2 * FINISH_SECONDS), program.link(receive=False) as connection:
+    async with server_timeout(2 * FINISH_SECONDS), program.link(receive=False) as connection:
         fetcher = MailFetcher(program, connection)
         for entry in await fetcher.listing(max(known, default=0)):
             record = _index(program, entry, await fetcher.sealed(entry.uid))
@@ -139,7 +138,7 @@ def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRec
 
 async def read(program: DeviceProgram, uid: int) -> ReadMail:
     """One mail. Raises UserError, UnavailableError, SecurityError when it was altered."""
-    async with asyncio.timeout(FINISH_SECONDS), program.link(receive=False) as connection:
+    async with server_timeout(FINISH_SECONDS), program.link(receive=False) as connection:
         fetcher = MailFetcher(program, connection)
         sealed = await fetcher.sealed(uid)
         received_ms = await fetcher.received_ms(uid)

@@ -5,11 +5,10 @@ they go on, and the new device's home, which is made once the other side has pro
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from blackthorn.cli.device.prompts import Lines
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.account.pairing import Stage, why_ended
 from blackthorn.device.account.pairing_live import LivePairing
@@ -25,29 +24,38 @@ from blackthorn.link.activation.code import Code
 from blackthorn.programs.device.activation import check_unfinished, closing, remember
 from blackthorn.programs.device.home import Home, random, wall_ms
 from blackthorn.programs.device.program import TICK_SECONDS, DeviceProgram
+from blackthorn.programs.device.prompt import Prompt
 from blackthorn.storage.device.vault import Vault
 
 AWAY = "nobody has paired another device in time: make another code"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the command prints on the way; each may be called more than once.
+class Dialogue(Prompt, Protocol):
+    """What a pairing shows the person on the way, and asks; each may be called more than once."""
 
-    `waiting` is given the seconds left, `digits` a device and the digits to compare, `progress`
-    how many things are left of how many.
-    """
+    def waiting(self, seconds: float) -> None:
+        """Nobody has joined yet; so much time is left."""
 
-    waiting: Callable[[float], None]
-    digits: Callable[[str, str], None]
-    progress: Callable[[int, int], None]
-    note: Callable[[str], None]
+    def joined(self, name: str) -> None:
+        """On the live device: a new device of this name has proved the code."""
+
+    def compared(self, digits: str) -> None:
+        """On the live device: the typed digits were right."""
+
+    def compare(self, address: str, digits: str) -> None:
+        """On the new device: whose device it is to be, and the digits to type on the other one."""
+
+    def progress(self, remaining: int, total: int) -> None:
+        """How many of the items to transfer are still to be sent."""
+
+    def note(self, text: str) -> None:
+        """Something that went wrong and can be tried again."""
 
 
 # --- The live device ----------------------------------------------------------------------
 
 
-async def add(program: DeviceProgram, code: Code, told: Told) -> DeviceInfo:
+async def add(program: DeviceProgram, code: Code, dialogue: Dialogue) -> DeviceInfo:
     """Wait for a new device under this code, and give it all it needs; the device.
 
     Raises UserError, SecurityError, UnavailableError when it comes to nothing.
@@ -66,13 +74,13 @@ async def add(program: DeviceProgram, code: Code, told: Told) -> DeviceInfo:
                     await _step(program, connection, pairing)
                     if pairing.stage is Stage.WAITING and asking is None:
                         when = end.when() or 0.0
-                        told.waiting(max(0.0, when - asyncio.get_running_loop().time()))
+                        dialogue.waiting(max(0.0, when - asyncio.get_running_loop().time()))
                     if pairing.stage is Stage.COMPARING and asking is None:
-                        told.digits(pairing.new.name if pairing.new else "", "")
-                        asking = asyncio.create_task(_compare(pairing, connection, told))
+                        dialogue.joined(pairing.new.name if pairing.new else "")
+                        asking = asyncio.create_task(_compare(pairing, connection, dialogue))
                     if asking is not None and asking.done() and not pairing.over:
                         asking.result()
-                    told.progress(pairing.left, pairing.total)
+                    dialogue.progress(pairing.left, pairing.total)
             finally:
                 if asking is not None:
                     asking.cancel()
@@ -90,21 +98,20 @@ async def _step(program: DeviceProgram, connection: LinkConnection, pairing: Liv
     connection.send(*pairing.advance(wall_ms()))
 
 
-async def _compare(pairing: LivePairing, connection: LinkConnection, told: Told) -> None:
+async def _compare(pairing: LivePairing, connection: LinkConnection, dialogue: Dialogue) -> None:
     """Ask for the digits of the new device until they are right, or the pairing is over."""
-    lines = Lines()
     while pairing.stage is Stage.COMPARING and not pairing.over:
         try:
-            typed = await lines.ask("Type the six digits that the new device shows:")
+            typed = await dialogue.ask("Type the six digits that the new device shows:")
         except UserError:
             connection.send(*pairing.refuse())
             raise
         try:
             connection.send(*pairing.type_digits(typed, wall_ms()))
         except UserError as error:
-            told.note(str(error))
+            dialogue.note(str(error))
     if pairing.failure is None:
-        told.digits("", pairing.digits)
+        dialogue.compared(pairing.digits)
         connection.send(*pairing.advance(wall_ms()))
 
 
@@ -154,7 +161,7 @@ class Link:
     name: str
 
 
-async def link(home: Home, wanted: Link, told: Told) -> Address:
+async def link(home: Home, wanted: Link, dialogue: Dialogue) -> Address:
     """Join the device that has made the code, and take what it hands over; whose device this is.
 
     Asks for a passphrase before anything else. Raises UserError, SecurityError, UnavailableError.
@@ -167,7 +174,7 @@ async def link(home: Home, wanted: Link, told: Told) -> Address:
         connection.send(*pairing.join(wanted.code, connection.fingerprint))
         try:
             async with asyncio.timeout(limits.PAIRING_SECONDS):
-                await _talk(connection, pairing, told)
+                await _talk(connection, pairing, dialogue)
         except TimeoutError:
             raise UserError(AWAY) from None
         if pairing.failure is not None or pairing.given is None or new.vault is None:
@@ -179,7 +186,7 @@ async def link(home: Home, wanted: Link, told: Told) -> Address:
         return pairing.address
 
 
-async def _talk(connection: LinkConnection, pairing: NewPairing, told: Told) -> None:
+async def _talk(connection: LinkConnection, pairing: NewPairing, dialogue: Dialogue) -> None:
     asking: asyncio.Task[None] | None = None
     try:
         while not pairing.over:
@@ -193,11 +200,11 @@ async def _talk(connection: LinkConnection, pairing: NewPairing, told: Told) -> 
             if frame is not None:
                 connection.send(*pairing.receive(frame, wall_ms()))
             if pairing.stage is Stage.COMPARING and asking is None:
-                told.digits(pairing.address, pairing.digits)
-                asking = asyncio.create_task(_confirm(pairing, connection))
+                dialogue.compare(pairing.address, pairing.digits)
+                asking = asyncio.create_task(_confirm(pairing, connection, dialogue))
             if asking is not None and asking.done() and not pairing.over:
                 asking.result()
-            told.progress(pairing.left, pairing.total)
+            dialogue.progress(pairing.left, pairing.total)
         await connection.drain()
     finally:
         if asking is not None:
@@ -210,10 +217,10 @@ def _closed(error: LinkClosedError) -> Exception:
     return known if isinstance(known, UserError) and error.code else UnavailableError(str(error))
 
 
-async def _confirm(pairing: NewPairing, connection: LinkConnection) -> None:
+async def _confirm(pairing: NewPairing, connection: LinkConnection, dialogue: Dialogue) -> None:
     """Ask whether the other device has taken the digits."""
     try:
-        typed = await Lines().ask("Has your other device taken these digits? Type yes:")
+        typed = await dialogue.ask("Has your other device taken these digits? Type yes:")
     except UserError:
         connection.send(*pairing.refuse())
         raise

@@ -31,6 +31,18 @@ FINISH_SECONDS: Final = 30.0
 """How long a command waits for the server before it leaves the rest in the outbox."""
 
 
+@asynccontextmanager
+async def server_timeout(
+    seconds: float, text: str = "the server did not answer in time"
+) -> AsyncIterator[None]:
+    """A bound on waiting for the server. Raises UnavailableError of this text when it is over."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise UnavailableError(text) from None
+
+
 class DeviceProgram:
     """One process's hold on a device."""
 
@@ -103,14 +115,12 @@ class DeviceProgram:
         outcomes: dict[int, Outcome] = {}
         reason = ""
         try:
-            async with asyncio.timeout(FINISH_SECONDS), self.link(receive=True) as connection:
+            async with server_timeout(FINISH_SECONDS), self.link(receive=True) as connection:
                 connection.send(*self.device.tick(wall_ms()))
                 while not self._all_done(numbers, outcomes):
                     await self.step(connection)
         except UnavailableError as error:
             reason = str(error)
-        except TimeoutError:
-            reason = "the server did not answer in time"
         self._all_done(numbers, outcomes)
         for number in numbers:
             waiting = outcomes.get(number)
@@ -152,7 +162,7 @@ class DeviceProgram:
 
         Raises UnavailableError.
         """
-        async with asyncio.timeout(FINISH_SECONDS), self.link(receive=True) as connection:
+        async with server_timeout(FINISH_SECONDS), self.link(receive=True) as connection:
             if not self.lock.take():
                 return False
             while not self.device.superseded:
@@ -160,6 +170,14 @@ class DeviceProgram:
                     break
                 await self.step(connection)
             return True
+
+    async def try_fetch(self) -> str:
+        """Fetch, for commands that show what is here anyway; why it failed, "" if it did not."""
+        try:
+            await self.fetch()
+        except UnavailableError as error:
+            return str(error)
+        return ""
 
     async def follow(self, changed: Callable[[], None], lost: Callable[[str], None]) -> None:
         """Receive for ever: `changed` after each frame, `lost` when the server goes away.

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from blackthorn.cli.device.prompts import Lines
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.account import recovery as recovering
 from blackthorn.device.account.recovery import Recovering
@@ -23,6 +22,7 @@ from blackthorn.link.codes import Code
 from blackthorn.programs.device.activation import check_unfinished, closing, remember
 from blackthorn.programs.device.home import Home, random, wall_ms
 from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.programs.device.prompt import Prompt
 from blackthorn.storage.device.vault import Vault
 
 
@@ -54,10 +54,10 @@ def pick(count: int, wanted: int, chance: Callable[[int], bytes]) -> list[int]:
     return places
 
 
-async def ask_again(words: Sequence[str], places: Sequence[int], lines: Lines) -> None:
+async def ask_again(words: Sequence[str], places: Sequence[int], prompt: Prompt) -> None:
     """The person types these words again. Raises UserError for a wrong one: nothing was changed."""
     for place in places:
-        typed = (await lines.ask(f"Word {place}:")).casefold()
+        typed = (await prompt.ask(f"Word {place}:")).casefold()
         if typed != words[place - 1]:
             raise UserError(
                 f"word {place} is another one on your paper; nothing was changed, begin again"
@@ -67,15 +67,14 @@ async def ask_again(words: Sequence[str], places: Sequence[int], lines: Lines) -
 # --- Using --------------------------------------------------------------------------------
 
 
-async def use(home: Home, wanted: Recovery) -> None:
+async def use(home: Home, wanted: Recovery, prompt: Prompt) -> None:
     """Make this home's device one of that user's. Asks for a passphrase, words and check first.
 
     Raises UserError, SecurityError (another server than that of the paper), UnavailableError.
     """
     vault, method, secret = _begin(home)
-    lines = Lines()
-    seed = from_words(await lines.ask("The 24 words of your recovery key:"))
-    check = await lines.ask("The check below them:")
+    seed = from_words(await prompt.ask("The 24 words of your recovery key:"))
+    check = await prompt.ask("The check below them:")
     connection = await connect(wanted.host, wanted.port, None)
     async with aclosing(closing(connection)):
         step = Recovering(recovery_keys(seed), wanted.address, check)

@@ -1,13 +1,11 @@
 """Requests to the server from a device's program: one frame out, the answer of its kind back."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
-from blackthorn.errors import UnavailableError
 from blackthorn.link import frames as f
-from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.programs.device.program import DeviceProgram, server_timeout
 
 ANSWER_SECONDS: Final = 30.0
 """How long the server may take for one answer."""
@@ -25,14 +23,11 @@ async def connect(device: DeviceProgram) -> AsyncIterator[Request]:
     async with device.link(receive=False) as connection:
 
         async def request(frame: f.AnyFrame, kind: type[T]) -> T:
-            try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    connection.send(frame)
-                    while True:
-                        answer = await device.step(connection)
-                        if isinstance(answer, kind):
-                            return answer
-            except TimeoutError:
-                raise UnavailableError("the server did not answer in time") from None
+            async with server_timeout(ANSWER_SECONDS):
+                connection.send(frame)
+                while True:
+                    answer = await device.step(connection)
+                    if isinstance(answer, kind):
+                        return answer
 
         yield request

@@ -6,6 +6,7 @@ so that a server that is killed leaves no witness behind.
 """
 
 import asyncio
+import json
 import os
 import resource
 import signal
@@ -21,10 +22,9 @@ import structlog
 import uvloop
 
 from blackthorn.audit.fork_evidence import fork_evidence
-from blackthorn.cli import terminal
 from blackthorn.edges.http.server import serve_http
 from blackthorn.edges.http.witness import witness_app
-from blackthorn.programs import log
+from blackthorn.programs import entry, log
 from blackthorn.programs.witness.witness import Examine, Witness
 from blackthorn.storage.files.anchor import Anchor
 from blackthorn.storage.files.evidence import EvidenceFolder
@@ -78,7 +78,8 @@ async def _run(witness: Witness, host: str, port: int, *, with_parent: bool) -> 
     server = await serve_http(witness_app(witness), "the witness", host, port)
     if with_parent:
         _end_with_parent(lambda: loop.call_soon_threadsafe(end))
-        terminal.print_json({"port": server.port})
+        sys.stdout.write(json.dumps({"port": server.port}) + "\n")
+        sys.stdout.flush()
     structlog.get_logger().info("ready", witness_port=server.port)
     try:
         await stop
@@ -101,6 +102,4 @@ def _end_with_parent(end: Callable[[], object]) -> None:
 
 if __name__ == "__main__":
     _, folder, tcp_port = sys.argv
-    sys.exit(
-        terminal.run(lambda: serve(Path(folder), "127.0.0.1", int(tcp_port), with_parent=True))
-    )
+    sys.exit(entry.run(lambda: serve(Path(folder), "127.0.0.1", int(tcp_port), with_parent=True)))

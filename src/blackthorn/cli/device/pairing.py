@@ -1,0 +1,76 @@
+"""What `device add` and `device link` show and ask while two devices are paired."""
+
+import sys
+
+from blackthorn.cli import terminal
+from blackthorn.cli.device.prompts import LinePrompt
+
+
+def show_code(code: str, url: str) -> None:
+    """How to link the new device; as a QR code too when there is a terminal."""
+    if sys.stdout.isatty():
+        import segno
+
+        segno.make(url, error="l", micro=False).terminal(sys.stdout, compact=True)
+    terminal.out.print("On the new device:", markup=False)
+    terminal.out.print(f"  blackthorn device link {code}", markup=False, soft_wrap=True)
+    terminal.out.print("or by its URL:", markup=False)
+    terminal.out.print(f"  blackthorn device link '{url}'", markup=False, soft_wrap=True)
+
+
+class TerminalDialogue(LinePrompt):
+    """`programs.device.pairing.Dialogue`; to a terminal with a countdown and progress."""
+
+    def __init__(self, *, json: bool) -> None:
+        super().__init__()
+        self._json = json
+        self._line = ""
+
+    def waiting(self, seconds: float) -> None:
+        """The countdown."""
+        time = f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+        self._replace_line(f"Waiting for the new device, {time} left")
+
+    def joined(self, name: str) -> None:
+        """The new device has proved the code."""
+        from blackthorn.mail.render.text import safe_line
+
+        self._replace_line("")
+        if self._json:
+            terminal.print_json({"joined": name})
+        else:
+            terminal.out.print(f"{safe_line(name)} has proved the code.", markup=False)
+
+    def compared(self, digits: str) -> None:
+        """The digits are the same on both devices; the new one is to confirm them."""
+        self._replace_line("")
+        if self._json:
+            terminal.print_json({"digits": digits})
+            return
+        text = f"Both devices show {digits[:3]} {digits[3:]}. Say so on the new one, too."
+        terminal.out.print(text, markup=False)
+
+    def compare(self, address: str, digits: str) -> None:
+        """The digits of the new device, to be typed on the other one."""
+        self._replace_line("")
+        if self._json:
+            terminal.print_json({"address": address, "digits": digits})
+            return
+        text = f"This is to be {address}'s device. It shows {digits[:3]} {digits[3:]}: type "
+        terminal.out.print(f"{text}these digits on the other device.", markup=False)
+
+    def progress(self, remaining: int, total: int) -> None:
+        """How much has been transferred."""
+        if total:
+            self._replace_line(f"{total - remaining} of {total} handed over")
+
+    def note(self, text: str) -> None:
+        """A note on standard error."""
+        terminal.err.print(text, markup=False, soft_wrap=True)
+
+    def _replace_line(self, text: str) -> None:
+        """One line that the next one replaces."""
+        if not self._json and sys.stderr.isatty() and text != self._line:
+            self._line = text
+            sys.stderr.write(f"\r{text:<60}\r")
+            sys.stderr.flush()

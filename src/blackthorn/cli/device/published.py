@@ -1,0 +1,28 @@
+"""Wait until the ledger shows a new device, and say so."""
+
+from typing import TYPE_CHECKING
+
+from blackthorn.cli import terminal
+from blackthorn.programs.event_loop import run
+
+if TYPE_CHECKING:
+    from blackthorn.programs.device.home import Home
+
+
+def wait_published(home: "Home", *, reset: bool = False, quiet: bool = False) -> bool:
+    """Wait a minute at most; whether the ledger shows the device."""
+    from blackthorn.programs.device.activation import published
+    from blackthorn.programs.device.program import DeviceProgram
+
+    if not quiet:
+        terminal.err.print("Waiting for the ledger to show this device…")
+    shown = run(published(DeviceProgram(home, home.open())))
+    if quiet:
+        return shown
+    if not shown:
+        terminal.out.print("The ledger does not show it yet: that goes on with your next command.")
+    elif reset:
+        terminal.out.print("The reset waits now (blackthorn device reset-status).")
+    else:
+        terminal.out.print("The ledger shows it.")
+    return shown

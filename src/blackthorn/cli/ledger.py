@@ -1,0 +1,14 @@
+"""The family `ledger`: the administrator's commands, and those of a user's device."""
+
+import typer
+
+from blackthorn.cli.admin import ledger as admin
+from blackthorn.cli.device import ledger as device
+from blackthorn.cli.device import trust
+
+
+def register(app: typer.Typer) -> None:
+    """Add the family to `app`."""
+    admin.register(app)
+    admin.ledger.command("check")(device.check)
+    admin.ledger.command("trust")(trust.trust)

@@ -1,0 +1,42 @@
+"""The device replays its enterprise's whole public log, over one link."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from blackthorn.device.transparency.replay import replayed
+from blackthorn.errors import UnavailableError
+from blackthorn.programs.device.program import DeviceProgram, server_timeout
+
+REPLAY_SECONDS: Final = 600.0
+"""Time for a whole replay: a year of 20,000 users takes about a minute."""
+
+LATE: Final = "the server did not give the whole log in time"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """Up to which size, at what time, and the rule that does not hold ("" for none)."""
+
+    entries: int
+    at_ms: int
+    finding: str
+
+
+async def replay(program: DeviceProgram, progress: Callable[[int, int], None]) -> ReplayResult:
+    """Replay from where the last replay ended. `progress` is given entries done and in all.
+
+    Raises UnavailableError.
+    """
+    device = program.device
+    device.check_ledger()
+    timeout = server_timeout(REPLAY_SECONDS, LATE)
+    async with timeout, program.link(receive=False) as connection:
+        while device.replaying[0]:
+            await program.step(connection)
+            progress(*device.replaying[1])
+    with program.opened.vault.transaction() as records:
+        done = replayed(records)
+    if device.replaying[0] or done is None:
+        raise UnavailableError(f"{LATE}; try again")
+    return ReplayResult(done.size, done.at_ms, done.finding)

@@ -1,0 +1,45 @@
+"""An exit of the user's market, on their device: notices, what the user did, the receipt."""
+
+from blackthorn.device.account import exit_notices
+from blackthorn.device.account.exit_notices import Notice
+from blackthorn.errors import UserError
+from blackthorn.governance.exits import RUNNING
+from blackthorn.link import frames as f
+from blackthorn.programs.device import requests
+from blackthorn.programs.device.program import DeviceProgram
+
+
+def notices(program: DeviceProgram) -> list[Notice]:
+    """The notices that this device keeps."""
+    with program.opened.vault.transaction() as records:
+        return exit_notices.all_notices(records.settings)
+
+
+def is_leaving(program: DeviceProgram) -> bool:
+    """Whether the user's market is being left."""
+    return any(notice.market and notice.state in RUNNING for notice in notices(program))
+
+
+def set_read(program: DeviceProgram) -> None:
+    """The user has read the notices, and the server knows."""
+    with program.opened.vault.transaction() as records:
+        exit_notices.set_read(records.settings)
+
+
+async def report(program: DeviceProgram, action: str, value: str = "") -> str:
+    """Report what the user did ("read", "exported", "forward"); the refusal, "" when durable.
+
+    Raises UnavailableError.
+    """
+    async with requests.connect(program) as request:
+        answer: f.ExitTold = await request(f.TellExit(1, action, value), f.ExitTold)
+    return answer.refusal
+
+
+async def fetch_receipt(program: DeviceProgram) -> bytes:
+    """The receipt of the closure. Raises UserError when there is none, UnavailableError."""
+    async with requests.connect(program) as request:
+        part: f.ReceiptPart = await request(f.FetchReceipt(1), f.ReceiptPart)
+    if part.refusal:
+        raise UserError(part.refusal)
+    return part.receipt

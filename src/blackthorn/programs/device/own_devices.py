@@ -1,0 +1,96 @@
+"""A user's own devices, as their identity chain has them; what follows from a change of them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from blackthorn.device.account import reconciler
+from blackthorn.device.operations import change_chain
+from blackthorn.device.transparency import local_chain
+from blackthorn.errors import UserError
+from blackthorn.identity.chain import PendingReset, VerifiedChain
+from blackthorn.identity.statements import AddDevice, DeviceInfo, Genesis, Reset, Rotate, decode
+from blackthorn.programs.device.activation import until
+from blackthorn.programs.device.home import wall_ms
+from blackthorn.programs.device.program import DeviceProgram
+
+FINISH_SECONDS: Final = 60.0
+"""How long a command stays until a change has had its consequences."""
+
+MIN_ID_CHARACTERS: Final = 4
+"""Of an id's beginning, so that it names one device."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDevice:
+    """One device of the chain; `standing` is live, pending, or why it was revoked."""
+
+    info: DeviceInfo
+    standing: str
+    since_ms: int
+    this: bool
+    by_recovery_key: bool
+
+
+def list_devices(program: DeviceProgram) -> list[OwnDevice]:
+    """The live ones, the former ones, and one that a reset is to bring."""
+    with program.device.unit(wall_ms()) as unit:
+        chain, own_id = local_chain.own(unit), unit.me.device
+    if chain is None:
+        return []
+    since = _since(chain)
+    found = [(info, "live") for info in chain.devices]
+    found += [(former.device, former.reason or "revoked") for former in chain.former]
+    if chain.pending is not None:
+        found.append((chain.pending.device, "pending"))
+    return [
+        OwnDevice(
+            info, standing, since.get(info.id, 0), info.id == own_id, info.id in chain.recovered
+        )
+        for info, standing in found
+    ]
+
+
+def _since(chain: VerifiedChain) -> dict[bytes, int]:
+    """When each device came, by its maker's clock."""
+    found: dict[bytes, int] = {}
+    for data in chain.statements:
+        statement = decode(data).statement
+        if isinstance(statement.body, Genesis | AddDevice | Reset | Rotate):
+            found.setdefault(statement.body.device.id, statement.time_ms)
+    return found
+
+
+def find(program: DeviceProgram, wanted: str) -> DeviceInfo:
+    """The live device of that name, or of an id that begins so. Raises UserError."""
+    with program.device.unit(wall_ms()) as unit:
+        devices = change_chain.known_chain(unit).devices
+    found = [info for info in devices if info.name == wanted]
+    if not found and len(wanted) >= MIN_ID_CHARACTERS:
+        found = [info for info in devices if info.id.hex().startswith(wanted.lower())]
+    if not found:
+        raise UserError(f"you have no live device {wanted} (see blackthorn device list)")
+    if len(found) > 1:
+        ids = ", ".join(info.id.hex()[:8] for info in found)
+        raise UserError(f"several of your devices are called that; use the id of one: {ids}")
+    return found[0]
+
+
+def pending_reset(program: DeviceProgram) -> PendingReset | None:
+    """The reset of the user's identity that waits for its delay."""
+    with program.device.unit(wall_ms()) as unit:
+        chain = local_chain.own(unit)
+    return chain.pending if chain is not None else None
+
+
+async def finish_changes(program: DeviceProgram) -> list[str]:
+    """Serve the link until a change has had its consequences; those that are still to come."""
+    remaining: list[str] = []
+
+    def done() -> bool:
+        nonlocal remaining
+        with program.device.unit(wall_ms()) as unit:
+            remaining = reconciler.remaining(unit)
+        return not remaining
+
+    await until(program, FINISH_SECONDS, done)
+    return remaining

@@ -1,0 +1,67 @@
+"""How a program ends: an error becomes one line and an exit code, never a traceback."""
+
+import io
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from blackthorn.errors import (
+    BlackthornError,
+    DefectError,
+    InputError,
+    RefusalError,
+    SecurityError,
+    StorageError,
+    UnavailableError,
+    UserError,
+    defect,
+)
+
+EXIT_CODES: dict[type[BlackthornError], int] = {
+    UserError: 2,
+    InputError: 3,
+    SecurityError: 4,
+    StorageError: 5,
+    RefusalError: 5,
+    UnavailableError: 6,
+    DefectError: 70,
+}
+"""Exit codes by whose fault it is; 1 is everything else, 130 an interrupt.
+
+70 is a defect in Blackthorn itself (EX_SOFTWARE of sysexits.h).
+"""
+
+
+def to_stderr(line: str) -> None:
+    """Print a line to standard error."""
+    sys.stderr.write(f"{line}\n")
+
+
+def run(program: Callable[[], Any], print_error: Callable[[str], object] = to_stderr) -> int:
+    """Run a program to its exit code; an error is printed as one clear line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may lack some letters
+    try:
+        program()
+        sys.stdout.flush()
+    except BlackthornError as error:
+        print_error(f"blackthorn: {error}")
+        return _exit_code(error)
+    except (KeyboardInterrupt, BrokenPipeError):
+        return 130
+    except OSError as error:
+        print_error(f"blackthorn: the system refused: {error.strerror or type(error).__name__}")
+        return EXIT_CODES[StorageError]
+    except Exception as error:
+        print_error(f"blackthorn: {defect(error)}: please report it")
+        return EXIT_CODES[DefectError]
+    return 0
+
+
+def _exit_code(error: BlackthornError) -> int:
+    """The exit code of the nearest class in EXIT_CODES."""
+    for kind in type(error).__mro__:
+        if kind in EXIT_CODES:
+            return EXIT_CODES[kind]
+    return 1
