@@ -1,21 +1,107 @@
 """`blackthorn`: one command for the server, the device, the administrator and the auditor.
 
-Each family of commands registers itself from a module of its own; nothing is decided here.
+Here is the table of all commands and families; nothing is decided here.
 """
 
 import sys
+from typing import Final
 
 import typer
 
-from blackthorn import __version__
-from blackthorn.cli import demo, ledger, replay, terminal
-from blackthorn.cli.admin import server
-from blackthorn.cli.audit import audit, closure, report
-from blackthorn.cli.device import alarms, device, export
-from blackthorn.cli.officer import directive, market, role
-from blackthorn.cli.witness import witness
+from blackthorn.cli import terminal
+from blackthorn.cli.lazy import LazyCommand, LazyGroup
+
+_SERVER: Final = "blackthorn.cli.admin.server"
+_LEDGER: Final = "blackthorn.cli.ledger"
+_DEVICE: Final = "blackthorn.cli.device.device"
+_ALARMS: Final = "blackthorn.cli.device.alarms"
+_EXPORT: Final = "blackthorn.cli.device.export"
+_AUDIT: Final = "blackthorn.cli.audit.audit"
+_WITNESS: Final = "blackthorn.cli.witness.witness"
+_ROLE: Final = "blackthorn.cli.officer.role"
+_DIRECTIVE: Final = "blackthorn.cli.officer.directive"
+_MARKET: Final = "blackthorn.cli.officer.market"
+_DEMO: Final = "blackthorn.cli.demo"
+_REPLAY: Final = "blackthorn.cli.replay"
+
+
+COMMANDS: Final = {
+    "init": LazyCommand(
+        _SERVER,
+        "Make a server's folder: settings, keys, database, ledger. Overwrites nothing.",
+    ),
+    "serve": LazyCommand(
+        _SERVER,
+        "Serve until SIGTERM. The log goes to standard error; `ready` says when all ports listen.",
+    ),
+    "activate": LazyCommand(
+        _DEVICE,
+        "Make this device's keys and prove the activation code, in both directions.",
+    ),
+    "send": LazyCommand(
+        _DEVICE,
+        "Send a text to one person or to several, to each of them alone.",
+    ),
+    "inbox": LazyCommand(
+        _DEVICE,
+        "Receive messages and print them; `history` shows your own too.",
+    ),
+    "history": LazyCommand(
+        _DEVICE,
+        "Print what was said on both sides, as this device keeps it; connects to nothing.",
+    ),
+    "status": LazyCommand(
+        _DEVICE,
+        "Send what waits, and say who this device is, what is here, and what could not be done.",
+    ),
+    "verify": LazyCommand(
+        _DEVICE,
+        "Show sixty digits and a QR code for comparing with another person, who shows the same.",
+    ),
+    "report": LazyCommand(
+        _AUDIT,
+        "Make the transparency report of a period, from the public ledger and nothing else.",
+    ),
+    "demo": LazyCommand(
+        _DEMO,
+        "Show everything at once: three people, four devices, messages, mail, an audit, a search.",
+    ),
+    "story": LazyCommand(
+        _REPLAY,
+        "Replay 2015: a demand is refused, one is answered, a market is closed, and once it stays.",
+    ),
+    "user": LazyCommand(_SERVER, "Users and their activation codes."),
+    "config": LazyCommand(_SERVER, "The server's settings."),
+    "ledger": LazyCommand(_LEDGER, "The server's ledger: the public log of its users' keys."),
+    "group": LazyCommand(_DEVICE, "Conversations of several people under a name."),
+    "mail": LazyCommand(_DEVICE, "E-mail, sealed to this user."),
+    "device": LazyCommand(_DEVICE, "Your own devices."),
+    "recovery": LazyCommand(_DEVICE, "The 24 words for when no device is left."),
+    "alarms": LazyCommand(
+        _ALARMS,
+        "What the server or others have done that must not be, with evidence.",
+    ),
+    "export": LazyCommand(_EXPORT, "Take everything along: mail, messages, contacts, keys."),
+    "audit": LazyCommand(_AUDIT, "Check what a server holds, and its ledger: anyone may."),
+    "witness": LazyCommand(_WITNESS, "Cosign the checkpoints of logs that only ever grow."),
+    "role": LazyCommand(_ROLE, "Officers: who decides on directives and markets."),
+    "directive": LazyCommand(
+        _DIRECTIVE,
+        "Directives: a government's demands about single accounts.",
+    ),
+    "market": LazyCommand(_MARKET, "Leave a market: plan, announce, stop, close."),
+}
+"""All commands, then all families, in the order of `--help`."""
+
+
+class Blackthorn(LazyGroup):
+    """The command `blackthorn` itself."""
+
+    table = COMMANDS
+
 
 app = typer.Typer(
+    cls=Blackthorn,
     name="blackthorn",
     help="Secure enterprise e-mail and messaging in which the server can read nothing.",
     no_args_is_help=True,
@@ -23,27 +109,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for family in (
-    server,
-    device,
-    alarms,
-    ledger,
-    export,
-    audit,
-    report,
-    closure,
-    witness,
-    role,
-    directive,
-    market,
-    demo,
-    replay,
-):
-    family.register(app)
-
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from blackthorn import __version__
+
         terminal.out.print(__version__)
         raise typer.Exit
 
@@ -58,5 +128,5 @@ def root(
 
 
 def main() -> None:
-    """Entry point: exit codes are in `cli.terminal`."""
+    """Entry point: exit codes are in `programs.entry`."""
     sys.exit(terminal.run(app))

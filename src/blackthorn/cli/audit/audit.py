@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blackthorn.cli import terminal
+from blackthorn.cli.audit import closure, report
 from blackthorn.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ audit = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands to `app`."""
+    audit.command("report")(report.audit_report)
+    audit.command("closure")(closure.closure)
     app.add_typer(audit, name="audit")
+    app.command("report")(report.report)
 
 
 @audit.callback()

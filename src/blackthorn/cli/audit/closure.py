@@ -9,13 +9,6 @@ from typing import Annotated
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.audit.audit import audit
-
-
-def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
-    del app  # it stands in the family `audit`
-    audit.command("closure")(closure)
 
 
 def closure(

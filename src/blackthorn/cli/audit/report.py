@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.audit.audit import audit
 from blackthorn.errors import SecurityError
 
 if TYPE_CHECKING:
@@ -19,12 +18,6 @@ Policy = Annotated[
     Path | None,
     typer.Option(help="The trust policy to hold the ledger to; without one, the log's own."),
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
-    app.command("report")(report)
-    audit.command("report")(audit_report)
 
 
 def report(
