@@ -8,7 +8,7 @@ from blackthorn.device.account import recovery as recovering
 from blackthorn.device.account.pairing import Stage
 from blackthorn.device.account.pairing_live import LivePairing
 from blackthorn.device.account.pairing_new import NewPairing
-from blackthorn.device.account.recovery import Recovering
+from blackthorn.device.account.recovery import RecoveryAttempt
 from blackthorn.device.core import anchors, keys
 from blackthorn.device.operations import change_chain
 from blackthorn.errors import SecurityError
@@ -226,7 +226,7 @@ class Recoverer(Newcomer):
     """A device that comes by the words: what `blackthorn recovery use` is."""
 
     def recover(self, words: str, address, check: str, fingerprint: Fingerprint = SERVER) -> None:
-        self.step = Recovering(recovery_keys(from_words(words)), address, check)
+        self.step = RecoveryAttempt(recovery_keys(from_words(words)), address, check)
         self.fingerprint = fingerprint
         self.refusal: str | None = None
         self.failure: SecurityError | None = None

@@ -1,8 +1,8 @@
 """The port to a device's own store: records as they are kept, and the transaction over them.
 
-The store keeps opaque bytes: what an MLS state or an intent means is for `device/` alone.
+The store keeps opaque bytes: what an MLS state or an operation means is for `device/` alone.
 Everything happens inside a `transaction`, which is durable when its block ends and undone
-when the block raises; several processes on one home take turns at it.
+when the block raises; the processes on one home have it one after the other.
 """
 
 from collections.abc import Iterable, Sequence
@@ -55,9 +55,9 @@ class HistoryRecord:
 
 @dataclass(frozen=True, slots=True)
 class OutboxRecord:
-    """What waits to be sent. `target` orders it: what has one target goes in order.
+    """An outgoing operation. Rows of one `target` leave in their order.
 
-    `operation` is what the person wants; `packages` what was claimed for it; `prepared` the
+    `operation` is its stored form; `packages` what was claimed for it; `prepared` the
     posting made of it, which is sent unchanged until it is answered. `problem` is why it
     waits, in words.
     """
@@ -97,14 +97,14 @@ class MailRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChainRecord:
-    """What this device has verified of one user: the ledger's entry and his identity chain.
+    """What this device has verified of one user: the ledger's entry and their identity chain.
 
     `version`, `head`, `seq` and `flags` are those of the entry. `statements` are the chain's
     encoded statements, one behind the other with their lengths; `logged` says when the ledger
     logged its resets and cancels. `checked_ms` is this device's time at the last look;
     `checked_size` the size of the checkpoint that it was at, and `as_of_ms` the ledger's time
     then; `devices` the ids, 16 bytes each, of those that were live then. `verified_ms` is when a
-    person compared him, 0 when nobody did. `present` is False for a user whom the ledger does not
+    person compared them, 0 when nobody did. `present` is False for a user whom the ledger does not
     have: then only the look itself counts.
     """
 
@@ -209,8 +209,8 @@ class Conversations(Protocol):
 class Peers(Protocol):
     """Devices that were met and not yet found in a chain, and the counts of what each device sent.
 
-    Pairs are of a device id and an address. A *stranger* is a device in a leaf that the chain
-    of its user, as this device has it, does not have; the ledger is to be asked.
+    Pairs are of a device id and an address. An *unknown* device is one in a leaf that the
+    chain of its user, as this device has it, does not have; the ledger is to be asked.
     """
 
     def found(self, address: str, devices: Iterable[bytes]) -> bool: ...
@@ -252,7 +252,7 @@ class Outbox(Protocol):
 
 
 class Parcels(Protocol):
-    """Digests (SHA-256) of parcels: those opened and saved, and those set aside."""
+    """Digests (SHA-256) of parcels: those opened and saved, and undecryptable ones."""
 
     def seen(self, digest: bytes) -> bool: ...
     def mark_seen(self, digest: bytes, now_ms: int) -> None: ...
@@ -328,7 +328,7 @@ class DeviceStore(Protocol):
     """The store itself."""
 
     def transaction(self) -> AbstractContextManager[Records]:
-        """One durable change, all or nothing; waits for other processes' turns.
+        """One durable change, all or nothing; waits for other processes' transactions.
 
         Raises StorageError when the store cannot be read or made durable.
         """

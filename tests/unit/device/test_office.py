@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from blackthorn.device.transparency.decisions import Seen, replay
+from blackthorn.device.transparency.decisions import DecisionDigest, replay
 from blackthorn.errors import SecurityError, StorageError, VerificationError
 from blackthorn.governance import statements
 from blackthorn.governance.statements import Signed, Statement
@@ -133,6 +133,6 @@ def test_what_was_seen_and_is_damaged(told):
 def test_the_hash_depends_on_every_byte():
     one = Decision(1, b"a", b"", 1)
     others = (Decision(2, b"a", b"", 1), Decision(1, b"b", b"", 1), Decision(1, b"a", b"", 2))
-    digests = {Seen().after(each).digest for each in (one, *others)}
+    digests = {DecisionDigest().after(each).digest for each in (one, *others)}
     assert len(digests) == 4
-    assert Seen().after(Decision(1, b"a", b"private", 1)) == Seen().after(one)
+    assert DecisionDigest().after(Decision(1, b"a", b"private", 1)) == DecisionDigest().after(one)

@@ -10,7 +10,7 @@ import pytest
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.account import recovery
 from blackthorn.device.conversations import content, self_group
-from blackthorn.device.conversations.self_group import Compared, MailKey, Snapshot
+from blackthorn.device.conversations.self_group import Comparison, MailKey, Snapshot
 from blackthorn.device.core.group_metadata import (
     DIRECT,
     GROUP,
@@ -95,7 +95,7 @@ def test_only_a_group_has_a_name(value: list[object]) -> None:
 # --- Snapshots ----------------------------------------------------------------------------
 
 SHARED = Snapshot(
-    [MailKey(b"secret", b"certificate", 5)], [Compared("bob@acme.example", bytes(32), 7)]
+    [MailKey(b"secret", b"certificate", 5)], [Comparison("bob@acme.example", bytes(32), 7)]
 )
 
 
@@ -162,5 +162,5 @@ def test_the_check_is_of_the_server_and_of_what_never_changes_of_its_ledger() ->
 def test_a_check_of_another_length_is_refused_before_anything_is_said() -> None:
     for typed in ("", "12", "0" * 21):
         with pytest.raises(UserError):
-            recovery.Recovering(KEYS, Address("alice@acme.example"), typed)
-    recovery.Recovering(KEYS, Address("alice@acme.example"), "ABCD 0000 0000 0000 0000")
+            recovery.RecoveryAttempt(KEYS, Address("alice@acme.example"), typed)
+    recovery.RecoveryAttempt(KEYS, Address("alice@acme.example"), "ABCD 0000 0000 0000 0000")

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.device.transparency.decisions import Seen
+from blackthorn.device.transparency.decisions import DecisionDigest
 from blackthorn.governance import directives, exits, officers, statements, warrant_canary
 from blackthorn.governance.statements import Signed, Statement
 from blackthorn.governance.transitions import CUSTODIAN
@@ -29,7 +29,7 @@ def test_the_vector_is_what_the_program_computes():
     ).approvals
     alone = Signed(HOLD, ()).encode()
     kept = statements.seal_private({"contact": "c", "source": "s"}, lambda size: b"\7" * size)
-    seen = Seen().after(Decision(1, alone, b"", 1_437_696_000_000))
+    seen = DecisionDigest().after(Decision(1, alone, b"", 1_437_696_000_000))
     computed = {
         "statement": HOLD.encoded,
         "hash": HOLD.hash,

@@ -1,7 +1,7 @@
-"""What the server has said of leaving this user's market, and of directives that name him.
+"""Exit notices: what the server says of leaving the user's market, and of directives about them.
 
-Kept in the vault until it no longer holds, so that the countdown is shown without a link too. The
-texts are the server's: whoever prints them makes them safe first.
+Kept in the vault until it no longer holds, so that the countdown is shown off line too. The texts
+are the server's: they are made safe before they are printed.
 """
 
 from typing import Any, Final

@@ -3,7 +3,7 @@
 from blackthorn.wire.units import KIB, MIB
 
 MAX_PAIRING_BATCH_BYTES = 256 * KIB
-"""Items in one batch of a handover; the next one follows when it is stored on the other side."""
+"""Items in one batch of a state transfer; the next follows when it is stored on the other side."""
 
 UPKEEP_SECONDS = 30
 UPKEEP_OTHERS_SECONDS = 600

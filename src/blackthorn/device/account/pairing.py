@@ -55,7 +55,7 @@ class Side:
         self.digits = ""
         """What is to be compared, once it is known."""
         self.left = 0
-        """How many things are still to be handed over, and `total` of how many."""
+        """How many items are still to be transferred, of `total`."""
         self.total = 0
         self.compared: Comparison | None = None
 

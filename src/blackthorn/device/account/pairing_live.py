@@ -117,7 +117,7 @@ class LivePairing(Side):
         return self.open()
 
     def _ended(self, code: str) -> Frames:
-        """Whoever had joined is gone. Before anything was signed, the next one may come."""
+        """The other side is gone. Before anything was signed, another may join."""
         if self.stage is Stage.ENDING and not code:
             self.stage = Stage.DONE
             return []
@@ -184,7 +184,7 @@ class LivePairing(Side):
         return []
 
     def _draft(self, now_ms: int) -> Frames:
-        """Ask for the new device's signature, or hand over at once if it is in the chain."""
+        """Ask for the new device's signature, or transfer the state if it is in the chain."""
         new = self._new_device()
         with self._device.unit(now_ms) as current:
             try:

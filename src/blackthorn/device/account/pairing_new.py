@@ -54,7 +54,7 @@ class NewPairing(Side):
         self._step: exchange.AwaitPaired | exchange.AwaitGreeting | None = None
 
     def join(self, code: PairingCode, fingerprint: Fingerprint) -> Frames:
-        """Join whoever waits under this code; `fingerprint` is that of the server's key."""
+        """Join the device that waits under this code; `fingerprint` is that of the server's key."""
         frame, self._step = exchange.join(code, fingerprint, self._random)
         return [frame]
 

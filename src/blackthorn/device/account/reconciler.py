@@ -161,7 +161,7 @@ def _untidy(unit: UnitOfWork, conversation: Conversation) -> bool:
 
 
 def _conversations(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[Operation]:
-    """Rule 4. Whoever is in the self-group has key packages; for another one it is too early.
+    """Rule 4. Devices in the self-group have key packages; for any other it is too early.
 
     All groups are opened for it, so it is done once for each state of the chain.
     """

@@ -1,8 +1,8 @@
 """Recovery by the printed key: what a new device says and signs, and which server it believes.
 
 Specified in docs/specs/pairing.md. The *check* stands on the paper below the words: twenty hex
-digits of the server's key and of what never changes of its ledger, so that nobody can lead whoever
-recovers into a ledger of his own.
+digits of the server's key and of what never changes of its ledger, so that nobody can lead a
+recovering person into another ledger.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ def check(fingerprint: Fingerprint, config: DirectoryConfig) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Recovering:
+class RecoveryAttempt:
     """The words' keys, whose they are, and the check that was typed."""
 
     keys: SigningKeys

@@ -1,11 +1,11 @@
-"""What a live device hands to a new one of the same user, and how the new one takes it.
+"""State transfer: what a live device gives a new one of the same user, and how it is taken.
 
 In this order: the first view of the ledger (`link.pairing.messages.Handover`), then in batches the
 own chain and what waits behind it, OpenPGP keys, whom the person has compared, contacts with their
 chains, and history. History goes the newest first and bounded; its lines get numbers below 0, so
 that they stand before whatever the new device receives itself. What comes twice is kept once.
 
-Not handed over: the keys of either device, MLS states, drafts, alarms.
+Not transferred: the keys of either device, MLS states, drafts, alarms.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -49,7 +49,7 @@ _BAD_ITEM: Final = (
 
 _BELOW: Final = "history-below"
 _SHOWN: Final = ("received", "accepted")
-"""Lines that are handed over: what was said, not what waits or has failed."""
+"""Lines that are transferred: messages, but none that waits or has failed."""
 
 Record = TypeVar("Record")
 
@@ -143,7 +143,7 @@ def take_first_view(unit: UnitOfWork, given: Handover) -> None:
 
 
 def take(unit: UnitOfWork, batch: Batch) -> None:
-    """Keep a batch. Raises AlteredError when an item is none; then the turn comes to nothing."""
+    """Keep a batch. Raises AlteredError when an item is none; then the unit of work is undone."""
     takers = {
         CHAIN: _take_chain,
         WAITING: _take_waiting,
@@ -182,7 +182,7 @@ def _take_mail_key(unit: UnitOfWork, data: bytes) -> None:
 
 def _take_compared(unit: UnitOfWork, data: bytes) -> None:
     address, identity, at_ms = msgspec.msgpack.decode(data, type=tuple[str, bytes, int])
-    verified.told(unit, address, identity, at_ms)
+    verified.put(unit, address, identity, at_ms)
 
 
 def _take_line(unit: UnitOfWork, data: bytes) -> None:

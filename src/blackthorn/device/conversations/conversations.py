@@ -6,8 +6,8 @@ Nothing is lost, since both are read, and both sides choose the same one to writ
 made last, by its maker's clock, and of two equals the one with the greater group id. A time that
 lies ahead of the receiver's clock counts as the moment of joining.
 
-All live devices of a user are in all of his conversations. The *self-group*, of the kind "self", is
-of his devices alone (`device.conversations.self_group`); nobody is shown it.
+All live devices of a user are in all of their conversations. The *self-group*, of the kind "self",
+is of their devices alone (`device.conversations.self_group`); nobody is shown it.
 """
 
 import hashlib
@@ -131,7 +131,7 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
     facts = replace(facts, created_ms=min(facts.created_ms, unit.now_ms))
     name = _name(unit, facts, group)
     if unit.records.conversations.count() >= limits.MAX_CONVERSATIONS:
-        raise InvalidWelcome("this device is in as many conversations as it bears")
+        raise InvalidWelcome("conversation limit reached")
     known = unit.records.conversations.get(group.group_id)
     if known is not None and (known.standing != REMOVED or group.epoch <= known.epoch):
         raise InvalidWelcome("the Welcome is for a conversation that this device is in, or was")
@@ -148,7 +148,7 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
 
 
 def _tell_joined(unit: UnitOfWork, conversation: Conversation) -> None:
-    """Who added this device, and who is there: a person must see whom he talks to."""
+    """Who added this device, and who is there: people must see whom they talk to."""
     group = conversation.group
     if group.inviter is None:
         return
@@ -210,7 +210,7 @@ def direct_with(unit: UnitOfWork, address: Address) -> Conversation | None:
 def reaches(unit: UnitOfWork, conversation: Conversation, address: str) -> bool:
     """Whether what is written in a direct conversation reaches that person, and nobody else.
 
-    When all of his devices in it are gone, since his identity was reset, another one is made.
+    When all of their devices in it are gone, after a reset of their identity, another one is made.
     """
     if conversation.record.standing != ACTIVE or not _is_between_us(
         unit, conversation.group, address
@@ -257,7 +257,7 @@ def indices_of(group: Group, wanted: Collection[str], devices: Collection[bytes]
 def gone_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
     """Devices in the group that are not (any more) in their users' chains as known here.
 
-    This device is never among them, nor whoever's chain is not known.
+    This device is never among them, nor those of users whose chain is not known.
     """
     own = local_chain.own(unit)
     mine = None if own is None else {each.id for each in own.devices}

@@ -88,7 +88,7 @@ def _open(unit: UnitOfWork, parcel: bytes, retract: Retract) -> None:
 def _process(unit: UnitOfWork, group: Group, message: bytes) -> Outcome:
     """What the message is. Raises UnknownDeviceError with all who must be looked up first.
 
-    A proposal by itself is not taken, for another's next Commit would carry it out in his name.
+    A proposal by itself is not taken: another member's next Commit would carry it out for them.
     """
     if is_proposal(message):
         raise InvalidCommit("members change a conversation by Commits alone")

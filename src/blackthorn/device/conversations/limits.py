@@ -9,10 +9,10 @@ MAX_HELD_BYTES = 32 * MIB
 """Parcels that could not be opened, kept in memory to try again when a conversation moves."""
 
 SEEN_PARCEL_SECONDS = 90 * 24 * 3600
-"""How long a device knows a parcel again: three times what the server keeps one set aside."""
+"""How long a device knows a parcel again: three times what the server keeps one."""
 
 UNDECRYPTABLE_SECONDS = 30 * 24 * 3600
-"""How long the server keeps a parcel that was set aside; after it the device counts it lost."""
+"""How long the server keeps an undecryptable parcel; then the device counts it as lost."""
 
 MAX_CONTENT_BYTES = MAX_MESSAGE_BYTES + 8 * KIB
 """The MIMI content of one message: the largest text and what stands round it."""

@@ -1,7 +1,7 @@
 """Inbound parcels of one process: decrypt, persist, then acknowledge; retry the undecryptable ones.
 
-The server keeps a parcel that was set aside. This process holds a bounded number in memory too, and
-tries them again whenever the keys of a conversation have changed; one that then opens is asked for
+The server keeps undecryptable parcels. This process holds a bounded number in memory too, and tries
+them again whenever the keys of a conversation have changed; one that then opens is asked for
 again, so that the server's copy is acknowledged. Parcels of unknown devices are answered for when
 their users were looked up.
 """
@@ -21,10 +21,10 @@ from blackthorn.link import frames as f
 Frames = list[f.AnyFrame]
 
 ASK_AGAIN_MS: Final = 30_000
-"""What was set aside is asked for again on one link no sooner than this after the last time."""
+"""Undecryptable parcels are asked for again on one link no sooner than this after the last time."""
 
 ASIDE_DURABLE_MS: Final = 5_000
-"""After this time the server has surely noted what was set aside, and delivers it when asked."""
+"""After this time the server has surely noted which were undecryptable, and delivers them again."""
 
 
 class Receiver:
@@ -43,7 +43,7 @@ class Receiver:
         self._held_bytes = 0
         self._generation = -1
         self._aside_ms = 0
-        """When something was last set aside, in Unix milliseconds."""
+        """When a parcel was last undecryptable, in Unix milliseconds."""
         self.disconnected()
 
     def disconnected(self) -> None:
@@ -71,7 +71,7 @@ class Receiver:
     # --- Asking for deliveries ------------------------------------------------------------
 
     def start(self, unit: UnitOfWork) -> f.Resume:
-        """Ask for everything that waits; for what was set aside too, if it may open now."""
+        """Ask for everything that waits; for undecryptable parcels too, if they may open now."""
         self._active = True
         wanted = unit.records.settings.get(units.ASK_AGAIN) or b""
         if unit.records.peers.ask_again() and not wanted:
@@ -80,7 +80,7 @@ class Receiver:
         return self._resume(wanted, unit.now_ms)
 
     def ask_again(self, unit: UnitOfWork) -> Frames:
-        """Ask on the same link for what was set aside, when it may open now."""
+        """Ask on the same link for undecryptable parcels, when they may open now."""
         waits = not reached(self._ask_after, unit.now_ms, ASK_AGAIN_MS)
         if not (self._active and self.drained) or waits:
             return []
@@ -91,7 +91,7 @@ class Receiver:
         self._delivered = False
         if wanted:
             self._ask_after = now_ms + ASK_AGAIN_MS
-            # What was set aside just now may not come this time: then the setting is kept.
+            # One that was undecryptable just now may not come this time: then the setting is kept.
             self._asked = wanted if now_ms - self._aside_ms >= ASIDE_DURABLE_MS else b""
         return f.Resume(bool(wanted))
 

@@ -1,9 +1,9 @@
 """The self-group: what a user's devices tell each other, in an MLS group of theirs alone.
 
 It is a conversation of the kind "self", which nobody is shown. What travels in it is a snapshot
-of what all of them must know: the user's OpenPGP keys, and whom he has compared in person. A
-snapshot is a sum: whoever gets one adds what he has not, and nothing is ever taken away by it.
-Two devices may each make such a group at once; both are read, and the one made last is written in.
+of what all of them must know: the user's OpenPGP keys, and the people compared in person. A
+snapshot only ever adds to what its recipient has. Two devices may each make such a group at once;
+both are read, and the one made last is written in.
 
     content = MIMI content with one part of type application/vnd.blackthorn.self
 """
@@ -44,8 +44,8 @@ class MailKey(Struct, frozen=True):
     since_ms: Uint64
 
 
-class Compared(Struct, frozen=True):
-    """A person who was compared, and 32 bytes that stand for the identity he had then."""
+class Comparison(Struct, frozen=True):
+    """A person who was compared, and 32 bytes that stand for the identity they had then."""
 
     address: AddressText
     half: Bytes32
@@ -56,7 +56,7 @@ class Snapshot(Struct, frozen=True):
     """All that a user's devices must know."""
 
     mail_keys: Annotated[list[MailKey], Meta(max_length=conversations_limits.MAX_MAIL_KEYS)]
-    compared: Annotated[list[Compared], Meta(max_length=device_limits.MAX_COMPARED)]
+    compared: Annotated[list[Comparison], Meta(max_length=device_limits.MAX_COMPARED)]
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -82,23 +82,23 @@ def snapshot(unit: UnitOfWork) -> Snapshot:
     marks = verified.marks(unit.records.settings)
     return Snapshot(
         [MailKey(each.secret, each.certificate, each.since_ms) for each in newest],
-        [Compared(address, *mark) for address, mark in sorted(marks.items())],
+        [Comparison(address, *mark) for address, mark in sorted(marks.items())],
     )
 
 
 def digest(unit: UnitOfWork, group: Group, shared: Snapshot) -> bytes:
-    """32 bytes that change when somebody comes who must be told, or something is new."""
+    """32 bytes that change when a device joins or something new is to be shared."""
     devices = sorted(each.device for each in identities(group.members))
     return hashlib.sha256(b"".join(devices) + _encode(shared)).digest()
 
 
 def mark_shared(unit: UnitOfWork, digest: bytes) -> None:
-    """Everybody in the group has been told this."""
+    """All devices in the group have what this digest is of."""
     unit.records.settings.put(_SHARED, digest)
 
 
 def share_due(unit: UnitOfWork) -> bool:
-    """Whether the user's other devices must be told something."""
+    """Whether the user's other devices lack something that this one knows."""
     conversation = present(unit)
     if conversation is None or len(conversation.group.members) < 2:
         return False
@@ -138,14 +138,14 @@ def _load(data: bytes) -> Any:
 
 def take(unit: UnitOfWork, conversation: Conversation, body: bytes) -> None:
     """Add what another of the user's devices knows. Raises ContentError."""
-    told = decode(body)
-    for key in told.mail_keys:
+    received = decode(body)
+    for key in received.mail_keys:
         try:
             mail_keys.keep(unit.records, Secret(key.secret), key.certificate, key.since_ms)
         except CertificateError:
             raise content.ContentError("a shared mail key is none") from None
-    for each in told.compared:
-        verified.told(unit, each.address, each.half, each.at_ms)
+    for person in received.compared:
+        verified.put(unit, person.address, person.half, person.at_ms)
     now = snapshot(unit)
-    if now == told:
+    if now == received:
         mark_shared(unit, digest(unit, conversation.group, now))

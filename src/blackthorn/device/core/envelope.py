@@ -1,4 +1,4 @@
-"""The envelope round an MLS message: it hides group, epoch and kind from whoever stores it.
+"""The envelope round an MLS message: it hides group, epoch and kind from the server.
 
 Specified in docs/specs/envelope.md:
 

@@ -4,7 +4,7 @@
   that a leaf proves by itself which device it is of;
 - ML-DSA-65 key: signs the user's chain together with the identity key, so that a statement
   holds as long as either scheme does;
-- the user's present OpenPGP key, which his devices share (`device.mail.keys`).
+- the user's present OpenPGP key, which their devices share (`device.mail.keys`).
 
 The first two never leave the device. What the identity key signs cannot be taken for something
 else it signs: MLS begins with the length of its label and then "MLS 1.0 ", hello, activation and

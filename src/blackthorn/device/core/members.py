@@ -1,4 +1,4 @@
-"""Who a leaf of an MLS group is: a user's address and one of his devices.
+"""The identity in a leaf of an MLS group: a user's address and one of their devices.
 
 The rules for every leaf, in a Welcome, an Add, an Update or a claimed key package:
 
@@ -8,7 +8,7 @@ The rules for every leaf, in a Welcome, an Add, an Update or a claimed key packa
    but itself, and the server names nobody.
 3. The leaf of this very device has this device's key.
 
-A device that the chain, as it is known here, does not have is a *stranger*: its user is looked up,
+A device that the chain, as it is known here, does not have is *unknown*: its user is looked up,
 and then it is tried again.
 """
 
@@ -71,7 +71,7 @@ def identify(credential: Credential) -> Identity:
 
 
 class LeafValidator:
-    """The `CredentialValidator` of one turn."""
+    """The `CredentialValidator` of one unit of work."""
 
     def __init__(self, me: Identity, own_key: bytes, chain_of: ChainOf) -> None:
         self._me = me
@@ -98,7 +98,7 @@ class LeafValidator:
 
 
 class GatheringValidator(LeafValidator):
-    """Goes on past strangers, to know of all whom to look up.
+    """Goes on past unknown devices, to collect all users to look up.
 
     What it was used for must come to nothing unless `require_known` returns.
     """
@@ -113,8 +113,8 @@ class GatheringValidator(LeafValidator):
     def require_known(self, *, inviter: Identity | None = None) -> None:
         """Raises UnknownDeviceError with all whose users are to be looked up.
 
-        With an `inviter`, others may be devices that their users have revoked: whoever has added
-        this device did not know it yet. Nothing is sealed for them (`preparing`).
+        With an `inviter`, others may be devices that their users have revoked: the member who
+        added this device did not know it yet. Nothing is sealed for them (`operations.postings`).
         """
         unknown_devices = [
             identity

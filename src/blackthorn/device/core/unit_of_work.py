@@ -1,6 +1,6 @@
-"""One turn of a device: a transaction over its records, with time, randomness and its keys.
+"""Unit of work of a device: a transaction over its records, with time, randomness and its keys.
 
-A turn keeps the groups it has opened, so that a batch of parcels reads and writes each once;
+It keeps the groups it has opened, so that a batch of parcels reads and writes each once;
 `finish` writes them back. MLS leaves a group as it was when it refuses, so an opened group is
 right even after a refusal.
 """
@@ -22,10 +22,10 @@ from blackthorn.mls.group.group import Group
 from blackthorn.ports.device_store import ConversationRecord, DeviceStore, Records
 
 GENERATION = "generation"
-"""The setting that counts changes of any conversation's keys: what was set aside may open now."""
+"""The setting that counts changes of any conversation's keys: undecryptable ones may open now."""
 
 ASK_AGAIN = "ask-again"
-"""The setting that says: ask the server for what was set aside as well, it may open now.
+"""The setting that says: ask the server for undecryptable parcels as well, they may open now.
 
 Its value is the generation since which that is so; empty when it was asked for since.
 """
@@ -64,7 +64,7 @@ class UnitOfWork:
 
     @property
     def _self(self) -> tuple[Identity, bytes]:
-        """This device and its public key, made of the private one once a turn."""
+        """This device and its public key, made of the private one once."""
         if self._own is None:
             public = self.keys.identity_public
             self._own = Identity(self.keys.address, device_id(public)), public
@@ -93,7 +93,7 @@ class UnitOfWork:
         return found
 
     def adopt(self, conversation: Conversation) -> None:
-        """A conversation that was made or joined in this turn."""
+        """A conversation that was made or joined in this unit of work."""
         self._open[conversation.record.id] = conversation
         self._write(conversation)
         self.moved(conversation)
@@ -116,14 +116,14 @@ class UnitOfWork:
         self._envelopes = None
 
     def bump(self) -> None:
-        """Note that what was set aside may open now."""
+        """Note that undecryptable parcels may open now."""
         reached = (generation(self.records) + 1).to_bytes(8, "big")
         self.records.settings.put(GENERATION, reached)
         if self.records.parcels.all_undecryptable():
             self.records.settings.put(ASK_AGAIN, reached)
 
     def forget(self) -> None:
-        """Read again what was opened: a part of the turn was undone after the last `finish`."""
+        """Read again what was opened: a part of the unit was undone after the last `finish`."""
         self._open.clear()
         self._envelopes = None
 
@@ -168,9 +168,9 @@ def unit(
     random: Callable[[int], bytes],
     cache: ChainCache | None = None,
 ) -> Iterator[UnitOfWork]:
-    """A turn that is durable when its block ends, and undone when it raises.
+    """A unit of work that is durable when its block ends, and undone when it raises.
 
-    `cache` keeps verified chains from one turn to the next.
+    `cache` keeps verified chains from one to the next.
     """
     with store.transaction() as records:
         chains = Chains(records, ChainCache() if cache is None else cache)

@@ -65,7 +65,7 @@ class ChainCache:
 
 
 class Chains:
-    """The chains of one turn; what was asked for once is at hand for the rest of it."""
+    """The chains of one unit of work, each made once."""
 
     def __init__(self, records: Records, cache: ChainCache) -> None:
         self._records = records
@@ -73,7 +73,7 @@ class Chains:
         self._asked: dict[str, VerifiedChain] = {}
 
     def of(self, address: str) -> VerifiedChain | None:
-        """The chain of a user as it was last verified, or None when he is not known."""
+        """The chain of a user as it was last verified, or None when they are not known."""
         found = self._asked.get(address)
         if found is None:
             record = self._records.directory.chain(address)

@@ -14,9 +14,9 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", ",": "\\,", ";": "\\;", "\n": "\\
 
 @dataclass(frozen=True, slots=True)
 class ExportContact:
-    """A person. `verified` says that the user has compared his identity with him in person.
+    """A person. `verified` says that the user has compared identities with them in person.
 
-    `certificate` is his OpenPGP certificate, binary, or empty.
+    `certificate` is their OpenPGP certificate, binary, or empty.
     """
 
     address: str

@@ -1,4 +1,4 @@
-"""The user's OpenPGP keys: all of his devices have them, mail opens with any of them.
+"""The user's OpenPGP keys: all of their devices have them, mail opens with any of them.
 
 A certificate is in force when the user's chain names it; the keys before it are kept to open
 old mail. A key that a revoked device knows is replaced by a new one, never by a new subkey of

@@ -40,7 +40,7 @@ AGAIN_MS: Final = 3_000
 
 
 class Sender:
-    """Sends the outbox. `directory` is asked first about whoever is to get something."""
+    """Sends the outbox. `directory` is asked first about the recipients."""
 
     def __init__(
         self, unit: Callable[[int], AbstractContextManager[UnitOfWork]], directory: DirectoryClient

@@ -14,7 +14,7 @@ from blackthorn.device.core.verified_chains import (
 )
 from blackthorn.device.transparency.alarms import Fields, evidence_of, raise_alarm
 from blackthorn.device.transparency.ledger_state import (
-    Shown,
+    AcceptedEpoch,
     accepted_of,
     answer_fields,
     keep_chain,
@@ -47,7 +47,7 @@ class ReceiptError(VerificationError):
 
 
 def accept_chain(
-    unit: UnitOfWork, found: Present, said: f.Answer, part: f.ChainPart, shown: Shown
+    unit: UnitOfWork, found: Present, said: f.Answer, part: f.ChainPart, shown: AcceptedEpoch
 ) -> VerifiedChain:
     """The chain that the map commits to, kept. `part` has the statements that were not known.
 
@@ -170,7 +170,7 @@ def receipt_fields(receipt: f.Receipt) -> Fields:
 
 
 def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[Observation]:
-    """What the map had of a user when he was looked at last, as far as it is still kept."""
+    """What the map had of a user at the last lookup, as far as it is still kept."""
     if known is None:
         return []
     checked = accepted_of(unit.records.directory.checkpoint(known.checked_size))
@@ -186,7 +186,7 @@ def _check_committed(chain: VerifiedChain, found: Present) -> None:
 def _certificate(
     unit: UnitOfWork, chain: VerifiedChain, given: bytes, known: ChainRecord | None
 ) -> bytes:
-    """The user's mail certificate, if it is the one that he stated."""
+    """The user's mail certificate, if it is the one that they stated."""
     kept = known.certificate if known is not None else b""
     if chain.openpgp is None:
         return b""

@@ -1,7 +1,7 @@
-"""Alarms: what must not be, in words, with evidence, and what stops until a person says go on.
+"""Alarms: what is wrong, with evidence, and what is blocked until the person accepts it.
 
 An alarm is raised once for one fact, and again when it still is so a day after. A *stop* about a
-person: nothing is sent to him; about the ledger or oneself: no new contacts, nobody joins a
+person: nothing is sent to them; about the ledger or oneself: no new contacts, nobody joins a
 conversation. What takes rights back is never stopped: removals, revocations, the cancel of a
 reset. A *notice* stops nothing.
 Evidence is a file that anyone can verify offline (`directory.evidence.file`).
@@ -68,7 +68,7 @@ KINDS: Final[dict[str, Kind]] = {
     "vanished": Kind("The ledger had this person, and has another state or none", _STOP, _PERSON),
     "swapped": Kind("This person's keys were changed and changed back", _STOP, _PERSON),
     "bad-chain": Kind("This person's identity chain breaks its rules", _STOP, _PERSON),
-    "false-certificate": Kind("This person's mail key is not the one he stated", _STOP, _PERSON),
+    "false-certificate": Kind("This person's mail key is not the one they stated", _STOP, _PERSON),
     "verified-reset": Kind("A person whom you compared has a new identity", _STOP, _PERSON),
     "identity-reset": Kind("This person has a new identity", _GROUPS, _PERSON),
     "reset-pending": Kind("A new identity was asked for, for this person", _NOTICE, _PERSON),

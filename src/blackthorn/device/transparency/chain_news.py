@@ -1,7 +1,7 @@
-"""What a person is told when a chain has grown: devices that came and went, resets, his own too.
+"""Events in the history when a chain has grown: devices added and revoked, resets, own ones too.
 
-A reset is loud: a notice while it waits, and when it is effective a stop for whoever compared
-the person and in groups, a standing notice for others. Between honest people nothing here is an
+A reset is loud: a notice while it is pending, and when it is effective a stop if the person was
+compared, and in groups; a standing notice otherwise. Between honest people nothing here is an
 alarm but what one's own other devices do.
 """
 
@@ -109,7 +109,7 @@ def _day(time_ms: int) -> str:
 
 
 def _tell(unit: UnitOfWork, chain: VerifiedChain, text: str, *, groups: bool = False) -> None:
-    """A line in the conversation with the person, if there is one; in groups with him too."""
+    """A line in the conversation with the person, if there is one; in groups with them too."""
     if chain.label == unit.me.address:
         return
     conversations = unit.records.conversations

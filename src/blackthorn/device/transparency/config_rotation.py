@@ -26,7 +26,7 @@ _DISPUTED: Final = "ledger-disputed"
 _CODE: Final = "config-changed"
 
 
-class Disputed(Struct, frozen=True):
+class DisputedEpoch(Struct, frozen=True):
     """An epoch all of whose rules hold, but for the configuration that its head names."""
 
     note: bytes
@@ -51,7 +51,7 @@ def dispute(unit: UnitOfWork, part: f.EpochPart, error: VerificationError) -> No
     log = anchors.pinned(unit.records.settings).policy.log
     checkpoint, _ = open_checkpoint(part.checkpoint, log)
     assert isinstance(head, Head)
-    found = Disputed(
+    found = DisputedEpoch(
         part.checkpoint,
         part.head,
         list(part.proof),
@@ -66,19 +66,19 @@ def dispute(unit: UnitOfWork, part: f.EpochPart, error: VerificationError) -> No
         unit.records.settings.put(_DISPUTED, msgspec.msgpack.encode(found))
 
 
-def _known_false(records: Records, found: Disputed) -> bool:
+def _known_false(records: Records, found: DisputedEpoch) -> bool:
     """Whether an alarm about this very configuration was raised already."""
     fact = found.config.hex()
     return any((each.code, each.fact) == (_CODE, fact) for each in records.directory.alarms())
 
 
-def disputed(records: Records) -> Disputed | None:
+def disputed(records: Records) -> DisputedEpoch | None:
     """What a replay is to find out, if anything."""
     data = records.settings.get(_DISPUTED)
-    return msgspec.msgpack.decode(data, type=Disputed) if data else None
+    return msgspec.msgpack.decode(data, type=DisputedEpoch) if data else None
 
 
-def adopt(unit: UnitOfWork, found: Disputed, logged: DirectoryConfig | None) -> None:
+def adopt(unit: UnitOfWork, found: DisputedEpoch, logged: DirectoryConfig | None) -> None:
     """Pin the configuration that the log has at the disputed head, if it may follow the pinned one.
 
     Raises VerificationError.
@@ -92,7 +92,7 @@ def adopt(unit: UnitOfWork, found: Disputed, logged: DirectoryConfig | None) -> 
     unit.records.settings.put(_DISPUTED, b"")
 
 
-def refuse(unit: UnitOfWork, found: Disputed, why: str) -> None:
+def refuse(unit: UnitOfWork, found: DisputedEpoch, why: str) -> None:
     """The ledger is kept under terms that nobody has agreed to."""
     fields: Fields = {
         "note": found.note,

@@ -1,4 +1,4 @@
-"""The decisions as a device believes them: replayed from the first, each one verified here.
+"""Verified decisions: replayed from the first, each one verified on this device.
 
 A server can hold decisions back, but a device that has seen them once notices: it keeps how many
 there were and a hash over them all, and whatever comes later has to begin with the same ones.
@@ -26,17 +26,17 @@ _SEEN: Final = "office-seen"
 _DOMAIN: Final = b"blackthorn-office-seen-v1\0"
 
 
-class Seen(Struct, frozen=True):
+class DecisionDigest(Struct, frozen=True):
     """How many decisions this device has seen, and the 32-byte hash over all of them."""
 
     count: int = 0
     digest: bytes = bytes(32)
 
-    def after(self, decision: Decision) -> "Seen":
+    def after(self, decision: Decision) -> "DecisionDigest":
         """With one more; its number and time count too."""
         head = struct.pack(">QQ", decision.number, decision.logged_ms)
         digest = hashlib.sha256(_DOMAIN + self.digest + head + decision.signed).digest()
-        return Seen(self.count + 1, digest)
+        return DecisionDigest(self.count + 1, digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class VerifiedDecisions:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     founders: tuple[str, ...] = ()
     log_ms: int = 0
-    seen: Seen = field(default_factory=Seen)
+    seen: DecisionDigest = field(default_factory=DecisionDigest)
 
     def officer_with(self, keys: VerifyKeys) -> Officer | None:
         """The officer who signs with these keys."""
@@ -94,59 +94,59 @@ def replay(
     Raises SecurityError when they do not begin with those that this device has seen before,
     VerificationError when one breaks a rule.
     """
-    office = VerifiedDecisions(founders=tuple(founders), log_ms=log_ms)
+    verified = VerifiedDecisions(founders=tuple(founders), log_ms=log_ms)
     known, last = _seen(settings), 0
     for decision in decisions:
         if decision.number <= last:
             raise SecurityError("the server shows its decisions out of their order")
         last = decision.number
         signed = statements.decode(decision.signed)
-        _take(office, signed, decision)
-        office.seen = office.seen.after(decision)
-        if office.seen.count == known.count and office.seen != known:
+        _take(verified, signed, decision)
+        verified.seen = verified.seen.after(decision)
+        if verified.seen.count == known.count and verified.seen != known:
             raise SecurityError(
                 f"the server shows another history: the first {known.count} decisions are not "
                 "those that this device has seen. Nothing is signed; tell the other officers"
             )
-    if office.seen.count < known.count:
+    if verified.seen.count < known.count:
         raise SecurityError(
-            f"the server shows an earlier history: {office.seen.count} decisions, where this "
+            f"the server shows an earlier history: {verified.seen.count} decisions, where this "
             f"device has seen {known.count}. Nothing is signed; tell the other officers"
         )
     for decision in pending:
-        _wait(office, decision)
-    if office.seen.count > known.count:
-        settings.put(_SEEN, msgspec.msgpack.encode(office.seen))
-    return office
+        _wait(verified, decision)
+    if verified.seen.count > known.count:
+        settings.put(_SEEN, msgspec.msgpack.encode(verified.seen))
+    return verified
 
 
-def _take(office: VerifiedDecisions, signed: Signed, decision: Decision) -> None:
+def _take(verified: VerifiedDecisions, signed: Signed, decision: Decision) -> None:
     statement = signed.statement
-    office.cases.take(signed, decision.logged_ms)
+    verified.cases.take(signed, decision.logged_ms)
     if decision.private:
         opened = statements.open_private(statement, decision.private)
-        office.private[statement.case, statement.seq] = opened
+        verified.private[statement.case, statement.seq] = opened
 
 
-def _wait(office: VerifiedDecisions, decision: Decision) -> None:
+def _wait(verified: VerifiedDecisions, decision: Decision) -> None:
     """One that the case has overtaken waits for nothing, and is passed over."""
     signed = statements.decode(decision.signed)
     statement = signed.statement
-    if statement.seq != office.cases.case(statement.case).seq + 1:
+    if statement.seq != verified.cases.case(statement.case).seq + 1:
         return
     private = statements.open_private(statement, decision.private) if decision.private else {}
-    if statement.case in office.waiting:
+    if statement.case in verified.waiting:
         raise VerificationError("G2", f"two decisions wait in {statement.case}")
-    office.waiting[statement.case] = Waiting(
+    verified.waiting[statement.case] = Waiting(
         signed, decision.private, private, decision.logged_ms or signed.at_ms
     )
 
 
-def _seen(settings: Settings) -> Seen:
+def _seen(settings: Settings) -> DecisionDigest:
     data = settings.get(_SEEN)
     if not data:
-        return Seen()
+        return DecisionDigest()
     try:
-        return msgspec.msgpack.decode(data, type=Seen)
+        return msgspec.msgpack.decode(data, type=DecisionDigest)
     except msgspec.DecodeError:
         raise DamageError("what this device has seen of the decisions is damaged") from None

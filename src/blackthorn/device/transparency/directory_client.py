@@ -21,7 +21,7 @@ from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.device.transparency.accepted_chains import OvertakenError, accept_chain
 from blackthorn.device.transparency.chain_fetch import ChainFetch
 from blackthorn.device.transparency.ledger_state import (
-    Shown,
+    AcceptedEpoch,
     StaleError,
     accept_answer,
     accept_epoch,
@@ -89,7 +89,7 @@ class DirectoryClient:
         self._own_due_ms = 0
         self._refresh_due_ms = 0
         self._lookup: f.LookUp | None = None
-        self._shown: Shown | None = None
+        self._shown: AcceptedEpoch | None = None
         self._fetches: dict[str, ChainFetch] = {}
         self._tries: dict[str, int] = {}
         self._absent: set[str] = set()
@@ -256,10 +256,10 @@ class DirectoryClient:
             self._own_looked_at(unit, said, found)
 
     def _not_answered(self, unit: UnitOfWork, address: str, *, waits: bool) -> None:
-        """The server says that the user waits for his first entry, or nothing at all."""
+        """The server says that the user waits for their first entry, or nothing at all."""
         known = unit.records.directory.chain(address)
         if known is not None and known.present:
-            text = "the ledger had this person; now the server says nothing of him"
+            text = "the ledger had this person; now the server says nothing of them"
             alarms.raise_alarm(unit.records, "denied", address, text, unit.now_ms)
             self.refused[address] = text
         elif waits:
@@ -284,7 +284,7 @@ class DirectoryClient:
         return [] if self._fetches else self._end(unit)
 
     def _take_chain(
-        self, unit: UnitOfWork, fetch: ChainFetch, part: f.ChainPart, shown: Shown
+        self, unit: UnitOfWork, fetch: ChainFetch, part: f.ChainPart, shown: AcceptedEpoch
     ) -> None:
         address = part.address
         known = unit.records.directory.chain(address)

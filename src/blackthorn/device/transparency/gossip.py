@@ -6,7 +6,7 @@ sees neither that it is there nor what it says, and cannot take it out. Form:
     01 ‖ size u64 ‖ root[32]                     in every message
     02 ‖ size u64 ‖ root[32] ‖ signed note       for a day after a conversation has shown a conflict
 
-Whoever is told a note that does not agree with what he has says his own in that conversation too:
+A device that gets a note which does not agree with its own sends its own in that conversation too:
 so both sides come to hold both, though only the one with the larger tree could see the conflict.
 
 What cannot be compared at once, since it is of another size, waits until the server has proved
@@ -31,14 +31,14 @@ _WAITING: Final = "gossip"
 _DISPUTES: Final = "gossip-disputes"
 _NO_SIZE: Final = 2**63
 _EACH: Final = 4
-"""Checkpoints that wait of what one person has said: his first ones, and his newest."""
+"""Checkpoints of one person that wait to be compared: the first ones, and the newest."""
 DAY_MS: Final = 24 * 3600 * 1000
 WITHHELD_MS: Final = 3600 * 1000
 """A server that cannot show a ledger as large as others have seen for so long withholds it."""
 
 
 class PeerCheckpoint(Struct, frozen=True):
-    """What somebody's device has said of the ledger, and when it was heard first."""
+    """The checkpoint that a peer's device has accepted, and when it first came here."""
 
     sender: str
     conversation: bytes

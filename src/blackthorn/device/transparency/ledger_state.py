@@ -55,8 +55,8 @@ class StaleError(VerificationError):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """An epoch that was accepted, and what the server said of it."""
+class AcceptedEpoch:
+    """An epoch that was accepted, and the server's part that proves it."""
 
     epoch: VerifiedEpoch
     part: f.EpochPart
@@ -73,7 +73,7 @@ class Shown:
 # --- Epochs -------------------------------------------------------------------------------
 
 
-def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> Shown:
+def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> AcceptedEpoch:
     """The newest epoch, kept as accepted; what it was asked to continue is the newest here.
 
     Raises VerificationError: then the alarm is raised, unless it only does not fit the time here
@@ -111,7 +111,7 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> Shown:
         device_limits.KEPT_CHECKPOINTS,
     )
     _keep_time(unit, epoch.quorum_time)
-    return Shown(epoch, frame.epoch)
+    return AcceptedEpoch(epoch, frame.epoch)
 
 
 def accepted_of(record: CheckpointRecord | None) -> Accepted | None:
@@ -186,7 +186,7 @@ def _two_notes(last: CheckpointRecord, note: bytes, proof: list[bytes]) -> tuple
 # --- Answers ------------------------------------------------------------------------------
 
 
-def accept_answer(unit: UnitOfWork, said: f.Answer, shown: Shown) -> Present | Absent:
+def accept_answer(unit: UnitOfWork, said: f.Answer, shown: AcceptedEpoch) -> Present | Absent:
     """What the map has of one user. Raises VerificationError, the alarm raised.
 
     Absence is kept here; presence when its chain holds (`accept_chain`), or at once when the
@@ -216,7 +216,9 @@ def accept_answer(unit: UnitOfWork, said: f.Answer, shown: Shown) -> Present | A
     return found
 
 
-def _looked_again(unit: UnitOfWork, known: ChainRecord, found: Present, shown: Shown) -> None:
+def _looked_again(
+    unit: UnitOfWork, known: ChainRecord, found: Present, shown: AcceptedEpoch
+) -> None:
     """The chain is the one that is known; but time has passed, and a reset may be effective."""
     chain = unit.chains.of(known.address)
     record = replace(
@@ -244,7 +246,7 @@ def keep_chain(
 
 
 NOTHING_BEFORE: Final = Present(0, Value(bytes(32), 0, 0))
-"""What the map had of somebody before his first entry."""
+"""What the map had of a user before their first entry."""
 
 
 def _before(known: ChainRecord | None) -> Present | None:
@@ -257,7 +259,11 @@ _HISTORY_CODES: Final = {"D36": "vanished", "D37": "swapped"}
 
 
 def _alarm_answer(
-    unit: UnitOfWork, error: VerificationError, said: f.Answer, shown: Shown, before: Present | None
+    unit: UnitOfWork,
+    error: VerificationError,
+    said: f.Answer,
+    shown: AcceptedEpoch,
+    before: Present | None,
 ) -> None:
     code = _HISTORY_CODES.get(error.rule, "bad-answer")
     fields = shown.fields() | answer_fields(said)

@@ -23,21 +23,21 @@ from blackthorn.ports.device_store import Settings
 _SETTING: Final = "chain-waiting"
 
 
-class Waiting(Struct, frozen=True):
+class UnpublishedStatement(Struct, frozen=True):
     """A statement that the server has stored at `stored_ms`, as far as this device knows."""
 
     statement: bytes
     stored_ms: int
 
 
-def _waiting(settings: Settings) -> list[Waiting]:
+def _waiting(settings: Settings) -> list[UnpublishedStatement]:
     data = settings.get(_SETTING)
-    return msgspec.msgpack.decode(data, type=list[Waiting]) if data else []
+    return msgspec.msgpack.decode(data, type=list[UnpublishedStatement]) if data else []
 
 
 def put_waiting(settings: Settings, statements: list[bytes], now_ms: int) -> None:
     """These follow what is there: the server has stored them."""
-    kept = _waiting(settings) + [Waiting(each, now_ms) for each in statements]
+    kept = _waiting(settings) + [UnpublishedStatement(each, now_ms) for each in statements]
     settings.put(_SETTING, msgspec.msgpack.encode(kept))
 
 
@@ -72,7 +72,9 @@ def unpublished(unit: UnitOfWork) -> list[bytes]:
     return [each.statement for each in _waiting(unit.records.settings)]
 
 
-def _behind(unit: UnitOfWork, chain: VerifiedChain | None, each: Waiting) -> VerifiedChain | None:
+def _behind(
+    unit: UnitOfWork, chain: VerifiedChain | None, each: UnpublishedStatement
+) -> VerifiedChain | None:
     """The chain with one more statement, or None when it has it already or cannot have it."""
     statement = decode(each.statement).statement
     if chain is not None and statement.seq <= chain.seq:

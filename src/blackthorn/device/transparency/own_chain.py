@@ -1,4 +1,4 @@
-"""The own user's entry in the ledger: does it say what his devices know?
+"""The own user's entry in the ledger: does it say what their devices know?
 
 A change of one's own waits to be published. How long that takes is for the witnesses too, so it
 is counted in epochs: the next one may have been under way when the statement was stored, those
@@ -15,7 +15,7 @@ from msgspec import Struct
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency import limits
 from blackthorn.device.transparency.alarms import evidence_of, raise_alarm
-from blackthorn.device.transparency.ledger_state import Shown, answer_fields
+from blackthorn.device.transparency.ledger_state import AcceptedEpoch, answer_fields
 from blackthorn.directory.verify import Absent, Present
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.statements import Reset, decode
@@ -71,7 +71,7 @@ def check(
     unit: UnitOfWork,
     said: f.Answer,
     found: Present | Absent,
-    shown: Shown,
+    shown: AcceptedEpoch,
     stored: VerifiedChain | None,
 ) -> bool:
     """Compare the ledger with what this device knows; whether nothing is waited for.

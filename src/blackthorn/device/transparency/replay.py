@@ -39,7 +39,7 @@ _DONE: Final = "ledger-replayed"
 _entries: Final = msgspec.msgpack.Decoder(list[bytes])
 
 
-class Replayed(Struct, frozen=True):
+class ReplayResult(Struct, frozen=True):
     """When a replay last came to its end, how far it got, and what it found, or nothing."""
 
     at_ms: int
@@ -47,10 +47,10 @@ class Replayed(Struct, frozen=True):
     finding: str = ""
 
 
-def replayed(records: Records) -> Replayed | None:
+def replayed(records: Records) -> ReplayResult | None:
     """The last replay that came to its end."""
     data = records.settings.get(_DONE)
-    return msgspec.msgpack.decode(data, type=Replayed) if data else None
+    return msgspec.msgpack.decode(data, type=ReplayResult) if data else None
 
 
 class Replayer:
@@ -68,7 +68,7 @@ class Replayer:
         """The connection has ended: what was asked is not answered."""
         self._asked: tuple[int, int] | None = None
         self._target: CheckpointRecord | None = None
-        self._disputed: config_rotation.Disputed | None = None
+        self._disputed: config_rotation.DisputedEpoch | None = None
         self._replay = Replay()
         self._broken: VerificationError | None = None
         self._unfed: list[bytes] = []
@@ -206,7 +206,7 @@ class Replayer:
     def _note(self, unit: UnitOfWork, size: int, finding: str) -> None:
         self.wanted = False
         unit.records.settings.put(
-            _DONE, msgspec.msgpack.encode(Replayed(unit.now_ms, size, finding))
+            _DONE, msgspec.msgpack.encode(ReplayResult(unit.now_ms, size, finding))
         )
         self.disconnected()
 

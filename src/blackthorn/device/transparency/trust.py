@@ -34,7 +34,7 @@ class Offer:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of both, in hex: what the administrator reads out to whoever asks."""
+        """SHA-256 of both, in hex: what the administrator reads out on request."""
         whole = hashlib.sha256(self.config).digest() + self.policy_text.encode()
         return hashlib.sha256(whole).hexdigest()
 

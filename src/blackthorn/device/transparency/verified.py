@@ -1,4 +1,4 @@
-"""Whom the person has compared: marks, each for one identity, worth as long as that identity lasts.
+"""People compared in person: marks, each for one identity, worth as long as that identity lasts.
 
 A mark holds what was compared (`identity.fingerprint.half`), so that another identity of the same
 address does not inherit it. Another device of the user may tell of a mark before this one knows
@@ -29,20 +29,20 @@ def marks(settings: Settings) -> Marks:
 
 
 def is_verified(unit: UnitOfWork, address: str) -> bool:
-    """Whether the person has compared him as he is known now."""
+    """Whether the person has compared them as they are known now."""
     marked, chain = marks(unit.records.settings).get(address), unit.chains.of(address)
     return marked is not None and chain is not None and half(chain).hash == marked[0]
 
 
 def mark(unit: UnitOfWork, address: Address) -> None:
-    """The person has compared him as he is known now."""
+    """The person has compared them as they are known now."""
     chain = unit.chains.of(address)
     if chain is not None:
-        told(unit, address, half(chain).hash, unit.now_ms)
+        put(unit, address, half(chain).hash, unit.now_ms)
 
 
-def told(unit: UnitOfWork, address: str, identity: bytes, at_ms: int) -> None:
-    """The person says so here, or another of his devices does. Of two marks the later one stays."""
+def put(unit: UnitOfWork, address: str, identity: bytes, at_ms: int) -> None:
+    """Set a mark, of this device or another of the user's. Of two marks the later one stays."""
     known = marks(unit.records.settings)
     if address in known and known[address][1] >= at_ms:
         return

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.account import recovery as recovering
-from blackthorn.device.account.recovery import Recovering
+from blackthorn.device.account.recovery import RecoveryAttempt
 from blackthorn.device.core import anchors
 from blackthorn.device.core import keys as device_keys
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
@@ -77,7 +77,7 @@ async def use(home: Home, wanted: Recovery, prompt: Prompt) -> None:
     check = await prompt.ask("The check below them:")
     connection = await connect(wanted.host, wanted.port, None)
     async with aclosing(closing(connection)):
-        step = Recovering(recovery_keys(seed), wanted.address, check)
+        step = RecoveryAttempt(recovery_keys(seed), wanted.address, check)
         connection.send(step.recover(connection.binding))
         recognised = await _receive(connection)
         if not isinstance(recognised, f.Recognised):
@@ -106,7 +106,7 @@ def _begin(home: Home) -> tuple[Vault | None, str, Secret]:
 async def _state(
     connection: LinkConnection,
     vault: Vault,
-    step: Recovering,
+    step: RecoveryAttempt,
     recognised: f.Recognised,
     wanted: Recovery,
 ) -> None:

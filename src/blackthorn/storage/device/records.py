@@ -158,7 +158,7 @@ class Peers(Table):
     """`ports.device_store.Peers`."""
 
     def found(self, address: str, devices: Iterable[bytes]) -> bool:
-        """The chain of that user has these devices; whether any of them was a stranger."""
+        """The chain of that user has these devices; whether any of them was unknown."""
         before = self._connection.total_changes()
         self._connection.executemany(
             "DELETE FROM stranger WHERE device = ? AND address = ?",
@@ -167,7 +167,7 @@ class Peers(Table):
         return self._connection.total_changes() > before
 
     def ask_for(self, devices: Iterable[tuple[bytes, str]], now_ms: int, most: int) -> None:
-        """Strangers; of those known before nothing changes. Beyond `most` the oldest go."""
+        """Unknown devices; those recorded before stay as they are. Beyond `most` the oldest go."""
         self._connection.executemany(
             "INSERT OR IGNORE INTO stranger (device, address, asked, since_ms) VALUES (?, ?, 0, ?)",
             [(device, address, now_ms) for device, address in devices],
@@ -179,18 +179,18 @@ class Peers(Table):
         )
 
     def to_ask(self) -> list[str]:
-        """The addresses of strangers for which the ledger was not asked, each once."""
+        """The addresses of unknown devices for which the ledger was not asked, each once."""
         rows = self._run("SELECT DISTINCT address FROM stranger WHERE NOT asked ORDER BY address")
         return [str(row[0]) for row in rows]
 
     def set_asked(self, addresses: Iterable[str]) -> None:
-        """The ledger has answered for these: it does not have the strangers that are left."""
+        """The ledger has answered for these: it does not have the devices that remain."""
         self._connection.executemany(
             "UPDATE stranger SET asked = 1 WHERE address = ?", [(each,) for each in addresses]
         )
 
     def ask_again(self) -> bool:
-        """Ask for all strangers anew; whether there was one that had not been answered for."""
+        """Ask for all unknown devices anew; whether one had not been answered for."""
         unanswered = bool(self.to_ask())
         self._run("UPDATE stranger SET asked = 0")
         return unanswered

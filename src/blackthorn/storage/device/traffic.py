@@ -138,7 +138,7 @@ class Parcels(Table):
         return self._one("SELECT 1 FROM seen_parcel WHERE digest = ?", (digest,)) is not None
 
     def mark_seen(self, digest: bytes, now_ms: int) -> None:
-        """The parcel is opened and saved; if it was set aside, no longer."""
+        """The parcel is opened and saved; it is undecryptable no longer."""
         self._run(
             "INSERT OR REPLACE INTO seen_parcel (digest, at_ms) VALUES (?, ?)", (digest, now_ms)
         )
@@ -157,7 +157,7 @@ class Parcels(Table):
         )
 
     def all_undecryptable(self) -> list[UndecryptableRecord]:
-        """What is set aside, oldest first."""
+        """The undecryptable ones, oldest first."""
         rows = self._run(
             "SELECT digest, seq, reason, since_ms FROM set_aside_parcel ORDER BY since_ms, seq"
         )

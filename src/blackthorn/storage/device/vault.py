@@ -1,4 +1,4 @@
-"""The vault: a device's encrypted database (SQLite3MC, ChaCha20-Poly1305), and its turns.
+"""The vault: a device's encrypted database (SQLite3MC, ChaCha20-Poly1305), and its transactions.
 
 WAL with synchronous=FULL: what a transaction did is on the disk when its block ends. Several
 processes may hold the vault at once; each transaction takes the write lock from its start,
@@ -19,7 +19,7 @@ from blackthorn.storage.device.schema import SCHEMA, VERSION
 from blackthorn.storage.sqlite.failure import failure_of
 
 BUSY_MILLISECONDS = 30_000
-"""How long a transaction waits for the turns of other processes of the same person."""
+"""How long a transaction waits for other processes of the same person."""
 
 
 class VaultRecords:
