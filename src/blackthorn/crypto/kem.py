@@ -23,7 +23,7 @@ Expand = Callable[[bytes, bytes, int], bytes]
 
 
 class Kem(Protocol):
-    """What HPKE needs of a KEM. Sizes are in bytes."""
+    """A KEM as HPKE uses it. Sizes are in bytes."""
 
     @property
     def number(self) -> int:
@@ -83,7 +83,7 @@ def labelled_expand(hash_name: str, suite_id: bytes, prk: bytes) -> Expand:
 
 @dataclass(frozen=True)
 class _DhKem:
-    """What the Diffie-Hellman KEMs share (RFC 9180, 4.1)."""
+    """The common part of the Diffie-Hellman KEMs (RFC 9180, 4.1)."""
 
     number: int
     name: str

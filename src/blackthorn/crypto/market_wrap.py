@@ -69,7 +69,7 @@ def wrap(key: Secret, data: bytes | bytearray, random: Callable[[int], bytes]) -
 def wrap_in_pieces(
     key: Secret, data: bytes | bytearray, random: Callable[[int], bytes]
 ) -> Iterator[bytes]:
-    """What `wrap` gives, in pieces of 1 MiB, so that a large mail is not in memory twice."""
+    """The bytes of `wrap` in pieces of 1 MiB, so that a large mail is not in memory twice."""
     prefix = random(PREFIX_BYTES)
     yield prefix
     total = _chunks(len(data))
@@ -79,7 +79,7 @@ def wrap_in_pieces(
 
 
 def unwrap(key: Secret, wrapped: bytes) -> bytes:
-    """What `wrap` was given. Raises WrapError."""
+    """The unwrapped bytes. Raises WrapError."""
     chunks = memoryview(wrapped)[PREFIX_BYTES:]
     return unwrap_chunks(key, wrapped[:PREFIX_BYTES], chunks, 0, last=True)
 

@@ -33,7 +33,7 @@ _VERSION: Final = 1
 
 @dataclass(slots=True)
 class Tally:
-    """What a replay has counted."""
+    """The counts of a replay."""
 
     entries: int = 0
     epochs: int = 0

@@ -37,7 +37,7 @@ INDEX_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is trusted, and the time: Unix milliseconds by the checker's own clock.
+    """The trusted policy and configuration, and the checker's time in Unix milliseconds.
 
     `max_age_s` is how old the quorum's cosignatures may be; None asks for no age.
     """
@@ -196,7 +196,7 @@ def index_of(label: str, vrf_proof: bytes, config: DirectoryConfig) -> bytes:
 def verify_answer(
     answer: Answer, label: str, epoch: VerifiedEpoch, config: DirectoryConfig
 ) -> Present | Absent:
-    """What the map of the epoch has of `label`. Raises D16, D17, D18, D5, D6, D7, D8."""
+    """The verified entry of `label` in the epoch's map. Raises D16, D17, D18, D5, D6, D7, D8."""
     if answer.label != label:
         raise VerificationError("D16", "the answer is for somebody else")
     index = index_of(label, answer.vrf_proof, config)
@@ -222,7 +222,7 @@ def _committed(answer: Answer, found: bool) -> tuple[bytes, Present | Absent]:
 
 
 def check_history(before: Present, found: Present | Absent) -> Present:
-    """What the map has of a user now, if it may follow what it had before.
+    """The map's present entry of a user, if it may follow the one before.
 
     Raises `VerificationError`: D36 for a state that is gone or goes back, D37 for an entry that
     changed more often than the chain grew: something was put there and taken away.

@@ -28,7 +28,7 @@ class EpochPart:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the map has of a user: `value` (37 bytes) and `opening` (16), or neither.
+    """The map's entry of a user: `value` (37 bytes) and `opening` (16), or neither.
 
     `vrf_proof` (80 bytes) gives their place, `map_proof` what lies there.
     """

@@ -106,5 +106,5 @@ def _officer(public: dict[str, Any], suffix: str) -> Officer:
 
 
 def voters(officers: Officers, action: str, public: dict[str, Any]) -> Officers:
-    """Who may approve: the officers there are; the founders themselves when there are none."""
+    """The officers who may approve; the founders themselves when there are none yet."""
     return after({}, action, public) if action == "found" and not officers else officers

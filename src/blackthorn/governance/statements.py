@@ -108,7 +108,7 @@ class Signed:
 
 
 def message(statement: Statement, officer: str, at_ms: int) -> bytes:
-    """What an officer signs."""
+    """The bytes that an officer signs."""
     name = officer.encode()
     return DOMAIN + struct.pack(">QB", at_ms, len(name)) + name + statement.encoded
 
@@ -216,7 +216,7 @@ def seal_private(private: dict[str, Any], random: Callable[[int], bytes]) -> byt
 
 
 def private_hash(kept: bytes) -> bytes:
-    """What a statement says of its private part."""
+    """The hash by which a statement commits to its private part."""
     return hashlib.sha256(PRIVATE_DOMAIN + kept).digest()
 
 

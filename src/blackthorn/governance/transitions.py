@@ -15,7 +15,7 @@ from blackthorn.governance.values import Spec
 
 
 class Role(StrEnum):
-    """What an officer may decide about; one person may have several."""
+    """An officer's role; one person may have several."""
 
     OWNER = "owner"
     ADMIN = "admin"

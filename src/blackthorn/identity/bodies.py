@@ -14,7 +14,7 @@ from blackthorn.ids import DeviceId, device_id
 
 
 class Role(StrEnum):
-    """What a device is for. A compliance device only receives, and everybody is shown it."""
+    """A device's role. A compliance device only receives, and is shown to all contacts."""
 
     PERSONAL = "personal"
     COMPLIANCE = "compliance"

@@ -90,7 +90,7 @@ def encode_payload(mine: VerifiedChain, theirs: VerifiedChain) -> str:
 
 
 def parse_payload(text: str) -> Payload:
-    """What a scanned QR code says. Raises `VerificationError` (I44)."""
+    """The payload of a scanned QR code. Raises `VerificationError` (I44)."""
     error = VerificationError("I44", "this is no code for comparing identities")
     if len(text) > limits.MAX_VERIFY_PAYLOAD_CHARACTERS or not text.startswith(SCHEME):
         raise error

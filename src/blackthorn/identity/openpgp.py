@@ -21,7 +21,7 @@ DOMAIN: Final = b"blackthorn-openpgp-v1\0"
 
 @dataclass(frozen=True, slots=True)
 class OpenPGP:
-    """What the chain of `label` states in statement `seq` of the user's certificate.
+    """The certificate that the chain of `label` states in statement `seq`.
 
     `fingerprint` in hex, `digest` = SHA-256 of the certificate's bytes, `proof` its signature.
     """
@@ -34,7 +34,7 @@ class OpenPGP:
 
 
 def certificate_message(label: str, fingerprint: str, digest: bytes) -> bytes:
-    """What the certificate signs: domain, 32-byte digest, fingerprint in hex, zero, label."""
+    """The certificate signs this: domain, 32-byte digest, fingerprint in hex, zero, label."""
     return DOMAIN + digest + fingerprint.encode() + b"\0" + label.encode()
 
 

@@ -27,7 +27,7 @@ class Signers:
 
 
 def coming(device: DeviceInfo) -> tuple[VerifyKeys, str]:
-    """What `Signers.named` holds for a device that comes."""
+    """The entry of `Signers.named` for a device that is added."""
     return device.keys, "I21"
 
 

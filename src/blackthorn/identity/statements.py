@@ -96,7 +96,7 @@ class Statement:
 
     @cached_property
     def message(self) -> bytes:
-        """What is signed and hashed."""
+        """The bytes that are signed and hashed."""
         return DOMAIN + cbor2.dumps(_value(self), canonical=True)
 
     @cached_property

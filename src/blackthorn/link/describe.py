@@ -6,7 +6,7 @@ from blackthorn.link.session import TABLE, Role, State
 
 
 def _moves(state: State, role: Role) -> dict[type[Frame], State]:
-    """What `role` may say, without Bye, which either may say in every state but CLOSED."""
+    """The frames that `role` may send, without Bye, which both may in every state but CLOSED."""
     return {kind: then for kind, then in TABLE[state, role].items() if kind is not Bye}
 
 

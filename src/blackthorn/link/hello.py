@@ -20,12 +20,12 @@ RECOVERY_LABEL: Final = b"blackthorn-recovery-hello-v1"
 
 
 def signed_bytes(binding: bytes) -> bytes:
-    """What the device signs; `binding` is TLS's client Finished, then the hash of the SPKI."""
+    """The device signs this; `binding` is TLS's client Finished, then the hash of the SPKI."""
     return LABEL + hashlib.sha256(binding).digest()
 
 
 def recovery_bytes(binding: bytes, address: str) -> bytes:
-    """What the recovery key of that user signs; `binding` as in `signed_bytes`."""
+    """The recovery key of that user signs this; `binding` as in `signed_bytes`."""
     return RECOVERY_LABEL + hashlib.sha256(binding).digest() + address.encode()
 
 

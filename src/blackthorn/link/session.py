@@ -32,7 +32,7 @@ class Role(Enum):
 
 
 class State(Enum):
-    """Where the link stands; the value explains it."""
+    """A state of the link; the value explains it."""
 
     OPENING = "connected; the device speaks first"
     GREETING = "the server checks the device's hello"

@@ -106,4 +106,4 @@ class InvalidWelcome(MLSError):
 
 
 class GroupState(MLSError):
-    """What was asked is not possible in the group's present state."""
+    """The operation is not possible in the group's present state."""

@@ -54,7 +54,7 @@ def find(extensions: Iterable[Extension], extension_type: int) -> bytes | None:
 
 @dataclass(frozen=True)
 class RequiredCapabilities:
-    """What every member must support (RFC 9420, 11.1)."""
+    """Capabilities that every member must have (RFC 9420, 11.1)."""
 
     extensions: tuple[int, ...] = ()
     proposals: tuple[int, ...] = ()
@@ -67,7 +67,7 @@ class RequiredCapabilities:
 
 
 def required_capabilities(extensions: Sequence[Extension]) -> RequiredCapabilities:
-    """What these GroupContext extensions require; nothing when they say nothing."""
+    """The capabilities that these GroupContext extensions require; empty by default."""
     data = find(extensions, REQUIRED_CAPABILITIES)
     if data is None:
         return RequiredCapabilities()

@@ -49,7 +49,7 @@ class CipherSuite:
 
     @property
     def parameters(self) -> str:
-        """What the number stands for here, in full."""
+        """All parameters behind the number, in full."""
         return (
             f"{self.number:#06x} kem={self.hpke.kem.name} kdf=HKDF-{self.hash_name} "
             f"aead={self.aead.name} hash={self.hash_name} signature={self.signature.name}"

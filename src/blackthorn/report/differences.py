@@ -105,6 +105,6 @@ def _show(value: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    """What a terminal may show of it."""
+    """The text without characters that a terminal would act on."""
     cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in cut)

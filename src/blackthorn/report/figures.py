@@ -98,7 +98,7 @@ def periods(stand: Snapshot) -> list[Period]:
 
 
 def _half_years(register: Register, stand: Snapshot) -> list[dict[str, Any]]:
-    """What was received in each half year of which there is a page, the newest ones only."""
+    """Directives received in each half year that has a page, the newest ones only."""
     return [
         {
             "period": period.name,
@@ -226,7 +226,7 @@ def _exit(case: Case) -> dict[str, Any]:
 
 
 def _canary(case: Case, as_of_ms: int) -> dict[str, Any]:
-    """What is stated now; a statement that has lapsed is absent, which says nothing of it."""
+    """The warrant canary's statements now; a lapsed one is absent, never false."""
     declared = case.last("declare")
     holds = bool(declared) and as_of_ms < declared["valid_until_ms"]
     return {

@@ -28,7 +28,7 @@ class Claims:
 
 
 def read(name: str, ending: str, data: bytes) -> Claims:
-    """What the file `name` says of itself. Raises SecurityError when it says nothing of the kind.
+    """The claims of the file `name`. Raises SecurityError when it makes none.
 
     `ending` is one of `files.ENDINGS`, or `files.FEED`.
     """

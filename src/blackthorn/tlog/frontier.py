@@ -25,7 +25,7 @@ class Frontier:
 
     @property
     def peaks(self) -> tuple[bytes, ...]:
-        """What it takes to make this edge again, beside its size."""
+        """The hashes that, with the size, make this edge again."""
         return tuple(self._peaks)
 
     def append(self, digest: bytes) -> None:

@@ -36,7 +36,7 @@ class Tile:
 
     @property
     def path(self) -> str:
-        """Where a log serves it, below its address: `tile/0/x001/234.p/5`."""
+        """The path under which a log serves it: `tile/0/x001/234.p/5`."""
         level = "entries" if self.level is None else self.level
         digits = str(self.index)
         groups = f"{digits:0>{(len(digits) + 2) // 3 * 3}}"

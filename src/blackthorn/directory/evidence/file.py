@@ -126,7 +126,7 @@ def _is_label(value: Any) -> bool:
 
 
 def verify_evidence(data: bytes, replay: kinds.Replay) -> str:
-    """What the file proves, in a sentence that names the log.
+    """The fact that the file proves, in a sentence that names the log.
 
     Raises `VerificationError`: D34 when it is malformed, D35 and others when it proves nothing.
     """

@@ -54,7 +54,7 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ReplayedChain:
-    """What a chain that holds says: its head, its length, and its live devices' MLS keys by id.
+    """The content of a verified chain: its head, its length, and its live devices' MLS keys by id.
 
     `flags` are those that the map must say with it.
     """
@@ -75,7 +75,7 @@ def nothing(text: str) -> VerificationError:
 
 
 def says(text: str) -> str:
-    """What nobody can verify of a sentence."""
+    """A claim that rests on the word of the file's owner."""
     return f"whoever keeps this file says that {text}"
 
 
@@ -94,7 +94,7 @@ def _answer(fields: Fields) -> Answer:
 
 
 def _committed(fields: Fields, config: DirectoryConfig) -> tuple[VerifiedEpoch, Present | Absent]:
-    """What the log has signed of a user."""
+    """The user's commitment that the log has signed."""
     epoch = open_epoch(part_of(fields), config)
     return epoch, verify_answer(_answer(fields), fields["label"], epoch, config)
 

@@ -106,7 +106,7 @@ def _decode(value: dict[str, Any]) -> ClosureStatement:
 
 
 def _check_form(statement: ClosureStatement, value: dict[str, Any]) -> None:
-    """What stands twice in the document agrees: C4, C7, C8, C9; there is nothing else in it: C1."""
+    """Redundant fields of the document agree: C4, C7, C8, C9; it has no other field: C1."""
     made = statement.as_json()
     for sample in value["samples"]:
         if sample["sha256"] != hashlib.sha256(_base64(sample["wrapped"])).hexdigest():

@@ -61,7 +61,7 @@ class Receipt:
 
     @property
     def public(self) -> bytes:
-        """What the tree holds."""
+        """The public part, which the tree holds."""
         flags = {name: int(getattr(self, name)) for name in FLAGS}
         counts = {"mails": self.mails, "parcels": self.parcels}
         return encode_map({"exit": self.exit, "who": self.who, **flags, **counts})

@@ -38,7 +38,7 @@ TRIED: Final = "no key that is left opens it"
 
 @dataclass(frozen=True, slots=True)
 class ClosureStatement:
-    """What is stated. Fingerprints, root and leaves have 32 bytes each; times are Unix ms.
+    """The statement. Fingerprints, root and leaves have 32 bytes each; times are Unix ms.
 
     `tried` are the keys that were left, market → fingerprint; `samples` are wrapped bytes, none
     of which any of them opened. `register` is the vkey of the key that signs.
@@ -101,7 +101,7 @@ class ClosureStatement:
         return {"receipts": self.root, "key": self.key, **self.counts}
 
     def close_fields(self) -> dict[str, int | bytes]:
-        """What `close` must say."""
+        """The fields that `close` must have."""
         return {
             "mails": self.mails,
             "parcels": self.parcels,
@@ -127,7 +127,7 @@ def _sample(wrapped: bytes) -> dict[str, Any]:
 
 
 def signed_text(exit_id: str, stated: bytes) -> str:
-    """What the register signs; `stated` is the statement's hash."""
+    """The text that the register signs; `stated` is the statement's hash."""
     return f"blackthorn closure v1\n{exit_id}\n{stated.hex()}\n"
 
 

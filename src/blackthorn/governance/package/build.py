@@ -30,7 +30,7 @@ Rows = dict[str, list[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class ProductionCase:
-    """What is to be produced, as the officers have decided it. Times in Unix milliseconds.
+    """The production that the officers have decided. Times in Unix milliseconds.
 
     `to_ms` 0 means that the period has no end. `steps` is the case so far, for the custody log:
     dicts of texts, whole numbers, bytes and lists of these. `software` names the program.
@@ -57,7 +57,7 @@ class SealedItem:
 
 
 class ProductionRows(Protocol):
-    """What the server holds of an account, as it is unless something between two reads changes."""
+    """The server's rows of an account. Two reads give the same unless a row has changed."""
 
     def exists(self, address: str) -> bool:
         """Whether there is such an account."""
@@ -151,7 +151,7 @@ def build(case: ProductionCase, rows: ProductionRows, out: Callable[[bytes], Non
 
 
 def finish(case: ProductionCase, signature: bytes, vkey: str, proof: LedgerProof) -> bytes:
-    """What stands in the tar file from `BuiltPackage.end` on: proof, signature, end marker."""
+    """The bytes of the tar file from `BuiltPackage.end` on: proof, signature, end marker."""
     data = {
         "proof/checkpoint": proof.checkpoint,
         "proof/entry": proof.entry,

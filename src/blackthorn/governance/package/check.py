@@ -50,7 +50,7 @@ _PROVENANCE: Final[dict[str, type]] = {
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPackage:
-    """What a package that keeps every rule tells.
+    """The content of a package that keeps every rule.
 
     `register` is the vkey that signed, `index` and `cosigned` the decision's place in the log and
     the quorum's time in Unix seconds (0 without witnesses). `pinned` says whether the register's
@@ -150,7 +150,7 @@ class PackageSummary:
 
 
 def summarise(files: Iterable[TarEntry]) -> PackageSummary:
-    """What an officer signs for: hashes, provenance and custody hold (P1 to P14).
+    """The summary that an officer signs for: hashes, provenance and custody hold (P1 to P14).
 
     Raises `VerificationError` with the first rule that is broken.
     """

@@ -129,5 +129,5 @@ def last_custody(log: bytes) -> str:
 
 
 def signed_text(directive: str, manifest_hash: bytes) -> str:
-    """What the register signs: the directive and the hash of its tag manifest."""
+    """The text that the register signs: the directive and the hash of its tag manifest."""
     return f"{FORMAT}\n{directive}\n{base64.b64encode(manifest_hash).decode()}\n"

@@ -76,7 +76,7 @@ def readme(directive: str, accounts: Sequence[str], categories: Sequence[str]) -
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a letter of refusal says: from the register. `received_ms` is Unix milliseconds.
+    """The content of a letter of refusal, from the register. `received_ms` is Unix milliseconds.
 
     `domain` is the enterprise's; `reason` is one of `directives.REASONS`.
     """

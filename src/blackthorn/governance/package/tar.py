@@ -39,7 +39,7 @@ def header(name: str, size: int, seconds: int) -> bytes:
 
 
 def padding(size: int) -> bytes:
-    """What fills the last block of a file."""
+    """The zero bytes that fill a file's last block."""
     return bytes(-size % BLOCK)
 
 

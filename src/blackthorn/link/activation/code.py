@@ -37,7 +37,7 @@ _URL = re.compile(
 
 
 class CodeError(UserError):
-    """What was typed is no code; the text says which word, and what is near it."""
+    """The input is no code; the text names the wrong word and the nearest one."""
 
 
 @dataclass(frozen=True, slots=True)

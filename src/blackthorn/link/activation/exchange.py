@@ -103,7 +103,7 @@ class DeviceKeys(Struct, frozen=True):
 
 
 class Enrolment(Struct, frozen=True):
-    """Who the device is from now on. `server_time` is Unix time in milliseconds.
+    """The enrolled device's identity. `server_time` is Unix time in milliseconds.
 
     `statements` are the device's own as they are stored, with the enterprise's signature where it
     takes one. `config` is the ledger's configuration record and `policy` the trust policy: what
@@ -138,7 +138,7 @@ _decode_enrolment = msgspec.msgpack.Decoder(Enrolment).decode
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """What the server keeps of a code: enough to check it, too little to use it.
+    """The server's record of a code: enough to check it, too little to use it.
 
     `password` (32 bytes) is SPAKE2's; `public_key` (32 bytes) belongs to the Ed25519 key
     that only the code itself gives, with which the device must sign.
@@ -162,7 +162,7 @@ def _stretch(code: Code, fingerprint: Fingerprint) -> _Credentials:
 
 
 def verifier(code: Code, fingerprint: Fingerprint) -> Verifier:
-    """What the server with this key stores for a fresh code. Takes about 0.2 s and 64 MiB."""
+    """The record of a fresh code for the server with this key. Takes about 0.2 s and 64 MiB."""
     credentials = _stretch(code, fingerprint)
     return Verifier(credentials.password, ED25519.public_key(credentials.signing))
 
@@ -299,7 +299,7 @@ class AwaitActivated:
     _address: Address
 
     def open(self, activated: Activated) -> Enrolment:
-        """Who the device is. Raises ServerUnprovenError when the answer is not the server's."""
+        """The enrolment. Raises ServerUnprovenError when the answer is not the server's."""
         try:
             enrolment = _decode_enrolment(self._session.open(b"server", activated.payload))
         except (OpenError, msgspec.DecodeError):

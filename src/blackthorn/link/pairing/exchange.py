@@ -162,7 +162,7 @@ class AwaitReveal:
     _commitment: Commitment
 
     def open(self, relay: Relay) -> Comparison:
-        """What the new device is. Raises AlteredError unless it had committed itself to it."""
+        """The comparison. Raises AlteredError unless the reveal matches its commitment."""
         message = self._channel.open(relay)
         if not isinstance(message, Reveal) or not hmac.compare_digest(
             _commit(message), self._commitment.hash
@@ -216,7 +216,7 @@ class AwaitGreeting:
     _reveal: Reveal
 
     def open(self, relay: Relay) -> tuple[Relay, Comparison]:
-        """What the device is, now that the other side is known. Raises as `AwaitProof.open`."""
+        """This device's description, and the comparison. Raises as `AwaitProof.open`."""
         message = self._channel.open_proof(relay)
         if not isinstance(message, Greeting):
             raise AlteredError("the other device did not begin as it should")

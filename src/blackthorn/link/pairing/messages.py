@@ -1,4 +1,4 @@
-"""What two devices tell each other while they pair: types only, sealed and opened by `channel`."""
+"""The messages of two devices that pair: types only; `channel` seals and opens them."""
 
 from typing import Annotated
 

@@ -81,5 +81,5 @@ def trace_block(envelope: Envelope) -> bytes:
 
 
 def _printable(text: str) -> str:
-    """What a peer said of itself, bounded, without anything that could end a field."""
+    """A peer's own text, bounded, without characters that could end a field."""
     return "".join(c for c in text[:320] if c.isprintable() and c not in "<>()[]")

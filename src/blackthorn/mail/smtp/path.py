@@ -12,7 +12,7 @@ _MAX_PATH_BYTES = 512
 
 
 def parse_path(argument: str) -> tuple[str, str] | None:
-    """What stands in `<…>` at the start of the argument, and what follows it.
+    """The path in `<…>` at the start of the argument, and the rest of it.
 
     NULL_SENDER for the null sender; None when it is no path.
     """

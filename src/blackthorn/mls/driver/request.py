@@ -32,7 +32,7 @@ class Request:
 
     @property
     def id(self) -> object:
-        """What the reply repeats: a string or a whole number, else None."""
+        """The id that the reply repeats: a string or a whole number, else None."""
         name = self._fields.get("id")
         return name if isinstance(name, str | int) else None
 

@@ -80,4 +80,4 @@ ANY_LIFETIME = 2**64
 
 
 def anybody_may_join(join: ExternalJoin) -> None:
-    """Who has a GroupInfo may join from outside."""
+    """Policy hook: every holder of a GroupInfo may join from outside."""

@@ -98,7 +98,7 @@ class Epoch:
         return Member.of(self.own_index, self.own_leaf())
 
     def past(self) -> "PastEpoch":
-        """What is kept when the next epoch begins."""
+        """The part of this epoch that is kept when the next one begins."""
         roster = {index: Member.of(index, leaf) for index, leaf in self.tree.members()}
         return PastEpoch(
             self.suite,
@@ -129,7 +129,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class PastEpoch:
-    """What reading late application messages takes, and the resumption PSK; nothing else."""
+    """The keys for late application messages and the resumption PSK; nothing else."""
 
     suite: CipherSuite
     context: GroupContext
@@ -154,5 +154,5 @@ class PastEpoch:
         )
 
     def member(self, index: int) -> Member | None:
-        """Who was at a leaf index."""
+        """The member at a leaf index."""
         return self.roster.get(index)

@@ -77,7 +77,7 @@ def read_external_proposals(
 
 @dataclass(frozen=True)
 class ExternalChange:
-    """What an external Commit does to the group, before its path."""
+    """An external Commit's effect on the group, before its path."""
 
     applied: AppliedProposals
     index: int

@@ -29,7 +29,7 @@ class DerivedEpoch:
 
 @dataclass(frozen=True)
 class EpochBase:
-    """What the next epoch builds on. An external joiner has no more of the old epoch."""
+    """The old epoch's inputs to the next one: all that an external joiner has of it."""
 
     suite: CipherSuite
     context: GroupContext

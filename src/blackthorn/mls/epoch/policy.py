@@ -29,7 +29,7 @@ class ExternalJoin:
 
 @dataclass(frozen=True)
 class Outsider:
-    """Who sent an external proposal (12.1.8): `index` is the external sender's, or None when
+    """The sender of an external proposal (12.1.8): `index` is the external sender's, or None when
     the sender proposes to add itself."""
 
     index: int | None

@@ -9,7 +9,7 @@ from blackthorn.mls.framing.proposals import ReInit
 
 @dataclass(frozen=True)
 class StagedCommit:
-    """What a Commit will change. `Group.merge` makes it so; dropping it changes nothing.
+    """The changes of a Commit. `Group.merge` applies them; dropping it changes nothing.
 
     `epoch` is the number of the epoch that it begins. When `removes_me`, there is nothing to
     read after it: merging closes the group.

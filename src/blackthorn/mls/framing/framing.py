@@ -42,7 +42,7 @@ PROPOSAL_REFERENCE_LABEL = b"MLS 1.0 Proposal Reference"
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sent: a member's leaf index, an external sender's index, or a new member."""
+    """The sender: a member's leaf index, an external sender's index, or a new member."""
 
     type: int
     index: int = 0
@@ -70,7 +70,7 @@ Body = bytes | Proposal | Commit
 
 @dataclass(frozen=True)
 class FramedContent:
-    """What is signed: where, who, what (6)."""
+    """The signed content: group and epoch, sender, body (6)."""
 
     group_id: bytes
     epoch: int

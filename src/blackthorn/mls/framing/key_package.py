@@ -115,7 +115,7 @@ class VerifiedKeyPackage:
 
     @property
     def credential(self) -> Credential:
-        """Who it is for."""
+        """The credential of its leaf."""
         return self.package.leaf.credential
 
     @property

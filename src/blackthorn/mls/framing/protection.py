@@ -150,7 +150,7 @@ def protect_private(
 
 @dataclass(frozen=True)
 class SenderData:
-    """Who sent a PrivateMessage, with which key (6.3.2)."""
+    """The sender and key of a PrivateMessage (6.3.2)."""
 
     leaf_index: int
     generation: int

@@ -62,7 +62,7 @@ def read_group_info(reader: Reader) -> GroupInfo:
 
 @dataclass(frozen=True)
 class GroupSecrets:
-    """What a Welcome gives one new member."""
+    """A Welcome's secrets for one new member."""
 
     joiner_secret: Secret
     path_secret: Secret | None

@@ -46,7 +46,7 @@ from blackthorn.mls.tree.treemath import common_ancestor
 
 @dataclass(frozen=True)
 class CommitRequest:
-    """What a Commit shall do by value, beside the proposals that wait."""
+    """Proposals that a Commit carries by value, beside those that wait."""
 
     add: Sequence[VerifiedKeyPackage] = ()
     remove: Sequence[int] = ()

@@ -39,7 +39,7 @@ from blackthorn.mls.tree.ratchet_tree import RatchetTree
 
 @dataclass(frozen=True)
 class Joiner:
-    """Who joins: an unsigned leaf with source key_package, and the key that will sign it."""
+    """The joiner: an unsigned leaf with source key_package, and the key that will sign it."""
 
     leaf: LeafNode
     signature_private: Secret

@@ -72,7 +72,7 @@ class GroupView:
 
     @property
     def reinit(self) -> ReInit | None:
-        """What the group has been re-initialised into: nothing more is sent in this one."""
+        """The ReInit that ended this group: nothing more is sent in it."""
         return self._state.reinit
 
     def ratchet_tree(self) -> bytes:

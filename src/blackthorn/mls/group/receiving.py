@@ -40,7 +40,7 @@ class ReceivedMessage:
 
 @dataclass(frozen=True)
 class ReceiveContext:
-    """What the application knows and decides while a message is read."""
+    """The application's inputs to reading a message: time, credentials, PSKs, policy."""
 
     now: int
     validate: CredentialValidator

@@ -28,7 +28,7 @@ class ProposalReceived:
 
 @dataclass(frozen=True)
 class Commit:
-    """What to send for a Commit: itself to the members, the Welcome to those it adds."""
+    """A Commit made: itself for the members, the Welcome for those it adds."""
 
     commit: bytes
     welcome: bytes | None

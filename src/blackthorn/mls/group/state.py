@@ -14,7 +14,7 @@ from blackthorn.mls.schedule.psk import KnownPsks, PskId, ResumptionPskId
 
 @dataclass
 class State:
-    """What `Group.serialise` stores."""
+    """The state that `Group.serialise` stores."""
 
     signature_private: Secret
     epoch: Epoch

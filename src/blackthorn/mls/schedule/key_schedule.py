@@ -26,7 +26,7 @@ class EpochSecrets:
 def joiner_secret(
     suite: CipherSuite, init_secret: Secret, commit_secret: Secret, group_context: bytes
 ) -> Secret:
-    """What a new member is given in a Welcome (8)."""
+    """The joiner secret, which a Welcome gives a new member (8)."""
     extracted = suite.extract(init_secret.expose(), commit_secret.expose())
     return Secret(suite.expand_with_label(extracted, b"joiner", group_context, suite.hash_size))
 

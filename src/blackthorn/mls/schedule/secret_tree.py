@@ -154,7 +154,7 @@ class SecretTree:
             return
 
     def applications_only(self) -> "SecretTree":
-        """What late application messages of a past epoch take."""
+        """The part of the tree that late application messages of a past epoch need."""
         ratchets = {
             (leaf, kind): ratchet
             for (leaf, kind), ratchet in self.ratchets.items()

@@ -23,7 +23,7 @@ LABEL = b"LeafNodeTBS"
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a client supports; unknown numbers (GREASE too) are carried as they are."""
+    """A client's capabilities; unknown numbers (GREASE too) are carried as they are."""
 
     versions: tuple[int, ...]
     cipher_suites: tuple[int, ...]
@@ -46,7 +46,7 @@ class Capabilities:
 def own_capabilities(
     extension_types: Sequence[int], credential_types: Sequence[int], grease: int
 ) -> Capabilities:
-    """What this build supports, and one GREASE value that means nothing (13.5)."""
+    """This build's capabilities, and one GREASE value that means nothing (13.5)."""
     return Capabilities(
         versions=(MLS10,),
         cipher_suites=(*SUPPORTED, grease),

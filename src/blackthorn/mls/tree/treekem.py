@@ -37,7 +37,7 @@ class NewPath:
 
 @dataclass(frozen=True)
 class DecryptedPath:
-    """What a receiver learnt from a path."""
+    """The secrets that a receiver decrypted from a path."""
 
     private_keys: dict[int, Secret]
     commit_secret: Secret
