@@ -133,9 +133,9 @@ def missing(slots: Sequence[Slot], roles: Sequence[frozenset[Role]]) -> tuple[Sl
         return None
     for chosen in permutations(range(len(slots)), len(roles)):
         if all(slots[place] & roles[i] for i, place in enumerate(chosen)):
-            left = tuple(slot for place, slot in enumerate(slots) if place not in chosen)
-            if best is None or len(left) < len(best):
-                best = left
+            still_open = tuple(slot for place, slot in enumerate(slots) if place not in chosen)
+            if best is None or len(still_open) < len(best):
+                best = still_open
     return best
 
 

@@ -1,4 +1,4 @@
-"""Whose an officer's keys are: compared with the verified identity chain, never believed."""
+"""An officer's keys, compared with the verified identity chain: the server's word is not enough."""
 
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 def person_keys(device: DeviceProgram, whose: Address, name: str | None) -> "VerifyKeys":
     """The signing keys of the person's device. Raises UserError when there are several."""
     chain = chain_of(device, whose)
-    found = [each for each in chain.devices if each.personal]
+    found = [known for known in chain.devices if known.personal]
     if name is not None:
-        found = [each for each in found if each.name == name]
+        found = [known for known in found if known.name == name]
     if not found:
         raise UserError(f"{whose} has no device called {name!r}" if name else f"{whose} has none")
     if len(found) > 1:
-        names = ", ".join(each.name for each in found)
+        names = ", ".join(known.name for known in found)
         raise UserError(f"{whose} has several devices ({names}): choose one by --device NAME")
     return found[0].keys
 
@@ -30,14 +30,14 @@ def person_keys(device: DeviceProgram, whose: Address, name: str | None) -> "Ver
 def check_people(device: DeviceProgram, waiting: Waiting) -> list[str]:
     """Every key that is to be an officer's belongs to the person named; lines that say so.
 
-    Raises SecurityError when one does not: then somebody else would decide in his name.
+    Raises SecurityError when one does not: then somebody else would decide in their name.
     """
-    said, notes = waiting.signed.statement, []
+    public, notes = waiting.signed.statement.public, []
     for suffix in ("", "_2"):
-        if f"ed25519{suffix}" not in said.public or f"address{suffix}" not in waiting.private:
+        if f"ed25519{suffix}" not in public or f"address{suffix}" not in waiting.private:
             continue
         whose = Address(str(waiting.private[f"address{suffix}"]))
-        keys = (said.public[f"ed25519{suffix}"], said.public[f"ml_dsa{suffix}"])
+        keys = (public[f"ed25519{suffix}"], public[f"ml_dsa{suffix}"])
         chain = chain_of(device, whose)
         name = _device_with(chain, keys)
         if name is None:
@@ -47,7 +47,7 @@ def check_people(device: DeviceProgram, waiting: Waiting) -> list[str]:
 
 
 def _device_with(chain: "VerifiedChain", keys: tuple[bytes, bytes]) -> str | None:
-    for each in chain.devices:
-        if (each.keys.ed25519, each.keys.ml_dsa) == keys:
-            return each.name
+    for device in chain.devices:
+        if (device.keys.ed25519, device.keys.ml_dsa) == keys:
+            return device.name
     return None

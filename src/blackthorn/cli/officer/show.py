@@ -1,7 +1,7 @@
-"""What officers see: decisions in full before they sign, cases, tables. Plain when piped.
+"""Output of the officers' commands: decisions in full, cases, tables. Plain when piped.
 
-Everything that others have written is made safe for a terminal. Times are local for people and
-RFC 3339 for programs.
+Text that others wrote is made safe for a terminal. Times are local for people and RFC 3339 for
+programs.
 """
 
 from collections.abc import Iterable
@@ -55,7 +55,7 @@ def family(case: str) -> str:
 
 
 def whose(decisions: VerifiedDecisions, officer: str) -> str:
-    """An officer's id, with his address if it is known."""
+    """An officer's id, with the address if it is known."""
     address = decisions.addresses.get(officer)
     return f"{officer} ({address})" if address else officer
 
@@ -108,20 +108,20 @@ def statement(
     to_err: bool = False,
 ) -> None:
     """Everything that is signed, with its meaning; what is published stands apart."""
-    said = waiting.signed.statement
-    move = find(transitions_of(said.case), said.action)
-    say(f"{said.case}, step {said.seq}: {said.action}", to_err=to_err)
+    decision = waiting.signed.statement
+    move = find(transitions_of(decision.case), decision.action)
+    say(f"{decision.case}, step {decision.seq}: {decision.action}", to_err=to_err)
     say(move.says, to_err=to_err)
     say("Published in the ledger (at once, or when a gag ends):", to_err=to_err)
-    say_fields(said.public, to_err=to_err)
-    if not said.public:
+    say_fields(decision.public, to_err=to_err)
+    if not decision.public:
         say("  nothing but the action", to_err=to_err)
     if waiting.private:
         say("Not published (the ledger shows a hash of it):", to_err=to_err)
         say_fields(waiting.private, to_err=to_err)
-    say(f"Hash: {said.hash.hex()}", to_err=to_err)
-    for each in waiting.signed.approvals:
-        who, when = whose(decisions, each.officer), local_time(each.at_ms)
+    say(f"Hash: {decision.hash.hex()}", to_err=to_err)
+    for approval in waiting.signed.approvals:
+        who, when = whose(decisions, approval.officer), local_time(approval.at_ms)
         say(f"Approved by {who} at {when}", to_err=to_err)
     wanted = ", and ".join(named(slot) for slot in move.signers)
     takes = "two different people" if len(move.signers) > 1 else "one person"
@@ -149,24 +149,24 @@ def say_field(label: str, text: str, *, to_err: bool = False) -> None:
 
 def case_document(decisions: VerifiedDecisions, case: Case) -> dict[str, Any]:
     """A case for programs: its state, its steps, and what waits."""
-    waits = decisions.waiting.get(case.id)
+    waiting = decisions.waiting.get(case.id)
     return {
         "id": case.id,
         "state": case.state,
         "held": case.held,
         "steps": [
             {
-                "seq": each.seq,
-                "action": each.action,
-                "public": fields_document(each.public),
-                "private": fields_document(decisions.private.get((case.id, each.seq), {})),
-                "officers": list(each.officers),
-                "decided": rfc3339(each.at_ms),
-                "logged": rfc3339(each.logged_ms) if each.logged_ms else None,
+                "seq": step.seq,
+                "action": step.action,
+                "public": fields_document(step.public),
+                "private": fields_document(decisions.private.get((case.id, step.seq), {})),
+                "officers": list(step.officers),
+                "decided": rfc3339(step.at_ms),
+                "logged": rfc3339(step.logged_ms) if step.logged_ms else None,
             }
-            for each in case.history
+            for step in case.history
         ],
-        "waiting": waiting_document(waits) if waits is not None else None,
+        "waiting": waiting_document(waiting) if waiting is not None else None,
     }
 
 
@@ -175,7 +175,7 @@ def waiting_document(waiting: Waiting) -> dict[str, Any]:
     return {
         **statement_document(waiting.signed.statement),
         "private": fields_document(waiting.private),
-        "approved_by": [each.officer for each in waiting.signed.approvals],
+        "approved_by": [approval.officer for approval in waiting.signed.approvals],
         "since": rfc3339(waiting.since_ms),
     }
 
@@ -184,7 +184,7 @@ def case(decisions: VerifiedDecisions, shown: Case) -> None:
     """A case for people: every step in full, and what waits."""
     say(f"{shown.id}: {shown.state}{', held' if shown.held else ''}")
     for step in shown.history:
-        who = ", ".join(whose(decisions, each) for each in step.officers)
+        who = ", ".join(whose(decisions, officer) for officer in step.officers)
         say(f"{step.seq}. {step.action}, {local_time(step.at_ms)}, by {who}")
         say_fields(step.public)
         say_fields(decisions.private.get((shown.id, step.seq), {}))
@@ -193,13 +193,15 @@ def case(decisions: VerifiedDecisions, shown: Case) -> None:
 
 def say_waiting(decisions: VerifiedDecisions, case_id: str) -> None:
     """What waits in a case, in a line, if anything does."""
-    waits = decisions.waiting.get(case_id)
-    if waits is None:
+    waiting = decisions.waiting.get(case_id)
+    if waiting is None:
         return
-    by = ", ".join(whose(decisions, each.officer) for each in waits.signed.approvals)
-    action = waits.signed.statement.action
+    by = ", ".join(whose(decisions, approval.officer) for approval in waiting.signed.approvals)
+    action = waiting.signed.statement.action
     command = f"blackthorn {family(case_id)} sign {case_id}"
-    say(f"Waits since {local_time(waits.since_ms)}: {action}, approved by {by}. See it: {command}")
+    say(
+        f"Waits since {local_time(waiting.since_ms)}: {action}, approved by {by}. See it: {command}"
+    )
 
 
 # --- Tables ---------------------------------------------------------------------------------
@@ -207,7 +209,7 @@ def say_waiting(decisions: VerifiedDecisions, case_id: str) -> None:
 
 def table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]], nothing: str) -> None:
     """A table with coloured states on a terminal, lines with tabs when piped."""
-    lines = [tuple(safe_line(each) for each in row) for row in rows]
+    lines = [tuple(safe_line(cell) for cell in row) for row in rows]
     if not lines:
         say(nothing)
     elif not terminal.out.is_terminal:
@@ -216,7 +218,7 @@ def table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]], nothing: str
     else:
         shown = Table(*titles, box=None, pad_edge=False)
         for row in lines:
-            shown.add_row(*(Text(each, style=_COLOURS.get(each, "")) for each in row))
+            shown.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
         terminal.out.print(shown)
 
 
@@ -230,7 +232,7 @@ def directive_row(decisions: VerifiedDecisions, shown: Case, now_ms: int) -> tup
     facts = directives.facts(shown)
     gag = directives.gag_until_ms(shown)
     names = decisions.private.get((shown.id, 1), {}).get("accounts", [])
-    waits = decisions.waiting.get(shown.id)
+    waiting = decisions.waiting.get(shown.id)
     return (
         shown.id,
         shown.state,
@@ -239,7 +241,7 @@ def directive_row(decisions: VerifiedDecisions, shown: Case, now_ms: int) -> tup
         ", ".join(names) or str(facts["accounts"]),
         local_time(gag) if now_ms < gag else "-",
         day(int(shown.last("assess").get("deadline_ms", 0))),
-        waits.signed.statement.action if waits is not None else "-",
+        waiting.signed.statement.action if waiting is not None else "-",
     )
 
 
@@ -251,7 +253,7 @@ DIRECTIVE_TITLES: Final = (
 def exit_row(decisions: VerifiedDecisions, shown: Case) -> tuple[str, ...]:
     """An exit as a line of the table."""
     dates = exits.dates(shown)
-    waits = decisions.waiting.get(shown.id)
+    waiting = decisions.waiting.get(shown.id)
     return (
         shown.id,
         shown.state,
@@ -260,7 +262,7 @@ def exit_row(decisions: VerifiedDecisions, shown: Case) -> tuple[str, ...]:
         day(dates["read_only_ms"]),
         day(dates["stop_ms"]),
         day(dates["retrieval_end_ms"]),
-        waits.signed.statement.action if waits is not None else "-",
+        waiting.signed.statement.action if waiting is not None else "-",
     )
 
 
