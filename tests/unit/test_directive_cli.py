@@ -66,6 +66,16 @@ def test_a_demand_is_written_down_with_its_hash_and_private_part(world, demand):
     assert step["private"]["accounts"] == [ANN, BOB]
 
 
+def test_a_period_is_of_whole_days_and_what_is_not_published_stays_private(world, demand):
+    period = ("--from", "2015-01-01", "--to", "2015-01-31", "--gag-until", "2015-02-01")
+    assert "[G14]" in world.run("lea", *demand, *NAMED, *period, "--yes", error=UserError)
+    received(world, demand, *period[:4], "--case-number", "7", "--signatory", "A judge")
+    (step,) = world.json("lea", "directive", "show", "D-000001")["steps"]
+    assert step["public"]["from"] == "2015-01-01T00:00:00.000Z"
+    assert step["public"]["to"] == "2015-01-31T23:59:59.999Z"
+    assert (step["private"]["case_number"], step["private"]["signatory"]) == ("7", "A judge")
+
+
 @pytest.mark.parametrize(
     ("accounts", "says"),
     [

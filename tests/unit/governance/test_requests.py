@@ -137,6 +137,20 @@ def test_the_letter_is_made_unless_another_one_is_entered():
     assert own.public["letter"] == hashlib.sha256(b"No.").digest()
 
 
+def test_a_plan_names_what_compels_it_and_its_directive():
+    measured = {"market": "PK", "users": 2, "list": bytes(32)}
+    context = Context(Case("X-PK-1"), NOW, measured=measured)
+    entered = {"reason": "R", "stop": "2024-06-01", "no-notice": True, "compelled": b"D"}
+    request = EXIT_FORMS["plan"].request(context, {**entered, "directive": "d-000007"})
+    assert (request.public["no_notice"], request.public["directive"]) == (1, "D-000007")
+    check_fields({**request.default, **request.public}, EXIT_FORMS["plan"].move.public, "a plan")
+    with pytest.raises(UserError, match="no directive's id"):
+        EXIT_FORMS["plan"].request(context, {**entered, "directive": "7"})
+    alone = EXIT_FORMS["plan"].request(context, {"reason": "R", "stop": "2024-06-01"})
+    assert alone.default["compelled"] is None and alone.default["no_notice"] == 0
+    assert set(alone.public) == {"reason", "stop_ms", *measured}, "the rest yields"
+
+
 def test_a_change_of_the_stop_moves_the_dates_after_it():
     case = planned()
     before = exits.dates(case)
