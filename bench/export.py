@@ -16,8 +16,8 @@ from bench.mail import Client
 from blackthorn.crypto.secret import Secret
 from blackthorn.demo.deployment import Deployment
 from blackthorn.ports.device_store import HistoryRecord
-from blackthorn.programs.device.export import run_export
-from blackthorn.programs.device.export_check import require_whole, verify_export
+from blackthorn.programs.device.export.check import require_whole, verify_export
+from blackthorn.programs.device.export.export import run_export
 from blackthorn.programs.device.home import Home
 from blackthorn.programs.device.program import DeviceProgram
 

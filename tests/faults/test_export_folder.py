@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from blackthorn.device.export.export import build
 from blackthorn.device.export.manifest import decode_manifest, encode_manifest, signed
 from blackthorn.errors import SecurityError, StorageError, UserError
-from blackthorn.programs.device.export_check import require_whole, verify_export
-from blackthorn.programs.device.export_folder import FolderSink
+from blackthorn.programs.device.export.check import require_whole, verify_export
+from blackthorn.programs.device.export.folder import FolderSink
 from tests.unit.device.export_world import Person, mail, ordinary
 
 slow = settings(

@@ -11,8 +11,8 @@ from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.edges.link.client import LinkConnection
 from blackthorn.errors import ProtocolError
 from blackthorn.link import frames as f
-from blackthorn.programs.device.export_mail import _GONE as GONE
-from blackthorn.programs.device.export_mail import AHEAD_MAILS, _Ahead, open_export_mail
+from blackthorn.programs.device.export.mail import _GONE as GONE
+from blackthorn.programs.device.export.mail import AHEAD_MAILS, _Ahead, open_export_mail
 from blackthorn.programs.device.mail import MAX_SEALED_BYTES
 from blackthorn.programs.device.program import DeviceProgram
 

@@ -1,0 +1,6 @@
+"""The command `blackthorn`: each family of commands is a folder or module here.
+
+A command parses its options, calls a program and prints what that returns, as text or as JSON.
+What several families share is directly here: options, times, consoles, progress. Nothing here
+decides, loops over a link or opens a file of ours, and nothing outside imports this.
+"""

@@ -65,7 +65,7 @@ def export(
     server has said of the person in question; nothing secret.
     """
     from blackthorn.device.transparency.alarms import find
-    from blackthorn.errors import StorageError, UserError
+    from blackthorn.errors import DiskError, UserError
 
     with program(home, key_file).opened.vault.transaction() as records:
         alarm = find(records, number)
@@ -77,7 +77,7 @@ def export(
     except FileExistsError:
         raise UserError(f"{file} is there already: nothing was written") from None
     except OSError as error:
-        raise StorageError(f"{file} cannot be written: {error.strerror}") from None
+        raise DiskError(f"{file} cannot be written: {error.strerror}") from None
     text = f"{file}: {len(alarm.evidence)} bytes. blackthorn audit evidence FILE verifies it."
     terminal.out.print(text, markup=False, soft_wrap=True)
 

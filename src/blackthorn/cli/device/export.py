@@ -12,8 +12,8 @@ from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFile
 
 if TYPE_CHECKING:
     from blackthorn.crypto.secret import Secret
-    from blackthorn.programs.device.export import ExportSummary
-    from blackthorn.programs.device.export_check import ExportCheck
+    from blackthorn.programs.device.export.check import ExportCheck
+    from blackthorn.programs.device.export.export import ExportSummary
 
 _MAKE = "make"
 
@@ -65,7 +65,7 @@ def make(
     """
     from blackthorn.cli.device.exit_notices import tell_exported
     from blackthorn.cli.progress import ProgressBar
-    from blackthorn.programs.device.export import run_export
+    from blackthorn.programs.device.export.export import run_export
 
     secret = _passphrase(passphrase_file)
     device = program(home, key_file)
@@ -109,7 +109,7 @@ def _passphrase(file: Path | None) -> "Secret":
 
     from blackthorn.crypto.secret import Secret
     from blackthorn.errors import UserError
-    from blackthorn.programs.device.export import check_passphrase
+    from blackthorn.programs.device.export.export import check_passphrase
 
     if file is not None:
         try:
@@ -141,7 +141,7 @@ def verify(folder: FolderArgument, json: JsonOption = False) -> None:
     Exits with 4 when anything was changed, added or removed; every such file is named. --json
     prints {"ok", "address", "device", "created", "counts", "findings"}.
     """
-    from blackthorn.programs.device.export_check import require_whole, verify_export
+    from blackthorn.programs.device.export.check import require_whole, verify_export
 
     check = verify_export(folder)
     if json:

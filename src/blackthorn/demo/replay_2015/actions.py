@@ -22,8 +22,8 @@ from blackthorn.identity.keys import VerifyKeys
 from blackthorn.ids import Address
 from blackthorn.link.frames import AnyFrame, ExitTold, TellExit
 from blackthorn.mail.pgp.open import open_mail
-from blackthorn.programs.device.export_check import require_whole, verify_export
-from blackthorn.programs.device.export_folder import FolderSink
+from blackthorn.programs.device.export.check import require_whole, verify_export
+from blackthorn.programs.device.export.folder import FolderSink
 from blackthorn.server.handlers.session import Session
 from blackthorn.storage.sqlite.stores import markets
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from blackthorn.demo.replay_2015.exit import MARKET, Exit
 from blackthorn.demo.replay_2015.world import World
-from blackthorn.errors import StorageError
+from blackthorn.errors import DefectError
 from blackthorn.governance.closure.check import decode_published
 from blackthorn.ids import Address
 from blackthorn.mail.errors import MailRefusedError
@@ -52,24 +52,24 @@ class Closing:
         self.closures.compact = lambda told: told(compact(world.directory.database))
 
     def work(self) -> int:
-        """All steps until somebody must decide; how many. Raises StorageError."""
+        """All steps until somebody must decide; how many."""
         for done in range(_STEPS):
             if not self.closures.tick():
                 if self.closures.problems():
-                    raise StorageError(self.closures.problems()[0])
+                    raise DefectError(self.closures.problems()[0])
                 return done
             self._world.writer.commit()
-        raise StorageError("the closure does not come to an end")
+        raise DefectError("the closure does not come to an end")
 
     def fields(self) -> dict[str, Any]:
         """What the next decision has to state."""
         return dict(self.closures.facts(MARKET).fields)
 
     def receipt(self, address: str) -> bytes:
-        """A person's receipt, as his device fetches it. Raises StorageError when there is none."""
+        """A person's receipt, as their device fetches it."""
         found = self.closures.receipt(Address(address))
         if found is None:
-            raise StorageError(f"{address} has no receipt")
+            raise DefectError(f"{address} has no receipt")
         return found
 
     def run(self) -> Closed:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from blackthorn.demo.replay_2015.people import Made
 from blackthorn.demo.replay_2015.world import World
-from blackthorn.errors import StorageError, UserError
+from blackthorn.errors import DefectError, UserError
 from blackthorn.governance.cases import transitions_of
 from blackthorn.governance.officers import CASE
 from blackthorn.governance.statements import (
@@ -107,7 +107,7 @@ class Officers:
         )
         self.world.writer.commit()
         if not told:
-            raise StorageError("the office did not answer")
+            raise DefectError("the decision service did not answer")
         refusal, lacks = told[0]
         if refusal:
             raise UserError(f"{signed.statement.action}: {refusal}")

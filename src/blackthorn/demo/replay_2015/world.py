@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
 from blackthorn.demo.replay_2015.people import Made, envelope_of
-from blackthorn.errors import StorageError
+from blackthorn.errors import DefectError, StorageError
 from blackthorn.ids import Address
 from blackthorn.link.activation.exchange import Verifier
 from blackthorn.mail.pgp.seal import seal_mail
@@ -156,7 +156,7 @@ class World:
         self.settle()
 
     def settle(self) -> None:
-        """Commit, cosign and publish until nothing waits. Raises StorageError."""
+        """Commit, cosign and publish until nothing waits."""
         for _ in range(_ROUNDS):
             self.writer.commit()
             self._cosign()
@@ -164,7 +164,7 @@ class World:
             if not self.writer.waiting and self.ledger.waiting is None and self._quiet():
                 return
             self.clock.now_ms += 1000
-        raise StorageError("the ledger does not come to rest")
+        raise DefectError("the ledger does not come to rest")
 
     def _quiet(self) -> bool:
         store = self.ledger.store
@@ -201,7 +201,7 @@ class World:
         home = Home(market, language)
         random_, now_ms = self.chance.randbytes, self.clock.now_ms
         if not self._users.add(Address(address), random_, now_ms, code, home):
-            raise StorageError(f"there is a user {address} already")
+            raise DefectError(f"there is a user {address} already")
         return code.nameplate
 
     def enrol(self, people: Sequence[tuple[str, Made]]) -> None:
@@ -212,7 +212,7 @@ class World:
         self.writer.commit()
         for each in told:
             if not isinstance(each, Enrolled):
-                raise StorageError(f"a device was not activated: {each}")
+                raise DefectError(f"a device was not activated: {each}")
 
     def _enrolment(
         self, nameplate: str, person: Made, tell: Callable[[object], None]
@@ -221,7 +221,7 @@ class World:
         admitted = self.ledger.admit(address, person.keys, now_ms)
         change = admitted.change
         if change is None:
-            raise StorageError(f"{address} was activated before")
+            raise DefectError(f"{address} was activated before")
         enrol = self.enterprise.enrol(
             nameplate, person.keys, admitted.standing, admitted.seq, now_ms, repeated=False
         )
@@ -244,10 +244,10 @@ class World:
     # --- Mail and messages -----------------------------------------------------------------
 
     def number(self, address: str) -> int:
-        """The row of a user. Raises StorageError when there is none."""
+        """The row of a user."""
         user = self.enterprise.user(Address(address))
         if user is None:
-            raise StorageError(f"there is no user {address}")
+            raise DefectError(f"there is no user {address}")
         return user.number
 
     def store_mail(self, mails: Sequence[tuple[str, bytes]]) -> None:
@@ -298,7 +298,7 @@ class World:
     def _device(self, address: str) -> int:
         user = self.enterprise.user(Address(address))
         if user is None or not user.devices:
-            raise StorageError(f"{address} has no device")
+            raise DefectError(f"{address} has no device")
         return user.devices[0].number
 
     def sealed_mails(self, address: str) -> list[tuple[int, int, bytes]]:

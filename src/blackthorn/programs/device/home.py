@@ -17,7 +17,7 @@ from pathlib import Path
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.core import keys as device_keys
 from blackthorn.device.core.keys import DeviceKeys, NotActivatedError
-from blackthorn.errors import StorageError, UserError
+from blackthorn.errors import DiskError, UserError
 from blackthorn.ids import Fingerprint
 from blackthorn.storage.device import unlock
 from blackthorn.storage.device.vault import Vault
@@ -61,14 +61,14 @@ class ReceiverLock:
     def take(self) -> bool:
         """Take the lock if nobody has it; whether this process has it now.
 
-        Raises StorageError when its file cannot be opened.
+        Raises DiskError when its file cannot be opened.
         """
         if self._descriptor is not None:
             return True
         try:
             descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StorageError(f"cannot open {self._path}: {error.strerror}") from None
+            raise DiskError(f"cannot open {self._path}: {error.strerror}") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -126,12 +126,12 @@ class Home:
         return Secret(given.encode())
 
     def create(self, method: str, secret: Secret) -> Vault:
-        """The vault of a new device. Raises StorageError."""
+        """The vault of a new device. Raises DiskError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.folder.chmod(0o700)
         except OSError as error:
-            raise StorageError(f"{self.folder} cannot be made: {error.strerror}") from None
+            raise DiskError(f"{self.folder} cannot be made: {error.strerror}") from None
         return Vault.open(self.database, unlock.create(self.lock, method, secret), create=True)
 
     def unlock(self) -> Vault:

@@ -9,7 +9,14 @@ from typing import Final
 
 from blackthorn.device.mail import keys
 from blackthorn.edges.link.client import LinkConnection
-from blackthorn.errors import InputError, ProtocolError, SecurityError, StorageError, UserError
+from blackthorn.errors import (
+    ConflictError,
+    DiskError,
+    InputError,
+    ProtocolError,
+    SecurityError,
+    UserError,
+)
 from blackthorn.link import frames as f
 from blackthorn.mail import limits
 from blackthorn.mail.render.render import Attachment, RenderedMail, attached, render
@@ -148,7 +155,7 @@ async def read(program: DeviceProgram, uid: int) -> ReadMail:
 def save(attached: Iterable[tuple[Attachment, bytes]], folder: Path) -> Iterator[Path]:
     """Write attachments into a folder that exists, as files of mode 0600 that were not there.
 
-    Yields each file when it is written. Raises StorageError.
+    Yields each file when it is written. Raises DiskError.
     """
     for attachment, data in attached:
         path, file = _new_file(folder, attachment.name)
@@ -157,7 +164,7 @@ def save(attached: Iterable[tuple[Attachment, bytes]], folder: Path) -> Iterator
                 opened.write(data)
         except OSError as error:
             path.unlink(missing_ok=True)
-            raise StorageError(f"{path} cannot be written: {error.strerror}") from None
+            raise DiskError(f"{path} cannot be written: {error.strerror}") from None
         yield path
 
 
@@ -172,5 +179,5 @@ def _new_file(folder: Path, name: str) -> tuple[Path, int]:
         except FileExistsError:
             continue
         except OSError as error:
-            raise StorageError(f"{path} cannot be made: {error.strerror}") from None
-    raise StorageError(f"{folder} holds too many files of the name {plain}")
+            raise DiskError(f"{path} cannot be made: {error.strerror}") from None
+    raise ConflictError(f"{folder} holds too many files of the name {plain}")

@@ -28,7 +28,7 @@ from blackthorn.device.export.manifest import (
 from blackthorn.device.export.messages import CONVERSATION_FORMAT
 from blackthorn.errors import DecodeError, SecurityError, UserError
 from blackthorn.mail.render.text import safe_line
-from blackthorn.programs.device import limits as device_limits
+from blackthorn.programs.device.export import limits
 
 _PIECE: Final = 1024 * 1024
 
@@ -55,7 +55,7 @@ def verify_export(folder: Path) -> ExportCheck:
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder")
     check = ExportCheck()
-    encoded = _small(folder, MANIFEST, device_limits.MAX_EXPORT_MANIFEST_BYTES, check)
+    encoded = _small(folder, MANIFEST, limits.MAX_EXPORT_MANIFEST_BYTES, check)
     if encoded is None:
         return check
     try:

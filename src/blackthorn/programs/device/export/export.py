@@ -16,9 +16,9 @@ from blackthorn.device.export.vcard import ExportContact
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.errors import InputError, UserError
 from blackthorn.identity.keys import SigningKeys
-from blackthorn.programs.device import limits
-from blackthorn.programs.device.export_folder import FolderSink
-from blackthorn.programs.device.export_mail import ServerMail
+from blackthorn.programs.device.export import limits
+from blackthorn.programs.device.export.folder import FolderSink
+from blackthorn.programs.device.export.mail import ServerMail
 from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from blackthorn.device.export.manifest import SIGNATURE
-from blackthorn.errors import StorageError, UserError
+from blackthorn.errors import DiskError, UserError
 from blackthorn.storage.files import atomic
 
 _MARKER: Final = ".blackthorn-export-unfinished"
@@ -28,13 +28,13 @@ class FolderSink:
         self._lock = -1
 
     def __enter__(self) -> Self:
-        """Raises UserError when there is something already, StorageError."""
+        """Raises UserError when there is something already, DiskError."""
         if os.path.lexists(self.folder):
             raise UserError(f"{self.folder} is there already: name a folder that is not")
         try:
             self._begin()
         except OSError as error:
-            raise StorageError(f"{self.partial} cannot be made: {error.strerror}") from None
+            raise DiskError(f"{self.partial} cannot be made: {error.strerror}") from None
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -44,7 +44,7 @@ class FolderSink:
                 self._finish()
         except OSError as error:
             self._clear()
-            raise StorageError(f"{self.folder} cannot be made: {error.strerror}") from None
+            raise DiskError(f"{self.folder} cannot be made: {error.strerror}") from None
         finally:
             if kind is not None:
                 self._clear()
@@ -103,7 +103,7 @@ class FolderSink:
 
     @contextmanager
     def create(self, path: str) -> Iterator[IO[bytes]]:
-        """A new file. Raises StorageError when the disk refuses it, or is full."""
+        """A new file. Raises DiskError when the disk refuses it, or is full."""
         place = self.partial / path
         try:
             place.parent.mkdir(mode=0o700, exist_ok=True)
@@ -111,4 +111,4 @@ class FolderSink:
             with os.fdopen(descriptor, "wb") as file:
                 yield file
         except OSError as error:
-            raise StorageError(f"{place} cannot be written: {error.strerror}") from None
+            raise DiskError(f"{place} cannot be written: {error.strerror}") from None
