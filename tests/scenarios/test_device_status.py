@@ -7,6 +7,7 @@ from blackthorn.device.core import anchors
 from blackthorn.device.operations import change_chain
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import SetRecovery
+from blackthorn.programs.device.status import ledger_status
 from blackthorn.tlog.policy import NO_QUORUM
 from tests.hostile.evil_server import EvilServer
 from tests.scenarios.device_world import World
@@ -19,7 +20,7 @@ def policy_of(person):
 
 def standing(person):
     with person.unit() as unit:
-        return status._standing(unit)
+        return status._standing(ledger_status(unit))
 
 
 def test_a_live_device_and_who_cosigned_when():

@@ -200,13 +200,13 @@ def test_market_forward_names_an_address_or_none(device: Program) -> None:
 def test_an_export_is_told_only_while_the_market_is_left_and_never_fails(
     device: Program, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown.tell_exported(device)
+    shown.report_export(device)
     assert device.told == [("exported", "")]
     device.answer = UnavailableError("no server")
-    shown.tell_exported(device)
+    shown.report_export(device)
     assert "no server" in capsys.readouterr().err
     elsewhere = Program(said(state="rescinded"), said("D-000001", "produced"))
-    shown.tell_exported(elsewhere)
+    shown.report_export(elsewhere)
     assert not elsewhere.told
 
 

@@ -1,4 +1,4 @@
-"""How alarms are shown: in words first, and what each stops."""
+"""Alarms as commands show them: what they mean, what was seen, what they stop."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +40,14 @@ def lines(alarm: "AlarmRecord") -> list[str]:
     """For a terminal: what it means, what was seen, what it stops."""
     kind = kind_of(alarm)
     about = f" ({safe_line(alarm.address)})" if alarm.address else ""
-    told = [f"{alarm.number}  {local_time(alarm.at_ms)}  {kind.meaning}{about}."]
-    told.append(f"    {safe_line(alarm.text)}")
+    shown = [f"{alarm.number}  {local_time(alarm.at_ms)}  {kind.meaning}{about}."]
+    shown.append(f"    {safe_line(alarm.text)}")
     stop = _stop(alarm, kind.effect)
     if stop and not alarm.accepted:
-        told.append(f"    {stop} until you say: blackthorn alarms accept {alarm.number}")
+        shown.append(f"    {stop} until you say: blackthorn alarms accept {alarm.number}")
     if alarm.evidence:
-        told.append(f"    Evidence: blackthorn alarms export {alarm.number} FILE")
-    return told
+        shown.append(f"    Evidence: blackthorn alarms export {alarm.number} FILE")
+    return shown
 
 
 def _stop(alarm: "AlarmRecord", effect: Effect) -> str:
@@ -60,14 +60,14 @@ def _stop(alarm: "AlarmRecord", effect: Effect) -> str:
     return f"Nothing is sent to groups with {to}" if groups else f"Nothing is sent to {to}"
 
 
-def tell(program: "DeviceProgram", told: set[int] | None = None) -> None:
-    """The open alarms, to standard error; those in `told` not again."""
+def show_open(program: "DeviceProgram", shown: set[int] | None = None) -> None:
+    """The open alarms, to standard error; those in `shown` not again."""
     with program.opened.vault.transaction() as records:
         found = alarms.open_alarms(records)
     for alarm in found:
-        if told is None or alarm.number not in told:
+        if shown is None or alarm.number not in shown:
             style = None if kind_of(alarm).effect is Effect.NOTICE else "bold red"
             for line in (f"ALARM {lines(alarm)[0]}", *lines(alarm)[1:]):
                 terminal.err.print(line, markup=False, soft_wrap=True, style=style)
-        if told is not None:
-            told.add(alarm.number)
+        if shown is not None:
+            shown.add(alarm.number)

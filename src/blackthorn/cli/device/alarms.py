@@ -41,14 +41,14 @@ def show(
     from blackthorn.cli.device.alarm_texts import document, lines
 
     with program(home, key_file).opened.vault.transaction() as records:
-        found = [each for each in records.directory.alarms() if everything or not each.accepted]
+        found = [alarm for alarm in records.directory.alarms() if everything or not alarm.accepted]
     if json:
-        terminal.print_json([document(each) for each in found])
+        terminal.print_json([document(alarm) for alarm in found])
         return
     if not found:
         terminal.out.print("No alarms." if everything else "No open alarms.")
-    for each in found:
-        for line in lines(each):
+    for alarm in found:
+        for line in lines(alarm):
             terminal.out.print(line, markup=False, soft_wrap=True)
 
 

@@ -130,27 +130,28 @@ def status(
     What could not be sent is listed once, and forgotten then. Exit code 6: no connection.
     """
     from blackthorn.cli.device import exit_notices
-    from blackthorn.cli.device.alarm_texts import tell
+    from blackthorn.cli.device.alarm_texts import show_open
     from blackthorn.cli.device.outcomes import failure_line
-    from blackthorn.cli.device.status import GOOD, describe
+    from blackthorn.cli.device.status import document
     from blackthorn.device.operations import failures
     from blackthorn.errors import UnavailableError
+    from blackthorn.programs.device.status import fetch_status
 
     device = program(home, key_file)
-    document, given_up = run(describe(device))
+    status = run(fetch_status(device))
+    shown, failed = document(device, status), status.vault.failures
     if json:
-        terminal.print_json(document)
+        terminal.print_json(shown)
     else:
-        tell(device)
-        exit_notices.tell(device)
-        counts = {"failed": len(given_up)}
-        counts |= {name: len(document[name]) for name in ("alarms", "market_notices")}
-        shown = document | counts
-        for name, value in shown.items():
+        show_open(device)
+        exit_notices.show_all(device)
+        counts = {"failed": len(failed)}
+        counts |= {name: len(shown[name]) for name in ("alarms", "market_notices")}
+        for name, value in (shown | counts).items():
             terminal.out.print(f"{name.replace('_', ' '):22}{value}", markup=False, soft_wrap=True)
-        for each in given_up:
-            terminal.out.print(f"  {failure_line(each)}", markup=False, soft_wrap=True)
+        for failure in failed:
+            terminal.out.print(f"  {failure_line(failure)}", markup=False, soft_wrap=True)
     with device.opened.vault.transaction() as records:
-        failures.forget(records.settings, [each.number for each in given_up])
-    if document["connection"] != GOOD:
-        raise UnavailableError(document["connection"])
+        failures.forget(records.settings, [failure.number for failure in failed])
+    if status.unreached:
+        raise UnavailableError(status.unreached)

@@ -35,17 +35,17 @@ def document(notice: Notice) -> dict[str, Any]:
     }
 
 
-def tell(program: DeviceProgram, told: set[str] | None = None) -> None:
-    """The countdowns, to standard error; those in `told` not again."""
+def show_all(program: DeviceProgram, shown: set[str] | None = None) -> None:
+    """The countdowns, to standard error; those in `shown` not again."""
     for notice in market_exit.notices(program):
-        shown = line(notice)
-        if told is None or shown not in told:
-            terminal.err.print(f"NOTICE {shown}", markup=False, soft_wrap=True, style="bold")
-        if told is not None:
-            told.add(shown)
+        text = line(notice)
+        if shown is None or text not in shown:
+            terminal.err.print(f"NOTICE {text}", markup=False, soft_wrap=True, style="bold")
+        if shown is not None:
+            shown.add(text)
 
 
-def tell_exported(program: DeviceProgram) -> None:
+def report_export(program: DeviceProgram) -> None:
     """While the user's market is being left: report the export. It never fails the export."""
     if not market_exit.is_leaving(program):
         return

@@ -63,7 +63,7 @@ def make(
     your OpenPGP keys under a passphrase, and a manifest that your device signs. What cannot be
     opened is listed there. --json prints {"folder", "address", "counts", "problems"}.
     """
-    from blackthorn.cli.device.exit_notices import tell_exported
+    from blackthorn.cli.device.exit_notices import report_export
     from blackthorn.cli.progress import ProgressBar
     from blackthorn.programs.device.export.export import run_export
 
@@ -71,7 +71,7 @@ def make(
     device = program(home, key_file)
     with ProgressBar() as bar:
         summary = run_export(device, folder, secret, bar.show)
-    tell_exported(device)
+    report_export(device)
     if json:
         terminal.print_json(_as_json(summary))
     else:
@@ -96,8 +96,8 @@ def _print(summary: "ExportSummary") -> None:
         f"conversations, {counts.contacts} contacts and {counts.keys} keys to {summary.folder}."
     )
     terminal.out.print(text, markup=False, soft_wrap=True)
-    for each in summary.problems:
-        line = f"not opened: {safe_line(each.item)}: {safe_line(each.reason)}"
+    for problem in summary.problems:
+        line = f"not opened: {safe_line(problem.item)}: {safe_line(problem.reason)}"
         terminal.out.print(line, markup=False, soft_wrap=True)
     terminal.out.print("All but the keys can be read by whoever has the folder.", markup=False)
 
@@ -116,17 +116,17 @@ def _passphrase(file: Path | None) -> "Secret":
             lines = file.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
             raise UserError(f"the passphrase file {file} cannot be read") from None
-        given = lines[0] if lines else ""
+        passphrase = lines[0] if lines else ""
     elif not sys.stdin.isatty():
         raise UserError("a passphrase for the exported keys is needed: give --passphrase-file")
     else:
         try:
-            given = getpass.getpass("Passphrase for the exported keys: ")
-            if getpass.getpass("The same again: ") != given:
+            passphrase = getpass.getpass("Passphrase for the exported keys: ")
+            if getpass.getpass("The same again: ") != passphrase:
                 raise UserError("the two passphrases differ; nothing was exported")
         except EOFError:
             raise UserError("no passphrase was given") from None
-    secret = Secret(given.encode())
+    secret = Secret(passphrase.encode())
     check_passphrase(secret)
     return secret
 

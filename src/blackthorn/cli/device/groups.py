@@ -109,15 +109,15 @@ def list_groups(
 
     device = program(home, key_file)
     with device.opened.vault.transaction() as records:
-        found = [each for each in records.conversations.all() if each.kind == GROUP]
+        found = [record for record in records.conversations.all() if record.kind == GROUP]
     documents = [
         {
-            "id": each.id.hex(),
-            "name": each.name,
-            "members": addresses(Group.deserialise(each.state).members),
-            "standing": each.standing,
+            "id": record.id.hex(),
+            "name": record.name,
+            "members": addresses(Group.deserialise(record.state).members),
+            "standing": record.standing,
         }
-        for each in found
+        for record in found
     ]
     if json:
         terminal.print_json(documents)

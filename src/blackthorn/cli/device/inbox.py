@@ -46,7 +46,7 @@ def inbox(
 
 async def _follow(device: "DeviceProgram", json: bool) -> None:
     from blackthorn.cli.device import exit_notices
-    from blackthorn.cli.device.alarm_texts import tell
+    from blackthorn.cli.device.alarm_texts import show_open
     from blackthorn.cli.device.outcomes import tell_failures
 
     away, alarms, notices = False, set[int](), set[str]()
@@ -62,13 +62,13 @@ async def _follow(device: "DeviceProgram", json: bool) -> None:
         if away:
             away = False
             terminal.err.print("Connected again.")
-        tell(device, alarms)
-        exit_notices.tell(device, notices)
+        show_open(device, alarms)
+        exit_notices.show_all(device, notices)
         _print_new(device, json)
         tell_failures(device)
 
-    tell(device, alarms)
-    exit_notices.tell(device, notices)
+    show_open(device, alarms)
+    exit_notices.show_all(device, notices)
     _print_new(device, json)
     await device.follow(changed, lost)
 
@@ -89,13 +89,13 @@ def _print_new(device: "DeviceProgram", json: bool) -> None:
 
 def _look(device: "DeviceProgram", last: int | None, json: bool) -> None:
     from blackthorn.cli.device import exit_notices
-    from blackthorn.cli.device.alarm_texts import tell
+    from blackthorn.cli.device.alarm_texts import show_open
     from blackthorn.cli.device.outcomes import tell_failures
     from blackthorn.errors import UnavailableError
 
     unreached = run(device.try_fetch())
-    tell(device)
-    exit_notices.tell(device)
+    show_open(device)
+    exit_notices.show_all(device)
     with device.opened.vault.transaction() as records:
         lines = records.history.latest(last or (_ALL if json else _LAST))
     lines = [line for line in lines if line.standing == "received"]
@@ -171,7 +171,7 @@ def _print_line(line: "HistoryRecord") -> None:
     from blackthorn.mail.render.text import safe_line, safe_text
 
     place = f" [{safe_line(line.name)}]" if line.kind == "group" else ""
-    said = safe_text(line.text).replace("\n", "\n    ")
+    words = safe_text(line.text).replace("\n", "\n    ")
     if line.standing == "received":
         who = f" {line.sender}:" if line.sort == "text" else " *"
     else:
@@ -179,5 +179,5 @@ def _print_line(line: "HistoryRecord") -> None:
         standing = "" if line.standing == "accepted" else f" ({line.standing})"
         who = f" →{to}{standing}:"
     mark = " " if line.shown else "●"
-    text = f"{mark} {local_time(line.sent_ms)}{place}{who} {said}"
+    text = f"{mark} {local_time(line.sent_ms)}{place}{who} {words}"
     terminal.out.print(text, markup=False, soft_wrap=True)

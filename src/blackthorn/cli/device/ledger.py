@@ -17,7 +17,7 @@ def check(
     """
     from rich.progress import Progress
 
-    from blackthorn.cli.device.alarm_texts import tell
+    from blackthorn.cli.device.alarm_texts import show_open
     from blackthorn.errors import SecurityError
     from blackthorn.programs.device.ledger_replay import replay
 
@@ -30,7 +30,7 @@ def check(
     if json:
         checked, finding = rfc3339(done.at_ms), done.finding or None
         terminal.print_json({"entries": done.entries, "checked": checked, "finding": finding})
-    tell(device)
+    show_open(device)
     if done.finding:
         raise SecurityError(f"ledger verification failed: {done.finding}")
     if not json:

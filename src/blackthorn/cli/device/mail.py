@@ -42,12 +42,12 @@ def list_mail(
     with device.opened.vault.transaction() as records:
         found = records.mail.all()
     if json:
-        terminal.print_json([_entry(each) for each in found])
+        terminal.print_json([_entry(record) for record in found])
     elif not found:
         terminal.out.print("No mail.")
-    for each in () if json else found:
-        who, what = each.sender or NO_SENDER, each.subject or NO_SUBJECT
-        line = f"{each.uid:5}  {local_time(each.received_ms)}  {who}  {what}"
+    for record in () if json else found:
+        who, what = record.sender or NO_SENDER, record.subject or NO_SUBJECT
+        line = f"{record.uid:5}  {local_time(record.received_ms)}  {who}  {what}"
         terminal.out.print(line, markup=False, soft_wrap=True)
     tell_failures(device)
     if unreached:
@@ -79,7 +79,8 @@ def read_mail(
     found = run(read(program(home, key_file), uid))
     shown = found.rendered
     attachments = [
-        {"name": each.name, "type": each.type, "size": each.size} for each in shown.attachments
+        {"name": attachment.name, "type": attachment.type, "size": attachment.size}
+        for attachment in shown.attachments
     ]
     if json:
         document = {
@@ -102,8 +103,8 @@ def read_mail(
     if found.readable:
         terminal.out.print("(Others could read this mail on its way to the server.)")
     terminal.out.print(f"\n{shown.text}", markup=False, soft_wrap=True)
-    for number, each in enumerate(attachments, 1):
-        line = f"[attachment {number}: {each['name']}, {each['type']}, {each['size']} bytes]"
+    for number, part in enumerate(attachments, 1):
+        line = f"[attachment {number}: {part['name']}, {part['type']}, {part['size']} bytes]"
         terminal.out.print(line, markup=False, soft_wrap=True)
 
 

@@ -1,7 +1,7 @@
-"""What became of wishes, told to the person: those of this command, and those given up since.
+"""Outcomes of operations, shown to the user: this command's, and those given up since.
 
-A wish that was kept and refused later is told once on standard error by the next command that
-connects; `status` lists it then and after, and forgets what it has listed.
+An operation that was kept and refused later is shown once on standard error by the next command
+that connects; `status` lists it too, and forgets what it has listed.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from blackthorn.device.operations.operation import Outcome
     from blackthorn.programs.device.program import DeviceProgram
 
-Wishes = dict[int, tuple[str, str]]
-"""By number: whom or what it is about, and the word for when it is done ("sent")."""
+Operations = dict[int, tuple[str, str]]
+"""By number: what an operation is about, and the word for when it is done ("sent")."""
 
 
 # --- This command's own -------------------------------------------------------------------
 
 
-def report(device: "DeviceProgram", operations: Wishes, json: bool) -> None:
-    """See to the wishes and print what became of them.
+def report(device: "DeviceProgram", operations: Operations, json: bool) -> None:
+    """Finish the operations and print their outcomes.
 
     Raises UserError when one was given up, SecurityError when the server shows another key.
     """
@@ -48,7 +48,7 @@ def report(device: "DeviceProgram", operations: Wishes, json: bool) -> None:
         raise UserError("; ".join(reasons))
 
 
-def _kept(device: "DeviceProgram", operations: Wishes, text: str) -> str:
+def _kept(device: "DeviceProgram", operations: Operations, text: str) -> str:
     """The reason for a stop, and that what waits is not lost by it."""
     with device.opened.vault.transaction() as records:
         waits = any(records.outbox.get(number) is not None for number in operations)
@@ -70,11 +70,11 @@ def _print_outcome(outcome: "Outcome", shown: str, done: str) -> None:
 
 
 def _print_outcomes(outcomes: "list[Outcome]") -> None:
-    """One JSON document: of one wish its own, of several all of them below `messages`."""
-    documents = [_outcome(each) for each in outcomes]
+    """One JSON document: of one operation its own, of several all of them below `messages`."""
+    documents = [_outcome(outcome) for outcome in outcomes]
     document = dict(documents[0])
     if len(documents) > 1:
-        document["accepted"] = all(each["accepted"] for each in documents)
+        document["accepted"] = all(entry["accepted"] for entry in documents)
         document["messages"] = documents
     terminal.print_json(document)
 
@@ -91,14 +91,14 @@ def _outcome(outcome: "Outcome") -> dict[str, Any]:
 
 
 def tell_failures(device: "DeviceProgram") -> None:
-    """One line on standard error for each wish that was given up and not told yet."""
+    """One line on standard error for each operation that was given up and not shown yet."""
     with device.opened.vault.transaction() as records:
-        found = [each for each in failures.all_failures(records.settings) if not each.told]
-    for each in found:
-        terminal.err.print(failure_line(each), markup=False, soft_wrap=True)
+        found = [failure for failure in failures.all_failures(records.settings) if not failure.told]
+    for failure in found:
+        terminal.err.print(failure_line(failure), markup=False, soft_wrap=True)
     if found:
         with device.opened.vault.transaction() as records:
-            failures.set_told(records.settings, [each.number for each in found])
+            failures.set_told(records.settings, [failure.number for failure in found])
 
 
 def failure_line(failure: "Failure") -> str:

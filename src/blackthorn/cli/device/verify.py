@@ -69,7 +69,7 @@ def verify(
         "payload": fingerprint.encode_payload(mine, theirs),
         "same": same,
         "verified": counts,
-        "devices": [each.name for each in theirs.devices],
+        "devices": [device.name for device in theirs.devices],
         "reset_waits_until": rfc3339(theirs.pending.effective_ms) if theirs.pending else None,
     }
     if json:
@@ -107,7 +107,7 @@ def _show(document: dict[str, Any]) -> None:
         segno.make(payload, error="l", micro=False).terminal(sys.stdout, compact=True)
     else:
         terminal.out.print(str(document["payload"]), markup=False, soft_wrap=True)
-    names = ", ".join(safe_line(each) for each in document["devices"])
+    names = ", ".join(safe_line(name) for name in document["devices"])
     terminal.out.print(f"Devices: {names}", markup=False, soft_wrap=True)
     if document["reset_waits_until"]:
         text = f"A reset of this identity waits until {document['reset_waits_until']}."

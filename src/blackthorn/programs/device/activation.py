@@ -2,7 +2,7 @@
 
 The keys are in the vault before they are named to the server, and the statements that they sign
 too, so that a lost answer is got again by the same command with the same code. A user who has a
-chain gets a reset by a code and nothing else, and only when he asks for it.
+chain gets a reset by a code and nothing else, and only when they ask for it.
 """
 
 import asyncio
@@ -78,7 +78,7 @@ class _Made(Struct, frozen=True):
 
 def own_name() -> str:
     """What this device is called unless its owner says otherwise."""
-    name = "".join(each for each in socket.gethostname() if each.isprintable())
+    name = "".join(letter for letter in socket.gethostname() if letter.isprintable())
     return name[: wire_limits.MAX_DEVICE_NAME_CHARACTERS] or "device"
 
 
@@ -115,7 +115,7 @@ async def activate(home: Home, wanted: Activation) -> Enrolment:
 
 
 def _check_wanted(owner: Owner, wanted: Activation) -> None:
-    """Nobody resets his identity, or believes that he does, by accident. Raises UserError."""
+    """Nobody resets their identity, or believes that they do, by accident. Raises UserError."""
     if owner.seq and not wanted.reset:
         raise UserError(
             f"{owner.address} has an identity already, and by a code it can only be reset. Better: "
@@ -247,15 +247,15 @@ def _finish(
     with unit(vault, keys, now_ms, random) as last:
         settings = last.records.settings
         made = msgspec.msgpack.decode(settings.get(_STATEMENTS) or b"", type=_Made)
-        stored = [decode(each).statement.hash for each in enrolment.statements]
-        if stored != [decode(each).statement.hash for each in made.statements]:
+        stored = [decode(data).statement.hash for data in enrolment.statements]
+        if stored != [decode(data).statement.hash for data in made.statements]:
             raise SecurityError("the server has stored other statements than this device's")
         try:
             anchors.pin(settings, enrolment.config, enrolment.policy)
         except VerificationError as error:
             raise SecurityError(f"the server's ledger cannot be trusted: {error}") from None
-        for each in enrolment.statements:
-            local_chain.stored(last, each)
+        for data in enrolment.statements:
+            local_chain.stored(last, data)
         remember(
             last.records,
             f"{wanted.host}:{wanted.port}",

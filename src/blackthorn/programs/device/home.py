@@ -96,7 +96,7 @@ class Home:
         return self.folder / "unlock.json"
 
     def receiver(self) -> ReceiverLock:
-        """The lock of whoever receives."""
+        """The lock of the receiving process."""
         return ReceiverLock(self.folder / "receiver.lock")
 
     def exists(self) -> bool:
@@ -112,18 +112,18 @@ class Home:
                 self.key_file.parent.mkdir(parents=True, exist_ok=True)
                 return "key-file", unlock.make_key_file(self.key_file)
             return "key-file", unlock.read_key_file(self.key_file)
-        given = _passphrase_file() or _ask_twice()
-        if len(given) < MIN_PASSPHRASE_CHARACTERS:
+        passphrase = _passphrase_file() or _ask_twice()
+        if len(passphrase) < MIN_PASSPHRASE_CHARACTERS:
             raise UserError(f"a passphrase has at least {MIN_PASSPHRASE_CHARACTERS} characters")
-        return "passphrase", Secret(given.encode())
+        return "passphrase", Secret(passphrase.encode())
 
     def _secret(self, lock: unlock.Lock) -> Secret:
         if lock.method == "key-file":
             if self.key_file is None:
                 raise UserError("this device is unlocked by a key file: give it with --key-file")
             return unlock.read_key_file(self.key_file)
-        given = _passphrase_file() or _ask("Passphrase")
-        return Secret(given.encode())
+        passphrase = _passphrase_file() or _ask("Passphrase")
+        return Secret(passphrase.encode())
 
     def create(self, method: str, secret: Secret) -> Vault:
         """The vault of a new device. Raises DiskError."""
@@ -194,9 +194,9 @@ def _ask(prompt: str) -> str:
 def _ask_twice() -> str:
     least = MIN_PASSPHRASE_CHARACTERS
     prompt = f"Passphrase for this device, at least {least} characters"
-    while len(given := _ask(prompt)) < least:
-        had = f"that has only {len(given)}" if given else "that line was empty"
+    while len(passphrase := _ask(prompt)) < least:
+        had = f"that has only {len(passphrase)}" if passphrase else "that line was empty"
         prompt = f"At least {least} characters are needed, {had}. Passphrase for this device"
-    if _ask("The same again") != given:
+    if _ask("The same again") != passphrase:
         raise UserError("the two passphrases differ; nothing was made")
-    return given
+    return passphrase

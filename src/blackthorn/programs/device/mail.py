@@ -80,7 +80,7 @@ class MailFetcher:
         self._connection.send(f.ListMail(request, uid - 1))
         answer = await self._answer(f.MailListing, request)
         entries = answer.entries if isinstance(answer, f.MailListing) else []
-        return next((each.received_ms for each in entries if each.uid == uid), 0)
+        return next((entry.received_ms for entry in entries if entry.uid == uid), 0)
 
     async def sealed(self, uid: int) -> bytes:
         """The sealed bytes of one mail. Raises UserError when there is none of that uid."""
@@ -115,7 +115,7 @@ def open_sealed(program: DeviceProgram, sealed: bytes) -> ReadMail:
 async def refresh(program: DeviceProgram) -> None:
     """Bring the index up to date. Raises UnavailableError."""
     with program.opened.vault.transaction() as records:
-        known = {each.uid for each in records.mail.all()}
+        known = {record.uid for record in records.mail.all()}
     async with server_timeout(2 * FINISH_SECONDS), program.link(receive=False) as connection:
         fetcher = MailFetcher(program, connection)
         for entry in await fetcher.listing(max(known, default=0)):

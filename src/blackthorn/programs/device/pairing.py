@@ -224,8 +224,7 @@ async def _confirm(pairing: NewPairing, connection: LinkConnection, dialogue: Di
     except UserError:
         connection.send(*pairing.refuse())
         raise
-    said = typed.casefold()
-    agreed = said in ("y", "yes") or "".join(each for each in said if each.isdigit()) == (
-        pairing.digits
-    )
+    answer = typed.casefold()
+    digits = "".join(letter for letter in answer if letter.isdigit())
+    agreed = answer in ("y", "yes") or digits == pairing.digits
     connection.send(*(pairing.confirm() if agreed else pairing.refuse()))

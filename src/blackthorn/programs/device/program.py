@@ -53,7 +53,7 @@ class DeviceProgram:
         self.connection: LinkConnection | None = None
 
     def enqueue(self, make: Callable[[UnitOfWork], int]) -> int:
-        """Write down a wish; its number."""
+        """Persist an operation in the outbox; its number."""
         return self.device.enqueue(wall_ms(), make)
 
     # --- Connecting -----------------------------------------------------------------------
@@ -108,9 +108,9 @@ class DeviceProgram:
     # --- Whole tasks ----------------------------------------------------------------------
 
     async def see_to(self, numbers: list[int]) -> dict[int, Outcome]:
-        """Connect and do these wishes; what became of each. What waits stays in the outbox.
+        """Connect and finish these operations; their outcomes. What waits stays in the outbox.
 
-        Never raises UnavailableError: a wish that could not be sent has that for a reason.
+        Never raises UnavailableError: an operation that could not be sent has that as its reason.
         """
         outcomes: dict[int, Outcome] = {}
         reason = ""
@@ -130,8 +130,8 @@ class DeviceProgram:
         return outcomes
 
     def _all_done(self, numbers: list[int], outcomes: dict[int, Outcome]) -> bool:
-        """Take in what has become of wishes; whether all of `numbers` came to an end."""
-        outcomes |= {each.number: each for each in self.device.outcomes}
+        """Collect the outcomes of operations; whether all of `numbers` are final."""
+        outcomes |= {outcome.number: outcome for outcome in self.device.outcomes}
         self.device.outcomes.clear()
         for number in numbers:
             known = outcomes.get(number)
@@ -146,9 +146,9 @@ class DeviceProgram:
     def _taken_over(self, number: int) -> Outcome:
         with self.opened.vault.transaction() as records:
             given_up = failures.all_failures(records.settings)
-        for each in given_up:
-            if each.number == number:
-                return Outcome(number, error=each.reason)
+        for failure in given_up:
+            if failure.number == number:
+                return Outcome(number, error=failure.reason)
         reason = "another blackthorn process of this device has taken it over"
         return Outcome(number, error=reason, final=False)
 
@@ -185,11 +185,11 @@ class DeviceProgram:
         Raises UserError when another process or another copy of this device receives.
         """
         await self._take_lock()
-        wait, told = FIRST_RETRY_SECONDS, False
+        wait, reported = FIRST_RETRY_SECONDS, False
         while True:
             try:
                 async with self.link(receive=True) as connection:
-                    wait, told = FIRST_RETRY_SECONDS, False
+                    wait, reported = FIRST_RETRY_SECONDS, False
                     while True:
                         await self.step(connection)
                         changed()
@@ -199,9 +199,9 @@ class DeviceProgram:
                                 "folder in use on another machine?"
                             )
             except UnavailableError as error:
-                if not told:
+                if not reported:
                     lost(str(error))
-                    told = True
+                    reported = True
             await asyncio.sleep(wait)
             wait = min(2 * wait, LAST_RETRY_SECONDS)
 

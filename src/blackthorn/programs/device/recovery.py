@@ -28,7 +28,7 @@ from blackthorn.storage.device.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What is asked for: whose device this is to be, where his server is, what to call it."""
+    """What is asked for: whose device this is to be, where their server is, what to call it."""
 
     address: Address
     host: str

@@ -170,18 +170,18 @@ def _check_counts(folder: Path, manifest: Manifest, good: set[str], check: Expor
     """What the manifest counts is there; of files that are wrong already nothing more is said."""
     if good != {entry.path for entry in manifest.files}:
         return
-    documents = [each for each in good if each.startswith("messages/") and each.endswith(".json")]
+    documents = [path for path in good if path.startswith("messages/") and path.endswith(".json")]
     counted = {
         "mails": sum(1 for _ in mail_paths(good)),
         "conversations": len(documents),
-        "messages": sum(_messages(folder, each, check) for each in sorted(documents)),
+        "messages": sum(_messages(folder, path, check) for path in sorted(documents)),
         "contacts": _contacts(folder) if CONTACTS in good else 0,
         "problems": len(manifest.problems),
     }
     for what, count in counted.items():
-        said = getattr(manifest.counts, what)
-        if count != said:
-            check.found(MANIFEST, f"says {said} {what}, and there are {count}")
+        stated = getattr(manifest.counts, what)
+        if count != stated:
+            check.found(MANIFEST, f"says {stated} {what}, and there are {count}")
     if MBOX in good:
         _check_mbox(folder, mail_paths(good), check)
     else:

@@ -40,7 +40,7 @@ class ExportSummary:
 def run_export(
     program: DeviceProgram, folder: Path, passphrase: Secret, progress: ExportProgress
 ) -> ExportSummary:
-    """Export everything into a new folder. Nothing is told to the server.
+    """Export everything into a new folder. The server learns nothing of it.
 
     Raises UserError (the folder is there, the passphrase is short, the device is not live in its
     user's chain), UnavailableError, StorageError; then no such folder has come to be.
@@ -51,10 +51,10 @@ def run_export(
         with program.device.unit(wall_ms()) as unit:
             source = _VaultSource(program, unit, passphrase)
 
-        def told(what: str, done: int) -> None:
+        def show(what: str, done: int) -> None:
             progress(what, done, source.total(what))
 
-        manifest = build(source, sink, told)
+        manifest = build(source, sink, show)
     return ExportSummary(folder, manifest.address, manifest.counts, manifest.problems)
 
 
@@ -83,8 +83,8 @@ class _VaultSource:
         self._messages = len(lines)
         self._conversations = conversations(lines, records.conversations.all())
         self._problems = [
-            Problem(f"message {each.digest.hex()[:16]}", each.reason)
-            for each in records.parcels.all_undecryptable()
+            Problem(f"message {parcel.digest.hex()[:16]}", parcel.reason)
+            for parcel in records.parcels.all_undecryptable()
         ]
 
     def total(self, what: str) -> int:
@@ -116,11 +116,11 @@ def _chain(unit: UnitOfWork) -> bytes:
 
 def _contacts(unit: UnitOfWork) -> list[ExportContact]:
     found = [
-        ExportContact(each.address, each.verified_ms > 0, _certificate(each.certificate))
-        for each in unit.records.directory.chains()
-        if each.present and each.address != unit.me.address
+        ExportContact(chain.address, chain.verified_ms > 0, _certificate(chain.certificate))
+        for chain in unit.records.directory.chains()
+        if chain.present and chain.address != unit.me.address
     ]
-    return sorted(found, key=lambda each: each.address)
+    return sorted(found, key=lambda contact: contact.address)
 
 
 def _certificate(data: bytes) -> bytes:

@@ -82,7 +82,7 @@ class FolderSink:
 
     def _ours(self) -> bool:
         """Whether an export began there: marked so, empty, or signed but not renamed."""
-        names = [each.name for each in self.partial.iterdir()]
+        names = [path.name for path in self.partial.iterdir()]
         return not names or _MARKER in names or SIGNATURE in names
 
     def _empty(self) -> None:

@@ -61,22 +61,22 @@ class ServerMail:
 
     async def _fetch(self) -> AsyncIterator[Fetched]:
         """A server that cannot read one mail ends the link: that mail is found, and left out."""
-        left: deque[f.MailEntry] | None = None
+        remaining: deque[f.MailEntry] | None = None
         ahead = AHEAD_MAILS
-        while left is None or left:
+        while remaining is None or remaining:
             try:
                 async with self._program.link(receive=False) as connection:
-                    if left is None:
-                        left = deque(await MailFetcher(self._program, connection).listing(0))
-                        self.total = len(left)
-                    async for each in _Ahead(self._program, connection, left, ahead).all():
-                        left.popleft()
-                        yield each
+                    if remaining is None:
+                        remaining = deque(await MailFetcher(self._program, connection).listing(0))
+                        self.total = len(remaining)
+                    async for mail in _Ahead(self._program, connection, remaining, ahead).all():
+                        remaining.popleft()
+                        yield mail
             except LinkClosedError as error:
-                if not left or error.code in (None, Code.GOING):
+                if not remaining or error.code in (None, Code.GOING):
                     raise
                 if ahead == 1:
-                    yield left.popleft(), str(error)
+                    yield remaining.popleft(), str(error)
                 ahead = AHEAD_MAILS if ahead == 1 else 1
 
 

@@ -1,0 +1,127 @@
+"""The state of a device: what is in its vault, after an attempt to send and to receive."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from blackthorn.device.account import exit_notices
+from blackthorn.device.account.exit_notices import Notice
+from blackthorn.device.core import anchors
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.core.verified_chains import ledger_ms
+from blackthorn.device.operations.failures import Failure, all_failures
+from blackthorn.device.transparency import alarms, own_chain
+from blackthorn.device.transparency.ledger_state import too_old
+from blackthorn.device.transparency.replay import replayed
+from blackthorn.errors import VerificationError
+from blackthorn.ports.device_store import AlarmRecord, CheckpointRecord, Records
+from blackthorn.programs.device.home import wall_ms
+from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.tlog.verify import Policy, verify_checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStatus:
+    """What the device holds of the ledger, and what it is in its user's chain.
+
+    `state` is live, pending, revoked or unknown; `reset_ms` when a reset that waits takes effect;
+    `unpublished` whether a change of this device is not in the ledger yet. Times are None before
+    the first checkpoint and the first replay.
+    """
+
+    state: str
+    reset_ms: int | None
+    unpublished: bool
+    newest: CheckpointRecord | None
+    as_of_ms: int | None
+    stale: bool
+    replayed_ms: int | None
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class VaultStatus:
+    """Notices, alarms, failures and counts of what is in the vault.
+
+    `undecryptable` counts parcels by the reason why they could not be opened.
+    """
+
+    notices: list[Notice]
+    alarms: list[AlarmRecord]
+    failures: list[Failure]
+    conversations: int
+    outgoing: int
+    unread: int
+    undecryptable: Counter[str]
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """`unreached` is why the server could not be asked, "" when it answered."""
+
+    unreached: str
+    ledger: LedgerStatus
+    vault: VaultStatus
+
+
+async def fetch_status(program: DeviceProgram) -> DeviceStatus:
+    """Send and receive, then look. Raises SecurityError when the server shows another key."""
+    unreached = await program.try_fetch()
+    with program.device.unit(wall_ms()) as unit:
+        ledger = ledger_status(unit)
+    with program.opened.vault.transaction() as records:
+        return DeviceStatus(unreached, ledger, _vault_status(records))
+
+
+def ledger_status(unit: UnitOfWork) -> LedgerStatus:
+    """What the vault holds of the ledger."""
+    newest, replay = unit.records.directory.newest(), replayed(unit.records)
+    chain = own_chain.own_chain(unit)
+    pending = chain.pending if chain is not None else None
+    return LedgerStatus(
+        state=own_chain.standing(unit),
+        reset_ms=pending.effective_ms if pending is not None else None,
+        unpublished=own_chain.waiting(unit) is not None,
+        newest=newest,
+        as_of_ms=ledger_ms(newest) if newest else None,
+        stale=too_old(unit),
+        replayed_ms=replay.at_ms if replay else None,
+        policy=anchors.pinned(unit.records.settings).policy,
+    )
+
+
+def _vault_status(records: Records) -> VaultStatus:
+    conversations = records.conversations.all()
+    return VaultStatus(
+        notices=exit_notices.all_notices(records.settings),
+        alarms=alarms.open_alarms(records),
+        failures=all_failures(records.settings),
+        conversations=sum(known.standing == "active" for known in conversations),
+        outgoing=len(records.outbox.all()),
+        unread=len(records.history.unshown(1_000_000)),
+        undecryptable=Counter(parcel.reason for parcel in records.parcels.all_undecryptable()),
+        missing=records.peers.count_gaps(),
+    )
+
+
+def cosignature_times(checkpoint: CheckpointRecord, policy: Policy) -> dict[str, int] | None:
+    """Unix seconds by witness key; None when the trusted witnesses have not cosigned it."""
+    try:
+        times = verify_checkpoint(checkpoint.note, policy).times
+    except VerificationError:
+        return None
+    keys = {witness.name: witness.key.name for witness in policy.witnesses}
+    return {keys[name]: at_s for name, at_s in sorted(times.items())}
+
+
+def own_witnesses(policy: Policy) -> set[str]:
+    """The witnesses that the server itself brings, by their names in the policy."""
+    return {
+        witness.name
+        for witness in policy.witnesses
+        if witness.name == "embedded" or _is_local(witness.url or "")
+    }
+
+
+def _is_local(url: str) -> bool:
+    return "//127.0.0.1" in url or "//localhost" in url
