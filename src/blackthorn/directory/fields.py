@@ -1,13 +1,12 @@
 """Bounded, deterministic CBOR maps, as configuration, typed entries and saved states use them."""
 
-from typing import Any, Final
+from typing import Any
 
 import cbor2
 
+from blackthorn.directory import limits as directory_limits
 from blackthorn.errors import VerificationError
 from blackthorn.wire import limits
-
-_MAX_DEPTH: Final = 4
 
 
 def encode_map(value: dict[str, Any]) -> bytes:
@@ -24,7 +23,7 @@ def decode_map(
     try:
         value = cbor2.loads(
             data,
-            max_depth=_MAX_DEPTH,
+            max_depth=directory_limits.MAX_FIELD_DEPTH,
             allow_indefinite=False,
             allow_duplicate_keys=False,
             tag_hook=_refuse_tag,

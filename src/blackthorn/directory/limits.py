@@ -11,3 +11,6 @@ MAX_EVIDENCE_BYTES = 4 * MIB
 MAX_HEAD_AHEAD_SECONDS = 3600
 """How far the time of a head may lie ahead of the witnesses': a clock an hour off is a mistake,
 more would cut the delay of resets."""
+
+MAX_FIELD_DEPTH = 4
+"""Nested CBOR items of one configuration, entry or state, bounded before a schema looks at it."""

@@ -52,3 +52,15 @@ MAX_RENDERED_HEADER_CHARS = 1_000
 
 MAX_RENDERED_NAME_CHARS = 120
 """Characters shown of an attachment's name."""
+
+MAX_TRACE_BLOCK_BYTES = 8 * KIB
+"""Trace fields that a sealing server writes before a mail's own bytes."""
+
+MAX_PATH_BYTES = 512
+"""One path of an SMTP envelope: RFC 5321 says 256; a longer sender is only displayed, and cut."""
+
+MAX_EXCERPT_BYTES = 4 * KIB
+"""The beginning of a mail that cannot be parsed, shown instead of it."""
+
+MAX_URL_BYTES = 500
+"""A link's address as shown behind its text."""

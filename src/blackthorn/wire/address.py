@@ -10,12 +10,7 @@ import re
 
 from blackthorn.errors import DecodeError
 from blackthorn.ids import Address
-
-MAX_ADDRESS_BYTES = 254
-"""RFC 5321, 4.5.3.1.3 (erratum 1690): a path of 256 less its angle brackets."""
-
-MAX_LOCAL_PART_BYTES = 64
-"""RFC 5321, 4.5.3.1.1."""
+from blackthorn.wire import limits
 
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -34,9 +29,9 @@ def parse_domain(text: str) -> str:
 def parse_address(text: str) -> Address:
     """The normalised address, at most 254 bytes. Raises DecodeError when it is not exactly one."""
     local_part, at, domain = _lower_ascii(text).partition("@")
-    if not at or len(text) > MAX_ADDRESS_BYTES:
+    if not at or len(text) > limits.MAX_ADDRESS_BYTES:
         raise DecodeError("not an address such as alice@acme.example")
-    if len(local_part) > MAX_LOCAL_PART_BYTES or not _LOCAL_PART.fullmatch(local_part):
+    if len(local_part) > limits.MAX_LOCAL_PART_BYTES or not _LOCAL_PART.fullmatch(local_part):
         raise DecodeError("the part before the @ may hold ASCII letters, digits, dots and dashes")
     return Address(f"{local_part}@{parse_domain(domain)}")
 

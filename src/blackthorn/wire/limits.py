@@ -43,3 +43,9 @@ MAX_KEY_NAME_BYTES = 255
 
 MAX_VKEY_CHARS = 8 * KIB
 """One verifier key in text; the largest post-quantum keys have 2.6 kB."""
+
+MAX_ADDRESS_BYTES = 254
+"""One mail address (RFC 5321, 4.5.3.1.3, erratum 1690): a path of 256 less its angle brackets."""
+
+MAX_LOCAL_PART_BYTES = 64
+"""The part of an address before the @ (RFC 5321, 4.5.3.1.1)."""

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 
 from blackthorn.crypto.openpgp_open import UnsealError, unseal
 from blackthorn.crypto.secret import Secret
+from blackthorn.mail import limits
 from blackthorn.mail.errors import MailRefusedError, SealBrokenError
 from blackthorn.mail.mime.structure import Part, parse
 from blackthorn.mail.pgp.seal import FOLLOWS, MARK
-
-_MAX_BLOCK_BYTES = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def open_mail(sealed: bytes, key: Secret) -> OpenedMail:
     """
     content = _open_layer(sealed, key)
     prefix = MARK + b": yes;"
-    end = content.find(b"\r\n" + FOLLOWS, 0, _MAX_BLOCK_BYTES)
+    end = content.find(b"\r\n" + FOLLOWS, 0, limits.MAX_TRACE_BLOCK_BYTES)
     if not content.startswith(prefix) or end < 0:
         return OpenedMail(content, b"", False)
     end += 2 + len(FOLLOWS)

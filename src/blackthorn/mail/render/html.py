@@ -15,7 +15,6 @@ _BLOCKS = frozenset(
     b"p div br tr li ul ol table h1 h2 h3 h4 h5 h6 blockquote pre hr section article header "
     b"footer dt dd form".split()
 )
-_MAX_URL = 500
 
 
 def html_to_text(source: str) -> str:
@@ -103,7 +102,7 @@ class _Stripper:
             value = value[1:].partition(quote)[0]
         else:
             value = (value.split(None, 1) or [b""])[0]
-        url = value[:_MAX_URL].decode("utf-8", "replace")
+        url = value[: limits.MAX_URL_BYTES].decode("utf-8", "replace")
         self.link = "".join(url.split()) if ":" in url and not url.startswith("#") else ""
 
 

@@ -22,7 +22,6 @@ from blackthorn.mail.render.text import (
     safe_text,
 )
 
-_EXCERPT_BYTES = 4_096
 _PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
 _SEALED = (
     "[Its sender sealed this mail by OpenPGP. What is sealed is shown below or listed as an "
@@ -58,7 +57,7 @@ def render(content: bytes) -> RenderedMail:
     try:
         return _rendered(normalise(content))
     except MailRefusedError as error:
-        excerpt = safe_text(content[:_EXCERPT_BYTES].decode("utf-8", "replace"))
+        excerpt = safe_text(content[: limits.MAX_EXCERPT_BYTES].decode("utf-8", "replace"))
         text = f"[not parsed: {error}; it begins with]\n{excerpt}"
         return RenderedMail("", "", "", "", "", text, (), False)
 

@@ -4,11 +4,10 @@ Whom a mail is for is decided by `wire.address` alone. The standard library's ad
 have been fooled by comments and raise at will, so they are not used.
 """
 
+from blackthorn.mail import limits
+
 NULL_SENDER = "<>"
 """What a bounce has for a sender."""
-
-_MAX_PATH_BYTES = 512
-"""RFC 5321 says 256; senders that are longer are only shown, and cut."""
 
 
 def parse_path(argument: str) -> tuple[str, str] | None:
@@ -22,6 +21,6 @@ def parse_path(argument: str) -> tuple[str, str] | None:
     address = path[1:]
     if not address:
         return NULL_SENDER, rest.strip()
-    if len(address.encode("utf-8", "replace")) > _MAX_PATH_BYTES or not address.isprintable():
+    if len(address.encode("utf-8", "replace")) > limits.MAX_PATH_BYTES or not address.isprintable():
         return None
     return address, rest.strip()
