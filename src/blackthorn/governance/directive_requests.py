@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from blackthorn.errors import UserError
@@ -110,11 +111,10 @@ def _declare(context: Context, request: DecisionRequest) -> DecisionRequest:
     return noted(request, f"Not stated any more, which readers notice: {', '.join(omitted)}")
 
 
-_MOVES: Final = directives.TRANSITIONS
+_form = partial(make_form, directives.TRANSITIONS)
 
 _FORMS: Final = (
-    make_form(
-        _MOVES,
+    _form(
         "receive",
         "Write down a demand that has come. It gets the next number; one person does it.\n\n"
         "A demand for access to people who are not named one by one is of the kind\n"
@@ -138,8 +138,7 @@ _FORMS: Final = (
         Input("contact", "contact", "The contact it brings. Not published."),
         finish=_receive,
     ),
-    make_form(
-        _MOVES,
+    _form(
         "verify",
         "Say whether the authority has confirmed it, asked at a contact the demand did not "
         "bring.\n\nA .gov address proves nothing: such accounts are stolen and sold.",
@@ -149,16 +148,14 @@ _FORMS: Final = (
         Input("result", "result", preset="genuine"),
         finish=_verify,
     ),
-    make_form(
-        _MOVES,
+    _form(
         "assess",
         "Decide whether it is lawful and in proportion. Legal and another person.",
         Input("decision", "decision", required=True),
         Input("grounds", "grounds", "Why it is lawful and in proportion. Published.", True),
         Input("deadline", "deadline_ms", "Until when it is answered.", yields=False),
     ),
-    make_form(
-        _MOVES,
+    _form(
         "approve",
         "Agree to what is produced. Legal and custodian.",
         Input(
@@ -168,8 +165,7 @@ _FORMS: Final = (
         ),
         finish=_approve,
     ),
-    make_form(
-        _MOVES,
+    _form(
         "produce",
         "Fetch the package, check every hash, list what is in it, and sign its manifest.\n\n"
         "Custodian and another person. Once both have signed and the ledger shows it, the "
@@ -177,16 +173,14 @@ _FORMS: Final = (
         "OpenPGP certificate and\nwrites only what is sealed.",
         Input("to", "recipient", "Seal it to the authority's certificate.", placeholder="CERT"),
     ),
-    make_form(
-        _MOVES,
+    _form(
         "deliver",
         "Say that the authority has the package. Custodian and another person.",
         Input("delivered", "delivered_ms", "When. Default: now."),
         Input("receipt", "receipt", "The authority's receipt, hashed."),
         finish=_deliver,
     ),
-    make_form(
-        _MOVES,
+    _form(
         "refuse",
         "Refuse it by a reasoned letter, whose hash is signed. Legal and another person.\n\n"
         "The letter is made from what was decided, and is the same for both; nobody is named "
@@ -200,28 +194,24 @@ _FORMS: Final = (
         ),
         finish=_refuse,
     ),
-    make_form(
-        _MOVES,
+    _form(
         "contest",
         "Challenge it before a court. Legal and another person.",
         Input("court", "court", "Before which court.", required=True),
         Input("filed", "filed_ms", "When it was filed.", required=True),
     ),
-    make_form(
-        _MOVES,
+    _form(
         "extend-gag",
         "Put off disclosure because the law demands it, a year at the most.",
         Input("until", "until_ms", "The later day.", required=True),
         Input("order", "order", "The order that says so; its hash is signed.", required=True),
     ),
-    make_form(
-        _MOVES,
+    _form(
         "lift-gag",
         "End the gag: every step of it is published.",
         Input("order", "order", "The order that lifts it, if any."),
     ),
-    make_form(
-        _MOVES,
+    _form(
         "correct",
         "Say that an earlier step was wrong; it stays, and this says what is right.",
         Input("step", "corrects", "The number of the step that was wrong.", required=True),

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from blackthorn.errors import UserError
@@ -181,6 +182,8 @@ def _closure_field(name: str, spec: Spec, value: Any) -> Any:
 
 # --- The forms ------------------------------------------------------------------------------
 
+_form = partial(make_form, exits.TRANSITIONS)
+
 _REASON: Final = Input("reason", "reason", "Why. Published.", required=True)
 _DOCUMENT: Final = Input(
     "document", "document", "The document that says so; it is hashed.", required=True
@@ -199,8 +202,7 @@ _LATER_DATES: Final = (
 )
 
 _FORMS: Final = (
-    make_form(
-        exits.TRANSITIONS,
+    _form(
         "plan",
         "Plan to leave a market: who is concerned, why, and the date of each step.\n\n"
         "At least 30 days of notice and 30 of retrieval, unless a document compels otherwise.",
@@ -213,8 +215,7 @@ _FORMS: Final = (
         Input("directive", "directive", "The directive that is the reason.", placeholder="ID"),
         finish=_plan,
     ),
-    make_form(
-        exits.TRANSITIONS,
+    _form(
         "extend",
         "Put dates off. What hangs on the stop moves along with it, unless it is given.",
         _DOCUMENT,
@@ -222,8 +223,7 @@ _FORMS: Final = (
         *_LATER_DATES,
         finish=_move_dates,
     ),
-    make_form(
-        exits.TRANSITIONS,
+    _form(
         "accelerate",
         "Bring dates forward. What hangs on the stop moves along with it, unless it is given.",
         _DOCUMENT,
@@ -233,24 +233,21 @@ _FORMS: Final = (
         *_LATER_DATES,
         finish=_move_dates,
     ),
-    make_form(
-        exits.TRANSITIONS,
+    _form(
         "rescind",
         "Stay after all: service goes on. Possible until the destruction begins.",
         _DOCUMENT,
         finish=_concerning,
     ),
-    make_form(
-        exits.TRANSITIONS,
+    _form(
         "hold",
         "A legal hold: no step of the exit until it is released.",
         _REASON,
         finish=_concerning,
     ),
-    make_form(exits.TRANSITIONS, "release", "End a legal hold.", _REASON, finish=_concerning),
+    _form("release", "End a legal hold.", _REASON, finish=_concerning),
     *(
-        make_form(
-            exits.TRANSITIONS,
+        _form(
             action,
             find(exits.TRANSITIONS, action).says,
             finish=_concerning,

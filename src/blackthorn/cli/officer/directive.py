@@ -59,8 +59,7 @@ def _produce(action: str, call: Invocation) -> None:
 
     device, decisions = call.open()
     case = officer.directive(decisions, call.values["name"])
-    to, out = call.values["input_to"], call.values["out"]
-    package.produce(device, decisions, case, to, out, call.output)
+    package.produce(device, decisions, case, call.input("to"), call.values["out"], call.output)
 
 
 def _refuse(action: str, call: Invocation) -> None:

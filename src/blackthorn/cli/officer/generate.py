@@ -79,13 +79,17 @@ class Invocation:
         """The unlocked device, and all decisions as it has verified them."""
         return open_decisions(self.values["home"], self.values["key_file"])
 
+    def input(self, name: str) -> Any:
+        """The option of a form's input as it was typed, None when it was not."""
+        return self.values[_key(name)]
+
     def entered(self, form: RequestForm) -> dict[str, Any]:
         """What was entered, by the names of the form's inputs; files are read."""
         from blackthorn.cli.officer.fields import read_file
 
         found: dict[str, Any] = {}
         for entry in form.inputs:
-            value = self.values[_key(entry)]
+            value = self.input(entry.name)
             if value is None or value is False or value == []:
                 continue
             found[entry.name] = read_file(value) if isinstance(value, Path) else value
@@ -125,16 +129,16 @@ def _option(form: RequestForm, entry: Input) -> Any:
         min=spec.least if spec.kind == "count" and not flag else None,
     )
     if flag:
-        return parameter(_key(entry), Annotated[bool, option], False)
+        return parameter(_key(entry.name), Annotated[bool, option], False)
     if entry.required:
-        return parameter(_key(entry), Annotated[kind, option])
+        return parameter(_key(entry.name), Annotated[kind, option])
     if entry.preset is not None:
-        return parameter(_key(entry), Annotated[kind, option], entry.preset)
-    return parameter(_key(entry), Annotated[kind | None, option], None)
+        return parameter(_key(entry.name), Annotated[kind, option], entry.preset)
+    return parameter(_key(entry.name), Annotated[kind | None, option], None)
 
 
-def _key(entry: Input) -> str:
-    return f"input_{entry.name.replace('-', '_')}"
+def _key(name: str) -> str:
+    return f"input_{name.replace('-', '_')}"
 
 
 def sign(
