@@ -1,4 +1,4 @@
-"""What one SMTP server gives to its clients: connections, and memory for mail in the clear."""
+"""Limits of one SMTP server: connections, and memory for mail in the clear."""
 
 import ipaddress
 from collections import Counter

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from blackthorn.crypto.tls_keys import certificate_fingerprint, peer_fingerprint
-from blackthorn.errors import SecurityError, StorageError
+from blackthorn.errors import DamageError, DiskError, SecurityError
 from blackthorn.ids import Fingerprint
 
 INTERCEPTED: Final = (
@@ -34,7 +34,7 @@ class ServerTls:
 def server_tls(key: Path, certificate: Path) -> ServerTls:
     """TLS with the server's key and certificate, both PEM files.
 
-    Raises StorageError when they cannot be read or do not belong together.
+    Raises DiskError when they cannot be read, DamageError when they do not belong together.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -43,8 +43,9 @@ def server_tls(key: Path, certificate: Path) -> ServerTls:
         context.load_cert_chain(certificate, key)
         return ServerTls(context, certificate_fingerprint(certificate.read_bytes()))
     except OSError as error:  # ssl.SSLError is one
+        kind = DamageError if isinstance(error, ssl.SSLError) else DiskError
         reason = error.strerror or "they do not belong together"
-        raise StorageError(f"cannot use {key} and {certificate}: {reason}") from None
+        raise kind(f"cannot use {key} and {certificate}: {reason}") from None
 
 
 def binding_of(ssl_object: Any, fingerprint: Fingerprint) -> bytes:

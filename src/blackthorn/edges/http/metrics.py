@@ -1,4 +1,4 @@
-"""What Prometheus may read: counts and sizes of the whole server, never of one person.
+"""Prometheus metrics: counts and sizes of the whole server, never of one person.
 
 The metrics are the fields of `server.counters.Counters` with what stands below them there,
 and a few gauges that the program measures when asked.

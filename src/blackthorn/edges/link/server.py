@@ -1,7 +1,7 @@
-"""The link's server edge: sockets in, hub out. One listener object a connection, no tasks.
+"""The link's server edge: sockets to the dispatcher. One listener object a connection, no tasks.
 
 What is bounded here: the time of the TLS and WebSocket handshakes, the size of a message,
-and what is queued for a peer that does not read. All else is the hub's.
+and what is queued for a peer that does not read. The dispatcher does everything else.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ MESSAGE_SLACK: Final = 1024
 
 _MUTE: Final = logging.CRITICAL + 1
 _SILENT = logging.LoggerAdapter(logging.Logger("picows", _MUTE))
-"""picows and the TLS below it log every peer that misbehaves; the hub counts them instead."""
+"""picows and TLS below it log every peer that misbehaves; the dispatcher counts them instead."""
 
 
 class LinkListener(WSListener):
-    """One connection: a `server.handlers.session.Wire` to the hub."""
+    """One connection: a `server.handlers.session.Wire` to the dispatcher."""
 
     __slots__ = ("_dispatcher", "_loop", "_session", "_tls", "_transport")
 

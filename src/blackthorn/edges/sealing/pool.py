@@ -1,4 +1,4 @@
-"""The pool of sealing workers: mails in, sealed mails out, and no mail can take the server along.
+"""The pool of sealing workers: mails in, sealed mails out; a crashing mail cannot crash the server.
 
 A worker that dies or hangs puts off the mails it had (451); the one it died over is refused
 for good at its third try. Workers start with the first mail, and end when they have been idle
