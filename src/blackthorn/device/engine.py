@@ -41,6 +41,8 @@ class Device:
         random: Callable[[int], bytes],
     ) -> None:
         self.keys = keys
+        self.outcomes: list[Outcome] = []
+        """What has become of operations; the caller takes them out."""
         self.superseded = False
         """Whether another connection of this device receives instead."""
         self.mail_waits = False
@@ -51,7 +53,7 @@ class Device:
         self._directory_client = DirectoryClient()
         self._replayer = Replayer()
         self._receiver = receiver.Receiver(self.unit, self._directory_client, outbox.retract_commit)
-        self._sender = Sender(self.unit, self._directory_client)
+        self._sender = Sender(self.unit, self._directory_client, self.outcomes)
         self._reconciler = reconciler.Schedule()
         self._noticed: set[str] = set()
         """The exits and directives of which the server has given notice on this link."""
@@ -72,11 +74,6 @@ class Device:
         if row is not None:
             self._sender.take_charge([row.target])
         return number
-
-    @property
-    def outcomes(self) -> list[Outcome]:
-        """What has become of operations; the caller takes them out."""
-        return self._sender.outcomes
 
     @property
     def blocked(self) -> set[int]:
@@ -169,7 +166,9 @@ class Device:
                     exit_notices.keep_only(unit.records.settings, self._noticed)
                     self._receiver.all_delivered(unit)
             case f.Accepted(postings):
-                self._sender.accepted(postings, now_ms)
+                with self.unit(now_ms) as unit:
+                    done = [outbox.accepted(unit, posting) for posting in postings]
+                self.outcomes += [outcome for outcome in done if outcome is not None]
             case f.Refused():
                 self._sender.refused(frame, now_ms)
             case f.FanoutUnknown():

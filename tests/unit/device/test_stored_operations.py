@@ -2,13 +2,13 @@
 
 import pytest
 
-from blackthorn.device.operations import operation
+from blackthorn.device.operations import prepared as stored
 from blackthorn.device.operations.change_chain import ChangeChain
 from blackthorn.device.operations.change_group import ChangeGroup
 from blackthorn.device.operations.create_group import CreateGroup
 from blackthorn.device.operations.create_self_group import CreateSelfGroup
 from blackthorn.device.operations.keep_members import KeepMembers
-from blackthorn.device.operations.operation import KeyPackageClaim, PreparedPosting
+from blackthorn.device.operations.prepared import KeyPackageClaim, PreparedPosting
 from blackthorn.device.operations.send_text import SendText
 from blackthorn.device.operations.share_state import ShareState
 from blackthorn.device.operations.table import KINDS, operation_of
@@ -81,7 +81,7 @@ def row(data, packages=None):
 
 @pytest.mark.parametrize(("value", "data"), STORED, ids=lambda each: type(each).__name__)
 def test_every_kind_is_stored_as_ever(value, data):
-    assert operation.encode(value) == data
+    assert stored.encode(value) == data
     assert operation_of(row(data)) == value
 
 
@@ -103,9 +103,9 @@ def test_postings_and_claims_are_stored_as_ever():
     claim = KeyPackageClaim(
         [ClaimedKeyPackage("bob@acme.example", b"d" * 16, b"pkg")], ["bob@acme.example"]
     )
-    assert (operation.encode(prepared), operation.encode(claim)) == (PREPARED, CLAIM)
-    assert operation.decode_prepared(PREPARED) == prepared
-    assert operation.claim_of(row(b"", CLAIM)) == claim
+    assert (stored.encode(prepared), stored.encode(claim)) == (PREPARED, CLAIM)
+    assert stored.decode_prepared(PREPARED) == prepared
+    assert stored.claim_of(row(b"", CLAIM)) == claim
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,14 @@ from typing import Final
 import msgspec
 
 from blackthorn.device.core import anchors
+from blackthorn.device.core.stored import decode
 from blackthorn.directory.verify import ledger_time_ms
 from blackthorn.errors import DamageError, VerificationError
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
 from blackthorn.ports.device_store import ChainRecord, CheckpointRecord, Records
 
 DEVICE_ID_BYTES: Final = 16
+DAMAGED: Final = "a kept identity chain is damaged"
 
 _statements: Final = msgspec.msgpack.Decoder(list[bytes])
 _logged: Final = msgspec.msgpack.Decoder(dict[int, int])
@@ -38,18 +40,13 @@ def _ids(data: bytes) -> list[bytes]:
 
 def statements_of(record: ChainRecord) -> tuple[bytes, ...]:
     """The statements of a kept chain. Raises DamageError."""
-    try:
-        return tuple(_statements.decode(record.statements))
-    except msgspec.DecodeError:
-        raise DamageError("a kept identity chain is damaged") from None
+    statements = decode(_statements, record.statements, DAMAGED)
+    return tuple(statements)
 
 
 def logged_of(record: ChainRecord) -> dict[int, int]:
     """When the ledger logged resets and cancels of a kept chain. Raises DamageError."""
-    try:
-        return _logged.decode(record.logged) if record.logged else {}
-    except msgspec.DecodeError:
-        raise DamageError("a kept identity chain is damaged") from None
+    return decode(_logged, record.logged, DAMAGED) if record.logged else {}
 
 
 def ledger_ms(newest: CheckpointRecord | None) -> int:
@@ -108,7 +105,7 @@ class Chains:
         try:
             return replay(unverified, self.terms(record.as_of_ms, logged_of(record)))
         except VerificationError as error:
-            raise DamageError(f"a kept identity chain is damaged: {error}") from None
+            raise DamageError(f"{DAMAGED}: {error}") from None
 
     def keep(self, record: ChainRecord, chain: VerifiedChain | None = None) -> None:
         """Write what was verified just now; with the chain, if it has grown or changed."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Final
 
-from blackthorn.device.operations.operation import PreparedPosting
 from blackthorn.link import frames as f
 from blackthorn.link import limits
 
@@ -12,12 +11,6 @@ SEND_FRAME_BYTES: Final = limits.MAX_FRAME_BYTES // 2
 
 POSTING_OVERHEAD_BYTES: Final = 256
 """What is counted for a posting beside its parcels: ids, order, lengths."""
-
-
-def lists_behind(prepared: PreparedPosting) -> dict[bytes, list[bytes]]:
-    """The lists behind the posting's fan-out ids, in the order of its parcels."""
-    names = dict.fromkeys(parcel.fanout for parcel in prepared.posting.parcels)
-    return dict(zip(names, prepared.fanouts, strict=True))
 
 
 def send_frames(postings: Iterable[f.Posting]) -> list[f.AnyFrame]:

@@ -13,13 +13,14 @@ import msgspec
 from blackthorn.device.core.statement_codec import decode_body, encode_body
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.mail import keys as mail_keys
-from blackthorn.device.operations import limits, operation
+from blackthorn.device.operations import limits
 from blackthorn.device.operations.operation import (
     FailureText,
     NothingToDo,
     Operation,
     Outcome,
 )
+from blackthorn.device.operations.prepared import encode
 from blackthorn.device.transparency import local_chain
 from blackthorn.errors import UserError
 from blackthorn.identity.chain import VerifiedChain, next_statement
@@ -117,7 +118,7 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
 
     def _update(self, unit: UnitOfWork, row: OutboxRecord, **changes: bytes | int) -> None:
         changed = msgspec.structs.replace(self, **changes)
-        unit.records.outbox.update(replace(row, operation=operation.encode(changed)))
+        unit.records.outbox.update(replace(row, operation=encode(changed)))
 
     def failure_text(self) -> FailureText:
         """By what it was to state."""
@@ -126,13 +127,17 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
 
 def enqueue(unit: UnitOfWork, what: str, body: Body, certificate: bytes = b"") -> int:
     """Enqueue a statement of this device; the number of its row."""
-    return operation.add(unit, ChangeChain(what, encode_body(body), certificate))
+    return _add(unit, ChangeChain(what, encode_body(body), certificate))
 
 
 def enqueue_signed(unit: UnitOfWork, what: str, signed: SignedStatement) -> int:
     """Enqueue a statement that another device has signed too; the number of its row."""
     body = encode_body(signed.statement.body)
-    return operation.add(unit, ChangeChain(what, body, signed=signed.encode(), fixed=True))
+    return _add(unit, ChangeChain(what, body, signed=signed.encode(), fixed=True))
+
+
+def _add(unit: UnitOfWork, change: ChangeChain) -> int:
+    return unit.records.outbox.add(TARGET, encode(change), unit.now_ms)
 
 
 def enqueue_revocation(unit: UnitOfWork, device: DeviceInfo, reason: str) -> int:

@@ -8,7 +8,7 @@ from blackthorn.device.conversations import conversations
 from blackthorn.device.core.group_metadata import GROUP
 from blackthorn.device.core.members import addresses, identify
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.operations import operation, postings
+from blackthorn.device.operations import postings
 from blackthorn.device.operations.operation import (
     AlarmScope,
     ClaimRequest,
@@ -16,9 +16,9 @@ from blackthorn.device.operations.operation import (
     HopelessError,
     NothingToDo,
     Operation,
-    PreparedPosting,
     name_of,
 )
+from blackthorn.device.operations.prepared import PreparedPosting, claim_of, encode
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import OutboxRecord
@@ -52,11 +52,12 @@ class ChangeGroup(Operation, frozen=True, tag="change"):
         """A Commit at the present epoch."""
         conversation = postings.active(unit, self.conversation, "there is no such conversation")
         group = conversation.group
-        missing = postings.unclaimed(unit, row, self)
+        users, claim = self.claims(unit), claim_of(row)
+        missing = claim.missing(users)
         if missing:
             return ClaimRequest(missing, known=addresses(group.members))
         present = set(conversations.other_devices(unit, group))
-        packages = postings.claimed_packages(unit, row, set(self.add))
+        packages = conversations.verify_claimed(unit, claim.packages, users)
         added = [p for p in packages if identify(p.credential).device not in present]
         removed = conversations.indices_of(group, self.remove, self.remove_devices)
         if not added and not removed:
@@ -86,4 +87,5 @@ def enqueue(
         if address not in present:
             raise UserError(f"{address} is not in the group")
     record = conversation.record
-    return operation.add(unit, ChangeGroup(record.name, record.id, list(add), list(remove)))
+    change = ChangeGroup(record.name, record.id, list(add), list(remove))
+    return unit.records.outbox.add(change.target, encode(change), unit.now_ms)

@@ -6,15 +6,16 @@ from blackthorn.device import limits
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core.group_metadata import GROUP, GroupMetadata
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.operations import operation, postings
+from blackthorn.device.operations import postings
 from blackthorn.device.operations.operation import (
     AlarmScope,
     ClaimRequest,
     FailureText,
     Operation,
-    PreparedPosting,
     name_of,
+    waiting,
 )
+from blackthorn.device.operations.prepared import PreparedPosting, claim_of, encode
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import OutboxRecord
@@ -41,10 +42,11 @@ class CreateGroup(Operation, frozen=True, tag="create"):
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> PreparedPosting | ClaimRequest:
         """The group, and the Welcome for its members."""
-        missing = postings.unclaimed(unit, row, self)
+        users, claim = self.claims(unit), claim_of(row)
+        missing = claim.missing(users)
         if missing:
             return ClaimRequest(missing)
-        packages = postings.claimed_packages(unit, row, {*self.addresses, unit.me.address})
+        packages = conversations.verify_claimed(unit, claim.packages, users)
         metadata = GroupMetadata(GROUP, self.name, unit.now_ms)
         return postings.creation(unit, row, self, metadata, self.name, packages)
 
@@ -64,9 +66,10 @@ def enqueue(unit: UnitOfWork, name: str, addresses: Sequence[Address]) -> int:
     known = unit.records.conversations.named(GROUP, name)
     if is_waiting(unit, name) or any(r.standing == conversations.ACTIVE for r in known):
         raise UserError(f"you are in a group named {name} already")
-    return operation.add(unit, CreateGroup(name, list(others)))
+    creation = CreateGroup(name, list(others))
+    return unit.records.outbox.add(creation.target, encode(creation), unit.now_ms)
 
 
 def is_waiting(unit: UnitOfWork, name: str) -> bool:
     """Whether a group of that name is still to be created."""
-    return any(creation.name == name for creation in operation.waiting(unit, CreateGroup))
+    return any(creation.name == name for creation in waiting(unit, CreateGroup))

@@ -1,6 +1,6 @@
 """Create the group of the user's own devices."""
 
-from blackthorn.device.conversations import self_group
+from blackthorn.device.conversations import conversations, self_group
 from blackthorn.device.core.group_metadata import SELF, GroupMetadata
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.operations import postings
@@ -9,9 +9,9 @@ from blackthorn.device.operations.operation import (
     FailureText,
     NothingToDo,
     Operation,
-    PreparedPosting,
     name_of,
 )
+from blackthorn.device.operations.prepared import PreparedPosting, claim_of
 from blackthorn.ports.device_store import OutboxRecord
 
 
@@ -33,9 +33,10 @@ class CreateSelfGroup(Operation, frozen=True, tag="self"):
         """The group, unless another device has made it meanwhile."""
         if self_group.present(unit) is not None:
             return NothingToDo()
-        if postings.unclaimed(unit, row, self):
-            return ClaimRequest([unit.me.address])
-        packages = postings.claimed_packages(unit, row, {unit.me.address})
+        users, claim = self.claims(unit), claim_of(row)
+        if claim.missing(users):
+            return ClaimRequest(users)
+        packages = conversations.verify_claimed(unit, claim.packages, users)
         if not packages:
             return NothingToDo()
         metadata = GroupMetadata(SELF, "", unit.now_ms)

@@ -9,9 +9,9 @@ from blackthorn.device.operations.operation import (
     FailureText,
     NothingToDo,
     Operation,
-    PreparedPosting,
     name_of,
 )
+from blackthorn.device.operations.prepared import PreparedPosting, claim_of
 from blackthorn.ports.device_store import OutboxRecord
 
 
@@ -45,9 +45,10 @@ class KeepMembers(Operation, frozen=True, tag="members"):
         group = conversation.group
         gone = conversations.gone_devices(unit, group)
         missing = conversations.missing_devices(unit, group)
-        if missing and postings.unclaimed(unit, row, self):
-            return ClaimRequest([unit.me.address], missing, addresses(group.members))
-        packages = postings.claimed_packages(unit, row, {unit.me.address})
+        users, claim = self.claims(unit), claim_of(row)
+        if missing and claim.missing(users):
+            return ClaimRequest(users, missing, addresses(group.members))
+        packages = conversations.verify_claimed(unit, claim.packages, users)
         added = [p for p in packages if identify(p.credential).device in missing]
         if not added and not gone:
             return NothingToDo()

@@ -5,55 +5,24 @@ was for, or until it is given up. Its stored form is the kind's Struct; tags and
 on disk and keep their names.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from blackthorn.device.core.stored import decode
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.errors import DamageError, UserError
+from blackthorn.device.operations.prepared import UNREADABLE, PreparedPosting
+from blackthorn.errors import UserError
 from blackthorn.ids import Address, DeviceId
-from blackthorn.link.frames import ClaimedKeyPackage, Posting, StatementStored, SubmitStatement
+from blackthorn.link.frames import StatementStored, SubmitStatement
 from blackthorn.ports.device_store import OutboxRecord
 
 
 class HopelessError(UserError):
     """The operation cannot be done, now or later; the text says why."""
-
-
-class PreparedPosting(Struct, frozen=True):
-    """A posting made of an operation, with what it takes to send it again.
-
-    `fanouts` are the lists of device ids behind the posting's fan-out ids. `sort` is "text",
-    "creation" (with the conversation's Welcome), "commit", or "clearing": a Commit that first
-    removes revoked devices, after which the operation still waits. `epoch` is the one it was
-    sealed in.
-    """
-
-    posting: Posting
-    fanouts: list[list[bytes]]
-    conversation: bytes
-    epoch: int
-    sort: str
-
-    @property
-    def exclusive(self) -> bool:
-        """Whether what comes after it must wait until it is accepted."""
-        return self.sort != "text"
-
-    @property
-    def commits(self) -> bool:
-        """Whether it is a Commit, which is pending in its group until it is accepted."""
-        return self.sort in ("commit", "clearing")
-
-
-class KeyPackageClaim(Struct, frozen=True):
-    """Key packages claimed for an operation, and the users for whom the server answered."""
-
-    packages: list[ClaimedKeyPackage]
-    answered: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +143,7 @@ def name_of(kind: str, name: str) -> bytes:
     return f"{kind}:{name}".encode()
 
 
-# --- Stored forms -------------------------------------------------------------------------
-
 Kind = TypeVar("Kind", bound=Operation)
-Form = TypeVar("Form")
-
-_prepared = msgspec.msgpack.Decoder(PreparedPosting)
-_claim = msgspec.msgpack.Decoder(KeyPackageClaim)
-encode = msgspec.msgpack.Encoder().encode
 
 
 class _Tagged(Struct):
@@ -190,33 +152,10 @@ class _Tagged(Struct):
     type: str
 
 
-def decode(decoder: "msgspec.msgpack.Decoder[Form]", data: bytes) -> Form:
-    """From the store. Raises DamageError."""
-    try:
-        return decoder.decode(data)
-    except msgspec.DecodeError as error:
-        raise DamageError(f"the outbox holds what this version cannot read: {error}") from None
-
-
-def decode_prepared(data: bytes) -> PreparedPosting:
-    """From the store. Raises DamageError."""
-    return decode(_prepared, data)
-
-
-def claim_of(row: OutboxRecord) -> KeyPackageClaim:
-    """What was claimed for a row, empty before that. Raises DamageError."""
-    return KeyPackageClaim([], []) if row.packages is None else decode(_claim, row.packages)
-
-
-def add(unit: UnitOfWork, operation: Operation) -> int:
-    """Persist a new operation in the outbox; the number of its row."""
-    return unit.records.outbox.add(operation.target, encode(operation), unit.now_ms)
-
-
-def waiting(unit: UnitOfWork, kind: type[Kind]) -> Iterable[Kind]:
+def waiting(unit: UnitOfWork, kind: type[Kind]) -> Iterator[Kind]:
     """The operations of one kind in the outbox. Raises DamageError."""
     tagged, decoder = msgspec.msgpack.Decoder(_Tagged), msgspec.msgpack.Decoder(kind)
     tag: Any = kind.__struct_config__.tag
     for row in unit.records.outbox.all():
-        if decode(tagged, row.operation).type == tag:
-            yield decode(decoder, row.operation)
+        if decode(tagged, row.operation, UNREADABLE).type == tag:
+            yield decode(decoder, row.operation, UNREADABLE)

@@ -14,22 +14,19 @@ from blackthorn.device.conversations import conversations
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import failures, limits
-from blackthorn.device.operations.operation import (
-    HopelessError,
+from blackthorn.device.operations.operation import Outcome
+from blackthorn.device.operations.prepared import (
+    COMMITS,
     KeyPackageClaim,
-    Outcome,
     PreparedPosting,
-    Step,
     claim_of,
     decode_prepared,
     encode,
 )
 from blackthorn.device.operations.table import operation_of
-from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.link.codes import Code
 from blackthorn.link.frames import KeyPackages, StatementStored
-from blackthorn.mls.errors import MLSError
 from blackthorn.ports.device_store import OutboxRecord
 
 RETRIED: Final = (Code.MAILBOX_FULL, Code.STORAGE, Code.EPOCH_AHEAD)
@@ -41,26 +38,6 @@ have joined or moved on by it. So what it was made of is never undone for them.
 
 GONE: Final = "a member's device does not exist any more"
 _GONE_SINCE: Final = "gone-since"
-
-
-def prepare(unit: UnitOfWork, row: OutboxRecord) -> Step:
-    """The row's next step, saved with it; undone alone when it raises HopelessError."""
-    unit.finish()
-    try:
-        with unit.records.attempt():
-            return operation_of(row).prepare(unit, row)
-    except (UserError, MLSError) as error:
-        unit.forget()
-        raise HopelessError(str(error)) from None
-
-
-def outdated(unit: UnitOfWork, row: OutboxRecord) -> bool:
-    """Whether a prepared text is of an epoch that is past, and is to be sealed anew."""
-    if row.prepared is None:
-        return False
-    prepared = decode_prepared(row.prepared)
-    record = unit.records.conversations.get(prepared.conversation)
-    return prepared.sort == "text" and (record is None or record.epoch != prepared.epoch)
 
 
 def fail(unit: UnitOfWork, row: OutboxRecord, reason: str) -> Outcome:
@@ -101,7 +78,7 @@ def accepted(unit: UnitOfWork, posting: bytes) -> Outcome | None:
     if row is None or row.prepared is None:
         return None
     operation, prepared = operation_of(row), decode_prepared(row.prepared)
-    if prepared.commits:
+    if prepared.sort in COMMITS:
         conversations.merge_own(unit, unit.open(prepared.conversation))
     if prepared.sort == "clearing":
         unit.records.outbox.update(replace(row, posting=None, prepared=None))
@@ -145,7 +122,7 @@ def _undo(unit: UnitOfWork, prepared: PreparedPosting, code: str) -> None:
         conversations.mark_stale(unit.open(prepared.conversation))
     elif prepared.sort == "creation":
         unit.drop(prepared.conversation)
-    elif prepared.commits:
+    elif prepared.sort in COMMITS:
         unit.open(prepared.conversation).group.discard_pending()
 
 
@@ -189,7 +166,7 @@ def retract_commit(unit: UnitOfWork, conversation: Conversation) -> None:
         if row.prepared is None:
             continue
         prepared = decode_prepared(row.prepared)
-        if prepared.commits and prepared.conversation == conversation.record.id:
+        if prepared.sort in COMMITS and prepared.conversation == conversation.record.id:
             reason = "another change came first"
             undone = replace(row, posting=None, prepared=None, problem=reason)
             unit.records.outbox.update(undone)

@@ -8,7 +8,7 @@ Nothing is sealed for a device that its user's chain does not have any more: bef
 devices are removed by a Commit of its own (`clear`), and every other Commit removes them too.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -17,13 +17,8 @@ from blackthorn.device.core import envelope
 from blackthorn.device.core.group_metadata import GroupMetadata
 from blackthorn.device.core.members import identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.operations.operation import (
-    HopelessError,
-    Operation,
-    PreparedPosting,
-    claim_of,
-    encode,
-)
+from blackthorn.device.operations.operation import HopelessError, Operation
+from blackthorn.device.operations.prepared import PreparedPosting, encode
 from blackthorn.device.transparency import gossip
 from blackthorn.ids import DeviceId
 from blackthorn.link import limits
@@ -45,19 +40,6 @@ def active(unit: UnitOfWork, conversation: bytes, absent: str) -> Conversation:
     if record.standing != conversations.ACTIVE:
         raise HopelessError("you were removed from that group")
     return unit.open(conversation)
-
-
-def unclaimed(unit: UnitOfWork, row: OutboxRecord, operation: Operation) -> list[str]:
-    """The users of whose key packages the server has not been asked yet."""
-    answered = set(claim_of(row).answered)
-    return [address for address in operation.claims(unit) if address not in answered]
-
-
-def claimed_packages(
-    unit: UnitOfWork, row: OutboxRecord, asked: Collection[str]
-) -> list[VerifiedKeyPackage]:
-    """The key packages that were claimed for a row. Raises MLSError."""
-    return conversations.verify_claimed(unit, claim_of(row).packages, asked)
 
 
 def creation(
@@ -128,11 +110,14 @@ def commit(
 
 
 def clear(
-    unit: UnitOfWork, row: OutboxRecord, operation: Operation, conversation: Conversation
+    unit: UnitOfWork,
+    row: OutboxRecord,
+    operation: Operation,
+    conversation: Conversation,
+    gone: Sequence[DeviceId],
 ) -> PreparedPosting | None:
-    """A Commit that removes revoked devices before a message; None if there are none."""
-    gone = conversations.gone_devices(unit, conversation.group)
-    return commit(unit, row, operation, conversation, [], gone, "clearing") if gone else None
+    """The Commit that removes these devices before a message, as `commit`."""
+    return commit(unit, row, operation, conversation, [], gone, "clearing")
 
 
 def save(

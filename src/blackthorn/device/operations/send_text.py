@@ -10,7 +10,7 @@ from blackthorn.device.conversations import content, conversations
 from blackthorn.device.core.group_metadata import DIRECT, GROUP, GroupMetadata
 from blackthorn.device.core.members import addresses, identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
-from blackthorn.device.operations import create_group, operation, postings
+from blackthorn.device.operations import create_group, postings
 from blackthorn.device.operations.limits import MAX_FAILURE_TEXT_CHARS
 from blackthorn.device.operations.operation import (
     AlarmScope,
@@ -18,9 +18,9 @@ from blackthorn.device.operations.operation import (
     FailureText,
     HopelessError,
     Operation,
-    PreparedPosting,
     name_of,
 )
+from blackthorn.device.operations.prepared import PreparedPosting, claim_of, encode
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import HistoryRecord, OutboxRecord
@@ -70,12 +70,14 @@ class SendText(Operation, frozen=True, tag="text"):
         """Seal the text; before that remove revoked devices, or make the conversation."""
         conversation = self._conversation(unit)
         if conversation is not None:
-            clearing = postings.clear(unit, row, self, conversation)
+            gone = conversations.gone_devices(unit, conversation.group)
+            clearing = postings.clear(unit, row, self, conversation, gone) if gone else None
             return clearing or self._seal(unit, row, conversation)
-        missing = postings.unclaimed(unit, row, self)
+        users, claim = self.claims(unit), claim_of(row)
+        missing = claim.missing(users)
         if missing:
             return ClaimRequest(missing)
-        packages = postings.claimed_packages(unit, row, {self.name, unit.me.address})
+        packages = conversations.verify_claimed(unit, claim.packages, users)
         if not any(identify(package.credential).address == self.name for package in packages):
             raise HopelessError(f"{self.name} has no activated device yet")
         metadata = GroupMetadata(DIRECT, "", unit.now_ms)
@@ -129,7 +131,7 @@ class SendText(Operation, frozen=True, tag="text"):
         made = isinstance(creation, create_group.CreateGroup) and creation.name == self.name
         if made and self.kind == GROUP and not self.group:
             addressed = msgspec.structs.replace(self, group=conversation)
-            unit.records.outbox.update(replace(row, operation=operation.encode(addressed)))
+            unit.records.outbox.update(replace(row, operation=encode(addressed)))
 
     def accepted(self, unit: UnitOfWork) -> None:
         """The history shows it."""
@@ -183,4 +185,5 @@ def enqueue(unit: UnitOfWork, kind: str, name: str, text: str) -> int:
             shown=True,
         )
     )
-    return operation.add(unit, SendText(kind, name, salt, text, unit.now_ms, draft, group=group))
+    operation = SendText(kind, name, salt, text, unit.now_ms, draft, group=group)
+    return unit.records.outbox.add(operation.target, encode(operation), unit.now_ms)

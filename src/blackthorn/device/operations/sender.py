@@ -13,22 +13,18 @@ from typing import Final
 from blackthorn.device.conversations import key_packages
 from blackthorn.device.core.unit_of_work import UnitOfWork, generation
 from blackthorn.device.operations import limits, outbox
-from blackthorn.device.operations.batching import lists_behind, send_frames
-from blackthorn.device.operations.operation import (
-    ClaimRequest,
-    HopelessError,
-    NothingToDo,
-    Outcome,
-    PreparedPosting,
-    decode_prepared,
-)
+from blackthorn.device.operations.batching import send_frames
+from blackthorn.device.operations.operation import ClaimRequest, NothingToDo, Operation, Outcome
+from blackthorn.device.operations.prepared import PreparedPosting, decode_prepared, outdated
 from blackthorn.device.operations.table import operation_of
 from blackthorn.device.transparency import alarms
 from blackthorn.device.transparency.directory_client import DirectoryClient, reached
+from blackthorn.errors import UserError
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code
-from blackthorn.ports.device_store import OutboxRecord
+from blackthorn.mls.errors import MLSError
+from blackthorn.ports.device_store import AlarmRecord, OutboxRecord
 
 Frames = list[f.AnyFrame]
 
@@ -43,9 +39,12 @@ class Sender:
     """Sends the outbox. `directory` is asked first about the recipients."""
 
     def __init__(
-        self, unit: Callable[[int], AbstractContextManager[UnitOfWork]], directory: DirectoryClient
+        self,
+        unit: Callable[[int], AbstractContextManager[UnitOfWork]],
+        directory: DirectoryClient,
+        outcomes: list[Outcome],
     ) -> None:
-        self.outcomes: list[Outcome] = []
+        self.outcomes = outcomes
         """What has become of operations; the caller takes them out."""
         self.blocked: set[int] = set()
         """Operations that wait until the person has accepted an alarm."""
@@ -96,7 +95,7 @@ class Sender:
                 held_back.add(row.target)
                 continue
             prepared = self._advance(unit, row, requests)
-            if prepared is None or prepared.exclusive:
+            if prepared is None or prepared.sort != "text":  # the next waits for the answer
                 held_back.add(row.target)
             if prepared is not None and prepared.posting.id not in self._sent:
                 self._sent.add(prepared.posting.id)
@@ -117,15 +116,17 @@ class Sender:
             return None
         if self._second.get(row.number) == generation(unit.records):
             return None
-        if row.prepared is not None and (
-            row.posting in self._sent or not outbox.outdated(unit, row)
-        ):
+        if row.prepared is not None and (row.posting in self._sent or not outdated(unit, row)):
             return decode_prepared(row.prepared)
-        if self._is_blocked(unit, row, ()):
+        operation = self._unblocked(unit, row)
+        if operation is None:
             return None
+        unit.finish()
         try:
-            step = outbox.prepare(unit, row)
-        except HopelessError as error:
+            with unit.records.attempt():
+                step = operation.prepare(unit, row)
+        except (UserError, MLSError) as error:
+            unit.forget()
             self.outcomes.append(outbox.fail(unit, row, str(error)))
             return None
         match step:
@@ -135,38 +136,50 @@ class Sender:
                 unit.records.outbox.remove(row.number)
                 self.outcomes.append(Outcome(row.number))
             case ClaimRequest() if row.number not in self._claiming:
-                requests += self._claim(unit, row, step)
+                requests += self._claim(unit, row, operation, step)
             case f.SubmitStatement() if row.number not in self._claiming:
                 self._claiming.add(row.number)
                 requests.append(step)
         return None
 
-    def _is_blocked(self, unit: UnitOfWork, row: OutboxRecord, besides: Iterable[str]) -> bool:
-        """Whether an open alarm blocks the operation: it waits until a person has accepted it."""
-        scope = operation_of(row).alarm_scope(unit)
-        found = alarms.stops(unit.records, {*scope.users, *besides}, in_group=scope.in_group)
-        if not found:
-            self.blocked.discard(row.number)
-            return False
-        self.blocked.add(row.number)
-        first = found[0]
-        text = f"alarm {first.number} stops it: {alarms.KINDS[first.code].meaning}: {first.text}"
-        self._wait(unit, row, text)
-        return True
+    def _unblocked(self, unit: UnitOfWork, row: OutboxRecord) -> Operation | None:
+        """The row's operation, unless an open alarm blocks it."""
+        operation = operation_of(row)
+        scope = operation.alarm_scope(unit)
+        found = alarms.stops(unit.records, scope.users, in_group=scope.in_group)
+        if found:
+            self._block(unit, row, found[0])
+            return None
+        self.blocked.discard(row.number)
+        return operation
 
-    def _claim(self, unit: UnitOfWork, row: OutboxRecord, request: ClaimRequest) -> Frames:
+    def _block(self, unit: UnitOfWork, row: OutboxRecord, alarm: AlarmRecord) -> None:
+        """The operation waits until a person has accepted the alarm."""
+        self.blocked.add(row.number)
+        meaning = alarms.KINDS[alarm.code].meaning
+        self._wait(unit, row, f"alarm {alarm.number} stops it: {meaning}: {alarm.text}")
+
+    def _claim(
+        self, unit: UnitOfWork, row: OutboxRecord, operation: Operation, request: ClaimRequest
+    ) -> Frames:
         """The claim of key packages, once the ledger was asked about all who are concerned."""
         asked = request.addresses[: link_limits.MAX_CLAIM_ADDRESSES]
-        if not self._may_claim(unit, row, asked) or not self._directory.all_fresh(
+        if not self._may_claim(unit, row, operation, asked) or not self._directory.all_fresh(
             unit, request.known
         ):
             return []
         self._claiming.add(row.number)
         return [f.ClaimKeyPackages(row.number, asked, list(request.devices))]
 
-    def _may_claim(self, unit: UnitOfWork, row: OutboxRecord, addresses: list[str]) -> bool:
+    def _may_claim(
+        self, unit: UnitOfWork, row: OutboxRecord, operation: Operation, addresses: list[str]
+    ) -> bool:
         """Whether all of these were looked up within the hour and are in the ledger."""
-        if self._is_blocked(unit, row, [alarms.LEDGER, *addresses]):
+        scope = operation.alarm_scope(unit)
+        about = scope.users | {alarms.LEDGER, *addresses}
+        found = alarms.stops(unit.records, about, in_group=scope.in_group)
+        if found:
+            self._block(unit, row, found[0])
             return False
         known = {address: self._directory.fresh(unit, address) for address in addresses}
         absent = sorted(a for a, found in known.items() if found is not None and not found.present)
@@ -192,12 +205,6 @@ class Sender:
             self.outcomes.append(Outcome(row.number, error=text, final=False))
 
     # --- Answers --------------------------------------------------------------------------
-
-    def accepted(self, postings: list[bytes], now_ms: int) -> None:
-        """The server has stored these postings."""
-        with self._unit(now_ms) as unit:
-            outcomes = [outbox.accepted(unit, posting) for posting in postings]
-        self._note(outcomes)
 
     def refused(self, frame: f.Refused, now_ms: int) -> None:
         """The server has not stored a posting."""
@@ -226,11 +233,11 @@ class Sender:
                 row = unit.records.outbox.by_posting(posting)
                 if row is None or row.prepared is None:
                     continue
-                if outbox.outdated(unit, row):
+                if outdated(unit, row):
                     self._sent.discard(posting)
                     continue
                 prepared = decode_prepared(row.prepared)
-                lists |= lists_behind(prepared)
+                lists |= prepared.lists
                 again.append(prepared.posting)
         known: Frames = [f.Fanout(name, lists[name]) for name in frame.fanouts if name in lists]
         return known + send_frames(again)

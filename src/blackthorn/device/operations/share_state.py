@@ -6,13 +6,8 @@ from blackthorn.device.conversations import conversations, self_group
 from blackthorn.device.core.group_metadata import SELF
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.operations import postings
-from blackthorn.device.operations.operation import (
-    FailureText,
-    NothingToDo,
-    Operation,
-    PreparedPosting,
-    name_of,
-)
+from blackthorn.device.operations.operation import FailureText, NothingToDo, Operation, name_of
+from blackthorn.device.operations.prepared import PreparedPosting
 from blackthorn.ports.device_store import OutboxRecord
 
 
@@ -32,10 +27,11 @@ class ShareState(Operation, frozen=True, tag="share"):
         conversation = self_group.present(unit)
         if conversation is None:
             return NothingToDo()
-        clearing = postings.clear(unit, row, self, conversation)
+        group = conversation.group
+        gone = conversations.gone_devices(unit, group)
+        clearing = postings.clear(unit, row, self, conversation, gone) if gone else None
         if clearing is not None:
             return clearing
-        group = conversation.group
         if not conversations.other_devices(unit, group):
             return NothingToDo()
         snapshot = self_group.snapshot(unit)

@@ -7,6 +7,7 @@ reset. A *notice* stops nothing.
 Evidence is a file that anyone can verify offline (`directory.evidence.file`).
 """
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
@@ -148,7 +149,7 @@ def accept(records: Records, number: int) -> AlarmRecord:
     return accepted
 
 
-def stops(records: Records, addresses: set[str], *, in_group: bool = False) -> list[AlarmRecord]:
+def stops(records: Records, addresses: Set[str], *, in_group: bool = False) -> list[AlarmRecord]:
     """The open alarms that stop what is about to be sent to these people, in a group or not."""
     effects = {Effect.STOP, Effect.GROUPS} if in_group else {Effect.STOP}
     return [

@@ -1,0 +1,78 @@
+"""What the outbox stores beside an operation: its posting, and the key packages claimed for it."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from blackthorn.device.core.stored import decode
+from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.link.frames import ClaimedKeyPackage, Posting
+from blackthorn.ports.device_store import OutboxRecord
+
+UNREADABLE: Final = "the outbox holds what this version cannot read"
+
+COMMITS: Final = ("commit", "clearing")
+"""Sorts of postings that are a Commit, pending in its group until it is accepted."""
+
+
+class PreparedPosting(Struct, frozen=True):
+    """A posting made of an operation, with what it takes to send it again.
+
+    `fanouts` are the lists of device ids behind the posting's fan-out ids. `sort` is "text",
+    "creation" (with the conversation's Welcome), "commit", or "clearing": a Commit that first
+    removes revoked devices, after which the operation still waits. `epoch` is the one it was
+    sealed in.
+    """
+
+    posting: Posting
+    fanouts: list[list[bytes]]
+    conversation: bytes
+    epoch: int
+    sort: str
+
+    @property
+    def lists(self) -> dict[bytes, list[bytes]]:
+        """The lists behind the fan-out ids, in the order of the parcels."""
+        names = dict.fromkeys(parcel.fanout for parcel in self.posting.parcels)
+        return dict(zip(names, self.fanouts, strict=True))
+
+
+class KeyPackageClaim(Struct, frozen=True):
+    """Key packages claimed for an operation, and the users for whom the server answered."""
+
+    packages: list[ClaimedKeyPackage]
+    answered: list[str]
+
+    def missing(self, users: Iterable[str]) -> list[str]:
+        """The users of whom the server has not been asked yet."""
+        return [user for user in users if user not in self.answered]
+
+
+_prepared = msgspec.msgpack.Decoder(PreparedPosting)
+_claim = msgspec.msgpack.Decoder(KeyPackageClaim)
+encode = msgspec.msgpack.Encoder().encode
+
+
+def decode_prepared(data: bytes) -> PreparedPosting:
+    """From the store. Raises DamageError."""
+    return decode(_prepared, data, UNREADABLE)
+
+
+def claim_of(row: OutboxRecord) -> KeyPackageClaim:
+    """What was claimed for a row, empty before that. Raises DamageError."""
+    return (
+        KeyPackageClaim([], [])
+        if row.packages is None
+        else decode(_claim, row.packages, UNREADABLE)
+    )
+
+
+def outdated(unit: UnitOfWork, row: OutboxRecord) -> bool:
+    """Whether a prepared text is of an epoch that is past, and is to be sealed anew."""
+    if row.prepared is None:
+        return False
+    prepared = decode_prepared(row.prepared)
+    record = unit.records.conversations.get(prepared.conversation)
+    return prepared.sort == "text" and (record is None or record.epoch != prepared.epoch)
