@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from blackthorn.cli.steps import StepBar
 from blackthorn.demo import demonstration, deployment, markers
 from blackthorn.demo.deployment import Deployment, StepFailedError
-from blackthorn.demo.progress import Steps
 
 
 def test_a_server_that_cannot_start_is_told_with_its_log(tmp_path: Path) -> None:
@@ -70,8 +70,8 @@ def test_a_failing_run_names_its_step(
 
     monkeypatch.setattr(Deployment, "start_server", no_server)
     printed = io.StringIO()
-    with pytest.raises(StepFailedError):
-        run(Console(file=printed, width=200))  # type: ignore[operator]
+    with pytest.raises(StepFailedError), StepBar(Console(file=printed, width=200), 7) as steps:
+        run(steps)  # type: ignore[operator]
     assert "1/" in printed.getvalue()
     assert "failed at: start a server\nit printed this" in printed.getvalue()
 
@@ -80,7 +80,7 @@ def test_progress_is_a_bar_at_a_terminal_and_lines_in_a_pipe() -> None:
     shown: dict[bool, str] = {}
     for terminal in (True, False):
         printed = io.StringIO()
-        with Steps(Console(file=printed, force_terminal=terminal, width=100), 2) as steps:
+        with StepBar(Console(file=printed, force_terminal=terminal, width=100), 2) as steps:
             with steps.step("first"):
                 pass
             with steps.step("second"):

@@ -18,14 +18,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list:
     """What was asked for; the outcome says what the test put into `asked[0]`."""
     found: list = [[]]
 
-    def run_story(out, cast, teller) -> Outcome:
+    def run_replay(out, cast, timeline) -> Outcome:
         found.append(cast)
-        teller.event(1_437_696_000_000, "a demand comes")
-        with teller.work("people", 2) as told:
-            told(2)
+        timeline.event(1_437_696_000_000, "a demand comes")
+        with timeline.work("people", 2) as advance:
+            advance(2)
         return Outcome(COUNTS, found[0])
 
-    monkeypatch.setattr(audit, "run_story", run_story)
+    monkeypatch.setattr(audit, "run_replay", run_replay)
     return found
 
 

@@ -1,7 +1,4 @@
-"""Commands of the family `demo`.
-
-The work is imported when the command runs: a server's process must not load what it never uses.
-"""
+"""The command `demo`: everything at once, with real processes, counted and printed."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,9 +24,11 @@ def demo(
 
     Runs in a temporary folder on free ports. Exits with 0 only when all holds.
     """
-    from blackthorn.demo.demonstration import run_demo
+    from blackthorn.cli.steps import StepBar
+    from blackthorn.demo.demonstration import STEPS, run_demo
 
-    outcome = run_demo(terminal.err)
+    with StepBar(terminal.err, STEPS) as steps:
+        outcome = run_demo(steps)
     if as_json:
         terminal.print_json(as_document(outcome))
     else:
@@ -48,7 +47,7 @@ def as_document(outcome: "Outcome") -> dict[str, object]:
         "mail": {"accepted": outcome.mail.sent, "opened": outcome.mail.received},
         "ledger": {"audited": outcome.audited, "alarms": outcome.alarms},
         "removed_member_read": outcome.removed_member_read,
-        "canaries": {"planted": outcome.canaries.planted, "found": outcome.canaries.found},
+        "canaries": {"planted": outcome.plaintext.planted, "found": outcome.plaintext.found},
         "seconds": round(outcome.seconds, 1),
     }
 
@@ -68,7 +67,7 @@ def print_outcome(outcome: "Outcome") -> None:
     table.add_row("entries of the ledger audited", "-", str(outcome.audited))
     table.add_row("alarms", "-", str(outcome.alarms))
     table.add_row("read by the removed member afterwards", "-", str(outcome.removed_member_read))
-    report = outcome.canaries
+    report = outcome.plaintext
     table.add_row("canaries (planted, found)", str(report.planted), str(report.found))
     terminal.out.print(table)
     terminal.out.print(

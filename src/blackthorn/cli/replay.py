@@ -1,7 +1,4 @@
-"""Commands of the family `story`: the year 2015 on a clock of its own.
-
-The work is imported when the command runs: a server's process must not load what it never uses.
-"""
+"""The command `story`: the replay of 2015, its timeline and its counts."""
 
 import secrets
 import tempfile
@@ -43,14 +40,14 @@ def story(
 
     Real engines, keys and sealed mail, a clock of its own. Exits with 0 only when all holds.
     """
-    from blackthorn.demo.replay_2015.audit import run_story
+    from blackthorn.demo.replay_2015.audit import run_replay
     from blackthorn.demo.replay_2015.replay import Cast
 
     chosen = secrets.randbelow(2**32) if seed is None else seed
     out = _folder(folder)
-    teller = _Teller(terminal.err if as_json else terminal.out)
-    teller.say(f"seed {chosen}, folder {out}")
-    outcome = run_story(out, Cast(users, elsewhere, chosen), teller)
+    timeline = _ConsoleTimeline(terminal.err if as_json else terminal.out)
+    timeline.say(f"seed {chosen}, folder {out}")
+    outcome = run_replay(out, Cast(users, elsewhere, chosen), timeline)
     if as_json:
         terminal.print_json({**outcome.counts, "failures": outcome.failures})
     else:
@@ -73,7 +70,7 @@ def _folder(chosen: Path | None) -> Path:
     return chosen
 
 
-class _Teller:
+class _ConsoleTimeline:
     """The timeline on one console, bars on standard error while something takes a while."""
 
     def __init__(self, console: Console) -> None:

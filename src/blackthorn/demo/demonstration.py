@@ -9,8 +9,6 @@ import json
 import time
 from dataclasses import dataclass
 
-from rich.console import Console
-
 from blackthorn.audit.plaintext.search import Marker
 from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint, public_marker
 from blackthorn.demo import sample_mail
@@ -21,6 +19,7 @@ from blackthorn.demo.markers import temporary_deployment
 from blackthorn.demo.progress import Steps
 
 STEPS = 14
+"""Of `run_demo`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +40,14 @@ class Outcome:
     alarms: int
     repeated: int
     removed_member_read: int
-    canaries: Report
+    plaintext: Report
     seconds: float
 
     @property
     def messages(self) -> Tally:
         """All messages, each counted once for each person it was for."""
         tallies = self.parts.values()
-        return Tally(sum(each.sent for each in tallies), sum(each.received for each in tallies))
+        return Tally(sum(tally.sent for tally in tallies), sum(tally.received for tally in tallies))
 
     def failures(self) -> list[str]:
         """What does not hold, in words; empty when all does."""
@@ -59,8 +58,8 @@ class Outcome:
             "the ledger was not audited": self.audited > 0,
             "a device has raised an alarm": self.alarms == 0,
             "the removed member read what came after": self.removed_member_read == 0,
-            "a secret was found on the server": self.canaries.found == 0,
-            "the canary search is blind": self.canaries.sees,
+            "a secret was found on the server": self.plaintext.found == 0,
+            "the plaintext search is blind": self.plaintext.sees,
         }
         return [text for text, holds in checks.items() if not holds]
 
@@ -92,12 +91,12 @@ class Demo:
 
     def _count(self, part: str) -> None:
         """Put what was sent and received since the last count down to this part."""
-        sent = self.letters.sent - sum(each.sent for each in self.parts.values())
-        received = self.letters.received - sum(each.received for each in self.parts.values())
+        sent = self.letters.sent - sum(tally.sent for tally in self.parts.values())
+        received = self.letters.received - sum(tally.received for tally in self.parts.values())
         self.parts[part] = Tally(sent, received)
 
     def activate(self) -> None:
-        """Three people, each with a device of his own; Alice's has a passphrase."""
+        """Three people, each with a device of their own; Alice's has a passphrase."""
         passphrase = self._plant("passphrase", "passphrase")
         secrets = {"alice": passphrase, "bob": None, "carol": None}
         people: list[Person] = []
@@ -114,11 +113,11 @@ class Demo:
         for words in ("Lunch?", "At noon?"):
             self.letters.send(self.alice, [self.bob], self._text(words))
 
-        def told() -> bool:
+        def arrived() -> bool:
             self.letters.keep(self.bob, list(follower.lines))
             return self.letters.missing(self.bob) == 0
 
-        wait_until(told, DELIVERY_SECONDS, "Bob, who follows his inbox, was not told")
+        wait_until(arrived, DELIVERY_SECONDS, "Bob, who follows his inbox, was not told")
         follower.stop()
         self.letters.send(self.bob, [self.alice], self._text("Noon it is."))
         self.letters.send(self.carol, [self.alice], self._text("May I come?"))
@@ -161,11 +160,11 @@ class Demo:
         self.tablet = dataclasses.replace(self.tablet, address=self.alice.address)
         link_device(self.alice, self.tablet)
         earlier = self.letters.texts(self.alice)
-        shown = {str(each["text"]) for each in self.tablet.run_json("history")}
+        shown = {str(line["text"]) for line in self.tablet.run_json("history")}
         text = self._text("To both of your devices.")
         self.letters.send(self.bob, [self.alice], text)
         self.letters.collect(self.alice)
-        read = {str(each["text"]) for each in self.tablet.run_json("inbox")}
+        read = {str(line["text"]) for line in self.tablet.run_json("inbox")}
         self.parts["read on a second device"] = Tally(
             len(earlier) + 1, len(earlier & shown) + (text in read)
         )
@@ -177,7 +176,7 @@ class Demo:
         audited = json.loads(self.deployment.administer("audit", "ledger", place, "--json"))
         self.audited = int(audited["entries"])
         people = (self.alice, self.bob, self.carol, self.tablet)
-        self.alarms = sum(len(each.run_json("alarms")) for each in people)
+        self.alarms = sum(len(person.run_json("alarms")) for person in people)
 
     def receive_mail(self) -> None:
         """Three e-mails to Alice by SMTP, from outside."""
@@ -202,7 +201,7 @@ class Demo:
         """Alice opens each e-mail; it counts when its words are there and nothing hurts."""
         for entry in self.alice.run_json("mail", "list"):
             mail = self.alice.run_json("mail", "read", str(entry["uid"]))
-            names = "".join(str(each["name"]) for each in mail["attachments"])
+            names = "".join(str(part["name"]) for part in mail["attachments"])
             shown = str(entry["subject"]) + str(mail["text"]) + names
             harmless = "\x1b" not in shown and "\u202e" not in shown and "/" not in names
             known = any(subject in shown and body in shown for subject, body in self._mail)
@@ -243,18 +242,18 @@ class Demo:
             alarms=self.alarms,
             repeated=self.letters.repeated,
             removed_member_read=self.removed_member_read,
-            canaries=self._audit.report(),
+            plaintext=self._audit.report(),
             seconds=seconds,
         )
 
 
-def run_demo(console: Console) -> Outcome:
-    """The whole demo; progress goes to `console`.
+def run_demo(steps: Steps) -> Outcome:
+    """The whole demo.
 
     Raises StepFailedError, which names the command that failed and holds what it printed.
     """
     begun = time.monotonic()
-    with Steps(console, STEPS) as steps, temporary_deployment() as deployment:
+    with temporary_deployment() as deployment:
         demo = Demo(deployment)
         with steps.step("start a server"):
             deployment.initialise()

@@ -1,8 +1,8 @@
-"""Real processes to play with: a server in a folder of its own, and devices beside it.
+"""A test deployment of real processes: a server in a folder of its own, and devices beside it.
 
-The demo, the canary audit and the tests start everything through here: the same `blackthorn`
+The demo, the plaintext audit and the tests start everything through here: the same `blackthorn`
 program, sockets and files as in service, on free ports of the loopback interface. Nothing
-here may know what is inside a message; it only runs commands and keeps what they print.
+here may know what is inside a message: it runs commands and keeps what they print.
 """
 
 import json
@@ -63,9 +63,9 @@ def clean_environment(**extra: str) -> dict[str, str]:
 def free_ports(count: int) -> list[int]:
     """Ports of the loopback interface that nobody uses at this moment."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
+    ports = [int(opened.getsockname()[1]) for opened in sockets]
+    for opened in sockets:
+        opened.close()
     return ports
 
 
@@ -307,7 +307,7 @@ class Deployment:
         return person, activation["code"]
 
     def follow(self, person: Person) -> Follower:
-        """Follow a person's inbox until told to stop or the playground closes."""
+        """Follow a person's inbox until it is stopped or the deployment closes."""
         follower = person.follow()
         self._followers.append(follower)
         return follower

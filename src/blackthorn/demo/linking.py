@@ -31,13 +31,13 @@ class _Running:
         )
         return cls(" ".join(arguments[:2]), process)
 
-    def hear(self, key: str) -> Any:
-        """What it says under that key; what comes before is passed over."""
+    def read(self, key: str) -> Any:
+        """The value that it prints under that key; objects before it are skipped."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            said = json.loads(line)
-            if key in said:
-                return said[key]
+            printed = json.loads(line)
+            if key in printed:
+                return printed[key]
         raise self._failed()
 
     def type(self, line: str) -> None:
@@ -58,16 +58,16 @@ class _Running:
 def link_device(live: Person, new: Person) -> str:
     """Make `new` a further device of `live`'s user; its id in hex. Raises StepFailedError."""
     adding = _Running.start(live, "device", "add")
-    linking = _Running.start(new, "device", "link", adding.hear("url"))
+    linking = _Running.start(new, "device", "link", adding.read("url"))
     try:
-        adding.type(linking.hear("digits"))
+        adding.type(linking.read("digits"))
         linking.type("yes")
-        added: str = adding.hear("id")
-        linking.hear("linked")
+        added: str = adding.read("id")
+        linking.read("linked")
         adding.end()
         linking.end()
     finally:
-        for each in (adding, linking):
-            each.process.kill()
-            each.process.communicate()
+        for running in (adding, linking):
+            running.process.kill()
+            running.process.communicate()
     return added

@@ -1,4 +1,4 @@
-"""Plants the markers of the canary audit through real devices, and checks that they arrived.
+"""Plant the markers of the plaintext audit through real devices, and check that they arrived.
 
 A marker that never got through would prove nothing by not being found: every message and mail is
 read at its other end, by its recipient's own device, and the audit fails when one is missing. Of
@@ -13,8 +13,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rich.console import Console
-
 from blackthorn.audit.plaintext.search import Marker
 from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint
 from blackthorn.demo import sample_mail
@@ -23,6 +21,7 @@ from blackthorn.demo.deployment import Deployment, Person, StepFailedError
 from blackthorn.demo.progress import Steps
 
 STEPS = 7
+"""Of `run_audit`."""
 
 _ARRIVING = ("message", "group name", "mail body", "mail subject", "attachment name")
 """Kinds whose markers the recipient's program prints."""
@@ -124,7 +123,7 @@ def _certificate(database: Path, address: str) -> bytes:
 
 @contextmanager
 def temporary_deployment() -> Iterator[Deployment]:
-    """A playground in a folder of its own that is gone afterwards, on SIGTERM too."""
+    """A test deployment in a folder of its own, which is removed afterwards, on SIGTERM too."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with (
@@ -136,12 +135,12 @@ def temporary_deployment() -> Iterator[Deployment]:
         signal.signal(signal.SIGTERM, before)
 
 
-def run_audit(console: Console) -> Report:
-    """The whole audit on a server of its own; progress goes to `console`.
+def run_audit(steps: Steps) -> Report:
+    """The whole audit on a server of its own.
 
     Raises StepFailedError when something planted did not arrive.
     """
-    with Steps(console, STEPS) as steps, temporary_deployment() as deployment:
+    with temporary_deployment() as deployment:
         planting = Planting(deployment)
         with steps.step("start a server"):
             deployment.initialise()

@@ -1,61 +1,12 @@
-"""Progress of a long command in named steps: a bar at a terminal, plain lines when piped.
+"""The port by which a demonstration shows its progress in named steps."""
 
-It goes to standard error, so that standard output holds results only.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import TracebackType
-from typing import Self
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from blackthorn.demo.deployment import StepFailedError
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 
-class Steps:
-    """`total` steps; `current` is the one under way, so that a failure can be placed."""
+class Steps(Protocol):
+    """Shows the step under way."""
 
-    def __init__(self, console: Console, total: int) -> None:
-        self.current = ""
-        self.done = 0
-        self.total = total
-        self._console = console
-        self._bar = Progress(
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("", total=total)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop; after a failure say in which step, and what the failing part printed last."""
-        self._bar.stop()
-        if error is not None and self.current:
-            self._console.print(f"failed at: {self.current}", style="red", markup=False)
-        if isinstance(error, StepFailedError) and error.detail:
-            self._console.print(error.detail, markup=False, soft_wrap=True)
-
-    @contextmanager
-    def step(self, text: str) -> Iterator[None]:
-        """Do one step; it counts as done only when it does not raise."""
-        self.current = text
-        self._bar.update(self._task, description=text)
-        if not self._console.is_terminal:
-            self._console.print(f"{self.done + 1:2}/{self.total} {text}", markup=False)
-        yield
-        self.done += 1
-        self._bar.advance(self._task)
+    def step(self, text: str) -> AbstractContextManager[None]:
+        """One step; it is done when its block does not raise."""
+        ...

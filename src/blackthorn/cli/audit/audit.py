@@ -56,7 +56,8 @@ def canary(
     Exits with 0 only when none was found, by a search that proved it can see.
     """
     from blackthorn.audit.plaintext.verdict import Audit, read_markers
-    from blackthorn.demo.markers import run_audit
+    from blackthorn.cli.steps import StepBar
+    from blackthorn.demo.markers import STEPS, run_audit
 
     given = (directory, pid, marker_file)
     if directory is not None and pid is not None and marker_file is not None:
@@ -66,7 +67,8 @@ def canary(
     elif any(given) or also:
         raise UserError("--dir, --pid and --marker-file belong together; --also needs them")
     else:
-        report = run_audit(terminal.err)
+        with StepBar(terminal.err, STEPS) as steps:
+            report = run_audit(steps)
     if as_json:
         terminal.print_json(_as_json(report))
     else:

@@ -1,7 +1,7 @@
-"""What the people do between the announcement and the stop: read, export, move, have mail sent on.
+"""Users' responses between the announcement and the stop: read, forward mail, export, move.
 
-Who does what is drawn by the world's chance; what was done is told to the server's store of
-persons, and every move is checked by opening what was moved.
+The seeded randomness of the world chooses the users; their devices report to the server, and every
+move is checked by opening what was moved.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Final, cast
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.demo.replay_2015.crowd import MAILS, MARKETS, MESSAGES, Crowd, Workers, in_batches
+from blackthorn.demo.replay_2015.crowd import (
+    MAILS,
+    MARKETS,
+    MESSAGES,
+    Population,
+    Workers,
+    in_batches,
+)
 from blackthorn.demo.replay_2015.exit import MARKET, Exit
-from blackthorn.demo.replay_2015.export import ExportAsk, make_export
-from blackthorn.demo.replay_2015.people import Made, open_parcels
+from blackthorn.demo.replay_2015.export import ExportTask, make_export
+from blackthorn.demo.replay_2015.people import Person, open_parcels
 from blackthorn.demo.replay_2015.world import World
 from blackthorn.device.export.manifest import encode_chain
 from blackthorn.errors import SecurityError
@@ -34,7 +41,7 @@ FORWARDED: Final = 0.15
 _ROWS: Final = 64
 _BATCH: Final = 200
 _ELSEWHERE: Final = "mailbox.example"
-Told = Callable[[int], None]
+Advance = Callable[[int], None]
 
 
 class _Link:
@@ -57,11 +64,11 @@ class _Link:
 
 
 @dataclass
-class Doings:
+class Responses:
     """`moved` are the addresses that are in another market now; counts are of what was checked."""
 
     exit: Exit
-    crowd: Crowd
+    crowd: Population
     moved: list[str] = field(default_factory=list)
     exported_mails: int = 0
     exported_messages: int = 0
@@ -108,23 +115,25 @@ class Doings:
 
     # --- Export ----------------------------------------------------------------------------
 
-    def export(self, readers: Sequence[str], workers: Workers, folder: Path, told: Told) -> None:
+    def export(
+        self, readers: Sequence[str], workers: Workers, folder: Path, advance: Advance
+    ) -> None:
         """Some export; the first one onto the disk too, where it stays to be looked at."""
         chosen = self._some(readers, EXPORTED)
-        for group in in_batches(workers.each(make_export, self._asks(chosen)), _BATCH):
+        for group in in_batches(workers.map(make_export, self._tasks(chosen)), _BATCH):
             self.exported_mails += sum(each.mails for each in group)
             self.exported_messages += sum(each.messages for each in group)
             self._tell([each.address for each in group], "exported")
-            told(len(group))
+            advance(len(group))
         with FolderSink(folder) as sink:
-            make_export(next(self._asks(chosen[:1])), sink)
+            make_export(next(self._tasks(chosen[:1])), sink)
         require_whole(verify_export(folder))
 
-    def _asks(self, chosen: Sequence[str]) -> Iterator[ExportAsk]:
+    def _tasks(self, chosen: Sequence[str]) -> Iterator[ExportTask]:
         world = self.world
         for name in chosen:
             person = self.crowd.people[name]
-            yield ExportAsk(
+            yield ExportTask(
                 name,
                 person.seeds,
                 person.openpgp,
@@ -144,7 +153,7 @@ class Doings:
 
     # --- Moves -----------------------------------------------------------------------------
 
-    def move(self, readers: Sequence[str], told: Told) -> None:
+    def move(self, readers: Sequence[str], advance: Advance) -> None:
         """Some move to another market: chain, mail and messages come along and open there."""
         world = self.world
         self.moved = self._some(readers, MOVED)
@@ -157,7 +166,7 @@ class Doings:
             if self._chain(name) != before:
                 raise SecurityError(f"the chain of {name} was changed by the move")
             self.check_opens(name)
-            told(1)
+            advance(1)
         for group in in_batches(self.moved, _BATCH):
             now_ms, numbers = world.clock.now_ms, [world.number(name) for name in group]
             tell = world.exits.tell
@@ -174,7 +183,7 @@ class Doings:
             raise SecurityError(f"{name} has lost mail or messages")
         return len(mails) + len(texts)
 
-    def _texts(self, person: Made) -> list[tuple[bytes, str, str]]:
+    def _texts(self, person: Person) -> list[tuple[bytes, str, str]]:
         if not person.group:
             return []
         parcels = self.world.waiting_parcels(person.address)

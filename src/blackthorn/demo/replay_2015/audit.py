@@ -1,4 +1,4 @@
-"""The story from its first day to its two endings, and what an outsider finds of it afterwards.
+"""Run the replay from its first day to its two endings, and audit it from outside afterwards.
 
 The public report and the closure's statement are audited by the functions behind `blackthorn
 audit report` and `blackthorn audit closure`; what they read is in the folder that is left.
@@ -12,9 +12,9 @@ from typing import Any, Final
 from blackthorn.audit import published_report, report
 from blackthorn.audit.closure import ClosureAudit, audit_closure
 from blackthorn.audit.ledger import silent
-from blackthorn.demo.replay_2015.closure import Closed
+from blackthorn.demo.replay_2015.closure import ClosureResult
 from blackthorn.demo.replay_2015.crowd import Workers
-from blackthorn.demo.replay_2015.replay import RECEIPT, Cast, Play, Teller
+from blackthorn.demo.replay_2015.replay import RECEIPT, Cast, Replay, Timeline
 from blackthorn.errors import SecurityError
 from blackthorn.governance import directives
 from blackthorn.governance.package.build import register_key
@@ -35,24 +35,24 @@ class Outcome:
     failures: list[str]
 
 
-def run_story(out: Path, cast: Cast, teller: Teller) -> Outcome:
-    """Play both runs below the folder `out`, which is empty, and audit what is left."""
+def run_replay(out: Path, cast: Cast, timeline: Timeline) -> Outcome:
+    """Replay both runs below the folder `out`, which is empty, and audit what is left."""
     begun = time.perf_counter()
     with Workers(WORKERS) as workers:
-        first = Play(out, cast, workers, teller)
+        first = Replay(out, cast, workers, timeline)
         first.settle()
         answer = first.demands()
         first.leave()
-        first.doing()
+        first.respond()
         first.extended()
         first.stop()
         closed = first.close()
         opened = first.untouched()
         counts = _counts(first, closed)
-        with teller.work("audits", 2) as told:
+        with timeline.work("audits", 2) as advance:
             counts |= _audits(first, closed)
-            told(2)
-        second = _second(out / "second-run", cast.smaller, workers, teller)
+            advance(2)
+        second = _second(out / "second-run", cast.smaller, workers, timeline)
     counts |= {
         "package_files": answer.files,
         "others_opened_after_closure": opened,
@@ -65,20 +65,20 @@ def run_story(out: Path, cast: Cast, teller: Teller) -> Outcome:
     return Outcome(counts, first.failures + second["failures"])
 
 
-def _second(out: Path, cast: Cast, workers: Workers, teller: Teller) -> dict[str, Any]:
+def _second(out: Path, cast: Cast, workers: Workers, timeline: Timeline) -> dict[str, Any]:
     """The run in which the market stays."""
     out.mkdir()
-    play = Play(out, cast, workers, teller)
+    play = Replay(out, cast, workers, timeline)
     play.settle()
     play.leave()
-    play.doing()
+    play.respond()
     play.extended()
     counts = play.stay()
     play.world.close()
     return {"counts": counts, "failures": play.failures}
 
 
-def _counts(play: Play, closed: Closed) -> dict[str, Any]:
+def _counts(play: Replay, closed: ClosureResult) -> dict[str, Any]:
     """From the database and the published statement, held against each other."""
     count = play.world.count
     for name, column in {
@@ -92,14 +92,14 @@ def _counts(play: Play, closed: Closed) -> dict[str, Any]:
             f"SELECT count(*) FROM exit_person WHERE exit_id = ? AND {column} IS NOT NULL",  # noqa: S608
             play.exit.id,
         )
-        play.hold(found == closed.persons[name], f"{found} {name}, and not as is stated")
+        play.check(found == closed.persons[name], f"{found} {name}, and not as is stated")
     return {
         "users": closed.persons["users"],
         "elsewhere": count("SELECT count(*) FROM users") - closed.persons["users"],
         "markets": count("SELECT count(*) FROM market"),
         **{name: number for name, number in closed.persons.items() if name != "users"},
-        "exported_mails": play.doings.exported_mails,
-        "exported_messages": play.doings.exported_messages,
+        "exported_mails": play.responses.exported_mails,
+        "exported_messages": play.responses.exported_messages,
         "mails_deleted": closed.mails,
         "parcels_deleted": closed.parcels,
         "key_fingerprint": closed.fingerprint,
@@ -107,7 +107,7 @@ def _counts(play: Play, closed: Closed) -> dict[str, Any]:
     }
 
 
-def _audits(play: Play, closed: Closed) -> dict[str, Any]:
+def _audits(play: Replay, closed: ClosureResult) -> dict[str, Any]:
     """What an outsider finds, from the ledger and the published files alone."""
     world = play.world
     world.settle()
@@ -115,7 +115,7 @@ def _audits(play: Play, closed: Closed) -> dict[str, Any]:
     read = report.read_log(server, None, silent, report.no_head)
     report.write(folder, make(read.stand, parse_period(PERIOD), read.policy))
     verdict = published_report.check(str(folder), server, None, silent)
-    play.hold(verdict.holds, "the report is not what the ledger gives")
+    play.check(verdict.holds, "the report is not what the ledger gives")
     audited = _audit_closure(play, closed, server)
     world.close()
     cases = read.stand.register.cases
@@ -130,13 +130,13 @@ def _audits(play: Play, closed: Closed) -> dict[str, Any]:
     }
 
 
-def _audit_closure(play: Play, closed: Closed, server: str) -> ClosureAudit | None:
+def _audit_closure(play: Replay, closed: ClosureResult, server: str) -> ClosureAudit | None:
     """With the register's own key and one person's receipt."""
     key = str(register_key(play.world.keys.origin, register_seed(play.world.keys)))
     try:
         return audit_closure(closed.file, server, play.out / RECEIPT, key, None, silent)
     except SecurityError as error:
-        play.hold(False, f"the closure's statement does not verify: {error}")
+        play.check(False, f"the closure's statement does not verify: {error}")
         return None
 
 

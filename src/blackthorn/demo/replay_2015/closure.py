@@ -1,4 +1,4 @@
-"""The end of the story's market: receipts, destruction, the statement, and what is left after.
+"""The closure of the replay's market: receipts, destruction, the statement, what remains after.
 
 Every number of the two custodians' decisions comes from the closure's own store, and the server
 holds them against it again. What is published is checked as an outsider would.
@@ -21,7 +21,7 @@ _STEPS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ClosureResult:
     """What the published statement says, read back from the file."""
 
     persons: dict[str, int]
@@ -32,7 +32,7 @@ class Closed:
     file: Path
 
 
-class Closing:
+class ClosureRun:
     """The closure over a world; it begins with the decision `prepare`."""
 
     def __init__(self, leaving: Exit, out: Path) -> None:
@@ -72,7 +72,7 @@ class Closing:
             raise DefectError(f"{address} has no receipt")
         return found
 
-    def run(self) -> Closed:
+    def run(self) -> ClosureResult:
         """Prepare, destroy, close."""
         leaving = self._exit
         leaving.decide("prepare")
@@ -82,7 +82,7 @@ class Closing:
         leaving.decide("close", self.fields())
         self.work()
         statement, _ = decode_published(self._file.read_bytes())
-        return Closed(
+        return ClosureResult(
             statement.counts,
             statement.mails,
             statement.parcels,

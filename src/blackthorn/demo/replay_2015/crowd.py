@@ -1,6 +1,6 @@
-"""The people of the story over the server: made in worker processes, activated, given their mail.
+"""The population of the replay: made in worker processes, activated, given their mail.
 
-Some never activate a device: they have nothing, and cannot be told anything. Counts of all this
+Some never activate a device: they have nothing, and cannot be notified. Counts of all this
 are taken from the database, not from here.
 """
 
@@ -11,7 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Final, Self, TypeVar
 
-from blackthorn.demo.replay_2015.people import Ask, Made, make_people
+from blackthorn.demo.replay_2015.people import PeopleTask, Person, make_people
 from blackthorn.demo.replay_2015.world import DOMAIN, World
 
 MAILS: Final = 3
@@ -25,12 +25,12 @@ NEVER_ACTIVATED: Final = 50
 
 _BATCH: Final = 64
 _AHEAD: Final = 4
-Given = TypeVar("Given")
-Got = TypeVar("Got")
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 class Workers:
-    """Processes that make and open what people make and open."""
+    """Worker processes for keys, mail and exports."""
 
     def __init__(self, count: int) -> None:
         self._pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
@@ -41,10 +41,10 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def each(self, work: Callable[[Given], Got], given: Iterable[Given]) -> Iterator[Got]:
-        """What the work gives, in order; little is made ahead of what is taken."""
-        waiting: deque[Future[list[Got]]] = deque()
-        for batch in in_batches(given, _BATCH // 4):
+    def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """The results in order; few are computed ahead of the consumer."""
+        waiting: deque[Future[list[Result]]] = deque()
+        for batch in in_batches(tasks, _BATCH // 4):
             waiting.append(self._pool.submit(_all, work, batch))
             if len(waiting) >= _AHEAD:
                 yield from waiting.popleft().result()
@@ -52,15 +52,15 @@ class Workers:
             yield from waiting.popleft().result()
 
 
-def _all(work: Callable[[Given], Got], batch: Sequence[Given]) -> list[Got]:
-    return [work(each) for each in batch]
+def _all(work: Callable[[Task], Result], batch: Sequence[Task]) -> list[Result]:
+    return [work(task) for task in batch]
 
 
-def in_batches(given: Iterable[Given], size: int) -> Iterator[list[Given]]:
+def in_batches(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:
     """So many at a time, and the rest."""
-    batch: list[Given] = []
-    for each in given:
-        batch.append(each)
+    batch: list[Task] = []
+    for task in tasks:
+        batch.append(task)
         if len(batch) == size:
             yield batch
             batch = []
@@ -69,10 +69,10 @@ def in_batches(given: Iterable[Given], size: int) -> Iterator[list[Given]]:
 
 
 @dataclass
-class Crowd:
+class Population:
     """`people` by address, those who have a device; `silent` the addresses of the others."""
 
-    people: dict[str, Made] = field(default_factory=dict, repr=False)
+    people: dict[str, Person] = field(default_factory=dict, repr=False)
     silent: list[str] = field(default_factory=list)
 
 
@@ -81,10 +81,10 @@ def settle_in(
     workers: Workers,
     markets: Sequence[str],
     count: int,
-    told: Callable[[int], None],
-) -> Crowd:
+    advance: Callable[[int], None],
+) -> Population:
     """`count` people in these markets, two and two of one market in conversation."""
-    crowd, asks = Crowd(), []
+    crowd, tasks = Population(), []
     homes = _homes(markets, count)
     for market, addresses in homes.items():
         world.open_market(market)
@@ -92,17 +92,17 @@ def settle_in(
         crowd.silent += silent
         active = [each for each in addresses if each not in set(silent)]
         pairs = in_batches(active, 2)
-        asks += [Ask(tuple(pair), world.clock.now_ms, MAILS, MESSAGES) for pair in pairs]
+        tasks += [PeopleTask(tuple(pair), world.clock.now_ms, MAILS, MESSAGES) for pair in pairs]
     market_of = {each: market for market, found in homes.items() for each in found}
     plates = {
         each: world.add_user(each, market, LANGUAGES.get(market, "en"))
         for each, market in market_of.items()
     }
-    for group in in_batches(workers.each(make_people, asks), _BATCH // 2):
+    for group in in_batches(workers.map(make_people, tasks), _BATCH // 2):
         arrived = [person for pair in group for person in pair]
         _arrive(world, arrived, plates)
         crowd.people |= {each.address: replace(each, mails=(), parcels=()) for each in arrived}
-        told(len(arrived))
+        advance(len(arrived))
     world.settle()
     return crowd
 
@@ -115,7 +115,7 @@ def _homes(markets: Sequence[str], count: int) -> dict[str, list[str]]:
     return homes
 
 
-def _arrive(world: World, people: Sequence[Made], plates: dict[str, str]) -> None:
+def _arrive(world: World, people: Sequence[Person], plates: dict[str, str]) -> None:
     """Activated, and their first mail and messages are there."""
     world.enrol([(plates[each.address], each) for each in people])
     world.store_mail([(each.address, mail) for each in people for mail in each.mails])

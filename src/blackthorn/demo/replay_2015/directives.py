@@ -1,4 +1,4 @@
-"""The two demands of the story: one for all traffic, which is refused, and one that is answered.
+"""The two demands of the replay: one for all traffic, which is refused, and one that is answered.
 
 What the authority gets is opened as it would, with its own key, and checked off line.
 """

@@ -94,20 +94,20 @@ class Exit:
         )
         return self.decide("approve")
 
-    def tell(self, action: str, told: Callable[[int], None]) -> Case:
+    def tell(self, action: str, advance: Callable[[int], None]) -> Case:
         """A step that everybody concerned is told of, by sealed mail."""
         case = self.decide(action)
-        self.world.tell_all(told)
+        self.world.tell_all(advance)
         return case
 
-    def extend(self, dates: dict[str, int], order: bytes, told: Callable[[int], None]) -> Case:
+    def extend(self, dates: dict[str, int], order: bytes, advance: Callable[[int], None]) -> Case:
         """Dates are put off by a document, and everybody is told."""
         case = self.decide("extend", {**dates, "document": hashlib.sha256(order).digest()})
-        self.world.tell_all(told)
+        self.world.tell_all(advance)
         return case
 
-    def rescind(self, order: bytes, told: Callable[[int], None]) -> Case:
-        """The market is not left, and everybody who was told otherwise is told."""
+    def rescind(self, order: bytes, advance: Callable[[int], None]) -> Case:
+        """The market is not left, and everybody who was advance otherwise is told."""
         case = self.decide("rescind", {"document": hashlib.sha256(order).digest()})
-        self.world.tell_all(told)
+        self.world.tell_all(advance)
         return case

@@ -1,4 +1,4 @@
-"""An export of the story, made in a worker process from what the server holds of one person.
+"""An export of the replay, made in a worker process from what the server holds of one person.
 
 It is `device.export.export.build` as on a device; then the export is held against its own manifest,
 signature and identity chain, as `blackthorn export verify` does, but in memory.
@@ -33,10 +33,10 @@ _PASSPHRASE: Final = b"correct horse battery staple"
 
 
 @dataclass(frozen=True, slots=True)
-class ExportAsk:
-    """Whose export, with his secrets, and what the server gave: (uid, Unix ms, sealed) a mail.
+class ExportTask:
+    """Whose export, with their secrets, and what the server gave: (uid, Unix ms, sealed) a mail.
 
-    `chain` is from `export_manifest.encode_chain`.
+    `chain` is from `device.export.manifest.encode_chain`.
     """
 
     address: str
@@ -50,7 +50,7 @@ class ExportAsk:
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportResult:
     """What came out whole."""
 
     address: str
@@ -59,27 +59,27 @@ class Exported:
     size: int
 
 
-def make_export(ask: ExportAsk, sink: "ExportSink | None" = None) -> Exported:
+def make_export(task: ExportTask, sink: "ExportSink | None" = None) -> ExportResult:
     """Build and check it. Raises SecurityError when anything is not as it should be.
 
     With a `sink` the files go there and are not looked at again.
     """
     if sink is not None:
-        manifest = build(_Source(ask), sink)
-        return Exported(ask.address, manifest.counts.mails, manifest.counts.messages, 0)
+        manifest = build(_Source(task), sink)
+        return ExportResult(task.address, manifest.counts.mails, manifest.counts.messages, 0)
     memory = _Memory()
-    build(_Source(ask), memory)
+    build(_Source(task), memory)
     files = {path: file.getvalue() for path, file in memory.files.items()}
     manifest = decode_manifest(files[MANIFEST])
     verify_signature(files[MANIFEST], files[SIGNATURE], decode_chain(files[CHAIN]))
     for entry in manifest.files:
         if hashlib.sha256(files[entry.path]).hexdigest() != entry.sha256:
-            raise SecurityError(f"{entry.path} of {ask.address} is not as its manifest says")
+            raise SecurityError(f"{entry.path} of {task.address} is not as its manifest says")
     counts = manifest.counts
-    if (counts.mails, counts.messages) != (len(ask.mails), len(ask.parcels)) or counts.problems:
-        raise SecurityError(f"the export of {ask.address} is not whole")
+    if (counts.mails, counts.messages) != (len(task.mails), len(task.parcels)) or counts.problems:
+        raise SecurityError(f"the export of {task.address} is not whole")
     size = sum(map(len, files.values()))
-    return Exported(ask.address, counts.mails, counts.messages, size)
+    return ExportResult(task.address, counts.mails, counts.messages, size)
 
 
 class _Memory:
@@ -98,27 +98,27 @@ class _Memory:
 class _Source:
     """`device.export.export.ExportSource` of one person."""
 
-    def __init__(self, ask: ExportAsk) -> None:
-        self.address = ask.address
-        self.created_ms = ask.now_ms
-        self.signing = SigningKeys(Secret(ask.seeds[0]), Secret(ask.seeds[1]))
-        self.chain = ask.chain
+    def __init__(self, task: ExportTask) -> None:
+        self.address = task.address
+        self.created_ms = task.now_ms
+        self.signing = SigningKeys(Secret(task.seeds[0]), Secret(task.seeds[1]))
+        self.chain = task.chain
         self.key_count = 1
-        self.locked_keys = lock_secret_keys([Secret(ask.openpgp)], Secret(_PASSPHRASE))
-        self._ask = ask
+        self.locked_keys = lock_secret_keys([Secret(task.openpgp)], Secret(_PASSPHRASE))
+        self._task = task
 
     def mails(self) -> Iterable[ExportMail]:
         """Each opened."""
-        key = Secret(self._ask.openpgp)
-        for uid, received_ms, sealed in self._ask.mails:
+        key = Secret(self._task.openpgp)
+        for uid, received_ms, sealed in self._task.mails:
             opened = open_mail(sealed, key)
             yield ExportMail(uid, received_ms, opened.content, opened.envelope_sender)
 
     def conversations(self) -> Iterable[ExportConversation]:
-        """The one that he has, of what still waited for him."""
-        if not self._ask.parcels:
+        """Their one conversation, of the messages that still waited."""
+        if not self._task.parcels:
             return
-        lines = open_parcels(self._ask.group, list(self._ask.parcels), self.created_ms)
+        lines = open_parcels(self._task.group, list(self._task.parcels), self.created_ms)
         group, sender, _ = lines[0]
         messages = [
             ExportMessage(
@@ -130,7 +130,7 @@ class _Source:
                 self.created_ms,
                 "received",
             )
-            for each, (_, who, text) in zip(self._ask.parcels, lines, strict=True)
+            for each, (_, who, text) in zip(self._task.parcels, lines, strict=True)
         ]
         people = [sender, self.address]
         yield ExportConversation("direct", sender, [group], people, "active", messages)

@@ -1,4 +1,4 @@
-"""The officers of the story: five people with devices, each decision signed and handed in.
+"""The officers of the replay: five people with devices, each decision signed and handed in.
 
 A decision goes the way of a real one: the first officer proposes, the office says who is still
 wanted, another one approves what is pending. Nothing is taken on one signature.
@@ -7,7 +7,7 @@ wanted, another one approves what is pending. Nothing is taken on one signature.
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from blackthorn.demo.replay_2015.people import Made
+from blackthorn.demo.replay_2015.people import Person
 from blackthorn.demo.replay_2015.world import World
 from blackthorn.errors import DefectError, UserError
 from blackthorn.governance.cases import transitions_of
@@ -41,7 +41,7 @@ class Officers:
     """`people` in the order of ROLES, activated already."""
 
     world: World
-    people: list[Made] = field(repr=False)
+    people: list[Person] = field(repr=False)
 
     def found(self) -> None:
         """Two owners found each other and appoint the rest."""
@@ -100,15 +100,15 @@ class Officers:
 
     def _submit(self, name: str, signed: Signed, kept: bytes) -> bool:
         """Whether an approver is still wanted."""
-        told: list[tuple[str, tuple[str, ...]]] = []
+        answers: list[tuple[str, tuple[str, ...]]] = []
         person = Address(self.people[list(ROLES).index(name)].address)
         self.world.office.submit(
-            person, signed.encode(), kept, lambda refusal, lacks: told.append((refusal, lacks))
+            person, signed.encode(), kept, lambda refusal, lacks: answers.append((refusal, lacks))
         )
         self.world.writer.commit()
-        if not told:
+        if not answers:
             raise DefectError("the decision service did not answer")
-        refusal, lacks = told[0]
+        refusal, lacks = answers[0]
         if refusal:
             raise UserError(f"{signed.statement.action}: {refusal}")
         return bool(lacks)

@@ -1,4 +1,4 @@
-"""People of the story, made in worker processes: real keys, identity chains, mail and messages.
+"""People of the replay, made in worker processes: real keys, identity chains, mail and messages.
 
 Two people at a time have one MLS group of their own, under the suite of real devices. What is
 sealed here opens with the keys of the person it is for, which come back with it.
@@ -34,8 +34,8 @@ _WORDS: Final = "the order of the day is to be read before noon and answered in 
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Who is to be made: one or two full addresses of one domain; times in Unix milliseconds."""
+class PeopleTask:
+    """The people to make: one or two full addresses of one domain; times in Unix milliseconds."""
 
     addresses: tuple[str, ...]
     now_ms: int
@@ -44,10 +44,10 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """One person. `seeds` and `openpgp` are secret and stay with him.
+class Person:
+    """One person. `seeds` and `openpgp` are secret and stay with them.
 
-    `parcels` wait for him; `group` is his hold on the group in which they open, b"" without one.
+    `parcels` wait for them; `group` is their state of the group that opens these, b"" without one.
     """
 
     address: str
@@ -60,20 +60,20 @@ class Made:
 
     @property
     def signing(self) -> SigningKeys:
-        """Of his one device."""
+        """Of their one device."""
         return SigningKeys(Secret(self.seeds[0]), Secret(self.seeds[1]))
 
 
-def make_people(ask: Ask) -> list[Made]:
+def make_people(task: PeopleTask) -> list[Person]:
     """The people asked for; each writes `messages` messages to the other."""
-    drafts = [_Draft(address, ask.now_ms) for address in ask.addresses]
-    if len(drafts) == 2 and ask.messages:
-        _converse(drafts, ask)
-    return [draft.made(ask) for draft in drafts]
+    drafts = [_Draft(address, task.now_ms) for address in task.addresses]
+    if len(drafts) == 2 and task.messages:
+        _converse(drafts, task)
+    return [draft.made(task) for draft in drafts]
 
 
 class _Draft:
-    """One person while he is being made."""
+    """One person while they are being made."""
 
     def __init__(self, address: str, now_ms: int) -> None:
         self.address = address
@@ -84,7 +84,7 @@ class _Draft:
         self.group = b""
 
     def _brings(self, now_ms: int, certificate: bytes) -> DeviceKeys:
-        """His genesis and his certificate, as a device brings them when it is activated."""
+        """Genesis and certificate, as a device brings them when it is activated."""
         info = info_of(self.signing, "phone")
         signers = [(info.id, self.signing)]
         first = make(first_statement(self.address, Genesis(info), now_ms), signers)
@@ -99,18 +99,18 @@ class _Draft:
             statements=[first.encode(), second.encode()],
         )
 
-    def made(self, ask: Ask) -> Made:
+    def made(self, task: PeopleTask) -> Person:
         certificate = parse_certificate(self.keys.certificate)
         mails = [
             seal_mail(
-                plain_mail(self.address, f"Letter {number + 1}", ask.now_ms),
-                envelope_of(self.address, ask.now_ms),
+                plain_mail(self.address, f"Letter {number + 1}", task.now_ms),
+                envelope_of(self.address, task.now_ms),
                 certificate,
                 os.urandom,
             )
-            for number in range(ask.mails)
+            for number in range(task.mails)
         ]
-        return Made(
+        return Person(
             self.address,
             (self.signing.ed25519.expose(), self.signing.ml_dsa.expose()),
             self.openpgp.expose(),
@@ -144,9 +144,9 @@ def _believe(credential: Credential, signature_key: bytes) -> None:
     """Who is who was settled when both were made here."""
 
 
-def _converse(drafts: list[_Draft], ask: Ask) -> None:
+def _converse(drafts: list[_Draft], task: PeopleTask) -> None:
     """One group of both, and what each has sent to the other's mailbox."""
-    suite, now = suites.suite(suites.DEFAULT_SUITE), ask.now_ms // 1000
+    suite, now = suites.suite(suites.DEFAULT_SUITE), task.now_ms // 1000
     founder, joiner = drafts
     credentials = [BasicCredential(each.address.encode()) for each in drafts]
     package, private = create_key_package(
@@ -170,7 +170,7 @@ def _converse(drafts: list[_Draft], ask: Ask) -> None:
     welcome = first.commit(add=added, random=os.urandom, now=now, validate=_believe).welcome
     first.merge_pending()
     second = Group.join(welcome or b"", private, joiner.signing.ed25519, now=now, validate=_believe)
-    for number in range(ask.messages):
+    for number in range(task.messages):
         for here, there, group in ((0, 1, first), (1, 0, second)):
             text = f"{drafts[here].address} writes number {number + 1}".encode()
             message = group.encrypt(text, random=os.urandom)

@@ -1,4 +1,4 @@
-"""The server of the story: the real engines over a real folder, and a clock that the story sets.
+"""The server of the replay: the real engines over a real folder, and a clock that the replay sets.
 
 Nothing listens and nothing waits: what a process would do from time to time is done by `settle`.
 The embedded witness's own key cosigns, in this process.
@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
-from blackthorn.demo.replay_2015.people import Made, envelope_of
+from blackthorn.demo.replay_2015.people import Person, envelope_of
 from blackthorn.errors import DefectError, StorageError
 from blackthorn.ids import Address
 from blackthorn.link.activation.exchange import Verifier
@@ -59,8 +59,8 @@ def at(day: str) -> int:
     return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
 
 
-class StoryClock:
-    """`ports.clock.Clock`: it stands still until the story sets it, and both its times go on."""
+class ReplayClock:
+    """`ports.clock.Clock`: it stands still until the replay sets it, and both its times go on."""
 
     def __init__(self, now_ms: int) -> None:
         self.now_ms = self._begun_ms = now_ms
@@ -70,19 +70,19 @@ class StoryClock:
         return self.now_ms
 
     def monotonic(self) -> float:
-        """Seconds since the story began."""
+        """Seconds since the replay began."""
         return (self.now_ms - self._begun_ms) / 1000
 
 
 class World:
-    """One server with its users. `chance` decides whatever the story leaves open."""
+    """One server with its users. `chance` is the seeded randomness."""
 
     def __init__(self, folder: Path, seed: int, now_ms: int) -> None:
         home = {("enterprise", "market"): "CA"}
         self.directory = server_folder.initialise(folder, DOMAIN, home)
         self.settings = configuration.load(folder, {})
         self.chance = random.Random(seed)  # noqa: S311
-        self.clock = StoryClock(now_ms)
+        self.clock = ReplayClock(now_ms)
         self.keys = self.directory.ledger.read_keys()
         self.policy = self.directory.ledger.read_policy()
         self.market_keys = self.directory.market_keys(self.settings.enterprise.market_keys)
@@ -178,7 +178,7 @@ class World:
             self.ledger.cosigned([line], self.clock.now_ms)
 
     def write(self, *jobs: Job[Result]) -> list[Result]:
-        """Durable in one transaction; what each gives. Raises StorageError."""
+        """Durable in one transaction; the result of each. Raises StorageError."""
         results: list[Any] = []
         for job in jobs:
             self.writer.submit(job, results.append)
@@ -204,18 +204,18 @@ class World:
             raise DefectError(f"there is a user {address} already")
         return code.nameplate
 
-    def enrol(self, people: Sequence[tuple[str, Made]]) -> None:
+    def enrol(self, people: Sequence[tuple[str, Person]]) -> None:
         """Activate the device of each (nameplate, person), in one transaction."""
-        told: list[object] = []
+        results: list[object] = []
         for nameplate, person in people:
-            self.writer.submit(*self._enrolment(nameplate, person, told.append))
+            self.writer.submit(*self._enrolment(nameplate, person, results.append))
         self.writer.commit()
-        for each in told:
-            if not isinstance(each, Enrolled):
-                raise DefectError(f"a device was not activated: {each}")
+        for result in results:
+            if not isinstance(result, Enrolled):
+                raise DefectError(f"a device was not activated: {result}")
 
     def _enrolment(
-        self, nameplate: str, person: Made, tell: Callable[[object], None]
+        self, nameplate: str, person: Person, tell: Callable[[object], None]
     ) -> tuple[Job[Any], Callable[[Any], None]]:
         address, now_ms = Address(person.address), self.clock.now_ms
         admitted = self.ledger.admit(address, person.keys, now_ms)
@@ -312,7 +312,7 @@ class World:
         return found
 
     def waiting_parcels(self, address: str) -> list[bytes]:
-        """What waits for his device, without the market's layer."""
+        """What waits for their device, without the market's layer."""
         found = self.parcels.read(
             self._device(address), 0, set_aside=False, max_parcels=1000, max_bytes=2**24
         )
