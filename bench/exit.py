@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,18 @@ from bench.figures import Figure, Figures
 from blackthorn.crypto import market_wrap
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import Case, Step
-from blackthorn.programs.server.closure import Compacting, keep_closing
+from blackthorn.ports.parcels import Parcels, StoreParcels
+from blackthorn.ports.waiting import outcome
+from blackthorn.programs.server.closure import Apart, keep_closing
 from blackthorn.programs.server.server import SystemClock
 from blackthorn.server.counters import Counters
 from blackthorn.server.markets.closure import Closures
+from blackthorn.server.markets.closure_facts import Facts
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stores.closure import SqliteClosures
-from blackthorn.storage.sqlite.stores.markets import register
+from blackthorn.storage.sqlite.reader import ThreadReader
+from blackthorn.storage.sqlite.stores.markets import compact, register
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
@@ -95,44 +99,46 @@ class _Closing:
         loop = asyncio.get_running_loop()
         self.database = Database.open(folder / "b.db")
         wrapping = Wrapping(KeyFolder(folder / "keys"), secrets.token_bytes)
-        self.writer = ThreadWriter(Engine(self.database, wrapping), loop.call_soon_threadsafe)
+        engine = Engine(self.database, wrapping)
+        self.writer = ThreadWriter(engine, loop.call_soon_threadsafe)
+        self.reader = ThreadReader(engine, loop.call_soon_threadsafe)
         self.cases = Cases(by_id={EXIT: _case("preparing")})
         self.published: asyncio.Future[int] = loop.create_future()
         self.closures = Closures(
             cases=lambda: self.cases,
-            store=SqliteClosures(self.database.reading),
             keys=KeyFolder(folder / "keys"),
             writer=self.writer,
+            reader=self.reader,
             clock=SystemClock(),
             log_ms=SystemClock().wall_ms,
             random=secrets.token_bytes,
-            compact=Compacting(folder / "b.db"),
+            apart=Apart(),
+            compact=partial(compact, folder / "b.db"),
             publish=self._publish,
             register="of no key",
         )
         self.waits: list[float] = []
 
     def _publish(self, exit_id: str, statement: bytes) -> None:
-        self.published.set_result(len(statement))
+        loop = self.published.get_loop()
+        loop.call_soon_threadsafe(self.published.set_result, len(statement))
 
-    def decided(self) -> dict[str, Any]:
-        """Every state whose decision could be taken is decided; the fields that it states."""
-        return self.closures.facts("PK").fields
+    async def fields(self) -> dict[str, Any]:
+        """The fields of the next decision, {} while it cannot be taken."""
+        facts: Facts = await outcome(partial(self.closures.facts, "PK"))
+        return facts.fields
 
     async def beat(self) -> None:
         """Somebody else's small write, again and again."""
-        loop = asyncio.get_running_loop()
+        loop, seq = asyncio.get_running_loop(), 0
         while True:
             written: asyncio.Future[Any] = loop.create_future()
             begun = time.perf_counter()
-            self.writer.submit(_small, written.set_result)
+            seq += 1_000_000
+            self.writer.submit(StoreParcels(Parcels(), next_seq=seq), written.set_result)
             await written
             self.waits.append(time.perf_counter() - begun)
             await asyncio.sleep(BEAT_SECONDS)
-
-
-def _small(connection: Connection) -> None:
-    connection.execute("UPDATE parcel_sequence SET reserved = reserved + 1")
 
 
 async def _close(folder: Path) -> dict[str, float]:
@@ -143,7 +149,7 @@ async def _close(folder: Path) -> dict[str, float]:
     destroy: tuple[str, dict[str, Any]] = ("destroy", {})
     begun = time.perf_counter()
     for name, state in (("prepare", "destroying"), ("destroy", CLOSED)):
-        while not (fields := closing.decided()):
+        while not (fields := await closing.fields()):
             assert not closing.closures.problems(), closing.closures.problems()
             await asyncio.sleep(0.2)
         times[name] = time.perf_counter() - begun
@@ -154,6 +160,7 @@ async def _close(folder: Path) -> dict[str, float]:
     times["close"] = time.perf_counter() - begun
     for task in work:
         task.cancel()
+    closing.reader.close()
     closing.writer.close()
     left: int = closing.database.reading.execute("SELECT count(*) FROM mail").get
     assert left == OTHERS * MAILS

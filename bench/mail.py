@@ -18,8 +18,9 @@ from bench.enterprise import ServerProcess, make_enterprise, stored_under
 from bench.figures import Figure, Figures
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.mail.pgp.open import open_mail
+from blackthorn.ports.mail import ListMail, ReadMail
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
+from blackthorn.storage.sqlite.engine import Engine
 
 CONNECTIONS = 20
 MAILS = 10_000
@@ -133,11 +134,11 @@ def run() -> Figures:
             ready = next(json.loads(line) for line in server.lines if '"ready"' in line)
             figures = uvloop.run(_measure(server, ready["smtp_port"], device.address))
         database = Database.open(directory.database)
-        store = SqliteMail(database.reading, stored_under(directory))
-        heads = store.list(1, 0, 1_000_000)
+        store = Engine(database, stored_under(directory))
+        heads = store.read(ListMail(1, 0, 1_000_000))
         assert len(heads) == MAILS + SINGLE_MAILS + 1
         for head in heads[:: len(heads) // 50]:
-            piece = store.read(1, head.uid, 0, head.size)
-            assert piece is not None and open_mail(piece[1], key).content == MAIL + b"\r\n"
+            piece = store.read(ReadMail(1, head.uid, 0, head.size))
+            assert piece is not None and open_mail(piece.data, key).content == MAIL + b"\r\n"
         database.close()
     return figures

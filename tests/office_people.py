@@ -4,6 +4,7 @@ from typing import Any
 
 from blackthorn.directory import entries
 from blackthorn.directory.entries import Record, decode_entry
+from blackthorn.errors import BlackthornError
 from blackthorn.governance.register import Register
 from blackthorn.governance.statements import (
     Signed,
@@ -15,8 +16,11 @@ from blackthorn.governance.statements import (
 from blackthorn.governance.transitions import Role
 from blackthorn.ids import Address
 from blackthorn.programs.server.decisions import make_decision_service
+from blackthorn.storage.sqlite.engine import Engine, HostReader
+from blackthorn.storage.sqlite.stepped import SteppedReader
 from blackthorn.storage.sqlite.stores.cases import open_founding
 from tests.ledger_world import LedgerWorld, Model
+from tests.market_keys import wrapping
 
 ROLES = {
     "ann": [Role.OWNER],
@@ -66,15 +70,15 @@ class OfficePeople:
         """A new process over what is durable. Raises StorageError when it was altered."""
         world = self.world
         self.office = make_decision_service(
-            world.database.reading,
             world.ledger,
             world.enterprise,
             world.writer,
+            SteppedReader(Engine(world.database, wrapping())),
             self.clock,
             self.most,
             world.chance.randbytes,
         )
-        self.office.start()
+        self.office.start(HostReader(world.database))
 
     def restart(self) -> None:
         """The process ends and starts again."""
@@ -116,13 +120,11 @@ class OfficePeople:
 
     def submit(self, name: str, signed: Signed, kept: bytes) -> tuple[str, tuple[str, ...]]:
         """What a device of `name` is told, once it is durable."""
-        told: list[tuple[str, tuple[str, ...]]] = []
-        self.office.submit(
-            self.address(name), signed.encode(), kept, lambda *answer: told.append(answer)
-        )
+        told: list[tuple[str, ...] | BlackthornError] = []
+        self.office.submit(self.address(name), signed.encode(), kept, told.append)
         self.world.writer.commit()
         (answer,) = told
-        return answer
+        return (str(answer), ()) if isinstance(answer, BlackthornError) else ("", answer)
 
     def decide(
         self,

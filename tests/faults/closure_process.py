@@ -8,14 +8,16 @@ import asyncio
 import json
 import secrets
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from blackthorn.governance import exits
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import Case, Step
-from blackthorn.ports.closure import Phase
-from blackthorn.programs.server.closure import Compacting
+from blackthorn.ports.closure import ListClosures, Phase
+from blackthorn.ports.waiting import outcome
+from blackthorn.programs.server.closure import Apart
 from blackthorn.programs.server.server import SystemClock
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.closure import Closures
@@ -23,7 +25,8 @@ from blackthorn.storage.files import atomic
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stores.closure import SqliteClosures
+from blackthorn.storage.sqlite.reader import ThreadReader
+from blackthorn.storage.sqlite.stores.markets import compact
 from blackthorn.storage.sqlite.writer import ThreadWriter
 from tests.market_keys import wrapping
 
@@ -58,28 +61,33 @@ async def close(folder: Path) -> None:
     """Until the statement is published."""
     limits.CLOSURE_PERSONS, limits.CLOSURE_ROWS = 3, 7
     database = Database.open(folder / "b.db")
-    writer = ThreadWriter(
-        Engine(database, wrapping()), asyncio.get_running_loop().call_soon_threadsafe
-    )
+    engine, wake = Engine(database, wrapping()), asyncio.get_running_loop().call_soon_threadsafe
+    writer, reader = ThreadWriter(engine, wake), ThreadReader(engine, wake)
     cases = Cases()
     closures = Closures(
         cases=lambda: cases,
-        store=SqliteClosures(database.reading),
         keys=KeyFolder(folder / "keys"),
         writer=writer,
+        reader=reader,
         clock=SystemClock(),
         log_ms=SystemClock().wall_ms,
         random=secrets.token_bytes,
-        compact=Compacting(folder / "b.db"),
+        apart=Apart(),
+        compact=partial(compact, folder / "b.db"),
         publish=lambda name, data: atomic.replace(folder / f"{name}.json", data),
         register="of no key",
     )
-    while not any(each.phase is Phase.CLOSED for each in closures.store.all()):
+    while not any(
+        closure.phase is Phase.CLOSED
+        for closure in await outcome(partial(reader.ask, ListClosures()))
+    ):
         cases.by_id[EXIT] = case = decided(folder)
         working = closures.tick()
-        if fields := {} if working else closures.facts("PK").fields:
-            _decide(folder, fields, case)
+        facts = await outcome(partial(closures.facts, "PK"))
+        if not working and facts.fields:
+            _decide(folder, facts.fields, case)
         await asyncio.sleep(0.001)
+    reader.close()
     writer.close()
     database.close()
 

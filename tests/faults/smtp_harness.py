@@ -25,13 +25,15 @@ from blackthorn.link.frames import AnyFrame
 from blackthorn.mail.pgp.open import OpenedMail, open_mail
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.mail import announcing
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
+from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.writer import ThreadWriter
 from tests.market_keys import add_people, wrapping
+from tests.support.stored import StoredMail
 
 DOMAIN = "acme.example"
 ALICE = Address("alice@acme.example")
@@ -78,22 +80,20 @@ class Site:
         self.enterprise = TableEnterprise()
         self.counters = Counters()
         self.notified: list[tuple[str, AnyFrame]] = []
-        self.store = SqliteMail(database.reading, wrapping())
+        self.store = StoredMail(database, wrapping())
         self.database = database
         add_people(database, limits.MAX_SMTP_RECIPIENTS + 2)
         self.failures: list[Exception] = []
-        self.writer = ThreadWriter(
-            Engine(database, wrapping()), asyncio.get_running_loop().call_soon_threadsafe
-        )
+        engine, wake = Engine(database, wrapping()), asyncio.get_running_loop().call_soon_threadsafe
+        self.writer, self.reader = ThreadWriter(engine, wake), ThreadReader(engine, wake)
         self.pool = SealingPool(self.counters, workers)
         clock = SystemClock()
         mail_service = MailService(
-            self.enterprise,
-            self.store,
-            self.writer,
-            clock,
-            self.counters,
-            lambda address, frame: self.notified.append((address, frame)),
+            writer=self.writer,
+            reader=self.reader,
+            clock=clock,
+            counters=self.counters,
+            arrived=announcing(lambda address, frame: self.notified.append((address, frame))),
         )
         recipient_policy = RecipientPolicy(DOMAIN, self.enterprise, clock)
         self.gateway = MailGateway(recipient_policy, mail_service, self.pool, clock, self.counters)
@@ -134,6 +134,7 @@ async def site(
     finally:
         await running.smtp.close(1.0)
         await running.pool.close()
+        running.reader.close()
         running.writer.close()
         database.close()
 

@@ -25,7 +25,7 @@ from blackthorn.mail.mime.scan import normalise
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.mail.render.render import render
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
+from tests.support.stored import StoredMail
 
 MIB = 1024 * 1024
 ADDRESS = "user1@acme.example"
@@ -46,7 +46,7 @@ class Served:
     process: int
     port: int
     key: Secret
-    store: SqliteMail
+    store: StoredMail
 
     def send(self, content: bytes, source: str = "127.0.0.1") -> str:
         """Send one mail as smtplib does; the code and status of the answer."""
@@ -87,7 +87,7 @@ def served(folder: Path) -> Iterator[Served]:
             server.pid,
             ready["smtp_port"],
             key,
-            SqliteMail(database.reading, stored_under(directory)),
+            StoredMail(database, stored_under(directory)),
         )
     database.close()
     assert not any('"fault"' in line for line in server.lines), server.lines

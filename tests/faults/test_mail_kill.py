@@ -12,8 +12,8 @@ from pathlib import Path
 from bench.enterprise import stored_under
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.storage.files.server import ServerFolder
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from tests.faults.test_mail_corpus import ADDRESS, served
+from tests.support.stored import StoredMail
 
 ROUNDS = 12
 
@@ -53,7 +53,7 @@ def test_every_answered_mail_survives_sigkill(tmp_path: Path) -> None:
             key = server.key
         directory = ServerFolder(folder / "server")
         database = directory.open_database()
-        store = SqliteMail(database.reading, stored_under(directory))
+        store = StoredMail(database, stored_under(directory))
         found = []
         for head in store.list(1, 0, 100_000):
             piece = store.read(1, head.uid, 0, head.size)

@@ -11,9 +11,9 @@ import pytest
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.files.server import ServerFolder
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.faults.server_process import ServerProcess, add_user, initialise, run
+from tests.support.stored import StoredMail
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_running_server_finds_the_key_of_a_market_opened_meanwhile(directory: 
             text = "Subject: salam\r\n\r\nhello\r\n"
             client.sendmail("x@elsewhere.example", ["ayesha@acme.example"], text)
         keys = place.market_keys("")
-        store = SqliteMail(database.reading, Wrapping(keys, secrets.token_bytes))
+        store = StoredMail(database, Wrapping(keys, secrets.token_bytes))
         (head,) = store.list(1, 0, 9)
         found = store.read(1, head.uid, 0, head.size)
         assert found is not None and len(found[1]) == head.size

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from blackthorn.directory.entries import Record, decode_entry
+from blackthorn.ports.cases import StoreDecision
 from blackthorn.storage.files.server import ServerFolder
-from blackthorn.storage.sqlite.stores.cases import SqliteCases
+from blackthorn.storage.sqlite.engine import Engine
 from tests.faults.server_process import ServerProcess, initialise, run
 from tests.governance_world import World
+from tests.market_keys import wrapping
 
 
 def fetch(url: str) -> bytes:
@@ -32,9 +34,9 @@ def directory(tmp_path: Path) -> Path:
     world.refuse(world.receive("PK", "technical-capability"), "no-such-capability")
     world.epoch()
     with closing(ServerFolder(directory).open_database()) as database:
-        store = SqliteCases(database.reading)
+        engine = Engine(database, wrapping())
         for decision in world.kept:
-            store.take(decision)(database.writing)
+            engine.execute(StoreDecision(decision))
         for data in world.log:
             entry = decode_entry(data)
             if isinstance(entry, Record):

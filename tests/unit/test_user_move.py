@@ -12,16 +12,17 @@ from blackthorn.cli import main
 from blackthorn.errors import BlackthornError, StorageError, UserError
 from blackthorn.governance import exits
 from blackthorn.ids import Address
+from blackthorn.ports.cases import StoreDecision
+from blackthorn.ports.exits import FindExitPerson
 from blackthorn.ports.mail import SealedMail
 from blackthorn.programs.server import user_move
 from blackthorn.programs.server.folder import initialise
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.stores.cases import SqliteCases
-from blackthorn.storage.sqlite.stores.exits import SqliteExits
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stores.markets import market_of
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.governance_world import DAY_MS, World
+from tests.support.stored import StoredMail
 
 ANN = Address("ann@acme.example")
 
@@ -36,7 +37,9 @@ class Host:
         self.run("user", "add", ANN, "--market", "PK")
         self.database = Database.open(self.directory.database)
         keys = self.directory.market_keys("")
-        self.mail = SqliteMail(self.database.reading, Wrapping(keys, secrets.token_bytes))
+        wrapping = Wrapping(keys, secrets.token_bytes)
+        self.engine = Engine(self.database, wrapping)
+        self.mail = StoredMail(self.database, wrapping)
 
     def run(self, *words: str) -> str:
         result = CliRunner().invoke(main.app, [*words, "--dir", str(self.path)])
@@ -49,10 +52,9 @@ class Host:
         """Decisions about X-PK-1, stored with all before them."""
         for action in actions:
             self.officers.decide("X-PK-1", action, public)
-        store = SqliteCases(self.database.reading)
         for decision in self.officers.kept[self.stored :]:
             self.stored += 1
-            store.take(decision)(self.database.writing)
+            self.engine.execute(StoreDecision(decision))
 
     def announce(self) -> None:
         """The exit of PK is announced; its dates are 40 days and more away."""
@@ -111,7 +113,7 @@ def test_a_user_moves_with_all_that_is_sealed_for_him(host: Host) -> None:
 def test_a_move_out_of_a_market_that_is_being_left_is_noted(host: Host) -> None:
     host.announce()
     host.run("user", "move", ANN, "--market", "DE")
-    person = SqliteExits(host.database.reading).person(1, "X-PK-1")
+    person = host.engine.read(FindExitPerson(1, "X-PK-1"))
     assert person.moved_ms is not None
 
 

@@ -1,11 +1,9 @@
-"""The port to the store of decisions. What a job is given has been checked by `decisions`."""
+"""The port to decisions, taken and pending. `server.governance` has checked what it stores."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from blackthorn.ids import Address
-from blackthorn.ports.writer import Job
+from blackthorn.ports.store import Command, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,33 +39,48 @@ class PendingDecision:
     since_ms: int
 
 
-class CaseStore(Protocol):
-    """Decisions taken and pending. Every read raises StorageError when the database fails."""
+@dataclass(frozen=True, slots=True)
+class ListDecisions(Query[list[StoredDecision]]):
+    """At most `limit` decisions with a number above `after`, in order."""
 
-    def decisions(self, after: int, limit: int) -> list[StoredDecision]:
-        """At most `limit` decisions with a number above `after`, in order."""
-        ...
+    after: int
+    limit: int
 
-    def pending(self) -> list[PendingDecision]:
-        """All that lack an approver, oldest first."""
-        ...
 
-    def founders(self) -> list[Address]:
-        """Who may found the officers."""
-        ...
+@dataclass(frozen=True, slots=True)
+class ListPendingDecisions(Query[list[PendingDecision]]):
+    """All that lack an approver, oldest first; the service bounds how many there are."""
 
-    def entries(self) -> list[bytes]:
-        """The ledger's entries that hold decisions, in their order."""
-        ...
 
-    def take(self, decision: StoredDecision) -> Job[None]:
-        """Store the decision; what waited in its case goes."""
-        ...
+@dataclass(frozen=True, slots=True)
+class ListFounders(Query[list[Address]]):
+    """The users who may found the officers: two at most."""
 
-    def unseal(self, shown: Sequence[tuple[str, int]]) -> Job[None]:
-        """The ledger shows these (case, seq) now."""
-        ...
 
-    def propose(self, pending: PendingDecision) -> Job[None]:
-        """Keep what lacks an approver, in place of what waited in its case."""
-        ...
+@dataclass(frozen=True, slots=True)
+class ListDecisionEntries(Query[list[tuple[int, bytes]]]):
+    """Place and bytes of at most `limit` ledger entries that hold decisions, behind `after`."""
+
+    after: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDecision(Command[None]):
+    """Store the decision; a pending decision of its case is deleted."""
+
+    decision: StoredDecision
+
+
+@dataclass(frozen=True, slots=True)
+class MarkDisclosed(Command[None]):
+    """The ledger shows these decisions, (case, seq), from now on."""
+
+    decisions: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeDecision(Command[None]):
+    """Keep a decision that lacks an approver, in place of another one pending in its case."""
+
+    pending: PendingDecision

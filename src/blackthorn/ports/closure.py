@@ -1,16 +1,14 @@
 """The port to a market's closure as it is stored: how far it is, receipts, samples.
 
-Every job is one bounded step, and does nothing but raise StorageError when the closure is not
-where its caller saw it. So a step that is done twice is done once.
+Every command is one bounded step, and raises ConflictError when the closure is not where its
+caller saw it. So a step that is executed twice is done once.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
 from blackthorn.ids import Address
-from blackthorn.ports.writer import Job
+from blackthorn.ports.store import Command, Query
 
 
 class Phase(StrEnum):
@@ -59,7 +57,7 @@ class Closure:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whom a closure concerns, as he stands; `sample` is a wrapped mail of his, if wanted."""
+    """A person of a closure as of now; `sample` is a wrapped mail of theirs, if wanted."""
 
     number: int
     address: Address
@@ -83,91 +81,193 @@ class NewReceipt:
     leaf: bytes
 
 
-class ClosureStore(Protocol):
-    """Closures. Every read raises StorageError when the database fails."""
+@dataclass(frozen=True, slots=True)
+class StoredReceipt:
+    """A person's receipt of an exit and its place in the tree."""
 
-    def all(self) -> list[Closure]:
-        """Every closure that was begun and not given up."""
-        ...
+    exit: str
+    place: int
+    data: bytes = field(repr=False)
 
-    def statement(self, exit_id: str) -> bytes:
-        """The statement as its hash is taken, empty before it is made."""
-        ...
 
-    def persons(self, closure: Closure, limit: int, samples: bool) -> list[Person]:
-        """At most `limit` behind the cursor: users of the market, and who moved away from it."""
-        ...
+@dataclass(frozen=True, slots=True)
+class ReceiptCheck:
+    """Whether a page of users have receipts, and the row to go on behind; None at the end."""
 
-    def addresses(self, market: str) -> list[Address]:
-        """The users of a market now, sorted."""
-        ...
+    complete: bool
+    after: int | None
 
-    def settled(self, closure: Closure) -> bool:
-        """Whether nobody has come to the market or moved since the receipts were made."""
-        ...
 
-    def leaves(self, exit_id: str) -> list[bytes]:
-        """The leaf hashes of all receipts in their order."""
-        ...
+# --- Queries ---------------------------------------------------------------------------------
 
-    def receipt(self, exit_id: str, address: Address) -> tuple[int, bytes] | None:
-        """A person's place and receipt."""
-        ...
 
-    def samples(self, exit_id: str) -> list[bytes]:
-        """The samples set apart."""
-        ...
+@dataclass(frozen=True, slots=True)
+class ListClosures(Query[list[Closure]]):
+    """Every closure that was begun and not given up: one for each exit."""
 
-    def begin(self, exit_id: str, market: str, fingerprint: bytes, now_ms: int) -> Job[None]:
-        """A new closure, in the phase RECEIPTS."""
-        ...
 
-    def add(
-        self,
-        closure: Closure,
-        receipts: Sequence[NewReceipt],
-        samples: Sequence[bytes],
-        counts: dict[str, int],
-        cursor: int,
-    ) -> Job[None]:
-        """Receipts behind those there are, and all counts with theirs; none: the phase is ROOT."""
-        ...
+@dataclass(frozen=True, slots=True)
+class ReadStatement(Query[bytes]):
+    """The statement as its hash is taken, empty before it is made."""
 
-    def rooted(self, closure: Closure, root: bytes) -> Job[None]:
-        """The tree stands: READY."""
-        ...
+    exit: str
 
-    def advance(self, closure: Closure, phase: Phase) -> Job[None]:
-        """The next phase, from its beginning."""
-        ...
 
-    def purge(self, closure: Closure, limit: int, after: Phase) -> Job[None]:
-        """Delete at most about `limit` rows of users behind the cursor; `after` when none is left.
+@dataclass(frozen=True, slots=True)
+class HashStatement(Query[bytes]):
+    """SHA-256 of the statement: it has 70 bytes for each person, too many for an event loop."""
 
-        What was deleted is counted with it; activations and key packages go too.
-        """
-        ...
+    exit: str
 
-    def destroyed(self, closure: Closure, destroyed_ms: int) -> Job[None]:
-        """The key is gone: SWEEP."""
-        ...
 
-    def proved(self, closure: Closure, statement: bytes) -> Job[None]:
-        """No sample opens, and this is the statement: DESTROYED."""
-        ...
+@dataclass(frozen=True, slots=True)
+class ListPersons(Query[list[Person]]):
+    """At most `limit` behind the cursor: users of the market, and who moved away from it."""
 
-    def drop(self, closure: Closure, seq: int, limit: int) -> Job[None]:
-        """Throw at most `limit` receipts away, then the rest. Only before anything is destroyed.
+    closure: Closure
+    limit: int
+    samples: bool
 
-        `seq` is the exit's last decision that the caller knows; behind a newer one nothing is
-        thrown away.
-        """
-        ...
 
-    def remembers(self, exit_id: str) -> bool:
-        """Whether something is kept of persons of the exit."""
-        ...
+@dataclass(frozen=True, slots=True)
+class ListAddresses(Query[list[Address]]):
+    """At most `limit` users of a market, sorted by address, behind `after`."""
 
-    def forget(self, exit_id: str, limit: int) -> Job[None]:
-        """Delete at most `limit` of what is kept of persons, and of receipts, each."""
-        ...
+    market: str
+    after: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReceipts(Query[ReceiptCheck]):
+    """Whether the next `limit` users of the closure's market behind row `after` have receipts."""
+
+    exit: str
+    market: str
+    after: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountMoved(Query[int]):
+    """How many persons of the exit have moved."""
+
+    exit: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListLeaves(Query[list[bytes]]):
+    """The leaf hashes of at most `limit` receipts from place `start` on, in their order."""
+
+    exit: str
+    start: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindReceipts(Query[list[StoredReceipt]]):
+    """A person's receipts: one for each closure that concerned them."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class ListSamples(Query[list[bytes]]):
+    """The samples set apart, few and small."""
+
+    exit: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemembersPersons(Query[bool]):
+    """Whether something is kept of persons of the exit."""
+
+    exit: str
+
+
+# --- Commands --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BeginClosure(Command[None]):
+    """A new closure, in the phase RECEIPTS."""
+
+    exit: str
+    market: str
+    fingerprint: bytes
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddReceipts(Command[None]):
+    """Receipts behind those there are, and all counts with theirs; none: the phase is ROOT."""
+
+    closure: Closure
+    receipts: tuple[NewReceipt, ...]
+    samples: tuple[bytes, ...]
+    counts: dict[str, int]
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetRoot(Command[None]):
+    """The tree is complete: READY."""
+
+    closure: Closure
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AdvanceClosure(Command[None]):
+    """The next phase, from its beginning."""
+
+    closure: Closure
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeRows(Command[None]):
+    """Delete at most about `limit` rows of users behind the cursor; `following` when none is left.
+
+    What was deleted is counted with it; activations and key packages are deleted too.
+    """
+
+    closure: Closure
+    limit: int
+    following: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class NoteKeyDestroyed(Command[None]):
+    """The key is destroyed: SWEEP."""
+
+    closure: Closure
+    destroyed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatement(Command[None]):
+    """No sample opens, and this is the statement: DESTROYED."""
+
+    closure: Closure
+    statement: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DropClosure(Command[None]):
+    """Delete at most `limit` receipts, then the rest. Only before anything is destroyed.
+
+    `seq` is the exit's last decision that the caller knows; behind a newer one nothing is deleted.
+    """
+
+    closure: Closure
+    seq: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetPersons(Command[None]):
+    """Delete at most `limit` of what is kept of persons, and of receipts, each."""
+
+    exit: str
+    limit: int

@@ -1,12 +1,12 @@
-"""The port to what each person has done about the exit of the market that he is in."""
+"""The port to what each person has done about the exit of their market."""
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
-from blackthorn.ports.writer import Job
+from blackthorn.ports.store import Command, Query
 
-TELLABLE: Final = ("read", "exported", "moved", "forward", "unreachable")
-"""What can be told of a person. `forward` has the address as its value, or "" to take it back."""
+ACTS: Final = ("read", "exported", "moved", "forward", "unreachable")
+"""What can be noted of a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +23,37 @@ class ExitPerson:
     unreachable: bool = False
 
 
-class ExitStore(Protocol):
-    """Persons of exits. Reads raise StorageError when the database fails."""
+@dataclass(frozen=True, slots=True)
+class FindExitPerson(Query[ExitPerson]):
+    """What is known of the user of that row; all None when nothing is."""
 
-    def person(self, user: int, exit_id: str) -> ExitPerson:
-        """What is known of the user with that row number; all None when nothing is."""
-        ...
+    user: int
+    exit: str
 
-    def notified(self, user: int, exit_id: str, now_ms: int) -> Job[None]:
-        """A notice was left for the user; the first time stays."""
-        ...
 
-    def tell(self, user: int, exit_id: str, what: str, value: str, now_ms: int) -> Job[None]:
-        """Note one of TELLABLE; the first time stays, the newest `forward` counts.
+@dataclass(frozen=True, slots=True)
+class NoteNotified(Command[None]):
+    """A notice was stored for the user; the first time stays."""
 
-        `value` is for `forward` alone: an address that was checked, or "". With `unreachable` an
-        empty value takes it back. Raises ValueError for anything else to tell.
-        """
-        ...
+    user: int
+    exit: str
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoteAct(Command[None]):
+    """Note one of ACTS; the first time stays, the newest `forward` counts.
+
+    `value` is for `forward` (an address that was checked, or "" to take it back) and for
+    `unreachable` ("" takes it back). Raises ValueError for any other act.
+    """
+
+    user: int
+    exit: str
+    act: str
+    value: str
+    now_ms: int
+
+    def __post_init__(self) -> None:
+        if self.act not in ACTS:
+            raise ValueError(f"{self.act!r} is nothing to note of a person")

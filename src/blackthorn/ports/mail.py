@@ -1,10 +1,11 @@
-"""The port to the sealed mail that waits on the server. Reads answer from the last commit."""
+"""The port to sealed mail: commands and queries. A plain mail has no way into it.
 
-from collections.abc import Sequence
+A uid rises within a user's mailbox and is never given twice.
+"""
+
 from dataclasses import dataclass
-from typing import Protocol
 
-from blackthorn.ports.writer import Job
+from blackthorn.ports.store import Command, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +25,39 @@ class MailHead:
     received_ms: int
 
 
-class MailStore(Protocol):
-    """Sealed mail by user and uid; a uid rises within a user and is never given twice."""
+@dataclass(frozen=True, slots=True)
+class MailPart:
+    """The size of a whole mail, and some of its bytes."""
 
-    def put(self, mails: Sequence[SealedMail], received_ms: int) -> Job[list[int]]:
-        """A job that stores all of `mails` or none, and returns their uids in order."""
-        ...
+    size: int
+    data: bytes
 
-    def list(self, user: int, after: int, limit: int) -> list[MailHead]:
-        """At most `limit` mails of the user with a uid above `after`, oldest first."""
-        ...
 
-    def read(self, user: int, uid: int, offset: int, length: int) -> tuple[int, bytes] | None:
-        """The mail's size and at most `length` of its bytes from `offset` on, or None."""
-        ...
+@dataclass(frozen=True, slots=True)
+class StoreMail(Command[list[int]]):
+    """Store all of `mails` or none; gives their uids in order.
+
+    Raises AbsentError when a mail's user does not exist any more.
+    """
+
+    mails: tuple[SealedMail, ...]
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListMail(Query[list[MailHead]]):
+    """At most `limit` mails of the user with a uid above `after`, oldest first."""
+
+    user: int
+    after: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMail(Query[MailPart | None]):
+    """At most `length` bytes of a mail from `offset` on; None when there is no such mail."""
+
+    user: int
+    uid: int
+    offset: int
+    length: int

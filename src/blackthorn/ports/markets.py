@@ -1,8 +1,12 @@
-"""The port to the keys of markets, which lie apart from the data."""
+"""The port to markets: their keys, which lie apart from the data, and whose user is of which."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from blackthorn.crypto.secret import Secret
+from blackthorn.ids import Address
+from blackthorn.ports.exits import NoteAct
+from blackthorn.ports.store import Command, Query
 
 
 class MarketKeys(Protocol):
@@ -12,6 +16,39 @@ class MarketKeys(Protocol):
         """The market's key, None once it was destroyed.
 
         Raises StorageError, which names the file, when there is none and there should be. May be
-        called by the event loop and by the writer's thread at the same time.
+        called by the event loop and by the threads of the store at the same time.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class FindMarkets(Query[list[str | None]]):
+    """The market of each of these users, None for who does not exist. For a few at a time."""
+
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveUser(Command[bool]):
+    """Wrap at most `limit` of a user's rows anew under the key of `market`; True when done.
+
+    The user's market changes in the step that finds nothing left; until then what arrives is
+    wrapped under the old key. Raises AbsentError when there is no such user, and StorageError
+    when either key is gone.
+    """
+
+    address: Address
+    market: str
+    limit: int
+    note: NoteAct | None = None
+    """The move as an act in the exit of the market before, noted when it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrapStored(Command[bool]):
+    """Wrap at most `limit` rows from before markets; True when none is left.
+
+    Rows of a device or user that is gone are deleted.
+    """
+
+    limit: int

@@ -1,19 +1,17 @@
-"""The port to who was told what about an exit or a directive.
+"""The port to who was notified of an exit or a directive.
 
-A notice is named by its case and step: the step of an exit that is told of, 0 for a directive.
+A notice is named by its case and step: the step of an exit that it tells of, 0 for a directive.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from blackthorn.ids import Address
-from blackthorn.ports.writer import Job
+from blackthorn.ports.store import Command, Query
 
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """Who may be told: the user's row, address, market (ISO 3166-1 alpha-2) and language tag."""
+    """Who may be notified: row, address, market (ISO 3166-1 alpha-2) and language tag."""
 
     number: int
     address: Address
@@ -21,46 +19,101 @@ class Addressee:
     language: str
 
 
-class NoticeStore(Protocol):
-    """Notices by case, step and user. Reads raise StorageError when the database fails."""
+@dataclass(frozen=True, slots=True)
+class NoticeState:
+    """What a user has had of a notice."""
 
-    def addressee(self, address: Address) -> Addressee | None:
-        """The user of that address."""
-        ...
+    notified: bool = False
+    """The notice was stored for the user, or the user was found unreachable."""
+    read: bool = False
+    """A device of the user has told that it was read."""
+    knows_case: bool = False
+    """The user had this notice or another one of the case."""
 
-    def untold(
-        self, case: str, seq: int, market: str, limit: int, *, met: bool = False
-    ) -> list[Addressee]:
-        """At most `limit` users of the market for whom this notice is still to be left.
 
-        `met`: only those who had another notice of the case before.
-        """
-        ...
+@dataclass(frozen=True, slots=True)
+class AddresseePage:
+    """Addressees, and the row number behind which to go on; None at the end."""
 
-    def met(self, case: str, user: int) -> bool:
-        """Whether the user had any notice of the case."""
-        ...
+    people: list[Addressee]
+    after: int | None
 
-    def told(self, case: str, seq: int, user: int) -> bool:
-        """Whether the notice was left for the user, or he was found unreachable."""
-        ...
 
-    def was_read(self, case: str, seq: int, user: int) -> bool:
-        """Whether a device of the user has told that it was read."""
-        ...
+@dataclass(frozen=True, slots=True)
+class FindAddressee(Query[Addressee | None]):
+    """The user of that address."""
 
-    def unread_directives(self, user: int) -> Sequence[str]:
-        """The directives of which the user was told and whose notice is not read yet."""
-        ...
+    address: Address
 
-    def undisclosed(self) -> set[str]:
-        """The cases of which the ledger shows only commitments."""
-        ...
 
-    def leave(self, case: str, seq: int, user: int, sent_ms: int | None) -> Job[None]:
-        """Note that the notice was left then; None: the user is unreachable. Once."""
-        ...
+@dataclass(frozen=True, slots=True)
+class FindUnnotified(Query[AddresseePage]):
+    """Of the next `limit` users of the market behind row `after`: who still lacks the notice.
 
-    def read(self, case: str, seq: int, user: int, now_ms: int) -> Job[None]:
-        """Note that it was read; the first time stays."""
-        ...
+    `only_known`: of them only those who had another notice of the case before.
+    """
+
+    case: str
+    seq: int
+    market: str
+    after: int
+    limit: int
+    only_known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FindUnnotifiedOf(Query[list[Addressee]]):
+    """Of the users with these addresses: who still lacks the notice. Others are left out."""
+
+    case: str
+    seq: int
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FindNoticeState(Query[NoticeState]):
+    """What a user has had of a notice."""
+
+    case: str
+    seq: int
+    user: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A user, and the directives that they were notified of and have not read about."""
+
+    person: Addressee
+    directives: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FindUnread(Query[Unread | None]):
+    """The user of that address with their unread directives, 16 at most."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class ListUndisclosedCases(Query[set[str]]):
+    """The cases of which the ledger shows only commitments. For the start of a server."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteNotice(Command[None]):
+    """Note that the notice was stored then; None: the user is unreachable. The first stays."""
+
+    case: str
+    seq: int
+    user: int
+    sent_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoteNoticeRead(Command[None]):
+    """Note that the notice was read; the first time stays."""
+
+    case: str
+    seq: int
+    user: int
+    now_ms: int

@@ -68,3 +68,11 @@ class Together(Command[None]):
     """Commands that are executed in order, all or none."""
 
     commands: tuple[Command[Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Then(Command[Result]):
+    """`first` and then `second`, both or none; gives the result of `second`."""
+
+    first: Command[Any]
+    second: Command[Result]

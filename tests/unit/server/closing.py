@@ -9,24 +9,25 @@ market.decide("destroy")       as the closure counted it
 import random
 from pathlib import Path
 
+from blackthorn.errors import BlackthornError
 from blackthorn.governance.package.build import register_key
 from blackthorn.ids import Address
 from blackthorn.link import limits
+from blackthorn.ports.closure import Closure, ListClosures
 from blackthorn.ports.mail import SealedMail
 from blackthorn.programs.server.closure import publish_statement, register_seed
 from blackthorn.server.markets.closure import Closures
 from blackthorn.server.markets.closure_checks import ClosureChecks
+from blackthorn.server.markets.closure_facts import Facts
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.stores import markets
-from blackthorn.storage.sqlite.stores.closure import SqliteClosures
-from blackthorn.storage.sqlite.stores.exits import SqliteExits
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.governance_world import World
 from tests.market_keys import add_people
+from tests.support.stored import StoredMail, StoredPersons, answered
 from tests.unit.governance.walks import leaving
 
 SEED = 20151230
@@ -43,6 +44,15 @@ class WorldClock:
 
     def monotonic(self) -> float:
         return 0.0
+
+
+def at_once(work, done) -> None:
+    """A thread that has ended before anybody looks."""
+    try:
+        result = work()
+    except BlackthornError as error:
+        result = error
+    done(result)
 
 
 class Market:
@@ -68,10 +78,10 @@ class Market:
         """The process ends; another begins with what is on the disk."""
         self.keys = KeyFolder(self.folder / "keys")
         self.wrapping = Wrapping(self.keys, self.chance.randbytes)
-        self.writer = SteppedWriter(Engine(self.database, self.wrapping))
-        self.mail = SqliteMail(self.database.reading, self.wrapping)
-        self.exits = SqliteExits(self.database.reading)
-        self.store = SqliteClosures(self.database.reading)
+        self.engine = Engine(self.database, self.wrapping)
+        self.writer, self.reader = SteppedWriter(self.engine), SteppedReader(self.engine)
+        self.mail = StoredMail(self.database, self.wrapping)
+        self.persons = StoredPersons(self.engine)
         seed = register_seed(self.world.keys)
         origin = self.world.keys.origin
 
@@ -80,18 +90,19 @@ class Market:
                 self.folder / "closures", origin, seed, exit_id, statement
             )
 
-        def compact(done) -> None:
+        def compact() -> bool:
             self.compacted += 1
-            done(self.compacts and markets.compact(self.folder / "b.db"))
+            return self.compacts and markets.compact(self.folder / "b.db")
 
         self.closures = Closures(
             cases=lambda: self.world.cases,
-            store=self.store,
             keys=self.keys,
             writer=self.writer,
+            reader=self.reader,
             clock=WorldClock(self.world),
             log_ms=lambda: self.world.now_ms,
             random=self.chance.randbytes,
+            apart=at_once,
             compact=compact,
             publish=publish,
             register=str(register_key(origin, seed)),
@@ -101,7 +112,7 @@ class Market:
             self.closures,
             lambda: self.world.cases,
             lambda case, action: {"accounts": self.named},
-            lambda address: markets.market_of(self.database.reading, address),
+            self.reader,
         )
 
     def fill(self) -> None:
@@ -129,8 +140,22 @@ class Market:
     def put_mail(self, user: int, count: int = MAILS) -> None:
         self.do(self.mail.put([SealedMail(user, b"sealed mail" * 9)] * count, 1))
 
-    def do(self, job) -> None:
-        job(self.database.writing)
+    def do(self, command) -> None:
+        self.engine.execute(command)
+
+    @property
+    def stored(self) -> list[Closure]:
+        return self.engine.read(ListClosures())
+
+    def facts(self, market: str = "PK") -> Facts:
+        return answered(self.closures.facts, market)
+
+    def receipt(self, who: Address) -> bytes | None:
+        return answered(self.closures.receipt, who)
+
+    def refuse(self, decision) -> None:
+        """Raises what the checks refuse it with."""
+        answered(self.check, decision, {})
 
     def sql(self, query: str, *values):
         return self.database.writing.execute(query, values).fetchall()
@@ -156,7 +181,7 @@ class Market:
 
     def decide(self, action: str) -> None:
         """With the fields that the closure has counted."""
-        self.walk.take(action, **self.closures.facts("PK").fields)
+        self.walk.take(action, **self.facts().fields)
 
     def step(self) -> bool:
         """One step of the closure and its commit; whether there was one."""
@@ -199,7 +224,7 @@ class Market:
         )
 
     def phase(self) -> str:
-        found = self.store.all()
+        found = self.stored
         return found[0].phase.value if found else ""
 
     def readable(self, user: int) -> bool:

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.errors import InputError, StorageError, VerificationError
+from blackthorn.errors import ConflictError, InputError, StorageError, VerificationError
 from blackthorn.governance.closure.check import check_person, check_receipt, check_statement
 from blackthorn.governance.closure.receipt import decode_placed
 from blackthorn.link import limits as link_limits
-from blackthorn.ports.closure import Phase
+from blackthorn.ports.closure import DropClosure, Phase
+from blackthorn.ports.exits import NoteAct, NoteNotified
 from blackthorn.server.markets import closure as closure_module
 from blackthorn.server.markets import limits as markets_limits
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
+from tests.support.stored import StoredMail
 from tests.unit.server.closing import KEPT, LEFT, MAILS, Market, address
 
 ALL = (5 * MAILS, 10, 5, 5)
@@ -122,7 +123,7 @@ def test_the_key_is_destroyed_once(market: Market, monkeypatch) -> None:
     market.restart()
     market.work()
     assert market.keys.tombstone("PK") == first
-    assert market.store.all()[0].destroyed_ms == first.destroyed_ms
+    assert market.stored[0].destroyed_ms == first.destroyed_ms
 
 
 @pytest.mark.parametrize("action", ["extend", "rescind"])
@@ -140,7 +141,7 @@ def test_extending_or_rescinding_while_it_is_prepared_throws_it_away(
         assert market.closures.tick()
         market.restart()
         market.work()
-        assert market.store.all() == []
+        assert market.stored == []
         assert market.sql("SELECT count(*) FROM closure_receipt") == [(0,)]
         assert market.sql("SELECT count(*) FROM closure_sample") == [(0,)]
         assert market.rows("PK") == ALL
@@ -151,12 +152,12 @@ def test_extending_or_rescinding_while_it_is_prepared_throws_it_away(
 def test_after_an_extension_it_is_prepared_anew_and_closed(market: Market) -> None:
     market.until("preparing")
     market.work()
-    before = market.store.all()[0].root
+    before = market.stored[0].root
     market.walk.take("extend")
     market.work()
     market.walk.take("prepare")
     market.work()
-    assert market.store.all()[0].root != before
+    assert market.stored[0].root != before
     market.decide("destroy")
     market.work()
     market.decide("close")
@@ -168,13 +169,13 @@ def test_a_decision_that_came_first_keeps_what_was_prepared(market: Market) -> N
     """What is thrown away was looked at before the decision was durable: then it stays."""
     market.until("preparing")
     market.work()
-    closure = market.store.all()[0]
+    closure = market.stored[0]
     seq = market.walk.case.seq
-    job = market.store.drop(closure, seq, 100)
+    command = DropClosure(closure, seq, 100)
     market.sql("INSERT INTO decision VALUES (1, 'X-PK-1', ?, x'', x'', x'', 0, 0)", seq + 1)
-    with pytest.raises(StorageError, match="moved on"):
-        market.do(job)
-    assert market.store.all() == [closure]
+    with pytest.raises(ConflictError, match="moved on"):
+        market.do(command)
+    assert market.stored == [closure]
 
 
 def test_a_restored_backup_reads_nothing_of_the_market_and_all_of_the_other(
@@ -184,7 +185,7 @@ def test_a_restored_backup_reads_nothing_of_the_market_and_all_of_the_other(
     shutil.copy(tmp_path / "b.db", tmp_path / "backup.db")
     market.close()
     backup = Database.open(tmp_path / "backup.db")
-    mail = SqliteMail(backup.reading, market.wrapping)
+    mail = StoredMail(backup, market.wrapping)
     for user in LEFT:
         with pytest.raises(StorageError, match="destroyed"):
             mail.read(user, 1, 0, 10)
@@ -202,7 +203,7 @@ def test_what_came_after_the_purge_is_deleted_too(market: Market) -> None:
     market.put_mail(2, 2)
     market.work()
     assert market.rows("PK") == NONE
-    assert market.store.all()[0].mails == 5 * MAILS + 2
+    assert market.stored[0].mails == 5 * MAILS + 2
     with pytest.raises(StorageError, match="destroyed"):
         market.put_mail(2)
 
@@ -247,7 +248,7 @@ def test_a_sample_that_opens_with_another_key_stops_it(market: Market, monkeypat
     monkeypatch.setattr(closure_module, "_opens", lambda key, sample: True)
     assert not market.closures.tick()
     assert "opens what was of PK" in market.closures.problems()[0]
-    assert market.closures.facts("PK").fields == {}
+    assert market.facts().fields == {}
 
 
 # --- Persons --------------------------------------------------------------------------------
@@ -256,18 +257,18 @@ def test_a_sample_that_opens_with_another_key_stops_it(market: Market, monkeypat
 def test_persons_are_counted_as_they_did(market: Market) -> None:
     market.until("retrieval")
     told = (
-        market.exits.notified(1, "X-PK-1", 5),
-        market.exits.tell(1, "X-PK-1", "read", "", 6),
-        market.exits.tell(2, "X-PK-1", "exported", "", 6),
-        market.exits.tell(3, "X-PK-1", "forward", "new@b.example", 6),
-        market.exits.tell(4, "X-PK-1", "unreachable", "1", 6),
-        market.exits.tell(6, "X-PK-1", "moved", "", 6),
+        NoteNotified(1, "X-PK-1", 5),
+        NoteAct(1, "X-PK-1", "read", "", 6),
+        NoteAct(2, "X-PK-1", "exported", "", 6),
+        NoteAct(3, "X-PK-1", "forward", "new@b.example", 6),
+        NoteAct(4, "X-PK-1", "unreachable", "1", 6),
+        NoteAct(6, "X-PK-1", "moved", "", 6),
     )
     for job in told:
         market.do(job)
     market.walk.take("prepare")
     market.work()
-    fields = market.closures.facts("PK").fields
+    fields = market.facts().fields
     assert {name: fields[name] for name in fields if isinstance(fields[name], int)} == {
         "users": 6,
         "notified": 1,
@@ -278,7 +279,7 @@ def test_persons_are_counted_as_they_did(market: Market) -> None:
         "unreachable": 1,
         "held": 0,
     }
-    moved = decode_placed(market.closures.receipt(address(6)))
+    moved = decode_placed(market.receipt(address(6)))
     assert (moved.receipt.moved, moved.receipt.mails, moved.receipt.parcels) == (True, 0, 0)
 
 
@@ -286,14 +287,14 @@ def test_each_person_finds_his_receipt_and_nobody_elses(market: Market) -> None:
     market.close()
     statement, _ = check_statement(market.published.read_bytes(), None, market.walk.case)
     for user in LEFT:
-        data = market.closures.receipt(address(user))
+        data = market.receipt(address(user))
         assert len(data) <= link_limits.MAX_RECEIPT_BYTES
         placed = check_receipt(data, statement)
         check_person(placed.receipt, address(user))
         assert (placed.receipt.mails, placed.receipt.parcels) == (MAILS, 2)
         with pytest.raises(VerificationError, match="C18"):
             check_person(placed.receipt, address(9))
-    assert market.closures.receipt(address(6)) is None
+    assert market.receipt(address(6)) is None
     assert b"acme" not in market.published.read_bytes().replace(b"acme.example/ledger", b"")
 
 
@@ -302,31 +303,31 @@ def test_there_is_no_receipt_before_the_tree_stands(market: Market) -> None:
     market.step()
     market.step()
     assert market.phase() == "receipts"
-    assert market.closures.receipt(address(1)) is None
+    assert market.receipt(address(1)) is None
 
 
 def test_receipts_are_made_anew_when_somebody_came_or_moved(market: Market) -> None:
     market.until("preparing")
     market.work()
-    assert market.closures.facts("PK").fields["users"] == 5
+    assert market.facts().fields["users"] == 5
     market.sql("UPDATE users SET market = 'PK' WHERE number = 6")
-    assert market.closures.facts("PK").fields == {}
+    assert market.facts().fields == {}
     market.work()
-    assert market.closures.facts("PK").fields["users"] == 6
-    market.do(market.exits.tell(6, "X-PK-1", "moved", "", 6))
-    assert market.closures.facts("PK").fields == {}
+    assert market.facts().fields["users"] == 6
+    market.do(NoteAct(6, "X-PK-1", "moved", "", 6))
+    assert market.facts().fields == {}
     market.work()
-    assert market.closures.facts("PK").fields["moved"] == 1
+    assert market.facts().fields["moved"] == 1
 
 
 def test_what_is_kept_of_persons_goes_with_the_forwarding(market: Market) -> None:
-    market.do(market.exits.tell(3, "X-PK-1", "forward", "new@b.example", 6))
+    market.do(NoteAct(3, "X-PK-1", "forward", "new@b.example", 6))
     market.close()
-    assert market.exits.person(3, "X-PK-1").forward == "new@b.example"
+    assert market.persons.person(3, "X-PK-1").forward == "new@b.example"
     market.world.now_ms += 400 * 86_400_000
     market.work()
-    assert market.exits.person(3, "X-PK-1").forward is None
-    assert market.closures.receipt(address(3)) is None
+    assert market.persons.person(3, "X-PK-1").forward is None
+    assert market.receipt(address(3)) is None
     assert market.phase() == "closed"
 
 
@@ -343,48 +344,48 @@ class Asked:
 
 
 def test_a_plan_names_just_the_users_of_now(market: Market) -> None:
-    facts = market.closures.facts("PK")
+    facts = market.facts()
     assert facts.users == 5
-    market.check(Asked("plan", users=5, list=facts.list), {})
+    market.refuse(Asked("plan", users=5, list=facts.list))
     for users, listed in ((4, facts.list), (5, bytes(32))):
         with pytest.raises(InputError, match="not those of this plan"):
-            market.check(Asked("plan", users=users, list=listed), {})
+            market.refuse(Asked("plan", users=users, list=listed))
     market.sql("UPDATE users SET market = 'DE'")
     with pytest.raises(InputError, match="nobody in PK"):
-        market.check(Asked("plan", users=0, list=bytes(32)), {})
+        market.refuse(Asked("plan", users=0, list=bytes(32)))
 
 
 @pytest.mark.parametrize("action", ["destroy", "close"])
 def test_what_is_decided_is_what_was_counted(market: Market, action: str) -> None:
     with pytest.raises(InputError, match="not ready"):
-        market.check(Asked(action), {})
+        market.refuse(Asked(action))
     market.until("preparing")
     market.work()
     if action == "close":
         market.decide("destroy")
         market.work()
-    fields = market.closures.facts("PK").fields
-    market.check(Asked(action, **fields), {})
+    fields = market.facts().fields
+    market.refuse(Asked(action, **fields))
     for name, value in fields.items():
         wrong = bytes(32) if isinstance(value, bytes) else value + 1
         with pytest.raises(InputError, match=f"^{name} is not what was counted"):
-            market.check(Asked(action, **(fields | {name: wrong})), {})
+            market.refuse(Asked(action, **(fields | {name: wrong})))
 
 
 @pytest.mark.parametrize("action", ["prepare", "destroy"])
 def test_no_directive_is_open_on_a_user_of_the_market(market: Market, action: str) -> None:
     market.until("preparing")
     market.work()
-    fields = market.closures.facts("PK").fields
-    market.check(Asked(action, **fields), {})
+    fields = market.facts().fields
+    market.refuse(Asked(action, **fields))
     market.world.receive("PK")
     market.named = [address(6)]
-    market.check(Asked(action, **fields), {})
+    market.refuse(Asked(action, **fields))
     market.named = [address(6), address(2)]
     with pytest.raises(InputError, match="D-000001 is open and names a user of PK"):
-        market.check(Asked(action, **fields), {})
+        market.refuse(Asked(action, **fields))
     market.world.verify("D-000001", "forged")
-    market.check(Asked(action, **fields), {})
+    market.refuse(Asked(action, **fields))
 
 
 def test_the_statement_is_json_that_names_no_person(market: Market) -> None:

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.errors import StorageError
+from blackthorn.errors import DiskError
 from blackthorn.governance.closure.receipt import decode_placed
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import FetchExit, FetchReceipt
 from blackthorn.ports.enterprise import DeviceRecord
+from blackthorn.server.counters import Counters
+from blackthorn.server.governance.access import Access
 from blackthorn.server.handlers.exits import ExitHandler
-from blackthorn.server.markets.closure import list_hash
+from blackthorn.server.markets.closure_facts import list_hash
 from tests.unit.server.closing import Market, address
 
 OFFICER = address(7)
@@ -19,12 +21,26 @@ OFFICER = address(7)
 class RecordingSession:
     def __init__(self, who: Address | None) -> None:
         self.sent: list = []
+        self.waits = False
         self.device = None
         if who is not None:
             self.device = DeviceRecord(1, DeviceId(bytes(16)), bytes(32), who)
 
     def transmit(self, *frames) -> None:
         self.sent += frames
+
+    def ask(self) -> None:
+        self.waits = True
+
+    def answered(self) -> None:
+        self.waits = False
+
+
+class Officers:
+    """`DecisionService.access`: one user is an officer."""
+
+    def access(self, who: Address, done) -> None:
+        done(Access(who == OFFICER, False))
 
 
 @pytest.fixture
@@ -36,7 +52,8 @@ def market(tmp_path: Path):
 
 def ask(market: Market, who: Address | None, frame):
     session = RecordingSession(who)
-    ExitHandler(market.closures, lambda each: each == OFFICER).handle(session, frame, 0.0)
+    ExitHandler(market.closures, Officers(), Counters()).handle(session, frame, 0.0)
+    assert not session.waits
     return session.sent[0] if session.sent else None
 
 
@@ -67,11 +84,7 @@ def test_a_person_gets_his_own_receipt_once_it_was_prepared(market: Market) -> N
     assert "no receipt" in ask(market, address(6), FetchReceipt(9)).refusal
 
 
-def test_a_failing_database_is_told_in_one_line(market: Market, monkeypatch) -> None:
-    def fail(*_):
-        raise StorageError("the disk failed")
-
-    monkeypatch.setattr(market.store, "all", fail)
-    monkeypatch.setattr(market.store, "addresses", fail)
+def test_a_failing_database_is_told_in_one_line(market: Market) -> None:
+    market.reader.fail(DiskError("the disk failed"))
     assert ask(market, address(2), FetchReceipt(9)).refusal == "the disk failed"
     assert ask(market, OFFICER, FetchExit(9, "PK")).refusal == "the disk failed"

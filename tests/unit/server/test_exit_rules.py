@@ -108,9 +108,9 @@ def test_a_decision_is_heard_of_only_when_it_is_about_an_exit() -> None:
     cases = Cases()
     asked = ExitRules(lambda: cases, MARKETS.get)
     cases.by_id["X-PK-1"] = exit_case("stopped")
-    asked.taken(Case("D-000001"), Step(1, "receive", {}, (), 0, 0))
+    asked.decided(Case("D-000001"), Step(1, "receive", {}, (), 0, 0))
     assert not asked.refusal(HERE, May.SEND)
-    asked.taken(cases.by_id["X-PK-1"], Step(2, "stop", {}, (), 0, 0))
+    asked.decided(cases.by_id["X-PK-1"], Step(2, "stop", {}, (), 0, 0))
     assert asked.refusal(HERE, May.SEND)
 
 

@@ -4,9 +4,10 @@ import pysequoia
 import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
-from blackthorn.errors import StorageError
+from blackthorn.errors import DiskError, StorageError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link import limits as link_limits
+from blackthorn.link.codes import Code
 from blackthorn.link.frames import (
     FetchMail,
     ListMail,
@@ -19,13 +20,13 @@ from blackthorn.link.frames import (
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.mail import MailHandler, announcing
 from blackthorn.server.mail import limits as mail_limits
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailFor, MailService
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedWriter
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
+from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from tests.market_keys import add_people, wrapping
 
 ALICE, BOB = Address("alice@acme.example"), Address("bob@acme.example")
@@ -55,12 +56,23 @@ class Table:
 class RecordingSession:
     def __init__(self, address: Address | None) -> None:
         self.sent: list[object] = []
+        self.waits = False
+        self.closed: tuple[object, ...] = ()
         self.device = None
         if address is not None:
             self.device = DeviceRecord(1, DeviceId(bytes(16)), bytes(32), address)
 
     def transmit(self, *frames: object) -> None:
         self.sent += frames
+
+    def ask(self) -> None:
+        self.waits = True
+
+    def answered(self) -> None:
+        self.waits = False
+
+    def close(self, *reason: object) -> None:
+        self.closed = reason
 
 
 class Room:
@@ -71,25 +83,27 @@ class Room:
         self.bob = UserRecord(2, BOB, "00000002", CERTIFICATE, ())
         self.database = Database.in_memory()
         add_people(self.database, 2)
-        self.writer = SteppedWriter(Engine(self.database, wrapping()))
+        engine = Engine(self.database, wrapping())
+        self.writer, self.reader = SteppedWriter(engine), SteppedReader(engine)
         self.told: list[tuple[str, object]] = []
-        self.done: list[StorageError | None] = []
+        self.done: list[object] = []
         self.counters = Counters()
         self.mail_service = MailService(
-            Table(self.alice, self.bob),
-            SqliteMail(self.database.reading, wrapping()),
-            self.writer,
-            FixedClock(),
-            self.counters,
-            lambda address, frame: self.told.append((address, frame)),
+            writer=self.writer,
+            reader=self.reader,
+            clock=FixedClock(),
+            counters=self.counters,
+            arrived=announcing(lambda address, frame: self.told.append((address, frame))),
         )
+        table = Table(self.alice, self.bob)
+        self.handler = MailHandler(self.mail_service, table, self.counters)
 
     def deliver(self, *mails: MailFor) -> None:
-        self.mail_service.deliver(mails, self.done.append)
+        self.mail_service.store(mails, self.done.append)
 
     def ask(self, address: Address | None, frame) -> list[object]:
         session = RecordingSession(address)
-        self.mail_service.handle(session, frame, 0.0)
+        self.handler.handle(session, frame, 0.0)
         return session.sent
 
 
@@ -104,7 +118,7 @@ def test_nobody_is_told_before_it_is_durable(room: Room) -> None:
     room.deliver(MailFor(room.alice, b"one"), MailFor(room.bob, b"two"))
     assert room.done == [] and room.told == []
     room.writer.commit()
-    assert room.done == [None] and room.counters.mail_accepted == 2
+    assert room.done == [[1, 1]] and room.counters.mail_accepted == 2
     assert room.told == [(ALICE, MailArrived(1)), (BOB, MailArrived(1))]
 
 
@@ -142,6 +156,26 @@ def test_a_large_mail_comes_in_chunks(room: Room) -> None:
         assert 0 < len(chunk.data) <= link_limits.MAX_MAIL_CHUNK_BYTES
         got += chunk.data
     assert got == sealed
+
+
+def test_a_device_waits_while_the_disk_is_slow(room: Room) -> None:
+    room.deliver(MailFor(room.alice, b"one"))
+    room.writer.commit()
+    room.reader.hold()
+    session = RecordingSession(ALICE)
+    room.handler.handle(session, ListMail(1, 0), 0.0)
+    assert session.waits and session.sent == []
+    room.reader.release()
+    assert not session.waits and session.sent == [MailListing(1, [MailEntry(1, 3, NOW_MS)], False)]
+
+
+@pytest.mark.parametrize("frame", [ListMail(1, 0), FetchMail(1, 1, 0)])
+def test_a_disk_that_fails_ends_the_link(room: Room, frame) -> None:
+    room.reader.fail(DiskError("the disk failed"))
+    session = RecordingSession(ALICE)
+    room.handler.handle(session, frame, 0.0)
+    assert session.closed == (Code.STORAGE, "the disk failed") and session.sent == []
+    assert room.counters.storage_failures == 1
 
 
 def test_a_long_listing_says_that_there_is_more(room: Room) -> None:

@@ -20,20 +20,20 @@ from blackthorn.link.frames import ExitTold, MarketNotice, TellExit
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.ports.enterprise import UserRecord
-from blackthorn.programs.server.notices import Telling
+from blackthorn.programs.server.notices import NoticeDelivery
 from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.notices import NoticeHandler, notifying
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
+from blackthorn.server.markets.notice import KINDS, Notice, notice_step
 from blackthorn.server.markets.notice_texts import LANGUAGES, words
-from blackthorn.server.markets.notices import KINDS, Notices, told_step
+from blackthorn.server.markets.notices import Notices
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedWriter
-from blackthorn.storage.sqlite.stores.exits import SqliteExits
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
-from blackthorn.storage.sqlite.stores.notices import SqliteNotices
+from blackthorn.storage.sqlite.engine import Engine, HostReader
+from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from tests.market_keys import add_people, wrapping
-from tests.unit.server.test_mail_server import FixedClock, Table
+from tests.support.stored import StoredMail, StoredPersons, answered
+from tests.unit.server.test_mail_server import FixedClock, RecordingSession, Table
 
 SECRET, CERTIFICATE = generate_user_key("u1@acme.example")
 DAY = 24 * 3_600_000
@@ -93,42 +93,48 @@ class World:
 
     def start(self) -> None:
         """A process over what is on the disk."""
-        self.writer = SteppedWriter(Engine(self.database, wrapping()))
+        engine = Engine(self.database, wrapping())
+        self.writer, self.reader = SteppedWriter(engine), SteppedReader(engine)
         self.office = SimpleNamespace(
             cases=self.cases,
-            taken=[],
-            disclosed=[],
+            on_decision=[],
+            on_disclosure=[],
             private=lambda case, action: {"accounts": self.accounts},
         )
-        self.persons, clock = SqliteExits(self.database.reading), FixedClock()
-        self.mail = SqliteMail(self.database.reading, wrapping())
+        self.persons, clock = StoredPersons(engine), FixedClock()
+        self.mail = StoredMail(self.database, wrapping())
         self.notices = Notices(
-            office=self.office,
-            store=SqliteNotices(self.database.reading),
-            exits=self.persons,
+            decisions=self.office,
             writer=self.writer,
+            reader=self.reader,
             clock=clock,
             domain="acme.example",
-            notify=lambda address, frame: self.heard.append((address, frame)),
+            notify=notifying(lambda address, frame: self.heard.append((address, frame))),
         )
         mail_service = MailService(
-            self.enterprise, self.mail, self.writer, clock, Counters(), lambda *_: None
+            writer=self.writer,
+            reader=self.reader,
+            clock=clock,
+            counters=Counters(),
+            arrived=lambda *_: None,
         )
         recipient_policy = RecipientPolicy("acme.example", self.enterprise, clock)
         gateway = MailGateway(recipient_policy, mail_service, self.pool, clock, Counters())
-        self.telling = Telling(self.notices, gateway, self.enterprise, self.writer, lambda: None)
+        self.telling = NoticeDelivery(
+            self.notices, gateway, self.enterprise, self.writer, lambda: None
+        )
 
     def decide(self, *steps: Step, state: str = "announced", name: str = "X-PK-1") -> None:
         case = Case(name, state, len(steps), history=steps)
         self.cases.by_id[name] = case
-        for told in self.office.taken:
+        for told in self.office.on_decision:
             told(case, steps[-1])
 
     def tell(self) -> None:
         """Tell everybody who is due, with a disk that commits at once."""
 
         async def run() -> None:
-            work = asyncio.ensure_future(self.telling.tell_all())
+            work = asyncio.ensure_future(self.telling.notify_all())
             while not work.done():
                 await asyncio.sleep(0)
                 self.writer.commit()
@@ -147,16 +153,22 @@ class World:
 
     def tells(self, address: Address, what: str, value: str = "") -> str:
         """The answer to a device that tells something."""
-        answers: list[ExitTold] = []
-        session = SimpleNamespace(
-            device=SimpleNamespace(address=address),
-            transmit=answers.append,
-            ask=lambda: None,
-            answered=lambda: None,
-        )
-        self.notices.handle(session, TellExit(1, what, value), 0.0)
+        session = RecordingSession(address)
+        NoticeHandler(self.notices, Counters()).handle(session, TellExit(1, what, value), 0.0)
         self.writer.commit()
-        return answers[0].refusal
+        (answer,) = session.sent
+        assert isinstance(answer, ExitTold) and not session.waits
+        return answer.refusal
+
+    def due(self, limit: int = 9) -> list[Notice]:
+        return answered(self.notices.due, limit)
+
+    def greeting(self, address: Address) -> list[MarketNotice]:
+        """What a device of the user is sent when it opens the link."""
+        session = RecordingSession(address)
+        NoticeHandler(self.notices, Counters()).greet(session)
+        assert not session.waits
+        return session.sent
 
 
 def opened(sealed: bytes) -> email.message.EmailMessage:
@@ -201,7 +213,7 @@ def test_who_has_no_certificate_counts_as_unreachable_and_hears_it_on_the_link(
     assert world.persons.person(3, "X-PK-1").notified_ms is None
     assert world.persons.person(1, "X-PK-1").notified_ms is not None
     assert not world.persons.person(1, "X-PK-1").unreachable
-    assert [each.state for each in world.notices.notices(U3)] == ["announced"]
+    assert [each.state for each in world.greeting(U3)] == ["announced"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -210,12 +222,12 @@ def test_every_kind_is_written_in_every_language(world: World, action: str, lang
     world.database.writing.execute("UPDATE users SET language = ?", (language,))
     dates = plan(STOP + DAY) if action in ("extend", "accelerate") else {}
     world.decide(*ANNOUNCED, step(4, action, **dates))
-    due = world.notices.due(1)[0] if action != "rescind" else None
+    due = world.due(1)[0] if action != "rescind" else None
     if due is None:
         world.decide(*ANNOUNCED)
         world.tell()
         world.decide(*ANNOUNCED, step(4, action), state="rescinded")
-        due = world.notices.due(1)[0]
+        due = world.due(1)[0]
     assert "{" not in due.subject + due.text
     assert "PK" in due.subject and "postmaster@acme.example" in due.text
     if action == "rescind":
@@ -235,15 +247,15 @@ def test_a_language_that_is_not_there_is_served_in_english() -> None:
 def test_nobody_is_told_before_the_exit_is_announced(world: World) -> None:
     for action in ("plan", "approve", "accelerate", "rescind"):
         world.decide(step(1, "plan", **plan()), step(2, action, **plan()), state="approved")
-        assert world.notices.due(9) == []
-        assert world.notices.notices(U1) == []
+        assert world.due() == []
+        assert world.greeting(U1) == []
 
 
 def test_a_step_that_people_are_not_told_of_tells_nobody_anew(world: World) -> None:
     world.decide(*ANNOUNCED)
     world.tell()
     world.decide(*ANNOUNCED, step(4, "drain"), step(5, "hold", reason="a hold"), state="draining")
-    assert world.notices.due(9) == []
+    assert world.due() == []
 
 
 def test_it_goes_on_after_any_end_of_the_process_and_tells_nobody_twice(world: World) -> None:
@@ -256,7 +268,7 @@ def test_it_goes_on_after_any_end_of_the_process_and_tells_nobody_twice(world: W
     for unit in range(8):
 
         async def some(rounds: int) -> None:
-            work = asyncio.ensure_future(world.telling.tell_all())
+            work = asyncio.ensure_future(world.telling.notify_all())
             for _ in range(rounds):
                 await asyncio.sleep(0)
                 world.writer.commit(told=rounds % 2 == 0)
@@ -265,7 +277,7 @@ def test_it_goes_on_after_any_end_of_the_process_and_tells_nobody_twice(world: W
         asyncio.run(some(3 + unit))
         world.writer.crash()
         world.start()
-        world.notices.start()
+        world.notices.start(HostReader(world.database))
     world.tell()
     everybody = [1, 2, *range(10, 60)]
     assert [len(world.mail.list(n, 0, 9)) for n in everybody] == [1] * len(everybody)
@@ -296,10 +308,10 @@ def test_only_who_was_told_of_an_exit_is_told_that_it_was_rescinded(world: World
     world.decide(*ANNOUNCED, step(4, "rescind", document=bytes(32)), state="rescinded")
     world.tell()
     assert [each["Subject"] for each in world.mails(1)][1:] == ["The service in PK goes on"]
-    assert world.notices.notices(Address("new@acme.example")) == []
-    assert [each.state for each in world.notices.notices(U1)] == ["rescinded"]
+    assert world.greeting(Address("new@acme.example")) == []
+    assert [each.state for each in world.greeting(U1)] == ["rescinded"]
     assert world.tells(U1, "read") == ""
-    assert world.notices.notices(U1) == []
+    assert world.greeting(U1) == []
 
 
 def test_who_has_moved_is_told_no_more(world: World) -> None:
@@ -309,7 +321,7 @@ def test_who_has_moved_is_told_no_more(world: World) -> None:
     world.decide(*ANNOUNCED, step(4, "extend", **plan(STOP + DAY)))
     world.tell()
     assert [len(world.mails(n)) for n in (1, 2)] == [1, 2]
-    assert world.notices.notices(U1) == []
+    assert world.greeting(U1) == []
 
 
 # --- What devices tell ----------------------------------------------------------------------
@@ -318,13 +330,13 @@ def test_who_has_moved_is_told_no_more(world: World) -> None:
 def test_a_notice_is_said_until_it_was_read_and_a_new_one_again(world: World) -> None:
     world.decide(*ANNOUNCED)
     world.tell()
-    assert [each.read for each in world.notices.notices(U1)] == [False]
-    assert world.notices.notices(U4) == []
+    assert [each.read for each in world.greeting(U1)] == [False]
+    assert world.greeting(U4) == []
     assert world.tells(U1, "read") == ""
-    assert [each.read for each in world.notices.notices(U1)] == [True]
+    assert [each.read for each in world.greeting(U1)] == [True]
     assert world.persons.person(1, "X-PK-1").read_ms is not None
     world.decide(*ANNOUNCED, step(4, "extend", **plan(STOP + DAY)))
-    said = world.notices.notices(U1)[0]
+    said = world.greeting(U1)[0]
     assert (said.read, said.stop_ms) == (False, STOP + DAY)
 
 
@@ -370,7 +382,7 @@ def directive(world: World, *actions: str) -> Case:
 
 def test_who_is_named_by_a_directive_is_told_once_it_was_produced(world: World) -> None:
     world.notices.disclosed(directive(world))
-    assert world.notices.due(9) == []
+    assert world.due() == []
     world.notices.disclosed(directive(world, "produce"))
     world.tell()
     world.notices.disclosed(directive(world, "produce", "deliver"))
@@ -379,10 +391,10 @@ def test_who_is_named_by_a_directive_is_told_once_it_was_produced(world: World) 
     text = world.mails(1)[0].get_content()
     for said in ("D-000001", "High Court", "PK", "production", "sealed mail"):
         assert said in text
-    assert [each.exit for each in world.notices.notices(U1)] == ["D-000001"]
-    assert world.notices.notices(U2) == []
+    assert [each.exit for each in world.greeting(U1)] == ["D-000001"]
+    assert world.greeting(U2) == []
     assert world.tells(U1, "read") == ""
-    assert world.notices.notices(U1) == []
+    assert world.greeting(U1) == []
 
 
 def test_a_gag_holds_over_a_start_and_what_ended_it_goes_on(world: World) -> None:
@@ -392,11 +404,11 @@ def test_a_gag_holds_over_a_start_and_what_ended_it_goes_on(world: World) -> Non
         " VALUES (1, 'D-000001', 1, x'', x'', x'', 0, ?)"
     )
     world.database.writing.execute(insert, (1,))
-    world.notices.start()
-    assert world.notices.due(9) == []
+    world.notices.start(HostReader(world.database))
+    assert world.due() == []
     world.database.writing.execute("UPDATE decision SET sealed = 0")
     world.start()
-    world.notices.start()
+    world.notices.start(HostReader(world.database))
     world.tell()
     assert len(world.mails(1)) == 1
 
@@ -406,6 +418,6 @@ def test_the_newest_step_that_is_told_of_counts() -> None:
         return Case("X-PK-1", "announced", history=steps)
 
     extended = (*ANNOUNCED, step(4, "extend", **plan()))
-    assert told_step(case(*ANNOUNCED[:2])) is None
-    assert told_step(case(*ANNOUNCED)) == ANNOUNCED[2]
-    assert told_step(case(*extended, step(5, "drain"))) == extended[3]
+    assert notice_step(case(*ANNOUNCED[:2])) is None
+    assert notice_step(case(*ANNOUNCED)) == ANNOUNCED[2]
+    assert notice_step(case(*extended, step(5, "drain"))) == extended[3]

@@ -8,8 +8,10 @@ import apsw
 import pytest
 
 from blackthorn.crypto.market_wrap import CHUNK_BYTES, WrapError
-from blackthorn.errors import StorageError
+from blackthorn.errors import AbsentError, BlackthornError, StorageError
+from blackthorn.ids import Address
 from blackthorn.ports.mail import SealedMail
+from blackthorn.ports.markets import MoveUser, WrapStored
 from blackthorn.ports.parcels import Batch, Parcels, SharedParcel
 from blackthorn.programs.server.market_start import WRAP_ROWS, wrap_all
 from blackthorn.storage.sqlite import database as database_module
@@ -17,11 +19,12 @@ from blackthorn.storage.sqlite.database import Database, migrations
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.group_commit import commit_group
 from blackthorn.storage.sqlite.stores import markets
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
+from blackthorn.storage.sqlite.transaction import Transaction
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.wire.units import MIB
-from tests.market_keys import MemoryKeys, add_people, wrapping
+from tests.market_keys import MemoryKeys, add_people
+from tests.support.stored import StoredMail
 
 SEED = 20151230
 
@@ -35,7 +38,7 @@ class Store:
         self.keys = keys or MemoryKeys()
         self.database = Database.open(path)
         self.wrapping = Wrapping(self.keys, self.chance.randbytes)
-        self.mail = SqliteMail(self.database.reading, self.wrapping)
+        self.mail = StoredMail(self.database, self.wrapping)
         self.parcels = SqliteParcels(self.database.reading, self.wrapping)
 
     def fill(self) -> "Store":
@@ -43,12 +46,19 @@ class Store:
         self.sql("UPDATE users SET market = CASE number WHEN 3 THEN 'DE' ELSE 'PK' END")
         return self
 
+    def purge(self, user: int, limit: int) -> markets.Purged:
+        """One step in a transaction of its own."""
+        with self.database.writing as connection:
+            return markets.purge_user(Transaction(connection, self.wrapping), user, limit)
+
     def do(self, job):
-        """The job's result in a transaction of its own; raises its StorageError."""
+        """The result of a command in a transaction of its own; raises its error."""
         told: list[object] = []
-        for done, result in commit_group(Engine(self.database, wrapping()), [(job, told.append)]):
+        for done, result in commit_group(
+            Engine(self.database, self.wrapping), [(job, told.append)]
+        ):
             done(result)
-        if isinstance(told[0], StorageError):
+        if isinstance(told[0], BlackthornError):
             raise told[0]
         return told[0]
 
@@ -71,7 +81,7 @@ class Store:
 
     def move(self, number: int, market: str, limit: int = 100) -> int:
         """Steps until the user is of that market."""
-        job = markets.move_user(f"u{number}@acme.example", market, self.wrapping, limit)
+        job = MoveUser(Address(f"u{number}@acme.example"), market, limit)
         steps = 1
         while not self.do(job):
             steps += 1
@@ -134,7 +144,7 @@ def test_a_destroyed_key_closes_every_old_copy_of_its_market_and_no_other(
 
 def test_another_key_of_the_same_market_opens_nothing(store: Store) -> None:
     store.put_mail(1, b"mail")
-    other = SqliteMail(store.database.reading, Wrapping(MemoryKeys(b"other"), bytes))
+    other = StoredMail(store.database, Wrapping(MemoryKeys(b"other"), bytes))
     with pytest.raises(StorageError, match="does not open with this market's key"):
         other.read(1, 1, 0, 4)
 
@@ -197,7 +207,7 @@ def test_a_move_can_be_interrupted_and_mail_keeps_coming(store: Store) -> None:
     fill_user(store)
     mails, waiting, tally = store.mails(1), store.waiting(1), store.parcels.count(1)
     others = store.waiting(2)
-    job = markets.move_user("u1@acme.example", "FR", store.wrapping, 3)
+    job = MoveUser(Address("u1@acme.example"), "FR", 3)
     for step in range(3):
         assert store.do(job) is False, "the process may end here"
         assert store.mails(1) == mails and store.waiting(1) == waiting
@@ -240,7 +250,7 @@ def test_a_move_to_or_from_a_destroyed_market_is_refused(store: Store) -> None:
     store.keys.destroyed.add("PK")
     with pytest.raises(StorageError, match="PK was destroyed"):
         store.move(1, "DE")
-    with pytest.raises(StorageError, match="no user u9@"):
+    with pytest.raises(AbsentError, match="no user u9@"):
         store.move(9, "DE")
 
 
@@ -269,7 +279,7 @@ def test_a_purge_in_steps_overwrites_what_it_deletes(store: Store) -> None:
     kept = store.mails(3), store.waiting(3)
     steps = []
     while not steps or not steps[-1].done:
-        steps.append(store.do(markets.purge_user(1, 15)))
+        steps.append(store.purge(1, 15))
     assert sum(each.mails for each in steps) == 40 == sum(each.parcels for each in steps)
     assert sum(each.key_packages for each in steps) == 1 and len(steps) == 6
     assert markets.compact(store.path)
@@ -280,7 +290,7 @@ def test_a_purge_in_steps_overwrites_what_it_deletes(store: Store) -> None:
     raw = store.raw()
     assert not [each for each in marks if each in raw], "and after a rewrite nothing is left"
     assert (store.mails(3), store.waiting(3)) == kept
-    again = store.do(markets.purge_user(1, 15))
+    again = store.purge(1, 15)
     assert again == markets.Purged(0, 0, 0, True)
 
 
@@ -316,7 +326,7 @@ def test_what_was_stored_before_markets_is_wrapped_in_steps_that_may_stop(
     mails, own = old_database(tmp_path / "b.db", monkeypatch)
     store = Store(tmp_path / "b.db")
     for _ in range(2):
-        assert store.do(markets.wrap_stored(store.wrapping, 150)) is False
+        assert store.do(WrapStored(150)) is False
         assert store.mails(1) == mails and store.waiting(2) == [*own, b"shared" * 9]
     left = store.sql("SELECT count(*) FROM mailbox WHERE market = ''")
     assert left == [(WRAP_ROWS + 3 - (300 - len(mails)),)], "half is done"

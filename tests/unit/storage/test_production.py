@@ -12,15 +12,13 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import StorageError
 from blackthorn.governance.package import layout
 from blackthorn.governance.package.build import ProductionCase
-from blackthorn.ports.mail import SealedMail
-from blackthorn.ports.parcels import Batch, Parcels, SharedParcel
+from blackthorn.ports.mail import SealedMail, StoreMail
+from blackthorn.ports.parcels import MarkUndecryptable, Parcels, SharedParcel, StoreParcels
 from blackthorn.programs.server.production import frozen_rows, produce
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.inventory import migrations, read_inventory
 from blackthorn.storage.sqlite.stepped import SteppedWriter
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
-from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from blackthorn.storage.sqlite.stores.production import (
     COUNTED,
     LEFT_OUT,
@@ -28,8 +26,8 @@ from blackthorn.storage.sqlite.stores.production import (
     SEALED_READS,
     SqliteProduction,
 )
+from blackthorn.storage.sqlite.transaction import Transaction
 from blackthorn.storage.sqlite.wrapping import Wrapping
-from tests.market_keys import wrapping
 from tests.unit.governance.bags import files_of
 
 ALICE, BOB = "alice@acme.example", "bob@acme.example"
@@ -90,9 +88,7 @@ class Keys:
         return Secret(market[:1].encode() * 32)
 
 
-def stores(connection: Connection) -> tuple[SqliteMail, SqliteParcels]:
-    wrapping = Wrapping(Keys(), randbytes)
-    return SqliteMail(connection, wrapping), SqliteParcels(connection, wrapping)
+WRAPPING = Wrapping(Keys(), randbytes)
 
 
 @pytest.fixture
@@ -101,15 +97,14 @@ def path(tmp_path):
     path = tmp_path / "blackthorn.db"
     database = Database.open(path)
     fill(database.writing)
-    mail, parcels = stores(database.reading)
-    writer = SteppedWriter(Engine(database, wrapping()))
+    writer = SteppedWriter(Engine(database, WRAPPING))
     for number in range(1, 13):
-        mails = [SealedMail(1, b"m%d" % number * number), SealedMail(2, b"bob")]
-        writer.submit(mail.put(mails, number * 10), lambda _: None)
+        mails = (SealedMail(1, b"m%d" % number * number), SealedMail(2, b"bob"))
+        writer.submit(StoreMail(mails, number * 10), lambda _: None)
     shared = SharedParcel(9, b"all", [3, 4, 5])
     free = Parcels(single=[(3, 1, b"one"), (5, 2, b"bob's")], shared=[shared])
-    writer.submit(parcels.put(Batch(free, [], 10, 100)), lambda _: None)
-    writer.submit(parcels.set_aside([(4, 9)], 77), lambda _: None)
+    writer.submit(StoreParcels(free, [], 10, 100), lambda _: None)
+    writer.submit(MarkUndecryptable([(4, 9)], 77), lambda _: None)
     writer.commit()
     database.close()
     return path
@@ -137,7 +132,7 @@ def fill(connection: Connection) -> None:
 
 def produced(path, **changes) -> dict[str, bytes]:
     target = path.with_name("package.tar")
-    with frozen_rows(path, stores) as rows:
+    with frozen_rows(path, WRAPPING) as rows:
         produce(replace(CASE, **changes), rows, target)
     return files_of(target.read_bytes())
 
@@ -206,7 +201,7 @@ def test_what_is_written_meanwhile_is_not_in_it(path) -> None:
     before = produced(path)
     path.with_name("package.tar").unlink()
     target = path.with_name("package.tar")
-    with frozen_rows(path, stores) as rows:
+    with frozen_rows(path, WRAPPING) as rows:
         with sqlite3.connect(path) as other:
             other.execute("DELETE FROM mail")
             other.execute("DELETE FROM mailbox")
@@ -216,7 +211,7 @@ def test_what_is_written_meanwhile_is_not_in_it(path) -> None:
 
 def test_rows_that_go_in_between_stop_it(path) -> None:
     database = Database.open(path)
-    rows = SqliteProduction(database.writing, *stores(database.writing))
+    rows = SqliteProduction(Transaction(database.writing, WRAPPING))
     seen = list(rows.sealed(ALICE, layout.SEALED_MAIL, 0, 0))
     waiting = list(rows.sealed(ALICE, layout.WAITING_PARCELS, 0, 0))
     database.writing.execute("DELETE FROM mail; DELETE FROM mailbox").fetchall()
@@ -228,13 +223,8 @@ def test_rows_that_go_in_between_stop_it(path) -> None:
 
 
 def test_the_rows_are_never_written(path) -> None:
-    def writes(connection: Connection) -> tuple[SqliteMail, SqliteParcels]:
-        with pytest.raises(apsw.ReadOnlyError):
-            connection.execute("DELETE FROM mail").fetchall()
-        return stores(connection)
-
-    with frozen_rows(path, writes):
-        pass
+    with frozen_rows(path, WRAPPING) as rows, pytest.raises(apsw.ReadOnlyError):
+        rows._connection.execute("DELETE FROM mail").fetchall()
 
 
 def test_the_layer_of_the_markets_key_is_taken_off(path) -> None:
@@ -250,10 +240,7 @@ def test_without_the_key_of_the_market_nothing_is_produced(path) -> None:
         def key(self, market: str) -> None:
             return None
 
-    def without(connection: Connection) -> tuple[SqliteMail, SqliteParcels]:
-        wrapping = Wrapping(Destroyed(), randbytes)
-        return SqliteMail(connection, wrapping), SqliteParcels(connection, wrapping)
-
+    without = Wrapping(Destroyed(), randbytes)
     target = path.with_name("package.tar")
     with pytest.raises(StorageError, match="PK"), frozen_rows(path, without) as rows:
         produce(CASE, rows, target)
@@ -261,5 +248,5 @@ def test_without_the_key_of_the_market_nothing_is_produced(path) -> None:
 
 
 def test_a_database_that_is_not_there(tmp_path) -> None:
-    with pytest.raises(StorageError), frozen_rows(tmp_path / "none.db", stores):
+    with pytest.raises(StorageError), frozen_rows(tmp_path / "none.db", WRAPPING):
         pass

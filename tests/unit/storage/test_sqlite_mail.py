@@ -7,8 +7,8 @@ from blackthorn.ports.mail import MailHead, SealedMail
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedWriter
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from tests.market_keys import add_people, wrapping
+from tests.support.stored import StoredMail
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def database():
     database.close()
 
 
-def put(writer: SteppedWriter, store: SqliteMail, *mails: SealedMail, at: int = 1) -> object:
+def put(writer: SteppedWriter, store: StoredMail, *mails: SealedMail, at: int = 1) -> object:
     results: list[object] = []
     writer.submit(store.put(mails, at), results.append)
     writer.commit()
@@ -28,7 +28,7 @@ def put(writer: SteppedWriter, store: SqliteMail, *mails: SealedMail, at: int = 
 
 def test_uids_rise_within_a_user(database: Database) -> None:
     store, writer = (
-        SqliteMail(database.reading, wrapping()),
+        StoredMail(database, wrapping()),
         SteppedWriter(Engine(database, wrapping())),
     )
     assert put(writer, store, SealedMail(1, b"a"), SealedMail(2, b"b"), SealedMail(1, b"cc")) == [
@@ -42,7 +42,7 @@ def test_uids_rise_within_a_user(database: Database) -> None:
 
 def test_a_uid_is_never_given_again(database: Database) -> None:
     store, writer = (
-        SqliteMail(database.reading, wrapping()),
+        StoredMail(database, wrapping()),
         SteppedWriter(Engine(database, wrapping())),
     )
     put(writer, store, SealedMail(1, b"a"), SealedMail(1, b"b"))
@@ -52,7 +52,7 @@ def test_a_uid_is_never_given_again(database: Database) -> None:
 
 def test_a_mail_is_read_in_pieces_by_its_owner(database: Database) -> None:
     store, writer = (
-        SqliteMail(database.reading, wrapping()),
+        StoredMail(database, wrapping()),
         SteppedWriter(Engine(database, wrapping())),
     )
     sealed = bytes(range(256)) * 1_000
@@ -66,7 +66,7 @@ def test_a_mail_is_read_in_pieces_by_its_owner(database: Database) -> None:
 
 def test_what_was_not_committed_is_not_there(database: Database) -> None:
     store, writer = (
-        SqliteMail(database.reading, wrapping()),
+        StoredMail(database, wrapping()),
         SteppedWriter(Engine(database, wrapping())),
     )
     results: list[object] = []

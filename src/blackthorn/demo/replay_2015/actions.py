@@ -7,7 +7,7 @@ move is checked by opening what was moved.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.demo.replay_2015.crowd import (
@@ -23,16 +23,15 @@ from blackthorn.demo.replay_2015.export import ExportTask, make_export
 from blackthorn.demo.replay_2015.people import Person, open_parcels
 from blackthorn.demo.replay_2015.world import World
 from blackthorn.device.export.manifest import encode_chain
-from blackthorn.errors import SecurityError
+from blackthorn.errors import BlackthornError, SecurityError
 from blackthorn.identity.chain import Terms
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.ids import Address
-from blackthorn.link.frames import AnyFrame, ExitTold, TellExit
 from blackthorn.mail.pgp.open import open_mail
+from blackthorn.ports.exits import NoteAct
+from blackthorn.ports.markets import MoveUser
 from blackthorn.programs.device.export.check import require_whole, verify_export
 from blackthorn.programs.device.export.folder import FolderSink
-from blackthorn.server.handlers.session import Session
-from blackthorn.storage.sqlite.stores import markets
 
 READ: Final = 0.80
 EXPORTED: Final = 0.40
@@ -42,25 +41,6 @@ _ROWS: Final = 64
 _BATCH: Final = 200
 _ELSEWHERE: Final = "mailbox.example"
 Advance = Callable[[int], None]
-
-
-class _Link:
-    """A device's link, as far as a notice needs one."""
-
-    def __init__(self, world: World, address: str) -> None:
-        user = world.enterprise.user(Address(address))
-        self.device = user.devices[0] if user is not None else None
-        self.said: list[AnyFrame] = []
-
-    def transmit(self, *frames: AnyFrame) -> None:
-        """Heard."""
-        self.said += frames
-
-    def ask(self) -> None:
-        """An answer will come."""
-
-    def answered(self) -> None:
-        """It has."""
 
 
 @dataclass
@@ -83,16 +63,14 @@ class Responses:
         return sorted(self.world.chance.sample(list(among), min(count, len(among))))
 
     def _tell(self, people: Sequence[str], what: str, values: Sequence[str] | None = None) -> None:
-        """As their devices tell it, in a frame each. Raises SecurityError when one is refused."""
+        """As their devices tell it. Raises SecurityError when one is refused."""
         given = values or [""] * len(people)
         for group in in_batches(zip(people, given, strict=True), _BATCH):
-            links = []
+            errors: list[BlackthornError | None] = []
             for name, value in group:
-                links.append(_Link(self.world, name))
-                link = cast(Session, links[-1])
-                self.world.notices.handle(link, TellExit(1, what, value), 0.0)
+                self.world.notices.note(Address(name), what, value, errors.append)
             self.world.writer.commit()
-            if any(each.said != [ExitTold(1, "")] for each in links):
+            if errors != [None] * len(group):
                 raise SecurityError(f"what people tell of {what} is not taken")
 
     def read(self) -> list[str]:
@@ -160,7 +138,7 @@ class Responses:
         for number, name in enumerate(self.moved):
             target = MARKETS[number % len(MARKETS)]
             before = self._chain(name)
-            step = markets.move_user(Address(name), target, world.wrapping, _ROWS)
+            step = MoveUser(Address(name), target, _ROWS)
             while world.write(step) != [True]:
                 pass
             if self._chain(name) != before:
@@ -169,8 +147,7 @@ class Responses:
             advance(1)
         for group in in_batches(self.moved, _BATCH):
             now_ms, numbers = world.clock.now_ms, [world.number(name) for name in group]
-            tell = world.exits.tell
-            world.write(*(tell(each, self.exit.id, "moved", "", now_ms) for each in numbers))
+            world.write(*(NoteAct(each, self.exit.id, "moved", "", now_ms) for each in numbers))
 
     def check_opens(self, name: str) -> int:
         """All mail and messages of the person open; how many. Raises SecurityError."""

@@ -4,18 +4,20 @@ Every number of the two custodians' decisions comes from the closure's own store
 holds them against it again. What is published is checked as an outsider would.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from blackthorn.demo.replay_2015.exit import MARKET, Exit
 from blackthorn.demo.replay_2015.world import World
-from blackthorn.errors import DefectError
+from blackthorn.errors import BlackthornError, DefectError
 from blackthorn.governance.closure.check import decode_published
 from blackthorn.ids import Address
 from blackthorn.mail.errors import MailRefusedError
+from blackthorn.ports.store import Done, Result
 from blackthorn.programs.server.closure import make_closures
-from blackthorn.storage.sqlite.stores.markets import compact
 
 _STEPS: Final = 1_000_000
 
@@ -32,6 +34,14 @@ class ClosureResult:
     file: Path
 
 
+def _at_once(work: Callable[[], Result], done: Done[Result], /) -> None:
+    try:
+        result: Result | BlackthornError = work()
+    except BlackthornError as error:
+        result = error
+    done(result)
+
+
 class ClosureRun:
     """The closure over a world; it begins with the decision `prepare`."""
 
@@ -40,16 +50,16 @@ class ClosureRun:
         self._world = world = leaving.world
         self._file = out / f"{leaving.id}.json"
         self.closures = make_closures(
-            connection=world.database.reading,
             database=world.directory.database,
             folder=out,
             keys=world.market_keys,
             ledger=world.keys,
-            office=world.office,
+            decisions=world.decisions,
             writer=world.writer,
+            reader=world.reader,
             clock=world.clock,
         )
-        self.closures.compact = lambda told: told(compact(world.directory.database))
+        self.closures.apart = _at_once
 
     def work(self) -> int:
         """All steps until somebody must decide; how many."""
@@ -63,11 +73,11 @@ class ClosureRun:
 
     def fields(self) -> dict[str, Any]:
         """What the next decision has to state."""
-        return dict(self.closures.facts(MARKET).fields)
+        return dict(self._world.answer(partial(self.closures.facts, MARKET)).fields)
 
     def receipt(self, address: str) -> bytes:
         """A person's receipt, as their device fetches it."""
-        found = self.closures.receipt(Address(address))
+        found: bytes | None = self._world.answer(partial(self.closures.receipt, Address(address)))
         if found is None:
             raise DefectError(f"{address} has no receipt")
         return found

@@ -21,9 +21,7 @@ from blackthorn.governance.transitions import Case
 from blackthorn.programs.server import production
 from blackthorn.programs.server.closure import register_seed
 from blackthorn.programs.server.decision_proof import decision_proof
-from blackthorn.programs.server.decisions import production_case
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
-from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
+from blackthorn.programs.server.package_maker import production_case
 
 AUTHORITY: Final = "Telecommunication Authority"
 POLICE: Final = "Federal Investigation Agency"
@@ -65,7 +63,7 @@ def facts(world: World, kind: str, authority: str, document: bytes, accounts: in
 
 def refuse_monitoring(world: World, officers: Officers, out: Path) -> Case:
     """All traffic is demanded; two officers refuse. The letter is written to `out`."""
-    name = world.office.cases.next_directive()
+    name = world.decisions.cases.next_directive()
     public = facts(world, directives.TECHNICAL, AUTHORITY, b"Monitor all traffic.", 0)
     private = {"accounts": [], "case_number": "1", "signatory": "", "contact": "by letter"}
     case = officers.decide(name, "receive", public, private)
@@ -79,7 +77,7 @@ def answer_investigation(
     world: World, officers: Officers, accounts: list[str], folder: Path
 ) -> Answer:
     """Two named accounts are asked for in a criminal case; the package is made and delivered."""
-    name = world.office.cases.next_directive()
+    name = world.decisions.cases.next_directive()
     public = facts(world, "production", POLICE, b"Two accounts.", len(accounts))
     private = {"accounts": accounts, "case_number": "7", "signatory": "a judge", "contact": "desk"}
     officers.decide(name, "receive", public, private)
@@ -93,11 +91,8 @@ def answer_investigation(
 
 def _produce(world: World, officers: Officers, case: Case, folder: Path) -> Answer:
     path = folder / f"{case.id}.tar"
-    made_for = production_case(case, world.office)
-    with production.frozen_rows(
-        world.directory.database,
-        lambda each: (SqliteMail(each, world.wrapping), SqliteParcels(each, world.wrapping)),
-    ) as rows:
+    made_for = production_case(case, world.decisions)
+    with production.frozen_rows(world.directory.database, world.wrapping) as rows:
         built = production.produce(made_for, rows, path)
     secret, certificate = generate_user_key("registry@authority.example")
     produced = {
@@ -108,9 +103,8 @@ def _produce(world: World, officers: Officers, case: Case, folder: Path) -> Answ
     }
     case = officers.decide(case.id, "produce", produced)
     origin, seed = world.keys.origin, register_seed(world.keys)
-    production.finish(
-        made_for, path, origin, seed, decision_proof(world.ledger, world.office.produced(case.id))
-    )
+    proof = decision_proof(world.ledger, world.decisions.produced(case.id))
+    production.finish(made_for, path, origin, seed, proof)
     sealed = production.seal_package(path, certificate, world.clock.now_ms // 1000)
     if unseal(_armored(sealed.read_bytes()), secret) != path.read_bytes():
         raise SecurityError("the authority opens another package than was made")

@@ -13,7 +13,7 @@ from blackthorn.demo.replay_2015.officers import Officers
 from blackthorn.demo.replay_2015.world import World, at
 from blackthorn.errors import UserError
 from blackthorn.governance.transitions import Case
-from blackthorn.server.markets.closure import list_hash
+from blackthorn.server.markets.closure_facts import list_hash
 from blackthorn.storage.sqlite.stores import markets
 
 MARKET: Final = "PK"
@@ -79,7 +79,7 @@ class Exit:
         world = self.world
         users = markets.users_of(world.database.reading, MARKET)
         self.case = self.officers.decide(
-            world.office.cases.next_exit(MARKET),
+            world.decisions.cases.next_exit(MARKET),
             "plan",
             {
                 "market": MARKET,

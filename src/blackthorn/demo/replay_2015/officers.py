@@ -5,11 +5,12 @@ wanted, another one approves what is pending. Nothing is taken on one signature.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from blackthorn.demo.replay_2015.people import Person
 from blackthorn.demo.replay_2015.world import World
-from blackthorn.errors import DefectError, UserError
+from blackthorn.errors import BlackthornError, UserError
 from blackthorn.governance.cases import transitions_of
 from blackthorn.governance.officers import CASE
 from blackthorn.governance.statements import (
@@ -78,7 +79,7 @@ class Officers:
 
         Raises UserError with the office's refusal, and when one signature alone was enough.
         """
-        world, before = self.world, self.world.office.cases.case(case)
+        world, before = self.world, self.world.decisions.cases.case(case)
         kept = b"" if private is None else seal_private(private, world.chance.randbytes)
         hashed = private_hash(kept) if kept else None
         statement = Statement(case, before.seq + 1, before.head, action, public or {}, hashed)
@@ -89,10 +90,10 @@ class Officers:
             if self._submit(name, signed, kept) != (number < len(able)):
                 raise UserError(f"{action} of {case} was not taken by {len(able)} officers")
             if number < len(able):
-                signed = decode(next(e.signed for e in world.office.pending if e.case == case))
+                signed = decode(next(e.signed for e in world.decisions.pending if e.case == case))
             world.clock.now_ms += 60_000
         world.settle()
-        return world.office.cases.case(case)
+        return world.decisions.cases.case(case)
 
     def _approve(self, signed: Signed, name: str) -> Signed:
         keys = self.people[list(ROLES).index(name)].signing
@@ -100,18 +101,12 @@ class Officers:
 
     def _submit(self, name: str, signed: Signed, kept: bytes) -> bool:
         """Whether an approver is still wanted."""
-        answers: list[tuple[str, tuple[str, ...]]] = []
         person = Address(self.people[list(ROLES).index(name)].address)
-        self.world.office.submit(
-            person, signed.encode(), kept, lambda refusal, lacks: answers.append((refusal, lacks))
-        )
-        self.world.writer.commit()
-        if not answers:
-            raise DefectError("the decision service did not answer")
-        refusal, lacks = answers[0]
-        if refusal:
-            raise UserError(f"{signed.statement.action}: {refusal}")
-        return bool(lacks)
+        submit = partial(self.world.decisions.submit, person, signed.encode(), kept)
+        try:
+            return bool(self.world.answer(submit))
+        except BlackthornError as error:
+            raise UserError(f"{signed.statement.action}: {error}") from None
 
     def _able(self, case: str, action: str) -> tuple[str, ...]:
         """The fewest officers whom the table lets take the action."""

@@ -7,19 +7,21 @@ The embedded witness's own key cosigns, in this process.
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from blackthorn.crypto.openpgp_seal import parse_certificate
 from blackthorn.crypto.secret import Secret
 from blackthorn.demo.replay_2015.people import Person, envelope_of
-from blackthorn.errors import DefectError, StorageError
+from blackthorn.errors import BlackthornError, DefectError
 from blackthorn.ids import Address
 from blackthorn.link.activation.exchange import Verifier
 from blackthorn.mail.pgp.seal import seal_mail
 from blackthorn.ports.enrolment import Enrolled
-from blackthorn.ports.mail import SealedMail
+from blackthorn.ports.mail import ListMail, ReadMail, SealedMail, StoreMail
 from blackthorn.ports.parcels import Batch
+from blackthorn.ports.store import Command, Done, Result, Together
 from blackthorn.ports.users import Home, NewCode
 from blackthorn.ports.writer import Job
 from blackthorn.programs.server import configuration
@@ -31,15 +33,13 @@ from blackthorn.programs.server.notices import make_rules
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger.ledger import DevicesChanged, Ledger
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
-from blackthorn.server.markets.notices import Due, Notices
+from blackthorn.server.markets.notice import Notice
+from blackthorn.server.markets.notices import Notices
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
-from blackthorn.storage.sqlite.stores.exits import SqliteExits
 from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
-from blackthorn.storage.sqlite.stores.notices import SqliteNotices
 from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from blackthorn.storage.sqlite.stores.users import UserTable
 from blackthorn.storage.sqlite.wrapping import Wrapping
@@ -51,7 +51,6 @@ _NO_CODE: Final = Verifier(Secret(bytes(32)), bytes(32))
 _NEVER_MS: Final = 2**50
 _ROUNDS: Final = 1_000
 _NOTICES: Final = 200
-Result = TypeVar("Result")
 
 
 def at(day: str) -> int:
@@ -90,13 +89,13 @@ class World:
         self._codes = 0
         self.database = Database.open(self.directory.database)
         self.wrapping = Wrapping(self.market_keys, self.chance.randbytes)
-        self.writer = SteppedWriter(Engine(self.database, self.wrapping))
+        self.engine = Engine(self.database, self.wrapping)
+        self.writer = SteppedWriter(self.engine)
+        self.reader = SteppedReader(self.engine)
         self._users = UserTable(self.database.writing)
         reading = self.database.reading
-        self.mail = SqliteMail(reading, self.wrapping)
         self.parcels = SqliteParcels(reading, self.wrapping)
         self._seq = self.parcels.first_seq()
-        self.exits = SqliteExits(reading)
         self.enterprise = SqliteEnterprise(reading)
         self._start()
 
@@ -104,30 +103,29 @@ class World:
         """The engines, as a server starts them."""
         self.ledger = self._make_ledger()
         self.ledger.start(self.clock.now_ms)
-        self.office = make_decision_service(
-            self.database.reading,
+        self.decisions = make_decision_service(
             self.ledger,
             self.enterprise,
             self.writer,
+            self.reader,
             self.clock,
             self.settings.directives.max_accounts,
             self.chance.randbytes,
         )
         self.notices = Notices(
-            office=self.office,
-            store=SqliteNotices(self.database.reading),
-            exits=self.exits,
+            decisions=self.decisions,
             writer=self.writer,
+            reader=self.reader,
             clock=self.clock,
             domain=DOMAIN,
-            notify=lambda address, frame: None,
+            notify=lambda notice: None,
         )
-        rules = make_rules(self.database.reading, self.enterprise, lambda: self.office)
-        self.office.taken.append(rules.taken)
+        rules = make_rules(self.database, self.enterprise, lambda: self.decisions)
+        self.decisions.on_decision.append(rules.decided)
         self.recipient_policy = RecipientPolicy(DOMAIN, self.enterprise, self.clock, rules)
         self.settle()
-        self.office.start()
-        self.notices.start()
+        self.decisions.start(self.engine)
+        self.notices.start(self.engine)
 
     def _make_ledger(self) -> Ledger:
         return Ledger(
@@ -177,16 +175,27 @@ class World:
             line = self._witness.cosign(checkpoint, self.clock.now_ms // 1000)
             self.ledger.cosigned([line], self.clock.now_ms)
 
-    def write(self, *jobs: Job[Result]) -> list[Result]:
+    def write(self, *jobs: Any) -> list[Any]:
         """Durable in one transaction; the result of each. Raises StorageError."""
         results: list[Any] = []
         for job in jobs:
             self.writer.submit(job, results.append)
         self.writer.commit()
         for result in results:
-            if isinstance(result, StorageError):
+            if isinstance(result, BlackthornError):
                 raise result
         return results
+
+    def answer(self, begin: Callable[[Done[Result]], None]) -> Result:
+        """What a service calls back with. Raises its error."""
+        answers: list[Result | BlackthornError] = []
+        begin(answers.append)
+        self.writer.commit()
+        if not answers:
+            raise DefectError("the server does not answer")
+        if isinstance(answer := answers[0], BlackthornError):
+            raise answer
+        return answer
 
     # --- People ----------------------------------------------------------------------------
 
@@ -252,8 +261,8 @@ class World:
 
     def store_mail(self, mails: Sequence[tuple[str, bytes]]) -> None:
         """Sealed mails, each for an address."""
-        rows = [SealedMail(self.number(address), sealed) for address, sealed in mails]
-        self.write(self.mail.put(rows, self.clock.now_ms))
+        rows = tuple(SealedMail(self.number(address), sealed) for address, sealed in mails)
+        self.write(StoreMail(rows, self.clock.now_ms))
 
     def receive(self, address: str, content: bytes) -> None:
         """A mail from outside, sealed and stored. Raises MailRefusedError, as SMTP would say it."""
@@ -265,26 +274,20 @@ class World:
         return seal_mail(content, envelope, parse_certificate(certificate), self.chance.randbytes)
 
     def tell_all(self, told: Callable[[int], None]) -> None:
-        """Everybody who is due gets his notice as sealed mail, or is noted as out of reach."""
-        while due := self.notices.due(_NOTICES):
+        """Everybody who is due gets their notice as sealed mail, or is noted as unreachable."""
+        while due := self.answer(partial(self.notices.due, _NOTICES)):
             self.write(*map(self._notice, due))
-            for each in due:
-                self.notices.left(each)
+            for notice in due:
+                self.notices.notified(notice)
             told(len(due))
 
-    def _notice(self, due: Due) -> Job[None]:
-        user = self.enterprise.user(due.to.address)
+    def _notice(self, notice: Notice) -> Command[None]:
+        user = self.enterprise.user(notice.to.address)
         if user is None or user.certificate is None:
-            return self.notices.unreachable(due)
-        sealed = self._seal(user.address, bytes(self.notices.mail(due)), user.certificate)
-        put = self.mail.put([SealedMail(user.number, sealed)], self.clock.now_ms)
-        leave = self.notices.leave(due)
-
-        def job(transaction: Any) -> None:
-            put(transaction)
-            leave(transaction)
-
-        return job
+            return self.notices.note_unreachable(notice)
+        sealed = self._seal(user.address, bytes(self.notices.mail(notice)), user.certificate)
+        put = StoreMail((SealedMail(user.number, sealed),), self.clock.now_ms)
+        return Together((put, self.notices.note_stored(notice)))
 
     def store_parcels(self, parcels: Sequence[tuple[str, bytes]]) -> None:
         """Group parcels, each for the one device of an address."""
@@ -305,10 +308,10 @@ class World:
         """uid, time and sealed bytes of each mail, without the market's layer."""
         user = self.number(address)
         found = []
-        for head in self.mail.list(user, 0, 1000):
-            read = self.mail.read(user, head.uid, 0, head.size)
-            if read is not None:
-                found.append((head.uid, head.received_ms, read[1]))
+        for head in self.engine.read(ListMail(user, 0, 1000)):
+            part = self.engine.read(ReadMail(user, head.uid, 0, head.size))
+            if part is not None:
+                found.append((head.uid, head.received_ms, part.data))
         return found
 
     def waiting_parcels(self, address: str) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""One received mail on its way: sealed by the pool, stored by the mailroom, then accepted.
+"""One received mail on its way: sealed by the pool, stored by the mail service, then accepted.
 
 The mail in the clear is in memory from here to the worker and nowhere else. The buffer it came
 in is overwritten afterwards; smaller copies that Python and libraries made stay until reused.
@@ -6,14 +6,16 @@ in is overwritten afterwards; smaller copies that Python and libraries made stay
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.sealing.worker import SealRequest, SealTo
 from blackthorn.edges.smtp import limits
-from blackthorn.errors import StorageError
+from blackthorn.errors import BlackthornError
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.writer import Job
+from blackthorn.ports.store import Command
+from blackthorn.ports.waiting import outcome
 from blackthorn.server.counters import Counters
 from blackthorn.server.mail.recipient_policy import Recipient, RecipientPolicy
 from blackthorn.server.mail.service import MailFor, MailService
@@ -64,7 +66,7 @@ class MailGateway:
         finally:
             _overwrite(content)
 
-    async def post(self, to: Recipient, content: bytearray, also: Job[None]) -> None:
+    async def post(self, to: Recipient, content: bytearray, also: Command[None]) -> None:
         """Seal and store a mail of the server's own; `also` is written in one transaction with it.
 
         `content` is taken over, and overwritten. Raises MailRefusedError.
@@ -103,18 +105,14 @@ class MailGateway:
         self,
         recipients: tuple[Recipient, ...],
         sealed: list[bytearray],
-        also: Job[None] | None = None,
+        also: Command[None] | None = None,
     ) -> None:
-        stored: asyncio.Future[StorageError | None] = asyncio.get_running_loop().create_future()
-
-        def done(error: StorageError | None) -> None:
-            if not stored.done():
-                stored.set_result(error)
-
         mails = [MailFor(to.user, data) for to, data in zip(recipients, sealed, strict=True)]
-        self._mail_service.deliver(mails, done, also)
-        if await stored is not None:
-            raise MailRefusedError(452, "4.3.1", "the mail could not be stored; try again later")
+        try:
+            await outcome(partial(self._mail_service.store, mails, also=also))
+        except BlackthornError:
+            text = "the mail could not be stored; try again later"
+            raise MailRefusedError(452, "4.3.1", text) from None
 
 
 def _overwrite(content: bytearray) -> None:

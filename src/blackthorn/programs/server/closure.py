@@ -13,12 +13,13 @@ from typing import Final
 
 from blackthorn.crypto.kdf import hkdf_expand
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import DiskError, StorageError
+from blackthorn.errors import BlackthornError, DefectError, DiskError, defect
 from blackthorn.governance.closure import statement as closure
 from blackthorn.governance.package.build import register_key
 from blackthorn.governance.package.layout import document
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.writer import Writer
+from blackthorn.ports.store import Done, Reader, Result, Writer
+from blackthorn.programs.log import log_defect
 from blackthorn.programs.periodic import repeat
 from blackthorn.server.counters import Counters
 from blackthorn.server.governance.decisions import DecisionService
@@ -28,9 +29,7 @@ from blackthorn.server.markets.closure_checks import ClosureChecks
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.folder import make_folder
 from blackthorn.storage.files.market_keys import KeyFolder
-from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.stores.closure import SqliteClosures
-from blackthorn.storage.sqlite.stores.markets import compact, market_of
+from blackthorn.storage.sqlite.stores.markets import compact
 
 STEP_SECONDS: Final = 0.005
 """Between two steps: what others have to write comes in between."""
@@ -46,16 +45,16 @@ def register_seed(keys: LedgerKeys) -> Secret:
 
 def make_closures(
     *,
-    connection: Connection,
     database: Path,
     folder: Path,
     keys: KeyFolder,
     ledger: LedgerKeys,
-    office: DecisionService,
+    decisions: DecisionService,
     writer: Writer,
+    reader: Reader,
     clock: Clock,
 ) -> Closures:
-    """Closures over the reading connection, their checks known to the office.
+    """Closures, their checks known to the decision service.
 
     `folder` takes the published statements. `keys` is the one folder by which rows are wrapped:
     what it has in memory is forgotten with the key. `database` is the file to be compacted.
@@ -66,19 +65,20 @@ def make_closures(
         publish_statement(folder, ledger.origin, seed, exit_id, statement)
 
     closures = Closures(
-        cases=lambda: office.cases,
-        store=SqliteClosures(connection),
+        cases=lambda: decisions.cases,
         keys=keys,
         writer=writer,
+        reader=reader,
         clock=clock,
-        log_ms=lambda: office.log_ms,
+        log_ms=lambda: decisions.log_ms,
         random=secrets.token_bytes,
-        compact=Compacting(database),
+        apart=Apart(),
+        compact=partial(compact, database),
         publish=publish,
         register=str(register_key(ledger.origin, seed)),
     )
-    market = partial(market_of, connection)
-    office.checks.append(ClosureChecks(closures, lambda: office.cases, office.private, market))
+    checks = ClosureChecks(closures, lambda: decisions.cases, decisions.private, reader)
+    decisions.checks.append(checks)
     return closures
 
 
@@ -102,20 +102,25 @@ async def keep_closing(closures: Closures, counters: Counters) -> None:
     await repeat(lambda: STEP_SECONDS if closures.tick() else IDLE_SECONDS, counters, IDLE_SECONDS)
 
 
-class Compacting:
-    """Compacts the database file in a thread, and tells the event loop."""
+class Apart:
+    """Runs what blocks in a thread, and calls back in the event loop."""
 
-    def __init__(self, database: Path) -> None:
-        self._database = database
-        self._work: set[asyncio.Task[None]] = set()
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def __call__(self, done: Callable[[bool], None]) -> None:
-        async def work() -> None:
+    def __call__(self, work: Callable[[], Result], done: Done[Result], /) -> None:
+        """See `server.markets.closure.Apart`."""
+
+        async def run() -> None:
+            result: Result | BlackthornError
             try:
-                done(await asyncio.to_thread(compact, self._database))
-            except StorageError:
-                done(False)
+                result = await asyncio.to_thread(work)
+            except Exception as error:
+                result = error if isinstance(error, BlackthornError) else defect(error)
+                if isinstance(result, DefectError):
+                    log_defect(result)
+            done(result)
 
-        task = asyncio.get_running_loop().create_task(work())
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

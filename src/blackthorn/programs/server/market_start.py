@@ -6,7 +6,8 @@ What was stored before there were markets is wrapped here too, before the server
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from blackthorn.errors import StorageError
+from blackthorn.errors import DamageError, StorageError
+from blackthorn.ports.markets import WrapStored
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
@@ -40,9 +41,9 @@ def open_market(database: Database, folder: KeyFolder, market: str, now_ms: int)
 
 
 def check_key(folder: KeyFolder, market: str, known: bytes) -> None:
-    """Raises StorageError unless the market's key is the one of that fingerprint, or destroyed."""
+    """Raises DamageError unless the market's key is the one of that fingerprint, or destroyed."""
     if folder.fingerprint(market) != known:
-        raise StorageError(f"{folder.path / market}.key is not the key that market {market} had")
+        raise DamageError(f"{folder.path / market}.key is not the key that market {market} had")
 
 
 @storing
@@ -66,7 +67,7 @@ def wrap_all(database: Database, wrapping: Wrapping) -> bool:
     done = False
     while not done:
         (outcome,) = commit_group(
-            Engine(database, wrapping), [(markets.wrap_stored(wrapping, WRAP_ROWS), lambda _: None)]
+            Engine(database, wrapping), [(WrapStored(WRAP_ROWS), lambda _: None)]
         )
         if isinstance(outcome[1], StorageError):
             raise outcome[1]

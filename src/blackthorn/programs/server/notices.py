@@ -1,6 +1,6 @@
 """Notices in the server: what drives them, a few people at a time, beside everything else.
 
-Decides nothing: whom to tell and what says `server.markets.notices`.
+Decides nothing: `server.markets.notices` says who is notified of what.
 """
 
 import asyncio
@@ -11,68 +11,51 @@ from typing import Final
 from blackthorn.edges.smtp.gateway import MailGateway
 from blackthorn.errors import StorageError
 from blackthorn.ids import Address
-from blackthorn.link.frames import AnyFrame
 from blackthorn.mail.errors import MailRefusedError
-from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise
-from blackthorn.ports.writer import Writer
-from blackthorn.programs.server.configuration import Configuration
-from blackthorn.programs.server.durable import durable
+from blackthorn.ports.exits import FindExitPerson
+from blackthorn.ports.markets import FindMarkets
+from blackthorn.ports.store import Command, Writer
+from blackthorn.ports.waiting import outcome
 from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.markets.exit_rules import ExitRules
-from blackthorn.server.markets.notices import Due, Notices
-from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.stores.exits import SqliteExits
-from blackthorn.storage.sqlite.stores.markets import market_of
-from blackthorn.storage.sqlite.stores.notices import SqliteNotices
+from blackthorn.server.markets.notice import Notice
+from blackthorn.server.markets.notices import Notices
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import HostReader
 
 SLICE: Final = 16
-"""People whose mail is sealed at one time; mail from outside comes in between."""
+"""Notices sealed at one time; mail from outside comes in between."""
 
 RETRY_SECONDS: Final = 30.0
-"""After so long it is tried again what the disk or the sealing could not do."""
+"""Wait before another try, when the disk or the sealing failed."""
 
 
 def make_rules(
-    connection: Connection, enterprise: Enterprise, office: Callable[[], DecisionService]
+    database: Database, enterprise: Enterprise, decisions: Callable[[], DecisionService]
 ) -> ExitRules:
-    """The rules over the reading connection; `office` is asked only once it has started."""
-    persons = SqliteExits(connection)
+    """The rules, over point reads; `decisions` is called once they have started."""
+    reader = HostReader(database)
 
     def forward_to(case: str, address: Address) -> str:
         user = enterprise.user(address)
-        return "" if user is None else persons.person(user.number, case).forward or ""
+        if user is None:
+            return ""
+        return reader.read(FindExitPerson(user.number, case)).forward or ""
+
+    def market_of(address: Address) -> str | None:
+        return reader.read(FindMarkets((address,)))[0]
 
     return ExitRules(
-        lambda: office().cases,
-        partial(market_of, connection),
+        lambda: decisions().cases,
+        market_of,
         forward_to,
-        lambda: office().log_ms,
+        lambda: decisions().log_ms,
     )
 
 
-def make_notices(
-    connection: Connection,
-    office: DecisionService,
-    writer: Writer,
-    clock: Clock,
-    settings: Configuration,
-    notify: Callable[[Address, AnyFrame], None],
-) -> Notices:
-    """The notices over the reading connection; not started."""
-    return Notices(
-        office=office,
-        store=SqliteNotices(connection),
-        exits=SqliteExits(connection),
-        writer=writer,
-        clock=clock,
-        domain=settings.enterprise.domain,
-        notify=notify,
-    )
-
-
-class Telling:
-    """Tells everybody who is due, for as long as the server runs."""
+class NoticeDelivery:
+    """Gives everybody who is due their notice, for as long as the server runs."""
 
     def __init__(
         self,
@@ -95,10 +78,10 @@ class Telling:
         while True:
             woken.clear()
             try:
-                await self.tell_all()
+                await self.notify_all()
             except (StorageError, MailRefusedError):
                 self._failed()
-            except Exception as error:  # the others are still to be told
+            except Exception as error:  # the others are still to be notified
                 context = {"message": "a notice failed", "exception": error}
                 asyncio.get_running_loop().call_exception_handler(context)
             try:
@@ -107,28 +90,31 @@ class Telling:
             except TimeoutError:
                 continue
 
-    async def tell_all(self) -> None:
+    async def notify_all(self) -> None:
         """Until nobody is due. Raises StorageError or MailRefusedError: then try again later."""
-        while due := self._notices.due(SLICE):
-            results = await asyncio.gather(*map(self._tell, due), return_exceptions=True)
+        while due := await outcome(partial(self._notices.due, SLICE)):
+            results = await asyncio.gather(*map(self._notify, due), return_exceptions=True)
             for result in results:
                 if isinstance(result, BaseException):
                     raise result
 
-    async def _tell(self, due: Due) -> None:
-        user = self._enterprise.user(due.to.address)
+    async def _notify(self, notice: Notice) -> None:
+        user = self._enterprise.user(notice.to.address)
         try:
             if user is None:
                 raise MailRefusedError(550, "5.1.1", "there is no such user here")
             recipient = self._gateway.recipient_policy.sealable(user)
         except MailRefusedError:
-            await durable(self._writer, self._notices.unreachable(due))
+            await self._write(self._notices.note_unreachable(notice))
         else:
             try:
-                content = self._notices.mail(due)
-                await self._gateway.post(recipient, content, self._notices.leave(due))
+                content = self._notices.mail(notice)
+                await self._gateway.post(recipient, content, self._notices.note_stored(notice))
             except MailRefusedError as error:
                 if error.code < 500:
                     raise
-                await durable(self._writer, self._notices.unreachable(due))
-        self._notices.left(due)
+                await self._write(self._notices.note_unreachable(notice))
+        self._notices.notified(notice)
+
+    async def _write(self, command: Command[None]) -> None:
+        await outcome(partial(self._writer.submit, command))

@@ -5,7 +5,7 @@ still in one read transaction, and a file appears whole and durable or not at al
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -23,23 +23,22 @@ from blackthorn.governance.package.build import (
     ProductionCase,
     ProductionRows,
 )
-from blackthorn.ports.mail import MailStore
-from blackthorn.ports.parcels import ParcelStore
 from blackthorn.storage.files import atomic
-from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS, Connection
+from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS
 from blackthorn.storage.sqlite.failure import failure_of
 from blackthorn.storage.sqlite.stores.production import SqliteProduction
-
-Stores = Callable[[Connection], tuple[MailStore, ParcelStore]]
-"""The stores of mail and parcels over a connection, which take off the market's layer."""
+from blackthorn.storage.sqlite.transaction import Transaction
+from blackthorn.storage.sqlite.wrapping import Wrapping
 
 _LAST: Final = "verify.py"
 """The last file of what `build` writes, by its sorted names."""
 
 
 @contextmanager
-def frozen_rows(database: Path, stores: Stores) -> Iterator[ProductionRows]:
+def frozen_rows(database: Path, wrapping: Wrapping) -> Iterator[ProductionRows]:
     """The rows of the database as of now, whatever a server writes meanwhile. Never writes.
+
+    `wrapping` takes off the layer of the market's key.
 
     Raises StorageError.
     """
@@ -55,7 +54,7 @@ def frozen_rows(database: Path, stores: Stores) -> Iterator[ProductionRows]:
             connection.execute("SELECT 1 FROM users LIMIT 1").fetchall()  # now they stand still
         except apsw.Error as error:
             raise failure_of(error) from error
-        yield SqliteProduction(connection, *stores(connection))
+        yield SqliteProduction(Transaction(connection, wrapping))
 
 
 def produce(case: ProductionCase, rows: ProductionRows, path: Path) -> BuiltPackage:

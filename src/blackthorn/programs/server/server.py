@@ -33,11 +33,12 @@ from blackthorn.programs import log
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.closure import keep_closing, make_closures
 from blackthorn.programs.server.configuration import Configuration
-from blackthorn.programs.server.decisions import Productions, keep_time, make_decision_service
+from blackthorn.programs.server.decisions import keep_time, make_decision_service
 from blackthorn.programs.server.health import Health
 from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.programs.server.market_start import start_markets
-from blackthorn.programs.server.notices import Telling, make_notices, make_rules
+from blackthorn.programs.server.notices import NoticeDelivery, make_rules
+from blackthorn.programs.server.package_maker import PackageMaker
 from blackthorn.server.accounts.enrolment import EnrolmentHandler
 from blackthorn.server.accounts.recovery import RecoveryHandler
 from blackthorn.server.counters import Counters
@@ -45,18 +46,21 @@ from blackthorn.server.handlers.decisions import DecisionHandler
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.exits import ExitHandler
+from blackthorn.server.handlers.mail import MailHandler, announcing
+from blackthorn.server.handlers.notices import NoticeHandler, notifying
 from blackthorn.server.handlers.pairing import PairingHandler
+from blackthorn.server.handlers.productions import ProductionHandler
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
+from blackthorn.server.markets.notices import Notices
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.engine import Engine
+from blackthorn.storage.sqlite.engine import Engine, HostReader
 from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
-from blackthorn.storage.sqlite.stores.mail import SqliteMail
 from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.storage.sqlite.writer import ThreadWriter
@@ -99,6 +103,7 @@ class Server:
     ) -> None:
         self.counters = Counters()
         self._settings = settings
+        self._database = database
         self._writer = writer
         self._reader = reader
         self._clock = SystemClock()
@@ -106,12 +111,11 @@ class Server:
         self._enterprise = SqliteEnterprise(database.reading)
         key_packages = SqliteKeyPackages(database.reading)
         self.mail_service = MailService(
-            self._enterprise,
-            SqliteMail(database.reading, wrapping),
-            writer,
-            self._clock,
-            self.counters,
-            self._notify,
+            writer=writer,
+            reader=reader,
+            clock=self._clock,
+            counters=self.counters,
+            arrived=announcing(self._notify),
         )
         self.ledger = ServerLedger(
             folder.ledger,
@@ -124,7 +128,7 @@ class Server:
             changed=lambda change: self.dispatcher.user_changed(change),
         )
         ledger = self.ledger.ledger
-        self.exits = make_rules(database.reading, self._enterprise, lambda: self.office)
+        self.exits = make_rules(database, self._enterprise, lambda: self.decisions)
         enrolment = EnrolmentHandler(
             fingerprint=tls.fingerprint,
             store=self._enterprise,
@@ -137,25 +141,30 @@ class Server:
             warn=self._warn,
             exits=self.exits,
         )
-        self.office = make_decision_service(
-            database.reading,
+        self.decisions = make_decision_service(
             ledger,
             self._enterprise,
             writer,
+            reader,
             self._clock,
             settings.directives.max_accounts,
         )
-        self.notices = make_notices(
-            database.reading, self.office, writer, self._clock, settings, self._notify
+        self.notices = Notices(
+            decisions=self.decisions,
+            writer=writer,
+            reader=reader,
+            clock=self._clock,
+            domain=settings.enterprise.domain,
+            notify=notifying(self._notify),
         )
         self.closures = make_closures(
-            connection=database.reading,
             database=folder.database,
             folder=folder.closures,
             keys=market_keys,
             ledger=self.ledger.keys,
-            office=self.office,
+            decisions=self.decisions,
             writer=writer,
+            reader=reader,
             clock=self._clock,
         )
         self.dispatcher = self._make_dispatcher(database, wrapping, folder, key_packages, enrolment)
@@ -165,9 +174,9 @@ class Server:
             self.counters,
             self.ledger,
             settings.ops.min_free_disk_mib,
-            (self.office.problems, self.closures.problems),
+            (self.decisions.problems, self.closures.problems),
         )
-        self.office.taken.append(self._exit_changed)
+        self.decisions.on_decision.append(self._exit_changed)
 
     def _make_dispatcher(
         self,
@@ -185,27 +194,30 @@ class Server:
             key_packages=key_packages,
             writer=self._writer,
             counters=self.counters,
-            mail_service=self.mail_service,
+            mail_service=MailHandler(self.mail_service, self._enterprise, self.counters),
             enrolment=enrolment,
             ledger=DirectoryHandler(ledger, self._clock),
             pairing=PairingHandler(),
             recovery=RecoveryHandler(ledger, self._enterprise, self._clock, self.exits),
-            office=DecisionHandler(self.office),
-            productions=Productions(
-                self.office,
-                ledger,
-                self.ledger.keys,
-                folder.productions,
-                folder.database,
-                lambda each: (SqliteMail(each, wrapping), SqliteParcels(each, wrapping)),
+            decisions=DecisionHandler(self.decisions, self.counters),
+            productions=ProductionHandler(
+                PackageMaker(
+                    self.decisions,
+                    ledger,
+                    self.ledger.keys,
+                    folder.productions,
+                    folder.database,
+                    wrapping,
+                ),
+                self.counters,
             ),
-            closures=ExitHandler(self.closures, self.office.may_read),
+            closures=ExitHandler(self.closures, self.decisions, self.counters),
             exits=self.exits,
-            notices=self.notices,
+            notices=NoticeHandler(self.notices, self.counters),
         )
 
     def _exit_changed(self, case: Case, step: Step) -> None:
-        self.exits.taken(case, step)
+        self.exits.decided(case, step)
         if case.id[0] == "X":
             self.dispatcher.exit_changed()
 
@@ -236,9 +248,12 @@ class Server:
 
     def start_decision_service(self, stack: AsyncExitStack) -> None:
         """Replay the decisions and keep their time; the stack ends it. Raises StorageError."""
-        self.office.start()
+        self.decisions.start(HostReader(self._database))
         self.exits.renew()
-        work = (keep_time(self.office, self.counters), keep_closing(self.closures, self.counters))
+        work = (
+            keep_time(self.decisions, self.counters),
+            keep_closing(self.closures, self.counters),
+        )
         for each in work:
             stack.callback(asyncio.get_running_loop().create_task(each).cancel)
 
@@ -248,9 +263,11 @@ class Server:
         def failed() -> None:
             self.counters.storage_failures += 1
 
-        self.notices.start()
-        telling = Telling(self.notices, self.gateway(pool), self._enterprise, self._writer, failed)
-        stack.callback(asyncio.get_running_loop().create_task(telling.keep_on()).cancel)
+        self.notices.start(HostReader(self._database))
+        delivery = NoticeDelivery(
+            self.notices, self.gateway(pool), self._enterprise, self._writer, failed
+        )
+        stack.callback(asyncio.get_running_loop().create_task(delivery.keep_on()).cancel)
 
     def watch_disk(self) -> None:
         """Take nothing while the disk is nearly full, so that what is held can still be removed."""

@@ -9,25 +9,23 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from blackthorn.errors import DecodeError, StorageError, UserError
+from blackthorn.errors import BlackthornError, DecodeError, UserError
 from blackthorn.governance.cases import Cases
 from blackthorn.ids import Address
-from blackthorn.ports.writer import Job
+from blackthorn.ports.exits import NoteAct
+from blackthorn.ports.markets import FindMarkets, MoveUser
+from blackthorn.ports.notices import FindAddressee
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.market_start import open_market
 from blackthorn.server.governance.replay import replay
 from blackthorn.server.markets.exit_rules import ExitRules, May, allowed
-from blackthorn.server.markets.notices import told_step
+from blackthorn.server.markets.notice import notice_step
 from blackthorn.storage.files.server import ServerFolder
-from blackthorn.storage.sqlite.database import Connection, Database
-from blackthorn.storage.sqlite.engine import Engine
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine, HostReader
 from blackthorn.storage.sqlite.group_commit import commit_group
-from blackthorn.storage.sqlite.stores.cases import SqliteCases
-from blackthorn.storage.sqlite.stores.exits import SqliteExits
-from blackthorn.storage.sqlite.stores.markets import market_of, move_user
-from blackthorn.storage.sqlite.stores.notices import SqliteNotices
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.wire.address import parse_address
 
@@ -43,25 +41,25 @@ Progress = Callable[[int, int], None]
 """Told rows done and rows in all."""
 
 
-def replayed(connection: Connection) -> Cases:
+def replayed(database: Database) -> Cases:
     """All cases by the decisions in the database. Raises StorageError when one was altered."""
     cases = Cases()
-    for _ in replay(SqliteCases(connection), cases):
+    for _ in replay(HostReader(database), cases):
         pass
     return cases
 
 
 def check_takes_users(database: Database, market: str) -> None:
     """Raises UserError when nobody is added to the market any more: it is being left."""
-    case = replayed(database.reading).exit_of(market)
+    case = replayed(database).exit_of(market)
     if case is not None and not allowed(case.state, May.ACTIVATE):
         raise UserError(f"{market} is being left ({case.id}, {case.state}): it takes no users")
 
 
 def check_may_activate(database: Database, address: str) -> None:
     """Raises UserError when the user's market is being left; a wrong address is not judged here."""
-    cases = replayed(database.reading)
-    rules = ExitRules(lambda: cases, lambda each: market_of(database.reading, each))
+    cases = replayed(database)
+    rules = ExitRules(lambda: cases, lambda address: _market(database, address))
     rules.renew()
     try:
         refusal = rules.refusal(parse_address(address), May.ACTIVATE)
@@ -83,7 +81,7 @@ def move(path: Path, text: str, market: str, progress: Progress) -> tuple[str, i
     database = folder.open_database()
     try:
         address = _address(text)
-        before = market_of(database.reading, address)
+        before = _market(database, address)
         if before is None:
             raise UserError(f"there is no user {address}")
         if before == market:
@@ -101,6 +99,11 @@ def move(path: Path, text: str, market: str, progress: Progress) -> tuple[str, i
         database.close()
 
 
+def _market(database: Database, address: Address) -> str | None:
+    (market,) = HostReader(database).read(FindMarkets((address,)))
+    return market
+
+
 def _address(text: str) -> Address:
     try:
         return parse_address(text)
@@ -108,42 +111,35 @@ def _address(text: str) -> Address:
         raise UserError(str(error)) from None
 
 
-def _moved(database: Database, address: Address, before: str, now_ms: int) -> Job[None] | None:
+def _moved(database: Database, address: Address, before: str, now_ms: int) -> NoteAct | None:
     """What notes the move, when the market before is being left and people were told so."""
-    case = replayed(database.reading).exit_of(before)
+    case = replayed(database).exit_of(before)
     if case is not None and case.state in ("preparing", "destroying"):
         raise UserError(
             f"{before} is being closed ({case.id}, {case.state}): its receipts are made and counted"
         )
-    if case is None or case.state == "rescinded" or told_step(case) is None:
+    if case is None or case.state == "rescinded" or notice_step(case) is None:
         return None
-    person = SqliteNotices(database.reading).addressee(address)
+    person = HostReader(database).read(FindAddressee(address))
     if person is None:
         raise UserError(f"there is no user {address}")
-    return SqliteExits(database.reading).tell(person.number, case.id, "moved", "", now_ms)
+    return NoteAct(person.number, case.id, "moved", "", now_ms)
 
 
 def _run(
     database: Database,
     address: Address,
     market: str,
-    work: tuple[Wrapping, Job[None] | None],
+    work: tuple[Wrapping, NoteAct | None],
     progress: Progress,
 ) -> int:
     wrapping, moved = work
     total, done, over = _left(database, address, market), 0, False
-    step = move_user(address, market, wrapping, MOVE_ROWS)
-
-    def job(transaction: Any) -> bool:
-        finished = step(transaction)
-        if finished and moved is not None:
-            moved(transaction)
-        return finished
-
+    command = MoveUser(address, market, MOVE_ROWS, moved)
     while not over:
         progress(done, total)
-        ((_, outcome),) = commit_group(Engine(database, wrapping), [(job, lambda _: None)])
-        if isinstance(outcome, StorageError):
+        ((_, outcome),) = commit_group(Engine(database, wrapping), [(command, lambda _: None)])
+        if isinstance(outcome, BlackthornError):
             raise outcome
         over = outcome
         done = max(done, total - _left(database, address, market))
@@ -152,7 +148,7 @@ def _run(
 
 
 def _left(database: Database, address: Address, market: str) -> int:
-    person = SqliteNotices(database.reading).addressee(address)
+    person = HostReader(database).read(FindAddressee(address))
     if person is None:
         return 0
     return int(database.reading.execute(_ROWS, (person.number, market)).get or 0)

@@ -4,48 +4,70 @@ Full addresses of users of this enterprise, few of them, each by name: a wildcar
 empty name is no account.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from blackthorn.errors import DecodeError, InputError
+from blackthorn.errors import BlackthornError, DecodeError, InputError
 from blackthorn.governance.cases import Cases, Checked
 from blackthorn.ids import Address
-from blackthorn.ports.enterprise import Enterprise
+from blackthorn.ports.markets import FindMarkets
+from blackthorn.ports.store import Done, Reader
 from blackthorn.wire.address import parse_address
 
 
 @dataclass(frozen=True, slots=True)
 class DirectiveChecks:
-    """A check of `decisions.DecisionService`. `market_of` says a user's market, None for nobody."""
+    """A check of `decisions.DecisionService`. `most` bounds the accounts of a directive."""
 
     cases: Callable[[], Cases]
-    enterprise: Enterprise
-    market_of: Callable[[Address], str | None]
+    reader: Reader
     most: int
 
-    def __call__(self, checked: Checked, private: dict[str, Any]) -> None:
-        """Raises InputError with a clear line."""
+    def __call__(self, checked: Checked, private: dict[str, Any], done: Done[None]) -> None:
+        """`done` gets InputError with a clear line when the directive is refused."""
         if checked.move.action != "receive":
+            done(None)
             return
-        public, names = checked.signed.statement.public, private["accounts"]
+        try:
+            addresses = self._addresses(checked.signed.statement.public, private["accounts"])
+        except InputError as error:
+            done(error)
+            return
+
+        def found(markets: list[str | None] | BlackthornError) -> None:
+            if isinstance(markets, BlackthornError):
+                done(markets)
+            else:
+                done(self._refusal(addresses, markets))
+
+        self.reader.ask(FindMarkets(tuple(addresses)), found)
+
+    def _addresses(self, public: dict[str, Any], names: Sequence[str]) -> list[Address]:
         if len(names) != public["accounts"]:
             raise InputError("the number of accounts is not that of the accounts named")
         if public["accounts"] + public["unknown"] > self.most:
             raise InputError(f"a directive names at most {self.most} accounts: ask for another one")
-        for name in names:
-            self._check_account(name)
+        return [_address(name) for name in names]
 
-    def _check_account(self, name: str) -> None:
-        try:
-            address = parse_address(name)
-        except DecodeError:
-            raise InputError(f"{name!r} is no account: a directive names full addresses") from None
-        if address != name:
-            raise InputError(f"{name!r} is to be written {address}")
-        market = self.market_of(address)
-        if market is None:
-            raise InputError(f"there is no account {address}: count it by --unknown")
-        left = self.cases().exit_of(market)
-        if left is not None and left.state in ("destroying", "closed"):
-            raise InputError(f"{address} was of {market}, which is closed: there is nothing left")
+    def _refusal(
+        self, addresses: Sequence[Address], markets: Sequence[str | None]
+    ) -> InputError | None:
+        for address, market in zip(addresses, markets, strict=True):
+            if market is None:
+                return InputError(f"there is no account {address}: count it by --unknown")
+            case = self.cases().exit_of(market)
+            if case is not None and case.state in ("destroying", "closed"):
+                text = f"{address} was of {market}, which is closed: there is nothing left"
+                return InputError(text)
+        return None
+
+
+def _address(name: str) -> Address:
+    try:
+        address = parse_address(name)
+    except DecodeError:
+        raise InputError(f"{name!r} is no account: a directive names full addresses") from None
+    if address != name:
+        raise InputError(f"{name!r} is to be written {address}")
+    return address

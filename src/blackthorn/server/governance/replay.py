@@ -3,26 +3,31 @@
 An edited row does not replay, and then nothing goes on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from blackthorn.errors import StorageError, VerificationError
+from blackthorn.directory.entries import Record, decode_entry
+from blackthorn.directory.records import decode_record
+from blackthorn.errors import DamageError, VerificationError
+from blackthorn.governance import register
 from blackthorn.governance.cases import Cases
-from blackthorn.governance.statements import Signed, decode, open_private
-from blackthorn.ports.cases import CaseStore, StoredDecision
+from blackthorn.governance.statements import Signed, commitment, decode, open_private
+from blackthorn.ports.cases import ListDecisionEntries, ListDecisions, StoredDecision
+from blackthorn.ports.store import BlockingReader
+
+Replayed = tuple[StoredDecision, Signed, dict[str, Any]]
+"""A decision, and its private part."""
 
 _PAGE: Final = 256
 
 
-def replay(
-    store: CaseStore, cases: Cases
-) -> Iterator[tuple[StoredDecision, Signed, dict[str, Any]]]:
+def replay(reader: BlockingReader, cases: Cases) -> Iterator[Replayed]:
     """Take every stored decision into `cases`; each with its private part once it is taken.
 
-    Raises StorageError naming the decision that was altered.
+    Raises DamageError naming the decision that was altered.
     """
     after = 0
-    while rows := store.decisions(after, _PAGE):
+    while rows := reader.read(ListDecisions(after, _PAGE)):
         for row in rows:
             try:
                 signed = decode(row.signed)
@@ -30,6 +35,47 @@ def replay(
                 cases.take(signed, row.taken_ms)
             except VerificationError as error:
                 text = f"decision {row.seq} of {row.case} in the database was altered ({error})"
-                raise StorageError(f"{text}: restore it from a backup") from None
+                raise DamageError(f"{text}: restore it from a backup") from None
             yield row, signed, private
         after = rows[-1].number
+
+
+def replay_with_ledger(
+    reader: BlockingReader, cases: Cases, waiting: Iterable[tuple[int, bytes]]
+) -> Iterator[Replayed]:
+    """The same, each compared with the ledger; `waiting` are the records of its next epoch.
+
+    Raises DamageError also when a decision is in only one of the two.
+    """
+    in_ledger = _in_ledger(reader, waiting)
+    for row, signed, private in replay(reader, cases):
+        entry = in_ledger.pop((row.case, row.seq), None)
+        if entry != (commitment(row.reveal), not row.sealed):
+            raise DamageError(
+                f"decision {row.seq} of {row.case} in the database is not what the ledger "
+                "holds: restore it from a backup"
+            )
+        yield row, signed, private
+    if in_ledger:
+        case, seq = next(iter(in_ledger))
+        raise DamageError(f"decision {seq} of {case} is in the ledger and not in the database")
+
+
+def _in_ledger(
+    reader: BlockingReader, waiting: Iterable[tuple[int, bytes]]
+) -> dict[tuple[str, int], tuple[bytes, bool]]:
+    """(case, seq) → the commitment, and whether it is revealed."""
+    bodies: list[tuple[int, bytes]] = []
+    after = -1
+    while page := reader.read(ListDecisionEntries(after, _PAGE)):
+        entries = [decode_entry(data) for _, data in page]
+        bodies += [(entry.kind, entry.body) for entry in entries if isinstance(entry, Record)]
+        after = page[-1][0]
+    bodies += waiting
+    found: dict[tuple[str, int], tuple[bytes, bool]] = {}
+    for kind, body in bodies:
+        if kind in register.KINDS:
+            fields = decode_record(kind, body)
+            revealed = fields["reveal"] is not None
+            found[fields["case"], fields["seq"]] = (fields["commitment"], revealed)
+    return found

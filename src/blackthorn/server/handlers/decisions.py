@@ -1,11 +1,11 @@
-"""The office's desk on the link: decisions are read by officers, and handed in by them.
+"""Link handler: officers' devices read decisions, and submit them.
 
-Private parts go to those who decide. What an officer's device is shown it replays itself; here
-is only paging and the answer.
+An officer's device replays itself what it is shown; here are only paging and the answer.
 """
 
 from dataclasses import dataclass
 
+from blackthorn.errors import BlackthornError, DefectError, ForbiddenError, StorageError
 from blackthorn.link import limits
 from blackthorn.link.frames import (
     Decision,
@@ -15,60 +15,83 @@ from blackthorn.link.frames import (
     SubmitDecision,
 )
 from blackthorn.ports.enterprise import Standing
-from blackthorn.server.governance.decisions import DecisionService
+from blackthorn.server.counters import Counters
+from blackthorn.server.governance.access import Access, DecisionPage
+from blackthorn.server.governance.decisions import ONLY_OFFICERS, DecisionService
+from blackthorn.server.handlers.failures import close_failed
 from blackthorn.server.handlers.session import Session
-
-ONLY_OFFICERS = "only officers see decisions: ask an owner for a role"
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionHandler:
     """Handles FetchDecisions and SubmitDecision."""
 
-    office: DecisionService
+    decisions: DecisionService
+    counters: Counters
 
     def handle(self, session: Session, frame: FetchDecisions | SubmitDecision, now: float) -> None:
         """Serve one frame of a known device."""
         device = session.device
         if device is None:
             return
-        if device.standing is not Standing.LIVE or not self.office.may_read(device.address):
-            self._refuse(session, frame)
+        if device.standing is not Standing.LIVE:
+            session.transmit(_refusal(frame, ONLY_OFFICERS))
         elif isinstance(frame, FetchDecisions):
             self._fetch(session, frame)
         else:
             self._submit(session, frame)
 
-    def _refuse(self, session: Session, frame: FetchDecisions | SubmitDecision) -> None:
-        if isinstance(frame, FetchDecisions):
-            session.transmit(Decisions(frame.request, [], [], [], 0, False, ONLY_OFFICERS))
-        else:
-            session.transmit(DecisionTaken(frame.request, ONLY_OFFICERS, []))
-
     def _fetch(self, session: Session, frame: FetchDecisions) -> None:
         assert session.device is not None
-        private = self.office.reads_private(session.device.address)
-        rows = self.office.page(frame.after, limits.MAX_DECISIONS_PER_FRAME + 1)
-        more = len(rows) > limits.MAX_DECISIONS_PER_FRAME
-        shown = [
-            Decision(each.number, each.signed, each.private if private else b"", each.taken_ms)
-            for each in rows[: limits.MAX_DECISIONS_PER_FRAME]
-        ]
-        pending = [
-            Decision(0, each.signed, each.private if private else b"", each.since_ms)
-            for each in ([] if more else self.office.pending)
-        ]
-        founders = [str(each) for each in self.office.founders()]
-        session.transmit(
-            Decisions(frame.request, shown, pending, founders, self.office.log_ms, more)
-        )
 
-    def _submit(self, session: Session, frame: SubmitDecision) -> None:
-        assert session.device is not None
-
-        def done(refusal: str, lacks: tuple[str, ...]) -> None:
-            session.transmit(DecisionTaken(frame.request, refusal[:512], list(lacks)))
+        def done(page: DecisionPage | BlackthornError) -> None:
+            if isinstance(page, ForbiddenError):
+                session.transmit(_refusal(frame, str(page)))
+            elif isinstance(page, BlackthornError):
+                close_failed(session, page, self.counters)
+                return
+            else:
+                session.transmit(_decisions(frame, page))
             session.answered()
 
         session.ask()
-        self.office.submit(session.device.address, frame.signed, frame.private, done)
+        limit = limits.MAX_DECISIONS_PER_FRAME
+        self.decisions.page(session.device.address, frame.after, limit, done)
+
+    def _submit(self, session: Session, frame: SubmitDecision) -> None:
+        assert session.device is not None
+        address = session.device.address
+
+        def allowed(access: Access | BlackthornError) -> None:
+            if isinstance(access, StorageError | DefectError):
+                close_failed(session, access, self.counters)
+            elif isinstance(access, BlackthornError) or not access.decisions:
+                done(ForbiddenError(ONLY_OFFICERS))
+            else:
+                self.decisions.submit(address, frame.signed, frame.private, done)
+
+        def done(result: tuple[str, ...] | BlackthornError) -> None:
+            if isinstance(result, DefectError):
+                close_failed(session, result, self.counters)
+                return
+            if isinstance(result, BlackthornError):
+                session.transmit(_refusal(frame, str(result)))
+            else:
+                session.transmit(DecisionTaken(frame.request, "", [*result]))
+            session.answered()
+
+        session.ask()
+        self.decisions.access(address, allowed)
+
+
+def _refusal(frame: FetchDecisions | SubmitDecision, text: str) -> Decisions | DecisionTaken:
+    if isinstance(frame, FetchDecisions):
+        return Decisions(frame.request, [], [], [], 0, False, text)
+    return DecisionTaken(frame.request, text[:512], [])
+
+
+def _decisions(frame: FetchDecisions, page: DecisionPage) -> Decisions:
+    shown = [Decision(row.number, row.signed, row.private, row.taken_ms) for row in page.decisions]
+    pending = [Decision(0, row.signed, row.private, row.since_ms) for row in page.pending]
+    founders = [str(address) for address in page.founders]
+    return Decisions(frame.request, shown, pending, founders, page.log_ms, page.more)

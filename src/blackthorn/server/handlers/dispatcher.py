@@ -57,8 +57,8 @@ class Desk(FrameHandler, Protocol):
 class NoticeHandler(FrameHandler, Protocol):
     """The part that tells people of an exit."""
 
-    def notices(self, address: Address) -> list[f.MarketNotice]:
-        """What to say to a device of the user that has just opened the link."""
+    def greet(self, session: Session) -> None:
+        """Send a device that has just opened the link the notices of its user."""
         ...
 
 
@@ -87,7 +87,7 @@ class Dispatcher:
     """All link sessions of a server.
 
     `mail_service` serves ListMail and FetchMail, `enrolment` ActivateBegin and ActivateProve,
-    `ledger`, `pairing` and `office` the frames named after them, `recovery` Recover and what
+    `ledger`, `pairing` and `decisions` the frames named after them, `recovery` Recover and what
     follows it, `productions` FetchProduction, `notices` TellExit, `closures` FetchExit and
     FetchReceipt; `exits` narrows what users of a market that is being left may do.
     """
@@ -105,7 +105,7 @@ class Dispatcher:
         ledger: LedgerHandler | None = None,
         pairing: Desk | None = None,
         recovery: FrameHandler | None = None,
-        office: FrameHandler | None = None,
+        decisions: FrameHandler | None = None,
         productions: FrameHandler | None = None,
         exits: ExitRules | None = None,
         notices: NoticeHandler | None = None,
@@ -152,8 +152,8 @@ class Dispatcher:
             self._handlers |= dict.fromkeys(PAIRING_FRAMES, pairing.handle)
         if recovery is not None:
             self._handlers[f.Recover] = recovery.handle
-        if office is not None:
-            self._handlers |= dict.fromkeys(DECISION_FRAMES, office.handle)
+        if decisions is not None:
+            self._handlers |= dict.fromkeys(DECISION_FRAMES, decisions.handle)
         if productions is not None:
             self._handlers[f.FetchProduction] = productions.handle
         if notices is not None:
@@ -415,7 +415,7 @@ class Dispatcher:
         self._join(session)
         session.transmit(f.Ready(f.LINK_VERSION, self._key_packages.stock(device)))
         if self._notices is not None and device.standing is Standing.LIVE:
-            session.transmit(*self._notices.notices(device.address))
+            self._notices.greet(session)
 
     def _check_market(self, address: Address) -> None:
         """Raises LinkError when the service of the user's market has ended."""

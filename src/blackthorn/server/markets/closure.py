@@ -12,38 +12,56 @@ DESTROYED and CLOSED; `facts` says what their decisions must state. The key is d
 the rows, so that a row that is left by any mistake cannot be read either.
 """
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
 
 from blackthorn.crypto import market_wrap
 from blackthorn.crypto.market_wrap import WrapError
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import StorageError
+from blackthorn.errors import BlackthornError, DamageError
 from blackthorn.governance import exits
 from blackthorn.governance.cases import Cases
-from blackthorn.governance.closure.receipt import (
-    SALT_BYTES,
-    Receipt,
-    decode_receipt,
-    place_in,
-    tree_of,
-)
-from blackthorn.governance.closure.statement import ClosureStatement, statement_hash
+from blackthorn.governance.closure.receipt import SALT_BYTES, Receipt
+from blackthorn.governance.closure.statement import ClosureStatement
 from blackthorn.governance.transitions import Case
 from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.closure import Closure, ClosureStore, NewReceipt, Person, Phase
+from blackthorn.ports.closure import (
+    AddReceipts,
+    AdvanceClosure,
+    BeginClosure,
+    Closure,
+    DropClosure,
+    ForgetPersons,
+    ListClosures,
+    ListPersons,
+    ListSamples,
+    NewReceipt,
+    NoteKeyDestroyed,
+    Person,
+    Phase,
+    PurgeRows,
+    ReadStatement,
+    RemembersPersons,
+    SetRoot,
+    StoreStatement,
+)
 from blackthorn.ports.randomness import Randomness
-from blackthorn.ports.writer import Job, Writer
+from blackthorn.ports.store import Command, Done, Query, Reader, Result, Writer
 from blackthorn.server.markets import limits
+from blackthorn.server.markets.closure_facts import ClosureFacts, Facts, destroy_fields
+from blackthorn.server.markets.receipts import Receipts
+from blackthorn.tlog.merkle import MerkleLog
 
 BEFORE: Final = frozenset({Phase.RECEIPTS, Phase.ROOT, Phase.READY})
 """Nothing is destroyed in these: what was prepared may be thrown away."""
 
 STATES: Final = ("preparing", "destroying", "closed")
 _FLAGS: Final = ("notified", "read", "exported", "moved", "forwarded", "unreachable")
+
+Blocking = TypeVar("Blocking")
 
 
 class Destroyed(Protocol):
@@ -80,141 +98,202 @@ class Keys(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Whom an exit concerns now, and the fields of the next decision, {} while there are none."""
+class Apart(Protocol):
+    """Runs what blocks off the event loop."""
 
-    users: int
-    list: bytes
-    fields: dict[str, int | bytes]
+    def __call__(self, work: Callable[[], Blocking], done: Done[Blocking], /) -> None:
+        """Run `work`, then call `done` in the loop with its result or its BlackthornError."""
+        ...
 
 
 @dataclass
 class Closures:
     """All closures of a server. `tick` takes the next step of one; the rest answers questions.
 
-    `log_ms` is the ledger's time, Unix ms. `compact` folds the write-ahead log in, off the event
-    loop, and calls back: True when it could. `publish` gets an exit's id and statement and writes
-    the public file, durably. Both may be done twice. `register` is the vkey of who signs.
+    `log_ms` is the ledger's time, Unix ms. Two functions block and run `apart`: `compact` folds
+    the write-ahead log in, True when it could; `publish` gets an exit's id and statement and writes
+    the public file, durably. Both may be run twice. `register` is the vkey of who signs.
     """
 
     cases: Callable[[], Cases]
-    store: ClosureStore
     keys: Keys
     writer: Writer
+    reader: Reader
     clock: Clock
     log_ms: Callable[[], int]
     random: Randomness
-    compact: Callable[[Callable[[bool], None]], None]
-    publish: Callable[[str, bytes], None]
+    apart: Apart
+    compact: Callable[[], bool]
+    publish: Callable[[str, bytes], object]
     register: str
+    _facts: ClosureFacts = field(init=False)
+    _receipts: Receipts = field(init=False)
     _busy: bool = False
-    _stale: set[str] = field(default_factory=set)
+    _idle: bool = False
     _problem: str = ""
 
-    def tick(self, now: float = 0.0) -> bool:
-        """Take the next step, if there is one; whether a step is under way."""
-        if self._busy:
-            return True
-        try:
-            known = {each.exit: each for each in self.store.all()}
-            for closure in known.values():
-                if self._go_on(closure, self.cases().case(closure.exit)):
-                    return True
-            return self._begin(known) or self._forget()
-        except StorageError as error:
-            self._problem = str(error)
-            return False
+    def __post_init__(self) -> None:
+        self._facts = ClosureFacts(self.cases, self.reader)
+        self._receipts = Receipts(self.reader)
+
+    def tick(self) -> bool:
+        """Look for the next step and take it; whether one is under way."""
+        if not self._busy and not self._idle:
+            self._busy = True
+            self._ask(ListClosures(), self._look)
+        if not self._busy:
+            self._idle = False
+        return self._busy
 
     def problems(self) -> list[str]:
         """Why a closure does not go on, if so."""
         return [f"the closure of a market does not go on: {self._problem}"] * bool(self._problem)
 
+    def facts(self, market: str, done: Done[Facts]) -> None:
+        """Whom leaving the market concerns, and what the next decision states.
+
+        When people came or moved since the receipts were made, they are made anew.
+        """
+        self._facts.facts(market, done)
+
+    def receipt(self, address: Address, done: Done[bytes | None]) -> None:
+        """The person's receipt in its tree, of the newest closure that was prepared, if any."""
+        self._receipts.receipt(address, done)
+
+    # --- The store, and what blocks --------------------------------------------------------
+
+    def _ask(self, query: Query[Result], step: Callable[[Result], None]) -> None:
+        self.reader.ask(query, partial(self._go_on, step))
+
+    def _run(self, work: Callable[[], Blocking], step: Callable[[Blocking], None]) -> None:
+        self.apart(work, partial(self._go_on, step))
+
+    def _go_on(self, step: Callable[[Any], None], result: Any) -> None:
+        """Take `step` with the result; whatever fails, the next tick looks again."""
+        if isinstance(result, BlackthornError):
+            self._rest(str(result))
+            return
+        try:
+            step(result)
+        except BlackthornError as error:
+            self._rest(str(error))
+        except BaseException:
+            self._rest(self._problem)
+            raise
+
+    def _do(self, command: Command[None]) -> None:
+        def done(error: BlackthornError | None) -> None:
+            self._busy = False
+            self._problem = "" if error is None else str(error)
+
+        self.writer.submit(command, done)
+
+    def _rest(self, problem: str) -> None:
+        """Nothing is under way until the tick after the next."""
+        self._busy, self._idle, self._problem = False, True, problem
+
     # --- Steps ----------------------------------------------------------------------------
 
-    def _begin(self, known: dict[str, Closure]) -> bool:
+    def _look(self, closures: Sequence[Closure]) -> None:
+        """The next step of the first closure that has one."""
+        if any(self._step(closure, self.cases().case(closure.exit)) for closure in closures):
+            return
+        known = {closure.exit for closure in closures}
         for case in self.cases().exits:
             if case.state == "preparing" and case.id not in known:
                 market = case.id[2:4]
                 key = self.keys.fingerprint(market)
-                self._do(self.store.begin(case.id, market, key, self.clock.wall_ms()))
-                return True
-        return False
+                self._do(BeginClosure(case.id, market, key, self.clock.wall_ms()))
+                return
+        self._forget([case for case in self.cases().exits if self._is_over(case)])
 
-    def _forget(self) -> bool:
-        """What is kept of persons goes once nobody's mail is forwarded any more."""
-        for case in self.cases().exits:
-            ended = case.state in exits.ENDED
-            if not ended or self.log_ms() < exits.dates(case)["forwarding_end_ms"]:
-                continue
-            if self.store.remembers(case.id):
-                self._do(self.store.forget(case.id, limits.CLOSURE_ROWS))
-                return True
-        return False
+    def _is_over(self, case: Case) -> bool:
+        """Whether nobody's mail is forwarded any more."""
+        over_ms = exits.dates(case)["forwarding_end_ms"]
+        return case.state in exits.ENDED and self.log_ms() >= over_ms
 
-    def _go_on(self, closure: Closure, case: Case) -> bool:
+    def _forget(self, over: Sequence[Case]) -> None:
+        """What is kept of persons is deleted with the end of forwarding."""
+        if not over:
+            self._rest(self._problem)
+            return
+
+        def answered(remembers: bool) -> None:
+            if remembers:
+                self._do(ForgetPersons(over[0].id, limits.CLOSURE_ROWS))
+            else:
+                self._forget(over[1:])
+
+        self._ask(RemembersPersons(over[0].id), answered)
+
+    def _step(self, closure: Closure, case: Case) -> bool:
         """Whether there was a step to take."""
         phase = closure.phase
-        if phase is Phase.DROP or (phase in BEFORE and not self._wanted(closure, case)):
-            self._do(self.store.drop(closure, case.seq, limits.CLOSURE_ROWS))
-            self._stale.discard(closure.exit)
+        if phase is Phase.DROP or (phase in BEFORE and not self._is_wanted(closure, case)):
+            self._receipts.forget(closure.exit)
+            self._facts.stale.discard(closure.exit)
+            self._do(DropClosure(closure, case.seq, limits.CLOSURE_ROWS))
             return True
         if case.state == "preparing" and phase in (Phase.RECEIPTS, Phase.ROOT):
-            (self._receipts if phase is Phase.RECEIPTS else self._root)(closure)
+            (self._add_receipts if phase is Phase.RECEIPTS else self._root)(closure)
             return True
         if case.state == "destroying" and phase is not Phase.DESTROYED:
             self._destroy(closure, case)
             return True
         if case.state == "closed" and phase is Phase.DESTROYED:
-            self.publish(closure.exit, self.store.statement(closure.exit))
-            self._do(self.store.advance(closure, Phase.CLOSED))
+            self._ask(ReadStatement(closure.exit), partial(self._publish, closure))
             return True
         return False
 
-    def _wanted(self, closure: Closure, case: Case) -> bool:
+    def _is_wanted(self, closure: Closure, case: Case) -> bool:
         return case.state in STATES and not (
-            closure.exit in self._stale and case.state == "preparing"
+            closure.exit in self._facts.stale and case.state == "preparing"
         )
 
     def _destroy(self, closure: Closure, case: Case) -> None:
         """Only ever called of an exit whose destruction two custodians have decided."""
         match closure.phase:
             case Phase.READY:
-                self._check_decided(closure, case)
-                self._do(self.store.advance(closure, Phase.PURGE))
+                if case.last("destroy") != destroy_fields(closure):
+                    raise DamageError(
+                        f"{closure.exit} is not what its custodians decided to destroy"
+                    )
+                self._do(AdvanceClosure(closure, Phase.PURGE))
             case Phase.PURGE:
-                self._do(self.store.purge(closure, limits.CLOSURE_ROWS, Phase.COMPACT))
+                self._do(PurgeRows(closure, limits.CLOSURE_ROWS, Phase.COMPACT))
             case Phase.COMPACT:
-                self._compact(closure)
+                self._run(self.compact, partial(self._compacted, closure))
             case Phase.KEY:
-                gone = self.keys.destroy(closure.market, self.clock.wall_ms())
-                if gone.fingerprint != closure.fingerprint:
-                    raise StorageError(f"the key of {closure.market} was another than decided")
-                self._do(self.store.destroyed(closure, gone.destroyed_ms))
+                now_ms = self.clock.wall_ms()
+                destroy = partial(self.keys.destroy, closure.market, now_ms)
+                self._run(destroy, partial(self._key_destroyed, closure))
             case Phase.SWEEP:
-                self._do(self.store.purge(closure, limits.CLOSURE_ROWS, Phase.PROBE))
+                self._do(PurgeRows(closure, limits.CLOSURE_ROWS, Phase.PROBE))
             case Phase.PROBE:
-                self._do(self.store.proved(closure, self._statement(closure, case).encoded))
+                self._ask(ListSamples(closure.exit), partial(self._probe, closure, case))
             case _:
-                raise StorageError(f"{closure.exit} is being destroyed and was not prepared")
+                raise DamageError(f"{closure.exit} is being destroyed and was not prepared")
 
-    def _check_decided(self, closure: Closure, case: Case) -> None:
-        if case.last("destroy") != _destroy_fields(closure):
-            raise StorageError(f"{closure.exit} is not what its custodians decided to destroy")
+    def _add_receipts(self, closure: Closure) -> None:
+        def counted(samples: list[bytes]) -> None:
+            wanted = limits.MAX_CLOSURE_SAMPLES - len(samples)
+            query = ListPersons(closure, limits.CLOSURE_PERSONS, wanted > 0)
+            self._ask(query, lambda persons: self._add(closure, persons, wanted))
 
-    def _receipts(self, closure: Closure) -> None:
-        wanted = limits.MAX_CLOSURE_SAMPLES - len(self.store.samples(closure.exit))
-        persons = self.store.persons(closure, limits.CLOSURE_PERSONS, wanted > 0)
+        self._ask(ListSamples(closure.exit), counted)
+
+    def _add(self, closure: Closure, persons: list[Person], wanted: int) -> None:
         counts = dict(closure.counts)
         counts["users"] += len(persons)
         for name in _FLAGS:
-            counts[name] += sum(bool(getattr(each, name)) for each in persons)
-        receipts = [self._receipt(closure, each) for each in persons]
-        samples = [each.sample for each in persons if each.sample is not None][: max(0, wanted)]
+            counts[name] += sum(bool(getattr(person, name)) for person in persons)
+        receipts = tuple(self._receipt(closure, person) for person in persons)
+        found = [person.sample for person in persons if person.sample is not None]
+        samples = tuple(found[: max(0, wanted)])
         for sample in samples:
             self._check_opens(closure.market, sample)
         cursor = persons[-1].number if persons else closure.cursor
-        self._do(self.store.add(closure, receipts, samples, counts, cursor))
+        self._do(AddReceipts(closure, receipts, samples, counts, cursor))
 
     def _receipt(self, closure: Closure, person: Person) -> NewReceipt:
         receipt = Receipt(
@@ -236,30 +315,41 @@ class Closures:
         """A sample that never opened would prove nothing."""
         key = self.keys.key(market)
         if key is None or not _opens(key, sample):
-            raise StorageError(f"a mail of {market} does not open with its market's key")
+            raise DamageError(f"a mail of {market} does not open with its market's key")
 
     def _root(self, closure: Closure) -> None:
-        root = tree_of(self.store.leaves(closure.exit)).root()
-        self._do(self.store.rooted(closure, root))
+        built = partial(self._go_on, lambda tree: self._do(SetRoot(closure, tree.root())))
+        self._receipts.forget(closure.exit)
+        self._receipts.tree(closure, built)
 
-    def _compact(self, closure: Closure) -> None:
-        def compacted(whole: bool) -> None:
-            self._busy = False
-            if whole:
-                self._do(self.store.advance(closure, Phase.KEY))
+    def _compacted(self, closure: Closure, whole: bool) -> None:
+        if whole:
+            self._do(AdvanceClosure(closure, Phase.KEY))
+        else:
+            self._rest(self._problem)
 
-        self._busy = True
-        self.compact(compacted)
+    def _key_destroyed(self, closure: Closure, tombstone: Destroyed) -> None:
+        if tombstone.fingerprint != closure.fingerprint:
+            raise DamageError(f"the key of {closure.market} was another than decided")
+        self._do(NoteKeyDestroyed(closure, tombstone.destroyed_ms))
 
-    def _statement(self, closure: Closure, case: Case) -> ClosureStatement:
-        """What is stated once every sample was tried with every key that is left."""
+    def _probe(self, closure: Closure, case: Case, samples: list[bytes]) -> None:
+        def built(tree: MerkleLog) -> None:
+            state = partial(self._statement, closure, case, samples, tree)
+            self._run(state, lambda statement: self._do(StoreStatement(closure, statement)))
+
+        self._receipts.tree(closure, partial(self._go_on, built))
+
+    def _statement(
+        self, closure: Closure, case: Case, samples: list[bytes], tree: MerkleLog
+    ) -> bytes:
+        """What is stated once every sample was tried with every key that is left. It blocks."""
         left = {market: self.keys.key(market) for market in self.keys.load()}
-        samples = self.store.samples(closure.exit)
         for market, key in left.items():
             if key is not None and any(_opens(key, sample) for sample in samples):
-                raise StorageError(f"the key of {market} opens what was of {closure.market}")
+                raise DamageError(f"the key of {market} opens what was of {closure.market}")
         if self.keys.key(closure.market) is not None:
-            raise StorageError(f"the key of {closure.market} is still there")
+            raise DamageError(f"the key of {closure.market} is still there")
         assert closure.root is not None
         assert closure.destroyed_ms is not None
         return ClosureStatement(
@@ -267,7 +357,7 @@ class Closures:
             market=closure.market,
             counts=closure.counts,
             root=closure.root,
-            leaves=tuple(self.store.leaves(closure.exit)),
+            leaves=tuple(tree.hashes(0, place, place + 1) for place in range(tree.size)),
             mails=closure.mails,
             parcels=closure.parcels,
             key=closure.fingerprint,
@@ -277,71 +367,11 @@ class Closures:
             tried=self.keys.load(),
             samples=tuple(samples),
             register=self.register,
-        )
+        ).encoded
 
-    def _do(self, job: Job[None]) -> None:
-        def done(result: StorageError | None) -> None:
-            self._busy = False
-            self._problem = "" if result is None else str(result)
-
-        self._busy = True
-        self.writer.submit(job, done)
-
-    # --- Answers --------------------------------------------------------------------------
-
-    def facts(self, market: str) -> Facts:
-        """Whom leaving the market concerns, and what the next decision states. Raises StorageError.
-
-        When people came or moved since the receipts were made, they are made anew.
-        """
-        addresses = self.store.addresses(market)
-        case = self.cases().exit_of(market)
-        fields: dict[str, Any] = {} if case is None else self._fields(case)
-        return Facts(len(addresses), list_hash(addresses), fields)
-
-    def _fields(self, case: Case) -> dict[str, int | bytes]:
-        closure = next((each for each in self.store.all() if each.exit == case.id), None)
-        if closure is None:
-            return {}
-        if case.state == "preparing" and closure.phase is Phase.READY:
-            if self.store.settled(closure):
-                return _destroy_fields(closure)
-            self._stale.add(case.id)
-        if case.state == "destroying" and closure.phase is Phase.DESTROYED:
-            statement = self.store.statement(case.id)
-            return {
-                "mails": closure.mails,
-                "parcels": closure.parcels,
-                "key": closure.fingerprint,
-                "samples": len(self.store.samples(case.id)),
-                "opened": 0,
-                "statement": statement_hash(statement),
-            }
-        return {}
-
-    def receipt(self, address: Address) -> bytes | None:
-        """The person's receipt in its tree, of the newest closure that was prepared, if any.
-
-        Raises StorageError.
-        """
-        for closure in sorted(self.store.all(), key=lambda each: -each.begun_ms):
-            found = self.store.receipt(closure.exit, address)
-            if found is not None and closure.root is not None and closure.phase is not Phase.DROP:
-                place, data = found
-                tree = tree_of(self.store.leaves(closure.exit))
-                return place_in(decode_receipt(data), place, tree).encode()
-        return None
-
-
-def list_hash(addresses: list[Address]) -> bytes:
-    """32 bytes: SHA-256 over the sorted addresses, each ended by a line feed."""
-    lines = "".join(f"{each}\n" for each in sorted(each.lower() for each in addresses))
-    return hashlib.sha256(lines.encode()).digest()
-
-
-def _destroy_fields(closure: Closure) -> dict[str, int | bytes]:
-    assert closure.root is not None
-    return {"receipts": closure.root, "key": closure.fingerprint, **closure.counts}
+    def _publish(self, closure: Closure, statement: bytes) -> None:
+        publish = partial(self.publish, closure.exit, statement)
+        self._run(publish, lambda _: self._do(AdvanceClosure(closure, Phase.CLOSED)))
 
 
 def _opens(key: Secret, sample: bytes) -> bool:

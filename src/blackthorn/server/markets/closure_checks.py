@@ -1,64 +1,113 @@
 """What only the server knows of an exit's decisions: who is concerned, what was counted.
 
-A check of `server.governance.decisions.DecisionService`, asked before anything is written.
+A check of `server.governance.decisions.DecisionService`, executed before anything is written.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from blackthorn.errors import InputError
+from blackthorn.errors import BlackthornError, InputError
 from blackthorn.governance import directives
 from blackthorn.governance.cases import Cases, Checked
 from blackthorn.ids import Address
+from blackthorn.ports.markets import FindMarkets
+from blackthorn.ports.store import Done, Reader
 from blackthorn.server.markets.closure import Closures
-
-_COUNTED: Final = ("destroy", "close")
+from blackthorn.server.markets.closure_facts import Facts
 
 
 @dataclass(frozen=True, slots=True)
 class ClosureChecks:
-    """`private` says the private part of a case's newest step; `market_of` a user's market."""
+    """`private` is the private part of a case's newest step."""
 
     closures: Closures
     cases: Callable[[], Cases]
     private: Callable[[str, str], dict[str, Any]]
-    market_of: Callable[[Address], str | None]
+    reader: Reader
 
-    def __call__(self, checked: Checked, private: dict[str, Any]) -> None:
-        """Raises InputError with a clear line."""
+    def __call__(self, checked: Checked, private: dict[str, Any], done: Done[None]) -> None:
+        """`done` gets InputError with a clear line when the decision is refused."""
         statement = checked.signed.statement
-        market = statement.case[2:4]
+        market, public = statement.case[2:4], statement.public
         if statement.case[:2] != "X-":
+            done(None)
             return
-        if statement.action == "plan":
-            self._check_plan(market, statement.public)
-        if statement.action in ("prepare", "destroy"):
-            self._check_directives(market)
-        if statement.action in _COUNTED:
-            self._check_counted(market, statement.action, statement.public)
+        match statement.action:
+            case "plan":
+                self._facts(market, done, lambda facts: _check_plan(market, public, facts))
+            case "prepare":
+                self._check_directives(market, done)
+            case "destroy":
+                self._check_directives(
+                    market,
+                    lambda error: self._check_counted(market, "destroy", public, done, error),
+                )
+            case "close":
+                self._check_counted(market, "close", public, done, None)
+            case _:
+                done(None)
 
-    def _check_plan(self, market: str, public: dict[str, Any]) -> None:
-        facts = self.closures.facts(market)
-        if facts.users == 0:
-            raise InputError(f"there is nobody in {market}: nothing to leave")
-        if (public["users"], public["list"]) != (facts.users, facts.list):
-            raise InputError(
-                f"{market} has {facts.users} users now, and not those of this plan: plan anew"
-            )
+    def _facts(
+        self, market: str, done: Done[None], check: Callable[[Facts], InputError | None]
+    ) -> None:
+        def found(facts: Facts | BlackthornError) -> None:
+            done(facts if isinstance(facts, BlackthornError) else check(facts))
 
-    def _check_directives(self, market: str) -> None:
-        for case in self.cases().directives:
-            if case.state not in directives.OPEN:
-                continue
-            accounts = self.private(case.id, "receive").get("accounts", ())
-            if any(self.market_of(Address(each)) == market for each in accounts):
-                raise InputError(f"{case.id} is open and names a user of {market}: end it first")
+        self.closures.facts(market, found)
 
-    def _check_counted(self, market: str, action: str, public: dict[str, Any]) -> None:
-        fields = self.closures.facts(market).fields
-        if not fields:
-            raise InputError(f"the closure of {market} is not ready for {action}: wait for it")
-        wrong = [name for name, value in fields.items() if public[name] != value]
-        if wrong:
-            raise InputError(f"{', '.join(wrong)} is not what was counted: look again")
+    def _check_counted(
+        self,
+        market: str,
+        action: str,
+        public: dict[str, Any],
+        done: Done[None],
+        error: BlackthornError | None,
+    ) -> None:
+        if error is not None:
+            done(error)
+            return
+        self._facts(market, done, lambda facts: _check_fields(market, action, public, facts))
+
+    def _check_directives(self, market: str, done: Done[None]) -> None:
+        """No open directive names a user of the market."""
+        named = [
+            (case.id, Address(account))
+            for case in self.cases().directives
+            if case.state in directives.OPEN
+            for account in self.private(case.id, "receive").get("accounts", ())
+        ]
+
+        def found(markets: list[str | None] | BlackthornError) -> None:
+            if isinstance(markets, BlackthornError):
+                done(markets)
+                return
+            for (name, _), of in zip(named, markets, strict=True):
+                if of == market:
+                    text = f"{name} is open and names a user of {market}: end it first"
+                    done(InputError(text))
+                    return
+            done(None)
+
+        self.reader.ask(FindMarkets(tuple(address for _, address in named)), found)
+
+
+def _check_plan(market: str, public: dict[str, Any], facts: Facts) -> InputError | None:
+    if facts.users == 0:
+        return InputError(f"there is nobody in {market}: nothing to leave")
+    if (public["users"], public["list"]) != (facts.users, facts.list):
+        return InputError(
+            f"{market} has {facts.users} users now, and not those of this plan: plan anew"
+        )
+    return None
+
+
+def _check_fields(
+    market: str, action: str, public: dict[str, Any], facts: Facts
+) -> InputError | None:
+    if not facts.fields:
+        return InputError(f"the closure of {market} is not ready for {action}: wait for it")
+    wrong = [name for name, value in facts.fields.items() if public[name] != value]
+    if wrong:
+        return InputError(f"{', '.join(wrong)} is not what was counted: look again")
+    return None

@@ -89,8 +89,8 @@ class ExitRules:
             for each in self._narrowed.values()
         )
 
-    def taken(self, case: Case, step: Step) -> None:
-        """A decision was taken (`DecisionService.taken`)."""
+    def decided(self, case: Case, step: Step) -> None:
+        """See `DecisionService.on_decision`."""
         if case.id[0] == "X":
             self.renew()
 

@@ -1,297 +1,296 @@
-"""Notices: everybody concerned is told, by message and by sealed mail, each once of each step.
+"""Notices: everybody concerned is notified, by link and by sealed mail, once of each step.
 
-A step of an exit that was decided sets it going, never a date: `due` gives the next few people,
-and what was left for them is written in one transaction with their mail; so a process that ends
-in between goes on where it stopped, and nobody is told twice. People named by a directive are
-told when its package was made, once nothing bars that.
+A step of an exit that was decided starts it, never a date: `due` gives the next few people, and
+each is noted in one transaction with their mail; so a process that ends in between goes on where
+it stopped, and nobody is notified twice. People named by a directive are notified when its package
+was made, once nothing bars that.
 
 What never happens here: storing a notice's mail unsealed. Who has no certificate to seal to counts
-as unreachable, and still hears it on a device that opens the link.
+as unreachable, and still gets the notice on a device that opens the link.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from blackthorn.errors import DecodeError, StorageError
-from blackthorn.governance import directives, exits
+from blackthorn.errors import AbsentError, BlackthornError, DecodeError, InputError
+from blackthorn.governance import exits
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
-from blackthorn.link.frames import AnyFrame, ExitTold, MarketNotice, TellExit
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.exits import ExitStore
-from blackthorn.ports.notices import Addressee, NoticeStore
-from blackthorn.ports.writer import Job, Writer, all_of
+from blackthorn.ports.exits import NoteAct, NoteNotified
+from blackthorn.ports.notices import (
+    Addressee,
+    AddresseePage,
+    FindNoticeState,
+    FindUnnotified,
+    FindUnnotifiedOf,
+    FindUnread,
+    ListUndisclosedCases,
+    NoteNotice,
+    NoteNoticeRead,
+    NoticeState,
+    Unread,
+)
+from blackthorn.ports.store import BlockingReader, Command, Done, Reader, Together, Writer
 from blackthorn.server.governance.decisions import DecisionService
-from blackthorn.server.handlers.session import Session
-from blackthorn.server.markets.notice_texts import words
+from blackthorn.server.markets import limits
+from blackthorn.server.markets.notice import (
+    Notice,
+    directive_notice,
+    exit_notice,
+    has_package,
+    notice_mail,
+    notice_step,
+)
 from blackthorn.wire.address import parse_address
 
-KINDS: Final = {
-    "announce": "announced",
-    "extend": "extended",
-    "accelerate": "accelerated",
-    "rescind": "rescinded",
-    "freeze": "read-only",
-    "stop": "stopped",
-    "retrieve": "retrieval",
-}
-"""The steps of an exit that people are told of, and the kind of each notice."""
-
 NO_MARKET: Final = "your market is not being left: there is nothing to tell"
-TELLS: Final = ("read", "exported", "forward")
+ACTS: Final = ("read", "exported", "forward")
+"""What a device may tell of its person."""
 
 
-def told_step(case: Case) -> Step | None:
-    """The step that people are told of now: none before the exit is announced."""
-    if not any(each.action == "announce" for each in case.history):
-        return None
-    return next((each for each in reversed(case.history) if each.action in KINDS), None)
+@dataclass(slots=True)
+class _Pass:
+    """How far a search for people without the notice of a step has come."""
 
-
-def produced(case: Case) -> bool:
-    """Whether a directive's package was made, so that who is named in it is to be told."""
-    return any(each.action == "produce" for each in case.history)
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """Whom to tell what: the notice of step `seq` (0: a directive) of `case`, in his language."""
-
-    to: Addressee
-    case: Case
     seq: int
-    subject: str
-    text: str
+    after: int = 0
+    found: bool = False
 
 
 class Notices:
-    """All notices of a server. `notify` says a frame to the devices of a user that receive now.
+    """All notices of a server. `notify` gets a notice for the devices of its user on line.
 
-    `wake` is called when somebody is to be told; `left` when it is durable that he was.
+    `wake` is called when somebody is due; call `notified` when a notice is noted durably.
     """
 
     def __init__(
         self,
         *,
-        office: DecisionService,
-        store: NoticeStore,
-        exits: ExitStore,
+        decisions: DecisionService,
         writer: Writer,
+        reader: Reader,
         clock: Clock,
         domain: str,
-        notify: Callable[[Address, AnyFrame], None],
+        notify: Callable[[Notice], None],
     ) -> None:
         self.wake: Callable[[], None] = lambda: None
-        self._office = office
-        self._store = store
-        self._exits = exits
+        self._decisions = decisions
         self._writer = writer
+        self._reader = reader
         self._clock = clock
         self._domain = domain
         self._notify = notify
         self._todo: set[str] = set()
-        office.taken.append(self.taken)
-        office.disclosed.append(self.disclosed)
+        self._passes: dict[str, _Pass] = {}
+        decisions.on_decision.append(self.decided)
+        decisions.on_disclosure.append(self.disclosed)
 
-    # --- What sets it going ---------------------------------------------------------------
+    # --- Start and decisions ---------------------------------------------------------------
 
-    def start(self) -> None:
-        """Go on with what the last process did not come to; the office has started."""
-        undisclosed, cases = self._store.undisclosed(), self._office.cases
-        left = [each for each in cases.exits if each.state not in ("destroying", "closed")]
-        self._todo |= {each.id for each in left if told_step(each) is not None}
+    def start(self, reader: BlockingReader) -> None:
+        """Go on with what the last process did not finish; the decisions are replayed."""
+        undisclosed, cases = reader.read(ListUndisclosedCases()), self._decisions.cases
+        open_exits = [case for case in cases.exits if case.state not in ("destroying", "closed")]
+        self._todo |= {case.id for case in open_exits if notice_step(case) is not None}
         self._todo |= {
-            each.id for each in cases.directives if produced(each) and each.id not in undisclosed
+            case.id for case in cases.directives if has_package(case) and case.id not in undisclosed
         }
         self.wake()
 
-    def taken(self, case: Case, step: Step) -> None:
-        """A decision was taken (`DecisionService.taken`)."""
-        if case.id[0] == "X" and told_step(case) == step:
+    def decided(self, case: Case, step: Step) -> None:
+        """See `DecisionService.on_decision`."""
+        if case.id[0] == "X" and notice_step(case) == step:
             self._todo.add(case.id)
             self.wake()
 
     def disclosed(self, case: Case) -> None:
-        """Nothing bars the disclosure of a directive (`DecisionService.disclosed`)."""
-        if produced(case):
+        """See `DecisionService.on_disclosure`."""
+        if has_package(case):
             self._todo.add(case.id)
             self.wake()
 
-    # --- Telling --------------------------------------------------------------------------
+    # --- Notifying -------------------------------------------------------------------------
 
-    def due(self, limit: int) -> list[Due]:
-        """At most `limit` who are to be told next; empty when all were. Raises StorageError."""
-        for name in sorted(self._todo):
-            case = self._office.cases.case(name)
-            found = self._due_of_exit(case, limit) if name[0] == "X" else self._due_of(case)
-            if found:
-                return found[:limit]
-            self._todo.discard(name)
-        return []
+    def due(self, limit: int, done: Done[list[Notice]]) -> None:
+        """At most `limit` notices that are to be given next; empty when everybody has theirs."""
+        if not self._todo:
+            done([])
+            return
+        name = min(self._todo)
+        case = self._decisions.cases.case(name)
+        if name[0] != "X":
+            self._due_of_directive(case, limit, done)
+        elif (step := notice_step(case)) is None:
+            self._finish(name, limit, done)
+        else:
+            self._due_of_exit(case, step, limit, done)
 
-    def _due_of_exit(self, case: Case, limit: int) -> list[Due]:
-        step = told_step(case)
-        if step is None:
-            return []
-        met = step.action == "rescind"
-        people = self._store.untold(case.id, step.seq, case.id[2:4], limit, met=met)
-        return [self._of_exit(each, case, step) for each in people]
+    def _finish(self, name: str, limit: int, done: Done[list[Notice]]) -> None:
+        self._todo.discard(name)
+        self._passes.pop(name, None)
+        self.due(limit, done)
 
-    def _due_of(self, case: Case) -> list[Due]:
-        named = self._office.private(case.id, "receive").get("accounts", [])
-        people = [self._store.addressee(Address(each)) for each in named]
-        return [
-            self._of_directive(each, case)
-            for each in people
-            if each is not None and not self._store.told(case.id, 0, each.number)
-        ]
+    def _due_of_exit(self, case: Case, step: Step, limit: int, done: Done[list[Notice]]) -> None:
+        """One page of the market's users; a pass that finds nobody is the last one."""
+        progress = self._passes.get(case.id)
+        if progress is None or progress.seq != step.seq:
+            progress = self._passes[case.id] = _Pass(step.seq)
 
-    def mail(self, due: Due) -> bytearray:
+        def found(page: AddresseePage | BlackthornError) -> None:
+            if isinstance(page, BlackthornError):
+                done(page)
+                return
+            if notice_step(self._decisions.cases.case(case.id)) != step:
+                self.due(limit, done)
+                return
+            people = page.people[:limit]
+            progress.found |= bool(people)
+            if len(page.people) > limit:
+                progress.after = people[-1].number
+            elif page.after is not None:
+                progress.after = page.after
+            elif progress.found:
+                progress.after, progress.found = 0, False
+            else:
+                self._finish(case.id, limit, done)
+                return
+            if people:
+                done([exit_notice(person, case, step, self._domain) for person in people])
+            else:
+                self.due(limit, done)
+
+        only_known = step.action == "rescind"
+        query = FindUnnotified(
+            case.id, step.seq, case.id[2:4], progress.after, limits.NOTICE_PAGE, only_known
+        )
+        self._reader.ask(query, found)
+
+    def _due_of_directive(self, case: Case, limit: int, done: Done[list[Notice]]) -> None:
+        def found(people: list[Addressee] | BlackthornError) -> None:
+            if isinstance(people, BlackthornError):
+                done(people)
+            elif people:
+                done([directive_notice(person, case, self._domain) for person in people[:limit]])
+            else:
+                self._finish(case.id, limit, done)
+
+        accounts = self._decisions.private(case.id, "receive").get("accounts", [])
+        query = FindUnnotifiedOf(case.id, 0, tuple(Address(name) for name in accounts))
+        self._reader.ask(query, found)
+
+    def mail(self, notice: Notice) -> bytearray:
         """The notice as a mail (RFC 5322, CRLF), to be sealed before it is stored."""
-        message = EmailMessage(policy=SMTP)
-        message["From"] = f"postmaster@{self._domain}"
-        message["To"] = due.to.address
-        message["Subject"] = due.subject
-        message["Date"] = format_datetime(_time(self._clock.wall_ms()))
-        message["Message-ID"] = f"<{due.case.id}.{due.seq}.{due.to.number}@{self._domain}>"
-        message["Auto-Submitted"] = "auto-generated"
-        message.set_content(due.text, cte="base64")
-        return bytearray(message.as_bytes())
+        return notice_mail(notice, self._domain, self._clock.wall_ms())
 
-    def leave(self, due: Due) -> Job[None]:
-        """What is written in one transaction with the mail."""
-        now_ms, user = self._clock.wall_ms(), due.to.number
-        jobs = [self._store.leave(due.case.id, due.seq, user, now_ms)]
-        if due.seq:
-            jobs.append(self._exits.notified(user, due.case.id, now_ms))
-            jobs.append(self._exits.tell(user, due.case.id, "unreachable", "", now_ms))
-        return all_of(jobs)
+    def note_stored(self, notice: Notice) -> Command[None]:
+        """What is written in one transaction with the notice's mail."""
+        now_ms, user = self._clock.wall_ms(), notice.to.number
+        commands: list[Command[None]] = [NoteNotice(notice.case.id, notice.seq, user, now_ms)]
+        if notice.seq:
+            commands.append(NoteNotified(user, notice.case.id, now_ms))
+            commands.append(NoteAct(user, notice.case.id, "unreachable", "", now_ms))
+        return Together(tuple(commands))
 
-    def unreachable(self, due: Due) -> Job[None]:
-        """There is no certificate that a mail could be sealed to."""
-        now_ms, user = self._clock.wall_ms(), due.to.number
-        jobs = [self._store.leave(due.case.id, due.seq, user, None)]
-        if due.seq:
-            jobs.append(self._exits.tell(user, due.case.id, "unreachable", "1", now_ms))
-        return all_of(jobs)
+    def note_unreachable(self, notice: Notice) -> Command[None]:
+        """What is written when there is no certificate to seal the mail to."""
+        now_ms, user = self._clock.wall_ms(), notice.to.number
+        commands: list[Command[None]] = [NoteNotice(notice.case.id, notice.seq, user, None)]
+        if notice.seq:
+            commands.append(NoteAct(user, notice.case.id, "unreachable", "1", now_ms))
+        return Together(tuple(commands))
 
-    def left(self, due: Due) -> None:
-        """It is durable that he was told, or cannot be by mail: tell his devices that listen."""
-        self._notify(due.to.address, self._frame(due, read=False))
+    def notified(self, notice: Notice) -> None:
+        """The notice is noted durably: tell the user's devices that are on line."""
+        self._notify(notice)
 
-    # --- The link -------------------------------------------------------------------------
+    # --- Devices ---------------------------------------------------------------------------
 
-    def notices(self, address: Address) -> list[MarketNotice]:
-        """What to say to a device of the user that has just opened the link."""
-        person = self._store.addressee(address)
-        if person is None:
-            return []
-        frames: list[MarketNotice] = []
+    def notices_of(self, address: Address, done: Done[list[Notice]]) -> None:
+        """The notices for a device of the user that has just opened the link."""
+
+        def found(unread: Unread | BlackthornError | None) -> None:
+            if isinstance(unread, BlackthornError):
+                done(unread)
+            elif unread is None:
+                done([])
+            else:
+                self._add_exit(unread, done)
+
+        self._reader.ask(FindUnread(address), found)
+
+    def _add_exit(self, unread: Unread, done: Done[list[Notice]]) -> None:
+        person = unread.person
         case, step = self._exit_of(person)
-        if case is not None and step is not None:
-            read = self._store.was_read(case.id, step.seq, person.number)
-            known = case.state != "rescinded" or self._store.met(case.id, person.number)
-            if case.state in exits.RUNNING or (known and not read):
-                frames.append(self._frame(self._of_exit(person, case, step), read=read))
-        for name in self._store.unread_directives(person.number):
-            due = self._of_directive(person, self._office.cases.case(name))
-            frames.append(self._frame(due, read=False))
-        return frames
-
-    def handle(self, session: Session, frame: TellExit, now: float) -> None:
-        """Note what a device tells of its person, then say so."""
-        device = session.device
-        person = self._store.addressee(device.address) if device is not None else None
-        if person is None:
+        cases = self._decisions.cases
+        directives = [
+            directive_notice(person, cases.case(name), self._domain) for name in unread.directives
+        ]
+        if case is None or step is None:
+            done(directives)
             return
-        job, refusal = self._told(person, frame)
-        if job is None:
-            session.transmit(ExitTold(frame.request, refusal[:512]))
+
+        def found(state: NoticeState | BlackthornError) -> None:
+            if isinstance(state, BlackthornError):
+                done(state)
+                return
+            known = case.state != "rescinded" or state.knows_case
+            if case.state in exits.RUNNING or (known and not state.read):
+                notice = exit_notice(person, case, step, self._domain)
+                directives.insert(0, replace(notice, read=state.read))
+            done(directives)
+
+        self._reader.ask(FindNoticeState(case.id, step.seq, person.number), found)
+
+    def note(self, address: Address, act: str, value: str, done: Done[None]) -> None:
+        """Note one of ACTS of the user; `done` gets InputError with a clear line otherwise."""
+        try:
+            value = _checked(address, act, value)
+        except InputError as error:
+            done(error)
             return
-        session.ask()
 
-        def done(result: StorageError | None) -> None:
-            session.transmit(ExitTold(frame.request, str(result or "")[:512]))
-            session.answered()
+        def found(unread: Unread | BlackthornError | None) -> None:
+            if isinstance(unread, BlackthornError):
+                done(unread)
+            elif unread is None:
+                done(AbsentError(f"there is no user {address}"))
+            elif commands := self._commands(unread, act, value):
+                self._writer.submit(Together(tuple(commands)), done)
+            else:
+                done(InputError(NO_MARKET))
 
-        self._writer.submit(job, done)
+        self._reader.ask(FindUnread(address), found)
 
-    def _told(self, person: Addressee, frame: TellExit) -> tuple[Job[None] | None, str]:
-        now_ms, user = self._clock.wall_ms(), person.number
-        case, step = self._exit_of(person)
-        if frame.what not in TELLS:
-            return None, f"{frame.what!r} is nothing to tell"
-        jobs: list[Job[None]] = []
-        if frame.what == "read":
-            unread = self._store.unread_directives(user)
-            jobs += [self._store.read(each, 0, user, now_ms) for each in unread]
-        value = ""
-        if frame.what == "forward" and frame.value:
-            try:
-                value = parse_address(frame.value)
-            except DecodeError as error:
-                return None, str(error)
-            if value == person.address:
-                return None, "that is the address that mail does not reach any more"
+    def _commands(self, unread: Unread, act: str, value: str) -> list[Command[Any]]:
+        now_ms, user = self._clock.wall_ms(), unread.person.number
+        case, step = self._exit_of(unread.person)
+        commands: list[Command[Any]] = []
+        if act == "read":
+            commands += [NoteNoticeRead(name, 0, user, now_ms) for name in unread.directives]
         if case is not None and step is not None:
-            if frame.what == "read":
-                jobs.append(self._store.read(case.id, step.seq, user, now_ms))
-                jobs.append(self._exits.notified(user, case.id, now_ms))
-            jobs.append(self._exits.tell(user, case.id, frame.what, value, now_ms))
-        return (all_of(jobs), "") if jobs else (None, NO_MARKET)
+            if act == "read":
+                commands.append(NoteNoticeRead(case.id, step.seq, user, now_ms))
+                commands.append(NoteNotified(user, case.id, now_ms))
+            commands.append(NoteAct(user, case.id, act, value, now_ms))
+        return commands
 
     def _exit_of(self, person: Addressee) -> tuple[Case | None, Step | None]:
-        case = self._office.cases.exit_of(person.market)
-        return case, None if case is None else told_step(case)
-
-    # --- Words ----------------------------------------------------------------------------
-
-    def _of_exit(self, to: Addressee, case: Case, step: Step) -> Due:
-        said, kind = words(to.language), KINDS[step.action]
-        fields = {"market": case.id[2:4], "domain": self._domain}
-        fields |= {name[:-3]: _day(at_ms) for name, at_ms in exits.dates(case).items()}
-        parts = [said.openings[kind], said.dates, said.deeds, said.whom]
-        if kind == "rescinded":
-            parts = [said.openings[kind], said.whom]
-        text = "\n\n".join(each.format(**fields) for each in parts) + "\n"
-        return Due(to, case, step.seq, said.subjects[kind].format(**fields), text)
-
-    def _of_directive(self, to: Addressee, case: Case) -> Due:
-        said, facts = words(to.language), directives.facts(case)
-        given = case.last("approve").get("categories", [])
-        fields = {
-            "directive": case.id,
-            "authority": facts["authority"],
-            "country": facts["country"],
-            "kind": facts["kind"],
-            "categories": ", ".join(said.categories[each] for each in given),
-            "domain": self._domain,
-        }
-        text = "\n\n".join(each.format(**fields) for each in (said.directive, said.whom)) + "\n"
-        return Due(to, case, 0, said.directive_subject.format(**fields), text)
-
-    def _frame(self, due: Due, *, read: bool) -> MarketNotice:
-        at = exits.dates(due.case)
-        return MarketNotice(
-            exit=due.case.id,
-            state=due.case.state,
-            read_only_ms=at["read_only_ms"],
-            stop_ms=at["stop_ms"],
-            retrieval_end_ms=at["retrieval_end_ms"],
-            forwarding_end_ms=at["forwarding_end_ms"],
-            text=due.text,
-            read=read,
-        )
+        case = self._decisions.cases.exit_of(person.market)
+        return case, None if case is None else notice_step(case)
 
 
-def _day(at_ms: int) -> str:
-    return _time(at_ms).date().isoformat()
-
-
-def _time(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)
+def _checked(address: Address, act: str, value: str) -> str:
+    """The value to note. Raises InputError."""
+    if act not in ACTS:
+        raise InputError(f"{act!r} is nothing to tell")
+    if act != "forward" or not value:
+        return ""
+    try:
+        forward = parse_address(value)
+    except DecodeError as error:
+        raise InputError(str(error)) from None
+    if forward == address:
+        raise InputError("that is the address that mail does not reach any more")
+    return forward

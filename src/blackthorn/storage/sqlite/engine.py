@@ -2,10 +2,22 @@
 
 from typing import Any, Final
 
-from blackthorn.ports.store import Command, Query, Result, Together
+from blackthorn.crypto.secret import Secret
+from blackthorn.errors import DefectError
+from blackthorn.ports.store import Command, Query, Result, Then, Together
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.failure import storing
-from blackthorn.storage.sqlite.stores import enterprise, key_packages, parcels
+from blackthorn.storage.sqlite.stores import (
+    cases,
+    closure,
+    enterprise,
+    exits,
+    key_packages,
+    mail,
+    markets,
+    notices,
+    parcels,
+)
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 from blackthorn.storage.sqlite.wrapping import Wrapping
 
@@ -15,15 +27,33 @@ def _together(transaction: Transaction, command: Together) -> None:
         execute(transaction, part)
 
 
+def _then(transaction: Transaction, command: Then[Any]) -> Any:
+    execute(transaction, command.first)
+    return execute(transaction, command.second)
+
+
 COMMANDS: Final[Table] = {
     Together: _together,
-    **parcels.COMMANDS,
+    Then: _then,
+    **cases.COMMANDS,
+    **closure.COMMANDS,
+    **exits.COMMANDS,
     **key_packages.COMMANDS,
+    **mail.COMMANDS,
+    **markets.COMMANDS,
+    **notices.COMMANDS,
+    **parcels.COMMANDS,
 }
 QUERIES: Final[Table] = {
+    **cases.QUERIES,
+    **closure.QUERIES,
     **enterprise.QUERIES,
-    **parcels.QUERIES,
+    **exits.QUERIES,
     **key_packages.QUERIES,
+    **mail.QUERIES,
+    **markets.QUERIES,
+    **notices.QUERIES,
+    **parcels.QUERIES,
 }
 
 
@@ -70,4 +100,28 @@ class Engine:
     def read(self, query: Query[Result]) -> Result:
         """See `ports.store.BlockingReader`."""
         answer: Result = QUERIES[type(query)](self._reading, query)
+        return answer
+
+
+class _NoKeys:
+    """The keys of the markets for whoever meets no sealed row."""
+
+    def key(self, market: str) -> Secret | None:
+        """Raises DefectError."""
+        raise DefectError("a command of the host met a sealed row without the markets' keys")
+
+
+class HostReader:
+    """A `ports.store.BlockingReader` for the start of a server and for commands on its host.
+
+    It reads over the main thread's own connection, and meets no sealed row.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._transaction: Final = Transaction(database.reading, Wrapping(_NoKeys(), bytes))
+
+    @storing
+    def read(self, query: Query[Result]) -> Result:
+        """See `ports.store.BlockingReader`."""
+        answer: Result = QUERIES[type(query)](self._transaction, query)
         return answer

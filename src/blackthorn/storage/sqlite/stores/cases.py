@@ -1,104 +1,112 @@
-"""Decisions in SQLite (`ports.cases.CaseStore`): taken, pending, and who may found the officers.
+"""Decisions in SQLite (`ports.cases`): taken, pending, and who may found the officers.
 
-The ledger's entries that show a decision are `storage.sqlite.stores.ledger`'s; the office makes
-both one transaction.
+The ledger's entries that show a decision are `storage.sqlite.stores.ledger`'s; the decision
+service makes both one transaction.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from blackthorn.ids import Address
-from blackthorn.ports.cases import PendingDecision, StoredDecision
-from blackthorn.ports.writer import Job
+from blackthorn.ports.cases import (
+    ListDecisionEntries,
+    ListDecisions,
+    ListFounders,
+    ListPendingDecisions,
+    MarkDisclosed,
+    PendingDecision,
+    ProposeDecision,
+    StoredDecision,
+    StoreDecision,
+)
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
+from blackthorn.storage.sqlite.transaction import Table, Transaction
 
 _DECISION = (
     "SELECT number, case_id, seq, signed, private, salt, taken_ms, sealed FROM decision"
     " WHERE number > ? ORDER BY number LIMIT ?"
 )
+_PENDING = "SELECT case_id, signed, private, since_ms FROM decision_pending ORDER BY since_ms"
+_FOUNDERS = "SELECT address FROM founder JOIN users ON users.number = founder.user ORDER BY address"
 _ENTRIES = (
-    "SELECT entry FROM ledger_entry WHERE substr(entry, 1, 1) IN (x'12', x'13', x'15')"
-    " ORDER BY place"
+    "SELECT place, entry FROM ledger_entry WHERE substr(entry, 1, 1) IN (x'12', x'13', x'15')"
+    " AND place > ? ORDER BY place LIMIT ?"
 )
 
 
-class SqliteCases:
-    """The decisions over the reading connection; jobs run on the writer's."""
+def decisions(transaction: Transaction, query: ListDecisions) -> list[StoredDecision]:
+    """See `ports.cases.ListDecisions`."""
+    found = transaction.connection.execute(_DECISION, (query.after, query.limit))
+    rows: list[Any] = found.fetchall()
+    return [_decision(row) for row in rows]
 
-    def __init__(self, reading: Connection) -> None:
-        self._reading = reading
 
-    @storing
-    def decisions(self, after: int, limit: int) -> list[StoredDecision]:
-        """See `ports.cases.CaseStore`."""
-        rows: list[Any] = self._reading.execute(_DECISION, (after, limit)).fetchall()
-        return [_decision(row) for row in rows]
+def pending(transaction: Transaction, query: ListPendingDecisions) -> list[PendingDecision]:
+    """See `ports.cases.ListPendingDecisions`."""
+    return [PendingDecision(*row) for row in transaction.connection.execute(_PENDING)]
 
-    @storing
-    def pending(self) -> list[PendingDecision]:
-        """See `ports.cases.CaseStore`."""
-        rows = self._reading.execute(
-            "SELECT case_id, signed, private, since_ms FROM decision_pending ORDER BY since_ms"
-        )
-        return [PendingDecision(*row) for row in rows]
 
-    @storing
-    def founders(self) -> list[Address]:
-        """See `ports.cases.CaseStore`."""
-        rows = self._reading.execute(
-            "SELECT address FROM founder JOIN users ON users.number = founder.user ORDER BY address"
-        )
-        return [Address(address) for (address,) in rows]
+def founders(transaction: Transaction, query: ListFounders) -> list[Address]:
+    """See `ports.cases.ListFounders`."""
+    return [Address(address) for (address,) in transaction.connection.execute(_FOUNDERS)]
 
-    @storing
-    def entries(self) -> list[bytes]:
-        """See `ports.cases.CaseStore`."""
-        return [entry for (entry,) in self._reading.execute(_ENTRIES)]
 
-    def take(self, decision: StoredDecision) -> Job[None]:
-        """See `ports.cases.CaseStore`."""
+def entries(transaction: Transaction, query: ListDecisionEntries) -> list[tuple[int, bytes]]:
+    """See `ports.cases.ListDecisionEntries`."""
+    rows: list[Any] = transaction.connection.execute(
+        _ENTRIES, (query.after, query.limit)
+    ).fetchall()
+    return rows
 
-        def job(transaction: Connection) -> None:
-            transaction.execute(
-                "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    decision.number,
-                    decision.case,
-                    decision.seq,
-                    decision.signed,
-                    decision.private,
-                    decision.salt,
-                    decision.taken_ms,
-                    int(decision.sealed),
-                ),
-            )
-            transaction.execute("DELETE FROM decision_pending WHERE case_id = ?", (decision.case,))
-            if decision.case == "officers":
-                transaction.execute("DELETE FROM founder")
 
-        return job
+def store(transaction: Transaction, command: StoreDecision) -> None:
+    """See `ports.cases.StoreDecision`."""
+    connection, decision = transaction.connection, command.decision
+    connection.execute(
+        "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            decision.number,
+            decision.case,
+            decision.seq,
+            decision.signed,
+            decision.private,
+            decision.salt,
+            decision.taken_ms,
+            int(decision.sealed),
+        ),
+    )
+    connection.execute("DELETE FROM decision_pending WHERE case_id = ?", (decision.case,))
+    if decision.case == "officers":
+        connection.execute("DELETE FROM founder")
 
-    def unseal(self, shown: Sequence[tuple[str, int]]) -> Job[None]:
-        """See `ports.cases.CaseStore`."""
 
-        def job(transaction: Connection) -> None:
-            transaction.executemany(
-                "UPDATE decision SET sealed = 0 WHERE case_id = ? AND seq = ?", shown
-            )
+def mark_disclosed(transaction: Transaction, command: MarkDisclosed) -> None:
+    """See `ports.cases.MarkDisclosed`."""
+    query = "UPDATE decision SET sealed = 0 WHERE case_id = ? AND seq = ?"
+    transaction.connection.executemany(query, command.decisions)
 
-        return job
 
-    def propose(self, pending: PendingDecision) -> Job[None]:
-        """See `ports.cases.CaseStore`."""
+def propose(transaction: Transaction, command: ProposeDecision) -> None:
+    """See `ports.cases.ProposeDecision`."""
+    pending = command.pending
+    transaction.connection.execute(
+        "INSERT OR REPLACE INTO decision_pending VALUES (?, ?, ?, ?)",
+        (pending.case, pending.signed, pending.private, pending.since_ms),
+    )
 
-        def job(transaction: Connection) -> None:
-            transaction.execute(
-                "INSERT OR REPLACE INTO decision_pending VALUES (?, ?, ?, ?)",
-                (pending.case, pending.signed, pending.private, pending.since_ms),
-            )
 
-        return job
+COMMANDS: Final[Table] = {
+    StoreDecision: store,
+    MarkDisclosed: mark_disclosed,
+    ProposeDecision: propose,
+}
+QUERIES: Final[Table] = {
+    ListDecisions: decisions,
+    ListPendingDecisions: pending,
+    ListFounders: founders,
+    ListDecisionEntries: entries,
+}
 
 
 def _decision(row: Any) -> StoredDecision:

@@ -1,16 +1,42 @@
-"""Closures in SQLite (`ports.closure.ClosureStore`): each step a transaction, held to its place."""
+"""Closures in SQLite (`ports.closure`): each step a transaction, compared with its place first."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
-from blackthorn.errors import StorageError
+from blackthorn.errors import ConflictError
+from blackthorn.governance.closure.statement import statement_hash
 from blackthorn.ids import Address
-from blackthorn.ports.closure import Closure, NewReceipt, Person, Phase
-from blackthorn.ports.writer import Job
+from blackthorn.ports.closure import (
+    AddReceipts,
+    AdvanceClosure,
+    BeginClosure,
+    CheckReceipts,
+    Closure,
+    CountMoved,
+    DropClosure,
+    FindReceipts,
+    ForgetPersons,
+    HashStatement,
+    ListAddresses,
+    ListClosures,
+    ListLeaves,
+    ListPersons,
+    ListSamples,
+    NewReceipt,
+    NoteKeyDestroyed,
+    Person,
+    Phase,
+    PurgeRows,
+    ReadStatement,
+    ReceiptCheck,
+    RemembersPersons,
+    SetRoot,
+    StoredReceipt,
+    StoreStatement,
+)
 from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.failure import storing
 from blackthorn.storage.sqlite.stores.markets import purge_user
+from blackthorn.storage.sqlite.transaction import Table, Transaction
 
 COUNTED: Final = ("users", "notified", "read", "exported", "moved", "forwarded", "unreachable")
 _CLOSURE = """
@@ -19,6 +45,15 @@ SELECT exit_id, market, phase, cursor, begun_ms, root, fingerprint, mails, parce
 FROM closure ORDER BY exit_id
 """
 _PERSONS = """
+WITH concerned (person) AS (
+    SELECT number FROM
+        (SELECT number FROM users WHERE market = ?2 AND number > ?3 ORDER BY number LIMIT ?6)
+    UNION
+    SELECT user FROM
+        (SELECT user FROM exit_person WHERE exit_id = ?1 AND user > ?3 AND moved_ms IS NOT NULL
+         ORDER BY user LIMIT ?6)
+    ORDER BY 1 LIMIT ?6
+)
 SELECT number, address, notified_ms IS NOT NULL, read_ms IS NOT NULL, exported_ms IS NOT NULL,
        moved_ms IS NOT NULL, forward IS NOT NULL, coalesce(unreachable, 0),
        CASE WHEN market = ?2 THEN (SELECT count(*) FROM mail WHERE user = number) ELSE 0 END,
@@ -27,204 +62,205 @@ SELECT number, address, notified_ms IS NOT NULL, read_ms IS NOT NULL, exported_m
        CASE WHEN market = ?2 AND ?4 THEN (SELECT sealed FROM mail
            WHERE mail.user = users.number AND mail.market = ?2 AND length(sealed) <= ?5
            LIMIT 1) END
-FROM users LEFT JOIN exit_person ON exit_id = ?1 AND exit_person.user = users.number
-WHERE number > ?3 AND (market = ?2 OR moved_ms IS NOT NULL) ORDER BY number LIMIT ?6
+FROM concerned JOIN users ON number = person
+LEFT JOIN exit_person ON exit_id = ?1 AND exit_person.user = users.number
+ORDER BY number
 """
-_CAME = """
-SELECT EXISTS (SELECT 1 FROM users WHERE market = ?2 AND NOT EXISTS
-    (SELECT 1 FROM closure_receipt WHERE exit_id = ?1 AND user = users.number))
+_ADDRESSES = "SELECT address FROM users WHERE market = ? AND address > ? ORDER BY address LIMIT ?"
+_CHECK = """
+SELECT number, EXISTS (SELECT 1 FROM closure_receipt WHERE exit_id = ?1 AND user = users.number)
+FROM users WHERE market = ?2 AND number > ?3 ORDER BY number LIMIT ?4
 """
 _MOVED = "SELECT count(*) FROM exit_person WHERE exit_id = ? AND moved_ms IS NOT NULL"
-_RECEIPT = """
-SELECT place, receipt FROM closure_receipt JOIN users ON users.number = user
-WHERE address = ? AND exit_id = ?
+_LEAVES = "SELECT leaf FROM closure_receipt WHERE exit_id = ? AND place >= ? ORDER BY place LIMIT ?"
+_RECEIPTS = """
+SELECT exit_id, place, receipt FROM closure_receipt JOIN users ON users.number = user
+WHERE address = ?
 """
+_SAMPLES = "SELECT wrapped FROM closure_sample WHERE exit_id = ? ORDER BY number"
+_REMEMBERS = (
+    "SELECT EXISTS (SELECT 1 FROM exit_person WHERE exit_id = ?1)"
+    " OR EXISTS (SELECT 1 FROM closure_receipt WHERE exit_id = ?1)"
+)
 
 
-class SqliteClosures:
-    """The closures over the reading connection; jobs run on the writer's."""
+# --- Queries ----------------------------------------------------------------------------------
 
-    def __init__(self, reading: Connection) -> None:
-        self._reading = reading
 
-    @storing
-    def all(self) -> list[Closure]:
-        """See `ports.closure.ClosureStore`."""
-        rows: list[Any] = self._reading.execute(_CLOSURE).fetchall()
-        return [_closure(row) for row in rows]
+def closures(transaction: Transaction, query: ListClosures) -> list[Closure]:
+    """See `ports.closure.ListClosures`."""
+    rows: list[Any] = transaction.connection.execute(_CLOSURE).fetchall()
+    return [_closure(row) for row in rows]
 
-    @storing
-    def statement(self, exit_id: str) -> bytes:
-        """See `ports.closure.ClosureStore`."""
-        query = "SELECT statement FROM closure WHERE exit_id = ?"
-        return self._reading.execute(query, (exit_id,)).get or b""
 
-    @storing
-    def persons(self, closure: Closure, limit: int, samples: bool) -> list[Person]:
-        """See `ports.closure.ClosureStore`."""
-        rows = self._reading.execute(
-            _PERSONS,
-            (
-                closure.exit,
-                closure.market,
-                closure.cursor,
-                int(samples),
-                limits.MAX_CLOSURE_SAMPLE_BYTES,
-                limit,
-            ),
-        )
-        return [_person(list(row)) for row in rows]
+def statement(transaction: Transaction, query: ReadStatement) -> bytes:
+    """See `ports.closure.ReadStatement`."""
+    text = "SELECT statement FROM closure WHERE exit_id = ?"
+    return transaction.connection.execute(text, (query.exit,)).get or b""
 
-    @storing
-    def addresses(self, market: str) -> list[Address]:
-        """See `ports.closure.ClosureStore`."""
-        query = "SELECT address FROM users WHERE market = ? ORDER BY address"
-        return [Address(address) for (address,) in self._reading.execute(query, (market,))]
 
-    @storing
-    def settled(self, closure: Closure) -> bool:
-        """See `ports.closure.ClosureStore`."""
-        came = self._reading.execute(_CAME, (closure.exit, closure.market)).get
-        moved: int = self._reading.execute(_MOVED, (closure.exit,)).get
-        return not came and moved == closure.counts["moved"]
+def hash_statement(transaction: Transaction, query: HashStatement) -> bytes:
+    """See `ports.closure.HashStatement`."""
+    return statement_hash(statement(transaction, ReadStatement(query.exit)))
 
-    @storing
-    def leaves(self, exit_id: str) -> list[bytes]:
-        """See `ports.closure.ClosureStore`."""
-        query = "SELECT leaf FROM closure_receipt WHERE exit_id = ? ORDER BY place"
-        return [leaf for (leaf,) in self._reading.execute(query, (exit_id,))]
 
-    @storing
-    def receipt(self, exit_id: str, address: Address) -> tuple[int, bytes] | None:
-        """See `ports.closure.ClosureStore`."""
-        rows: list[Any] = self._reading.execute(_RECEIPT, (address, exit_id)).fetchall()
-        return rows[0] if rows else None
+def persons(transaction: Transaction, query: ListPersons) -> list[Person]:
+    """See `ports.closure.ListPersons`."""
+    closure = query.closure
+    rows = transaction.connection.execute(
+        _PERSONS,
+        (
+            closure.exit,
+            closure.market,
+            closure.cursor,
+            int(query.samples),
+            limits.MAX_CLOSURE_SAMPLE_BYTES,
+            query.limit,
+        ),
+    )
+    return [_person(list(row)) for row in rows]
 
-    @storing
-    def samples(self, exit_id: str) -> list[bytes]:
-        """See `ports.closure.ClosureStore`."""
-        query = "SELECT wrapped FROM closure_sample WHERE exit_id = ? ORDER BY number"
-        return [wrapped for (wrapped,) in self._reading.execute(query, (exit_id,))]
 
-    @storing
-    def remembers(self, exit_id: str) -> bool:
-        """See `ports.closure.ClosureStore`."""
-        query = (
-            "SELECT EXISTS (SELECT 1 FROM exit_person WHERE exit_id = ?1)"
-            " OR EXISTS (SELECT 1 FROM closure_receipt WHERE exit_id = ?1)"
-        )
-        return bool(self._reading.execute(query, (exit_id,)).get)
+def addresses(transaction: Transaction, query: ListAddresses) -> list[Address]:
+    """See `ports.closure.ListAddresses`."""
+    values = (query.market, query.after, query.limit)
+    return [Address(address) for (address,) in transaction.connection.execute(_ADDRESSES, values)]
 
-    # --- Steps ----------------------------------------------------------------------------
 
-    def begin(self, exit_id: str, market: str, fingerprint: bytes, now_ms: int) -> Job[None]:
-        """See `ports.closure.ClosureStore`."""
+def check_receipts(transaction: Transaction, query: CheckReceipts) -> ReceiptCheck:
+    """See `ports.closure.CheckReceipts`."""
+    values = (query.exit, query.market, query.after, query.limit)
+    rows: list[Any] = transaction.connection.execute(_CHECK, values).fetchall()
+    after = rows[-1][0] if len(rows) == query.limit else None
+    return ReceiptCheck(all(found for _, found in rows), after)
 
-        def job(connection: Connection) -> None:
-            connection.execute(
-                "INSERT INTO closure (exit_id, market, phase, begun_ms, fingerprint)"
-                " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (exit_id, market, Phase.RECEIPTS, now_ms, fingerprint),
-            )
 
-        return job
+def count_moved(transaction: Transaction, query: CountMoved) -> int:
+    """See `ports.closure.CountMoved`."""
+    count: int = transaction.connection.execute(_MOVED, (query.exit,)).get
+    return count
 
-    def add(
-        self,
-        closure: Closure,
-        receipts: Sequence[NewReceipt],
-        samples: Sequence[bytes],
-        counts: dict[str, int],
-        cursor: int,
-    ) -> Job[None]:
-        """See `ports.closure.ClosureStore`."""
 
-        def job(connection: Connection) -> None:
-            _hold(connection, closure)
-            connection.executemany(
-                "INSERT INTO closure_receipt (exit_id, place, user, receipt, leaf)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (
-                    (closure.exit, closure.counts["users"] + number, *_row(each))
-                    for number, each in enumerate(receipts)
-                ),
-            )
-            connection.executemany(
-                "INSERT INTO closure_sample (exit_id, number, wrapped) VALUES (?1,"
-                " (SELECT count(*) FROM closure_sample WHERE exit_id = ?1), ?2)",
-                ((closure.exit, each) for each in samples),
-            )
-            changes: dict[str, Any] = {name: counts[name] for name in COUNTED}
-            phase = Phase.RECEIPTS if receipts else Phase.ROOT
-            _set(connection, closure, phase, cursor=cursor, **changes)
+def leaves(transaction: Transaction, query: ListLeaves) -> list[bytes]:
+    """See `ports.closure.ListLeaves`."""
+    values = (query.exit, query.start, query.limit)
+    return [leaf for (leaf,) in transaction.connection.execute(_LEAVES, values)]
 
-        return job
 
-    def rooted(self, closure: Closure, root: bytes) -> Job[None]:
-        """See `ports.closure.ClosureStore`."""
-        return _step(closure, Phase.READY, root=root)
+def receipts(transaction: Transaction, query: FindReceipts) -> list[StoredReceipt]:
+    """See `ports.closure.FindReceipts`."""
+    found = transaction.connection.execute(_RECEIPTS, (query.address,))
+    return [StoredReceipt(*row) for row in found]
 
-    def advance(self, closure: Closure, phase: Phase) -> Job[None]:
-        """See `ports.closure.ClosureStore`."""
-        return _step(closure, phase, cursor=0)
 
-    def purge(self, closure: Closure, limit: int, after: Phase) -> Job[None]:
-        """See `ports.closure.ClosureStore`."""
+def samples(transaction: Transaction, query: ListSamples) -> list[bytes]:
+    """See `ports.closure.ListSamples`."""
+    found = transaction.connection.execute(_SAMPLES, (query.exit,))
+    return [wrapped for (wrapped,) in found]
 
-        def job(connection: Connection) -> None:
-            _hold(connection, closure)
-            cursor, mails, parcels, room = closure.cursor, closure.mails, closure.parcels, limit
-            while room > 0:
-                user = _next(connection, closure.market, cursor)
-                if user is None:
-                    _set(connection, closure, after, cursor=0, mails=mails, parcels=parcels)
-                    return
-                purged = purge_user(user, room)(connection)
-                mails, parcels = mails + purged.mails, parcels + purged.parcels
-                room -= 1 + purged.mails + purged.parcels + purged.key_packages
-                if purged.done:
-                    connection.execute("DELETE FROM activations WHERE user = ?", (user,))
-                    cursor = user
-            _set(connection, closure, closure.phase, cursor=cursor, mails=mails, parcels=parcels)
 
-        return job
+def remembers(transaction: Transaction, query: RemembersPersons) -> bool:
+    """See `ports.closure.RemembersPersons`."""
+    return bool(transaction.connection.execute(_REMEMBERS, (query.exit,)).get)
 
-    def destroyed(self, closure: Closure, destroyed_ms: int) -> Job[None]:
-        """See `ports.closure.ClosureStore`."""
-        return _step(closure, Phase.SWEEP, cursor=0, destroyed_ms=destroyed_ms)
 
-    def proved(self, closure: Closure, statement: bytes) -> Job[None]:
-        """See `ports.closure.ClosureStore`."""
-        return _step(closure, Phase.DESTROYED, statement=statement)
+# --- Commands ---------------------------------------------------------------------------------
 
-    def drop(self, closure: Closure, seq: int, limit: int) -> Job[None]:
-        """See `ports.closure.ClosureStore`."""
 
-        def job(connection: Connection) -> None:
-            _hold(connection, closure)
-            query = "SELECT EXISTS (SELECT 1 FROM decision WHERE case_id = ? AND seq > ?)"
-            if connection.execute(query, (closure.exit, seq)).get:
-                raise StorageError(f"the exit {closure.exit} has moved on")
-            if _delete_receipts(connection, closure.exit, limit) == limit:
-                _set(connection, closure, Phase.DROP)
-                return
-            connection.execute("DELETE FROM closure_sample WHERE exit_id = ?", (closure.exit,))
-            connection.execute("DELETE FROM closure WHERE exit_id = ?", (closure.exit,))
+def begin(transaction: Transaction, command: BeginClosure) -> None:
+    """See `ports.closure.BeginClosure`."""
+    transaction.connection.execute(
+        "INSERT INTO closure (exit_id, market, phase, begun_ms, fingerprint)"
+        " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (command.exit, command.market, Phase.RECEIPTS, command.now_ms, command.fingerprint),
+    )
 
-        return job
 
-    def forget(self, exit_id: str, limit: int) -> Job[None]:
-        """See `ports.closure.ClosureStore`."""
+def add_receipts(transaction: Transaction, command: AddReceipts) -> None:
+    """See `ports.closure.AddReceipts`."""
+    connection, closure = transaction.connection, command.closure
+    _check_place(connection, closure)
+    connection.executemany(
+        "INSERT INTO closure_receipt (exit_id, place, user, receipt, leaf) VALUES (?, ?, ?, ?, ?)",
+        (
+            (closure.exit, closure.counts["users"] + number, *_row(receipt))
+            for number, receipt in enumerate(command.receipts)
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO closure_sample (exit_id, number, wrapped) VALUES (?1,"
+        " (SELECT count(*) FROM closure_sample WHERE exit_id = ?1), ?2)",
+        ((closure.exit, sample) for sample in command.samples),
+    )
+    changes: dict[str, Any] = {name: command.counts[name] for name in COUNTED}
+    phase = Phase.RECEIPTS if command.receipts else Phase.ROOT
+    _set(connection, closure, phase, cursor=command.cursor, **changes)
 
-        def job(connection: Connection) -> None:
-            connection.execute(
-                "DELETE FROM exit_person WHERE exit_id = ?1 AND user IN"
-                " (SELECT user FROM exit_person WHERE exit_id = ?1 LIMIT ?2)",
-                (exit_id, limit),
-            )
-            _delete_receipts(connection, exit_id, limit)
 
-        return job
+def set_root(transaction: Transaction, command: SetRoot) -> None:
+    """See `ports.closure.SetRoot`."""
+    _step(transaction, command.closure, Phase.READY, root=command.root)
+
+
+def advance(transaction: Transaction, command: AdvanceClosure) -> None:
+    """See `ports.closure.AdvanceClosure`."""
+    _step(transaction, command.closure, command.phase, cursor=0)
+
+
+def purge(transaction: Transaction, command: PurgeRows) -> None:
+    """See `ports.closure.PurgeRows`."""
+    connection, closure = transaction.connection, command.closure
+    _check_place(connection, closure)
+    cursor, mails, parcels = closure.cursor, closure.mails, closure.parcels
+    room = command.limit
+    while room > 0:
+        user = _next(connection, closure.market, cursor)
+        if user is None:
+            _set(connection, closure, command.following, cursor=0, mails=mails, parcels=parcels)
+            return
+        purged = purge_user(transaction, user, room)
+        mails, parcels = mails + purged.mails, parcels + purged.parcels
+        room -= 1 + purged.mails + purged.parcels + purged.key_packages
+        if purged.done:
+            connection.execute("DELETE FROM activations WHERE user = ?", (user,))
+            cursor = user
+    _set(connection, closure, closure.phase, cursor=cursor, mails=mails, parcels=parcels)
+
+
+def note_key_destroyed(transaction: Transaction, command: NoteKeyDestroyed) -> None:
+    """See `ports.closure.NoteKeyDestroyed`."""
+    values = {"cursor": 0, "destroyed_ms": command.destroyed_ms}
+    _step(transaction, command.closure, Phase.SWEEP, **values)
+
+
+def store_statement(transaction: Transaction, command: StoreStatement) -> None:
+    """See `ports.closure.StoreStatement`."""
+    _step(transaction, command.closure, Phase.DESTROYED, statement=command.statement)
+
+
+def drop(transaction: Transaction, command: DropClosure) -> None:
+    """See `ports.closure.DropClosure`."""
+    connection, closure = transaction.connection, command.closure
+    _check_place(connection, closure)
+    query = "SELECT EXISTS (SELECT 1 FROM decision WHERE case_id = ? AND seq > ?)"
+    if connection.execute(query, (closure.exit, command.seq)).get:
+        raise ConflictError(f"the exit {closure.exit} has moved on")
+    if _delete_receipts(connection, closure.exit, command.limit) == command.limit:
+        _set(connection, closure, Phase.DROP)
+        return
+    connection.execute("DELETE FROM closure_sample WHERE exit_id = ?", (closure.exit,))
+    connection.execute("DELETE FROM closure WHERE exit_id = ?", (closure.exit,))
+
+
+def forget(transaction: Transaction, command: ForgetPersons) -> None:
+    """See `ports.closure.ForgetPersons`."""
+    connection = transaction.connection
+    connection.execute(
+        "DELETE FROM exit_person WHERE exit_id = ?1 AND user IN"
+        " (SELECT user FROM exit_person WHERE exit_id = ?1 LIMIT ?2)",
+        (command.exit, command.limit),
+    )
+    _delete_receipts(connection, command.exit, command.limit)
 
 
 def _delete_receipts(connection: Connection, exit_id: str, limit: int) -> int:
@@ -269,12 +305,12 @@ def _next(connection: Connection, market: str, cursor: int) -> int | None:
     return found
 
 
-def _hold(connection: Connection, closure: Closure) -> None:
-    """Raises StorageError unless the closure is where it was seen."""
+def _check_place(connection: Connection, closure: Closure) -> None:
+    """Raises ConflictError unless the closure is where it was seen."""
     query = "SELECT phase, cursor, mails, parcels FROM closure WHERE exit_id = ?"
     rows: list[Any] = connection.execute(query, (closure.exit,)).fetchall()
     if rows != [(closure.phase, closure.cursor, closure.mails, closure.parcels)]:
-        raise StorageError(f"the closure {closure.exit} has moved on")
+        raise ConflictError(f"the closure {closure.exit} has moved on")
 
 
 def _set(connection: Connection, closure: Closure, phase: Phase, **values: Any) -> None:
@@ -283,9 +319,32 @@ def _set(connection: Connection, closure: Closure, phase: Phase, **values: Any) 
     connection.execute(query, (phase, *values.values(), closure.exit))
 
 
-def _step(closure: Closure, phase: Phase, **values: Any) -> Job[None]:
-    def job(connection: Connection) -> None:
-        _hold(connection, closure)
-        _set(connection, closure, phase, **values)
+def _step(transaction: Transaction, closure: Closure, phase: Phase, **values: Any) -> None:
+    _check_place(transaction.connection, closure)
+    _set(transaction.connection, closure, phase, **values)
 
-    return job
+
+COMMANDS: Final[Table] = {
+    BeginClosure: begin,
+    AddReceipts: add_receipts,
+    SetRoot: set_root,
+    AdvanceClosure: advance,
+    PurgeRows: purge,
+    NoteKeyDestroyed: note_key_destroyed,
+    StoreStatement: store_statement,
+    DropClosure: drop,
+    ForgetPersons: forget,
+}
+QUERIES: Final[Table] = {
+    ListClosures: closures,
+    ReadStatement: statement,
+    HashStatement: hash_statement,
+    ListPersons: persons,
+    ListAddresses: addresses,
+    CheckReceipts: check_receipts,
+    CountMoved: count_moved,
+    ListLeaves: leaves,
+    FindReceipts: receipts,
+    ListSamples: samples,
+    RemembersPersons: remembers,
+}

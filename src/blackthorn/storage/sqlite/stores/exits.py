@@ -1,11 +1,9 @@
-"""Persons of exits in SQLite (`ports.exits.ExitStore`): what was told of each, and when first."""
+"""Persons of exits in SQLite (`ports.exits`): what each has done, and when first."""
 
-from typing import Any
+from typing import Any, Final
 
-from blackthorn.ports.exits import TELLABLE, ExitPerson
-from blackthorn.ports.writer import Job
-from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.failure import storing
+from blackthorn.ports.exits import ExitPerson, FindExitPerson, NoteAct, NoteNotified
+from blackthorn.storage.sqlite.transaction import Table, Transaction
 
 _PERSON = (
     "SELECT user, exit_id, notified_ms, read_ms, exported_ms, moved_ms, forward, unreachable"
@@ -13,58 +11,52 @@ _PERSON = (
 )
 
 
-class SqliteExits:
-    """The persons over the reading connection; jobs run on the writer's."""
-
-    def __init__(self, reading: Connection) -> None:
-        self._reading = reading
-
-    @storing
-    def person(self, user: int, exit_id: str) -> ExitPerson:
-        """See `ports.exits.ExitStore`."""
-        rows: list[Any] = self._reading.execute(_PERSON, (exit_id, user)).fetchall()
-        if not rows:
-            return ExitPerson(user, exit_id)
-        row = [*rows[0]]
-        row[-1] = bool(row[-1])
-        return ExitPerson(*row)
-
-    def notified(self, user: int, exit_id: str, now_ms: int) -> Job[None]:
-        """See `ports.exits.ExitStore`."""
-        return _first(user, exit_id, "notified_ms", now_ms)
-
-    def tell(self, user: int, exit_id: str, what: str, value: str, now_ms: int) -> Job[None]:
-        """See `ports.exits.ExitStore`."""
-        if what not in TELLABLE:
-            raise ValueError(f"{what!r} is nothing to tell of a person")
-        if what == "forward":
-            return _put(user, exit_id, "forward", value or None)
-        if what == "unreachable":
-            return _put(user, exit_id, "unreachable", int(bool(value)))
-        return _first(user, exit_id, f"{what}_ms", now_ms)
+def person(transaction: Transaction, query: FindExitPerson) -> ExitPerson:
+    """See `ports.exits.FindExitPerson`."""
+    found = transaction.connection.execute(_PERSON, (query.exit, query.user))
+    rows: list[Any] = found.fetchall()
+    if not rows:
+        return ExitPerson(query.user, query.exit)
+    values = list(rows[0])
+    values[-1] = bool(values[-1])
+    return ExitPerson(*values)
 
 
-def _first(user: int, exit_id: str, column: str, now_ms: int) -> Job[None]:
+def notified(transaction: Transaction, command: NoteNotified) -> None:
+    """See `ports.exits.NoteNotified`."""
+    _note(transaction, command.user, command.exit, "notified_ms", command.now_ms)
+
+
+def act(transaction: Transaction, command: NoteAct) -> None:
+    """See `ports.exits.NoteAct`."""
+    user, exit_id = command.user, command.exit
+    if command.act == "forward":
+        _replace(transaction, user, exit_id, "forward", command.value or None)
+    elif command.act == "unreachable":
+        _replace(transaction, user, exit_id, "unreachable", int(bool(command.value)))
+    else:
+        _note(transaction, user, exit_id, f"{command.act}_ms", command.now_ms)
+
+
+def _note(transaction: Transaction, user: int, exit_id: str, column: str, now_ms: int) -> None:
     """Set a time that is not set yet."""
     query = (
         f"INSERT INTO exit_person (exit_id, user, {column}) VALUES (?, ?, ?)"  # noqa: S608
         f" ON CONFLICT DO UPDATE SET {column} = coalesce({column}, excluded.{column})"
     )
-
-    def job(connection: Connection) -> None:
-        connection.execute(query, (exit_id, user, now_ms))
-
-    return job
+    transaction.connection.execute(query, (exit_id, user, now_ms))
 
 
-def _put(user: int, exit_id: str, column: str, value: str | int | None) -> Job[None]:
+def _replace(
+    transaction: Transaction, user: int, exit_id: str, column: str, value: str | int | None
+) -> None:
     """Set what may change."""
     query = (
         f"INSERT INTO exit_person (exit_id, user, {column}) VALUES (?, ?, ?)"  # noqa: S608
         f" ON CONFLICT DO UPDATE SET {column} = excluded.{column}"
     )
+    transaction.connection.execute(query, (exit_id, user, value))
 
-    def job(connection: Connection) -> None:
-        connection.execute(query, (exit_id, user, value))
 
-    return job
+COMMANDS: Final[Table] = {NoteNotified: notified, NoteAct: act}
+QUERIES: Final[Table] = {FindExitPerson: person}

@@ -1,19 +1,16 @@
-"""Sealed mail in SQLite (`ports.mail.MailStore`), wrapped under the key of its owner's market.
+"""Sealed mail in SQLite (`ports.mail`), wrapped under the key of its owner's market.
 
 A plain mail has no way into this module.
 """
 
-from collections.abc import Sequence
+from typing import Final
 
 import apsw
 
 from blackthorn.crypto.market_wrap import wrapped_size
-from blackthorn.errors import StorageError
-from blackthorn.ports.mail import MailHead, SealedMail
-from blackthorn.ports.writer import Job
-from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.failure import storing
-from blackthorn.storage.sqlite.wrapping import Wrapping
+from blackthorn.errors import AbsentError
+from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail, SealedMail, StoreMail
+from blackthorn.storage.sqlite.transaction import Table, Transaction
 from blackthorn.wire.units import MIB
 
 _NEXT_UID = (
@@ -22,75 +19,69 @@ _NEXT_UID = (
 )
 _PUT = "INSERT INTO mail (user, uid, received_ms, size, market, sealed) VALUES (?, ?, ?, ?, ?, ?)"
 _MARKET = "SELECT market FROM users WHERE number = ?"
+_LIST = "SELECT uid, size, received_ms FROM mail WHERE user = ? AND uid > ? ORDER BY uid LIMIT ?"
+_FIND = "SELECT rowid, size, market FROM mail WHERE user = ? AND uid = ?"
 _PIECE_BYTES = MIB
 """Larger mails are written in pieces: SQLite would hold a whole one twice more."""
 
 
-class SqliteMail:
-    """The mail over the reading connection; jobs run on the writer's."""
+def store(transaction: Transaction, command: StoreMail) -> list[int]:
+    """See `ports.mail.StoreMail`."""
+    return [_store(transaction, mail, command.received_ms) for mail in command.mails]
 
-    def __init__(self, reading: Connection, wrapping: Wrapping) -> None:
-        self._reading = reading
-        self._wrapping = wrapping
 
-    def put(self, mails: Sequence[SealedMail], received_ms: int) -> Job[list[int]]:
-        """See `ports.mail.MailStore`."""
+def list_mail(transaction: Transaction, query: ListMail) -> list[MailHead]:
+    """See `ports.mail.ListMail`."""
+    rows = transaction.connection.execute(_LIST, (query.user, query.after, query.limit))
+    return [MailHead(*row) for row in rows]
 
-        def job(connection: Connection) -> list[int]:
-            return [self._put(connection, mail, received_ms) for mail in mails]
 
-        return job
+def read(transaction: Transaction, query: ReadMail) -> MailPart | None:
+    """See `ports.mail.ReadMail`."""
+    connection = transaction.connection
+    found = connection.execute(_FIND, (query.user, query.uid))
+    row = next(found, None)  # open until the bytes are read: both are of one commit
+    if row is None:
+        return None
+    number, size, market = row
+    if query.offset >= size:
+        return MailPart(size, b"")
+    blob = connection.blob_open("main", "mail", "sealed", number, False)
 
-    @storing
-    def list(self, user: int, after: int, limit: int) -> list[MailHead]:
-        """See `ports.mail.MailStore`."""
-        rows = self._reading.execute(
-            "SELECT uid, size, received_ms FROM mail WHERE user = ? AND uid > ?"
-            " ORDER BY uid LIMIT ?",
-            (user, after, limit),
-        )
-        return [MailHead(*row) for row in rows]
+    def stored(start: int, count: int) -> bytes:
+        blob.seek(start)
+        return blob.read(count)
 
-    @storing
-    def read(self, user: int, uid: int, offset: int, length: int) -> tuple[int, bytes] | None:
-        """See `ports.mail.MailStore`."""
-        query = "SELECT rowid, size, market FROM mail WHERE user = ? AND uid = ?"
-        found = self._reading.execute(query, (user, uid))
-        row = next(found, None)  # open until the bytes are read: both are of one commit
-        if row is None:
-            return None
-        number, size, market = row
-        if offset >= size:
-            return size, b""
-        blob = self._reading.blob_open("main", "mail", "sealed", number, False)
+    try:
+        data = transaction.wrapping.read(market, size, query.offset, query.length, stored)
+    finally:
+        blob.close()
+        found.close(True)
+    return MailPart(size, data)
 
-        def stored(start: int, count: int) -> bytes:
-            blob.seek(start)
-            return blob.read(count)
 
-        try:
-            return size, self._wrapping.read(market, size, offset, length, stored)
-        finally:
-            blob.close()
-            found.close(True)
-
-    def _put(self, connection: Connection, mail: SealedMail, received_ms: int) -> int:
-        market = connection.execute(_MARKET, (mail.user,)).get
-        if market is None:
-            raise StorageError("the mail's user is not there any more")
-        size = len(mail.sealed)
-        uid: int = connection.execute(_NEXT_UID, (mail.user,)).get
-        row = (mail.user, uid, received_ms, size, market)
-        if size <= _PIECE_BYTES:
-            connection.execute(_PUT, (*row, self._wrapping.wrap(market, mail.sealed)))
-            return uid
-        pieces = self._wrapping.wrap_in_pieces(market, mail.sealed)
-        connection.execute(_PUT, (*row, apsw.zeroblob(wrapped_size(size))))
-        number = connection.last_insert_rowid()
-        blob = connection.blob_open("main", "mail", "sealed", number, True)
-        try:
-            for piece in pieces:
-                blob.write(piece)
-        finally:
-            blob.close()
+def _store(transaction: Transaction, mail: SealedMail, received_ms: int) -> int:
+    connection, wrapping = transaction.connection, transaction.wrapping
+    market = connection.execute(_MARKET, (mail.user,)).get
+    if market is None:
+        raise AbsentError("the mail's user is not there any more")
+    size = len(mail.sealed)
+    uid: int = connection.execute(_NEXT_UID, (mail.user,)).get
+    row = (mail.user, uid, received_ms, size, market)
+    if size <= _PIECE_BYTES:
+        connection.execute(_PUT, (*row, wrapping.wrap(market, mail.sealed)))
         return uid
+    pieces = wrapping.wrap_in_pieces(market, mail.sealed)
+    connection.execute(_PUT, (*row, apsw.zeroblob(wrapped_size(size))))
+    number = connection.last_insert_rowid()
+    blob = connection.blob_open("main", "mail", "sealed", number, True)
+    try:
+        for piece in pieces:
+            blob.write(piece)
+    finally:
+        blob.close()
+    return uid
+
+
+COMMANDS: Final[Table] = {StoreMail: store}
+QUERIES: Final[Table] = {ListMail: list_mail, ReadMail: read}

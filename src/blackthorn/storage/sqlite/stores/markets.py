@@ -1,11 +1,11 @@
-"""Markets as jobs: who is of one, a user's move to another, the end of his rows, the upgrade.
+"""Markets in SQLite (`ports.markets`): their users, moves to another, purges, the upgrade.
 
-Each job is one bounded step in a transaction of its own, to be called again until it says that
-nothing is left; a process that ends between two steps loses nothing, since each row tells under
-which market it lies. That is a column and not a byte in front of the sealed bytes, so that SQL
-can find what is left to do, and so that a shared parcel can be keyed by it.
+Each command is one bounded step, to be executed again until it says that nothing is left; a
+process that ends between two steps loses nothing, since each row tells under which market it lies.
+That is a column and not a byte in front of the sealed bytes, so that SQL can find what is left to
+do, and so that a shared parcel can be keyed by it.
 
-Pages and cells that a job frees are overwritten (`secure_delete`). Older copies of pages stay in
+Pages and cells that a step frees are overwritten (`secure_delete`). Older copies of pages stay in
 the write-ahead log until `compact`, which tells what is left even then.
 """
 
@@ -17,12 +17,13 @@ from typing import Any, Final
 
 import apsw
 
-from blackthorn.errors import StorageError
+from blackthorn.errors import AbsentError
 from blackthorn.ids import Address
-from blackthorn.ports.writer import Job
+from blackthorn.ports.markets import FindMarkets, MoveUser, WrapStored
 from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS, Connection
 from blackthorn.storage.sqlite.failure import failure_of
-from blackthorn.storage.sqlite.wrapping import Wrapping
+from blackthorn.storage.sqlite.stores import exits
+from blackthorn.storage.sqlite.transaction import Table, Transaction
 
 _OF_DEVICES: Final = "device IN (SELECT number FROM devices WHERE user = ?)"
 _UNWRAPPED_MAIL: Final = "SELECT rowid, user FROM mail WHERE market = '' LIMIT ?"
@@ -103,66 +104,51 @@ def register(connection: Connection, market: str, fingerprint: bytes, now_ms: in
     )
 
 
-def move_user(address: Address, market: str, wrapping: Wrapping, limit: int) -> Job[bool]:
-    """Wrap at most `limit` of the user's rows anew under the key of `market`; True when done.
-
-    The user's market changes in the step that finds nothing left; until then what comes for him
-    goes on being wrapped under the old one. One row lies under one key at any time. The job
-    raises StorageError when there is no such user, or either key is gone.
-    """
-
-    def job(connection: Connection) -> bool:
-        user = connection.execute("SELECT number FROM users WHERE address = ?", (address,)).get
-        if user is None:
-            raise StorageError(f"there is no user {address}")
-        with _overwriting(connection):
-            room = limit - _move_mail(connection, user, market, wrapping, limit)
-            if room > 0:
-                room -= _move_parcels(connection, user, market, wrapping, room)
-        if room <= 0:
-            return False
-        query = "UPDATE users SET market = ? WHERE number = ? AND market <> ?"
-        connection.execute(query, (market, user, market))
-        return True
-
-    return job
+def move_user(transaction: Transaction, command: MoveUser) -> bool:
+    """See `ports.markets.MoveUser`. One row lies under one key at any time."""
+    connection, market, limit = transaction.connection, command.market, command.limit
+    user = connection.execute("SELECT number FROM users WHERE address = ?", (command.address,)).get
+    if user is None:
+        raise AbsentError(f"there is no user {command.address}")
+    with _overwriting(connection):
+        room = limit - _move_mail(transaction, user, market, limit)
+        if room > 0:
+            room -= _move_parcels(transaction, user, market, room)
+    if room <= 0:
+        return False
+    query = "UPDATE users SET market = ? WHERE number = ? AND market <> ?"
+    connection.execute(query, (market, user, market))
+    if command.note is not None:
+        exits.act(transaction, command.note)
+    return True
 
 
-def wrap_stored(wrapping: Wrapping, limit: int) -> Job[bool]:
-    """Wrap at most `limit` rows from before markets; True when none is left.
-
-    What waits for a device or user that is gone is deleted. The job raises StorageError.
-    """
-
-    def job(connection: Connection) -> bool:
-        with _overwriting(connection):
-            mails: list[Any] = connection.execute(_UNWRAPPED_MAIL, (limit,)).fetchall()
-            for number, user in mails:
-                query = "SELECT market FROM users WHERE number = ?"
-                _wrap_mail(connection, number, connection.execute(query, (user,)).get, wrapping)
-            room = limit - len(mails)
-            parcels: list[Any] = connection.execute(_UNWRAPPED_PARCELS, (room,)).fetchall()
-            for device, seq in parcels:
-                target = connection.execute(_MARKET_OF_DEVICE, (device,)).get
-                _wrap_parcel(connection, device, seq, target, wrapping)
-        return len(mails) + len(parcels) < limit
-
-    return job
+def wrap_stored(transaction: Transaction, command: WrapStored) -> bool:
+    """See `ports.markets.WrapStored`."""
+    connection, limit = transaction.connection, command.limit
+    with _overwriting(connection):
+        mails: list[Any] = connection.execute(_UNWRAPPED_MAIL, (limit,)).fetchall()
+        for number, user in mails:
+            query = "SELECT market FROM users WHERE number = ?"
+            _wrap_mail(transaction, number, connection.execute(query, (user,)).get)
+        room = limit - len(mails)
+        parcels: list[Any] = connection.execute(_UNWRAPPED_PARCELS, (room,)).fetchall()
+        for device, seq in parcels:
+            target = connection.execute(_MARKET_OF_DEVICE, (device,)).get
+            _wrap_parcel(transaction, device, seq, target)
+    return len(mails) + len(parcels) < limit
 
 
-def purge_user(user: int, limit: int) -> Job[Purged]:
+def purge_user(transaction: Transaction, user: int, limit: int) -> Purged:
     """Delete at most `limit` of the user's sealed rows and key packages, and overwrite them."""
-
-    def job(connection: Connection) -> Purged:
-        with _overwriting(connection):
-            mails = _delete(connection, "mail", "rowid", "user = ?", user, limit)
-            room = limit - mails
-            parcels = _delete(connection, "mailbox", "device, seq", _OF_DEVICES, user, room)
-            room -= parcels
-            packages = _delete(connection, "key_package", "id", _OF_DEVICES, user, room)
-        return Purged(mails, parcels, packages, room > packages)
-
-    return job
+    connection = transaction.connection
+    with _overwriting(connection):
+        mails = _delete(connection, "mail", "rowid", "user = ?", user, limit)
+        room = limit - mails
+        parcels = _delete(connection, "mailbox", "device, seq", _OF_DEVICES, user, room)
+        room -= parcels
+        packages = _delete(connection, "key_package", "id", _OF_DEVICES, user, room)
+    return Purged(mails, parcels, packages, room > packages)
 
 
 def compact(path: Path, *, rewrite: bool = False) -> bool:
@@ -213,28 +199,25 @@ def _delete(connection: Connection, table: str, key: str, where: str, user: int,
     return connection.changes()
 
 
-def _move_mail(
-    connection: Connection, user: int, market: str, wrapping: Wrapping, limit: int
-) -> int:
+def _move_mail(transaction: Transaction, user: int, market: str, limit: int) -> int:
     query = "SELECT rowid FROM mail WHERE user = ? AND market <> ? LIMIT ?"
-    rows: list[Any] = connection.execute(query, (user, market, limit)).fetchall()
+    rows: list[Any] = transaction.connection.execute(query, (user, market, limit)).fetchall()
     for (number,) in rows:
-        _wrap_mail(connection, number, market, wrapping)
+        _wrap_mail(transaction, number, market)
     return len(rows)
 
 
-def _move_parcels(
-    connection: Connection, user: int, market: str, wrapping: Wrapping, limit: int
-) -> int:
+def _move_parcels(transaction: Transaction, user: int, market: str, limit: int) -> int:
     query = f"SELECT device, seq FROM mailbox WHERE {_OF_DEVICES} AND market <> ? LIMIT ?"  # noqa: S608
-    rows: list[Any] = connection.execute(query, (user, market, limit)).fetchall()
+    rows: list[Any] = transaction.connection.execute(query, (user, market, limit)).fetchall()
     for device, seq in rows:
-        _wrap_parcel(connection, device, seq, market, wrapping)
+        _wrap_parcel(transaction, device, seq, market)
     return len(rows)
 
 
-def _wrap_mail(connection: Connection, number: int, market: str | None, wrapping: Wrapping) -> None:
+def _wrap_mail(transaction: Transaction, number: int, market: str | None) -> None:
     """Under `market` from now on; one mail is in memory at a time. None: nobody's, deleted."""
+    connection, wrapping = transaction.connection, transaction.wrapping
     if market is None:
         connection.execute("DELETE FROM mail WHERE rowid = ?", (number,))
         return
@@ -247,10 +230,9 @@ def _wrap_mail(connection: Connection, number: int, market: str | None, wrapping
     )
 
 
-def _wrap_parcel(
-    connection: Connection, device: int, seq: int, market: str | None, wrapping: Wrapping
-) -> None:
+def _wrap_parcel(transaction: Transaction, device: int, seq: int, market: str | None) -> None:
     """Under `market` from now on. A shared one becomes the device's own; None: it is deleted."""
+    connection, wrapping = transaction.connection, transaction.wrapping
     where = "WHERE device = ? AND seq = ?"
     query = f"SELECT market, set_aside_day, sealed FROM mailbox {where}"  # noqa: S608
     row: list[Any] = connection.execute(query, (device, seq)).fetchall()
@@ -265,3 +247,12 @@ def _wrap_parcel(
             " VALUES (?, ?, ?, ?, ?)",
             (device, seq, day, market, wrapping.wrap(market, wrapping.unwrap(before, wrapped))),
         )
+
+
+def find_markets(transaction: Transaction, query: FindMarkets) -> list[str | None]:
+    """See `ports.markets.FindMarkets`."""
+    return [market_of(transaction.connection, address) for address in query.addresses]
+
+
+COMMANDS: Final[Table] = {MoveUser: move_user, WrapStored: wrap_stored}
+QUERIES: Final[Table] = {FindMarkets: find_markets}

@@ -1,96 +1,114 @@
-"""Notices in SQLite (`ports.notices.NoticeStore`)."""
+"""Notices in SQLite (`ports.notices`)."""
 
-from blackthorn.ids import Address
-from blackthorn.ports.notices import Addressee
-from blackthorn.ports.writer import Job
-from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.failure import storing
+from typing import Any, Final
 
-_UNTOLD = (
-    "SELECT number, address, market, language FROM users WHERE market = ? AND NOT EXISTS"
-    " (SELECT 1 FROM case_notice WHERE case_id = ? AND seq = ? AND user = users.number)"
-    " AND (? OR EXISTS (SELECT 1 FROM case_notice WHERE user = users.number AND case_id = ?))"
-    " ORDER BY number LIMIT ?"
+from blackthorn.ports.notices import (
+    Addressee,
+    AddresseePage,
+    FindAddressee,
+    FindNoticeState,
+    FindUnnotified,
+    FindUnnotifiedOf,
+    FindUnread,
+    ListUndisclosedCases,
+    NoteNotice,
+    NoteNoticeRead,
+    NoticeState,
+    Unread,
 )
-"""Who has read it on a device before the mail was left needs none any more."""
+from blackthorn.storage.sqlite.transaction import Table, Transaction
+
+_ADDRESSEE = "SELECT number, address, market, language FROM users WHERE address = ?"
+_PAGE = """
+SELECT number, address, market, language,
+       NOT EXISTS (SELECT 1 FROM case_notice WHERE case_id = ?3 AND seq = ?4 AND user = number)
+       AND (NOT ?5 OR EXISTS (SELECT 1 FROM case_notice WHERE user = number AND case_id = ?3))
+FROM users WHERE market = ?1 AND number > ?2 ORDER BY number LIMIT ?6
+"""
+"""Who has read a notice on a device before its mail was stored needs no mail."""
+
+_STATE = "SELECT read_ms IS NOT NULL FROM case_notice WHERE case_id = ? AND seq = ? AND user = ?"
+_KNOWS = "SELECT 1 FROM case_notice WHERE user = ? AND case_id = ? LIMIT 1"
+_UNREAD = (
+    "SELECT case_id FROM case_notice WHERE user = ? AND seq = 0 AND read_ms IS NULL"
+    " ORDER BY case_id LIMIT 16"
+)
+_NOTE = (
+    "INSERT INTO case_notice (case_id, seq, user, sent_ms) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET sent_ms = coalesce(sent_ms, excluded.sent_ms)"
+)
+_READ = (
+    "INSERT INTO case_notice (case_id, seq, user, read_ms) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET read_ms = coalesce(read_ms, excluded.read_ms)"
+)
 
 
-class SqliteNotices:
-    """The notices over the reading connection; jobs run on the writer's."""
+def addressee(transaction: Transaction, query: FindAddressee) -> Addressee | None:
+    """See `ports.notices.FindAddressee`."""
+    row = transaction.connection.execute(_ADDRESSEE, (query.address,)).fetchone()
+    return None if row is None else Addressee(*row)
 
-    def __init__(self, reading: Connection) -> None:
-        self._reading = reading
 
-    @storing
-    def addressee(self, address: Address) -> Addressee | None:
-        """See `ports.notices.NoticeStore`."""
-        query = "SELECT number, address, market, language FROM users WHERE address = ?"
-        row = self._reading.execute(query, (address,)).fetchone()
-        return None if row is None else Addressee(*row)
+def unnotified(transaction: Transaction, query: FindUnnotified) -> AddresseePage:
+    """See `ports.notices.FindUnnotified`."""
+    values = (query.market, query.after, query.case, query.seq, query.only_known, query.limit)
+    rows: list[Any] = transaction.connection.execute(_PAGE, values).fetchall()
+    people = [Addressee(*row[:4]) for row in rows if row[4]]
+    return AddresseePage(people, rows[-1][0] if len(rows) == query.limit else None)
 
-    @storing
-    def untold(
-        self, case: str, seq: int, market: str, limit: int, *, met: bool = False
-    ) -> list[Addressee]:
-        """See `ports.notices.NoticeStore`."""
-        rows = self._reading.execute(_UNTOLD, (market, case, seq, not met, case, limit))
-        return [Addressee(*row) for row in rows]
 
-    @storing
-    def met(self, case: str, user: int) -> bool:
-        """See `ports.notices.NoticeStore`."""
-        query = "SELECT 1 FROM case_notice WHERE user = ? AND case_id = ?"
-        return self._reading.execute(query, (user, case)).fetchone() is not None
+def unnotified_of(transaction: Transaction, query: FindUnnotifiedOf) -> list[Addressee]:
+    """See `ports.notices.FindUnnotifiedOf`."""
+    found = (addressee(transaction, FindAddressee(each)) for each in query.addresses)
+    return [
+        person
+        for person in found
+        if person is not None
+        and not state(transaction, FindNoticeState(query.case, query.seq, person.number)).notified
+    ]
 
-    @storing
-    def told(self, case: str, seq: int, user: int) -> bool:
-        """See `ports.notices.NoticeStore`."""
-        query = "SELECT 1 FROM case_notice WHERE case_id = ? AND seq = ? AND user = ?"
-        return self._reading.execute(query, (case, seq, user)).fetchone() is not None
 
-    @storing
-    def was_read(self, case: str, seq: int, user: int) -> bool:
-        """See `ports.notices.NoticeStore`."""
-        query = (
-            "SELECT read_ms IS NOT NULL FROM case_notice WHERE case_id = ? AND seq = ? AND user = ?"
-        )
-        return bool(self._reading.execute(query, (case, seq, user)).get)
+def state(transaction: Transaction, query: FindNoticeState) -> NoticeState:
+    """See `ports.notices.FindNoticeState`."""
+    connection = transaction.connection
+    found = connection.execute(_STATE, (query.case, query.seq, query.user)).fetchone()
+    knows = connection.execute(_KNOWS, (query.user, query.case)).fetchone()
+    return NoticeState(found is not None, found is not None and bool(found[0]), knows is not None)
 
-    @storing
-    def unread_directives(self, user: int) -> list[str]:
-        """See `ports.notices.NoticeStore`."""
-        query = (
-            "SELECT case_id FROM case_notice WHERE user = ? AND seq = 0 AND read_ms IS NULL"
-            " ORDER BY case_id LIMIT 16"
-        )
-        return [case for (case,) in self._reading.execute(query, (user,))]
 
-    @storing
-    def undisclosed(self) -> set[str]:
-        """See `ports.notices.NoticeStore`."""
-        query = "SELECT DISTINCT case_id FROM decision WHERE sealed = 1"
-        return {case for (case,) in self._reading.execute(query)}
+def unread(transaction: Transaction, query: FindUnread) -> Unread | None:
+    """See `ports.notices.FindUnread`."""
+    person = addressee(transaction, FindAddressee(query.address))
+    if person is None:
+        return None
+    rows = transaction.connection.execute(_UNREAD, (person.number,))
+    return Unread(person, [case for (case,) in rows])
 
-    def leave(self, case: str, seq: int, user: int, sent_ms: int | None) -> Job[None]:
-        """See `ports.notices.NoticeStore`."""
 
-        def job(connection: Connection) -> None:
-            connection.execute(
-                "INSERT INTO case_notice (case_id, seq, user, sent_ms) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET sent_ms = coalesce(sent_ms, excluded.sent_ms)",
-                (case, seq, user, sent_ms),
-            )
+def undisclosed(transaction: Transaction, query: ListUndisclosedCases) -> set[str]:
+    """See `ports.notices.ListUndisclosedCases`."""
+    found = transaction.connection.execute("SELECT DISTINCT case_id FROM decision WHERE sealed = 1")
+    return {case for (case,) in found}
 
-        return job
 
-    def read(self, case: str, seq: int, user: int, now_ms: int) -> Job[None]:
-        """See `ports.notices.NoticeStore`."""
+def note(transaction: Transaction, command: NoteNotice) -> None:
+    """See `ports.notices.NoteNotice`."""
+    values = (command.case, command.seq, command.user, command.sent_ms)
+    transaction.connection.execute(_NOTE, values)
 
-        def job(connection: Connection) -> None:
-            connection.execute(
-                "INSERT INTO case_notice (case_id, seq, user, read_ms) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET read_ms = coalesce(read_ms, excluded.read_ms)",
-                (case, seq, user, now_ms),
-            )
 
-        return job
+def read(transaction: Transaction, command: NoteNoticeRead) -> None:
+    """See `ports.notices.NoteNoticeRead`."""
+    values = (command.case, command.seq, command.user, command.now_ms)
+    transaction.connection.execute(_READ, values)
+
+
+COMMANDS: Final[Table] = {NoteNotice: note, NoteNoticeRead: read}
+QUERIES: Final[Table] = {
+    FindAddressee: addressee,
+    FindUnnotified: unnotified,
+    FindNoticeState: state,
+    FindUnnotifiedOf: unnotified_of,
+    FindUnread: unread,
+    ListUndisclosedCases: undisclosed,
+}

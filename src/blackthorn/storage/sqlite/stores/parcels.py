@@ -231,7 +231,7 @@ def _tally(transaction: Transaction, query: MailboxTally) -> TallyPage:
     return TallyPage(Tally(len(waiting), sum(waiting), len(others), sum(others)), after)
 
 
-def _waiting_parcels(transaction: Transaction, query: WaitingParcels) -> list[WaitingParcel]:
+def waiting_parcels(transaction: Transaction, query: WaitingParcels) -> list[WaitingParcel]:
     found: list[WaitingParcel] = []
     room = query.max_bytes
     parameters = (query.device, query.after, query.undecryptable, query.max_parcels)
@@ -266,7 +266,7 @@ COMMANDS: Final[Table] = {
 QUERIES: Final[Table] = {
     FirstSeq: _first_seq,
     MailboxTally: _tally,
-    WaitingParcels: _waiting_parcels,
+    WaitingParcels: waiting_parcels,
 }
 
 
@@ -295,7 +295,7 @@ class SqliteParcels:
         self, device: int, after: int, *, set_aside: bool, max_parcels: int, max_bytes: int
     ) -> list[WaitingParcel]:
         query = WaitingParcels(device, after, set_aside, max_parcels, max_bytes)
-        return _waiting_parcels(self._transaction, query)
+        return waiting_parcels(self._transaction, query)
 
     def put(self, batch: Batch) -> Job[list[CommitOutcome]]:
         command = StoreParcels(batch.free, batch.ordered, batch.next_seq, batch.day)

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from blackthorn.errors import StorageError
+from blackthorn.errors import DamageError
 from blackthorn.governance.package import layout
 from blackthorn.governance.package.build import Rows, SealedItem
-from blackthorn.ports.mail import MailStore
-from blackthorn.ports.parcels import ParcelStore
-from blackthorn.storage.sqlite.database import Connection
+from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail
+from blackthorn.ports.parcels import WaitingParcels
 from blackthorn.storage.sqlite.failure import storing
+from blackthorn.storage.sqlite.stores import mail
+from blackthorn.storage.sqlite.stores.parcels import waiting_parcels
+from blackthorn.storage.sqlite.transaction import Transaction
 from blackthorn.wire.units import MIB
 
 _OF_USER: Final = "WHERE user = ?"
@@ -122,12 +124,11 @@ _PIECE_BYTES: Final = 8 * MIB
 
 
 class SqliteProduction:
-    """Reads over `connection`, which stands in a read transaction; stores are over the same."""
+    """Reads over a connection that stands in a read transaction."""
 
-    def __init__(self, connection: Connection, mail: MailStore, parcels: ParcelStore) -> None:
-        self._connection = connection
-        self._mail = mail
-        self._parcels = parcels
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._connection = transaction.connection
 
     def exists(self, address: str) -> bool:
         """See `governance.package.build.ProductionRows`."""
@@ -165,7 +166,7 @@ class SqliteProduction:
 
     def _mails(self, user: int, from_ms: int, to_ms: int) -> Iterator[SealedItem]:
         after = 0
-        while heads := self._mail.list(user, after, _PAGE):
+        while heads := self._list_mail(ListMail(user, after, _PAGE)):
             for head in heads:
                 if from_ms <= head.received_ms and (not to_ms or head.received_ms <= to_ms):
                     facts = {"uid": head.uid, "received_ms": head.received_ms}
@@ -175,12 +176,20 @@ class SqliteProduction:
     def _mail_pieces(self, user: int, uid: int) -> Iterator[bytes]:
         offset, size = 0, 1
         while offset < size:
-            found = self._mail.read(user, uid, offset, _PIECE_BYTES)
-            if found is None or (not found[1] and found[0]):
-                raise StorageError(f"mail {uid} went while the package was made: make it again")
-            size = found[0]
-            offset += len(found[1])
-            yield found[1]
+            found = self._read_mail(ReadMail(user, uid, offset, _PIECE_BYTES))
+            if found is None or (not found.data and found.size):
+                raise DamageError(f"mail {uid} went while the package was made: make it again")
+            size = found.size
+            offset += len(found.data)
+            yield found.data
+
+    @storing
+    def _list_mail(self, query: ListMail) -> list[MailHead]:
+        return mail.list_mail(self._transaction, query)
+
+    @storing
+    def _read_mail(self, query: ReadMail) -> MailPart | None:
+        return mail.read(self._transaction, query)
 
     @storing
     def _waiting(self, user: int) -> list[SealedItem]:
@@ -193,10 +202,12 @@ class SqliteProduction:
             item.facts["devices"].append({"id": identifier, "set_aside_day": day})
         return list(found.values())
 
+    @storing
     def _parcel(self, device: int, seq: int) -> bytes:
-        found = self._parcels.read(device, seq - 1, set_aside=True, max_parcels=1, max_bytes=1)
+        query = WaitingParcels(device, seq - 1, undecryptable=True, max_parcels=1, max_bytes=1)
+        found = waiting_parcels(self._transaction, query)
         if not found or found[0].seq != seq:
-            raise StorageError(f"parcel {seq} went while the package was made: make it again")
+            raise DamageError(f"parcel {seq} went while the package was made: make it again")
         return found[0].sealed
 
     @storing

@@ -1,0 +1,188 @@
+"""Packages of directives: made in files when an officer asks, signed for, and read in parts.
+
+The state of the case decides whether a package may be made; `governance.package` what is in it.
+"""
+
+import asyncio
+import importlib.metadata
+import os
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from blackthorn.errors import (
+    BlackthornError,
+    DefectError,
+    DiskError,
+    ForbiddenError,
+    StorageError,
+    UnavailableError,
+    defect,
+)
+from blackthorn.governance import directives
+from blackthorn.governance.package.build import LedgerProof, ProductionCase
+from blackthorn.governance.package.check import summarise
+from blackthorn.governance.package.tar import read_tar
+from blackthorn.governance.transitions import Case, Step
+from blackthorn.ids import Address
+from blackthorn.ports.store import Done
+from blackthorn.ports.waiting import outcome
+from blackthorn.programs.log import log_defect
+from blackthorn.programs.server import production
+from blackthorn.programs.server.closure import register_seed
+from blackthorn.programs.server.decision_proof import decision_proof
+from blackthorn.server.governance.access import Access
+from blackthorn.server.governance.decisions import DecisionService
+from blackthorn.server.governance.productions import PackagePart
+from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
+from blackthorn.storage.files import atomic
+from blackthorn.storage.files.folder import make_folder
+from blackthorn.storage.sqlite.wrapping import Wrapping
+
+MAY_PRODUCE: Final = ("approved", "produced")
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    """Of a package that was made: manifest hash, items, accounts with data."""
+
+    hash: bytes
+    items: int
+    with_data: int
+
+
+class PackageMaker:
+    """`Productions` in files: a package is made once, when first asked for, and then stays.
+
+    It lies in `folder` from the approval of its directive until it is delivered. Once officers
+    have signed for it, the register's signature and the ledger's proof are appended.
+    """
+
+    def __init__(
+        self,
+        decisions: DecisionService,
+        ledger: Ledger,
+        keys: LedgerKeys,
+        folder: Path,
+        database: Path,
+        wrapping: Wrapping,
+    ) -> None:
+        self._decisions = decisions
+        self._ledger = ledger
+        self._keys = keys
+        self._folder = folder
+        self._database = database
+        self._wrapping = wrapping
+        self._making: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._manifests: dict[str, _Manifest] = {}
+        decisions.on_decision.append(self._decided)
+
+    def _decided(self, case: Case, step: Step) -> None:
+        if step.action in ("produce", "deliver"):
+            self._manifests.pop(case.id, None)
+        if step.action == "deliver":
+            self._path(case.id).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.tar"
+
+    def part(
+        self, address: Address, case: str, offset: int, length: int, done: Done[PackagePart]
+    ) -> None:
+        """See `server.governance.productions.Productions`."""
+
+        async def run() -> None:
+            result: PackagePart | BlackthornError
+            try:
+                access = await outcome(partial(self._decisions.access, address))
+                result = await self._part(access, self._decisions.cases.case(case), offset, length)
+            except Exception as error:
+                result = error if isinstance(error, BlackthornError) else defect(error)
+                if isinstance(result, DefectError):
+                    log_defect(result)
+            done(result)
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _part(self, access: Access, case: Case, offset: int, length: int) -> PackagePart:
+        if not access.private:
+            raise ForbiddenError("only officers who decide see a package")
+        if case.id[0] != "D" or case.state not in MAY_PRODUCE:
+            raise ForbiddenError("there is no package before the directive is approved")
+        if case.id in self._making:
+            raise UnavailableError("the package is being made: try again in a moment")
+        if case.id not in self._manifests:
+            self._making.add(case.id)
+            try:
+                proof = None
+                if case.state == "produced":
+                    proof = decision_proof(self._ledger, self._decisions.produced(case.id))
+                self._manifests[case.id] = await asyncio.to_thread(self._make, case, proof)
+            except (StorageError, OSError) as error:
+                raise DiskError(f"the package cannot be made: {error}") from None
+            except BlackthornError as error:
+                raise UnavailableError(f"the package cannot be made: {error}") from None
+            finally:
+                self._making.discard(case.id)
+        manifest = self._manifests[case.id]
+        total, data = await asyncio.to_thread(_read, self._path(case.id), offset, length)
+        return PackagePart(total, manifest.hash, manifest.items, manifest.with_data, data)
+
+    def _make(self, case: Case, proof: LedgerProof | None) -> _Manifest:
+        """What the manifest says of the file that is there, or of a new one."""
+        path = self._path(case.id)
+        make_folder(self._folder)
+        if not path.exists():
+            fresh = path.with_suffix(".new")
+            fresh.unlink(missing_ok=True)
+            with production.frozen_rows(self._database, self._wrapping) as rows:
+                production.produce(production_case(case, self._decisions), rows, fresh)
+            atomic.rename(fresh, path)
+        if proof is not None:
+            seed, origin = register_seed(self._keys), self._keys.origin
+            production.finish(production_case(case, self._decisions), path, origin, seed, proof)
+        with path.open("rb") as file:
+            found = summarise(read_tar(file.read))
+        return _Manifest(found.manifest_hash, found.files, found.with_data)
+
+
+def _read(path: Path, offset: int, length: int) -> tuple[int, bytes]:
+    """The size of the file, and some of its bytes. Raises DiskError."""
+    try:
+        with path.open("rb") as file:
+            total = os.fstat(file.fileno()).st_size
+            file.seek(min(offset, total))
+            return total, file.read(length)
+    except OSError as error:
+        raise DiskError(f"the package cannot be read: {error.strerror}") from None
+
+
+def production_case(case: Case, decisions: DecisionService) -> ProductionCase:
+    """What the officers have approved, for the package."""
+    facts = directives.facts(case)
+    approval = next(each for each in reversed(case.history) if each.action == "approve")
+    return ProductionCase(
+        id=case.id,
+        accounts=tuple(decisions.private(case.id, "receive")["accounts"]),
+        categories=tuple(approval.public["categories"]),
+        from_ms=facts["from_ms"],
+        to_ms=facts["to_ms"],
+        approved_ms=approval.at_ms,
+        approvers=approval.officers,
+        steps=tuple(_step(each) for each in case.history if each.seq <= approval.seq),
+        software=f"blackthorn {importlib.metadata.version('blackthorn')}",
+    )
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "seq": step.seq,
+        "action": step.action,
+        "officers": list(step.officers),
+        "at_ms": step.at_ms,
+        "public": {name: value for name, value in step.public.items() if value is not None},
+    }

@@ -1,0 +1,73 @@
+"""Approvers: each officer's user, and whether an approval was signed by their live device."""
+
+from typing import Any
+
+from blackthorn.errors import InputError
+from blackthorn.governance import officers
+from blackthorn.governance.officers import Officers
+from blackthorn.governance.statements import Signed
+from blackthorn.ids import Address
+from blackthorn.ports.enterprise import Enterprise
+
+
+class Approvers:
+    """`people`: officer → the user whose devices sign for them."""
+
+    def __init__(self, enterprise: Enterprise) -> None:
+        self.people: dict[str, Address] = {}
+        self._enterprise = enterprise
+
+    def keep(self, signed: Signed, private: dict[str, Any], known: Officers) -> None:
+        """A decision about the officers was taken; `known` are the officers after it."""
+        for suffix in ("", "_2"):
+            if f"address{suffix}" in private:
+                officer = signed.statement.public[f"officer{suffix}"]
+                self.people[officer] = Address(private[f"address{suffix}"])
+        self.people = {name: address for name, address in self.people.items() if name in known}
+
+    def officer_of(self, address: Address) -> str | None:
+        """The officer that this user is."""
+        return next((name for name, person in self.people.items() if person == address), None)
+
+    def check(
+        self, signed: Signed, private: dict[str, Any], known: Officers, founders: list[Address]
+    ) -> None:
+        """Each approver signs with a live device of their own user. Raises InputError."""
+        statement = signed.statement
+        if statement.case == officers.CASE:
+            known = officers.voters(known, statement.action, statement.public)
+        people = self._people_after(signed, private, founders)
+        for approval in signed.approvals:
+            address = people.get(approval.officer)
+            key = known[approval.officer].keys.ed25519
+            if address is None or not self._has_live(address, key):
+                name = approval.officer
+                raise InputError(f"{name} signs with a device that is not live any more")
+
+    def _people_after(
+        self, signed: Signed, private: dict[str, Any], founders: list[Address]
+    ) -> dict[str, Address]:
+        statement, people = signed.statement, dict(self.people)
+        if statement.case != officers.CASE or statement.action == "dismiss":
+            return people
+        for suffix in ("", "_2"):
+            if f"officer{suffix}" not in statement.public:
+                continue
+            name = statement.public[f"officer{suffix}"]
+            address = Address(private[f"address{suffix}"])
+            if any(person == address and other != name for other, person in people.items()):
+                raise InputError(f"{address} is an officer already, under another id")
+            if people.get(name, address) != address:
+                raise InputError(f"{name} is another person")
+            if not self._has_live(address, statement.public[f"ed25519{suffix}"]):
+                raise InputError(f"that is no live device of {address}")
+            people[name] = address
+        if statement.action == "found" and sorted(people.values()) != founders:
+            raise InputError(
+                "these two may not found the officers: `blackthorn role open` says who"
+            )
+        return people
+
+    def _has_live(self, address: Address, key: bytes) -> bool:
+        user = self._enterprise.user(address)
+        return user is not None and any(device.identity_key == key for device in user.live)

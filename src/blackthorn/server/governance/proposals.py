@@ -1,0 +1,88 @@
+"""Proposals: decisions that lack an approver, one a case, until they are decided or replaced."""
+
+from typing import Final
+
+from blackthorn.errors import BlackthornError, ConflictError, LimitError
+from blackthorn.governance.cases import Checked
+from blackthorn.governance.statements import Signed, decode
+from blackthorn.governance.transitions import Case, named
+from blackthorn.ids import Address
+from blackthorn.link import limits
+from blackthorn.ports.cases import ListPendingDecisions, PendingDecision, ProposeDecision
+from blackthorn.ports.clock import Clock
+from blackthorn.ports.store import BlockingReader, Done, Writer
+from blackthorn.server.governance.approvers import Approvers
+
+REPLACE_MS: Final = 3_600_000
+"""A proposal that nobody has approved for so long may be replaced by another officer's."""
+
+
+class Proposals:
+    """All pending decisions, as they are stored."""
+
+    def __init__(self, writer: Writer, clock: Clock, approvers: Approvers) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._approvers = approvers
+        self._pending: dict[str, PendingDecision] = {}
+
+    def start(self, reader: BlockingReader) -> None:
+        """Read what is stored."""
+        self._pending = {row.case: row for row in reader.read(ListPendingDecisions())}
+
+    @property
+    def all(self) -> list[PendingDecision]:
+        """Decisions that lack an approver."""
+        return list(self._pending.values())
+
+    def remove(self, case: str) -> None:
+        """A decision of the case was stored, and with it the proposal deleted."""
+        self._pending.pop(case, None)
+
+    def propose(
+        self,
+        submitter: Address,
+        checked: Checked,
+        private: bytes,
+        before: Case,
+        done: Done[tuple[str, ...]],
+    ) -> None:
+        """Keep it; `done` gets the approvers who must still approve. `before` is its case now.
+
+        Raises ConflictError while another one is pending that may not be replaced yet, and
+        LimitError.
+        """
+        signed, now_ms = checked.signed, self._clock.wall_ms()
+        case = signed.statement.case
+        earlier = self._pending.get(case)
+        if earlier is None:
+            if len(self._pending) >= limits.MAX_PENDING_DECISIONS:
+                raise LimitError("too many decisions wait for approvers: see to them first")
+        elif not self._replaceable(earlier, signed, submitter, before, now_ms):
+            raise ConflictError(f"another decision waits in {case}: approve that, or wait an hour")
+        pending = PendingDecision(case, signed.encode(), private, now_ms)
+
+        def stored(error: BlackthornError | None) -> None:
+            if error is not None:
+                done(error)
+                return
+            self._pending[case] = pending
+            done(tuple(named(slot) for slot in checked.lacks or ()))
+
+        self._writer.submit(ProposeDecision(pending), stored)
+
+    def _replaceable(
+        self,
+        earlier: PendingDecision,
+        signed: Signed,
+        submitter: Address,
+        before: Case,
+        now_ms: int,
+    ) -> bool:
+        old = decode(earlier.signed)
+        if old.statement.encoded == signed.statement.encoded:
+            return True
+        if now_ms - earlier.since_ms > REPLACE_MS or old.statement.prev != before.head:
+            return True
+        mine = self._approvers.officer_of(submitter)
+        return any(approval.officer == mine for approval in old.approvals)

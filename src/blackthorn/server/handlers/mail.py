@@ -1,0 +1,73 @@
+"""Link handler: a device lists and fetches the mail of its own user, and of nobody else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from blackthorn.errors import BlackthornError
+from blackthorn.ids import Address
+from blackthorn.link import limits
+from blackthorn.link.frames import (
+    AnyFrame,
+    FetchMail,
+    ListMail,
+    MailArrived,
+    MailChunk,
+    MailEntry,
+    MailListing,
+)
+from blackthorn.ports.enterprise import Enterprise, UserRecord
+from blackthorn.ports.mail import MailPart
+from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.failures import close_failed
+from blackthorn.server.handlers.session import Session
+from blackthorn.server.mail.service import MailPage, MailService
+
+
+@dataclass(frozen=True, slots=True)
+class MailHandler:
+    """Handles ListMail and FetchMail."""
+
+    mail: MailService
+    enterprise: Enterprise
+    counters: Counters
+
+    def handle(self, session: Session, frame: AnyFrame, now: float) -> None:
+        """Serve one frame of a known device; its peer waits until the answer."""
+        user = self.enterprise.user(session.device.address) if session.device else None
+        if user is None:
+            return
+        match frame:
+            case ListMail():
+                self._list(session, user, frame)
+            case FetchMail():
+                self._fetch(session, user, frame)
+
+    def _list(self, session: Session, user: UserRecord, frame: ListMail) -> None:
+        def done(page: MailPage | BlackthornError) -> None:
+            if isinstance(page, BlackthornError):
+                close_failed(session, page, self.counters)
+                return
+            entries = [MailEntry(each.uid, each.size, each.received_ms) for each in page.heads]
+            session.transmit(MailListing(frame.request, entries, page.more))
+            session.answered()
+
+        session.ask()
+        self.mail.page(user, frame.after, limits.MAX_MAIL_LISTING, done)
+
+    def _fetch(self, session: Session, user: UserRecord, frame: FetchMail) -> None:
+        def done(part: MailPart | BlackthornError | None) -> None:
+            if isinstance(part, BlackthornError):
+                close_failed(session, part, self.counters)
+                return
+            total, data = (0, b"") if part is None else (part.size, part.data)
+            self.counters.mail_chunks_sent += 1
+            session.transmit(MailChunk(frame.request, frame.uid, frame.offset, total, data))
+            session.answered()
+
+        session.ask()
+        self.mail.read(user, frame.uid, frame.offset, limits.MAX_MAIL_CHUNK_BYTES, done)
+
+
+def announcing(notify: Callable[[Address, AnyFrame], None]) -> Callable[[Address, int], None]:
+    """What tells a user's devices of a stored mail, over `Dispatcher.notify_user`."""
+    return lambda address, uid: notify(address, MailArrived(uid))

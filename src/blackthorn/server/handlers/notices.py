@@ -1,0 +1,72 @@
+"""Link handler: a device gets its user's notices when it connects, and tells what they did."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from blackthorn.errors import BlackthornError, DefectError
+from blackthorn.governance import exits
+from blackthorn.ids import Address
+from blackthorn.link.frames import AnyFrame, ExitTold, MarketNotice, TellExit
+from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.failures import close_failed
+from blackthorn.server.handlers.session import Session
+from blackthorn.server.markets.notice import Notice
+from blackthorn.server.markets.notices import Notices
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeHandler:
+    """Handles TellExit, and greets devices with MarketNotice."""
+
+    notices: Notices
+    counters: Counters
+
+    def greet(self, session: Session) -> None:
+        """Send a live device that has just opened the link the notices of its user."""
+        if session.device is None:
+            return
+
+        def done(result: list[Notice] | BlackthornError) -> None:
+            if isinstance(result, BlackthornError):
+                close_failed(session, result, self.counters)
+                return
+            session.transmit(*map(market_notice, result))
+            session.answered()
+
+        session.ask()
+        self.notices.notices_of(session.device.address, done)
+
+    def handle(self, session: Session, frame: TellExit, now: float) -> None:
+        """Note what a device tells of its person, then answer."""
+        if session.device is None:
+            return
+
+        def done(result: BlackthornError | None) -> None:
+            if isinstance(result, DefectError):
+                close_failed(session, result, self.counters)
+                return
+            session.transmit(ExitTold(frame.request, str(result or "")[:512]))
+            session.answered()
+
+        session.ask()
+        self.notices.note(session.device.address, frame.what, frame.value, done)
+
+
+def market_notice(notice: Notice) -> MarketNotice:
+    """The frame of a notice."""
+    dates = exits.dates(notice.case)
+    return MarketNotice(
+        exit=notice.case.id,
+        state=notice.case.state,
+        read_only_ms=dates["read_only_ms"],
+        stop_ms=dates["stop_ms"],
+        retrieval_end_ms=dates["retrieval_end_ms"],
+        forwarding_end_ms=dates["forwarding_end_ms"],
+        text=notice.text,
+        read=notice.read,
+    )
+
+
+def notifying(notify: Callable[[Address, AnyFrame], None]) -> Callable[[Notice], None]:
+    """What sends a notice to its user's devices, over `Dispatcher.notify_user`."""
+    return lambda notice: notify(notice.to.address, market_notice(notice))

@@ -1,0 +1,113 @@
+"""Receipts of a closure: the Merkle tree over them, and each person's way through it.
+
+A tree is built from pages of stored leaf hashes, once a closure, and kept for the next persons
+who ask: 6.4 MB per 100,000 persons, for the newest closures only.
+"""
+
+from blackthorn.errors import BlackthornError
+from blackthorn.governance.closure.receipt import decode_receipt, place_in
+from blackthorn.ids import Address
+from blackthorn.ports.closure import (
+    Closure,
+    FindReceipts,
+    ListClosures,
+    ListLeaves,
+    Phase,
+    StoredReceipt,
+)
+from blackthorn.ports.store import Done, Reader
+from blackthorn.server.markets import limits
+from blackthorn.server.markets.paging import read_pages
+from blackthorn.tlog.merkle import MerkleLog
+
+
+class Receipts:
+    """The receipts of all closures."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._trees: dict[str, MerkleLog] = {}
+        self._waiting: dict[str, list[Done[MerkleLog]]] = {}
+
+    def tree(self, closure: Closure, done: Done[MerkleLog]) -> None:
+        """The tree over the receipts of a closure to which none is added any more."""
+        known = self._trees.get(closure.exit)
+        if known is not None and closure.root in (None, known.root()):
+            done(known)
+            return
+        waiting = self._waiting.setdefault(closure.exit, [])
+        waiting.append(done)
+        if len(waiting) == 1:
+            self._build(closure)
+
+    def forget(self, exit_id: str) -> None:
+        """The receipts are dropped, and may be made anew."""
+        self._trees.pop(exit_id, None)
+
+    def _build(self, closure: Closure) -> None:
+        tree = MerkleLog()
+
+        def take(leaves: list[bytes]) -> int | None:
+            for leaf in leaves:
+                tree.append_hash(leaf)
+            return tree.size if len(leaves) == limits.LEAF_PAGE else None
+
+        def built(error: BlackthornError | None) -> None:
+            if error is None:
+                while len(self._trees) >= limits.MAX_CACHED_TREES:
+                    self._trees.pop(next(iter(self._trees)))
+                self._trees[closure.exit] = tree
+            for done in self._waiting.pop(closure.exit, []):
+                done(tree if error is None else error)
+
+        read_pages(
+            self._reader,
+            0,
+            lambda start: ListLeaves(closure.exit, start, limits.LEAF_PAGE),
+            take,
+            built,
+        )
+
+    def receipt(self, address: Address, done: Done[bytes | None]) -> None:
+        """A person's receipt in its tree, of the newest closure that was prepared, if any."""
+
+        def found(receipts: list[StoredReceipt] | BlackthornError) -> None:
+            if isinstance(receipts, BlackthornError):
+                done(receipts)
+            elif not receipts:
+                done(None)
+            else:
+                self._reader.ask(ListClosures(), lambda closures: choose(receipts, closures))
+
+        def choose(
+            receipts: list[StoredReceipt], closures: list[Closure] | BlackthornError
+        ) -> None:
+            if isinstance(closures, BlackthornError):
+                done(closures)
+                return
+            by_exit = {receipt.exit: receipt for receipt in receipts}
+            prepared = [
+                closure
+                for closure in closures
+                if closure.exit in by_exit
+                and closure.root is not None
+                and closure.phase is not Phase.DROP
+            ]
+            if not prepared:
+                done(None)
+                return
+            newest = max(prepared, key=lambda closure: closure.begun_ms)
+            self._place(newest, by_exit[newest.exit], done)
+
+        self._reader.ask(FindReceipts(address), found)
+
+    def _place(self, closure: Closure, receipt: StoredReceipt, done: Done[bytes | None]) -> None:
+        def built(tree: MerkleLog | BlackthornError) -> None:
+            if isinstance(tree, BlackthornError):
+                done(tree)
+            elif receipt.place >= tree.size:  # the receipts are being dropped
+                done(None)
+            else:
+                done(place_in(decode_receipt(receipt.data), receipt.place, tree).encode())
+
+        self.tree(closure, built)
