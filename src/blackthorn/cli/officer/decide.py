@@ -10,7 +10,7 @@ from blackthorn.cli import terminal
 from blackthorn.cli.officer import show
 from blackthorn.cli.officer.options import OutputOptions
 from blackthorn.cli.times import local_time
-from blackthorn.device.transparency.decisions import VerifiedDecisions, Waiting
+from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions
 from blackthorn.errors import UserError
 from blackthorn.governance import officers
 from blackthorn.governance.requests import Context, DecisionRequest
@@ -65,7 +65,7 @@ def decide(
 def approve(
     device: DeviceProgram,
     decisions: VerifiedDecisions,
-    waiting: Waiting,
+    waiting: PendingDecision,
     output: OutputOptions,
     notes: list[str],
 ) -> dict[str, Any]:

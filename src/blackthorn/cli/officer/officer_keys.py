@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from blackthorn.cli.chains import chain_of
-from blackthorn.device.transparency.decisions import Waiting
+from blackthorn.device.transparency.decisions import PendingDecision
 from blackthorn.errors import SecurityError, UserError
 from blackthorn.ids import Address
 from blackthorn.programs.device.program import DeviceProgram
@@ -27,7 +27,7 @@ def person_keys(device: DeviceProgram, whose: Address, name: str | None) -> "Ver
     return found[0].keys
 
 
-def check_people(device: DeviceProgram, waiting: Waiting) -> list[str]:
+def check_people(device: DeviceProgram, waiting: PendingDecision) -> list[str]:
     """Every key that is to be an officer's belongs to the person named; lines that say so.
 
     Raises SecurityError when one does not: then somebody else would decide in their name.

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from blackthorn.cli import terminal
 from blackthorn.cli.times import local_time, rfc3339
-from blackthorn.device.transparency.decisions import VerifiedDecisions, Waiting
+from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions
 from blackthorn.governance import directives, exits, officers
 from blackthorn.governance.cases import transitions_of
 from blackthorn.governance.statements import Statement
@@ -102,7 +102,7 @@ def statement_document(statement: Statement) -> dict[str, Any]:
 
 def statement(
     decisions: VerifiedDecisions,
-    waiting: Waiting,
+    waiting: PendingDecision,
     notes: Iterable[str] = (),
     *,
     to_err: bool = False,
@@ -170,7 +170,7 @@ def case_document(decisions: VerifiedDecisions, case: Case) -> dict[str, Any]:
     }
 
 
-def waiting_document(waiting: Waiting) -> dict[str, Any]:
+def waiting_document(waiting: PendingDecision) -> dict[str, Any]:
     """What waits, for programs."""
     return {
         **statement_document(waiting.signed.statement),

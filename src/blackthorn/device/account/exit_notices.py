@@ -56,10 +56,10 @@ def keep(settings: Settings, frame: MarketNotice) -> None:
     _put(settings, [*others, fresh][-limits.MAX_KEPT_NOTICES :])
 
 
-def keep_only(settings: Settings, said: set[str]) -> None:
+def keep_only(settings: Settings, cases: set[str]) -> None:
     """The server has said which exits there are: what it did not say again of one has ended."""
     kept = all_notices(settings)
-    left = [each for each in kept if not each.market or each.exit in said]
+    left = [each for each in kept if not each.market or each.exit in cases]
     if len(left) < len(kept):
         _put(settings, left)
 

@@ -54,7 +54,7 @@ class Side:
         self.failure: BlackthornError | None = None
         self.digits = ""
         """What is to be compared, once it is known."""
-        self.left = 0
+        self.remaining = 0
         """How many items are still to be transferred, of `total`."""
         self.total = 0
         self.compared: Comparison | None = None

@@ -241,7 +241,7 @@ class LivePairing(Side):
 
     def _begin_handover(self, current: UnitOfWork) -> Frames:
         found = state_transfer.items(current)
-        self.left = self.total = len(found)
+        self.remaining = self.total = len(found)
         self._batches = state_transfer.batches(found)
         self.stage = Stage.HANDING
         return self.say(state_transfer.first_view(current))
@@ -250,7 +250,7 @@ class LivePairing(Side):
         """The next batch, or the end."""
         if self._batches:
             batch = self._batches.pop(0)
-            self.left = batch.left
+            self.remaining = batch.left
             return self.say(batch)
         self.stage = Stage.ENDING
         return self.say(Finished())

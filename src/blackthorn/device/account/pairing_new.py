@@ -34,7 +34,7 @@ from blackthorn.ports.device_store import DeviceStore
 class NewPairing(Side):
     """The new device's side. `keep` makes or opens its store once the other side is known.
 
-    `given` and `address` are what it is from then on; nothing of it counts before `DONE`.
+    `handover` and `address` are what it is from then on; nothing of it counts before `DONE`.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class NewPairing(Side):
         random: Random,
     ) -> None:
         super().__init__(Stage.PROVING)
-        self.given: Handover | None = None
+        self.handover: Handover | None = None
         self.store: DeviceStore | None = None
         self._signing = signing
         self._info = keys.info_of(signing, name)
@@ -119,7 +119,7 @@ class NewPairing(Side):
                 )
             case Batch() if self.stage is Stage.TAKING:
                 self.total = max(self.total, message.left + len(message.items))
-                self.left = message.left
+                self.remaining = message.left
                 return self._take(lambda current: state_transfer.take(current, message), now_ms)
             case Finished() if self.stage is Stage.TAKING:
                 return self._finish(now_ms)
@@ -135,12 +135,12 @@ class NewPairing(Side):
         return self.say(Countersigned(countersigned.encode()))
 
     def _take(
-        self, taking: Callable[[UnitOfWork], None], now_ms: int, given: Handover | None = None
+        self, taking: Callable[[UnitOfWork], None], now_ms: int, handover: Handover | None = None
     ) -> Frames:
         with self._unit(now_ms) as current:
             taking(current)
-        if given is not None:
-            self.given, self.stage = given, Stage.TAKING
+        if handover is not None:
+            self.handover, self.stage = handover, Stage.TAKING
         return self.say(TransferAck())
 
     def _finish(self, now_ms: int) -> Frames:

@@ -131,12 +131,12 @@ def batches(found: Sequence[Item]) -> list[Batch]:
 # --- The new device -----------------------------------------------------------------------
 
 
-def take_first_view(unit: UnitOfWork, given: Handover) -> None:
+def take_first_view(unit: UnitOfWork, handover: Handover) -> None:
     """Believe it. Raises VerificationError, AlteredError when it does not hold together."""
-    anchors.pin(unit.records.settings, given.config, given.policy)
-    if given.accepted:
+    anchors.pin(unit.records.settings, handover.config, handover.policy)
+    if handover.accepted:
         try:
-            checkpoint = _decode(given.accepted, CheckpointRecord)
+            checkpoint = _decode(handover.accepted, CheckpointRecord)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise AlteredError("the checkpoint that was handed over is none") from None
         unit.records.directory.put_checkpoint(checkpoint, device_limits.KEPT_CHECKPOINTS)

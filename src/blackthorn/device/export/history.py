@@ -21,7 +21,7 @@ def conversations(
     lines: Sequence[HistoryRecord], groups: Iterable[ConversationRecord]
 ) -> list[ExportConversation]:
     """All conversations that have a message or a group, by kind and name; lines in their order."""
-    said: dict[_Key, list[HistoryRecord]] = {}
+    by_key: dict[_Key, list[HistoryRecord]] = {}
     known: dict[_Key, list[ConversationRecord]] = {}
     names = {}
     for group in groups:
@@ -31,8 +31,8 @@ def conversations(
             known.setdefault(key, []).append(group)
     for line in lines:
         name = names.get(line.conversation, line.name)
-        said.setdefault(_key(line.kind, name, line.conversation), []).append(line)
-    return [_one(key, said.get(key, []), known.get(key, [])) for key in sorted({*said, *known})]
+        by_key.setdefault(_key(line.kind, name, line.conversation), []).append(line)
+    return [_one(key, by_key.get(key, []), known.get(key, [])) for key in sorted({*by_key, *known})]
 
 
 def _one(

@@ -63,13 +63,13 @@ def _head(title: str) -> bytes:
 _END: Final = b"</body>\n</html>\n"
 
 
-def conversation(told: ExportConversation, messages: Sequence[ExportMessage]) -> Iterator[bytes]:
+def conversation(source: ExportConversation, messages: Sequence[ExportMessage]) -> Iterator[bytes]:
     """The page of one conversation, one message a piece."""
-    yield _head(told.name)
-    members = ", ".join(told.members)
+    yield _head(source.name)
+    members = ", ".join(source.members)
     yield (
-        f'<p><a href="../index.html">All conversations</a></p>\n<h1>{_line(told.name)}</h1>\n'
-        f"<p><small>{_line(told.kind)}, {_line(told.standing)}. {_line(members)}</small></p>\n"
+        f'<p><a href="../index.html">All conversations</a></p>\n<h1>{_line(source.name)}</h1>\n'
+        f"<p><small>{_line(source.kind)}, {_line(source.standing)}. {_line(members)}</small></p>\n"
     ).encode()
     for each in messages:
         yield _article(each)

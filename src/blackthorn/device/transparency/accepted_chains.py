@@ -47,31 +47,31 @@ class ReceiptError(VerificationError):
 
 
 def accept_chain(
-    unit: UnitOfWork, found: Present, said: f.Answer, part: f.ChainPart, shown: AcceptedEpoch
+    unit: UnitOfWork, found: Present, answer: f.Answer, part: f.ChainPart, latest: AcceptedEpoch
 ) -> VerifiedChain:
     """The chain that the map commits to, kept. `part` has the statements that were not known.
 
     Raises VerificationError, the alarm raised; or OvertakenError, when the part is of another
     epoch than the answer, so that nothing is proved by its not holding.
     """
-    known = unit.records.directory.chain(said.address)
-    before = unit.chains.of(said.address)
+    known = unit.records.directory.chain(answer.address)
+    before = unit.chains.of(answer.address)
     try:
-        logged = _logged(unit, part, shown.epoch)
-        as_of_ms = max(shown.epoch.time_ms, known.as_of_ms if known is not None else 0)
+        logged = _logged(unit, part, latest.epoch)
+        as_of_ms = max(latest.epoch.time_ms, known.as_of_ms if known is not None else 0)
         chain = _verified(unit.chains, before, part, as_of_ms, logged)
         _check_committed(chain, found)
     except VerificationError as error:
-        if part.size != shown.epoch.accepted.size:
+        if part.size != latest.epoch.accepted.size:
             raise OvertakenError(error.rule, f"the chain is of another epoch: {error}") from error
         kept = before.statements if before is not None else ()
-        fields = answer_fields(said) | {"statements": [*kept, *part.statements]}
+        fields = answer_fields(answer) | {"statements": [*kept, *part.statements]}
         if isinstance(error, ReceiptError):
-            fields = {"label": said.address} | receipt_fields(error.receipt)
-        _alarm_chain(unit, error, said, shown.fields() | fields, before)
+            fields = {"label": answer.address} | receipt_fields(error.receipt)
+        _alarm_chain(unit, error, answer, latest.fields() | fields, before)
         raise
     record = ChainRecord(
-        said.address,
+        answer.address,
         found.version,
         chain.head,
         chain.seq,
@@ -81,11 +81,11 @@ def accept_chain(
         _certificate(unit, chain, part.certificate, known),
         unit.now_ms,
         known.verified_ms if known is not None else 0,
-        checked_size=shown.epoch.accepted.size,
+        checked_size=latest.epoch.accepted.size,
         as_of_ms=as_of_ms,
     )
     keep_chain(unit, before, chain, record)
-    if unit.records.peers.found(said.address, [each.id for each in chain.devices]):
+    if unit.records.peers.found(answer.address, [each.id for each in chain.devices]):
         unit.bump()
     return chain
 
@@ -93,22 +93,22 @@ def accept_chain(
 def _alarm_chain(
     unit: UnitOfWork,
     error: VerificationError,
-    said: f.Answer,
+    answer: f.Answer,
     fields: Fields,
     before: VerifiedChain | None,
 ) -> None:
     kind = "bad-receipt" if isinstance(error, ReceiptError) else "bad-chain"
     evidence = evidence_of(unit.records, kind, fields)
     code, text = "bad-chain", str(error)
-    if said.address == unit.me.address:
+    if answer.address == unit.me.address:
         code = "unknown-statement"
         known = f"this device knows {before.seq} of yours" if before else "none is known here"
         text = (
-            f"the ledger has {decode_value(said.value).seq} statements of yours, in version "
-            f"{said.version} of your entry; {known}, and what is new does not hold: {error}"
+            f"the ledger has {decode_value(answer.value).seq} statements of yours, in version "
+            f"{answer.version} of your entry; {known}, and what is new does not hold: {error}"
         )
-    fact = f"{error.rule} {said.version}"
-    raise_alarm(unit.records, code, said.address, text, unit.now_ms, evidence, fact=fact)
+    fact = f"{error.rule} {answer.version}"
+    raise_alarm(unit.records, code, answer.address, text, unit.now_ms, evidence, fact=fact)
 
 
 def _verified(
@@ -178,26 +178,26 @@ def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[Observation]:
 
 
 def _check_committed(chain: VerifiedChain, found: Present) -> None:
-    said = (found.value.head, found.value.seq, found.value.flags)
-    if (chain.head, chain.seq, chain.flags) != said:
+    answer = (found.value.head, found.value.seq, found.value.flags)
+    if (chain.head, chain.seq, chain.flags) != answer:
         raise VerificationError("I18", "the chain is not the one that the ledger commits to")
 
 
 def _certificate(
-    unit: UnitOfWork, chain: VerifiedChain, given: bytes, known: ChainRecord | None
+    unit: UnitOfWork, chain: VerifiedChain, offered: bytes, known: ChainRecord | None
 ) -> bytes:
     """The user's mail certificate, if it is the one that they stated."""
     kept = known.certificate if known is not None else b""
     if chain.openpgp is None:
         return b""
-    for certificate in (given, kept):
+    for certificate in (offered, kept):
         if not certificate:
             continue
         try:
             verify_certificate(chain.openpgp, certificate)
             return certificate
         except VerificationError as error:
-            if certificate is given:
+            if certificate is offered:
                 text = f"the server's mail certificate is another than the stated one: {error}"
                 records, fact = unit.records, str(chain.openpgp.seq)
                 raise_alarm(records, "false-certificate", chain.label, text, unit.now_ms, fact=fact)

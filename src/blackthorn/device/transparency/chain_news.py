@@ -66,11 +66,11 @@ def _tell_resets(
 ) -> None:
     known = {each.seq: each for each in before.resets} if before is not None else {}
     for each in chain.resets:
-        told = known.get(each.seq)
-        if told == each or (before is None and each.effective):
+        earlier = known.get(each.seq)
+        if earlier == each or (before is None and each.effective):
             continue
         if each.cancelled_seq is not None:
-            if told is not None:
+            if earlier is not None:
                 text = f"a device of {chain.label} has cancelled the request for a new identity"
                 _tell(unit, chain, text)
         elif not _asked_here(unit, chain, each):

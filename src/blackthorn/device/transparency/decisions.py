@@ -40,7 +40,7 @@ class DecisionDigest(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingDecision:
     """A decision that lacks approvers. `private` is {} where there is none or it is not shown."""
 
     signed: Signed
@@ -59,7 +59,7 @@ class VerifiedDecisions:
 
     cases: Cases = field(default_factory=Cases)
     private: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
-    waiting: dict[str, Waiting] = field(default_factory=dict)
+    waiting: dict[str, PendingDecision] = field(default_factory=dict)
     founders: tuple[str, ...] = ()
     log_ms: int = 0
     seen: DecisionDigest = field(default_factory=DecisionDigest)
@@ -137,7 +137,7 @@ def _wait(verified: VerifiedDecisions, decision: Decision) -> None:
     private = statements.open_private(statement, decision.private) if decision.private else {}
     if statement.case in verified.waiting:
         raise VerificationError("G2", f"two decisions wait in {statement.case}")
-    verified.waiting[statement.case] = Waiting(
+    verified.waiting[statement.case] = PendingDecision(
         signed, decision.private, private, decision.logged_ms or signed.at_ms
     )
 

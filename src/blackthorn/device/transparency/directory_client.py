@@ -66,7 +66,7 @@ class _ConsistencyQuery:
     """A proof on its way that the checkpoint of a peer is the beginning of this device's."""
 
     request: int
-    said: gossip.PeerCheckpoint
+    answer: gossip.PeerCheckpoint
     own: CheckpointRecord
 
 
@@ -89,7 +89,7 @@ class DirectoryClient:
         self._own_due_ms = 0
         self._refresh_due_ms = 0
         self._lookup: f.LookUp | None = None
-        self._shown: AcceptedEpoch | None = None
+        self._latest: AcceptedEpoch | None = None
         self._fetches: dict[str, ChainFetch] = {}
         self._tries: dict[str, int] = {}
         self._absent: set[str] = set()
@@ -162,7 +162,7 @@ class DirectoryClient:
         """Whom to look up now; an empty set asks for the newest checkpoint alone."""
         now_ms = unit.now_ms
         wanted = self._wanted | set(unit.records.peers.to_ask()) | set(self.pending)
-        wanted -= {each for each in self.pending if not self._said_long_ago(each, now_ms)}
+        wanted -= {each for each in self.pending if not self._pending_long(each, now_ms)}
         if reached(self._own_due_ms, now_ms, REFRESH_MS):
             wanted.add(unit.me.address)
         if wanted:
@@ -171,7 +171,7 @@ class DirectoryClient:
             return set()
         return None
 
-    def _said_long_ago(self, address: str, now_ms: int) -> bool:
+    def _pending_long(self, address: str, now_ms: int) -> bool:
         return reached(self.pending[address] + PENDING_MS, now_ms, PENDING_MS)
 
     def _along(self, unit: UnitOfWork, wanted: set[str]) -> list[str]:
@@ -185,26 +185,26 @@ class DirectoryClient:
 
     def _prove(self, unit: UnitOfWork) -> Frames:
         newest = unit.records.directory.newest()
-        said = gossip.to_prove(unit.records, newest) if newest is not None else None
-        if said is None or newest is None:
+        answer = gossip.to_prove(unit.records, newest) if newest is not None else None
+        if answer is None or newest is None:
             return []
         self._number += 1
-        self._proving = _ConsistencyQuery(self._number, said, newest)
-        return [f.ProveConsistency(self._number, said.size, newest.size)]
+        self._proving = _ConsistencyQuery(self._number, answer, newest)
+        return [f.ProveConsistency(self._number, answer.size, newest.size)]
 
     # --- Answers --------------------------------------------------------------------------
 
     def looked_up(self, unit: UnitOfWork, frame: f.LookedUp) -> Frames:
         """Verify an epoch and its answers; the chains that are new are fetched."""
         asked = self._lookup
-        if asked is None or frame.request != asked.request or self._shown is not None:
+        if asked is None or frame.request != asked.request or self._latest is not None:
             return []
         newest = unit.records.directory.newest()
         if asked.have != (newest.size if newest is not None else 0):
             return self._ask_anew()
         self._refresh_due_ms = unit.now_ms + GOSSIP_MS
         try:
-            self._shown = accept_epoch(unit, frame)
+            self._latest = accept_epoch(unit, frame)
         except StaleError as error:
             self.stale = True
             self.refused |= dict.fromkeys(asked.addresses, str(error))
@@ -229,31 +229,31 @@ class DirectoryClient:
         """It counts as not asked: another process has seen more, or the server is silent."""
         if self._lookup is not None:
             self._wanted.update(self._lookup.addresses)
-        self._lookup, self._shown = None, None
+        self._lookup, self._latest = None, None
         self._fetches.clear()
         return []
 
     def _take_answer(self, unit: UnitOfWork, address: str, frame: f.LookedUp) -> None:
-        assert self._shown is not None
-        said = next((each for each in frame.answers if each.address == address), None)
+        assert self._latest is not None
+        answer = next((each for each in frame.answers if each.address == address), None)
         self.refused.pop(address, None)
-        if said is None:
+        if answer is None:
             self._not_answered(unit, address, waits=address in frame.pending)
             return
         self.pending.pop(address, None)
         try:
-            found = accept_answer(unit, said, self._shown)
+            found = accept_answer(unit, answer, self._latest)
         except VerificationError as error:
             self.refused[address] = str(error)
             return
         self._absent.discard(address)
         if isinstance(found, Absent):
             self._absent.add(address)
-        elif (fetch := chain_fetch.needed(unit, found, said)) is not None:
+        elif (fetch := chain_fetch.needed(unit, found, answer)) is not None:
             self._fetches[address] = fetch
             return
         if address == unit.me.address:
-            self._own_looked_at(unit, said, found)
+            self._own_looked_at(unit, answer, found)
 
     def _not_answered(self, unit: UnitOfWork, address: str, *, waits: bool) -> None:
         """The server says that the user waits for their first entry, or nothing at all."""
@@ -270,21 +270,21 @@ class DirectoryClient:
 
     def chain_part(self, unit: UnitOfWork, part: f.ChainPart) -> Frames:
         """Statements of a chain; when they are all there it is verified and kept."""
-        fetch, shown = self._fetches.get(part.address), self._shown
-        if fetch is None or shown is None or part.request != self._number:
+        fetch, latest = self._fetches.get(part.address), self._latest
+        if fetch is None or latest is None or part.request != self._number:
             return []
         newest = unit.records.directory.newest()
-        if newest is None or newest.size != shown.epoch.accepted.size:
+        if newest is None or newest.size != latest.epoch.accepted.size:
             return self._ask_anew()
         self._asked_ms = unit.now_ms
         if fetch.add(part):
             return [f.FetchChain(self._number, part.address, fetch.have)]
         del self._fetches[part.address]
-        self._take_chain(unit, fetch, part, shown)
+        self._take_chain(unit, fetch, part, latest)
         return [] if self._fetches else self._end(unit)
 
     def _take_chain(
-        self, unit: UnitOfWork, fetch: ChainFetch, part: f.ChainPart, shown: AcceptedEpoch
+        self, unit: UnitOfWork, fetch: ChainFetch, part: f.ChainPart, latest: AcceptedEpoch
     ) -> None:
         address = part.address
         known = unit.records.directory.chain(address)
@@ -292,7 +292,7 @@ class DirectoryClient:
             self._wanted.add(address)  # another process has learned of it since
             return
         try:
-            accept_chain(unit, fetch.found, fetch.answer, fetch.whole(part), shown)
+            accept_chain(unit, fetch.found, fetch.answer, fetch.whole(part), latest)
         except OvertakenError as error:
             self._overtaken(address, error)
             return
@@ -312,17 +312,17 @@ class DirectoryClient:
         del self._tries[address]
         self.refused[address] = str(error)
 
-    def _own_looked_at(self, unit: UnitOfWork, said: f.Answer, found: Present | Absent) -> None:
-        assert self._shown is not None
+    def _own_looked_at(self, unit: UnitOfWork, answer: f.Answer, found: Present | Absent) -> None:
+        assert self._latest is not None
         wait_ms = REFRESH_MS
-        if not own_chain.check(unit, said, found, self._shown, local_chain.own(unit)):
+        if not own_chain.check(unit, answer, found, self._latest, local_chain.own(unit)):
             wait_ms = PENDING_MS if own_chain.is_recent(unit) else AGAIN_MS
         self._own_due_ms = unit.now_ms + wait_ms
 
     def _end(self, unit: UnitOfWork) -> Frames:
         """The lookup is answered as far as it goes."""
         addresses = self._lookup.addresses if self._lookup is not None else []
-        self._lookup, self._shown = None, None
+        self._lookup, self._latest = None, None
         self._fetches.clear()
         again = self._wanted | set(self.pending)
         unit.records.peers.set_asked([each for each in addresses if each not in again])
@@ -345,7 +345,7 @@ class DirectoryClient:
         if proving is None or frame.request != proving.request:
             return []
         self._proving = None
-        gossip.compare(unit.records, proving.said, proving.own, frame.proof, unit.now_ms)
+        gossip.compare(unit.records, proving.answer, proving.own, frame.proof, unit.now_ms)
         return []
 
     # --- What an operation needs ----------------------------------------------------------------

@@ -53,10 +53,10 @@ def outgoing(records: Records, conversation: bytes, now_ms: int) -> bytes:
     newest = records.directory.newest()
     if newest is None:
         return b""
-    said = Gossip(newest.size, newest.root).encode()
+    own = Gossip(newest.size, newest.root).encode()
     if abs(now_ms - _disputes(records).get(conversation.hex(), -DAY_MS)) < DAY_MS:
-        return _WITH_NOTE + said + newest.note
-    return _PLAIN + said
+        return _WITH_NOTE + own + newest.note
+    return _PLAIN + own
 
 
 def receive(records: Records, conversation: bytes, sender: str, data: bytes, now_ms: int) -> None:
@@ -67,14 +67,14 @@ def receive(records: Records, conversation: bytes, sender: str, data: bytes, now
     if data[:1] not in (_PLAIN, _WITH_NOTE):
         return
     try:
-        said = decode_gossip(data[1:41])
+        peer = decode_gossip(data[1:41])
     except VerificationError:
         return
-    if not 0 < said.size < _NO_SIZE:
+    if not 0 < peer.size < _NO_SIZE:
         return
-    one = PeerCheckpoint(sender, conversation, said.size, said.root, data[41:], now_ms)
-    own = records.directory.checkpoint(said.size)
-    if own is not None and own.root == said.root:
+    one = PeerCheckpoint(sender, conversation, peer.size, peer.root, data[41:], now_ms)
+    own = records.directory.checkpoint(peer.size)
+    if own is not None and own.root == peer.root:
         return
     if one.note:
         _dispute(records, conversation, now_ms)
@@ -102,36 +102,36 @@ def _with(waiting: list[PeerCheckpoint], one: PeerCheckpoint) -> list[PeerCheckp
 
 
 def conflict(
-    records: Records, said: PeerCheckpoint, own: CheckpointRecord, proof: list[bytes], now_ms: int
+    records: Records, peer: PeerCheckpoint, own: CheckpointRecord, proof: list[bytes], now_ms: int
 ) -> None:
     """Two truths: raise the alarm, with both notes when the other's came with it."""
-    _dispute(records, said.conversation, now_ms)
-    settle(records, said)
-    evidence = _evidence(records, said, own, proof)
+    _dispute(records, peer.conversation, now_ms)
+    settle(records, peer)
+    evidence = _evidence(records, peer, own, proof)
     proved = "; both signed notes are kept" if evidence else ""
     text = (
-        f"{said.sender} has seen a ledger of {said.size} entries that does not agree with this "
+        f"{peer.sender} has seen a ledger of {peer.size} entries that does not agree with this "
         f"device's of {own.size}{proved}"
     )
-    raise_alarm(records, "split-view", LEDGER, text, now_ms, evidence, fact=said.sender)
+    raise_alarm(records, "split-view", LEDGER, text, now_ms, evidence, fact=peer.sender)
 
 
 def _evidence(
-    records: Records, said: PeerCheckpoint, own: CheckpointRecord, proof: list[bytes]
+    records: Records, peer: PeerCheckpoint, own: CheckpointRecord, proof: list[bytes]
 ) -> bytes:
-    if not said.note:
+    if not peer.note:
         return b""
     try:
-        other, _ = open_checkpoint(said.note, anchors.pinned(records.settings).policy.log)
+        other, _ = open_checkpoint(peer.note, anchors.pinned(records.settings).policy.log)
     except VerificationError:
         return b""
-    if (other.size, other.root) != (said.size, said.root):
+    if (other.size, other.root) != (peer.size, peer.root):
         return b""
     if other.size == own.size:
-        return evidence_of(records, "fork", {"first": own.note, "second": said.note})
+        return evidence_of(records, "fork", {"first": own.note, "second": peer.note})
     fields: dict[str, bytes | int | str | list[bytes]] = {
         "first": own.note,
-        "second": said.note,
+        "second": peer.note,
         "proof": proof,
     }
     return evidence_of(records, "inconsistent", fields)
@@ -143,9 +143,9 @@ def pending(records: Records) -> list[PeerCheckpoint]:
     return msgspec.msgpack.decode(data, type=list[PeerCheckpoint]) if data else []
 
 
-def settle(records: Records, said: PeerCheckpoint) -> None:
+def settle(records: Records, peer: PeerCheckpoint) -> None:
     """It was compared."""
-    kept = [each for each in pending(records) if (each.size, each.root) != (said.size, said.root)]
+    kept = [each for each in pending(records) if (each.size, each.root) != (peer.size, peer.root)]
     _put(records, kept)
 
 
@@ -182,15 +182,15 @@ def awaits_larger(records: Records) -> bool:
 
 
 def compare(
-    records: Records, said: PeerCheckpoint, own: CheckpointRecord, proof: list[bytes], now_ms: int
+    records: Records, peer: PeerCheckpoint, own: CheckpointRecord, proof: list[bytes], now_ms: int
 ) -> None:
     """The server's proof that what somebody has seen is the beginning of what was accepted."""
     try:
-        verify_consistency(said.size, said.root, own.size, own.root, proof)
+        verify_consistency(peer.size, peer.root, own.size, own.root, proof)
     except VerificationError:
-        conflict(records, said, own, proof, now_ms)
+        conflict(records, peer, own, proof, now_ms)
         return
-    settle(records, said)
+    settle(records, peer)
 
 
 def check_withheld(records: Records, now_ms: int) -> None:

@@ -186,38 +186,43 @@ def _two_notes(last: CheckpointRecord, note: bytes, proof: list[bytes]) -> tuple
 # --- Answers ------------------------------------------------------------------------------
 
 
-def accept_answer(unit: UnitOfWork, said: f.Answer, shown: AcceptedEpoch) -> Present | Absent:
+def accept_answer(unit: UnitOfWork, answer: f.Answer, latest: AcceptedEpoch) -> Present | Absent:
     """What the map has of one user. Raises VerificationError, the alarm raised.
 
     Absence is kept here; presence when its chain holds (`accept_chain`), or at once when the
     chain is the one that is known.
     """
-    answer = Answer(
-        said.address, said.vrf_proof, said.version, said.value, said.opening, said.map_proof
+    claim = Answer(
+        answer.address,
+        answer.vrf_proof,
+        answer.version,
+        answer.value,
+        answer.opening,
+        answer.map_proof,
     )
     trusted = anchors.pinned(unit.records.settings)
-    known = unit.records.directory.chain(said.address)
+    known = unit.records.directory.chain(answer.address)
     before = _before(known)
     try:
-        found = verify_answer(answer, said.address, shown.epoch, trusted.config)
+        found = verify_answer(claim, answer.address, latest.epoch, trusted.config)
         if before is not None or isinstance(found, Present):
             check_history(before or NOTHING_BEFORE, found)
     except VerificationError as error:
-        _alarm_answer(unit, error, said, shown, before)
+        _alarm_answer(unit, error, answer, latest, before)
         raise
     if isinstance(found, Absent):
         verified_ms = known.verified_ms if known is not None else 0
         absent = ChainRecord(
-            said.address, 0, b"", 0, 0, b"", b"", b"", unit.now_ms, verified_ms, present=False
+            answer.address, 0, b"", 0, 0, b"", b"", b"", unit.now_ms, verified_ms, present=False
         )
-        unit.chains.keep(replace(absent, checked_size=shown.epoch.accepted.size))
+        unit.chains.keep(replace(absent, checked_size=latest.epoch.accepted.size))
     elif known is not None and known.present and known.head == found.value.head:
-        _looked_again(unit, known, found, shown)
+        _looked_again(unit, known, found, latest)
     return found
 
 
 def _looked_again(
-    unit: UnitOfWork, known: ChainRecord, found: Present, shown: AcceptedEpoch
+    unit: UnitOfWork, known: ChainRecord, found: Present, latest: AcceptedEpoch
 ) -> None:
     """The chain is the one that is known; but time has passed, and a reset may be effective."""
     chain = unit.chains.of(known.address)
@@ -225,8 +230,8 @@ def _looked_again(
         known,
         version=found.version,
         checked_ms=unit.now_ms,
-        checked_size=shown.epoch.accepted.size,
-        as_of_ms=max(known.as_of_ms, shown.epoch.time_ms),
+        checked_size=latest.epoch.accepted.size,
+        as_of_ms=max(known.as_of_ms, latest.epoch.time_ms),
     )
     unit.chains.keep(record)
     later = unit.chains.of(known.address)
@@ -261,12 +266,12 @@ _HISTORY_CODES: Final = {"D36": "vanished", "D37": "swapped"}
 def _alarm_answer(
     unit: UnitOfWork,
     error: VerificationError,
-    said: f.Answer,
-    shown: AcceptedEpoch,
+    answer: f.Answer,
+    latest: AcceptedEpoch,
     before: Present | None,
 ) -> None:
     code = _HISTORY_CODES.get(error.rule, "bad-answer")
-    fields = shown.fields() | answer_fields(said)
+    fields = latest.fields() | answer_fields(answer)
     kind = "bad-answer"
     if code != "bad-answer":
         last, kind = before or NOTHING_BEFORE, "bad-history"
@@ -276,21 +281,21 @@ def _alarm_answer(
     raise_alarm(
         unit.records,
         code,
-        said.address,
+        answer.address,
         str(error),
         unit.now_ms,
         evidence,
-        fact=f"{error.rule} {said.version}",
+        fact=f"{error.rule} {answer.version}",
     )
 
 
-def answer_fields(said: f.Answer) -> Fields:
+def answer_fields(answer: f.Answer) -> Fields:
     """For evidence."""
     return {
-        "label": said.address,
-        "vrf_proof": said.vrf_proof,
-        "version": said.version,
-        "value": said.value,
-        "opening": said.opening,
-        "map_proof": said.map_proof,
+        "label": answer.address,
+        "vrf_proof": answer.vrf_proof,
+        "version": answer.version,
+        "value": answer.value,
+        "opening": answer.opening,
+        "map_proof": answer.map_proof,
     }

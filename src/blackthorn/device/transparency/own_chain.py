@@ -69,9 +69,9 @@ def _put(unit: UnitOfWork, change: OwnChange) -> None:
 
 def check(
     unit: UnitOfWork,
-    said: f.Answer,
+    answer: f.Answer,
     found: Present | Absent,
-    shown: AcceptedEpoch,
+    latest: AcceptedEpoch,
     stored: VerifiedChain | None,
 ) -> bool:
     """Compare the ledger with what this device knows; whether nothing is waited for.
@@ -86,12 +86,12 @@ def check(
         unit.records.settings.put(_WAITING, b"")
         change = None
     if change is not None:
-        _check_published(unit, change, chain, shown.epoch.head.epoch)
+        _check_published(unit, change, chain, latest.epoch.head.epoch)
         return False
     known = stored if stored is not None else chain
     if isinstance(found, Present) and known is not None and not _ever_had(known, unit):
         text = "the ledger has an identity of yours of which this device is no part"
-        fields = shown.fields() | answer_fields(said) | {"own_head": b"", "own_seq": 0}
+        fields = latest.fields() | answer_fields(answer) | {"own_head": b"", "own_seq": 0}
         evidence = evidence_of(unit.records, "unknown-statement", fields)
         raise_alarm(unit.records, "unknown-statement", unit.me.address, text, unit.now_ms, evidence)
     return True

@@ -131,28 +131,28 @@ class Replayer:
         if target is None or asked is None or (frame.request, frame.start) != (asked[0], have):
             return []
         self._asked = None
-        given = frame.entries[: target.size - have]
-        if not given:
+        batch = frame.entries[: target.size - have]
+        if not batch:
             self._nothing_given(unit, target, have)
             return []
         if self._broken is None:
-            given = self._feed(unit, given, whole=have + len(given) == target.size)
-        self._unfed += given
+            batch = self._feed(unit, batch, whole=have + len(batch) == target.size)
+        self._unfed += batch
         return self._next(unit)
 
-    def _feed(self, unit: UnitOfWork, given: list[bytes], *, whole: bool) -> list[bytes]:
+    def _feed(self, unit: UnitOfWork, batch: list[bytes], *, whole: bool) -> list[bytes]:
         """Replay the entries up to the last head among them; those from a broken rule on."""
-        end = len(given) if whole else _behind_last_head(given)
+        end = len(batch) if whole else _behind_last_head(batch)
         start = self._replay.size
-        for place, entry in enumerate(given[:end]):
+        for place, entry in enumerate(batch[:end]):
             try:
                 self._replay.feed(entry)
             except VerificationError as error:
                 self._broken = error
-                _keep(unit.records, start, given[:place])
-                return given[place:]
-        _keep(unit.records, start, given[:end])
-        if isinstance(decode_entry(given[end - 1]), Head):
+                _keep(unit.records, start, batch[:place])
+                return batch[place:]
+        _keep(unit.records, start, batch[:end])
+        if isinstance(decode_entry(batch[end - 1]), Head):
             unit.records.settings.put(_STATE, self._replay.save())
         return []
 

@@ -39,40 +39,40 @@ class Offer:
         return hashlib.sha256(whole).hexdigest()
 
 
-def judge(unit: UnitOfWork, said: Trust) -> Offer:
+def judge(unit: UnitOfWork, terms: Trust) -> Offer:
     """The offer, if it may follow what is pinned.
 
     Raises VerificationError: N, T and D3 for what is malformed, D31 for what may never follow,
     T14 and D13 for parts that do not belong together.
     """
     pinned = anchors.pinned(unit.records.settings)
-    offered = Anchors(decode_config(said.config), parse_policy(said.policy))
+    offered = Anchors(decode_config(terms.config), parse_policy(terms.policy))
     check_successor(pinned.config, offered.config)
     if str(offered.policy.log) != offered.config.log_vkey:
         raise VerificationError("T14", "the policy is of another log than the configuration")
-    if hashlib.sha256(said.policy.encode()).digest() != offered.config.policy_digest:
+    if hashlib.sha256(terms.policy.encode()).digest() != offered.config.policy_digest:
         raise VerificationError("D13", "the policy is not the one that the configuration names")
-    return Offer(said.config, said.policy, offered)
+    return Offer(terms.config, terms.policy, offered)
 
 
 def differences(old: Anchors, new: Anchors) -> list[str]:
     """What is another than before, a line each; empty when nothing is."""
-    told = []
+    lines = []
     before = {format_vkey(each.key): each.key.name for each in old.policy.witnesses}
     after = {format_vkey(each.key): each.key.name for each in new.policy.witnesses}
-    told += [f"no more a witness: {before[key]} ({key})" for key in before if key not in after]
-    told += [f"a new witness: {after[key]} ({key})" for key in after if key not in before]
+    lines += [f"no more a witness: {before[key]} ({key})" for key in before if key not in after]
+    lines += [f"a new witness: {after[key]} ({key})" for key in after if key not in before]
     if quorum(old.policy) != quorum(new.policy):
-        told.append(f"who must cosign: {quorum(new.policy)}; before: {quorum(old.policy)}")
+        lines.append(f"who must cosign: {quorum(new.policy)}; before: {quorum(old.policy)}")
     for name, words in _TIMES.items():
         was, becomes = getattr(old.config, name), getattr(new.config, name)
         if was != becomes:
-            told.append(f"{words}: {becomes // 1000} s; before: {was // 1000} s")
+            lines.append(f"{words}: {becomes // 1000} s; before: {was // 1000} s")
     if old.config.rules != new.config.rules:
-        told.append(f"version of the rules: {new.config.rules}; before: {old.config.rules}")
+        lines.append(f"version of the rules: {new.config.rules}; before: {old.config.rules}")
     if old.config.domain != new.config.domain:
-        told.append(f"the domain: {new.config.domain}; before: {old.config.domain}")
-    return told
+        lines.append(f"the domain: {new.config.domain}; before: {old.config.domain}")
+    return lines
 
 
 _TIMES: Final = {

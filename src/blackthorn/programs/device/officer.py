@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from blackthorn.device.transparency.decisions import VerifiedDecisions, Waiting, replay
+from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions, replay
 from blackthorn.errors import SecurityError, UserError, VerificationError
 from blackthorn.governance import officers, statements
 from blackthorn.governance.cases import transitions_of
@@ -89,7 +89,7 @@ async def count_exit(device: DeviceProgram, market: str) -> ExitCount:
 # --- Proposing ------------------------------------------------------------------------------
 
 
-def propose(decisions: VerifiedDecisions, request: DecisionRequest) -> Waiting:
+def propose(decisions: VerifiedDecisions, request: DecisionRequest) -> PendingDecision:
     """The decision that waits when it says what the request says; otherwise a new one."""
     waiting = decisions.waiting.get(request.case)
     if waiting is not None and _agrees(waiting, request):
@@ -107,10 +107,10 @@ def propose(decisions: VerifiedDecisions, request: DecisionRequest) -> Waiting:
         {**ordered, **fields},
         statements.private_hash(kept) if move.private else None,
     )
-    return Waiting(Signed(statement, ()), kept, request.private, wall_ms())
+    return PendingDecision(Signed(statement, ()), kept, request.private, wall_ms())
 
 
-def _agrees(waiting: Waiting, request: DecisionRequest) -> bool:
+def _agrees(waiting: PendingDecision, request: DecisionRequest) -> bool:
     statement = waiting.signed.statement
     return (
         statement.action == request.action
@@ -130,7 +130,7 @@ def _plain(value: Any) -> Any:
 # --- Signing --------------------------------------------------------------------------------
 
 
-def check_private(waiting: Waiting) -> None:
+def check_private(waiting: PendingDecision) -> None:
     """The private part is there and as the table wants it: nobody signs what they cannot see."""
     statement = waiting.signed.statement
     move = find(transitions_of(statement.case), statement.action)
@@ -152,7 +152,7 @@ def signer(device: DeviceProgram, decisions: VerifiedDecisions, statement: State
 
 
 def sign(
-    device: DeviceProgram, decisions: VerifiedDecisions, waiting: Waiting, officer: str
+    device: DeviceProgram, decisions: VerifiedDecisions, waiting: PendingDecision, officer: str
 ) -> tuple[Signed, list[str]]:
     """The decision with this approval, and the approvers that it lacks then, in words.
 

@@ -80,7 +80,7 @@ async def add(program: DeviceProgram, code: Code, dialogue: Dialogue) -> DeviceI
                         asking = asyncio.create_task(_compare(pairing, connection, dialogue))
                     if asking is not None and asking.done() and not pairing.over:
                         asking.result()
-                    dialogue.progress(pairing.left, pairing.total)
+                    dialogue.progress(pairing.remaining, pairing.total)
             finally:
                 if asking is not None:
                     asking.cancel()
@@ -177,11 +177,11 @@ async def link(home: Home, wanted: Link, dialogue: Dialogue) -> Address:
                 await _talk(connection, pairing, dialogue)
         except TimeoutError:
             raise UserError(AWAY) from None
-        if pairing.failure is not None or pairing.given is None or new.vault is None:
+        if pairing.failure is not None or pairing.handover is None or new.vault is None:
             raise pairing.failure or UserError(AWAY)
         with new.vault.transaction() as records:
             server = f"{wanted.host}:{wanted.port}"
-            given = pairing.given
+            given = pairing.handover
             remember(records, server, connection.fingerprint, given.pin, given.domain)
         return pairing.address
 
@@ -204,7 +204,7 @@ async def _talk(connection: LinkConnection, pairing: NewPairing, dialogue: Dialo
                 asking = asyncio.create_task(_confirm(pairing, connection, dialogue))
             if asking is not None and asking.done() and not pairing.over:
                 asking.result()
-            dialogue.progress(pairing.left, pairing.total)
+            dialogue.progress(pairing.remaining, pairing.total)
         await connection.drain()
     finally:
         if asking is not None:
