@@ -52,22 +52,22 @@ def all_notices(settings: Settings) -> list[Notice]:
 def keep(settings: Settings, frame: MarketNotice) -> None:
     """Keep what the server says, in place of what it said of the same case before."""
     fresh = Notice(**{name: getattr(frame, name) for name in Notice.__struct_fields__})
-    others = [each for each in all_notices(settings) if each.exit != fresh.exit]
+    others = [notice for notice in all_notices(settings) if notice.exit != fresh.exit]
     _put(settings, [*others, fresh][-limits.MAX_KEPT_NOTICES :])
 
 
 def keep_only(settings: Settings, cases: set[str]) -> None:
     """The server has said which exits there are: what it did not say again of one has ended."""
     kept = all_notices(settings)
-    left = [each for each in kept if not each.market or each.exit in cases]
+    left = [notice for notice in kept if not notice.market or notice.exit in cases]
     if len(left) < len(kept):
         _put(settings, left)
 
 
 def set_read(settings: Settings) -> None:
     """The person has read all; what then needs no countdown is forgotten."""
-    kept = [msgspec.structs.replace(each, read=True) for each in all_notices(settings)]
-    _put(settings, [each for each in kept if each.market and each.state != "rescinded"])
+    kept = [msgspec.structs.replace(notice, read=True) for notice in all_notices(settings)]
+    _put(settings, [notice for notice in kept if notice.market and notice.state != "rescinded"])
 
 
 def days_left(notice: Notice, now_ms: int) -> int | None:
@@ -97,4 +97,4 @@ def countdown(notice: Notice, now_ms: int, day: Any) -> str:
 
 
 def _put(settings: Settings, notices: list[Notice]) -> None:
-    settings.put(_SETTING, msgspec.msgpack.encode(sorted(notices, key=lambda each: each.exit)))
+    settings.put(_SETTING, msgspec.msgpack.encode(sorted(notices, key=lambda notice: notice.exit)))

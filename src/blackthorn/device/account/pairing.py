@@ -88,7 +88,7 @@ class Side:
 
 def why_ended(code: str) -> BlackthornError:
     """The error of a pairing that the other side, or the server, has ended."""
-    known = {str(each): each for each in Code}.get(code)
+    known = {str(known_code): known_code for known_code in Code}.get(code)
     text = known.meaning if known is not None else "The other device ended the pairing."
     severe = code in (Code.PAIRING_ALTERED, Code.PAIRING_DIFFERS)
     return SecurityError(text) if severe else UserError(text)

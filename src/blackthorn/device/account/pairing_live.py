@@ -149,7 +149,7 @@ class LivePairing(Side):
         """What the person has read from the new device. Raises UserError for a mistype."""
         if self.stage is not Stage.COMPARING:
             return []
-        digits = "".join(each for each in typed if each.isdigit())
+        digits = "".join(character for character in typed if character.isdigit())
         if not hmac.compare_digest(digits, self.digits):
             self._typings += 1
             if self._typings >= TYPINGS:

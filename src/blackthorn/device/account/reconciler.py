@@ -101,7 +101,7 @@ def remaining(unit: UnitOfWork) -> list[str]:
     kinds = {type(operation_of(row)) for row in unit.records.outbox.all()}
     groups = self_group.all_active(unit)
     alone = not local_chain.others(unit, chain)
-    apart = (not groups and not alone) or any(_untidy(unit, each) for each in groups)
+    apart = (not groups and not alone) or any(_untidy(unit, group) for group in groups)
     if apart or kinds & {CreateSelfGroup, ShareState}:
         found.append("your devices have to meet")
     if keys.renewal_due(unit.records, chain, unit.me.device) and chain.pending is None:
@@ -143,7 +143,7 @@ def _own_group(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[Opera
     if not groups and mine and _published_others(unit):
         wanted.append(CreateSelfGroup())
     wanted += [
-        KeepMembers(SELF, "", each.record.id) for each in groups if mine and _untidy(unit, each)
+        KeepMembers(SELF, "", group.record.id) for group in groups if mine and _untidy(unit, group)
     ]
     if self_group.share_due(unit):
         wanted.append(ShareState(unit.random(16)))
@@ -173,15 +173,15 @@ def _conversations(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[O
     if not mine:
         return []
     ready = {
-        each.device
+        member.device
         for group in self_group.all_active(unit)
-        for each in identities(group.group.members)
+        for member in identities(group.group.members)
     }
-    records = [each for each in unit.records.conversations.all() if each.kind != SELF]
-    records = [each for each in records if each.standing == conversations.ACTIVE]
+    records = [record for record in unit.records.conversations.all() if record.kind != SELF]
+    records = [record for record in records if record.standing == conversations.ACTIVE]
     published = unit.chains.of(unit.me.address)
     shown = b"" if published is None else published.head
-    state = [chain.head, shown, *sorted(ready), *sorted(each.id for each in records)]
+    state = [chain.head, shown, *sorted(ready), *sorted(record.id for record in records)]
     looked_at = hashlib.sha256(b"".join(state)).digest()
     if unit.records.settings.get(_LOOKED_AT) == looked_at:
         return []
@@ -199,7 +199,9 @@ def _conversations(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[O
 def _own_gone(unit: UnitOfWork, conversation: bytes) -> bool:
     group = unit.open(conversation).group
     gone = conversations.gone_devices(unit, group)
-    own = {each.device for each in identities(group.members) if each.address == unit.me.address}
+    own = {
+        member.device for member in identities(group.members) if member.address == unit.me.address
+    }
     return bool(own & set(gone))
 
 
@@ -216,14 +218,14 @@ def _renewal(
         or not keys.renewal_due(unit.records, chain, unit.me.device)
     ):
         return []
-    if any(isinstance(each, ChangeChain) for each in waiting):
+    if any(isinstance(operation, ChangeChain) for operation in waiting):
         return []
     made = _next_key(unit, chain)
     if made is None:
         made = keys.fresh(unit.records, unit.me.address, unit.now_ms)
         unit.records.settings.put(_NEXT, made.fingerprint.encode())
     groups = self_group.all_active(unit)
-    if any(conversations.gone_devices(unit, each.group) for each in groups):
+    if any(conversations.gone_devices(unit, group.group) for group in groups):
         return []
     if self_group.share_due(unit):
         share = ShareState(unit.random(16))
@@ -236,5 +238,5 @@ def _next_key(unit: UnitOfWork, chain: VerifiedChain) -> MailKeyRecord | None:
     chosen = (unit.records.settings.get(_NEXT) or b"").decode()
     if not chosen or (chain.openpgp is not None and chain.openpgp.fingerprint == chosen):
         return None
-    found = (each for each in unit.records.mail_keys.all() if each.fingerprint == chosen)
+    found = (key for key in unit.records.mail_keys.all() if key.fingerprint == chosen)
     return next(found, None)

@@ -88,7 +88,7 @@ class RecoveryAttempt:
 
 
 def _digits(text: str) -> str:
-    return "".join(each for each in text.lower() if each in "0123456789abcdef")
+    return "".join(character for character in text.lower() if character in "0123456789abcdef")
 
 
 def kept(settings: Settings) -> bytes:

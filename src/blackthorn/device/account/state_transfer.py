@@ -78,21 +78,23 @@ def items(unit: UnitOfWork) -> list[Item]:
     """Everything else, in the order in which it goes."""
     own = unit.records.directory.chain(unit.me.address)
     found: list[Item] = [(CHAIN, _encode(own))] if own is not None and own.present else []
-    found += [(WAITING, each) for each in local_chain.unpublished(unit)]
-    found += [(MAIL_KEY, _encode(each)) for each in unit.records.mail_keys.all()]
+    found += [(WAITING, item) for item in local_chain.unpublished(unit)]
+    found += [(MAIL_KEY, _encode(item)) for item in unit.records.mail_keys.all()]
     found += [
         (COMPARED, msgspec.msgpack.encode((address, *mark)))
         for address, mark in sorted(verified.marks(unit.records.settings).items())
     ]
-    found += [(CONTACT, _encode(each)) for each in _contacts(unit)]
-    found += [(HISTORY, each) for each in _history(unit)]
-    return [each for each in found if len(each[1]) <= account_limits.MAX_HANDED_ITEM_BYTES]
+    found += [(CONTACT, _encode(item)) for item in _contacts(unit)]
+    found += [(HISTORY, item) for item in _history(unit)]
+    return [item for item in found if len(item[1]) <= account_limits.MAX_HANDED_ITEM_BYTES]
 
 
 def _contacts(unit: UnitOfWork) -> list[ChainRecord]:
     """Those compared first, then those looked at last."""
-    known = [each for each in unit.records.directory.chains() if each.address != unit.me.address]
-    known.sort(key=lambda each: (bool(each.verified_ms), each.checked_ms), reverse=True)
+    known = [
+        contact for contact in unit.records.directory.chains() if contact.address != unit.me.address
+    ]
+    known.sort(key=lambda contact: (bool(contact.verified_ms), contact.checked_ms), reverse=True)
     return known[: account_limits.MAX_HANDED_CONTACTS]
 
 
@@ -207,4 +209,4 @@ def _decode(data: bytes, kind: type[Record]) -> Record:
 
 def count(found: Iterable[Item], kind: str) -> int:
     """How many items are of that kind."""
-    return sum(each[0] == kind for each in found)
+    return sum(item[0] == kind for item in found)

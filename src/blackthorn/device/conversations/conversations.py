@@ -65,18 +65,18 @@ def verify_claimed(
     Raises MLSError when the server hands out what is not of the users who were asked for.
     """
     verified: dict[DeviceId, VerifiedKeyPackage] = {}
-    for each in claimed:
+    for claim in claimed:
         try:
-            package = parse_key_package(each.package, now=unit.now, validate=unit.validate)
+            package = parse_key_package(claim.package, now=unit.now, validate=unit.validate)
         except UnknownDeviceError:
             continue
         identity = identify(package.credential)
-        if (identity.address, identity.device) != (each.address, each.device):
-            raise InvalidKeyPackage(f"the server gave another's key package for {each.address}")
+        if (identity.address, identity.device) != (claim.address, claim.device):
+            raise InvalidKeyPackage(f"the server gave another's key package for {claim.address}")
         if identity.address not in asked:
             raise InvalidKeyPackage("the server gave a key package that was not asked for")
         if package.suite.number not in _accepted_suites(unit, identity):
-            raise InvalidKeyPackage(f"the key package of {each.address} is of a weaker suite")
+            raise InvalidKeyPackage(f"the key package of {claim.address} is of a weaker suite")
         if identity.device != unit.me.device:
             verified[identity.device] = package
     return list(verified.values())
@@ -153,7 +153,7 @@ def _tell_joined(unit: UnitOfWork, conversation: Conversation) -> None:
     if group.inviter is None:
         return
     inviter = identify(group.inviter.credential).address
-    others = [each for each in addresses(group.members) if each != unit.me.address]
+    others = [user for user in addresses(group.members) if user != unit.me.address]
     tell(unit, conversation, inviter, f"{inviter} added you; in the group: {', '.join(others)}")
 
 
@@ -173,14 +173,14 @@ def _name(unit: UnitOfWork, facts: GroupMetadata, group: Group) -> str:
         return facts.name
     if facts.kind == DIRECT:
         return _other_side(unit, group)
-    if any(each.address != unit.me.address for each in identities(group.members)):
+    if any(member.address != unit.me.address for member in identities(group.members)):
         raise InvalidWelcome("somebody else is in a group of one user's own devices")
     return ""
 
 
 def _other_side(unit: UnitOfWork, group: Group) -> Address:
     """The one other person of a direct conversation."""
-    others = {each for each in addresses(group.members) if each != unit.me.address}
+    others = {user for user in addresses(group.members) if user != unit.me.address}
     if len(others) != 1:
         raise InvalidWelcome("a direct conversation is between two people")
     (other,) = others
@@ -192,7 +192,7 @@ def _other_side(unit: UnitOfWork, group: Group) -> Address:
 def _is_between_us(unit: UnitOfWork, group: Group, other: str) -> bool:
     """Whether the members are this device, and else devices of its user and of `other` only."""
     found = identities(group.members)
-    return unit.me in found and {each.address for each in found} == {unit.me.address, other}
+    return unit.me in found and {member.address for member in found} == {unit.me.address, other}
 
 
 def direct_with(unit: UnitOfWork, address: Address) -> Conversation | None:
@@ -204,7 +204,9 @@ def direct_with(unit: UnitOfWork, address: Address) -> Conversation | None:
     ]
     found.sort(key=lambda record: (record.created_ms, record.id), reverse=True)
     opened = (unit.open(record.id) for record in found)
-    return next((each for each in opened if reaches(unit, each, address)), None)
+    return next(
+        (conversation for conversation in opened if reaches(unit, conversation, address)), None
+    )
 
 
 def reaches(unit: UnitOfWork, conversation: Conversation, address: str) -> bool:
@@ -218,7 +220,7 @@ def reaches(unit: UnitOfWork, conversation: Conversation, address: str) -> bool:
         return False
     gone = gone_devices(unit, conversation.group)
     members = identities(conversation.group.members)
-    if any(each.address == address and each.device not in gone for each in members):
+    if any(member.address == address and member.device not in gone for member in members):
         return True
     mark_stale(conversation)
     return False
@@ -243,14 +245,18 @@ def group_named(unit: UnitOfWork, name: str) -> Conversation:
 
 def other_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
     """The devices that a message in the group is for."""
-    return [each.device for each in identities(group.members) if each.device != unit.me.device]
+    return [
+        member.device for member in identities(group.members) if member.device != unit.me.device
+    ]
 
 
 def indices_of(group: Group, wanted: Collection[str], devices: Collection[bytes] = ()) -> list[int]:
     """The leaves of all devices of these users, and of these devices."""
     found = ((member.index, identify(member.credential)) for member in group.members)
     return [
-        index for index, each in found if each.address in wanted or bytes(each.device) in devices
+        index
+        for index, member in found
+        if member.address in wanted or bytes(member.device) in devices
     ]
 
 
@@ -260,7 +266,7 @@ def gone_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
     This device is never among them, nor those of users whose chain is not known.
     """
     own = local_chain.own(unit)
-    mine = None if own is None else {each.id for each in own.devices}
+    mine = None if own is None else {device.id for device in own.devices}
     gone: list[DeviceId] = []
     for identity in identities(group.members):
         live = mine if identity.address == unit.me.address else unit.chains.live(identity.address)
@@ -275,8 +281,8 @@ def missing_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
     Only what is published counts: others take nobody in whom the ledger does not show.
     """
     chain = unit.chains.of(unit.me.address)
-    present = {each.device for each in identities(group.members)}
-    return [each.id for each in chain.devices if each.id not in present] if chain else []
+    present = {member.device for member in identities(group.members)}
+    return [device.id for device in chain.devices if device.id not in present] if chain else []
 
 
 def check_commit(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) -> None:
@@ -285,8 +291,8 @@ def check_commit(unit: UnitOfWork, conversation: Conversation, staged: StagedCom
     if record.kind != GROUP:
         allowed = {unit.me.address, record.name} if record.kind == DIRECT else {unit.me.address}
         leaves = [] if staged.next is None else [leaf for _, leaf in staged.next.tree.members()]
-        found = [*identities(staged.added), *(identify(each.credential) for each in leaves)]
-        if any(each.address not in allowed for each in found):
+        found = [*identities(staged.added), *(identify(leaf.credential) for leaf in leaves)]
+        if any(member.address not in allowed for member in found):
             kind = "a direct conversation" if record.kind == DIRECT else "one user's own devices"
             raise InvalidCommit(f"somebody else was to be added to {kind}")
     if staged.next is not None:
@@ -353,7 +359,7 @@ def _tell_change(
     after = set(addresses(conversation.group.members))
     for address in sorted(after - before):
         tell(unit, conversation, committer, f"{committer} added {address}")
-    for address in sorted({each.address for each in gone} - after):
+    for address in sorted({device.address for device in gone} - after):
         tell(unit, conversation, committer, f"{committer} removed {address}")
 
 

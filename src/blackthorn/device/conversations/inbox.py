@@ -42,7 +42,7 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
     except InputError as error:
         if isinstance(error, UnknownDeviceError):
             unit.records.peers.ask_for(
-                [(each.device, each.address) for each in error.unknown_devices],
+                [(device.device, device.address) for device in error.unknown_devices],
                 unit.now_ms,
                 limits.MAX_UNKNOWN_DEVICES,
             )

@@ -73,12 +73,17 @@ class ReusedError(InvalidWelcome):
 
 def check_claimed(unit: UnitOfWork, answer: KeyPackages) -> None:
     """Raise an alarm for what this device was given before, by this claim or an earlier one."""
-    for each in answer.claimed:
-        key, claim = _init_key(each), unit.random(16)
+    for package in answer.claimed:
+        key, claim = _init_key(package), unit.random(16)
         if key and unit.records.key_packages.met(b"claimed" + key, claim, unit.now_ms) != claim:
-            text = f"the server gave a key package of {each.address} that it had given before"
+            text = f"the server gave a key package of {package.address} that it had given before"
             raise_alarm(
-                unit.records, "key-package-reuse", each.address, text, unit.now_ms, fact=key.hex()
+                unit.records,
+                "key-package-reuse",
+                package.address,
+                text,
+                unit.now_ms,
+                fact=key.hex(),
             )
 
 

@@ -65,30 +65,30 @@ _decode = msgspec.msgpack.Decoder(Snapshot).decode
 
 def present(unit: UnitOfWork) -> Conversation | None:
     """The self-group to write in, or None when there is none."""
-    found = [each for each in all_active(unit) if each.record.standing == ACTIVE]
-    return max(found, key=lambda each: (each.record.created_ms, each.record.id), default=None)
+    found = [group for group in all_active(unit) if group.record.standing == ACTIVE]
+    return max(found, key=lambda group: (group.record.created_ms, group.record.id), default=None)
 
 
 def all_active(unit: UnitOfWork) -> list[Conversation]:
     """All self-groups that this device is in; more than one when two were made at once."""
     records = unit.records.conversations.named(SELF, "")
-    return [unit.open(each.id) for each in records if each.standing == ACTIVE]
+    return [unit.open(record.id) for record in records if record.standing == ACTIVE]
 
 
 def snapshot(unit: UnitOfWork) -> Snapshot:
     """What this device knows of what all must know."""
-    keys = sorted(unit.records.mail_keys.all(), key=lambda each: each.fingerprint)
-    newest = sorted(keys, key=lambda each: each.since_ms)[-conversations_limits.MAX_MAIL_KEYS :]
+    keys = sorted(unit.records.mail_keys.all(), key=lambda key: key.fingerprint)
+    newest = sorted(keys, key=lambda key: key.since_ms)[-conversations_limits.MAX_MAIL_KEYS :]
     marks = verified.marks(unit.records.settings)
     return Snapshot(
-        [MailKey(each.secret, each.certificate, each.since_ms) for each in newest],
+        [MailKey(key.secret, key.certificate, key.since_ms) for key in newest],
         [Comparison(address, *mark) for address, mark in sorted(marks.items())],
     )
 
 
 def digest(unit: UnitOfWork, group: Group, shared: Snapshot) -> bytes:
     """32 bytes that change when a device joins or something new is to be shared."""
-    devices = sorted(each.device for each in identities(group.members))
+    devices = sorted(member.device for member in identities(group.members))
     return hashlib.sha256(b"".join(devices) + _encode(shared)).digest()
 
 

@@ -43,7 +43,7 @@ class UnknownDeviceError(InvalidLeaf):
     """Leaves are of devices that their users' chains, as known here, do not have (rule 2)."""
 
     def __init__(self, unknown_devices: Sequence[Identity]) -> None:
-        whose = sorted({each.address for each in unknown_devices})
+        whose = sorted({device.address for device in unknown_devices})
         others = f" and {len(whose) - 3} more" if len(whose) > 3 else ""
         super().__init__(f"the ledger has no such device of {', '.join(whose[:3])}{others}")
         self.unknown_devices = unknown_devices
@@ -128,8 +128,8 @@ class GatheringValidator(LeafValidator):
         chain = self._chain_of(identity.address)
         former = () if chain is None else chain.former
         return any(
-            (each.device.id, each.device.mls_key) == (identity.device, signature_key)
-            for each in former
+            (device.device.id, device.device.mls_key) == (identity.device, signature_key)
+            for device in former
         )
 
 

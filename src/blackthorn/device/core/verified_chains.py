@@ -83,7 +83,7 @@ class Chains:
         """The ids of a user's live devices, or None: as `of` has it, without making the chain."""
         known = self._asked.get(address)
         if known is not None:
-            return frozenset(each.id for each in known.devices)
+            return frozenset(device.id for device in known.devices)
         data = self._records.directory.devices(address)
         return None if data is None else frozenset(_ids(data))
 
@@ -110,7 +110,7 @@ class Chains:
     def keep(self, record: ChainRecord, chain: VerifiedChain | None = None) -> None:
         """Write what was verified just now; with the chain, if it has grown or changed."""
         if chain is not None:
-            live = b"".join(each.id for each in chain.devices)
+            live = b"".join(device.id for device in chain.devices)
             record = replace(record, devices=live)
         self._records.directory.put_chain(record)
         self._asked.pop(record.address, None)

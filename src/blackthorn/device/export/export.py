@@ -147,12 +147,12 @@ class _Build:
         self._write(KEYS, [source.locked_keys])
         self._write(CHAIN, [source.chain])
         self._problems += [
-            Problem(clean(each.item), clean(each.reason)) for each in source.problems()
+            Problem(clean(problem.item), clean(problem.reason)) for problem in source.problems()
         ]
         counts = Counts(
             mails=mails,
             conversations=len(listed),
-            messages=sum(each.messages for each in listed),
+            messages=sum(entry.messages for entry in listed),
             contacts=len(contacts),
             keys=source.key_count,
             problems=len(self._problems),
@@ -163,7 +163,7 @@ class _Build:
         return self._finish(counts)
 
     def _finish(self, counts: Counts) -> Manifest:
-        files = sorted(self._files, key=lambda each: each.path)
+        files = sorted(self._files, key=lambda file: file.path)
         source = self._source
         manifest = Manifest(source.address, source.created_ms, counts, self._problems, files)
         encoded = encode_manifest(manifest)
@@ -198,14 +198,16 @@ class _Build:
     def _conversations(self) -> list[export_pages.Listed]:
         listed = []
         written = 0
-        for each in self._source.conversations():
-            name = export_messages.file_name(each)
-            messages = list(each.messages)
-            self._write(f"messages/{name}.json", export_messages.document(each, messages))
-            self._write(f"messages/{name}.html", export_pages.conversation(each, messages))
+        for conversation in self._source.conversations():
+            name = export_messages.file_name(conversation)
+            messages = list(conversation.messages)
+            self._write(f"messages/{name}.json", export_messages.document(conversation, messages))
+            self._write(f"messages/{name}.html", export_pages.conversation(conversation, messages))
             written += len(messages)
             self._progress("messages", written)
-            listed.append(export_pages.Listed(each.kind, each.name, name, len(messages)))
+            listed.append(
+                export_pages.Listed(conversation.kind, conversation.name, name, len(messages))
+            )
         return listed
 
 
@@ -216,5 +218,5 @@ def mail_path(uid: int) -> str:
 
 def mail_paths(paths: Iterable[str]) -> Iterator[str]:
     """Those of the paths that are mails, in the order in which the mbox has them."""
-    mails = [each for each in paths if each.startswith("mail/") and each.endswith(".eml")]
-    return iter(sorted(mails, key=lambda each: (len(each), each)))
+    mails = [path for path in paths if path.startswith("mail/") and path.endswith(".eml")]
+    return iter(sorted(mails, key=lambda path: (len(path), path)))

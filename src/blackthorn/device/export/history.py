@@ -38,21 +38,21 @@ def conversations(
 def _one(
     key: _Key, lines: Sequence[HistoryRecord], groups: Sequence[ConversationRecord]
 ) -> ExportConversation:
-    ids = {each.conversation for each in lines if each.conversation} | {each.id for each in groups}
-    members = sorted({member for each in groups for member in _members(each)})
-    standings = {each.standing for each in groups}
+    ids = {line.conversation for line in lines if line.conversation} | {line.id for line in groups}
+    members = sorted({member for group in groups for member in _members(group)})
+    standings = {group.standing for group in groups}
     standing = "active" if "active" in standings else next(iter(sorted(standings)), "unknown")
     messages = [
         ExportMessage(
-            each.message,
-            each.sender,
-            each.sort,
-            each.text,
-            each.sent_ms,
-            each.received_ms,
-            each.standing,
+            line.message,
+            line.sender,
+            line.sort,
+            line.text,
+            line.sent_ms,
+            line.received_ms,
+            line.standing,
         )
-        for each in lines
+        for line in lines
     ]
     return ExportConversation(key[0], key[1], sorted(ids), members, standing, messages)
 

@@ -104,7 +104,7 @@ def signed(manifest: bytes, keys: SigningKeys) -> bytes:
 
 
 def _encode_signed(*raw: bytes) -> bytes:
-    parsed = Signed(device_id(raw[0]).hex(), *(each.hex() for each in raw))
+    parsed = Signed(device_id(raw[0]).hex(), *(part.hex() for part in raw))
     return msgspec.json.format(msgspec.json.encode(parsed), indent=1) + b"\n"
 
 
@@ -113,12 +113,12 @@ def verify_signature(manifest: bytes, signature: bytes, chain: VerifiedChain) ->
     try:
         parsed = msgspec.json.decode(signature, type=Signed)
         fields = (parsed.ed25519, parsed.ml_dsa, parsed.ed25519_signature, parsed.ml_dsa_signature)
-        raw = [bytes.fromhex(each) for each in fields]
+        raw = [bytes.fromhex(part) for part in fields]
     except (ValueError, RecursionError):
         raise SecurityError(f"{SIGNATURE} is not a signature of an export") from None
     if _encode_signed(*raw) != signature:  # one signature has one file
         raise SecurityError(f"{SIGNATURE} is not written as a signature of an export is")
-    device = next((each for each in chain.devices if each.id.hex() == parsed.device), None)
+    device = next((device for device in chain.devices if device.id.hex() == parsed.device), None)
     if device is None or device.keys != VerifyKeys(raw[0], raw[1]):
         raise SecurityError(f"{SIGNATURE}: no live device of the identity chain has signed")
     try:

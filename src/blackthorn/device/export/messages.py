@@ -61,7 +61,7 @@ def rfc3339(time_ms: int) -> str | None:
 
 def file_name(conversation: ExportConversation) -> str:
     """A name that every disk takes: what a person recognises, then 12 digits of a hash."""
-    identity = [conversation.kind, conversation.name, *(each.hex() for each in conversation.ids)]
+    identity = [conversation.kind, conversation.name, *(id_.hex() for id_ in conversation.ids)]
     digest = hashlib.sha256("\0".join(identity).encode("utf-8", "replace")).hexdigest()[:12]
     plain = _UNSAFE.sub("-", conversation.name.lower()).strip("-")[:_NAME_CHARACTERS]
     return f"{conversation.kind}-{plain or 'unnamed'}-{digest}"
@@ -75,13 +75,13 @@ def document(
         "format": CONVERSATION_FORMAT,
         "kind": conversation.kind,
         "name": clean(conversation.name),
-        "ids": [each.hex() for each in conversation.ids],
-        "members": [clean(each) for each in conversation.members],
+        "ids": [id_.hex() for id_ in conversation.ids],
+        "members": [clean(member) for member in conversation.members],
         "standing": conversation.standing,
     }
     yield msgspec.json.encode(head)[:-1] + b',"messages":['
-    for number, each in enumerate(messages):
-        yield (b",\n" if number else b"\n") + msgspec.json.encode(_message(each))
+    for number, message in enumerate(messages):
+        yield (b",\n" if number else b"\n") + msgspec.json.encode(_message(message))
     yield b"\n]}\n"
 
 

@@ -71,8 +71,8 @@ def conversation(source: ExportConversation, messages: Sequence[ExportMessage]) 
         f'<p><a href="../index.html">All conversations</a></p>\n<h1>{_line(source.name)}</h1>\n'
         f"<p><small>{_line(source.kind)}, {_line(source.standing)}. {_line(members)}</small></p>\n"
     ).encode()
-    for each in messages:
-        yield _article(each)
+    for message in messages:
+        yield _article(message)
     yield _END
 
 
@@ -98,9 +98,9 @@ def index(overview: Overview, listed: Sequence[Listed]) -> Iterator[bytes]:
         f"in {counts.conversations} conversations, {counts.contacts} contacts.</p>\n"
         "<p>README.txt says what each file is.</p>\n<h2>Conversations</h2>\n<ul>\n"
     ).encode()
-    for each in listed:
-        link = f'<a href="messages/{escape(each.file)}.html">{_line(each.name) or "unnamed"}</a>'
-        yield f"<li>{link} <small>{_line(each.kind)}, {each.messages}</small></li>\n".encode()
+    for entry in listed:
+        link = f'<a href="messages/{escape(entry.file)}.html">{_line(entry.name) or "unnamed"}</a>'
+        yield f"<li>{link} <small>{_line(entry.kind)}, {entry.messages}</small></li>\n".encode()
     yield b"</ul>\n"
     if overview.problems:
         yield b"<h2>What could not be opened</h2>\n<ul>\n"

@@ -26,8 +26,8 @@ class ExportContact:
 
 def cards(contacts: Iterable[ExportContact]) -> Iterator[bytes]:
     """The file, one card a piece."""
-    for each in contacts:
-        yield b"".join(_folded(line) for line in _lines(each))
+    for contact in contacts:
+        yield b"".join(_folded(line) for line in _lines(contact))
 
 
 def escape(text: str) -> str:

@@ -54,19 +54,19 @@ def renewal_due(records: Records, chain: VerifiedChain, me: DeviceId) -> bool:
     stated = chain.openpgp
     if stated is None:
         return bool(chain.last_reset) or me in chain.recovered
-    if any(each.seq > stated.seq for each in chain.former):
+    if any(device.seq > stated.seq for device in chain.former):
         return True
     return me in chain.recovered and not has(records, stated.fingerprint)
 
 
 def has(records: Records, fingerprint: str) -> bool:
     """Whether this device has that key."""
-    return any(each.fingerprint == fingerprint for each in records.mail_keys.all())
+    return any(key.fingerprint == fingerprint for key in records.mail_keys.all())
 
 
 def secrets(records: Records) -> list[Secret]:
     """All of the user's keys that this device has, the newest first."""
-    return [Secret(each.secret) for each in records.mail_keys.all()]
+    return [Secret(key.secret) for key in records.mail_keys.all()]
 
 
 def open_with_any(sealed: bytes, keys: Sequence[Secret]) -> OpenedMail:

@@ -47,13 +47,13 @@ def note(settings: Settings, number: int, operation: Operation, reason: str, now
     """Keep one; the oldest make room when there are too many, or after their time."""
     failure = Failure(number, *operation.failure_text(), reason, now_ms)
     oldest_ms = now_ms - limits.FAILURE_SECONDS * 1000
-    kept = [each for each in all_failures(settings) if each.failed_ms >= oldest_ms]
+    kept = [failure for failure in all_failures(settings) if failure.failed_ms >= oldest_ms]
     _put(settings, [*kept, failure][-limits.MAX_FAILURES :])
 
 
 def forget(settings: Settings, numbers: Collection[int]) -> None:
     """The person has seen these."""
-    _put(settings, [each for each in all_failures(settings) if each.number not in numbers])
+    _put(settings, [failure for failure in all_failures(settings) if failure.number not in numbers])
 
 
 def set_told(settings: Settings, numbers: Collection[int]) -> None:
@@ -61,8 +61,8 @@ def set_told(settings: Settings, numbers: Collection[int]) -> None:
     _put(
         settings,
         [
-            msgspec.structs.replace(each, told=True) if each.number in numbers else each
-            for each in all_failures(settings)
+            msgspec.structs.replace(failure, told=True) if failure.number in numbers else failure
+            for failure in all_failures(settings)
         ],
     )
 

@@ -63,8 +63,8 @@ def claimed(unit: UnitOfWork, answer: KeyPackages) -> Outcome | None:
     if without:
         return fail(unit, row, f"{', '.join(without)} has no activated device yet")
     before = claim_of(row)
-    fresh = [each for each in answer.claimed if each.address not in before.answered]
-    answered = {each.address for each in fresh} | set(answer.without)
+    fresh = [package for package in answer.claimed if package.address not in before.answered]
+    answered = {package.address for package in fresh} | set(answer.without)
     if not answered & set(operation_of(row).claims(unit)):
         return fail(unit, row, "the server gave no key packages")
     total = KeyPackageClaim(before.packages + fresh, sorted({*before.answered, *answered}))

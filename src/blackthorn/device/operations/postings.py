@@ -88,7 +88,7 @@ def commit(
     recipient is left, the Commit is merged at once, and None given back.
     """
     group = conversation.group
-    members = [each for each in conversations.other_devices(unit, group) if each not in gone]
+    members = [device for device in conversations.other_devices(unit, group) if device not in gone]
     leaving = sorted({*removed, *conversations.indices_of(group, (), set(gone))})
     key = unit.envelope_key(conversation)
     handle = group.export(ORDER_LABEL, b"", HANDLE_BYTES)

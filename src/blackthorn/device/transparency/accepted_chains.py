@@ -85,7 +85,7 @@ def accept_chain(
         as_of_ms=as_of_ms,
     )
     keep_chain(unit, before, chain, record)
-    if unit.records.peers.found(answer.address, [each.id for each in chain.devices]):
+    if unit.records.peers.found(answer.address, [device.id for device in chain.devices]):
         unit.bump()
     return chain
 
@@ -130,24 +130,24 @@ def _logged(unit: UnitOfWork, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[i
     known = unit.records.directory.chain(part.address)
     logged = logged_of(known) if known is not None and known.present else {}
     seen = _seen(unit, known)
-    for each in part.receipts:
+    for proof in part.receipts:
         receipt = Receipt(
-            each.seq,
-            each.version,
-            each.value,
-            each.opening,
-            each.vrf_proof,
-            each.mutation,
-            each.index,
-            tuple(each.proof),
-            each.head,
-            each.head_index,
-            tuple(each.head_proof),
+            proof.seq,
+            proof.version,
+            proof.value,
+            proof.opening,
+            proof.vrf_proof,
+            proof.mutation,
+            proof.index,
+            tuple(proof.proof),
+            proof.head,
+            proof.head_index,
+            tuple(proof.head_proof),
         )
         try:
             seq, moment = verify_receipt(receipt, part.address, epoch, config, seen)
         except VerificationError as error:
-            raise ReceiptError(error.rule, str(error), each) from error
+            raise ReceiptError(error.rule, str(error), proof) from error
         logged[seq] = moment
     return logged
 

@@ -101,8 +101,8 @@ def raise_alarm(
     is known and had no evidence takes the new one's.
     """
     fact = fact or text
-    known = [each for each in records.directory.alarms() if each.code == code]
-    same = [each for each in known if (each.address, each.fact) == (address, fact)]
+    known = [alarm for alarm in records.directory.alarms() if alarm.code == code]
+    same = [alarm for alarm in known if (alarm.address, alarm.fact) == (address, fact)]
     if same:
         last = same[-1]
         if evidence and not last.evidence:
@@ -131,14 +131,14 @@ def evidence_of(records: Records, kind: str, fields: Fields) -> bytes:
 
 def open_alarms(records: Records) -> list[AlarmRecord]:
     """Those that no person has accepted, oldest first."""
-    return [each for each in records.directory.alarms() if not each.accepted]
+    return [alarm for alarm in records.directory.alarms() if not alarm.accepted]
 
 
 def find(records: Records, number: int) -> AlarmRecord:
     """The alarm of that number. Raises UserError."""
-    for each in records.directory.alarms():
-        if each.number == number:
-            return each
+    for alarm in records.directory.alarms():
+        if alarm.number == number:
+            return alarm
     raise UserError(f"there is no alarm {number} (see blackthorn alarms)")
 
 
@@ -153,7 +153,7 @@ def stops(records: Records, addresses: Set[str], *, in_group: bool = False) -> l
     """The open alarms that stop what is about to be sent to these people, in a group or not."""
     effects = {Effect.STOP, Effect.GROUPS} if in_group else {Effect.STOP}
     return [
-        each
-        for each in open_alarms(records)
-        if each.address in addresses and KINDS[each.code].effect in effects
+        alarm
+        for alarm in open_alarms(records)
+        if alarm.address in addresses and KINDS[alarm.code].effect in effects
     ]

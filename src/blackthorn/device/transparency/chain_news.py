@@ -28,7 +28,7 @@ def tell_news(
     if chain.label == unit.me.address:
         _tell_own(unit, before, chain)
         return
-    known, live = ({each.id for each in one.devices} for one in (before, chain))
+    known, live = ({device.id for device in one.devices} for one in (before, chain))
     reset = before.last_reset != chain.last_reset
     for device in chain.devices:
         if device.id not in known and not reset:
@@ -52,7 +52,7 @@ def _tell_own(unit: UnitOfWork, before: VerifiedChain, chain: VerifiedChain) -> 
                 how = " with the recovery key" if recovered else ""
                 text = f"your device {device.name!r} was added{how}"
             case RevokeDevice(gone, reason):
-                found = next((each for each in before.devices if each.id == gone), None)
+                found = next((device for device in before.devices if device.id == gone), None)
                 name = found.name if found is not None else gone.hex()
                 text = f"your device {name!r} was revoked ({reason})"
             case _:
@@ -64,19 +64,19 @@ def _tell_own(unit: UnitOfWork, before: VerifiedChain, chain: VerifiedChain) -> 
 def _tell_resets(
     unit: UnitOfWork, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
 ) -> None:
-    known = {each.seq: each for each in before.resets} if before is not None else {}
-    for each in chain.resets:
-        earlier = known.get(each.seq)
-        if earlier == each or (before is None and each.effective):
+    known = {reset.seq: reset for reset in before.resets} if before is not None else {}
+    for reset in chain.resets:
+        earlier = known.get(reset.seq)
+        if earlier == reset or (before is None and reset.effective):
             continue
-        if each.cancelled_seq is not None:
+        if reset.cancelled_seq is not None:
             if earlier is not None:
                 text = f"a device of {chain.label} has cancelled the request for a new identity"
                 _tell(unit, chain, text)
-        elif not _asked_here(unit, chain, each):
-            code, text = _reset(unit, chain, each, record)
+        elif not _asked_here(unit, chain, reset):
+            code, text = _reset(unit, chain, reset, record)
             _tell(unit, chain, text, groups=True)
-            fact = f"{each.seq} {each.effective}"
+            fact = f"{reset.seq} {reset.effective}"
             raise_alarm(unit.records, code, chain.label, text, unit.now_ms, fact=fact)
 
 
@@ -115,8 +115,10 @@ def _tell(unit: UnitOfWork, chain: VerifiedChain, text: str, *, groups: bool = F
     conversations = unit.records.conversations
     places = conversations.named(DIRECT, chain.label)[-1:]
     if groups:
-        active = (each for each in conversations.all() if each.standing == "active")
-        places += [each for each in active if each.kind == GROUP and _in(unit, each, chain.label)]
+        active = (place for place in conversations.all() if place.standing == "active")
+        places += [
+            place for place in active if place.kind == GROUP and _in(unit, place, chain.label)
+        ]
     for place in places:
         _write(unit, place, chain, text)
 

@@ -69,7 +69,7 @@ def dispute(unit: UnitOfWork, part: f.EpochPart, error: VerificationError) -> No
 def _known_false(records: Records, found: DisputedEpoch) -> bool:
     """Whether an alarm about this very configuration was raised already."""
     fact = found.config.hex()
-    return any((each.code, each.fact) == (_CODE, fact) for each in records.directory.alarms())
+    return any((alarm.code, alarm.fact) == (_CODE, fact) for alarm in records.directory.alarms())
 
 
 def disputed(records: Records) -> DisputedEpoch | None:

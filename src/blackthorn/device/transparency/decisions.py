@@ -66,7 +66,7 @@ class VerifiedDecisions:
 
     def officer_with(self, keys: VerifyKeys) -> Officer | None:
         """The officer who signs with these keys."""
-        found = (each for each in self.cases.officers.values() if each.keys == keys)
+        found = (officer for officer in self.cases.officers.values() if officer.keys == keys)
         return next(found, None)
 
     @property

@@ -162,7 +162,7 @@ class DirectoryClient:
         """Whom to look up now; an empty set asks for the newest checkpoint alone."""
         now_ms = unit.now_ms
         wanted = self._wanted | set(unit.records.peers.to_ask()) | set(self.pending)
-        wanted -= {each for each in self.pending if not self._pending_long(each, now_ms)}
+        wanted -= {address for address in self.pending if not self._pending_long(address, now_ms)}
         if reached(self._own_due_ms, now_ms, REFRESH_MS):
             wanted.add(unit.me.address)
         if wanted:
@@ -176,12 +176,12 @@ class DirectoryClient:
 
     def _along(self, unit: UnitOfWork, wanted: set[str]) -> list[str]:
         old = [
-            each
-            for each in unit.records.directory.chains()
-            if each.present and not 0 <= unit.now_ms - each.checked_ms <= REFRESH_MS
+            record
+            for record in unit.records.directory.chains()
+            if record.present and not 0 <= unit.now_ms - record.checked_ms <= REFRESH_MS
         ]
-        old.sort(key=lambda each: each.checked_ms)
-        return [each.address for each in old if each.address not in wanted][:ALONG]
+        old.sort(key=lambda record: record.checked_ms)
+        return [record.address for record in old if record.address not in wanted][:ALONG]
 
     def _prove(self, unit: UnitOfWork) -> Frames:
         newest = unit.records.directory.newest()
@@ -221,8 +221,8 @@ class DirectoryClient:
             return self._end(unit)
         self._asked_ms = unit.now_ms
         return [
-            f.FetchChain(self._number, address, each.after)
-            for address, each in self._fetches.items()
+            f.FetchChain(self._number, address, fetch.after)
+            for address, fetch in self._fetches.items()
         ]
 
     def _ask_anew(self) -> Frames:
@@ -235,7 +235,7 @@ class DirectoryClient:
 
     def _take_answer(self, unit: UnitOfWork, address: str, frame: f.LookedUp) -> None:
         assert self._latest is not None
-        answer = next((each for each in frame.answers if each.address == address), None)
+        answer = next((answer for answer in frame.answers if answer.address == address), None)
         self.refused.pop(address, None)
         if answer is None:
             self._not_answered(unit, address, waits=address in frame.pending)
@@ -325,7 +325,7 @@ class DirectoryClient:
         self._lookup, self._latest = None, None
         self._fetches.clear()
         again = self._wanted | set(self.pending)
-        unit.records.peers.set_asked([each for each in addresses if each not in again])
+        unit.records.peers.set_asked([address for address in addresses if address not in again])
         if unit.me.address in addresses and reached(self._own_due_ms, unit.now_ms, REFRESH_MS):
             wait_ms = PENDING_MS if unit.me.address in again else AGAIN_MS
             self._own_due_ms = unit.now_ms + wait_ms
@@ -352,7 +352,7 @@ class DirectoryClient:
 
     def all_fresh(self, unit: UnitOfWork, addresses: Sequence[str]) -> bool:
         """Whether all were looked up within the hour, but for those whose answers do not hold."""
-        known = [self.fresh(unit, each) for each in addresses if each not in self.refused]
+        known = [self.fresh(unit, address) for address in addresses if address not in self.refused]
         return None not in known
 
     def fresh(self, unit: UnitOfWork, address: str) -> ChainRecord | None:
@@ -381,10 +381,10 @@ class DirectoryClient:
         if self._lookup is not None:
             return ""
         asked = list(addresses)
-        refused = [self.refused[each] for each in asked if each in self.refused]
+        refused = [self.refused[address] for address in asked if address in self.refused]
         if self.stale and too_old(unit):
             return TOO_OLD
         if refused:
             return f"the ledger's word does not hold: {refused[0]}"
-        waiting = [each for each in asked if each in self.pending]
+        waiting = [address for address in asked if address in self.pending]
         return f"{waiting[0]} is not in the ledger yet" if waiting else ""

@@ -89,13 +89,15 @@ def _with(waiting: list[PeerCheckpoint], one: PeerCheckpoint) -> list[PeerCheckp
 
     Nobody crowds out what others have said.
     """
-    same = next((each for each in waiting if (each.size, each.root) == (one.size, one.root)), None)
+    same = next(
+        (other for other in waiting if (other.size, other.root) == (one.size, one.root)), None
+    )
     if same is not None:
         if one.note and not same.note:
             place = waiting.index(same)
             waiting[place] = msgspec.structs.replace(same, note=one.note)
         return waiting
-    mine = [each for each in waiting if each.sender == one.sender]
+    mine = [other for other in waiting if other.sender == one.sender]
     if len(mine) >= _EACH:
         waiting.remove(mine[-1])
     return [*waiting, one][-limits.MAX_WAITING_GOSSIP :]
@@ -145,7 +147,9 @@ def pending(records: Records) -> list[PeerCheckpoint]:
 
 def settle(records: Records, peer: PeerCheckpoint) -> None:
     """It was compared."""
-    kept = [each for each in pending(records) if (each.size, each.root) != (peer.size, peer.root)]
+    kept = [
+        other for other in pending(records) if (other.size, other.root) != (peer.size, peer.root)
+    ]
     _put(records, kept)
 
 
@@ -171,14 +175,14 @@ def _disputes(records: Records) -> dict[str, int]:
 
 def to_prove(records: Records, own: CheckpointRecord) -> PeerCheckpoint | None:
     """The oldest that is smaller than what this device has accepted, and so can be proved."""
-    return next((each for each in pending(records) if each.size < own.size), None)
+    return next((peer for peer in pending(records) if peer.size < own.size), None)
 
 
 def awaits_larger(records: Records) -> bool:
     """Whether somebody has seen a larger ledger than this device."""
     newest = records.directory.newest()
     size = newest.size if newest is not None else 0
-    return any(each.size > size for each in pending(records))
+    return any(peer.size > size for peer in pending(records))
 
 
 def compare(
@@ -196,14 +200,14 @@ def compare(
 def check_withheld(records: Records, now_ms: int) -> None:
     """Raise the alarm about a larger ledger that the server has not shown for too long."""
     newest = records.directory.newest()
-    for each in pending(records):
-        if newest is None or each.size <= newest.size:
+    for peer in pending(records):
+        if newest is None or peer.size <= newest.size:
             continue
-        if now_ms - each.heard_ms < WITHHELD_MS:
+        if now_ms - peer.heard_ms < WITHHELD_MS:
             continue
         text = (
-            f"{each.sender} has seen a ledger of {each.size} entries; for an hour the server has "
+            f"{peer.sender} has seen a ledger of {peer.size} entries; for an hour the server has "
             f"shown {newest.size}"
         )
-        raise_alarm(records, "withheld", LEDGER, text, now_ms, fact=each.sender)
-        settle(records, each)
+        raise_alarm(records, "withheld", LEDGER, text, now_ms, fact=peer.sender)
+        settle(records, peer)

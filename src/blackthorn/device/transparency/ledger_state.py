@@ -77,7 +77,7 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> AcceptedEpoch:
     """The newest epoch, kept as accepted; what it was asked to continue is the newest here.
 
     Raises VerificationError: then the alarm is raised, unless it only does not fit the time here
-    (StaleError), or it names a new configuration, of which a replay finds out (`new_terms`).
+    (StaleError), or it names a new configuration, which a replay checks (`config_rotation`).
     """
     trusted = anchors.pinned(unit.records.settings)
     last = unit.records.directory.newest()

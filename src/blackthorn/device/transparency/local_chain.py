@@ -37,7 +37,9 @@ def _waiting(settings: Settings) -> list[UnpublishedStatement]:
 
 def put_waiting(settings: Settings, statements: list[bytes], now_ms: int) -> None:
     """These follow what is there: the server has stored them."""
-    kept = _waiting(settings) + [UnpublishedStatement(each, now_ms) for each in statements]
+    kept = _waiting(settings) + [
+        UnpublishedStatement(statement, now_ms) for statement in statements
+    ]
     settings.put(_SETTING, msgspec.msgpack.encode(kept))
 
 
@@ -56,11 +58,11 @@ def own(unit: UnitOfWork) -> VerifiedChain | None:
     chain = unit.chains.of(unit.me.address)
     kept = _waiting(unit.records.settings)
     left = []
-    for each in kept:
-        extended = _behind(unit, chain, each)
+    for waiting in kept:
+        extended = _behind(unit, chain, waiting)
         if extended is not None:
             chain = extended
-            left.append(each)
+            left.append(waiting)
     if left != kept:
         unit.records.settings.put(_SETTING, msgspec.msgpack.encode(left))
     return chain
@@ -69,26 +71,26 @@ def own(unit: UnitOfWork) -> VerifiedChain | None:
 def unpublished(unit: UnitOfWork) -> list[bytes]:
     """The statements behind what the ledger shows."""
     own(unit)
-    return [each.statement for each in _waiting(unit.records.settings)]
+    return [waiting.statement for waiting in _waiting(unit.records.settings)]
 
 
 def _behind(
-    unit: UnitOfWork, chain: VerifiedChain | None, each: UnpublishedStatement
+    unit: UnitOfWork, chain: VerifiedChain | None, waiting: UnpublishedStatement
 ) -> VerifiedChain | None:
     """The chain with one more statement, or None when it has it already or cannot have it."""
-    statement = decode(each.statement).statement
+    statement = decode(waiting.statement).statement
     if chain is not None and statement.seq <= chain.seq:
         return None
     record = unit.records.directory.chain(unit.me.address)
     logged = logged_of(record) if record is not None and record.present else {}
     if isinstance(statement.body, Reset | Cancel):
-        logged[statement.seq] = max(each.stored_ms, *logged.values(), 0)
+        logged[statement.seq] = max(waiting.stored_ms, *logged.values(), 0)
     now_ms = ledger_ms(unit.records.directory.newest())
     terms = unit.chains.terms(max(now_ms, chain.now_ms if chain else 0), logged)
     try:
         if chain is None:
-            return replay(UnverifiedChain(unit.me.address, (each.statement,)), terms)
-        return extend(chain, (each.statement,), terms)
+            return replay(UnverifiedChain(unit.me.address, (waiting.statement,)), terms)
+        return extend(chain, (waiting.statement,), terms)
     except VerificationError:
         return None
 
@@ -101,4 +103,4 @@ def live(unit: UnitOfWork) -> DeviceInfo | None:
 
 def others(unit: UnitOfWork, chain: VerifiedChain) -> list[DeviceId]:
     """The user's live devices but this one."""
-    return [each.id for each in chain.devices if each.id != unit.me.device]
+    return [device.id for device in chain.devices if device.id != unit.me.device]

@@ -3,7 +3,7 @@
 A change of one's own waits to be published. How long that takes is for the witnesses too, so it
 is counted in epochs: the next one may have been under way when the statement was stored, those
 after it may not leave it out. A statement that no live device of the user signed is refused with
-the chain (`directory.accept_chain`); what stands here is whether this device is in the chain, and
+the chain (`accepted_chains`); what stands here is whether this device is in the chain, and
 whether what it has stated is.
 """
 
@@ -117,11 +117,11 @@ def _has(chain: VerifiedChain, head: bytes) -> bool:
 def _ever_had(chain: VerifiedChain, unit: UnitOfWork) -> bool:
     """Whether this device is, was, or waits to be one of the user's."""
     mine = unit.me.device
-    if chain.device(mine) is not None or any(each.device.id == mine for each in chain.former):
+    if chain.device(mine) is not None or any(device.device.id == mine for device in chain.former):
         return True
     if chain.pending is not None and chain.pending.device.id == mine:
         return True
-    asked = (decode(chain.statements[each.seq - 1]).statement.body for each in chain.resets)
+    asked = (decode(chain.statements[reset.seq - 1]).statement.body for reset in chain.resets)
     return any(isinstance(body, Reset) and body.device.id == mine for body in asked)
 
 

@@ -7,7 +7,7 @@ ledger. What was replayed is kept, as far as a file of evidence can hold it, sin
 is what proves a finding.
 
 Once an hour at most, when its person asks for it, and when the ledger is under terms that the
-device does not know (`new_terms`). Progress is kept after each answer.
+device does not know (`config_rotation`). Progress is kept after each answer.
 """
 
 from contextlib import suppress
@@ -235,7 +235,7 @@ def _behind_last_head(entries: list[bytes]) -> int:
 def _keep(records: Records, start: int, entries: list[bytes]) -> None:
     """Keep entries for evidence; none, once they are more than a file of evidence can hold."""
     known = records.directory.entries()
-    size = sum(len(each) for _, each in known) + sum(len(each) for each in entries)
+    size = sum(len(entry) for _, entry in known) + sum(len(entry) for entry in entries)
     if size > limits.MAX_KEPT_LOG_BYTES:
         records.directory.forget_entries(0)
     elif entries and (start == 0 or known):

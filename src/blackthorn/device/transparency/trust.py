@@ -58,8 +58,8 @@ def judge(unit: UnitOfWork, terms: Trust) -> Offer:
 def differences(old: Anchors, new: Anchors) -> list[str]:
     """What is another than before, a line each; empty when nothing is."""
     lines = []
-    before = {format_vkey(each.key): each.key.name for each in old.policy.witnesses}
-    after = {format_vkey(each.key): each.key.name for each in new.policy.witnesses}
+    before = {format_vkey(witness.key): witness.key.name for witness in old.policy.witnesses}
+    after = {format_vkey(witness.key): witness.key.name for witness in new.policy.witnesses}
     lines += [f"no more a witness: {before[key]} ({key})" for key in before if key not in after]
     lines += [f"a new witness: {after[key]} ({key})" for key in after if key not in before]
     if quorum(old.policy) != quorum(new.policy):
@@ -93,16 +93,16 @@ def quorum(policy: Policy) -> str:
 
 
 def _names(policy: Policy, members: Sequence[str]) -> list[str]:
-    keys = {each.name: each.key.name for each in policy.witnesses}
-    return [keys.get(each, each) for each in members]
+    keys = {witness.name: witness.key.name for witness in policy.witnesses}
+    return [keys.get(name, name) for name in members]
 
 
 def weakens(old: Policy, new: Policy) -> bool:
     """Whether a ledger may be shown by the new policy that the old one would not have let pass."""
     if new.quorum == NO_QUORUM:
         return old.quorum != NO_QUORUM
-    known = {format_vkey(each.key): each.name for each in old.witnesses}
-    names = [(each.name, known.get(format_vkey(each.key))) for each in new.witnesses]
+    known = {format_vkey(witness.key): witness.name for witness in old.witnesses}
+    names = [(witness.name, known.get(format_vkey(witness.key))) for witness in new.witnesses]
     return any(
         new.satisfied_by({mine for mine, _ in chosen})
         and not old.satisfied_by({theirs for _, theirs in chosen if theirs})
@@ -116,15 +116,15 @@ _Pair = tuple[str, str | None]
 def _subsets(names: list[_Pair]) -> list[list[_Pair]]:
     """All sets of witnesses; of more than twelve each alone, since then there are too many."""
     if len(names) > 12:
-        return [[each] for each in names]
+        return [[pair] for pair in names]
     found: list[list[_Pair]] = [[]]
-    for each in names:
-        found += [[*others, each] for others in found]
+    for pair in names:
+        found += [[*others, pair] for others in found]
     return found
 
 
 def accept(unit: UnitOfWork, offer: Offer) -> list[AlarmRecord]:
     """Pin what was offered; the alarms about the old terms that it settles."""
     anchors.pin(unit.records.settings, offer.config, offer.policy_text)
-    settled = [each for each in alarms.open_alarms(unit.records) if each.code in SETTLED]
-    return [alarms.accept(unit.records, each.number) for each in settled]
+    settled = [alarm for alarm in alarms.open_alarms(unit.records) if alarm.code in SETTLED]
+    return [alarms.accept(unit.records, alarm.number) for alarm in settled]

@@ -47,8 +47,8 @@ def put(unit: UnitOfWork, address: str, identity: bytes, at_ms: int) -> None:
     if address in known and known[address][1] >= at_ms:
         return
     known[address] = (identity, at_ms)
-    newest = sorted(known, key=lambda each: known[each][1])[-limits.MAX_COMPARED :]
-    kept = {each: known[each] for each in sorted(newest)}
+    newest = sorted(known, key=lambda address: known[address][1])[-limits.MAX_COMPARED :]
+    kept = {address: known[address] for address in sorted(newest)}
     unit.records.settings.put(_COMPARED, msgspec.msgpack.encode(kept))
     settle(unit)
 
