@@ -69,6 +69,17 @@ class Store:
         """Users and devices 1 to `count`: u1@acme.example with the id 1 as 16 bytes, and so on."""
         raise NotImplementedError
 
+    def set_market(self, market: str, *users: int, language: str = "en") -> None:
+        """These users are of that market, as an administrator entered it."""
+        raise NotImplementedError
+
+    def add_entry(self, place: int, entry: bytes) -> None:
+        """An entry of the ledger."""
+        raise NotImplementedError
+
+    def name_founders(self, *users: int) -> None:
+        raise NotImplementedError
+
     def destroy_key(self, market: str) -> None:
         raise NotImplementedError
 
@@ -99,6 +110,18 @@ class SqliteStore(Store):
                 (number, number.to_bytes(16, "big"), number),
             )
 
+    def set_market(self, market: str, *users: int, language: str = "en") -> None:
+        for user in users:
+            query = "UPDATE users SET market = ?, language = ? WHERE number = ?"
+            self.execute(query, (market, language, user))
+
+    def add_entry(self, place: int, entry: bytes) -> None:
+        self.execute("INSERT INTO ledger_entry (place, entry) VALUES (?, ?)", (place, entry))
+
+    def name_founders(self, *users: int) -> None:
+        for user in users:
+            self.execute("INSERT INTO founder (user) VALUES (?)", (user,))
+
     def destroy_key(self, market: str) -> None:
         self.keys.destroyed.add(market)
 
@@ -125,6 +148,17 @@ class MemoryStore(Store):
         for number in range(1, count + 1):
             state.users[number] = User(f"u{number}@acme.example", f"{number:08x}", market)
             state.devices[number] = Device(number.to_bytes(16, "big"), number, b"\0")
+
+    def set_market(self, market: str, *users: int, language: str = "en") -> None:
+        for user in users:
+            self.engine.state.users[user].market = market
+            self.engine.state.users[user].language = language
+
+    def add_entry(self, place: int, entry: bytes) -> None:
+        self.engine.state.entries[place] = entry
+
+    def name_founders(self, *users: int) -> None:
+        self.engine.state.founders.update(users)
 
     def destroy_key(self, market: str) -> None:
         self.engine.state.destroyed.add(market)

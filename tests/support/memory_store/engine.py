@@ -9,8 +9,18 @@ import copy
 from typing import Any
 
 from blackthorn.errors import DiskError
-from blackthorn.ports.store import Query, Result, Together
-from tests.support.memory_store import enterprise, key_packages, parcels
+from blackthorn.ports.store import Query, Result, Then, Together
+from tests.support.memory_store import (
+    cases,
+    closure,
+    enterprise,
+    exits,
+    key_packages,
+    mail,
+    markets,
+    notices,
+    parcels,
+)
 from tests.support.memory_store.state import State
 
 
@@ -19,10 +29,32 @@ def together(state: State, command: Together) -> None:
         COMMANDS[type(part)](state, part)
 
 
-COMMANDS: dict[type, Any] = {Together: together, **parcels.COMMANDS, **key_packages.COMMANDS}
+def then(state: State, command: Then[Any]) -> Any:
+    COMMANDS[type(command.first)](state, command.first)
+    return COMMANDS[type(command.second)](state, command.second)
+
+
+COMMANDS: dict[type, Any] = {
+    Together: together,
+    Then: then,
+    **cases.COMMANDS,
+    **closure.COMMANDS,
+    **exits.COMMANDS,
+    **key_packages.COMMANDS,
+    **mail.COMMANDS,
+    **markets.COMMANDS,
+    **notices.COMMANDS,
+    **parcels.COMMANDS,
+}
 QUERIES: dict[type, Any] = {
+    **cases.QUERIES,
+    **closure.QUERIES,
     **enterprise.QUERIES,
+    **exits.QUERIES,
     **key_packages.QUERIES,
+    **mail.QUERIES,
+    **markets.QUERIES,
+    **notices.QUERIES,
     **parcels.QUERIES,
 }
 

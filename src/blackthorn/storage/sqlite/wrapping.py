@@ -11,7 +11,7 @@ from typing import Final
 from blackthorn.crypto import market_wrap
 from blackthorn.crypto.market_wrap import CHUNK_BYTES, PREFIX_BYTES, WRAPPED_CHUNK_BYTES
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import StorageError
+from blackthorn.errors import DamageError
 from blackthorn.ports.markets import MarketKeys
 from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
@@ -80,7 +80,7 @@ class Wrapping:
     def _key(self, market: str) -> Secret:
         key = self._keys.key(market)
         if key is None:
-            raise StorageError(f"the key of market {market} was destroyed")
+            raise DamageError(f"the key of market {market} was destroyed")
         return key
 
 
