@@ -2,4 +2,4 @@
 
 CREATE INDEX users_by_market_and_address ON users (market, address);
 
-CREATE INDEX exit_person_moved ON exit_person (exit_id, user) WHERE moved_ms IS NOT NULL;
+CREATE INDEX exit_person_moved ON exit_person (exit_id, user, moved_ms) WHERE moved_ms IS NOT NULL;

@@ -50,8 +50,8 @@ WITH concerned (person) AS (
         (SELECT number FROM users WHERE market = ?2 AND number > ?3 ORDER BY number LIMIT ?6)
     UNION
     SELECT user FROM
-        (SELECT user FROM exit_person WHERE exit_id = ?1 AND user > ?3 AND moved_ms IS NOT NULL
-         ORDER BY user LIMIT ?6)
+        (SELECT user FROM exit_person INDEXED BY exit_person_moved
+         WHERE exit_id = ?1 AND user > ?3 AND moved_ms IS NOT NULL ORDER BY user LIMIT ?6)
     ORDER BY 1 LIMIT ?6
 )
 SELECT number, address, notified_ms IS NOT NULL, read_ms IS NOT NULL, exported_ms IS NOT NULL,
@@ -71,7 +71,10 @@ _CHECK = """
 SELECT number, EXISTS (SELECT 1 FROM closure_receipt WHERE exit_id = ?1 AND user = users.number)
 FROM users WHERE market = ?2 AND number > ?3 ORDER BY number LIMIT ?4
 """
-_MOVED = "SELECT count(*) FROM exit_person WHERE exit_id = ? AND moved_ms IS NOT NULL"
+_MOVED = (
+    "SELECT count(*) FROM exit_person INDEXED BY exit_person_moved"
+    " WHERE exit_id = ? AND moved_ms IS NOT NULL"
+)
 _LEAVES = "SELECT leaf FROM closure_receipt WHERE exit_id = ? AND place >= ? ORDER BY place LIMIT ?"
 _RECEIPTS = """
 SELECT exit_id, place, receipt FROM closure_receipt JOIN users ON users.number = user
