@@ -39,10 +39,11 @@ from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.users import NewCode
 from blackthorn.server.counters import Counters
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.ledger.ledger import DevicesChanged, Ledger, LedgerKeys
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedWriter
+from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
 from blackthorn.storage.sqlite.stores.users import UserTable
@@ -177,8 +178,12 @@ class LedgerWorld:
 
     def start(self) -> None:
         """A new process over what is durable."""
-        self.writer = SteppedWriter(Engine(self.database, wrapping()))
+        self.engine = Engine(self.database, wrapping())
+        self.writer = SteppedWriter(self.engine)
+        self.reader = SteppedReader(self.engine)
+        self.cache = EnterpriseCache(self.reader)
         self.enterprise = SqliteEnterprise(self.database.reading)
+        self.enterprise.on_forget = self.cache.forget
         self.store = SqliteLedger(self.database.reading)
         self.counters = Counters()
         self.ledger = Ledger(

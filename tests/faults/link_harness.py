@@ -19,12 +19,12 @@ from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
+from blackthorn.ports.parcels import FirstSeq
 from blackthorn.server.counters import Counters
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
-from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
-from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
+from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.writer import ThreadWriter
 from tests.market_keys import wrapping
 
@@ -118,13 +118,16 @@ async def running(folder: Path, serves_after: bool = True) -> AsyncIterator[Runn
     loop.set_exception_handler(lambda _, context: faults.append(context))
     directory, devices = make_enterprise(folder / "server", 4)
     database = directory.open_database()
-    writer = ThreadWriter(Engine(database, wrapping()), loop.call_soon_threadsafe)
+    engine = Engine(database, wrapping())
+    next_seq = engine.read(FirstSeq())
+    writer = ThreadWriter(engine, loop.call_soon_threadsafe)
+    reader = ThreadReader(engine, loop.call_soon_threadsafe)
     counters = Counters()
     dispatcher = Dispatcher(
-        enterprise=SqliteEnterprise(database.reading),
-        parcels=SqliteParcels(database.reading, wrapping()),
-        key_packages=SqliteKeyPackages(database.reading),
+        enterprise=EnterpriseCache(reader),
         writer=writer,
+        reader=reader,
+        next_seq=next_seq,
         counters=counters,
     )
     tls = server_tls(directory.key, directory.certificate)
@@ -136,9 +139,10 @@ async def running(folder: Path, serves_after: bool = True) -> AsyncIterator[Runn
             await well(made)
     finally:
         await server.close()
+        reader.close()
         writer.close()
         database.close()
-    assert not dispatcher._sessions
+    assert not dispatcher._connections._sessions
 
 
 async def well(server: Running) -> None:

@@ -17,7 +17,7 @@ from blackthorn.link import limits as link_limits
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.programs.server.folder import initialise
-from blackthorn.server.messaging import limits as messaging_limits
+from blackthorn.server.handlers import limits
 from blackthorn.wire.units import MIB
 from tests.faults.link_harness import Running, plain_tls, run, running
 
@@ -28,7 +28,7 @@ def test_both_ends_see_one_binding_and_no_two_connections_share_one(tmp_path: Pa
     async def scene() -> None:
         async with running(tmp_path) as server:
             links = [await server.open(device, resume=False) for device in server.devices[:2]]
-            seen = {session.binding for session in server.dispatcher._sessions}
+            seen = {session.binding for session in server.dispatcher._connections._sessions}
             assert seen == {link.binding for link in links}
             assert len(seen) == 2
             assert all(binding.endswith(server.pin) for binding in seen)
@@ -202,16 +202,18 @@ async def _deaf_receiver(server: Running, parcels: int, size: int) -> tuple[Any,
 def test_who_does_not_read_is_bounded_cut_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messaging_limits, "LINK_WRITE_SECONDS", 1)
+    monkeypatch.setattr(limits, "LINK_WRITE_SECONDS", 1)
     parcels, size = 60, 500_000
 
     async def scene() -> None:
         async with running(tmp_path) as server:
             client, sender = await _deaf_receiver(server, parcels, size)
-            (session,) = [s for s in server.dispatcher._sessions if s.paused_since is not None]
+            (session,) = [
+                s for s in server.dispatcher._connections._sessions if s.paused_since is not None
+            ]
             queued = session._wire._transport.underlying_transport.get_write_buffer_size()
             assert queued < 4 * MIB, "the rest waits on disk, not in memory"
-            await server.until(lambda: session not in server.dispatcher._sessions)
+            await server.until(lambda: session not in server.dispatcher._connections._sessions)
             assert server.counters.links_cut == 1
             again = await server.rude(server.devices[1])
             again.say(f.encode(f.Resume()))
@@ -253,8 +255,8 @@ def test_hundreds_who_come_and_vanish_leave_nothing(tmp_path: Path) -> None:
                 clients = await asyncio.gather(*(server.rude() for _ in range(10)))
                 for client in clients:
                     client.transport.disconnect(graceful=False)
-            await server.until(lambda: not server.dispatcher._sessions)
+            await server.until(lambda: not server.dispatcher._connections._sessions)
             assert server.counters.connections == 0
-            assert not server.dispatcher._opening
+            assert not server.dispatcher._connections._opening
 
     run(scene())

@@ -23,13 +23,13 @@ from blackthorn.link import frames as f
 from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import Standing
+from blackthorn.ports.key_packages import PublishKeyPackages
 from blackthorn.ports.ledger import NewDevice, StoredStatement, WaitingUser
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import LEDGER_FRAMES
 from blackthorn.server.ledger.chains import kind_of
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stores.devices import insert_device
-from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stores.users import UserTable
 from tests.ledger_world import LedgerWorld
 from tests.scenarios.device_world import Person, Wire, World, WorldClock
@@ -249,8 +249,7 @@ class EvilServer(World):
         """The server knows the device: it has its key packages, and connects."""
         with ghost.unit() as unit:
             packages, last = key_packages.make(unit, 8), key_packages.make_last_resort(unit)
-        store = SqliteKeyPackages(self.database.reading)
-        store.publish(ghost.number, packages, last, 200)(self.database.writing)
+        self.ledger.engine.execute(PublishKeyPackages(ghost.number, packages, last, 200))
         self.ledger.enterprise.forget(ghost.address)
         self.dispatcher._submission.forget_fanouts()
 

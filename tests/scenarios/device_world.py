@@ -28,16 +28,15 @@ from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.link.session import Link, Role
 from blackthorn.ports.enrolment import Enrolled
+from blackthorn.ports.key_packages import PublishKeyPackages
+from blackthorn.ports.parcels import FirstSeq, WaitingParcels
 from blackthorn.server.accounts.recovery import RecoveryHandler
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.storage.device.vault import Vault
-from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
-from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from tests.ledger_world import LedgerWorld
-from tests.market_keys import wrapping
 
 
 class Wire:
@@ -271,19 +270,17 @@ class World:
         self.writer.commit()
         assert isinstance(told[0], Enrolled), told
         person.number = told[0].number
-        store = SqliteKeyPackages(self.database.reading)
-        store.publish(person.number, packages, last, 200)(self.database.writing)
+        self.ledger.engine.execute(PublishKeyPackages(person.number, packages, last, 200))
 
     def start(self) -> None:
         """Start the server over what is on its disk; the ledger's part has been started."""
-        key_packages_store = SqliteKeyPackages(self.database.reading)
         counters = Counters()
         self.desk = DirectoryHandler(self.ledger.ledger, WorldClock(self))
         self.dispatcher = Dispatcher(
-            enterprise=self.ledger.enterprise,
-            parcels=SqliteParcels(self.database.reading, wrapping()),
-            key_packages=key_packages_store,
+            enterprise=self.ledger.cache,
             writer=self.writer,
+            reader=self.ledger.reader,
+            next_seq=self.ledger.engine.read(FirstSeq()),
             counters=counters,
             ledger=self.desk,
             pairing=PairingHandler(),
@@ -399,9 +396,8 @@ class World:
 
     def stored(self, person: Person) -> list[bytes]:
         """The sealed parcels on the server's disk for the person, oldest first."""
-        store = SqliteParcels(self.database.reading, wrapping())
-        waiting = store.read(person.number, 0, set_aside=True, max_parcels=10_000, max_bytes=2**40)
-        return [each.sealed for each in waiting]
+        waiting = self.ledger.engine.read(WaitingParcels(person.number, 0, True, 10_000, 2**40))
+        return [parcel.sealed for parcel in waiting]
 
     def put_parcel(self, person: Person, sealed: bytes) -> None:
         """Somebody gets a parcel into the person's mailbox, past every check of a sender."""

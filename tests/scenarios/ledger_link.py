@@ -14,13 +14,11 @@ from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, rep
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
+from blackthorn.ports.parcels import FirstSeq
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.ledger.ledger import DevicesChanged
-from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
-from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from tests.ledger_world import DELAY_MS, LedgerWorld, Model
-from tests.market_keys import wrapping
 from tests.scenarios import link_world
 from tests.scenarios.link_world import Wire
 
@@ -188,10 +186,10 @@ class LedgerHub(LedgerWorld):
         super().start()
         self.desk = DirectoryHandler(self.ledger, self)
         self.dispatcher = Dispatcher(
-            enterprise=self.enterprise,
-            parcels=SqliteParcels(self.database.reading, wrapping()),
-            key_packages=SqliteKeyPackages(self.database.reading),
+            enterprise=self.cache,
             writer=self.writer,
+            reader=self.reader,
+            next_seq=self.engine.read(FirstSeq()),
             counters=self.counters,
             ledger=self.desk,
         )

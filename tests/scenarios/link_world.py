@@ -1,4 +1,4 @@
-"""A server and its devices in memory, for scenarios: real hub, real SQL, real frames, no time.
+"""A server and its devices in memory, for scenarios: real dispatcher, SQL and frames, no time.
 
 Nothing happens by itself: the test delivers each message of each wire, commits the writer,
 cuts wires, crashes the server or a device. Devices are models that keep what a real device
@@ -10,6 +10,7 @@ import hashlib
 import random
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
@@ -19,14 +20,13 @@ from blackthorn.link.codes import Code
 from blackthorn.link.fanout import fanout_frame, fanout_id
 from blackthorn.link.hello import sign_hello
 from blackthorn.link.session import Link, Role, State
+from blackthorn.ports.parcels import FirstSeq, MailboxTallies, WaitingParcels
 from blackthorn.server.counters import Counters
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedWriter
-from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
-from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
-from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
+from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from tests.market_keys import wrapping
 
 
@@ -192,22 +192,30 @@ class World:
 
     def start(self) -> None:
         """Start the server over what is on its disk."""
-        self.writer = SteppedWriter(Engine(self.database, wrapping()))
+        self.engine = Engine(self.database, wrapping())
+        self.writer = SteppedWriter(self.engine)
+        self.reader = SteppedReader(self.engine)
+        self.enterprise = EnterpriseCache(self.reader)
         self.counters = Counters()
-        self.dispatcher = Dispatcher(
-            enterprise=SqliteEnterprise(self.database.reading),
-            parcels=SqliteParcels(self.database.reading, wrapping()),
-            key_packages=SqliteKeyPackages(self.database.reading),
-            writer=self.writer,
-            counters=self.counters,
-        )
+        self.dispatcher = self.make_dispatcher()
         self.dispatcher.start_day(20_000)
+
+    def make_dispatcher(self, **parts: Any) -> Dispatcher:
+        return Dispatcher(
+            enterprise=self.enterprise,
+            writer=self.writer,
+            reader=self.reader,
+            next_seq=self.engine.read(FirstSeq()),
+            counters=self.counters,
+            **parts,
+        )
 
     def crash(self, committed: bool) -> None:
         """The server dies; with `committed` just after a commit that nobody was told of."""
         if committed:
             self.writer.commit(told=False)
         self.writer.crash()
+        self.reader.crash()
         for wire in list(self.wires):
             self.cut(wire, tell=False)
         self.start()
@@ -261,14 +269,13 @@ class World:
                     moved = True
             self.dispatcher.tick(self.now)
             moved = self.writer.commit() > 0 or moved
+            moved = self.reader.release() > 0 or moved
 
     # --- Invariants -----------------------------------------------------------------------
 
     def stored(self, device: Device) -> list[bytes]:
         """What waits for the device on disk, in order, set aside or not."""
-        rows = SqliteParcels(self.database.reading, wrapping()).read(
-            device.number, 0, set_aside=True, max_parcels=10**6, max_bytes=10**9
-        )
+        rows = self.engine.read(WaitingParcels(device.number, 0, True, 10**6, 10**9))
         return [row.sealed for row in rows]
 
     def check_nothing_lost(self) -> None:
@@ -298,13 +305,14 @@ class World:
         """The counts in memory are those on disk (when the writer is idle)."""
         assert self.writer.waiting == 0
         for device in self.devices:
-            mailbox = self.dispatcher._mailboxes.of(device.id)
+            self.dispatcher._mailboxes.load([device.id], lambda error: None)
+            mailbox = self.dispatcher._mailboxes.find(device.id)
             assert mailbox is not None
-            counted = mailbox.waiting.parcels + mailbox.aside.parcels
-            assert counted == len(self.stored(device)), device.address
-            tally = SqliteParcels(self.database.reading, wrapping()).count(device.number)
-            assert tally[:2] == (mailbox.waiting.parcels, mailbox.waiting.bytes), device.address
-            assert tally[2:] == (mailbox.aside.parcels, mailbox.aside.bytes), device.address
+            waiting, aside = mailbox.waiting, mailbox.undecryptable
+            assert waiting.parcels + aside.parcels == len(self.stored(device)), device.address
+            ((tally,), _) = self.engine.read(MailboxTallies((device.number,), limit=10**6))
+            assert tally[:2] == (waiting.parcels, waiting.bytes), device.address
+            assert tally[2:] == (aside.parcels, aside.bytes), device.address
 
 
 def byes(device: Device) -> list[str]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.storage import limits as storage_limits
@@ -69,7 +70,7 @@ def test_a_commit_is_accepted_again_whatever_has_happened_since(
         world.dispatcher.disk_is_short(True)
     elif obstacle == "removed":
         world.database.writing.execute("DELETE FROM devices WHERE number = ?", (second.number,))
-        world.dispatcher._enterprise._devices.clear()
+        world.enterprise.forget(Address(second.address))
         world.dispatcher.device_removed(second.id)
     else:
         monkeypatch.setattr(messaging_limits, "MAX_MAILBOX_PARCELS", 1)

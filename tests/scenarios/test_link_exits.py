@@ -7,13 +7,8 @@ from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.link.hello import sign_hello
-from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.markets.exit_rules import ExitRules
-from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
-from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stores.markets import market_of
-from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
-from tests.market_keys import wrapping
 from tests.scenarios.link_world import Device, Wire, World, byes, of
 from tests.unit.server.test_exit_rules import exit_case
 
@@ -27,14 +22,7 @@ class ExitWorld(World):
         super().start()
         reading = self.database.reading
         self.rules = ExitRules(lambda: self.cases, lambda each: market_of(reading, each))
-        self.dispatcher = Dispatcher(
-            enterprise=SqliteEnterprise(reading),
-            parcels=SqliteParcels(reading, wrapping()),
-            key_packages=SqliteKeyPackages(reading),
-            writer=self.writer,
-            counters=self.counters,
-            exits=self.rules,
-        )
+        self.dispatcher = self.make_dispatcher(exits=self.rules)
         self.dispatcher.start_day(20_000)
 
     def come_to(self, state: str) -> None:

@@ -6,6 +6,7 @@ from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.session import State
+from blackthorn.server.handlers import limits
 from blackthorn.server.messaging import limits as messaging_limits
 from tests.scenarios.link_world import World, fill, of, posting
 
@@ -174,7 +175,7 @@ def test_who_does_not_read_gets_nothing_more_and_is_cut(world: World) -> None:
     assert not wire.reading
     fill(world, sender, receiver, 5)
     assert not wire.to_device
-    world.now += messaging_limits.LINK_WRITE_SECONDS + 1
+    world.now += limits.LINK_WRITE_SECONDS + 1
     world.dispatcher.tick(world.now)
     assert not wire.open
     assert f.decode(wire.to_device.pop()).code == "not-reading"
@@ -203,9 +204,7 @@ def test_what_came_before_a_peer_was_made_to_wait_is_served_when_it_reads(world:
 def test_who_sends_without_end_and_does_not_read_is_cut(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        messaging_limits, "MAX_QUEUED_BYTES", 10 * messaging_limits.MIN_CHARGED_BYTES
-    )
+    monkeypatch.setattr(limits, "MAX_QUEUED_BYTES", 10 * messaging_limits.MIN_CHARGED_BYTES)
     device = world.devices[0]
     wire = device.connect()
     world.settle()

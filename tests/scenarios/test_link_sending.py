@@ -7,6 +7,7 @@ from blackthorn.ids import DeviceId
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.link.fanout import fanout_frame
+from blackthorn.server.handlers import limits
 from blackthorn.server.messaging import limits as messaging_limits
 from tests.scenarios.link_world import Device, World, byes, fill, of, posting
 
@@ -143,9 +144,7 @@ def test_small_postings_are_charged_what_they_cost_in_memory(
 ) -> None:
     sender, receiver = world.devices[:2]
     fill(world, sender, receiver, 1)
-    monkeypatch.setattr(
-        messaging_limits, "MAX_UNANSWERED_BYTES", 100 * messaging_limits.MIN_CHARGED_BYTES
-    )
+    monkeypatch.setattr(limits, "MAX_UNANSWERED_BYTES", 100 * messaging_limits.MIN_CHARGED_BYTES)
     sender.wire.say(f.Send([posting(world, sender, receiver, b"%d" % n) for n in range(101)]))
     world.step_wire(sender.wire, to_server=True)
     assert not sender.wire.reading

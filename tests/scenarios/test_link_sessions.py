@@ -8,6 +8,7 @@ from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code
 from blackthorn.link.hello import sign_hello
 from blackthorn.server import limits as server_limits
+from blackthorn.server.handlers import limits
 from blackthorn.server.messaging import limits as messaging_limits
 from tests.scenarios.link_world import Device, Wire, World, byes, of
 
@@ -53,9 +54,7 @@ def test_who_does_not_open_in_time_is_cut(world: World) -> None:
 def test_before_hello_frames_are_small(world: World) -> None:
     device = world.devices[0]
     wire = Wire(world, device)
-    world.dispatcher.receive(
-        wire.session, bytes(messaging_limits.MAX_OPENING_FRAME_BYTES + 1), world.now
-    )
+    world.dispatcher.receive(wire.session, bytes(limits.MAX_OPENING_FRAME_BYTES + 1), world.now)
     assert f.decode(wire.to_device.popleft()).code == "too-large"
     assert not wire.open
 
@@ -63,8 +62,8 @@ def test_before_hello_frames_are_small(world: World) -> None:
 def test_one_address_holds_only_so_many_links(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messaging_limits, "MAX_OPENING_PER_CLIENT", 2)
-    monkeypatch.setattr(messaging_limits, "MAX_CONNECTIONS_PER_CLIENT", 3)
+    monkeypatch.setattr(limits, "MAX_OPENING_PER_CLIENT", 2)
+    monkeypatch.setattr(limits, "MAX_CONNECTIONS_PER_CLIENT", 3)
     unknown_devices = [Wire(world, world.devices[0]) for _ in range(3)]
     assert [wire.open for wire in unknown_devices] == [True, True, False]
     assert (
@@ -81,9 +80,9 @@ def test_one_address_holds_only_so_many_links(
 
 def test_the_oldest_link_of_a_device_gives_way_to_one_too_many(world: World) -> None:
     device = world.devices[0]
-    wires = [device.connect() for _ in range(messaging_limits.MAX_LINKS_PER_DEVICE + 1)]
-    assert [wire.open for wire in wires] == [False] + [True] * messaging_limits.MAX_LINKS_PER_DEVICE
-    assert world.counters.connections == messaging_limits.MAX_LINKS_PER_DEVICE
+    wires = [device.connect() for _ in range(limits.MAX_LINKS_PER_DEVICE + 1)]
+    assert [wire.open for wire in wires] == [False] + [True] * limits.MAX_LINKS_PER_DEVICE
+    assert world.counters.connections == limits.MAX_LINKS_PER_DEVICE
 
 
 def test_a_silent_device_is_cut_and_a_pinging_one_is_not(world: World) -> None:
@@ -132,7 +131,7 @@ def test_a_removed_device_is_cut_and_its_lists_are_forgotten(world: World) -> No
     sender.post([receiver], b"before")
     world.settle()
     world.database.writing.execute("DELETE FROM devices WHERE number = ?", (receiver.number,))
-    world.dispatcher._enterprise._devices.clear()
+    world.enterprise.forget(Address(receiver.address))
     world.dispatcher.device_removed(receiver.id)
     world.settle()
     assert byes(receiver) == ["removed"]

@@ -9,7 +9,7 @@ Commands and queries raise DiskError and DamageError only.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from blackthorn.ports.store import Command, Query
 from blackthorn.ports.writer import Job
@@ -65,17 +65,15 @@ class Tally(NamedTuple):
         """Until all callers use queries."""
         return self.undecryptable
 
-    @property
-    def aside_bytes(self) -> int:
-        """Until all callers use queries."""
-        return self.undecryptable_bytes
-
 
 class TallyPage(NamedTuple):
-    """A part of a tally: `after` is where the next page begins, None behind the last."""
+    """Tallies of the first devices asked for.
 
-    tally: Tally
-    after: int | None
+    If `after` is not 0 the last of them is only a part: it goes on behind that seq.
+    """
+
+    tallies: list[Tally]
+    after: int
 
 
 class WaitingParcel(NamedTuple):
@@ -84,11 +82,6 @@ class WaitingParcel(NamedTuple):
     seq: int
     sealed: bytes
     undecryptable: bool
-
-    @property
-    def aside(self) -> bool:
-        """Until all callers use queries."""
-        return self.undecryptable
 
 
 class Removal(NamedTuple):
@@ -171,10 +164,13 @@ class FirstSeq(Query[int]):
 
 
 @dataclass(frozen=True, slots=True)
-class MailboxTally(Query[TallyPage]):
-    """What the device has here with a seq above `after`: a page of at most `limit` parcels."""
+class MailboxTallies(Query[TallyPage]):
+    """What each of the devices has here, of the first one with a seq above `after`.
 
-    device: int
+    It ends when `limit` parcels were counted; so few devices may be asked for at once.
+    """
+
+    devices: Sequence[int]
     after: int = 0
     limit: int = 1_000
 
@@ -192,9 +188,6 @@ class WaitingParcels(Query[list[WaitingParcel]]):
     undecryptable: bool
     max_parcels: int
     max_bytes: int
-
-
-NOTHING: Final = Tally(0, 0, 0, 0)
 
 
 # --- Until all callers use commands and queries -------------------------------------------------

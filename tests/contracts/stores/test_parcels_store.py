@@ -11,7 +11,7 @@ from blackthorn.ports.parcels import (
     ExpireCommits,
     ExpireUndecryptable,
     FirstSeq,
-    MailboxTally,
+    MailboxTallies,
     MarkUndecryptable,
     Parcels,
     Removal,
@@ -54,7 +54,9 @@ def seqs(store: Store, device: int, **bounds: Any) -> list[int]:
 
 
 def tally(store: Store, device: int) -> Tally:
-    return store.ask(MailboxTally(device)).tally
+    (found,), after = store.ask(MailboxTallies((device,)))
+    assert after == 0
+    return found
 
 
 def commit(epoch: int, token: bytes = TOKEN, parcels: Parcels | None = None) -> StoreParcels:
@@ -103,12 +105,23 @@ def test_a_tally_comes_in_pages_and_counts_plain_bytes(store: Store) -> None:
     store.submit(MarkUndecryptable([(1, 2), (1, 8)], 5))
     assert tally(store, 1) == Tally(6, 1 + 3 + 4 + 5 + 6 + 7, 2, 102)
     pages, after = [], 0
-    while after is not None:
-        page = store.ask(MailboxTally(1, after, limit=3))
-        pages.append(page.tally)
-        after = page.after
+    while len(pages) < 3:
+        (page,), after = store.ask(MailboxTallies((1,), after, limit=3))
+        pages.append(page)
+        assert (after == 0) == (len(pages) == 3)
     assert pages == [Tally(2, 4, 1, 2), Tally(3, 15, 0, 0), Tally(1, 7, 1, 100)]
     assert tally(store, 3) == Tally(0, 0, 0, 0)
+
+
+def test_many_tallies_come_together_until_enough_was_counted(store: Store) -> None:
+    store.submit(
+        single(*((device, seq, b"x") for device in (1, 2) for seq in (device, device + 5)))
+    )
+    two, none = Tally(2, 2, 0, 0), Tally(0, 0, 0, 0)
+    assert store.ask(MailboxTallies((1, 3, 2), limit=5)) == ([two, none, two], 0)
+    assert store.ask(MailboxTallies((1, 3, 2), limit=3)) == ([two, none, Tally(1, 1, 0, 0)], 2)
+    assert store.ask(MailboxTallies((2, 1), 2, limit=3)) == ([Tally(1, 1, 0, 0), two], 6)
+    assert store.ask(MailboxTallies((1,), 6)) == ([none], 0)
 
 
 def test_numbers_are_never_given_out_twice(store: Store) -> None:

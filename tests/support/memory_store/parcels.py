@@ -6,7 +6,7 @@ from blackthorn.ports.parcels import (
     ExpireCommits,
     ExpireUndecryptable,
     FirstSeq,
-    MailboxTally,
+    MailboxTallies,
     MarkUndecryptable,
     Parcels,
     Removal,
@@ -111,14 +111,20 @@ def expire_commits(state: State, command: ExpireCommits) -> int:
     return len(old[: command.limit])
 
 
-def tally(state: State, query: MailboxTally) -> TallyPage:
-    places = sorted(p for p in state.parcels if p[0] == query.device and p[1] > query.after)
-    page = places[: query.limit]
-    waiting = [p for p in page if state.parcels[p].undecryptable_day is None]
-    others = [p for p in page if state.parcels[p].undecryptable_day is not None]
-    sizes = [sum(len(state.parcels[p].sealed) for p in part) for part in (waiting, others)]
-    after = page[-1][1] if len(page) == query.limit else None
-    return TallyPage(Tally(len(waiting), sizes[0], len(others), sizes[1]), after)
+def tallies(state: State, query: MailboxTallies) -> TallyPage:
+    found: list[Tally] = []
+    room, after = query.limit, query.after
+    for device in query.devices:
+        places = sorted(place for place in state.parcels if place[0] == device)
+        page = [place for place in places if place[1] > after][:room]
+        parcels = [state.parcels[place] for place in page]
+        waiting = [len(p.sealed) for p in parcels if p.undecryptable_day is None]
+        others = [len(p.sealed) for p in parcels if p.undecryptable_day is not None]
+        found.append(Tally(len(waiting), sum(waiting), len(others), sum(others)))
+        room, after = room - len(page), 0
+        if room == 0:
+            return TallyPage(found, page[-1][1])
+    return TallyPage(found, 0)
 
 
 def waiting_parcels(state: State, query: WaitingParcels) -> list[WaitingParcel]:
@@ -146,6 +152,6 @@ COMMANDS = {
 }
 QUERIES = {
     FirstSeq: lambda state, query: state.next_seq,
-    MailboxTally: tally,
+    MailboxTallies: tallies,
     WaitingParcels: waiting_parcels,
 }

@@ -29,6 +29,7 @@ from blackthorn.errors import StorageError, UnavailableError
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
 from blackthorn.link.frames import AnyFrame
+from blackthorn.ports.parcels import FirstSeq
 from blackthorn.programs import log
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.closure import keep_closing, make_closures
@@ -42,6 +43,7 @@ from blackthorn.programs.server.package_maker import PackageMaker
 from blackthorn.server.accounts.enrolment import EnrolmentHandler
 from blackthorn.server.accounts.recovery import RecoveryHandler
 from blackthorn.server.counters import Counters
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.decisions import DecisionHandler
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import Dispatcher
@@ -50,6 +52,7 @@ from blackthorn.server.handlers.mail import MailHandler, announcing
 from blackthorn.server.handlers.notices import NoticeHandler, notifying
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.handlers.productions import ProductionHandler
+from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
 from blackthorn.server.markets.notices import Notices
@@ -61,7 +64,6 @@ from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
-from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
@@ -109,6 +111,8 @@ class Server:
         self._clock = SystemClock()
         self._warned: dict[str, float] = {}
         self._enterprise = SqliteEnterprise(database.reading)
+        self._cache = EnterpriseCache(reader)
+        self._enterprise.on_forget = self._cache.forget
         key_packages = SqliteKeyPackages(database.reading)
         self.mail_service = MailService(
             writer=writer,
@@ -125,7 +129,7 @@ class Server:
             self.counters,
             self._clock,
             notify=self._notify,
-            changed=lambda change: self.dispatcher.user_changed(change),
+            changed=self._user_changed,
         )
         ledger = self.ledger.ledger
         self.exits = make_rules(database, self._enterprise, lambda: self.decisions)
@@ -167,7 +171,7 @@ class Server:
             reader=reader,
             clock=self._clock,
         )
-        self.dispatcher = self._make_dispatcher(database, wrapping, folder, key_packages, enrolment)
+        self.dispatcher = self._make_dispatcher(database, wrapping, folder, enrolment)
         self.health = Health(
             folder,
             writer,
@@ -183,16 +187,15 @@ class Server:
         database: Database,
         wrapping: Wrapping,
         folder: ServerFolder,
-        key_packages: SqliteKeyPackages,
         enrolment: EnrolmentHandler,
     ) -> Dispatcher:
-        """The hub over all that is there by now."""
-        reading, ledger = database.reading, self.ledger.ledger
+        """The dispatcher over all services; no loop runs yet that could ask for its first seq."""
+        ledger = self.ledger.ledger
         return Dispatcher(
-            enterprise=self._enterprise,
-            parcels=SqliteParcels(reading, wrapping),
-            key_packages=key_packages,
+            enterprise=self._cache,
             writer=self._writer,
+            reader=self._reader,
+            next_seq=Engine(database, wrapping).read(FirstSeq()),
             counters=self.counters,
             mail_service=MailHandler(self.mail_service, self._enterprise, self.counters),
             enrolment=enrolment,
@@ -215,6 +218,10 @@ class Server:
             exits=self.exits,
             notices=NoticeHandler(self.notices, self.counters),
         )
+
+    def _user_changed(self, change: DevicesChanged) -> None:
+        self._enterprise.forget(change.address)
+        self.dispatcher.user_changed(change)
 
     def _exit_changed(self, case: Case, step: Step) -> None:
         self.exits.decided(case, step)

@@ -1,6 +1,6 @@
 """Bounds of `server/handlers`: each with its name, its unit and its reason."""
 
-from blackthorn.wire.units import MIB
+from blackthorn.wire.units import KIB, MIB
 
 MAX_CHAIN_PART_BYTES = 2 * MIB
 """Statements in one ChainPart; the device asks again for the rest."""
@@ -12,3 +12,22 @@ second: an answer is 1 (0.1 ms), who does not exist 8 (a VRF proof, 0.5 ms), a s
 
 MAX_CACHED_ABSENCES = 10_000
 """Addresses of no user whose place in the map is remembered, 200 bytes each."""
+
+MAX_QUEUED_BYTES = 16 * MIB
+"""Frames of one peer that came before it was made to wait; two full read buffers."""
+
+MAX_LINKS_PER_DEVICE = 8
+"""Open links of one device; the oldest is ended for a new one."""
+
+MAX_OPENING_PER_CLIENT = 200
+MAX_CONNECTIONS_PER_CLIENT = 5_000
+"""Links from one address, before and after hello: a whole office may stand behind one."""
+
+MAX_OPENING_FRAME_BYTES = 64 * KIB
+"""One frame before the device is known, but for the payload of an activation."""
+
+LINK_WRITE_SECONDS = 30
+"""Time in which a peer must take what it was sent; one that stops reading is cut."""
+
+MAX_UNANSWERED_BYTES = 8 * MIB
+"""Parcels of one device on their way to the disk; beyond it the server stops reading from it."""

@@ -1,7 +1,7 @@
 """One link connection as the server sees it. Small: thousands of them sit idle.
 
-It holds what belongs to the connection; what belongs to the device is its `Mailbox`.
-What never lives here: sockets (the `Wire` is the edge's) and decisions (the hub's).
+It holds what belongs to the connection; what belongs to the device is its mailbox. No sockets
+(the `Wire` is the edge's), and no decision which handler serves a frame (the dispatcher's).
 """
 
 from collections import deque
@@ -12,10 +12,11 @@ from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.session import Link, Role, State
 from blackthorn.ports.enterprise import DeviceRecord
-from blackthorn.server.messaging import limits
+from blackthorn.server.handlers import limits
+from blackthorn.server.messaging.limits import MIN_CHARGED_BYTES
 
 if TYPE_CHECKING:
-    from blackthorn.server.messaging.mailboxes import Mailbox
+    from blackthorn.server.handlers.messaging import LinkDevice
 
 
 class Wire(Protocol):
@@ -44,6 +45,7 @@ class Session:
     __slots__ = (
         "_asking",
         "_held",
+        "_on_failure",
         "_reading",
         "_wire",
         "_work_off",
@@ -54,11 +56,9 @@ class Session:
         "client",
         "device",
         "link",
-        "mailbox",
-        "missing_named",
+        "messaging",
         "paused_since",
         "stage",
-        "unanswered_bytes",
     )
 
     def __init__(
@@ -68,28 +68,26 @@ class Session:
         now: float,
         client: str = "",
         work_off: "Callable[[Session], None] | None" = None,
+        on_failure: "Callable[[Session, Exception], None] | None" = None,
     ) -> None:
         self.client = client
-        """Who counts as one client: the peer's address. Forgotten with the connection."""
+        """Which client it counts for: the peer's address. Forgotten with the connection."""
         self.link = Link(Role.SERVER, now)
         self.binding = binding
         """The binding of the TLS connection, over which hello and activation are signed."""
         self.device: DeviceRecord | None = None
-        """Who is there, once hello has been accepted."""
-        self.mailbox: Mailbox | None = None
-        """The device's mailbox, once hello has been accepted."""
+        """The device, once its hello has been accepted."""
+        self.messaging: LinkDevice | None = None
+        """The session as the message services see it, once its hello has been accepted."""
         self.stage: object | None = None
         """For the handler of a conversation in several steps (activation): where it stands."""
         self.paused_since: float | None = None
         """Since when the peer has not read what it was sent; None while it reads."""
-        self.unanswered_bytes = 0
-        """Bytes of postings received and not yet answered."""
-        self.missing_named = 0
-        """Devices that do not exist which it has named in fan-out lists."""
         self.backlog: deque[tuple[bytes, float]] | None = None
         """Frames and when they came, after the peer was made to wait; served in order."""
         self.backlog_bytes = 0
         self._work_off = work_off
+        self._on_failure = on_failure
         self._working = False
         self._asking = False
         self._wire = wire
@@ -114,19 +112,15 @@ class Session:
             self._wire.write(self.link.send(f.Bye(code, (text or code.meaning)[:512])))
         self._wire.close()
 
-    def hold(self, size: int, crowded: bool) -> None:
-        """Count `size` bytes of postings as unanswered; take no more when that is too much."""
-        self.unanswered_bytes += size
-        if crowded or self.unanswered_bytes > limits.MAX_UNANSWERED_BYTES:
-            self._held = True
-            self._regulate()
+    def fail(self, error: Exception) -> None:
+        """An answer could not be given: end the connection by the code of the error."""
+        if self._on_failure is not None:
+            self._on_failure(self, error)
 
-    def release(self, size: int) -> None:
-        """The postings of these `size` bytes are answered."""
-        self.unanswered_bytes -= size
-        if self._held and self.unanswered_bytes <= limits.MAX_UNANSWERED_BYTES:
-            self._held = False
-            self._regulate()
+    def hold(self, held: bool) -> None:
+        """Whether the peer must wait because too much that it sent is not yet answered."""
+        self._held = held
+        self._regulate()
 
     def pause(self, since: float | None) -> None:
         """The peer does not read since then, so neither do we; None: it reads again."""
@@ -134,7 +128,7 @@ class Session:
         self._regulate()
 
     def ask(self) -> None:
-        """The writer works on an answer: nothing more is taken until `answered`."""
+        """An answer is being worked on elsewhere: nothing more is taken until `answered`."""
         self._asking = True
         self._regulate()
 
@@ -150,7 +144,7 @@ class Session:
 
     def put_off(self, data: bytes | memoryview, now: float) -> None:
         """Keep a frame that came although the peer is to wait. Raises LinkError over the bound."""
-        self.backlog_bytes += max(len(data), limits.MIN_CHARGED_BYTES)
+        self.backlog_bytes += max(len(data), MIN_CHARGED_BYTES)
         if self.backlog_bytes > limits.MAX_QUEUED_BYTES:
             raise LinkError(Code.NOT_READING, "too much was sent without reading the answers")
         if self.backlog is None:
@@ -164,7 +158,7 @@ class Session:
         if self.waits or not self.backlog:
             return None
         data, came = self.backlog.popleft()
-        self.backlog_bytes -= max(len(data), limits.MIN_CHARGED_BYTES)
+        self.backlog_bytes -= max(len(data), MIN_CHARGED_BYTES)
         return data, came
 
     def _regulate(self) -> None:

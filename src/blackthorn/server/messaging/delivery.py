@@ -1,267 +1,312 @@
-"""Delivery: from disk or memory to the device, until it acknowledges.
+"""Delivery: from the store or memory to the device, until it acknowledges.
 
-A device that resumes is first served from disk, oldest first, as far as its window allows,
-each acknowledgement making room for more. When the disk has nothing more for it, it is
-*live*: from then on new parcels go to it from memory, right after their commit. One that
-falls behind (window full, not reading) is served from disk again.
+A device that resumes is first served from the store, oldest first, as far as its window allows,
+each acknowledgement making room for more. When the store has nothing more for it, it is *live*:
+from then on new parcels go to it from memory, right after their commit. One that falls behind
+(window full, not reading) is served from the store again.
 
-Nothing is deleted here that its device has not acknowledged on the connection over which it
-was delivered. An acknowledged parcel is not delivered again, although its deletion waits a
-moment to share a commit with others.
+Nothing is deleted that its device has not acknowledged on the connection over which it was
+delivered. An acknowledged parcel is not delivered again, although its deletion waits a moment to
+share a commit with others.
 """
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple
 
-from blackthorn.errors import StorageError
-from blackthorn.link import frames as f
-from blackthorn.ports.parcels import Dropped, ParcelStore, Waiting
-from blackthorn.ports.writer import Writer
+from blackthorn.errors import BlackthornError, StorageError
+from blackthorn.ports.parcels import (
+    ExpireCommits,
+    ExpireUndecryptable,
+    MarkUndecryptable,
+    Removal,
+    RemoveOldestUndecryptable,
+    RemoveParcels,
+    RemoveUndecryptable,
+    WaitingParcel,
+    WaitingParcels,
+)
+from blackthorn.ports.store import Command, Reader, Writer
 from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.session import Session
 from blackthorn.server.messaging import limits
+from blackthorn.server.messaging.connection import DeviceConnection, Numbered
 from blackthorn.server.messaging.mailboxes import Mailbox, Mailboxes, Receiver
 
 
 class Entry(NamedTuple):
-    """A parcel that its device has acknowledged or set aside; `aside`: it was so before."""
+    """A parcel that its device has answered; `undecryptable`: it had been marked so before."""
 
     device: int
     seq: int
     size: int
-    aside: bool
+    undecryptable: bool
 
 
 Entries = list[Entry]
 
-SETTLE_GROUP = 1_024
+SETTLE_GROUP: Final = 1_024
 """Acknowledged parcels that are deleted without waiting for company."""
+
+STEP: Final = 256
+"""Parcels or Commits deleted in one transaction by what goes on beside the traffic."""
 
 
 class Delivery:
     """Delivers to all devices that are on line."""
 
     def __init__(
-        self, store: ParcelStore, writer: Writer, mailboxes: Mailboxes, counters: Counters
+        self, writer: Writer, reader: Reader, mailboxes: Mailboxes, counters: Counters
     ) -> None:
-        self._store = store
         self._writer = writer
+        self._reader = reader
         self._mailboxes = mailboxes
         self._counters = counters
         self._acknowledged: Entries = []
-        self._set_aside: Entries = []
-        self._settled: set[tuple[int, int]] = set()
+        self._undecryptable: Entries = []
+        self._settled: dict[int, set[int]] = {}
+        """By device, what it has answered and the store still holds."""
         self._today = 0
 
     # --- To the device --------------------------------------------------------------------
 
-    def resume(self, session: Session, frame: f.Resume, now: float) -> None:
-        """Deliver to this session from now on; an older one of the device no longer."""
-        mailbox = session.mailbox
-        if mailbox is None:
-            return
+    def resume(self, connection: DeviceConnection, wants_undecryptable: bool) -> None:
+        """Deliver to this connection from now on; to an older one of the device no longer."""
+        mailbox = connection.mailbox
         former = mailbox.receiver
-        if former is not None and former.session is not session:
-            former.session.transmit(f.Superseded())
-        mailbox.receiver = Receiver(session, frame.set_aside)
+        if former is not None and former.connection is not connection:
+            former.connection.superseded()
+        settled = frozenset(self._settled.get(mailbox.number, ()))
+        mailbox.receiver = Receiver(connection, wants_undecryptable, settled)
         self.catch_up(mailbox)
 
-    def leave(self, session: Session) -> None:
-        """The session has ended."""
-        mailbox = session.mailbox
-        receiver = mailbox.receiver if mailbox is not None else None
-        if mailbox is not None and receiver is not None and receiver.session is session:
-            mailbox.receiver = None
+    def leave(self, connection: DeviceConnection) -> None:
+        """The connection has ended."""
+        receiver = connection.mailbox.receiver
+        if receiver is not None and receiver.connection is connection:
+            connection.mailbox.receiver = None
 
     def catch_up(self, mailbox: Mailbox) -> None:
-        """Deliver from disk what the window has room for, at most one read that finds any."""
+        """Deliver from the store what the window has room for."""
         receiver = mailbox.receiver
-        if receiver is None:
+        if receiver is None or receiver.live or receiver.reading or receiver.connection.paused:
             return
-        fresh: list[Waiting] = []
-        while not (receiver.live or fresh or receiver.session.paused_since is not None):
-            room = receiver.window.room
-            if room <= 0:
-                return
-            found = self._store.read(
-                mailbox.number,
-                receiver.cursor,
-                set_aside=receiver.set_aside,
-                max_parcels=room,
-                max_bytes=limits.MAX_DELIVER_BYTES,
-            )
-            size = sum(len(each.sealed) for each in found)
-            receiver.live = len(found) < room and size < limits.MAX_DELIVER_BYTES
-            if found:
-                receiver.cursor = found[-1].seq
-            fresh = [each for each in found if (mailbox.number, each.seq) not in self._settled]
+        room = receiver.window.room
+        if room <= 0:
+            return
+        receiver.reading = True
+        receiver.overtaken = False
+        query = WaitingParcels(
+            mailbox.number,
+            receiver.cursor,
+            receiver.wants_undecryptable,
+            min(room, limits.MAX_READ_PARCELS),
+            limits.MAX_DELIVER_BYTES,
+        )
+        self._reader.ask(query, partial(self._caught_up, mailbox, receiver, query))
+
+    def _caught_up(
+        self,
+        mailbox: Mailbox,
+        receiver: Receiver,
+        query: WaitingParcels,
+        found: list[WaitingParcel] | BlackthornError,
+    ) -> None:
+        receiver.reading = False
+        if mailbox.receiver is not receiver:
+            return
+        if isinstance(found, BlackthornError):
+            receiver.connection.failed(found)
+            return
+        size = sum(len(parcel.sealed) for parcel in found)
+        ended = len(found) < query.max_parcels and size < query.max_bytes
+        receiver.live = ended and not receiver.overtaken
+        if found:
+            receiver.cursor = found[-1].seq
+        fresh = [parcel for parcel in found if parcel.seq not in receiver.settled]
         if fresh:
-            receiver.aside.update(each.seq for each in fresh if each.aside)
-            self._deliver(receiver, [f.Delivery(each.seq, each.sealed) for each in fresh])
+            receiver.undecryptable.update(p.seq for p in fresh if p.undecryptable)
+            self._deliver(receiver, [(parcel.seq, parcel.sealed) for parcel in fresh])
         if receiver.live and not receiver.drained:
             receiver.drained = True
-            receiver.session.transmit(f.Drained())
+            receiver.connection.drained()
+        elif not receiver.live and (not fresh or size < query.max_bytes):
+            self.catch_up(mailbox)
 
-    def deliver_new(self, parcels: dict[Mailbox, list[f.Delivery]]) -> None:
+    def deliver_new(self, parcels: Mapping[Mailbox, Sequence[Numbered]]) -> None:
         """Parcels that have just become durable: straight to the devices that are live."""
-        for mailbox, deliveries in parcels.items():
+        for mailbox, numbered in parcels.items():
             receiver = mailbox.receiver
-            if receiver is None or not receiver.live:
+            if receiver is None:
                 continue
-            if receiver.session.paused_since is not None:
+            if not receiver.live:
+                receiver.overtaken = True
+                continue
+            if receiver.connection.paused:
                 receiver.live = False
                 continue
-            fresh = [each for each in deliveries if each.seq > receiver.cursor]
+            cursor = receiver.cursor
+            fresh = [parcel for parcel in numbered if parcel[0] > cursor]
             room = receiver.window.room
             if len(fresh) > room:
                 receiver.live = False
                 fresh = fresh[: max(0, room)]
             if fresh:
-                receiver.cursor = fresh[-1].seq
+                receiver.cursor = fresh[-1][0]
                 self._deliver(receiver, fresh)
 
-    def _deliver(self, receiver: Receiver, deliveries: list[f.Delivery]) -> None:
-        self._counters.parcels_delivered += len(deliveries)
-        frame: list[f.Delivery] = []
+    def _deliver(self, receiver: Receiver, parcels: Sequence[Numbered]) -> None:
+        self._counters.parcels_delivered += len(parcels)
+        group: list[Numbered] = []
         size = 0
-        for delivery in deliveries:
-            length = len(delivery.sealed)
-            receiver.window.add(delivery.seq, length)
-            if frame and size + length > limits.MAX_DELIVER_BYTES:
-                receiver.session.transmit(f.Deliver(frame))
-                frame, size = [], 0
-            frame.append(delivery)
+        for parcel in parcels:
+            seq, sealed = parcel
+            length = len(sealed)
+            receiver.window.add(seq, length)
+            if group and size + length > limits.MAX_DELIVER_BYTES:
+                receiver.connection.deliver(group)
+                group, size = [], 0
+            group.append(parcel)
             size += length
-        receiver.session.transmit(f.Deliver(frame))
+        receiver.connection.deliver(group)
 
     # --- From the device ------------------------------------------------------------------
 
-    def acknowledge(self, session: Session, frame: f.Acknowledge, now: float) -> None:
+    def acknowledge(self, connection: DeviceConnection, seqs: Iterable[int]) -> None:
         """The device has decrypted and saved these: delete them."""
-        settled = self._settle(session, frame.seqs)
-        self._acknowledged += settled
+        self._acknowledged += self._settle(connection, seqs)
         if len(self._acknowledged) >= SETTLE_GROUP:
             self.flush()
 
-    def set_aside(self, session: Session, frame: f.SetAside, now: float) -> None:
-        """The device could not open these: keep them, but out of its way."""
-        settled = self._settle(session, frame.seqs)
+    def mark_undecryptable(self, connection: DeviceConnection, seqs: Iterable[int]) -> None:
+        """The device could not decrypt these: keep them, but out of its way."""
+        settled = self._settle(connection, seqs)
         self._counters.parcels_set_aside += len(settled)
-        self._set_aside += settled
+        self._undecryptable += settled
 
-    def _settle(self, session: Session, seqs: Iterable[int]) -> Entries:
-        """Those of `seqs` that were delivered over this session; then delivers further."""
-        mailbox = session.mailbox
-        receiver = mailbox.receiver if mailbox is not None else None
-        if mailbox is None or receiver is None or receiver.session is not session:
+    def _settle(self, connection: DeviceConnection, seqs: Iterable[int]) -> Entries:
+        """Those of `seqs` that were delivered over this connection; then delivers further."""
+        mailbox = connection.mailbox
+        receiver = mailbox.receiver
+        if receiver is None or receiver.connection is not connection:
             return []
-        number, aside = mailbox.number, receiver.aside
-        settled = [
-            Entry(number, seq, size, seq in aside) for seq, size in receiver.window.settle(seqs)
-        ]
-        self._settled.update(_places(settled))
+        number, undecryptable = mailbox.number, receiver.undecryptable
+        answered = receiver.window.settle(seqs)
+        if answered:
+            self._settled.setdefault(number, set()).update([seq for seq, _ in answered])
         if not receiver.live:
             self.catch_up(mailbox)
-        return settled
+        return [Entry(number, seq, size, seq in undecryptable) for seq, size in answered]
 
     def flush(self) -> None:
-        """Hand what is acknowledged or set aside to the writer, to be committed with others."""
+        """Hand what devices have answered to the writer, to be committed with others."""
         if self._acknowledged:
             entries, self._acknowledged = self._acknowledged, []
-            new = [entry for entry in entries if not entry.aside]
-            self._writer.submit(self._store.remove(_places(new)), self._removed(new))
-            old = [entry for entry in entries if entry.aside]
+            new = [entry for entry in entries if not entry.undecryptable]
+            self._writer.submit(RemoveParcels(_places(new)), partial(self._removed, new))
+            old = [entry for entry in entries if entry.undecryptable]
             if old:
-                job = self._store.remove_aside(_places(old))
-                self._writer.submit(job, self._removed_aside(old))
-        if self._set_aside:
-            entries, self._set_aside = self._set_aside, []
-            kept = self._store.set_aside(_places(entries), self._today)
-            self._writer.submit(kept, self._kept(entries))
+                command = RemoveUndecryptable(_places(old))
+                self._writer.submit(command, partial(self._removed_undecryptable, old))
+        if self._undecryptable:
+            entries, self._undecryptable = self._undecryptable, []
+            mark = MarkUndecryptable(_places(entries), self._today)
+            self._writer.submit(mark, partial(self._marked, entries))
 
-    def _removed(self, entries: Entries) -> Callable[[StorageError | None], None]:
-        def done(result: StorageError | None) -> None:
-            if isinstance(result, StorageError):
-                self._counters.storage_failures += 1
-                self._acknowledged += entries
-                return
-            self._settled.difference_update(_places(entries))
-            self._counters.parcels_acknowledged += len(entries)
-            for entry in entries:
-                mailbox = self._mailboxes.known(entry.device)
-                if mailbox is not None:
-                    mailbox.waiting.take(entry.size)
-
-        return done
-
-    def _removed_aside(self, entries: Entries) -> Callable[[Dropped | StorageError], None]:
-        def done(result: Dropped | StorageError) -> None:
-            if isinstance(result, StorageError):
-                self._counters.storage_failures += 1
-                self._acknowledged += entries
-                return
-            self._settled.difference_update(_places(entries))
-            self._counters.parcels_acknowledged += len(entries)
-            self._dropped(result)
-
-        return done
-
-    def _dropped(self, dropped: Dropped) -> None:
-        for number, size in dropped:
-            mailbox = self._mailboxes.known(number)
+    def _removed(self, entries: Entries, result: BlackthornError | None) -> None:
+        if self._failed(result):
+            self._acknowledged += entries
+            return
+        self._forget_settled(entries)
+        self._counters.parcels_acknowledged += len(entries)
+        for entry in entries:
+            mailbox = self._mailboxes.at(entry.device)
             if mailbox is not None:
-                mailbox.aside.take(size)
+                mailbox.waiting.take(entry.size)
 
-    def _kept(self, entries: Entries) -> Callable[[StorageError | None], None]:
-        def done(result: StorageError | None) -> None:
-            if isinstance(result, StorageError):
-                self._counters.storage_failures += 1
-                self._set_aside += entries
-                return
-            self._settled.difference_update(_places(entries))
-            crowded: set[Mailbox] = set()
-            for entry in entries:
-                mailbox = self._mailboxes.known(entry.device)
-                if mailbox is not None and not entry.aside:
-                    mailbox.waiting.take(entry.size)
-                    mailbox.aside.add(entry.size)
-                    if mailbox.too_many_undecryptable:
-                        crowded.add(mailbox)
-            for mailbox in crowded:
+    def _removed_undecryptable(
+        self, entries: Entries, result: list[Removal] | BlackthornError
+    ) -> None:
+        if isinstance(result, BlackthornError):
+            self._failed(result)
+            self._acknowledged += entries
+            return
+        self._forget_settled(entries)
+        self._counters.parcels_acknowledged += len(entries)
+        self._mailboxes.remove_undecryptable(result)
+
+    def _marked(self, entries: Entries, result: BlackthornError | None) -> None:
+        if self._failed(result):
+            self._undecryptable += entries
+            return
+        self._forget_settled(entries)
+        crowded: set[Mailbox] = set()
+        for entry in entries:
+            mailbox = self._mailboxes.at(entry.device)
+            if mailbox is not None and not entry.undecryptable:
+                mailbox.waiting.take(entry.size)
+                mailbox.undecryptable.add(entry.size)
+                if mailbox.too_many_undecryptable:
+                    crowded.add(mailbox)
+        for mailbox in crowded:
+            if not mailbox.trimming:
                 self._trim(mailbox)
 
-        return done
+    def _forget_settled(self, entries: Entries) -> None:
+        for entry in entries:
+            settled = self._settled.get(entry.device)
+            if settled is not None:
+                settled.discard(entry.seq)
+                if not settled:
+                    del self._settled[entry.device]
+
+    def _failed(self, result: BlackthornError | None) -> bool:
+        self._counters.storage_failures += isinstance(result, StorageError)
+        return result is not None
+
+    # --- Undecryptable and old ------------------------------------------------------------
 
     def _trim(self, mailbox: Mailbox) -> None:
-        """Have the oldest deleted that the device has set aside: a quarter of what it may have."""
-        if mailbox.trimming:
+        """Delete the device's oldest undecryptable parcels: a quarter of what it may have."""
+        kept = mailbox.undecryptable
+        parcels = max(0, kept.parcels - limits.MAX_UNDECRYPTABLE_PARCELS * 3 // 4)
+        size = max(0, kept.bytes - limits.MAX_UNDECRYPTABLE_BYTES * 3 // 4)
+        mailbox.trimming = parcels > 0 or size > 0
+        if not mailbox.trimming:
             return
-        mailbox.trimming = True
 
-        def done(result: Dropped | StorageError) -> None:
+        def done(result: list[Removal] | BlackthornError) -> None:
             mailbox.trimming = False
-            if isinstance(result, StorageError):
-                self._counters.storage_failures += 1
-            else:
-                self._counters.parcels_dropped += len(result)
-                self._dropped(result)
+            if isinstance(result, BlackthornError):
+                self._failed(result)
+                return
+            self._counters.parcels_dropped += len(result)
+            self._mailboxes.remove_undecryptable(result)
+            if len(result) == STEP:
+                self._trim(mailbox)
 
-        parcels = limits.MAX_UNDECRYPTABLE_PARCELS * 3 // 4
-        size = limits.MAX_UNDECRYPTABLE_BYTES * 3 // 4
-        self._writer.submit(self._store.trim(mailbox.number, parcels, size), done)
+        self._writer.submit(RemoveOldestUndecryptable(mailbox.number, parcels, size, STEP), done)
 
     def start_day(self, day: int) -> None:
-        """It is this Unix day: what was set aside or ordered too long ago is deleted."""
+        """It is this Unix day: what is too old is deleted, a step at a time."""
         self._today = day
+        undecryptable = ExpireUndecryptable(day - limits.UNDECRYPTABLE_DAYS, STEP)
+        self._repeat(undecryptable, self._expired)
+        self._repeat(ExpireCommits(day - limits.COMMIT_DAYS, STEP), lambda count: count)
 
-        def done(result: Dropped | StorageError) -> None:
-            if isinstance(result, StorageError):
-                self._counters.storage_failures += 1
-            else:
-                self._dropped(result)
+    def _expired(self, removals: list[Removal]) -> int:
+        self._mailboxes.remove_undecryptable(removals)
+        return len(removals)
 
-        expire = self._store.expire(day - limits.UNDECRYPTABLE_DAYS, day - limits.COMMIT_DAYS)
-        self._writer.submit(expire, done)
+    def _repeat(self, command: Command[Any], count: Callable[..., int]) -> None:
+        """Submit the command again for as long as it has a whole step to do."""
+
+        def done(result: Any) -> None:
+            if isinstance(result, BlackthornError):
+                self._failed(result)
+            elif count(result) == STEP:
+                self._writer.submit(command, done)
+
+        self._writer.submit(command, done)
 
 
 def _places(entries: Entries) -> list[tuple[int, int]]:

@@ -1,118 +1,127 @@
 """Key packages: a device publishes its own, others claim them.
 
 A one-time key package is handed out once: its deletion is durable before the answer. When
-a device's one-time packages are gone, its last-resort package is handed out, any number of
+a device's one-time packages are used up, its last-resort package is handed out, any number of
 times (RFC 9420, 16.8).
 """
 
-from blackthorn.errors import StorageError
-from blackthorn.ids import Address
-from blackthorn.link import frames as f
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from blackthorn.errors import BlackthornError
+from blackthorn.ids import Address, DeviceId
 from blackthorn.link import limits as link_limits
-from blackthorn.link.codes import Code
-from blackthorn.ports.enterprise import DeviceRecord, Enterprise
-from blackthorn.ports.key_packages import KeyPackageStore
-from blackthorn.ports.writer import Writer
+from blackthorn.ports.enterprise import DeviceRecord, UserRecord
+from blackthorn.ports.key_packages import ClaimKeyPackages, KeyPackageStock, PublishKeyPackages
+from blackthorn.ports.store import Done, Reader, Writer
 from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.session import Session
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging import limits as messaging_limits
 from blackthorn.wire import limits as wire_limits
 
 
-class KeyPackageHandler:
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An answer: packages by (address, device), no users, users who have none to give.
+
+    An address in none of the three did not fit: it has to be asked for again.
+    """
+
+    packages: Sequence[tuple[Address, DeviceId, bytes]]
+    unknown: Sequence[Address]
+    without: Sequence[Address]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPackages:
     """Publishes and hands out key packages."""
 
-    def __init__(
-        self,
-        enterprise: Enterprise,
-        store: KeyPackageStore,
-        writer: Writer,
-        counters: Counters,
-        exits: ExitRules | None = None,
-    ) -> None:
-        self._enterprise = enterprise
-        self._exits = exits
-        self._store = store
-        self._writer = writer
-        self._counters = counters
+    enterprise: EnterpriseCache
+    writer: Writer
+    reader: Reader
+    counters: Counters
+    exits: ExitRules | None = None
 
-    def stock(self, device: DeviceRecord) -> int:
+    def stock(self, device: DeviceRecord, done: Done[int]) -> None:
         """One-time key packages of the device that nobody has claimed."""
-        return self._store.stock(device.number)
+        self.reader.ask(KeyPackageStock(device.number), done)
 
-    def publish(self, session: Session, frame: f.PublishKeyPackages, now: float) -> None:
-        """Store more key packages of the session's device, then answer with the stock."""
-        device = session.device
-        if device is None:
-            return
-
-        session.ask()
-
-        def done(result: int | StorageError) -> None:
-            if isinstance(result, StorageError):
-                self._fail(session, result)
-            else:
-                session.transmit(f.KeyPackageStock(result))
-                session.answered()
-
-        job = self._store.publish(
-            device.number,
-            frame.packages,
-            frame.last_resort,
-            link_limits.MAX_KEY_PACKAGES_PER_DEVICE,
-        )
-        self._writer.submit(job, done)
-
-    def claim(self, session: Session, frame: f.ClaimKeyPackages, now: float) -> None:
-        """Answer with a key package of each device of these users, but the asking one."""
-        users: list[tuple[str, list[DeviceRecord]]] = []
-        unknown: list[str] = []
-        wanted = set(frame.devices)
-        for address in dict.fromkeys(frame.addresses):
-            user = self._enterprise.user(Address(address))
-            if user is None:
-                unknown.append(address)
-                continue
-            devices = [each for each in user.live if not wanted or each.id in wanted]
-            devices = [each for each in devices if each != session.device]
-            if self._exits is not None and self._exits.refusal(user.address, May.BE_SENT):
-                devices = []
-            users.append((address, devices[: wire_limits.MAX_DEVICES_PER_USER]))
-
-        session.ask()
-
-        def done(result: list[list[bytes | None]] | StorageError) -> None:
-            if isinstance(result, StorageError):
-                self._fail(session, result)
-            else:
-                session.transmit(self._answer(frame.request, users, unknown, result))
-                session.answered()
-
-        numbers = [[device.number for device in devices] for _, devices in users]
-        self._writer.submit(self._store.claim(numbers, messaging_limits.MAX_CLAIM_BYTES), done)
-
-    def _answer(
+    def publish(
         self,
-        request: int,
-        users: list[tuple[str, list[DeviceRecord]]],
-        unknown: list[str],
-        packages: list[list[bytes | None]],
-    ) -> f.KeyPackages:
-        claimed: list[f.ClaimedKeyPackage] = []
-        without: list[str] = []
-        for (address, devices), given in zip(users, packages, strict=False):
-            before = len(claimed)
-            claimed += [
-                f.ClaimedKeyPackage(address, device.id, package)
-                for device, package in zip(devices, given, strict=True)
-                if package is not None
-            ]
-            if len(claimed) == before:
-                without.append(address)
-        self._counters.key_packages_claimed += len(claimed)
-        return f.KeyPackages(request, claimed, unknown, without)
+        device: DeviceRecord,
+        packages: Sequence[bytes],
+        last_resort: bytes | None,
+        done: Done[int],
+    ) -> None:
+        """Store more key packages of the device; the stock then."""
+        room = link_limits.MAX_KEY_PACKAGES_PER_DEVICE
+        self.writer.submit(PublishKeyPackages(device.number, packages, last_resort, room), done)
 
-    def _fail(self, session: Session, error: StorageError) -> None:
-        self._counters.storage_failures += 1
-        session.close(Code.STORAGE, str(error))
+    def claim(
+        self,
+        asking: DeviceRecord,
+        addresses: Sequence[Address],
+        devices: Collection[DeviceId],
+        done: Done[Claimed],
+    ) -> None:
+        """A key package of each device of these users but the asking one; or of `devices` only."""
+        addresses = tuple(dict.fromkeys(addresses))
+
+        def loaded(users: Mapping[Address, UserRecord] | BlackthornError) -> None:
+            if isinstance(users, BlackthornError):
+                done(users)
+            else:
+                self._claim(asking, addresses, users, devices, done)
+
+        self.enterprise.load_users(addresses, loaded)
+
+    def _claim(
+        self,
+        asking: DeviceRecord,
+        addresses: Sequence[Address],
+        users: Mapping[Address, UserRecord],
+        devices: Collection[DeviceId],
+        done: Done[Claimed],
+    ) -> None:
+        wanted = {
+            address: self._devices(asking, users[address], devices)
+            for address in addresses
+            if address in users
+        }
+        unknown = [address for address in addresses if address not in users]
+
+        def claimed(result: list[list[bytes | None]] | BlackthornError) -> None:
+            if isinstance(result, BlackthornError):
+                done(result)
+                return
+            answer = _answer(wanted, unknown, result)
+            self.counters.key_packages_claimed += len(answer.packages)
+            done(answer)
+
+        numbers = [[device.number for device in found] for found in wanted.values()]
+        self.writer.submit(ClaimKeyPackages(numbers, messaging_limits.MAX_CLAIM_BYTES), claimed)
+
+    def _devices(
+        self, asking: DeviceRecord, user: UserRecord, devices: Collection[DeviceId]
+    ) -> list[DeviceRecord]:
+        if self.exits is not None and self.exits.refusal(user.address, May.BE_SENT):
+            return []
+        found = [device for device in user.live if not devices or device.id in devices]
+        return [device for device in found if device != asking][: wire_limits.MAX_DEVICES_PER_USER]
+
+
+def _answer(
+    wanted: Mapping[Address, list[DeviceRecord]],
+    unknown: list[Address],
+    packages: list[list[bytes | None]],
+) -> Claimed:
+    claimed: list[tuple[Address, DeviceId, bytes]] = []
+    without: list[Address] = []
+    for (address, devices), handed_out in zip(wanted.items(), packages, strict=False):
+        pairs = zip(devices, handed_out, strict=True)
+        found = [(address, device.id, package) for device, package in pairs if package is not None]
+        claimed += found
+        if not found:
+            without.append(address)
+    return Claimed(claimed, unknown, without)

@@ -1,6 +1,6 @@
 """Bounds of `server/messaging`: each with its name, its unit and its reason."""
 
-from blackthorn.wire.units import KIB, MIB
+from blackthorn.wire.units import MIB
 
 MAX_MAILBOX_PARCELS = 100_000
 MAX_MAILBOX_BYTES = 256 * MIB
@@ -13,33 +13,17 @@ MAX_UNDECRYPTABLE_BYTES = 64 * MIB
 MIN_CHARGED_BYTES = 256
 """What the smallest parcel or frame is counted as: about what it costs in memory besides."""
 
-MAX_QUEUED_BYTES = 16 * MIB
-"""Frames of one peer that came before it was made to wait; two full read buffers."""
-
-MAX_LINKS_PER_DEVICE = 8
-"""Open links of one device; the oldest is ended for a new one."""
-
-MAX_OPENING_PER_CLIENT = 200
-MAX_CONNECTIONS_PER_CLIENT = 5_000
-"""Links from one address, before and after hello: a whole office may stand behind one."""
-
-MAX_OPENING_FRAME_BYTES = 64 * KIB
-"""One frame before the device is known, but for the payload of an activation."""
-
 MAX_MISSING_NAMED = 20_000
 """Devices that do not exist, named over one link: each costs a look into the database."""
 
 MAX_FANOUTS = 100_000
 """Fan-out lists the server keeps in memory before it forgets the least used."""
 
-LINK_WRITE_SECONDS = 30
-"""Time in which a peer must take what it was sent; one that stops reading is cut."""
-
 MAX_DELIVER_BYTES = 1 * MIB
 """Parcels in one Deliver frame, and read from disk at once for one device; or one parcel."""
 
-MAX_UNANSWERED_BYTES = 8 * MIB
-"""Parcels of one device on their way to the disk; beyond it the server stops reading from it."""
+MAX_READ_PARCELS = 512
+"""Parcels read from disk at once for one device, so that the reader is soon free for another."""
 
 MAX_UNSTORED_BYTES = 256 * MIB
 """Parcels of all devices on their way to the disk; beyond it whoever sends is made to wait."""

@@ -1,34 +1,62 @@
-"""A device's mailbox as the server keeps it in memory: counts, and who receives now.
+"""A device's mailbox as the server keeps it in memory: tallies, and the connection that receives.
 
-The parcels themselves are on disk.
+The parcels themselves are in the store. A mailbox is made when its device is first asked for:
+its parcels are counted page by page, off the event loop.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.window import Window
-from blackthorn.ports.enterprise import DeviceRecord, Enterprise, Standing
-from blackthorn.ports.parcels import ParcelStore, Tally
-from blackthorn.server.handlers.session import Session
+from blackthorn.ports.enterprise import DeviceRecord, Standing
+from blackthorn.ports.parcels import MailboxTallies, Removal, Tally, TallyPage
+from blackthorn.ports.store import Done, Reader
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.messaging import limits
+from blackthorn.server.messaging.connection import DeviceConnection
+
+PAGE: Final = 128
+"""Mailboxes counted by one query."""
 
 
 class Receiver:
-    """The session that a device receives on, and how far it has come.
+    """The connection that a device receives on, and how far delivery has come.
 
-    While `live`, all that waits on disk has been delivered, and new parcels go from memory;
-    else they are read from disk from `cursor` on, as the window allows. `aside` are those
-    delivered here that had been set aside before.
+    While `live`, all that waits in the store has been delivered, and new parcels go from memory;
+    else they are read from the store from `cursor` on, as the window allows. `undecryptable` are
+    those delivered here that had been marked so before, `settled` those that the device had
+    answered over an earlier connection when this one began. While `reading`, a query is under way;
+    `overtaken` says that parcels came meanwhile that its answer may lack.
     """
 
-    __slots__ = ("aside", "cursor", "drained", "live", "session", "set_aside", "window")
+    __slots__ = (
+        "connection",
+        "cursor",
+        "drained",
+        "live",
+        "overtaken",
+        "reading",
+        "settled",
+        "undecryptable",
+        "wants_undecryptable",
+        "window",
+    )
 
-    def __init__(self, session: Session, set_aside: bool) -> None:
-        self.session = session
-        self.set_aside = set_aside
+    def __init__(
+        self, connection: DeviceConnection, wants_undecryptable: bool, settled: frozenset[int]
+    ) -> None:
+        self.connection = connection
+        self.wants_undecryptable = wants_undecryptable
+        self.settled = settled
         self.window = Window()
-        self.aside: set[int] = set()
+        self.undecryptable: set[int] = set()
         self.cursor = 0
         self.live = False
         self.drained = False
+        self.reading = False
+        self.overtaken = False
 
 
 class Load:
@@ -52,17 +80,16 @@ class Load:
 
 
 class Mailbox:
-    """What one device has here: what waits, what it has set aside, its links, its receiver."""
+    """What one device has here: parcels that wait, undecryptable ones, the receiver."""
 
     __slots__ = (
         "address",
-        "aside",
         "id",
         "live",
         "number",
         "receiver",
-        "sessions",
         "trimming",
+        "undecryptable",
         "waiting",
     )
 
@@ -72,9 +99,8 @@ class Mailbox:
         self.address: Address = device.address
         self.live = device.standing is Standing.LIVE
         self.waiting = Load(tally.waiting, tally.waiting_bytes)
-        self.aside = Load(tally.aside, tally.aside_bytes)
+        self.undecryptable = Load(tally.undecryptable, tally.undecryptable_bytes)
         self.trimming = False
-        self.sessions: list[Session] = []
         self.receiver: Receiver | None = None
 
     def has_room(self, parcels: int, size: int) -> bool:
@@ -86,36 +112,85 @@ class Mailbox:
 
     @property
     def too_many_undecryptable(self) -> bool:
-        """Whether the oldest of what was set aside must go."""
+        """Whether the oldest undecryptable parcels must go."""
         return (
-            self.aside.parcels > limits.MAX_UNDECRYPTABLE_PARCELS
-            or self.aside.bytes > limits.MAX_UNDECRYPTABLE_BYTES
+            self.undecryptable.parcels > limits.MAX_UNDECRYPTABLE_PARCELS
+            or self.undecryptable.bytes > limits.MAX_UNDECRYPTABLE_BYTES
         )
 
 
 class Mailboxes:
     """The mailboxes of all devices that were asked for since the start."""
 
-    def __init__(self, enterprise: Enterprise, store: ParcelStore) -> None:
+    def __init__(self, enterprise: EnterpriseCache, reader: Reader) -> None:
         self._enterprise = enterprise
-        self._store = store
+        self._reader = reader
         self._by_id: dict[DeviceId, Mailbox] = {}
         self._by_number: dict[int, Mailbox] = {}
+        self._by_address: dict[Address, set[Mailbox]] = {}
+        self._loads: list[_Load] = []
 
-    def of(self, device: DeviceId) -> Mailbox | None:
-        """The mailbox of a device; None when there is no such device."""
-        mailbox = self._by_id.get(device)
-        if mailbox is None:
-            record = self._enterprise.device(device)
-            if record is None:
-                return None
-            mailbox = Mailbox(record, self._store.count(record.number))
-            self._by_id[device] = self._by_number[record.number] = mailbox
-        return mailbox
+    def find(self, device: DeviceId) -> Mailbox | None:
+        """The mailbox of a device that was loaded before."""
+        return self._by_id.get(device)
 
-    def known(self, number: int) -> Mailbox | None:
-        """The mailbox of that row number, if it was asked for before."""
+    def at(self, number: int) -> Mailbox | None:
+        """The mailbox of that row number, if it was loaded before."""
         return self._by_number.get(number)
+
+    def of_user(self, address: Address) -> tuple[Mailbox, ...]:
+        """The mailboxes of the user's devices that were loaded before."""
+        return tuple(self._by_address.get(address, ()))
+
+    def loaded(self, devices: Sequence[DeviceId]) -> bool:
+        """Whether all of them were loaded before."""
+        return all(device in self._by_id for device in devices)
+
+    def load(self, devices: Sequence[DeviceId], done: Done[None]) -> None:
+        """Load the mailboxes of those of the devices that exist; then `find` gives them."""
+        missing = [device for device in devices if device not in self._by_id]
+        if missing:
+            load = _Load(self, missing, done)
+            self._loads.append(load)
+            load.start()
+        else:
+            done(None)
+
+    def keep(self, load: "_Load", tallies: Mapping[DeviceRecord, Tally]) -> None:
+        """A load has come to its end with these."""
+        self._loads.remove(load)
+        for device, tally in tallies.items():
+            if device.id not in self._by_id:
+                mailbox = Mailbox(device, tally)
+                self._by_id[device.id] = self._by_number[device.number] = mailbox
+                self._by_address.setdefault(device.address, set()).add(mailbox)
+
+    def query(
+        self,
+        devices: Sequence[DeviceId],
+        done: Done[Mapping[DeviceId, DeviceRecord]],
+    ) -> None:
+        """Which of the devices exist."""
+        self._enterprise.load_devices(devices, done)
+
+    def count(self, query: MailboxTallies, done: Done[TallyPage]) -> None:
+        """Count parcels."""
+        self._reader.ask(query, done)
+
+    def change_user(self, address: Address) -> None:
+        """The user's devices have changed: what is being loaded of them is loaded again."""
+        for load in self._loads:
+            load.changed.add(address)
+
+    def remove_undecryptable(self, removals: Sequence[Removal]) -> None:
+        """These undecryptable parcels are gone from the store."""
+        for number, size in removals:
+            mailbox = self._by_number.get(number)
+            if mailbox is not None:
+                mailbox.undecryptable.take(size)
+                continue
+            for load in self._loads:
+                load.changed.add(number)
 
     def rename(self, old: DeviceId, new: DeviceId) -> None:
         """The device has a new id; what waits for it stays."""
@@ -133,9 +208,64 @@ class Mailboxes:
         mailbox.live = live
         return True
 
-    def forget(self, device: DeviceId) -> Mailbox | None:
-        """Forget a device that was removed; returns the mailbox it had."""
+    def forget(self, device: DeviceId) -> None:
+        """Forget a device that was removed."""
         mailbox = self._by_id.pop(device, None)
         if mailbox is not None:
             del self._by_number[mailbox.number]
-        return mailbox
+            self._by_address[mailbox.address].discard(mailbox)
+            if not self._by_address[mailbox.address]:
+                del self._by_address[mailbox.address]
+
+
+class _Load:
+    """Mailboxes being loaded: who exists, then tallies, a page at a time.
+
+    Nobody stores a parcel for a device, or delivers to it, before its mailbox is loaded; so the
+    pages of one tally fit together. What changes all the same (`changed`: users, and devices by
+    number) makes it begin again.
+    """
+
+    def __init__(self, mailboxes: Mailboxes, devices: Sequence[DeviceId], done: Done[None]) -> None:
+        self.changed: set[Address | int] = set()
+        self._mailboxes = mailboxes
+        self._devices = devices
+        self._done = done
+        self._uncounted: list[DeviceRecord] = []
+        self._tallies: dict[DeviceRecord, Tally] = {}
+
+    def start(self) -> None:
+        """Begin, or begin again."""
+        self.changed.clear()
+        self._tallies.clear()
+        self._mailboxes.query(self._devices, self._found)
+
+    def _found(self, result: Mapping[DeviceId, DeviceRecord] | BlackthornError) -> None:
+        if isinstance(result, BlackthornError):
+            self._end(result)
+        else:
+            self._uncounted = list(result.values())
+            self._count(0)
+
+    def _count(self, after: int) -> None:
+        if self._uncounted:
+            numbers = tuple(device.number for device in self._uncounted[:PAGE])
+            self._mailboxes.count(MailboxTallies(numbers, after), self._counted)
+        elif any({device.address, device.number} & self.changed for device in self._tallies):
+            self.start()
+        else:
+            self._end(None)
+
+    def _counted(self, page: TallyPage | BlackthornError) -> None:
+        if isinstance(page, BlackthornError):
+            self._end(page)
+            return
+        for device, tally in zip(self._uncounted, page.tallies, strict=False):
+            before = self._tallies.get(device, Tally(0, 0, 0, 0))
+            self._tallies[device] = Tally(*map(sum, zip(before, tally, strict=True)))
+        del self._uncounted[: len(page.tallies) - (page.after > 0)]
+        self._count(page.after)
+
+    def _end(self, error: BlackthornError | None) -> None:
+        self._mailboxes.keep(self, {} if error is not None else self._tallies)
+        self._done(error)

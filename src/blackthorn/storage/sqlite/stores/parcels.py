@@ -17,7 +17,7 @@ from blackthorn.ports.parcels import (
     ExpireCommits,
     ExpireUndecryptable,
     FirstSeq,
-    MailboxTally,
+    MailboxTallies,
     MarkUndecryptable,
     Parcels,
     Removal,
@@ -222,13 +222,18 @@ def _first_seq(transaction: Transaction, query: FirstSeq) -> int:
     return reserved
 
 
-def _tally(transaction: Transaction, query: MailboxTally) -> TallyPage:
-    parameters = (query.device, query.after, query.limit)
-    rows: list[Any] = transaction.connection.execute(_TALLY, parameters).fetchall()
-    waiting = [size for undecryptable, _, size in rows if not undecryptable]
-    others = [size for undecryptable, _, size in rows if undecryptable]
-    after = rows[-1][1] if len(rows) == query.limit else None
-    return TallyPage(Tally(len(waiting), sum(waiting), len(others), sum(others)), after)
+def _tallies(transaction: Transaction, query: MailboxTallies) -> TallyPage:
+    tallies: list[Tally] = []
+    room, after = query.limit, query.after
+    for device in query.devices:
+        rows: list[Any] = transaction.connection.execute(_TALLY, (device, after, room)).fetchall()
+        waiting = [size for undecryptable, _, size in rows if not undecryptable]
+        others = [size for undecryptable, _, size in rows if undecryptable]
+        tallies.append(Tally(len(waiting), sum(waiting), len(others), sum(others)))
+        room, after = room - len(rows), 0
+        if room == 0:
+            return TallyPage(tallies, rows[-1][1])
+    return TallyPage(tallies, 0)
 
 
 def waiting_parcels(transaction: Transaction, query: WaitingParcels) -> list[WaitingParcel]:
@@ -265,7 +270,7 @@ COMMANDS: Final[Table] = {
 }
 QUERIES: Final[Table] = {
     FirstSeq: _first_seq,
-    MailboxTally: _tally,
+    MailboxTallies: _tallies,
     WaitingParcels: waiting_parcels,
 }
 
@@ -288,7 +293,7 @@ class SqliteParcels:
 
     @storing
     def count(self, device: int) -> Tally:
-        return _tally(self._transaction, MailboxTally(device, limit=10**9)).tally
+        return _tallies(self._transaction, MailboxTallies((device,), 0, 10**9)).tallies[0]
 
     @storing
     def read(
@@ -314,7 +319,9 @@ class SqliteParcels:
 
     def trim(self, device: int, max_parcels: int, max_bytes: int) -> Job[list[Removal]]:
         def job(connection: Connection) -> list[Removal]:
-            tally = _tally(self._write(connection), MailboxTally(device, limit=10**9)).tally
+            tally = _tallies(self._write(connection), MailboxTallies((device,), 0, 10**9)).tallies[
+                0
+            ]
             command = RemoveOldestUndecryptable(
                 device,
                 max(0, tally.undecryptable - max_parcels),

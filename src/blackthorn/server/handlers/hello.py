@@ -1,0 +1,114 @@
+"""Hello: a device proves who it is; its mailbox and its stock are loaded, and it is told Ready."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from blackthorn.errors import BlackthornError
+from blackthorn.ids import Address, DeviceId
+from blackthorn.link import frames as f
+from blackthorn.link.codes import Code, LinkError
+from blackthorn.link.hello import check_version, verify_hello
+from blackthorn.ports.enterprise import DeviceRecord, Standing
+from blackthorn.server.counters import Counters
+from blackthorn.server.enterprise import EnterpriseCache
+from blackthorn.server.handlers.connections import Connections
+from blackthorn.server.handlers.errors import farewell
+from blackthorn.server.handlers.messaging import LinkDevice
+from blackthorn.server.handlers.session import Session
+from blackthorn.server.markets.exit_rules import ExitRules, May
+from blackthorn.server.messaging.key_packages import KeyPackages
+from blackthorn.server.messaging.mailboxes import Mailboxes
+
+
+class Greeter(Protocol):
+    """The handler that tells people of an exit."""
+
+    def greet(self, session: Session) -> None:
+        """Send a device that has just opened the link the notices of its user."""
+        ...
+
+
+class HelloHandler:
+    """Serves Hello. Nothing more is taken from the peer until it was told Ready."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        enterprise: EnterpriseCache,
+        mailboxes: Mailboxes,
+        key_packages: KeyPackages,
+        counters: Counters,
+        exits: ExitRules | None,
+        notices: Greeter | None,
+    ) -> None:
+        self._connections = connections
+        self._enterprise = enterprise
+        self._mailboxes = mailboxes
+        self._key_packages = key_packages
+        self._counters = counters
+        self._exits = exits
+        self._notices = notices
+
+    def handle(self, session: Session, hello: f.Hello, now: float) -> None:
+        """Look up the device, and go on from there."""
+        check_version(hello)
+        session.ask()
+        found = partial(self._found, session, hello)
+        self._enterprise.load_device(DeviceId(hello.device), _unless_failed(session, found))
+
+    def _found(self, session: Session, hello: f.Hello, device: DeviceRecord | None) -> None:
+        try:
+            if device is None:
+                raise LinkError(Code.HELLO_REFUSED, Code.HELLO_REFUSED.meaning)
+            verify_hello(hello, device.identity_key, session.binding)
+            self._check_market(device.address)
+        except LinkError as error:
+            self._counters.hellos_refused += 1
+            session.fail(error)
+            return
+        session.device = device
+        self._connections.open(session)
+        loaded = partial(self._loaded, session, device)
+        self._mailboxes.load((device.id,), _unless_failed(session, loaded))
+
+    def _check_market(self, address: Address) -> None:
+        """Raises LinkError when the service of the user's market has ended."""
+        if self._exits is not None and (why := self._exits.refusal(address, May.LOG_IN)):
+            raise LinkError(Code.MARKET_LEFT, why)
+
+    def _loaded(self, session: Session, device: DeviceRecord, _: None) -> None:
+        mailbox = self._mailboxes.find(device.id)
+        if mailbox is None:  # removed meanwhile
+            session.fail(LinkError(Code.HELLO_REFUSED, Code.HELLO_REFUSED.meaning))
+            return
+        session.messaging = LinkDevice(session, device.address, mailbox)
+        counted = partial(self._ready, session)
+        self._key_packages.stock(device, _unless_failed(session, counted))
+
+    def _ready(self, session: Session, stock: int) -> None:
+        session.transmit(f.Ready(f.LINK_VERSION, stock))
+        device = session.device
+        if self._notices is not None and device is not None and device.standing is Standing.LIVE:
+            self._notices.greet(session)  # which answers
+        else:
+            session.answered()
+
+
+def _unless_failed(session: Session, go_on: Callable[..., None]) -> Callable[..., None]:
+    """Go on with the answer, unless it is an error or the session has ended meanwhile."""
+
+    def done(result: object) -> None:
+        if session.closed:
+            return
+        if isinstance(result, BlackthornError):
+            session.fail(result)
+            return
+        try:
+            go_on(result)
+        except Exception as error:
+            session.fail(error)
+            if farewell(error)[0] is Code.INTERNAL:
+                raise
+
+    return done

@@ -1,0 +1,128 @@
+"""Frames of messages: a session as `server.messaging` sees it, and what it is sent."""
+
+from collections.abc import Sequence
+
+from blackthorn.errors import BlackthornError
+from blackthorn.ids import Address, FanoutId
+from blackthorn.link import frames as f
+from blackthorn.link import limits as link_limits
+from blackthorn.link.fanout import open_fanout
+from blackthorn.server.handlers import limits
+from blackthorn.server.handlers.errors import REFUSALS
+from blackthorn.server.handlers.session import Session
+from blackthorn.server.messaging.connection import Numbered, Reason
+from blackthorn.server.messaging.delivery import Delivery
+from blackthorn.server.messaging.mailboxes import Mailbox, Mailboxes
+from blackthorn.server.messaging.submission import MessageSubmission
+
+
+class LinkDevice:
+    """A session with a known device, as a `server.messaging.connection.DeviceConnection`."""
+
+    __slots__ = ("_held", "_session", "_unanswered_bytes", "address", "mailbox", "missing_named")
+
+    def __init__(self, session: Session, address: Address, mailbox: Mailbox) -> None:
+        self._session = session
+        self._unanswered_bytes = 0
+        self._held = False
+        self.address = address
+        self.mailbox = mailbox
+        self.missing_named = 0
+
+    @property
+    def paused(self) -> bool:
+        """See `DeviceConnection`."""
+        return self._session.paused_since is not None
+
+    def accepted(self, postings: Sequence[bytes]) -> None:
+        """See `DeviceConnection`."""
+        for start in range(0, len(postings), link_limits.MAX_POSTINGS_PER_FRAME):
+            part = postings[start : start + link_limits.MAX_POSTINGS_PER_FRAME]
+            self._session.transmit(f.Accepted(list(part)))
+
+    def refused(self, posting: bytes, reason: Reason, text: str = "") -> None:
+        """See `DeviceConnection`."""
+        code = REFUSALS[reason]
+        self._session.transmit(f.Refused(posting, code, text or code.meaning))
+
+    def fanouts_unknown(self, fanouts: Sequence[bytes], postings: Sequence[bytes]) -> None:
+        """See `DeviceConnection`."""
+        self._session.transmit(f.FanoutUnknown(list(fanouts), list(postings)))
+
+    def deliver(self, parcels: Sequence[Numbered]) -> None:
+        """See `DeviceConnection`."""
+        self._session.transmit(f.Deliver([f.Delivery(seq, sealed) for seq, sealed in parcels]))
+
+    def drained(self) -> None:
+        """See `DeviceConnection`."""
+        self._session.transmit(f.Drained())
+
+    def superseded(self) -> None:
+        """See `DeviceConnection`."""
+        self._session.transmit(f.Superseded())
+
+    def failed(self, error: BlackthornError) -> None:
+        """See `DeviceConnection`."""
+        self._session.fail(error)
+
+    def hold(self, size: int, crowded: bool) -> None:
+        """See `DeviceConnection`."""
+        self._unanswered_bytes += size
+        if crowded or self._unanswered_bytes > limits.MAX_UNANSWERED_BYTES:
+            self._held = True
+            self._session.hold(True)
+
+    def release(self, size: int) -> None:
+        """See `DeviceConnection`."""
+        self._unanswered_bytes -= size
+        if self._held and self._unanswered_bytes <= limits.MAX_UNANSWERED_BYTES:
+            self._held = False
+            self._session.hold(False)
+
+
+class MessagingHandler:
+    """Serves Fanout, Send, Resume, Acknowledge and SetAside."""
+
+    def __init__(
+        self, submission: MessageSubmission, delivery: Delivery, mailboxes: Mailboxes
+    ) -> None:
+        self._submission = submission
+        self._delivery = delivery
+        self._mailboxes = mailboxes
+
+    def fanout(self, session: Session, frame: f.Fanout, now: float) -> None:
+        """Remember the list behind a fan-out id."""
+        device = session.messaging
+        if device is None:
+            return
+        devices = open_fanout(frame)
+
+        def done(error: BlackthornError | None) -> None:
+            if error is not None:
+                session.fail(error)
+            else:
+                session.answered()
+
+        if not self._mailboxes.loaded(devices):
+            session.ask()
+        self._submission.remember_fanout(device, FanoutId(frame.id), devices, done)
+
+    def send(self, session: Session, frame: f.Send, now: float) -> None:
+        """Take postings."""
+        if session.messaging is not None:
+            self._submission.submit(session.messaging, frame.postings)
+
+    def resume(self, session: Session, frame: f.Resume, now: float) -> None:
+        """Deliver to this session."""
+        if session.messaging is not None:
+            self._delivery.resume(session.messaging, frame.set_aside)
+
+    def acknowledge(self, session: Session, frame: f.Acknowledge, now: float) -> None:
+        """Delete parcels."""
+        if session.messaging is not None:
+            self._delivery.acknowledge(session.messaging, frame.seqs)
+
+    def set_aside(self, session: Session, frame: f.SetAside, now: float) -> None:
+        """Keep parcels, out of the way."""
+        if session.messaging is not None:
+            self._delivery.mark_undecryptable(session.messaging, frame.seqs)
