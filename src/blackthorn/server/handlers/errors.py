@@ -11,7 +11,7 @@ from blackthorn.errors import (
     UnavailableError,
 )
 from blackthorn.link.codes import Code, LinkError
-from blackthorn.server.messaging.connection import Reason
+from blackthorn.server.messaging.postings import Reason
 
 CODES: Final[tuple[tuple[type[Exception], Code], ...]] = (
     (InputError, Code.MALFORMED),

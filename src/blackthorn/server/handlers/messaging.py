@@ -10,14 +10,15 @@ from blackthorn.link.fanout import open_fanout
 from blackthorn.server.handlers import limits
 from blackthorn.server.handlers.errors import REFUSALS
 from blackthorn.server.handlers.session import Session
-from blackthorn.server.messaging.connection import Numbered, Reason
 from blackthorn.server.messaging.delivery import Delivery
-from blackthorn.server.messaging.mailboxes import Mailbox, Mailboxes
+from blackthorn.server.messaging.mailbox import Mailbox, Numbered
+from blackthorn.server.messaging.mailboxes import Mailboxes
+from blackthorn.server.messaging.postings import Reason
 from blackthorn.server.messaging.submission import MessageSubmission
 
 
 class LinkDevice:
-    """A session with a known device, as a `server.messaging.connection.DeviceConnection`."""
+    """A session with a known device, as a `server.messaging.mailbox.DeviceConnection`."""
 
     __slots__ = ("_held", "_session", "_unanswered_bytes", "address", "mailbox", "missing_named")
 

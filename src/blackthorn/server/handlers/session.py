@@ -6,7 +6,7 @@ It holds what belongs to the connection; what belongs to the device is its mailb
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
@@ -14,9 +14,7 @@ from blackthorn.link.session import Link, Role, State
 from blackthorn.ports.enterprise import DeviceRecord
 from blackthorn.server.handlers import limits
 from blackthorn.server.messaging.limits import MIN_CHARGED_BYTES
-
-if TYPE_CHECKING:
-    from blackthorn.server.handlers.messaging import LinkDevice
+from blackthorn.server.messaging.mailbox import DeviceConnection
 
 
 class Wire(Protocol):
@@ -77,7 +75,7 @@ class Session:
         """The binding of the TLS connection, over which hello and activation are signed."""
         self.device: DeviceRecord | None = None
         """The device, once its hello has been accepted."""
-        self.messaging: LinkDevice | None = None
+        self.messaging: DeviceConnection | None = None
         """The session as the message services see it, once its hello has been accepted."""
         self.stage: object | None = None
         """For the handler of a conversation in several steps (activation): where it stands."""

@@ -29,8 +29,8 @@ from blackthorn.ports.parcels import (
 from blackthorn.ports.store import Command, Reader, Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.messaging import limits
-from blackthorn.server.messaging.connection import DeviceConnection, Numbered
-from blackthorn.server.messaging.mailboxes import Mailbox, Mailboxes, Receiver
+from blackthorn.server.messaging.mailbox import DeviceConnection, Mailbox, Numbered, Receiver
+from blackthorn.server.messaging.mailboxes import Mailboxes
 
 
 class Entry(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Final
 
 from blackthorn.ids import DeviceId, FanoutId
 from blackthorn.server.messaging import limits
-from blackthorn.server.messaging.mailboxes import Mailbox
+from blackthorn.server.messaging.mailbox import Mailbox
 
 NAMED_MISSING: Final = 8
 """Devices that do not exist, remembered by name so that a refusal can tell."""

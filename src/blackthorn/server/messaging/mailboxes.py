@@ -1,7 +1,7 @@
-"""A device's mailbox as the server keeps it in memory: tallies, and the connection that receives.
+"""The mailboxes of all devices that were asked for since the start.
 
-The parcels themselves are in the store. A mailbox is made when its device is first asked for:
-its parcels are counted page by page, off the event loop.
+A mailbox is made when its device is first asked for: its parcels are counted page by page, off
+the event loop.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,118 +9,18 @@ from typing import Final
 
 from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address, DeviceId
-from blackthorn.link.window import Window
 from blackthorn.ports.enterprise import DeviceRecord, Standing
 from blackthorn.ports.parcels import MailboxTallies, Removal, Tally, TallyPage
 from blackthorn.ports.store import Done, Reader
 from blackthorn.server.enterprise import EnterpriseCache
-from blackthorn.server.messaging import limits
-from blackthorn.server.messaging.connection import DeviceConnection
+from blackthorn.server.messaging.mailbox import Mailbox
 
 PAGE: Final = 128
 """Mailboxes counted by one query."""
 
 
-class Receiver:
-    """The connection that a device receives on, and how far delivery has come.
-
-    While `live`, all that waits in the store has been delivered, and new parcels go from memory;
-    else they are read from the store from `cursor` on, as the window allows. `undecryptable` are
-    those delivered here that had been marked so before, `settled` those that the device had
-    answered over an earlier connection when this one began. While `reading`, a query is under way;
-    `overtaken` says that parcels came meanwhile that its answer may lack.
-    """
-
-    __slots__ = (
-        "connection",
-        "cursor",
-        "drained",
-        "live",
-        "overtaken",
-        "reading",
-        "settled",
-        "undecryptable",
-        "wants_undecryptable",
-        "window",
-    )
-
-    def __init__(
-        self, connection: DeviceConnection, wants_undecryptable: bool, settled: frozenset[int]
-    ) -> None:
-        self.connection = connection
-        self.wants_undecryptable = wants_undecryptable
-        self.settled = settled
-        self.window = Window()
-        self.undecryptable: set[int] = set()
-        self.cursor = 0
-        self.live = False
-        self.drained = False
-        self.reading = False
-        self.overtaken = False
-
-
-class Load:
-    """So many parcels of so many bytes."""
-
-    __slots__ = ("bytes", "parcels")
-
-    def __init__(self, parcels: int, size: int) -> None:
-        self.parcels = parcels
-        self.bytes = size
-
-    def add(self, size: int) -> None:
-        """One parcel more."""
-        self.parcels += 1
-        self.bytes += size
-
-    def take(self, size: int) -> None:
-        """One parcel less."""
-        self.parcels -= 1
-        self.bytes -= size
-
-
-class Mailbox:
-    """What one device has here: parcels that wait, undecryptable ones, the receiver."""
-
-    __slots__ = (
-        "address",
-        "id",
-        "live",
-        "number",
-        "receiver",
-        "trimming",
-        "undecryptable",
-        "waiting",
-    )
-
-    def __init__(self, device: DeviceRecord, tally: Tally) -> None:
-        self.id = device.id
-        self.number = device.number
-        self.address: Address = device.address
-        self.live = device.standing is Standing.LIVE
-        self.waiting = Load(tally.waiting, tally.waiting_bytes)
-        self.undecryptable = Load(tally.undecryptable, tally.undecryptable_bytes)
-        self.trimming = False
-        self.receiver: Receiver | None = None
-
-    def has_room(self, parcels: int, size: int) -> bool:
-        """Whether so many parcels more, of so many bytes in all, may wait."""
-        return (
-            self.waiting.parcels + parcels <= limits.MAX_MAILBOX_PARCELS
-            and self.waiting.bytes + size <= limits.MAX_MAILBOX_BYTES
-        )
-
-    @property
-    def too_many_undecryptable(self) -> bool:
-        """Whether the oldest undecryptable parcels must go."""
-        return (
-            self.undecryptable.parcels > limits.MAX_UNDECRYPTABLE_PARCELS
-            or self.undecryptable.bytes > limits.MAX_UNDECRYPTABLE_BYTES
-        )
-
-
 class Mailboxes:
-    """The mailboxes of all devices that were asked for since the start."""
+    """See the module."""
 
     def __init__(self, enterprise: EnterpriseCache, reader: Reader) -> None:
         self._enterprise = enterprise

@@ -26,16 +26,11 @@ from blackthorn.ports.store import Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging import limits as messaging_limits
-from blackthorn.server.messaging.connection import (
-    DeviceConnection,
-    Numbered,
-    Order,
-    Posting,
-    Reason,
-)
 from blackthorn.server.messaging.delivery import Delivery
 from blackthorn.server.messaging.fanouts import FanoutList, Fanouts
-from blackthorn.server.messaging.mailboxes import Mailbox, Mailboxes
+from blackthorn.server.messaging.mailbox import DeviceConnection, Mailbox, Numbered
+from blackthorn.server.messaging.mailboxes import Mailboxes
+from blackthorn.server.messaging.postings import Order, Posting, Reason
 
 Refusal = tuple[Reason, str]
 Ordered = list[tuple[CommitPosition, Parcels | None]]
