@@ -84,13 +84,14 @@ def accepted(unit: UnitOfWork, posting: bytes) -> Outcome | None:
         unit.records.outbox.update(replace(row, posting=None, prepared=None))
         return None
     unit.records.outbox.remove(row.number)
+    outcome = Outcome(row.number, operation.history_line)
     operation.accepted(unit)
     if prepared.sort == "creation":
         for other in unit.records.outbox.all():
             if other.target == row.target:
                 made = prepared.conversation
                 operation_of(other).conversation_created(unit, other, operation, made)
-    return Outcome(row.number, operation.history_line)
+    return outcome
 
 
 def refused(unit: UnitOfWork, posting: bytes, code: str, text: str) -> Outcome | None:

@@ -117,11 +117,11 @@ class SendText(Operation, frozen=True, tag="text"):
             raise HopelessError("nobody else is in this conversation")
         message = content.message_id(body, unit.me.address, record.id, self.salt)
         prepared = postings.message(unit, conversation, body, welcome)
+        sealed = msgspec.structs.replace(self, message=message, conversation=record.id, count=count)
+        postings.save(unit, row, sealed, prepared)
         if not again:
             conversation.record = replace(record, sent=count)
             unit.records.history.rename(self.message, message, record.id)
-        sealed = msgspec.structs.replace(self, message=message, conversation=record.id, count=count)
-        postings.save(unit, row, sealed, prepared)
         return prepared
 
     def conversation_created(
@@ -170,6 +170,8 @@ def enqueue(unit: UnitOfWork, kind: str, name: str, text: str) -> int:
     salt = unit.random(content.SALT_BYTES)
     text = text.encode("utf-8", "replace").decode()
     draft = b"\x00" + hashlib.sha256(salt).digest()[:31]  # until it is sealed
+    operation = SendText(kind, name, salt, text, unit.now_ms, draft, group=group)
+    number = unit.records.outbox.add(operation.target, encode(operation), unit.now_ms)
     unit.records.history.add(
         HistoryRecord(
             message=draft,
@@ -185,5 +187,4 @@ def enqueue(unit: UnitOfWork, kind: str, name: str, text: str) -> int:
             shown=True,
         )
     )
-    operation = SendText(kind, name, salt, text, unit.now_ms, draft, group=group)
-    return unit.records.outbox.add(operation.target, encode(operation), unit.now_ms)
+    return number
