@@ -25,7 +25,8 @@ from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ports.parcels import Parcels, StoreParcels
 from blackthorn.ports.waiting import outcome
-from blackthorn.programs.server.closure import Apart, keep_closing
+from blackthorn.programs.periodic import Supervisor, run_periodically
+from blackthorn.programs.server.closure import IDLE_SECONDS, Apart, closing_step
 from blackthorn.programs.server.server import SystemClock
 from blackthorn.server.counters import Counters
 from blackthorn.server.markets.closure import Closures
@@ -112,7 +113,7 @@ class _Closing:
             clock=SystemClock(),
             log_ms=SystemClock().wall_ms,
             random=secrets.token_bytes,
-            apart=Apart(),
+            apart=Apart(Supervisor(Counters())),
             compact=partial(compact, folder / "b.db"),
             publish=self._publish,
             register="of no key",
@@ -143,7 +144,7 @@ class _Closing:
 
 async def _close(folder: Path) -> dict[str, float]:
     closing = _Closing(folder)
-    closes = keep_closing(closing.closures, Counters())
+    closes = run_periodically(lambda: closing_step(closing.closures), IDLE_SECONDS)
     work = [asyncio.create_task(each) for each in (closes, closing.beat())]
     times = {}
     destroy: tuple[str, dict[str, Any]] = ("destroy", {})

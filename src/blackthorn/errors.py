@@ -108,8 +108,11 @@ class UnavailableError(BlackthornError):
 class DefectError(BlackthornError):
     """A programming error of Blackthorn's own: `str` names its kind and place, never its text.
 
-    Whoever makes one of an exception logs it once; it is never told as a fault of the disk.
+    It is logged once, where it was caught first, and never told as a fault of the disk.
     """
+
+    logged = False
+    """Whether the log has it already: it may pass through several that wait for it."""
 
 
 def defect(error: BaseException) -> DefectError:

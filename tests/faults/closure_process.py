@@ -17,8 +17,10 @@ from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ports.closure import ListClosures, Phase
 from blackthorn.ports.waiting import outcome
+from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server.closure import Apart
 from blackthorn.programs.server.server import SystemClock
+from blackthorn.server.counters import Counters
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.closure import Closures
 from blackthorn.storage.files import atomic
@@ -72,7 +74,7 @@ async def close(folder: Path) -> None:
         clock=SystemClock(),
         log_ms=SystemClock().wall_ms,
         random=secrets.token_bytes,
-        apart=Apart(),
+        apart=Apart(Supervisor(Counters())),
         compact=partial(compact, folder / "b.db"),
         publish=lambda name, data: atomic.replace(folder / f"{name}.json", data),
         register="of no key",

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from blackthorn.errors import DefectError
+from blackthorn.server.counters import Counters
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -46,15 +47,38 @@ def configure(level: str) -> structlog.typing.FilteringBoundLogger:
 
 
 def log_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """The event loop's handler of exceptions that nobody caught: their kind and place."""
+    """The event loop's handler of exceptions that nobody caught: their kind and place.
+
+    `work` in the context is our own name of what failed.
+    """
     error = context.get("exception")
     if isinstance(error, asyncio.CancelledError):  # a connection that was open at the end
         return
     frames = traceback.extract_tb(error.__traceback__) if error is not None else []
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
-    structlog.get_logger().error("fault", kind=type(error).__name__, places=places[-8:])
+    structlog.get_logger().error(
+        "fault", work=context.get("work"), kind=type(error).__name__, places=places[-8:]
+    )
 
 
-def log_defect(error: DefectError) -> None:
-    """Log a programming error that a part of the server caught: its kind and place."""
-    structlog.get_logger().error("defect", reason=str(error))
+class FaultLog:
+    """Logs each programming error of the server once, and counts it."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """The event loop's handler of exceptions; see `log_fault`."""
+        error = context.get("exception")
+        if isinstance(error, DefectError):
+            self.log_defect(error)
+        elif not isinstance(error, asyncio.CancelledError):
+            self._counters.defects += 1
+            log_fault(loop, context)
+
+    def log_defect(self, error: DefectError) -> None:
+        """Log a programming error that a part of the server caught: its kind and place."""
+        if not error.logged:
+            error.logged = True
+            self._counters.defects += 1
+            structlog.get_logger().error("defect", reason=str(error))

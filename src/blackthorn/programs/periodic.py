@@ -1,25 +1,106 @@
-"""Work that goes on for as long as the server runs, whatever becomes of one turn of it."""
+"""Background work: named tasks that a fault never ends.
+
+`run_periodically` takes a step again and again. A `Supervisor` keeps such work going for as long
+as the program runs: a fault of the disk is counted, anything unexpected goes to the event loop's
+exception handler, which logs and counts it (`programs.log`), and the work starts again.
+"""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self
 
 from blackthorn.errors import StorageError
 from blackthorn.server.counters import Counters
 
+Step = Callable[[], float | None]
+"""One step of work; returns the seconds until the next one, or None for the usual time."""
 
-async def repeat(step: Callable[[], float], counters: Counters, after_fault: float) -> None:
-    """Take `step` again and again, after so many seconds as it says. Never returns.
+FIRST_PAUSE_SECONDS: Final = 0.25
+LONGEST_PAUSE_SECONDS: Final = 30.0
+"""Work that fails again and again starts again after pauses that double up to this."""
 
-    What the disk refuses is counted, any other fault is told, and the work goes on after
-    `after_fault` seconds.
-    """
-    loop = asyncio.get_running_loop()
+
+async def run_periodically(step: Step, every: float) -> None:
+    """Take `step` now and then every so many seconds, until it raises."""
     while True:
-        wait = after_fault
+        pause = step()
+        await asyncio.sleep(every if pause is None else pause)
+
+
+class Supervisor:
+    """The background tasks of one program; leaving its block, or `close`, ends them all."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def every(self, seconds: float, name: str, step: Step) -> asyncio.Task[None]:
+        """Take `step` every so many seconds; after a fault the next time is not missed."""
+        return self.keep(name, partial(run_periodically, step, seconds), seconds)
+
+    def keep(
+        self,
+        name: str,
+        work: Callable[[], Awaitable[None]],
+        first_pause: float = FIRST_PAUSE_SECONDS,
+    ) -> asyncio.Task[None]:
+        """Do `work` again whenever it ends, and after a pause when it failed."""
+        return self.start(name, self._again(name, work, first_pause))
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do `work` once; what it raises is reported."""
+        task = asyncio.get_running_loop().create_task(self._reporting(name, work), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def close(self) -> None:
+        """End all tasks and wait for them. It can be called again."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _again(
+        self, name: str, work: Callable[[], Awaitable[None]], first_pause: float
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        pause = first_pause
+        while True:
+            begun = loop.time()
+            try:
+                await work()
+                pause = first_pause
+            except Exception as error:
+                self.report(name, error)
+                if isinstance(error, StorageError) or loop.time() - begun > pause:
+                    pause = first_pause
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, max(LONGEST_PAUSE_SECONDS, first_pause))
+
+    async def _reporting(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         try:
-            wait = step()
-        except StorageError:
-            counters.storage_failures += 1
-        except Exception as error:  # what waits is still to be done
-            loop.call_exception_handler({"message": "a turn failed", "exception": error})
-        await asyncio.sleep(wait)
+            await work
+        except Exception as error:
+            self.report(name, error)
+
+    def report(self, name: str, error: Exception) -> None:
+        """Count a fault of the disk; hand anything else to the event loop's handler."""
+        if isinstance(error, StorageError):
+            self._counters.storage_failures += 1
+        else:
+            context = {"message": f"{name} failed", "exception": error, "work": name}
+            asyncio.get_running_loop().call_exception_handler(context)

@@ -52,6 +52,8 @@ class Counters:
     """Sealing workers that ended over a mail and were replaced."""
     storage_failures: int = 0
     """Groups of work that the database refused; nothing in them was acknowledged."""
+    defects: int = 0
+    """Programming errors that were caught, each logged once as `fault` or `defect`."""
     activation_tries: int = 0
     """Activation attempts that were challenged."""
     activations_refused: int = 0

@@ -19,7 +19,9 @@ from blackthorn.edges.http import limits
 from blackthorn.edges.http.server import application, serve_http
 from blackthorn.edges.http.witness import witness_app
 from blackthorn.edges.http.witness_client import Peer, WitnessClient
+from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.witness.witness import Witness
+from blackthorn.server.counters import Counters
 from blackthorn.server.ledger.epochs import Pending
 from blackthorn.storage.files.anchor import Anchor
 from blackthorn.storage.files.evidence import EvidenceFolder
@@ -100,9 +102,11 @@ async def served(*routes: Route, app: object = None) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def client(ledger: Ledger, *peers: Peer) -> AsyncIterator[WitnessClient]:
-    made = WitnessClient(ledger, ledger.log.signer.vkey, list(peers), Clock(), SECONDS)
-    async with made:
-        yield made
+    log = ledger.log.signer.vkey
+    async with Supervisor(Counters()) as tasks:
+        made = WitnessClient(ledger, log, list(peers), Clock(), SECONDS, tasks)
+        async with made:
+            yield made
 
 
 def answering(status: int, body: bytes, kind: str = "text/plain") -> Route:

@@ -58,8 +58,8 @@ class ClosureRun:
             writer=world.writer,
             reader=world.reader,
             clock=world.clock,
+            apart=_at_once,
         )
-        self.closures.apart = _at_once
 
     def work(self) -> int:
         """All steps until somebody must decide; how many."""

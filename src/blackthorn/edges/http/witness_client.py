@@ -10,12 +10,14 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 import httpx
 
 from blackthorn.edges.http import limits as http_limits
+from blackthorn.edges.tasks import Tasks
 from blackthorn.errors import (
     BlackthornError,
     InputError,
@@ -104,6 +106,7 @@ class WitnessClient:
         peers: list[Peer],
         clock: Clock,
         seconds: int,
+        tasks: Tasks,
     ) -> None:
         self.peers: Final = peers
         self._ledger = ledger
@@ -112,7 +115,8 @@ class WitnessClient:
         self._seconds = seconds
         self._noted: bytes | None = None
         self._flush: asyncio.TimerHandle | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = tasks
+        self._attending: list[asyncio.Task[None]] = []
         self._http = httpx.AsyncClient(
             headers={"Accept-Encoding": "identity", "User-Agent": "blackthorn"},
             trust_env=False,
@@ -121,8 +125,10 @@ class WitnessClient:
         )
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._attend(peer)) for peer in self.peers]
+        self._attending = [
+            self._tasks.keep(f"asking the witness {peer.name}", partial(self._attend, peer))
+            for peer in self.peers
+        ]
         return self
 
     async def __aexit__(
@@ -131,9 +137,9 @@ class WitnessClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for task in self._tasks:
+        for task in self._attending:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._attending, return_exceptions=True)
         if self._flush is not None:
             self._flush.cancel()
         await self._http.aclose()
@@ -168,31 +174,32 @@ class WitnessClient:
         await asyncio.gather(*(ask(peer) for peer in self.peers if peer.url))
 
     async def _attend(self, peer: Peer) -> None:
-        """Serve one witness for ever."""
-        while True:
-            await peer.wanted.wait()
-            waiting = self._ledger.waiting
-            done = waiting is not None and peer.line and peer.line[0] == _text(waiting.note)
-            if waiting is None or done or not peer.url:
-                peer.wanted.clear()
-                continue
-            try:
-                async with asyncio.timeout(self._seconds):
-                    line = await self._ask(peer, waiting)
-            except _FAILURES as error:
-                await self._failed(peer, _say(error))
-            except Exception as error:  # the witness must be asked again whatever happened
-                context = {"message": "asking a witness failed", "exception": error}
-                asyncio.get_running_loop().call_exception_handler(context)
-                await self._failed(peer, "could not be asked")
-            else:
-                self._agreed(peer, waiting, line)
+        """Wait until one witness is wanted, and ask it once. Called again and again."""
+        await peer.wanted.wait()
+        waiting = self._ledger.waiting
+        done = waiting is not None and peer.line and peer.line[0] == _text(waiting.note)
+        if waiting is None or done or not peer.url:
+            peer.wanted.clear()
+            return
+        try:
+            async with asyncio.timeout(self._seconds):
+                line = await self._ask(peer, waiting)
+        except _FAILURES as error:
+            await self._failed(peer, _say(error))
+        except Exception:
+            self._note_failure(peer, "could not be asked")
+            raise
+        else:
+            self._agreed(peer, waiting, line)
 
-    async def _failed(self, peer: Peer, problem: str) -> None:
-        pause = http_limits.WITNESS_RETRY_SECONDS * 2 ** min(peer.failures, 10)
+    def _note_failure(self, peer: Peer, problem: str) -> None:
         peer.failures += 1
         peer.problem = problem
         self._hand_on_if_all()
+
+    async def _failed(self, peer: Peer, problem: str) -> None:
+        pause = http_limits.WITNESS_RETRY_SECONDS * 2 ** min(peer.failures, 10)
+        self._note_failure(peer, problem)
         await asyncio.sleep(min(pause, http_limits.WITNESS_RETRY_MOST_SECONDS))
 
     def _agreed(self, peer: Peer, waiting: Waiting, line: str) -> None:

@@ -19,11 +19,10 @@ from blackthorn.governance.package.build import register_key
 from blackthorn.governance.package.layout import document
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.store import Done, Reader, Result, Writer
-from blackthorn.programs.log import log_defect
-from blackthorn.programs.periodic import repeat
-from blackthorn.server.counters import Counters
+from blackthorn.programs.periodic import Supervisor
 from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.ledger.ledger import LedgerKeys
+from blackthorn.server.markets import closure as markets
 from blackthorn.server.markets.closure import Closures
 from blackthorn.server.markets.closure_checks import ClosureChecks
 from blackthorn.storage.files import atomic
@@ -53,6 +52,7 @@ def make_closures(
     writer: Writer,
     reader: Reader,
     clock: Clock,
+    apart: markets.Apart,
 ) -> Closures:
     """Closures, their checks known to the decision service.
 
@@ -72,7 +72,7 @@ def make_closures(
         clock=clock,
         log_ms=lambda: decisions.log_ms,
         random=secrets.token_bytes,
-        apart=Apart(),
+        apart=apart,
         compact=partial(compact, database),
         publish=publish,
         register=str(register_key(ledger.origin, seed)),
@@ -97,16 +97,16 @@ def publish_statement(
     return path
 
 
-async def keep_closing(closures: Closures, counters: Counters) -> None:
-    """Take step after step, for as long as the server runs."""
-    await repeat(lambda: STEP_SECONDS if closures.tick() else IDLE_SECONDS, counters, IDLE_SECONDS)
+def closing_step(closures: Closures) -> float:
+    """One step of the closures that go on; the seconds until the next one."""
+    return STEP_SECONDS if closures.tick() else IDLE_SECONDS
 
 
 class Apart:
     """Runs what blocks in a thread, and calls back in the event loop."""
 
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+    def __init__(self, tasks: Supervisor) -> None:
+        self._tasks = tasks
 
     def __call__(self, work: Callable[[], Result], done: Done[Result], /) -> None:
         """See `server.markets.closure.Apart`."""
@@ -118,9 +118,7 @@ class Apart:
             except Exception as error:
                 result = error if isinstance(error, BlackthornError) else defect(error)
                 if isinstance(result, DefectError):
-                    log_defect(result)
+                    self._tasks.report("a closure's step", result)
             done(result)
 
-        task = asyncio.get_running_loop().create_task(run())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start("a closure's step", run())

@@ -1,20 +1,14 @@
-"""Decisions in the server: the service with its checks, and the loop that lets gags end."""
+"""Decisions in the server: the service with its checks."""
 
 import secrets
 from collections.abc import Callable
-from typing import Final
 
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise
 from blackthorn.ports.store import Reader, Writer
-from blackthorn.programs.periodic import repeat
-from blackthorn.server.counters import Counters
 from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.governance.directive_checks import DirectiveChecks
 from blackthorn.server.ledger.ledger import Ledger
-
-TICK_SECONDS: Final = 5.0
-"""How often it is looked whether a gag has ended."""
 
 
 def make_decision_service(
@@ -37,13 +31,3 @@ def make_decision_service(
     )
     decisions.checks.append(DirectiveChecks(lambda: decisions.cases, reader, max_accounts))
     return decisions
-
-
-async def keep_time(decisions: DecisionService, counters: Counters) -> None:
-    """Let gags end, for as long as the server runs."""
-
-    def step() -> float:
-        decisions.tick()
-        return TICK_SECONDS
-
-    await repeat(step, counters, TICK_SECONDS)

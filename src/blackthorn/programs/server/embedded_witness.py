@@ -16,6 +16,7 @@ from typing import Final, Self
 
 import structlog
 
+from blackthorn.programs.periodic import Supervisor
 from blackthorn.storage.files.witness import WitnessFolder
 
 _KEPT_ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
@@ -30,23 +31,31 @@ NOT_YET_A_WITNESS: Final = (
 
 
 class EmbeddedWitness:
-    """The child process on `place`; `at_port` is told where it serves, each time it starts."""
+    """The child process on `folder`; `at_port` is told where it serves, each time it starts."""
 
-    def __init__(self, place: WitnessFolder, port: int, at_port: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        folder: WitnessFolder,
+        port: int,
+        at_port: Callable[[int], None],
+        tasks: Supervisor,
+    ) -> None:
         self.problem = ""
         """Why it does not serve, or empty."""
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done as soon as it serves, or has said for the first time why it does not."""
-        self._place = place
+        self._folder = folder
+        self._tasks = tasks
         self._port = port
         self._at_port = at_port
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._logger = structlog.get_logger()
         self._served = False
+        self._pause = _FIRST_PAUSE
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.get_running_loop().create_task(self._keep_running())
+        self._task = self._tasks.keep("embedded witness", self._run_again)
         return self
 
     async def __aexit__(
@@ -71,24 +80,23 @@ class EmbeddedWitness:
             process.kill()
             await process.wait()
 
-    async def _keep_running(self) -> None:
-        pause = _FIRST_PAUSE
-        while True:
-            self._served = False
-            said = await self._run()
-            pause = _FIRST_PAUSE if self._served else min(2 * pause, _LONGEST_PAUSE)
-            self.problem = f"the embedded witness has ended: {said}"
-            self._settle()
-            if pause > 4 * _FIRST_PAUSE or self._served:  # the first ones may wait for a port
-                self._logger.error("the embedded witness has ended", said=said)
-            await asyncio.sleep(pause)
+    async def _run_again(self) -> None:
+        """One process from its start to its end, and the pause before the next."""
+        self._served = False
+        reason = await self._run()
+        self._pause = _FIRST_PAUSE if self._served else min(2 * self._pause, _LONGEST_PAUSE)
+        self.problem = f"the embedded witness has ended: {reason}"
+        self._settle()
+        if self._pause > 4 * _FIRST_PAUSE or self._served:  # the first ones may wait for a port
+            self._logger.error("the embedded witness has ended", said=reason)
+        await asyncio.sleep(self._pause)
 
     async def _run(self) -> str:
         """One process from its start to its end; the last line that it printed as an error."""
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-m", "blackthorn.programs.witness.serve"),
-                *(str(self._place.path.absolute()), str(self._port)),
+                *(str(self._folder.path.absolute()), str(self._port)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -97,11 +105,11 @@ class EmbeddedWitness:
         except OSError as error:
             return f"it cannot be started: {error.strerror}"
         assert self._process.stdout is not None and self._process.stderr is not None
-        said, _ = await asyncio.gather(
+        reason, _ = await asyncio.gather(
             self._read_errors(self._process.stderr), self._read_port(self._process.stdout)
         )
         await self._process.wait()
-        return said or f"exit code {self._process.returncode}"
+        return reason or f"exit code {self._process.returncode}"
 
     async def _read_port(self, output: asyncio.StreamReader) -> None:
         with contextlib.suppress(ValueError, KeyError, TypeError):

@@ -25,7 +25,7 @@ from blackthorn.link.frames import AnyFrame
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.ledger import LedgerStore
 from blackthorn.ports.writer import Writer
-from blackthorn.programs.periodic import repeat
+from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.embedded_witness import EmbeddedWitness
 from blackthorn.server.counters import Counters
@@ -111,6 +111,7 @@ class ServerLedger:
         clock: Clock,
         notify: Callable[[Address, AnyFrame], None],
         changed: Callable[[DevicesChanged], None],
+        tasks: Supervisor,
     ) -> None:
         self.keys = files.read_keys()
         policy = files.read_policy()
@@ -127,7 +128,7 @@ class ServerLedger:
         )
         self._settings = settings.ledger
         self._clock = clock
-        self._counters = counters
+        self._tasks = tasks
         self._place = files.witness
         self._closures = files.path / "closures"
         embedded = self._embedded_key()
@@ -144,7 +145,7 @@ class ServerLedger:
         ]
         log = parse_vkey(self.keys.log_vkey)
         self._client = WitnessClient(
-            self.ledger, log, self._peers, clock, self._settings.witness_timeout_seconds
+            self.ledger, log, self._peers, clock, self._settings.witness_timeout_seconds, tasks
         )
         self._witness: EmbeddedWitness | None = None
 
@@ -168,13 +169,13 @@ class ServerLedger:
         edge = await serve_http(app, "the ledger", host, port, tls.context)
         stack.push_async_callback(edge.close)
         if self._own is not None:
-            own = EmbeddedWitness(self._place, self._settings.witness_port, self._serves_at)
+            own = EmbeddedWitness(
+                self._place, self._settings.witness_port, self._serves_at, self._tasks
+            )
             self._witness = await stack.enter_async_context(own)
         await stack.enter_async_context(self._client)
-        loop = asyncio.get_running_loop()
-        ticking = repeat(self._tick, self._counters, TICK_SECONDS)
-        for work in (self._ask_first(), ticking):
-            stack.callback(loop.create_task(work).cancel)
+        self._tasks.start("asking the witnesses first", self._ask_first())
+        self._tasks.every(TICK_SECONDS, "ledger", self._tick)
         return edge
 
     def _closure(self, exit_id: str) -> bytes | None:
@@ -201,10 +202,9 @@ class ServerLedger:
             self._own.failures = 0
             self._own.wanted.set()
 
-    def _tick(self) -> float:
+    def _tick(self) -> None:
         self.ledger.tick(self._clock.wall_ms())
         self._client.look()
-        return TICK_SECONDS
 
     def gauges(self) -> dict[str, Callable[[], float]]:
         """What is measured of it when asked: see `edges.http.metrics.GAUGES`."""

@@ -5,6 +5,7 @@ Decides nothing: `server.markets.notices` says who is notified of what.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -70,25 +71,19 @@ class NoticeDelivery:
         self._enterprise = enterprise
         self._writer = writer
         self._failed = failed
+        self._woken = asyncio.Event()
+        notices.wake = self._woken.set
 
-    async def keep_on(self) -> None:
-        """Never returns."""
-        woken = asyncio.Event()
-        self._notices.wake = woken.set
-        while True:
-            woken.clear()
-            try:
-                await self.notify_all()
-            except (StorageError, MailRefusedError):
-                self._failed()
-            except Exception as error:  # the others are still to be notified
-                context = {"message": "a notice failed", "exception": error}
-                asyncio.get_running_loop().call_exception_handler(context)
-            try:
-                async with asyncio.timeout(RETRY_SECONDS):
-                    await woken.wait()
-            except TimeoutError:
-                continue
+    async def notify_and_wait(self) -> None:
+        """Notify all who are due, then wait until more may be. Called again and again."""
+        self._woken.clear()
+        try:
+            await self.notify_all()
+        except (StorageError, MailRefusedError):
+            self._failed()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RETRY_SECONDS):
+                await self._woken.wait()
 
     async def notify_all(self) -> None:
         """Until nobody is due. Raises StorageError or MailRefusedError: then try again later."""

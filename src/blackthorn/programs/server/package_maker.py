@@ -28,7 +28,7 @@ from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
 from blackthorn.ports.store import Done
 from blackthorn.ports.waiting import outcome
-from blackthorn.programs.log import log_defect
+from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server import production
 from blackthorn.programs.server.closure import register_seed
 from blackthorn.programs.server.decision_proof import decision_proof
@@ -67,6 +67,7 @@ class PackageMaker:
         folder: Path,
         database: Path,
         wrapping: Wrapping,
+        tasks: Supervisor,
     ) -> None:
         self._decisions = decisions
         self._ledger = ledger
@@ -75,7 +76,7 @@ class PackageMaker:
         self._database = database
         self._wrapping = wrapping
         self._making: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = tasks
         self._manifests: dict[str, _Manifest] = {}
         decisions.on_decision.append(self._decided)
 
@@ -101,12 +102,10 @@ class PackageMaker:
             except Exception as error:
                 result = error if isinstance(error, BlackthornError) else defect(error)
                 if isinstance(result, DefectError):
-                    log_defect(result)
+                    self._tasks.report("a package", result)
             done(result)
 
-        task = asyncio.get_running_loop().create_task(run())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start("a package", run())
 
     async def _part(self, access: Access, case: Case, offset: int, length: int) -> PackagePart:
         if not access.private:

@@ -31,10 +31,11 @@ from blackthorn.ids import Address
 from blackthorn.link.frames import AnyFrame
 from blackthorn.ports.parcels import FirstSeq
 from blackthorn.programs import log
+from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server import configuration
-from blackthorn.programs.server.closure import keep_closing, make_closures
+from blackthorn.programs.server.closure import IDLE_SECONDS, Apart, closing_step, make_closures
 from blackthorn.programs.server.configuration import Configuration
-from blackthorn.programs.server.decisions import keep_time, make_decision_service
+from blackthorn.programs.server.decisions import make_decision_service
 from blackthorn.programs.server.health import Health
 from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.programs.server.market_start import start_markets
@@ -70,6 +71,9 @@ from blackthorn.storage.sqlite.writer import ThreadWriter
 PURGE_SECONDS = 600
 """How often expired activation codes are deleted."""
 
+GAG_SECONDS = 5
+"""How often it is looked whether a gag has ended."""
+
 DISK_SECONDS = 5
 """How often the free disk is looked at."""
 
@@ -102,8 +106,10 @@ class Server:
         writer: ThreadWriter,
         reader: ThreadReader,
         tls: ServerTls,
+        counters: Counters,
     ) -> None:
-        self.counters = Counters()
+        self.counters = counters
+        self.tasks = Supervisor(counters)
         self._settings = settings
         self._database = database
         self._writer = writer
@@ -130,6 +136,7 @@ class Server:
             self._clock,
             notify=self._notify,
             changed=self._user_changed,
+            tasks=self.tasks,
         )
         ledger = self.ledger.ledger
         self.exits = make_rules(database, self._enterprise, lambda: self.decisions)
@@ -170,6 +177,7 @@ class Server:
             writer=writer,
             reader=reader,
             clock=self._clock,
+            apart=Apart(self.tasks),
         )
         self.dispatcher = self._make_dispatcher(database, wrapping, folder, enrolment)
         self.health = Health(
@@ -211,6 +219,7 @@ class Server:
                     folder.productions,
                     folder.database,
                     wrapping,
+                    self.tasks,
                 ),
                 self.counters,
             ),
@@ -245,43 +254,36 @@ class Server:
         return MailGateway(recipient_policy, self.mail_service, pool, self._clock, self.counters)
 
     def purge_codes(self) -> None:
-        """Delete expired activation codes now, and again from time to time."""
+        """Delete expired activation codes."""
 
         def done(result: int | StorageError) -> None:
             self.counters.storage_failures += isinstance(result, StorageError)
 
         self._writer.submit(self._enterprise.purge(self._clock.wall_ms()), done)
-        asyncio.get_running_loop().call_later(PURGE_SECONDS, self.purge_codes)
 
-    def start_decision_service(self, stack: AsyncExitStack) -> None:
-        """Replay the decisions and keep their time; the stack ends it. Raises StorageError."""
+    def start_decision_service(self) -> None:
+        """Replay the decisions, and keep their time. Raises StorageError."""
         self.decisions.start(HostReader(self._database))
         self.exits.renew()
-        work = (
-            keep_time(self.decisions, self.counters),
-            keep_closing(self.closures, self.counters),
-        )
-        for each in work:
-            stack.callback(asyncio.get_running_loop().create_task(each).cancel)
+        self.tasks.every(GAG_SECONDS, "decisions", self.decisions.tick)
+        self.tasks.every(IDLE_SECONDS, "closures", lambda: closing_step(self.closures))
 
-    def start_notices(self, stack: AsyncExitStack, pool: SealingPool) -> None:
-        """Go on telling people what was decided; the stack ends it. Raises StorageError."""
+    def start_notices(self, pool: SealingPool) -> None:
+        """Go on notifying people of what was decided. Raises StorageError."""
 
         def failed() -> None:
             self.counters.storage_failures += 1
 
         self.notices.start(HostReader(self._database))
-        delivery = NoticeDelivery(
-            self.notices, self.gateway(pool), self._enterprise, self._writer, failed
-        )
-        stack.callback(asyncio.get_running_loop().create_task(delivery.keep_on()).cancel)
+        gateway = self.gateway(pool)
+        delivery = NoticeDelivery(self.notices, gateway, self._enterprise, self._writer, failed)
+        self.tasks.keep("notices", delivery.notify_and_wait)
 
     def watch_disk(self) -> None:
         """Take nothing while the disk is nearly full, so that what is held can still be removed."""
         short = self.health.disk_is_short()
         self.dispatcher.disk_is_short(short)
         self.mail_service.disk_short = short
-        asyncio.get_running_loop().call_later(DISK_SECONDS, self.watch_disk)
 
 
 def serve(path: Path) -> None:
@@ -323,7 +325,9 @@ async def _run(
 ) -> StorageError | None:
     """Listen, wait for a reason to stop, drain; the reason if it was a failure."""
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(log.log_fault)
+    counters = Counters()
+    faults = log.FaultLog(counters)
+    loop.set_exception_handler(faults.handle)
     stop: asyncio.Future[StorageError | None] = loop.create_future()
 
     def end(reason: StorageError | None) -> None:
@@ -335,25 +339,29 @@ async def _run(
     market_keys = folder.market_keys(settings.enterprise.market_keys)
     wrapping = Wrapping(market_keys, secrets.token_bytes)
     engine = Engine(database, wrapping)
-    writer = ThreadWriter(engine, loop.call_soon_threadsafe, end, log.log_defect)
-    reader = ThreadReader(engine, loop.call_soon_threadsafe, log.log_defect)
-    server = Server(folder, settings, database, market_keys, wrapping, writer, reader, tls)
+    writer = ThreadWriter(engine, loop.call_soon_threadsafe, end, faults.log_defect)
+    reader = ThreadReader(engine, loop.call_soon_threadsafe, faults.log_defect)
+    server = Server(
+        folder, settings, database, market_keys, wrapping, writer, reader, tls, counters
+    )
     async with AsyncExitStack() as stack:
         stack.callback(reader.close)
         stack.callback(writer.close)
+        await stack.enter_async_context(server.tasks)
         operations = await _listen_ops(server, settings)
         stack.callback(operations.close)
         ledger = await server.ledger.start(stack, tls)
-        server.start_decision_service(stack)
+        server.start_decision_service()
         pool = SealingPool(server.counters, settings.smtp.sealing_workers or None)
         stack.push_async_callback(pool.close)
-        server.start_notices(stack, pool)
+        server.start_notices(pool)
         link = await serve_link(server.dispatcher, settings.link.host, settings.link.port, tls)
         stack.push_async_callback(link.close)
         smtp = await _listen_smtp(server, pool, settings, folder)
         stack.push_async_callback(smtp.close)
-        server.purge_codes()
-        server.watch_disk()
+        server.tasks.every(PURGE_SECONDS, "activation codes", server.purge_codes)
+        server.tasks.every(DISK_SECONDS, "free disk", server.watch_disk)
+        stack.push_async_callback(server.tasks.close)  # before what the tasks use is closed
         gc.freeze()  # what start-up made stays, and need not be looked at again
         logger = structlog.get_logger()
         logger.info("ready", **_ports(link, smtp, ledger, operations), seconds=_since(begun))
