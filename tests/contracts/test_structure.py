@@ -27,7 +27,6 @@ ENGINES = ("mls", "mail", "link", "identity", "directory", "tlog", "crypto", "wi
 LOOPS = {
     "programs/periodic.py": "the one loop of background work",
     "programs/device/program.py": "a command in the foreground that waits for its answers",
-    "edges/http/witness_client.py": "retries of one peer, with a growing pause",
 }
 """Modules in which a loop may sleep."""
 
