@@ -4,11 +4,10 @@ import typer
 
 from blackthorn.cli.admin import ledger as admin
 from blackthorn.cli.device import ledger as device
-from blackthorn.cli.device import trust
 
 
 def register(app: typer.Typer) -> None:
     """Add the family to `app`."""
     admin.register(app)
     admin.ledger.command("check")(device.check)
-    admin.ledger.command("trust")(trust.trust)
+    admin.ledger.command("trust")(device.trust)

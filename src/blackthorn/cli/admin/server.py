@@ -148,10 +148,10 @@ def move_user(
     directory: DirectoryOption,
     json: Json = False,
 ) -> None:
-    """Move a user to another market with all that waits for him sealed; the server may run.
+    """Move a user to another market with all that waits for them sealed; the server may run.
 
     What is sealed is wrapped anew under the other market's key. Run it again if it was ended. A
-    user's move to another server is not a command: he exports here, and is invited there.
+    user's move to another server is not a command: they export here, and are invited there.
     """
     from blackthorn.cli.progress import ProgressBar
     from blackthorn.programs.server.user_move import move

@@ -1,9 +1,18 @@
-"""`ledger check`: a user's device replays the public log of its enterprise."""
+"""A user's device and its ledger: `ledger check` replays it, `ledger trust` shows its terms."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
 from blackthorn.cli.times import rfc3339
 from blackthorn.programs.event_loop import run
+
+if TYPE_CHECKING:
+    from blackthorn.device.core.anchors import Anchors
+    from blackthorn.device.transparency.trust import Offer
+    from blackthorn.programs.device.program import DeviceProgram
 
 
 def check(
@@ -35,3 +44,81 @@ def check(
         raise SecurityError(f"ledger verification failed: {done.finding}")
     if not json:
         terminal.out.print(f"All {done.entries} entries of the ledger keep its rules.")
+
+
+def trust(
+    home: HomeOption = DEFAULT_HOME,
+    key_file: KeyFileOption = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Trust what the server says now, from now on.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """On a device: the policy it pinned, and whether the server keeps its ledger by another one.
+
+    A policy says whose word proves that everybody is shown one ledger. --accept pins the server's
+    after showing what differs: ask the administrator for the same digest first, over another way
+    than this server. Other keys, or a shorter delay of resets, are never accepted. --json prints
+    {"policy", "quorum", "differs", "changes", "weaker", "digest", "accepted"}.
+    """
+    from blackthorn.device.transparency import trust as device_trust
+    from blackthorn.programs.device import ledger_terms
+
+    device = program(home, key_file)
+    found = run(ledger_terms.compare(device))
+    document: dict[str, Any] = {
+        "policy": found.policy_text,
+        "quorum": device_trust.quorum(found.pinned.policy),
+        "differs": bool(found.changes),
+        "changes": found.changes,
+        "weaker": found.weaker,
+        "digest": found.offer.digest,
+        "accepted": False,
+    }
+    if not json:
+        _print(document, found.pinned)
+    if accept and found.changes:
+        _agree(yes)
+        _accept(device, found.offer, json)
+        document["accepted"] = True
+    if json:
+        terminal.print_json(document)
+
+
+def _print(document: dict[str, Any], pinned: "Anchors") -> None:
+    say = terminal.out.print
+    say(f"Ledger: {pinned.config.origin}", markup=False, soft_wrap=True)
+    say(f"Who must cosign it: {document['quorum']}", markup=False, soft_wrap=True)
+    if not document["differs"]:
+        say("The server keeps its ledger by the same terms.")
+        return
+    say("The server keeps its ledger by other terms now:")
+    for line in document["changes"]:
+        say(f"  {line}", markup=False, soft_wrap=True)
+    if document["weaker"]:
+        say("They let a ledger pass that the present ones would not.", style="bold red")
+    say(f"Their digest: {document['digest']}", markup=False, soft_wrap=True)
+
+
+def _agree(yes: bool) -> None:
+    import sys
+
+    from blackthorn.errors import UserError
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError("say --yes to accept other terms where nobody can be asked")
+    typer.confirm("Has the administrator told you this digest, and do you trust it?", abort=True)
+
+
+def _accept(device: "DeviceProgram", offer: "Offer", json: bool) -> None:
+    from blackthorn.programs.device import ledger_terms
+
+    settled = ledger_terms.accept(device, offer)
+    if json:
+        return
+    terminal.out.print("This device trusts these terms from now on.")
+    for alarm in settled:
+        terminal.out.print(f"Alarm {alarm.number} ({alarm.code}) is settled by it.")

@@ -41,8 +41,8 @@ def verify(
 ) -> None:
     """Show sixty digits and a QR code for comparing with another person, who shows the same.
 
-    --scan and --digits compare for you. With --confirm the person counts as verified: if his
-    identity is ever reset, nothing is sent to him until you have accepted that. --json prints
+    --scan and --digits compare for you. With --confirm the person counts as verified: if their
+    identity is ever reset, nothing is sent to them until you have accepted that. --json prints
     {"address", "digits", "payload", "same", "verified", "devices"}.
     """
     from blackthorn.device.transparency import verified
@@ -63,15 +63,7 @@ def verify(
         if confirm:
             verified.mark(unit, whose)
         counts = verified.is_verified(unit, whose)
-    document = {
-        "address": theirs.label,
-        "digits": fingerprint.sixty_digits(mine, theirs),
-        "payload": fingerprint.encode_payload(mine, theirs),
-        "same": same,
-        "verified": counts,
-        "devices": [device.name for device in theirs.devices],
-        "reset_waits_until": rfc3339(theirs.pending.effective_ms) if theirs.pending else None,
-    }
+    document = _document(mine, theirs, same, counts)
     if json:
         terminal.print_json(document)
     else:
@@ -81,16 +73,28 @@ def verify(
 def _chains(device: "DeviceProgram", whose: "Address") -> "tuple[VerifiedChain, VerifiedChain]":
     """Both chains as the ledger shows them now, or as they are known. Raises UserError."""
     from blackthorn.errors import UserError
-    from blackthorn.programs.device.home import wall_ms
+    from blackthorn.programs.device import chain_lookup
 
     if whose == device.opened.keys.address:
         raise UserError("that is your own address: compare with another person")
     theirs = chain_of(device, whose)
-    with device.device.unit(wall_ms()) as unit:
-        mine = unit.chains.of(unit.me.address)
-    if mine is None:
-        raise UserError("the ledger does not show your identity yet: try again in a minute")
-    return mine, theirs
+    return chain_lookup.own(device), theirs
+
+
+def _document(
+    mine: "VerifiedChain", theirs: "VerifiedChain", same: bool | None, counts: bool
+) -> dict[str, Any]:
+    from blackthorn.identity import fingerprint
+
+    return {
+        "address": theirs.label,
+        "digits": fingerprint.sixty_digits(mine, theirs),
+        "payload": fingerprint.encode_payload(mine, theirs),
+        "same": same,
+        "verified": counts,
+        "devices": [device.name for device in theirs.devices],
+        "reset_waits_until": rfc3339(theirs.pending.effective_ms) if theirs.pending else None,
+    }
 
 
 def _show(document: dict[str, Any]) -> None:

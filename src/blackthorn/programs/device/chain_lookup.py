@@ -33,3 +33,12 @@ def known(device: DeviceProgram, address: Address) -> VerifiedChain:
     if chain is None:
         raise UserError(f"there is no user {address} here")
     return chain
+
+
+def own(device: DeviceProgram) -> VerifiedChain:
+    """The own chain. Raises UserError when the ledger does not show it yet."""
+    with device.device.unit(wall_ms()) as unit:
+        chain = unit.chains.of(unit.me.address)
+    if chain is None:
+        raise UserError("the ledger does not show your identity yet: try again in a minute")
+    return chain
