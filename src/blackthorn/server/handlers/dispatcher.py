@@ -132,19 +132,7 @@ class Dispatcher:
             notices,
         )
         messaging = MessagingHandler(self._submission, self._delivery, self._mailboxes)
-        self._handlers: dict[type[f.Frame], HandlerFunction] = {
-            f.Hello: hello.handle,
-            f.Bye: self._bye,
-            f.Ping: _ping,
-            f.Pong: _pong,
-            f.Fanout: messaging.fanout,
-            f.Send: messaging.send,
-            f.Resume: messaging.resume,
-            f.Acknowledge: messaging.acknowledge,
-            f.SetAside: messaging.set_aside,
-            f.PublishKeyPackages: key_package_handler.publish,
-            f.ClaimKeyPackages: key_package_handler.claim,
-        }
+        self._handlers = self._own_handlers(hello, messaging, key_package_handler)
         served: tuple[tuple[FrameHandler | None, tuple[type[f.Frame], ...]], ...] = (
             (mail_service, (f.ListMail, f.FetchMail)),
             (enrolment, (f.ActivateBegin, f.ActivateProve)),
@@ -159,6 +147,24 @@ class Dispatcher:
         for handler, frames in served:
             if handler is not None:
                 self._handlers |= dict.fromkeys(frames, handler.handle)
+
+    def _own_handlers(
+        self, hello: HelloHandler, messaging: MessagingHandler, key_packages: KeyPackageHandler
+    ) -> dict[type[f.Frame], HandlerFunction]:
+        """The handlers of the frames that every server takes."""
+        return {
+            f.Hello: hello.handle,
+            f.Bye: self._bye,
+            f.Ping: _ping,
+            f.Pong: _pong,
+            f.Fanout: messaging.fanout,
+            f.Send: messaging.send,
+            f.Resume: messaging.resume,
+            f.Acknowledge: messaging.acknowledge,
+            f.SetAside: messaging.set_aside,
+            f.PublishKeyPackages: key_packages.publish,
+            f.ClaimKeyPackages: key_packages.claim,
+        }
 
     # --- From the edge --------------------------------------------------------------------
 
