@@ -42,6 +42,7 @@ class Schedule:
             self.tick: 6,
             self.crash: 1,
             self.full_disk: 1,
+            self.slow_reads: 6,
         }
         for _ in range(STEPS):
             self.chance.choices(list(actions), list(actions.values()))[0]()
@@ -53,6 +54,7 @@ class Schedule:
         """Let everything come to rest, with every device on line."""
         world = self.world
         world.writer.fail(None)
+        world.reader.release()
         for wire in list(world.wires):
             world.cut(wire)
         for _ in range(2):  # a refusal for want of space is answered on the next connection
@@ -149,6 +151,14 @@ class Schedule:
 
     def crash(self) -> None:
         self.world.crash(committed=self.chance.random() < 0.5)
+
+    def slow_reads(self) -> None:
+        """Answers of the store come late, some of them from before what came meanwhile."""
+        if self.chance.random() < 0.4:
+            self.world.reader.release()
+            self.world.reader.hold(early=self.chance.random() < 0.5)
+        else:
+            self.world.reader.release()
 
     def full_disk(self) -> None:
         full = StorageError("the disk is full: nothing was stored; free some space")

@@ -1,6 +1,7 @@
 """Writer and reader of the scenarios: the same SQL, in memory, when the test says so."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from blackthorn.errors import StorageError
@@ -59,7 +60,8 @@ class SteppedReader:
     def __init__(self, engine: BlockingReader) -> None:
         self._engine = engine
         self._holding = False
-        self._waiting: list[tuple[Query[Any], Callable[[Any], None]]] = []
+        self._early = False
+        self._waiting: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
         self._failure: StorageError | None = None
 
     @property
@@ -69,13 +71,23 @@ class SteppedReader:
 
     def ask(self, query: Query[Result], done: Done[Result]) -> None:
         """See `ports.store.Reader.ask`."""
-        self._waiting.append((query, done))
+        answer = partial(self._answer, query)
+        if self._early:
+            found = answer()
+            self._waiting.append((lambda: found, done))
+        else:
+            self._waiting.append((answer, done))
         if not self._holding and len(self._waiting) == 1:
             self.release()
 
-    def hold(self) -> None:
-        """Answer nothing until `release`, as a busy disk does."""
+    def hold(self, early: bool = False) -> None:
+        """Answer nothing until `release`, as a busy disk does.
+
+        With `early` what is answered then is what was stored when it was asked, as when the
+        event loop is busy.
+        """
         self._holding = True
+        self._early = early
 
     def fail(self, error: StorageError | None) -> None:
         """Let every further query fail with `error`; None heals it."""
@@ -83,13 +95,13 @@ class SteppedReader:
 
     def release(self) -> int:
         """Answer what waits, in order, and from now on at once; returns how many there were."""
-        self._holding = False
+        self._holding = self._early = False
         count = 0
         while self._waiting:
-            query, done = self._waiting[0]
-            answer = self._answer(query)
+            answer, done = self._waiting[0]
+            found = answer()
             self._waiting.pop(0)
-            done(answer)
+            done(found)
             count += 1
         return count
 
