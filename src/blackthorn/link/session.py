@@ -207,6 +207,10 @@ class Link:
             self._enter(state)
         return data
 
+    def close(self) -> None:
+        """The connection has ended: nothing more is said or heard."""
+        self._enter(State.CLOSED)
+
     @property
     def opened(self) -> bool:
         """Whether the device is known: Hello and Ready have been said."""

@@ -90,6 +90,7 @@ class Connections:
             self._sessions.remove(session)
             _count_out(self._by_client, session.client)
         self._paused.discard(session)
+        session.link.close()  # what is still being worked on for it finds it closed
         if session.device is not None:
             _take_out(self._by_device, session.device.id, session)
             _take_out(self._by_user, session.device.address, session)
