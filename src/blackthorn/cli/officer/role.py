@@ -103,9 +103,9 @@ def _found(call: Invocation) -> None:
     decide.decide(device, decisions, request, call.output)
 
 
-_APPOINT = """Give a person these roles, in place of those he has. Two owners decide it.
+_APPOINT = """Give a person these roles, in place of those they have. Two owners decide it.
 
-His keys are taken from his identity in the ledger, verified by this device, and never from
+Their keys are taken from their identity in the ledger, verified by this device, and never from
 the server's word.
 """
 
@@ -192,7 +192,7 @@ _DEVICE = generate.parameter(
     Annotated[
         str | None,
         typer.Option(
-            "--device", metavar="NAME", help="With which of his devices the person signs."
+            "--device", metavar="NAME", help="With which of their devices the person signs."
         ),
     ],
     None,
