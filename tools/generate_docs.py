@@ -13,12 +13,17 @@ from typing import Any
 from typer.main import get_command
 
 from blackthorn.cli import main as cli
-from blackthorn.edges.http import metrics
-from blackthorn.link import describe
-from blackthorn.programs.server import configuration
-from blackthorn.storage.sqlite import inventory
 from blackthorn.storage.sqlite.stores import witness
-from tools import attack_table, decision_tables, ledger_rules, limits_table, mls_rules
+from tools import (
+    attack_table,
+    decision_tables,
+    inventory,
+    ledger_rules,
+    limits_table,
+    link_table,
+    mls_rules,
+    reference_tables,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTICE = "<!-- Made by tools/generate_docs.py; do not edit. -->\n\n"
@@ -124,9 +129,9 @@ def commands() -> str:
 
 WHOLE: dict[str, Callable[[], str]] = {
     "docs/what-the-server-holds.md": holds,
-    "docs/settings.md": lambda: SETTINGS + configuration.render_settings(),
+    "docs/settings.md": lambda: SETTINGS + reference_tables.settings_table(),
     "docs/limits.md": limits_table.render,
-    "docs/metrics.md": lambda: METRICS + metrics.render_metrics(),
+    "docs/metrics.md": lambda: METRICS + reference_tables.metrics_table(),
     "docs/commands.md": commands,
     "docs/mls-rules.md": mls_rules.render,
     "docs/ledger-rules.md": ledger_rules.render,
@@ -137,7 +142,7 @@ WHOLE: dict[str, Callable[[], str]] = {
 }
 
 SECTIONS: dict[tuple[str, str], Callable[[], str]] = {
-    ("docs/specs/link.md", "session table"): describe.render,
+    ("docs/specs/link.md", "session table"): link_table.render,
 }
 
 

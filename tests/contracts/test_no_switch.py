@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from blackthorn.cli import main as cli
 from blackthorn.programs.server import configuration
-from blackthorn.storage.sqlite.inventory import migrations, read_inventory
+from tools.inventory import migrations, read_inventory
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "blackthorn"
 

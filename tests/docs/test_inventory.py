@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn.storage.sqlite.inventory import (
+from tools.inventory import (
     UnclassifiedError,
     migrations,
     read_inventory,

@@ -4,6 +4,7 @@ import pytest
 
 from blackthorn.errors import ConfigError
 from blackthorn.programs.server import configuration
+from tools.reference_tables import settings_table
 
 DOMAIN = '[enterprise]\ndomain = "acme.example"\n'
 
@@ -106,7 +107,7 @@ def test_activation_urls_name_the_public_address():
 
 
 def test_the_documentation_names_every_key():
-    text = configuration.render_settings()
+    text = settings_table()
     for name, kind in configuration.SECTIONS.items():
         for key in kind.__dataclass_fields__:
             assert f"| `{key}` |" in text and configuration.variable(name, key) in text

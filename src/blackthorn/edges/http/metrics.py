@@ -74,15 +74,3 @@ def exposition(counters: Counters, gauges: Mapping[str, Callable[[], float]]) ->
     ProcessCollector(registry=registry)
     registry.register(Ours())
     return generate_latest(registry)
-
-
-def render_metrics() -> str:
-    """The table of docs/metrics.md."""
-    rows = ["| metric | type | meaning |", "|---|---|---|"]
-    rows += [f"| `{each.name}` | {each.kind} | {each.meaning} |" for each in counted()]
-    rows += [f"| `{PREFIX}{name}` | gauge | {text} |" for name, text in GAUGES.items()]
-    rows += [
-        "| `process_*` | | Memory, CPU time, open files and start of the process, "
-        "as every Prometheus client names them. |"
-    ]
-    return "\n".join(rows) + "\n"

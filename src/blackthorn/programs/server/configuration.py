@@ -20,7 +20,7 @@ from blackthorn.storage.files.market_keys import check_market
 from blackthorn.storage.files.server import SETTINGS
 from blackthorn.wire.address import parse_domain
 
-_KINDS = {str: "a text", int: "a number", bool: "true or false"}
+KIND_NAMES = {str: "a text", int: "a number", bool: "true or false"}
 
 
 def setting(
@@ -268,7 +268,7 @@ def _from_text(each: dataclasses.Field[Any], text: str) -> Any:
 def _checked(name: str, each: dataclasses.Field[Any], value: Any) -> Any:
     kind = type(each.default)
     if type(value) is not kind:
-        raise ConfigError(f"{name} must be {_KINDS[kind]}, not {value!r}")
+        raise ConfigError(f"{name} must be {KIND_NAMES[kind]}, not {value!r}")
     allowed = each.metadata
     if kind is int and not allowed["at_least"] <= value <= allowed["at_most"]:
         raise ConfigError(
@@ -318,7 +318,8 @@ def public_address(configuration: Configuration) -> tuple[str, int]:
 # --- The template, and docs/settings.md ---------------------------------------------------
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A setting's value as TOML writes it."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -335,24 +336,8 @@ def render_template(chosen: Mapping[tuple[str, str], Any]) -> str:
         for each in dataclasses.fields(kind):
             lines.append(f"# {each.metadata['doc']}")
             if (name, each.name) in chosen:
-                lines.append(f"{each.name} = {_toml(chosen[name, each.name])}")
+                lines.append(f"{each.name} = {toml_value(chosen[name, each.name])}")
             else:
-                lines.append(f"# {each.name} = {_toml(each.default)}")
+                lines.append(f"# {each.name} = {toml_value(each.default)}")
         lines.append("")
     return "\n".join(lines)
-
-
-def render_settings() -> str:
-    """The tables of docs/settings.md."""
-    parts = []
-    for name, kind in SECTIONS.items():
-        parts += [f"## [{name}]", "", str(kind.__doc__), ""]
-        parts += ["| key | type | default | environment | meaning |", "|---|---|---|---|---|"]
-        for each in dataclasses.fields(kind):
-            allowed = " \\| ".join(each.metadata["choices"]) or _KINDS[type(each.default)]
-            parts.append(
-                f"| `{each.name}` | {allowed} | `{_toml(each.default)}` "
-                f"| `{variable(name, each.name)}` | {each.metadata['doc']} |"
-            )
-        parts.append("")
-    return "\n".join(parts)

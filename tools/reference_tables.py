@@ -1,0 +1,39 @@
+"""Tables of the reference pages: settings and metrics, made from what the program declares."""
+
+import dataclasses
+
+from blackthorn.edges.http import metrics
+from blackthorn.programs.server import configuration
+
+
+def settings_table() -> str:
+    """The tables of docs/settings.md."""
+    parts = []
+    for name, kind in configuration.SECTIONS.items():
+        parts += [f"## [{name}]", "", str(kind.__doc__), ""]
+        parts += ["| key | type | default | environment | meaning |", "|---|---|---|---|---|"]
+        for each in dataclasses.fields(kind):
+            allowed = (
+                " \\| ".join(each.metadata["choices"])
+                or configuration.KIND_NAMES[type(each.default)]
+            )
+            parts.append(
+                f"| `{each.name}` | {allowed} | `{configuration.toml_value(each.default)}` "
+                f"| `{configuration.variable(name, each.name)}` | {each.metadata['doc']} |"
+            )
+        parts.append("")
+    return "\n".join(parts)
+
+
+def metrics_table() -> str:
+    """The table of docs/metrics.md."""
+    rows = ["| metric | type | meaning |", "|---|---|---|"]
+    rows += [f"| `{each.name}` | {each.kind} | {each.meaning} |" for each in metrics.counted()]
+    rows += [
+        f"| `{metrics.PREFIX}{name}` | gauge | {text} |" for name, text in metrics.GAUGES.items()
+    ]
+    rows += [
+        "| `process_*` | | Memory, CPU time, open files and start of the process, "
+        "as every Prometheus client names them. |"
+    ]
+    return "\n".join(rows) + "\n"
