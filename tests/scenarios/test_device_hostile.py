@@ -128,7 +128,7 @@ def test_the_name_of_a_group_is_not_changed_by_a_commit():
     world.put_parcel(alice, commit_by(world, bob, rename))
     world.settle()
     assert [each.reason for each in alice.set_aside()] == [
-        "the facts of a conversation do not change"
+        "the metadata of a conversation does not change"
     ]
     assert alice.conversations()[0].name == "team"
 

@@ -8,7 +8,7 @@ that they stand before whatever the new device receives itself. What comes twice
 Not transferred: the keys of either device, MLS states, drafts, alarms.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final, TypeVar
 
@@ -205,8 +205,3 @@ def _encode(record: Any) -> bytes:
 
 def _decode(data: bytes, kind: type[Record]) -> Record:
     return msgspec.msgpack.decode(data, type=kind)
-
-
-def count(found: Iterable[Item], kind: str) -> int:
-    """How many items are of that kind."""
-    return sum(item[0] == kind for item in found)

@@ -10,7 +10,6 @@ All live devices of a user are in all of their conversations. The *self-group*, 
 is of their devices alone (`device.conversations.self_group`); nobody is shown it.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -23,6 +22,7 @@ from blackthorn.device.core.group_metadata import (
     GroupMetadata,
     read_group_metadata,
 )
+from blackthorn.device.core.history import add_event
 from blackthorn.device.core.members import (
     Identity,
     UnknownDeviceError,
@@ -45,7 +45,7 @@ from blackthorn.mls.framing.key_package import (
 )
 from blackthorn.mls.group.group import Group
 from blackthorn.mls.group.joining import welcome_references
-from blackthorn.ports.device_store import ConversationRecord, HistoryRecord
+from blackthorn.ports.device_store import ConversationRecord
 
 GROUP_ID_BYTES: Final = 32
 ACTIVE: Final = "active"
@@ -91,7 +91,7 @@ def _accepted_suites(unit: UnitOfWork, identity: Identity) -> set[int]:
 
 
 def create(
-    unit: UnitOfWork, facts: GroupMetadata, name: str, packages: Sequence[VerifiedKeyPackage]
+    unit: UnitOfWork, metadata: GroupMetadata, name: str, packages: Sequence[VerifiedKeyPackage]
 ) -> tuple[Conversation, bytes]:
     """A new conversation with the owners of `packages`, and the Welcome for them.
 
@@ -105,20 +105,20 @@ def create(
         unit.keys.identity_public,
         random=unit.random,
         now=unit.now,
-        extensions=[facts.extension()],
+        extensions=[metadata.extension()],
     )
     made = group.commit(add=packages, random=unit.random, now=unit.now, validate=unit.validate)
     group.merge_pending()
-    conversation = Conversation(_record(group, facts, name), group)
+    conversation = Conversation(_record(group, metadata, name), group)
     unit.adopt(conversation)
     if made.welcome is None:
         raise InvalidCommit("a conversation needs somebody to talk with")
     return conversation, made.welcome
 
 
-def _record(group: Group, facts: GroupMetadata, name: str) -> ConversationRecord:
+def _record(group: Group, metadata: GroupMetadata, name: str) -> ConversationRecord:
     return ConversationRecord(
-        group.group_id, facts.kind, name, facts.created_ms, ACTIVE, group.epoch, 0, b""
+        group.group_id, metadata.kind, name, metadata.created_ms, ACTIVE, group.epoch, 0, b""
     )
 
 
@@ -127,9 +127,9 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
     private, last_resort = _own_private(unit, welcome)
     validate = unit.gathering()
     group = Group.join(welcome, private, unit.keys.identity, now=unit.now, validate=validate)
-    facts = read_group_metadata(group.group_context_extensions)
-    facts = replace(facts, created_ms=min(facts.created_ms, unit.now_ms))
-    name = _name(unit, facts, group)
+    metadata = read_group_metadata(group.group_context_extensions)
+    metadata = replace(metadata, created_ms=min(metadata.created_ms, unit.now_ms))
+    name = _name(unit, metadata, group)
     if unit.records.conversations.count() >= limits.MAX_CONVERSATIONS:
         raise InvalidWelcome("conversation limit reached")
     known = unit.records.conversations.get(group.group_id)
@@ -140,9 +140,9 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
     if not last_resort:
         key_packages.used(unit, private.reference, welcome)
     unit.records.peers.forget_counts(group.group_id)
-    conversation = Conversation(_record(group, facts, name), group)
+    conversation = Conversation(_record(group, metadata, name), group)
     unit.adopt(conversation)
-    if facts.kind == GROUP:
+    if metadata.kind == GROUP:
         _tell_joined(unit, conversation)
     return conversation
 
@@ -167,11 +167,11 @@ def _own_private(unit: UnitOfWork, welcome: bytes) -> tuple[KeyPackagePrivate, b
     raise InvalidWelcome("the Welcome is for a key package that this device does not have")
 
 
-def _name(unit: UnitOfWork, facts: GroupMetadata, group: Group) -> str:
+def _name(unit: UnitOfWork, metadata: GroupMetadata, group: Group) -> str:
     """What a conversation that is joined is called. Raises InvalidWelcome for the wrong members."""
-    if facts.kind == GROUP:
-        return facts.name
-    if facts.kind == DIRECT:
+    if metadata.kind == GROUP:
+        return metadata.name
+    if metadata.kind == DIRECT:
         return _other_side(unit, group)
     if any(member.address != unit.me.address for member in identities(group.members)):
         raise InvalidWelcome("somebody else is in a group of one user's own devices")
@@ -300,7 +300,7 @@ def check_commit(unit: UnitOfWork, conversation: Conversation, staged: StagedCom
         if read_group_metadata(extensions) != read_group_metadata(
             conversation.group.group_context_extensions
         ):
-            raise InvalidCommit("the facts of a conversation do not change")
+            raise InvalidCommit("the metadata of a conversation does not change")
 
 
 def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) -> None:
@@ -364,25 +364,6 @@ def _tell_change(
 
 
 def tell(unit: UnitOfWork, conversation: Conversation, sender: str, text: str) -> None:
-    """A line of the conversation's history that the program itself writes."""
-    record = conversation.record
-    place = record.id + conversation.group.epoch.to_bytes(8, "big") + text.encode()
-    message = b"\x02" + hashlib.sha256(place).digest()[:31]
-    if unit.records.history.known(message):
-        return
-    shown = sender == unit.me.address
-    unit.records.history.add(
-        HistoryRecord(
-            message=message,
-            conversation=record.id,
-            kind=record.kind,
-            name=record.name,
-            sender=sender,
-            sort="event",
-            text=text,
-            sent_ms=unit.now_ms,
-            received_ms=unit.now_ms,
-            standing="received",
-            shown=shown,
-        )
-    )
+    """Add an event of this epoch to the conversation's history."""
+    occasion = conversation.group.epoch.to_bytes(8, "big")
+    add_event(unit, conversation.record, occasion, sender, text)

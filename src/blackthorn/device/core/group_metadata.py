@@ -1,7 +1,7 @@
-"""The facts of a conversation: kind, name and time of making, inside the GroupContext.
+"""Group metadata: kind, name and time of making, inside the GroupContext.
 
-They travel in an extension of private use that only members see: in the encrypted GroupInfo
-of a Welcome, and bound into every epoch's keys, so that all members hold the same facts.
+It travels in an extension of private use that only members see: in the encrypted GroupInfo
+of a Welcome, and bound into every epoch's keys, so that all members hold the same metadata.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class GroupMetadata:
 
 
 def read_group_metadata(extensions: Extensions | list[Extension]) -> GroupMetadata:
-    """The facts in a GroupContext's extensions. Raises GroupMetadataError."""
+    """The metadata in a GroupContext's extensions. Raises GroupMetadataError."""
     data = find(extensions, APPLICATION_EXTENSION)
     if data is None or len(data) > _MAX_BYTES:
         raise GroupMetadataError("the group does not say what conversation it is")

@@ -5,17 +5,17 @@ compared, and in groups; a standing notice otherwise. Between honest people noth
 alarm but what one's own other devices do.
 """
 
-import hashlib
 from datetime import UTC, datetime
 
 from blackthorn.device.core import anchors
 from blackthorn.device.core.group_metadata import DIRECT, GROUP
+from blackthorn.device.core.history import add_event
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.identity.chain import ResetRecord, VerifiedChain
 from blackthorn.identity.statements import AddDevice, Reset, RevokeDevice, decode
-from blackthorn.ports.device_store import ChainRecord, ConversationRecord, HistoryRecord
+from blackthorn.ports.device_store import ChainRecord, ConversationRecord
 
 
 def tell_news(
@@ -120,29 +120,8 @@ def _tell(unit: UnitOfWork, chain: VerifiedChain, text: str, *, groups: bool = F
             place for place in active if place.kind == GROUP and _in(unit, place, chain.label)
         ]
     for place in places:
-        _write(unit, place, chain, text)
+        add_event(unit, place, chain.head, chain.label, text)
 
 
 def _in(unit: UnitOfWork, group: ConversationRecord, address: str) -> bool:
     return address in addresses(unit.open(group.id).group.members)
-
-
-def _write(unit: UnitOfWork, place: ConversationRecord, chain: VerifiedChain, text: str) -> None:
-    unique = place.id + chain.head + text.encode()
-    message = b"\x02" + hashlib.sha256(unique).digest()[:31]
-    if unit.records.history.known(message):
-        return
-    unit.records.history.add(
-        HistoryRecord(
-            message=message,
-            conversation=place.id,
-            kind=place.kind,
-            name=place.name,
-            sender=chain.label,
-            sort="event",
-            text=text,
-            sent_ms=unit.now_ms,
-            received_ms=unit.now_ms,
-            standing="received",
-        )
-    )
