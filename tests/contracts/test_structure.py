@@ -30,6 +30,17 @@ LOOPS = {
 }
 """Modules in which a loop may sleep."""
 
+TASKS = {
+    "programs/periodic.py": "the supervisor of all background work",
+    "programs/device/pairing.py": "a question to the person while the link goes on, then awaited",
+    "edges/http/server.py": "one HTTP server, whose end is reported",
+    "edges/sealing/pool.py": "the dialogue with one worker, whose end the pool handles",
+}
+"""Modules that may make a task."""
+
+ATOMIC = "storage/files/atomic.py"
+"""The one module that renames files and syncs them. SQLite does so itself, in its own library."""
+
 
 def modules() -> list[Path]:
     return sorted(path for path in SOURCE.rglob("*.py"))
@@ -82,6 +93,36 @@ def sleeping_loops(module: ast.Module) -> list[int]:
     ]
 
 
+def calls(module: ast.Module, *names: str) -> list[int]:
+    """The lines of calls of functions or methods with one of these names."""
+    return [
+        node.lineno
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in names
+    ]
+
+
+OS_CALLS = {f"os.{name}" for name in ("rename", "renames", "replace", "fsync", "fdatasync")}
+
+
+def renames(module: ast.Module) -> list[int]:
+    """The lines that rename a file or sync one: functions of `os`, or methods of a path.
+
+    A path's methods have one argument; those of other things have two, or name fields.
+    """
+    return [
+        node.lineno
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and not node.keywords
+        and (
+            ast.unparse(node.func) in OS_CALLS | {"shutil.move"}
+            or (node.func.attr in ("rename", "replace") and len(node.args) == 1)
+        )
+    ]
+
+
 def test_no_module_is_too_long() -> None:
     counts = {named(path): len(path.read_text("utf-8").splitlines()) for path in modules()}
     too_long = {name: count for name, count in counts.items() if count > MAX_MODULE_LINES}
@@ -117,6 +158,18 @@ def test_only_periodic_work_loops() -> None:
     assert all(loops.get(name) for name in LOOPS), "a module in LOOPS loops no more: take it out"
 
 
+def test_only_the_supervisor_makes_tasks() -> None:
+    made = {named(path): calls(tree(path), "create_task", "ensure_future") for path in modules()}
+    assert not {name: lines for name, lines in made.items() if lines and name not in TASKS}
+    assert all(made.get(name) for name in TASKS), "a module in TASKS makes no more: take it out"
+
+
+def test_one_module_renames_and_syncs_files() -> None:
+    found = {named(path): renames(tree(path)) for path in modules()}
+    assert found.pop(ATOMIC)
+    assert not {name: lines for name, lines in found.items() if lines}
+
+
 def test_engines_have_no_coroutines() -> None:
     asynchronous = {
         f"{named(path)}::{function.name}"
@@ -133,3 +186,7 @@ def test_the_checks_see() -> None:
     assert sleeping_loops(sample) == [1]
     assert sleeping_loops(ast.parse("while True:\n    await asyncio.sleep(0)\n")) == []
     assert "VerificationError" in raised(SOURCE / "tlog" / "verify.py")
+    sample = ast.parse("loop.create_task(work())\nasyncio.create_task(work())\n")
+    assert calls(sample, "create_task") == [1, 2]
+    sample = ast.parse("os.fsync(file)\npart.rename(path)\npart.replace(path)\nname.replace(a, b)")
+    assert renames(sample) == [1, 2, 3]

@@ -21,9 +21,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from blackthorn.edges.http.answers import SECURITY_HEADERS, text_answer
 from blackthorn.edges.http.report import report_routes
-from blackthorn.edges.http.server import SECURITY_HEADERS, application
-from blackthorn.errors import StorageError, VerificationError
+from blackthorn.edges.http.server import application
+from blackthorn.errors import VerificationError
 from blackthorn.tlog.tiles import FULL, Tile, check_tile, format_bundle, parse_path
 
 TEXT: Final = "text/plain; charset=utf-8"
@@ -149,21 +150,18 @@ class _Edge:
         except VerificationError as error:
             return _nothing(str(error))
         kept = FOR_EVER if tile.width == FULL else AN_HOUR
-        try:
-            if tile.level is not None:
-                return _answer(self._tiles.hashes(tile), BINARY, kept)
-            return _answer(format_bundle(self._tiles.entries(tile.start, tile.width)), BINARY, kept)
-        except StorageError as error:
-            return _answer(f"{error}\n".encode(), TEXT, NEVER, 503)
+        if tile.level is not None:
+            return _answer(self._tiles.hashes(tile), BINARY, kept)
+        return _answer(format_bundle(self._tiles.entries(tile.start, tile.width)), BINARY, kept)
 
 
-def _answer(body: bytes, kind: str, kept: str, status: int = 200) -> Response:
+def _answer(body: bytes, kind: str, kept: str) -> Response:
     headers = {**SECURITY_HEADERS, "Content-Type": kind, "Cache-Control": kept}
-    return Response(body, status, headers)
+    return Response(body, 200, headers)
 
 
 def _nothing(text: str) -> Response:
-    return _answer(f"{text}\n".encode(), TEXT, NEVER, 404)
+    return text_answer(text, 404)
 
 
 _PAGE: Final = """<!doctype html>

@@ -13,8 +13,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from blackthorn.edges.http import limits
-from blackthorn.edges.http.server import SECURITY_HEADERS
-from blackthorn.errors import InputError, StorageError, VerificationError
+from blackthorn.edges.http.answers import SECURITY_HEADERS
+from blackthorn.errors import (
+    AbsentError,
+    DamageError,
+    InputError,
+    StorageError,
+    UnavailableError,
+    VerificationError,
+)
 from blackthorn.report.figures import periods
 from blackthorn.report.files import FEED, make, split_name
 from blackthorn.report.history import History, Snapshot
@@ -67,10 +74,6 @@ def report_routes(log: Log) -> list[BaseRoute]:
     ]
 
 
-class _Unknown(Exception):  # noqa: N818 - no error of the program's: an answer
-    """There is no such file; the text says why."""
-
-
 class _Edge:
     """One method a route."""
 
@@ -93,10 +96,8 @@ class _Edge:
     async def _answer(self, name: str) -> Response:
         try:
             body, ending = await self._file(name)
-        except _Unknown as unknown:
-            return _told(str(unknown), 404)
         except (StorageError, VerificationError):
-            return _told(_BUSY, 503)
+            raise UnavailableError(_BUSY) from None
         headers = {
             **SECURITY_HEADERS,
             "Content-Security-Policy": f"{content_security()}; frame-ancestors 'none'",
@@ -109,12 +110,12 @@ class _Edge:
         asked, ending = _parse(name)
         shown = self._log.shown()
         if shown is None:
-            raise _Unknown("nothing is published yet")
+            raise AbsentError("nothing is published yet")
         async with self._making:
             stand = await self._read_to(shown.size)
             period = asked or half_year(stand.unix_ms)
             if asked is not None and not _reached(stand, asked):
-                raise _Unknown("the ledger does not reach that period")
+                raise AbsentError("the ledger does not reach that period")
             files = await self._made(stand, period)
         return files[FEED if ending == FEED else f"{period.name}{ending}"], ending
 
@@ -126,7 +127,7 @@ class _Edge:
             await asyncio.sleep(0)
         stand = self._history.stand
         if stand is None or stand.size != self._history.size:
-            raise StorageError("what is published does not end with a head")
+            raise DamageError("what is published does not end with a head")
         return stand
 
     async def _made(self, stand: Snapshot, period: Period) -> dict[str, bytes]:
@@ -148,19 +149,10 @@ def _parse(name: str) -> tuple[Period | None, str]:
         period, ending = split_name(name if "." in name else f"{name}.html")
         return (None, FEED) if ending == FEED else (parse_period(period), ending)
     except InputError as error:
-        raise _Unknown(str(error)) from None
+        raise AbsentError(str(error)) from None
 
 
 def _reached(stand: Snapshot, period: Period) -> bool:
     return any(
         each.start_ms < period.end_ms and period.start_ms < each.end_ms for each in periods(stand)
     )
-
-
-def _told(text: str, status: int) -> Response:
-    headers = {
-        **SECURITY_HEADERS,
-        "Content-Type": "text/plain; charset=utf-8",
-        "Cache-Control": "no-store",
-    }
-    return Response(f"{text}\n".encode(), status, headers)

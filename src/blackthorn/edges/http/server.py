@@ -12,28 +12,23 @@ import os
 import socket
 import ssl
 from collections.abc import Generator
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from blackthorn.edges.connection_limits import client_key
 from blackthorn.edges.http import limits
-from blackthorn.errors import UnavailableError
+from blackthorn.edges.http.answers import answer_error
+from blackthorn.errors import BlackthornError, UnavailableError
 
 _MUTE: Final = logging.CRITICAL + 1
 _GRACE_SECONDS: Final = 2
 """How long a request under way may take once the server ends."""
-
-SECURITY_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 class ImpatientProtocol(H11Protocol):
@@ -151,7 +146,21 @@ async def serve_http(
     server = _Server(config)
     task = asyncio.get_running_loop().create_task(server.serve([listening]))
     await asyncio.wait({task, server.serving}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        listening.close()
+        if (error := task.exception()) is not None:
+            raise error
+        raise UnavailableError(f"{what} has ended before it served {host}:{port}")
+    task.add_done_callback(partial(_report_end, server, what))
     return HttpServer(server, task, int(listening.getsockname()[1]))
+
+
+def _report_end(server: _Server, what: str, task: asyncio.Task[None]) -> None:
+    """Tell the event loop's handler when a server ends that nobody has closed."""
+    if not server.should_exit and not task.cancelled():
+        error = task.exception() or UnavailableError(f"{what} serves no more")
+        context = {"message": "an HTTP server has ended", "exception": error, "work": what}
+        task.get_loop().call_exception_handler(context)
 
 
 def _listen(what: str, host: str, port: int) -> socket.socket:
@@ -170,14 +179,9 @@ def _listen(what: str, host: str, port: int) -> socket.socket:
 
 
 def application(routes: list[BaseRoute]) -> Starlette:
-    """A Starlette application whose unexpected faults go to the event loop's handler."""
-    return Starlette(routes=routes, exception_handlers={Exception: _fault})
-
-
-async def _fault(request: Request, error: Exception) -> Response:
-    context = {"message": "an HTTP handler failed", "exception": error}
-    asyncio.get_running_loop().call_exception_handler(context)
-    return PlainTextResponse("a fault of this server\n", 500, SECURITY_HEADERS)
+    """A Starlette application that answers errors by the table of `edges.http.answers`."""
+    handlers = {BlackthornError: answer_error, Exception: answer_error}
+    return Starlette(routes=routes, exception_handlers=handlers)
 
 
 async def read_body(request: Request, most: int) -> bytes | None:

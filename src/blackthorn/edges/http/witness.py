@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from blackthorn.edges.http.server import SECURITY_HEADERS, application, read_body
-from blackthorn.errors import BlackthornError
+from blackthorn.edges.http.answers import SECURITY_HEADERS, text_answer
+from blackthorn.edges.http.server import application, read_body
 from blackthorn.tlog import limits
 from blackthorn.tlog.witness import TEXT, WitnessRefusal
 
@@ -41,25 +41,20 @@ def witness_app(witness: CosigningWitness) -> Starlette:
     async def add_checkpoint(request: Request) -> Response:
         body = await read_body(request, limits.MAX_ADD_CHECKPOINT_BYTES)
         if body is None:
-            return _text("[W1] the request is too large\n", 413)
+            return text_answer("[W1] the request is too large", 413)
         try:
             lines = await run_in_threadpool(witness.add_checkpoint, body)
         except WitnessRefusal as refusal:
             return _answer(refusal.body, refusal.status, refusal.content_type)
-        except BlackthornError as error:
-            return _text(f"{error}\n", 503)
         return _answer(lines)
 
     async def latest(request: Request) -> Response:
         origin_hash = request.path_params["origin_hash"]
         if _HASH.fullmatch(origin_hash) is None:
-            return _text("the path is not: SHA-256 of an origin in hex, checkpoint\n", 404)
-        try:
-            note = await run_in_threadpool(witness.latest, origin_hash)
-        except BlackthornError as error:
-            return _text(f"{error}\n", 503)
+            return text_answer("the path is not: SHA-256 of an origin in hex, checkpoint", 404)
+        note = await run_in_threadpool(witness.latest, origin_hash)
         if note is None:
-            return _text("no checkpoint of such a log was cosigned\n", 404)
+            return text_answer("no checkpoint of such a log was cosigned", 404)
         return _answer(note)
 
     return application(
@@ -68,10 +63,6 @@ def witness_app(witness: CosigningWitness) -> Starlette:
             Route("/{origin_hash}/checkpoint", latest),
         ]
     )
-
-
-def _text(text: str, status: int) -> Response:
-    return _answer(text.encode(), status)
 
 
 def _answer(body: bytes, status: int = 200, kind: str = TEXT) -> Response:

@@ -101,6 +101,10 @@ class _Worker:
                 await self._read_answers(self.process.stdout)
         except (OSError, asyncio.IncompleteReadError, msgspec.DecodeError):
             self.kill()
+        except Exception as error:
+            self.kill()
+            context = {"message": "a sealing worker failed", "exception": error, "work": "sealing"}
+            asyncio.get_running_loop().call_exception_handler(context)
         finally:
             self._pool.ended(self)
         await self.process.wait() if self.process is not None else None

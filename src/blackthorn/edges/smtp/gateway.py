@@ -11,8 +11,6 @@ from functools import partial
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.sealing.worker import SealRequest, SealTo
 from blackthorn.edges.smtp import limits
-from blackthorn.errors import BlackthornError
-from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.store import Command
 from blackthorn.ports.waiting import outcome
@@ -54,8 +52,8 @@ class MailGateway:
         """Seal and store the mail for every recipient; returns once all of it is durable.
 
         `content` is the mail as it came, dots still doubled; it is taken over, and overwritten.
-        Raises MailRefusedError with the SMTP reply. A mail so large that its recipients must
-        come in turns may then have reached the first of them; the sender tries again.
+        Raises MailRefusedError with the SMTP reply, or StorageError. A mail so large that its
+        recipients must come in turns may then have reached the first; the sender tries again.
         """
         try:
             if len(content) > limits.LARGE_MAIL_BYTES:
@@ -69,7 +67,7 @@ class MailGateway:
     async def post(self, to: Recipient, content: bytearray, also: Command[None]) -> None:
         """Seal and store a mail of the server's own; `also` is written in one transaction with it.
 
-        `content` is taken over, and overwritten. Raises MailRefusedError.
+        `content` is taken over, and overwritten. Raises MailRefusedError, StorageError.
         """
         sender = f"postmaster@{self.recipient_policy.domain}"
         own = Transaction(sender, self.recipient_policy.domain, "localhost", True, (to,))
@@ -108,11 +106,7 @@ class MailGateway:
         also: Command[None] | None = None,
     ) -> None:
         mails = [MailFor(to.user, data) for to, data in zip(recipients, sealed, strict=True)]
-        try:
-            await outcome(partial(self._mail_service.store, mails, also=also))
-        except BlackthornError:
-            text = "the mail could not be stored; try again later"
-            raise MailRefusedError(452, "4.3.1", text) from None
+        await outcome(partial(self._mail_service.store, mails, also=also))
 
 
 def _overwrite(content: bytearray) -> None:

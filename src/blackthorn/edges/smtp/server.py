@@ -18,6 +18,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from blackthorn.edges.connection_limits import ConnectionLimit, MailMemory, Share, client_key
 from blackthorn.edges.smtp import limits as smtp_limits
 from blackthorn.edges.smtp.gateway import MailGateway, Transaction
+from blackthorn.edges.smtp.replies import refusal
+from blackthorn.errors import BlackthornError
 from blackthorn.mail import limits as mail_limits
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.smtp.path import NULL_SENDER, parse_path
@@ -77,15 +79,15 @@ class _Answers:
             return "452 4.5.3 too many recipients"
         try:
             recipient = self._gateway.recipient_policy.recipient(address)
-        except MailRefusedError as error:
-            return error.reply
+        except BlackthornError as error:
+            return refusal(error).reply
         envelope.recipients[recipient.user.address] = recipient
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 recipient noted"
 
     async def handle_exception(self, error: Exception) -> str:
-        """A fault of ours is a reason to try again, and says nothing of itself."""
-        return "451 4.3.0 the server failed; try again"
+        """The last resort of aiosmtpd, for what no command has answered."""
+        return refusal(error).reply
 
 
 class _Connection(SMTP):
@@ -208,12 +210,13 @@ class _Connection(SMTP):
             if self._server.stopping:
                 raise MailRefusedError(421, "4.3.2", "the server is stopping")
             await self._server.gateway.accept(self._transaction(envelope), content)
-        except MailRefusedError as error:
-            if error.code >= 500:
+        except BlackthornError as error:
+            refused = refusal(error)
+            if refused.code >= 500:
                 counters.mail_refused += 1
             else:
                 counters.mail_deferred += 1
-            return error.reply
+            return refused.reply
         return "250 2.0.0 accepted and sealed"
 
     def _transaction(self, envelope: MailEnvelope) -> Transaction:
@@ -235,7 +238,7 @@ class _Connection(SMTP):
         MailRefusedError is raised. A peer that is too slow is cut off.
         """
         data = bytearray(b"\r\n")  # so that a dot on the first line is found as any other
-        refusal: MailRefusedError | None = None
+        refused: MailRefusedError | None = None
         received, searched, started = 0, 0, self.loop.time()
         while True:
             chunk = await self._reader.read(1 << 30)
@@ -247,12 +250,12 @@ class _Connection(SMTP):
                 await super().push("421 4.7.0 too slow, or without end")
                 raise asyncio.CancelledError  # aiosmtpd then closes the connection
             try:
-                if refusal is None:
+                if refused is None:
                     share.grow(len(chunk))
                     if received > mail_limits.MAX_MAIL_BYTES + len(_END):
                         raise MailRefusedError(552, "5.3.4", "the mail is too large")
             except MailRefusedError as error:
-                refusal = error
+                refused = error
                 share.release()
             data += chunk
             end = data.find(_END, searched)
@@ -260,11 +263,11 @@ class _Connection(SMTP):
                 self._reader.feed_data(bytes(data[end + len(_END) :]))
                 break
             searched = max(0, len(data) - len(_END) + 1)
-            if refusal is not None:
+            if refused is not None:
                 del data[:searched]
                 searched = 0
-        if refusal is not None:
-            raise refusal
+        if refused is not None:
+            raise refused
         del data[end + 2 :]
         del data[:2]
         return data

@@ -19,7 +19,7 @@ from blackthorn.edges.http.ledger import Shown, ledger_app
 from blackthorn.edges.http.server import HttpServer, serve_http
 from blackthorn.edges.http.witness_client import Peer, WitnessClient
 from blackthorn.edges.tls import ServerTls
-from blackthorn.errors import StorageError, UserError
+from blackthorn.errors import DamageError, UserError
 from blackthorn.ids import Address
 from blackthorn.link.frames import AnyFrame
 from blackthorn.ports.clock import Clock
@@ -94,7 +94,7 @@ class LedgerTiles:
         """See `Tiles`."""
         found = self._ledger.store.entries(start, count, 2**31)
         if len(found) != count:
-            raise StorageError(f"entry {start + len(found)} of the ledger is missing")
+            raise DamageError(f"entry {start + len(found)} of the ledger is missing")
         return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from blackthorn.directory.entries import Head, decode_entry
-from blackthorn.errors import BlackthornError, StorageError
+from blackthorn.errors import BlackthornError, DamageError
 from blackthorn.ports.ledger import Checkpoint
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.configuration import Configuration
@@ -68,7 +68,7 @@ def _head(store: SqliteLedger, checkpoint: Checkpoint) -> Head:
     found = store.entries(checkpoint.size - 1, 1, 1)
     head = decode_entry(found[0]) if found else None
     if not isinstance(head, Head):
-        raise StorageError(f"entry {checkpoint.size - 1} of the ledger is not the head of an epoch")
+        raise DamageError(f"entry {checkpoint.size - 1} of the ledger is not the head of an epoch")
     return head
 
 

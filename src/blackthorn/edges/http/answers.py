@@ -1,0 +1,62 @@
+"""HTTP answers to errors by their kind: the one table of this edge."""
+
+import asyncio
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from blackthorn.errors import (
+    AbsentError,
+    BlackthornError,
+    ConflictError,
+    DefectError,
+    ForbiddenError,
+    InputError,
+    LimitError,
+    RefusalError,
+    SecurityError,
+    StorageError,
+    UnavailableError,
+)
+
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+STATUS: Final[dict[type[BlackthornError], int]] = {
+    LimitError: 413,
+    InputError: 400,
+    AbsentError: 404,
+    ForbiddenError: 403,
+    ConflictError: 409,
+    RefusalError: 409,
+    StorageError: 503,
+    UnavailableError: 503,
+    SecurityError: 503,
+    DefectError: 500,
+    BlackthornError: 500,
+}
+"""The nearest class counts. SecurityError: what is stored or was sent must not be relied on now."""
+
+
+def text_answer(text: str, status: int) -> Response:
+    """One line of text, which is not kept by any cache."""
+    headers = {
+        **SECURITY_HEADERS,
+        "Content-Type": "text/plain; charset=utf-8",
+        "Cache-Control": "no-store",
+    }
+    return Response(f"{text}\n".encode(), status, headers)
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """The answer to what a handler raised. What is a fault of ours says nothing of itself."""
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    if status < 500 or isinstance(error, StorageError | UnavailableError | SecurityError):
+        return text_answer(str(error), status)
+    context = {"message": "an HTTP handler failed", "exception": error, "work": "HTTP"}
+    asyncio.get_running_loop().call_exception_handler(context)
+    return text_answer("a fault of this server", status)

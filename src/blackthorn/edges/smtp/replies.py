@@ -1,0 +1,44 @@
+"""SMTP replies by kind of error (RFC 5321, 4.2; RFC 3463): the one table of this edge."""
+
+import asyncio
+from typing import Final
+
+from blackthorn.errors import (
+    AbsentError,
+    ConflictError,
+    DefectError,
+    ForbiddenError,
+    InputError,
+    LimitError,
+    StorageError,
+    UnavailableError,
+)
+from blackthorn.mail.errors import MailRefusedError
+
+_FAULT: Final = (451, "4.3.0", "the server failed; try again")
+
+REPLIES: Final[dict[type[Exception], tuple[int, str, str]]] = {
+    StorageError: (452, "4.3.1", "the mail could not be stored; try again later"),
+    UnavailableError: (451, "4.3.0", "the mail cannot be taken now; try again later"),
+    ConflictError: (451, "4.3.0", "the mail cannot be taken now; try again later"),
+    AbsentError: (550, "5.1.1", "there is no such user here"),
+    ForbiddenError: (550, "5.7.1", "the mail is not taken for that user"),
+    LimitError: (552, "5.3.4", "the mail is too large"),
+    InputError: (554, "5.6.0", "the mail cannot be processed"),
+    DefectError: _FAULT,
+}
+"""The nearest class counts; what has none is a fault of ours, and says nothing of itself."""
+
+
+def refusal(error: Exception) -> MailRefusedError:
+    """How an error is answered: a mail's own refusal, or a reply of the table.
+
+    A programming error goes to the event loop's handler, which logs and counts it.
+    """
+    if isinstance(error, MailRefusedError):
+        return error
+    kinds = [kind for kind in type(error).__mro__ if kind in REPLIES]
+    if not kinds or kinds[0] is DefectError:
+        context = {"message": "SMTP failed", "exception": error, "work": "SMTP"}
+        asyncio.get_running_loop().call_exception_handler(context)
+    return MailRefusedError(*(REPLIES[kinds[0]] if kinds else _FAULT))
