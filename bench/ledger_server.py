@@ -17,16 +17,22 @@ from bench.figures import Figure, Figures
 from blackthorn.crypto.secret import Secret
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ids import Address
-from blackthorn.ports.ledger import Change, Label, StoredStatement, WaitingUser
+from blackthorn.ports.ledger import (
+    AppendEpoch,
+    Change,
+    Label,
+    PublishEpoch,
+    StoreChange,
+    StoredStatement,
+)
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits
-from blackthorn.server.ledger.epoch_builder import EpochBuilder, Openings, Waiting
+from blackthorn.server.ledger.epoch_builder import EpochBuilder, Openings, Waiting, WaitingUser
 from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedWriter
-from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
+from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.tlog.checkpoint import LogSigner
 from blackthorn.tlog.merkle import MerkleLog
@@ -68,20 +74,17 @@ class House:
 
     def start(self) -> Ledger:
         """A new process over the rows."""
-        self.writer = SteppedWriter(
-            Engine(self.database, Wrapping(KeyFolder(Path()), secrets.token_bytes))
-        )
-        self.store = SqliteLedger(self.database.reading)
+        self.engine = Engine(self.database, Wrapping(KeyFolder(Path()), secrets.token_bytes))
+        self.writer = SteppedWriter(self.engine)
         self.ledger = Ledger(
-            store=self.store,
             writer=self.writer,
+            reader=SteppedReader(self.engine),
             keys=self.keys,
             policy=self.policy,
             config=self.config,
-            random=self.chance.randbytes,
             counters=Counters(),
         )
-        self.ledger.start(self.now_ms)
+        self.ledger.start(self.engine, self.now_ms)
         return self.ledger
 
     def sync(self, wanted: bool) -> None:
@@ -109,9 +112,8 @@ class House:
         if label is not None:
             self.seqs.append(0)
         self.seqs[number - 1] += 1
-        self.writer.submit(
-            self.store.change(Change(address, seq, head, (made,), label)), lambda result: None
-        )
+        change = Change(address, seq, head, (made,), label)
+        self.writer.submit(StoreChange(change), lambda result: None)
 
     def enqueue(self, number: int, users: dict[int, tuple[Label, int]]) -> WaitingUser:
         """One statement more of a user, stored in the transaction under way, as it waits."""
@@ -127,7 +129,7 @@ class House:
             )
             index, proof, salt = (self.chance.randbytes(size) for size in (32, 80, 32))
             label = new = Label(number, address, index, proof, salt)
-        self.store.change(Change(address, version, head, (made,), new))(self.database.writing)
+        self.engine.execute(StoreChange(Change(address, version, head, (made,), new)))
         users[number] = (label, version + 1)
         return WaitingUser(label, version, (made,))
 
@@ -205,9 +207,9 @@ def _live(house: House) -> None:
         house.now_ms += 600_000
         draft = builder.draft(tip, house.config, Waiting(waiting, ()), house.now_ms)
         tip = draft.tip
-        house.store.append(draft.epoch)(house.database.writing)
+        house.engine.execute(AppendEpoch(draft.epoch))
         end = draft.epoch.checkpoint
-        house.store.publish(end.size, end.note)(house.database.writing)
+        house.engine.execute(PublishEpoch(end.size, end.note))
     execute("COMMIT")
 
 

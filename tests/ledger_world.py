@@ -5,7 +5,7 @@ that anybody could have seen, and replays the log after each step.
 """
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from blackthorn.crypto.openpgp_open import generate_user_key, sign_detached
@@ -13,6 +13,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
 from blackthorn.directory.audit import Replay
 from blackthorn.directory.config import DirectoryConfig
+from blackthorn.errors import BlackthornError
 from blackthorn.identity.chain import (
     Terms,
     UnverifiedChain,
@@ -34,19 +35,31 @@ from blackthorn.identity.statements import (
 )
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.activation.exchange import DeviceKeys, Verifier
-from blackthorn.link.frames import AnyFrame
+from blackthorn.link.frames import LeafChanged
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import Standing
-from blackthorn.ports.users import NewCode
+from blackthorn.ports.ledger import (
+    FindLeaves,
+    Label,
+    Leaf,
+    ReadChain,
+    ReadEntries,
+    ReadEvidence,
+    ReadRoots,
+    StoredStatement,
+)
+from blackthorn.ports.users import NewCode, RenewCode
+from blackthorn.server.accounts.admission import Admission, Admissions
+from blackthorn.server.accounts.enrolment import enrol_device
+from blackthorn.server.accounts.users import add_user
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
+from blackthorn.server.ledger.chains import logged_ms
 from blackthorn.server.ledger.ledger import DevicesChanged, Ledger, LedgerKeys
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
-from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
-from blackthorn.storage.sqlite.stores.users import UserTable
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.policy import (
@@ -127,6 +140,55 @@ def make_keys(randbytes) -> LedgerKeys:
     )
 
 
+class Rows:
+    """The ledger's rows, read at once, as tests look at them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def entries(self, start: int, count: int, max_bytes: int) -> list[bytes]:
+        return self._engine.read(ReadEntries(start, count, max_bytes))
+
+    def roots(self) -> list[tuple[int, bytes]]:
+        return self._engine.read(ReadRoots(0, 2**31))
+
+    def evidence(self) -> list[bytes]:
+        return self._engine.read(ReadEvidence())
+
+    def statements(self, address: Address, after: int) -> list[StoredStatement]:
+        chain = self._engine.read(ReadChain(address, after))
+        return [] if chain is None else list(chain.statements)
+
+    def label(self, address: Address) -> Label | None:
+        return self.newest(address, 2**40)[0]
+
+    def newest(self, address: Address, size: int) -> tuple[Label | None, Leaf | None]:
+        """The user's label, and the newest leaf in the first `size` entries."""
+        (found,) = self._engine.read(FindLeaves((address,), size))
+        return found
+
+    def leaf(self, user: int, size: int) -> Leaf | None:
+        return self._leaf("place < ? ORDER BY version DESC", user, size)
+
+    def leaf_of(self, user: int, seq: int) -> Leaf | None:
+        return self._leaf("seq = ?", user, seq)
+
+    def certificate(self, user: int, seq: int) -> bytes | None:
+        return self._engine.connection.execute(
+            "SELECT certificate FROM user_certificate WHERE user = ? AND seq <= ?"
+            " ORDER BY seq DESC LIMIT 1",
+            (user, seq),
+        ).get
+
+    def _leaf(self, which: str, user: int, value: int) -> Leaf | None:
+        row = self._engine.connection.execute(
+            "SELECT user, version, head, seq, flags, place FROM ledger_leaf"
+            f" WHERE user = ? AND {which} LIMIT 1",
+            (user, value),
+        ).fetchone()
+        return None if row is None else Leaf(*row)
+
+
 class LedgerWorld:
     """One ledger. `witnesses` of them make the quorum, all of them; 0 asks for none."""
 
@@ -141,7 +203,6 @@ class LedgerWorld:
         self.chance = random.Random(seed)
         self.now_ms = START_MS
         self.database = Database.in_memory()
-        self.users = UserTable(self.database.writing)
         self.keys = make_keys(self.chance.randbytes)
         self.witnesses = [
             Cosigner(f"witness{n}.example", Secret(self.chance.randbytes(32)))
@@ -184,24 +245,26 @@ class LedgerWorld:
         self.cache = EnterpriseCache(self.reader)
         self.enterprise = SqliteEnterprise(self.database.reading)
         self.enterprise.on_forget = self.cache.forget
-        self.store = SqliteLedger(self.database.reading)
+        self.store = Rows(self.engine)
         self.counters = Counters()
         self.ledger = Ledger(
-            store=self.store,
             writer=self.writer,
+            reader=self.reader,
             keys=self.keys,
             policy=self.policy,
             config=self.config,
-            random=self.chance.randbytes,
             counters=self.counters,
             policy_text=self.policy_text,
-            notify=self._notify,
+            leaf_changed=self._leaf_changed,
             changed=self._changed,
         )
-        self.ledger.start(self.now_ms)
+        self.admissions = Admissions(
+            self.ledger, self.keys.enrolment, self.keys.vrf, self.chance.randbytes
+        )
+        self.ledger.start(self.engine, self.now_ms)
 
-    def _notify(self, address: Address, frame: AnyFrame) -> None:
-        self.heard.append((address, frame))
+    def _leaf_changed(self, address: Address) -> None:
+        self.heard.append((address, LeafChanged()))
 
     def _changed(self, change: DevicesChanged) -> None:
         self.enterprise.forget(change.address)
@@ -212,6 +275,7 @@ class LedgerWorld:
         if committed:
             self.writer.commit(told=told)
         self.writer.crash()
+        self.reader.crash()
         self.start()
 
     # --- Time and witnesses ---------------------------------------------------------------
@@ -263,42 +327,53 @@ class LedgerWorld:
     def add_user(self, name: str) -> Address:
         address = Address(f"{name}@{DOMAIN}")
         code = NewCode(f"{self.chance.randrange(10**6):06}", EMPTY_CODE, NEVER_MS)
-        assert self.users.add(address, self.chance.randbytes, self.now_ms, code)
+        add_user(self.engine, address, self.chance.randbytes, self.now_ms, code)
         return address
 
     def code_of(self, address: Address) -> str:
         """A fresh unused code of the user."""
         code = NewCode(f"{self.chance.randrange(10**6):06}", EMPTY_CODE, NEVER_MS)
-        assert self.users.renew(address, code)
+        self.engine.write(RenewCode(address, code))
         return code.nameplate
 
     def enrol(self, address: Address, keys: DeviceKeys) -> list[Enrolled | str]:
-        """What `enrolment` does once a code is proved; the result comes with the commit."""
+        """What `enrolment` does once a code is proved; the result comes with the commit.
+
+        Raises the error of a device that is not admitted, if the reader answers at once.
+        """
         nameplate = self.code_of(address)
-        admitted = self.ledger.admit(address, keys, self.now_ms)
         told: list[Enrolled | str] = []
-        change = admitted.change
+        judged: list[Admission | BlackthornError] = []
+
+        def admitted(admission: Admission | BlackthornError) -> None:
+            judged.append(admission)
+            if isinstance(admission, Admission):
+                self._store(address, nameplate, keys, admission, told)
+
+        self.admissions.admit(address, keys, self.now_ms, admitted)
+        if judged and isinstance(judged[0], BlackthornError):
+            raise judged[0]
+        return told
+
+    def _store(
+        self,
+        address: Address,
+        nameplate: str,
+        keys: DeviceKeys,
+        admission: Admission,
+        told: list[Enrolled | str],
+    ) -> None:
+        change = admission.change
         assert change is not None
 
-        def job(transaction):
-            outcome = self.ledger.fits(change)(transaction)
-            if outcome:
-                return outcome
-            enrolled = self.enterprise.enrol(
-                nameplate, keys, admitted.standing, admitted.seq, self.now_ms, repeated=False
-            )(transaction)
-            if isinstance(enrolled, Enrolled):
-                self.ledger.store_change(change)(transaction)
-            return enrolled
-
-        def done(result):
-            told.append(result)
+        def done(result: Enrolled | BlackthornError) -> None:
             if isinstance(result, Enrolled):
                 self.enterprise.forget(address)
-                self.ledger.admitted(change, self.now_ms)
+                self.ledger.stored(change, self.now_ms)
+            told.append(str(result) if isinstance(result, BlackthornError) else result)
 
-        self.writer.submit(job, done)
-        return told
+        command = enrol_device(nameplate, keys, admission, self.now_ms)
+        self.writer.submit(replace(command, key_packages=(), last_resort=None), done)
 
     def begin(self, address: Address, device: Model) -> list[Enrolled | str]:
         """The first device of a user is activated."""
@@ -319,9 +394,11 @@ class LedgerWorld:
         return address, device
 
     def stored(self, address: Address) -> VerifiedChain:
-        chain = self.ledger._chains.chain(address, self.now_ms)
-        assert chain is not None
-        return chain
+        """The chain as it is stored; raises DamageError when it breaks a rule."""
+        found = self.engine.read(ReadChain(address, 0))
+        assert found is not None and found.statements
+        now_ms = self.now_ms
+        return self.ledger.chains.verified(address, found.statements, found.heads, now_ms)
 
     def draft(self, address: Address, body: Body) -> Statement:
         return next_statement(self.stored(address), body, self.now_ms)
@@ -358,14 +435,15 @@ class LedgerWorld:
     def published_chain(self, address: Address) -> VerifiedChain | None:
         """The chain as a device that trusts nothing replays it."""
         published = self.ledger.published
-        rows = self.store.statements(address, 0)
-        if published is None:
+        found = self.engine.read(ReadChain(address, 0))
+        if published is None or found is None:
             return None
+        rows, heads = found.statements, dict(found.heads)
         told = [row for row in rows if row.place is not None and row.place < published.size]
         if not told:
             return None
         logged = {
-            row.seq: self.ledger.logged_ms(row.place)
+            row.seq: logged_ms(heads[row.seq])
             for row in told
             if row.kind in ("reset", "cancel") and row.place is not None
         }

@@ -23,7 +23,7 @@ from blackthorn.link.frames import Ready, StatementStored, SubmitStatement
 from blackthorn.link.hello import sign_hello
 from blackthorn.server.accounts.users import UserAdministration
 from blackthorn.storage.files.server import ServerFolder
-from blackthorn.storage.sqlite.stores.users import UserTable
+from blackthorn.storage.sqlite.engine import host_store
 from tests.faults.real_device import activate
 from tests.ledger_world import DOMAIN, Model
 
@@ -107,7 +107,7 @@ class People:
         self._number += 1
         with closing(self.directory.open_database()) as database:
             administration = UserAdministration(
-                UserTable(database.writing),
+                host_store(database),
                 DOMAIN,
                 self.directory.fingerprint(),
                 secrets.token_bytes,

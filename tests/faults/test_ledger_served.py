@@ -21,9 +21,10 @@ import pytest
 
 from blackthorn.audit.database import audit_rows
 from blackthorn.ids import Address
+from blackthorn.ports.ledger import ReadChain, ReadCheckpoints, ReadRoots
 from blackthorn.storage.files.ledger import LedgerFiles
 from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
+from blackthorn.storage.sqlite.engine import host_store
 from blackthorn.storage.sqlite.stores.ledger_rows import LedgerRows
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.tiles import tiles_between
@@ -374,19 +375,21 @@ def check_chains(directory: Path, people: People) -> None:
     """What the server said it had stored is there, and in its place."""
     with contextlib.closing(Database.open(directory / "blackthorn.db")) as database:
         for owner in people.owners:
-            rows = SqliteLedger(database.reading).statements(Address(owner.address), 0)
+            chain = host_store(database).read(ReadChain(Address(owner.address), 0))
+            assert chain is not None
+            rows = chain.statements
             assert len(rows) >= owner.seq and rows[owner.seq - 1].head == owner.head
 
 
 def kill_server(server: ForkedServer, directory: Path, steps: int, after: float) -> None:
     """SIGKILL a moment after the ledger has made so many steps: an epoch stored, or published."""
     database = Database.open(directory / "blackthorn.db")
-    store = SqliteLedger(database.reading)
+    store = host_store(database)
     deadline = time.monotonic() + LIFE_SECONDS
-    before = store.checkpoints()
+    before = store.read(ReadCheckpoints())
     while steps and time.monotonic() < deadline:
         time.sleep(0.001)
-        now = store.checkpoints()
+        now = store.read(ReadCheckpoints())
         steps -= now != before
         before = now
     time.sleep(after)
@@ -397,9 +400,9 @@ def kill_server(server: ForkedServer, directory: Path, steps: int, after: float)
 def check_log(directory: Path, log: VerifierKey, seen: dict[int, bytes], before: int) -> int:
     """No size has two roots, nothing published is gone, and the rows pass the audit."""
     database = Database.open(directory / "blackthorn.db")
-    store = SqliteLedger(database.reading)
-    checkpoints = store.checkpoints()
-    for size, root in store.roots():
+    store = host_store(database)
+    checkpoints = store.read(ReadCheckpoints())
+    for size, root in store.read(ReadRoots(0, 2**31)):
         assert seen.setdefault(size, root) == root, f"a fork at size {size}"
     published = max((each.size for each in checkpoints if each.published), default=0)
     assert published >= before

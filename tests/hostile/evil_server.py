@@ -24,13 +24,14 @@ from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.key_packages import PublishKeyPackages
-from blackthorn.ports.ledger import NewDevice, StoredStatement, WaitingUser
+from blackthorn.ports.ledger import NewDevice, StoredStatement
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import LEDGER_FRAMES
 from blackthorn.server.ledger.chains import kind_of
+from blackthorn.server.ledger.epoch_builder import Waiting, WaitingUser
+from blackthorn.server.ledger.lookups import Lookups
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stores.devices import insert_device
-from blackthorn.storage.sqlite.stores.users import UserTable
 from tests.ledger_world import LedgerWorld
 from tests.scenarios.device_world import Person, Wire, World, WorldClock
 
@@ -49,11 +50,11 @@ class Fork:
         self.world = world
         self.ledger: LedgerWorld = copy.copy(world.ledger)
         self.ledger.database = copied(world.database)
-        self.ledger.users = UserTable(self.ledger.database.writing)
         self.ledger.seen, self.ledger.heard, self.ledger.changes = {}, [], []
         self.ledger.now_ms = world.now_ms
         self.ledger.start()
-        self.desk = DirectoryHandler(self.ledger.ledger, WorldClock(world))
+        lookups = Lookups(self.ledger.ledger, self.ledger.reader)
+        self.desk = DirectoryHandler(self.ledger.ledger, lookups, WorldClock(world))
         self.witnesses = None if witnesses is None else list(witnesses)
         """Which ones sign this fork; None for all of them."""
 
@@ -95,8 +96,7 @@ class EvilServer(World):
         super().start()
         for kind in LEDGER_FRAMES:
             self.dispatcher._handlers[kind] = self._ledger_frame
-        waiting = self.ledger.store.waiting
-        self.ledger.store.waiting = lambda limit: self._falsified(waiting(limit))
+        self.falsify(self._falsified)
 
     @property
     def bystanders(self) -> list[Person]:
@@ -196,16 +196,29 @@ class EvilServer(World):
             " SELECT number, ?, ?, ?, ?, ? FROM users WHERE address = ?",
             (statement.seq, *row, statement.label),
         )
-        ledger.ledger._chains.forget(Address(statement.label))
-        ledger.ledger._wake()
+        ledger.ledger.chains.forget(Address(statement.label))
+        ledger.ledger.wake()
         self.publish()
 
     def entry(self, person: Person, value: Value) -> None:
         """Publish an entry that says this of the person, whatever his chain says."""
         self._entries[person.address] = value
-        self.ledger.ledger._wake()
+        self.ledger.ledger.wake()
         self.publish()
         assert not self._entries
+
+    def falsify(self, change: Callable[[list[WaitingUser]], list[WaitingUser]]) -> None:
+        """Change what the epochs are made of."""
+        epochs = self.ledger.ledger._epochs
+        gather = epochs._gather
+
+        def gather_false(limit: int, done: Callable[[object], None]) -> None:
+            def gathered(waiting: Waiting) -> None:
+                done(Waiting(change(list(waiting.users)), waiting.records))
+
+            gather(limit, gathered)
+
+        epochs._gather = gather_false
 
     def _falsified(self, waiting: list[WaitingUser]) -> list[WaitingUser]:
         entries, self._entries = self._entries, {}
@@ -240,7 +253,7 @@ class EvilServer(World):
             "SELECT number FROM users WHERE address = ?", (person.address,)
         ).get
         new = NewDevice(ghost.keys.device, ghost.keys.identity_public, "ghost", Standing.LIVE)
-        assert insert_device(self.database.writing, user, new, self.now_ms) is None
+        insert_device(self.database.writing, user, new, self.now_ms)
         ghost.number = self.database.writing.last_insert_rowid()
         self.enrolled(ghost)
         return ghost

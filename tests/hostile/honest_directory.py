@@ -26,6 +26,7 @@ from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
 from blackthorn.server.handlers.directory import DirectoryHandler
+from blackthorn.server.ledger.lookups import Lookups
 from blackthorn.storage.device.vault import Vault
 from tests.ledger_world import LedgerWorld
 
@@ -155,14 +156,20 @@ class DirectoryLife:
         return self.ledger.now_ms / 1000
 
     def _desk(self) -> None:
-        self.desk = DirectoryHandler(self.ledger.ledger, self)
+        self.desk = DirectoryHandler(
+            self.ledger.ledger, Lookups(self.ledger.ledger, self.ledger.reader), self
+        )
 
     def answers(self, client: Client, frame: f.AnyFrame) -> list[f.AnyFrame]:
         """What the desk says to one frame of a device."""
         said: list[f.AnyFrame] = []
         device = SimpleNamespace(id=client.keys.device, address=client.keys.address)
         session: Any = SimpleNamespace(
-            device=device, transmit=said.append, ask=lambda: None, answered=lambda: None
+            device=device,
+            transmit=said.append,
+            ask=lambda: None,
+            answered=lambda: None,
+            closed=False,
         )
         self.desk.handle(session, frame, self.monotonic())
         return said

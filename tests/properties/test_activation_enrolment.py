@@ -23,11 +23,14 @@ from blackthorn.link.activation import exchange
 from blackthorn.link.activation.code import Code, new_code
 from blackthorn.link.activation.exchange import NO_HEAD, Channel, DeviceKeys, Enrolment, Owner
 from blackthorn.link.frames import ActivateChallenge, Activated, Bye, decode, encode
+from blackthorn.ports.enrolment import FindCode, PurgeCodes
 from blackthorn.ports.enterprise import Standing
-from blackthorn.ports.users import NewCode
+from blackthorn.ports.users import NewCode, RenewCode
 from blackthorn.server.accounts import limits
-from blackthorn.server.accounts.enrolment import EnrolmentHandler
+from blackthorn.server.accounts.enrolment import EnrolmentService
+from blackthorn.server.accounts.users import add_user, all_users
 from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.enrolment import EnrolmentHandler
 from blackthorn.server.handlers.session import Session
 from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.tlog.policy import parse_policy
@@ -78,9 +81,9 @@ class World:
         self.base = LedgerWorld(seed)
         self.random = self.base.chance.randbytes
         self.warnings: list[str] = []
-        self.database, self.users = self.base.database, self.base.users
+        self.database, self.engine = self.base.database, self.base.engine
         self.code = self.fresh_code()
-        assert self.users.add(ALICE, self.random, self.clock.now_ms, self.stored(self.code))
+        add_user(self.engine, ALICE, self.random, self.clock.now_ms, self.stored(self.code))
         self.restart()
 
     def fresh_code(self) -> Code:
@@ -93,7 +96,7 @@ class World:
     def renewed(self) -> Code:
         """One more code for Alice."""
         code = self.fresh_code()
-        assert self.users.renew(ALICE, self.stored(code))
+        self.engine.write(RenewCode(ALICE, self.stored(code)))
         return code
 
     def restart(self) -> None:
@@ -102,17 +105,29 @@ class World:
         self.writer, self.enterprise = self.base.writer, self.base.enterprise
         self.key_packages = SqliteKeyPackages(self.database.reading)
         self.counters = Counters()
-        self.desk = EnrolmentHandler(
-            fingerprint=SERVER,
-            store=self.enterprise,
-            key_packages=self.key_packages,
+        self.engine = self.base.engine
+        enrolment = EnrolmentService(
             writer=self.writer,
+            reader=self.base.reader,
+            enterprise=self.enterprise,
+            ledger=self.base.ledger,
+            admissions=self.base.admissions,
             counters=self.counters,
             clock=self.clock,
-            random=self.random,
-            ledger=self.base.ledger,
             warn=self.warnings.append,
         )
+        self.desk = EnrolmentHandler(enrolment, SERVER, self.random)
+
+    def listed(self):
+        """The users as a list shows them."""
+        return list(all_users(self.engine, self.clock.now_ms))
+
+    def find_code(self):
+        return self.engine.read(FindCode(self.code.nameplate))
+
+    def purge(self) -> None:
+        self.writer.submit(PurgeCodes(self.clock.now_ms, 10), lambda count: None)
+        self.writer.commit()
 
     def settle(self, ms: int = 10_000) -> None:
         """Time passes, and the ledger publishes."""
@@ -224,7 +239,7 @@ def test_no_challenge_leaves_before_its_try_is_durable(world):
     assert said is None
     world.writer.commit()
     assert isinstance(talk.wire.said[-1], ActivateChallenge)
-    assert world.enterprise.code(world.code.nameplate).tries == 1
+    assert world.find_code().tries == 1
 
 
 def test_five_wrong_tries_burn_the_code_across_restarts(world):
@@ -242,22 +257,21 @@ def test_five_wrong_tries_burn_the_code_across_restarts(world):
     few = ["activation tried before without proof", "activation refused"] * 3
     burning = ["activation code on its last try", "activation code burnt"]
     assert world.warnings == ["activation refused", *few, *burning, "activation code burnt"]
-    (listed,) = world.users.list(world.clock.now_ms)
+    (listed,) = world.listed()
     assert (listed.code, listed.code_expires_ms) == ("burnt", None)
 
 
 def test_a_list_of_users_says_how_their_codes_stand(world):
     def listed() -> tuple[str, int | None]:
-        (user,) = world.users.list(world.clock.now_ms)
+        (user,) = world.listed()
         return user.code, user.code_expires_ms
 
     assert listed() == ("open", world.clock.now_ms + HOUR_MS)
     world.clock.now_ms += HOUR_MS
     assert listed() == ("expired", None)
-    world.writer.submit(world.enterprise.purge(world.clock.now_ms), lambda count: None)
-    world.writer.commit()
+    world.purge()
     assert listed() == ("expired", None)
-    world.users.renew(ALICE, world.stored(code := world.fresh_code()))
+    code = world.renewed()
     assert listed()[0] == "open"
     activate(world, code)
     assert listed() == ("", None) and world.warnings == []
@@ -287,7 +301,7 @@ def test_tries_begun_at_once_are_counted_each(world):
 def test_a_try_whose_answer_was_lost_in_a_crash_stays_counted(world):
     world.connect().begin(world.code, told=False)
     world.restart()
-    assert world.enterprise.code(world.code.nameplate).tries == 1
+    assert world.find_code().tries == 1
 
 
 def test_a_code_ends_with_its_time(world):
@@ -300,9 +314,8 @@ def test_a_code_ends_with_its_time(world):
     before = world.database.reading.serialize("main")
     assert "expired" in activate(world, world.code).text
     assert world.database.reading.serialize("main") == before
-    world.writer.submit(world.enterprise.purge(world.clock.now_ms), lambda count: None)
-    world.writer.commit()
-    assert world.enterprise.code(world.code.nameplate) is None
+    world.purge()
+    assert world.find_code() is None
 
 
 def test_another_device_cannot_use_a_used_code(world):
@@ -392,7 +405,7 @@ def test_a_thief_of_the_whole_database_cannot_activate_with_any_stored_row(world
     """The thief has every column of every row; the code itself is in none of them."""
     dump = world.database.reading.serialize("main")
     assert world.code.secret.expose() not in dump
-    stolen = world.enterprise.code(world.code.nameplate)
+    stolen = world.find_code()
     talk = world.connect()
     begin, thief = begin_as_thief(stolen.verifier, stolen.nameplate, talk.channel, world.random)
     challenge = talk.say(begin)
@@ -417,7 +430,7 @@ def test_a_relay_with_another_certificate_activates_nothing(world):
 
 def test_a_new_code_replaces_the_unused_one(world):
     code = world.fresh_code()
-    assert world.users.renew(ALICE, world.stored(code))
+    world.engine.write(RenewCode(ALICE, world.stored(code)))
     assert "no such" in activate(world, world.code).text
     assert isinstance(activate(world, code), Enrolment)
 

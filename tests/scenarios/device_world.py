@@ -30,11 +30,13 @@ from blackthorn.link.session import Link, Role
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.key_packages import PublishKeyPackages
 from blackthorn.ports.parcels import FirstSeq, WaitingParcels
-from blackthorn.server.accounts.recovery import RecoveryHandler
+from blackthorn.server.accounts.recovery import RecoveryService
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.pairing import PairingHandler
+from blackthorn.server.handlers.recovery import RecoveryHandler
+from blackthorn.server.ledger.lookups import Lookups
 from blackthorn.storage.device.vault import Vault
 from tests.ledger_world import LedgerWorld
 
@@ -275,7 +277,9 @@ class World:
     def start(self) -> None:
         """Start the server over what is on its disk; the ledger's part has been started."""
         counters = Counters()
-        self.desk = DirectoryHandler(self.ledger.ledger, WorldClock(self))
+        self.desk = DirectoryHandler(
+            self.ledger.ledger, Lookups(self.ledger.ledger, self.ledger.reader), WorldClock(self)
+        )
         self.dispatcher = Dispatcher(
             enterprise=self.ledger.cache,
             writer=self.writer,
@@ -284,7 +288,7 @@ class World:
             counters=counters,
             ledger=self.desk,
             pairing=PairingHandler(),
-            recovery=RecoveryHandler(self.ledger.ledger, self.ledger.enterprise, WorldClock(self)),
+            recovery=RecoveryHandler(RecoveryService(self.ledger.ledger, WorldClock(self))),
         )
         self.dispatcher.start_day(20_000)
 

@@ -18,6 +18,7 @@ from blackthorn.ports.parcels import FirstSeq
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.ledger.ledger import DevicesChanged
+from blackthorn.server.ledger.lookups import Lookups
 from tests.ledger_world import DELAY_MS, LedgerWorld, Model
 from tests.scenarios import link_world
 from tests.scenarios.link_world import Wire
@@ -184,7 +185,7 @@ class LedgerHub(LedgerWorld):
 
     def start(self) -> None:
         super().start()
-        self.desk = DirectoryHandler(self.ledger, self)
+        self.desk = DirectoryHandler(self.ledger, Lookups(self.ledger, self.reader), self)
         self.dispatcher = Dispatcher(
             enterprise=self.cache,
             writer=self.writer,
@@ -203,9 +204,9 @@ class LedgerHub(LedgerWorld):
     def monotonic(self) -> float:
         return self.now
 
-    def _notify(self, address: Address, frame: f.AnyFrame) -> None:
-        super()._notify(address, frame)
-        self.dispatcher.notify_user(address, frame)
+    def _leaf_changed(self, address: Address) -> None:
+        super()._leaf_changed(address)
+        self.dispatcher.notify_user(address, f.LeafChanged())
 
     def _changed(self, change: DevicesChanged) -> None:
         super()._changed(change)
@@ -215,6 +216,7 @@ class LedgerHub(LedgerWorld):
         if committed:
             self.writer.commit(told=told)
         self.writer.crash()
+        self.reader.crash()
         for wire in list(self.wires):
             self.cut(wire, tell=False)
         self.start()

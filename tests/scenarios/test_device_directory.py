@@ -379,12 +379,22 @@ def acquainted(seed, *names):
 def test_somebody_who_vanishes_is_missed():
     """The log signs a map without him, and proves that he is not in it."""
     world, alice, bob = acquainted(720)
-    epochs, label_of = world.ledger.ledger._epochs, world.desk._store.label
+    epochs, label_of = world.ledger.ledger._epochs, world.ledger.store.label
     tree = epochs._tip.tree
     others = [label_of(each.address).index for each in world.people if each is not bob]
     without = PrefixTree.of((index, tree.get(index)) for index in others)
     epochs._tip = replace(epochs._tip, tree=without)
-    world.desk._store.label = lambda who: None if who == bob.address else label_of(who)
+    lookups = world.desk._lookups
+    found = lookups._found
+
+    def without_bob(published, asked, have, done, rows):
+        kept = [
+            (None, None) if who == bob.address else row
+            for who, row in zip(asked, rows, strict=True)
+        ]
+        found(published, asked, have, done, kept)
+
+    lookups._found = without_bob
     world.wake(700)
     world.look(alice, bob)
     assert only_alarm(alice).code == "vanished"
@@ -572,10 +582,7 @@ def test_an_own_change_is_looked_for_until_the_ledger_shows_it():
 def test_a_ledger_that_goes_on_without_an_own_change_is_noticed():
     world = EvilServer(741, "alice", "bob")
     alice, bob, *_ = world.people
-    waiting = world.ledger.store.waiting
-    world.ledger.store.waiting = lambda limit: [
-        each for each in waiting(limit) if each.label.address != alice.address
-    ]
+    world.falsify(lambda waiting: [user for user in waiting if user.label.address != alice.address])
     state_recovery(alice)
     world.settle()
     for _ in range(2):

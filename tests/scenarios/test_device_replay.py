@@ -1,5 +1,7 @@
 """Devices of a small directory replay its log: what holds, what does not, and what proves it."""
 
+from dataclasses import replace
+
 import pytest
 
 from blackthorn.device.core import anchors
@@ -50,12 +52,17 @@ def asked(world):
 
 def give(world, change):
     """Let the server change the entries that it gives; `change(index, entry)`."""
-    entries = world.ledger.ledger.entries
+    lookups = world.desk._lookups
+    entries = lookups.entries
 
-    def changed(start, count):
-        return [change(start + at, each) for at, each in enumerate(entries(start, count))]
+    def changed(start, count, done):
+        def false(found):
+            given = [change(start + at, entry) for at, entry in enumerate(found.entries)]
+            done(replace(found, entries=given))
 
-    world.ledger.ledger.entries = changed
+        entries(start, count, false)
+
+    lookups.entries = changed
 
 
 # --- What holds ---------------------------------------------------------------------------
@@ -140,7 +147,7 @@ def test_a_map_that_is_not_what_the_log_says_is_found_though_witnesses_cosigned_
     replay = Replay()
     published = world.ledger.ledger.published
     with pytest.raises(Exception, match=r"\[D2[89]\]"):
-        for entry in world.ledger.ledger.entries(0, published.size):
+        for entry in world.ledger.store.entries(0, published.size, 2**40):
             replay.feed(entry)
     hours(world, 2)
     (alarm,) = open_alarms(alice)

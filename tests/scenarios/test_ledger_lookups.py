@@ -133,7 +133,7 @@ def test_a_chain_comes_with_its_certificate_and_the_receipts_of_its_resets(
 
 
 def test_a_long_chain_comes_in_parts(world: LedgerHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers_limits, "MAX_CHAIN_PART_BYTES", 20_000)
+    monkeypatch.setattr(ledger_limits, "MAX_CHAIN_PART_BYTES", 20_000)
     alice = world.person("alice")
     for _ in range(4):
         add_device(world, alice)

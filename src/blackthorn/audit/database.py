@@ -25,8 +25,8 @@ from blackthorn.identity.keys import VerifyKeys
 from blackthorn.identity.openpgp import OpenPGP, verify_certificate
 from blackthorn.identity.statements import SetOpenPGP, decode
 from blackthorn.ids import Address
-from blackthorn.ports.ledger import Label, Leaf
-from blackthorn.server.ledger.chains import LOGGED_KINDS, kind_of
+from blackthorn.ports.ledger import LOGGED_KINDS, Label, Leaf
+from blackthorn.server.ledger.chains import kind_of
 from blackthorn.server.ledger.epoch_builder import Openings
 from blackthorn.server.ledger.ledger import LedgerKeys
 from blackthorn.storage.sqlite.stores.ledger_rows import (

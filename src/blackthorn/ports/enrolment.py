@@ -1,16 +1,15 @@
-"""The port to the store of users, activation codes and the devices that they activate.
+"""The port to the store of activation codes and the devices that they activate.
 
-What a job is given has been decided by `server.accounts.enrolment`; it refuses only what another
-job has changed meanwhile.
+What a command is given has been decided by `server.accounts.enrolment`; it refuses only what
+another command has changed meanwhile. All may raise DiskError and DamageError.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from blackthorn.ids import Address, DeviceId
-from blackthorn.link.activation.exchange import DeviceKeys, Verifier
-from blackthorn.ports.enterprise import Standing
-from blackthorn.ports.writer import Job
+from blackthorn.link.activation.exchange import Verifier
+from blackthorn.ports.ledger import Change, NewDevice
+from blackthorn.ports.store import Command, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,41 +46,69 @@ class Enrolled:
     removed: tuple[DeviceId, ...] = ()
 
 
-class EnrolmentStore(Protocol):
-    """Codes and the devices that they activate. Writes come as jobs for the `Writer`."""
+@dataclass(frozen=True, slots=True)
+class FindCode(Query[OpenCode | None]):
+    """The code of that nameplate as last made durable, or None."""
 
-    def code(self, nameplate: str) -> OpenCode | None:
-        """The code of that nameplate as last made durable, or None."""
-        ...
+    nameplate: str
 
-    def count_try(self, nameplate: str, now_ms: int) -> Job[OpenCode | None]:
-        """Count one try of a code that is live; the code as it stood before.
 
-        A code that is expired or burnt is returned unchanged; None when there is none.
-        """
-        ...
+@dataclass(frozen=True, slots=True)
+class CountTry(Command[OpenCode | None]):
+    """Count one try of a code that is live; the code as it stood before.
 
-    def enrol(
-        self,
-        nameplate: str,
-        keys: DeviceKeys,
-        standing: Standing,
-        seq: int,
-        now_ms: int,
-        *,
-        repeated: bool,
-    ) -> Job[Enrolled | str]:
-        """Store the device and mark the code as used by it; `seq` as in `Enrolled`.
+    A code that is expired or burnt is returned unchanged; None when there is none.
+    """
 
-        The same device again changes nothing but the tries; with `repeated`, only that device is
-        answered. A string says why the device was refused, and nothing was written.
-        """
-        ...
+    nameplate: str
+    now_ms: int
 
-    def purge(self, now_ms: int) -> Job[int]:
-        """Delete the codes that have expired, and parcels for devices that are gone; how many."""
-        ...
 
-    def forget(self, address: Address) -> None:
-        """Read the user and his devices afresh next time: a job has changed them."""
-        ...
+@dataclass(frozen=True, slots=True)
+class EnrolDevice(Command[Enrolled]):
+    """Store the device with all that it brings, and mark the code as used by it.
+
+    `seq` is as in `Enrolled`. `change` is None when the device was stored before: then, as when
+    the change is found stored, only that device is answered, and nothing changes but the tries.
+    `room` bounds the one-time key packages. Raises ConflictError when the chain has gone on or the
+    code is used, ForbiddenError when the user may not have the device, AbsentError when the code
+    or the device is gone.
+    """
+
+    nameplate: str
+    device: NewDevice
+    seq: int
+    now_ms: int
+    change: Change | None
+    key_packages: tuple[bytes, ...] = ()
+    last_resort: bytes | None = None
+    room: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeCodes(Command[int]):
+    """Delete at most `limit` codes that have expired; how many were."""
+
+    now_ms: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanStep:
+    """What a `PurgeOrphans` has done: how many parcels went, and where to go on, or None."""
+
+    removed: int
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeOrphans(Command[OrphanStep]):
+    """Look at the mailboxes of at most `devices` rows above `after`, in their order.
+
+    Of those whose device is gone, delete at most `parcels`: they were on their way when it was
+    removed.
+    """
+
+    after: int
+    devices: int
+    parcels: int

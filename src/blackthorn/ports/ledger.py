@@ -1,25 +1,28 @@
 """The port to the store of the ledger: the log, the map's leaves, and the identity chains.
 
-Reads answer from the last durable commit, writes come as jobs for the `Writer`. What a job is
-given has been verified by `server.ledger.ledger`; a job refuses only what another job has
-overtaken. Users are named by their addresses, devices by their ids; `place` is the index of an
-entry in the log, and is None for what waits for the next epoch.
+What a command is given has been verified by `server.ledger`; it refuses only what another command
+has overtaken. Users are named by their addresses, devices by their ids; `place` is the index of an
+entry in the log, and is None for what waits for the next epoch. Pages begin behind `after`.
+
+Every command and query may raise DiskError and DamageError; others are named where they occur.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final
 
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.enterprise import Standing
-from blackthorn.ports.writer import Job
+from blackthorn.ports.store import Command, Query
+
+LOGGED_KINDS: Final = frozenset({"reset", "cancel"})
+"""Kinds of statements of which it counts when the ledger logged them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A user as the map names him: his 32-byte index, the VRF proof of it (80 bytes), his salt.
+    """A user as the map names them: the 32-byte index, the VRF proof of it (80 bytes), the salt.
 
-    Without the salt (32 bytes) no opening of his can be made again.
+    Without the salt (32 bytes) no opening of theirs can be made again.
     """
 
     user: int
@@ -68,7 +71,7 @@ class NewDevice:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one submission changes, stored as one or not at all.
+    """What one submission changes, stored whole or not at all.
 
     The chain must stand at `after` statements, the last of hash `head`. `label` comes with the
     first ones; `certificate` belongs to the set_openpgp at `certificate_seq`. `devices` are added,
@@ -89,27 +92,16 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
-    """A reset that has become effective: its device is live, all others of the user are gone.
+class WaitingStatement:
+    """A statement that no entry has published: its row's number, and whose it is.
 
-    Certificates of statements before `seq`, the reset's, are deleted.
+    `version` is that of the user's newest leaf, 0 when they have none.
     """
 
-    address: Address
-    seq: int
-    device: DeviceId
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingUser:
-    """A user whose chain has statements that no entry has published, oldest first.
-
-    `version` is that of his newest leaf, 0 when he has none.
-    """
-
+    number: int
     label: Label
     version: int
-    statements: tuple[StoredStatement, ...]
+    statement: StoredStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +129,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one epoch adds, stored as one: entries from `start` on, leaves, the pending note.
+    """What one epoch adds, stored whole: entries from `start` on, leaves, the pending note.
 
     `published` names the statements that each leaf publishes: (user, first seq, last seq, place);
     `records` the rows of the typed entries that are among `entries`.
@@ -151,116 +143,236 @@ class Epoch:
     checkpoint: Checkpoint
 
 
-class LedgerStore(Protocol):
-    """The ledger's rows. Every read raises StorageError when the database fails."""
+@dataclass(frozen=True, slots=True)
+class LoggedStatement:
+    """A published reset or cancel: its leaf, the leaf's entry, and the head that ends its epoch."""
 
-    # --- The log --------------------------------------------------------------------------
+    seq: int
+    leaf: Leaf
+    mutation: bytes
+    end: int
+    head: bytes
 
-    def entries(self, start: int, count: int, max_bytes: int) -> list[bytes]:
-        """At most `count` entries from `start` on; it ends with the one that brings the bytes to
-        `max_bytes`."""
-        ...
 
-    def checkpoints(self) -> list[Checkpoint]:
-        """The newest published and, behind it, the pending one, as far as there are such."""
-        ...
+@dataclass(frozen=True, slots=True)
+class StoredChain:
+    """Statements of a chain, published or not, in order.
 
-    def roots(self) -> list[tuple[int, bytes]]:
-        """Size and root at the end of every epoch, in order, for the search of damage."""
-        ...
+    `heads` are, of each reset and cancel that has an entry, its seq and the head of that epoch.
+    `reset_waits` says whether the user has a device that is pending; `pin` is the user's.
+    """
 
-    def newest_config(self) -> bytes | None:
-        """The newest entry that holds a configuration."""
-        ...
+    statements: tuple[StoredStatement, ...]
+    heads: tuple[tuple[int, bytes], ...]
+    reset_waits: bool
+    pin: str
 
-    def epoch_end(self, place: int) -> int | None:
-        """The size of the log at the end of the epoch that holds this entry."""
-        ...
 
-    def append(self, epoch: Epoch) -> Job[None]:
-        """Store the epoch, pending."""
-        ...
+@dataclass(frozen=True, slots=True)
+class PublishedChain:
+    """A chain as far as an epoch has published it; `more` when statements did not fit.
 
-    def publish(self, size: int, note: bytes) -> Job[None]:
-        """The note of that size has its quorum: it is published, older notes are dropped."""
-        ...
+    `logged` are all published resets and cancels, `certificate` that of the newest set_openpgp.
+    """
 
-    def evidence(self) -> list[bytes]:
-        """Notes of ours that this log does not have: it was set back to an older state."""
-        ...
+    label: Label
+    statements: tuple[bytes, ...]
+    more: bool
+    logged: tuple[LoggedStatement, ...]
+    certificate: bytes | None
 
-    def keep_evidence(self, note: bytes, now_ms: int) -> Job[None]:
-        """Keep such a note."""
-        ...
 
-    def newest_leaves(self, after: int, limit: int) -> list[tuple[Label, Leaf]]:
-        """The newest leaves of at most `limit` users of rows above `after`, in this order."""
-        ...
+# --- The log -----------------------------------------------------------------------------------
 
-    def leaves(self, start: int, end: int) -> list[tuple[Address, Leaf]]:
-        """The leaves that the entries `start` to `end` (not included) made, and whose they are."""
-        ...
 
-    # --- What waits -----------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class ReadEntries(Query[list[bytes]]):
+    """At most `count` entries from `start` on; they end with the one that reaches `max_bytes`."""
 
-    def waiting(self, limit: int) -> list[WaitingUser]:
-        """Users with unpublished statements, in the order of these, at most `limit` statements."""
-        ...
+    start: int
+    count: int
+    max_bytes: int
 
-    def waiting_records(self, limit: int) -> list[WaitingRecord]:
-        """Typed entries that wait, oldest first."""
-        ...
 
-    def add_record(self, kind: int, body: bytes) -> Job[None]:
-        """A typed entry for the next epoch."""
-        ...
+@dataclass(frozen=True, slots=True)
+class ReadCheckpoints(Query[list[Checkpoint]]):
+    """The newest published and, behind it, the pending one, as far as there are such."""
 
-    def drop(self, address: Address, seq: int) -> Job[None]:
-        """Forget the unpublished statements of the user from `seq` on: they came too late."""
-        ...
 
-    # --- Chains ---------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class ReadRoots(Query[list[tuple[int, bytes]]]):
+    """Size and root at the end of at most `limit` epochs, in order."""
 
-    def label(self, address: Address) -> Label | None:
-        """The user as the map names him, or None when he has no chain."""
-        ...
+    after: int
+    limit: int
 
-    def leaf(self, user: int, size: int) -> Leaf | None:
-        """The user's newest leaf among the first `size` entries, or None."""
-        ...
 
-    def leaf_of(self, user: int, seq: int) -> Leaf | None:
-        """The leaf whose newest statement is `seq`, or None."""
-        ...
+@dataclass(frozen=True, slots=True)
+class NewestConfig(Query[bytes | None]):
+    """The newest entry that holds a configuration."""
 
-    def statements(self, address: Address, after: int) -> list[StoredStatement]:
-        """The statements of the user's chain with a seq above `after`, published or not."""
-        ...
 
-    def certificate(self, user: int, seq: int) -> bytes | None:
-        """The certificate of the newest set_openpgp with a seq not above `seq`."""
-        ...
+@dataclass(frozen=True, slots=True)
+class AppendEpoch(Command[None]):
+    """Store the epoch, pending. Raises ConflictError: one is pending, or one has this size."""
 
-    def resets(self) -> list[tuple[Address, DeviceId]]:
-        """The devices that are pending, and whose they are."""
-        ...
+    epoch: Epoch
 
-    def fits(self, change: Change) -> Job[str | None]:
-        """None when the change continues the chain; "" when it is stored already; or why not."""
-        ...
 
-    def change(self, change: Change) -> Job[str | None]:
-        """Store the change if it `fits`, and answer like it."""
-        ...
+@dataclass(frozen=True, slots=True)
+class PublishEpoch(Command[None]):
+    """The note of that size has its quorum: it is published, older notes are dropped.
 
-    def remove(self, address: Address, device: DeviceId) -> Job[None]:
-        """The device of a reset that was cancelled goes."""
-        ...
+    Raises AbsentError when there is no such epoch.
+    """
 
-    def settle(self, settlement: Settlement) -> Job[list[DeviceId]]:
-        """Let a reset be effective; the devices that are gone."""
-        ...
+    size: int
+    note: bytes
 
-    def forget_certificates(self, published: Sequence[tuple[int, int]]) -> Job[None]:
-        """Delete certificates of each user older than the newest at or below this seq."""
-        ...
+
+@dataclass(frozen=True, slots=True)
+class ReadEvidence(Query[list[bytes]]):
+    """Notes of ours that this log does not have: it was set back to an older state."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepEvidence(Command[None]):
+    """Keep such a note."""
+
+    note: bytes
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewestLeaves(Query[list[tuple[Label, Leaf]]]):
+    """The newest leaves of at most `limit` users of rows above `after`, in this order."""
+
+    after: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeavesBetween(Query[list[tuple[Address, Leaf]]]):
+    """At most `limit` leaves that entries from `start` to before `end` made, and whose they are."""
+
+    start: int
+    end: int
+    limit: int
+
+
+# --- The next epoch ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingStatements(Query[list[WaitingStatement]]):
+    """At most `limit` statements that wait for an epoch, in their order."""
+
+    after: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRecords(Query[list[WaitingRecord]]):
+    """At most `limit` typed entries that wait, oldest first."""
+
+    after: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddRecord(Command[None]):
+    """A typed entry for the next epoch."""
+
+    kind: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DropStatements(Command[None]):
+    """Forget the unpublished statements of the user from `seq` on: they came too late."""
+
+    address: Address
+    seq: int
+
+
+# --- Chains ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FindLeaves(Query[list[tuple[Label | None, Leaf | None]]]):
+    """Of each user (at most MAX_LOOKUP_ADDRESSES) the label and the newest leaf.
+
+    Leaves are those of the first `size` entries. Without a chain there is no label.
+    """
+
+    addresses: tuple[Address, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadChain(Query[StoredChain | None]):
+    """The statements of a chain with a seq above `after`; None when there is no such user."""
+
+    address: Address
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPublishedChain(Query[PublishedChain | None]):
+    """The chain in the first `size` entries; None when none of it is there.
+
+    Of the statements those above `after`, as many as fit in `max_bytes`, one at least. Raises
+    DamageError when a published reset or cancel has no entry.
+    """
+
+    address: Address
+    after: int
+    size: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResets(Query[list[tuple[int, Address, DeviceId]]]):
+    """At most `limit` devices that are pending: number of the row, whose they are, id."""
+
+    after: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreChange(Command[bool]):
+    """Store the change; False when it is stored already.
+
+    Raises ConflictError when the chain does not stand where the change continues it, ForbiddenError
+    when the devices do not allow it, AbsentError when there is no such user.
+    """
+
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveDevice(Command[None]):
+    """The device of a reset that was cancelled goes."""
+
+    address: Address
+    device: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class SettleReset(Command[list[DeviceId]]):
+    """A reset is effective: its device is live, all others of the user go; which those were.
+
+    Certificates of statements before `seq`, the reset's, are deleted. Raises AbsentError when there
+    is no such user.
+    """
+
+    address: Address
+    seq: int
+    device: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetCertificates(Command[None]):
+    """Delete certificates of each (user, seq) older than the newest at or below this seq."""
+
+    published: tuple[tuple[int, int], ...]

@@ -64,6 +64,25 @@ class BlockingReader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class AtOnce:
+    """A `Reader` over a blocking one, for the start of a server: errors are raised."""
+
+    store: BlockingReader
+
+    def ask(self, query: Query[Result], done: Done[Result]) -> None:
+        """See `Reader.ask`. Raises StorageError."""
+        done(self.store.read(query))
+
+
+class BlockingWriter(Protocol):
+    """Durable changes at once: for commands on a server's host, never on a loop."""
+
+    def write(self, command: Command[Result]) -> Result:
+        """Execute `command` in a transaction of its own. Raises what a `Done` would be told."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Together(Command[None]):
     """Commands that are executed in order, all or none."""
 

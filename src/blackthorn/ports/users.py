@@ -1,11 +1,19 @@
-"""The port to the store of users as administrators write it: each call is one transaction."""
+"""The port to the store of users as administrators write it, with their open codes.
 
-from collections.abc import Callable
+All commands and queries may raise DiskError and DamageError.
+"""
+
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
+from blackthorn.errors import ConflictError
 from blackthorn.ids import Address
 from blackthorn.link.activation.exchange import Verifier
+from blackthorn.ports.store import Command, Query
+
+
+class PinTakenError(ConflictError):
+    """Another user has this PIN: draw another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Home:
     """Where a user belongs.
 
     `market` is an ISO 3166-1 alpha-2 code, or ZZ when it is not stated; `language` the BCP 47
-    primary tag of the language in which he is given notice.
+    primary tag of the language in which they are given notice.
     """
 
     market: str = "ZZ"
@@ -50,28 +58,43 @@ class Home:
 NOT_STATED: Final = Home()
 
 
-class UserStore(Protocol):
-    """Users and their open codes. Every call raises StorageError when the database fails."""
+@dataclass(frozen=True, slots=True)
+class FindUser(Query[bool]):
+    """Whether there is such a user."""
 
-    def exists(self, address: Address) -> bool:
-        """Whether there is such a user."""
-        ...
+    address: Address
 
-    def add(
-        self,
-        address: Address,
-        random: Callable[[int], bytes],
-        now_ms: int,
-        code: NewCode,
-        home: Home = NOT_STATED,
-    ) -> bool:
-        """Add a user with a fresh PIN and a code; False when the address is taken."""
-        ...
 
-    def renew(self, address: Address, code: NewCode) -> bool:
-        """A new code in place of the user's unused one; False when there is no such user."""
-        ...
+@dataclass(frozen=True, slots=True)
+class NameplateTaken(Query[bool]):
+    """Whether a stored code begins with this number."""
 
-    def nameplate_taken(self, nameplate: str) -> bool:
-        """Whether a stored code begins with this number."""
-        ...
+    nameplate: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListUsers(Query[list[ListedUser]]):
+    """At most `limit` users with addresses above `after`, by address."""
+
+    now_ms: int
+    after: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddUser(Command[None]):
+    """A user with a code. Raises ConflictError for a taken address, PinTakenError for the PIN."""
+
+    address: Address
+    pin: str
+    now_ms: int
+    code: NewCode
+    home: Home = NOT_STATED
+
+
+@dataclass(frozen=True, slots=True)
+class RenewCode(Command[None]):
+    """A new code in place of the user's unused one. Raises AbsentError without such a user."""
+
+    address: Address
+    code: NewCode

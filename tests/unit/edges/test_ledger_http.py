@@ -38,13 +38,13 @@ class Tiles:
     def pending_size(self) -> int:
         return self.log.tree.size
 
-    def config(self) -> bytes:
+    async def config(self) -> bytes:
         return b"record"
 
     def hashes(self, tile: Tile) -> bytes:
         return tile_hashes(self.log.tree, tile)
 
-    def entries(self, start: int, count: int) -> list[bytes]:
+    async def entries(self, start: int, count: int) -> list[bytes]:
         if self.broken:
             raise StorageError("the disk failed to read or write the database")
         return [f"entry {place}".encode() for place in range(start, start + count)]
@@ -69,9 +69,8 @@ def test_every_tile_of_every_size_is_served_and_none_beyond() -> None:
                 assert got.status_code == 200, tile.path
                 expected = tiles.hashes(tile) if tile.level is not None else None
                 if expected is None:
-                    assert parse_bundle(got.content, tile.width) == tiles.entries(
-                        tile.start, tile.width
-                    )
+                    entries = await tiles.entries(tile.start, tile.width)
+                    assert parse_bundle(got.content, tile.width) == entries
                 else:
                     assert got.content == expected
                 full = ".p/" not in tile.path
@@ -204,8 +203,11 @@ def test_a_client_that_does_not_read_its_answer_is_cut(monkeypatch: pytest.Monke
     monkeypatch.setattr(limits, "HTTP_ANSWER_SECONDS", 0.3)
 
     async def scenario() -> None:
-        tiles = Tiles(256, 256)
-        tiles.entries = lambda start, count: [bytes(60_000)] * count  # type: ignore[method-assign]
+        class Large(Tiles):
+            async def entries(self, start: int, count: int) -> list[bytes]:
+                return [bytes(60_000)] * count
+
+        tiles = Large(256, 256)
         server = await serve_http(ledger_app(tiles), "the ledger", "127.0.0.1", 0)
         peer = socket.create_connection(("127.0.0.1", server.port))
         peer.setblocking(False)

@@ -39,13 +39,13 @@ class Tiles:
     def pending_size(self) -> int:
         return len(self.world.log)
 
-    def config(self) -> bytes:
+    async def config(self) -> bytes:
         return b""
 
     def hashes(self, tile: Tile) -> bytes:
         return b""
 
-    def entries(self, start: int, count: int) -> list[bytes]:
+    async def entries(self, start: int, count: int) -> list[bytes]:
         if self.broken:
             raise StorageError("the disk failed to read or write the database")
         self.reads += count

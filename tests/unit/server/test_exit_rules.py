@@ -16,8 +16,9 @@ from blackthorn.link.frames import ActivateBegin
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.enrolment import OpenCode
 from blackthorn.ports.enterprise import UserRecord
-from blackthorn.server.accounts.enrolment import EnrolmentHandler
+from blackthorn.server.accounts.enrolment import EnrolmentService
 from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.enrolment import EnrolmentHandler
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.markets.exit_rules import ALLOWED, ExitRules, May, allowed
 from tests.unit.server.test_mail_server import CERTIFICATE, FixedClock, Table
@@ -161,20 +162,18 @@ def test_a_code_is_tried_only_while_devices_are_activated(state: str) -> None:
     closed: list[tuple[str, str]] = []
     verifier = exchange.Verifier(Secret(bytes(32)), bytes(32))
     code = OpenCode("1", HERE, verifier, FixedClock().wall_ms() + 1, 0, None, None)
-    desk = EnrolmentHandler(
-        fingerprint=bytes(32),
-        store=SimpleNamespace(
-            code=lambda nameplate: code, count_try=lambda nameplate, now_ms: tried.append(nameplate)
-        ),
-        key_packages=None,
-        writer=SimpleNamespace(submit=lambda job, done: None),
+    enrolment = EnrolmentService(
+        writer=SimpleNamespace(submit=lambda command, done: tried.append(command.nameplate)),
+        reader=SimpleNamespace(ask=lambda query, done: done(code)),
+        enterprise=None,
+        ledger=None,
+        admissions=None,
         counters=Counters(),
         clock=FixedClock(),
-        random=bytes,
-        ledger=None,
         warn=lambda event: None,
         exits=rules(exit_case(state)),
     )
+    desk = EnrolmentHandler(enrolment, bytes(32), bytes)
     session = SimpleNamespace(close=lambda code, text: closed.append((code, text)))
     desk.handle(session, ActivateBegin(1, "1", b"first message"), 0.0)
     assert tried == ["1"] * (state == "announced")

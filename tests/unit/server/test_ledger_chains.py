@@ -20,7 +20,7 @@ from blackthorn.identity.statements import (
     make,
 )
 from blackthorn.ids import Address
-from blackthorn.ports.enrolment import Enrolled
+from blackthorn.ports.enrolment import Enrolled, OrphanStep, PurgeOrphans
 from blackthorn.ports.enterprise import Standing
 from blackthorn.server.ledger import limits as ledger_limits
 from blackthorn.wire import limits as wire_limits
@@ -357,10 +357,10 @@ def test_what_was_on_its_way_to_a_removed_device_is_swept_away(world: LedgerWorl
     insert = "INSERT INTO mailbox (device, seq, sealed) VALUES (?, ?, x'00')"
     for device, seq in ((live, 1), (live + 7, 2), (live + 7, 3), (live + 9, 4)):
         world.database.writing.execute(insert, (device, seq))
-    counted: list[int] = []
-    world.writer.submit(world.enterprise.purge(0), counted.append)
+    counted: list[OrphanStep] = []
+    world.writer.submit(PurgeOrphans(0, 10, 10), counted.append)
     world.writer.commit()
-    assert counted == [3]
+    assert counted == [OrphanStep(3, None)]
     rows = world.database.reading.execute("SELECT device, seq FROM mailbox").fetchall()
     assert rows == [(live, 1)]
 

@@ -30,7 +30,7 @@ RELEASE = encode_record(entries.RELEASE, {"name": "x", "version": "1", "digest":
 def test_the_first_epoch_logs_the_configuration_and_nothing_else() -> None:
     world = LedgerWorld(1)
     world.settle(0)
-    first, head = world.ledger.entries(0, 10)
+    first, head = world.store.entries(0, 10, 2**40)
     entry = entries.decode_entry(first)
     assert isinstance(entry, entries.ConfigEntry) and decode_config(entry.record) == world.config
     assert entries.decode_entry(head).epoch == 1

@@ -8,6 +8,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.directory.entries import decode_entry
 from blackthorn.errors import ConfigError, StorageError, VerificationError
 from blackthorn.identity.statements import AddDevice, SetRecovery
+from blackthorn.ports.ledger import KeepEvidence
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
 from tests.ledger_world import DELAY_MS, LedgerWorld
@@ -220,7 +221,7 @@ def test_evidence_is_answered_once_the_newest_state_is_restored() -> None:
     world.ledger.behind(note)
     world.writer.commit()
     set_back(world, new)
-    world.writer.submit(world.store.keep_evidence(note, 0), lambda result: None)
+    world.writer.submit(KeepEvidence(note, 0), lambda result: None)
     world.writer.commit()
     world.crash()
     assert world.ledger.problems() == []

@@ -3,11 +3,13 @@
 import apsw
 
 from blackthorn.ids import Address, DeviceId
-from blackthorn.link.activation.exchange import DeviceKeys
-from blackthorn.ports.enrolment import Enrolled
+from blackthorn.ports.enrolment import EnrolDevice, Enrolled
 from blackthorn.ports.enterprise import Standing
+from blackthorn.ports.ledger import Change, NewDevice, StoredStatement
 from blackthorn.storage.sqlite.database import Database, _migrate, migrations
+from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
+from tests.market_keys import wrapping
 
 ALICE = Address("alice@acme.example")
 OLD = DeviceId(b"\x01" * 16)
@@ -48,9 +50,10 @@ def test_users_devices_mail_and_the_newest_certificate_are_kept() -> None:
 def test_the_first_chain_of_a_user_replaces_the_devices_that_he_had_without_one() -> None:
     database = older()
     enterprise = SqliteEnterprise(database.reading)
-    keys = DeviceKeys(bytes(31) + b"\x09", "new", b"", [], b"last", [b"genesis"])
-    job = enterprise.enrol("1234", keys, Standing.LIVE, 1, 10, repeated=False)
-    enrolled = job(database.writing)
+    device = NewDevice(DeviceId(b"\x09" * 16), bytes(31) + b"\x09", "new", Standing.LIVE)
+    genesis = StoredStatement(1, bytes(32), "genesis", 0, b"genesis")
+    change = Change(ALICE, 0, bytes(32), (genesis,))
+    enrolled = Engine(database, wrapping()).write(EnrolDevice("1234", device, 1, 10, change))
     assert isinstance(enrolled, Enrolled)
     assert enrolled.removed == (OLD, DeviceId(b"\x02" * 16)) and enrolled.number > 4
     assert [each.id for each in enterprise.user(ALICE).devices] == [enrolled.device]

@@ -177,14 +177,15 @@ def list_users(directory: DirectoryOption, json: Json = False) -> None:
     import time
 
     from blackthorn.programs.server import configuration
+    from blackthorn.server.accounts.users import all_users
     from blackthorn.storage.files.server import ServerFolder
-    from blackthorn.storage.sqlite.stores.users import UserTable
+    from blackthorn.storage.sqlite.engine import host_store
 
     server = ServerFolder(directory)
     configuration.load(directory, os.environ)
     database = server.open_database()
     try:
-        listed = UserTable(database.writing).list(time.time_ns() // 1_000_000)
+        listed = list(all_users(host_store(database), time.time_ns() // 1_000_000))
     finally:
         database.close()
     if json:
@@ -239,7 +240,7 @@ def _invite(
     from blackthorn.programs.server.user_move import check_may_activate, check_takes_users
     from blackthorn.server.accounts.users import UserAdministration, parse_life
     from blackthorn.storage.files.server import ServerFolder
-    from blackthorn.storage.sqlite.stores.users import UserTable
+    from blackthorn.storage.sqlite.engine import host_store
 
     life = parse_life(expires)
     known = os.environ.get("BLACKTHORN_DIR") == str(directory)
@@ -250,7 +251,7 @@ def _invite(
     database = server.open_database()
     try:
         administration = UserAdministration(
-            UserTable(database.writing),
+            host_store(database),
             settings.enterprise.domain,
             server.fingerprint(),
             secrets.token_bytes,

@@ -126,7 +126,7 @@ class Responses:
         config = self.world.ledger.config
         now_ms = self.world.clock.now_ms
         terms = Terms(VerifyKeys(*config.enrolment), config.reset_delay_ms, now_ms, {})
-        statements = self.world.ledger.stored_statements(Address(name), 1, 1000)
+        statements = self.world.statements(name)
         return encode_chain(name, statements, terms)
 
     # --- Moves -----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 What the authority gets is opened as it would, with its own key, and checked off line.
 """
 
+import asyncio
 import base64
 import hashlib
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ def _produce(world: World, officers: Officers, case: Case, folder: Path) -> Answ
     }
     case = officers.decide(case.id, "produce", produced)
     origin, seed = world.keys.origin, register_seed(world.keys)
-    proof = decision_proof(world.ledger, world.decisions.produced(case.id))
+    proof = asyncio.run(decision_proof(world.ledger, world.decisions.produced(case.id)))
     production.finish(made_for, path, origin, seed, proof)
     sealed = production.seal_package(path, certificate, world.clock.now_ms // 1000)
     if unseal(_armored(sealed.read_bytes()), secret) != path.read_bytes():

@@ -6,6 +6,7 @@ The embedded witness's own key cosigns, in this process.
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,17 +20,20 @@ from blackthorn.ids import Address
 from blackthorn.link.activation.exchange import Verifier
 from blackthorn.mail.pgp.seal import seal_mail
 from blackthorn.ports.enrolment import Enrolled
+from blackthorn.ports.ledger import ReadChain, WaitingRecords, WaitingStatements
 from blackthorn.ports.mail import ListMail, ReadMail, SealedMail, StoreMail
 from blackthorn.ports.parcels import Batch
 from blackthorn.ports.store import Command, Done, Result, Together
 from blackthorn.ports.users import Home, NewCode
-from blackthorn.ports.writer import Job
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server import folder as server_folder
 from blackthorn.programs.server.decisions import make_decision_service
 from blackthorn.programs.server.ledger import ledger_config
 from blackthorn.programs.server.market_start import open_market
 from blackthorn.programs.server.notices import make_rules
+from blackthorn.server.accounts.admission import Admission, Admissions
+from blackthorn.server.accounts.enrolment import enrol_device
+from blackthorn.server.accounts.users import add_user
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger.ledger import DevicesChanged, Ledger
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
@@ -39,9 +43,7 @@ from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
-from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
 from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
-from blackthorn.storage.sqlite.stores.users import UserTable
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.wire.note import parse_vkey
@@ -92,7 +94,6 @@ class World:
         self.engine = Engine(self.database, self.wrapping)
         self.writer = SteppedWriter(self.engine)
         self.reader = SteppedReader(self.engine)
-        self._users = UserTable(self.database.writing)
         reading = self.database.reading
         self.parcels = SqliteParcels(reading, self.wrapping)
         self._seq = self.parcels.first_seq()
@@ -102,7 +103,10 @@ class World:
     def _start(self) -> None:
         """The engines, as a server starts them."""
         self.ledger = self._make_ledger()
-        self.ledger.start(self.clock.now_ms)
+        self.ledger.start(self.engine, self.clock.now_ms)
+        self._admissions = Admissions(
+            self.ledger, self.keys.enrolment, self.keys.vrf, self.chance.randbytes
+        )
         self.decisions = make_decision_service(
             self.ledger,
             self.enterprise,
@@ -129,12 +133,11 @@ class World:
 
     def _make_ledger(self) -> Ledger:
         return Ledger(
-            store=SqliteLedger(self.database.reading),
             writer=self.writer,
+            reader=self.reader,
             keys=self.keys,
             policy=self.policy,
             config=ledger_config(self.keys, self.policy, self.settings),
-            random=self.chance.randbytes,
             counters=Counters(),
             changed=self._changed,
         )
@@ -165,8 +168,8 @@ class World:
         raise DefectError("the ledger does not come to rest")
 
     def _quiet(self) -> bool:
-        store = self.ledger.store
-        return not store.waiting(1) and not store.waiting_records(1)
+        statements = self.engine.read(WaitingStatements(0, 1))
+        return not statements and not self.engine.read(WaitingRecords(0, 1))
 
     def _cosign(self) -> None:
         waiting = self.ledger.waiting
@@ -209,46 +212,42 @@ class World:
         code = NewCode(f"{self._codes:06}", _NO_CODE, _NEVER_MS)
         home = Home(market, language)
         random_, now_ms = self.chance.randbytes, self.clock.now_ms
-        if not self._users.add(Address(address), random_, now_ms, code, home):
-            raise DefectError(f"there is a user {address} already")
+        add_user(self.engine, Address(address), random_, now_ms, code, home)
         return code.nameplate
 
     def enrol(self, people: Sequence[tuple[str, Person]]) -> None:
         """Activate the device of each (nameplate, person), in one transaction."""
         results: list[object] = []
         for nameplate, person in people:
-            self.writer.submit(*self._enrolment(nameplate, person, results.append))
+            self._enrol(nameplate, person, results.append)
         self.writer.commit()
         for result in results:
             if not isinstance(result, Enrolled):
                 raise DefectError(f"a device was not activated: {result}")
 
-    def _enrolment(
-        self, nameplate: str, person: Person, tell: Callable[[object], None]
-    ) -> tuple[Job[Any], Callable[[Any], None]]:
+    def _enrol(self, nameplate: str, person: Person, tell: Callable[[object], None]) -> None:
         address, now_ms = Address(person.address), self.clock.now_ms
-        admitted = self.ledger.admit(address, person.keys, now_ms)
-        change = admitted.change
-        if change is None:
-            raise DefectError(f"{address} was activated before")
-        enrol = self.enterprise.enrol(
-            nameplate, person.keys, admitted.standing, admitted.seq, now_ms, repeated=False
-        )
+        admitted: list[Admission | BlackthornError] = []
+        self._admissions.admit(address, person.keys, now_ms, admitted.append)
+        (admission,) = admitted
+        if not isinstance(admission, Admission) or admission.change is None:
+            tell(admission)
+            return
+        change = admission.change
 
-        def job(transaction: Any) -> Any:
-            refusal = self.ledger.fits(change)(transaction)
-            enrolled = refusal or enrol(transaction)
-            if isinstance(enrolled, Enrolled):
-                self.ledger.store_change(change)(transaction)
-            return enrolled
-
-        def done(result: Any) -> None:
+        def done(result: Enrolled | BlackthornError) -> None:
             if isinstance(result, Enrolled):
                 self.enterprise.forget(address)
-                self.ledger.admitted(change, self.clock.now_ms)
+                self.ledger.stored(change, self.clock.now_ms)
             tell(result)
 
-        return job, done
+        command = enrol_device(nameplate, person.keys, admission, now_ms)
+        self.writer.submit(replace(command, key_packages=(), last_resort=None), done)
+
+    def statements(self, address: str) -> list[bytes]:
+        """The statements of a user's chain."""
+        chain = self.engine.read(ReadChain(Address(address), 0))
+        return [] if chain is None else [row.statement for row in chain.statements]
 
     # --- Mail and messages -----------------------------------------------------------------
 

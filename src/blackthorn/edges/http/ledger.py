@@ -1,4 +1,4 @@
-"""The ledger over HTTPS as tiles (c2sp.org/tlog-tiles), for auditors, mirrors and whoever asks.
+"""The ledger over HTTPS as tiles (c2sp.org/tlog-tiles), for auditors, mirrors and anybody.
 
 Below `/` lies what is published: `checkpoint`, `tile/…`, `tile/entries/…`, `policy`, `config`,
 and a page for people; below `/report/` the transparency report (`report_http`), below `/closures/`
@@ -69,7 +69,7 @@ class Tiles(Protocol):
         """The size up to which auditors may read: that of a checkpoint that waits, if any."""
         ...
 
-    def config(self) -> bytes:
+    async def config(self) -> bytes:
         """The configuration record of the newest published epoch."""
         ...
 
@@ -77,7 +77,7 @@ class Tiles(Protocol):
         """The bytes of a tile that `check_tile` has let pass."""
         ...
 
-    def entries(self, start: int, count: int) -> list[bytes]:
+    async def entries(self, start: int, count: int) -> list[bytes]:
         """Exactly these entries."""
         ...
 
@@ -127,7 +127,7 @@ class _Edge:
     async def config(self, request: Request) -> Response:
         if self._tiles.shown() is None:
             return _nothing("nothing is published yet")
-        return _answer(self._tiles.config(), CBOR, NEVER)
+        return _answer(await self._tiles.config(), CBOR, NEVER)
 
     async def closure(self, request: Request) -> Response:
         exit_id = request.path_params["exit_id"]
@@ -138,12 +138,12 @@ class _Edge:
 
     async def published(self, request: Request) -> Response:
         shown = self._tiles.shown()
-        return self._tile(request.path_params["path"], shown.size if shown else 0)
+        return await self._tile(request.path_params["path"], shown.size if shown else 0)
 
     async def pending(self, request: Request) -> Response:
-        return self._tile(request.path_params["path"], self._tiles.pending_size())
+        return await self._tile(request.path_params["path"], self._tiles.pending_size())
 
-    def _tile(self, path: str, size: int) -> Response:
+    async def _tile(self, path: str, size: int) -> Response:
         try:
             tile = parse_path(path)
             check_tile(tile, size)
@@ -152,7 +152,8 @@ class _Edge:
         kept = FOR_EVER if tile.width == FULL else AN_HOUR
         if tile.level is not None:
             return _answer(self._tiles.hashes(tile), BINARY, kept)
-        return _answer(format_bundle(self._tiles.entries(tile.start, tile.width)), BINARY, kept)
+        entries = await self._tiles.entries(tile.start, tile.width)
+        return _answer(format_bundle(entries), BINARY, kept)
 
 
 def _answer(body: bytes, kind: str, kept: str) -> Response:

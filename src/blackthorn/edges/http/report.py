@@ -59,7 +59,7 @@ class Log(Protocol):
         """The newest published epoch, None before the first."""
         ...
 
-    def entries(self, start: int, count: int) -> list[bytes]:
+    async def entries(self, start: int, count: int) -> list[bytes]:
         """Exactly these entries."""
         ...
 
@@ -122,7 +122,7 @@ class _Edge:
     async def _read_to(self, size: int) -> Snapshot:
         """The newest head, of at least `size` entries."""
         while (at := self._history.size) < size:
-            for data in self._log.entries(at, min(_PIECE, size - at)):
+            for data in await self._log.entries(at, min(_PIECE, size - at)):
                 self._history.feed(data)
             await asyncio.sleep(0)
         stand = self._history.stand

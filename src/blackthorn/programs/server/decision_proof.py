@@ -1,18 +1,21 @@
 """That the ledger shows a decision: entry, inclusion proof and checkpoint, for a package."""
 
+from functools import partial
+
 from blackthorn.directory.entries import Record, decode_entry
 from blackthorn.directory.records import decode_record
 from blackthorn.errors import UnavailableError
 from blackthorn.governance import register
 from blackthorn.governance.package.build import LedgerProof
 from blackthorn.governance.statements import commitment
+from blackthorn.ports.waiting import outcome
 from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.tlog.proof import LogProof, format_proof
 
 _BATCH = 256
 
 
-def decision_proof(ledger: Ledger, reveal: bytes) -> LedgerProof:
+async def decision_proof(ledger: Ledger, reveal: bytes) -> LedgerProof:
     """The proof of the decision behind `reveal` (salt and signed statement).
 
     Raises UnavailableError while its epoch is not published.
@@ -22,7 +25,7 @@ def decision_proof(ledger: Ledger, reveal: bytes) -> LedgerProof:
     end = published.size if published is not None else 0
     while published is not None and end > 0:
         start = max(0, end - _BATCH)
-        entries = ledger.entries(start, end - start)
+        entries = await outcome(partial(ledger.entries, start, end - start))
         for place, entry in enumerate(entries, start):
             if _commits(entry, digest):
                 hashes = tuple(ledger.log.inclusion_proof(place, published.size))

@@ -8,9 +8,9 @@ Decides nothing about epochs or keys; it reads files, starts what listens and as
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Final
 
 from blackthorn.directory.config import DirectoryConfig
@@ -21,10 +21,10 @@ from blackthorn.edges.http.witness_client import Peer, WitnessClient
 from blackthorn.edges.tls import ServerTls
 from blackthorn.errors import DamageError, UserError
 from blackthorn.ids import Address
-from blackthorn.link.frames import AnyFrame
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.ledger import LedgerStore
-from blackthorn.ports.writer import Writer
+from blackthorn.ports.ledger import NewestConfig, ReadEntries
+from blackthorn.ports.store import BlockingReader, Reader, Writer
+from blackthorn.ports.waiting import outcome
 from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.embedded_witness import EmbeddedWitness
@@ -59,11 +59,12 @@ def ledger_config(keys: LedgerKeys, policy: Policy, settings: Configuration) -> 
 class LedgerTiles:
     """`edges.http.ledger.Tiles` over a ledger."""
 
-    def __init__(self, ledger: Ledger, keys: LedgerKeys) -> None:
+    def __init__(self, ledger: Ledger, keys: LedgerKeys, reader: Reader) -> None:
         self.origin = keys.origin
         self.vkey = keys.log_vkey
         self.policy = ledger.policy_text
         self._ledger = ledger
+        self._reader = reader
 
     def shown(self) -> Shown | None:
         """See `Tiles`."""
@@ -81,18 +82,21 @@ class LedgerTiles:
             return waiting.size
         return published.size if published is not None else 0
 
-    def config(self) -> bytes:
+    async def config(self) -> bytes:
         """See `Tiles`."""
-        entry = decode_entry(self._ledger.store.newest_config() or b"")
+        record = await outcome(partial(self._reader.ask, NewestConfig()))
+        entry = decode_entry(record or b"")
         return entry.record if isinstance(entry, ConfigEntry) else b""
 
     def hashes(self, tile: Tile) -> bytes:
         """See `Tiles`."""
         return tile_hashes(self._ledger.log, tile)
 
-    def entries(self, start: int, count: int) -> list[bytes]:
+    async def entries(self, start: int, count: int) -> list[bytes]:
         """See `Tiles`."""
-        found = self._ledger.store.entries(start, count, 2**31)
+        found: list[bytes] = await outcome(
+            partial(self._reader.ask, ReadEntries(start, count, 2**31))
+        )
         if len(found) != count:
             raise DamageError(f"entry {start + len(found)} of the ledger is missing")
         return found
@@ -105,27 +109,29 @@ class ServerLedger:
         self,
         files: LedgerFiles,
         settings: Configuration,
-        store: LedgerStore,
+        store: BlockingReader,
         writer: Writer,
+        reader: Reader,
         counters: Counters,
         clock: Clock,
-        notify: Callable[[Address, AnyFrame], None],
+        leaf_changed: Callable[[Address], None],
         changed: Callable[[DevicesChanged], None],
         tasks: Supervisor,
     ) -> None:
         self.keys = files.read_keys()
         policy = files.read_policy()
         self.ledger = Ledger(
-            store=store,
             writer=writer,
+            reader=reader,
             keys=self.keys,
             policy=policy,
             config=ledger_config(self.keys, policy, settings),
-            random=secrets.token_bytes,
             counters=counters,
-            notify=notify,
+            leaf_changed=leaf_changed,
             changed=changed,
         )
+        self._store = store
+        self._reader = reader
         self._settings = settings.ledger
         self._clock = clock
         self._tasks = tasks
@@ -162,9 +168,9 @@ class ServerLedger:
 
     async def start(self, stack: AsyncExitStack, tls: ServerTls) -> HttpServer:
         """Start witness, client and HTTPS; the stack ends them. Raises UnavailableError."""
-        self.ledger.start(self._clock.wall_ms())
+        self.ledger.start(self._store, self._clock.wall_ms())
         self.ledger.hold(True)
-        app = ledger_app(LedgerTiles(self.ledger, self.keys), self._closure)
+        app = ledger_app(LedgerTiles(self.ledger, self.keys, self._reader), self._closure)
         host, port = self._settings.host, self._settings.port
         edge = await serve_http(app, "the ledger", host, port, tls.context)
         stack.push_async_callback(edge.close)

@@ -7,14 +7,21 @@ from typing import Any, Final
 
 from blackthorn.directory.entries import Head, decode_entry
 from blackthorn.errors import BlackthornError, DamageError
-from blackthorn.ports.ledger import Checkpoint
+from blackthorn.ports.ledger import (
+    Checkpoint,
+    ReadCheckpoints,
+    ReadEntries,
+    ReadEvidence,
+    ReadResets,
+)
+from blackthorn.ports.store import BlockingReader
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.embedded_witness import NOT_YET_A_WITNESS
 from blackthorn.programs.witness.status import report as witness_report
 from blackthorn.storage.files.ledger import LedgerFiles
 from blackthorn.storage.files.server import ServerFolder
-from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
+from blackthorn.storage.sqlite.engine import host_store
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import verify_line
 from blackthorn.tlog.policy import Policy
@@ -32,13 +39,13 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
     keys = folder.ledger.read_keys()
     policy = folder.ledger.read_policy()
     with closing(folder.open_database()) as database:
-        store = SqliteLedger(database.reading)
-        checkpoints = store.checkpoints()
+        store = host_store(database)
+        checkpoints = store.read(ReadCheckpoints())
         published = next((each for each in checkpoints if each.published), None)
         pending = next((each for each in checkpoints if not each.published), None)
         heads = {each.size: _head(store, each) for each in checkpoints}
-        resets = len(store.resets())
-        stopped = bool(store.evidence())
+        resets = len(store.read(ReadResets(0, 2**31)))
+        stopped = bool(store.read(ReadEvidence()))
     head = heads[published.size] if published else None
     witnesses, problems = _witnesses(folder.ledger, settings, policy, published)
     if stopped:
@@ -64,8 +71,8 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _head(store: SqliteLedger, checkpoint: Checkpoint) -> Head:
-    found = store.entries(checkpoint.size - 1, 1, 1)
+def _head(store: BlockingReader, checkpoint: Checkpoint) -> Head:
+    found = store.read(ReadEntries(checkpoint.size - 1, 1, 1))
     head = decode_entry(found[0]) if found else None
     if not isinstance(head, Head):
         raise DamageError(f"entry {checkpoint.size - 1} of the ledger is not the head of an epoch")

@@ -8,10 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 from blackthorn.errors import UserError
+from blackthorn.ports.ledger import ReadCheckpoints
 from blackthorn.programs.server import configuration
 from blackthorn.storage.files import ledger
 from blackthorn.storage.files.server import ServerFolder
-from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
+from blackthorn.storage.sqlite.engine import host_store
 
 
 def make_ledger(path: Path, environment: dict[str, str]) -> str:
@@ -22,7 +23,7 @@ def make_ledger(path: Path, environment: dict[str, str]) -> str:
         raise UserError(f"{folder.ledger.keys} is there already: nothing was changed")
     folder.lock()
     with closing(folder.open_database()) as database:
-        if SqliteLedger(database.reading).checkpoints():
+        if host_store(database).read(ReadCheckpoints()):
             raise UserError(
                 f"{folder.ledger.keys} is missing, and the database holds the ledger that it "
                 "belongs to: restore it from a backup"

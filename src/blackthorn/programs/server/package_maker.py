@@ -119,7 +119,8 @@ class PackageMaker:
             try:
                 proof = None
                 if case.state == "produced":
-                    proof = decision_proof(self._ledger, self._decisions.produced(case.id))
+                    reveal = self._decisions.produced(case.id)
+                    proof = await decision_proof(self._ledger, reveal)
                 self._manifests[case.id] = await asyncio.to_thread(self._make, case, proof)
             except (StorageError, OSError) as error:
                 raise DiskError(f"the package cannot be made: {error}") from None

@@ -13,6 +13,7 @@ import signal
 import ssl
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -28,7 +29,7 @@ from blackthorn.edges.tls import ServerTls, server_tls
 from blackthorn.errors import StorageError, UnavailableError
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
-from blackthorn.link.frames import AnyFrame
+from blackthorn.link.frames import AnyFrame, LeafChanged
 from blackthorn.ports.parcels import FirstSeq
 from blackthorn.programs import log
 from blackthorn.programs.periodic import Supervisor
@@ -41,19 +42,24 @@ from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.programs.server.market_start import start_markets
 from blackthorn.programs.server.notices import NoticeDelivery, make_rules
 from blackthorn.programs.server.package_maker import PackageMaker
-from blackthorn.server.accounts.enrolment import EnrolmentHandler
-from blackthorn.server.accounts.recovery import RecoveryHandler
+from blackthorn.programs.server.purging import PURGE_SECONDS, purge_and_rest
+from blackthorn.server.accounts.admission import Admissions
+from blackthorn.server.accounts.enrolment import EnrolmentService
+from blackthorn.server.accounts.recovery import RecoveryService
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.decisions import DecisionHandler
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import Dispatcher
+from blackthorn.server.handlers.enrolment import EnrolmentHandler
 from blackthorn.server.handlers.exits import ExitHandler
 from blackthorn.server.handlers.mail import MailHandler, announcing
 from blackthorn.server.handlers.notices import NoticeHandler, notifying
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.handlers.productions import ProductionHandler
+from blackthorn.server.handlers.recovery import RecoveryHandler
 from blackthorn.server.ledger.chains import DevicesChanged
+from blackthorn.server.ledger.lookups import Lookups
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.mail.service import MailService
 from blackthorn.server.markets.notices import Notices
@@ -63,13 +69,8 @@ from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine, HostReader
 from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
-from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
-from blackthorn.storage.sqlite.stores.ledger import SqliteLedger
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.storage.sqlite.writer import ThreadWriter
-
-PURGE_SECONDS = 600
-"""How often expired activation codes are deleted."""
 
 GAG_SECONDS = 5
 """How often it is looked whether a gag has ended."""
@@ -119,7 +120,6 @@ class Server:
         self._enterprise = SqliteEnterprise(database.reading)
         self._cache = EnterpriseCache(reader)
         self._enterprise.on_forget = self._cache.forget
-        key_packages = SqliteKeyPackages(database.reading)
         self.mail_service = MailService(
             writer=writer,
             reader=reader,
@@ -130,25 +130,27 @@ class Server:
         self.ledger = ServerLedger(
             folder.ledger,
             settings,
-            SqliteLedger(database.reading),
+            HostReader(database),
             writer,
+            reader,
             self.counters,
             self._clock,
-            notify=self._notify,
+            leaf_changed=lambda address: self._notify(address, LeafChanged()),
             changed=self._user_changed,
             tasks=self.tasks,
         )
         ledger = self.ledger.ledger
         self.exits = make_rules(database, self._enterprise, lambda: self.decisions)
-        enrolment = EnrolmentHandler(
-            fingerprint=tls.fingerprint,
-            store=self._enterprise,
-            key_packages=key_packages,
+        enrolment = EnrolmentService(
             writer=writer,
+            reader=reader,
+            enterprise=self._enterprise,
+            ledger=ledger,
+            admissions=Admissions(
+                ledger, self.ledger.keys.enrolment, self.ledger.keys.vrf, secrets.token_bytes
+            ),
             counters=self.counters,
             clock=self._clock,
-            random=secrets.token_bytes,
-            ledger=ledger,
             warn=self._warn,
             exits=self.exits,
         )
@@ -179,7 +181,12 @@ class Server:
             clock=self._clock,
             apart=Apart(self.tasks),
         )
-        self.dispatcher = self._make_dispatcher(database, wrapping, folder, enrolment)
+        self.dispatcher = self._make_dispatcher(
+            database,
+            wrapping,
+            folder,
+            EnrolmentHandler(enrolment, tls.fingerprint, secrets.token_bytes),
+        )
         self.health = Health(
             folder,
             writer,
@@ -207,9 +214,9 @@ class Server:
             counters=self.counters,
             mail_service=MailHandler(self.mail_service, self._enterprise, self.counters),
             enrolment=enrolment,
-            ledger=DirectoryHandler(ledger, self._clock),
+            ledger=DirectoryHandler(ledger, Lookups(ledger, self._reader), self._clock),
             pairing=PairingHandler(),
-            recovery=RecoveryHandler(ledger, self._enterprise, self._clock, self.exits),
+            recovery=RecoveryHandler(RecoveryService(ledger, self._clock, self.exits)),
             decisions=DecisionHandler(self.decisions, self.counters),
             productions=ProductionHandler(
                 PackageMaker(
@@ -252,14 +259,6 @@ class Server:
         domain = self._settings.enterprise.domain
         recipient_policy = RecipientPolicy(domain, self._enterprise, self._clock, self.exits)
         return MailGateway(recipient_policy, self.mail_service, pool, self._clock, self.counters)
-
-    def purge_codes(self) -> None:
-        """Delete expired activation codes."""
-
-        def done(result: int | StorageError) -> None:
-            self.counters.storage_failures += isinstance(result, StorageError)
-
-        self._writer.submit(self._enterprise.purge(self._clock.wall_ms()), done)
 
     def start_decision_service(self) -> None:
         """Replay the decisions, and keep their time. Raises StorageError."""
@@ -359,7 +358,8 @@ async def _run(
         stack.push_async_callback(link.close)
         smtp = await _listen_smtp(server, pool, settings, folder)
         stack.push_async_callback(smtp.close)
-        server.tasks.every(PURGE_SECONDS, "activation codes", server.purge_codes)
+        purging = partial(purge_and_rest, writer, SystemClock())
+        server.tasks.keep("purge", purging, PURGE_SECONDS)
         server.tasks.every(DISK_SECONDS, "free disk", server.watch_disk)
         stack.push_async_callback(server.tasks.close)  # before what the tasks use is closed
         gc.freeze()  # what start-up made stays, and need not be looked at again

@@ -6,13 +6,13 @@ another one adds, or the recovery key, needs no code.) The enterprise's enrolmen
 geneses and resets, here and nowhere else, and only when the code allows it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from functools import partial
 
 from blackthorn.crypto import vrf
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import InputError, VerificationError
+from blackthorn.errors import AbsentError, BlackthornError, InputError, VerificationError
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import (
@@ -29,10 +29,10 @@ from blackthorn.ids import Address
 from blackthorn.link.activation.exchange import DeviceKeys, Owner
 from blackthorn.ports.enrolment import OpenCode
 from blackthorn.ports.enterprise import Standing
-from blackthorn.ports.ledger import Change, Label, LedgerStore
+from blackthorn.ports.ledger import Change, Label
 from blackthorn.ports.randomness import Randomness
-from blackthorn.ports.writer import Job
-from blackthorn.server.ledger.chains import Chains
+from blackthorn.server.ledger.chains import UserChain, check_settled
+from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.wire import limits
 
 SALT_BYTES = 32
@@ -50,92 +50,101 @@ class Admission:
     change: Change | None
 
 
-class Admissions(Protocol):
-    """What enrolment needs of the ledger."""
-
-    @property
-    def config_record(self) -> bytes:
-        """The configuration that devices pin."""
-        ...
-
-    @property
-    def policy_text(self) -> str:
-        """The trust policy that devices pin."""
-        ...
-
-    def owner(self, code: OpenCode, now_ms: int) -> Owner:
-        """Whose the code is, and where his chain stood before the code was used."""
-        ...
-
-    def admit(self, address: Address, keys: DeviceKeys, now_ms: int) -> Admission:
-        """Verify what a device brings. Raises InputError or VerificationError."""
-        ...
-
-    def fits(self, change: Change) -> Job[str | None]:
-        """See `ports.ledger.LedgerStore.fits`."""
-        ...
-
-    def store_change(self, change: Change) -> Job[str | None]:
-        """See `ports.ledger.LedgerStore.change`."""
-        ...
-
-    def admitted(self, change: Change, now_ms: int) -> None:
-        """The change is durable."""
-        ...
-
-    def stored_statements(self, address: Address, seq: int, count: int) -> list[bytes]:
-        """So many statements of the chain from `seq` on."""
-        ...
-
-
-class Desk:
+@dataclass(frozen=True, slots=True)
+class Admissions:
     """Judges what new devices bring. `vrf_key` and `enrolment` are the ledger's secrets."""
 
-    def __init__(
-        self,
-        chains: Chains,
-        store: LedgerStore,
-        enrolment: SigningKeys,
-        vrf_key: Secret,
-        random: Randomness,
+    ledger: Ledger
+    enrolment: SigningKeys
+    vrf_key: Secret
+    random: Randomness
+
+    def owner(
+        self, code: OpenCode, now_ms: int, done: Callable[[Owner | BlackthornError], None]
     ) -> None:
-        self._chains = chains
-        self._store = store
-        self._enrolment = enrolment
-        self._vrf_key = vrf_key
-        self._random = random
+        """Whose the code is, and where their chain stood before the code was used."""
 
-    def owner(self, code: OpenCode, now_ms: int) -> Owner:
-        """See `Admissions.owner`."""
-        chain = self._chains.chain(code.address, now_ms)
-        seq = chain.seq if chain is not None else 0
-        if code.used_seq is not None:
-            seq = min(seq, code.used_seq - 1)
-        head = chain.hash_of(seq) if chain is not None and seq else NO_STATEMENT
-        return Owner(code.address, seq, head)
+        def read(user: UserChain | BlackthornError) -> None:
+            if isinstance(user, BlackthornError):
+                done(user)
+                return
+            chain = user.chain
+            seq = chain.seq if chain is not None else 0
+            if code.used_seq is not None:
+                seq = min(seq, code.used_seq - 1)
+            head = chain.hash_of(seq) if chain is not None and seq else NO_STATEMENT
+            done(Owner(code.address, seq, head))
 
-    def admit(self, address: Address, keys: DeviceKeys, now_ms: int) -> Admission:
-        """See `Admissions.admit`."""
-        signed = [decode(data) for data in keys.statements]
-        chain = self._chains.chain(address, now_ms)
+        self.ledger.chains.read(code.address, now_ms, read)
+
+    def admit(
+        self,
+        address: Address,
+        keys: DeviceKeys,
+        now_ms: int,
+        done: Callable[[Admission | BlackthornError], None],
+    ) -> None:
+        """Verify what a device brings; InputError or VerificationError when it is not admitted."""
+        if self.ledger.stopped:
+            done(InputError(self.ledger.stopped))
+            return
+        try:
+            signed = [decode(data) for data in keys.statements]
+        except VerificationError as error:
+            done(error)
+            return
+        read = partial(self._admit, address, keys, signed, now_ms, done)
+        self.ledger.chains.read(address, now_ms, read)
+
+    def _admit(
+        self,
+        address: Address,
+        keys: DeviceKeys,
+        signed: list[SignedStatement],
+        now_ms: int,
+        done: Callable[[Admission | BlackthornError], None],
+        user: UserChain | BlackthornError,
+    ) -> None:
+        if isinstance(user, BlackthornError) and not isinstance(user, AbsentError):
+            done(user)
+            return
+        try:
+            known = None if isinstance(user, BlackthornError) else user
+            admission = self._admitted(address, keys, signed, now_ms, known)
+        except (InputError, VerificationError) as error:
+            done(error)
+            return
+        done(admission)
+
+    def _admitted(
+        self,
+        address: Address,
+        keys: DeviceKeys,
+        signed: list[SignedStatement],
+        now_ms: int,
+        user: UserChain | None,
+    ) -> Admission:
+        """Raises InputError, VerificationError."""
+        chain = None if user is None else user.chain
         standing = _standing(signed, keys)
         if chain is not None and _stored(chain, signed):
             return Admission(signed[0].statement.seq, standing, None)
         _check_kinds(signed, chain)
-        if chain is not None:
-            self._chains.check_settled(address, chain, signed[0])
-        signed[0] = countersign(signed[0], ENROLMENT, self._enrolment)
-        after = self._chains.extended(chain, signed, now_ms)
+        if user is not None and chain is not None:
+            check_settled(user, signed[0])
+        signed[0] = countersign(signed[0], ENROLMENT, self.enrolment)
+        chains = self.ledger.chains
+        after = chains.extended(chain, signed, now_ms)
         if after[0].label != address:
             raise VerificationError("I13", "a statement is of another user's chain")
-        change = self._chains.change(chain, after, signed, keys.certificate, now_ms)
+        change = chains.change(chain, after, signed, keys.certificate, now_ms)
         label = None if chain is not None else self._label(address)
         return Admission(after[0].seq, standing, replace(change, label=label))
 
     def _label(self, address: Address) -> Label:
-        """A new user's place in the map; the number of his row is filled in by the store."""
-        beta, proof = vrf.prove(self._vrf_key, address.encode())
-        return Label(0, address, beta[:32], proof, self._random(SALT_BYTES))
+        """A new user's place in the map; the number of the user's row is the store's."""
+        beta, proof = vrf.prove(self.vrf_key, address.encode())
+        return Label(0, address, beta[:32], proof, self.random(SALT_BYTES))
 
 
 def _standing(signed: Sequence[SignedStatement], keys: DeviceKeys) -> Standing:
@@ -151,14 +160,14 @@ def _standing(signed: Sequence[SignedStatement], keys: DeviceKeys) -> Standing:
 def _stored(chain: VerifiedChain, signed: Sequence[SignedStatement]) -> bool:
     """Whether all of these statements stand in the chain."""
     return all(
-        each.statement.seq <= chain.seq and chain.hash_of(each.statement.seq) == each.statement.hash
-        for each in signed
+        new.statement.seq <= chain.seq and chain.hash_of(new.statement.seq) == new.statement.hash
+        for new in signed
     )
 
 
 def _check_kinds(signed: Sequence[SignedStatement], chain: VerifiedChain | None) -> None:
     """Raises InputError unless the statements are such as a code allows for this chain."""
-    bodies = [each.statement.body for each in signed]
+    bodies = [new.statement.body for new in signed]
     if chain is None:
         if not isinstance(bodies[0], Genesis):
             raise InputError("the user has no chain yet: his first device brings a genesis")

@@ -1,14 +1,15 @@
-"""Enrolment: the server's side of activation, from a code's first frame to a stored device.
+"""Enrolment: an activation code from its first try to a stored device.
 
 The rules, in the order in which they are checked:
 
 1. A code must exist, be live, and have tries left; its user's market must not be on the way out.
-2. The try is counted durably before the challenge leaves, so that a crash gives no guess back.
-3. A device is enrolled only by the code's proof, its signature and its own key's signature.
+2. The try is counted durably before the device is challenged, so that a crash gives no guess back.
+3. A device is enrolled only by the code's proof, its signature and its own key's signature, which
+   the edge verifies (`link.activation.exchange`).
 4. The device's first statements must continue the user's chain as `server.accounts.admission`
    allows.
 5. Device, statements, certificate, key packages and the use of the code are one transaction;
-   `Activated` leaves when it is durable. A proof made good takes its try back.
+   the answer comes when it is durable. A proof made good takes its try back.
 6. A used code answers the device that used it again, until it expires, and no other.
 7. Every refusal is counted and told to `warn`, which is given nothing of code, address or peer.
 
@@ -18,24 +19,20 @@ What never happens here: deriving anything from a code, or storing one.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
-from blackthorn.errors import InputError, ProtocolError, StorageError, VerificationError
-from blackthorn.ids import Fingerprint, device_id
+from blackthorn.errors import BlackthornError, ForbiddenError, StorageError
+from blackthorn.ids import device_id
 from blackthorn.link import limits as link_limits
-from blackthorn.link.activation import exchange
-from blackthorn.link.activation.exchange import AwaitProof, Channel, Enrolment, Proven
-from blackthorn.link.codes import Code
-from blackthorn.link.frames import ActivateBegin, ActivateProve
+from blackthorn.link.activation.exchange import DeviceKeys, Enrolment, Owner
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.enrolment import Enrolled, EnrolmentStore, OpenCode
-from blackthorn.ports.key_packages import KeyPackageStore
-from blackthorn.ports.randomness import Randomness
-from blackthorn.ports.writer import Job, Writer
+from blackthorn.ports.enrolment import CountTry, EnrolDevice, Enrolled, FindCode, OpenCode
+from blackthorn.ports.enterprise import Enterprise
+from blackthorn.ports.ledger import NewDevice, ReadChain, StoredChain
+from blackthorn.ports.store import Reader, Writer
 from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.accounts.admission import Admission, Admissions
 from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.session import Session
+from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.wire.address import domain_of
 
@@ -63,168 +60,196 @@ def why_refused(code: OpenCode | None, now_ms: int) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Challenged:
-    """What `Session.stage` holds between challenge and proof."""
+class Try:
+    """A try that is counted: the code as it stood before, and whose it is."""
 
     code: OpenCode
-    step: AwaitProof
-    last_try: bool
+    owner: Owner
+
+    @property
+    def last(self) -> bool:
+        """Whether the code is burnt unless this try is proven."""
+        return self.code.tries + 1 >= accounts_limits.ACTIVATION_TRIES
 
 
 @dataclass(frozen=True, slots=True)
-class EnrolmentHandler:
-    """Handles the frames of activation. `ledger` judges the statements that a device brings.
+class EnrolmentService:
+    """Codes and the devices that they activate. `admissions` judges what a device brings.
 
     `warn` takes one of the events UNPROVEN, LAST_TRY, CODE_BURNT and REFUSED, for the log. A
     device that finds its code wrong hangs up without a word: that shows at the next try.
     """
 
-    fingerprint: Fingerprint
-    store: EnrolmentStore
-    key_packages: KeyPackageStore
     writer: Writer
+    reader: Reader
+    enterprise: Enterprise
+    ledger: Ledger
+    admissions: Admissions
     counters: Counters
     clock: Clock
-    random: Randomness
-    ledger: Admissions
     warn: Callable[[str], None]
     exits: ExitRules | None = None
 
-    def handle(self, session: Session, frame: ActivateBegin | ActivateProve, now: float) -> None:
-        """One frame of a session that is not yet anybody's; `link.session` keeps the order."""
-        if isinstance(frame, ActivateBegin):
-            self._begin(session, frame)
-        else:
-            self._prove(session, frame)
+    # --- A try ----------------------------------------------------------------------------
 
-    def _why_refused(self, code: OpenCode | None, now_ms: int) -> str | None:
+    def begin(self, nameplate: str, done: Callable[[Try | BlackthornError], None]) -> None:
+        """Count a try of the code; ForbiddenError says why it may not be tried."""
+        now_ms = self.clock.wall_ms()
+        found = partial(self._found, nameplate, now_ms, done)
+        self.reader.ask(FindCode(nameplate), found)
+
+    def _found(
+        self,
+        nameplate: str,
+        now_ms: int,
+        done: Callable[[Try | BlackthornError], None],
+        code: OpenCode | BlackthornError | None,
+    ) -> None:
+        if self._usable(code, now_ms, done) is not None:
+            counted = partial(self._counted, now_ms, done)
+            self.writer.submit(CountTry(nameplate, now_ms), counted)
+
+    def _usable(
+        self,
+        code: OpenCode | BlackthornError | None,
+        now_ms: int,
+        done: Callable[[Try | BlackthornError], None],
+    ) -> OpenCode | None:
+        """The code if it may be tried; else `done` was told why not."""
+        if isinstance(code, BlackthornError):
+            done(code)
+            return None
         refusal = why_refused(code, now_ms)
         if refusal is None and code is not None and self.exits is not None:
             refusal = self.exits.refusal(code.address, May.ACTIVATE) or None
-        return refusal
-
-    def _begin(self, session: Session, begin: ActivateBegin) -> None:
-        now_ms = self.clock.wall_ms()
-        refusal = self._why_refused(self.store.code(begin.nameplate), now_ms)
         if refusal is not None:
-            self._refuse(session, refusal)
-            return
-        job = self.store.count_try(begin.nameplate, now_ms)
-        self.writer.submit(job, partial(self._counted, session, begin, now_ms))
+            done(self.refusal(refusal))
+            return None
+        return code
 
     def _counted(
         self,
-        session: Session,
-        begin: ActivateBegin,
         now_ms: int,
-        code: OpenCode | StorageError | None,
+        done: Callable[[Try | BlackthornError], None],
+        counted: OpenCode | BlackthornError | None,
     ) -> None:
-        """The try is durable: challenge the device, unless another try was the last."""
-        if isinstance(code, StorageError):
-            session.close(Code.STORAGE)
-            return
-        refusal = self._why_refused(code, now_ms)
-        if refusal is not None or code is None:
-            self._refuse(session, refusal or UNKNOWN)
+        """The try is durable, unless another one was the last."""
+        code = self._usable(counted, now_ms, done)
+        if code is None:
             return
         self.counters.activation_tries += 1
-        channel = Channel(self.fingerprint, session.binding)
-        try:
-            owner = self.ledger.owner(code, now_ms)
-            challenge, step = exchange.challenge(begin, code.verifier, owner, channel, self.random)
-        except ProtocolError as error:
-            self._refuse(session, str(error))
-            return
-        except StorageError:
-            session.close(Code.STORAGE)
-            return
-        last_try = code.tries + 1 >= accounts_limits.ACTIVATION_TRIES
-        if code.tries:
-            self.warn(LAST_TRY if last_try else UNPROVEN)
-        session.stage = _Challenged(code, step, last_try)
-        session.transmit(challenge)
+        known = code
 
-    def _prove(self, session: Session, prove: ActivateProve) -> None:
-        stage = session.stage
-        if not isinstance(stage, _Challenged):
-            raise ProtocolError("a proof without a challenge")
-        session.stage = None
+        def owned(owner: Owner | BlackthornError) -> None:
+            done(owner if isinstance(owner, BlackthornError) else Try(known, owner))
+
+        self.admissions.owner(code, now_ms, owned)
+
+    def challenged(self, attempt: Try) -> None:
+        """The device was challenged: warn when the code was tried before."""
+        if attempt.code.tries:
+            self.warn(LAST_TRY if attempt.last else UNPROVEN)
+
+    def refusal(self, text: str, *, burnt: bool = False) -> ForbiddenError:
+        """Count a refusal and warn of it; the error that says it."""
+        self.counters.activations_refused += 1
+        self.warn(CODE_BURNT if burnt or text == BURNT else REFUSED)
+        return ForbiddenError(text)
+
+    # --- A proven device ------------------------------------------------------------------
+
+    def enrol(
+        self, attempt: Try, keys: DeviceKeys, done: Callable[[Enrolment | BlackthornError], None]
+    ) -> None:
+        """Store a device that has proved the code; ForbiddenError says why it is refused."""
+        if attempt.code.used_by not in (None, device_id(keys.identity_key)):
+            done(self.refusal(USED, burnt=attempt.last))
+            return
         now_ms = self.clock.wall_ms()
-        try:
-            proven = stage.step.verify(prove)
-            if stage.code.used_by not in (None, device_id(proven.keys.identity_key)):
-                raise ProtocolError(USED)
-            admission = self.ledger.admit(stage.code.address, proven.keys, now_ms)
-        except (InputError, VerificationError) as error:
-            self._refuse(session, str(error), burnt=stage.last_try)
-            return
-        job = self._enrol(stage.code.nameplate, proven, admission, now_ms)
-        self.writer.submit(job, partial(self._enrolled, session, proven, admission, now_ms))
 
-    def _enrol(
-        self, nameplate: str, proven: Proven, admission: Admission, now_ms: int
-    ) -> Job[Enrolled | str]:
-        """Rule 5. Whatever can refuse comes before anything is written."""
-        keys, change = proven.keys, admission.change
+        def admitted(admission: Admission | BlackthornError) -> None:
+            if isinstance(admission, StorageError):
+                done(admission)
+            elif isinstance(admission, BlackthornError):
+                done(self.refusal(str(admission), burnt=attempt.last))
+            else:
+                self._store(attempt.code.nameplate, keys, admission, now_ms, done)
 
-        def job(transaction: Any) -> Enrolled | str:
-            outcome = self.ledger.fits(change)(transaction) if change is not None else ""
-            if outcome:
-                return outcome
-            enrolled = self.store.enrol(
-                nameplate,
-                keys,
-                admission.standing,
-                admission.seq,
-                now_ms,
-                repeated=outcome is not None,
-            )(transaction)
-            if isinstance(enrolled, Enrolled) and enrolled.fresh and change is not None:
-                self.ledger.store_change(change)(transaction)
-                self.key_packages.publish(
-                    enrolled.number,
-                    keys.key_packages,
-                    keys.last_resort,
-                    link_limits.MAX_KEY_PACKAGES_PER_DEVICE,
-                )(transaction)
-            return enrolled
+        self.admissions.admit(attempt.code.address, keys, now_ms, admitted)
 
-        return job
+    def _store(
+        self,
+        nameplate: str,
+        keys: DeviceKeys,
+        admission: Admission,
+        now_ms: int,
+        done: Callable[[Enrolment | BlackthornError], None],
+    ) -> None:
+        """Rule 5."""
+        command = enrol_device(nameplate, keys, admission, now_ms)
+        enrolled = partial(self._enrolled, admission, now_ms, len(keys.statements), done)
+        self.writer.submit(command, enrolled)
 
     def _enrolled(
         self,
-        session: Session,
-        proven: Proven,
         admission: Admission,
         now_ms: int,
-        enrolled: Enrolled | str | StorageError,
+        count: int,
+        done: Callable[[Enrolment | BlackthornError], None],
+        enrolled: Enrolled | BlackthornError,
     ) -> None:
-        """The device is durable, or was refused: say so."""
+        """The device is durable, or was refused."""
         if isinstance(enrolled, StorageError):
-            session.close(Code.STORAGE)
+            done(enrolled)
             return
-        if isinstance(enrolled, str):
-            self._refuse(session, enrolled)
+        if isinstance(enrolled, BlackthornError):
+            done(self.refusal(str(enrolled)))
             return
-        self.store.forget(enrolled.address)
+        self.enterprise.forget(enrolled.address)
         self.counters.devices_activated += enrolled.fresh
         if enrolled.fresh and admission.change is not None:
-            change = replace(admission.change, removed=enrolled.removed)
-            self.ledger.admitted(change, now_ms)
-        count = len(proven.keys.statements)
-        answer = Enrolment(
-            address=enrolled.address,
-            domain=domain_of(enrolled.address),
-            pin=enrolled.pin,
-            device=enrolled.device,
-            server_time=self.clock.wall_ms(),
-            statements=self.ledger.stored_statements(enrolled.address, enrolled.seq, count),
-            config=self.ledger.config_record,
-            policy=self.ledger.policy_text,
-        )
-        session.transmit(proven.answer(answer))
+            self.ledger.stored(replace(admission.change, removed=enrolled.removed), now_ms)
+        read = partial(self._answer, enrolled, count, done)
+        self.reader.ask(ReadChain(enrolled.address, enrolled.seq - 1), read)
 
-    def _refuse(self, session: Session, text: str, *, burnt: bool = False) -> None:
-        self.counters.activations_refused += 1
-        self.warn(CODE_BURNT if burnt or text == BURNT else REFUSED)
-        session.close(Code.ACTIVATION_REFUSED, text)
+    def _answer(
+        self,
+        enrolled: Enrolled,
+        count: int,
+        done: Callable[[Enrolment | BlackthornError], None],
+        stored: StoredChain | BlackthornError | None,
+    ) -> None:
+        if isinstance(stored, BlackthornError):
+            done(stored)
+            return
+        statements = [] if stored is None else stored.statements[:count]
+        done(
+            Enrolment(
+                address=enrolled.address,
+                domain=domain_of(enrolled.address),
+                pin=enrolled.pin,
+                device=enrolled.device,
+                server_time=self.clock.wall_ms(),
+                statements=[row.statement for row in statements],
+                config=self.ledger.config_record,
+                policy=self.ledger.policy_text,
+            )
+        )
+
+
+def enrol_device(
+    nameplate: str, keys: DeviceKeys, admission: Admission, now_ms: int
+) -> EnrolDevice:
+    """The command that stores an admitted device."""
+    identity = keys.identity_key
+    device = NewDevice(device_id(identity), identity, keys.name, admission.standing)
+    return EnrolDevice(
+        nameplate,
+        device,
+        admission.seq,
+        now_ms,
+        admission.change,
+        tuple(keys.key_packages),
+        keys.last_resort,
+        link_limits.MAX_KEY_PACKAGES_PER_DEVICE,
+    )

@@ -18,3 +18,12 @@ MAX_RECOVERY_TRIES = 10
 MAX_PAIRING_RELAYED_BYTES = 64 * MIB
 MAX_PAIRING_RELAYED = 4_096
 """What the server relays in one pairing, both ways: a bounded history, contacts, keys."""
+
+USERS_PAGE = 500
+"""Users that a command on the host reads in one query."""
+
+PURGED_CODES = 500
+PURGED_MAILBOXES = 500
+PURGED_PARCELS = 500
+"""Expired codes, mailboxes and parcels of devices that are gone, in one command of a purge:
+the writer is busy for 2 ms at most."""

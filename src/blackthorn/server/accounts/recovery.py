@@ -1,4 +1,4 @@
-"""Recovery: whoever holds a user's recovery key adds a device to his chain before any hello.
+"""Recovery: the holder of a user's recovery key adds a device to the chain before any hello.
 
 1. The key must be the one that the user's chain names now. It signs this very connection, by
    both halves, so that what the server says of the chain goes to nobody else.
@@ -11,143 +11,129 @@ What never happens here: signing, storing, or learning the key's private half.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
-from blackthorn.errors import VerificationError
-from blackthorn.identity.chain import VerifiedChain
+from blackthorn.errors import (
+    AbsentError,
+    BlackthornError,
+    ForbiddenError,
+    UnavailableError,
+    VerificationError,
+)
 from blackthorn.identity.keys import Signature
 from blackthorn.identity.statements import AddDevice, decode
-from blackthorn.ids import Address, DeviceId
-from blackthorn.link.codes import Code, LinkError
-from blackthorn.link.frames import (
-    LINK_VERSION,
-    Recognised,
-    Recover,
-    StatementStored,
-    SubmitStatement,
-)
-from blackthorn.link.hello import recovery_bytes
+from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.enterprise import Enterprise
 from blackthorn.server import limits as server_limits
 from blackthorn.server.accounts import limits as accounts_limits
-from blackthorn.server.handlers.session import Session
-from blackthorn.server.ledger.chains import Done
+from blackthorn.server.ledger.chains import Done, UserChain
+from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.wire.address import domain_of
 
 WINDOW_SECONDS: Final = 600.0
 ONLY_ADD: Final = "the recovery key only adds a device"
-
-
-class Ledger(Protocol):
-    """What recovery needs of `server.ledger.ledger.Ledger`."""
-
-    @property
-    def config_record(self) -> bytes: ...
-    @property
-    def policy_text(self) -> str: ...
-    def chain(self, address: Address, now_ms: int) -> VerifiedChain | None: ...
-    def submit(
-        self,
-        address: Address,
-        device: DeviceId,
-        statement: bytes,
-        certificate: bytes,
-        now_ms: int,
-        done: Done,
-    ) -> None: ...
+REFUSED: Final = "the recovery key is not that of the user"
 
 
 @dataclass(frozen=True, slots=True)
-class _Recognised:
-    """What `Session.stage` holds: whose recovery key has signed this connection."""
+class Recognition:
+    """What the holder of a recovery key needs to add a device: the chain's end, and the pins."""
 
     address: Address
+    seq: int
+    head: bytes
+    domain: str
+    pin: str
+    config: bytes
+    policy: str
 
 
 @dataclass(slots=True)
-class RecoveryHandler:
-    """Handles Recover, and SubmitStatement of whoever has been recognised by it."""
+class RecoveryService:
+    """Recognises recovery keys, and submits the devices that they add."""
 
     ledger: Ledger
-    enterprise: Enterprise
     clock: Clock
     exits: ExitRules | None = None
     _tries: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
 
-    def handle(self, session: Session, frame: Recover | SubmitStatement, now: float) -> None:
-        """Serve one frame; `link.session` keeps the order."""
-        if isinstance(frame, Recover):
-            self._recognise(session, frame, now)
-        else:
-            self._submit(session, frame)
+    def recognise(
+        self,
+        address: Address,
+        signature: Signature,
+        message: bytes,
+        client: str,
+        now: float,
+        done: Callable[[Recognition | BlackthornError], None],
+    ) -> None:
+        """The user's recovery key has signed `message`, which names the connection.
 
-    def _recognise(self, session: Session, recover: Recover, now: float) -> None:
-        if recover.version != LINK_VERSION:
-            text = f"this server speaks link version {LINK_VERSION}, not {recover.version}"
-            raise LinkError(Code.VERSION, text)
-        self._count(session.client, now)
-        address = Address(recover.address)
-        user = self.enterprise.user(address)
-        chain = None if user is None else self.ledger.chain(address, self.clock.wall_ms())
-        if user is None or chain is None or chain.recovery is None:
-            raise LinkError(Code.RECOVERY_REFUSED, Code.RECOVERY_REFUSED.meaning)
-        message = recovery_bytes(session.binding, recover.address)
+        Raises UnavailableError after too many tries of the client. `done` is told AbsentError by
+        rule 2, ForbiddenError when the service of the user's market has ended.
+        """
+        self._count(client, now)
+
+        def read(user: UserChain | BlackthornError) -> None:
+            try:
+                done(self._recognised(address, signature, message, user))
+            except BlackthornError as error:
+                done(error)
+
+        self.ledger.chains.read(address, self.clock.wall_ms(), read)
+
+    def _recognised(
+        self,
+        address: Address,
+        signature: Signature,
+        message: bytes,
+        user: UserChain | BlackthornError,
+    ) -> Recognition:
+        """Raises AbsentError, ForbiddenError, StorageError."""
+        if isinstance(user, BlackthornError):
+            raise user
+        chain = user.chain
+        if chain is None or chain.recovery is None:
+            raise AbsentError(REFUSED)
         try:
-            chain.recovery.verify(Signature(recover.ed25519, recover.ml_dsa), message)
+            chain.recovery.verify(signature, message)
         except VerificationError:
-            raise LinkError(Code.RECOVERY_REFUSED, Code.RECOVERY_REFUSED.meaning) from None
+            raise AbsentError(REFUSED) from None
         if self.exits is not None and (why := self.exits.refusal(address, May.LOG_IN)):
-            raise LinkError(Code.MARKET_LEFT, why)
-        session.stage = _Recognised(address)
-        session.transmit(
-            Recognised(
-                chain.seq,
-                chain.head,
-                domain_of(address),
-                user.pin,
-                self.ledger.config_record,
-                self.ledger.policy_text,
-            )
+            raise ForbiddenError(why)
+        return Recognition(
+            address,
+            chain.seq,
+            chain.head,
+            domain_of(address),
+            user.pin,
+            self.ledger.config_record,
+            self.ledger.policy_text,
         )
 
     def _count(self, client: str, now: float) -> None:
-        """Rule 3. Raises LinkError."""
+        """Rule 3. Raises UnavailableError."""
         tries = self._tries.setdefault(client, deque())
         self._tries.move_to_end(client)
         while tries and tries[0] <= now - WINDOW_SECONDS:
             tries.popleft()
         if len(tries) >= accounts_limits.MAX_RECOVERY_TRIES:
-            raise LinkError(Code.BUSY, "too many tries at a recovery: try again in ten minutes")
+            raise UnavailableError("too many tries at a recovery: try again in ten minutes")
         tries.append(now)
         while len(self._tries) > server_limits.MAX_CONNECTIONS:
             self._tries.popitem(last=False)
 
-    def _submit(self, session: Session, frame: SubmitStatement) -> None:
-        stage = session.stage
-        if not isinstance(stage, _Recognised):
-            raise LinkError(Code.NOT_NOW, "nobody has said who he is")
-
-        def done(refusal: str) -> None:
-            session.transmit(StatementStored(frame.request, refusal[:512]))
-            session.answered()
-
+    def submit(self, address: Address, statement: bytes, certificate: bytes, done: Done) -> None:
+        """Add the device of the statement, if it is one that the recovery key adds."""
         try:
-            body = decode(frame.statement).statement.body
+            body = decode(statement).statement.body
         except VerificationError as error:
             done(str(error))
             return
         if not isinstance(body, AddDevice) or not body.recovered:
             done(ONLY_ADD)
             return
-        session.ask()
-        self.ledger.submit(
-            stage.address,
-            body.device.id,
-            frame.statement,
-            frame.certificate,
-            self.clock.wall_ms(),
-            done,
-        )
+        now_ms = self.clock.wall_ms()
+        self.ledger.submit(address, body.device.id, statement, certificate, now_ms, done)

@@ -1,18 +1,32 @@
-"""What an administrator decides about users: to add one, to invite him once more.
+"""What an administrator decides about users: to add one, to invite them once more.
 
 The code is made here, shown once by the caller, and kept nowhere: what is stored is its
 verifier.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
-from blackthorn.errors import DecodeError, UserError
+from blackthorn.errors import AbsentError, ConflictError, DecodeError, UserError
 from blackthorn.ids import Address, Fingerprint
 from blackthorn.link.activation import exchange
 from blackthorn.link.activation.code import Code, new_code
 from blackthorn.ports.randomness import Randomness
-from blackthorn.ports.users import NOT_STATED, Home, NewCode, UserStore
+from blackthorn.ports.store import BlockingReader, BlockingWriter
+from blackthorn.ports.users import (
+    NOT_STATED,
+    AddUser,
+    FindUser,
+    Home,
+    ListedUser,
+    ListUsers,
+    NameplateTaken,
+    NewCode,
+    PinTakenError,
+    RenewCode,
+)
 from blackthorn.server.accounts import limits
 from blackthorn.wire.address import domain_of, parse_address
 
@@ -38,6 +52,36 @@ def parse_life(text: str) -> int:
     return seconds
 
 
+def all_users(store: BlockingReader, now_ms: int) -> Iterator[ListedUser]:
+    """All users by address."""
+    after = ""
+    while page := store.read(ListUsers(now_ms, after, limits.USERS_PAGE)):
+        yield from page
+        after = page[-1].address
+
+
+def add_user(
+    store: BlockingWriter,
+    address: Address,
+    random: Randomness,
+    now_ms: int,
+    code: NewCode,
+    home: Home = NOT_STATED,
+) -> None:
+    """Add a user with a fresh PIN and a code. Raises ConflictError when the address is taken."""
+    while True:
+        pin = random(4).hex().upper()
+        try:
+            store.write(AddUser(address, pin, now_ms, code, home))
+        except PinTakenError:
+            continue
+        return
+
+
+class Store(BlockingReader, BlockingWriter, Protocol):
+    """A store for commands on the host."""
+
+
 @dataclass(frozen=True, slots=True)
 class UserAdministration:
     """Users of one enterprise, whose server has the TLS key of this fingerprint.
@@ -45,24 +89,26 @@ class UserAdministration:
     `options` is what the commands that an error names need besides, such as ` --dir DIR`.
     """
 
-    store: UserStore
+    store: Store
     domain: str
     fingerprint: Fingerprint
     random: Randomness
     options: str = ""
 
     def add(self, text: str, life_seconds: int, now_ms: int, home: Home = NOT_STATED) -> Invited:
-        """A new user and his first code. Raises UserError for a wrong or a taken address."""
+        """A new user and their first code. Raises UserError for a wrong or a taken address."""
         address = self.check_new(text)
         invited, stored = self._fresh(address, life_seconds, now_ms)
-        if not self.store.add(address, self.random, now_ms, stored, home):
-            raise self._taken(address)
+        try:
+            add_user(self.store, address, self.random, now_ms, stored, home)
+        except ConflictError:
+            raise self._taken(address) from None
         return invited
 
     def check_new(self, text: str) -> Address:
         """The address, if a user of it can be added. Raises UserError."""
         address = self._address(text)
-        if self.store.exists(address):
+        if self.store.read(FindUser(address)):
             raise self._taken(address)
         return address
 
@@ -71,15 +117,17 @@ class UserAdministration:
         return UserError(f"{address} exists: `{command}` makes a new code")
 
     def renew(self, text: str, life_seconds: int, now_ms: int) -> Invited:
-        """One more code for a user; his unused code ends. Raises UserError.
+        """One more code for a user; the unused code ends. Raises UserError.
 
-        For a user who has a chain it asks for a reset: he has lost all devices.
+        For a user who has a chain it asks for a reset: they have lost all devices.
         """
         address = self._address(text)
         invited, stored = self._fresh(address, life_seconds, now_ms)
-        if not self.store.renew(address, stored):
+        try:
+            self.store.write(RenewCode(address, stored))
+        except AbsentError:
             command = f"blackthorn user add {address}{self.options}"
-            raise UserError(f"there is no user {address}: `{command}` adds one")
+            raise UserError(f"there is no user {address}: `{command}` adds one") from None
         return invited
 
     def _address(self, text: str) -> Address:
@@ -93,7 +141,7 @@ class UserAdministration:
 
     def _fresh(self, address: Address, life_seconds: int, now_ms: int) -> tuple[Invited, NewCode]:
         code = new_code(self.random)
-        while self.store.nameplate_taken(code.nameplate):
+        while self.store.read(NameplateTaken(code.nameplate)):
             code = new_code(self.random)
         expires_ms = now_ms + life_seconds * 1000
         verifier = exchange.verifier(code, self.fingerprint)

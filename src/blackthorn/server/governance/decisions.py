@@ -40,7 +40,7 @@ from blackthorn.ports.cases import (
 )
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import Enterprise
-from blackthorn.ports.ledger import LedgerStore
+from blackthorn.ports.ledger import AddRecord, WaitingRecords
 from blackthorn.ports.randomness import Randomness
 from blackthorn.ports.store import BlockingReader, Command, Done, Reader, Together, Writer
 from blackthorn.server.clock_guard import ClockGuard
@@ -63,8 +63,6 @@ STALE_MS: Final = 14 * 24 * 3_600_000
 
 class Log(Protocol):
     """What the decision service needs of `server.ledger.ledger.Ledger`."""
-
-    store: LedgerStore
 
     @property
     def time_ms(self) -> int:
@@ -124,7 +122,7 @@ class DecisionService:
 
     def start(self, reader: BlockingReader) -> None:
         """Replay what is stored. Raises DamageError naming the decision that was altered."""
-        records = self._log.store.waiting_records(2**31)
+        records = reader.read(WaitingRecords(0, 2**31))
         waiting = [(record.kind, record.body) for record in records]
         for row, signed, private in replay_with_ledger(reader, self.cases, waiting):
             self._number = row.number
@@ -345,7 +343,7 @@ class DecisionService:
     ) -> None:
         """One transaction: the commands, these decisions as disclosed, the ledger's entries."""
         disclosed = MarkDisclosed(tuple((row.case, row.seq) for row in revealed))
-        entries: list[Any] = [self._log.store.add_record(*record) for record in records]
+        entries = [AddRecord(*record) for record in records]
 
         def done(error: BlackthornError | None) -> None:
             self._busy = False

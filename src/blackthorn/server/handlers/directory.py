@@ -1,68 +1,73 @@
-"""The directory desk: what devices ask of the ledger, answered from what is published.
+"""Frames by which known devices ask the ledger, over its lookups.
 
-It says nothing that it does not prove, and proves nothing of what waits for the next epoch: a
-user whose first entry waits is named as such. What a device asks is paid for out of a budget
-that fills again by itself; a device that has spent it is made to wait, and nobody else.
+What a device asks is paid for out of a budget that fills again by itself; a device that has spent
+it is made to wait, and nobody else.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
-from blackthorn.crypto import vrf
 from blackthorn.directory import lookup
-from blackthorn.errors import StorageError, VerificationError
-from blackthorn.ids import Address, DeviceId
+from blackthorn.errors import (
+    BlackthornError,
+    InputError,
+    StorageError,
+    UnavailableError,
+    VerificationError,
+)
+from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.ledger import Label, Leaf, StoredStatement
+from blackthorn.ports.enterprise import DeviceRecord
 from blackthorn.server.handlers import limits as handlers_limits
 from blackthorn.server.handlers.session import Session
-from blackthorn.server.ledger.chains import LOGGED_KINDS
-from blackthorn.server.ledger.epoch_builder import value_of
-from blackthorn.server.ledger.ledger import Ledger, Published
+from blackthorn.server.ledger.ledger import Ledger
+from blackthorn.server.ledger.lookups import ChainPart, Entries, LookedUp, Lookups, Receipt
 from blackthorn.server.rate_limiter import RateLimiter
 
-ABSENT_WORK = 8
-"""A VRF proof for a user who does not exist, in units of LOOKUP_WORK."""
+Result = TypeVar("Result")
+HandlerFunction = Callable[[Session, DeviceRecord, Any, float], None]
 
-ENTRIES_PER_WORK = 64
-"""Entries of the log that are read in one unit."""
+CHECKPOINT_WORK = 4
+"""A checkpoint that a device shows: a signature, and perhaps a root of the log."""
 
 
 class DirectoryHandler:
     """Serves the frames by which known devices ask the ledger (`dispatcher.LEDGER_FRAMES`)."""
 
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, lookups: Lookups, clock: Clock) -> None:
         self._ledger = ledger
-        self._store = ledger.store
+        self._lookups = lookups
         self._clock = clock
         self._budgets: RateLimiter[Session] = RateLimiter(
             handlers_limits.LOOKUP_WORK, handlers_limits.LOOKUP_WORK_PER_SECOND
         )
-        self._absent: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
-        self._handlers: dict[type[f.Frame], Callable[[Session, Any], int]] = {
+        self._handlers: dict[type[f.Frame], HandlerFunction] = {
             f.LookUp: self._look_up,
             f.FetchChain: self._fetch_chain,
             f.SubmitStatement: self._submit,
             f.ProveConsistency: self._prove,
-            f.FetchEntries: self._entries,
+            f.FetchEntries: self._fetch_entries,
             f.TellCheckpoint: self._told,
             f.FetchTrust: self._trust,
         }
 
     def handle(self, session: Session, frame: f.AnyFrame, now: float) -> None:
         """Serve one frame of a known device, then make it wait if its budget is spent."""
-        device = session.device
-        if device is None:
+        if session.device is None:
             return
-        work = self._handlers[type(frame)](session, frame)
-        if self._budgets.spend(device.id, work, now):
-            return
-        session.ask()
-        self._budgets.hold(device.id, session)
+        try:
+            self._handlers[type(frame)](session, session.device, frame, now)
+        except UnavailableError as error:
+            raise LinkError(Code.BUSY, str(error)) from None
+
+    def _pay(self, session: Session, device: DeviceRecord, work: int, now: float) -> None:
+        if not self._budgets.spend(device.id, work, now):
+            session.ask()
+            self._budgets.hold(device.id, session)
 
     def tick(self, now: float) -> None:
         """Serve those again whose budget has filled."""
@@ -74,120 +79,63 @@ class DirectoryHandler:
         if session.device is not None:
             self._budgets.forget(session.device.id, session)
 
-    def _published(self) -> Published:
-        published = self._ledger.published
-        if published is None:
-            raise LinkError(Code.BUSY, "the ledger has published nothing yet: try in a moment")
-        return published
+    def _asking(
+        self,
+        session: Session,
+        device: DeviceRecord,
+        now: float,
+        answer: Callable[[Result], tuple[f.AnyFrame, int]],
+    ) -> Callable[[Result | BlackthornError], None]:
+        """What takes the result of a lookup: the frame of it is said and paid for.
+
+        The session takes nothing more until then.
+        """
+        session.ask()
+
+        def done(result: Result | BlackthornError) -> None:
+            if isinstance(result, BlackthornError):
+                session.close(_code_of(result), str(result))
+                return
+            frame, work = answer(result)
+            session.transmit(frame)
+            if session.closed or self._budgets.spend(device.id, work, now):
+                session.answered()
+            else:
+                self._budgets.hold(device.id, session)
+
+        return done
 
     # --- Lookups --------------------------------------------------------------------------
 
-    def _look_up(self, session: Session, frame: f.LookUp) -> int:
-        published = self._published()
-        answers: list[f.Answer] = []
-        pending: list[str] = []
-        work = 1
-        for address in dict.fromkeys(frame.addresses):
-            label = self._store.label(Address(address))
-            leaf = self._store.leaf(label.user, published.size) if label is not None else None
-            if label is not None and leaf is None:
-                pending.append(address)
-                continue
-            known = label is not None and leaf is not None
-            work += 1 if known or address in self._absent else ABSENT_WORK
-            answers.append(_answer(self._answer(published, address, label, leaf)))
-        session.transmit(
-            f.LookedUp(
-                frame.request,
-                f.EpochPart(published.note, published.head, list(published.head_proof)),
-                self._consistency(frame.have, published.size),
-                answers,
-                pending,
-            )
-        )
-        return work
+    def _look_up(self, session: Session, device: DeviceRecord, frame: f.LookUp, now: float) -> None:
+        done = self._asking(session, device, now, partial(_looked_up, frame))
+        self._lookups.look_up(frame.addresses, frame.have, done)
 
-    def _answer(
-        self, published: Published, address: str, label: Label | None, leaf: Leaf | None
-    ) -> lookup.Answer:
-        if label is None or leaf is None:
-            return lookup.build_absent(published.tree, address, self._place(address))
-        return lookup.build_present(
-            published.tree,
-            address,
-            (label.index, label.vrf_proof),
-            leaf.version,
-            value_of(leaf).encode(),
-            self._ledger.openings.of(label, leaf.version),
-        )
+    def _fetch_chain(
+        self, session: Session, device: DeviceRecord, frame: f.FetchChain, now: float
+    ) -> None:
+        done = self._asking(session, device, now, partial(_chain_part, frame))
+        self._lookups.chain(Address(frame.address), frame.after, done)
 
-    def _place(self, address: str) -> tuple[bytes, bytes]:
-        """Where somebody who is not in the map would be, and the VRF proof of it."""
-        known = self._absent.get(address)
-        if known is not None:
-            self._absent.move_to_end(address)
-            return known
-        beta, proof = vrf.prove(self._ledger.vrf_key, address.encode())
-        if len(self._absent) >= handlers_limits.MAX_CACHED_ABSENCES:
-            self._absent.popitem(last=False)
-        place = self._absent[address] = (beta[:32], proof)
-        return place
+    def _fetch_entries(
+        self, session: Session, device: DeviceRecord, frame: f.FetchEntries, now: float
+    ) -> None:
+        done = self._asking(session, device, now, partial(_entries, frame))
+        self._lookups.entries(frame.start, link_limits.MAX_ENTRIES_PER_FRAME, done)
 
-    def _consistency(self, old: int, new: int) -> list[bytes]:
-        return self._ledger.log.consistency_proof(old, new) if 0 < old <= new else []
+    def _prove(
+        self, session: Session, device: DeviceRecord, frame: f.ProveConsistency, now: float
+    ) -> None:
+        proof = self._lookups.consistency(frame.old, frame.new)
+        session.transmit(f.Consistency(frame.request, proof is not None, proof or []))
+        self._pay(session, device, 1, now)
 
-    # --- Chains ---------------------------------------------------------------------------
+    # --- The ledger -----------------------------------------------------------------------
 
-    def _fetch_chain(self, session: Session, frame: f.FetchChain) -> int:
-        size = self._published().size
-        address = Address(frame.address)
-        label = self._store.label(address)
-        leaf = self._store.leaf(label.user, size) if label is not None else None
-        if label is None or leaf is None:
-            session.transmit(f.ChainPart(frame.request, frame.address, size, [], [], b"", False))
-            return 1
-        rows = [row for row in self._store.statements(address, 0) if row.seq <= leaf.seq]
-        wanted = [row.statement for row in rows if row.seq > frame.after]
-        part = _fitting(wanted, handlers_limits.MAX_CHAIN_PART_BYTES)
-        receipts = [
-            self._receipt(label, row, size)
-            for row in rows
-            if row.kind in LOGGED_KINDS and row.place is not None
-        ]
-        certificate = self._store.certificate(label.user, leaf.seq) or b""
-        more = len(part) < len(wanted)
-        session.transmit(
-            f.ChainPart(frame.request, frame.address, size, part, receipts, certificate, more)
-        )
-        return 1 + len(part) + 2 * len(receipts)
-
-    def _receipt(self, label: Label, row: StoredStatement, size: int) -> f.Receipt:
-        """When the ledger logged a reset or a cancel, which ends its leaf."""
-        leaf = self._store.leaf_of(label.user, row.seq)
-        end = self._store.epoch_end(leaf.place) if leaf is not None else None
-        if leaf is None or end is None:
-            raise StorageError("a published statement has no entry in the ledger")
-        (mutation,) = self._store.entries(leaf.place, 1, 1)
-        (head,) = self._store.entries(end - 1, 1, 1)
-        log = self._ledger.log
-        return f.Receipt(
-            row.seq,
-            leaf.version,
-            value_of(leaf).encode(),
-            self._ledger.openings.of(label, leaf.version),
-            label.vrf_proof,
-            mutation,
-            leaf.place,
-            log.inclusion_proof(leaf.place, size),
-            head,
-            end - 1,
-            log.inclusion_proof(end - 1, size),
-        )
-
-    def _submit(self, session: Session, frame: f.SubmitStatement) -> int:
-        device = session.device
-        if device is None:
-            return 0
+    def _submit(
+        self, session: Session, device: DeviceRecord, frame: f.SubmitStatement, now: float
+    ) -> None:
+        """Bounded by the hour, and one at a time: it costs no work."""
         session.ask()
 
         def done(refusal: str) -> None:
@@ -196,39 +144,46 @@ class DirectoryHandler:
 
         self._ledger.submit(
             device.address,
-            DeviceId(device.id),
+            device.id,
             frame.statement,
             frame.certificate,
             self._clock.wall_ms(),
             done,
         )
-        return 0  # bounded by the hour, and one at a time
 
-    # --- The log --------------------------------------------------------------------------
-
-    def _prove(self, session: Session, frame: f.ProveConsistency) -> int:
-        known = 0 < frame.old <= frame.new <= self._published().size
-        proof = self._consistency(frame.old, frame.new) if known else []
-        session.transmit(f.Consistency(frame.request, known, proof))
-        return 1
-
-    def _entries(self, session: Session, frame: f.FetchEntries) -> int:
-        size = self._published().size
-        entries = self._ledger.entries(frame.start, link_limits.MAX_ENTRIES_PER_FRAME)
-        session.transmit(f.Entries(frame.request, frame.start, size, entries))
-        return 1 + len(entries) // ENTRIES_PER_WORK
-
-    def _told(self, session: Session, frame: f.TellCheckpoint) -> int:
+    def _told(
+        self, session: Session, device: DeviceRecord, frame: f.TellCheckpoint, now: float
+    ) -> None:
         try:
             self._ledger.behind(frame.checkpoint, self._clock.wall_ms())
         except VerificationError as error:
             raise LinkError(Code.MALFORMED, f"not a checkpoint of this ledger: {error}") from None
-        return 4
+        self._pay(session, device, CHECKPOINT_WORK, now)
 
-    def _trust(self, session: Session, frame: f.FetchTrust) -> int:
+    def _trust(
+        self, session: Session, device: DeviceRecord, frame: f.FetchTrust, now: float
+    ) -> None:
         ledger = self._ledger
         session.transmit(f.Trust(frame.request, ledger.config_record, ledger.policy_text))
-        return 1
+        self._pay(session, device, 1, now)
+
+
+def _code_of(error: BlackthornError) -> Code:
+    if isinstance(error, StorageError):
+        return Code.STORAGE
+    return Code.MALFORMED if isinstance(error, InputError) else Code.INTERNAL
+
+
+def _looked_up(frame: f.LookUp, found: LookedUp) -> tuple[f.AnyFrame, int]:
+    epoch = found.epoch
+    answer = f.LookedUp(
+        frame.request,
+        f.EpochPart(epoch.note, epoch.head, list(epoch.head_proof)),
+        found.consistency,
+        [_answer(answer) for answer in found.answers],
+        list(found.pending),
+    )
+    return answer, found.work
 
 
 def _answer(answer: lookup.Answer) -> f.Answer:
@@ -242,12 +197,34 @@ def _answer(answer: lookup.Answer) -> f.Answer:
     )
 
 
-def _fitting(statements: Sequence[bytes], room: int) -> list[bytes]:
-    """As many of the statements as fit, at least one."""
-    part: list[bytes] = []
-    for statement in statements:
-        room -= len(statement)
-        if part and room < 0:
-            break
-        part.append(statement)
-    return part
+def _chain_part(frame: f.FetchChain, part: ChainPart) -> tuple[f.AnyFrame, int]:
+    answer = f.ChainPart(
+        frame.request,
+        frame.address,
+        part.size,
+        list(part.statements),
+        [_receipt(receipt) for receipt in part.receipts],
+        part.certificate,
+        part.more,
+    )
+    return answer, part.work
+
+
+def _receipt(receipt: Receipt) -> f.Receipt:
+    return f.Receipt(
+        receipt.seq,
+        receipt.version,
+        receipt.value,
+        receipt.opening,
+        receipt.vrf_proof,
+        receipt.mutation,
+        receipt.place,
+        receipt.proof,
+        receipt.head,
+        receipt.head_place,
+        receipt.head_proof,
+    )
+
+
+def _entries(frame: f.FetchEntries, found: Entries) -> tuple[f.AnyFrame, int]:
+    return f.Entries(frame.request, frame.start, found.size, found.entries), found.work

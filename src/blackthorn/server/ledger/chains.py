@@ -8,9 +8,9 @@ The rules are those of `identity.chain`, which every device applies too. The ser
 3. A reset comes by an activation code, and no other way.
 4. Behind a cancel nothing is stored until the ledger has logged it, as it may come too late;
    behind a reset nothing but its cancel, until `server.ledger.resets` has settled it.
-5. A user's statements are bounded in an hour, and the last places of his chain are kept: but for
-   cancels, revocations, resets and what the recovery key signs, by which he takes back what is
-   his. A device is bounded in what it may submit, good or bad, so that one that only waits
+5. A user's statements are bounded in an hour, and the last places of the chain are kept: but for
+   cancels, revocations, resets and what the recovery key signs, by which users take back what is
+   theirs. A device is bounded in what it may submit, good or bad, so that one that only waits
    cannot keep the others from a cancel.
 6. What a statement brings about among the devices is one transaction with it.
 
@@ -25,7 +25,14 @@ from functools import partial
 from typing import Final, TypeVar
 
 from blackthorn.directory.config import DirectoryConfig
-from blackthorn.errors import InputError, StorageError, VerificationError
+from blackthorn.directory.entries import Head, decode_entry
+from blackthorn.errors import (
+    AbsentError,
+    BlackthornError,
+    DamageError,
+    InputError,
+    VerificationError,
+)
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.identity.openpgp import verify_certificate
@@ -45,8 +52,16 @@ from blackthorn.identity.statements import (
 )
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.enterprise import Standing
-from blackthorn.ports.ledger import Change, LedgerStore, NewDevice, StoredStatement
-from blackthorn.ports.writer import Writer
+from blackthorn.ports.ledger import (
+    LOGGED_KINDS,
+    Change,
+    NewDevice,
+    ReadChain,
+    StoreChange,
+    StoredChain,
+    StoredStatement,
+)
+from blackthorn.ports.store import Reader, Writer
 from blackthorn.server.ledger import limits as ledger_limits
 from blackthorn.wire import limits as wire_limits
 
@@ -68,9 +83,6 @@ KIND_NAMES: Final[dict[type[Body], str]] = {
 }
 """The kinds of statements as they are stored."""
 
-LOGGED_KINDS = frozenset({"reset", "cancel"})
-"""Those of which it counts when the ledger logged them."""
-
 
 @dataclass(frozen=True, slots=True)
 class DevicesChanged:
@@ -81,28 +93,40 @@ class DevicesChanged:
     renamed: tuple[tuple[DeviceId, DeviceId], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class UserChain:
+    """A user, and the chain as it is stored, published or not; `chain` is None before a genesis.
+
+    `cancel_waits`: its newest statement is a cancel that no entry has logged. `reset_waits`: the
+    device of a reset is pending.
+    """
+
+    pin: str
+    chain: VerifiedChain | None
+    cancel_waits: bool
+    reset_waits: bool
+
+
 class Chains:
     """The chains of all users, over the store.
 
-    `logged_ms` says when the entry at a place of the log was logged. `changed` is told what a
-    durable statement has done to a user's devices, `woken` that something waits for an epoch.
+    `changed` is told what a durable statement has done to a user's devices, `woken` that
+    something waits for an epoch.
     """
 
     def __init__(
         self,
         *,
-        store: LedgerStore,
         writer: Writer,
+        reader: Reader,
         config: DirectoryConfig,
-        logged_ms: Callable[[int], int],
         changed: Callable[[DevicesChanged], None],
         woken: Callable[[], None],
     ) -> None:
-        self._store = store
         self._writer = writer
+        self._reader = reader
         self._config = config
         self._enrolment = VerifyKeys(*config.enrolment)
-        self._logged_ms = logged_ms
         self._changed = changed
         self._woken = woken
         self._cache: OrderedDict[Address, VerifiedChain] = OrderedDict()
@@ -111,43 +135,74 @@ class Chains:
 
     # --- Reading --------------------------------------------------------------------------
 
-    def chain(self, address: Address, now_ms: int) -> VerifiedChain | None:
-        """The user's stored chain as of now, published or not; None when he has none.
+    def read(
+        self, address: Address, now_ms: int, done: Callable[[UserChain | BlackthornError], None]
+    ) -> None:
+        """Give `done` the user's chain as of now, AbsentError when there is no such user.
 
-        Raises StorageError when what is stored breaks a rule.
+        DamageError when what is stored breaks a rule. A chain in the cache is held against its
+        newest row each time.
         """
         known = self._cache.get(address)
         if known is not None:
             self._cache.move_to_end(address)
+        query = ReadChain(address, known.seq - 1 if known is not None else 0)
+        self._reader.ask(query, partial(self._was_read, address, known, now_ms, done))
+
+    def _was_read(
+        self,
+        address: Address,
+        known: VerifiedChain | None,
+        now_ms: int,
+        done: Callable[[UserChain | BlackthornError], None],
+        stored: StoredChain | BlackthornError | None,
+    ) -> None:
+        if stored is None:
+            stored = AbsentError(f"there is no user {address}")
+        if isinstance(stored, BlackthornError):
+            done(stored)
+            return
+        newest = stored.statements[-1] if stored.statements else None
+        if known is not None and (newest is None or newest.head != known.head):
+            self.forget(address)
+            self.read(address, now_ms, done)
+            return
+        try:
+            chain = self._current(address, known, stored, now_ms)
+        except DamageError as error:
+            done(error)
+            return
+        cancel_waits = newest is not None and newest.kind == "cancel" and newest.place is None
+        done(UserChain(stored.pin, chain, cancel_waits, stored.reset_waits))
+
+    def _current(
+        self, address: Address, known: VerifiedChain | None, stored: StoredChain, now_ms: int
+    ) -> VerifiedChain | None:
+        """The chain as of now. Raises DamageError."""
+        if known is not None:
             return extend(known, (), self._terms({}, max(now_ms, known.now_ms)))
-        rows = self._store.statements(address, 0)
-        if not rows:
+        if not stored.statements:
             return None
-        chain = self.verified(address, rows, now_ms)
-        if all(row.place is not None for row in rows if row.kind in LOGGED_KINDS):
+        chain = self.verified(address, stored.statements, stored.heads, now_ms)
+        logged = [row for row in stored.statements if row.kind in LOGGED_KINDS]
+        if all(row.place is not None for row in logged):
             self._keep(address, chain)
         return chain
 
     def verified(
-        self, address: Address, rows: Sequence[StoredStatement], now_ms: int
+        self,
+        address: Address,
+        rows: Sequence[StoredStatement],
+        heads: Sequence[tuple[int, bytes]],
+        now_ms: int,
     ) -> VerifiedChain:
-        """The chain of these rows. Raises StorageError when they break a rule."""
+        """The chain of these rows; `heads` as in `StoredChain`. Raises DamageError."""
         unverified = UnverifiedChain(address, tuple(row.statement for row in rows))
         try:
-            return replay(unverified, self._terms(self._times(rows, now_ms), now_ms))
+            return replay(unverified, self._terms(_times(rows, heads, now_ms), now_ms))
         except VerificationError as error:
             text = f"the stored chain of a user breaks a rule: {error}"
-            raise StorageError(text) from error
-
-    def _times(self, rows: Sequence[StoredStatement], now_ms: int) -> dict[int, int]:
-        """When each reset and cancel was logged: now, if it waits for that."""
-        times: dict[int, int] = {}
-        latest = 0
-        for row in rows:
-            if row.kind in LOGGED_KINDS:
-                latest = max(now_ms, latest) if row.place is None else self._logged_ms(row.place)
-                times[row.seq] = latest
-        return times
+            raise DamageError(text) from error
 
     def _terms(self, logged: dict[int, int], now_ms: int) -> Terms:
         return Terms(self._enrolment, self._config.reset_delay_ms, now_ms, logged)
@@ -176,54 +231,55 @@ class Chains:
         """Append a signed statement of the user's chain that one of his devices submits."""
         try:
             signed = decode(data)
-            chain = self.chain(address, now_ms)
-            if chain is None:
-                done("the user has no chain yet: activate a device first")
-                return
-            if self._known(chain, signed):
-                done("")
-                return
-            self._count(device, now_ms)
-            self._check_own_rules(address, chain, signed, now_ms)
-            after = self.extended(chain, [signed], now_ms)
-            change = self.change(chain, after, [signed], certificate, now_ms)
-        except (VerificationError, InputError, StorageError) as error:
+        except VerificationError as error:
             done(str(error))
             return
-        job = self._store.change(change)
-        self._writer.submit(job, partial(self._stored_change, change, now_ms, done))
+        submission = _Submission(address, device, signed, certificate, now_ms, done)
+        self.read(address, now_ms, partial(self._submit, submission))
+
+    def _submit(self, submission: "_Submission", user: UserChain | BlackthornError) -> None:
+        done, signed, now_ms = submission.done, submission.signed, submission.now_ms
+        if isinstance(user, BlackthornError) and not isinstance(user, AbsentError):
+            done(str(user))
+            return
+        chain = None if isinstance(user, BlackthornError) else user.chain
+        if isinstance(user, BlackthornError) or chain is None:
+            done("the user has no chain yet: activate a device first")
+            return
+        if self._known(chain, signed):
+            done("")
+            return
+        try:
+            self._count(submission.device, now_ms)
+            self._check_own_rules(user, chain, submission)
+            after = self.extended(chain, [signed], now_ms)
+            change = self.change(chain, after, [signed], submission.certificate, now_ms)
+        except (VerificationError, InputError) as error:
+            done(str(error))
+            return
+        told = partial(self._stored_change, change, now_ms, done)
+        self._writer.submit(StoreChange(change), told)
 
     def _known(self, chain: VerifiedChain, signed: SignedStatement) -> bool:
         statement = signed.statement
         return statement.seq <= chain.seq and chain.hash_of(statement.seq) == statement.hash
 
     def _check_own_rules(
-        self, address: Address, chain: VerifiedChain, signed: SignedStatement, now_ms: int
+        self, user: UserChain, chain: VerifiedChain, submission: "_Submission"
     ) -> None:
         """Rules 3 to 5. Raises InputError."""
-        body = signed.statement.body
+        body = submission.signed.statement.body
         if isinstance(body, Reset):
             raise InputError("a reset needs an activation code")
-        self.check_settled(address, chain, signed)
+        check_settled(user, submission.signed)
         recovered = isinstance(body, AddDevice) and body.recovered
         if recovered or isinstance(body, Cancel | RevokeDevice):
             return
         if chain.seq + 1 > wire_limits.MAX_CHAIN_STATEMENTS - ledger_limits.RESERVED_STATEMENTS:
             raise InputError("the chain is full: only cancels, revocations and resets fit")
-        if len(_recent(self._stored, address, now_ms)) >= ledger_limits.MAX_STATEMENTS_PER_HOUR:
+        stored = _recent(self._stored, submission.address, submission.now_ms)
+        if len(stored) >= ledger_limits.MAX_STATEMENTS_PER_HOUR:
             raise InputError("too many statements in one hour: try again later")
-
-    def check_settled(
-        self, address: Address, chain: VerifiedChain, signed: SignedStatement
-    ) -> None:
-        """Rule 4. Raises InputError; what breaks a rule of chains passes, to be refused by it."""
-        if isinstance(signed.statement.body, Cancel) or chain.pending is not None:
-            return
-        newest = self._store.statements(address, chain.seq - 1)
-        if newest and newest[-1].kind == "cancel" and newest[-1].place is None:
-            raise InputError("a cancel waits to be logged: try again in a minute")
-        if any(waiting == address for waiting, _ in self._store.resets()):
-            raise InputError("a reset is about to be settled: try again in a minute")
 
     def _count(self, device: DeviceId, now_ms: int) -> None:
         recent = _recent(self._submitted, device, now_ms)
@@ -232,19 +288,19 @@ class Chains:
         self._submitted.setdefault(device, recent).append(now_ms)
 
     def _stored_change(
-        self, change: Change, now_ms: int, done: Done, outcome: str | StorageError | None
+        self, change: Change, now_ms: int, done: Done, outcome: bool | BlackthornError
     ) -> None:
         """The change is durable, or was overtaken, or the disk failed."""
         self.forget(change.address)
-        if isinstance(outcome, StorageError):
+        if isinstance(outcome, BlackthornError):
             done(str(outcome))
             return
-        if outcome is None:
+        if outcome:
             self.stored(change, now_ms)
-        done(outcome or "")
+        done("")
 
     def stored(self, change: Change, now_ms: int) -> None:
-        """The change is durable: tell whoever must know."""
+        """The change is durable: count it, and tell of it."""
         self.forget(change.address)
         recent = _recent(self._stored, change.address, now_ms)
         self._stored.setdefault(change.address, recent).append(now_ms)
@@ -304,6 +360,51 @@ class Chains:
             ),
             activated_ms=now_ms,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    """A decoded statement that a device submits, and what is told its outcome."""
+
+    address: Address
+    device: DeviceId
+    signed: SignedStatement
+    certificate: bytes
+    now_ms: int
+    done: Done
+
+
+def check_settled(user: UserChain, signed: SignedStatement) -> None:
+    """Rule 4. Raises InputError; what breaks a rule of chains passes, to be refused by it."""
+    pending = user.chain is not None and user.chain.pending is not None
+    if isinstance(signed.statement.body, Cancel) or pending:
+        return
+    if user.cancel_waits:
+        raise InputError("a cancel waits to be logged: try again in a minute")
+    if user.reset_waits:
+        raise InputError("a reset is about to be settled: try again in a minute")
+
+
+def _times(
+    rows: Sequence[StoredStatement], heads: Sequence[tuple[int, bytes]], now_ms: int
+) -> dict[int, int]:
+    """When each reset and cancel was logged: now, if it waits for that."""
+    logged = {seq: logged_ms(head) for seq, head in heads}
+    times: dict[int, int] = {}
+    latest = 0
+    for row in rows:
+        if row.kind in LOGGED_KINDS:
+            latest = logged.get(row.seq) or max(now_ms, latest)
+            times[row.seq] = latest
+    return times
+
+
+def logged_ms(head: bytes) -> int:
+    """The time of an epoch, of the entry that is its head. Raises DamageError."""
+    entry = decode_entry(head)
+    if not isinstance(entry, Head):
+        raise DamageError("an epoch of the ledger does not end with a head")
+    return entry.unix_ms
 
 
 def kind_of(signed: SignedStatement) -> str:

@@ -1,7 +1,7 @@
-"""Drafting: what the next epoch adds to the log, made of what waits.
+"""Epoch builder: what the next epoch adds to the log, made of what waits.
 
-First a configuration, if it is new; then typed records; then changes of the map, a user after
-the other; the head is last. One change publishes all that waits of a user's chain, except that
+First a configuration, if it is new; then typed records; then changes of the map, user by
+user; the head is last. One change publishes all that waits of a user's chain, except that
 a reset and a cancel each end one: so the entry that logged it commits to exactly it. Nothing
 here writes; what comes out is stored as one, and never made again once it is durable.
 """
@@ -16,15 +16,15 @@ from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.ports.ledger import (
+    LOGGED_KINDS,
     Checkpoint,
     Epoch,
     Label,
     Leaf,
     StoredStatement,
     WaitingRecord,
-    WaitingUser,
+    WaitingStatement,
 )
-from blackthorn.server.ledger.chains import LOGGED_KINDS
 from blackthorn.tlog import checkpoint as tlog
 from blackthorn.tlog.checkpoint import LogSigner
 from blackthorn.tlog.merkle import MerkleLog
@@ -74,14 +74,38 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingUser:
+    """A user whose chain has statements that no entry has published, oldest first.
+
+    `version` is that of their newest leaf, 0 when they have none.
+    """
+
+    label: Label
+    version: int
+    statements: tuple[StoredStatement, ...]
+
+
+def by_user(found: Sequence[WaitingStatement]) -> list[WaitingUser]:
+    """The users of these statements, in the order of their first ones."""
+    users: dict[int, WaitingUser] = {}
+    for row in found:
+        known = users.get(row.label.user)
+        before = () if known is None else known.statements
+        users[row.label.user] = WaitingUser(row.label, row.version, (*before, row.statement))
+    return list(users.values())
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """What waits for the next epoch."""
 
     users: Sequence[WaitingUser]
     records: Sequence[WaitingRecord]
 
-    def __bool__(self) -> bool:
-        return bool(self.users or self.records)
+    @property
+    def count(self) -> int:
+        """How many statements and typed entries there are."""
+        return len(self.records) + sum(len(user.statements) for user in self.users)
 
 
 class EpochBuilder:

@@ -1,6 +1,6 @@
 """Epochs: what waits becomes log entries, a checkpoint, and, with its witnesses, what is told.
 
-The law, after each crash and each lost answer:
+The rules, after each crash and each lost answer:
 
 1. An epoch is durable, with its log-signed note, before any witness sees that note.
 2. A durable note waits until its quorum stands. It is offered again after a restart, and
@@ -8,8 +8,8 @@ The law, after each crash and each lost answer:
 3. The cosigned note is durable before anybody is told of the epoch.
 4. An epoch that could not be stored is stored again as it was made.
 
-    nothing waits ─draft─► STORING ─durable─► OFFERED ─quorum─► PUBLISHING ─durable─► told
-                             ▲ failed: again      ▲ restart        ▲ failed: again
+    due ─gather, draft─► STORING ─durable─► OFFERED ─quorum─► PUBLISHING ─durable─► told
+                           ▲ failed: again      ▲ restart        ▲ failed: again
 
 When the policy asks for no witness, an epoch is stored and published in one transaction.
 """
@@ -17,17 +17,23 @@ When the policy asks for no witness, an epoch is stored and published in one tra
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from blackthorn.directory.checks import ledger_time_ms
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.prefix_tree import PrefixTree
-from blackthorn.errors import StorageError, VerificationError
-from blackthorn.ports.ledger import Checkpoint, LedgerStore
-from blackthorn.ports.writer import Writer
+from blackthorn.errors import BlackthornError, VerificationError
+from blackthorn.ports.ledger import (
+    AppendEpoch,
+    Checkpoint,
+    PublishEpoch,
+    WaitingRecords,
+    WaitingStatements,
+)
+from blackthorn.ports.store import BlockingReader, Command, Reader, Together, Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import Draft, EpochBuilder, Openings, Tip, Waiting
+from blackthorn.server.ledger.gathering import gather
 from blackthorn.server.ledger.start import load
 from blackthorn.tlog import checkpoint as tlog
 from blackthorn.tlog.checkpoint import LogSigner
@@ -78,27 +84,27 @@ class Pending:
 class Epochs:
     """The sequence of epochs over the store, one under way at a time.
 
-    `check` may drop what has come too late, told the time that the epoch will have, and says
-    whether it did. `alarm` is a time at which an epoch is wanted even if nothing waits. `told` is
-    called with the sizes between which a published epoch lies.
+    `check` may drop what has come too late, told the time that the epoch will have, and tells its
+    callback whether it did. `alarm` is a time at which an epoch is wanted even if nothing waits.
+    `told` is called with the sizes between which a published epoch lies.
     """
 
     def __init__(
         self,
         *,
-        store: LedgerStore,
         writer: Writer,
+        reader: Reader,
         signer: LogSigner,
         openings: Openings,
         policy: Policy,
         config: DirectoryConfig,
         counters: Counters,
-        check: Callable[[Waiting, int], bool],
+        check: Callable[[Waiting, int, Callable[[bool | BlackthornError], None]], None],
         alarm: Callable[[], int | None],
         told: Callable[[int, int], None],
     ) -> None:
-        self._store = store
         self._writer = writer
+        self._gather = partial(gather, reader)
         self._signer = signer
         self._openings = openings
         self._policy = policy
@@ -128,9 +134,9 @@ class Epochs:
 
     # --- Start ----------------------------------------------------------------------------
 
-    def start(self, now_ms: int) -> None:
+    def start(self, store: BlockingReader, now_ms: int) -> None:
         """Read and check what is durable; raises StorageError."""
-        loaded = load(self._store, self._signer.vkey, self._openings)
+        loaded = load(store, self._signer.vkey, self._openings)
         self.log = loaded.log
         self._builder = EpochBuilder(self.log, self._signer, self._openings)
         if loaded.published is not None:
@@ -141,7 +147,8 @@ class Epochs:
             self._offer(*loaded.pending, now_ms)
         self._clock_ms = now_ms
         self._made_ms = now_ms if self._tip is None else min(now_ms, self._tip.unix_ms)
-        if self._waiting(1):
+        statements, records = store.read(WaitingStatements(0, 1)), store.read(WaitingRecords(0, 1))
+        if statements or records:
             self._since_ms = now_ms
 
     def _publication(self, checkpoint: Checkpoint, tip: Tip) -> Published:
@@ -208,22 +215,52 @@ class Epochs:
                 return True
         return now_ms >= self._made_ms + self._config.heartbeat_ms
 
-    def _waiting(self, limit: int) -> Waiting:
-        return Waiting(self._store.waiting(limit), self._store.waiting_records(limit))
-
     # --- Making ---------------------------------------------------------------------------
 
     def _make(self, now_ms: int) -> None:
-        """Draft the next epoch, unless something must be dropped first."""
-        waiting = self._waiting(limits.MAX_EPOCH_CHANGES)
-        unix_ms = now_ms if self._tip is None else max(now_ms, self._tip.unix_ms + 1)
-        if self._check(waiting, unix_ms):
+        """Gather what waits and draft the next epoch, unless something must be dropped first.
+
+        What comes meanwhile wakes again, and perhaps for nothing.
+        """
+        self._busy = True
+        since_ms, self._since_ms = self._since_ms, None
+        self._gather(limits.MAX_EPOCH_CHANGES, partial(self._gathered, now_ms, since_ms))
+
+    def _gathered(
+        self, now_ms: int, since_ms: int | None, waiting: Waiting | BlackthornError
+    ) -> None:
+        if isinstance(waiting, BlackthornError):
+            self._give_up(since_ms)
+            self._fail(now_ms)
             return
-        full = len(waiting.records) + sum(len(user.statements) for user in waiting.users)
-        self._since_ms = now_ms if full >= limits.MAX_EPOCH_CHANGES else None
+        unix_ms = now_ms if self._tip is None else max(now_ms, self._tip.unix_ms + 1)
+        checked = partial(self._checked, now_ms, since_ms, waiting, unix_ms)
+        self._check(waiting, unix_ms, checked)
+
+    def _checked(
+        self,
+        now_ms: int,
+        since_ms: int | None,
+        waiting: Waiting,
+        unix_ms: int,
+        dropped: bool | BlackthornError,
+    ) -> None:
+        if isinstance(dropped, BlackthornError):
+            self._fail(now_ms)
+        if dropped or self.stopped or self.held:
+            self._give_up(since_ms)
+            return
+        if waiting.count >= limits.MAX_EPOCH_CHANGES and self._since_ms is None:
+            self._since_ms = now_ms
         self._made_ms = now_ms
         self._draft = self._builder.draft(self._tip, self._config, waiting, unix_ms)
         self._save(now_ms)
+
+    def _give_up(self, since_ms: int | None) -> None:
+        """No epoch is made now; one is due as before."""
+        self._busy = False
+        if since_ms is not None:
+            self._since_ms = since_ms
 
     def _save(self, now_ms: int) -> None:
         draft = self._draft
@@ -231,18 +268,15 @@ class Epochs:
             return
         self._busy = True
         checkpoint = draft.epoch.checkpoint
-        append = self._store.append(draft.epoch)
-        publish = self._store.publish(checkpoint.size, checkpoint.note)
         at_once = self._policy.quorum == NO_QUORUM
+        command: Command[None] = AppendEpoch(draft.epoch)
+        if at_once:
+            command = Together((command, PublishEpoch(checkpoint.size, checkpoint.note)))
+        self._writer.submit(command, partial(self._saved, draft, at_once, now_ms))
 
-        def job(transaction: Any) -> None:
-            append(transaction)
-            if at_once:
-                publish(transaction)
-
-        self._writer.submit(job, partial(self._saved, draft, at_once, now_ms))
-
-    def _saved(self, draft: Draft, at_once: bool, now_ms: int, result: StorageError | None) -> None:
+    def _saved(
+        self, draft: Draft, at_once: bool, now_ms: int, result: BlackthornError | None
+    ) -> None:
         self._busy = False
         if result is not None:
             self._fail(now_ms)
@@ -295,7 +329,7 @@ class Epochs:
         line = parse_signature_line(text)
         named = (line.name, line.key_id)
         keys = [witness.key for witness in self._policy.witnesses]
-        key = next((each for each in keys if (each.name, each.key_id) == named), None)
+        key = next((known for known in keys if (known.name, known.key_id) == named), None)
         if key is None:
             raise VerificationError("T19", "the cosignature is of no witness of the policy")
         signed = tlog.Checkpoint(self._signer.vkey.name, checkpoint.size, checkpoint.root)
@@ -315,11 +349,11 @@ class Epochs:
         checkpoint, tip = self._offered
         complete = replace(checkpoint, published=True)
         self._busy = True
-        job = self._store.publish(complete.size, complete.note)
-        self._writer.submit(job, partial(self._was_published, complete, tip, now_ms))
+        command = PublishEpoch(complete.size, complete.note)
+        self._writer.submit(command, partial(self._was_published, complete, tip, now_ms))
 
     def _was_published(
-        self, checkpoint: Checkpoint, tip: Tip, now_ms: int, result: StorageError | None
+        self, checkpoint: Checkpoint, tip: Tip, now_ms: int, result: BlackthornError | None
     ) -> None:
         self._busy = False
         if result is not None:

@@ -1,15 +1,14 @@
 """The ledger: one façade over the chains of users and the public log that commits to them.
 
-    server.chains        what may be stored behind a user's chain
-    server.admission     the first statements of a device
-    server.drafting      what an epoch adds to the log
-    server.epochs        durable, cosigned, published: in this order, whatever crashes
-    server.resets        when a reset's device becomes live
-    server.rollback      a newer state was seen: stop
-    server.ledger_start  the rows give what was signed, or nothing starts
+    chains         what may be stored behind a user's chain
+    epoch_builder  what an epoch adds to the log
+    epochs         durable, cosigned, published: in this order, whatever crashes
+    resets         when a reset's device becomes live
+    rollback       a newer state was seen: stop
+    start          the rows give what was signed, or nothing starts
+    lookups        what devices ask, answered from what is published
 
-It has no clock: times come in as Unix milliseconds. Lookups are answered from what is published
-and from nothing else (`server.handlers.directory`).
+It has no clock: times come in as Unix milliseconds.
 """
 
 import hashlib
@@ -20,20 +19,22 @@ from blackthorn.crypto import vrf
 from blackthorn.crypto.secret import Secret
 from blackthorn.directory import limits as directory_limits
 from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
-from blackthorn.directory.entries import ConfigEntry, Head, decode_entry
+from blackthorn.directory.entries import ConfigEntry, decode_entry
 from blackthorn.directory.records import decode_record
-from blackthorn.errors import ConfigError, InputError, StorageError, VerificationError
-from blackthorn.identity.chain import VerifiedChain
+from blackthorn.errors import BlackthornError, ConfigError, VerificationError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ids import Address, DeviceId
-from blackthorn.link.activation.exchange import DeviceKeys, Owner
-from blackthorn.link.frames import AnyFrame, LeafChanged
-from blackthorn.ports.enrolment import OpenCode
-from blackthorn.ports.ledger import Change, LedgerStore
-from blackthorn.ports.randomness import Randomness
-from blackthorn.ports.writer import Job, Writer
-from blackthorn.server.accounts import admission
-from blackthorn.server.accounts.admission import Admission
+from blackthorn.ports.ledger import (
+    AddRecord,
+    Change,
+    ForgetCertificates,
+    Leaf,
+    LeavesBetween,
+    NewestConfig,
+    ReadEntries,
+)
+from blackthorn.ports.store import AtOnce, BlockingReader, Reader, Writer
+from blackthorn.ports.store import Done as StoreDone
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits as ledger_limits
 from blackthorn.server.ledger.chains import Chains, DevicesChanged, Done
@@ -89,58 +90,48 @@ class LedgerKeys:
         )
 
 
-def _no_frame(address: Address, frame: AnyFrame) -> None:
-    """Nobody is on line."""
-
-
-def _no_change(change: DevicesChanged) -> None:
-    """Nobody is told."""
+def _ignore(result: object) -> None:
+    """Nobody needs to be told."""
 
 
 class Ledger:
     """See the module. `policy_text` is what devices pin, and `policy` the same, parsed.
 
-    `notify` says a frame to a user's devices, `changed` is told when his devices have changed:
-    both after whatever it is about is durable.
+    `leaf_changed` is told whose leaf an epoch has changed, `changed` when a user's devices have
+    changed: both after whatever it is about is durable.
     """
 
     def __init__(
         self,
         *,
-        store: LedgerStore,
         writer: Writer,
+        reader: Reader,
         keys: LedgerKeys,
         policy: Policy,
         config: DirectoryConfig,
-        random: Randomness,
         counters: Counters,
         policy_text: str | None = None,
-        notify: Callable[[Address, AnyFrame], None] = _no_frame,
-        changed: Callable[[DevicesChanged], None] = _no_change,
+        leaf_changed: Callable[[Address], None] = _ignore,
+        changed: Callable[[DevicesChanged], None] = _ignore,
     ) -> None:
         self.config = config
         self.policy_text = policy_text if policy_text is not None else format_policy(policy)
         self.openings = Openings(keys.opening)
         self.vrf_key = keys.vrf
-        self.store = store
         self._writer = writer
+        self._reader = reader
         self._counters = counters
-        self._notify = notify
+        self._leaf_changed = leaf_changed
         self._now_ms = 0
         signer = LogSigner(keys.origin, keys.log)
         self._check(signer, policy)
-        self._chains = Chains(
-            store=store,
-            writer=writer,
-            config=config,
-            logged_ms=self.logged_ms,
-            changed=changed,
-            woken=self._wake,
+        self.chains = Chains(
+            writer=writer, reader=reader, config=config, changed=changed, woken=self.wake
         )
-        self._resets = Resets(store, writer, self._chains, changed)
+        self._resets = Resets(writer, reader, self.chains, counters, changed)
         self._epochs = Epochs(
-            store=store,
             writer=writer,
+            reader=reader,
             signer=signer,
             openings=self.openings,
             policy=policy,
@@ -150,8 +141,7 @@ class Ledger:
             alarm=lambda: self._resets.next_ms,
             told=self._told,
         )
-        self._rollback = Rollback(store, writer, signer.vkey, self._stop)
-        self._admissions = admission.Desk(self._chains, store, keys.enrolment, keys.vrf, random)
+        self._rollback = Rollback(writer, signer.vkey, self._stop)
 
     def _check(self, signer: LogSigner, policy: Policy) -> None:
         """Keys, policy and configuration are of one ledger. Raises ConfigError."""
@@ -164,40 +154,37 @@ class Ledger:
 
     # --- Start and time -------------------------------------------------------------------
 
-    def start(self, now_ms: int) -> None:
+    def start(self, store: BlockingReader, now_ms: int) -> None:
         """Read and check what is durable. Raises StorageError, or ConfigError when the
         configuration may not follow the logged one."""
         self._now_ms = now_ms
-        self._epochs.start(now_ms)
-        self._rollback.start(self._epochs.log)
-        self._check_successor()
+        self._epochs.start(store, now_ms)
+        self._rollback.start(store, self._epochs.log)
+        self._check_successor(store.read(NewestConfig()))
         published = self._epochs.published
         if published is not None:
-            self._resets.look(published.size, published.time_ms)
+            self._resets.look(published.size, published.time_ms, AtOnce(store))
 
-    def _check_successor(self) -> None:
-        logged = self._logged_config()
-        if logged is None or logged == self.config:
+    def _check_successor(self, record: bytes | None) -> None:
+        """`record` is the newest configuration in the log."""
+        entry = None if record is None else decode_entry(record)
+        if not isinstance(entry, ConfigEntry):
+            return
+        logged = decode_config(entry.record)
+        if logged == self.config:
             return
         try:
             check_successor(logged, self.config)
         except VerificationError as error:
             raise ConfigError(f"the ledger's settings may not change so: {error}") from error
 
-    def _logged_config(self) -> DirectoryConfig | None:
-        """The newest configuration in the log."""
-        record = self.store.newest_config()
-        if record is None:
-            return None
-        entry = decode_entry(record)
-        return decode_config(entry.record) if isinstance(entry, ConfigEntry) else None
-
     def tick(self, now_ms: int) -> None:
         """Publish what is due; call it a few times a second."""
         self._now_ms = now_ms
         self._epochs.tick(now_ms)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Something was stored that waits for the next epoch."""
         self._epochs.wake(self._now_ms)
 
     # --- The log --------------------------------------------------------------------------
@@ -212,22 +199,11 @@ class Ledger:
         """The log; it may be larger than what is published."""
         return self._epochs.log
 
-    def entries(self, start: int, count: int) -> list[bytes]:
+    def entries(self, start: int, count: int, done: StoreDone[list[bytes]]) -> None:
         """At most `count` published entries from `start` on, as many as MAX_ENTRIES_BYTES holds."""
         size = self.published.size if self.published is not None else 0
-        count = min(count, size - start)
-        return (
-            self.store.entries(start, count, ledger_limits.MAX_ENTRIES_BYTES) if count > 0 else []
-        )
-
-    def logged_ms(self, place: int) -> int:
-        """When the entry at `place` was logged: the time of its epoch's head."""
-        end = self.store.epoch_end(place)
-        found = self.store.entries(end - 1, 1, 1) if end is not None else []
-        head = decode_entry(found[0]) if found else None
-        if not isinstance(head, Head):
-            raise StorageError(f"entry {place} of the ledger belongs to no epoch")
-        return head.unix_ms
+        fitting = max(0, min(count, size - start))
+        self._reader.ask(ReadEntries(start, fitting, ledger_limits.MAX_ENTRIES_BYTES), done)
 
     @property
     def waiting(self) -> Pending | None:
@@ -245,37 +221,45 @@ class Ledger:
         Raises VerificationError when the body is not of the kind's schema.
         """
         decode_record(kind, body)
-        if self._rollback.reason:
-            done(STOPPED)
+        if self.stopped:
+            done(self.stopped)
             return
 
-        def stored(result: StorageError | None) -> None:
+        def stored(result: BlackthornError | None) -> None:
             if result is None:
-                self._wake()
+                self.wake()
             done("" if result is None else str(result))
 
-        self._writer.submit(self.store.add_record(kind, body), stored)
+        self._writer.submit(AddRecord(kind, body), stored)
 
     @property
     def time_ms(self) -> int:
         """The time of the newest published head, 0 before the first; Unix milliseconds."""
         return self.published.unix_ms if self.published is not None else 0
 
-    def wake(self) -> None:
-        """Something was stored that waits for the next epoch."""
-        self._wake()
-
     def _told(self, start: int, end: int) -> None:
         """An epoch is published: settle resets, forget certificates, tell whose leaf changed."""
         published = self._epochs.published
         if published is not None:
             self._resets.look(published.size, published.time_ms)
-        leaves = self.store.leaves(start, end)
-        if leaves:
-            newest = [(leaf.user, leaf.seq) for _, leaf in leaves]
-            self._writer.submit(self.store.forget_certificates(newest), _ignore)
-        for address in dict.fromkeys(address for address, _ in leaves):
-            self._notify(address, LeafChanged())
+        self._tell_leaves(start, end)
+
+    def _tell_leaves(self, start: int, end: int) -> None:
+        page = ledger_limits.LEAVES_PAGE
+
+        def read(leaves: list[tuple[Address, Leaf]] | BlackthornError) -> None:
+            if isinstance(leaves, BlackthornError):  # older certificates go with the next epoch
+                self._counters.storage_failures += 1
+                return
+            if leaves:
+                newest = tuple((leaf.user, leaf.seq) for _, leaf in leaves)
+                self._writer.submit(ForgetCertificates(newest), _ignore)
+            for address in dict.fromkeys(address for address, _ in leaves):
+                self._leaf_changed(address)
+            if len(leaves) == page:
+                self._tell_leaves(leaves[-1][1].place + 1, end)
+
+        self._reader.ask(LeavesBetween(start, end, page), read)
 
     # --- Rollback -------------------------------------------------------------------------
 
@@ -312,10 +296,6 @@ class Ledger:
 
     # --- Chains ---------------------------------------------------------------------------
 
-    def chain(self, address: Address, now_ms: int) -> VerifiedChain | None:
-        """The user's stored chain, published or not; None when he has none."""
-        return self._chains.chain(address, now_ms)
-
     def submit(
         self,
         address: Address,
@@ -335,46 +315,22 @@ class Ledger:
                 self._counters.statements_stored += 1
             done(refusal)
 
-        if self._rollback.reason:
-            counted(STOPPED)
+        if self.stopped:
+            counted(self.stopped)
             return
-        self._chains.submit(address, device, statement, certificate, now_ms, counted)
-
-    # --- Enrolment (server.admission.Admissions) ------------------------------------------
+        self.chains.submit(address, device, statement, certificate, now_ms, counted)
 
     @property
     def config_record(self) -> bytes:
         """The configuration that devices pin."""
         return self.config.encode()
 
-    def owner(self, code: OpenCode, now_ms: int) -> Owner:
-        """See `server.accounts.admission.Admissions`."""
-        return self._admissions.owner(code, now_ms)
+    @property
+    def stopped(self) -> str:
+        """Why nothing is stored any more, or empty."""
+        return STOPPED if self._rollback.reason else ""
 
-    def admit(self, address: Address, keys: DeviceKeys, now_ms: int) -> Admission:
-        """See `server.accounts.admission.Admissions`."""
+    def stored(self, change: Change, now_ms: int) -> None:
+        """A change that came another way, as by an activation, is durable."""
         self._now_ms = now_ms
-        if self._rollback.reason:
-            raise InputError(STOPPED)
-        return self._admissions.admit(address, keys, now_ms)
-
-    def fits(self, change: Change) -> Job[str | None]:
-        """See `server.accounts.admission.Admissions`."""
-        return self.store.fits(change)
-
-    def store_change(self, change: Change) -> Job[str | None]:
-        """See `server.accounts.admission.Admissions`."""
-        return self.store.change(change)
-
-    def admitted(self, change: Change, now_ms: int) -> None:
-        """See `server.accounts.admission.Admissions`."""
-        self._now_ms = now_ms
-        self._chains.stored(change, now_ms)
-
-    def stored_statements(self, address: Address, seq: int, count: int) -> list[bytes]:
-        """See `server.accounts.admission.Admissions`."""
-        return [row.statement for row in self.store.statements(address, seq - 1)[:count]]
-
-
-def _ignore(result: StorageError | None) -> None:
-    """Older certificates are forgotten with the next epoch instead."""
+        self.chains.stored(change, now_ms)

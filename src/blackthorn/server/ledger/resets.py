@@ -7,16 +7,42 @@ removes the reset's device. Whether one was, `identity.chain` says, not this mod
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
-from blackthorn.errors import StorageError
+from blackthorn.errors import BlackthornError, DamageError
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.statements import Reset, decode
 from blackthorn.ids import Address, DeviceId
-from blackthorn.ports.ledger import LedgerStore, Settlement
-from blackthorn.ports.writer import Writer
+from blackthorn.ports.ledger import (
+    DropStatements,
+    ReadChain,
+    ReadResets,
+    RemoveDevice,
+    SettleReset,
+    StoredChain,
+)
+from blackthorn.ports.store import Reader, Writer
+from blackthorn.server.counters import Counters
+from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.chains import Chains, DevicesChanged
 from blackthorn.server.ledger.epoch_builder import Waiting
+
+Pending = tuple[int, Address, DeviceId]
+"""A device that waits for its reset: number of its row, whose it is, its id."""
+
+
+@dataclass(slots=True)
+class _Look:
+    """One pass over all pending resets, as of a published epoch; `strict` at a start."""
+
+    reader: Reader
+    strict: bool
+    size: int
+    time_ms: int
+    after: int = 0
+    open: int = 0
+    times: list[int] = field(default_factory=list)
 
 
 class Resets:
@@ -24,93 +50,173 @@ class Resets:
 
     def __init__(
         self,
-        store: LedgerStore,
         writer: Writer,
+        reader: Reader,
         chains: Chains,
+        counters: Counters,
         changed: Callable[[DevicesChanged], None],
     ) -> None:
-        self._store = store
         self._writer = writer
+        self._reader = reader
         self._chains = chains
+        self._counters = counters
         self._changed = changed
         self._settling: set[DeviceId] = set()
         self._dropping: set[Address] = set()
+        self._looking: _Look | None = None
+        self._next: _Look | None = None
         self.next_ms: int | None = None
         """When the next reset becomes effective, or None."""
 
-    def look(self, size: int, time_ms: int) -> None:
+    def look(self, size: int, time_ms: int, reader: Reader | None = None) -> None:
         """An epoch was published: settle what is settled by its first `size` entries.
 
-        `time_ms` is the ledger's time by which devices judge too.
+        `time_ms` is the ledger's time by which devices judge too. While one pass is under way
+        the next one waits; a newer one takes its place. With a `reader` of its own, at a start,
+        a chain that breaks a rule raises DamageError; else it is counted, and its reset waits.
         """
-        times: list[int] = []
-        for address, device in self._store.resets():
-            if device in self._settling:
-                continue
-            rows = self._store.statements(address, 0)
-            published = [row for row in rows if row.place is not None and row.place < size]
-            if not published:
-                continue
-            chain = self._chains.verified(address, published, time_ms)
-            if chain.pending is not None and chain.pending.device.id == device:
-                times.append(chain.pending.effective_ms)
-            elif (seq := _reset_of(chain, device)) is not None:
-                self._settle(chain, Address(address), device, seq)
-        self.next_ms = min(times, default=None)
+        strict = reader is not None
+        self._next = _Look(reader or self._reader, strict, size, time_ms)
+        if self._looking is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._looking, self._next = self._next, None
+        if self._looking is not None:
+            self._ask(self._looking)
+
+    def _ask(self, look: _Look) -> None:
+        look.reader.ask(ReadResets(look.after, limits.RESETS_PAGE), partial(self._read, look))
+
+    def _read(self, look: _Look, page: list[Pending] | BlackthornError) -> None:
+        if isinstance(page, BlackthornError):  # the next epoch looks again
+            self._begin()
+            return
+        if not page:
+            self.next_ms = min(look.times, default=None)
+            self._begin()
+            return
+        look.after = page[-1][0]
+        waiting = [(address, device) for _, address, device in page if device not in self._settling]
+        look.open = len(waiting) + 1
+        for address, device in waiting:
+            look.reader.ask(ReadChain(address, 0), partial(self._judge, look, address, device))
+        self._judged(look)
+
+    def _judged(self, look: _Look) -> None:
+        look.open -= 1
+        if not look.open:
+            self._ask(look)
+
+    def _judge(
+        self,
+        look: _Look,
+        address: Address,
+        device: DeviceId,
+        stored: StoredChain | BlackthornError | None,
+    ) -> None:
+        if isinstance(stored, StoredChain):
+            try:
+                self._judge_chain(look, address, device, stored)
+            except DamageError:
+                self._counters.storage_failures += 1
+                if look.strict:
+                    raise
+        self._judged(look)
+
+    def _judge_chain(
+        self, look: _Look, address: Address, device: DeviceId, stored: StoredChain
+    ) -> None:
+        """Settle the reset if it is decided. Raises DamageError."""
+        published = [
+            row for row in stored.statements if row.place is not None and row.place < look.size
+        ]
+        if not published:
+            return
+        chain = self._chains.verified(address, published, stored.heads, look.time_ms)
+        if chain.pending is not None and chain.pending.device.id == device:
+            look.times.append(chain.pending.effective_ms)
+        elif (seq := _reset_of(chain, device)) is not None:
+            self._settle(chain, address, device, seq)
 
     def _settle(self, chain: VerifiedChain, address: Address, device: DeviceId, seq: int) -> None:
         self._settling.add(device)
-        effective = any(each.seq == seq and each.effective for each in chain.resets)
+        effective = any(record.seq == seq and record.effective for record in chain.resets)
         if effective:
-            job = self._store.settle(Settlement(address, seq, device))
-            self._writer.submit(job, partial(self._settled, address, device))
+            settled = partial(self._settled, address, device)
+            self._writer.submit(SettleReset(address, seq, device), settled)
         else:
-            removal = self._store.remove(address, device)
-            self._writer.submit(removal, partial(self._removed, address, device))
+            removed = partial(self._removed, address, device)
+            self._writer.submit(RemoveDevice(address, device), removed)
 
     def _settled(
-        self, address: Address, device: DeviceId, gone: list[DeviceId] | StorageError
+        self, address: Address, device: DeviceId, gone: list[DeviceId] | BlackthornError
     ) -> None:
         self._settling.discard(device)
-        if not isinstance(gone, StorageError):
+        if not isinstance(gone, BlackthornError):
             self._chains.forget(address)
             self._changed(DevicesChanged(address, tuple(gone)))
 
-    def _removed(self, address: Address, device: DeviceId, failed: StorageError | None) -> None:
+    def _removed(self, address: Address, device: DeviceId, failed: BlackthornError | None) -> None:
         self._settling.discard(device)
         if failed is None:
             self._changed(DevicesChanged(address, (device,)))
 
     # --- Cancels that come too late -------------------------------------------------------
 
-    def drop_late(self, waiting: Waiting, unix_ms: int) -> bool:
-        """Forget cancels that the epoch of this time would log too late; whether there were any.
+    def drop_late(
+        self, waiting: Waiting, unix_ms: int, done: Callable[[bool | BlackthornError], None]
+    ) -> None:
+        """Forget cancels that the epoch of this time would log too late; `done` hears of any.
 
         Logged like this they would break the user's chain for everybody.
         """
-        late: list[tuple[Address, int]] = []
-        for user in waiting.users:
-            cancel = next((each for each in user.statements if each.kind == "cancel"), None)
-            if cancel is None:
-                continue
-            address = user.label.address
-            rows = [row for row in self._store.statements(address, 0) if row.seq <= cancel.seq]
-            try:
-                self._chains.verified(address, rows, unix_ms)
-            except StorageError:
-                late.append((address, cancel.seq))
-        for address, seq in late:
-            self._drop(address, seq)
-        return bool(late)
+        cancels = [
+            (user.label.address, statement.seq)
+            for user in waiting.users
+            for statement in [row for row in user.statements if row.kind == "cancel"][:1]
+        ]
+        self._check_next(cancels, unix_ms, False, done)
+
+    def _check_next(
+        self,
+        cancels: list[tuple[Address, int]],
+        unix_ms: int,
+        found: bool,
+        done: Callable[[bool | BlackthornError], None],
+    ) -> None:
+        if not cancels:
+            done(found)
+            return
+        address, seq = cancels.pop()
+
+        def read(stored: StoredChain | BlackthornError | None) -> None:
+            if isinstance(stored, BlackthornError):
+                done(stored)
+                return
+            late = stored is not None and self._is_late(address, seq, stored, unix_ms)
+            if late:
+                self._drop(address, seq)
+            self._check_next(cancels, unix_ms, found or late, done)
+
+        self._reader.ask(ReadChain(address, 0), read)
+
+    def _is_late(self, address: Address, seq: int, stored: StoredChain, unix_ms: int) -> bool:
+        rows = [row for row in stored.statements if row.seq <= seq]
+        try:
+            self._chains.verified(address, rows, stored.heads, unix_ms)
+        except DamageError:
+            return True
+        return False
 
     def _drop(self, address: Address, seq: int) -> None:
         if address in self._dropping:
             return
         self._dropping.add(address)
         self._chains.forget(address)
-        self._writer.submit(self._store.drop(address, seq), partial(self._dropped, address))
+        self._writer.submit(DropStatements(address, seq), partial(self._dropped, address))
 
-    def _dropped(self, address: Address, failed: StorageError | None) -> None:
+    def _dropped(self, address: Address, failed: BlackthornError | None) -> None:
         self._dropping.discard(address)
         self._chains.forget(address)
 

@@ -1,18 +1,17 @@
 """Was this ledger set back to an older state, as by a backup? Then it must not go on.
 
 A log that signs two trees of one size is what witnesses and devices exist to catch, and no
-excuse is taken for it. So whoever shows a checkpoint with our own signature that our log does
-not hold, or a witness that says it has cosigned a larger one, stops the ledger: nothing is
-published until an administrator has restored the newer state. A signed note is kept as
+excuse is taken for it. So a checkpoint with our own signature that our log does not hold, or a
+witness that says it has cosigned a larger one, stops the ledger: nothing is published until an
+administrator has restored the newer state. A signed note is kept as
 evidence and stops the ledger after a restart too, as long as the log does not hold it; what a
 witness says without a note counts until the restart.
 """
 
 from collections.abc import Callable
 
-from blackthorn.errors import StorageError
-from blackthorn.ports.ledger import LedgerStore
-from blackthorn.ports.writer import Writer
+from blackthorn.ports.ledger import KeepEvidence, ReadEvidence
+from blackthorn.ports.store import BlockingReader, Writer
 from blackthorn.tlog.checkpoint import Checkpoint, open_checkpoint
 from blackthorn.tlog.merkle import MerkleLog
 from blackthorn.wire.note import VerifierKey
@@ -21,19 +20,16 @@ from blackthorn.wire.note import VerifierKey
 class Rollback:
     """What was shown of a newer state. `stop` is called when there is such."""
 
-    def __init__(
-        self, store: LedgerStore, writer: Writer, key: VerifierKey, stop: Callable[[], None]
-    ) -> None:
-        self._store = store
+    def __init__(self, writer: Writer, key: VerifierKey, stop: Callable[[], None]) -> None:
         self._writer = writer
         self._key = key
         self._stop = stop
         self.reason = ""
         """Why the ledger has stopped, or empty."""
 
-    def start(self, log: MerkleLog) -> None:
+    def start(self, store: BlockingReader, log: MerkleLog) -> None:
         """Look at the evidence that was kept. Raises StorageError."""
-        for note in self._store.evidence():
+        for note in store.read(ReadEvidence()):
             checkpoint, _ = open_checkpoint(note, self._key)
             if not _holds(log, checkpoint):
                 self._halt(_contradiction(checkpoint, log))
@@ -44,7 +40,7 @@ class Rollback:
         if _holds(log, checkpoint):
             return
         self._halt(_contradiction(checkpoint, log))
-        self._writer.submit(self._store.keep_evidence(note, now_ms), _ignore)
+        self._writer.submit(KeepEvidence(note, now_ms), _ignore)
 
     def said(self, size: int, log: MerkleLog) -> None:
         """A witness says that it has cosigned a checkpoint of this size."""
@@ -69,5 +65,5 @@ def _contradiction(checkpoint: Checkpoint, log: MerkleLog) -> str:
     return f"this ledger has signed another root of its first {checkpoint.size} entries"
 
 
-def _ignore(result: StorageError | None) -> None:
-    """Kept or not, the ledger has stopped."""
+def _ignore(result: object) -> None:
+    """Result ignored: the ledger is already halted."""

@@ -1,7 +1,7 @@
 """The start of the ledger: read the rows, compute again what was signed, and compare.
 
 Nothing is served or signed over rows that do not give the stored checkpoint. What does not fit
-is a StorageError that names the entries: the database is to be restored from a backup, and the
+is a DamageError that names the entries: the database is to be restored from a backup, and the
 witnesses will tell if that backup is too old.
 """
 
@@ -10,8 +10,17 @@ from dataclasses import dataclass
 
 from blackthorn.directory.entries import Head, Mutation, decode_entry
 from blackthorn.directory.prefix_tree import PrefixTree
-from blackthorn.errors import StorageError, VerificationError
-from blackthorn.ports.ledger import Checkpoint, Label, Leaf, LedgerStore
+from blackthorn.errors import DamageError, VerificationError
+from blackthorn.ports.ledger import (
+    Checkpoint,
+    Label,
+    Leaf,
+    NewestLeaves,
+    ReadCheckpoints,
+    ReadEntries,
+    ReadRoots,
+)
+from blackthorn.ports.store import BlockingReader
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import Openings, Tip
 from blackthorn.tlog.checkpoint import open_checkpoint
@@ -31,9 +40,9 @@ class Loaded:
     pending: tuple[Checkpoint, Tip] | None
 
 
-def load(store: LedgerStore, key: VerifierKey, openings: Openings) -> Loaded:
+def load(store: BlockingReader, key: VerifierKey, openings: Openings) -> Loaded:
     """The ledger of the store, whose checkpoints the log key `key` signed. Raises StorageError."""
-    checkpoints = store.checkpoints()
+    checkpoints = store.read(ReadCheckpoints())
     log, map_ = MerkleLog(), _Map()
     tips: list[tuple[Checkpoint, Tip]] = []
     for checkpoint in checkpoints:
@@ -41,40 +50,41 @@ def load(store: LedgerStore, key: VerifierKey, openings: Openings) -> Loaded:
             map_.feed(log.append(entry), entry)
         _check(store, log, checkpoint, key)
         tips.append((checkpoint, map_.tip(checkpoint.size)))
-    if store.entries(log.size, 1, 1):
-        raise StorageError(f"entry {log.size} of the ledger stands behind its last checkpoint")
+    if store.read(ReadEntries(log.size, 1, 1)):
+        raise DamageError(f"entry {log.size} of the ledger stands behind its last checkpoint")
     _check_leaves(store, map_, openings)
-    published = next((each for each in tips if each[0].published), None)
-    pending = next((each for each in tips if not each[0].published), None)
+    published = next((tip for tip in tips if tip[0].published), None)
+    pending = next((tip for tip in tips if not tip[0].published), None)
     return Loaded(log, published, pending)
 
 
-def _entries(store: LedgerStore, start: int, end: int) -> Iterator[bytes]:
+def _entries(store: BlockingReader, start: int, end: int) -> Iterator[bytes]:
     while start < end:
-        found = store.entries(start, min(CHUNK, end - start), limits.MAX_ENTRIES_BYTES)
+        query = ReadEntries(start, min(CHUNK, end - start), limits.MAX_ENTRIES_BYTES)
+        found = store.read(query)
         if not found:
-            raise StorageError(f"entry {start} of the ledger is missing: restore a backup")
+            raise DamageError(f"entry {start} of the ledger is missing: restore a backup")
         yield from found
         start += len(found)
 
 
-def _check(store: LedgerStore, log: MerkleLog, checkpoint: Checkpoint, key: VerifierKey) -> None:
+def _check(store: BlockingReader, log: MerkleLog, checkpoint: Checkpoint, key: VerifierKey) -> None:
     """The rows give the root that was stored, and the note says the same."""
     if log.root(checkpoint.size) != checkpoint.root:
-        raise StorageError(_where(store, log))
+        raise DamageError(_where(store, log))
     try:
         signed, _ = open_checkpoint(checkpoint.note, key)
     except VerificationError as error:
         text = f"the checkpoint of {checkpoint.size} entries is not by this ledger's key: {error}"
-        raise StorageError(text) from error
+        raise DamageError(text) from error
     if (signed.size, signed.root) != (checkpoint.size, checkpoint.root):
-        raise StorageError(f"the checkpoint of {checkpoint.size} entries signs something else")
+        raise DamageError(f"the checkpoint of {checkpoint.size} entries signs something else")
 
 
-def _where(store: LedgerStore, log: MerkleLog) -> str:
+def _where(store: BlockingReader, log: MerkleLog) -> str:
     """In which epoch the entries first differ from what was signed."""
     start = 0
-    for size, root in store.roots():
+    for size, root in _roots(store):
         if size > log.size or log.root(size) != root:
             break
         start = size
@@ -86,20 +96,27 @@ def _where(store: LedgerStore, log: MerkleLog) -> str:
     )
 
 
-def _check_leaves(store: LedgerStore, map_: "_Map", openings: Openings) -> None:
+def _roots(store: BlockingReader) -> Iterator[tuple[int, bytes]]:
+    after = 0
+    while found := store.read(ReadRoots(after, CHUNK)):
+        yield from found
+        after = found[-1][0]
+
+
+def _check_leaves(store: BlockingReader, map_: "_Map", openings: Openings) -> None:
     """The leaves that lookups are answered from are those to which the map commits."""
     for label, leaf in _newest_leaves(store):
         known = map_.leaves.get(label.index)
         if known is None or known[:2] != (leaf.version, openings.commitment(label, leaf)):
-            raise StorageError(
+            raise DamageError(
                 f"the leaf of entry {leaf.place} of the ledger is not the one that was logged: "
                 "restore a backup, and the ledger.keys that belong to it"
             )
 
 
-def _newest_leaves(store: LedgerStore) -> Iterator[tuple[Label, Leaf]]:
+def _newest_leaves(store: BlockingReader) -> Iterator[tuple[Label, Leaf]]:
     after = 0
-    while found := store.newest_leaves(after, CHUNK):
+    while found := store.read(NewestLeaves(after, CHUNK)):
         yield from found
         after = found[-1][0].user
 
@@ -118,7 +135,7 @@ class _Map:
         try:
             entry = decode_entry(data)
         except VerificationError as error:
-            raise StorageError(f"entry {place} of the ledger is damaged: {error}") from error
+            raise DamageError(f"entry {place} of the ledger is damaged: {error}") from error
         if isinstance(entry, Mutation):
             self.leaves[entry.index] = (entry.version, entry.commitment, place)
             self._changed[entry.index] = entry.commitment
@@ -126,9 +143,9 @@ class _Map:
             self._head = (place, entry, data)
 
     def tip(self, size: int) -> Tip:
-        """The end of the epoch whose last entry came last. Raises StorageError."""
+        """The end of the epoch whose last entry came last. Raises DamageError."""
         if self._head is None or self._head[0] != size - 1:
-            raise StorageError(f"entry {size - 1} of the ledger is not the head of an epoch")
+            raise DamageError(f"entry {size - 1} of the ledger is not the head of an epoch")
         if self._tree.users == 0:
             self._tree = PrefixTree.of(self._changed.items())
         else:
@@ -137,5 +154,5 @@ class _Map:
         self._changed.clear()
         place, head, data = self._head
         if self._tree.root != head.map_root:
-            raise StorageError(f"the map is not the one of entry {place} of the ledger")
+            raise DamageError(f"the map is not the one of entry {place} of the ledger")
         return Tip(size, data, head.epoch, head.unix_ms, head.config, self._tree)

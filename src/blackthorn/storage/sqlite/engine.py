@@ -6,17 +6,21 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DefectError
 from blackthorn.ports.store import Command, Query, Result, Then, Together
 from blackthorn.storage.sqlite.database import Connection, Database
-from blackthorn.storage.sqlite.failure import storing
+from blackthorn.storage.sqlite.failure import failure_of, storing
 from blackthorn.storage.sqlite.stores import (
     cases,
+    chains,
     closure,
+    enrolment,
     enterprise,
     exits,
     key_packages,
+    ledger,
     mail,
     markets,
     notices,
     parcels,
+    users,
 )
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 from blackthorn.storage.sqlite.wrapping import Wrapping
@@ -43,6 +47,10 @@ COMMANDS: Final[Table] = {
     **markets.COMMANDS,
     **notices.COMMANDS,
     **parcels.COMMANDS,
+    **chains.COMMANDS,
+    **enrolment.COMMANDS,
+    **ledger.COMMANDS,
+    **users.COMMANDS,
 }
 QUERIES: Final[Table] = {
     **cases.QUERIES,
@@ -54,6 +62,10 @@ QUERIES: Final[Table] = {
     **markets.QUERIES,
     **notices.QUERIES,
     **parcels.QUERIES,
+    **chains.QUERIES,
+    **enrolment.QUERIES,
+    **ledger.QUERIES,
+    **users.QUERIES,
 }
 
 
@@ -96,6 +108,17 @@ class Engine:
         """Execute a command; the caller begins and ends the transaction."""
         return execute(self._writing, command)
 
+    def write(self, command: Command[Result]) -> Result:
+        """See `ports.store.BlockingWriter`: it waits for the write lock, then commits."""
+        try:
+            self.begin()
+            result: Result = self.execute(command)
+            self.commit()
+        except Exception as error:
+            self.roll_back()
+            raise failure_of(error) from error
+        return result
+
     @storing
     def read(self, query: Query[Result]) -> Result:
         """See `ports.store.BlockingReader`."""
@@ -125,3 +148,8 @@ class HostReader:
         """See `ports.store.BlockingReader`."""
         answer: Result = QUERIES[type(query)](self._transaction, query)
         return answer
+
+
+def host_store(database: Database) -> Engine:
+    """The engine for commands on the host that meet no sealed row, and may write."""
+    return Engine(database, Wrapping(_NoKeys(), bytes))

@@ -1,29 +1,204 @@
-"""Rows of identity chains as jobs write them: compare and set, late ones dropped, resets settled.
+"""Identity chains in SQLite (`ports.ledger`): compare and set, late ones dropped, resets settled.
 
 A change is written only if the chain still stands where it continues it. Everything that a
 statement brings about among the devices is in the same transaction as the statement.
 """
 
+from typing import Any, Final
+
+from blackthorn.errors import AbsentError, ConflictError, DamageError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.enterprise import Standing
-from blackthorn.ports.ledger import Change, Settlement
+from blackthorn.ports.ledger import (
+    LOGGED_KINDS,
+    Change,
+    DropStatements,
+    FindLeaves,
+    Label,
+    Leaf,
+    LoggedStatement,
+    PublishedChain,
+    ReadChain,
+    ReadPublishedChain,
+    ReadResets,
+    RemoveDevice,
+    SettleReset,
+    StoreChange,
+    StoredChain,
+    StoredStatement,
+    WaitingStatement,
+    WaitingStatements,
+)
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.stores.devices import insert_device, remove_devices, rename_device
+from blackthorn.storage.sqlite.stores.ledger import entry_at, epoch_end
+from blackthorn.storage.sqlite.transaction import Table, Transaction
 
 OVERTAKEN = "another statement was first in this chain: look it up, then try again"
 """The refusal of a statement that lost the race."""
 
+_LABEL = (
+    "SELECT user, address, map_index, vrf_proof, salt FROM ledger_label"
+    " JOIN users ON users.number = ledger_label.user"
+)
+_LEAF = "SELECT user, version, head, seq, flags, place FROM ledger_leaf"
+_STATEMENTS = (
+    "SELECT seq, head, kind, flags, statement, place FROM chain_statement"
+    " WHERE user = ? AND seq > ? ORDER BY seq"
+)
+_WAITING = """
+    SELECT number, chain_statement.user, seq, head, kind, flags, statement,
+        (SELECT max(version) FROM ledger_leaf WHERE user = chain_statement.user)
+    FROM chain_statement WHERE place IS NULL AND number > ? ORDER BY number LIMIT ?
+"""
 
-def _user(transaction: Connection, address: Address) -> int | None:
-    found: int | None = transaction.execute(
+
+# --- Reading -----------------------------------------------------------------------------------
+
+
+def _user(connection: Connection, address: Address) -> int | None:
+    found: int | None = connection.execute(
         "SELECT number FROM users WHERE address = ?", (address,)
     ).get
     return found
 
 
-def fits(transaction: Connection, change: Change) -> str | None:
-    """None when the chain stands where the change continues it; "" when it is there already."""
-    rows = transaction.execute(
+def _label(connection: Connection, address: Address) -> Label | None:
+    row = connection.execute(f"{_LABEL} WHERE address = ?", (address,)).fetchone()
+    return None if row is None else Label(*row)
+
+
+def _leaf(connection: Connection, which: str, *values: int) -> Leaf | None:
+    row = connection.execute(f"{_LEAF} {which}", values).fetchone()
+    return None if row is None else Leaf(*row)
+
+
+def _leaf_at(connection: Connection, user: int, size: int) -> Leaf | None:
+    """The user's newest leaf among the first `size` entries."""
+    which = "WHERE user = ? AND place < ? ORDER BY version DESC LIMIT 1"
+    return _leaf(connection, which, user, size)
+
+
+def _find_leaves(
+    transaction: Transaction, query: FindLeaves
+) -> list[tuple[Label | None, Leaf | None]]:
+    connection = transaction.connection
+    found: list[tuple[Label | None, Leaf | None]] = []
+    for address in query.addresses:
+        label = _label(connection, address)
+        leaf = None if label is None else _leaf_at(connection, label.user, query.size)
+        found.append((label, leaf))
+    return found
+
+
+def _statements(connection: Connection, user: int, after: int) -> tuple[StoredStatement, ...]:
+    rows = connection.execute(_STATEMENTS, (user, after))
+    return tuple(StoredStatement(*row) for row in rows)
+
+
+def _chain(transaction: Transaction, query: ReadChain) -> StoredChain | None:
+    connection = transaction.connection
+    row = connection.execute(
+        "SELECT number, pin FROM users WHERE address = ?", (query.address,)
+    ).fetchone()
+    if row is None:
+        return None
+    user, pin = row
+    statements = _statements(connection, user, query.after)
+    heads = tuple(
+        (statement.seq, _head_of(connection, statement.place))
+        for statement in statements
+        if statement.kind in LOGGED_KINDS and statement.place is not None
+    )
+    waits = connection.execute(
+        "SELECT 1 FROM devices WHERE user = ? AND standing = 'pending' LIMIT 1", (user,)
+    ).get
+    return StoredChain(statements, heads, waits is not None, pin)
+
+
+def _head_of(connection: Connection, place: int) -> bytes:
+    """The head of the epoch that holds the entry."""
+    end = epoch_end(connection, place)
+    head = None if end is None else entry_at(connection, end - 1)
+    if head is None:
+        raise DamageError(f"entry {place} of the ledger belongs to no epoch")
+    return head
+
+
+def _published_chain(transaction: Transaction, query: ReadPublishedChain) -> PublishedChain | None:
+    connection = transaction.connection
+    label = _label(connection, query.address)
+    leaf = None if label is None else _leaf_at(connection, label.user, query.size)
+    if label is None or leaf is None:
+        return None
+    logged: list[LoggedStatement] = []
+    fitting: list[bytes] = []
+    more, room = False, query.max_bytes
+    for statement in _statements(connection, label.user, 0):
+        if statement.seq > leaf.seq:
+            break
+        if statement.kind in LOGGED_KINDS and statement.place is not None:
+            logged.append(_logged(connection, label.user, statement.seq))
+        if statement.seq <= query.after or more:
+            continue
+        room -= len(statement.statement)
+        if fitting and room < 0:
+            more = True
+        else:
+            fitting.append(statement.statement)
+    certificate = _certificate(connection, label.user, leaf.seq)
+    return PublishedChain(label, tuple(fitting), more, tuple(logged), certificate)
+
+
+def _logged(connection: Connection, user: int, seq: int) -> LoggedStatement:
+    leaf = _leaf(connection, "WHERE user = ? AND seq = ?", user, seq)
+    mutation = None if leaf is None else entry_at(connection, leaf.place)
+    end = None if leaf is None else epoch_end(connection, leaf.place)
+    if leaf is None or mutation is None or end is None:
+        raise DamageError("a published statement has no entry in the ledger")
+    return LoggedStatement(seq, leaf, mutation, end, _head_of(connection, leaf.place))
+
+
+def _certificate(connection: Connection, user: int, seq: int) -> bytes | None:
+    """The certificate of the newest set_openpgp with a seq not above `seq`."""
+    found: bytes | None = connection.execute(
+        "SELECT certificate FROM user_certificate WHERE user = ? AND seq <= ?"
+        " ORDER BY seq DESC LIMIT 1",
+        (user, seq),
+    ).get
+    return found
+
+
+def _waiting(transaction: Transaction, query: WaitingStatements) -> list[WaitingStatement]:
+    connection = transaction.connection
+    labels: dict[int, Label] = {}
+    found: list[WaitingStatement] = []
+    for number, user, *row, version in connection.execute(_WAITING, (query.after, query.limit)):
+        if user not in labels:
+            label = connection.execute(f"{_LABEL} WHERE user = ?", (user,)).fetchone()
+            if label is None:
+                raise DamageError("a user with a chain has no place in the map")
+            labels[user] = Label(*label)
+        statement = StoredStatement(*row)
+        found.append(WaitingStatement(number, labels[user], version or 0, statement))
+    return found
+
+
+def _resets(transaction: Transaction, query: ReadResets) -> list[tuple[int, Address, DeviceId]]:
+    rows: list[tuple[Any, ...]] = transaction.connection.execute(
+        "SELECT devices.number, address, id FROM devices JOIN users ON users.number = user"
+        " WHERE standing = 'pending' AND devices.number > ? ORDER BY devices.number LIMIT ?",
+        (query.after, query.limit),
+    ).fetchall()
+    return [(number, Address(address), DeviceId(device)) for number, address, device in rows]
+
+
+# --- Writing -----------------------------------------------------------------------------------
+
+
+def is_stored(connection: Connection, change: Change) -> bool:
+    """Whether the change is stored already. Raises ConflictError unless the chain stands there."""
+    rows = connection.execute(
         "SELECT seq, head FROM chain_statement JOIN users ON users.number = user"
         " WHERE address = ? AND seq >= ? ORDER BY seq",
         (change.address, change.after),
@@ -31,87 +206,98 @@ def fits(transaction: Connection, change: Change) -> str | None:
     if change.after == 0:
         rows.insert(0, (0, change.head))
     if not rows or rows[0] != (change.after, change.head):
-        return OVERTAKEN
+        raise ConflictError(OVERTAKEN)
     behind = rows[1:]
-    if not behind:
-        return None
-    mine = [(each.seq, each.head) for each in change.statements]
-    return "" if behind[: len(mine)] == mine else OVERTAKEN
+    mine = [(statement.seq, statement.head) for statement in change.statements]
+    if behind and behind[: len(mine)] != mine:
+        raise ConflictError(OVERTAKEN)
+    return bool(behind)
 
 
-def change(transaction: Connection, change: Change) -> str | None:
-    """Store the change if it fits; nothing is written when it does not."""
-    outcome = fits(transaction, change)
-    if outcome is not None:
-        return outcome
-    user = _user(transaction, change.address)
+def store_change(transaction: Transaction, command: StoreChange) -> bool:
+    """See `ports.ledger.StoreChange`."""
+    connection, change = transaction.connection, command.change
+    if is_stored(connection, change):
+        return False
+    user = _user(connection, change.address)
     if user is None:
-        return "there is no such user"
+        raise AbsentError("there is no such user")
     for device in change.devices:
-        refusal = insert_device(transaction, user, device, change.activated_ms)
-        if refusal is not None:
-            return refusal
+        insert_device(connection, user, device, change.activated_ms)
     for old, device in change.renamed:
-        refusal = rename_device(transaction, user, old, device)
-        if refusal is not None:
-            return refusal
-    remove_devices(transaction, user, change.removed)
+        rename_device(connection, user, old, device)
+    remove_devices(connection, user, change.removed)
     if change.label is not None:
         label = change.label
-        transaction.execute(
+        connection.execute(
             "INSERT INTO ledger_label (user, map_index, vrf_proof, salt) VALUES (?, ?, ?, ?)",
             (user, label.index, label.vrf_proof, label.salt),
         )
-    transaction.executemany(
+    connection.executemany(
         "INSERT INTO chain_statement (user, seq, head, kind, flags, statement)"
         " VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (user, each.seq, each.head, each.kind, each.flags, each.statement)
-            for each in change.statements
+            (user, new.seq, new.head, new.kind, new.flags, new.statement)
+            for new in change.statements
         ],
     )
     if change.certificate is not None:
-        transaction.execute(
+        connection.execute(
             "INSERT INTO user_certificate (user, seq, certificate) VALUES (?, ?, ?)",
             (user, change.certificate_seq, change.certificate),
         )
-    return None
+    return True
 
 
-def drop(transaction: Connection, address: Address, seq: int) -> None:
-    """Forget unpublished statements from `seq` on."""
-    user = _user(transaction, address)
-    transaction.execute(
-        "DELETE FROM chain_statement WHERE user = ? AND seq >= ? AND place IS NULL", (user, seq)
+def _drop(transaction: Transaction, command: DropStatements) -> None:
+    connection = transaction.connection
+    user = _user(connection, command.address)
+    connection.execute(
+        "DELETE FROM chain_statement WHERE user = ? AND seq >= ? AND place IS NULL",
+        (user, command.seq),
     )
-    transaction.execute(
+    connection.execute(
         "DELETE FROM user_certificate WHERE user = ?1 AND seq >= ?2 AND seq > coalesce("
         "(SELECT max(seq) FROM chain_statement WHERE user = ?1), 0)",
-        (user, seq),
+        (user, command.seq),
     )
 
 
-def remove(transaction: Connection, address: Address, device: DeviceId) -> None:
-    """The device of a reset that was cancelled goes."""
-    user = _user(transaction, address)
+def _remove(transaction: Transaction, command: RemoveDevice) -> None:
+    user = _user(transaction.connection, command.address)
     if user is not None:
-        remove_devices(transaction, user, [device])
+        remove_devices(transaction.connection, user, [command.device])
 
 
-def settle(transaction: Connection, settlement: Settlement) -> list[DeviceId]:
-    """The reset's device is live; the user's other devices go, and his older certificates."""
-    user = _user(transaction, settlement.address)
-    rows: list[tuple[bytes]] = transaction.execute(  # type: ignore[assignment]
-        "SELECT id FROM devices WHERE user = ? AND id != ?", (user, settlement.device)
+def _settle(transaction: Transaction, command: SettleReset) -> list[DeviceId]:
+    connection = transaction.connection
+    user = _user(connection, command.address)
+    if user is None:
+        raise AbsentError("there is no such user")
+    rows: list[tuple[bytes]] = connection.execute(  # type: ignore[assignment]
+        "SELECT id FROM devices WHERE user = ? AND id != ?", (user, command.device)
     ).fetchall()
     gone = [DeviceId(identifier) for (identifier,) in rows]
-    if user is None:
-        return []
-    remove_devices(transaction, user, gone)
-    transaction.execute(
-        "DELETE FROM user_certificate WHERE user = ? AND seq < ?", (user, settlement.seq)
+    remove_devices(connection, user, gone)
+    connection.execute(
+        "DELETE FROM user_certificate WHERE user = ? AND seq < ?", (user, command.seq)
     )
-    transaction.execute(
-        "UPDATE devices SET standing = ? WHERE id = ?", (Standing.LIVE.value, settlement.device)
+    connection.execute(
+        "UPDATE devices SET standing = ? WHERE id = ?", (Standing.LIVE.value, command.device)
     )
     return gone
+
+
+COMMANDS: Final[Table] = {
+    StoreChange: store_change,
+    DropStatements: _drop,
+    RemoveDevice: _remove,
+    SettleReset: _settle,
+}
+QUERIES: Final[Table] = {
+    FindLeaves: _find_leaves,
+    ReadChain: _chain,
+    ReadPublishedChain: _published_chain,
+    WaitingStatements: _waiting,
+    ReadResets: _resets,
+}

@@ -1,4 +1,4 @@
-"""Rows of devices as jobs write them: bring one, rename one, remove one with all that is its.
+"""Rows of devices as commands write them: bring one, rename one, remove one with all that is its.
 
 Shared by the stores of the enterprise and of the ledger. A number is never given out again, so
 that a parcel on its way to a removed device finds nobody.
@@ -6,6 +6,7 @@ that a parcel on its way to a removed device finds nobody.
 
 from collections.abc import Iterable
 
+from blackthorn.errors import ForbiddenError
 from blackthorn.ids import DeviceId
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import NewDevice
@@ -13,35 +14,36 @@ from blackthorn.storage.sqlite.database import Connection
 from blackthorn.wire import limits
 
 
-def insert_device(transaction: Connection, user: int, device: NewDevice, now_ms: int) -> str | None:
-    """A new device of the user, or why not; then nothing was written.
+def insert_device(transaction: Connection, user: int, device: NewDevice, now_ms: int) -> None:
+    """A new device of the user. Raises ForbiddenError.
 
     The device of a reset is not counted against the bound: it takes the place of all others.
     """
     count = transaction.execute("SELECT count(*) FROM devices WHERE user = ?", (user,)).get
     if count >= limits.MAX_DEVICES_PER_USER and device.standing is Standing.LIVE:
-        return f"the user has {count} devices, the most there may be"
+        raise ForbiddenError(f"the user has {count} devices, the most there may be")
     transaction.execute(
         "INSERT INTO devices (id, user, identity_key, name, standing, activated_ms)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         (device.id, user, device.identity_key, device.name, device.standing.value, now_ms),
     )
-    return None if transaction.changes() else "this device was activated before, by another code"
+    if not transaction.changes():
+        raise ForbiddenError("this device was activated before, by another code")
 
 
-def rename_device(
-    transaction: Connection, user: int, old: DeviceId, device: NewDevice
-) -> str | None:
-    """The device at `old` has new keys, and so a new id; what waits for it stays. Or why not."""
+def rename_device(transaction: Connection, user: int, old: DeviceId, device: NewDevice) -> None:
+    """The device at `old` has new keys, and so a new id; what waits for it stays.
+
+    Raises ForbiddenError.
+    """
     if device.id != old:
         taken = transaction.execute("SELECT 1 FROM devices WHERE id = ?", (device.id,)).get
         if taken is not None:
-            return "there is a device with these keys already"
+            raise ForbiddenError("there is a device with these keys already")
     transaction.execute(
         "UPDATE devices SET id = ?, identity_key = ?, name = ? WHERE id = ? AND user = ?",
         (device.id, device.identity_key, device.name, old, user),
     )
-    return None
 
 
 def remove_all_devices(transaction: Connection, user: int, new: DeviceId) -> tuple[DeviceId, ...]:

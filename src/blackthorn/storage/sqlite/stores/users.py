@@ -1,118 +1,89 @@
-"""Users and their activation codes as an administrator writes them, in one transaction each.
+"""Users and their activation codes as an administrator writes them, in SQLite (`ports.users`).
 
-Run by commands in a process of their own while the server serves: each call takes the write
-lock, waits for it if the server holds it, and commits. All parameters are bound.
+Executed by commands in a process of their own while the server serves, each in one transaction.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Literal
+from typing import Final, Literal
 
+from blackthorn.errors import AbsentError, ConflictError
 from blackthorn.ids import Address
-from blackthorn.ports.users import NOT_STATED, Home, ListedUser, NewCode
+from blackthorn.ports.users import (
+    AddUser,
+    FindUser,
+    ListedUser,
+    ListUsers,
+    NameplateTaken,
+    NewCode,
+    PinTakenError,
+    RenewCode,
+)
 from blackthorn.server.accounts import limits
 from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.failure import storing
+from blackthorn.storage.sqlite.transaction import Table, Transaction
 
 
-class UserTable:
-    """What administrators do with users, over a connection in autocommit mode."""
+def _number(connection: Connection, address: Address) -> int | None:
+    query = "SELECT number FROM users WHERE address = ?"
+    row = connection.execute(query, (address,)).fetchone()
+    return None if row is None else int(row[0])
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
-    @storing
-    def exists(self, address: Address) -> bool:
-        """Whether there is such a user."""
-        return self._number(address) is not None
+def _find(transaction: Transaction, query: FindUser) -> bool:
+    return _number(transaction.connection, query.address) is not None
 
-    @storing
-    def add(
-        self,
-        address: Address,
-        random: Callable[[int], bytes],
-        now_ms: int,
-        code: NewCode,
-        home: Home = NOT_STATED,
-    ) -> bool:
-        """Add a user with a fresh PIN and a code; False when the address is taken."""
-        with self._transaction():
-            if self._number(address) is not None:
-                return False
-            self._connection.execute(
-                "INSERT INTO users (address, pin, created_ms, market, language)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (address, self._free_pin(random), now_ms, home.market, home.language),
-            )
-            self._store(self._connection.last_insert_rowid(), code)
-            return True
 
-    @storing
-    def renew(self, address: Address, code: NewCode) -> bool:
-        """A new code in place of the user's unused one; False when there is no such user."""
-        with self._transaction():
-            number = self._number(address)
-            if number is None:
-                return False
-            self._connection.execute(
-                "DELETE FROM activations WHERE user = ? AND used_by IS NULL", (number,)
-            )
-            self._store(number, code)
-            return True
+def _nameplate_taken(transaction: Transaction, query: NameplateTaken) -> bool:
+    sql = "SELECT 1 FROM activations WHERE nameplate = ?"
+    return transaction.connection.execute(sql, (query.nameplate,)).fetchone() is not None
 
-    @storing
-    def nameplate_taken(self, nameplate: str) -> bool:
-        """Whether a stored code begins with this number."""
-        query = "SELECT 1 FROM activations WHERE nameplate = ?"
-        return self._connection.execute(query, (nameplate,)).fetchone() is not None
 
-    @storing
-    def list(self, now_ms: int) -> list[ListedUser]:
-        """All users by address."""
-        rows = self._connection.execute(
-            "SELECT address, pin, (SELECT count(*) FROM devices WHERE user = users.number),"
-            " created_ms, market, language, max(expires_ms), tries FROM users"
-            " LEFT JOIN activations ON user = users.number AND used_by IS NULL"
-            " GROUP BY users.number ORDER BY address"
-        )
-        return [_listed(now_ms, *row) for row in rows]
+def _list(transaction: Transaction, query: ListUsers) -> list[ListedUser]:
+    rows = transaction.connection.execute(
+        "SELECT address, pin, (SELECT count(*) FROM devices WHERE user = users.number),"
+        " created_ms, market, language, max(expires_ms), tries FROM users"
+        " LEFT JOIN activations ON user = users.number AND used_by IS NULL"
+        " WHERE address > ? GROUP BY address ORDER BY address LIMIT ?",
+        (query.after, query.limit),
+    )
+    return [_listed(query.now_ms, *row) for row in rows]
 
-    def _number(self, address: Address) -> int | None:
-        query = "SELECT number FROM users WHERE address = ?"
-        row = self._connection.execute(query, (address,)).fetchone()
-        return None if row is None else int(row[0])
 
-    def _free_pin(self, random: Callable[[int], bytes]) -> str:
-        while True:
-            pin = random(4).hex().upper()
-            query = "SELECT 1 FROM users WHERE pin = ?"
-            if self._connection.execute(query, (pin,)).fetchone() is None:
-                return pin
+def _add(transaction: Transaction, command: AddUser) -> None:
+    connection = transaction.connection
+    if _number(connection, command.address) is not None:
+        raise ConflictError(f"there is a user {command.address} already")
+    if connection.execute("SELECT 1 FROM users WHERE pin = ?", (command.pin,)).fetchone():
+        raise PinTakenError("another user has this PIN")
+    home = command.home
+    connection.execute(
+        "INSERT INTO users (address, pin, created_ms, market, language) VALUES (?, ?, ?, ?, ?)",
+        (command.address, command.pin, command.now_ms, home.market, home.language),
+    )
+    _store(connection, connection.last_insert_rowid(), command.code)
 
-    def _store(self, user: int, code: NewCode) -> None:
-        self._connection.execute(
-            "INSERT INTO activations"
-            " (nameplate, user, password, public_key, expires_ms, tries, used_by)"
-            " VALUES (?, ?, ?, ?, ?, 0, NULL)",
-            (
-                code.nameplate,
-                user,
-                code.verifier.password.expose(),
-                code.verifier.public_key,
-                code.expires_ms,
-            ),
-        )
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """The write lock, then a commit; nothing is kept when anything fails."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
+def _renew(transaction: Transaction, command: RenewCode) -> None:
+    connection = transaction.connection
+    number = _number(connection, command.address)
+    if number is None:
+        raise AbsentError(f"there is no user {command.address}")
+    connection.execute("DELETE FROM activations WHERE user = ? AND used_by IS NULL", (number,))
+    _store(connection, number, command.code)
+
+
+def _store(connection: Connection, user: int, code: NewCode) -> None:
+    connection.execute(
+        "INSERT INTO activations"
+        " (nameplate, user, password, public_key, expires_ms, tries, used_by)"
+        " VALUES (?, ?, ?, ?, ?, 0, NULL)",
+        (
+            code.nameplate,
+            user,
+            code.verifier.password.expose(),
+            code.verifier.public_key,
+            code.expires_ms,
+        ),
+    )
 
 
 def _listed(
@@ -134,3 +105,7 @@ def _listed(
         state = "burnt"
     until = expires_ms if state == "open" else None
     return ListedUser(address, pin, devices, created_ms, state, until, market, language)
+
+
+COMMANDS: Final[Table] = {AddUser: _add, RenewCode: _renew}
+QUERIES: Final[Table] = {FindUser: _find, NameplateTaken: _nameplate_taken, ListUsers: _list}

@@ -1,0 +1,85 @@
+"""Frames of activation: challenge and proof of `link.activation.exchange`, over enrolment."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from blackthorn.errors import BlackthornError, ForbiddenError, InputError, ProtocolError
+from blackthorn.ids import Fingerprint
+from blackthorn.link.activation import exchange
+from blackthorn.link.activation.exchange import AwaitProof, Channel, Enrolment, Proven
+from blackthorn.link.codes import Code
+from blackthorn.link.frames import ActivateBegin, ActivateProve
+from blackthorn.ports.randomness import Randomness
+from blackthorn.server.accounts.enrolment import EnrolmentService, Try
+from blackthorn.server.handlers.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class _Challenged:
+    """What `Session.stage` holds between challenge and proof."""
+
+    attempt: Try
+    step: AwaitProof
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentHandler:
+    """Serves ActivateBegin and ActivateProve, over connections of the key `fingerprint`."""
+
+    enrolment: EnrolmentService
+    fingerprint: Fingerprint
+    random: Randomness
+
+    def handle(self, session: Session, frame: ActivateBegin | ActivateProve, now: float) -> None:
+        """One frame of a session that is not yet anybody's; `link.session` keeps the order."""
+        if isinstance(frame, ActivateBegin):
+            self.enrolment.begin(frame.nameplate, partial(self._challenge, session, frame))
+        else:
+            self._prove(session, frame)
+
+    def _challenge(
+        self, session: Session, begin: ActivateBegin, attempt: Try | BlackthornError
+    ) -> None:
+        """The try is durable."""
+        if isinstance(attempt, BlackthornError):
+            _refuse(session, attempt)
+            return
+        channel = Channel(self.fingerprint, session.binding)
+        verifier = attempt.code.verifier
+        try:
+            challenge, step = exchange.challenge(
+                begin, verifier, attempt.owner, channel, self.random
+            )
+        except ProtocolError as error:
+            _refuse(session, self.enrolment.refusal(str(error)))
+            return
+        self.enrolment.challenged(attempt)
+        session.stage = _Challenged(attempt, step)
+        session.transmit(challenge)
+
+    def _prove(self, session: Session, prove: ActivateProve) -> None:
+        stage = session.stage
+        if not isinstance(stage, _Challenged):
+            raise ProtocolError("a proof without a challenge")
+        session.stage = None
+        try:
+            proven = stage.step.verify(prove)
+        except InputError as error:
+            _refuse(session, self.enrolment.refusal(str(error), burnt=stage.attempt.last))
+            return
+        self.enrolment.enrol(stage.attempt, proven.keys, partial(_answer, session, proven))
+
+
+def _answer(session: Session, proven: Proven, enrolment: Enrolment | BlackthornError) -> None:
+    """The device is durable, or was refused: say so."""
+    if isinstance(enrolment, BlackthornError):
+        _refuse(session, enrolment)
+    else:
+        session.transmit(proven.answer(enrolment))
+
+
+def _refuse(session: Session, error: BlackthornError) -> None:
+    if isinstance(error, ForbiddenError):
+        session.close(Code.ACTIVATION_REFUSED, str(error))
+    else:
+        session.close(Code.STORAGE)

@@ -1,0 +1,95 @@
+"""Frames of recovery: Recover, and SubmitStatement of a session that it has recognised."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from blackthorn.errors import (
+    AbsentError,
+    BlackthornError,
+    ForbiddenError,
+    StorageError,
+    UnavailableError,
+)
+from blackthorn.identity.keys import Signature
+from blackthorn.ids import Address
+from blackthorn.link.codes import Code, LinkError
+from blackthorn.link.frames import (
+    LINK_VERSION,
+    Recognised,
+    Recover,
+    StatementStored,
+    SubmitStatement,
+)
+from blackthorn.link.hello import recovery_bytes
+from blackthorn.server.accounts.recovery import Recognition, RecoveryService
+from blackthorn.server.handlers.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class _Recognised:
+    """What `Session.stage` holds: the user whose recovery key has signed this connection."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryHandler:
+    """Serves Recover and what follows it; `link.session` keeps the order."""
+
+    recovery: RecoveryService
+
+    def handle(self, session: Session, frame: Recover | SubmitStatement, now: float) -> None:
+        """Serve one frame."""
+        if isinstance(frame, Recover):
+            self._recognise(session, frame, now)
+        else:
+            self._submit(session, frame)
+
+    def _recognise(self, session: Session, recover: Recover, now: float) -> None:
+        if recover.version != LINK_VERSION:
+            text = f"this server speaks link version {LINK_VERSION}, not {recover.version}"
+            raise LinkError(Code.VERSION, text)
+        session.ask()
+        try:
+            self.recovery.recognise(
+                Address(recover.address),
+                Signature(recover.ed25519, recover.ml_dsa),
+                recovery_bytes(session.binding, recover.address),
+                session.client,
+                now,
+                partial(_recognised, session),
+            )
+        except UnavailableError as error:
+            raise LinkError(Code.BUSY, str(error)) from None
+
+    def _submit(self, session: Session, frame: SubmitStatement) -> None:
+        stage = session.stage
+        if not isinstance(stage, _Recognised):
+            raise LinkError(Code.NOT_NOW, "nobody has said who he is")
+
+        def done(refusal: str) -> None:
+            session.transmit(StatementStored(frame.request, refusal[:512]))
+            session.answered()
+
+        session.ask()
+        self.recovery.submit(stage.address, frame.statement, frame.certificate, done)
+
+
+def _recognised(session: Session, known: Recognition | BlackthornError) -> None:
+    match known:
+        case Recognition():
+            session.stage = _Recognised(known.address)
+            session.transmit(
+                Recognised(
+                    known.seq, known.head, known.domain, known.pin, known.config, known.policy
+                )
+            )
+        case AbsentError():
+            session.close(Code.RECOVERY_REFUSED)
+        case ForbiddenError():
+            session.close(Code.MARKET_LEFT, str(known))
+        case StorageError():
+            session.close(Code.STORAGE)
+        case _:
+            session.close(Code.INTERNAL)
+    session.answered()

@@ -1,0 +1,239 @@
+"""Lookups: what devices ask of the ledger, answered from what is published.
+
+Nothing is said that is not proved, and nothing proved of what waits for the next epoch: a user
+whose first entry waits is named as such. Each answer says its `work`, by which an edge limits
+what a device may ask for.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from blackthorn.crypto import vrf
+from blackthorn.directory import lookup
+from blackthorn.errors import BlackthornError, UnavailableError
+from blackthorn.ids import Address
+from blackthorn.ports.ledger import (
+    FindLeaves,
+    Label,
+    Leaf,
+    LoggedStatement,
+    PublishedChain,
+    ReadPublishedChain,
+)
+from blackthorn.ports.store import Reader
+from blackthorn.server.ledger import limits
+from blackthorn.server.ledger.epoch_builder import value_of
+from blackthorn.server.ledger.epochs import Published
+from blackthorn.server.ledger.ledger import Ledger
+
+ABSENT_WORK = 8
+"""A VRF proof for a user who does not exist, in units of work."""
+
+ENTRIES_PER_WORK = 64
+"""Entries of the log that are read in one unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """Answers of one epoch. `pending` are users whose first entry waits."""
+
+    epoch: Published
+    consistency: list[bytes]
+    answers: list[lookup.Answer]
+    pending: list[Address]
+    work: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """When the ledger logged a reset or a cancel: its leaf's entry, and its epoch's head."""
+
+    seq: int
+    version: int
+    value: bytes
+    opening: bytes
+    vrf_proof: bytes
+    mutation: bytes
+    place: int
+    proof: list[bytes]
+    head: bytes
+    head_place: int
+    head_proof: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainPart:
+    """Statements of a published chain; `more` follow. `size` is that of the published log."""
+
+    size: int
+    statements: Sequence[bytes] = ()
+    receipts: Sequence[Receipt] = ()
+    certificate: bytes = b""
+    more: bool = False
+    work: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Published entries; `size` is that of the published log."""
+
+    size: int
+    entries: list[bytes]
+    work: int
+
+
+class Lookups:
+    """Answers from the newest published epoch; before the first, UnavailableError."""
+
+    def __init__(self, ledger: Ledger, reader: Reader) -> None:
+        self._ledger = ledger
+        self._reader = reader
+        self._absent: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
+
+    def _published(self) -> Published:
+        published = self._ledger.published
+        if published is None:
+            raise UnavailableError("the ledger has published nothing yet: try in a moment")
+        return published
+
+    # --- Users ----------------------------------------------------------------------------
+
+    def look_up(
+        self,
+        addresses: Sequence[str],
+        have: int,
+        done: Callable[[LookedUp | BlackthornError], None],
+    ) -> None:
+        """What the map says of these users, for a device that knows the log up to `have`.
+
+        Raises UnavailableError.
+        """
+        published = self._published()
+        asked = tuple(Address(address) for address in dict.fromkeys(addresses))
+        found = partial(self._found, published, asked, have, done)
+        self._reader.ask(FindLeaves(asked, published.size), found)
+
+    def _found(
+        self,
+        published: Published,
+        asked: Sequence[Address],
+        have: int,
+        done: Callable[[LookedUp | BlackthornError], None],
+        found: list[tuple[Label | None, Leaf | None]] | BlackthornError,
+    ) -> None:
+        if isinstance(found, BlackthornError):
+            done(found)
+            return
+        answers: list[lookup.Answer] = []
+        pending: list[Address] = []
+        work = 1
+        for address, (label, leaf) in zip(asked, found, strict=True):
+            if label is not None and leaf is None:
+                pending.append(address)
+                continue
+            known = label is not None or address in self._absent
+            work += 1 if known else ABSENT_WORK
+            answers.append(self._answer(published, address, label, leaf))
+        consistency = self._proof(have, published.size)
+        done(LookedUp(published, consistency, answers, pending, work))
+
+    def _answer(
+        self, published: Published, address: Address, label: Label | None, leaf: Leaf | None
+    ) -> lookup.Answer:
+        if label is None or leaf is None:
+            return lookup.build_absent(published.tree, address, self._place(address))
+        return lookup.build_present(
+            published.tree,
+            address,
+            (label.index, label.vrf_proof),
+            leaf.version,
+            value_of(leaf).encode(),
+            self._ledger.openings.of(label, leaf.version),
+        )
+
+    def _place(self, address: str) -> tuple[bytes, bytes]:
+        """Where a user who is not in the map would be, and the VRF proof of it."""
+        known = self._absent.get(address)
+        if known is not None:
+            self._absent.move_to_end(address)
+            return known
+        beta, proof = vrf.prove(self._ledger.vrf_key, address.encode())
+        if len(self._absent) >= limits.MAX_CACHED_ABSENCES:
+            self._absent.popitem(last=False)
+        place = self._absent[address] = (beta[:32], proof)
+        return place
+
+    # --- Chains ---------------------------------------------------------------------------
+
+    def chain(
+        self, address: Address, after: int, done: Callable[[ChainPart | BlackthornError], None]
+    ) -> None:
+        """The published statements of a chain above `after`. Raises UnavailableError."""
+        size = self._published().size
+        query = ReadPublishedChain(address, after, size, limits.MAX_CHAIN_PART_BYTES)
+        self._reader.ask(query, partial(self._part, size, done))
+
+    def _part(
+        self,
+        size: int,
+        done: Callable[[ChainPart | BlackthornError], None],
+        found: PublishedChain | BlackthornError | None,
+    ) -> None:
+        if isinstance(found, BlackthornError):
+            done(found)
+            return
+        if found is None:
+            done(ChainPart(size))
+            return
+        receipts = [self._receipt(found.label, logged, size) for logged in found.logged]
+        work = 1 + len(found.statements) + 2 * len(receipts)
+        certificate = found.certificate or b""
+        done(ChainPart(size, found.statements, receipts, certificate, found.more, work))
+
+    def _receipt(self, label: Label, logged: LoggedStatement, size: int) -> Receipt:
+        log, leaf, head = self._ledger.log, logged.leaf, logged.end - 1
+        return Receipt(
+            logged.seq,
+            leaf.version,
+            value_of(leaf).encode(),
+            self._ledger.openings.of(label, leaf.version),
+            label.vrf_proof,
+            logged.mutation,
+            leaf.place,
+            log.inclusion_proof(leaf.place, size),
+            logged.head,
+            head,
+            log.inclusion_proof(head, size),
+        )
+
+    # --- The log --------------------------------------------------------------------------
+
+    def consistency(self, old: int, new: int) -> list[bytes] | None:
+        """The proof that the log of `old` entries is the beginning of that of `new`.
+
+        None unless both are published. Raises UnavailableError.
+        """
+        size = self._published().size
+        return self._proof(old, new) if 0 < old <= new <= size else None
+
+    def _proof(self, old: int, new: int) -> list[bytes]:
+        return self._ledger.log.consistency_proof(old, new) if 0 < old <= new else []
+
+    def entries(
+        self, start: int, count: int, done: Callable[[Entries | BlackthornError], None]
+    ) -> None:
+        """At most `count` published entries from `start` on, within MAX_ENTRIES_BYTES.
+
+        Raises UnavailableError.
+        """
+        size = self._published().size
+
+        def read(found: list[bytes] | BlackthornError) -> None:
+            if isinstance(found, BlackthornError):
+                done(found)
+            else:
+                done(Entries(size, found, 1 + len(found) // ENTRIES_PER_WORK))
+
+        self._ledger.entries(start, count, read)
