@@ -11,7 +11,7 @@ from typing import Final
 
 import apsw
 
-from blackthorn.errors import DamageError, StorageError
+from blackthorn.errors import DamageError
 from blackthorn.storage.sqlite.failure import failure_of, storing
 
 Connection = apsw.Connection
@@ -49,7 +49,7 @@ def _migrate(connection: Connection) -> None:
         try:
             version = connection.pragma("user_version")
             if version > known[-1][0]:
-                raise StorageError(
+                raise DamageError(
                     f"the database has version {version}, made by a newer blackthorn; "
                     f"this one knows {known[-1][0]}: upgrade the program"
                 )

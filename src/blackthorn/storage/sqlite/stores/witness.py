@@ -73,13 +73,13 @@ class WitnessStore:
     def open(cls, path: Path) -> "WitnessStore":
         """An existing one, every page of which is read. Raises StorageError in one line."""
         if not path.exists():
-            raise StorageError(f"{path} is missing: what this witness signed is unknown")
+            raise DamageError(f"{path} is missing: what this witness signed is unknown")
         try:
             store = cls(_connect(path, 0))
             if store._connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
                 raise DamageError("it is damaged")
             if (version := store._connection.pragma("user_version")) != VERSION:
-                raise StorageError(f"it has version {version}, this program knows {VERSION}")
+                raise DamageError(f"it has version {version}, this program knows {VERSION}")
         except (apsw.Error, StorageError) as error:
             reason = failure_of(error)
             raise type(reason)(f"{path}: {reason}") from None
