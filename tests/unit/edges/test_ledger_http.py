@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from blackthorn.edges.http import limits
-from blackthorn.edges.http.ledger import Shown, ledger_app
+from blackthorn.edges.http.ledger import PublishedEpoch, ledger_app
 from blackthorn.edges.http.server import serve_http
 from blackthorn.errors import StorageError, UnavailableError
 from blackthorn.tlog.tiles import Tile, parse_bundle, parse_path, tile_hashes, tiles_between
@@ -30,10 +30,12 @@ class Tiles:
         self.published = published
         self.broken = False
 
-    def shown(self) -> Shown | None:
+    def newest(self) -> PublishedEpoch | None:
         if not self.published:
             return None
-        return Shown(self.log.note(self.published), self.published, 3, 1_700_000_000_000, 2)
+        return PublishedEpoch(
+            self.log.note(self.published), self.published, 3, 1_700_000_000_000, 2
+        )
 
     def pending_size(self) -> int:
         return self.log.tree.size

@@ -11,7 +11,7 @@ import pytest
 
 from blackthorn.edges.http import limits
 from blackthorn.edges.http import report as report_http
-from blackthorn.edges.http.ledger import Shown, ledger_app
+from blackthorn.edges.http.ledger import PublishedEpoch, ledger_app
 from blackthorn.edges.http.server import serve_http
 from blackthorn.errors import StorageError
 from blackthorn.report.files import make
@@ -33,8 +33,8 @@ class Tiles:
         self.broken = False
         self.reads = 0
 
-    def shown(self) -> Shown | None:
-        return Shown(b"", self.size, 1, self.world.now_ms, 0) if self.size else None
+    def newest(self) -> PublishedEpoch | None:
+        return PublishedEpoch(b"", self.size, 1, self.world.now_ms, 0) if self.size else None
 
     def pending_size(self) -> int:
         return len(self.world.log)

@@ -44,7 +44,7 @@ NEVER: Final = "no-store"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PublishedEpoch:
     """The newest published epoch: its cosigned note, and what the page for people tells."""
 
     note: bytes
@@ -61,7 +61,7 @@ class Tiles(Protocol):
     vkey: str
     policy: str
 
-    def shown(self) -> Shown | None:
+    def newest(self) -> PublishedEpoch | None:
         """The newest published epoch, None before the first."""
         ...
 
@@ -112,20 +112,20 @@ class _Edge:
 
     async def page(self, request: Request) -> Response:
         host = request.headers.get("host", "…")
-        body = _page(self._tiles, self._tiles.shown(), host).encode()
+        body = _page(self._tiles, self._tiles.newest(), host).encode()
         return _answer(body, HTML, NEVER)
 
     async def checkpoint(self, request: Request) -> Response:
-        shown = self._tiles.shown()
-        if shown is None:
+        published = self._tiles.newest()
+        if published is None:
             return _nothing("nothing is published yet")
-        return _answer(shown.note, TEXT, SECONDS)
+        return _answer(published.note, TEXT, SECONDS)
 
     async def policy(self, request: Request) -> Response:
         return _answer(self._tiles.policy.encode(), TEXT, NEVER)
 
     async def config(self, request: Request) -> Response:
-        if self._tiles.shown() is None:
+        if self._tiles.newest() is None:
             return _nothing("nothing is published yet")
         return _answer(await self._tiles.config(), CBOR, NEVER)
 
@@ -137,8 +137,8 @@ class _Edge:
         return _answer(statement, JSON, SECONDS)
 
     async def published(self, request: Request) -> Response:
-        shown = self._tiles.shown()
-        return await self._tile(request.path_params["path"], shown.size if shown else 0)
+        published = self._tiles.newest()
+        return await self._tile(request.path_params["path"], published.size if published else 0)
 
     async def pending(self, request: Request) -> Response:
         return await self._tile(request.path_params["path"], self._tiles.pending_size())
@@ -192,15 +192,15 @@ all of it. So nobody, its operator included, can slip in a key unseen.</p>
 """
 
 
-def _page(tiles: Tiles, shown: Shown | None, host: str) -> str:
+def _page(tiles: Tiles, published: PublishedEpoch | None, host: str) -> str:
     facts = {"Public key": tiles.vkey}
-    if shown is None:
+    if published is None:
         facts["State"] = "nothing is published yet"
     else:
-        moment = datetime.datetime.fromtimestamp(shown.unix_ms // 1000, datetime.UTC)
-        facts["Entries"] = f"{shown.size:,}"
-        facts["Users"] = f"{shown.users:,}"
-        facts["Last epoch"] = f"{shown.epoch:,}, of {moment:%Y-%m-%d %H:%M:%S} UTC"
+        moment = datetime.datetime.fromtimestamp(published.unix_ms // 1000, datetime.UTC)
+        facts["Entries"] = f"{published.size:,}"
+        facts["Users"] = f"{published.users:,}"
+        facts["Last epoch"] = f"{published.epoch:,}, of {moment:%Y-%m-%d %H:%M:%S} UTC"
     rows = [f"<dt>{name}<dd><code>{html.escape(text)}</code>" for name, text in facts.items()]
     origin = html.escape(tiles.origin)
     return _PAGE.format(origin=origin, host=html.escape(host), facts="\n".join(rows))

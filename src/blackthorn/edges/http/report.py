@@ -55,7 +55,7 @@ class Log(Protocol):
 
     policy: str
 
-    def shown(self) -> Published | None:
+    def newest(self) -> Published | None:
         """The newest published epoch, None before the first."""
         ...
 
@@ -108,11 +108,11 @@ class _Edge:
 
     async def _file(self, name: str) -> tuple[bytes, str]:
         asked, ending = _parse(name)
-        shown = self._log.shown()
-        if shown is None:
+        published = self._log.newest()
+        if published is None:
             raise AbsentError("nothing is published yet")
         async with self._making:
-            stand = await self._read_to(shown.size)
+            stand = await self._read_to(published.size)
             period = asked or half_year(stand.unix_ms)
             if asked is not None and not _reached(stand, asked):
                 raise AbsentError("the ledger does not reach that period")

@@ -15,7 +15,7 @@ from typing import Final
 
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import ConfigEntry, Head, decode_entry
-from blackthorn.edges.http.ledger import Shown, ledger_app
+from blackthorn.edges.http.ledger import PublishedEpoch, ledger_app
 from blackthorn.edges.http.server import HttpServer, serve_http
 from blackthorn.edges.http.witness_client import Peer, WitnessClient
 from blackthorn.edges.tls import ServerTls
@@ -66,14 +66,16 @@ class LedgerTiles:
         self._ledger = ledger
         self._reader = reader
 
-    def shown(self) -> Shown | None:
+    def newest(self) -> PublishedEpoch | None:
         """See `Tiles`."""
         published = self._ledger.published
         if published is None:
             return None
         head = decode_entry(published.head)
         users = head.users if isinstance(head, Head) else 0
-        return Shown(published.note, published.size, published.epoch, published.unix_ms, users)
+        return PublishedEpoch(
+            published.note, published.size, published.epoch, published.unix_ms, users
+        )
 
     def pending_size(self) -> int:
         """See `Tiles`."""
@@ -195,10 +197,10 @@ class ServerLedger:
             if self._witness is not None:
                 await asyncio.wait({self._witness.settled}, timeout=OWN_SECONDS)
             published = self.ledger.published
-            shown = None
+            offer = None
             if published is not None:
-                shown = Pending(published.note, published.size, published.root, self.ledger.log)
-            await self._client.ask_first(shown)
+                offer = Pending(published.note, published.size, published.root, self.ledger.log)
+            await self._client.ask_first(offer)
         finally:
             self.ledger.hold(False)
 
