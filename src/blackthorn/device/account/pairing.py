@@ -66,11 +66,13 @@ class Side:
 
     @property
     def partner(self) -> Comparison:
+        """The other device, proved by the code. Raises AlteredError before that."""
         if self.compared is None:
             raise AlteredError("the other device has not proved itself")
         return self.compared
 
     def meet(self, compared: Comparison) -> None:
+        """The other device has proved itself."""
         self.compared, self.digits = compared, short_code(compared.digest)
 
     def fail(self, error: BlackthornError, code: str = Code.PAIRING_FAILED) -> Frames:
@@ -79,9 +81,11 @@ class Side:
         return [f.PairingEnded(code)]
 
     def say(self, message: PairingMessage) -> Frames:
+        """Seal a message for the other device."""
         return [self.partner.channel.seal(message)]
 
     def out_of_place(self) -> Frames:
+        """The other device broke the order of steps: the pairing is over."""
         error = AlteredError("the other device said what it should not say now")
         return self.fail(error, Code.PAIRING_ALTERED)
 

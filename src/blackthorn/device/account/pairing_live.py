@@ -36,7 +36,7 @@ TYPINGS: Final = 3
 """How often a person may mistype the six digits before the pairing ends."""
 
 MAX_OPENINGS: Final = 20
-"""How often a code is opened again after somebody has joined and left."""
+"""How often a code is opened again after a device has joined and left."""
 
 
 class EnrolledDevice(Protocol):
@@ -71,7 +71,7 @@ class LivePairing(Side):
     # --- Until both have proved the code --------------------------------------------------
 
     def open(self) -> Frames:
-        """Wait for somebody to join."""
+        """Wait for a device to join."""
         self._openings += 1
         if self._openings > MAX_OPENINGS:
             return self.fail(BurntError("the code was tried too often: make another"))

@@ -121,7 +121,7 @@ def _covered(waiting: Iterable[Operation], due: Operation) -> bool:
 
 
 def _mine(unit: UnitOfWork, chain: VerifiedChain) -> bool:
-    """Whether this device is to see to it now: it has changed the chain, or nobody else does."""
+    """Whether this device is to act now: it has changed the chain, or no other device acts."""
     signers = {signer for signer, _ in decode(chain.statements[-1]).signatures}
     if unit.me.device in signers or not local_chain.others(unit, chain):
         return True

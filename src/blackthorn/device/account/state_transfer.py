@@ -1,7 +1,7 @@
 """State transfer: what a live device gives a new one of the same user, and how it is taken.
 
 In this order: the first view of the ledger (`link.pairing.messages.Handover`), then in batches the
-own chain and what waits behind it, OpenPGP keys, whom the person has compared, contacts with their
+own chain and what waits behind it, OpenPGP keys, the people compared in person, contacts with their
 chains, and history. History goes the newest first and bounded; its lines get numbers below 0, so
 that they stand before whatever the new device receives itself. What comes twice is kept once.
 

@@ -1,6 +1,6 @@
 """The self-group: what a user's devices tell each other, in an MLS group of theirs alone.
 
-It is a conversation of the kind "self", which nobody is shown. What travels in it is a snapshot
+It is a conversation of the kind "self", which is never shown. What travels in it is a snapshot
 of what all of them must know: the user's OpenPGP keys, and the people compared in person. A
 snapshot only ever adds to what its recipient has. Two devices may each make such a group at once;
 both are read, and the one made last is written in.

@@ -29,8 +29,8 @@ class HopelessError(UserError):
 class ClaimRequest:
     """Key packages of these users must be claimed first, or of these devices of theirs only.
 
-    `known` are users whom the ledger must be asked about before, if the last lookup is old: who is
-    added to a group with a device that does not exist any more could not join it.
+    `known` are users to look up before, if the last lookup is old: a new member could not join a
+    group with a device that does not exist any more.
     """
 
     addresses: list[str]

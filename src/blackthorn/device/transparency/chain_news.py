@@ -21,7 +21,7 @@ from blackthorn.ports.device_store import ChainRecord, ConversationRecord
 def tell_news(
     unit: UnitOfWork, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
 ) -> None:
-    """Tell of what is new in a chain; `before` is it as it was known, None for somebody new."""
+    """Add events and alarms for what is new in a chain; `before` is None for a new person."""
     _tell_resets(unit, before, chain, record)
     if before is None:
         return

@@ -93,7 +93,7 @@ def adopt(unit: UnitOfWork, found: DisputedEpoch, logged: DirectoryConfig | None
 
 
 def refuse(unit: UnitOfWork, found: DisputedEpoch, why: str) -> None:
-    """The ledger is kept under terms that nobody has agreed to."""
+    """Raise the alarm: the log does not have the configuration that its head names."""
     fields: Fields = {
         "note": found.note,
         "head": found.head,

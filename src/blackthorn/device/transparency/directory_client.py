@@ -42,7 +42,7 @@ FRESH_MS: Final = transparency_limits.LOOKUP_FRESH_SECONDS * 1000
 REFRESH_MS: Final = transparency_limits.OWN_CHECK_SECONDS * 1000
 PENDING_MS: Final = transparency_limits.PENDING_USER_SECONDS * 1000
 GOSSIP_MS: Final = 10_000
-"""While somebody has seen a larger ledger, the newest checkpoint is asked for so often."""
+"""How often the newest checkpoint is asked for while a peer has a larger ledger."""
 
 ANSWER_MS: Final = 30_000
 """What is not answered in this time is not waited for any longer."""
@@ -340,7 +340,7 @@ class DirectoryClient:
         return [f.TellCheckpoint(newest.note)]
 
     def consistency(self, unit: UnitOfWork, frame: f.Consistency) -> Frames:
-        """The proof that somebody's checkpoint is the beginning of ours, or no such proof."""
+        """The proof that a peer's checkpoint is the beginning of this device's, or none."""
         proving = self._proving
         if proving is None or frame.request != proving.request:
             return []

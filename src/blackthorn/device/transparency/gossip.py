@@ -179,7 +179,7 @@ def to_prove(records: Records, own: CheckpointRecord) -> PeerCheckpoint | None:
 
 
 def awaits_larger(records: Records) -> bool:
-    """Whether somebody has seen a larger ledger than this device."""
+    """Whether a peer has accepted a larger ledger than this device."""
     newest = records.directory.newest()
     size = newest.size if newest is not None else 0
     return any(peer.size > size for peer in pending(records))
@@ -188,7 +188,7 @@ def awaits_larger(records: Records) -> bool:
 def compare(
     records: Records, peer: PeerCheckpoint, own: CheckpointRecord, proof: list[bytes], now_ms: int
 ) -> None:
-    """The server's proof that what somebody has seen is the beginning of what was accepted."""
+    """Check the server's proof that a peer's checkpoint is the beginning of this device's."""
     try:
         verify_consistency(peer.size, peer.root, own.size, own.root, proof)
     except VerificationError:

@@ -51,7 +51,7 @@ _WITNESSED: Final = "ledger-clock"
 
 
 class StaleError(VerificationError):
-    """The newest checkpoint does not fit the time here: nobody need have done anything wrong."""
+    """The newest checkpoint does not fit this device's clock, which may be wrong: no alarm."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A device of a small directory replays the log, and needs nobody else to audit it.
+"""Replay of the log: a device of a small directory audits it by itself.
 
 It takes the entries of the log as the server gives them, from where it stopped the last time up
 to the newest checkpoint that it has accepted: the entries must hash to that checkpoint's root, and
