@@ -165,6 +165,9 @@ def test_the_server_starts_after_a_kill_and_keeps_its_users(directory):
 def test_the_server_process_loads_nothing_of_the_device():
     program = (
         "import sys, blackthorn.cli.main, blackthorn.programs.server.server;"
+        "from typer.main import get_command;"
+        "get_command(blackthorn.cli.main.app).commands['serve'];"
+        "assert 'blackthorn.cli.admin.server' in sys.modules;"
         "print([name for name in sys.modules if name.startswith(("
         "'blackthorn.device', 'blackthorn.mls', 'blackthorn.mail.pgp.open',"
         "'blackthorn.crypto.openpgp_open', 'blackthorn.crypto.hpke'))])"
