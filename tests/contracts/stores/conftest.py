@@ -80,6 +80,10 @@ class Store:
     def name_founders(self, *users: int) -> None:
         raise NotImplementedError
 
+    def lose_device(self, number: int) -> None:
+        """Remove the device and leave its parcels, as an earlier version could."""
+        raise NotImplementedError
+
     def destroy_key(self, market: str) -> None:
         raise NotImplementedError
 
@@ -122,6 +126,9 @@ class SqliteStore(Store):
         for user in users:
             self.execute("INSERT INTO founder (user) VALUES (?)", (user,))
 
+    def lose_device(self, number: int) -> None:
+        self.execute("DELETE FROM devices WHERE number = ?", (number,))
+
     def destroy_key(self, market: str) -> None:
         self.keys.destroyed.add(market)
 
@@ -159,6 +166,9 @@ class MemoryStore(Store):
 
     def name_founders(self, *users: int) -> None:
         self.engine.state.founders.update(users)
+
+    def lose_device(self, number: int) -> None:
+        del self.engine.state.devices[number]
 
     def destroy_key(self, market: str) -> None:
         self.engine.state.destroyed.add(market)

@@ -11,11 +11,13 @@ from typing import Any
 from blackthorn.errors import DiskError
 from blackthorn.ports.store import Query, Result, Then, Together
 from tests.support.memory_store import (
+    accounts,
     cases,
     closure,
     enterprise,
     exits,
     key_packages,
+    ledger,
     mail,
     markets,
     notices,
@@ -37,7 +39,9 @@ def then(state: State, command: Then[Any]) -> Any:
 COMMANDS: dict[type, Any] = {
     Together: together,
     Then: then,
+    **accounts.COMMANDS,
     **cases.COMMANDS,
+    **ledger.COMMANDS,
     **closure.COMMANDS,
     **exits.COMMANDS,
     **key_packages.COMMANDS,
@@ -47,7 +51,9 @@ COMMANDS: dict[type, Any] = {
     **parcels.COMMANDS,
 }
 QUERIES: dict[type, Any] = {
+    **accounts.QUERIES,
     **cases.QUERIES,
+    **ledger.QUERIES,
     **closure.QUERIES,
     **enterprise.QUERIES,
     **exits.QUERIES,

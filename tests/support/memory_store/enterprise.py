@@ -28,7 +28,8 @@ def users(state: State, query: UsersByAddress) -> dict[Address, UserRecord]:
     for number, user in state.users.items():
         if user.address in query.addresses:
             own = sorted(key for key, device in state.devices.items() if device.user == number)
-            certificate = state.certificates.get(number, [(0, None)])[-1][1]
+            known = state.certificates.get(number)
+            certificate = known[-1][1] if known else None
             address = Address(user.address)
             records = tuple(record(state, key) for key in own)
             found[address] = UserRecord(number, address, user.pin, certificate, records)

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.cases import PendingDecision, StoredDecision
 from blackthorn.ports.closure import Closure
 from blackthorn.ports.exits import ExitPerson
+from blackthorn.ports.ledger import Checkpoint, Label, Leaf, StoredStatement, WaitingRecord
 
 
 @dataclass
@@ -34,6 +36,19 @@ class Mail:
     received_ms: int
     market: str
     sealed: bytes
+
+
+@dataclass
+class Code:
+    """An activation code; the password is no Secret here, which cannot be copied."""
+
+    address: Address
+    password: bytes
+    public_key: bytes
+    expires_ms: int
+    tries: int = 0
+    used_by: DeviceId | None = None
+    used_seq: int | None = None
 
 
 @dataclass
@@ -68,5 +83,15 @@ class State:
     """(exit, place) → (user, receipt, leaf)."""
     samples: dict[str, list[bytes]] = field(default_factory=dict)
     statements: dict[str, bytes] = field(default_factory=dict)
+    labels: dict[int, Label] = field(default_factory=dict)
+    leaves: list[Leaf] = field(default_factory=list)
+    chains: dict[tuple[int, int], tuple[int, StoredStatement]] = field(default_factory=dict)
+    """(user, seq) → order of coming, statement."""
+    epochs: dict[int, Checkpoint] = field(default_factory=dict)
+    evidence: dict[bytes, int] = field(default_factory=dict)
+    records: dict[int, WaitingRecord] = field(default_factory=dict)
+    codes: dict[str, Code] = field(default_factory=dict)
+    given: dict[str, int] = field(default_factory=dict)
+    """Numbers of rows that were given out, by table, so that none comes twice."""
     destroyed: set[str] = field(default_factory=set)
     """Markets whose keys were destroyed; the test sets it."""
