@@ -71,7 +71,7 @@ class OfficePeople:
         world = self.world
         self.office = make_decision_service(
             world.ledger,
-            world.enterprise,
+            world.cache,
             world.writer,
             SteppedReader(Engine(world.database, wrapping())),
             self.clock,

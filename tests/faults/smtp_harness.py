@@ -66,6 +66,9 @@ class TableEnterprise:
         self.keys[address], certificate = generate_user_key(address)
         return self.add(address, certificate)
 
+    def load_user(self, address: Address, done) -> None:
+        done(self.users.get(address))
+
     def device(self, device: DeviceId) -> DeviceRecord | None:
         return None
 

@@ -124,7 +124,7 @@ def test_a_hanging_worker_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_more_mails_than_workers_wait_their_turn(tmp_path: Path) -> None:
     async def test() -> None:
         async with site(tmp_path, workers=2) as running:
-            recipient = running.gateway.recipient_policy.recipient(ALICE)
+            recipient = await running.gateway.recipient(ALICE)
             requests = [
                 SealRequest(
                     recipients=[sealing_to(recipient)],
@@ -179,7 +179,7 @@ def test_a_worker_is_replaced_after_enough_mails_and_none_is_lost(
 
     async def test() -> None:
         async with site(tmp_path, workers=2) as running:
-            recipient = running.gateway.recipient_policy.recipient(ALICE)
+            recipient = await running.gateway.recipient(ALICE)
             transaction = Transaction("", "", "", False, (recipient,))
 
             async def accept() -> None:
@@ -201,7 +201,7 @@ def test_the_buffer_that_a_mail_came_in_is_overwritten(tmp_path: Path) -> None:
 
     async def test() -> None:
         async with site(tmp_path) as running:
-            recipient = running.gateway.recipient_policy.recipient(ALICE)
+            recipient = await running.gateway.recipient(ALICE)
             transaction = Transaction("", "", "", False, (recipient,))
             taken = Watched(MAIL)
             await running.gateway.accept(transaction, taken)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from blackthorn.crypto.secret import Secret
+from blackthorn.edges.smtp.replies import refusal
 from blackthorn.governance import exits
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import Case, Step
@@ -13,14 +14,14 @@ from blackthorn.ids import Address
 from blackthorn.link.activation import exchange
 from blackthorn.link.codes import Code
 from blackthorn.link.frames import ActivateBegin
-from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.enrolment import OpenCode
 from blackthorn.ports.enterprise import UserRecord
 from blackthorn.server.accounts.enrolment import EnrolmentService
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.enrolment import EnrolmentHandler
-from blackthorn.server.mail.recipient_policy import RecipientPolicy
+from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError
 from blackthorn.server.markets.exit_rules import ALLOWED, ExitRules, May, allowed
+from tests.support.stored import answered
 from tests.unit.server.test_mail_server import CERTIFICATE, FixedClock, Table
 
 HERE, ELSEWHERE = Address("here@acme.example"), Address("else@acme.example")
@@ -121,10 +122,11 @@ def test_a_decision_is_heard_of_only_when_it_is_about_an_exit() -> None:
 def reply(asked: ExitRules, address: Address) -> str:
     """What the reception answers to RCPT."""
     users = [UserRecord(n, each, "0", CERTIFICATE, ()) for n, each in enumerate(MARKETS)]
+    policy = RecipientPolicy("acme.example", Table(*users), FixedClock(), asked)
     try:
-        RecipientPolicy("acme.example", Table(*users), FixedClock(), asked).recipient(address)
-    except MailRefusedError as error:
-        return error.reply
+        answered(policy.recipient, address)
+    except RecipientRefusedError as error:
+        return refusal(error).reply
     return "250"
 
 

@@ -4,6 +4,7 @@ import pysequoia
 import pytest
 
 from blackthorn.crypto.openpgp_open import generate_user_key
+from blackthorn.edges.smtp.replies import refusal
 from blackthorn.errors import DiskError, StorageError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link import limits as link_limits
@@ -17,17 +18,17 @@ from blackthorn.link.frames import (
     MailListing,
     Ping,
 )
-from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.mail import MailHandler, announcing
 from blackthorn.server.mail import limits as mail_limits
-from blackthorn.server.mail.recipient_policy import RecipientPolicy
+from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError
 from blackthorn.server.mail.service import MailFor, MailService
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from tests.market_keys import add_people, wrapping
+from tests.support.stored import answered
 
 ALICE, BOB = Address("alice@acme.example"), Address("bob@acme.example")
 NOW_MS = 1_900_000_000_000
@@ -48,6 +49,9 @@ class Table:
 
     def user(self, address: Address) -> UserRecord | None:
         return self.users.get(address)
+
+    def load_user(self, address: Address, done) -> None:
+        done(self.users.get(address))
 
     def device(self, device: DeviceId) -> DeviceRecord | None:
         return None
@@ -210,8 +214,8 @@ def test_the_reception_decides_by_user_and_certificate() -> None:
     ]
     recipient_policy = RecipientPolicy("acme.example", Table(*records), FixedClock())
     for _ in range(2):
-        assert recipient_policy.recipient("Good@ACME.example").certificate == CERTIFICATE
-    assert recipient_policy.recipient("good").user.address == "good@acme.example"
+        assert answered(recipient_policy.recipient, "Good@ACME.example").certificate == CERTIFICATE
+    assert answered(recipient_policy.recipient, "good").user.address == "good@acme.example"
     for path, reply in (
         ("new@acme.example", "450 4.2.1"),
         ("expired@acme.example", "450 4.2.1"),
@@ -225,9 +229,9 @@ def test_the_reception_decides_by_user_and_certificate() -> None:
         ("@", "550 5.7.1"),
         ("<>", "550 5.1.1"),
     ):
-        with pytest.raises(MailRefusedError) as refused:
-            recipient_policy.recipient(path)
-        assert refused.value.reply.startswith(reply), path
+        with pytest.raises(RecipientRefusedError) as refused:
+            answered(recipient_policy.recipient, path)
+        assert refusal(refused.value).reply.startswith(reply), path
 
 
 def test_parsed_certificates_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,5 +243,5 @@ def test_parsed_certificates_are_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     recipient_policy = RecipientPolicy("acme.example", Table(*records), FixedClock())
     for _ in range(3):
         for n in range(5):
-            assert recipient_policy.recipient(f"u{n}@acme.example").certificate == made[n]
+            assert answered(recipient_policy.recipient, f"u{n}@acme.example").certificate == made[n]
     assert len(recipient_policy._parsed) <= 2

@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from blackthorn.demo.replay_2015.exit import MARKET, Exit
 from blackthorn.demo.replay_2015.world import World
+from blackthorn.edges.smtp.replies import refusal
 from blackthorn.errors import BlackthornError, DefectError
 from blackthorn.governance.closure.check import decode_published
 from blackthorn.ids import Address
-from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.store import Done, Result
 from blackthorn.programs.server.closure import make_closures
+from blackthorn.server.mail.recipient_policy import RecipientRefusedError
 
 _STEPS: Final = 1_000_000
 
@@ -107,9 +108,9 @@ def refusals(world: World, addresses: list[str]) -> dict[int, int]:
     codes: dict[int, int] = {}
     for address in addresses:
         try:
-            world.recipient_policy.recipient(address)
+            world.answer(partial(world.recipient_policy.recipient, address))
             code = 250
-        except MailRefusedError as error:
-            code = error.code
+        except RecipientRefusedError as error:
+            code = refusal(error).code
         codes[code] = codes.get(code, 0) + 1
     return codes

@@ -35,6 +35,7 @@ from blackthorn.server.accounts.admission import Admission, Admissions
 from blackthorn.server.accounts.enrolment import enrol_device
 from blackthorn.server.accounts.users import add_user
 from blackthorn.server.counters import Counters
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.ledger.ledger import DevicesChanged, Ledger
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.markets.notice import Notice
@@ -98,6 +99,8 @@ class World:
         self.parcels = SqliteParcels(reading, self.wrapping)
         self._seq = self.parcels.first_seq()
         self.enterprise = SqliteEnterprise(reading)
+        self.cache = EnterpriseCache(self.reader)
+        self.enterprise.on_forget = self.cache.forget
         self._start()
 
     def _start(self) -> None:
@@ -109,7 +112,7 @@ class World:
         )
         self.decisions = make_decision_service(
             self.ledger,
-            self.enterprise,
+            self.cache,
             self.writer,
             self.reader,
             self.clock,
@@ -126,7 +129,7 @@ class World:
         )
         rules = make_rules(self.database, self.enterprise, lambda: self.decisions)
         self.decisions.on_decision.append(rules.decided)
-        self.recipient_policy = RecipientPolicy(DOMAIN, self.enterprise, self.clock, rules)
+        self.recipient_policy = RecipientPolicy(DOMAIN, self.cache, self.clock, rules)
         self.settle()
         self.decisions.start(self.engine)
         self.notices.start(self.engine)
@@ -264,8 +267,8 @@ class World:
         self.write(StoreMail(rows, self.clock.now_ms))
 
     def receive(self, address: str, content: bytes) -> None:
-        """A mail from outside, sealed and stored. Raises MailRefusedError, as SMTP would say it."""
-        recipient = self.recipient_policy.recipient(address)
+        """A mail from outside, sealed and stored. Raises RecipientRefusedError."""
+        recipient = self.answer(partial(self.recipient_policy.recipient, address))
         self.store_mail([(address, self._seal(address, content, recipient.certificate))])
 
     def _seal(self, address: str, content: bytes, certificate: bytes) -> bytes:

@@ -48,6 +48,10 @@ class MailGateway:
         self._clock = clock
         self._large = asyncio.Lock()
 
+    async def recipient(self, path: str) -> Recipient:
+        """The user behind an envelope address. Raises RecipientRefusedError, StorageError."""
+        return await outcome(partial(self.recipient_policy.recipient, path))
+
     async def accept(self, transaction: Transaction, content: bytearray) -> None:
         """Seal and store the mail for every recipient; returns once all of it is durable.
 

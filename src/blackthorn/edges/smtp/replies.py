@@ -14,6 +14,7 @@ from blackthorn.errors import (
     UnavailableError,
 )
 from blackthorn.mail.errors import MailRefusedError
+from blackthorn.server.mail.recipient_policy import RecipientRefusedError, Refusal
 
 _FAULT: Final = (451, "4.3.0", "the server failed; try again")
 
@@ -29,6 +30,17 @@ REPLIES: Final[dict[type[Exception], tuple[int, str, str]]] = {
 }
 """The nearest class counts; what has none is a fault of ours, and says nothing of itself."""
 
+RECIPIENTS: Final[dict[Refusal, tuple[int, str]]] = {
+    Refusal.NOT_RELAYED: (550, "5.7.1"),
+    Refusal.UNKNOWN: (550, "5.1.1"),
+    Refusal.NO_CERTIFICATE: (450, "4.2.1"),
+    Refusal.EXPIRED: (450, "4.2.1"),
+    Refusal.REVOKED: (550, "5.2.1"),
+    Refusal.MOVED: (551, "5.1.6"),
+    Refusal.LEFT: (550, "5.1.6"),
+}
+"""Why somebody gets no mail → reply code and status."""
+
 
 def refusal(error: Exception) -> MailRefusedError:
     """How an error is answered: a mail's own refusal, or a reply of the table.
@@ -37,6 +49,8 @@ def refusal(error: Exception) -> MailRefusedError:
     """
     if isinstance(error, MailRefusedError):
         return error
+    if isinstance(error, RecipientRefusedError):
+        return MailRefusedError(*RECIPIENTS[error.refusal], str(error))
     kinds = [kind for kind in type(error).__mro__ if kind in REPLIES]
     if not kinds or kinds[0] is DefectError:
         context = {"message": "SMTP failed", "exception": error, "work": "SMTP"}

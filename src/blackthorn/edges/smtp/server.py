@@ -78,7 +78,7 @@ class _Answers:
         if len(envelope.recipients) >= smtp_limits.MAX_SMTP_RECIPIENTS:
             return "452 4.5.3 too many recipients"
         try:
-            recipient = self._gateway.recipient_policy.recipient(address)
+            recipient = await self._gateway.recipient(address)
         except BlackthornError as error:
             return refusal(error).reply
         envelope.recipients[recipient.user.address] = recipient

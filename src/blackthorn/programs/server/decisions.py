@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Callable
 
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.enterprise import Enterprise
 from blackthorn.ports.store import Reader, Writer
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.governance.directive_checks import DirectiveChecks
 from blackthorn.server.ledger.ledger import Ledger
@@ -13,7 +13,7 @@ from blackthorn.server.ledger.ledger import Ledger
 
 def make_decision_service(
     ledger: Ledger,
-    enterprise: Enterprise,
+    enterprise: EnterpriseCache,
     writer: Writer,
     reader: Reader,
     clock: Clock,

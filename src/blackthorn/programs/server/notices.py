@@ -16,9 +16,11 @@ from blackthorn.mail.errors import MailRefusedError
 from blackthorn.ports.enterprise import Enterprise
 from blackthorn.ports.exits import FindExitPerson
 from blackthorn.ports.markets import FindMarkets
-from blackthorn.ports.store import Command, Writer
+from blackthorn.ports.store import Writer
 from blackthorn.ports.waiting import outcome
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.governance.decisions import DecisionService
+from blackthorn.server.mail.recipient_policy import RecipientRefusedError
 from blackthorn.server.markets.exit_rules import ExitRules
 from blackthorn.server.markets.notice import Notice
 from blackthorn.server.markets.notices import Notices
@@ -62,7 +64,7 @@ class NoticeDelivery:
         self,
         notices: Notices,
         gateway: MailGateway,
-        enterprise: Enterprise,
+        enterprise: EnterpriseCache,
         writer: Writer,
         failed: Callable[[], None],
     ) -> None:
@@ -94,22 +96,25 @@ class NoticeDelivery:
                     raise result
 
     async def _notify(self, notice: Notice) -> None:
-        user = self._enterprise.user(notice.to.address)
-        try:
-            if user is None:
-                raise MailRefusedError(550, "5.1.1", "there is no such user here")
-            recipient = self._gateway.recipient_policy.sealable(user)
-        except MailRefusedError:
-            await self._write(self._notices.note_unreachable(notice))
-        else:
-            try:
-                content = self._notices.mail(notice)
-                await self._gateway.post(recipient, content, self._notices.note_stored(notice))
-            except MailRefusedError as error:
-                if error.code < 500:
-                    raise
-                await self._write(self._notices.note_unreachable(notice))
+        if not await self._posted(notice):
+            command = self._notices.note_unreachable(notice)
+            await outcome(partial(self._writer.submit, command))
         self._notices.notified(notice)
 
-    async def _write(self, command: Command[None]) -> None:
-        await outcome(partial(self._writer.submit, command))
+    async def _posted(self, notice: Notice) -> bool:
+        """Whether the notice's mail is stored; False when it can never be sealed to its user."""
+        user = await outcome(partial(self._enterprise.load_user, notice.to.address))
+        if user is None:
+            return False
+        try:
+            recipient = self._gateway.recipient_policy.sealable(user)
+        except RecipientRefusedError:
+            return False
+        try:
+            content = self._notices.mail(notice)
+            await self._gateway.post(recipient, content, self._notices.note_stored(notice))
+        except MailRefusedError as error:
+            if error.code < 500:
+                raise
+            return False
+        return True

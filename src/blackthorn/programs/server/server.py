@@ -156,7 +156,7 @@ class Server:
         )
         self.decisions = make_decision_service(
             ledger,
-            self._enterprise,
+            self._cache,
             writer,
             reader,
             self._clock,
@@ -212,7 +212,7 @@ class Server:
             reader=self._reader,
             next_seq=Engine(database, wrapping).read(FirstSeq()),
             counters=self.counters,
-            mail_service=MailHandler(self.mail_service, self._enterprise, self.counters),
+            mail_service=MailHandler(self.mail_service, self._cache, self.counters),
             enrolment=enrolment,
             ledger=DirectoryHandler(ledger, Lookups(ledger, self._reader), self._clock),
             pairing=PairingHandler(),
@@ -257,7 +257,7 @@ class Server:
     def gateway(self, pool: SealingPool) -> MailGateway:
         """What the SMTP edge talks to."""
         domain = self._settings.enterprise.domain
-        recipient_policy = RecipientPolicy(domain, self._enterprise, self._clock, self.exits)
+        recipient_policy = RecipientPolicy(domain, self._cache, self._clock, self.exits)
         return MailGateway(recipient_policy, self.mail_service, pool, self._clock, self.counters)
 
     def start_decision_service(self) -> None:
@@ -275,7 +275,7 @@ class Server:
 
         self.notices.start(HostReader(self._database))
         gateway = self.gateway(pool)
-        delivery = NoticeDelivery(self.notices, gateway, self._enterprise, self._writer, failed)
+        delivery = NoticeDelivery(self.notices, gateway, self._cache, self._writer, failed)
         self.tasks.keep("notices", delivery.notify_and_wait)
 
     def watch_disk(self) -> None:

@@ -1,5 +1,6 @@
 """Approvers: each officer's user, and whether an approval was signed by their live device."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from blackthorn.errors import InputError
@@ -7,15 +8,16 @@ from blackthorn.governance import officers
 from blackthorn.governance.officers import Officers
 from blackthorn.governance.statements import Signed
 from blackthorn.ids import Address
-from blackthorn.ports.enterprise import Enterprise
+from blackthorn.ports.enterprise import UserRecord
+
+Users = Mapping[Address, UserRecord]
 
 
 class Approvers:
     """`people`: officer → the user whose devices sign for them."""
 
-    def __init__(self, enterprise: Enterprise) -> None:
+    def __init__(self) -> None:
         self.people: dict[str, Address] = {}
-        self._enterprise = enterprise
 
     def keep(self, signed: Signed, private: dict[str, Any], known: Officers) -> None:
         """A decision about the officers was taken; `known` are the officers after it."""
@@ -29,23 +31,37 @@ class Approvers:
         """The officer that this user is."""
         return next((name for name, person in self.people.items() if person == address), None)
 
+    def concerned(self, signed: Signed, private: dict[str, Any]) -> list[Address]:
+        """The users whose devices `check` looks at."""
+        named = [Address(private[name]) for name in ("address", "address_2") if name in private]
+        approvers = [approval.officer for approval in signed.approvals]
+        return [*named, *(self.people[name] for name in approvers if name in self.people)]
+
     def check(
-        self, signed: Signed, private: dict[str, Any], known: Officers, founders: list[Address]
+        self,
+        signed: Signed,
+        private: dict[str, Any],
+        known: Officers,
+        founders: list[Address],
+        users: Users,
     ) -> None:
-        """Each approver signs with a live device of their own user. Raises InputError."""
+        """Each approver signs with a live device of their own user. Raises InputError.
+
+        `users` are those of `concerned` that exist.
+        """
         statement = signed.statement
         if statement.case == officers.CASE:
             known = officers.voters(known, statement.action, statement.public)
-        people = self._people_after(signed, private, founders)
+        people = self._people_after(signed, private, founders, users)
         for approval in signed.approvals:
             address = people.get(approval.officer)
             key = known[approval.officer].keys.ed25519
-            if address is None or not self._has_live(address, key):
+            if address is None or not _has_live(users, address, key):
                 name = approval.officer
                 raise InputError(f"{name} signs with a device that is not live any more")
 
     def _people_after(
-        self, signed: Signed, private: dict[str, Any], founders: list[Address]
+        self, signed: Signed, private: dict[str, Any], founders: list[Address], users: Users
     ) -> dict[str, Address]:
         statement, people = signed.statement, dict(self.people)
         if statement.case != officers.CASE or statement.action == "dismiss":
@@ -59,7 +75,7 @@ class Approvers:
                 raise InputError(f"{address} is an officer already, under another id")
             if people.get(name, address) != address:
                 raise InputError(f"{name} is another person")
-            if not self._has_live(address, statement.public[f"ed25519{suffix}"]):
+            if not _has_live(users, address, statement.public[f"ed25519{suffix}"]):
                 raise InputError(f"that is no live device of {address}")
             people[name] = address
         if statement.action == "found" and sorted(people.values()) != founders:
@@ -68,6 +84,7 @@ class Approvers:
             )
         return people
 
-    def _has_live(self, address: Address, key: bytes) -> bool:
-        user = self._enterprise.user(address)
-        return user is not None and any(device.identity_key == key for device in user.live)
+
+def _has_live(users: Users, address: Address, key: bytes) -> bool:
+    user = users.get(address)
+    return user is not None and any(device.identity_key == key for device in user.live)

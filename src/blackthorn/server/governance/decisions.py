@@ -39,13 +39,13 @@ from blackthorn.ports.cases import (
     StoreDecision,
 )
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.enterprise import Enterprise
 from blackthorn.ports.ledger import AddRecord, WaitingRecords
 from blackthorn.ports.randomness import Randomness
 from blackthorn.ports.store import BlockingReader, Command, Done, Reader, Together, Writer
 from blackthorn.server.clock_guard import ClockGuard
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.governance.access import Access, DecisionPage
-from blackthorn.server.governance.approvers import Approvers
+from blackthorn.server.governance.approvers import Approvers, Users
 from blackthorn.server.governance.proposals import Proposals
 from blackthorn.server.governance.replay import replay_with_ledger
 
@@ -80,6 +80,7 @@ class _Submission:
     private: bytes
     checked: Checked
     fields: dict[str, Any]
+    founders: list[Address]
     done: Done[tuple[str, ...]]
 
 
@@ -94,7 +95,7 @@ class DecisionService:
         self,
         *,
         log: Log,
-        enterprise: Enterprise,
+        enterprise: EnterpriseCache,
         writer: Writer,
         reader: Reader,
         clock: Clock,
@@ -104,9 +105,10 @@ class DecisionService:
         self.checks: list[Check] = []
         self.on_decision: list[Callable[[Case, Step], None]] = []
         self.on_disclosure: list[Callable[[Case], None]] = []
-        self._approvers = Approvers(enterprise)
+        self._approvers = Approvers()
         self._proposals = Proposals(writer, clock, self._approvers)
         self._log = log
+        self._enterprise = enterprise
         self._writer = writer
         self._reader = reader
         self._clock = clock
@@ -122,8 +124,7 @@ class DecisionService:
 
     def start(self, reader: BlockingReader) -> None:
         """Replay what is stored. Raises DamageError naming the decision that was altered."""
-        records = reader.read(WaitingRecords(0, 2**31))
-        waiting = [(record.kind, record.body) for record in records]
+        waiting = [(row.kind, row.body) for row in reader.read(WaitingRecords(0, 2**31))]
         for row, signed, private in replay_with_ledger(reader, self.cases, waiting):
             self._number = row.number
             self._keep(signed, private, row)
@@ -243,34 +244,43 @@ class DecisionService:
                     raise ForbiddenError("only officers decide")
                 if self._busy:
                     raise ConflictError("another decision is being written: try again")
-                checked, fields = self._check(decode(signed), private, founders)
+                checked, fields = self._check(decode(signed), private)
             except BlackthornError as error:
                 done(error)
             else:
                 self._busy = True
-                self._run_checks(0, _Submission(submitter, private, checked, fields, done))
+                self._check_approvers(
+                    _Submission(submitter, private, checked, fields, founders, done)
+                )
 
         self.founders(allowed)
 
-    def _check(
-        self, signed: Signed, private: bytes, founders: list[Address]
-    ) -> tuple[Checked, dict[str, Any]]:
+    def _check(self, signed: Signed, private: bytes) -> tuple[Checked, dict[str, Any]]:
         for approval in signed.approvals:
-            self._check_time(approval)
+            _check_time(approval, self._clock.wall_ms())
         if not signed.approvals:
             raise InputError("a decision has an approval")
         fields = open_private(signed.statement, private)
         checked = self.cases.check(signed, self.log_ms)
         check_fields(fields, checked.move.private, f"the private part of {checked.move.action}")
-        self._approvers.check(signed, fields, self.cases.officers, founders)
         return checked, fields
 
-    def _check_time(self, approval: Approval) -> None:
-        now_ms = self._clock.wall_ms()
-        if approval.at_ms > now_ms + AHEAD_MS:
-            raise InputError(f"the clock of {approval.officer}'s device is ahead of the server's")
-        if approval.at_ms < now_ms - STALE_MS:
-            raise InputError(f"the approval of {approval.officer} is too old: approve it anew")
+    def _check_approvers(self, submission: _Submission) -> None:
+        signed, fields = submission.checked.signed, submission.fields
+
+        def loaded(users: Users | BlackthornError) -> None:
+            try:
+                if isinstance(users, BlackthornError):
+                    raise users
+                known, founders = self.cases.officers, submission.founders
+                self._approvers.check(signed, fields, known, founders, users)
+            except BlackthornError as error:
+                self._busy = False
+                submission.done(error)
+            else:
+                self._run_checks(0, submission)
+
+        self._enterprise.load_users(self._approvers.concerned(signed, fields), loaded)
 
     def _run_checks(self, number: int, submission: _Submission) -> None:
         """The checks that may have to ask the store, one after the other, then the decision."""
@@ -289,13 +299,8 @@ class DecisionService:
         try:
             if submission.checked.lacks:
                 before = self.cases.case(submission.checked.signed.statement.case)
-                self._proposals.propose(
-                    submission.submitter,
-                    submission.checked,
-                    submission.private,
-                    before,
-                    submission.done,
-                )
+                person, private, done = submission.submitter, submission.private, submission.done
+                self._proposals.propose(person, submission.checked, private, before, done)
             else:
                 self._take(submission)
         except BlackthornError as error:
@@ -377,9 +382,17 @@ class DecisionService:
 
     def _reveal(self, case: Case, rows: list[StoredDecision]) -> None:
         """When the disk cannot, the next tick tries again."""
-        records = [_entry(row, sealed=False) for row in rows]
-        self._write([], rows, records, lambda: self._disclose(case), lambda error: None)
+        entries = [_entry(row, sealed=False) for row in rows]
+        self._write([], rows, entries, lambda: self._disclose(case), lambda error: None)
 
 
 def _entry(decision: StoredDecision, *, sealed: bool) -> tuple[int, bytes]:
     return register.entry(decision.case, decision.seq, decision.reveal, sealed=sealed)
+
+
+def _check_time(approval: Approval, now_ms: int) -> None:
+    """Raises InputError when the approval's time cannot be."""
+    if approval.at_ms > now_ms + AHEAD_MS:
+        raise InputError(f"the clock of {approval.officer}'s device is ahead of the server's")
+    if approval.at_ms < now_ms - STALE_MS:
+        raise InputError(f"the approval of {approval.officer} is too old: approve it anew")

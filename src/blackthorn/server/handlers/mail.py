@@ -15,9 +15,10 @@ from blackthorn.link.frames import (
     MailEntry,
     MailListing,
 )
-from blackthorn.ports.enterprise import Enterprise, UserRecord
+from blackthorn.ports.enterprise import UserRecord
 from blackthorn.ports.mail import MailPart
 from blackthorn.server.counters import Counters
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.failures import close_failed
 from blackthorn.server.handlers.session import Session
 from blackthorn.server.mail.service import MailPage, MailService
@@ -28,19 +29,26 @@ class MailHandler:
     """Handles ListMail and FetchMail."""
 
     mail: MailService
-    enterprise: Enterprise
+    enterprise: EnterpriseCache
     counters: Counters
 
     def handle(self, session: Session, frame: AnyFrame, now: float) -> None:
         """Serve one frame of a known device; its peer waits until the answer."""
-        user = self.enterprise.user(session.device.address) if session.device else None
-        if user is None:
+        if session.device is None or not isinstance(frame, ListMail | FetchMail):
             return
-        match frame:
-            case ListMail():
+
+        def loaded(user: UserRecord | BlackthornError | None) -> None:
+            if isinstance(user, BlackthornError):
+                close_failed(session, user, self.counters)
+            elif user is None:
+                session.answered()
+            elif isinstance(frame, ListMail):
                 self._list(session, user, frame)
-            case FetchMail():
+            else:
                 self._fetch(session, user, frame)
+
+        session.ask()
+        self.enterprise.load_user(session.device.address, loaded)
 
     def _list(self, session: Session, user: UserRecord, frame: ListMail) -> None:
         def done(page: MailPage | BlackthornError) -> None:
@@ -51,7 +59,6 @@ class MailHandler:
             session.transmit(MailListing(frame.request, entries, page.more))
             session.answered()
 
-        session.ask()
         self.mail.page(user, frame.after, limits.MAX_MAIL_LISTING, done)
 
     def _fetch(self, session: Session, user: UserRecord, frame: FetchMail) -> None:
@@ -64,7 +71,6 @@ class MailHandler:
             session.transmit(MailChunk(frame.request, frame.uid, frame.offset, total, data))
             session.answered()
 
-        session.ask()
         self.mail.read(user, frame.uid, frame.offset, limits.MAX_MAIL_CHUNK_BYTES, done)
 
 

@@ -1,6 +1,10 @@
-"""Who may get mail from outside: the server's answers to RCPT. It never sees a mail itself."""
+"""Recipient policy: who may get mail from outside. It never sees a mail itself.
+
+It says why somebody may not (`Refusal`); which SMTP reply that is says `edges.smtp.replies`.
+"""
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from blackthorn.crypto.openpgp_seal import (
     Certificate,
@@ -8,18 +12,40 @@ from blackthorn.crypto.openpgp_seal import (
     RevokedCertificateError,
     parse_certificate,
 )
-from blackthorn.errors import DecodeError
-from blackthorn.mail.errors import MailRefusedError
+from blackthorn.errors import BlackthornError, DecodeError, ForbiddenError
+from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.enterprise import Enterprise, UserRecord
+from blackthorn.ports.enterprise import UserRecord
+from blackthorn.ports.store import Done
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.mail import limits
 from blackthorn.server.markets.exit_rules import ExitRules
 from blackthorn.wire.address import parse_address, parse_domain
 
 
+class Refusal(Enum):
+    """Why somebody gets no mail."""
+
+    NOT_RELAYED = auto()
+    UNKNOWN = auto()
+    NO_CERTIFICATE = auto()
+    EXPIRED = auto()
+    REVOKED = auto()
+    MOVED = auto()
+    LEFT = auto()
+
+
+class RecipientRefusedError(ForbiddenError):
+    """Mail from outside is not accepted for a recipient."""
+
+    def __init__(self, refusal: Refusal, text: str) -> None:
+        super().__init__(text)
+        self.refusal = refusal
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A user whose mail can be sealed now: `certificate` is his, checked."""
+    """A user whose mail can be sealed now, and their certificate, checked."""
 
     user: UserRecord
     certificate: bytes
@@ -29,7 +55,11 @@ class RecipientPolicy:
     """Decides on recipients for the one mail domain `domain` (lower case)."""
 
     def __init__(
-        self, domain: str, enterprise: Enterprise, clock: Clock, exits: ExitRules | None = None
+        self,
+        domain: str,
+        enterprise: EnterpriseCache,
+        clock: Clock,
+        exits: ExitRules | None = None,
     ) -> None:
         self.domain = domain
         self._exits = exits
@@ -37,41 +67,64 @@ class RecipientPolicy:
         self._clock = clock
         self._parsed: dict[bytes, Certificate] = {}
 
-    def recipient(self, path: str) -> Recipient:
-        """The user behind an envelope address.
+    def recipient(self, path: str, done: Done[Recipient]) -> None:
+        """The user behind an envelope address; `done` gets RecipientRefusedError otherwise."""
+        try:
+            address = self._address(path)
+        except RecipientRefusedError as error:
+            done(error)
+            return
 
-        Raises MailRefusedError: 550 5.7.1 for another domain, 550 5.1.1 for nobody here, 450
-        4.2.1 without a certificate or with an expired one, 550 5.2.1 with a revoked one, and 551
-        or 550 5.1.6 once the service in his market was stopped.
-        """
+        def loaded(user: UserRecord | BlackthornError | None) -> None:
+            if isinstance(user, BlackthornError):
+                done(user)
+                return
+            try:
+                recipient = self._checked(user)
+            except RecipientRefusedError as error:
+                done(error)
+            else:
+                done(recipient)
+
+        self._enterprise.load_user(address, loaded)
+
+    def _address(self, path: str) -> Address:
         local, at, domain = path.rpartition("@")
         if at and not self._is_ours(domain):
-            raise MailRefusedError(550, "5.7.1", "mail for that domain is not relayed here")
+            text = "mail for that domain is not relayed here"
+            raise RecipientRefusedError(Refusal.NOT_RELAYED, text)
         try:
-            address = parse_address(f"{local if at else path}@{self.domain}")
+            return parse_address(f"{local if at else path}@{self.domain}")
         except DecodeError:  # nobody here has such an address
-            raise MailRefusedError(550, "5.1.1", "there is no such user here") from None
-        user = self._enterprise.user(address)
+            raise _unknown() from None
+
+    def _checked(self, user: UserRecord | None) -> Recipient:
         if user is None:
-            raise MailRefusedError(550, "5.1.1", "there is no such user here")
-        if self._exits is not None:
-            self._exits.check_mail(user.address)
+            raise _unknown()
+        stop = None if self._exits is None else self._exits.mail_stop(user.address)
+        if stop is not None and stop.forward:
+            text = f"<{user.address}> has moved; please try <{stop.forward}>"
+            raise RecipientRefusedError(Refusal.MOVED, text)
+        if stop is not None:
+            raise RecipientRefusedError(Refusal.LEFT, f"<{user.address}> has left; {stop.text}")
         return self.sealable(user)
 
     def sealable(self, user: UserRecord) -> Recipient:
         """The user as one to whom mail can be sealed now.
 
-        Raises MailRefusedError: 450 4.2.1 without a certificate or with an expired one, 550 5.2.1
-        with a revoked one.
+        Raises RecipientRefusedError: NO_CERTIFICATE, EXPIRED or REVOKED.
         """
         if user.certificate is None:
-            raise MailRefusedError(450, "4.2.1", "the user has no certificate to seal to yet")
+            text = "the user has no certificate to seal to yet"
+            raise RecipientRefusedError(Refusal.NO_CERTIFICATE, text)
         try:
             self._parse(user.certificate).check(self._clock.wall_ms() // 1000)
         except RevokedCertificateError:
-            raise MailRefusedError(550, "5.2.1", "the user's certificate is revoked") from None
+            text = "the user's certificate is revoked"
+            raise RecipientRefusedError(Refusal.REVOKED, text) from None
         except CertificateError:
-            raise MailRefusedError(450, "4.2.1", "the user's certificate has expired") from None
+            text = "the user's certificate has expired"
+            raise RecipientRefusedError(Refusal.EXPIRED, text) from None
         return Recipient(user, user.certificate)
 
     def _is_ours(self, domain: str) -> bool:
@@ -88,3 +141,7 @@ class RecipientPolicy:
                 self._parsed.clear()
             self._parsed[certificate] = parsed
         return parsed
+
+
+def _unknown() -> RecipientRefusedError:
+    return RecipientRefusedError(Refusal.UNKNOWN, "there is no such user here")

@@ -13,7 +13,6 @@ from blackthorn.governance.cases import Cases
 from blackthorn.governance.exits import dates
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
-from blackthorn.mail.errors import MailRefusedError
 
 
 class May(StrEnum):
@@ -55,6 +54,14 @@ _WHY: Final = {
     May.MAIL_IN: "the service in {market} has ended",
 }
 _BETWEEN: Final = "; from the beginning of retrieval on you can fetch and export what is yours"
+
+
+@dataclass(frozen=True, slots=True)
+class MailStop:
+    """Why, in one line; and the address that the user has chosen, until forwarding ends."""
+
+    text: str
+    forward: str
 
 
 def allowed(state: str, what: May) -> bool:
@@ -112,16 +119,12 @@ class ExitRules:
         text = _WHY[what].format(market=case.id[2:4])
         return text + _BETWEEN if case.state == "stopped" and what is May.LOG_IN else text
 
-    def check_mail(self, address: Address) -> None:
-        """Raises MailRefusedError when mail from outside is not taken for the user any more.
-
-        551 5.1.6 names the address that he has chosen, until forwarding ends; else 550 5.1.6.
-        """
+    def mail_stop(self, address: Address) -> MailStop | None:
+        """Why mail from outside is not accepted for the user any more, None when it is."""
         why = self.refusal(address, May.MAIL_IN)
         if not why:
-            return
+            return None
         case = self._narrowed[self.market_of(address) or ""]
         forward = self.forward_to(case.id, address)
-        if forward and self.log_ms() < dates(case)["forwarding_end_ms"]:
-            raise MailRefusedError(551, "5.1.6", f"<{address}> has moved; please try <{forward}>")
-        raise MailRefusedError(550, "5.1.6", f"<{address}> has left; {why}")
+        over = self.log_ms() >= dates(case)["forwarding_end_ms"]
+        return MailStop(why, "" if over else forward)
