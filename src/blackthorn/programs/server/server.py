@@ -10,7 +10,6 @@ import os
 import resource
 import secrets
 import signal
-import ssl
 import time
 from contextlib import AsyncExitStack
 from functools import partial
@@ -19,14 +18,11 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from blackthorn.edges.http import operations as ops
-from blackthorn.edges.http.server import HttpServer
-from blackthorn.edges.link.server import LinkServer, serve_link
+from blackthorn.edges.link.server import serve_link
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.smtp.gateway import MailGateway
-from blackthorn.edges.smtp.server import SmtpServer, serve_smtp
 from blackthorn.edges.tls import ServerTls, server_tls
-from blackthorn.errors import StorageError, UnavailableError
+from blackthorn.errors import StorageError
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
 from blackthorn.link.frames import AnyFrame, LeafChanged
@@ -39,6 +35,7 @@ from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.decisions import make_decision_service
 from blackthorn.programs.server.health import Health
 from blackthorn.programs.server.ledger import ServerLedger
+from blackthorn.programs.server.listening import listen_operations, listen_smtp, ports
 from blackthorn.programs.server.market_start import start_markets
 from blackthorn.programs.server.notices import NoticeDelivery, make_rules
 from blackthorn.programs.server.package_maker import PackageMaker
@@ -127,33 +124,9 @@ class Server:
             counters=self.counters,
             arrived=announcing(self._notify),
         )
-        self.ledger = ServerLedger(
-            folder.ledger,
-            settings,
-            HostReader(database),
-            writer,
-            reader,
-            self.counters,
-            self._clock,
-            leaf_changed=lambda address: self._notify(address, LeafChanged()),
-            changed=self._user_changed,
-            tasks=self.tasks,
-        )
+        self.ledger = self._make_ledger(folder)
         ledger = self.ledger.ledger
         self.exits = make_rules(database, self._enterprise, lambda: self.decisions)
-        enrolment = EnrolmentService(
-            writer=writer,
-            reader=reader,
-            enterprise=self._enterprise,
-            ledger=ledger,
-            admissions=Admissions(
-                ledger, self.ledger.keys.enrolment, self.ledger.keys.vrf, secrets.token_bytes
-            ),
-            counters=self.counters,
-            clock=self._clock,
-            warn=self._warn,
-            exits=self.exits,
-        )
         self.decisions = make_decision_service(
             ledger,
             self._cache,
@@ -185,17 +158,52 @@ class Server:
             database,
             wrapping,
             folder,
-            EnrolmentHandler(enrolment, tls.fingerprint, secrets.token_bytes),
+            self._make_enrolment(tls),
         )
-        self.health = Health(
+        self.health = self._make_health(folder)
+        self.decisions.on_decision.append(self._exit_changed)
+
+    def _make_ledger(self, folder: ServerFolder) -> ServerLedger:
+        return ServerLedger(
+            folder.ledger,
+            self._settings,
+            HostReader(self._database),
+            self._writer,
+            self._reader,
+            self.counters,
+            self._clock,
+            leaf_changed=lambda address: self._notify(address, LeafChanged()),
+            changed=self._user_changed,
+            tasks=self.tasks,
+        )
+
+    def _make_enrolment(self, tls: ServerTls) -> EnrolmentHandler:
+        """The service that activates devices, behind its handler."""
+        ledger = self.ledger.ledger
+        enrolment = EnrolmentService(
+            writer=self._writer,
+            reader=self._reader,
+            enterprise=self._enterprise,
+            ledger=ledger,
+            admissions=Admissions(
+                ledger, self.ledger.keys.enrolment, self.ledger.keys.vrf, secrets.token_bytes
+            ),
+            counters=self.counters,
+            clock=self._clock,
+            warn=self._warn,
+            exits=self.exits,
+        )
+        return EnrolmentHandler(enrolment, tls.fingerprint, secrets.token_bytes)
+
+    def _make_health(self, folder: ServerFolder) -> Health:
+        return Health(
             folder,
-            writer,
+            self._writer,
             self.counters,
             self.ledger,
-            settings.ops.min_free_disk_mib,
+            self._settings.ops.min_free_disk_mib,
             (self.decisions.problems, self.closures.problems),
         )
-        self.decisions.on_decision.append(self._exit_changed)
 
     def _make_dispatcher(
         self,
@@ -347,7 +355,7 @@ async def _run(
         stack.callback(reader.close)
         stack.callback(writer.close)
         await stack.enter_async_context(server.tasks)
-        operations = await _listen_ops(server, settings)
+        operations = await listen_operations(server.health.operations(), settings)
         stack.callback(operations.close)
         ledger = await server.ledger.start(stack, tls)
         server.start_decision_service()
@@ -356,7 +364,7 @@ async def _run(
         server.start_notices(pool)
         link = await serve_link(server.dispatcher, settings.link.host, settings.link.port, tls)
         stack.push_async_callback(link.close)
-        smtp = await _listen_smtp(server, pool, settings, folder)
+        smtp = await listen_smtp(server.gateway(pool), settings, folder)
         stack.push_async_callback(smtp.close)
         purging = partial(purge_and_rest, writer, SystemClock())
         server.tasks.keep("purge", purging, PURGE_SECONDS)
@@ -364,7 +372,7 @@ async def _run(
         stack.push_async_callback(server.tasks.close)  # before what the tasks use is closed
         gc.freeze()  # what start-up made stays, and need not be looked at again
         logger = structlog.get_logger()
-        logger.info("ready", **_ports(link, smtp, ledger, operations), seconds=_since(begun))
+        logger.info("ready", **ports(link, smtp, ledger, operations), seconds=_since(begun))
         failure = await stop
         server.health.draining = True
         logger.info("stopping", failed=failure is not None)
@@ -373,40 +381,3 @@ async def _run(
 
 def _since(begun: float) -> float:
     return round(time.monotonic() - begun, 3)
-
-
-def _ports(
-    link: LinkServer, smtp: SmtpServer, ledger: HttpServer, operations: asyncio.Server
-) -> dict[str, int]:
-    return {
-        "link_port": link.port,
-        "smtp_port": smtp.port,
-        "ledger_port": ledger.port,
-        "ops_port": operations.sockets[0].getsockname()[1],
-    }
-
-
-async def _listen_smtp(
-    server: Server, pool: SealingPool, settings: Configuration, folder: ServerFolder
-) -> SmtpServer:
-    host, port = settings.smtp.host, settings.smtp.port
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(folder.certificate, folder.key)
-    try:
-        return await serve_smtp(server.gateway(pool), host, port, context)
-    except OSError as error:
-        raise _cannot_listen("SMTP", host, port, error) from None
-
-
-async def _listen_ops(server: Server, settings: Configuration) -> asyncio.Server:
-    host, port = settings.ops.host, settings.ops.port
-    try:
-        return await ops.serve_ops(server.health.operations(), host, port)
-    except OSError as error:
-        raise _cannot_listen("operations HTTP", host, port, error) from None
-
-
-def _cannot_listen(what: str, host: str, port: int, error: OSError) -> UnavailableError:
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return UnavailableError(f"{what} cannot listen on {host}:{port}: {reason}")

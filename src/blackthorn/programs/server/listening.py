@@ -1,0 +1,54 @@
+"""What the server listens on besides the link and the ledger: SMTP and operations HTTP."""
+
+import asyncio
+import os
+import ssl
+
+from blackthorn.edges.http import operations as ops
+from blackthorn.edges.http.server import HttpServer
+from blackthorn.edges.link.server import LinkServer
+from blackthorn.edges.smtp.gateway import MailGateway
+from blackthorn.edges.smtp.server import SmtpServer, serve_smtp
+from blackthorn.errors import UnavailableError
+from blackthorn.programs.server.configuration import Configuration
+from blackthorn.storage.files.server import ServerFolder
+
+
+async def listen_smtp(
+    gateway: MailGateway, settings: Configuration, folder: ServerFolder
+) -> SmtpServer:
+    """SMTP with STARTTLS by the server's own key. Raises UnavailableError."""
+    host, port = settings.smtp.host, settings.smtp.port
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(folder.certificate, folder.key)
+    try:
+        return await serve_smtp(gateway, host, port, context)
+    except OSError as error:
+        raise _cannot_listen("SMTP", host, port, error) from None
+
+
+async def listen_operations(operations: ops.Operations, settings: Configuration) -> asyncio.Server:
+    """Operations HTTP. Raises UnavailableError."""
+    host, port = settings.ops.host, settings.ops.port
+    try:
+        return await ops.serve_ops(operations, host, port)
+    except OSError as error:
+        raise _cannot_listen("operations HTTP", host, port, error) from None
+
+
+def ports(
+    link: LinkServer, smtp: SmtpServer, ledger: HttpServer, operations: asyncio.Server
+) -> dict[str, int]:
+    """For the log: the port that each got."""
+    return {
+        "link_port": link.port,
+        "smtp_port": smtp.port,
+        "ledger_port": ledger.port,
+        "ops_port": operations.sockets[0].getsockname()[1],
+    }
+
+
+def _cannot_listen(what: str, host: str, port: int, error: OSError) -> UnavailableError:
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return UnavailableError(f"{what} cannot listen on {host}:{port}: {reason}")
