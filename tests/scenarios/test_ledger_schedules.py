@@ -27,7 +27,7 @@ from blackthorn.identity.statements import (
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.ports.enterprise import Standing
-from blackthorn.server.ledger.chains import KIND_NAMES
+from blackthorn.server.ledger.changes import KIND_NAMES
 from tests.ledger_world import Model, certified
 from tests.scenarios.ledger_link import Device, LedgerHub, Promise
 from tests.scenarios.link_world import Wire

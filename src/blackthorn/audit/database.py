@@ -26,7 +26,7 @@ from blackthorn.identity.openpgp import OpenPGP, verify_certificate
 from blackthorn.identity.statements import SetOpenPGP, decode
 from blackthorn.ids import Address
 from blackthorn.ports.ledger import LOGGED_KINDS, Label, Leaf
-from blackthorn.server.ledger.chains import kind_of
+from blackthorn.server.ledger.changes import kind_of
 from blackthorn.server.ledger.epoch_builder import Openings
 from blackthorn.server.ledger.ledger import LedgerKeys
 from blackthorn.storage.sqlite.stores.ledger_rows import (

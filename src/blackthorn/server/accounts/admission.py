@@ -32,6 +32,7 @@ from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import Change, Label
 from blackthorn.ports.randomness import Randomness
 from blackthorn.server.ledger.chains import UserChain, check_settled
+from blackthorn.server.ledger.changes import change_of
 from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.wire import limits
 
@@ -137,7 +138,7 @@ class Admissions:
         after = chains.extended(chain, signed, now_ms)
         if after[0].label != address:
             raise VerificationError("I13", "a statement is of another user's chain")
-        change = chains.change(chain, after, signed, keys.certificate, now_ms)
+        change = change_of(chain, after, signed, keys.certificate, now_ms)
         label = None if chain is not None else self._label(address)
         return Admission(after[0].seq, standing, replace(change, label=label))
 

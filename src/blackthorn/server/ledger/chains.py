@@ -22,7 +22,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import Head, decode_entry
@@ -35,27 +35,18 @@ from blackthorn.errors import (
 )
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
 from blackthorn.identity.keys import VerifyKeys
-from blackthorn.identity.openpgp import verify_certificate
 from blackthorn.identity.statements import (
-    NO_STATEMENT,
     AddDevice,
-    Body,
     Cancel,
-    Genesis,
     Reset,
     RevokeDevice,
-    Rotate,
-    SetOpenPGP,
-    SetRecovery,
     SignedStatement,
     decode,
 )
 from blackthorn.ids import Address, DeviceId
-from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import (
     LOGGED_KINDS,
     Change,
-    NewDevice,
     ReadChain,
     StoreChange,
     StoredChain,
@@ -63,6 +54,7 @@ from blackthorn.ports.ledger import (
 )
 from blackthorn.ports.store import Reader, Writer
 from blackthorn.server.ledger import limits as ledger_limits
+from blackthorn.server.ledger.changes import change_of
 from blackthorn.wire import limits as wire_limits
 
 Key = TypeVar("Key")
@@ -70,18 +62,6 @@ Done = Callable[[str], None]
 """Told "" when it is durable, or why it is refused."""
 
 HOUR_MS = 3_600_000
-
-KIND_NAMES: Final[dict[type[Body], str]] = {
-    Genesis: "genesis",
-    AddDevice: "add_device",
-    RevokeDevice: "revoke_device",
-    SetOpenPGP: "set_openpgp",
-    Rotate: "rotate",
-    SetRecovery: "set_recovery",
-    Cancel: "cancel",
-    Reset: "reset",
-}
-"""The kinds of statements as they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +233,7 @@ class Chains:
             self._count(submission.device, now_ms)
             self._check_own_rules(user, chain, submission)
             after = self.extended(chain, [signed], now_ms)
-            change = self.change(chain, after, [signed], submission.certificate, now_ms)
+            change = change_of(chain, after, [signed], submission.certificate, now_ms)
         except (VerificationError, InputError) as error:
             done(str(error))
             return
@@ -308,7 +288,7 @@ class Chains:
         self._changed(DevicesChanged(change.address, change.removed, renamed))
         self._woken()
 
-    # --- What a statement brings about ----------------------------------------------------
+    # --- Extending ------------------------------------------------------------------------
 
     def extended(
         self, chain: VerifiedChain | None, more: Sequence[SignedStatement], now_ms: int
@@ -325,41 +305,6 @@ class Chains:
                 chain = extend(chain, data, self._terms(logged, max(now_ms, chain.now_ms)))
             after.append(chain)
         return after
-
-    def change(
-        self,
-        before: VerifiedChain | None,
-        after: Sequence[VerifiedChain],
-        signed: Sequence[SignedStatement],
-        certificate: bytes,
-        now_ms: int,
-    ) -> Change:
-        """What these verified statements change. Raises VerificationError, InputError (rule 2)."""
-        statements = tuple(
-            StoredStatement(chain.seq, chain.head, kind_of(each), chain.flags, chain.statements[-1])
-            for chain, each in zip(after, signed, strict=True)
-        )
-        bodies = [each.statement.body for each in signed]
-        stated = next((chain.openpgp for chain in after[::-1] if chain.openpgp), None)
-        named = any(isinstance(body, SetOpenPGP) for body in bodies)
-        if named != bool(certificate):
-            raise InputError("a certificate comes with a set_openpgp statement, and only with it")
-        if named and stated is not None:
-            verify_certificate(stated, certificate).check(now_ms // 1000)
-        return Change(
-            address=Address(after[0].label),
-            after=before.seq if before is not None else 0,
-            head=before.head if before is not None else NO_STATEMENT,
-            statements=statements,
-            certificate=certificate if named else None,
-            certificate_seq=stated.seq if named and stated is not None else 0,
-            devices=tuple(_new(body) for body in bodies if isinstance(body, AddDevice)),
-            removed=tuple(body.device_id for body in bodies if isinstance(body, RevokeDevice)),
-            renamed=tuple(
-                (body.replaces, _new(body)) for body in bodies if isinstance(body, Rotate)
-            ),
-            activated_ms=now_ms,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,16 +350,6 @@ def logged_ms(head: bytes) -> int:
     if not isinstance(entry, Head):
         raise DamageError("an epoch of the ledger does not end with a head")
     return entry.unix_ms
-
-
-def kind_of(signed: SignedStatement) -> str:
-    """The name of the statement's kind as it is stored."""
-    return KIND_NAMES[type(signed.statement.body)]
-
-
-def _new(body: AddDevice | Rotate) -> NewDevice:
-    device = body.device
-    return NewDevice(device.id, device.keys.ed25519, device.name, Standing.LIVE)
 
 
 def _recent(times: dict[Key, deque[int]], key: Key, now_ms: int) -> deque[int]:
