@@ -69,11 +69,12 @@ class OfficePeople:
     def start(self) -> None:
         """A new process over what is durable. Raises StorageError when it was altered."""
         world = self.world
+        self.reader = SteppedReader(Engine(world.database, wrapping()))
         self.office = make_decision_service(
             world.ledger,
             world.cache,
             world.writer,
-            SteppedReader(Engine(world.database, wrapping())),
+            self.reader,
             self.clock,
             self.most,
             world.chance.randbytes,

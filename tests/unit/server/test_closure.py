@@ -1,6 +1,7 @@
 """A closure survives its process at every step, destroys only what was decided, and only once."""
 
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -107,6 +108,34 @@ def _run(market: Market, crash_at: int, told: bool) -> int:
         if action:
             market.decide(action)
     return count
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_answers_that_come_late_or_not_at_all_change_nothing(market: Market, seed: int) -> None:
+    """The reader holds at random, and the process may end while it does."""
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    market.until("preparing")
+    for action in ("destroy", "close", ""):
+        for _ in range(600):
+            market.reader.hold()
+            market.closures.tick()
+            if chance.random() < 0.1:
+                market.writer.commit(told=chance.random() < 0.5)
+                market.restart()
+                continue
+            if chance.random() < 0.7:
+                market.reader.release()
+            if chance.random() < 0.7:
+                market.writer.commit()
+            if market.phase() == {"destroy": "ready", "close": "destroyed"}.get(action, "closed"):
+                break
+        market.reader.release()
+        market.writer.commit()
+        market.work()
+        if action:
+            market.decide(action)
+    check_closed(market)
 
 
 def test_the_key_is_destroyed_once(market: Market, monkeypatch) -> None:

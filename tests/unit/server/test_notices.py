@@ -11,11 +11,12 @@ import pytest
 from blackthorn.crypto.openpgp_open import generate_user_key
 from blackthorn.edges.sealing.worker import SealRequest, answer
 from blackthorn.edges.smtp.gateway import MailGateway
-from blackthorn.errors import StorageError
+from blackthorn.errors import DiskError, StorageError
 from blackthorn.governance import exits
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
+from blackthorn.link.codes import Code
 from blackthorn.link.frames import ExitTold, MarketNotice, TellExit
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.pgp.open import open_mail
@@ -349,6 +350,32 @@ def test_a_device_tells_exported_and_forward(world: World) -> None:
     assert person.forward == "me@new.example"
     assert world.tells(U1, "forward", "") == ""
     assert world.persons.person(1, "X-PK-1").forward is None
+
+
+def test_a_device_waits_while_the_store_is_read(world: World) -> None:
+    world.decide(*ANNOUNCED)
+    handler = NoticeHandler(world.notices, Counters())
+    session = RecordingSession(U1)
+    world.reader.hold()
+    handler.greet(session)
+    assert session.waits and session.sent == []
+    world.decide(*ANNOUNCED, step(4, "extend", **plan(STOP + DAY)))
+    world.reader.release()
+    (notice,) = session.sent
+    assert notice.stop_ms == STOP + DAY and not session.waits
+    world.reader.fail(DiskError("the disk failed"))
+    handler.greet(session)
+    assert session.closed == (Code.STORAGE, "the disk failed")
+
+
+def test_a_step_decided_while_people_are_looked_for_is_the_one_told_of(world: World) -> None:
+    world.decide(*ANNOUNCED)
+    found: list = []
+    world.reader.hold()
+    world.notices.due(9, found.append)
+    world.decide(*ANNOUNCED, step(4, "extend", **plan(STOP + DAY)))
+    world.reader.release()
+    assert [each.seq for each in found[0]] == [4, 4, 4]
 
 
 @pytest.mark.parametrize("value", ["no address", "a@b.example\r\n250 ok", "<a@b.example>", U1])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn.errors import StorageError
+from blackthorn.errors import DiskError, StorageError
 from blackthorn.governance.statements import Signed
 from blackthorn.governance.transitions import Case
 from blackthorn.server.governance.access import Access
@@ -236,3 +236,21 @@ def test_nothing_is_asked_of_a_market_that_is_closed(people: OfficePeople) -> No
     refusal, _ = people.submit("lea", people.sign(signed, "lea"), kept)
     assert "which is closed" in refusal
     assert people.office.cases.directives == []
+
+
+def test_one_decision_at_a_time_while_the_store_is_read(people: OfficePeople) -> None:
+    signed, kept = people.receive()
+    whole = people.sign(signed, "lea").encode()
+    told: list[object] = []
+    people.reader.hold()
+    for _ in range(2):
+        people.office.submit(people.address("lea"), whole, kept, told.append)
+    assert [str(each) for each in told] == ["another decision is being written: try again"]
+    people.reader.release()
+    people.world.writer.commit()
+    assert told[1:] == [()]
+    people.reader.fail(DiskError("the disk failed"))
+    other, none = people.receive()
+    assert people.submit("lea", people.sign(other, "lea"), none) == ("the disk failed", ())
+    people.reader.fail(None)
+    assert people.submit("lea", people.sign(other, "lea"), none) == ("", ())
