@@ -116,17 +116,22 @@ def test_a_failed_read_ends_the_link_and_the_next_is_served(world: World) -> Non
 def test_what_was_acknowledged_before_is_not_delivered_over_a_new_link(world: World) -> None:
     sender, receiver = world.devices[:2]
     receiver.connect()
-    fill(world, sender, receiver, 3)
+    sender.connect()
+    world.settle()
+    sender.post([receiver], b"once")
+    world.run_wire(sender.wire)
+    world.writer.commit()
     world.run_wire(receiver.wire)
-    world.run_wire(receiver.wire)
+    assert receiver.shown == [b"once"]
+    assert world.stored(receiver) == [b"once"], "its deletion waits for company"
     receiver.heard.clear()
-    world.reader.release()
     wire = receiver.connect(resume=False)
     world.reader.hold(early=True)
     wire.say(f.Resume())
     world.run_wire(wire)
     world.dispatcher.tick(world.now)
     world.writer.commit()
+    assert world.stored(receiver) == []
     world.settle()
     assert not of(receiver, f.Deliver)
     assert of(receiver, f.Drained)
