@@ -20,6 +20,7 @@ PARTS = {
     "ledger_server": "epochs and starts of the ledger on the server",
     "exit": "a market is closed",
     "export": "a person takes everything along",
+    "stalls": "what holds the event loop and the writer, 1,000,000 parcels and 100,000 devices",
     "mls": "MLS beside other people's, CPU time of one core",
 }
 SIZED = {"mls", "ledger"}

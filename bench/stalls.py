@@ -1,0 +1,288 @@
+"""Stalls: how long the event loop and the writer are held at 1,000,000 parcels and 100,000 devices.
+
+Everything runs in this process, without sockets: the dispatcher over the real writer and reader.
+Times are of CPU, of one callback of the loop, of one statement of the writer (its triggers
+included), and of one query of the reader, so that a busy machine does not count.
+"""
+
+import asyncio
+import hashlib
+import secrets
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import apsw
+import uvloop
+from blackthorn.programs.server.purging import purge
+
+from bench.figures import Figure, Figures
+from blackthorn.crypto.secret import Secret
+from blackthorn.crypto.signatures import ED25519
+from blackthorn.ids import DeviceId, device_id
+from blackthorn.link import frames as f
+from blackthorn.link.fanout import fanout_frame
+from blackthorn.link.hello import sign_hello
+from blackthorn.link.limits import MAX_RECIPIENTS
+from blackthorn.link.session import Link, Role
+from blackthorn.ports.parcels import FirstSeq
+from blackthorn.ports.store import Query, Result
+from blackthorn.server.counters import Counters
+from blackthorn.server.enterprise import EnterpriseCache
+from blackthorn.server.handlers.dispatcher import Dispatcher
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine
+from blackthorn.storage.sqlite.reader import ThreadReader
+from blackthorn.storage.sqlite.wrapping import Wrapping
+from blackthorn.storage.sqlite.writer import ThreadWriter
+
+DEVICES = 100_000
+PARCELS = 1_000_000
+FULL = 100_000
+"""Parcels that wait for the first device: as many as its mailbox may hold."""
+
+ORPHANED = 20_000
+"""Devices that are gone, for each of which some of the parcels wait."""
+
+OLD = 100_000
+"""Undecryptable parcels whose time is over."""
+
+DAY = 20_000
+GOAL_MS = 5.0
+
+
+class _Keys:
+    def key(self, market: str) -> Secret:
+        """One key for every market."""
+        return Secret(hashlib.sha256(market.encode()).digest())
+
+
+class _Times:
+    """The longest of each kind since `start`, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.longest: Counter[str] = Counter()
+
+    def start(self) -> None:
+        """Measure the next part."""
+        self.longest.clear()
+
+    def note(self, kind: str, since: float) -> None:
+        """Something of that kind began at this time of the thread's CPU, and has ended."""
+        passed = (time.thread_time() - since) * 1000
+        self.longest[kind] = max(self.longest[kind], passed)  # type: ignore[assignment]
+
+    def figures(self, part: str, name: str) -> Figures:
+        """One figure for each kind."""
+        return [
+            Figure(f"{part}_{kind}_ms", f"{name}: {kind}", self.longest[kind], "ms", None, GOAL_MS)
+            for kind in ("loop", "writer", "reader")
+        ]
+
+
+class _TimedEngine(Engine):
+    """An engine that times each query, and each statement of the writing connection."""
+
+    def __init__(self, database: Database, wrapping: Wrapping, times: _Times) -> None:
+        super().__init__(database, wrapping)
+        self._times = times
+        self._since: float | None = None
+        mask = apsw.SQLITE_TRACE_STMT | apsw.SQLITE_TRACE_PROFILE
+        database.writing.trace_v2(mask, self._statement)
+
+    def _statement(self, event: dict[str, Any]) -> None:
+        if event["code"] == apsw.SQLITE_TRACE_STMT:
+            if self._since is None:  # a trigger is part of its statement
+                self._since = time.thread_time()
+        elif self._since is not None:
+            self._times.note("writer", self._since)
+            self._since = None
+
+    def read(self, query: Query[Result]) -> Result:
+        """See `Engine`."""
+        since = time.thread_time()
+        answer = super().read(query)
+        self._times.note("reader", since)
+        return answer
+
+
+class _Device:
+    """A device on a wire of its own: what it is sent it acknowledges, in the loop's next turn."""
+
+    def __init__(self, stage: "_Stage", identity: Secret) -> None:
+        self._stage = stage
+        self._link = Link(Role.DEVICE, 0.0)
+        self.heard: Counter[type[f.Frame]] = Counter()
+        self.session = stage.dispatcher.connect(self, b"", 0.0)
+        self.say(sign_hello(identity, b""))
+
+    def say(self, frame: f.AnyFrame) -> None:
+        """Send a frame to the server."""
+        data = self._link.send(frame)
+        self._stage.call(self._stage.dispatcher.receive, self.session, data, 0.0)
+
+    def write(self, data: bytes) -> None:
+        """A frame of the server."""
+        frame = self._link.receive(data, 0.0)
+        self.heard[type(frame)] += len(frame.ids) if isinstance(frame, f.Accepted) else 1
+        if isinstance(frame, f.Deliver):
+            seqs = [parcel.seq for parcel in frame.parcels]
+            self._stage.later(lambda: self.say(f.Acknowledge(seqs)))
+
+    def close(self) -> None:
+        """Unused: nothing ends a link here."""
+
+    def pause_reading(self) -> None:
+        """Unused: what is sent too early is put off by the session."""
+
+    def resume_reading(self) -> None:
+        """Unused, as is `pause_reading`."""
+
+
+class _Stage:
+    """A server without sockets over the database."""
+
+    def __init__(self, database: Database, times: _Times) -> None:
+        self._times = times
+        self._loop = asyncio.get_running_loop()
+        engine = _TimedEngine(database, Wrapping(_Keys(), secrets.token_bytes), times)
+        first = engine.read(FirstSeq())
+        self.writer = ThreadWriter(engine, self._wake)
+        self.reader = ThreadReader(engine, self._wake)
+        cache = EnterpriseCache(self.reader)
+        self.dispatcher = Dispatcher(
+            enterprise=cache,
+            writer=self.writer,
+            reader=self.reader,
+            next_seq=first,
+            counters=Counters(),
+        )
+
+    def call(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Call something of the loop, and time it."""
+        since = time.thread_time()
+        function(*arguments)
+        self._times.note("loop", since)
+
+    def later(self, function: Callable[[], None]) -> None:
+        """Call it in the loop's next turn."""
+        self._loop.call_soon(function)
+
+    def _wake(self, callback: Callable[..., object], *arguments: Any) -> None:
+        self._loop.call_soon_threadsafe(self.call, callback, *arguments)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Let time pass, with its ticks, until it holds."""
+        while not condition():
+            self.call(self.dispatcher.tick, 0.0)
+            await asyncio.sleep(0.01)
+
+    async def idle(self) -> None:
+        """Until the writer has nothing to do."""
+        quiet = 0
+        while quiet < 10:
+            quiet = 0 if self.writer.waiting else quiet + 1
+            self.call(self.dispatcher.tick, 0.0)
+            await asyncio.sleep(0.01)
+
+
+def _fill(database: Database, identities: list[Secret]) -> list[DeviceId]:
+    """People with one device each; the first has a full mailbox, some are gone, some are old."""
+    wrapping = Wrapping(_Keys(), secrets.token_bytes)
+    sealed = wrapping.wrap("ZZ", bytes(48))
+    write = database.writing
+    write.execute("BEGIN")
+    devices: list[DeviceId] = []
+    for number in range(1, DEVICES + 1):
+        public = b""
+        if number <= len(identities):
+            public = ED25519.public_key(identities[number - 1])
+        devices.append(device_id(public or number.to_bytes(32, "big")))
+        write.execute(
+            "INSERT INTO users (number, address, pin, created_ms) VALUES (?, ?, ?, 0)",
+            (number, f"user{number}@acme.example", f"{number:08x}"),
+        )
+        write.execute(
+            "INSERT INTO devices (number, id, user, identity_key, name, standing, activated_ms)"
+            " VALUES (?, ?, ?, ?, 'bench', 'live', 0)",
+            (number, devices[-1], number, public),
+        )
+    insert = (
+        "INSERT INTO mailbox (device, seq, market, sealed, set_aside_day) VALUES (?,?,'ZZ',?,?)"
+    )
+    write.executemany(insert, ((1, seq, sealed, None) for seq in range(1, FULL + 1)))
+    others = range(FULL + 1, PARCELS + 1)
+    rows = ((seq % DEVICES + 2, seq, sealed, 1 if seq <= FULL + OLD else None) for seq in others)
+    write.executemany(insert, rows)
+    write.execute(f"DELETE FROM devices WHERE number > {DEVICES - ORPHANED}")
+    write.execute("UPDATE parcel_sequence SET reserved = ?", (PARCELS + 1,))
+    write.execute("COMMIT")
+    return devices[: DEVICES - ORPHANED]
+
+
+async def _start_day(stage: _Stage) -> None:
+    stage.call(stage.dispatcher.start_day, DAY)
+    await stage.idle()
+
+
+async def _resume(stage: _Stage, identity: Secret) -> None:
+    device = _Device(stage, identity)
+    await stage.until(lambda: device.heard[f.Ready] > 0)
+    device.say(f.Resume())
+    await stage.until(lambda: device.heard[f.Drained] > 0)
+    await stage.idle()
+
+
+async def _fan_out(stage: _Stage, identity: Secret, members: list[DeviceId]) -> None:
+    device = _Device(stage, identity)
+    await stage.until(lambda: device.heard[f.Ready] > 0)
+    told = fanout_frame(members)
+    device.say(told)
+    for _ in range(3):
+        device.say(f.Send([f.Posting(secrets.token_bytes(16), [f.Parcel(told.id, bytes(500))])]))
+    await stage.until(lambda: device.heard[f.Accepted] == 3)
+
+
+async def _purge(stage: _Stage) -> None:
+    await purge(stage.writer, 10**13)
+
+
+async def _parts(path: Path) -> Figures:
+    identities = [Secret(secrets.token_bytes(32)) for _ in range(2)]
+    database = Database.open(path)
+    devices = _fill(database, identities)
+    times = _Times()
+    stage = _Stage(database, times)
+    parts: tuple[tuple[str, str, Callable[[], Coroutine[Any, Any, None]]], ...] = (
+        ("day", "start of a day", lambda: _start_day(stage)),
+        ("resume", "a full mailbox", lambda: _resume(stage, identities[0])),
+        (
+            "fanout",
+            f"a list of {MAX_RECIPIENTS:,}",
+            lambda: _fan_out(stage, identities[1], devices[2 : MAX_RECIPIENTS + 2]),
+        ),
+        ("purge", "parcels of nobody", lambda: _purge(stage)),
+    )
+    figures: Figures = []
+    for part, name, run_part in parts:
+        times.start()
+        begun = time.perf_counter()
+        await run_part()
+        seconds = time.perf_counter() - begun
+        figures += [
+            *times.figures(part, name),
+            Figure(f"{part}_s", f"{name}: in all", seconds, "s"),
+        ]
+    stage.reader.close()
+    stage.writer.close()
+    database.close()
+    return figures
+
+
+def run() -> Figures:
+    """Fill a database, and measure each part."""
+    with tempfile.TemporaryDirectory(prefix="blackthorn-bench-") as name:
+        return uvloop.run(_parts(Path(name) / "blackthorn.db"))
