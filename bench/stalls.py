@@ -6,6 +6,7 @@ included), and of one query of the reader, so that a busy machine does not count
 """
 
 import asyncio
+import gc
 import hashlib
 import secrets
 import tempfile
@@ -17,7 +18,6 @@ from typing import Any
 
 import apsw
 import uvloop
-from blackthorn.programs.server.purging import purge
 
 from bench.figures import Figure, Figures
 from blackthorn.crypto.secret import Secret
@@ -30,6 +30,7 @@ from blackthorn.link.limits import MAX_RECIPIENTS
 from blackthorn.link.session import Link, Role
 from blackthorn.ports.parcels import FirstSeq
 from blackthorn.ports.store import Query, Result
+from blackthorn.programs.server.purging import purge
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
@@ -223,9 +224,10 @@ def _fill(database: Database, identities: list[Secret]) -> list[DeviceId]:
     return devices[: DEVICES - ORPHANED]
 
 
-async def _start_day(stage: _Stage) -> None:
+async def _start_day(stage: _Stage, database: Database) -> None:
     stage.call(stage.dispatcher.start_day, DAY)
-    await stage.idle()
+    old = "SELECT 1 FROM mailbox WHERE set_aside_day IS NOT NULL LIMIT 1"
+    await stage.until(lambda: database.reading.execute(old).get is None)
 
 
 async def _resume(stage: _Stage, identity: Secret) -> None:
@@ -255,9 +257,11 @@ async def _parts(path: Path) -> Figures:
     database = Database.open(path)
     devices = _fill(database, identities)
     times = _Times()
+    gc.collect()
+    gc.freeze()  # as the server does after its start
     stage = _Stage(database, times)
     parts: tuple[tuple[str, str, Callable[[], Coroutine[Any, Any, None]]], ...] = (
-        ("day", "start of a day", lambda: _start_day(stage)),
+        ("day", "start of a day", lambda: _start_day(stage, database)),
         ("resume", "a full mailbox", lambda: _resume(stage, identities[0])),
         (
             "fanout",

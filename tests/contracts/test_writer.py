@@ -1,8 +1,9 @@
-"""What both writers promise (`ports.writer`), over the same SQL; and what the thread adds."""
+"""What both writers promise (`ports.store.Writer`), over the same SQL; and what the thread adds."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import apsw
 import pytest
 
-from blackthorn.errors import StorageError
+from blackthorn.errors import DefectError, StorageError
+from blackthorn.ports.store import Command
 from blackthorn.storage.sqlite.database import Connection, Database
-from blackthorn.storage.sqlite.engine import Engine
+from blackthorn.storage.sqlite.engine import COMMANDS, Engine
 from blackthorn.storage.sqlite.failure import UnsyncedError
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.writer import ThreadWriter
@@ -66,15 +68,31 @@ def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stepped 
     database.close()
 
 
-def insert(epoch: int) -> Callable[[Connection], int]:
+@dataclass(frozen=True)
+class Call(Command[Any]):
+    """A command that is a function of the connection."""
+
+    function: Callable[[Connection], Any]
+
+
+@pytest.fixture(autouse=True)
+def calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the engine execute calls."""
+    monkeypatch.setitem(
+        COMMANDS, Call, lambda transaction, call: call.function(transaction.connection)
+    )
+
+
+def insert(epoch: int) -> Call:
     def job(connection: Connection) -> int:
         query = "INSERT INTO conversation_order VALUES (?, ?, ?, 0)"
         connection.execute(query, (b"h", epoch, b"t"))
         return epoch
 
-    return job
+    return Call(job)
 
 
+@Call
 def broken(connection: Connection) -> None:
     connection.execute("INSERT INTO conversation_order VALUES (?, 1, ?, 0)", (b"half", b"t"))
     connection.execute("this is no SQL")
@@ -96,8 +114,8 @@ def test_a_bad_job_fails_alone_and_leaves_nothing(
         harness.writer.submit(job, told.append)
     harness.run()
     assert [told[0], told[2], told[4]] == [1, 2, 3]
-    assert isinstance(told[1], StorageError)
-    assert isinstance(told[3], StorageError), "the epoch was taken"
+    assert isinstance(told[1], DefectError)
+    assert isinstance(told[3], DefectError), "the epoch was taken"
     reader = apsw.Connection(str(tmp_path / "blackthorn.db"))
     rows = reader.execute("SELECT handle, epoch FROM conversation_order").fetchall()
     assert rows == [(b"h", 1), (b"h", 2), (b"h", 3)]
@@ -139,7 +157,7 @@ def test_what_waits_is_committed_at_once_with_one_wake_up(database: Database) ->
     harness = Threaded(database)
     gate = threading.Event()
     told: list[Any] = []
-    harness.writer.submit(lambda connection: gate.wait(5), told.append)
+    harness.writer.submit(Call(lambda connection: gate.wait(5)), told.append)
     time.sleep(0.05)
     for number in range(100):
         harness.writer.submit(insert(number), told.append)
@@ -170,7 +188,7 @@ def test_one_callback_that_raises_does_not_silence_the_others(database: Database
         raise ZeroDivisionError
 
     for done in (told.append, bad, told.append):
-        harness.writer.submit(lambda connection: 1, done)
+        harness.writer.submit(Call(lambda connection: 1), done)
     raised = 0
     while len(told) < 2:
         call, args = harness.calls.get(timeout=5)
@@ -187,6 +205,7 @@ def test_after_a_failed_fsync_nothing_is_written_any_more(database: Database) ->
     told: list[Any] = []
     attempts: list[int] = []
 
+    @Call
     def unsynced(connection: Connection) -> None:
         attempts.append(1)
         raise UnsyncedError("the disk failed to make the database durable (fsync)")

@@ -11,20 +11,18 @@ import apsw
 import pytest
 
 from blackthorn.errors import DamageError, DefectError, StorageError
-from blackthorn.ports.parcels import Batch, Parcels
+from blackthorn.ports.parcels import MailboxTallies, Parcels, StoreParcels, WaitingParcels
 from blackthorn.storage.sqlite.database import Database, migrations
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.failure import UnsyncedError, failure_of
 from blackthorn.storage.sqlite.group_commit import commit_group
-from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from tests.market_keys import add_people, wrapping
 
 
 def put(database: Database, rows: list[tuple[int, int, bytes]]) -> Any:
     told: list[Any] = []
-    store = SqliteParcels(database.reading, wrapping())
-    job = store.put(Batch(Parcels(rows), [], 10**6))
-    for done, result in commit_group(Engine(database, wrapping()), [(job, told.append)]):
+    command = StoreParcels(Parcels(rows), next_seq=10**6)
+    for done, result in commit_group(Engine(database, wrapping()), [(command, told.append)]):
         done(result)
     return told[0]
 
@@ -108,11 +106,11 @@ def test_a_damaged_page_is_found_and_the_rest_is_served(tmp_path: Path) -> None:
     database = Database.open(path)
     with pytest.raises(DamageError):
         database.check()
-    store = SqliteParcels(database.reading, wrapping())
+    store = Engine(database, wrapping())
     outcomes = []
     for device in (1, 2, 3):
         try:
-            found = store.read(device, 0, set_aside=False, max_parcels=1000, max_bytes=10**9)
+            found = store.read(WaitingParcels(device, 0, False, 1000, 10**9))
             outcomes.append(len(found))
         except StorageError:
             outcomes.append(-1)
@@ -170,18 +168,18 @@ def test_a_full_disk_refuses_keeps_what_it_has_and_heals(small_disk: Path | None
         database = Database.in_memory()
         add_people(database, 1)
         database.writing.pragma("max_page_count", database.writing.pragma("page_count") + 100)
-    store = SqliteParcels(database.reading, wrapping())
+    store = Engine(database, wrapping())
     stored = 0
     while not isinstance(outcome := put(database, [(1, stored + 1, bytes(20_000))]), StorageError):
         stored += 1
     assert str(outcome) == "the disk is full: nothing was stored; free some space"
-    assert 0 < stored == store.count(1).waiting, "reads still work"
+    assert 0 < stored == store.read(MailboxTallies((1,))).tallies[0].waiting, "reads still work"
     if small_disk is not None:
         (small_disk / "filler").unlink()
     else:
         database.writing.pragma("max_page_count", 10**6)
     assert put(database, [(1, 10**6, bytes(20_000))]) == [], "it takes again, without a restart"
-    found = store.read(1, 0, set_aside=False, max_parcels=1000, max_bytes=10**9)
+    found = store.read(WaitingParcels(1, 0, False, 1000, 10**9))
     assert [each.seq for each in found] == [*range(1, stored + 1), 10**6]
     database.close()
 

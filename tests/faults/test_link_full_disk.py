@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from blackthorn.edges.link.client import LinkConnection
-from blackthorn.errors import StorageError
+from blackthorn.errors import DiskError
 from blackthorn.link import frames as f
 from blackthorn.link.fanout import fanout_frame
-from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
+from blackthorn.ports.parcels import StoreParcels
+from blackthorn.storage.sqlite.engine import COMMANDS
+from blackthorn.storage.sqlite.transaction import Transaction
 from tests.faults.link_harness import run, running
 
 
@@ -24,19 +26,14 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield folder
         subprocess.run(["umount", "-l", str(folder)], check=True)
         return
-    real = SqliteParcels.put
+    real = COMMANDS[StoreParcels]
 
-    def put(store: SqliteParcels, batch: object) -> object:
-        job = real(store, batch)  # type: ignore[arg-type]
+    def store(transaction: Transaction, command: StoreParcels) -> object:
+        if (folder / "filler").exists():
+            raise DiskError("the disk is full: nothing was stored; free some space")
+        return real(transaction, command)
 
-        def failing(connection: object) -> object:
-            if (folder / "filler").exists():
-                raise StorageError("the disk is full: nothing was stored; free some space")
-            return job(connection)
-
-        return failing
-
-    monkeypatch.setattr(SqliteParcels, "put", put)
+    monkeypatch.setitem(COMMANDS, StoreParcels, store)  # type: ignore[arg-type]
     yield folder
 
 

@@ -5,10 +5,8 @@ Commands and queries raise DiskError and DamageError only.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from blackthorn.ports.store import Command, Query
-from blackthorn.ports.writer import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +39,3 @@ class KeyPackageStock(Query[int]):
     """One-time key packages of the device that nobody has claimed."""
 
     device: int
-
-
-class KeyPackageStore(Protocol):
-    """Until all callers use commands and queries."""
-
-    def stock(self, device: int) -> int:
-        """One-time key packages of the device that nobody has claimed."""
-        ...
-
-    def publish(
-        self, device: int, packages: Sequence[bytes], last_resort: bytes | None, room: int
-    ) -> Job[int]:
-        """Store packages; the stock after it."""
-        ...
-
-    def claim(
-        self, users: Sequence[Sequence[int]], max_bytes: int
-    ) -> Job[list[list[bytes | None]]]:
-        """For each device of each user a package."""
-        ...

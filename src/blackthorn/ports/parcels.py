@@ -9,10 +9,9 @@ Commands and queries raise DiskError and DamageError only.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from blackthorn.ports.store import Command, Query
-from blackthorn.ports.writer import Job
 
 Place = tuple[int, int]
 """(device, seq) of a parcel."""
@@ -59,11 +58,6 @@ class Tally(NamedTuple):
     waiting_bytes: int
     undecryptable: int
     undecryptable_bytes: int
-
-    @property
-    def aside(self) -> int:
-        """Until all callers use queries."""
-        return self.undecryptable
 
 
 class TallyPage(NamedTuple):
@@ -188,63 +182,3 @@ class WaitingParcels(Query[list[WaitingParcel]]):
     undecryptable: bool
     max_parcels: int
     max_bytes: int
-
-
-# --- Until all callers use commands and queries -------------------------------------------------
-
-Placed = CommitOutcome
-Placement = CommitPosition
-Waiting = WaitingParcel
-Dropped = list[Removal]
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one job stores."""
-
-    free: Parcels = field(default_factory=Parcels)
-    ordered: list[tuple[Placement, Parcels | None]] = field(default_factory=list)
-    next_seq: int = 0
-    day: int = 0
-
-
-class ParcelStore(Protocol):
-    """Parcels until they are acknowledged."""
-
-    def first_seq(self) -> int:
-        """A number above every seq that was ever stored; asked once, at the start."""
-        ...
-
-    def count(self, device: int) -> Tally:
-        """What the device has here."""
-        ...
-
-    def read(
-        self, device: int, after: int, *, set_aside: bool, max_parcels: int, max_bytes: int
-    ) -> list[Waiting]:
-        """What waits with a seq above `after`, oldest first."""
-        ...
-
-    def put(self, batch: Batch) -> Job[list[Placed]]:
-        """Store the batch; one Placed for each of `ordered`."""
-        ...
-
-    def remove(self, acknowledged: Sequence[tuple[int, int]]) -> Job[None]:
-        """Delete what waits at each (device, seq)."""
-        ...
-
-    def remove_aside(self, acknowledged: Sequence[tuple[int, int]]) -> Job[Dropped]:
-        """Delete what was set aside at each (device, seq), as far as it is still there."""
-        ...
-
-    def set_aside(self, entries: Sequence[tuple[int, int]], day: int) -> Job[None]:
-        """Mark each (device, seq) as set aside on this Unix day."""
-        ...
-
-    def trim(self, device: int, max_parcels: int, max_bytes: int) -> Job[Dropped]:
-        """Delete the oldest that the device has set aside, until no more than this is left."""
-        ...
-
-    def expire(self, before_day: int, commits_before_day: int) -> Job[Dropped]:
-        """Delete what was set aside before that Unix day."""
-        ...

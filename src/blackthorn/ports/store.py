@@ -83,6 +83,11 @@ class BlockingWriter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Probe(Command[None]):
+    """The smallest write that reaches the disk; it changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Together(Command[None]):
     """Commands that are executed in order, all or none."""
 

@@ -12,14 +12,23 @@ from blackthorn.errors import AbsentError, BlackthornError, StorageError
 from blackthorn.ids import Address
 from blackthorn.ports.mail import SealedMail
 from blackthorn.ports.markets import MoveUser, WrapStored
-from blackthorn.ports.parcels import Batch, Parcels, SharedParcel
+from blackthorn.ports.parcels import (
+    MailboxTallies,
+    MarkUndecryptable,
+    Parcels,
+    RemoveParcels,
+    RemoveUndecryptable,
+    SharedParcel,
+    StoreParcels,
+    Tally,
+    WaitingParcels,
+)
 from blackthorn.programs.server.market_start import WRAP_ROWS, wrap_all
 from blackthorn.storage.sqlite import database as database_module
 from blackthorn.storage.sqlite.database import Database, migrations
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.group_commit import commit_group
 from blackthorn.storage.sqlite.stores import markets
-from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from blackthorn.storage.sqlite.transaction import Transaction
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.wire.units import MIB
@@ -39,7 +48,7 @@ class Store:
         self.database = Database.open(path)
         self.wrapping = Wrapping(self.keys, self.chance.randbytes)
         self.mail = StoredMail(self.database, self.wrapping)
-        self.parcels = SqliteParcels(self.database.reading, self.wrapping)
+        self.engine = Engine(self.database, self.wrapping)
 
     def fill(self) -> "Store":
         add_people(self.database, 3)
@@ -69,11 +78,15 @@ class Store:
         return self.do(self.mail.put([SealedMail(user, each) for each in sealed], 1))
 
     def put(self, single=(), shared=()) -> None:
-        self.do(self.parcels.put(Batch(Parcels(list(single), list(shared)), [], 1_000)))
+        self.do(StoreParcels(Parcels(list(single), list(shared)), next_seq=1_000))
 
     def waiting(self, device: int) -> list[bytes]:
-        found = self.parcels.read(device, 0, set_aside=True, max_parcels=999, max_bytes=10**9)
+        found = self.engine.read(WaitingParcels(device, 0, True, 999, 10**9))
         return [each.sealed for each in found]
+
+    def tally(self, device: int) -> Tally:
+        (found,) = self.engine.read(MailboxTallies((device,))).tallies
+        return found
 
     def mails(self, user: int) -> list[bytes]:
         heads = self.mail.list(user, 0, 999)
@@ -173,21 +186,21 @@ def test_the_sizes_counted_are_those_of_what_was_sealed(store: Store) -> None:
     sizes = [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES, 2 * CHUNK_BYTES + 1]
     store.put([(1, n, bytes(size)) for n, size in enumerate(sizes, 1)])
     store.put([], [SharedParcel(50, bytes(70_000), [1, 3])])
-    assert store.parcels.count(1)[:2] == (7, sum(sizes) + 70_000)
-    store.do(store.parcels.set_aside([(1, 50)], 5))
-    assert store.do(store.parcels.remove_aside([(1, 50)])) == [(1, 70_000)]
+    assert store.tally(1)[:2] == (7, sum(sizes) + 70_000)
+    store.do(MarkUndecryptable([(1, 50)], 5))
+    assert store.do(RemoveUndecryptable([(1, 50)])) == [(1, 70_000)]
 
 
 def test_a_shared_parcel_lies_once_for_each_market_until_its_last_device(store: Store) -> None:
     store.put([], [SharedParcel(7, b"all", [1, 2, 3])])
     query = "SELECT market, waiting FROM shared_parcel ORDER BY market"
     assert store.sql(query) == [("DE", 1), ("PK", 2)]
-    store.do(store.parcels.remove([(3, 7)]))
+    store.do(RemoveParcels([(3, 7)]))
     assert store.sql(query) == [("PK", 2)]
     assert store.waiting(1) == store.waiting(2) == [b"all"] and store.waiting(3) == []
-    store.do(store.parcels.remove([(1, 7)]))
+    store.do(RemoveParcels([(1, 7)]))
     assert store.sql(query) == [("PK", 1)]
-    store.do(store.parcels.remove([(2, 7)]))
+    store.do(RemoveParcels([(2, 7)]))
     assert store.sql(query) == []
 
 
@@ -200,12 +213,12 @@ def fill_user(store: Store) -> None:
         [(1, n, b"own %d" % n) for n in range(1, 5)],
         [SharedParcel(n, b"all %d" % n, [1, 2, 3]) for n in range(5, 9)],
     )
-    store.do(store.parcels.set_aside([(1, 2), (1, 6)], 9))
+    store.do(MarkUndecryptable([(1, 2), (1, 6)], 9))
 
 
 def test_a_move_can_be_interrupted_and_mail_keeps_coming(store: Store) -> None:
     fill_user(store)
-    mails, waiting, tally = store.mails(1), store.waiting(1), store.parcels.count(1)
+    mails, waiting, tally = store.mails(1), store.waiting(1), store.tally(1)
     others = store.waiting(2)
     job = MoveUser(Address("u1@acme.example"), "FR", 3)
     for step in range(3):
@@ -218,7 +231,7 @@ def test_a_move_can_be_interrupted_and_mail_keeps_coming(store: Store) -> None:
     assert store.sql("SELECT count(DISTINCT market) FROM mail WHERE user = 1") == [(2,)]
     assert store.move(1, "FR", 3) > 1
     assert store.mails(1) == mails and store.waiting(1) == waiting
-    assert store.parcels.count(1).aside == tally.aside == 2
+    assert store.tally(1).undecryptable == tally.undecryptable == 2
     assert store.waiting(2) == others
     assert store.sql("SELECT waiting FROM shared_parcel WHERE market = 'PK'") == [(1,)] * 4
     assert [each.number for each in markets.users_of(store.database.reading, "FR")] == [1]

@@ -22,7 +22,7 @@ from blackthorn.mail.pgp.seal import seal_mail
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.ledger import ReadChain, WaitingRecords, WaitingStatements
 from blackthorn.ports.mail import ListMail, ReadMail, SealedMail, StoreMail
-from blackthorn.ports.parcels import Batch
+from blackthorn.ports.parcels import FirstSeq, Parcels, StoreParcels, WaitingParcels
 from blackthorn.ports.store import Command, Done, Result, Together
 from blackthorn.ports.users import Home, NewCode
 from blackthorn.programs.server import configuration
@@ -44,7 +44,6 @@ from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
-from blackthorn.storage.sqlite.stores.parcels import SqliteParcels
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.wire.note import parse_vkey
@@ -96,8 +95,6 @@ class World:
         self.writer = SteppedWriter(self.engine)
         self.reader = SteppedReader(self.engine)
         reading = self.database.reading
-        self.parcels = SqliteParcels(reading, self.wrapping)
-        self._seq = self.parcels.first_seq()
         self.enterprise = SqliteEnterprise(reading)
         self.cache = EnterpriseCache(self.reader)
         self.enterprise.on_forget = self.cache.forget
@@ -181,11 +178,11 @@ class World:
             line = self._witness.cosign(checkpoint, self.clock.now_ms // 1000)
             self.ledger.cosigned([line], self.clock.now_ms)
 
-    def write(self, *jobs: Any) -> list[Any]:
+    def write(self, *commands: Command[Any]) -> list[Any]:
         """Durable in one transaction; the result of each. Raises StorageError."""
         results: list[Any] = []
-        for job in jobs:
-            self.writer.submit(job, results.append)
+        for command in commands:
+            self.writer.submit(command, results.append)
         self.writer.commit()
         for result in results:
             if isinstance(result, BlackthornError):
@@ -293,12 +290,12 @@ class World:
 
     def store_parcels(self, parcels: Sequence[tuple[str, bytes]]) -> None:
         """Group parcels, each for the one device of an address."""
-        batch = Batch(day=self.clock.now_ms // 86_400_000)
-        for address, sealed in parcels:
-            batch.free.single.append((self._device(address), self._seq, sealed))
-            self._seq += 1
-        batch.next_seq = self._seq
-        self.write(self.parcels.put(batch))
+        first = self.engine.read(FirstSeq())
+        rows = [
+            (self._device(address), seq, sealed)
+            for seq, (address, sealed) in enumerate(parcels, first)
+        ]
+        self.write(StoreParcels(Parcels(rows), next_seq=first + len(rows)))
 
     def _device(self, address: str) -> int:
         user = self.enterprise.user(Address(address))
@@ -318,10 +315,8 @@ class World:
 
     def waiting_parcels(self, address: str) -> list[bytes]:
         """What waits for their device, without the market's layer."""
-        found = self.parcels.read(
-            self._device(address), 0, set_aside=False, max_parcels=1000, max_bytes=2**24
-        )
-        return [each.sealed for each in found]
+        found = self.engine.read(WaitingParcels(self._device(address), 0, False, 1000, 2**24))
+        return [parcel.sealed for parcel in found]
 
     def count(self, query: str, *values: object) -> int:
         """A number from the database."""

@@ -3,17 +3,18 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from blackthorn.edges.http import metrics
 from blackthorn.edges.http import operations as ops
 from blackthorn.errors import StorageError
-from blackthorn.programs.server.durable import durable
+from blackthorn.ports.store import Probe
+from blackthorn.ports.waiting import outcome
 from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.server.counters import Counters
 from blackthorn.storage.files.server import ServerFolder
-from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.writer import ThreadWriter
 from blackthorn.wire.units import MIB
 
@@ -64,7 +65,7 @@ class Health:
             problems += part()
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                await durable(self._writer, _rewrite_version)
+                await outcome(partial(self._writer.submit, Probe()))
         except StorageError as error:
             problems.append(str(error))
         except TimeoutError:
@@ -73,11 +74,6 @@ class Health:
 
     def _free_bytes(self) -> int:
         return shutil.disk_usage(self._folder.path).free
-
-
-def _rewrite_version(connection: Connection) -> None:
-    """The smallest write that reaches the disk: the schema's version, as it is."""
-    connection.pragma("user_version", connection.pragma("user_version"))
 
 
 def _size_of(database: Path) -> int:

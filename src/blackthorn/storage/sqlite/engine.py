@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DefectError
-from blackthorn.ports.store import Command, Query, Result, Then, Together
+from blackthorn.ports.store import Command, Probe, Query, Result, Then, Together
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.failure import failure_of, storing
 from blackthorn.storage.sqlite.stores import (
@@ -36,7 +36,14 @@ def _then(transaction: Transaction, command: Then[Any]) -> Any:
     return execute(transaction, command.second)
 
 
+def _probe(transaction: Transaction, command: Probe) -> None:
+    """Write the schema's version, as it is."""
+    connection = transaction.connection
+    connection.pragma("user_version", connection.pragma("user_version"))
+
+
 COMMANDS: Final[Table] = {
+    Probe: _probe,
     Together: _together,
     Then: _then,
     **cases.COMMANDS,
@@ -71,8 +78,6 @@ QUERIES: Final[Table] = {
 
 def execute(transaction: Transaction, command: Any) -> Any:
     """Execute a command inside the caller's transaction."""
-    if not isinstance(command, Command):  # a function of the connection, until all are commands
-        return command(transaction.connection)
     return COMMANDS[type(command)](transaction, command)
 
 

@@ -6,8 +6,7 @@ Shared by the writer's thread and by the stepped writer of the scenarios.
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from blackthorn.errors import DiskError, StorageError
-from blackthorn.ports.store import Command
+from blackthorn.errors import StorageError
 from blackthorn.storage.sqlite.failure import UnsyncedError, failure_of
 
 Task = tuple[Any, Callable[[Any], None]]
@@ -57,8 +56,6 @@ def commit_group(engine: WritingEngine, tasks: Sequence[Task]) -> list[Outcome]:
         return _transact(engine, tasks)
     except Exception as error:
         failure = failure_of(error)
-        if not isinstance(tasks[0][0], Command) and not isinstance(failure, StorageError):
-            failure = DiskError(str(failure))
     if len(tasks) == 1 or isinstance(failure, UnsyncedError):
         return [(done, failure) for _, done in tasks]
     outcomes: list[Outcome] = []

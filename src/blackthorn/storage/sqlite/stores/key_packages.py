@@ -4,13 +4,10 @@ A one-time package is deleted in the transaction that hands it out, so that the 
 durable before anybody gets it.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from blackthorn.ports.key_packages import ClaimKeyPackages, KeyPackageStock, PublishKeyPackages
-from blackthorn.ports.writer import Job
 from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.failure import storing
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 from blackthorn.wire import limits
 
@@ -66,28 +63,3 @@ def _stock(connection: Connection, device: int) -> int:
 
 COMMANDS: Final[Table] = {PublishKeyPackages: _publish, ClaimKeyPackages: _claim}
 QUERIES: Final[Table] = {KeyPackageStock: _stock_of}
-
-
-class SqliteKeyPackages:
-    """Until all callers use commands and queries."""
-
-    def __init__(self, reading: Connection) -> None:
-        self._reading = reading
-
-    @storing
-    def stock(self, device: int) -> int:
-        return _stock(self._reading, device)
-
-    def publish(
-        self, device: int, packages: Sequence[bytes], last_resort: bytes | None, room: int
-    ) -> Job[int]:
-        command = PublishKeyPackages(device, packages, last_resort, room)
-        wrapping: Any = None
-        return lambda connection: _publish(Transaction(connection, wrapping), command)
-
-    def claim(
-        self, users: Sequence[Sequence[int]], max_bytes: int
-    ) -> Job[list[list[bytes | None]]]:
-        command = ClaimKeyPackages(users, max_bytes)
-        wrapping: Any = None
-        return lambda connection: _claim(Transaction(connection, wrapping), command)

@@ -7,11 +7,9 @@ of the device's user. A parcel for a device that is gone, or whose market's key 
 not stored: nobody could ever open it.
 """
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from blackthorn.ports.parcels import (
-    Batch,
     CommitOutcome,
     CommitPosition,
     ExpireCommits,
@@ -31,12 +29,10 @@ from blackthorn.ports.parcels import (
     WaitingParcel,
     WaitingParcels,
 )
-from blackthorn.ports.writer import Job
 from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.failure import storing
 from blackthorn.storage.sqlite.transaction import Table, Transaction
-from blackthorn.storage.sqlite.wrapping import Wrapping, plain_size
+from blackthorn.storage.sqlite.wrapping import plain_size
 
 RESERVE: Final = 1_000_000
 """Numbers reserved at once: one small write a million parcels."""
@@ -273,69 +269,3 @@ QUERIES: Final[Table] = {
     MailboxTallies: _tallies,
     WaitingParcels: waiting_parcels,
 }
-
-
-class SqliteParcels:
-    """Until all callers use commands and queries."""
-
-    def __init__(self, reading: Connection, wrapping: Wrapping) -> None:
-        self._transaction = Transaction(reading, wrapping)
-        self._writing: Transaction | None = None
-
-    def _write(self, connection: Connection) -> Transaction:
-        if self._writing is None or self._writing.connection is not connection:
-            self._writing = Transaction(connection, self._transaction.wrapping)
-        return self._writing
-
-    @storing
-    def first_seq(self) -> int:
-        return _first_seq(self._transaction, FirstSeq())
-
-    @storing
-    def count(self, device: int) -> Tally:
-        return _tallies(self._transaction, MailboxTallies((device,), 0, 10**9)).tallies[0]
-
-    @storing
-    def read(
-        self, device: int, after: int, *, set_aside: bool, max_parcels: int, max_bytes: int
-    ) -> list[WaitingParcel]:
-        query = WaitingParcels(device, after, set_aside, max_parcels, max_bytes)
-        return waiting_parcels(self._transaction, query)
-
-    def put(self, batch: Batch) -> Job[list[CommitOutcome]]:
-        command = StoreParcels(batch.free, batch.ordered, batch.next_seq, batch.day)
-        return lambda connection: _store_parcels(self._write(connection), command)
-
-    def remove(self, acknowledged: Sequence[tuple[int, int]]) -> Job[None]:
-        return lambda connection: _remove(self._write(connection), RemoveParcels(acknowledged))
-
-    def remove_aside(self, acknowledged: Sequence[tuple[int, int]]) -> Job[list[Removal]]:
-        command = RemoveUndecryptable(acknowledged)
-        return lambda connection: _remove_undecryptable(self._write(connection), command)
-
-    def set_aside(self, entries: Sequence[tuple[int, int]], day: int) -> Job[None]:
-        command = MarkUndecryptable(entries, day)
-        return lambda connection: _mark_undecryptable(self._write(connection), command)
-
-    def trim(self, device: int, max_parcels: int, max_bytes: int) -> Job[list[Removal]]:
-        def job(connection: Connection) -> list[Removal]:
-            tally = _tallies(self._write(connection), MailboxTallies((device,), 0, 10**9)).tallies[
-                0
-            ]
-            command = RemoveOldestUndecryptable(
-                device,
-                max(0, tally.undecryptable - max_parcels),
-                max(0, tally.undecryptable_bytes - max_bytes),
-                10**9,
-            )
-            return _remove_oldest(self._write(connection), command)
-
-        return job
-
-    def expire(self, before_day: int, commits_before_day: int) -> Job[list[Removal]]:
-        def job(connection: Connection) -> list[Removal]:
-            _expire_commits(self._write(connection), ExpireCommits(commits_before_day, 10**9))
-            command = ExpireUndecryptable(before_day, 10**9)
-            return _expire_undecryptable(self._write(connection), command)
-
-        return job
