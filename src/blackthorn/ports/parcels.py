@@ -166,7 +166,7 @@ class MailboxTallies(Query[TallyPage]):
 
     devices: Sequence[int]
     after: int = 0
-    limit: int = 1_000
+    limit: int = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from blackthorn.ports.store import Done, Reader
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.messaging.mailbox import Mailbox
 
-PAGE: Final = 128
+PAGE: Final = 64
 """Mailboxes counted by one query."""
 
 
