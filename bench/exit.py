@@ -27,7 +27,7 @@ from blackthorn.ports.parcels import Parcels, StoreParcels
 from blackthorn.ports.waiting import outcome
 from blackthorn.programs.periodic import Supervisor, run_periodically
 from blackthorn.programs.server.closure import IDLE_SECONDS, Apart, closing_step
-from blackthorn.programs.server.server import SystemClock
+from blackthorn.programs.server.wiring import SystemClock
 from blackthorn.server.counters import Counters
 from blackthorn.server.markets.closure import Closures
 from blackthorn.server.markets.closure_facts import Facts

@@ -19,7 +19,7 @@ from blackthorn.ports.closure import ListClosures, Phase
 from blackthorn.ports.waiting import outcome
 from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server.closure import Apart
-from blackthorn.programs.server.server import SystemClock
+from blackthorn.programs.server.wiring import SystemClock
 from blackthorn.server.counters import Counters
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.closure import Closures

@@ -1,0 +1,270 @@
+"""The services, handlers and edges of one server, put together. `server.serve` runs them."""
+
+import secrets
+import time
+
+import structlog
+
+from blackthorn.edges.sealing.pool import SealingPool
+from blackthorn.edges.smtp.gateway import MailGateway
+from blackthorn.edges.tls import ServerTls
+from blackthorn.governance.transitions import Case, Step
+from blackthorn.ids import Address
+from blackthorn.link.frames import AnyFrame, LeafChanged
+from blackthorn.ports.parcels import FirstSeq
+from blackthorn.programs.periodic import Supervisor
+from blackthorn.programs.server.closure import IDLE_SECONDS, Apart, closing_step, make_closures
+from blackthorn.programs.server.configuration import Configuration
+from blackthorn.programs.server.decisions import make_decision_service
+from blackthorn.programs.server.health import Health
+from blackthorn.programs.server.ledger import ServerLedger
+from blackthorn.programs.server.notices import NoticeDelivery, make_rules
+from blackthorn.programs.server.package_maker import PackageMaker
+from blackthorn.server.accounts.admission import Admissions
+from blackthorn.server.accounts.enrolment import EnrolmentService
+from blackthorn.server.accounts.recovery import RecoveryService
+from blackthorn.server.counters import Counters
+from blackthorn.server.enterprise import EnterpriseCache
+from blackthorn.server.handlers.decisions import DecisionHandler
+from blackthorn.server.handlers.directory import DirectoryHandler
+from blackthorn.server.handlers.dispatcher import Dispatcher
+from blackthorn.server.handlers.enrolment import EnrolmentHandler
+from blackthorn.server.handlers.exits import ExitHandler
+from blackthorn.server.handlers.mail import MailHandler, announcing
+from blackthorn.server.handlers.notices import NoticeHandler, notifying
+from blackthorn.server.handlers.pairing import PairingHandler
+from blackthorn.server.handlers.productions import ProductionHandler
+from blackthorn.server.handlers.recovery import RecoveryHandler
+from blackthorn.server.ledger.chains import DevicesChanged
+from blackthorn.server.ledger.lookups import Lookups
+from blackthorn.server.mail.recipient_policy import RecipientPolicy
+from blackthorn.server.mail.service import MailService
+from blackthorn.server.markets.notices import Notices
+from blackthorn.storage.files.market_keys import KeyFolder
+from blackthorn.storage.files.server import ServerFolder
+from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import Engine, HostReader
+from blackthorn.storage.sqlite.reader import ThreadReader
+from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
+from blackthorn.storage.sqlite.wrapping import Wrapping
+from blackthorn.storage.sqlite.writer import ThreadWriter
+
+GAG_SECONDS = 5
+"""How often it is looked whether a gag has ended."""
+
+WARN_SECONDS = 60
+"""A stranger can cause one warning of a kind in so long, and so cannot fill the log."""
+
+
+class SystemClock:
+    """`ports.clock.Clock` of the machine."""
+
+    def wall_ms(self) -> int:
+        """Unix time in milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards."""
+        return time.monotonic()
+
+
+class Server:
+    """One running server: its engines, put together."""
+
+    def __init__(
+        self,
+        folder: ServerFolder,
+        settings: Configuration,
+        database: Database,
+        market_keys: KeyFolder,
+        wrapping: Wrapping,
+        writer: ThreadWriter,
+        reader: ThreadReader,
+        tls: ServerTls,
+        counters: Counters,
+    ) -> None:
+        self.counters = counters
+        self.tasks = Supervisor(counters)
+        self._settings = settings
+        self._database = database
+        self._writer = writer
+        self._reader = reader
+        self._clock = SystemClock()
+        self._warned: dict[str, float] = {}
+        self._enterprise = SqliteEnterprise(database.reading)
+        self._cache = EnterpriseCache(reader)
+        self._enterprise.on_forget = self._cache.forget
+        self.mail_service = MailService(
+            writer=writer,
+            reader=reader,
+            clock=self._clock,
+            counters=self.counters,
+            arrived=announcing(self._notify),
+        )
+        self.ledger = self._make_ledger(folder)
+        ledger = self.ledger.ledger
+        self.exits = make_rules(database, self._enterprise, lambda: self.decisions)
+        self.decisions = make_decision_service(
+            ledger,
+            self._cache,
+            writer,
+            reader,
+            self._clock,
+            settings.directives.max_accounts,
+        )
+        self.notices = Notices(
+            decisions=self.decisions,
+            writer=writer,
+            reader=reader,
+            clock=self._clock,
+            domain=settings.enterprise.domain,
+            notify=notifying(self._notify),
+        )
+        self.closures = make_closures(
+            database=folder.database,
+            folder=folder.closures,
+            keys=market_keys,
+            ledger=self.ledger.keys,
+            decisions=self.decisions,
+            writer=writer,
+            reader=reader,
+            clock=self._clock,
+            apart=Apart(self.tasks),
+        )
+        self.dispatcher = self._make_dispatcher(
+            database,
+            wrapping,
+            folder,
+            self._make_enrolment(tls),
+        )
+        self.health = self._make_health(folder)
+        self.decisions.on_decision.append(self._exit_changed)
+
+    def _make_ledger(self, folder: ServerFolder) -> ServerLedger:
+        return ServerLedger(
+            folder.ledger,
+            self._settings,
+            HostReader(self._database),
+            self._writer,
+            self._reader,
+            self.counters,
+            self._clock,
+            leaf_changed=lambda address: self._notify(address, LeafChanged()),
+            changed=self._user_changed,
+            tasks=self.tasks,
+        )
+
+    def _make_enrolment(self, tls: ServerTls) -> EnrolmentHandler:
+        """The service that activates devices, behind its handler."""
+        ledger = self.ledger.ledger
+        enrolment = EnrolmentService(
+            writer=self._writer,
+            reader=self._reader,
+            enterprise=self._enterprise,
+            ledger=ledger,
+            admissions=Admissions(
+                ledger, self.ledger.keys.enrolment, self.ledger.keys.vrf, secrets.token_bytes
+            ),
+            counters=self.counters,
+            clock=self._clock,
+            warn=self._warn,
+            exits=self.exits,
+        )
+        return EnrolmentHandler(enrolment, tls.fingerprint, secrets.token_bytes)
+
+    def _make_health(self, folder: ServerFolder) -> Health:
+        return Health(
+            folder,
+            self._writer,
+            self.counters,
+            self.ledger,
+            self._settings.ops.min_free_disk_mib,
+            (self.decisions.problems, self.closures.problems),
+        )
+
+    def _make_dispatcher(
+        self,
+        database: Database,
+        wrapping: Wrapping,
+        folder: ServerFolder,
+        enrolment: EnrolmentHandler,
+    ) -> Dispatcher:
+        """The dispatcher over all services; no loop runs yet that could ask for its first seq."""
+        ledger = self.ledger.ledger
+        return Dispatcher(
+            enterprise=self._cache,
+            writer=self._writer,
+            reader=self._reader,
+            next_seq=Engine(database, wrapping).read(FirstSeq()),
+            counters=self.counters,
+            mail_service=MailHandler(self.mail_service, self._cache, self.counters),
+            enrolment=enrolment,
+            ledger=DirectoryHandler(ledger, Lookups(ledger, self._reader), self._clock),
+            pairing=PairingHandler(),
+            recovery=RecoveryHandler(RecoveryService(ledger, self._clock, self.exits)),
+            decisions=DecisionHandler(self.decisions, self.counters),
+            productions=ProductionHandler(
+                PackageMaker(
+                    self.decisions,
+                    ledger,
+                    self.ledger.keys,
+                    folder.productions,
+                    folder.database,
+                    wrapping,
+                    self.tasks,
+                ),
+                self.counters,
+            ),
+            closures=ExitHandler(self.closures, self.decisions, self.counters),
+            exits=self.exits,
+            notices=NoticeHandler(self.notices, self.counters),
+        )
+
+    def _user_changed(self, change: DevicesChanged) -> None:
+        self._enterprise.forget(change.address)
+        self.dispatcher.user_changed(change)
+
+    def _exit_changed(self, case: Case, step: Step) -> None:
+        self.exits.decided(case, step)
+        if case.id[0] == "X":
+            self.dispatcher.exit_changed()
+
+    def _warn(self, event: str) -> None:
+        """Log a warning with the count of refusals; each kind once a minute at most."""
+        now = self._clock.monotonic()
+        if now - self._warned.get(event, -WARN_SECONDS) >= WARN_SECONDS:
+            self._warned[event] = now
+            structlog.get_logger().warning(event, refused=self.counters.activations_refused)
+
+    def _notify(self, address: Address, frame: AnyFrame) -> None:
+        self.dispatcher.notify_user(address, frame)
+
+    def gateway(self, pool: SealingPool) -> MailGateway:
+        """What the SMTP edge talks to."""
+        domain = self._settings.enterprise.domain
+        recipient_policy = RecipientPolicy(domain, self._cache, self._clock, self.exits)
+        return MailGateway(recipient_policy, self.mail_service, pool, self._clock, self.counters)
+
+    def start_decision_service(self) -> None:
+        """Replay the decisions, and keep their time. Raises StorageError."""
+        self.decisions.start(HostReader(self._database))
+        self.exits.renew()
+        self.tasks.every(GAG_SECONDS, "decisions", self.decisions.tick)
+        self.tasks.every(IDLE_SECONDS, "closures", lambda: closing_step(self.closures))
+
+    def start_notices(self, pool: SealingPool) -> None:
+        """Go on notifying people of what was decided. Raises StorageError."""
+
+        def failed() -> None:
+            self.counters.storage_failures += 1
+
+        self.notices.start(HostReader(self._database))
+        gateway = self.gateway(pool)
+        delivery = NoticeDelivery(self.notices, gateway, self._cache, self._writer, failed)
+        self.tasks.keep("notices", delivery.notify_and_wait)
+
+    def watch_disk(self) -> None:
+        """Take nothing while the disk is nearly full, so that what is held can still be removed."""
+        short = self.health.disk_is_short()
+        self.dispatcher.disk_is_short(short)
+        self.mail_service.disk_short = short
