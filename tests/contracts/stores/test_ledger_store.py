@@ -377,3 +377,14 @@ def test_a_lost_answer_is_found_out_by_asking_again(case: Case) -> None:
     case.kept.submit_unanswered(StoreChange(first()))
     case.kept.start()
     assert case.do(StoreChange(first())) is False
+
+
+def test_refused_changes_do_not_part_the_others_of_their_group(case: Case) -> None:
+    """However many are refused, each gets its own outcome and the rest is kept, in order."""
+    case.do(StoreChange(first()))
+    late = [StoreChange(Change(ALICE, 0, bytes(32), (statement(9),))) for _ in range(6)]
+    group = [late[0], AddRecord(16, b"a"), *late[1:], StoreChange(then(2)), late[0]]
+    outcomes = case.kept.submit_group(*group)
+    assert [type(outcome) for outcome in outcomes].count(ConflictError) == 7
+    assert (outcomes[1], outcomes[-2]) == (None, True)
+    assert len(case.store.statements(ALICE, 0)) == 2

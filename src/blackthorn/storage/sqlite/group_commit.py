@@ -4,9 +4,9 @@ Shared by the writer's thread and by the stepped writer of the scenarios.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from blackthorn.errors import StorageError
+from blackthorn.errors import BlackthornError, RefusalError, StorageError
 from blackthorn.storage.sqlite.failure import UnsyncedError, failure_of
 
 Task = tuple[Any, Callable[[Any], None]]
@@ -14,6 +14,10 @@ Task = tuple[Any, Callable[[Any], None]]
 
 Outcome = tuple[Callable[[Any], None], Any]
 """What is to be told, and the command's result or the error that took its place."""
+
+
+MAX_RETRIES: Final = 3
+"""Commands that a store refuses before the others are committed one by one."""
 
 
 class WritingEngine(Protocol):
@@ -36,10 +40,24 @@ class WritingEngine(Protocol):
         ...
 
 
+class _RefusedError(Exception):
+    """The store refused the command of this index: the others can be committed without it."""
+
+    def __init__(self, index: int, refusal: RefusalError) -> None:
+        super().__init__()
+        self.index = index
+        self.refusal = refusal
+
+
 def _transact(engine: WritingEngine, tasks: Sequence[Task]) -> list[Outcome]:
     engine.begin()
     try:
-        outcomes = [(done, engine.execute(command)) for command, done in tasks]
+        outcomes: list[Outcome] = []
+        for index, (command, done) in enumerate(tasks):
+            try:
+                outcomes.append((done, engine.execute(command)))
+            except RefusalError as refusal:
+                raise _RefusedError(index, refusal) from refusal
         engine.commit()
     except BaseException:
         engine.roll_back()
@@ -47,13 +65,24 @@ def _transact(engine: WritingEngine, tasks: Sequence[Task]) -> list[Outcome]:
     return outcomes
 
 
-def commit_group(engine: WritingEngine, tasks: Sequence[Task]) -> list[Outcome]:
+def commit_group(
+    engine: WritingEngine, tasks: Sequence[Task], retries: int = MAX_RETRIES
+) -> list[Outcome]:
     """Execute all commands in one transaction; when it fails, each in its own.
 
-    One bad command therefore fails alone. After a failed fsync nothing is tried again.
+    One bad command therefore fails alone. The group is tried again without a command that was
+    refused, a few times. After a failed fsync nothing is tried again.
     """
     try:
         return _transact(engine, tasks)
+    except _RefusedError as refused:
+        failure: BlackthornError = refused.refusal
+        if len(tasks) > 1 and retries:
+            index = refused.index
+            others = commit_group(engine, [*tasks[:index], *tasks[index + 1 :]], retries - 1)
+            if isinstance(others[-1][1], UnsyncedError):  # nothing is known to be kept
+                failure = others[-1][1]
+            return [*others[:index], (tasks[index][1], failure), *others[index:]]
     except Exception as error:
         failure = failure_of(error)
     if len(tasks) == 1 or isinstance(failure, UnsyncedError):
