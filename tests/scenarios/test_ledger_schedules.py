@@ -84,7 +84,8 @@ def make_draft(life: "Life", address: Address, body: Body):
 class Life:
     """One random life of an enterprise with a few people."""
 
-    def __init__(self, seed: int, witnesses: int) -> None:
+    def __init__(self, seed: int, witnesses: int, late: bool = False) -> None:
+        self.late = late
         self.world = LedgerHub(seed, witnesses, reset_delay_ms=DELAY_MS)
         self.chance = self.world.chance
         self.people: dict[bytes, Person] = {}
@@ -108,6 +109,7 @@ class Life:
             self.reset: 2,
             self.crash: 3,
             self.disk: 1,
+            self.read_late: 8 if self.late else 0,
         }
         for _ in range(STEPS):
             self.chance.choices(list(actions), list(actions.values()))[0]()
@@ -217,6 +219,7 @@ class Life:
             if each.wire is None and self.world.enterprise.device(each.id) is not None
         ]
         if known and self.world.ledger.published is not None:
+            self.world.reader.release()
             self.chance.choice(known).come()
 
     def cut(self) -> None:
@@ -226,6 +229,13 @@ class Life:
     def crash(self) -> None:
         self.world.writer.fail(None)
         self.world.crash(committed=self.chance.random() < 0.5, told=self.chance.random() < 0.5)
+
+    def read_late(self) -> None:
+        """The store answers late from now on, or gives all the answers that are due."""
+        if self.chance.random() < 0.5:
+            self.world.reader.hold()
+        else:
+            self.world.reader.release()
 
     def disk(self) -> None:
         full = StorageError("the disk is full")
@@ -242,6 +252,7 @@ class Life:
     def calm(self) -> None:
         """Everything comes to rest; then whoever is left verifies everything."""
         world = self.world
+        world.reader.release()
         world.writer.fail(None)
         world.writer.commit()
         for _ in range(3):
@@ -280,6 +291,11 @@ def test_a_random_life(number: int) -> None:
     seed = SEED + number
     life = Life(seed, witnesses=number % 3)
     life.run()
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_random_life_in_which_the_store_answers_late(number: int) -> None:
+    Life(SEED + 100 + number, witnesses=number % 3, late=True).run()
 
 
 def test_the_schedules_reach_what_they_are_for() -> None:
