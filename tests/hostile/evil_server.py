@@ -27,7 +27,7 @@ from blackthorn.ports.key_packages import PublishKeyPackages
 from blackthorn.ports.ledger import NewDevice, StoredStatement
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import LEDGER_FRAMES
-from blackthorn.server.ledger.chains import kind_of
+from blackthorn.server.ledger.changes import kind_of
 from blackthorn.server.ledger.epoch_builder import Waiting, WaitingUser
 from blackthorn.server.ledger.lookups import Lookups
 from blackthorn.storage.sqlite.database import Database

@@ -25,6 +25,7 @@ from blackthorn.link.activation.exchange import NO_HEAD, Channel, DeviceKeys, En
 from blackthorn.link.frames import ActivateChallenge, Activated, Bye, decode, encode
 from blackthorn.ports.enrolment import FindCode, PurgeCodes
 from blackthorn.ports.enterprise import Standing
+from blackthorn.ports.key_packages import KeyPackageStock
 from blackthorn.ports.users import NewCode, RenewCode
 from blackthorn.server.accounts import limits
 from blackthorn.server.accounts.enrolment import EnrolmentService
@@ -32,7 +33,6 @@ from blackthorn.server.accounts.users import add_user, all_users
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.enrolment import EnrolmentHandler
 from blackthorn.server.handlers.session import Session
-from blackthorn.storage.sqlite.stores.key_packages import SqliteKeyPackages
 from blackthorn.tlog.policy import parse_policy
 from tests.forge.activation import begin_as_thief, prove_unasked
 from tests.ledger_world import LedgerWorld, Model, certified
@@ -103,7 +103,6 @@ class World:
         """A new process over the same database; what was not durable is gone."""
         self.base.start()
         self.writer, self.enterprise = self.base.writer, self.base.enterprise
-        self.key_packages = SqliteKeyPackages(self.database.reading)
         self.counters = Counters()
         self.engine = self.base.engine
         enrolment = EnrolmentService(
@@ -224,7 +223,7 @@ def test_an_activated_device_is_found_with_its_certificate_and_key_packages(worl
     record = world.enterprise.device(device_id(keys.identity_key))
     assert record.identity_key == keys.identity_key and record.address == ALICE
     assert user.certificate == certified(ALICE)[0] and user.devices == (record,)
-    assert world.key_packages.stock(record.number) == 2
+    assert world.engine.read(KeyPackageStock(record.number)) == 2
 
 
 def test_a_user_read_before_his_activation_is_read_afresh_after_it(world):
@@ -348,7 +347,7 @@ def test_a_lost_answer_is_repeated_to_the_same_device_and_stores_nothing_twice(w
     assert all(isinstance(answer, Enrolment) for answer in answers)
     assert {answer.pin for answer in answers} == {world.enterprise.user(ALICE).pin}
     (record,) = world.enterprise.user(ALICE).devices
-    assert world.key_packages.stock(record.number) == 2
+    assert world.engine.read(KeyPackageStock(record.number)) == 2
 
 
 def test_a_crash_before_the_commit_enrols_nobody_and_the_code_works_again(world):
