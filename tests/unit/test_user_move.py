@@ -19,6 +19,7 @@ from blackthorn.programs.server import user_move
 from blackthorn.programs.server.folder import initialise
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
+from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.markets import market_of
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.governance_world import DAY_MS, World
@@ -83,7 +84,9 @@ class Host:
     def put(self, count: int) -> None:
         """So many sealed mails for ann."""
         rows = [SealedMail(1, b"sealed %d" % n) for n in range(count)]
-        self.mail.put(rows, 1)(self.database.writing)
+        writer = SteppedWriter(self.engine)
+        writer.submit(self.mail.put(rows, 1), lambda _: None)
+        writer.commit()
 
     def mails(self) -> list[bytes]:
         heads = self.mail.list(1, 0, 999)
