@@ -157,7 +157,7 @@ def test_welcome(vectors: Load) -> None:
         )
         secrets = decode(read_group_secrets, plaintext, "group secrets")
         assert secrets.psks == ()
-        psk = key_schedule.no_psk(suite)
+        psk = Secret(bytes(suite.hash_size))
         info = joining._open_group_info(suite, welcome, secrets.joiner_secret, psk)
         info.verify(suite, h(case["signer_pub"]))
         epoch = key_schedule.epoch_secrets(suite, secrets.joiner_secret, psk, info.context.encoded)

@@ -12,6 +12,8 @@ proposals from outside. From the bytes upwards:
 - `group/`: one member's group, and its stored form
 - `driver/`: a line protocol for tests with other implementations; imported by nothing
 
-Every refusal is one of `errors`, with its rule of RFC 9420 from `rules`. Never here: a clock, a
-file, a socket, or whom to believe (the caller's credential validator says).
+In a wire type `encoded` or `encode()` is the wire form, `unsigned` that without the signature,
+`body()` that of a proposal after its type. Every refusal is one of `errors`, with its rule of RFC
+9420 from `rules`. Never here: a clock, a file, a socket, or whom to believe (the caller's
+credential validator says).
 """

@@ -18,7 +18,6 @@ class BasicCredential:
     credential_type = BASIC
 
     def encode(self) -> bytes:
-        """The wire form."""
         return u16(BASIC) + opaque(self.identity)
 
 
@@ -31,7 +30,6 @@ class X509Credential:
     credential_type = X509
 
     def encode(self) -> bytes:
-        """The wire form."""
         return u16(X509) + vector(map(opaque, self.certificates))
 
 

@@ -1,25 +1,4 @@
-"""Everything MLS refuses, as one small tree under `MLSError`.
-
-MLSError
-├── MalformedMessage      bytes that are no MLS structure, or more than one
-├── TooLarge              a bound of limits.py
-├── UnsupportedSuite      a cipher suite this build does not have
-├── Unsupported           a well-formed feature that is refused here
-├── UnknownGroup          a message for another group
-├── WrongEpoch            … for an epoch whose keys are gone
-│   └── FutureEpoch       … for an epoch not reached yet: keep it, it may be read later
-├── DecryptionFailed      the ciphertext does not open; its key is still there
-│   └── GenerationConsumed  its key was used or given up: a replay
-├── OwnMessage            this member's own message came back
-├── InvalidSignature      a signature or a tag does not hold
-├── InvalidKeyPackage     a key package that must not be used
-├── InvalidLeaf           a leaf that must not be in the group
-├── InvalidTree           a ratchet tree that is not sound
-├── InvalidProposal       a proposal, or a list of them, that is not allowed
-├── InvalidCommit         a Commit that does not follow from its proposals
-├── InvalidWelcome        a Welcome that does not lead into its group
-└── GroupState            what was asked is not possible in the group's state
-"""
+"""Everything MLS refuses, as one small tree under `MLSError`."""
 
 # The names say what was refused, as the RFC does: no Error suffix.
 # ruff: noqa: N818
@@ -42,7 +21,7 @@ class MalformedMessage(MLSError):
 
 
 class TooLarge(MLSError):
-    """Well-formed, but beyond a bound in `blackthorn.limits`."""
+    """Well-formed, but beyond a bound of a `limits` module."""
 
 
 class UnsupportedSuite(MLSError):

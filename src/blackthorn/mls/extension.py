@@ -19,7 +19,6 @@ class Extension:
     data: bytes
 
     def encode(self) -> bytes:
-        """The wire form."""
         return u16(self.type) + opaque(self.data)
 
 
@@ -86,7 +85,6 @@ class ExternalSender:
     credential: Credential
 
     def encode(self) -> bytes:
-        """The wire form."""
         return opaque(self.signature_key) + self.credential.encode()
 
 

@@ -80,33 +80,27 @@ def derive(
     )
 
 
-def no_commit_secret(suite: CipherSuite) -> Secret:
-    """The commit secret of a Commit without a path: zeros (8)."""
-    return Secret(bytes(suite.hash_size))
-
-
 def begin(
     suite: CipherSuite,
     context: GroupContext,
     tree: RatchetTree,
     secrets: EpochSecrets,
-    confirmation_tag: bytes,
     own_index: int,
     private_keys: Mapping[int, Secret],
 ) -> Epoch:
-    """A new epoch with all its message keys unused.
+    """A new epoch with its confirmation tag (8.1), and with all its message keys unused.
 
     The encryption secret lives in the secret tree alone, which gives it up at first use (9.2).
     """
+    confirmed = context.confirmed_transcript_hash
+    tag = transcript.confirmation_tag(suite, secrets.confirmation_key.expose(), confirmed)
     return Epoch(
         suite=suite,
         context=context,
         tree=tree,
         secrets=replace(secrets, encryption=Secret(b"")),
-        interim_transcript_hash=transcript.interim_transcript_hash(
-            suite, context.confirmed_transcript_hash, confirmation_tag
-        ),
-        confirmation_tag=confirmation_tag,
+        interim_transcript_hash=transcript.interim_transcript_hash(suite, confirmed, tag),
+        confirmation_tag=tag,
         own_index=own_index,
         private_keys=private_keys,
         secret_tree=SecretTree.of_epoch(suite, tree.leaf_count, secrets.encryption),

@@ -48,7 +48,6 @@ class Sender:
     index: int = 0
 
     def encode(self) -> bytes:
-        """The wire form."""
         if self.type in (MEMBER, EXTERNAL):
             return u8(self.type) + u32(self.index)
         return u8(self.type)
@@ -96,7 +95,6 @@ class FramedContent:
 
     @cached_property
     def encoded(self) -> bytes:
-        """The wire form."""
         return (
             opaque(self.group_id)
             + u64(self.epoch)
@@ -152,7 +150,6 @@ class AuthenticatedContent:
 
     @property
     def encoded(self) -> bytes:
-        """The wire form."""
         return u16(self.wire_format) + self.content.encoded + self.encoded_auth
 
     def to_be_signed(self, group_context: bytes) -> bytes:
@@ -195,7 +192,6 @@ class PublicMessage:
     membership_tag: bytes | None
 
     def encode(self) -> bytes:
-        """The wire form."""
         tag = b"" if self.membership_tag is None else opaque(self.membership_tag)
         return self.authenticated.content.encoded + self.authenticated.encoded_auth + tag
 
@@ -230,7 +226,6 @@ class PrivateMessage:
         return opaque(self.group_id) + u64(self.epoch) + u8(self.content_type)
 
     def encode(self) -> bytes:
-        """The wire form."""
         return self.content_aad + opaque(self.encrypted_sender_data) + opaque(self.ciphertext)
 
 

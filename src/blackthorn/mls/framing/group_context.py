@@ -23,7 +23,6 @@ class GroupContext:
 
     @cached_property
     def encoded(self) -> bytes:
-        """The wire form."""
         return (
             u16(MLS10)
             + u16(self.cipher_suite)

@@ -53,7 +53,6 @@ class KeyPackage:
 
     @cached_property
     def unsigned(self) -> bytes:
-        """The wire form without its signature."""
         return (
             u16(MLS10)
             + u16(self.cipher_suite)
@@ -64,7 +63,6 @@ class KeyPackage:
 
     @cached_property
     def encoded(self) -> bytes:
-        """The wire form."""
         return self.unsigned + opaque(self.signature)
 
     @property
@@ -235,13 +233,14 @@ def create_leaf(
     signature_public: bytes,
     *,
     random: Callable[[int], bytes],
-    lifetime: Lifetime,
+    now: int,
+    lifetime_seconds: int = mls_limits.MLS_LIFETIME_SECONDS,
     extension_types: Sequence[int],
     credential_types: Sequence[int] = (),
 ) -> tuple[LeafNode, Secret]:
     """A new leaf with source key_package, unsigned, and its private encryption key.
 
-    It supports its own credential's type, and `credential_types` besides.
+    It lives from now on and supports its own credential's type, and `credential_types` besides.
     """
     private, public = suite.hpke.generate_key_pair(random)
     grease = GREASE[random(1)[0] % len(GREASE)]
@@ -252,7 +251,7 @@ def create_leaf(
         credential=credential,
         capabilities=own_capabilities(extension_types, credentials, grease),
         source=SOURCE_KEY_PACKAGE,
-        lifetime=lifetime,
+        lifetime=Lifetime(max(0, now - mls_limits.MLS_CLOCK_SKEW_SECONDS), now + lifetime_seconds),
     )
     return leaf, private
 
@@ -277,7 +276,6 @@ def create_key_package(
     `credential_types` those of other members beside its own.
     """
     extensions = (Extension(LAST_RESORT, b""),) if last_resort else ()
-    lifetime = Lifetime(max(0, now - mls_limits.MLS_CLOCK_SKEW_SECONDS), now + lifetime_seconds)
     if last_resort:  # what a key package carries, its leaf lists (10)
         extension_types = (*extension_types, LAST_RESORT)
     leaf, leaf_private = create_leaf(
@@ -285,7 +283,8 @@ def create_key_package(
         credential,
         signature_public,
         random=random,
-        lifetime=lifetime,
+        now=now,
+        lifetime_seconds=lifetime_seconds,
         extension_types=(*extension_types, *(extension.type for extension in extensions)),  # 10
         credential_types=credential_types,
     )

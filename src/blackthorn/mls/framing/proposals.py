@@ -23,7 +23,6 @@ class Add:
     type = codepoints.ADD
 
     def body(self) -> bytes:
-        """The wire form after the type."""
         return self.package.encoded
 
 
@@ -35,7 +34,6 @@ class Update:
     type = codepoints.UPDATE
 
     def body(self) -> bytes:
-        """The wire form after the type."""
         return self.leaf.encoded
 
 
@@ -47,7 +45,6 @@ class Remove:
     type = codepoints.REMOVE
 
     def body(self) -> bytes:
-        """The wire form after the type."""
         return u32(self.removed)
 
 
@@ -59,7 +56,6 @@ class PreSharedKey:
     type = codepoints.PSK
 
     def body(self) -> bytes:
-        """The wire form after the type."""
         return self.psk_id.encode()
 
 
@@ -74,7 +70,6 @@ class ReInit:
     type = codepoints.REINIT
 
     def body(self) -> bytes:
-        """The wire form after the type."""
         return (
             opaque(self.group_id)
             + u16(self.version)
@@ -91,7 +86,6 @@ class ExternalInit:
     type = codepoints.EXTERNAL_INIT
 
     def body(self) -> bytes:
-        """The wire form after the type."""
         return opaque(self.kem_output)
 
 
@@ -103,7 +97,6 @@ class GroupContextExtensions:
     type = codepoints.GROUP_CONTEXT_EXTENSIONS
 
     def body(self) -> bytes:
-        """The wire form after the type."""
         return encode_extensions(self.extensions)
 
 
@@ -170,7 +163,6 @@ class Commit:
 
     @cached_property
     def encoded(self) -> bytes:
-        """The wire form."""
         path = None if self.path is None else self.path.encoded
         return vector(map(_encode_proposal_or_ref, self.proposals)) + optional(path)
 

@@ -26,7 +26,6 @@ class GroupInfo:
 
     @property
     def unsigned(self) -> bytes:
-        """The wire form without its signature."""
         return (
             self.context.encoded
             + encode_extensions(self.extensions)
@@ -35,7 +34,6 @@ class GroupInfo:
         )
 
     def encode(self) -> bytes:
-        """The wire form."""
         return self.unsigned + opaque(self.signature)
 
     def sign(self, suite: CipherSuite, private: Secret) -> "GroupInfo":
@@ -69,7 +67,6 @@ class GroupSecrets:
     psks: tuple[PskId, ...] = ()
 
     def encode(self) -> bytes:
-        """The wire form."""
         path = None if self.path_secret is None else opaque(self.path_secret.expose())
         return (
             opaque(self.joiner_secret.expose())
@@ -96,7 +93,6 @@ class Welcome:
     encrypted_group_info: bytes
 
     def encode(self) -> bytes:
-        """The wire form."""
         entries = (opaque(reference) + encode_sealed(sealed) for reference, sealed in self.secrets)
         return u16(self.cipher_suite) + vector(entries) + opaque(self.encrypted_group_info)
 

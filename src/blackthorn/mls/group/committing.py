@@ -37,7 +37,7 @@ from blackthorn.mls.framing.proposals import (
 )
 from blackthorn.mls.framing.welcome_types import GroupInfo, GroupSecrets, Welcome
 from blackthorn.mls.group.state import State
-from blackthorn.mls.schedule import key_schedule, transcript
+from blackthorn.mls.schedule import key_schedule
 from blackthorn.mls.schedule.psk import KnownPsks, PskId, ResumptionPskId
 from blackthorn.mls.tree import treekem
 from blackthorn.mls.tree.treekem import NewPath
@@ -83,23 +83,19 @@ def make_commit(
     proposals = ProposalList(epoch, epoch.own_index, now, validate, max_lifetime, request.follows)
     chosen, applied = _choose(state, request, proposals, known_psks)
     psks = [(psk_id, state.psk(psk_id, known_psks)) for psk_id in applied.psks]
-    path = treekem.create_path(
-        suite,
-        applied.tree,
-        epoch.own_index,
-        epoch.context.group_id,
-        state.signature_private,
-        random,
-    )
+    group_id, private = epoch.context.group_id, state.signature_private
+    path = treekem.create_path(suite, applied.tree, epoch.own_index, group_id, private, random)
     base = next_epoch.EpochBase.of(epoch)
     provisional = next_epoch.provisional_context(base, applied)
     sealed = treekem.seal_path(suite, applied.tree, path, provisional.encoded, applied.added)
     names = tuple(proposal.reference or proposal.proposal for proposal in chosen)
-    commit = sign_content(
-        epoch, Commit(names, sealed), request.authenticated_data, state.signature_private
-    )
+    commit = sign_content(epoch, Commit(names, sealed), request.authenticated_data, private)
     derived = next_epoch.derive(base, provisional, path.commit_secret, psks, commit)
-    new = _begin(epoch, applied, path, derived)
+    survivors = next_epoch.surviving_keys(epoch.tree, applied.tree, epoch.private_keys)
+    keys = survivors | path.private_keys
+    new = next_epoch.begin(
+        suite, derived.context, applied.tree, derived.secrets, epoch.own_index, keys
+    )
     return NewCommit(
         replace(commit, confirmation_tag=new.confirmation_tag),
         _welcome(state, request, applied, path, derived, new),
@@ -107,38 +103,13 @@ def make_commit(
     )
 
 
-def _begin(epoch: Epoch, applied: AppliedProposals, path: NewPath, derived: DerivedEpoch) -> Epoch:
-    tag = transcript.confirmation_tag(
-        epoch.suite,
-        derived.secrets.confirmation_key.expose(),
-        derived.context.confirmed_transcript_hash,
-    )
-    survivors = next_epoch.surviving_keys(epoch.tree, applied.tree, epoch.private_keys)
-    return next_epoch.begin(
-        epoch.suite,
-        derived.context,
-        applied.tree,
-        derived.secrets,
-        tag,
-        epoch.own_index,
-        survivors | path.private_keys,
-    )
-
-
 def sign_content(
     epoch: Epoch, body: bytes | Proposal | Commit, authenticated_data: bytes, private: Secret
 ) -> AuthenticatedContent:
     """Content of this member, signed for a PrivateMessage."""
-    content = FramedContent(
-        epoch.context.group_id,
-        epoch.context.epoch,
-        Sender(MEMBER, epoch.own_index),
-        authenticated_data,
-        body,
-    )
-    signature = protection.sign(
-        epoch.suite, PRIVATE_MESSAGE, content, epoch.context.encoded, private
-    )
+    context, sender = epoch.context, Sender(MEMBER, epoch.own_index)
+    content = FramedContent(context.group_id, context.epoch, sender, authenticated_data, body)
+    signature = protection.sign(epoch.suite, PRIVATE_MESSAGE, content, context.encoded, private)
     return AuthenticatedContent(PRIVATE_MESSAGE, content, signature)
 
 
@@ -165,9 +136,6 @@ def describe(
         base=epoch.interim_transcript_hash,
         next=new,
     )
-
-
-# --- Which proposals ----------------------------------------------------------------------
 
 
 def _choose(
@@ -213,9 +181,6 @@ def _requested(epoch: Epoch, request: CommitRequest) -> Iterable[QueuedProposal]
         yield QueuedProposal(PreSharedKey(request.follows), sender)
     if request.reinit is not None:
         yield QueuedProposal(request.reinit, sender)
-
-
-# --- The Welcome --------------------------------------------------------------------------
 
 
 def _welcome(

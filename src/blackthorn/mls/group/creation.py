@@ -3,42 +3,17 @@
 from collections.abc import Callable, Sequence
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import limits
 from blackthorn.mls.credential import Credential
 from blackthorn.mls.epoch import next_epoch
 from blackthorn.mls.epoch.epoch import Epoch
 from blackthorn.mls.extension import Extensions
 from blackthorn.mls.framing.group_context import GroupContext
 from blackthorn.mls.framing.key_package import create_leaf
-from blackthorn.mls.schedule import key_schedule, transcript
+from blackthorn.mls.schedule import key_schedule
 from blackthorn.mls.suites import CipherSuite
-from blackthorn.mls.tree.leaf_node import LeafNode, Lifetime
 from blackthorn.mls.tree.leaf_validation import check_leaf_for_group
 from blackthorn.mls.tree.ratchet_tree import RatchetTree
 from blackthorn.mls.tree.tree_hash import root_hash
-
-
-def new_leaf(
-    suite: CipherSuite,
-    credential: Credential,
-    signature_public: bytes,
-    *,
-    random: Callable[[int], bytes],
-    now: int,
-    extension_types: Sequence[int],
-    credential_types: Sequence[int],
-) -> tuple[LeafNode, Secret]:
-    """An unsigned leaf that lives from now on, and its private key."""
-    not_before = max(0, now - limits.MLS_CLOCK_SKEW_SECONDS)
-    return create_leaf(
-        suite,
-        credential,
-        signature_public,
-        random=random,
-        lifetime=Lifetime(not_before, now + limits.MLS_LIFETIME_SECONDS),
-        extension_types=extension_types,
-        credential_types=credential_types,
-    )
 
 
 def first_epoch(
@@ -55,7 +30,7 @@ def first_epoch(
     credential_types: Sequence[int] = (),
 ) -> Epoch:
     """Epoch 0, whose only member is the creator. Raises `InvalidLeaf`."""
-    leaf, leaf_private = new_leaf(
+    leaf, leaf_private = create_leaf(
         suite,
         credential,
         signature_public,
@@ -68,5 +43,4 @@ def first_epoch(
     tree = RatchetTree.of_one(leaf.sign(suite, signature_private))
     context = GroupContext(suite.number, group_id, 0, root_hash(suite, tree), b"", extensions)
     secrets = key_schedule.secrets_of_epoch(suite, Secret(random(suite.hash_size)))
-    tag = transcript.confirmation_tag(suite, secrets.confirmation_key.expose(), b"")
-    return next_epoch.begin(suite, context, tree, secrets, tag, 0, {0: leaf_private})
+    return next_epoch.begin(suite, context, tree, secrets, 0, {0: leaf_private})

@@ -77,14 +77,10 @@ def join_externally(
     check_leaf_alone(chosen, joiner.leaf)
     check_leaf_for_group(joiner.leaf, info.context.extensions)
     check_leaves_together([leaf for _, leaf in tree.members()])
-    base = EpochBase(
-        chosen,
-        info.context,
-        transcript.interim_transcript_hash(
-            chosen, info.context.confirmed_transcript_hash, info.confirmation_tag
-        ),
-        init,
+    interim = transcript.interim_transcript_hash(
+        chosen, info.context.confirmed_transcript_hash, info.confirmation_tag
     )
+    base = EpochBase(chosen, info.context, interim, init)
     applied = AppliedProposals(
         tree, info.context.extensions, {}, [], [], list(psk_ids), needs_path=True
     )
@@ -94,15 +90,11 @@ def join_externally(
     sealed = treekem.seal_path(chosen, tree, path, provisional.encoded, ())
     signed = _sign(base, Commit(tuple(proposals), sealed), authenticated_data, private)
     derived = next_epoch.derive(base, provisional, path.commit_secret, psks, signed)
-    tag = transcript.confirmation_tag(
-        chosen,
-        derived.secrets.confirmation_key.expose(),
-        derived.context.confirmed_transcript_hash,
-    )
     epoch = next_epoch.begin(
-        chosen, derived.context, tree, derived.secrets, tag, index, path.private_keys
+        chosen, derived.context, tree, derived.secrets, index, path.private_keys
     )
-    return epoch, encode_message(PublicMessage(replace(signed, confirmation_tag=tag), None))
+    commit = replace(signed, confirmation_tag=epoch.confirmation_tag)
+    return epoch, encode_message(PublicMessage(commit, None))
 
 
 def own_old_leaf(tree: RatchetTree, leaf: LeafNode) -> int:

@@ -20,22 +20,19 @@ from blackthorn.mls.errors import GroupState
 from blackthorn.mls.extension import Extension
 from blackthorn.mls.framing import protection
 from blackthorn.mls.framing.framing import AuthenticatedContent, encode_message
-from blackthorn.mls.framing.key_package import KeyPackagePrivate, VerifiedKeyPackage
-from blackthorn.mls.framing.padding import Padding, padded_size, size_class
-from blackthorn.mls.framing.proposals import (
-    Add,
-    GroupContextExtensions,
-    PreSharedKey,
-    Proposal,
-    ReInit,
-    Remove,
-    Update,
+from blackthorn.mls.framing.key_package import (
+    KeyPackagePrivate,
+    VerifiedKeyPackage,
+    create_leaf,
 )
+from blackthorn.mls.framing.padding import Padding, padded_size, size_class
+from blackthorn.mls.framing.proposals import Add, PreSharedKey, Proposal, ReInit, Remove, Update
 from blackthorn.mls.group import committing, external_joining, joining, state_codec
 from blackthorn.mls.group.committing import CommitRequest, sign_content
-from blackthorn.mls.group.creation import first_epoch, new_leaf
+from blackthorn.mls.group.creation import first_epoch
 from blackthorn.mls.group.group_view import GroupView
-from blackthorn.mls.group.receiving import Outcome, ReceiveContext, receive
+from blackthorn.mls.group.processing import ReceiveContext
+from blackthorn.mls.group.receiving import Outcome, receive
 from blackthorn.mls.group.results import Application, Commit, ProposalReceived
 from blackthorn.mls.group.state import State
 from blackthorn.mls.group.succession import Successor
@@ -155,7 +152,7 @@ class Group(GroupView):
         info = read_group_info_message(group_info)
         chosen = suite(info.context.cipher_suite)
         _check_signature_key(chosen, signature_private, signature_public)
-        leaf, _ = new_leaf(
+        leaf, _ = create_leaf(
             chosen,
             credential,
             signature_public,
@@ -226,10 +223,6 @@ class Group(GroupView):
         """A proposal to mix a pre-shared key in, as an MLSMessage."""
         (psk_id,) = name_psks([name], self.suite.hash_size, random)
         return self._propose(PreSharedKey(psk_id), random)
-
-    def propose_extensions(self, extensions: Sequence[Extension], *, random: Random) -> bytes:
-        """A proposal to replace the GroupContext's extensions, as an MLSMessage."""
-        return self._propose(GroupContextExtensions(tuple(extensions)), random)
 
     def propose_reinit(self, reinit: ReInit, *, random: Random) -> bytes:
         """A proposal to end this group and go on in another (12.1.5), as an MLSMessage."""

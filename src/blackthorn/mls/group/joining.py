@@ -25,7 +25,7 @@ from blackthorn.mls.framing.welcome_types import (
 from blackthorn.mls.group.state import State
 from blackthorn.mls.group.succession import SameClient, check_succession, link
 from blackthorn.mls.rules import Rule
-from blackthorn.mls.schedule import key_schedule, transcript
+from blackthorn.mls.schedule import key_schedule
 from blackthorn.mls.schedule.psk import KnownPsks, PskId, ResumptionPskId
 from blackthorn.mls.suites import CipherSuite, suite
 from blackthorn.mls.tree import treekem
@@ -82,19 +82,14 @@ def join(
     keys = {2 * own_index: private.leaf_private}
     if secrets.path_secret is not None:
         keys |= _path_keys(chosen, tree, info.signer, own_index, secrets.path_secret)
-    context = info.context.encoded
-    derived = key_schedule.epoch_secrets(chosen, secrets.joiner_secret, psk, context)
-    expected = transcript.confirmation_tag(
-        chosen, derived.confirmation_key.expose(), info.context.confirmed_transcript_hash
-    )
-    if not hmac.compare_digest(expected, info.confirmation_tag):
+    joiner = secrets.joiner_secret
+    derived = key_schedule.epoch_secrets(chosen, joiner, psk, info.context.encoded)
+    epoch = next_epoch.begin(chosen, info.context, tree, derived, own_index, keys)
+    if not hmac.compare_digest(epoch.confirmation_tag, info.confirmation_tag):
         raise InvalidWelcome("the confirmation tag does not hold", Rule.WELCOME_TAG)
     if follows is not None and predecessor is not None:
         credentials = [leaf.credential for _, leaf in tree.members()]
         check_succession(predecessor, follows, info.context, credentials, same_client)
-    epoch = next_epoch.begin(
-        chosen, info.context, tree, derived, info.confirmation_tag, own_index, keys
-    )
     return epoch, inviter
 
 
@@ -108,26 +103,20 @@ def _open_secrets(
         raise InvalidWelcome(f"stored key package: {error}") from error
     for reference, sealed in welcome.secrets:
         if reference == private.reference:
-            plaintext = chosen.decrypt_with_label(
-                private.init_private,
-                b"Welcome",
-                welcome.encrypted_group_info,
-                sealed,
-                Rule.WELCOME_OPENS,
-            )
+            info, key = welcome.encrypted_group_info, private.init_private
+            plaintext = chosen.decrypt_with_label(key, b"Welcome", info, sealed, Rule.WELCOME_OPENS)
             return decode(read_group_secrets, plaintext, "group secrets")
     raise InvalidWelcome("the Welcome is not for this key package", Rule.WELCOME_FOR_US)
 
 
 def _psk(psk_id: PskId, known: KnownPsks, predecessor: State | None) -> Secret:
     """A PSK that links two groups is taken from the old one's state, and from nowhere else."""
-    found = None
+    found, succession = None, False
     if isinstance(psk_id, ResumptionPskId):
+        succession = psk_id.succession
         if predecessor is not None and psk_id.group_id == predecessor.epoch.context.group_id:
             found = predecessor.resumption_psk(psk_id.epoch)
-        if found is None and not psk_id.succession:
-            found = known.find(psk_id)
-    else:
+    if found is None and not succession:
         found = known.find(psk_id)
     if found is None:
         raise InvalidWelcome("a pre-shared key is not known here", Rule.WELCOME_PSK_KNOWN)

@@ -14,7 +14,7 @@ from blackthorn.mls.credential import CredentialValidator, check_credential
 from blackthorn.mls.epoch import next_epoch
 from blackthorn.mls.epoch.epoch import Epoch, Member, PastEpoch
 from blackthorn.mls.epoch.external_commit import apply_external, received_init_secret
-from blackthorn.mls.epoch.policy import CLOSED, ExternalJoin, Policy
+from blackthorn.mls.epoch.policy import ExternalJoin, Policy
 from blackthorn.mls.epoch.proposal_list import (
     AppliedProposals,
     ProposalList,
@@ -44,7 +44,6 @@ from blackthorn.mls.framing.proposals import Commit, ReInit
 from blackthorn.mls.group.committing import describe
 from blackthorn.mls.group.state import State
 from blackthorn.mls.rules import Rule
-from blackthorn.mls.schedule import transcript
 from blackthorn.mls.schedule.psk import KnownPsks
 from blackthorn.mls.schedule.secret_tree import KeyUse
 from blackthorn.mls.tree import treekem
@@ -55,6 +54,16 @@ from blackthorn.mls.tree.leaf_validation import (
     check_leaf_for_group,
 )
 from blackthorn.mls.tree.update_path import UpdatePath
+
+
+@dataclass(frozen=True)
+class ReceiveContext:
+    """The application's inputs to reading a message: time, credentials, PSKs, policy."""
+
+    now: int
+    validate: CredentialValidator
+    known_psks: KnownPsks
+    policy: Policy
 
 
 @dataclass(frozen=True)
@@ -161,15 +170,7 @@ def queue_proposal(
     return QueuedProposal(body, content.sender, reference)
 
 
-def stage_commit(
-    state: State,
-    verified: VerifiedContent,
-    *,
-    now: int,
-    validate: CredentialValidator,
-    known_psks: KnownPsks,
-    policy: Policy = CLOSED,
-) -> StagedCommit:
+def stage_commit(state: State, verified: VerifiedContent, terms: ReceiveContext) -> StagedCommit:
     """Everything of RFC 9420, 12.4.2, on copies. Raises `MLSError`."""
     epoch, authenticated = state.epoch, verified.authenticated
     commit, committer = authenticated.content.body, verified.sender.index
@@ -177,7 +178,8 @@ def stage_commit(
         raise MalformedMessage("the content is not a Commit")
     if committer == epoch.own_index:
         raise OwnMessage("this is a Commit of this member's own")
-    proposals = ProposalList(epoch, committer, now, validate, policy.max_lifetime_seconds)
+    validate, policy = terms.validate, terms.policy
+    proposals = ProposalList(epoch, committer, terms.now, validate, policy.max_lifetime_seconds)
     for queued in in_order(_resolve(state, commit, authenticated)):
         proposals.append(queued)
     applied = proposals.apply()
@@ -190,31 +192,25 @@ def stage_commit(
     if _removes_me(epoch, applied):
         return describe(epoch, verified.sender, applied, None)
     arrival = ReceivedCommit(committer, commit.path, authenticated, next_epoch.EpochBase.of(epoch))
-    new = _follow(state, applied, arrival, known_psks)
+    new = _follow(state, applied, arrival, terms.known_psks)
     return describe(epoch, verified.sender, applied, new)
 
 
 def stage_external_commit(
-    state: State,
-    authenticated: AuthenticatedContent,
-    commit: Commit,
-    *,
-    validate: CredentialValidator,
-    known_psks: KnownPsks,
-    policy: Policy,
+    state: State, authenticated: AuthenticatedContent, commit: Commit, terms: ReceiveContext
 ) -> StagedCommit:
     """The same for an external Commit (12.4.3.2); its signature holds."""
     epoch = state.epoch
     change, leaf = apply_external(epoch, commit)
     applied, joiner = change.applied, Member.of(change.index, leaf)
-    _check_path_leaf(epoch, applied, change.index, leaf, validate)
-    policy.join(ExternalJoin(joiner, change.replaced, applied.psks))
+    _check_path_leaf(epoch, applied, change.index, leaf, terms.validate)
+    terms.policy.join(ExternalJoin(joiner, change.replaced, applied.psks))
     if _removes_me(epoch, applied):
         return describe(epoch, joiner, applied, None, joins=True)
     init = received_init_secret(epoch, change.kem_output)
     base = replace(next_epoch.EpochBase.of(epoch), init=init)
     arrival = ReceivedCommit(change.index, commit.path, authenticated, base)
-    new = _follow(state, applied, arrival, known_psks)
+    new = _follow(state, applied, arrival, terms.known_psks)
     return describe(epoch, joiner, applied, new, joins=True)
 
 
@@ -277,7 +273,7 @@ def _follow(
     keys = next_epoch.surviving_keys(epoch.tree, tree, epoch.private_keys)
     if epoch.own_index in applied.updated:
         keys[2 * epoch.own_index] = _updated_key(state, applied)
-    commit_secret = next_epoch.no_commit_secret(suite)
+    commit_secret = Secret(bytes(suite.hash_size))  # zeros without a path (8)
     if path is None:
         provisional = next_epoch.provisional_context(base, applied)
     else:
@@ -291,17 +287,11 @@ def _follow(
             keys.pop(node, None)
         keys |= taken.private_keys
     derived = next_epoch.derive(base, provisional, commit_secret, psks, arrival.authenticated)
-    expected = transcript.confirmation_tag(
-        suite,
-        derived.secrets.confirmation_key.expose(),
-        derived.context.confirmed_transcript_hash,
-    )
+    new = next_epoch.begin(suite, derived.context, tree, derived.secrets, epoch.own_index, keys)
     tag = arrival.authenticated.confirmation_tag
-    if tag is None or not hmac.compare_digest(expected, tag):
+    if tag is None or not hmac.compare_digest(new.confirmation_tag, tag):
         raise InvalidSignature("the confirmation tag does not hold", Rule.CONFIRMATION_TAG)
-    return next_epoch.begin(
-        suite, derived.context, tree, derived.secrets, tag, epoch.own_index, keys
-    )
+    return new
 
 
 def _updated_key(state: State, applied: AppliedProposals) -> Secret:

@@ -3,7 +3,7 @@
 Members send private messages; what may come in the clear is the policy's to say.
 """
 
-from blackthorn.mls.codepoints import EXTERNAL, MEMBER, NEW_MEMBER_COMMIT
+from blackthorn.mls.codepoints import EXTERNAL, MEMBER
 from blackthorn.mls.credential import CredentialValidator, check_credential
 from blackthorn.mls.epoch.epoch import Epoch, Member
 from blackthorn.mls.epoch.policy import Outsider, Policy
@@ -97,8 +97,3 @@ def _new_member(proposal: Proposal) -> Outsider:
         raise InvalidProposal("a new member may only propose to add itself", Rule.NEW_MEMBER_ADDS)
     leaf = proposal.package.leaf
     return Outsider(None, leaf.credential, leaf.signature_key)
-
-
-def is_external_commit(message: PublicMessage) -> bool:
-    """Whether the sender says that it joins by this."""
-    return message.authenticated.content.sender.type == NEW_MEMBER_COMMIT

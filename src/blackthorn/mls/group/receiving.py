@@ -5,8 +5,7 @@ What a message would use up or leave waiting comes back beside its outcome.
 
 from dataclasses import dataclass, replace
 
-from blackthorn.mls.codepoints import MEMBER
-from blackthorn.mls.credential import CredentialValidator
+from blackthorn.mls.codepoints import MEMBER, NEW_MEMBER_COMMIT
 from blackthorn.mls.epoch.epoch import Member
 from blackthorn.mls.epoch.policy import Outsider, Policy
 from blackthorn.mls.epoch.proposal_list import QueuedProposal
@@ -14,16 +13,14 @@ from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.framing.framing import AuthenticatedContent, PrivateMessage, PublicMessage
 from blackthorn.mls.framing.proposals import Commit
 from blackthorn.mls.group import processing
-from blackthorn.mls.group.processing import VerifiedContent
+from blackthorn.mls.group.processing import ReceiveContext, VerifiedContent
 from blackthorn.mls.group.public_messages import (
-    is_external_commit,
     open_external_commit,
     open_external_proposal,
     open_member_message,
 )
 from blackthorn.mls.group.results import Application, ProposalReceived
 from blackthorn.mls.group.state import State
-from blackthorn.mls.schedule.psk import KnownPsks
 from blackthorn.mls.schedule.secret_tree import KeyUse
 
 Outcome = Application | ProposalReceived | StagedCommit
@@ -36,16 +33,6 @@ class ReceivedMessage:
     outcome: Outcome
     use: KeyUse | None = None
     queued: QueuedProposal | None = None
-
-
-@dataclass(frozen=True)
-class ReceiveContext:
-    """The application's inputs to reading a message: time, credentials, PSKs, policy."""
-
-    now: int
-    validate: CredentialValidator
-    known_psks: KnownPsks
-    policy: Policy
 
 
 def receive(state: State, message: bytes, terms: ReceiveContext) -> ReceivedMessage:
@@ -64,7 +51,7 @@ def _private(state: State, message: PrivateMessage, terms: ReceiveContext) -> Re
         return ReceivedMessage(read, use)
     state.require_open()
     if isinstance(content.body, Commit):  # its key stays until it is merged
-        staged = _stage(state, verified, terms)
+        staged = processing.stage_commit(state, verified, terms)
         return ReceivedMessage(replace(staged, key=(verified.sender.index, use.generation)))
     return _queue(state, verified.authenticated, verified.sender, terms.policy, use)
 
@@ -72,38 +59,20 @@ def _private(state: State, message: PrivateMessage, terms: ReceiveContext) -> Re
 def _public(state: State, message: PublicMessage, terms: ReceiveContext) -> ReceivedMessage:
     processing.check_present(state, message)
     state.require_open()
-    sender = message.authenticated.content.sender
-    if is_external_commit(message):
+    sender_type = message.authenticated.content.sender.type
+    if sender_type == NEW_MEMBER_COMMIT:
         signed, commit = open_external_commit(state.epoch, message)
-        staged = processing.stage_external_commit(
-            state,
-            signed,
-            commit,
-            validate=terms.validate,
-            known_psks=terms.known_psks,
-            policy=terms.policy,
-        )
-        return ReceivedMessage(staged)
-    if sender.type != MEMBER:
+        return ReceivedMessage(processing.stage_external_commit(state, signed, commit, terms))
+    if sender_type != MEMBER:
         signed, outsider = open_external_proposal(
             state.epoch, message, terms.policy, terms.validate
         )
         return _queue(state, signed, outsider, terms.policy, None)
     signed, member = open_member_message(state.epoch, message, terms.policy)
     if isinstance(signed.content.body, Commit):
-        return ReceivedMessage(_stage(state, VerifiedContent(signed, member), terms))
+        verified = VerifiedContent(signed, member)
+        return ReceivedMessage(processing.stage_commit(state, verified, terms))
     return _queue(state, signed, member, terms.policy, None)
-
-
-def _stage(state: State, verified: VerifiedContent, terms: ReceiveContext) -> StagedCommit:
-    return processing.stage_commit(
-        state,
-        verified,
-        now=terms.now,
-        validate=terms.validate,
-        known_psks=terms.known_psks,
-        policy=terms.policy,
-    )
 
 
 def _queue(

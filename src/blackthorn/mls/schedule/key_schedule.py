@@ -31,11 +31,6 @@ def joiner_secret(
     return Secret(suite.expand_with_label(extracted, b"joiner", group_context, suite.hash_size))
 
 
-def no_psk(suite: CipherSuite) -> Secret:
-    """The PSK secret when there are none: zeros."""
-    return Secret(bytes(suite.hash_size))
-
-
 def psk_secret(suite: CipherSuite, psks: Sequence[tuple[PskId, Secret]]) -> Secret:
     """All pre-shared keys, in the order of their proposals, folded into one (8.4)."""
     secret = bytes(suite.hash_size)

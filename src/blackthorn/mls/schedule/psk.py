@@ -24,7 +24,6 @@ class ExternalPskId:
     nonce: bytes
 
     def encode(self) -> bytes:
-        """The wire form."""
         return u8(PSK_EXTERNAL) + opaque(self.psk_id) + opaque(self.nonce)
 
 
@@ -43,7 +42,6 @@ class ResumptionPskId:
         return self.usage in (USAGE_REINIT, USAGE_BRANCH)
 
     def encode(self) -> bytes:
-        """The wire form."""
         return (
             u8(PSK_RESUMPTION)
             + u8(self.usage)

@@ -32,7 +32,6 @@ class Capabilities:
     credentials: tuple[int, ...]
 
     def encode(self) -> bytes:
-        """The wire form."""
         lists = (
             self.versions,
             self.cipher_suites,
@@ -85,7 +84,6 @@ class LeafNode:
 
     @cached_property
     def unsigned(self) -> bytes:
-        """The wire form without its signature."""
         body = (
             opaque(self.encryption_key)
             + opaque(self.signature_key)
@@ -101,7 +99,6 @@ class LeafNode:
 
     @cached_property
     def encoded(self) -> bytes:
-        """The wire form."""
         return self.unsigned + opaque(self.signature)
 
     def _to_be_signed(self, group_id: bytes, index: int) -> bytes:

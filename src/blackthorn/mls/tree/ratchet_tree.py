@@ -30,7 +30,6 @@ class ParentNode:
 
     @cached_property
     def encoded(self) -> bytes:
-        """The wire form."""
         return (
             opaque(self.encryption_key)
             + opaque(self.parent_hash)

@@ -52,16 +52,6 @@ def direct_path(node: int, leaves: int) -> list[int]:
     return path
 
 
-def copath(node: int, leaves: int) -> list[int]:
-    """The sibling of the node and of each of its ancestors but the root."""
-    top = root(leaves)
-    path = []
-    while node != top:
-        path.append(sibling(node))
-        node = parent(node)
-    return path
-
-
 def leaf_span(node: int) -> tuple[int, int]:
     """First leaf under a node, and the one after the last, as leaf indices."""
     half = (1 << level(node)) - 1

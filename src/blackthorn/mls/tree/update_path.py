@@ -28,7 +28,6 @@ class UpdatePathNode:
     sealed: tuple[Sealed, ...]
 
     def encode(self) -> bytes:
-        """The wire form."""
         return opaque(self.encryption_key) + vector(map(encode_sealed, self.sealed))
 
 
@@ -41,7 +40,6 @@ class UpdatePath:
 
     @cached_property
     def encoded(self) -> bytes:
-        """The wire form."""
         return self.leaf.encoded + vector(node.encode() for node in self.nodes)
 
 
