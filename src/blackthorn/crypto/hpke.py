@@ -31,8 +31,6 @@ class Hpke:
     hash_name: str
     aead: Aead
 
-    # --- Keys ---
-
     def generate_key_pair(self, random: Callable[[int], bytes]) -> tuple[Secret, bytes]:
         """A private key and its public key, derived from as many random bytes as it has."""
         return self.derive_key_pair(Secret(random(self.kem.private_size)))
@@ -58,8 +56,6 @@ class Hpke:
         if not matches:
             raise HpkeError(f"the {self.kem.name} private and public keys do not match")
 
-    # --- Sealing ---
-
     def sealer(self, info: bytes) -> Callable[[bytes, bytes], tuple[bytes, bytes]]:
         """A function of public key and plaintext that seals under `info`, hashed here once.
 
@@ -83,12 +79,10 @@ class Hpke:
         except OpenError as error:
             raise HpkeError("the HPKE ciphertext does not open") from error
 
-    # --- Exporting (5.3) ---
-
     def send_export(
         self, public: bytes, info: bytes, exporter_context: bytes, length: int
     ) -> tuple[bytes, Secret]:
-        """A new encapsulated key, and the secret that it lets its receiver export."""
+        """A new encapsulated key, and the secret that it lets its receiver export (5.3)."""
         shared, enc = self._encapsulate(public)
         return enc, self._export(shared, info, exporter_context, length)
 
@@ -97,8 +91,6 @@ class Hpke:
     ) -> Secret:
         """The secret behind an encapsulated key. Raises `HpkeError`."""
         return self._export(self._decapsulate(private, enc), info, exporter_context, length)
-
-    # --- The key schedule (5.1) ---
 
     @cached_property
     def _suite_id(self) -> bytes:

@@ -1,14 +1,16 @@
 """The KEMs of HPKE (RFC 9180, 4.1; draft-ietf-hpke-pq): key pairs, encapsulation, seeds.
 
 Private keys are `Secret` byte strings in the KEM's serialised form; public keys are bytes.
-Every method raises `ValueError` for bytes that are no key. X-Wing is MLKEM768-X25519: a
+Every method raises `ValueError` for bytes that are no key: `derive` gives DeriveKeyPair's private
+key, `check_public` refuses a key to which nothing can be encapsulated, `encapsulate` gives a shared
+secret and its `enc`, from which `decapsulate` gives the secret again. X-Wing is MLKEM768-X25519: a
 32-byte seed, a 1,216-byte public key (1,184 ML-KEM, 32 X25519), an `enc` of 1,120 bytes.
 """
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x448, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -20,50 +22,6 @@ _VERSION = b"HPKE-v1"
 
 Expand = Callable[[bytes, bytes, int], bytes]
 """LabeledExpand over one pseudorandom key: label, info, length."""
-
-
-class Kem(Protocol):
-    """A KEM as HPKE uses it. Sizes are in bytes."""
-
-    @property
-    def number(self) -> int:
-        """The KEM's HPKE number."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def private_size(self) -> int:
-        """Bytes of a private key."""
-        ...
-
-    @property
-    def enc_size(self) -> int:
-        """Bytes of an encapsulated key."""
-        ...
-
-    def derive(self, ikm: bytes) -> Secret:
-        """DeriveKeyPair's private key."""
-        ...
-
-    def public_key(self, private: Secret) -> bytes:
-        """The public key of a private one."""
-        ...
-
-    def check_public(self, public: bytes) -> None:
-        """Raises `ValueError` when nothing can be encapsulated to the key."""
-        ...
-
-    def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
-        """A shared secret and its `enc`."""
-        ...
-
-    def decapsulate(self, private: Secret, enc: bytes) -> bytes:
-        """The shared secret of an `enc`."""
-        ...
 
 
 def labelled_prk(hash_name: str, suite_id: bytes, salt: bytes, label: bytes, ikm: bytes) -> bytes:
@@ -117,7 +75,6 @@ class MontgomeryKem(_DhKem):
         return Secret(self._expander(b"dkp_prk", ikm)(b"sk", b"", self.private_size))
 
     def public_key(self, private: Secret) -> bytes:
-        """The public key of a private one."""
         key = self.private_type.from_private_bytes(private.expose())
         return key.public_key().public_bytes_raw()
 
@@ -133,13 +90,11 @@ class MontgomeryKem(_DhKem):
             raise ValueError("the point has low order")
 
     def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
-        """A shared secret and its `enc`."""
         ephemeral = self.private_type.generate()
         enc = ephemeral.public_key().public_bytes_raw()
         return self._shared(self._exchange(ephemeral, public), enc, public), enc
 
     def decapsulate(self, private: Secret, enc: bytes) -> bytes:
-        """The shared secret of an `enc`."""
         key = self.private_type.from_private_bytes(private.expose())
         public = key.public_key().public_bytes_raw()
         return self._shared(self._exchange(key, enc), enc, public)
@@ -168,7 +123,6 @@ class EcKem(_DhKem):
         raise ValueError("no scalar was found in 256 candidates")
 
     def public_key(self, private: Secret) -> bytes:
-        """The public key of a private one."""
         return self._raw(self._private(private))
 
     def check_public(self, public: bytes) -> None:
@@ -176,14 +130,12 @@ class EcKem(_DhKem):
         self._public(public)
 
     def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
-        """A shared secret and its `enc`."""
         ephemeral = ec.generate_private_key(self.curve)
         enc = self._raw(ephemeral)
         exchanged = ephemeral.exchange(ec.ECDH(), self._public(public))
         return self._shared(exchanged, enc, public), enc
 
     def decapsulate(self, private: Secret, enc: bytes) -> bytes:
-        """The shared secret of an `enc`."""
         key = self._private(private)
         return self._shared(key.exchange(ec.ECDH(), self._public(enc)), enc, self._raw(key))
 
@@ -218,12 +170,10 @@ class XWingKem:
         return Secret(hashlib.shake_256(labelled).digest(32))
 
     def public_key(self, private: Secret) -> bytes:
-        """The public key of a private one."""
         ml_kem, x = self._halves(private)
         return ml_kem.public_key().public_bytes_raw() + x.public_key().public_bytes_raw()
 
     def check_public(self, public: bytes) -> None:
-        """Raises `ValueError` for a key to which nothing can be encapsulated."""
         mlkem.MLKEM768PublicKey.from_public_bytes(public[: self._ML_KEM_PUBLIC])
         X25519.check_public(public[self._ML_KEM_PUBLIC :])
 
@@ -238,7 +188,6 @@ class XWingKem:
         return self._combine(ml_shared, x_shared, x_enc, x_public), ml_enc + x_enc
 
     def decapsulate(self, private: Secret, enc: bytes) -> bytes:
-        """The shared secret of an `enc`."""
         ml_kem, x = self._halves(private)
         x_enc = enc[self._ML_KEM_CIPHERTEXT :]
         ml_shared = ml_kem.decapsulate(enc[: self._ML_KEM_CIPHERTEXT])
@@ -258,6 +207,8 @@ class XWingKem:
             x25519.X25519PrivateKey.from_private_bytes(expanded[64:]),
         )
 
+
+Kem = MontgomeryKem | EcKem | XWingKem
 
 _P25519: Final = 2**255 - 19
 _P448: Final = 2**448 - 2**224 - 1
@@ -300,32 +251,11 @@ X448: Final = MontgomeryKem(
 )
 XWING: Final = XWingKem()
 P256: Final = EcKem(
-    0x0010,
-    "DHKEM-P256-HKDF-SHA256",
-    kdf.SHA256,
-    32,
-    65,
-    32,
-    ec.SECP256R1(),
-    signatures.P256_ORDER,
+    0x0010, "DHKEM-P256-HKDF-SHA256", kdf.SHA256, 32, 65, 32, ec.SECP256R1(), signatures.P256_ORDER
 )
 P384: Final = EcKem(
-    0x0011,
-    "DHKEM-P384-HKDF-SHA384",
-    kdf.SHA384,
-    48,
-    97,
-    48,
-    ec.SECP384R1(),
-    signatures.P384_ORDER,
+    0x0011, "DHKEM-P384-HKDF-SHA384", kdf.SHA384, 48, 97, 48, ec.SECP384R1(), signatures.P384_ORDER
 )
 P521: Final = EcKem(
-    0x0012,
-    "DHKEM-P521-HKDF-SHA512",
-    kdf.SHA512,
-    66,
-    133,
-    64,
-    ec.SECP521R1(),
-    signatures.P521_ORDER,
+    0x0012, "DHKEM-P521-HKDF-SHA512", kdf.SHA512, 66, 133, 64, ec.SECP521R1(), signatures.P521_ORDER
 )

@@ -28,16 +28,13 @@ class MlDsa65:
         return Secret(random(SEED_BYTES))
 
     def public_key(self, private: Secret) -> bytes:
-        """The public key of a private one."""
         key = mldsa.MLDSA65PrivateKey.from_seed_bytes(private.expose())
         return key.public_key().public_bytes_raw()
 
     def sign(self, private: Secret, message: bytes) -> bytes:
-        """A signature over `message`."""
         return mldsa.MLDSA65PrivateKey.from_seed_bytes(private.expose()).sign(message)
 
     def verify(self, public: bytes, signature: bytes, message: bytes) -> None:
-        """Raises `VerifyError` unless the signature holds."""
         try:
             mldsa.MLDSA65PublicKey.from_public_bytes(public).verify(signature, message)
         except (InvalidSignature, ValueError) as error:

@@ -12,11 +12,7 @@ import pysequoia
 
 from blackthorn.crypto.openpgp_seal import sequoia_errors
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import DamageError, InputError
-
-
-class _KeyError(InputError):
-    """Carries the place of a failure out of pysequoia."""
+from blackthorn.errors import DamageError
 
 
 def lock_secret_keys(keys: Sequence[Secret], passphrase: Secret) -> bytes:
@@ -25,10 +21,7 @@ def lock_secret_keys(keys: Sequence[Secret], passphrase: Secret) -> bytes:
     `keys` are binary, from `generate_user_key`, 2.3 kB each. Raises DamageError when one of them
     is no secret key.
     """
-    try:
-        with sequoia_errors(_KeyError()):
-            blocks = [str(pysequoia.Tsk.from_bytes(key.expose())) for key in keys]
-            content = "\n".join(blocks).encode()
-            return pysequoia.encrypt(content, passwords=[passphrase.expose().decode()])
-    except _KeyError:
-        raise DamageError("a kept OpenPGP key is damaged") from None
+    with sequoia_errors(DamageError("a kept OpenPGP key is damaged")):
+        blocks = [str(pysequoia.Tsk.from_bytes(key.expose())) for key in keys]
+        content = "\n".join(blocks).encode()
+        return pysequoia.encrypt(content, passwords=[passphrase.expose().decode()])

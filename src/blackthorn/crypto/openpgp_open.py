@@ -48,14 +48,10 @@ def sign_detached(message: bytes, key: Secret) -> bytes:
     It carries the machine's time. `openpgp_verify.verify_detached` takes it. Raises UnsealError
     when the key cannot sign.
     """
-    try:
-        with sequoia_errors(_BrokenError()):
-            signer = pysequoia.Tsk.from_bytes(key.expose()).signer()
-            return bytes(
-                pysequoia.sign(signer, message, mode=pysequoia.SignatureMode.DETACHED, armor=False)
-            )
-    except _BrokenError:
-        raise UnsealError("the OpenPGP key cannot sign") from None
+    with sequoia_errors(UnsealError("the OpenPGP key cannot sign")):
+        signer = pysequoia.Tsk.from_bytes(key.expose()).signer()
+        detached = pysequoia.SignatureMode.DETACHED
+        return bytes(pysequoia.sign(signer, message, mode=detached, armor=False))
 
 
 def unseal(armored: bytes, key: Secret) -> bytes:
@@ -69,12 +65,9 @@ def unseal(armored: bytes, key: Secret) -> bytes:
         _check_packets(message)
     except (_BrokenError, IndexError):
         raise refusal from None
-    try:
-        with sequoia_errors(_BrokenError()):
-            decryptor = pysequoia.Tsk.from_bytes(key.expose()).decryptor()
-            content = pysequoia.decrypt(message, decryptor=decryptor).bytes
-    except _BrokenError:
-        raise refusal from None
+    with sequoia_errors(refusal):
+        decryptor = pysequoia.Tsk.from_bytes(key.expose()).decryptor()
+        content = pysequoia.decrypt(message, decryptor=decryptor).bytes
     if content is None:
         raise refusal
     return content

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pysequoia
 
 from blackthorn.crypto import limits
-from blackthorn.errors import BlackthornError, DiskError, InputError
+from blackthorn.errors import DiskError, InputError
 
 _PUBLIC_KEY = 6
 
@@ -30,7 +30,7 @@ class RevokedCertificateError(CertificateError):
 
 
 @contextmanager
-def sequoia_errors(error: BlackthornError) -> Iterator[None]:
+def sequoia_errors(error: Exception) -> Iterator[None]:
     """Turn whatever pysequoia raises, Rust panics included, into `error`, without its text."""
     try:
         yield

@@ -8,7 +8,7 @@ yet, one by a certificate that was expired or revoked when it was made does not 
 import pysequoia
 
 from blackthorn.crypto import limits
-from blackthorn.crypto.openpgp_seal import Certificate, CertificateError, sequoia_errors
+from blackthorn.crypto.openpgp_seal import Certificate, sequoia_errors
 from blackthorn.crypto.signatures import VerifyError
 
 
@@ -20,17 +20,14 @@ def verify_detached(certificate: Certificate, signature: bytes, message: bytes) 
     refusal = VerifyError("the OpenPGP certificate did not sign this")
     if len(signature) > limits.MAX_OPENPGP_PROOF_BYTES:
         raise refusal
-    try:
-        with sequoia_errors(CertificateError("")):
-            parsed = pysequoia.Sig.from_bytes(signature)
-            # from_bytes takes armor, and takes the first of many packets: neither passes here.
-            whole = bytes(parsed) == signature
-            binary = parsed.signature_type == pysequoia.packet.SignatureType.Binary
-            found = pysequoia.verify(
-                bytes=message, store=lambda _ids: [certificate._sequoia], signature=parsed
-            )
-            signers = {signature.certificate.lower() for signature in found.valid_sigs}
-    except CertificateError:
-        raise refusal from None
+    with sequoia_errors(refusal):
+        parsed = pysequoia.Sig.from_bytes(signature)
+        # from_bytes takes armor, and takes the first of many packets: neither passes here.
+        whole = bytes(parsed) == signature
+        binary = parsed.signature_type == pysequoia.packet.SignatureType.Binary
+        found = pysequoia.verify(
+            bytes=message, store=lambda _ids: [certificate._sequoia], signature=parsed
+        )
+        signers = {signature.certificate.lower() for signature in found.valid_sigs}
     if not (whole and binary and signers == {certificate.fingerprint.lower()}):
         raise refusal

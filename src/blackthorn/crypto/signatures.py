@@ -67,20 +67,16 @@ class Ed448:
     name = "Ed448"
 
     def generate(self, random: Callable[[int], bytes]) -> Secret:
-        """A private key."""
         return Secret(random(57))
 
     def public_key(self, private: Secret) -> bytes:
-        """The public key of a private one."""
         key = ed448.Ed448PrivateKey.from_private_bytes(private.expose())
         return key.public_key().public_bytes_raw()
 
     def sign(self, private: Secret, message: bytes) -> bytes:
-        """A signature over `message`."""
         return ed448.Ed448PrivateKey.from_private_bytes(private.expose()).sign(message)
 
     def verify(self, public: bytes, signature: bytes, message: bytes) -> None:
-        """Raises `VerifyError` unless the signature holds."""
         try:
             ed448.Ed448PublicKey.from_public_bytes(public).verify(signature, message)
         except (InvalidSignature, ValueError) as error:
@@ -119,7 +115,6 @@ class Ecdsa:
         return self._key(private).sign(message, ec.ECDSA(self.hash))
 
     def verify(self, public: bytes, signature: bytes, message: bytes) -> None:
-        """Raises `VerifyError` unless the signature holds."""
         try:
             key = ec.EllipticCurvePublicKey.from_encoded_point(self.curve, public)
             key.verify(signature, message, ec.ECDSA(self.hash))

@@ -55,23 +55,22 @@ def make_certificate(
 
 def certificate_fingerprint(pem: bytes) -> Fingerprint:
     """SHA-256 of the certificate's SubjectPublicKeyInfo. Raises DecodeError."""
-    try:
-        public = x509.load_pem_x509_certificate(pem).public_key()
-    except ValueError:
-        raise DecodeError("not a PEM certificate") from None
-    return _fingerprint(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    return _fingerprint(x509.load_pem_x509_certificate, pem, "not a PEM certificate")
 
 
 def peer_fingerprint(der: bytes) -> Fingerprint:
     """The same of a certificate in DER, as TLS gives the peer's. Raises DecodeError."""
+    return _fingerprint(x509.load_der_x509_certificate, der, "not a certificate")
+
+
+def _fingerprint(
+    load: Callable[[bytes], x509.Certificate], data: bytes, refusal: str
+) -> Fingerprint:
     try:
-        public = x509.load_der_x509_certificate(der).public_key()
+        public = load(data).public_key()
     except ValueError:
-        raise DecodeError("not a certificate") from None
-    return _fingerprint(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
-
-
-def _fingerprint(info: bytes) -> Fingerprint:
+        raise DecodeError(refusal) from None
+    info = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return Fingerprint(hashlib.sha256(info).digest())
 
 
