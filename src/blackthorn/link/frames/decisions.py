@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from blackthorn.link import limits
-from blackthorn.link.frames.types import AddressText, Bytes32, Frame, Uint64
+from blackthorn.link.frames.types import AddressText, Bytes32, Exchange, Frame, Uint64
 
 DecisionBytes = Annotated[bytes, Meta(min_length=1, max_length=limits.MAX_DECISION_BYTES)]
 PrivateBytes = Annotated[bytes, Meta(max_length=limits.MAX_PRIVATE_BYTES)]
@@ -19,10 +19,9 @@ Refusal = Annotated[str, Meta(max_length=512)]
 # --- Decisions ------------------------------------------------------------------------------
 
 
-class FetchDecisions(Frame, tag=90, frozen=True):
+class FetchDecisions(Exchange, tag=90, frozen=True):
     """Officer's device to server: the decisions with a number above `after`, and what waits."""
 
-    request: Uint64
     after: Uint64
 
 
@@ -39,14 +38,13 @@ class Decision(Struct, array_like=True, frozen=True, gc=False):
     logged_ms: Uint64
 
 
-class Decisions(Frame, tag=91, frozen=True):
+class Decisions(Exchange, tag=91, frozen=True):
     """Server to device. `more`: ask again behind the last; `pending` come with the last part.
 
     A device whose user is no officer gets a `refusal`. `founders` are the two users who may
     found the officers, while there are none; `log_ms` is the ledger's time.
     """
 
-    request: Uint64
     decisions: Annotated[list[Decision], Meta(max_length=limits.MAX_DECISIONS_PER_FRAME)]
     pending: Annotated[list[Decision], Meta(max_length=limits.MAX_PENDING_DECISIONS)]
     founders: Annotated[list[AddressText], Meta(max_length=2)]
@@ -55,37 +53,33 @@ class Decisions(Frame, tag=91, frozen=True):
     refusal: Refusal = ""
 
 
-class SubmitDecision(Frame, tag=92, frozen=True):
+class SubmitDecision(Exchange, tag=92, frozen=True):
     """Device to server: a decision with its approvals so far, and its private part."""
 
-    request: Uint64
     signed: DecisionBytes
     private: PrivateBytes
 
 
-class DecisionTaken(Frame, tag=93, frozen=True):
+class DecisionTaken(Exchange, tag=93, frozen=True):
     """Server to device: durable, or why it is refused.
 
     `lacks` are the approvers still wanted, in words; it is empty once the decision is taken.
     """
 
-    request: Uint64
     refusal: Refusal
     lacks: Annotated[list[str], Meta(max_length=limits.MAX_APPROVALS)]
 
 
-class FetchProduction(Frame, tag=94, frozen=True):
+class FetchProduction(Exchange, tag=94, frozen=True):
     """Officer's device to server: the package of an approved directive, from `offset` on."""
 
-    request: Uint64
     case: CaseName
     offset: Uint64
 
 
-class ProductionPart(Frame, tag=95, frozen=True):
+class ProductionPart(Exchange, tag=95, frozen=True):
     """Server to device. `manifest` is what the approvers of `produce` sign; `refusal` why not."""
 
-    request: Uint64
     offset: Uint64
     total: Uint64
     manifest: Bytes32
@@ -115,53 +109,46 @@ class MarketNotice(Frame, tag=96, frozen=True):
     read: bool
 
 
-class TellExit(Frame, tag=97, frozen=True):
+class TellExit(Exchange, tag=97, frozen=True):
     """Device to server: what its person has done: `read`, `exported`, or `forward` to an address.
 
     `value` is the address, or empty to take the forwarding back.
     """
 
-    request: Uint64
     what: Annotated[str, Meta(max_length=16)]
     value: Annotated[str, Meta(max_length=254)]
 
 
-class ExitTold(Frame, tag=98, frozen=True):
+class ExitTold(Exchange, tag=98, frozen=True):
     """Server to device: durable, or why it is refused."""
 
-    request: Uint64
     refusal: Refusal
 
 
-class FetchReceipt(Frame, tag=99, frozen=True):
+class FetchReceipt(Exchange, tag=99, frozen=True):
     """Device to server: my user's receipt of the closure, once it was prepared."""
 
-    request: Uint64
 
-
-class ReceiptPart(Frame, tag=100, frozen=True):
+class ReceiptPart(Exchange, tag=100, frozen=True):
     """Server to device: the receipt, by which the person finds its place in the closure's tree."""
 
-    request: Uint64
     receipt: Annotated[bytes, Meta(max_length=limits.MAX_RECEIPT_BYTES)]
     refusal: Refusal = ""
 
 
-class FetchExit(Frame, tag=101, frozen=True):
+class FetchExit(Exchange, tag=101, frozen=True):
     """Officer's device to server: whom leaving this market concerns, and how its closure stands."""
 
-    request: Uint64
     market: Annotated[str, Meta(min_length=2, max_length=2)]
 
 
-class ExitFacts(Frame, tag=102, frozen=True):
+class ExitFacts(Exchange, tag=102, frozen=True):
     """Server to device: `users` and the hash of their list; `fields` of the next decision.
 
     The list is SHA-256 over the sorted lower-case addresses, each ended by a line feed. `fields`
     are those of `destroy` or `close` (`governance.exits`) as the closure counted them, or none yet.
     """
 
-    request: Uint64
     users: Uint64
     list: Bytes32
     fields: Annotated[dict[str, int | bytes], Meta(max_length=16)]

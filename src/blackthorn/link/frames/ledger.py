@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from blackthorn.crypto import limits as crypto_limits
 from blackthorn.link import limits as link_limits
-from blackthorn.link.frames.types import AddressText, Frame, Proof, StatementBytes, Uint64
+from blackthorn.link.frames.types import AddressText, Exchange, Frame, Proof, StatementBytes, Uint64
 from blackthorn.tlog import limits as tlog_limits
 from blackthorn.wire import limits as wire_limits
 
@@ -25,14 +25,13 @@ class EpochPart(Struct, array_like=True, frozen=True, gc=False):
     proof: Proof
 
 
-class LookUp(Frame, tag=60, frozen=True):
+class LookUp(Exchange, tag=60, frozen=True):
     """Device to server: what does the ledger hold of these users?
 
     `have` is the size of the newest checkpoint that the device has accepted, 0 for none. With
     no address it only asks for the newest checkpoint.
     """
 
-    request: Uint64
     addresses: Annotated[list[AddressText], Meta(max_length=link_limits.MAX_LOOKUP_ADDRESSES)]
     have: Uint64
 
@@ -48,23 +47,21 @@ class Answer(Struct, array_like=True, frozen=True, gc=False):
     map_proof: Annotated[bytes, Meta(max_length=wire_limits.MAX_MAP_PROOF_BYTES)]
 
 
-class LookedUp(Frame, tag=61, frozen=True):
+class LookedUp(Exchange, tag=61, frozen=True):
     """Server to device. `consistency` proves `have` into the checkpoint of `epoch`.
 
     `pending` are users whose first entry waits for the next epoch; nothing is proved of them.
     """
 
-    request: Uint64
     epoch: EpochPart
     consistency: Proof
     answers: Annotated[list[Answer], Meta(max_length=link_limits.MAX_LOOKUP_ADDRESSES)]
     pending: Annotated[list[AddressText], Meta(max_length=link_limits.MAX_LOOKUP_ADDRESSES)]
 
 
-class FetchChain(Frame, tag=62, frozen=True):
+class FetchChain(Exchange, tag=62, frozen=True):
     """Device to server: the published statements of a user's chain with a seq above `after`."""
 
-    request: Uint64
     address: AddressText
     after: Uint64
 
@@ -85,14 +82,13 @@ class Receipt(Struct, array_like=True, frozen=True, gc=False):
     head_proof: Proof
 
 
-class ChainPart(Frame, tag=63, frozen=True):
+class ChainPart(Exchange, tag=63, frozen=True):
     """Server to device. `receipts` are of all resets and cancels of the whole chain.
 
     Their proofs are for the tree of `size`. `certificate` is the user's OpenPGP certificate, or
     empty. `more` says that a further FetchChain will find more.
     """
 
-    request: Uint64
     address: AddressText
     size: Uint64
     statements: Annotated[list[StatementBytes], Meta(max_length=wire_limits.MAX_CHAIN_STATEMENTS)]
@@ -101,54 +97,48 @@ class ChainPart(Frame, tag=63, frozen=True):
     more: bool
 
 
-class SubmitStatement(Frame, tag=64, frozen=True):
+class SubmitStatement(Exchange, tag=64, frozen=True):
     """Device to server: append this statement to my user's chain.
 
     `certificate` comes with a set_openpgp statement.
     """
 
-    request: Uint64
     statement: StatementBytes
     certificate: Annotated[bytes, Meta(max_length=crypto_limits.MAX_CERTIFICATE_BYTES)] = b""
 
 
-class StatementStored(Frame, tag=65, frozen=True):
+class StatementStored(Exchange, tag=65, frozen=True):
     """Server to device: durable, and in the ledger with the next epoch; or why it is refused.
 
     `refusal` is empty when it was stored (the same statement again counts as stored).
     """
 
-    request: Uint64
     refusal: Annotated[str, Meta(max_length=512)]
 
 
-class ProveConsistency(Frame, tag=66, frozen=True):
+class ProveConsistency(Exchange, tag=66, frozen=True):
     """Device to server: prove that the tree of `old` leaves is the beginning of that of `new`."""
 
-    request: Uint64
     old: Uint64
     new: Uint64
 
 
-class Consistency(Frame, tag=67, frozen=True):
+class Consistency(Exchange, tag=67, frozen=True):
     """Server to device: the proof; `known` is False when it has no tree of that size."""
 
-    request: Uint64
     known: bool
     proof: Proof
 
 
-class FetchEntries(Frame, tag=68, frozen=True):
+class FetchEntries(Exchange, tag=68, frozen=True):
     """Device to server: published entries of the log from index `start` on, for a replay."""
 
-    request: Uint64
     start: Uint64
 
 
-class Entries(Frame, tag=69, frozen=True):
+class Entries(Exchange, tag=69, frozen=True):
     """Server to device: entries from `start` on, as many as fit; `size` is the published one."""
 
-    request: Uint64
     start: Uint64
     size: Uint64
     entries: Annotated[
@@ -167,19 +157,16 @@ class TellCheckpoint(Frame, tag=71, frozen=True):
     checkpoint: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_NOTE_BYTES)]
 
 
-class FetchTrust(Frame, tag=72, frozen=True):
+class FetchTrust(Exchange, tag=72, frozen=True):
     """Device to server: by what configuration and policy do you keep your ledger now?"""
 
-    request: Uint64
 
-
-class Trust(Frame, tag=73, frozen=True):
+class Trust(Exchange, tag=73, frozen=True):
     """Server to device: the configuration record and the policy's text.
 
     A device that pinned others keeps to those until its person accepts these.
     """
 
-    request: Uint64
     config: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
     policy: Annotated[str, Meta(min_length=1, max_length=tlog_limits.MAX_POLICY_BYTES)]
 

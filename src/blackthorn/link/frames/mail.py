@@ -5,13 +5,12 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from blackthorn.link import limits as link_limits
-from blackthorn.link.frames.types import Frame, Uint64
+from blackthorn.link.frames.types import Exchange, Frame, Uint64
 
 
-class ListMail(Frame, tag=40, frozen=True):
+class ListMail(Exchange, tag=40, frozen=True):
     """Device to server: sealed mail of my user with a uid above `after`, oldest first."""
 
-    request: Uint64
     after: Uint64
 
 
@@ -23,26 +22,23 @@ class MailEntry(Struct, array_like=True, frozen=True, gc=False):
     received_ms: Uint64
 
 
-class MailListing(Frame, tag=41, frozen=True):
+class MailListing(Exchange, tag=41, frozen=True):
     """Server to device. `more` says that a further ListMail will find more."""
 
-    request: Uint64
     entries: Annotated[list[MailEntry], Meta(max_length=link_limits.MAX_MAIL_LISTING)]
     more: bool
 
 
-class FetchMail(Frame, tag=42, frozen=True):
+class FetchMail(Exchange, tag=42, frozen=True):
     """Device to server: the sealed bytes of one mail from `offset` on."""
 
-    request: Uint64
     uid: Uint64
     offset: Uint64
 
 
-class MailChunk(Frame, tag=43, frozen=True):
+class MailChunk(Exchange, tag=43, frozen=True):
     """Server to device. `total` is 0 when the mail is not there (any more)."""
 
-    request: Uint64
     uid: Uint64
     offset: Uint64
     total: Uint64

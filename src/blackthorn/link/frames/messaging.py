@@ -9,6 +9,7 @@ from blackthorn.link import limits as link_limits
 from blackthorn.link.frames.types import (
     AddressText,
     Bytes32,
+    Exchange,
     Frame,
     Id16,
     Ids,
@@ -153,13 +154,12 @@ class KeyPackageStock(Frame, tag=31, frozen=True):
     count: int
 
 
-class ClaimKeyPackages(Frame, tag=32, frozen=True):
+class ClaimKeyPackages(Exchange, tag=32, frozen=True):
     """Device to server: one key package of each device of these users.
 
     With `devices`, of these devices of theirs alone: so that none is used up in vain.
     """
 
-    request: Uint64
     addresses: Annotated[
         list[AddressText], Meta(min_length=1, max_length=link_limits.MAX_CLAIM_ADDRESSES)
     ]
@@ -176,13 +176,12 @@ class ClaimedKeyPackage(Struct, array_like=True, frozen=True, gc=False):
     package: KeyPackageBytes
 
 
-class KeyPackages(Frame, tag=33, frozen=True):
+class KeyPackages(Exchange, tag=33, frozen=True):
     """Server to device: the answer. `unknown` are no users; `without` have none to give.
 
     An address in none of the three lists did not fit the answer: ask for it again.
     """
 
-    request: Uint64
     claimed: list[ClaimedKeyPackage]
     unknown: list[AddressText]
     without: list[AddressText]

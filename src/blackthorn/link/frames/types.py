@@ -22,3 +22,9 @@ Ids = Annotated[list[Id16], Meta(max_length=link_limits.MAX_POSTINGS_PER_FRAME)]
 
 class Frame(Struct, array_like=True, frozen=True, gc=False):
     """Base of all frames. Subclasses carry their number as `tag`."""
+
+
+class Exchange(Frame, frozen=True):
+    """Base of requests and of their answers, which repeat the number of the request."""
+
+    request: Uint64
