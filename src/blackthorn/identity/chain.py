@@ -13,27 +13,14 @@ from blackthorn.identity.bodies import Body, DeviceInfo
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.identity.openpgp import OpenPGP
 from blackthorn.identity.resets import as_of
-from blackthorn.identity.state import FormerDevice, PendingReset, ResetRecord, State, Terms
+from blackthorn.identity.state import FormerDevice, State
+from blackthorn.identity.state import PendingReset as PendingReset
+from blackthorn.identity.state import ResetRecord as ResetRecord
+from blackthorn.identity.state import Terms as Terms
 from blackthorn.identity.statements import NO_STATEMENT, Statement, decode
 from blackthorn.identity.step import step
 from blackthorn.ids import DeviceId
 from blackthorn.wire import limits
-
-__all__ = [
-    "PENDING_RESET",
-    "FormerDevice",
-    "OpenPGP",
-    "PendingReset",
-    "ResetRecord",
-    "Terms",
-    "UnverifiedChain",
-    "VerifiedChain",
-    "extend",
-    "first_statement",
-    "next_statement",
-    "replay",
-    "verify_extension",
-]
 
 PENDING_RESET: Final = 1
 """Flag of a leaf in the ledger's map: the chain ends in a reset."""

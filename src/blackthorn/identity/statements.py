@@ -19,20 +19,17 @@ import cbor2
 from blackthorn.errors import VerificationError
 from blackthorn.identity import fields
 from blackthorn.identity import limits as identity_limits
-from blackthorn.identity.bodies import (
-    KINDS,
-    AddDevice,
-    Body,
-    Cancel,
-    DeviceInfo,
-    Genesis,
-    Reset,
-    RevokeDevice,
-    Role,
-    Rotate,
-    SetOpenPGP,
-    SetRecovery,
-)
+from blackthorn.identity.bodies import KINDS
+from blackthorn.identity.bodies import AddDevice as AddDevice
+from blackthorn.identity.bodies import Body as Body
+from blackthorn.identity.bodies import Cancel as Cancel
+from blackthorn.identity.bodies import DeviceInfo as DeviceInfo
+from blackthorn.identity.bodies import Genesis as Genesis
+from blackthorn.identity.bodies import Reset as Reset
+from blackthorn.identity.bodies import RevokeDevice as RevokeDevice
+from blackthorn.identity.bodies import Rotate as Rotate
+from blackthorn.identity.bodies import SetOpenPGP as SetOpenPGP
+from blackthorn.identity.bodies import SetRecovery as SetRecovery
 from blackthorn.identity.keys import (
     ED25519_SIGNATURE_BYTES,
     ML_DSA_SIGNATURE_BYTES,
@@ -40,30 +37,6 @@ from blackthorn.identity.keys import (
     SigningKeys,
 )
 from blackthorn.wire import limits as wire_limits
-
-__all__ = [
-    "DOMAIN",
-    "ENROLMENT",
-    "NO_STATEMENT",
-    "RECOVERY",
-    "RULES_VERSION",
-    "AddDevice",
-    "Body",
-    "Cancel",
-    "DeviceInfo",
-    "Genesis",
-    "Reset",
-    "RevokeDevice",
-    "Role",
-    "Rotate",
-    "SetOpenPGP",
-    "SetRecovery",
-    "SignedStatement",
-    "Statement",
-    "countersign",
-    "decode",
-    "make",
-]
 
 DOMAIN: Final = b"blackthorn-identity-v1\0"
 VERSION: Final = 1

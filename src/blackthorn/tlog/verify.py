@@ -7,38 +7,19 @@ that the policy knows and that is named under it signed it too, and they are a q
 from dataclasses import dataclass
 
 from blackthorn.errors import VerificationError
-from blackthorn.tlog.checkpoint import (
-    Checkpoint,
-    only_line,
-    open_checkpoint,
-    parse_checkpoint,
-    verify_log,
-)
+from blackthorn.tlog.checkpoint import Checkpoint as Checkpoint
+from blackthorn.tlog.checkpoint import only_line, verify_log
+from blackthorn.tlog.checkpoint import open_checkpoint as open_checkpoint
 from blackthorn.tlog.cosignature import verify_line
-from blackthorn.tlog.merkle import EMPTY_ROOT, leaf_hash, node_hash
-from blackthorn.tlog.merkle_proofs import verify_consistency, verify_inclusion
-from blackthorn.tlog.policy import NO_QUORUM, Policy, format_policy, parse_policy
-from blackthorn.wire.note import COSIGNATURE_V1, VerifierKey, format_vkey, parse_note, parse_vkey
-
-__all__ = [
-    "EMPTY_ROOT",
-    "NO_QUORUM",
-    "Checkpoint",
-    "Policy",
-    "VerifiedCheckpoint",
-    "VerifierKey",
-    "format_policy",
-    "format_vkey",
-    "leaf_hash",
-    "node_hash",
-    "open_checkpoint",
-    "parse_checkpoint",
-    "parse_policy",
-    "parse_vkey",
-    "verify_checkpoint",
-    "verify_consistency",
-    "verify_inclusion",
-]
+from blackthorn.tlog.merkle import leaf_hash as leaf_hash
+from blackthorn.tlog.merkle_proofs import verify_consistency as verify_consistency
+from blackthorn.tlog.merkle_proofs import verify_inclusion as verify_inclusion
+from blackthorn.tlog.policy import NO_QUORUM as NO_QUORUM
+from blackthorn.tlog.policy import Policy as Policy
+from blackthorn.tlog.policy import parse_policy as parse_policy
+from blackthorn.wire.note import COSIGNATURE_V1, parse_note
+from blackthorn.wire.note import format_vkey as format_vkey
+from blackthorn.wire.note import parse_vkey as parse_vkey
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,7 @@ from blackthorn.mls.errors import GroupState
 from blackthorn.mls.extension import Extension
 from blackthorn.mls.framing import protection
 from blackthorn.mls.framing.framing import AuthenticatedContent, encode_message
-from blackthorn.mls.framing.key_package import (
-    KeyPackagePrivate,
-    VerifiedKeyPackage,
-    create_leaf,
-)
+from blackthorn.mls.framing.key_package import KeyPackagePrivate, VerifiedKeyPackage, create_leaf
 from blackthorn.mls.framing.padding import Padding, padded_size, size_class
 from blackthorn.mls.framing.proposals import Add, PreSharedKey, Proposal, ReInit, Remove, Update
 from blackthorn.mls.group import committing, external_joining, joining, state_codec
@@ -33,14 +29,14 @@ from blackthorn.mls.group.creation import first_epoch
 from blackthorn.mls.group.group_view import GroupView
 from blackthorn.mls.group.processing import ReceiveContext
 from blackthorn.mls.group.receiving import Outcome, receive
-from blackthorn.mls.group.results import Application, Commit, ProposalReceived
+from blackthorn.mls.group.results import Application as Application
+from blackthorn.mls.group.results import Commit as Commit
+from blackthorn.mls.group.results import ProposalReceived as ProposalReceived
 from blackthorn.mls.group.state import State
 from blackthorn.mls.group.succession import Successor
 from blackthorn.mls.schedule.psk import KnownPsks, PskName, ResumptionName, name_psks
 from blackthorn.mls.schedule.secret_tree import KeyUse
 from blackthorn.mls.suites import CipherSuite, suite
-
-__all__ = ["Application", "Commit", "Group", "ProposalReceived", "Random"]
 
 Random = Callable[[int], bytes]
 
