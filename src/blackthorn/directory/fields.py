@@ -6,7 +6,7 @@ import cbor2
 
 from blackthorn.directory import limits as directory_limits
 from blackthorn.errors import VerificationError
-from blackthorn.wire import limits
+from blackthorn.wire import cbor, limits
 
 
 def encode_map(value: dict[str, Any]) -> bytes:
@@ -20,17 +20,8 @@ def decode_map(
     """The map in `data`, whose every key is text. Raises `VerificationError` with `rule`."""
     if len(data) > bound:
         raise VerificationError(rule, f"{what} has {len(data)} bytes")
-    try:
-        value = cbor2.loads(
-            data,
-            max_depth=directory_limits.MAX_FIELD_DEPTH,
-            allow_indefinite=False,
-            allow_duplicate_keys=False,
-            tag_hook=_refuse_tag,
-            semantic_decoders={},
-        )
-    except Exception:
-        raise VerificationError(rule, f"{what} is not CBOR") from None
+    refusal = VerificationError(rule, f"{what} is not CBOR")
+    value = cbor.load(data, directory_limits.MAX_FIELD_DEPTH, refusal)
     if type(value) is not dict or any(type(key) is not str for key in value):
         raise VerificationError(rule, f"{what} is no map with text keys")
     try:
@@ -40,7 +31,3 @@ def decode_map(
     if not same:
         raise VerificationError(rule, f"{what} is not in its one encoding")
     return value
-
-
-def _refuse_tag(*_: Any) -> Any:
-    raise ValueError("tags are not used here")

@@ -30,6 +30,7 @@ from blackthorn.identity.keys import (
     SigningKeys,
 )
 from blackthorn.link import limits as link_limits
+from blackthorn.wire import cbor
 
 VERSION: Final = 1
 DOMAIN: Final = b"blackthorn-decision-v1\0"
@@ -126,13 +127,7 @@ def decode(data: bytes) -> Signed:
     """The signed statement in `data`. Raises `VerificationError` (G1) and nothing else."""
     if len(data) > link_limits.MAX_DECISION_BYTES:
         raise VerificationError("G1", f"a decision has {len(data)} bytes: too many")
-    try:
-        value = cbor2.loads(
-            data, max_depth=3, allow_indefinite=False, tag_hook=_refuse_tag, semantic_decoders={}
-        )
-    except Exception:
-        raise VerificationError("G1", "a decision is not CBOR") from None
-    match value:
+    match cbor.load(data, 3, VerificationError("G1", "a decision is not CBOR")):
         case [bytes(statement), list(approvals)] if len(approvals) <= link_limits.MAX_APPROVALS:
             signed = Signed(
                 decode_statement(statement), tuple(_approval(approval) for approval in approvals)
@@ -184,10 +179,6 @@ def _approval(value: Any) -> Approval:
         ):
             return Approval(officer, at_ms, Signature(ed25519, ml_dsa))
     raise VerificationError("G1", "an approval is not an officer, a time and a signature")
-
-
-def _refuse_tag(*_: Any) -> Any:
-    raise ValueError("no tag stands in a decision")
 
 
 def is_officer(name: str) -> bool:

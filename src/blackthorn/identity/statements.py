@@ -36,6 +36,7 @@ from blackthorn.identity.keys import (
     Signature,
     SigningKeys,
 )
+from blackthorn.wire import cbor
 from blackthorn.wire import limits as wire_limits
 
 DOMAIN: Final = b"blackthorn-identity-v1\0"
@@ -114,7 +115,9 @@ def decode(data: bytes) -> SignedStatement:
     """The signed statement in `data`, well-formed. Raises `VerificationError` and nothing else."""
     if len(data) > wire_limits.MAX_STATEMENT_BYTES:
         raise VerificationError("I1", f"a statement has {len(data)} bytes: too many")
-    statement, signatures = fields.array(_load(data), 2, "a signed statement")
+    refusal = VerificationError("I2", "a statement is not CBOR, or holds a tag")
+    value = cbor.load(data, identity_limits.MAX_STATEMENT_DEPTH, refusal)
+    statement, signatures = fields.array(value, 2, "a signed statement")
     signed = SignedStatement(_statement(statement), _signatures(signatures))
     if signed.encode() != data:
         raise VerificationError("I2", "a statement is not in its deterministic encoding")
@@ -137,25 +140,6 @@ def _value(statement: Statement) -> list[Any]:
 
 def _signer(entry: tuple[bytes, Signature]) -> bytes:
     return entry[0]
-
-
-def _load(data: bytes) -> Any:
-    try:
-        value: Any = cbor2.loads(
-            data,
-            max_depth=identity_limits.MAX_STATEMENT_DEPTH,
-            allow_indefinite=False,
-            allow_duplicate_keys=False,
-            tag_hook=_refuse_tag,
-            semantic_decoders={},
-        )
-    except Exception:
-        raise VerificationError("I2", "a statement is not CBOR, or holds a tag") from None
-    return value
-
-
-def _refuse_tag(*_: Any) -> Any:
-    raise ValueError("no tag stands in a statement")
 
 
 def _statement(value: Any) -> Statement:

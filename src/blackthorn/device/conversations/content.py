@@ -19,6 +19,7 @@ from blackthorn.device import limits as device_limits
 from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.errors import DecodeError
 from blackthorn.ids import Address
+from blackthorn.wire import cbor
 from blackthorn.wire.address import domain_of
 
 SALT_BYTES: Final = 16
@@ -66,31 +67,13 @@ def decode(data: bytes) -> TextContent:
     """The text message in `data`. Raises ContentError."""
     if len(data) > conversations_limits.MAX_CONTENT_BYTES:
         raise ContentError("the content is too large")
-    value = _load(data)
+    refusal = ContentError("the content is not CBOR")
+    value = cbor.load(data, conversations_limits.MAX_CONTENT_DEPTH, refusal)
     match value:
         case [bytes(salt), _, bytes(), _, _, dict(extensions), [*part]] if len(salt) == SALT_BYTES:
             sent = _count(extensions.get(SENT))
             return TextContent(salt, _text(part), sent, _count(extensions.get(COUNT)))
     raise ContentError("the content is not MIMI content")
-
-
-def _load(data: bytes) -> Any:
-    try:
-        value: Any = cbor2.loads(
-            data,
-            max_depth=conversations_limits.MAX_CONTENT_DEPTH,
-            allow_indefinite=False,
-            allow_duplicate_keys=False,
-            tag_hook=_refuse_tag,
-            semantic_decoders={},
-        )
-    except Exception:
-        raise ContentError("the content is not CBOR") from None
-    return value
-
-
-def _refuse_tag(*_: Any) -> Any:
-    raise ContentError("the content holds a CBOR tag")
 
 
 def _text(part: list[Any]) -> str:

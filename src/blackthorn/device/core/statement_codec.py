@@ -1,7 +1,5 @@
 """Bodies of statements and descriptions of devices as bytes, for the outbox and for a pairing."""
 
-from typing import Any
-
 import cbor2
 
 from blackthorn.errors import VerificationError
@@ -9,6 +7,7 @@ from blackthorn.identity import fields
 from blackthorn.identity import limits as identity_limits
 from blackthorn.identity.bodies import KINDS
 from blackthorn.identity.statements import AddDevice, Body, DeviceInfo
+from blackthorn.wire import cbor
 from blackthorn.wire import limits as wire_limits
 
 
@@ -21,7 +20,9 @@ def decode_body(data: bytes) -> Body:
     """The inverse. Raises VerificationError, whatever the bytes."""
     if len(data) > wire_limits.MAX_STATEMENT_BYTES:
         raise VerificationError("I1", "the body of a statement is too large")
-    kind, value = fields.array(_load(data), 2, "the body of a statement")
+    refusal = VerificationError("I2", "a body of a statement is not CBOR")
+    body = cbor.load(data, identity_limits.MAX_STATEMENT_DEPTH, refusal)
+    kind, value = fields.array(body, 2, "the body of a statement")
     return fields.body(kind, value)
 
 
@@ -36,17 +37,3 @@ def decode_device(data: bytes) -> DeviceInfo:
     if not isinstance(body, AddDevice) or body.recovered:
         raise VerificationError("I3", "that is no description of a device")
     return body.device
-
-
-def _load(data: bytes) -> Any:
-    try:
-        value: Any = cbor2.loads(
-            data,
-            max_depth=identity_limits.MAX_STATEMENT_DEPTH,
-            allow_indefinite=False,
-            allow_duplicate_keys=False,
-            semantic_decoders={},
-        )
-    except Exception:
-        raise VerificationError("I2", "a body of a statement is not CBOR") from None
-    return value

@@ -18,6 +18,7 @@ from blackthorn.errors import DecodeError, SecurityError, VerificationError
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, replay
 from blackthorn.identity.keys import Signature, SigningKeys, VerifyKeys
 from blackthorn.ids import device_id
+from blackthorn.wire import cbor
 
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig"
@@ -149,24 +150,11 @@ def decode_chain(data: bytes) -> VerifiedChain:
     """The chain, all its rules checked. Raises SecurityError, VerificationError among it."""
     if len(data) > limits.MAX_EXPORT_CHAIN_BYTES:
         raise SecurityError("the identity chain is too large")
-    try:
-        value = cbor2.loads(
-            data,
-            max_depth=_CHAIN_DEPTH,
-            allow_indefinite=False,
-            allow_duplicate_keys=False,
-            tag_hook=_refuse_tag,
-            semantic_decoders={},
-        )
-    except Exception:
-        raise SecurityError("the identity chain is not CBOR, or holds a tag") from None
+    refusal = SecurityError("the identity chain is not CBOR, or holds a tag")
+    value = cbor.load(data, _CHAIN_DEPTH, refusal)
     if not isinstance(value, dict) or value.get("format") != CHAIN_FORMAT:
         raise SecurityError("the identity chain is of a format that is not known here")
     return replay(*_parts(value))
-
-
-def _refuse_tag(*_: Any) -> Any:
-    raise ValueError("no tag stands in an exported chain")
 
 
 def _parts(value: Mapping[Any, Any]) -> tuple[UnverifiedChain, Terms]:
