@@ -7,20 +7,14 @@ by a logged entry that may follow. Each refusal names the place: the index of th
 A replay that has raised is of no more use: the log is wrong from there on.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any, Final
 
 import cbor2
 
 from blackthorn.directory import limits
 from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
-from blackthorn.directory.entries import (
-    ConfigEntry,
-    Head,
-    Mutation,
-    Record,
-    decode_entry,
-)
+from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record, decode_entry
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.directory.records import decode_record
 from blackthorn.errors import VerificationError
@@ -141,8 +135,6 @@ class Replay:
             )
         return checkpoint
 
-    # --- Going on later -------------------------------------------------------------------
-
     def save(self) -> bytes:
         """The state after a head, to go on with by `resume`; about 68 bytes a user."""
         if self.config is None or not self._at_head:
@@ -151,25 +143,9 @@ class Replay:
             index + version.to_bytes(4, "big") + (self._tree.get(index) or b"")
             for index, version in self._versions.items()
         )
-        counted = self.tally
-        return cbor2.dumps(
-            [
-                _VERSION,
-                self.config.encode(),
-                self.epoch,
-                self.unix_ms,
-                self.size,
-                list(self._edge.peaks),
-                [
-                    counted.entries,
-                    counted.epochs,
-                    counted.mutations,
-                    counted.records,
-                    counted.configs,
-                ],
-                leaves,
-            ]
-        )
+        peaks, counts = list(self._edge.peaks), list(astuple(self.tally))
+        place = [self.epoch, self.unix_ms, self.size]
+        return cbor2.dumps([_VERSION, self.config.encode(), *place, peaks, counts, leaves])
 
 
 _LEAF_BYTES: Final = 32 + 4 + 32
@@ -180,9 +156,7 @@ def resume(data: bytes) -> Replay:
     match _load(data):
         case [1, bytes(record), int(epoch), int(unix_ms), int(size), list(peaks), list(counts),
               bytes(leaves)] if _whole(peaks, counts, leaves):  # fmt: skip
-            replay = Replay(decode_config(record), epoch, unix_ms)
-            for name, count in zip(Tally.__slots__, counts, strict=True):
-                setattr(replay.tally, name, count)
+            replay = Replay(decode_config(record), epoch, unix_ms, Tally(*counts))
             replay._edge = Frontier(size, peaks)
             replay._at_head = True
             rows = [leaves[at : at + _LEAF_BYTES] for at in range(0, len(leaves), _LEAF_BYTES)]

@@ -24,6 +24,7 @@ from blackthorn.directory.proof import RequestedLeaf, decode_map_proof
 from blackthorn.errors import VerificationError
 from blackthorn.tlog.merkle import leaf_hash
 from blackthorn.tlog.verify import (
+    Checkpoint,
     Policy,
     open_checkpoint,
     parse_vkey,
@@ -123,14 +124,15 @@ def verify_epoch(
         raise VerificationError("D15", f"the checkpoint is of the log {checkpoint.origin}")
     if last is not None:
         _check_continues(last, checkpoint.size, checkpoint.root, consistency)
-    head = _verify_last_head(part, checkpoint.size, checkpoint.root)
-    if last is not None and checkpoint.size > last.size:
-        _check_rises(last, head)
+    epoch = _epoch(part, checkpoint, verified.quorum_time)
+    head = epoch.head
+    rises = last is None or (head.epoch > last.epoch and head.unix_ms > last.unix_ms)
+    if last is not None and checkpoint.size > last.size and not rises:
+        raise VerificationError("D12", "the epoch or its time does not rise")
     if head.config != terms.config.digest:
         raise VerificationError("D13", "the head is of another configuration")
     _check_time(head, verified.quorum_time, terms)
-    accepted = Accepted(checkpoint.size, checkpoint.root, part.checkpoint, head.epoch, head.unix_ms)
-    return VerifiedEpoch(accepted, head, verified.quorum_time)
+    return epoch
 
 
 def _check_continues(last: Accepted, size: int, root: bytes, proof: Sequence[bytes]) -> None:
@@ -153,34 +155,26 @@ def _check_time(head: Head, quorum_time: int, terms: Terms) -> None:
         raise VerificationError("D14", "nothing newer was cosigned for too long")
 
 
-def _check_rises(last: Accepted, head: Head) -> None:
-    if head.epoch <= last.epoch or head.unix_ms <= last.unix_ms:
-        raise VerificationError("D12", "the epoch or its time does not rise")
-
-
-def _verify_last_head(part: EpochPart, size: int, root: bytes) -> Head:
-    head = decode_entry(part.head)
-    if not isinstance(head, Head) or not size:
-        raise VerificationError("D9", "the last entry of the checkpoint is no head")
-    try:
-        verify_inclusion(leaf_hash(part.head), size - 1, size, part.proof, root)
-    except VerificationError as error:
-        raise VerificationError("D9", f"the head is not the last entry: {error}") from error
-    return head
-
-
 def open_epoch(part: EpochPart, config: DirectoryConfig) -> VerifiedEpoch:
     """An epoch that the log of the configuration signed, whatever witnesses say.
 
     For evidence, which a log answers for by its own signature. Raises N, T rules and D9.
     """
     checkpoint, _ = open_checkpoint(part.checkpoint, parse_vkey(config.log_vkey))
-    head = _verify_last_head(part, checkpoint.size, checkpoint.root)
-    return VerifiedEpoch(
-        Accepted(checkpoint.size, checkpoint.root, part.checkpoint, head.epoch, head.unix_ms),
-        head,
-        0,
-    )
+    return _epoch(part, checkpoint, 0)
+
+
+def _epoch(part: EpochPart, checkpoint: Checkpoint, quorum_time: int) -> VerifiedEpoch:
+    head = decode_entry(part.head)
+    size, root = checkpoint.size, checkpoint.root
+    if not isinstance(head, Head) or not size:
+        raise VerificationError("D9", "the last entry of the checkpoint is no head")
+    try:
+        verify_inclusion(leaf_hash(part.head), size - 1, size, part.proof, root)
+    except VerificationError as error:
+        raise VerificationError("D9", f"the head is not the last entry: {error}") from error
+    accepted = Accepted(size, root, part.checkpoint, head.epoch, head.unix_ms)
+    return VerifiedEpoch(accepted, head, quorum_time)
 
 
 def index_of(label: str, vrf_proof: bytes, config: DirectoryConfig) -> bytes:

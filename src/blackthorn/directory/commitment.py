@@ -53,17 +53,8 @@ def decode_value(data: bytes) -> Value:
 def commit(opening: bytes, label: str, version: int, value: bytes) -> bytes:
     """The 32-byte commitment: HMAC(Kc, opening[16] ‖ label<1> ‖ version u32 ‖ value<4>)."""
     name = label.encode()
-    framed = b"".join(
-        (
-            opening,
-            len(name).to_bytes(1, "big"),
-            name,
-            version.to_bytes(4, "big"),
-            len(value).to_bytes(4, "big"),
-            value,
-        )
-    )
-    return hmac.digest(_KC, framed, "sha256")
+    head = opening + len(name).to_bytes(1, "big") + name + version.to_bytes(4, "big")
+    return hmac.digest(_KC, head + len(value).to_bytes(4, "big") + value, "sha256")
 
 
 def opening_for(secret: bytes, index: bytes, version: int) -> bytes:

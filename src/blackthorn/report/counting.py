@@ -3,9 +3,9 @@
 Every directive received has one of OUTCOMES, so that outcomes add up to receipts.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from statistics import median_low
-from typing import Any, Final
+from typing import Final
 
 from blackthorn.governance import directives
 from blackthorn.governance.transitions import Case
@@ -55,10 +55,6 @@ class Counts:
     decided: int = 0
     hours_to_decision_median: int | None = None
     hours_to_decision_longest: int | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """By name, in this order."""
-        return asdict(self)
 
 
 NUMBERS: Final = tuple(field.name for field in fields(Counts))
@@ -132,8 +128,5 @@ def count(cases: list[Case], as_of_ms: int) -> Counts:
 def hidden(number: int) -> Counts:
     """The row of directives that are sealed: counted, and a gag is in force for each."""
     return Counts(
-        received=number,
-        not_yet_disclosable=number,
-        gags_ordered=number,
-        gags_in_force=number,
+        received=number, not_yet_disclosable=number, gags_ordered=number, gags_in_force=number
     )

@@ -6,6 +6,7 @@ whole, since the ledger has only its hash.
 
 import hashlib
 import json
+from dataclasses import asdict
 from importlib import resources
 from typing import Any, Final
 
@@ -65,13 +66,12 @@ def document(figures: Figures, stand: Snapshot, policy: str) -> dict[str, Any]:
             "time": rfc3339(stand.unix_ms),
             "policy": policy,
         },
-        "totals": figures.totals.as_json(),
+        "totals": asdict(figures.totals),
         "rows": [
-            {"country": row.country, "kind": row.kind, **row.counts.as_json()}
-            for row in figures.rows
+            {"country": row.country, "kind": row.kind, **asdict(row.counts)} for row in figures.rows
         ],
-        "by_kind": {name: counts.as_json() for name, counts in figures.by_kind.items()},
-        "by_country": {name: counts.as_json() for name, counts in figures.by_country.items()},
+        "by_kind": {name: asdict(counts) for name, counts in figures.by_kind.items()},
+        "by_country": {name: asdict(counts) for name, counts in figures.by_country.items()},
         "outcomes": list(OUTCOMES),
         "steps_sealed": figures.sealed_steps,
         "structural": STRUCTURAL,

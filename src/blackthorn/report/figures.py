@@ -195,7 +195,7 @@ def _concerns(case: Case, period: Period) -> bool:
     return first < period.end_ms and (case.state in exits.OPEN or last >= period.start_ms)
 
 
-_DESTROYED: Final = (
+_DESTROYED: Final = [
     "users",
     "notified",
     "read",
@@ -204,7 +204,7 @@ _DESTROYED: Final = (
     "forwarded",
     "unreachable",
     "held",
-)
+]
 
 
 def _exit(case: Case) -> dict[str, Any]:

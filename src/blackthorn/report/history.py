@@ -78,12 +78,5 @@ class History:
         if self._config is None:
             raise VerificationError("D23", "a log begins with its configuration")
         first_ms = head.unix_ms if self.stand is None else self.stand.first_ms
-        return Snapshot(
-            self.size,
-            self._edge.root,
-            head.epoch,
-            head.unix_ms,
-            first_ms,
-            self._config,
-            self.register,
-        )
+        epoch, now_ms, root = head.epoch, head.unix_ms, self._edge.root
+        return Snapshot(self.size, root, epoch, now_ms, first_ms, self._config, self.register)

@@ -6,6 +6,7 @@ hash in the policy that forbids everything else.
 
 import base64
 import hashlib
+import tomllib
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -17,64 +18,11 @@ from markupsafe import Markup
 
 from blackthorn.report import limits
 from blackthorn.report.charts import Chart, chart
-from blackthorn.report.counting import NOT_STATED, OUTCOMES, SEALED, Counts
+from blackthorn.report.counting import NOT_STATED, OUTCOMES, Counts
 from blackthorn.report.figures import Figures
 from blackthorn.report.history import Snapshot
 from blackthorn.tlog.policy import parse_policy
-
-_KINDS: Final = {
-    "production": "Production of data",
-    "preservation": "Preservation only",
-    "emergency": "Emergency",
-    "removal": "Removal",
-    "blocking": "Blocking",
-    "technical-capability": "Technical capability",
-    SEALED: "Sealed by a gag",
-}
-_STEPS: Final = {
-    "receive": "Received",
-    "verify": "Verified by call-back",
-    "assess": "Assessed",
-    "approve": "Approved",
-    "produce": "Produced",
-    "deliver": "Delivered",
-    "refuse": "Refused",
-    "contest": "Contested in court",
-    "extend-gag": "Gag extended",
-    "lift-gag": "Gag lifted",
-    "correct": "Corrected",
-    "plan": "Planned",
-    "announce": "Announced",
-    "drain": "New activations stopped",
-    "freeze": "Made read-only",
-    "stop": "Service stopped",
-    "retrieve": "Retrieval begun",
-    "prepare": "Closure prepared",
-    "destroy": "Destruction decided",
-    "close": "Closed with proof",
-    "extend": "Extended",
-    "accelerate": "Brought forward",
-    "rescind": "Rescinded: service goes on",
-    "hold": "Held",
-    "release": "Released",
-}
-_REASONS: Final = {
-    "no-such-capability": "there is no such capability",
-    "not-genuine": "it is not genuine",
-    "not-lawful": "it is not lawful",
-    "disproportionate": "it is out of proportion",
-    "no-such-account": "there is no such account",
-    "closed-market": "the market is closed",
-}
-_DATES: Final = {
-    "announce_ms": "Announcement",
-    "activations_ms": "No new activations",
-    "read_only_ms": "Read-only",
-    "stop_ms": "Service stops",
-    "retrieval_end_ms": "Retrieval ends",
-    "backups_end_ms": "Backups expire",
-    "forwarding_end_ms": "Forwarding ends",
-}
+from blackthorn.wire.dates import rfc3339
 
 
 def page(figures: Figures, stand: Snapshot, policy: str) -> bytes:
@@ -90,10 +38,7 @@ def page(figures: Figures, stand: Snapshot, policy: str) -> bytes:
             style=Markup(_file("style.css")),  # noqa: S704 - a file of this package
             content_security=content_security(),
             outcomes=OUTCOMES,
-            kinds=_KINDS,
-            reasons=_REASONS,
-            steps=_STEPS,
-            dates=_DATES,
+            **_words(),
             charts=_charts(figures),
             directives=list(reversed(shown)),
             left_out=len(figures.directives) - len(shown),
@@ -164,32 +109,16 @@ def _file(name: str) -> str:
     return resources.files("blackthorn.report").joinpath(name).read_text("utf-8")
 
 
-def _moment(unix_ms: int) -> datetime:
-    return datetime.fromtimestamp(unix_ms // 1000, UTC)
+@cache
+def _words() -> dict[str, Any]:
+    return tomllib.loads(_file("words.toml"))
 
 
 def _day(unix_ms: int) -> Markup:
     """A date in words, with the time for machines."""
-    moment = _moment(unix_ms)
-    machine = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-    words = f"{moment.day}\u00a0{_MONTHS[moment.month - 1]}\u00a0{moment.year}"
-    return Markup('<time datetime="{}">{}</time>').format(machine, words)
-
-
-_MONTHS: Final = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
+    moment = datetime.fromtimestamp(unix_ms // 1000, UTC)
+    words = f"{moment.day}\u00a0{_words()['months'][moment.month - 1]}\u00a0{moment.year}"
+    return Markup('<time datetime="{}">{}</time>').format(rfc3339(unix_ms), words)
 
 
 def _hours(hours: int | None) -> str:

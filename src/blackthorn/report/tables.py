@@ -6,6 +6,7 @@ A cell that a spreadsheet would take for a formula is prefixed with an apostroph
 import csv
 import io
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any, Final
 
 from blackthorn.report.counting import NUMBERS
@@ -47,7 +48,7 @@ def counts_csv(figures: Figures, stand: Snapshot) -> bytes:
     start = (COUNTS_SCHEMA, figures.period.name, stand.size)
     return _csv(
         COUNTS_COLUMNS,
-        ((*start, row.country, row.kind, *row.counts.as_json().values()) for row in figures.rows),
+        ((*start, row.country, row.kind, *asdict(row.counts).values()) for row in figures.rows),
     )
 
 

@@ -6,7 +6,7 @@ a consistency proof reads O(log n) stored hashes. To check proofs alone, use `tl
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 HASH_SIZE: Final = 32
@@ -83,12 +83,8 @@ class MerkleLog:
                 self._rows.append(bytearray())
             above = self._rows[height]
             end = len(row) // (2 * HASH_SIZE) * (2 * HASH_SIZE)
-            above += b"".join(
-                [
-                    _sha256(b"\x01" + row[at : at + 64]).digest()
-                    for at in range(2 * len(above), end, 64)
-                ]
-            )
+            pairs = (row[at : at + 64] for at in range(2 * len(above), end, 64))
+            above += b"".join([_sha256(b"\x01" + pair).digest() for pair in pairs])
             row = above
 
     def hashes(self, height: int, start: int, end: int) -> bytes:
@@ -161,8 +157,3 @@ class MerkleLog:
         if not whole:
             proof.append(self.subtree(start, end))
         return proof[::-1]
-
-
-def root_from_hashes(hashes: Sequence[bytes]) -> bytes:
-    """The root over some leaf hashes, such as those of one tile."""
-    return MerkleLog.from_leaf_hashes(b"".join(hashes)).root()

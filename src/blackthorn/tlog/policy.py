@@ -143,11 +143,6 @@ class Policy:
             raise VerificationError("T31", "the policy names no log")
         return self.logs[0].key
 
-    @property
-    def witness_urls(self) -> list[tuple[str, VerifierKey, str]]:
-        """Name, key and address of the witnesses that have an address."""
-        return [(w.name, w.key, w.url) for w in self.witnesses if w.url is not None]
-
     def satisfied_by(self, names: Set[str]) -> bool:
         """Whether these witnesses are a quorum."""
         return self.quorum_time(dict.fromkeys(names, 0)) is not None

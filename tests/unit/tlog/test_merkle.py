@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from blackthorn.tlog.merkle import EMPTY_ROOT, MerkleLog, leaf_hash, node_hash, root_from_hashes
+from blackthorn.tlog.merkle import EMPTY_ROOT, MerkleLog, leaf_hash, node_hash
 from tests.unit.tlog.world import entries
 
 
@@ -52,7 +52,7 @@ def test_the_hashes_of_a_row_are_the_roots_of_its_subtrees() -> None:
     for place in range(12):
         assert row[32 * place : 32 * place + 32] == log.subtree(8 * place, 8 * place + 8)
     leaves = [log.hashes(0, place, place + 1) for place in range(8, 16)]
-    assert root_from_hashes(leaves) == log.subtree(8, 16)
+    assert MerkleLog.from_leaf_hashes(b"".join(leaves)).root() == log.subtree(8, 16)
     assert log.hashes(9, 0, 0) == b""
 
 

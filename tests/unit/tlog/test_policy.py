@@ -45,7 +45,9 @@ def test_the_example_of_the_specification() -> None:
     assert parsed.log == L
     assert [witness.name for witness in parsed.witnesses] == ["X1", "X2", "X3", "Y1", "Y2", "Y3"]
     assert [group.threshold for group in parsed.groups] == [2, 1, 2]
-    assert parsed.witness_urls == [("X2", KEYS[1], "https://x2.example/witness")]
+    assert [(w.name, w.key, w.url) for w in parsed.witnesses if w.url] == [
+        ("X2", KEYS[1], "https://x2.example/witness")
+    ]
     for size in range(7):
         for names in itertools.combinations(("X1", "X2", "X3", "Y1", "Y2", "Y3"), size):
             xs = sum(name.startswith("X") for name in names)

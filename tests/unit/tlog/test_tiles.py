@@ -3,7 +3,7 @@
 import pytest
 
 from blackthorn.tlog import limits
-from blackthorn.tlog.merkle import MerkleLog, leaf_hash, root_from_hashes
+from blackthorn.tlog.merkle import MerkleLog, leaf_hash
 from blackthorn.tlog.tiles import (
     Tile,
     check_bundle,
@@ -85,17 +85,14 @@ def test_the_published_tiles_of_a_growing_log_are_enough_for_its_root() -> None:
             bundle = Tile(None, tile.index, tile.width)
             check_bundle(parse_bundle(served[bundle.path], tile.width), hashes)
             leaves += hashes
-    assert root_from_hashes(leaves) == log.root()
+    assert MerkleLog.from_leaf_hashes(b"".join(leaves)).root() == log.root()
 
 
 def test_a_full_tile_hashes_to_its_place_above() -> None:
     log = MerkleLog(entries(600))
     above = parse_tile(tile_hashes(log, Tile(1, 0, 2)), Tile(1, 0, 2))
     for index in range(2):
-        assert (
-            root_from_hashes(parse_tile(tile_hashes(log, Tile(0, index)), Tile(0, index)))
-            == (above[index])
-        )
+        assert MerkleLog.from_leaf_hashes(tile_hashes(log, Tile(0, index))).root() == (above[index])
 
 
 def test_bundles_keep_entries() -> None:
