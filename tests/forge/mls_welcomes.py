@@ -70,12 +70,8 @@ class Forge:
         key, nonce = key_schedule.welcome_key_and_nonce(suite, welcome_secret)
         sealed_info = suite.aead.seal(key, nonce, self.spoil(signed), b"")
         group_secrets = GroupSecrets(self.joiner_secret, self.path_secret, self.psks).encode()
-        sealed = suite.encrypt_with_label(
-            self.private.package.init_key,
-            b"Welcome",
-            sealed_info,
-            self.spoil_secrets(group_secrets),
-        )
+        seal = suite.sealer_with_label(b"Welcome", sealed_info)
+        sealed = seal(self.private.package.init_key, self.spoil_secrets(group_secrets))
         number = suite.number if self.suite_number is None else self.suite_number
         sealed = (sealed[0], self.spoil_sealed(sealed[1]))
         entries = ((self.reference or self.private.reference, sealed),)

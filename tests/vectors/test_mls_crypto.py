@@ -44,7 +44,7 @@ def test_crypto_basics(vectors: Load) -> None:
         private = Secret(h(v["priv"]))
         sealed = (h(v["kem_output"]), h(v["ciphertext"]))
         assert suite.decrypt_with_label(private, label, context, sealed) == h(v["plaintext"])
-        sealed = suite.encrypt_with_label(h(v["pub"]), label, context, h(v["plaintext"]))
+        sealed = suite.sealer_with_label(label, context)(h(v["pub"]), h(v["plaintext"]))
         assert suite.decrypt_with_label(private, label, context, sealed) == h(v["plaintext"])
 
 

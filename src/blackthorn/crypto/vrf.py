@@ -13,17 +13,7 @@ prover makes.
 import hashlib
 from typing import Final
 
-from nacl.bindings import (
-    crypto_core_ed25519_add,
-    crypto_core_ed25519_is_valid_point,
-    crypto_core_ed25519_scalar_add,
-    crypto_core_ed25519_scalar_mul,
-    crypto_core_ed25519_scalar_reduce,
-    crypto_core_ed25519_sub,
-    crypto_scalarmult_ed25519_base_noclamp,
-    crypto_scalarmult_ed25519_noclamp,
-    crypto_sign_seed_keypair,
-)
+from nacl import bindings as sodium
 
 from blackthorn.crypto.secret import Secret
 
@@ -43,7 +33,7 @@ class VrfError(ValueError):
 
 def public_key(private: Secret) -> bytes:
     """The 32-byte public key of a 32-byte private one."""
-    return crypto_sign_seed_keypair(private.expose())[0]
+    return sodium.crypto_sign_seed_keypair(private.expose())[0]
 
 
 def prove(private: Secret, alpha: bytes) -> tuple[bytes, bytes]:
@@ -52,17 +42,17 @@ def prove(private: Secret, alpha: bytes) -> tuple[bytes, bytes]:
     scalar = _clamp(expanded[:32])
     public = public_key(private)
     point = _encode_to_curve(public, alpha)
-    gamma = crypto_scalarmult_ed25519_noclamp(scalar, point)
-    nonce = crypto_core_ed25519_scalar_reduce(hashlib.sha512(expanded[32:] + point).digest())
+    gamma = sodium.crypto_scalarmult_ed25519_noclamp(scalar, point)
+    nonce = sodium.crypto_core_ed25519_scalar_reduce(hashlib.sha512(expanded[32:] + point).digest())
     challenge = _challenge(
         public,
         point,
         gamma,
-        crypto_scalarmult_ed25519_base_noclamp(nonce),
-        crypto_scalarmult_ed25519_noclamp(nonce, point),
+        sodium.crypto_scalarmult_ed25519_base_noclamp(nonce),
+        sodium.crypto_scalarmult_ed25519_noclamp(nonce, point),
     )
-    product = crypto_core_ed25519_scalar_mul(challenge + bytes(16), scalar)
-    response = crypto_core_ed25519_scalar_add(nonce, product)
+    product = sodium.crypto_core_ed25519_scalar_mul(challenge + bytes(16), scalar)
+    response = sodium.crypto_core_ed25519_scalar_add(nonce, product)
     return _output(gamma), gamma + challenge + response
 
 
@@ -73,20 +63,20 @@ def verify(public: bytes, pi: bytes, alpha: bytes) -> bytes:
     gamma, challenge, response = pi[:32], pi[32:48], pi[48:]
     if int.from_bytes(response, "little") >= _ORDER:
         raise VrfError("the response of the VRF proof is no reduced scalar")
-    if not crypto_core_ed25519_is_valid_point(public):
+    if not sodium.crypto_core_ed25519_is_valid_point(public):
         raise VrfError("the VRF key is no point of the main subgroup")
-    if not crypto_core_ed25519_is_valid_point(gamma):
+    if not sodium.crypto_core_ed25519_is_valid_point(gamma):
         raise VrfError("Gamma of the VRF proof is no point of the main subgroup")
     scalar = challenge + bytes(16)
     point = _encode_to_curve(public, alpha)
     try:
-        u = crypto_core_ed25519_sub(
-            crypto_scalarmult_ed25519_base_noclamp(response),
-            crypto_scalarmult_ed25519_noclamp(scalar, public),
+        u = sodium.crypto_core_ed25519_sub(
+            sodium.crypto_scalarmult_ed25519_base_noclamp(response),
+            sodium.crypto_scalarmult_ed25519_noclamp(scalar, public),
         )
-        v = crypto_core_ed25519_sub(
-            crypto_scalarmult_ed25519_noclamp(response, point),
-            crypto_scalarmult_ed25519_noclamp(scalar, gamma),
+        v = sodium.crypto_core_ed25519_sub(
+            sodium.crypto_scalarmult_ed25519_noclamp(response, point),
+            sodium.crypto_scalarmult_ed25519_noclamp(scalar, gamma),
         )
     except RuntimeError as error:
         # libsodium refuses a scalar of zero, which an honest proof has once in 2**128.
@@ -123,7 +113,7 @@ def _encode_to_curve(salt: bytes, alpha: bytes) -> bytes:
 def _times_cofactor(point: bytes) -> bytes:
     """Eight times a point, by doublings: libsodium's products refuse points off the subgroup."""
     for _ in range(3):
-        point = crypto_core_ed25519_add(point, point)
+        point = sodium.crypto_core_ed25519_add(point, point)
     return point
 
 

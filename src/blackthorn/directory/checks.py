@@ -10,13 +10,7 @@ from typing import Final
 
 from blackthorn.crypto import vrf
 from blackthorn.directory import limits
-from blackthorn.directory.commitment import (
-    LABEL_BYTES,
-    OPENING_BYTES,
-    Value,
-    commit,
-    decode_value,
-)
+from blackthorn.directory.commitment import LABEL_BYTES, OPENING_BYTES, Value, commit, decode_value
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import Head, decode_entry
 from blackthorn.directory.lookup import Answer, EpochPart

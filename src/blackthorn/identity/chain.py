@@ -4,6 +4,7 @@
 `identity.step`, the theory of resets in `identity.resets`, who must sign in `identity.signers`.
 """
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -131,6 +132,20 @@ def verify_extension(chain: VerifiedChain, seq: int, head: bytes) -> VerifiedCha
     if not 1 <= seq <= chain.seq or chain.hash_of(seq) != head:
         raise VerificationError("I18", f"statement {seq} of the chain is not the one accepted")
     return chain
+
+
+def live_device(chain: VerifiedChain, device_id: bytes, mls_key: bytes) -> DeviceInfo:
+    """The device of the leaf with that 16-byte id and 32-byte signature key.
+
+    Raises `VerificationError`: I42 when the chain has no such live device, I43 when it has it
+    with another MLS key.
+    """
+    device = chain.device(device_id)
+    if device is None:
+        raise VerificationError("I42", f"device {device_id.hex()} is not live in its user's chain")
+    if not hmac.compare_digest(device.mls_key, mls_key):
+        raise VerificationError("I43", f"device {device_id.hex()} has another key in the chain")
+    return device
 
 
 def first_statement(label: str, body: Body, time_ms: int) -> Statement:

@@ -7,17 +7,7 @@ certificates and recovery keys are replaced here.
 from dataclasses import replace
 
 from blackthorn.errors import VerificationError
-from blackthorn.identity import devices, resets
-from blackthorn.identity.bodies import (
-    AddDevice,
-    Cancel,
-    Genesis,
-    Reset,
-    RevokeDevice,
-    Rotate,
-    SetOpenPGP,
-    SetRecovery,
-)
+from blackthorn.identity import bodies, devices, resets
 from blackthorn.identity.openpgp import OpenPGP
 from blackthorn.identity.signers import Signers, check_signers
 from blackthorn.identity.state import State, Terms
@@ -50,28 +40,28 @@ def _check_place(state: State, statement: Statement) -> None:
         raise VerificationError("I16", f"statement {statement.seq} asks for older rules")
     if statement.min_rules > RULES_VERSION:
         raise VerificationError("I16", "the chain asks for rules of a newer program: update yours")
-    if isinstance(statement.body, Genesis) != (state.seq == 0):
+    if isinstance(statement.body, bodies.Genesis) != (state.seq == 0):
         raise VerificationError("I17", "a chain begins with a genesis, and holds no other")
 
 
 def _apply(state: State, signed: SignedStatement, terms: Terms) -> State:
     match signed.statement.body:
-        case Genesis() as body:
+        case bodies.Genesis() as body:
             return devices.genesis(state, signed, body, terms)
-        case AddDevice() as body:
+        case bodies.AddDevice() as body:
             return devices.add_device(state, signed, body)
-        case RevokeDevice() as body:
+        case bodies.RevokeDevice() as body:
             return devices.revoke_device(state, signed, body, terms)
-        case SetOpenPGP(fingerprint, digest, proof):
+        case bodies.SetOpenPGP(fingerprint, digest, proof):
             check_signers(signed, Signers(fewest=1, most=1), state.devices)
             seq = signed.statement.seq
             return replace(state, openpgp=OpenPGP(state.label, fingerprint, digest, proof, seq))
-        case Rotate() as body:
+        case bodies.Rotate() as body:
             return devices.rotate(state, signed, body)
-        case SetRecovery(keys):
+        case bodies.SetRecovery(keys):
             check_signers(signed, Signers(fewest=1, most=1), state.devices)
             return replace(state, recovery=keys)
-        case Cancel() as body:
+        case bodies.Cancel() as body:
             return resets.cancel(state, signed, body, terms)
-        case Reset() as body:
+        case bodies.Reset() as body:
             return resets.reset(state, signed, body, terms)

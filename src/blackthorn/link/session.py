@@ -139,10 +139,7 @@ TABLE: Final[dict[tuple[State, Role], Moves]] = {
         f.Superseded: S.SUPERSEDED,
         **_staying(S.RECEIVING, *_ANSWERING, *_DELIVERING),
     },
-    (S.SUPERSEDED, DEVICE): {
-        f.Resume: S.RECEIVING,
-        **_staying(S.SUPERSEDED, *_ASKING, *_SETTLING),
-    },
+    (S.SUPERSEDED, DEVICE): {f.Resume: S.RECEIVING, **_staying(S.SUPERSEDED, *_ASKING, *_SETTLING)},
     (S.SUPERSEDED, SERVER): {
         **_staying(S.SUPERSEDED, f.Superseded, *_ANSWERING),
         **_staying(S.RECEIVING, *_DELIVERING),

@@ -45,10 +45,7 @@ def encode_extensions(extensions: Iterable[Extension]) -> bytes:
 
 def find(extensions: Iterable[Extension], extension_type: int) -> bytes | None:
     """The data of the extension of this type, or None."""
-    for extension in extensions:
-        if extension.type == extension_type:
-            return extension.data
-    return None
+    return next((each.data for each in extensions if each.type == extension_type), None)
 
 
 @dataclass(frozen=True)
@@ -71,9 +68,7 @@ def required_capabilities(extensions: Sequence[Extension]) -> RequiredCapabiliti
     if data is None:
         return RequiredCapabilities()
     return decode(
-        lambda r: RequiredCapabilities(r.u16s(), r.u16s(), r.u16s()),
-        data,
-        "required_capabilities",
+        lambda r: RequiredCapabilities(r.u16s(), r.u16s(), r.u16s()), data, "required_capabilities"
     )
 
 

@@ -14,8 +14,7 @@ from blackthorn.mls.epoch.policy import CLOSED, Policy
 from blackthorn.mls.errors import InvalidProposal, InvalidWelcome
 from blackthorn.mls.extension import Extension
 from blackthorn.mls.framing.key_package import VerifiedKeyPackage
-from blackthorn.mls.group.group import Group, Random
-from blackthorn.mls.group.results import Commit
+from blackthorn.mls.group.group import Commit, Group, Random
 from blackthorn.mls.group.succession import Successor, branched, check_members, reinitialised
 
 

@@ -143,12 +143,6 @@ class CipherSuite:
 
         return seal_with_label
 
-    def encrypt_with_label(
-        self, public: bytes, label: bytes, context: bytes, plaintext: bytes
-    ) -> tuple[bytes, bytes]:
-        """EncryptWithLabel: the KEM output and the ciphertext. Raises `DecryptionFailed`."""
-        return self.sealer_with_label(label, context)(public, plaintext)
-
     def decrypt_with_label(
         self,
         private: Secret,
@@ -171,10 +165,6 @@ class CipherSuite:
 _HASH_SIZES = {kdf.SHA256: 32, kdf.SHA384: 48, kdf.SHA512: 64}
 
 
-def _suites(*suites: CipherSuite) -> dict[int, CipherSuite]:
-    return {suite.number: suite for suite in suites}
-
-
 def _suite(
     number: int,
     name: str,
@@ -192,7 +182,7 @@ _ED25519, _ED448 = signatures.ED25519, signatures.ED448
 _P256, _P384, _P521 = signatures.ECDSA_P256, signatures.ECDSA_P384, signatures.ECDSA_P521
 
 # fmt: off
-_SUITES: Final = _suites(
+_SUITES: Final = {suite.number: suite for suite in (
     _suite(SUITE_XWING_AES256, "MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519",
            kem.XWING, _AES256, kdf.SHA384, _ED25519),
     _suite(SUITE_XWING_AES128, "MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519",
@@ -211,7 +201,7 @@ _SUITES: Final = _suites(
            kem.X448, _CHACHA, kdf.SHA512, _ED448),
     _suite(0x0007, "MLS_256_DHKEMP384_AES256GCM_SHA384_P384",
            kem.P384, _AES256, kdf.SHA384, _P384),
-)
+)}
 # fmt: on
 
 SUPPORTED: Final = tuple(_SUITES)

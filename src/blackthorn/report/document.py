@@ -26,7 +26,7 @@ STRUCTURAL: Final[dict[str, Any]] = {
     },
     "stored": {
         "why": "What can be asked for is what the server holds of named accounts, in the "
-        "categories of docs/what-the-server-holds.md.",
+        "categories of docs/what-the-server-holds.md."
     },
     "content": {
         "readable": False,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn.identity.check import live_device
+from blackthorn.identity.chain import live_device
 from tests.unit.identity.world import DELAY, Story, device, refuses, revoke
 
 

@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from blackthorn.errors import DecodeError, VerificationError
-from blackthorn.identity.chain import VerifiedChain
-from blackthorn.identity.check import live_device
+from blackthorn.identity.chain import VerifiedChain, live_device
 from blackthorn.ids import Address, DeviceId
 from blackthorn.mls.credential import BasicCredential, Credential
 from blackthorn.mls.epoch.epoch import Member

@@ -69,8 +69,7 @@ NO_HEAD = bytes(32)
 """The head of a chain that has no statement yet."""
 
 Statements = Annotated[
-    list[StatementBytes],
-    Meta(min_length=1, max_length=link_limits.MAX_ACTIVATION_STATEMENTS),
+    list[StatementBytes], Meta(min_length=1, max_length=link_limits.MAX_ACTIVATION_STATEMENTS)
 ]
 
 
@@ -148,23 +147,20 @@ class Verifier:
     public_key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Credentials:
-    password: Secret
-    signing: Secret
+def _stretch(code: Code, fingerprint: Fingerprint) -> tuple[Secret, Secret]:
+    """SPAKE2's password and the seed of a signing key: the code through Argon2id.
 
-
-def _stretch(code: Code, fingerprint: Fingerprint) -> _Credentials:
-    """The code through Argon2id, salted with the server's key: useless to any other server."""
+    Salted with the server's key, so that they are useless to any other server.
+    """
     salt = hashlib.sha256(_LABEL + fingerprint + code.nameplate.encode()).digest()
     material = argon2id(code.secret.expose(), salt, 64).expose()
-    return _Credentials(Secret(material[:32]), Secret(material[32:]))
+    return Secret(material[:32]), Secret(material[32:])
 
 
 def verifier(code: Code, fingerprint: Fingerprint) -> Verifier:
     """The record of a fresh code for the server with this key. Takes about 0.2 s and 64 MiB."""
-    credentials = _stretch(code, fingerprint)
-    return Verifier(credentials.password, ED25519.public_key(credentials.signing))
+    password, signing = _stretch(code, fingerprint)
+    return Verifier(password, ED25519.public_key(signing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +174,8 @@ class _Session:
     def of(
         cls, secret: Secret, nameplate: str, first: bytes, second: bytes, channel: "Channel"
     ) -> "_Session":
-        parts = (
-            _LABEL,
-            bytes([ACTIVATION_VERSION]),
-            nameplate.encode(),
-            first,
-            second,
-            channel.fingerprint,
-            channel.binding,
-        )
+        start = (_LABEL, bytes([ACTIVATION_VERSION]), nameplate.encode())
+        parts = (*start, first, second, channel.fingerprint, channel.binding)
         framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
         transcript = hashlib.sha256(framed).digest()
         return cls(transcript, Secret(hkdf_extract(SHA256, transcript, secret.expose())))
@@ -229,12 +218,12 @@ def begin(
     code: Code, channel: Channel, random: Callable[[int], bytes]
 ) -> tuple[ActivateBegin, "AwaitChallenge"]:
     """The device's first frame. Takes about 0.2 s and 64 MiB."""
-    credentials = _stretch(code, channel.fingerprint)
+    password, signing = _stretch(code, channel.fingerprint)
     exchange = pake.initiate(
-        credentials.password, initiator=_DEVICE, responder=channel.fingerprint, random=random
+        password, initiator=_DEVICE, responder=channel.fingerprint, random=random
     )
     frame = ActivateBegin(ACTIVATION_VERSION, code.nameplate, exchange.message)
-    return frame, AwaitChallenge(code.nameplate, credentials.signing, channel, exchange)
+    return frame, AwaitChallenge(code.nameplate, signing, channel, exchange)
 
 
 @dataclass(frozen=True, slots=True)

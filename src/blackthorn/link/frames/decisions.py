@@ -16,9 +16,6 @@ CaseName = Annotated[str, Meta(min_length=1, max_length=16)]
 Refusal = Annotated[str, Meta(max_length=512)]
 
 
-# --- Decisions ------------------------------------------------------------------------------
-
-
 class FetchDecisions(Exchange, tag=90, frozen=True):
     """Officer's device to server: the decisions with a number above `after`, and what waits."""
 
@@ -87,9 +84,6 @@ class ProductionPart(Exchange, tag=95, frozen=True):
     accounts_with_data: Uint64
     data: Annotated[bytes, Meta(max_length=limits.MAX_MAIL_CHUNK_BYTES)]
     refusal: Refusal = ""
-
-
-# --- Exits ----------------------------------------------------------------------------------
 
 
 class MarketNotice(Frame, tag=96, frozen=True):

@@ -136,9 +136,6 @@ class SetAside(Frame, tag=20, frozen=True):
     seqs: Seqs
 
 
-# --- Key packages -------------------------------------------------------------------------
-
-
 class PublishKeyPackages(Frame, tag=30, frozen=True):
     """Device to server: more one-time key packages, and a new last-resort one if given."""
 

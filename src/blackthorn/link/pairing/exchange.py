@@ -65,24 +65,13 @@ class Comparison:
 
 
 def _compared(channel: Channel, greeting: Greeting, reveal: Reveal) -> Comparison:
-    digest = hashlib.sha256(
-        framed(
-            LABEL + b" digits",
-            channel.transcript,
-            greeting.nonce,
-            greeting.address.encode(),
-            reveal.nonce,
-            reveal.device,
-        )
-    ).digest()
-    return Comparison(channel, digest, _address(greeting), reveal.device)
-
-
-def _address(greeting: Greeting) -> Address:
     try:
-        return parse_address(greeting.address)
+        address = parse_address(greeting.address)
     except DecodeError:
         raise AlteredError("the other device named no address") from None
+    parts = (greeting.nonce, greeting.address.encode(), reveal.nonce, reveal.device)
+    digest = hashlib.sha256(framed(LABEL + b" digits", channel.transcript, *parts)).digest()
+    return Comparison(channel, digest, address, reveal.device)
 
 
 def _commit(reveal: Reveal) -> bytes:

@@ -33,10 +33,7 @@ class Envelope:
 
 
 def seal_mail(
-    content: bytes,
-    envelope: Envelope,
-    certificate: Certificate,
-    random: Callable[[int], bytes],
+    content: bytes, envelope: Envelope, certificate: Certificate, random: Callable[[int], bytes]
 ) -> bytes:
     """The stored form of `content` (scanned, CRLF) for one user: a whole PGP/MIME mail.
 

@@ -33,15 +33,7 @@ Reply = Mapping[str, object]
 Command = Callable[[World, Request], Reply]
 
 PROTOCOL = 1
-FEATURES = (
-    "propose",
-    "export",
-    "members",
-    "group_info",
-    "external_join",
-    "psk",
-    "discard",
-)
+FEATURES = ("propose", "export", "members", "group_info", "external_join", "psk", "discard")
 QUIRKS = ()
 
 
@@ -115,21 +107,19 @@ def _create_group(world: World, request: Request) -> Reply:
 def _join(world: World, request: Request) -> Reply:
     client, welcome = world.client(request.text("client")), request.octets("welcome")
     ratchet_tree = request.octets_or_none("ratchet_tree")
-    for reference in welcome_references(welcome):
-        if reference in client.key_packages:
-            break
-    else:
+    ours = [name for name in welcome_references(welcome) if name in client.key_packages]
+    if not ours:
         raise InvalidWelcome("the Welcome is for no key package of this client")
     group = Group.join(
         welcome,
-        client.key_packages[reference],
+        client.key_packages[ours[0]],
         client.signature_private,
         now=world.now(),
         validate=believe,
         ratchet_tree=ratchet_tree,
         external_psks=client.psks,
     )
-    del client.key_packages[reference]
+    del client.key_packages[ours[0]]
     return {"group": world.hold(client, group)}
 
 

@@ -22,27 +22,14 @@ from blackthorn.mls.rules import Rule
 from blackthorn.mls.schedule.psk import PskId, ResumptionPskId
 from blackthorn.mls.suites import CipherSuite
 from blackthorn.mls.tree.leaf_node import LeafNode
-from blackthorn.mls.tree.ratchet_tree import RatchetTree
 
 LABEL = b"MLS 1.0 external init secret"
 
 
-@dataclass(frozen=True)
-class ExternalProposals:
-    """The proposals of an external Commit that keeps to 12.2."""
-
-    kem_output: bytes
-    removed: int | None
-    psks: list[PskId]
-
-
-def read_external_proposals(
+def _read_proposals(
     suite: CipherSuite, proposals: Sequence[ProposalOrRef]
-) -> ExternalProposals:
-    """12.2: one ExternalInit, at most one Remove, any PSKs, all by value, and no other.
-
-    Raises `InvalidProposal`.
-    """
+) -> tuple[bytes, int | None, list[PskId]]:
+    """12.2: one ExternalInit, at most one Remove, any PSKs, all by value, and no other."""
     by_value = [proposal for proposal in proposals if not isinstance(proposal, bytes)]
     if len(by_value) != len(proposals):
         raise InvalidProposal(
@@ -72,7 +59,7 @@ def read_external_proposals(
             raise InvalidProposal(
                 "a PSK of a re-initialisation or branch is used elsewhere", Rule.PSK_USAGE_HERE
             )
-    return ExternalProposals(inits[0].kem_output, removes[0].removed if removes else None, psks)
+    return inits[0].kem_output, removes[0].removed if removes else None, psks
 
 
 @dataclass(frozen=True)
@@ -93,29 +80,21 @@ def apply_external(epoch: Epoch, commit: Commit) -> tuple[ExternalChange, LeafNo
     """
     if commit.path is None:
         raise InvalidCommit("an external Commit has no path", Rule.EXTERNAL_COMMIT_PATH)
-    proposals = read_external_proposals(epoch.suite, commit.proposals)
+    kem_output, removed, psks = _read_proposals(epoch.suite, commit.proposals)
     tree, leaf, replaced = epoch.tree.copy(), commit.path.leaf, None
-    if proposals.removed is not None:
-        replaced = epoch.member(proposals.removed)
-        old = epoch.tree.leaf(proposals.removed)
+    if removed is not None:
+        replaced = epoch.member(removed)
+        old = epoch.tree.leaf(removed)
         if replaced is None or old is None:  # 12.1.3
             raise InvalidProposal("the member to remove is not in the group", Rule.REMOVES_MEMBER)
         if old.encryption_key == leaf.encryption_key:  # 12.2, as for an Update
             raise InvalidCommit("the joiner keeps its old encryption key", Rule.EXTERNAL_NEW_KEY)
-        tree.remove_leaf(proposals.removed)
-    index = seat(tree, leaf)
-    removed = [] if replaced is None else [replaced]
-    applied = AppliedProposals(
-        tree, epoch.context.extensions, {}, removed, [], proposals.psks, needs_path=True
-    )
-    return ExternalChange(applied, index, replaced, proposals.kem_output), leaf
-
-
-def seat(tree: RatchetTree, leaf: LeafNode) -> int:
-    """The leftmost blank leaf's index, still blank: the tree grows when there is none."""
+        tree.remove_leaf(removed)
     index = tree.add_leaf(leaf)
-    tree.set_node(2 * index, None)
-    return index
+    tree.set_node(2 * index, None)  # blank until the path comes
+    gone = [] if replaced is None else [replaced]
+    applied = AppliedProposals(tree, epoch.context.extensions, {}, gone, [], psks, needs_path=True)
+    return ExternalChange(applied, index, replaced, kem_output), leaf
 
 
 def received_init_secret(epoch: Epoch, kem_output: bytes) -> Secret:

@@ -1,18 +1,24 @@
-"""From an epoch, applied proposals and a path to the next epoch: one way for all members."""
+"""The first epoch of a group (RFC 9420, 11), and from an epoch, applied proposals and a path to the
+next: one way for all members.
+"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from blackthorn.crypto.secret import Secret
+from blackthorn.mls.credential import Credential
 from blackthorn.mls.epoch.epoch import Epoch
 from blackthorn.mls.epoch.proposal_list import AppliedProposals
+from blackthorn.mls.extension import Extensions
 from blackthorn.mls.framing.framing import AuthenticatedContent
 from blackthorn.mls.framing.group_context import GroupContext
+from blackthorn.mls.framing.key_package import create_leaf
 from blackthorn.mls.schedule import key_schedule, transcript
 from blackthorn.mls.schedule.key_schedule import EpochSecrets
 from blackthorn.mls.schedule.psk import PskId
 from blackthorn.mls.schedule.secret_tree import SecretTree
 from blackthorn.mls.suites import CipherSuite
+from blackthorn.mls.tree.leaf_validation import check_leaf_for_group
 from blackthorn.mls.tree.ratchet_tree import RatchetTree
 from blackthorn.mls.tree.tree_hash import root_hash
 
@@ -118,3 +124,33 @@ def surviving_keys(
         if old is not None and new is not None and old.encryption_key == new.encryption_key:
             survivors[node] = private
     return survivors
+
+
+def first_epoch(
+    suite: CipherSuite,
+    group_id: bytes,
+    credential: Credential,
+    signature_private: Secret,
+    signature_public: bytes,
+    *,
+    random: Callable[[int], bytes],
+    now: int,
+    extensions: Extensions,
+    extension_types: Sequence[int],
+    credential_types: Sequence[int] = (),
+) -> Epoch:
+    """Epoch 0, whose only member is the creator. Raises `InvalidLeaf`."""
+    leaf, leaf_private = create_leaf(
+        suite,
+        credential,
+        signature_public,
+        random=random,
+        now=now,
+        extension_types=extension_types,
+        credential_types=credential_types,
+    )
+    check_leaf_for_group(leaf, extensions)
+    tree = RatchetTree.of_one(leaf.sign(suite, signature_private))
+    context = GroupContext(suite.number, group_id, 0, root_hash(suite, tree), b"", extensions)
+    secrets = key_schedule.secrets_of_epoch(suite, Secret(random(suite.hash_size)))
+    return begin(suite, context, tree, secrets, 0, {0: leaf_private})

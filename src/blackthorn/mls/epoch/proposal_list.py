@@ -25,12 +25,8 @@ from blackthorn.mls.framing.proposals import (
 )
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.schedule.psk import PskId, ResumptionPskId
+from blackthorn.mls.tree import leaf_validation
 from blackthorn.mls.tree.leaf_node import LeafNode
-from blackthorn.mls.tree.leaf_validation import (
-    check_leaf_alone,
-    check_leaf_for_group,
-    check_leaves_together,
-)
 from blackthorn.mls.tree.ratchet_tree import RatchetTree
 from blackthorn.mls.tree.tree_validation import check_parent_keys_unique
 
@@ -157,7 +153,7 @@ class ProposalList:
             raise InvalidProposal("a client is added twice", Rule.ADDED_ONCE)
         if key in self._keys_that_stay():
             raise InvalidProposal("a client to add is in the group already", Rule.ADDED_IS_NEW)
-        check_leaf_for_group(package.leaf, self._group_extensions())
+        leaf_validation.check_leaf_for_group(package.leaf, self._group_extensions())
         self.added_keys.add(key)
         self.adds.append(verified)
 
@@ -195,8 +191,8 @@ class ProposalList:
             raise InvalidProposal("the leaf of the update has another source", Rule.UPDATE_SOURCE)
         if old is None or old.encryption_key == leaf.encryption_key:  # 12.1.2
             raise InvalidProposal("the update keeps the old encryption key", Rule.UPDATE_NEW_KEY)
-        check_leaf_alone(suite, leaf)
-        check_leaf_for_group(leaf, self._group_extensions())
+        leaf_validation.check_leaf_alone(suite, leaf)
+        leaf_validation.check_leaf_for_group(leaf, self._group_extensions())
         leaf.verify(suite, self.epoch.context.group_id, sender)
         check_credential(self.validate, leaf.credential, leaf.signature_key)
         self.updates[sender] = leaf
@@ -252,8 +248,8 @@ class ProposalList:
     def _check(self, tree: RatchetTree) -> None:
         leaves = [leaf for _, leaf in tree.members()]
         if self.adds or self.updates:  # who leaves can spoil neither
-            check_leaves_together(leaves)
+            leaf_validation.check_leaves_together(leaves)
             check_parent_keys_unique(tree)
         if self.extensions is not None:  # every member must support the new ones (12.1.7)
             for leaf in leaves:
-                check_leaf_for_group(leaf, self.extensions)
+                leaf_validation.check_leaf_for_group(leaf, self.extensions)

@@ -8,21 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from blackthorn.mls import codepoints
-from blackthorn.mls.codepoints import (
-    APPLICATION,
-    COMMIT,
-    EXTERNAL,
-    GROUP_INFO,
-    KEY_PACKAGE,
-    MEMBER,
-    MLS10,
-    NEW_MEMBER_COMMIT,
-    NEW_MEMBER_PROPOSAL,
-    PRIVATE_MESSAGE,
-    PROPOSAL,
-    PUBLIC_MESSAGE,
-    WELCOME,
-)
 from blackthorn.mls.errors import MalformedMessage
 from blackthorn.mls.framing.key_package import KeyPackage, read_key_package
 from blackthorn.mls.framing.proposals import (
@@ -48,7 +33,7 @@ class Sender:
     index: int = 0
 
     def encode(self) -> bytes:
-        if self.type in (MEMBER, EXTERNAL):
+        if self.type in (codepoints.MEMBER, codepoints.EXTERNAL):
             return u8(self.type) + u32(self.index)
         return u8(self.type)
 
@@ -56,9 +41,9 @@ class Sender:
 def read_sender(reader: Reader) -> Sender:
     """A Sender."""
     sender_type = reader.u8()
-    if sender_type in (MEMBER, EXTERNAL):
+    if sender_type in (codepoints.MEMBER, codepoints.EXTERNAL):
         return Sender(sender_type, reader.u32())
-    if sender_type in (NEW_MEMBER_PROPOSAL, NEW_MEMBER_COMMIT):
+    if sender_type in (codepoints.NEW_MEMBER_PROPOSAL, codepoints.NEW_MEMBER_COMMIT):
         return Sender(sender_type)
     raise MalformedMessage(f"sender type {sender_type} does not exist", Rule.SENDER_TYPE)
 
@@ -81,8 +66,8 @@ class FramedContent:
     def content_type(self) -> int:
         """APPLICATION, PROPOSAL or COMMIT."""
         if isinstance(self.body, bytes):
-            return APPLICATION
-        return COMMIT if isinstance(self.body, Commit) else PROPOSAL
+            return codepoints.APPLICATION
+        return codepoints.COMMIT if isinstance(self.body, Commit) else codepoints.PROPOSAL
 
     @cached_property
     def encoded_body(self) -> bytes:
@@ -107,11 +92,11 @@ class FramedContent:
 
 def read_body(reader: Reader, content_type: int) -> Body:
     """The body of a content of this type."""
-    if content_type == APPLICATION:
+    if content_type == codepoints.APPLICATION:
         return reader.opaque()
-    if content_type == PROPOSAL:
+    if content_type == codepoints.PROPOSAL:
         return read_proposal(reader)
-    if content_type == COMMIT:
+    if content_type == codepoints.COMMIT:
         return read_commit(reader)
     raise MalformedMessage(f"content type {content_type} does not exist", Rule.CONTENT_TYPE)
 
@@ -163,8 +148,8 @@ class AuthenticatedContent:
 
 def to_be_signed(wire_format: int, content: FramedContent, group_context: bytes) -> bytes:
     """FramedContentTBS (6.1)."""
-    signed = u16(MLS10) + u16(wire_format) + content.encoded
-    if content.sender.type in (MEMBER, NEW_MEMBER_COMMIT):
+    signed = u16(codepoints.MLS10) + u16(wire_format) + content.encoded
+    if content.sender.type in (codepoints.MEMBER, codepoints.NEW_MEMBER_COMMIT):
         return signed + group_context
     return signed
 
@@ -172,13 +157,13 @@ def to_be_signed(wire_format: int, content: FramedContent, group_context: bytes)
 def read_auth(reader: Reader, content_type: int) -> tuple[bytes, bytes | None]:
     """Signature and, for a Commit, confirmation tag."""
     signature = reader.opaque()
-    return signature, reader.opaque() if content_type == COMMIT else None
+    return signature, reader.opaque() if content_type == codepoints.COMMIT else None
 
 
 def read_authenticated_content(reader: Reader) -> AuthenticatedContent:
     """An AuthenticatedContent, not verified."""
     wire_format = reader.u16()
-    if wire_format not in (PUBLIC_MESSAGE, PRIVATE_MESSAGE):
+    if wire_format not in (codepoints.PUBLIC_MESSAGE, codepoints.PRIVATE_MESSAGE):
         raise MalformedMessage(f"wire format {wire_format} carries no content", Rule.WIRE_FORMAT)
     content = _read_framed_content(reader)
     return AuthenticatedContent(wire_format, content, *read_auth(reader, content.content_type))
@@ -199,8 +184,8 @@ class PublicMessage:
 def _read_public_message(reader: Reader) -> PublicMessage:
     content = _read_framed_content(reader)
     auth = read_auth(reader, content.content_type)
-    authenticated = AuthenticatedContent(PUBLIC_MESSAGE, content, *auth)
-    tag = reader.opaque() if content.sender.type == MEMBER else None
+    authenticated = AuthenticatedContent(codepoints.PUBLIC_MESSAGE, content, *auth)
+    tag = reader.opaque() if content.sender.type == codepoints.MEMBER else None
     return PublicMessage(authenticated, tag)
 
 
@@ -243,17 +228,17 @@ def _read_private_message(reader: Reader) -> PrivateMessage:
 Message = PublicMessage | PrivateMessage | Welcome | GroupInfo | KeyPackage
 
 _READERS: dict[int, Callable[[Reader], Message]] = {
-    PUBLIC_MESSAGE: _read_public_message,
-    PRIVATE_MESSAGE: _read_private_message,
-    WELCOME: read_welcome,
-    GROUP_INFO: read_group_info,
-    KEY_PACKAGE: read_key_package,
+    codepoints.PUBLIC_MESSAGE: _read_public_message,
+    codepoints.PRIVATE_MESSAGE: _read_private_message,
+    codepoints.WELCOME: read_welcome,
+    codepoints.GROUP_INFO: read_group_info,
+    codepoints.KEY_PACKAGE: read_key_package,
 }
 
 
 def read_message(reader: Reader) -> Message:
     """An MLSMessage."""
-    if reader.u16() != MLS10:
+    if reader.u16() != codepoints.MLS10:
         raise MalformedMessage("the message is not of MLS 1.0", Rule.MESSAGE_VERSION)
     wire_format = reader.u16()
     read = _READERS.get(wire_format)
@@ -266,7 +251,7 @@ def encode_message(message: Message) -> bytes:
     """The wire form as an MLSMessage."""
     if isinstance(message, KeyPackage):
         return message.message
-    return u16(MLS10) + u16(_WIRE_FORMATS[type(message)]) + message.encode()
+    return u16(codepoints.MLS10) + u16(_WIRE_FORMATS[type(message)]) + message.encode()
 
 
 _WIRE_FORMATS = {

@@ -9,26 +9,12 @@ from functools import cached_property
 
 from blackthorn.crypto.hpke import HpkeError
 from blackthorn.crypto.secret import Secret
+from blackthorn.mls import codepoints, suites
 from blackthorn.mls import limits as mls_limits
-from blackthorn.mls import suites
 from blackthorn.mls.codec import decode
-from blackthorn.mls.codepoints import (
-    APPLICATION_EXTENSION,
-    GREASE,
-    KEY_PACKAGE,
-    LAST_RESORT,
-    MLS10,
-    SOURCE_KEY_PACKAGE,
-)
 from blackthorn.mls.credential import Credential, CredentialValidator, check_credential
 from blackthorn.mls.errors import InvalidKeyPackage, MalformedMessage, TooLarge
-from blackthorn.mls.extension import (
-    Extension,
-    Extensions,
-    encode_extensions,
-    find,
-    read_extensions,
-)
+from blackthorn.mls.extension import Extension, Extensions, encode_extensions, find, read_extensions
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite
 from blackthorn.mls.tree.leaf_node import LeafNode, Lifetime, own_capabilities, read_leaf_node
@@ -54,7 +40,7 @@ class KeyPackage:
     @cached_property
     def unsigned(self) -> bytes:
         return (
-            u16(MLS10)
+            u16(codepoints.MLS10)
             + u16(self.cipher_suite)
             + opaque(self.init_key)
             + self.leaf.encoded
@@ -68,7 +54,7 @@ class KeyPackage:
     @property
     def message(self) -> bytes:
         """The wire form as an MLSMessage."""
-        return u16(MLS10) + u16(KEY_PACKAGE) + self.encoded
+        return u16(codepoints.MLS10) + u16(codepoints.KEY_PACKAGE) + self.encoded
 
     @cached_property
     def reference(self) -> bytes:
@@ -78,13 +64,13 @@ class KeyPackage:
     @property
     def last_resort(self) -> bool:
         """Whether it may be used more than once, when no other is left."""
-        return find(self.extensions, LAST_RESORT) is not None
+        return find(self.extensions, codepoints.LAST_RESORT) is not None
 
 
 def read_key_package(reader: Reader) -> KeyPackage:
     """A key package, not verified."""
     start = reader.position
-    if reader.u16() != MLS10:
+    if reader.u16() != codepoints.MLS10:
         raise MalformedMessage("the key package is not of MLS 1.0", Rule.KEY_PACKAGE_VERSION)
     suite_number, init_key = reader.u16(), reader.opaque()
     leaf = read_leaf_node(reader)
@@ -98,9 +84,9 @@ def read_key_package(reader: Reader) -> KeyPackage:
 
 def read_key_package_message(reader: Reader) -> KeyPackage:
     """A key package inside its MLSMessage, not verified."""
-    if reader.u16() != MLS10:
+    if reader.u16() != codepoints.MLS10:
         raise MalformedMessage("the message is not of MLS 1.0", Rule.MESSAGE_VERSION)
-    if reader.u16() != KEY_PACKAGE:
+    if reader.u16() != codepoints.KEY_PACKAGE:
         raise MalformedMessage("the message is not a key package", Rule.MESSAGE_KIND)
     return read_key_package(reader)
 
@@ -133,11 +119,7 @@ class VerifiedKeyPackage:
 
 
 def verify_key_package(
-    package: KeyPackage,
-    *,
-    now: int,
-    validate: CredentialValidator,
-    max_lifetime: int | None = None,
+    package: KeyPackage, *, now: int, validate: CredentialValidator, max_lifetime: int | None = None
 ) -> VerifiedKeyPackage:
     """The rules of RFC 9420, 10.1, but for those that need a group.
 
@@ -146,7 +128,7 @@ def verify_key_package(
     `validate` raises.
     """
     suite = suites.suite(package.cipher_suite)
-    if package.leaf.source != SOURCE_KEY_PACKAGE:
+    if package.leaf.source != codepoints.SOURCE_KEY_PACKAGE:
         raise InvalidKeyPackage(
             "the leaf of the key package has another source", Rule.KEY_PACKAGE_SOURCE
         )
@@ -171,11 +153,7 @@ def verify_key_package(
 
 
 def parse_key_package(
-    message: bytes,
-    *,
-    now: int,
-    validate: CredentialValidator,
-    max_lifetime: int | None = None,
+    message: bytes, *, now: int, validate: CredentialValidator, max_lifetime: int | None = None
 ) -> VerifiedKeyPackage:
     """A verified key package from its MLSMessage; `now` is in unix seconds.
 
@@ -243,14 +221,14 @@ def create_leaf(
     It lives from now on and supports its own credential's type, and `credential_types` besides.
     """
     private, public = suite.hpke.generate_key_pair(random)
-    grease = GREASE[random(1)[0] % len(GREASE)]
+    grease = codepoints.GREASE[random(1)[0] % len(codepoints.GREASE)]
     credentials = tuple(dict.fromkeys((credential.credential_type, *credential_types)))
     leaf = LeafNode(
         encryption_key=public,
         signature_key=signature_public,
         credential=credential,
         capabilities=own_capabilities(extension_types, credentials, grease),
-        source=SOURCE_KEY_PACKAGE,
+        source=codepoints.SOURCE_KEY_PACKAGE,
         lifetime=Lifetime(max(0, now - mls_limits.MLS_CLOCK_SKEW_SECONDS), now + lifetime_seconds),
     )
     return leaf, private
@@ -266,7 +244,7 @@ def create_key_package(
     now: int,
     lifetime_seconds: int = mls_limits.MLS_LIFETIME_SECONDS,
     last_resort: bool = False,
-    extension_types: Sequence[int] = (APPLICATION_EXTENSION,),
+    extension_types: Sequence[int] = (codepoints.APPLICATION_EXTENSION,),
     credential_types: Sequence[int] = (),
 ) -> tuple[bytes, KeyPackagePrivate]:
     """A new key package: its MLSMessage, and the private part to keep.
@@ -275,9 +253,9 @@ def create_key_package(
     `extension_types` are those of GroupContexts that the application understands,
     `credential_types` those of other members beside its own.
     """
-    extensions = (Extension(LAST_RESORT, b""),) if last_resort else ()
+    extensions = (Extension(codepoints.LAST_RESORT, b""),) if last_resort else ()
     if last_resort:  # what a key package carries, its leaf lists (10)
-        extension_types = (*extension_types, LAST_RESORT)
+        extension_types = (*extension_types, codepoints.LAST_RESORT)
     leaf, leaf_private = create_leaf(
         suite,
         credential,

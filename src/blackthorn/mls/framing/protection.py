@@ -47,16 +47,13 @@ def verify(
     suite.verify_with_label(public, LABEL, signed, authenticated.signature, Rule.CONTENT_SIGNATURE)
 
 
-# --- PublicMessage (6.2) ------------------------------------------------------------------
-
-
 def protect_public(
     suite: CipherSuite,
     authenticated: AuthenticatedContent,
     group_context: bytes,
     membership_key: Secret,
 ) -> PublicMessage:
-    """A signed content as a PublicMessage of a member."""
+    """A signed content as a PublicMessage of a member (6.2)."""
     signed = authenticated.to_be_signed(group_context) + authenticated.encoded_auth
     return PublicMessage(authenticated, suite.mac(membership_key.expose(), signed))
 
@@ -84,9 +81,6 @@ def unprotect_public(
         Rule.MEMBERSHIP_TAG,
     )
     return authenticated
-
-
-# --- PrivateMessage (6.3) -----------------------------------------------------------------
 
 
 def sender_data_key(suite: CipherSuite, secret: Secret, ciphertext: bytes) -> tuple[bytes, bytes]:
@@ -117,19 +111,14 @@ def protect_private(
     random: Callable[[int], bytes],
     padded_size: Callable[[int], int],
 ) -> tuple[PrivateMessage, KeyUse]:
-    """A signed content sealed with the sender's next key, which the caller then consumes."""
+    """A signed content sealed with the sender's next key, which the caller consumes (6.3)."""
     content = authenticated.content
     generation, use = tree.prepare_next(content.sender.index, _kind(content.content_type))
     plaintext = content.encoded_body + authenticated.encoded_auth
     plaintext += bytes(max(0, padded_size(len(plaintext)) - len(plaintext)))
     guard = random(_GUARD_SIZE)
     unsealed = PrivateMessage(
-        content.group_id,
-        content.epoch,
-        content.content_type,
-        content.authenticated_data,
-        b"",
-        b"",
+        content.group_id, content.epoch, content.content_type, content.authenticated_data, b"", b""
     )
     ciphertext = suite.aead.seal(
         use.key, _guarded(use.nonce, guard), plaintext, unsealed.content_aad

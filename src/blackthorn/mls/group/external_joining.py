@@ -12,28 +12,15 @@ from blackthorn.mls.epoch.external_commit import new_init_secret
 from blackthorn.mls.epoch.group_info import check_group, external_pub, tree_of
 from blackthorn.mls.epoch.next_epoch import EpochBase
 from blackthorn.mls.epoch.proposal_list import AppliedProposals
-from blackthorn.mls.errors import GroupState, InvalidProposal
-from blackthorn.mls.framing import protection
-from blackthorn.mls.framing.framing import (
-    AuthenticatedContent,
-    FramedContent,
-    PublicMessage,
-    Sender,
-    encode_message,
-)
+from blackthorn.mls.errors import GroupState
+from blackthorn.mls.framing import framing, protection
 from blackthorn.mls.framing.proposals import Commit, PreSharedKey, Proposal, Remove
 from blackthorn.mls.framing.welcome_types import GroupInfo
-from blackthorn.mls.rules import Rule
 from blackthorn.mls.schedule import transcript
 from blackthorn.mls.schedule.psk import KnownPsks, PskId
 from blackthorn.mls.suites import suite
-from blackthorn.mls.tree import treekem
+from blackthorn.mls.tree import leaf_validation, treekem
 from blackthorn.mls.tree.leaf_node import LeafNode
-from blackthorn.mls.tree.leaf_validation import (
-    check_leaf_alone,
-    check_leaf_for_group,
-    check_leaves_together,
-)
 from blackthorn.mls.tree.ratchet_tree import RatchetTree
 
 
@@ -72,11 +59,11 @@ def join_externally(
         proposals.append(Remove(old))
         tree.remove_leaf(old)
     proposals += [PreSharedKey(psk_id) for psk_id in psk_ids]
-    psks = [(psk_id, _psk(psk_id, known_psks)) for psk_id in psk_ids]
+    psks = [(psk_id, known_psks.require(psk_id)) for psk_id in psk_ids]
     index = tree.add_leaf(joiner.leaf)
-    check_leaf_alone(chosen, joiner.leaf)
-    check_leaf_for_group(joiner.leaf, info.context.extensions)
-    check_leaves_together([leaf for _, leaf in tree.members()])
+    leaf_validation.check_leaf_alone(chosen, joiner.leaf)
+    leaf_validation.check_leaf_for_group(joiner.leaf, info.context.extensions)
+    leaf_validation.check_leaves_together([leaf for _, leaf in tree.members()])
     interim = transcript.interim_transcript_hash(
         chosen, info.context.confirmed_transcript_hash, info.confirmation_tag
     )
@@ -94,7 +81,7 @@ def join_externally(
         chosen, derived.context, tree, derived.secrets, index, path.private_keys
     )
     commit = replace(signed, confirmation_tag=epoch.confirmation_tag)
-    return epoch, encode_message(PublicMessage(commit, None))
+    return epoch, framing.encode_message(framing.PublicMessage(commit, None))
 
 
 def own_old_leaf(tree: RatchetTree, leaf: LeafNode) -> int:
@@ -103,28 +90,23 @@ def own_old_leaf(tree: RatchetTree, leaf: LeafNode) -> int:
     Raises `GroupState` when there is none.
     """
     members = list(tree.members())
-    for index, other in members:
-        if other.signature_key == leaf.signature_key:
-            return index
-    for index, other in members:
-        if other.credential == leaf.credential:
-            return index
-    raise GroupState("there is no old leaf of this client to remove")
-
-
-def _psk(psk_id: PskId, known: KnownPsks) -> Secret:
-    found = known.find(psk_id)
-    if found is None:
-        raise InvalidProposal("a pre-shared key is not known here", Rule.PSK_KNOWN)
-    return found
+    same = [index for index, other in members if other.signature_key == leaf.signature_key]
+    same += [index for index, other in members if other.credential == leaf.credential]
+    if not same:
+        raise GroupState("there is no old leaf of this client to remove")
+    return same[0]
 
 
 def _sign(
     base: EpochBase, commit: Commit, authenticated_data: bytes, private: Secret
-) -> AuthenticatedContent:
+) -> framing.AuthenticatedContent:
     context = base.context
-    content = FramedContent(
-        context.group_id, context.epoch, Sender(NEW_MEMBER_COMMIT), authenticated_data, commit
+    content = framing.FramedContent(
+        context.group_id,
+        context.epoch,
+        framing.Sender(NEW_MEMBER_COMMIT),
+        authenticated_data,
+        commit,
     )
     signature = protection.sign(base.suite, PUBLIC_MESSAGE, content, context.encoded, private)
-    return AuthenticatedContent(PUBLIC_MESSAGE, content, signature)
+    return framing.AuthenticatedContent(PUBLIC_MESSAGE, content, signature)

@@ -6,13 +6,14 @@ last. Nothing else lives here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls import limits
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION, SOURCE_UPDATE
 from blackthorn.mls.credential import Credential, CredentialValidator
 from blackthorn.mls.epoch.group_info import read_group_info_message
+from blackthorn.mls.epoch.next_epoch import first_epoch
 from blackthorn.mls.epoch.policy import CLOSED, Policy
 from blackthorn.mls.epoch.proposal_list import QueuedProposal
 from blackthorn.mls.epoch.staged import StagedCommit
@@ -25,13 +26,11 @@ from blackthorn.mls.framing.padding import Padding, padded_size, size_class
 from blackthorn.mls.framing.proposals import Add, PreSharedKey, Proposal, ReInit, Remove, Update
 from blackthorn.mls.group import committing, external_joining, joining, state_codec
 from blackthorn.mls.group.committing import CommitRequest, sign_content
-from blackthorn.mls.group.creation import first_epoch
 from blackthorn.mls.group.group_view import GroupView
 from blackthorn.mls.group.processing import ReceiveContext
+from blackthorn.mls.group.receiving import Application as Application
 from blackthorn.mls.group.receiving import Outcome, receive
-from blackthorn.mls.group.results import Application as Application
-from blackthorn.mls.group.results import Commit as Commit
-from blackthorn.mls.group.results import ProposalReceived as ProposalReceived
+from blackthorn.mls.group.receiving import ProposalReceived as ProposalReceived
 from blackthorn.mls.group.state import State
 from blackthorn.mls.group.succession import Successor
 from blackthorn.mls.schedule.psk import KnownPsks, PskName, ResumptionName, name_psks
@@ -39,6 +38,14 @@ from blackthorn.mls.schedule.secret_tree import KeyUse
 from blackthorn.mls.suites import CipherSuite, suite
 
 Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A Commit made: itself for the members, the Welcome for those it adds."""
+
+    commit: bytes
+    welcome: bytes | None
 
 
 class Group(GroupView):
@@ -287,12 +294,7 @@ class Group(GroupView):
     ) -> tuple[bytes, KeyUse]:
         epoch = self._state.epoch
         message, use = protection.protect_private(
-            epoch.suite,
-            signed,
-            epoch.secret_tree,
-            epoch.sender_data,
-            random,
-            padded_size(padding),
+            epoch.suite, signed, epoch.secret_tree, epoch.sender_data, random, padded_size(padding)
         )
         return encode_message(message), use
 

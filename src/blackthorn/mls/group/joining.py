@@ -13,15 +13,9 @@ from blackthorn.mls.epoch import next_epoch
 from blackthorn.mls.epoch.epoch import Epoch, Member
 from blackthorn.mls.epoch.group_info import check_group, tree_of
 from blackthorn.mls.errors import InvalidWelcome, TooLarge
+from blackthorn.mls.framing import welcome_types
 from blackthorn.mls.framing.framing import read_message
 from blackthorn.mls.framing.key_package import KeyPackagePrivate
-from blackthorn.mls.framing.welcome_types import (
-    GroupInfo,
-    GroupSecrets,
-    Welcome,
-    read_group_info,
-    read_group_secrets,
-)
 from blackthorn.mls.group.state import State
 from blackthorn.mls.group.succession import SameClient, check_succession, link
 from blackthorn.mls.rules import Rule
@@ -33,12 +27,12 @@ from blackthorn.mls.tree.ratchet_tree import RatchetTree
 from blackthorn.mls.tree.treemath import common_ancestor, direct_path
 
 
-def read_welcome_message(message: bytes) -> Welcome:
+def read_welcome_message(message: bytes) -> welcome_types.Welcome:
     """The Welcome in an MLSMessage. Raises `MalformedMessage`, `InvalidWelcome`, `TooLarge`."""
     if len(message) > limits.MLS_MAX_MESSAGE_BYTES:
         raise TooLarge("the Welcome is too large")
     welcome = decode(read_message, message, "Welcome")
-    if not isinstance(welcome, Welcome):
+    if not isinstance(welcome, welcome_types.Welcome):
         raise InvalidWelcome("the message is not a Welcome", Rule.MESSAGE_KIND)
     return welcome
 
@@ -94,8 +88,8 @@ def join(
 
 
 def _open_secrets(
-    chosen: CipherSuite, welcome: Welcome, private: KeyPackagePrivate
-) -> GroupSecrets:
+    chosen: CipherSuite, welcome: welcome_types.Welcome, private: KeyPackagePrivate
+) -> welcome_types.GroupSecrets:
     try:
         chosen.hpke.check_key_pair(private.init_private, private.package.init_key)
         chosen.hpke.check_key_pair(private.leaf_private, private.package.leaf.encryption_key)
@@ -105,7 +99,7 @@ def _open_secrets(
         if reference == private.reference:
             info, key = welcome.encrypted_group_info, private.init_private
             plaintext = chosen.decrypt_with_label(key, b"Welcome", info, sealed, Rule.WELCOME_OPENS)
-            return decode(read_group_secrets, plaintext, "group secrets")
+            return decode(welcome_types.read_group_secrets, plaintext, "group secrets")
     raise InvalidWelcome("the Welcome is not for this key package", Rule.WELCOME_FOR_US)
 
 
@@ -124,15 +118,15 @@ def _psk(psk_id: PskId, known: KnownPsks, predecessor: State | None) -> Secret:
 
 
 def _open_group_info(
-    chosen: CipherSuite, welcome: Welcome, joiner: Secret, psk: Secret
-) -> GroupInfo:
+    chosen: CipherSuite, welcome: welcome_types.Welcome, joiner: Secret, psk: Secret
+) -> welcome_types.GroupInfo:
     secret = key_schedule.welcome_secret(chosen, joiner, psk)
     key, nonce = key_schedule.welcome_key_and_nonce(chosen, secret)
     try:
         plaintext = chosen.aead.open(key, nonce, welcome.encrypted_group_info, b"")
     except OpenError as error:
         raise InvalidWelcome("the group info does not open", Rule.GROUP_INFO_OPENS) from error
-    info = decode(read_group_info, plaintext, "group info")
+    info = decode(welcome_types.read_group_info, plaintext, "group info")
     if info.context.cipher_suite != chosen.number:
         raise InvalidWelcome(
             "the group has another cipher suite than its Welcome", Rule.GROUP_INFO_SUITE

@@ -7,7 +7,7 @@ import hmac
 from dataclasses import dataclass, replace
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls import codepoints, limits
+from blackthorn.mls import codepoints, errors, limits
 from blackthorn.mls.codec import decode
 from blackthorn.mls.codepoints import MEMBER, SOURCE_COMMIT
 from blackthorn.mls.credential import CredentialValidator, check_credential
@@ -22,37 +22,15 @@ from blackthorn.mls.epoch.proposal_list import (
     in_order,
 )
 from blackthorn.mls.epoch.staged import StagedCommit
-from blackthorn.mls.errors import (
-    FutureEpoch,
-    InvalidCommit,
-    InvalidSignature,
-    MalformedMessage,
-    OwnMessage,
-    TooLarge,
-    UnknownGroup,
-    Unsupported,
-    WrongEpoch,
-)
-from blackthorn.mls.framing import protection
-from blackthorn.mls.framing.framing import (
-    AuthenticatedContent,
-    PrivateMessage,
-    PublicMessage,
-    read_message,
-)
+from blackthorn.mls.framing import framing, protection
 from blackthorn.mls.framing.proposals import Commit, ReInit
 from blackthorn.mls.group.committing import describe
 from blackthorn.mls.group.state import State
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.schedule.psk import KnownPsks
 from blackthorn.mls.schedule.secret_tree import KeyUse
-from blackthorn.mls.tree import treekem
+from blackthorn.mls.tree import leaf_validation, treekem
 from blackthorn.mls.tree.leaf_node import LeafNode
-from blackthorn.mls.tree.leaf_validation import (
-    check_leaf_alone,
-    check_leaf_among,
-    check_leaf_for_group,
-)
 from blackthorn.mls.tree.update_path import UpdatePath
 
 
@@ -70,17 +48,17 @@ class ReceiveContext:
 class VerifiedContent:
     """Content whose signature holds, and the member who signed it."""
 
-    authenticated: AuthenticatedContent
+    authenticated: framing.AuthenticatedContent
     sender: Member
 
 
-def read_group_message(message: bytes) -> PrivateMessage | PublicMessage:
+def read_group_message(message: bytes) -> framing.PrivateMessage | framing.PublicMessage:
     """The message to a group in an MLSMessage; no other may be handed to one."""
     if len(message) > limits.MLS_MAX_MESSAGE_BYTES:
-        raise TooLarge("the message is too large")
-    parsed = decode(read_message, message, "message")
-    if not isinstance(parsed, PrivateMessage | PublicMessage):
-        raise Unsupported("this is no message to a group", Rule.MESSAGE_KIND)
+        raise errors.TooLarge("the message is too large")
+    parsed = decode(framing.read_message, message, "message")
+    if not isinstance(parsed, framing.PrivateMessage | framing.PublicMessage):
+        raise errors.Unsupported("this is no message to a group", Rule.MESSAGE_KIND)
     return parsed
 
 
@@ -90,35 +68,37 @@ def is_proposal(message: bytes) -> bool:
     A message says what it is outside of its encryption, and is refused when that is not so.
     """
     parsed = read_group_message(message)
-    if isinstance(parsed, PrivateMessage):
+    if isinstance(parsed, framing.PrivateMessage):
         return parsed.content_type == codepoints.PROPOSAL
     return not isinstance(parsed.authenticated.content.body, bytes | Commit)
 
 
-def read_private_message(message: bytes) -> PrivateMessage:
+def read_private_message(message: bytes) -> framing.PrivateMessage:
     """The PrivateMessage in an MLSMessage. Raises `Unsupported` for any other."""
     parsed = read_group_message(message)
-    if not isinstance(parsed, PrivateMessage):
-        raise Unsupported("members send private messages only", Rule.PRIVATE_HANDSHAKES)
+    if not isinstance(parsed, framing.PrivateMessage):
+        raise errors.Unsupported("members send private messages only", Rule.PRIVATE_HANDSHAKES)
     return parsed
 
 
-def open_private_message(state: State, message: PrivateMessage) -> tuple[VerifiedContent, KeyUse]:
+def open_private_message(
+    state: State, message: framing.PrivateMessage
+) -> tuple[VerifiedContent, KeyUse]:
     """The content of a PrivateMessage, its signature verified, and the key to consume."""
     epoch = _epoch_of(state, message.group_id, message.epoch, message.content_type)
     sender_data = protection.open_sender_data(epoch.suite, message, epoch.sender_data)
     if sender_data.leaf_index == epoch.own_index:
-        raise OwnMessage("this is a message of this member's own")
+        raise errors.OwnMessage("this is a message of this member's own")
     sender = epoch.member(sender_data.leaf_index)
     if sender is None:
-        raise InvalidSignature("the sender is not in the group", Rule.SENDER_IS_MEMBER)
+        raise errors.InvalidSignature("the sender is not in the group", Rule.SENDER_IS_MEMBER)
     authenticated, use = protection.open_content(
         epoch.suite, message, sender_data, epoch.secret_tree
     )
     return verify_content(epoch, authenticated), use
 
 
-def check_present(state: State, message: PublicMessage) -> None:
+def check_present(state: State, message: framing.PublicMessage) -> None:
     """Handshakes are for the present epoch (12.1, 12.4.2). Raises `UnknownGroup`, `WrongEpoch`."""
     content = message.authenticated.content
     _epoch_of(state, content.group_id, content.epoch, codepoints.COMMIT)
@@ -127,32 +107,32 @@ def check_present(state: State, message: PublicMessage) -> None:
 def _epoch_of(state: State, group_id: bytes, number: int, content_type: int) -> Epoch | PastEpoch:
     present = state.epoch.context
     if group_id != present.group_id:
-        raise UnknownGroup("the message is for another group", Rule.GROUP_ID)
+        raise errors.UnknownGroup("the message is for another group", Rule.GROUP_ID)
     if number == present.epoch:
         return state.epoch
     if number > present.epoch:
-        raise FutureEpoch("the message is for an epoch not reached yet", Rule.EPOCH)
+        raise errors.FutureEpoch("the message is for an epoch not reached yet", Rule.EPOCH)
     if content_type == codepoints.APPLICATION:
         for past in state.past:
             if past.context.epoch == number:
                 return past
-    raise WrongEpoch("the message is for an epoch that is past", Rule.EPOCH)
+    raise errors.WrongEpoch("the message is for an epoch that is past", Rule.EPOCH)
 
 
 def verify_content(
-    epoch: Epoch | PastEpoch, authenticated: AuthenticatedContent
+    epoch: Epoch | PastEpoch, authenticated: framing.AuthenticatedContent
 ) -> VerifiedContent:
     """The content, when a member of the epoch signed it. Raises `InvalidSignature`."""
     content = authenticated.content
     sender = epoch.member(content.sender.index) if content.sender.type == MEMBER else None
     if sender is None:
-        raise InvalidSignature("the sender is not in the group", Rule.SENDER_IS_MEMBER)
+        raise errors.InvalidSignature("the sender is not in the group", Rule.SENDER_IS_MEMBER)
     protection.verify(epoch.suite, authenticated, epoch.context.encoded, sender.signature_key)
     return VerifiedContent(authenticated, sender)
 
 
 def queue_proposal(
-    state: State, authenticated: AuthenticatedContent, policy: Policy
+    state: State, authenticated: framing.AuthenticatedContent, policy: Policy
 ) -> QueuedProposal:
     """A proposal that was sent by itself, under its reference.
 
@@ -161,9 +141,9 @@ def queue_proposal(
     content = authenticated.content
     body = content.body
     if isinstance(body, bytes | Commit):
-        raise MalformedMessage("the content is not a proposal")
+        raise errors.MalformedMessage("the content is not a proposal")
     if len(state.proposals) >= limits.MLS_MAX_PROPOSALS:
-        raise TooLarge("too many proposals wait for a Commit")
+        raise errors.TooLarge("too many proposals wait for a Commit")
     if isinstance(body, ReInit):
         policy.reinitialise(body)
     reference = authenticated.proposal_reference(state.epoch.suite)
@@ -175,16 +155,16 @@ def stage_commit(state: State, verified: VerifiedContent, terms: ReceiveContext)
     epoch, authenticated = state.epoch, verified.authenticated
     commit, committer = authenticated.content.body, verified.sender.index
     if not isinstance(commit, Commit) or authenticated.confirmation_tag is None:
-        raise MalformedMessage("the content is not a Commit")
+        raise errors.MalformedMessage("the content is not a Commit")
     if committer == epoch.own_index:
-        raise OwnMessage("this is a Commit of this member's own")
+        raise errors.OwnMessage("this is a Commit of this member's own")
     validate, policy = terms.validate, terms.policy
     proposals = ProposalList(epoch, committer, terms.now, validate, policy.max_lifetime_seconds)
     for queued in in_order(_resolve(state, commit, authenticated)):
         proposals.append(queued)
     applied = proposals.apply()
     if commit.path is None and applied.needs_path:
-        raise InvalidCommit("the Commit has no path and needs one", Rule.PATH_REQUIRED)
+        raise errors.InvalidCommit("the Commit has no path and needs one", Rule.PATH_REQUIRED)
     if commit.path is not None:
         _check_path_leaf(epoch, applied, committer, commit.path.leaf, validate)
     if applied.reinit is not None:
@@ -197,7 +177,7 @@ def stage_commit(state: State, verified: VerifiedContent, terms: ReceiveContext)
 
 
 def stage_external_commit(
-    state: State, authenticated: AuthenticatedContent, commit: Commit, terms: ReceiveContext
+    state: State, authenticated: framing.AuthenticatedContent, commit: Commit, terms: ReceiveContext
 ) -> StagedCommit:
     """The same for an external Commit (12.4.3.2); its signature holds."""
     epoch = state.epoch
@@ -219,14 +199,14 @@ def _removes_me(epoch: Epoch, applied: AppliedProposals) -> bool:
 
 
 def _resolve(
-    state: State, commit: Commit, authenticated: AuthenticatedContent
+    state: State, commit: Commit, authenticated: framing.AuthenticatedContent
 ) -> list[QueuedProposal]:
     resolved = []
     for item in commit.proposals:
         if isinstance(item, bytes):
             found = state.proposals.get(item)
             if found is None:
-                raise InvalidCommit(
+                raise errors.InvalidCommit(
                     "the Commit names a proposal that was not received", Rule.REFERENCE_KNOWN
                 )
             resolved.append(found)
@@ -244,12 +224,12 @@ def _check_path_leaf(
 ) -> None:
     """12.4.2 and 7.3, for the committer's new leaf."""
     if leaf.source != SOURCE_COMMIT:
-        raise InvalidCommit("the leaf of the path has another source", Rule.PATH_SOURCE)
-    check_leaf_alone(epoch.suite, leaf)
-    check_leaf_for_group(leaf, applied.extensions)
+        raise errors.InvalidCommit("the leaf of the path has another source", Rule.PATH_SOURCE)
+    leaf_validation.check_leaf_alone(epoch.suite, leaf)
+    leaf_validation.check_leaf_for_group(leaf, applied.extensions)
     leaf.verify(epoch.suite, epoch.context.group_id, committer)
     others = (other for index, other in applied.tree.members() if index != committer)
-    check_leaf_among(leaf, others)
+    leaf_validation.check_leaf_among(leaf, others)
     check_credential(validate, leaf.credential, leaf.signature_key)
 
 
@@ -259,7 +239,7 @@ class ReceivedCommit:
 
     committer: int
     path: UpdatePath | None
-    authenticated: AuthenticatedContent
+    authenticated: framing.AuthenticatedContent
     base: next_epoch.EpochBase
 
 
@@ -290,7 +270,7 @@ def _follow(
     new = next_epoch.begin(suite, derived.context, tree, derived.secrets, epoch.own_index, keys)
     tag = arrival.authenticated.confirmation_tag
     if tag is None or not hmac.compare_digest(new.confirmation_tag, tag):
-        raise InvalidSignature("the confirmation tag does not hold", Rule.CONFIRMATION_TAG)
+        raise errors.InvalidSignature("the confirmation tag does not hold", Rule.CONFIRMATION_TAG)
     return new
 
 
@@ -298,5 +278,5 @@ def _updated_key(state: State, applied: AppliedProposals) -> Secret:
     leaf = applied.tree.leaf(state.epoch.own_index)
     private = None if leaf is None else state.update_keys.get(leaf.encryption_key)
     if private is None:
-        raise InvalidCommit("the Commit updates this member to a key it does not have")
+        raise errors.InvalidCommit("the Commit updates this member to a key it does not have")
     return private

@@ -3,7 +3,7 @@
 What a message would use up or leave waiting comes back beside its outcome.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from blackthorn.mls.codepoints import MEMBER, NEW_MEMBER_COMMIT
 from blackthorn.mls.epoch.epoch import Member
@@ -11,7 +11,7 @@ from blackthorn.mls.epoch.policy import Outsider, Policy
 from blackthorn.mls.epoch.proposal_list import QueuedProposal
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.framing.framing import AuthenticatedContent, PrivateMessage, PublicMessage
-from blackthorn.mls.framing.proposals import Commit
+from blackthorn.mls.framing.proposals import Commit, Proposal
 from blackthorn.mls.group import processing
 from blackthorn.mls.group.processing import ReceiveContext, VerifiedContent
 from blackthorn.mls.group.public_messages import (
@@ -19,9 +19,28 @@ from blackthorn.mls.group.public_messages import (
     open_external_proposal,
     open_member_message,
 )
-from blackthorn.mls.group.results import Application, ProposalReceived
 from blackthorn.mls.group.state import State
 from blackthorn.mls.schedule.secret_tree import KeyUse
+
+
+@dataclass(frozen=True)
+class Application:
+    """An application message that was read."""
+
+    sender: Member
+    content: bytes = field(repr=False)
+    authenticated_data: bytes = field(repr=False)
+    epoch: int
+
+
+@dataclass(frozen=True)
+class ProposalReceived:
+    """A proposal that now waits for a Commit."""
+
+    sender: Member | Outsider
+    proposal: Proposal
+    reference: bytes
+
 
 Outcome = Application | ProposalReceived | StagedCommit
 

@@ -6,9 +6,8 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.mls.epoch.epoch import Epoch, PastEpoch
 from blackthorn.mls.epoch.proposal_list import QueuedProposal
 from blackthorn.mls.epoch.staged import StagedCommit
-from blackthorn.mls.errors import GroupState, InvalidProposal
+from blackthorn.mls.errors import GroupState
 from blackthorn.mls.framing.proposals import ReInit
-from blackthorn.mls.rules import Rule
 from blackthorn.mls.schedule.psk import KnownPsks, PskId, ResumptionPskId
 
 
@@ -46,18 +45,12 @@ class State:
         """The resumption PSK of the present epoch or of one that is kept, else None."""
         if epoch == self.epoch.context.epoch:
             return self.epoch.secrets.resumption_psk
-        for past in self.past:
-            if past.context.epoch == epoch:
-                return past.resumption_psk
-        return None
+        kept = (past.resumption_psk for past in self.past if past.context.epoch == epoch)
+        return next(kept, None)
 
     def psk(self, psk_id: PskId, known: KnownPsks) -> Secret:
         """The pre-shared key of an id. Raises `InvalidProposal` when it is not known."""
         found = None
         if isinstance(psk_id, ResumptionPskId) and psk_id.group_id == self.epoch.context.group_id:
             found = self.resumption_psk(psk_id.epoch)
-        if found is None:
-            found = known.find(psk_id)
-        if found is None:
-            raise InvalidProposal("a pre-shared key is not known here", Rule.PSK_KNOWN)
-        return found
+        return known.require(psk_id) if found is None else found

@@ -1,6 +1,5 @@
 """The stored form of a group's state: versioned, canonical, equal states give equal bytes."""
 
-from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from blackthorn.crypto.secret import Secret
@@ -26,15 +25,16 @@ VERSION = 2
 
 def encode_state(state: State) -> bytes:
     """The stored form."""
+    keys = state.update_keys
     return b"".join(
         (
             u16(VERSION),
             u8(state.removed),
             opaque(state.signature_private.expose()),
             _encode_epoch(state.epoch),
-            vector(map(_encode_past, state.past)),
+            vector(past.encoded + _encode_secret_tree(past.secret_tree) for past in state.past),
             vector(map(_encode_queued, state.proposals.values())),
-            _encode_secrets_by_key(state.update_keys),
+            vector(opaque(key) + opaque(keys[key].expose()) for key in sorted(keys)),
             optional(None if state.pending is None else _encode_staged(state.pending)),
             _encode_reinit(state.reinit),
         )
@@ -54,19 +54,12 @@ def _read_state(reader: Reader) -> State:
     private = Secret(reader.opaque())
     epoch = _read_epoch(reader)
     past = reader.vector(_read_past)
-    read_queued = _read_queued if version > 1 else _read_queued_1
-    proposals = {queued.reference or b"": queued for queued in reader.vector(read_queued)}
+    waiting = reader.vector(lambda each: _read_queued(each, version))
+    proposals = {queued.reference or b"": queued for queued in waiting}
     keys = dict(reader.vector(lambda each: (each.opaque(), Secret(each.opaque()))))
     pending = reader.optional(lambda each: _read_staged(each, epoch, version))
     reinit = _read_reinit(reader) if version > 1 else None
     return State(private, epoch, past, proposals, keys, pending, removed, reinit)
-
-
-def _encode_secrets_by_key(keys: Mapping[bytes, Secret]) -> bytes:
-    return vector(opaque(key) + opaque(keys[key].expose()) for key in sorted(keys))
-
-
-# --- Epochs -------------------------------------------------------------------------------
 
 
 def _read_suite(reader: Reader) -> CipherSuite:
@@ -101,10 +94,6 @@ def _read_epoch(reader: Reader) -> Epoch:
     )
 
 
-def _encode_past(past: PastEpoch) -> bytes:
-    return past.encoded + _encode_secret_tree(past.secret_tree)
-
-
 def _read_past(reader: Reader) -> PastEpoch:
     chosen = _read_suite(reader)
     return PastEpoch(
@@ -116,9 +105,6 @@ def _read_past(reader: Reader) -> PastEpoch:
         roster={member.index: member for member in reader.vector(read_member)},
         secret_tree=_read_secret_tree(reader, chosen),
     )
-
-
-# --- Message keys -------------------------------------------------------------------------
 
 
 def _encode_secret_tree(tree: SecretTree) -> bytes:
@@ -155,22 +141,15 @@ def _read_ratchet(reader: Reader) -> Ratchet:
     return Ratchet(secret, generation, skipped)
 
 
-# --- What waits ---------------------------------------------------------------------------
-
-
 def _encode_queued(queued: QueuedProposal) -> bytes:
     return (
         opaque(queued.reference or b"") + queued.sender.encode() + encode_proposal(queued.proposal)
     )
 
 
-def _read_queued(reader: Reader) -> QueuedProposal:
-    reference, sender = reader.opaque(), read_sender(reader)
-    return QueuedProposal(read_proposal(reader), sender, reference)
-
-
-def _read_queued_1(reader: Reader) -> QueuedProposal:
-    reference, sender = reader.opaque(), Sender(MEMBER, reader.u32())
+def _read_queued(reader: Reader, version: int) -> QueuedProposal:
+    reference = reader.opaque()
+    sender = read_sender(reader) if version > 1 else Sender(MEMBER, reader.u32())
     return QueuedProposal(read_proposal(reader), sender, reference)
 
 

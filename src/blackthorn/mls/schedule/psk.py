@@ -4,14 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls.codepoints import (
-    PSK_EXTERNAL,
-    PSK_RESUMPTION,
-    USAGE_APPLICATION,
-    USAGE_BRANCH,
-    USAGE_REINIT,
-)
-from blackthorn.mls.errors import MalformedMessage
+from blackthorn.mls import codepoints
+from blackthorn.mls.errors import InvalidProposal, MalformedMessage
 from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import Reader, opaque, u8, u16, u64
 
@@ -24,7 +18,7 @@ class ExternalPskId:
     nonce: bytes
 
     def encode(self) -> bytes:
-        return u8(PSK_EXTERNAL) + opaque(self.psk_id) + opaque(self.nonce)
+        return u8(codepoints.PSK_EXTERNAL) + opaque(self.psk_id) + opaque(self.nonce)
 
 
 @dataclass(frozen=True)
@@ -39,11 +33,11 @@ class ResumptionPskId:
     @property
     def succession(self) -> bool:
         """Whether it links a group to the one it follows: for its first Commit alone."""
-        return self.usage in (USAGE_REINIT, USAGE_BRANCH)
+        return self.usage in (codepoints.USAGE_REINIT, codepoints.USAGE_BRANCH)
 
     def encode(self) -> bytes:
         return (
-            u8(PSK_RESUMPTION)
+            u8(codepoints.PSK_RESUMPTION)
             + u8(self.usage)
             + opaque(self.group_id)
             + u64(self.epoch)
@@ -60,12 +54,12 @@ ResumptionName = tuple[bytes, int]
 def read_psk_id(reader: Reader) -> PskId:
     """A PreSharedKeyID."""
     psk_type = reader.u8()
-    if psk_type == PSK_EXTERNAL:
+    if psk_type == codepoints.PSK_EXTERNAL:
         return ExternalPskId(reader.opaque(), reader.opaque())
-    if psk_type != PSK_RESUMPTION:
+    if psk_type != codepoints.PSK_RESUMPTION:
         raise MalformedMessage(f"PSK type {psk_type} does not exist", Rule.PSK_TYPE)
     usage = reader.u8()
-    if not USAGE_APPLICATION <= usage <= USAGE_BRANCH:
+    if not codepoints.USAGE_APPLICATION <= usage <= codepoints.USAGE_BRANCH:
         raise MalformedMessage(f"PSK usage {usage} does not exist", Rule.PSK_USAGE)
     return ResumptionPskId(usage, reader.opaque(), reader.u64(), reader.opaque())
 
@@ -84,7 +78,7 @@ def name_psks(
         if isinstance(name, bytes):
             ids.append(ExternalPskId(name, nonce))
         else:
-            ids.append(ResumptionPskId(USAGE_APPLICATION, *name, nonce))
+            ids.append(ResumptionPskId(codepoints.USAGE_APPLICATION, *name, nonce))
     return ids
 
 
@@ -100,6 +94,13 @@ class KnownPsks:
         if isinstance(psk_id, ExternalPskId):
             return self.external.get(psk_id.psk_id)
         return self.resumption.get((psk_id.group_id, psk_id.epoch))
+
+    def require(self, psk_id: PskId) -> Secret:
+        """The key of an id. Raises `InvalidProposal` when it is not known."""
+        found = self.find(psk_id)
+        if found is None:
+            raise InvalidProposal("a pre-shared key is not known here", Rule.PSK_KNOWN)
+        return found
 
 
 def psk_label(psk_id: PskId, index: int, count: int) -> bytes:

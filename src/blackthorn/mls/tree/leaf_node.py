@@ -5,12 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.mls.codepoints import (
-    MLS10,
-    SOURCE_COMMIT,
-    SOURCE_KEY_PACKAGE,
-    SOURCE_UPDATE,
-)
+from blackthorn.mls.codepoints import MLS10, SOURCE_COMMIT, SOURCE_KEY_PACKAGE, SOURCE_UPDATE
 from blackthorn.mls.credential import Credential, read_credential
 from blackthorn.mls.errors import MalformedMessage
 from blackthorn.mls.extension import Extensions, encode_extensions, read_extensions

@@ -52,10 +52,6 @@ def _read_node(reader: Reader) -> Node:
     return parent
 
 
-def _read_optional_node(reader: Reader) -> Node | None:
-    return reader.optional(_read_node)
-
-
 class RatchetTree:
     """A full binary tree of a power of two leaves. Change it only through its methods."""
 
@@ -74,8 +70,6 @@ class RatchetTree:
     def copy(self) -> "RatchetTree":
         """An independent tree of the same nodes."""
         return RatchetTree(self.nodes.copy(), self.hashes.copy())
-
-    # --- Looking ---
 
     @property
     def leaf_count(self) -> int:
@@ -133,8 +127,6 @@ class RatchetTree:
             below = node
         return path
 
-    # --- Changing ---
-
     def set_node(self, node: int, value: Node | None) -> None:
         """Put a node in its place; the hashes above it become stale."""
         self.nodes[node] = value
@@ -187,8 +179,6 @@ class RatchetTree:
         self.nodes.extend([None] * grown)
         self.hashes.extend([None] * grown)
 
-    # --- Bytes ---
-
     def encode(self) -> bytes:
         """The ratchet_tree extension's data (12.4.3.3): nodes up to the last that is not blank."""
         end = len(self.nodes)
@@ -206,7 +196,7 @@ class RatchetTree:
 
 def read_ratchet_tree(reader: Reader) -> RatchetTree:
     """A ratchet tree of sound shape (7.9: leaves at even places, no blank at the end)."""
-    nodes = reader.vector(_read_optional_node)
+    nodes = reader.vector(lambda r: r.optional(_read_node))
     if not nodes or nodes[-1] is None:
         raise InvalidTree("the ratchet tree is empty or ends in a blank", Rule.TREE_END)
     if len(nodes) > treemath.node_width(limits.MLS_MAX_LEAVES):

@@ -8,13 +8,8 @@ from blackthorn.mls.errors import InvalidTree
 from blackthorn.mls.extension import Extensions
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite
-from blackthorn.mls.tree import treemath
+from blackthorn.mls.tree import leaf_validation, treemath
 from blackthorn.mls.tree.leaf_node import LeafNode
-from blackthorn.mls.tree.leaf_validation import (
-    check_leaf_alone,
-    check_leaf_for_group,
-    check_leaves_together,
-)
 from blackthorn.mls.tree.ratchet_tree import ParentNode, RatchetTree
 from blackthorn.mls.tree.tree_hash import parent_hash
 
@@ -41,10 +36,10 @@ def check_tree_members(
     """7.3 for every leaf of a tree that is joined. Lifetimes were checked when each was added."""
     leaves = [leaf for _, leaf in tree.members()]
     for leaf in leaves:
-        check_leaf_alone(suite, leaf)
-        check_leaf_for_group(leaf, extensions)
+        leaf_validation.check_leaf_alone(suite, leaf)
+        leaf_validation.check_leaf_for_group(leaf, extensions)
         check_credential(validate, leaf.credential, leaf.signature_key)
-    check_leaves_together(leaves)
+    leaf_validation.check_leaves_together(leaves)
 
 
 def check_unmerged_leaves(tree: RatchetTree, node: int, parent: ParentNode) -> None:

@@ -43,10 +43,8 @@ class UpdatePath:
         return self.leaf.encoded + vector(node.encode() for node in self.nodes)
 
 
-def _read_node(reader: Reader) -> UpdatePathNode:
-    return UpdatePathNode(reader.opaque(), tuple(reader.vector(read_sealed)))
-
-
 def read_update_path(reader: Reader) -> UpdatePath:
     """An update path, not verified."""
-    return UpdatePath(read_leaf_node(reader), tuple(reader.vector(_read_node)))
+    leaf = read_leaf_node(reader)
+    nodes = reader.vector(lambda r: UpdatePathNode(r.opaque(), tuple(r.vector(read_sealed))))
+    return UpdatePath(leaf, tuple(nodes))
