@@ -260,3 +260,30 @@ def test_hundreds_who_come_and_vanish_leave_nothing(tmp_path: Path) -> None:
             assert not server.dispatcher._connections._opening
 
     run(scene())
+
+
+# --- The transport ------------------------------------------------------------------------
+
+
+def test_frames_behind_one_that_waits_for_the_store_are_served_without_another_word(
+    tmp_path: Path,
+) -> None:
+    """A session that waits for an answer pauses its transport, which must not keep what it read."""
+
+    async def scene() -> None:
+        async with running(tmp_path) as server:
+            link = await server.open(server.devices[0])
+            kinds = [type(t).__module__ for t in transports(server)]
+            assert kinds and not any(kind.startswith("aiofastnet") for kind in kinds)
+            for number in range(100):
+                link.send(f.ClaimKeyPackages(number, ["nobody@acme.example"], []), f.Ping(number))
+            answers = [await link.receive() for _ in range(200)]
+            assert [each.nonce for each in answers if isinstance(each, f.Pong)] == [*range(100)]
+
+    run(scene())
+
+
+def transports(server: Running) -> list[object]:
+    """What the open sessions are written to, below WebSocket."""
+    sessions = server.dispatcher._connections._sessions
+    return [session._wire._transport.underlying_transport for session in sessions]

@@ -167,6 +167,7 @@ async def serve_link(dispatcher: Dispatcher, host: str, port: int, tls: ServerTl
             websocket_handshake_timeout=link_limits.LINK_HELLO_SECONDS,
             max_frame_size=link_limits.MAX_FRAME_BYTES + MESSAGE_SLACK,
             read_buffer_init_size=2048,
+            use_aiofastnet=False,  # after a pause it keeps what it had read until more comes
             logger_name=_SILENT,
             backlog=1024,
         )
