@@ -210,3 +210,20 @@ def test_a_mailbox_being_counted_while_its_old_parcels_go_is_counted_again(
     world.settle()
     assert world.stored(receiver) == []
     world.check_counts()
+
+
+def test_a_device_that_resumes_again_and_again_is_read_for_once_at_a_time(world: World) -> None:
+    sender, receiver = world.devices[:2]
+    fill(world, sender, receiver, 2)
+    wire = receiver.connect(resume=False)
+    world.reader.hold(early=True)
+    wire.say(*[f.Resume()] * 100)
+    world.run_wire(wire)
+    assert world.reader.waiting == 1
+    sender.post([receiver], b"meanwhile")
+    world.run_wire(sender.wire)
+    world.writer.commit()
+    world.settle()
+    assert len(receiver.shown) == 3
+    assert len(of(receiver, f.Drained)) == 1
+    world.check_all_shown_once()

@@ -88,12 +88,12 @@ class Delivery:
     def catch_up(self, mailbox: Mailbox) -> None:
         """Deliver from the store what the window has room for."""
         receiver = mailbox.receiver
-        if receiver is None or receiver.live or receiver.reading or receiver.connection.paused:
+        if receiver is None or receiver.live or mailbox.reading or receiver.connection.paused:
             return
         room = receiver.window.room
         if room <= 0:
             return
-        receiver.reading = True
+        mailbox.reading = True
         receiver.overtaken = False
         query = WaitingParcels(
             mailbox.number,
@@ -111,8 +111,9 @@ class Delivery:
         query: WaitingParcels,
         found: list[WaitingParcel] | BlackthornError,
     ) -> None:
-        receiver.reading = False
+        mailbox.reading = False
         if mailbox.receiver is not receiver:
+            self.catch_up(mailbox)
             return
         if isinstance(found, BlackthornError):
             receiver.connection.failed(found)

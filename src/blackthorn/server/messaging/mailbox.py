@@ -78,8 +78,8 @@ class Receiver:
     While `live`, all that waits in the store has been delivered, and new parcels go from memory;
     else they are read from the store from `cursor` on, as the window allows. `undecryptable` are
     those delivered here that had been marked so before, `settled` those that the device had
-    answered over an earlier connection when this one began. While `reading`, a query is under way;
-    `overtaken` says that parcels came meanwhile that its answer may lack.
+    answered over an earlier connection when this one began. `overtaken` says that parcels came
+    while the store was read that its answer may lack.
     """
 
     __slots__ = (
@@ -88,7 +88,6 @@ class Receiver:
         "drained",
         "live",
         "overtaken",
-        "reading",
         "settled",
         "undecryptable",
         "wants_undecryptable",
@@ -106,7 +105,6 @@ class Receiver:
         self.cursor = 0
         self.live = False
         self.drained = False
-        self.reading = False
         self.overtaken = False
 
 
@@ -131,13 +129,17 @@ class Load:
 
 
 class Mailbox:
-    """What one device has here: parcels that wait, undecryptable ones, the receiver."""
+    """What one device has here: parcels that wait, undecryptable ones, the receiver.
+
+    While `reading`, its parcels are read from the store: once at a time, however often it resumes.
+    """
 
     __slots__ = (
         "address",
         "id",
         "live",
         "number",
+        "reading",
         "receiver",
         "trimming",
         "undecryptable",
@@ -152,6 +154,7 @@ class Mailbox:
         self.waiting = Load(tally.waiting, tally.waiting_bytes)
         self.undecryptable = Load(tally.undecryptable, tally.undecryptable_bytes)
         self.trimming = False
+        self.reading = False
         self.receiver: Receiver | None = None
 
     def has_room(self, parcels: int, size: int) -> bool:
