@@ -33,6 +33,7 @@ from blackthorn.server.accounts.users import add_user, all_users
 from blackthorn.server.counters import Counters
 from blackthorn.server.handlers.enrolment import EnrolmentHandler
 from blackthorn.server.handlers.session import Session
+from blackthorn.storage.sqlite.stores import enrolment as enrolment_store
 from blackthorn.tlog.policy import parse_policy
 from tests.forge.activation import begin_as_thief, prove_unasked
 from tests.ledger_world import LedgerWorld, Model, certified
@@ -558,3 +559,11 @@ def test_a_stopped_ledger_admits_nobody(world):
     world.base.ledger.behind(world.base.ledger.log.size + 1)
     refused = activate(world, world.code)
     assert isinstance(refused, Bye) and "the ledger has stopped" in refused.text
+
+
+def test_a_defect_is_told_as_one_and_not_as_a_refusal_of_the_code(world, monkeypatch):
+    monkeypatch.setattr(enrolment_store, "insert_device", None)
+    assert activate(world, world.code).code == "internal"
+    assert world.warnings == [] and world.counters.activations_refused == 0
+    monkeypatch.undo()
+    assert isinstance(activate(world, world.code), Enrolment)

@@ -2,10 +2,12 @@
 
 import pytest
 
+from blackthorn.errors import DiskError
 from blackthorn.governance.cases import Cases
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
+from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.server.markets.exit_rules import ExitRules
 from blackthorn.storage.sqlite.stores.markets import market_of
@@ -140,3 +142,26 @@ def test_who_has_moved_is_reached_at_once_by_groups_that_went_on_without_him(
     world.settle()
     assert here.shown == [b"with him"]
     assert third.shown == [b"without him", b"with him"]
+
+
+def test_an_exit_whose_rules_cannot_be_read_ends_the_link_and_keeps_nobody_waiting(
+    world: ExitWorld,
+) -> None:
+    here, there, third = world.devices
+    for each in (there, third):
+        each.connect()
+    world.settle()
+    world.come_to("closed")
+
+    def fail(address: Address) -> str:
+        raise DiskError("the disk failed to read or write the database")
+
+    world.rules.market_of = fail
+    world.reader.hold()
+    world.enterprise.forget(Address(here.address))
+    world.dispatcher._mailboxes.forget(here.id)
+    there.wire.say(fanout_frame([here.id]))
+    third.wire.say(f.ClaimKeyPackages(7, [here.address], []))
+    world.settle()
+    assert byes(there) == byes(third) == [Code.STORAGE]
+    assert world.counters.storage_failures == 2

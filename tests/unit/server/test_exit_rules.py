@@ -1,5 +1,6 @@
 """What each state of an exit leaves to its users, and what SMTP answers for them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ import pytest
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.edges.smtp.replies import refusal
+from blackthorn.errors import DiskError
 from blackthorn.governance import exits
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import Case, Step
@@ -161,9 +163,17 @@ def test_a_forwarding_address_changes_nothing_while_mail_is_taken() -> None:
 @pytest.mark.parametrize("state", ["announced", "draining", "read-only", "stopped", "closed"])
 def test_a_code_is_tried_only_while_devices_are_activated(state: str) -> None:
     tried: list[str] = []
-    closed: list[tuple[str, str]] = []
     verifier = exchange.Verifier(Secret(bytes(32)), bytes(32))
     code = OpenCode("1", HERE, verifier, FixedClock().wall_ms() + 1, 0, None, None)
+    closed = begin(rules(exit_case(state)), code, tried)
+    assert tried == ["1"] * (state == "announced")
+    assert [code for code, _ in closed] == [Code.ACTIVATION_REFUSED] * (state != "announced")
+    assert all("PK" in text for _, text in closed)
+
+
+def begin(asked: ExitRules, code: OpenCode, tried: list[str]) -> list[tuple[str, ...]]:
+    """Try the code: into `tried`, and what the link is closed with, if so."""
+    closed: list[tuple[str, ...]] = []
     enrolment = EnrolmentService(
         writer=SimpleNamespace(submit=lambda command, done: tried.append(command.nameplate)),
         reader=SimpleNamespace(ask=lambda query, done: done(code)),
@@ -173,17 +183,40 @@ def test_a_code_is_tried_only_while_devices_are_activated(state: str) -> None:
         counters=Counters(),
         clock=FixedClock(),
         warn=lambda event: None,
-        exits=rules(exit_case(state)),
+        exits=asked,
     )
     desk = EnrolmentHandler(enrolment, bytes(32), bytes)
-    session = SimpleNamespace(close=lambda code, text: closed.append((code, text)))
+    session = SimpleNamespace(close=lambda *said: closed.append(said))
     desk.handle(session, ActivateBegin(1, "1", b"first message"), 0.0)
-    assert tried == ["1"] * (state == "announced")
-    assert [code for code, _ in closed] == [Code.ACTIVATION_REFUSED] * (state != "announced")
-    assert all("PK" in text for _, text in closed)
+    return closed
 
 
 @pytest.mark.parametrize("state", [each for each in TABLE if each])
 def test_only_where_people_log_in_and_may_not_send_is_each_frame_looked_at(state: str) -> None:
     assert rules(exit_case(state)).reading == (state in ("read-only", "retrieval", "preparing"))
     assert not rules().reading
+
+
+def unreadable(address: Address) -> str:
+    raise DiskError("the disk failed")
+
+
+def test_rules_that_cannot_be_read_are_a_fault_of_the_disk_and_keep_no_mail_waiting() -> None:
+    asked = rules(exit_case("closed"))
+    asked.market_of = unreadable
+    loads: list[Callable[[UserRecord], None]] = []
+    enterprise = SimpleNamespace(load_user=lambda address, done: loads.append(done))
+    told: list[object] = []
+    policy = RecipientPolicy("acme.example", enterprise, FixedClock(), asked)
+    policy.recipient(HERE, told.append)
+    loads[0](UserRecord(1, HERE, "0", CERTIFICATE, ()))
+    assert [type(error) for error in told] == [DiskError]
+
+
+def test_rules_that_cannot_be_read_keep_no_activation_waiting() -> None:
+    verifier = exchange.Verifier(Secret(bytes(32)), bytes(32))
+    code = OpenCode("1", HERE, verifier, FixedClock().wall_ms() + 1, 0, None, None)
+    asked = rules(exit_case("closed"))
+    asked.market_of = unreadable
+    closed = begin(asked, code, [])
+    assert [code for code, *_ in closed] == [Code.STORAGE]

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from blackthorn.errors import BlackthornError, ForbiddenError, StorageError
+from blackthorn.errors import BlackthornError, DefectError, ForbiddenError, StorageError
 from blackthorn.ids import device_id
 from blackthorn.link import limits as link_limits
 from blackthorn.link.activation.exchange import DeviceKeys, Enrolment, Owner
@@ -119,13 +119,22 @@ class EnrolmentService:
         if isinstance(code, BlackthornError):
             done(code)
             return None
-        refusal = why_refused(code, now_ms)
-        if refusal is None and code is not None and self.exits is not None:
-            refusal = self.exits.refusal(code.address, May.ACTIVATE) or None
+        try:
+            refusal = self._refusal(code, now_ms)
+        except StorageError as error:  # an exit's rules could not be read
+            done(error)
+            return None
         if refusal is not None:
             done(self.refusal(refusal))
             return None
         return code
+
+    def _refusal(self, code: OpenCode | None, now_ms: int) -> str | None:
+        """Why the code may not be tried now. Raises StorageError."""
+        refusal = why_refused(code, now_ms)
+        if refusal is None and code is not None and self.exits is not None:
+            refusal = self.exits.refusal(code.address, May.ACTIVATE) or None
+        return refusal
 
     def _counted(
         self,
@@ -168,7 +177,7 @@ class EnrolmentService:
         now_ms = self.clock.wall_ms()
 
         def admitted(admission: Admission | BlackthornError) -> None:
-            if isinstance(admission, StorageError):
+            if isinstance(admission, StorageError | DefectError):
                 done(admission)
             elif isinstance(admission, BlackthornError):
                 done(self.refusal(str(admission), burnt=attempt.last))
@@ -199,7 +208,7 @@ class EnrolmentService:
         enrolled: Enrolled | BlackthornError,
     ) -> None:
         """The device is durable, or was refused."""
-        if isinstance(enrolled, StorageError):
+        if isinstance(enrolled, StorageError | DefectError):
             done(enrolled)
             return
         if isinstance(enrolled, BlackthornError):

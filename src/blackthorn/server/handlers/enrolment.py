@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from functools import partial
 
-from blackthorn.errors import BlackthornError, ForbiddenError, InputError, ProtocolError
+from blackthorn.errors import (
+    BlackthornError,
+    DefectError,
+    ForbiddenError,
+    InputError,
+    ProtocolError,
+)
 from blackthorn.ids import Fingerprint
 from blackthorn.link.activation import exchange
 from blackthorn.link.activation.exchange import AwaitProof, Channel, Enrolment, Proven
@@ -82,4 +88,4 @@ def _refuse(session: Session, error: BlackthornError) -> None:
     if isinstance(error, ForbiddenError):
         session.close(Code.ACTIVATION_REFUSED, str(error))
     else:
-        session.close(Code.STORAGE)
+        session.close(Code.INTERNAL if isinstance(error, DefectError) else Code.STORAGE)

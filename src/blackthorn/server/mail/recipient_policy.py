@@ -81,7 +81,7 @@ class RecipientPolicy:
                 return
             try:
                 recipient = self._checked(user)
-            except RecipientRefusedError as error:
+            except BlackthornError as error:  # also when an exit's rules cannot be read
                 done(error)
             else:
                 done(recipient)

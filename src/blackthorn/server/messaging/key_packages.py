@@ -69,10 +69,12 @@ class KeyPackages:
         addresses = tuple(dict.fromkeys(addresses))
 
         def loaded(users: Mapping[Address, UserRecord] | BlackthornError) -> None:
-            if isinstance(users, BlackthornError):
-                done(users)
-            else:
+            try:
+                if isinstance(users, BlackthornError):
+                    raise users
                 self._claim(asking, addresses, users, devices, done)
+            except BlackthornError as error:  # also when an exit's rules cannot be read
+                done(error)
 
         self.enterprise.load_users(addresses, loaded)
 

@@ -104,7 +104,11 @@ class MessageSubmission:
         """
 
         def loaded(error: BlackthornError | None) -> None:
-            done(error or self._remember(connection, fanout, devices))
+            try:
+                refusal = error or self._remember(connection, fanout, devices)
+            except StorageError as failure:  # an exit's rules could not be read
+                refusal = failure
+            done(refusal)
 
         self._mailboxes.load(devices, loaded)
 
