@@ -442,3 +442,32 @@ def test_a_clock_far_ahead_of_the_witnesses_is_a_problem() -> None:
     late.cosign = lambda checkpoint, second: cosign(checkpoint, second - 7_200)  # type: ignore[method-assign]
     world.settle(600_000)
     assert "7200 seconds ahead of its witnesses'" in world.ledger.problems()[0]
+
+
+def test_a_reset_that_was_settled_while_it_is_looked_at_again_is_settled_once(
+    world: LedgerWorld,
+) -> None:
+    """A device that its user has added in between stays."""
+    alice, _ = world.user("alice")
+    new = world.model()
+    world.reset(alice, new)
+    world.settle()
+    effective_ms = world.published_chain(alice).pending.effective_ms
+    world.settle(effective_ms - world.now_ms - 20_000)
+    while not world.ledger._resets._settling:
+        world.tick(1_000)
+        world.cosign()
+        if not world.ledger._resets._settling:
+            world.writer.commit()
+    published = world.ledger.published
+    world.reader.hold(early=True)
+    world.ledger._resets.look(published.size, published.time_ms)
+    world.writer.commit()
+    assert world.rows(alice) == {new.id: Standing.LIVE}
+    added = world.model()
+    answers = world.submit(alice, world.draft(alice, AddDevice(added.info)), new, added)
+    world.reader.release()
+    world.writer.commit()
+    world.writer.commit()
+    assert answers == [""]
+    assert world.rows(alice) == {new.id: Standing.LIVE, added.id: Standing.LIVE}

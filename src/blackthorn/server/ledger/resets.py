@@ -43,6 +43,8 @@ class _Look:
     after: int = 0
     open: int = 0
     times: list[int] = field(default_factory=list)
+    settled: set[DeviceId] = field(default_factory=set)
+    """Settled since it began: what it has read of them may be older."""
 
 
 class Resets:
@@ -115,7 +117,7 @@ class Resets:
         device: DeviceId,
         stored: StoredChain | BlackthornError | None,
     ) -> None:
-        if isinstance(stored, StoredChain):
+        if isinstance(stored, StoredChain) and device not in look.settled:
             try:
                 self._judge_chain(look, address, device, stored)
             except DamageError:
@@ -154,13 +156,19 @@ class Resets:
     ) -> None:
         self._settling.discard(device)
         if not isinstance(gone, BlackthornError):
+            self._note_settled(device)
             self._chains.forget(address)
             self._changed(DevicesChanged(address, tuple(gone)))
 
     def _removed(self, address: Address, device: DeviceId, failed: BlackthornError | None) -> None:
         self._settling.discard(device)
         if failed is None:
+            self._note_settled(device)
             self._changed(DevicesChanged(address, (device,)))
+
+    def _note_settled(self, device: DeviceId) -> None:
+        if self._looking is not None:
+            self._looking.settled.add(device)
 
     # --- Cancels that come too late -------------------------------------------------------
 
