@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from blackthorn.errors import ConflictError, InputError, StorageError, VerificationError
+from blackthorn.errors import (
+    ConflictError,
+    DamageError,
+    InputError,
+    StorageError,
+    VerificationError,
+)
 from blackthorn.governance.closure.check import check_person, check_receipt, check_statement
 from blackthorn.governance.closure.receipt import decode_placed
 from blackthorn.link import limits as link_limits
@@ -423,3 +429,10 @@ def test_the_statement_is_json_that_names_no_person(market: Market) -> None:
     assert statement["persons"]["users"] == 5
     assert [each["opened"] for each in statement["samples"]] == [0] * 5
     assert Phase.CLOSED.value == market.phase()
+
+
+def test_a_receipt_that_was_altered_is_told_as_damage(market: Market) -> None:
+    market.close()
+    market.sql("UPDATE closure_receipt SET receipt = x'00'")
+    with pytest.raises(DamageError, match="C15"):
+        market.receipt(address(1))

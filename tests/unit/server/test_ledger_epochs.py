@@ -15,6 +15,7 @@ from blackthorn.ids import Address
 from blackthorn.link.frames import LeafChanged
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.server.ledger import limits
+from blackthorn.server.ledger.epoch_builder import EpochBuilder
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.verify import verify_consistency
@@ -370,3 +371,15 @@ def test_a_crash_at_each_moment_forks_nothing_and_loses_nothing(witnesses: int, 
         assert chain is not None and chain.seq == 5
         story.world.crash()
         story.world.audit()
+
+
+def test_an_epoch_that_a_defect_stopped_is_made_by_the_next_tick(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = LedgerWorld(31)
+    monkeypatch.setattr(EpochBuilder, "draft", None)
+    with pytest.raises(TypeError):
+        world.tick()
+    monkeypatch.undo()
+    world.settle(0)
+    assert world.ledger.published is not None

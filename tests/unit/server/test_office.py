@@ -254,3 +254,15 @@ def test_one_decision_at_a_time_while_the_store_is_read(people: OfficePeople) ->
     assert people.submit("lea", people.sign(other, "lea"), none) == ("the disk failed", ())
     people.reader.fail(None)
     assert people.submit("lea", people.sign(other, "lea"), none) == ("", ())
+
+
+def test_a_defect_in_a_check_does_not_keep_everybody_from_deciding(people: OfficePeople) -> None:
+    def defective(checked: object, private: object, done: object) -> None:
+        raise TypeError
+
+    people.office.checks.append(defective)
+    signed, kept = people.receive()
+    with pytest.raises(TypeError):
+        people.submit("lea", people.sign(signed, "lea"), kept)
+    people.office.checks.remove(defective)
+    assert people.submit("lea", people.sign(signed, "lea"), kept) == ("", ())

@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from blackthorn.crypto.market_wrap import CHUNK_BYTES, WrapError
-from blackthorn.errors import AbsentError, BlackthornError, StorageError
+from blackthorn.errors import AbsentError, BlackthornError, DefectError, StorageError
 from blackthorn.ids import Address
 from blackthorn.ports.mail import SealedMail
 from blackthorn.ports.markets import MoveUser, WrapStored
@@ -358,4 +358,15 @@ def test_what_was_stored_before_markets_is_wrapped_in_steps_that_may_stop(
     store.keys.destroyed.add("ZZ")
     with pytest.raises(StorageError, match="ZZ was destroyed"):
         store.waiting(3)
+    store.database.close()
+
+
+def test_a_server_does_not_start_over_rows_that_a_defect_left_unwrapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_database(tmp_path / "b.db", monkeypatch)
+    store = Store(tmp_path / "b.db")
+    monkeypatch.setattr(store.wrapping, "wrap", None)
+    with pytest.raises(DefectError, match="TypeError"):
+        wrap_all(store.database, store.wrapping)
     store.database.close()

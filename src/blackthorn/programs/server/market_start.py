@@ -6,7 +6,7 @@ What was stored before there were markets is wrapped here too, before the server
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from blackthorn.errors import DamageError, StorageError
+from blackthorn.errors import BlackthornError, DamageError
 from blackthorn.ports.markets import WrapStored
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
@@ -69,7 +69,7 @@ def wrap_all(database: Database, wrapping: Wrapping) -> bool:
         (outcome,) = commit_group(
             Engine(database, wrapping), [(WrapStored(WRAP_ROWS), lambda _: None)]
         )
-        if isinstance(outcome[1], StorageError):
+        if isinstance(outcome[1], BlackthornError):
             raise outcome[1]
         done = outcome[1]
     return True

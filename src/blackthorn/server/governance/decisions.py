@@ -277,6 +277,9 @@ class DecisionService:
             except BlackthornError as error:
                 self._busy = False
                 submission.done(error)
+            except BaseException:  # a defect keeps nobody from deciding
+                self._busy = False
+                raise
             else:
                 self._run_checks(0, submission)
 
@@ -293,7 +296,11 @@ class DecisionService:
                 submission.done(error)
 
         if number < len(self.checks):
-            self.checks[number](submission.checked, submission.fields, checked)
+            try:
+                self.checks[number](submission.checked, submission.fields, checked)
+            except BaseException:
+                self._busy = False
+                raise
             return
         self._busy = False
         try:

@@ -253,7 +253,11 @@ class Epochs:
         if waiting.count >= limits.MAX_EPOCH_CHANGES and self._since_ms is None:
             self._since_ms = now_ms
         self._made_ms = now_ms
-        self._draft = self._builder.draft(self._tip, self._config, waiting, unix_ms)
+        try:
+            self._draft = self._builder.draft(self._tip, self._config, waiting, unix_ms)
+        except BaseException:  # a defect, and the next tick tries again
+            self._give_up(since_ms)
+            raise
         self._save(now_ms)
 
     def _give_up(self, since_ms: int | None) -> None:

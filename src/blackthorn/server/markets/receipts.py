@@ -4,7 +4,7 @@ A tree is built from pages of stored leaf hashes, once a closure, and kept for t
 who ask: 6.4 MB per 100,000 persons, for the newest closures only.
 """
 
-from blackthorn.errors import BlackthornError
+from blackthorn.errors import BlackthornError, DamageError, VerificationError
 from blackthorn.governance.closure.receipt import decode_receipt, place_in
 from blackthorn.ids import Address
 from blackthorn.ports.closure import (
@@ -108,6 +108,13 @@ class Receipts:
             elif receipt.place >= tree.size:  # the receipts are being dropped
                 done(None)
             else:
-                done(place_in(decode_receipt(receipt.data), receipt.place, tree).encode())
+                done(_proven(receipt, tree))
 
         self.tree(closure, built)
+
+
+def _proven(receipt: StoredReceipt, tree: MerkleLog) -> bytes | DamageError:
+    try:
+        return place_in(decode_receipt(receipt.data), receipt.place, tree).encode()
+    except VerificationError as error:
+        return DamageError(f"a stored receipt breaks a rule: {error}")
