@@ -14,13 +14,7 @@ from blackthorn.directory.audit import Replay
 from blackthorn.directory.entries import Head, Mutation, decode_entry
 from blackthorn.directory.records import decode_record
 from blackthorn.errors import SecurityError, VerificationError
-from blackthorn.identity.chain import (
-    Terms,
-    UnverifiedChain,
-    VerifiedChain,
-    extend,
-    replay,
-)
+from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
 from blackthorn.identity.keys import VerifyKeys
 from blackthorn.identity.openpgp import OpenPGP, verify_certificate
 from blackthorn.identity.statements import SetOpenPGP, decode

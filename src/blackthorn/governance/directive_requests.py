@@ -187,10 +187,7 @@ _FORMS: Final = (
         "in it.",
         Input("reason", "reason", required=True),
         Input(
-            "letter",
-            "letter",
-            "Your own letter, instead of the one that is made.",
-            yields=False,
+            "letter", "letter", "Your own letter, instead of the one that is made.", yields=False
         ),
         finish=_refuse,
     ),

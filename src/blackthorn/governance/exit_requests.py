@@ -247,11 +247,7 @@ _FORMS: Final = (
     ),
     _form("release", "End a legal hold.", _REASON, finish=_concerning),
     *(
-        _form(
-            action,
-            find(exits.TRANSITIONS, action).says,
-            finish=_concerning,
-        )
+        _form(action, find(exits.TRANSITIONS, action).says, finish=_concerning)
         for stage in STAGES.values()
         for action in dict.fromkeys(stage.actions.values())
     ),

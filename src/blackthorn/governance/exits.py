@@ -267,13 +267,7 @@ TRANSITIONS: Final = (
         guard=_hold,
     ),
     Transition(
-        "release",
-        RUNNING,
-        KEEP,
-        _TWO,
-        {"reason": text(256)},
-        "The hold ends.",
-        guard=_release,
+        "release", RUNNING, KEEP, _TWO, {"reason": text(256)}, "The hold ends.", guard=_release
     ),
 )
 """docs/markets.md is drawn from this."""

@@ -120,9 +120,7 @@ class LedgerSettings:
         choices=("embedded", "none"),
     )
     witness_port: int = setting(
-        3103,
-        "TCP port of the embedded witness, on the loopback interface. 0: any.",
-        at_most=65535,
+        3103, "TCP port of the embedded witness, on the loopback interface. 0: any.", at_most=65535
     )
     witness_timeout_seconds: int = setting(
         5, "How long a witness may take to answer.", at_least=1, at_most=60
@@ -170,9 +168,7 @@ class LogSettings:
     """The log: JSON lines on standard error, without content, addresses or keys."""
 
     level: str = setting(
-        "info",
-        "The least that is logged.",
-        choices=("debug", "info", "warning", "error"),
+        "info", "The least that is logged.", choices=("debug", "info", "warning", "error")
     )
 
 

@@ -22,12 +22,7 @@ def make_decision_service(
 ) -> DecisionService:
     """The decision service with its checks of directives; not started."""
     decisions = DecisionService(
-        log=ledger,
-        enterprise=enterprise,
-        writer=writer,
-        reader=reader,
-        clock=clock,
-        random=random,
+        log=ledger, enterprise=enterprise, writer=writer, reader=reader, clock=clock, random=random
     )
     decisions.checks.append(DirectiveChecks(lambda: decisions.cases, reader, max_accounts))
     return decisions

@@ -34,11 +34,7 @@ class EmbeddedWitness:
     """The child process on `folder`; `at_port` is told where it serves, each time it starts."""
 
     def __init__(
-        self,
-        folder: WitnessFolder,
-        port: int,
-        at_port: Callable[[int], None],
-        tasks: Supervisor,
+        self, folder: WitnessFolder, port: int, at_port: Callable[[int], None], tasks: Supervisor
     ) -> None:
         self.problem = ""
         """Why it does not serve, or empty."""

@@ -49,12 +49,7 @@ def make_rules(
     def market_of(address: Address) -> str | None:
         return reader.read(FindMarkets((address,)))[0]
 
-    return ExitRules(
-        lambda: decisions().cases,
-        market_of,
-        forward_to,
-        lambda: decisions().log_ms,
-    )
+    return ExitRules(lambda: decisions().cases, market_of, forward_to, lambda: decisions().log_ms)
 
 
 class NoticeDelivery:

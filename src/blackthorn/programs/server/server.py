@@ -72,11 +72,7 @@ def serve(path: Path) -> None:
 
 
 async def _run(
-    folder: ServerFolder,
-    settings: Configuration,
-    database: Database,
-    tls: ServerTls,
-    begun: float,
+    folder: ServerFolder, settings: Configuration, database: Database, tls: ServerTls, begun: float
 ) -> StorageError | None:
     """Listen, wait for a reason to stop, drain; the reason if it was a failure."""
     loop = asyncio.get_running_loop()

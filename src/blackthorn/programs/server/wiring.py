@@ -105,12 +105,7 @@ class Server:
         ledger = self.ledger.ledger
         self.exits = make_rules(database, self._enterprise, lambda: self.decisions)
         self.decisions = make_decision_service(
-            ledger,
-            self._cache,
-            writer,
-            reader,
-            self._clock,
-            settings.directives.max_accounts,
+            ledger, self._cache, writer, reader, self._clock, settings.directives.max_accounts
         )
         self.notices = Notices(
             decisions=self.decisions,
@@ -132,10 +127,7 @@ class Server:
             apart=Apart(self.tasks),
         )
         self.dispatcher = self._make_dispatcher(
-            database,
-            wrapping,
-            folder,
-            self._make_enrolment(tls),
+            database, wrapping, folder, self._make_enrolment(tls)
         )
         self.health = self._make_health(folder)
         self.decisions.on_decision.append(self._exit_changed)
