@@ -17,7 +17,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import ED25519
 from blackthorn.errors import ConflictError, InputError, LimitError
 from blackthorn.governance import limits
-from blackthorn.governance.package import layout, letters, script
+from blackthorn.governance.package import layout, letters
 from blackthorn.governance.package.tar import END, header, padding
 from blackthorn.wire import note as notes
 
@@ -271,7 +271,7 @@ def _tags(case: ProductionCase, payload: _Payload) -> dict[str, bytes]:
         "custody.jsonl": log,
         "manifest-sha256.txt": layout.manifest(hashes),
         "provenance.json": layout.document(_provenance(case, payload, log)),
-        "verify.py": script.SCRIPT.encode(),
+        "verify.py": letters.SCRIPT,
     }
     if any(len(data) > limits.MAX_PACKAGE_TAG_BYTES for data in tags.values()):
         raise LimitError("the package lists too much: produce a shorter period at a time")
