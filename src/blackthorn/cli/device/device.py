@@ -42,9 +42,6 @@ def register(app: typer.Typer) -> None:
     app.command("verify")(verify_cli.verify)
 
 
-# --- activate -----------------------------------------------------------------------------
-
-
 def activate(
     code: Annotated[
         list[str],
@@ -87,9 +84,6 @@ def activate(
         terminal.err.print(f"Note: this device's clock and the server's are {skew} minutes apart.")
 
 
-# --- send ---------------------------------------------------------------------------------
-
-
 def send(
     words: Annotated[
         list[str], typer.Argument(metavar="ADDRESS... TEXT", help="To whom, and then the text.")
@@ -117,9 +111,6 @@ def send(
     ]
     operations = {number: (str(to), "sent") for number, to in zip(numbers, addresses, strict=True)}
     report(device, operations, json)
-
-
-# --- status -------------------------------------------------------------------------------
 
 
 def status(

@@ -131,9 +131,6 @@ def _passphrase(file: Path | None) -> "Secret":
     return secret
 
 
-# --- verify -------------------------------------------------------------------------------
-
-
 @export.command()
 def verify(folder: FolderArgument, json: JsonOption = False) -> None:
     """Check that an export is whole, unchanged and signed; needs no device and no server.

@@ -112,9 +112,6 @@ def _look(device: "DeviceProgram", last: int | None, json: bool) -> None:
         raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was here already")
 
 
-# --- Both sides ---------------------------------------------------------------------------
-
-
 def history(
     conversation: Annotated[
         str | None, typer.Argument(metavar="CONVERSATION", help="An address or a group's name.")
@@ -149,9 +146,6 @@ def history(
         terminal.out.print("No messages.")
     for line in lines:
         _print_line(line)
-
-
-# --- Lines --------------------------------------------------------------------------------
 
 
 def _message(line: "HistoryRecord") -> dict[str, Any]:

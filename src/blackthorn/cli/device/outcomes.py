@@ -22,9 +22,6 @@ Operations = dict[int, tuple[str, str]]
 """By number: what an operation is about, and the word for when it is done ("sent")."""
 
 
-# --- This command's own -------------------------------------------------------------------
-
-
 def report(device: "DeviceProgram", operations: Operations, json: bool) -> None:
     """Finish the operations and print their outcomes.
 
@@ -85,9 +82,6 @@ def _outcome(outcome: "Outcome") -> dict[str, Any]:
         document["waiting"] = not outcome.final
         document["reason"] = outcome.error
     return document
-
-
-# --- Those given up since -----------------------------------------------------------------
 
 
 def tell_failures(device: "DeviceProgram") -> None:

@@ -103,8 +103,6 @@ class Home:
         """Whether a device was begun here."""
         return self.lock.exists()
 
-    # --- Unlocking ------------------------------------------------------------------------
-
     def new_secret(self) -> tuple[str, Secret]:
         """For a new device: how it will be unlocked, and with what. Asks twice."""
         if self.key_file is not None:

@@ -26,9 +26,6 @@ _TAMPERED: Final = ("G1", "G5", "G16")
 """Rules that no officer breaks by mistake."""
 
 
-# --- The server -----------------------------------------------------------------------------
-
-
 async def load_decisions(device: DeviceProgram) -> VerifiedDecisions:
     """All decisions, verified. Raises SecurityError, UserError (no officer), UnavailableError."""
     decisions, last = await _fetch(device)
@@ -86,9 +83,6 @@ async def count_exit(device: DeviceProgram, market: str) -> ExitCount:
     return ExitCount(facts.users, facts.list, facts.fields)
 
 
-# --- Proposing ------------------------------------------------------------------------------
-
-
 def propose(decisions: VerifiedDecisions, request: DecisionRequest) -> PendingDecision:
     """The decision that waits when it says what the request says; otherwise a new one."""
     waiting = decisions.waiting.get(request.case)
@@ -125,9 +119,6 @@ def _within(part: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
 
 def _plain(value: Any) -> Any:
     return sorted(value) if isinstance(value, list) else value
-
-
-# --- Signing --------------------------------------------------------------------------------
 
 
 def check_private(waiting: PendingDecision) -> None:
@@ -167,9 +158,6 @@ def sign(
             raise
         raise UserError(str(error)) from None
     return signed, [named(slot) for slot in checked.lacks]
-
-
-# --- Cases by name --------------------------------------------------------------------------
 
 
 def directive(decisions: VerifiedDecisions, text: str, *, waiting: bool = False) -> Case:

@@ -52,9 +52,6 @@ class Dialogue(Prompt, Protocol):
         """Something that went wrong and can be tried again."""
 
 
-# --- The live device ----------------------------------------------------------------------
-
-
 async def add(program: DeviceProgram, code: Code, dialogue: Dialogue) -> DeviceInfo:
     """Wait for a new device under this code, and give it all it needs; the device.
 
@@ -113,9 +110,6 @@ async def _compare(pairing: LivePairing, connection: LinkConnection, dialogue: D
     if pairing.failure is None:
         dialogue.compared(pairing.digits)
         connection.send(*pairing.advance(wall_ms()))
-
-
-# --- The new device -----------------------------------------------------------------------
 
 
 @dataclass

@@ -56,8 +56,6 @@ class DeviceProgram:
         """Persist an operation in the outbox; its number."""
         return self.device.enqueue(wall_ms(), make)
 
-    # --- Connecting -----------------------------------------------------------------------
-
     @asynccontextmanager
     async def link(self, *, receive: bool) -> AsyncIterator[LinkConnection]:
         """Connected, hello said. `receive`: take deliveries too, unless another process does.
@@ -104,8 +102,6 @@ class DeviceProgram:
         connection.send(*self.device.receive(frame, wall_ms()))
         await connection.drain()
         return frame
-
-    # --- Whole tasks ----------------------------------------------------------------------
 
     async def see_to(self, numbers: list[int]) -> dict[int, Outcome]:
         """Connect and finish these operations; their outcomes. What waits stays in the outbox.

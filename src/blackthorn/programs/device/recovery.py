@@ -36,9 +36,6 @@ class Recovery:
     name: str
 
 
-# --- Creating -----------------------------------------------------------------------------
-
-
 def check_of(program: DeviceProgram) -> str:
     """What is written below the words: it stands for this server and its ledger."""
     with program.opened.vault.transaction() as records:
@@ -62,9 +59,6 @@ async def ask_again(words: Sequence[str], places: Sequence[int], prompt: Prompt)
             raise UserError(
                 f"word {place} is another one on your paper; nothing was changed, begin again"
             )
-
-
-# --- Using --------------------------------------------------------------------------------
 
 
 async def use(home: Home, wanted: Recovery, prompt: Prompt) -> None:

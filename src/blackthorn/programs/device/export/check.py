@@ -105,9 +105,6 @@ def _check_signature(folder: Path, encoded: bytes, manifest: Manifest, check: Ex
         check.findings.append(str(error))
 
 
-# --- Files --------------------------------------------------------------------------------
-
-
 def _check_files(folder: Path, manifest: Manifest, check: ExportCheck) -> set[str]:
     """Every file there and as it was, and no other; the paths of those that are."""
     there = set(_walk(folder, "", check))
@@ -161,9 +158,6 @@ def _is_unchanged(folder: Path, entry: FileEntry, check: ExportCheck) -> bool:
         check.found(entry.path, "was changed: its hash is another than the manifest's")
         return False
     return True
-
-
-# --- Contents -----------------------------------------------------------------------------
 
 
 def _check_counts(folder: Path, manifest: Manifest, good: set[str], check: ExportCheck) -> None:
