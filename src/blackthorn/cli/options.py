@@ -1,8 +1,12 @@
 """Options that several command families share, and the device and addresses that they name."""
 
+import inspect
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,12 +43,44 @@ DEFAULT_HOME = Path("~/.blackthorn")
 DEFAULT_PORT = 3101
 
 
-def program(home: Path, key_file: Path | None) -> "DeviceProgram":
+@dataclass(frozen=True, slots=True)
+class DeviceOptions:
+    """The device that --home and --key-file name."""
+
+    home: Path
+    key_file: Path | None
+
+
+def on_device(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command --home and --key-file in the place of its parameter `at`."""
+
+    @wraps(command)
+    def run(*, home: Path, key_file: Path | None, **values: Any) -> None:
+        command(at=DeviceOptions(home, key_file), **values)
+
+    parameters: list[inspect.Parameter] = []
+    for name, known in inspect.signature(command).parameters.items():
+        if name == "at":
+            parameters += [parameter("home", HomeOption, DEFAULT_HOME)]
+            parameters += [parameter("key_file", KeyFileOption, None)]
+        else:
+            parameters.append(known.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return run
+
+
+def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> Any:
+    """A parameter of a command: without a default it is required."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)
+
+
+def program(at: DeviceOptions) -> "DeviceProgram":
     """The unlocked device of a home."""
     from blackthorn.programs.device.program import DeviceProgram
 
-    place = home_of(home, key_file)
-    return DeviceProgram(place, place.open())
+    home = home_of(at.home, at.key_file)
+    return DeviceProgram(home, home.open())
 
 
 def home_of(home: Path, key_file: Path | None) -> "Home":

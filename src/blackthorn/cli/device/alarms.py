@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
 
 alarms = typer.Typer(
     help="What the server or others have done that must not be, with evidence.",
@@ -22,10 +22,10 @@ def register(app: typer.Typer) -> None:
 
 
 @alarms.callback()
+@on_device
 def show(
     context: typer.Context,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    at: DeviceOptions,
     everything: Annotated[
         bool, typer.Option("--all", help="Those that were accepted too.")
     ] = False,
@@ -40,7 +40,7 @@ def show(
         return
     from blackthorn.cli.device.alarm_texts import document, lines
 
-    with program(home, key_file).opened.vault.transaction() as records:
+    with program(at).opened.vault.transaction() as records:
         found = [alarm for alarm in records.directory.alarms() if everything or not alarm.accepted]
     if json:
         terminal.print_json([document(alarm) for alarm in found])
@@ -53,11 +53,11 @@ def show(
 
 
 @alarms.command("export")
+@on_device
 def export(
     number: NumberArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the evidence.")],
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    at: DeviceOptions,
 ) -> None:
     """Write an alarm's evidence as a file that anyone can verify without asking a server.
 
@@ -67,7 +67,7 @@ def export(
     from blackthorn.device.transparency.alarms import find
     from blackthorn.errors import DiskError, UserError
 
-    with program(home, key_file).opened.vault.transaction() as records:
+    with program(at).opened.vault.transaction() as records:
         alarm = find(records, number)
     if not alarm.evidence:
         raise UserError(f"alarm {number} has no evidence that others could verify")
@@ -83,10 +83,10 @@ def export(
 
 
 @alarms.command("accept")
+@on_device
 def accept(
     number: NumberArgument,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    at: DeviceOptions,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Go on in spite of an alarm: what it stops is sent from now on. It stays in the list."""
@@ -96,7 +96,7 @@ def accept(
     from blackthorn.device.transparency import alarms as device_alarms
     from blackthorn.errors import UserError
 
-    vault = program(home, key_file).opened.vault
+    vault = program(at).opened.vault
     with vault.transaction() as records:
         alarm = device_alarms.find(records, number)
     for line in lines(alarm):

@@ -16,11 +16,13 @@ from blackthorn.cli.device import recovery as recovery_cli
 from blackthorn.cli.device import verify as verify_cli
 from blackthorn.cli.options import (
     DEFAULT_HOME,
+    DeviceOptions,
     HomeOption,
     JsonOption,
     KeyFileOption,
     ServerOption,
     home_of,
+    on_device,
     parse_addresses,
     program,
     server_address,
@@ -84,12 +86,12 @@ def activate(
         terminal.err.print(f"Note: this device's clock and the server's are {skew} minutes apart.")
 
 
+@on_device
 def send(
     words: Annotated[
         list[str], typer.Argument(metavar="ADDRESS... TEXT", help="To whom, and then the text.")
     ],
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    at: DeviceOptions,
     json: JsonOption = False,
 ) -> None:
     """Send a text to one person or to several, to each of them alone.
@@ -104,7 +106,7 @@ def send(
     if len(words) < 2:
         raise UserError("give at least one address, and then the text in quotes")
     addresses = list(dict.fromkeys(parse_addresses(words[:-1])))
-    device = program(home, key_file)
+    device = program(at)
     numbers = [
         device.enqueue(lambda unit, to=to: send_text.enqueue(unit, DIRECT, to, words[-1]))  # type: ignore[misc]
         for to in addresses
@@ -113,9 +115,8 @@ def send(
     report(device, operations, json)
 
 
-def status(
-    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
-) -> None:
+@on_device
+def status(at: DeviceOptions, json: JsonOption = False) -> None:
     """Send what waits, and say who this device is, what is here, and what could not be done.
 
     What could not be sent is listed once, and forgotten then. Exit code 6: no connection.
@@ -128,7 +129,7 @@ def status(
     from blackthorn.errors import UnavailableError
     from blackthorn.programs.device.status import fetch_status
 
-    device = program(home, key_file)
+    device = program(at)
     status = run(fetch_status(device))
     shown, failed = document(device, status), status.vault.failures
     if json:

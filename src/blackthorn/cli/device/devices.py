@@ -9,11 +9,13 @@ from blackthorn.cli.device.pairing import TerminalDialogue, show_code
 from blackthorn.cli.device.published import wait_published
 from blackthorn.cli.options import (
     DEFAULT_HOME,
+    DeviceOptions,
     HomeOption,
     JsonOption,
     KeyFileOption,
     ServerOption,
     home_of,
+    on_device,
     program,
     server_address,
 )
@@ -35,9 +37,8 @@ Which = Annotated[
 
 
 @devices.command("add")
-def add(
-    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
-) -> None:
+@on_device
+def add(at: DeviceOptions, json: JsonOption = False) -> None:
     """Add another device: shows a code for it, and waits ten minutes.
 
     The new device is given the code by `blackthorn device link`. It shows six digits; type them
@@ -48,7 +49,7 @@ def add(
     from blackthorn.programs.device import pairing
     from blackthorn.programs.device.home import random
 
-    device = program(home, key_file)
+    device = program(at)
     server = device.opened.server
     code = new_code(random)
     url = render_url(code, server.host, server.port, PAIR)
@@ -105,9 +106,8 @@ def link(
 
 
 @devices.command("list")
-def list_devices(
-    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
-) -> None:
+@on_device
+def list_devices(at: DeviceOptions, json: JsonOption = False) -> None:
     """Your devices as your identity chain has them, those that are gone too.
 
     Exit code 6: the server was not reached, and what is printed is what was known before.
@@ -115,7 +115,7 @@ def list_devices(
     from blackthorn.errors import UnavailableError
     from blackthorn.programs.device import own_devices
 
-    device = program(home, key_file)
+    device = program(at)
     unreached = run(device.try_fetch())
     found = own_devices.list_devices(device)
     if json:
@@ -160,10 +160,10 @@ def _print_device(device: "OwnDevice") -> None:
 
 
 @devices.command("revoke")
+@on_device
 def revoke(
     which: Which,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    at: DeviceOptions,
     reason: Annotated[str, typer.Option(help="Why; your contacts' devices show it.")] = "revoked",
     json: JsonOption = False,
 ) -> None:
@@ -175,7 +175,7 @@ def revoke(
     from blackthorn.device.operations import change_chain
     from blackthorn.programs.device.own_devices import find
 
-    device = program(home, key_file)
+    device = program(at)
     info = find(device, which)
     number = device.enqueue(lambda unit: change_chain.enqueue_revocation(unit, info, reason))
     report(device, {number: (info.name, "revoked")}, json)
@@ -186,14 +186,13 @@ def revoke(
 
 
 @devices.command("reset-status")
-def reset_status(
-    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
-) -> None:
+@on_device
+def reset_status(at: DeviceOptions, json: JsonOption = False) -> None:
     """Whether a reset of your identity waits, and until when it can be cancelled."""
     from blackthorn.mail.render.text import safe_line
     from blackthorn.programs.device.own_devices import pending_reset
 
-    device = program(home, key_file)
+    device = program(at)
     run(device.fetch())
     pending = pending_reset(device)
     if json:
@@ -218,14 +217,13 @@ def reset_status(
 
 
 @devices.command("cancel-reset")
-def cancel_reset(
-    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
-) -> None:
+@on_device
+def cancel_reset(at: DeviceOptions, json: JsonOption = False) -> None:
     """Cancel a reset of your identity that waits. Your devices stay as they are."""
     from blackthorn.cli.device.outcomes import report
     from blackthorn.device.operations import change_chain
 
-    device = program(home, key_file)
+    device = program(at)
     run(device.fetch())
     number = device.enqueue(change_chain.enqueue_cancel)
     report(device, {number: ("the reset", "cancelled")}, json)

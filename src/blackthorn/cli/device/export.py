@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from blackthorn.cli import terminal
-from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
 
 if TYPE_CHECKING:
     from blackthorn.crypto.secret import Secret
@@ -47,10 +47,10 @@ def family() -> None:
 
 
 @export.command(_MAKE)
+@on_device
 def make(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that is not there.")],
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    at: DeviceOptions,
     passphrase_file: Annotated[
         Path | None,
         typer.Option(help="A file whose first line is the passphrase for the exported keys."),
@@ -68,7 +68,7 @@ def make(
     from blackthorn.programs.device.export.export import run_export
 
     secret = _passphrase(passphrase_file)
-    device = program(home, key_file)
+    device = program(at)
     with ProgressBar() as bar:
         summary = run_export(device, folder, secret, bar.show)
     report_export(device)

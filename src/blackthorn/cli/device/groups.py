@@ -5,14 +5,7 @@ from typing import Annotated
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.options import (
-    DEFAULT_HOME,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    parse_addresses,
-    program,
-)
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parse_addresses, program
 
 groups = typer.Typer(help="Conversations of several people under a name.", no_args_is_help=True)
 
@@ -21,29 +14,24 @@ Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="Whom
 
 
 @groups.command("create")
-def create(
-    name: Name,
-    addresses: Addresses,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
-    json: JsonOption = False,
-) -> None:
+@on_device
+def create(name: Name, addresses: Addresses, at: DeviceOptions, json: JsonOption = False) -> None:
     """Make a group with these people."""
     from blackthorn.cli.device.outcomes import report
     from blackthorn.device.operations import create_group
 
     members = parse_addresses(addresses)
-    device = program(home, key_file)
+    device = program(at)
     number = device.enqueue(lambda unit: create_group.enqueue(unit, name, members))
     report(device, {number: (f"group {name}", "made")}, json)
 
 
 @groups.command("send")
+@on_device
 def send(
     name: Name,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The text.")],
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    at: DeviceOptions,
     json: JsonOption = False,
 ) -> None:
     """Send a text to a group."""
@@ -51,63 +39,46 @@ def send(
     from blackthorn.device.core.group_metadata import GROUP
     from blackthorn.device.operations import send_text
 
-    device = program(home, key_file)
+    device = program(at)
     number = device.enqueue(lambda unit: send_text.enqueue(unit, GROUP, name, text))
     report(device, {number: (f"group {name}", "sent")}, json)
 
 
 @groups.command("add")
-def add(
-    name: Name,
-    addresses: Addresses,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
-    json: JsonOption = False,
-) -> None:
+@on_device
+def add(name: Name, addresses: Addresses, at: DeviceOptions, json: JsonOption = False) -> None:
     """Add people to a group. They see what is written from then on."""
-    _change(name, addresses, [], (home, key_file, json))
+    _change(at, name, addresses, [], json)
 
 
 @groups.command("remove")
-def remove(
-    name: Name,
-    addresses: Addresses,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
-    json: JsonOption = False,
-) -> None:
+@on_device
+def remove(name: Name, addresses: Addresses, at: DeviceOptions, json: JsonOption = False) -> None:
     """Remove people from a group. They cannot read what is written from then on."""
-    _change(name, [], addresses, (home, key_file, json))
+    _change(at, name, [], addresses, json)
 
 
-def _change(
-    name: str,
-    add: list[str],
-    remove: list[str],
-    options: tuple[HomeOption, KeyFileOption, JsonOption],
-) -> None:
+def _change(at: DeviceOptions, name: str, add: list[str], remove: list[str], json: bool) -> None:
     from blackthorn.cli.device.outcomes import report
     from blackthorn.device.operations import change_group
 
-    home, key_file, json = options
     adding, removing = parse_addresses(add), parse_addresses(remove)
-    device = program(home, key_file)
+    device = program(at)
     number = device.enqueue(lambda unit: change_group.enqueue(unit, name, adding, removing))
     done = f"{'added' if adding else 'removed'} {', '.join(adding or removing)}"
     report(device, {number: (f"group {name}", done)}, json)
 
 
 @groups.command("list")
-def list_groups(
-    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
-) -> None:
+@on_device
+def list_groups(at: DeviceOptions, json: JsonOption = False) -> None:
     """The groups of this device and their members."""
     from blackthorn.device.core.group_metadata import GROUP
     from blackthorn.device.core.members import addresses
     from blackthorn.mail.render.text import safe_line
     from blackthorn.mls.group.group import Group
 
-    device = program(home, key_file)
+    device = program(at)
     with device.opened.vault.transaction() as records:
         found = [record for record in records.conversations.all() if record.kind == GROUP]
     documents = [

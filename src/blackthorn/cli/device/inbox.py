@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
 from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.programs.event_loop import run
 
@@ -18,9 +18,9 @@ _LAST = 100
 LastOption = Annotated[int | None, typer.Option(min=1, help="Print only so many of the newest.")]
 
 
+@on_device
 def inbox(
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    at: DeviceOptions,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Stay, and print what comes.")
     ] = False,
@@ -37,7 +37,7 @@ def inbox(
     with --follow one such object a line. "kind" is "direct" or "group", times are RFC 3339,
     and an "event" is what the program says of a group (who was added, who removed).
     """
-    device = program(home, key_file)
+    device = program(at)
     if follow:
         run(_follow(device, json))
     else:
@@ -112,12 +112,13 @@ def _look(device: "DeviceProgram", last: int | None, json: bool) -> None:
         raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was here already")
 
 
+@on_device
 def history(
     conversation: Annotated[
         str | None, typer.Argument(metavar="CONVERSATION", help="An address or a group's name.")
     ] = None,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    *,
+    at: DeviceOptions,
     last: LastOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -126,7 +127,7 @@ def history(
     Your own lines begin with →, or with what became of them: waiting, failed. --json prints
     what `inbox --json` does, with "mine" and "standing" (received, accepted, waiting, failed).
     """
-    device = program(home, key_file)
+    device = program(at)
     with device.opened.vault.transaction() as records:
         lines = records.history.latest(_ALL)
     if conversation is not None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
 from blackthorn.cli.times import rfc3339
 from blackthorn.programs.event_loop import run
 
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from blackthorn.programs.device.program import DeviceProgram
 
 
-def check(
-    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
-) -> None:
+@on_device
+def check(at: DeviceOptions, json: JsonOption = False) -> None:
     """On a device: replay the log up to the newest checkpoint, from where the last replay ended.
 
     The entries must make the checkpoint that witnesses have cosigned, and keep every rule of
@@ -30,7 +29,7 @@ def check(
     from blackthorn.errors import SecurityError
     from blackthorn.programs.device.ledger_replay import replay
 
-    device = program(home, key_file)
+    device = program(at)
     with Progress(console=terminal.err, transient=True, disable=json) as bar:
         task = bar.add_task("Replaying the ledger", total=None)
         done = run(
@@ -46,9 +45,9 @@ def check(
         terminal.out.print(f"All {done.entries} entries of the ledger keep its rules.")
 
 
+@on_device
 def trust(
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    at: DeviceOptions,
     accept: Annotated[
         bool, typer.Option("--accept", help="Trust what the server says now, from now on.")
     ] = False,
@@ -65,7 +64,7 @@ def trust(
     from blackthorn.device.transparency import trust as device_trust
     from blackthorn.programs.device import ledger_terms
 
-    device = program(home, key_file)
+    device = program(at)
     found = run(ledger_terms.compare(device))
     document: dict[str, Any] = {
         "policy": found.policy_text,

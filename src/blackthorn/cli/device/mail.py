@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
 from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.programs.event_loop import run
 
@@ -25,15 +25,14 @@ Uid = Annotated[
 
 
 @mail.command("list")
-def list_mail(
-    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
-) -> None:
+@on_device
+def list_mail(at: DeviceOptions, json: JsonOption = False) -> None:
     """List the mail, oldest first. Exit code 6: what is shown is what was known before."""
     from blackthorn.cli.device.outcomes import tell_failures
     from blackthorn.errors import UnavailableError
     from blackthorn.programs.device import mail as device_mail
 
-    device = program(home, key_file)
+    device = program(at)
     unreached = ""
     try:
         run(device_mail.refresh(device))
@@ -67,16 +66,12 @@ def _entry(record: "MailRecord") -> dict[str, Any]:
 
 
 @mail.command("read")
-def read_mail(
-    uid: Uid,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
-    json: JsonOption = False,
-) -> None:
+@on_device
+def read_mail(uid: Uid, at: DeviceOptions, json: JsonOption = False) -> None:
     """Open one mail and print its text: no control characters, nothing fetched from elsewhere."""
     from blackthorn.programs.device.mail import read
 
-    found = run(read(program(home, key_file), uid))
+    found = run(read(program(at), uid))
     shown = found.rendered
     attachments = [
         {"name": attachment.name, "type": attachment.type, "size": attachment.size}
@@ -109,6 +104,7 @@ def read_mail(
 
 
 @mail.command("save")
+@on_device
 def save_attachments(
     uid: Uid,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that exists.")],
@@ -116,8 +112,8 @@ def save_attachments(
         int | None,
         typer.Argument(metavar="[N]", min=1, help="Which attachment. Default: all of them."),
     ] = None,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    *,
+    at: DeviceOptions,
 ) -> None:
     """Save the attachments of one mail as new files that only you can read."""
     from blackthorn.errors import UserError
@@ -125,7 +121,7 @@ def save_attachments(
 
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder")
-    found = run(device_mail.read(program(home, key_file), uid)).attached
+    found = run(device_mail.read(program(at), uid)).attached
     if not found:
         raise UserError(f"mail {uid} has no attachment")
     if number is not None and number > len(found):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption, program
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parse_addresses, program
 from blackthorn.programs.event_loop import run
 
 
@@ -17,9 +17,8 @@ def add_to(market: typer.Typer) -> None:
     market.command("receipt")(receipt)
 
 
-def notice(
-    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
-) -> None:
+@on_device
+def notice(at: DeviceOptions, json: JsonOption = False) -> None:
     """Show the notices of your market's exit, and tell the server that you have read them.
 
     Exit code 6: the server was not reached, and shown is what was here already.
@@ -29,7 +28,7 @@ def notice(
     from blackthorn.mail.render.text import safe_text
     from blackthorn.programs.device import market_exit
 
-    device, unreached, reported = program(home, key_file), "", False
+    device, unreached, reported = program(at), "", False
     try:
         reported = not run(market_exit.report(device, "read"))
     except UnavailableError as error:
@@ -48,42 +47,42 @@ def notice(
         market_exit.set_read(device)
 
 
+@on_device
 def forward(
     address: Annotated[
         str | None, typer.Argument(metavar="ADDRESS", help="Your new mail address, elsewhere.")
     ] = None,
     none: Annotated[bool, typer.Option("--none", help="Name no address any more.")] = False,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    *,
+    at: DeviceOptions,
 ) -> None:
     """Have senders told your new address once the service in your market has ended.
 
     Mail is then answered `551 … please try <ADDRESS>`, until forwarding ends; it is not passed on.
     """
-    from blackthorn.cli.options import parse_addresses
     from blackthorn.errors import UserError
     from blackthorn.programs.device import market_exit
 
     if (address is None) != none:
         raise UserError("give your new address, or --none to take it back")
     value = str(parse_addresses([address])[0]) if address is not None else ""
-    if refusal := run(market_exit.report(program(home, key_file), "forward", value)):
+    if refusal := run(market_exit.report(program(at), "forward", value)):
         raise UserError(refusal)
     text = f"Senders will be told {value}." if value else "Senders will be told no address."
     terminal.out.print(text, markup=False)
 
 
+@on_device
 def receipt(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A file that is not there.")],
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    at: DeviceOptions,
 ) -> None:
     """Fetch your receipt of the closure, by which you find yourself in its published tree."""
     from blackthorn.errors import UserError
     from blackthorn.programs.device import market_exit
     from blackthorn.storage.files import atomic
 
-    data = run(market_exit.fetch_receipt(program(home, key_file)))
+    data = run(market_exit.fetch_receipt(program(at)))
     try:
         atomic.write_new(out, data)
     except OSError as error:

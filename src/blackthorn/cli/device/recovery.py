@@ -8,10 +8,12 @@ import typer
 from blackthorn.cli import terminal
 from blackthorn.cli.options import (
     DEFAULT_HOME,
+    DeviceOptions,
     HomeOption,
     JsonOption,
     KeyFileOption,
     home_of,
+    on_device,
     parse_addresses,
     program,
     server_address,
@@ -28,9 +30,9 @@ ASKED_AGAIN = 4
 
 
 @recovery.command("create")
+@on_device
 def create(
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    at: DeviceOptions,
     every_word: Annotated[bool, typer.Option("--all", help="Ask for all words again.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -48,7 +50,7 @@ def create(
     from blackthorn.programs.device.home import random
     from blackthorn.programs.device.recovery import ask_again, check_of, pick
 
-    device = program(home, key_file)
+    device = program(at)
     seed = new_seed(random)
     words, check = to_words(seed), check_of(device)
     asked = pick(len(words), len(words) if every_word else ASKED_AGAIN, random)

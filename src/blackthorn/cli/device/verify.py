@@ -7,14 +7,7 @@ import typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.chains import chain_of
-from blackthorn.cli.options import (
-    DEFAULT_HOME,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    parse_addresses,
-    program,
-)
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parse_addresses, program
 from blackthorn.cli.times import rfc3339
 
 if TYPE_CHECKING:
@@ -23,10 +16,10 @@ if TYPE_CHECKING:
     from blackthorn.programs.device.program import DeviceProgram
 
 
+@on_device
 def verify(
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whom to compare.")],
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    at: DeviceOptions,
     scan: Annotated[
         str | None,
         typer.Option(metavar="TEXT", help="What you scanned from the other person's QR code."),
@@ -50,7 +43,7 @@ def verify(
     from blackthorn.programs.device.home import wall_ms
 
     (whose,) = parse_addresses([address])
-    device = program(home, key_file)
+    device = program(at)
     mine, theirs = _chains(device, whose)
     same: bool | None = None
     if scan is not None:

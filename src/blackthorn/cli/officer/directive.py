@@ -12,14 +12,8 @@ import typer
 from blackthorn.cli import terminal
 from blackthorn.cli.officer import generate
 from blackthorn.cli.officer.generate import Invocation
-from blackthorn.cli.officer.options import (
-    DEFAULT_HOME,
-    DirectiveArgument,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    open_decisions,
-)
+from blackthorn.cli.officer.options import DirectiveArgument, open_decisions
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parameter
 from blackthorn.governance.directive_requests import CANARY, FORMS
 
 directive = typer.Typer(
@@ -100,17 +94,13 @@ def _canary(call: Invocation) -> None:
         show.say_waiting(decisions, CASE)
 
 
-def show_directive(
-    name: DirectiveArgument,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
-    json: JsonOption = False,
-) -> None:
+@on_device
+def show_directive(name: DirectiveArgument, at: DeviceOptions, json: JsonOption = False) -> None:
     """Show a directive: every step with its officers, its accounts, and what waits."""
     from blackthorn.cli.officer import show
     from blackthorn.programs.device import officer
 
-    _, decisions = open_decisions(home, key_file)
+    _, decisions = open_decisions(at)
     case = officer.directive(decisions, name, waiting=True)
     if json:
         terminal.print_json(show.case_document(decisions, case))
@@ -118,14 +108,13 @@ def show_directive(
         show.case(decisions, case)
 
 
-def list_directives(
-    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
-) -> None:
+@on_device
+def list_directives(at: DeviceOptions, json: JsonOption = False) -> None:
     """List the directives with state, accounts, gag, deadline and what waits."""
     from blackthorn.cli.officer import show
     from blackthorn.programs.device.home import wall_ms
 
-    _, decisions = open_decisions(home, key_file)
+    _, decisions = open_decisions(at)
     cases = decisions.cases.directives
     if json:
         terminal.print_json([show.case_document(decisions, case) for case in cases])
@@ -139,7 +128,7 @@ def list_directives(
 def _add(*actions: str) -> None:
     special = {"produce": _produce, "refuse": _refuse}
     for action in actions:
-        subject = [] if action == "receive" else [generate.parameter("name", DirectiveArgument)]
+        subject = [] if action == "receive" else [parameter("name", DirectiveArgument)]
         parameters = [*subject, *generate.options_of(FORMS[action]), *_EXTRA.get(action, ())]
         run = partial(special.get(action, _decide), action)
         generate.add(directive, action, FORMS[action].help, run, parameters)

@@ -11,16 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from blackthorn.cli.officer.options import (
-    DEFAULT_HOME,
-    DryRunOption,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    OutputOptions,
-    YesOption,
-    open_decisions,
-)
+from blackthorn.cli.officer.options import DryRunOption, OutputOptions, YesOption, open_decisions
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parameter
 from blackthorn.governance.requests import Input, RequestForm
 
 if TYPE_CHECKING:
@@ -43,12 +35,6 @@ _TYPES: Final[dict[str, tuple[Any, str | None]]] = {
 """Type of a field → the option's type and placeholder."""
 
 
-def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> Any:
-    """A parameter of a command: without a default it is required."""
-    kind = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name, kind, default=default, annotation=annotation)
-
-
 def file_parameter(name: str, metavar: str, text: str) -> Any:
     """An option `--name` that names a file."""
     option = typer.Option(f"--{name}", metavar=metavar, help=text)
@@ -56,8 +42,7 @@ def file_parameter(name: str, metavar: str, text: str) -> Any:
 
 
 _COMMON: Final = (
-    parameter("home", HomeOption, DEFAULT_HOME),
-    parameter("key_file", KeyFileOption, None),
+    parameter("at", DeviceOptions),
     parameter("yes", YesOption, False),
     parameter("dry_run", DryRunOption, False),
     parameter("json", JsonOption, False),
@@ -77,7 +62,7 @@ class Invocation:
 
     def open(self) -> "tuple[DeviceProgram, VerifiedDecisions]":
         """The unlocked device, and all decisions as it has verified them."""
-        return open_decisions(self.values["home"], self.values["key_file"])
+        return open_decisions(self.values["at"])
 
     def input(self, name: str) -> Any:
         """The option of a form's input as it was typed, None when it was not."""
@@ -110,7 +95,7 @@ def add(
 
     command.__doc__ = text
     command.__signature__ = inspect.Signature([*parameters, *_COMMON])  # type: ignore[attr-defined]
-    family.command(name)(command)
+    family.command(name)(on_device(command))
 
 
 def options_of(form: RequestForm) -> list[Any]:
@@ -141,10 +126,10 @@ def _key(name: str) -> str:
     return f"input_{name.replace('-', '_')}"
 
 
+@on_device
 def sign(
     case: CaseArgument,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
+    at: DeviceOptions,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
@@ -152,5 +137,5 @@ def sign(
     """Show in full what waits in a case, and add your approval to it."""
     from blackthorn.cli.officer import decide
 
-    device, decisions = open_decisions(home, key_file)
+    device, decisions = open_decisions(at)
     decide.sign(device, decisions, case, OutputOptions(json, yes, dry_run))

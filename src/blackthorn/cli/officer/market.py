@@ -9,14 +9,8 @@ from blackthorn.cli import terminal
 from blackthorn.cli.device import market as user_commands
 from blackthorn.cli.officer import generate
 from blackthorn.cli.officer.generate import Invocation
-from blackthorn.cli.officer.options import (
-    DEFAULT_HOME,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    MarketArgument,
-    open_decisions,
-)
+from blackthorn.cli.officer.options import MarketArgument, open_decisions
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parameter
 from blackthorn.governance.exit_requests import FORMS, STAGES
 
 market = typer.Typer(help="Leave a market: plan, announce, stop, close.", no_args_is_help=True)
@@ -92,12 +86,8 @@ def _closure(call: Invocation, device: Any, code: str, action: str) -> dict[str,
     return closure_fields(action, numbers)
 
 
-def status(
-    name: MarketArgument,
-    home: HomeOption = DEFAULT_HOME,
-    key_file: KeyFileOption = None,
-    json: JsonOption = False,
-) -> None:
+@on_device
+def status(name: MarketArgument, at: DeviceOptions, json: JsonOption = False) -> None:
     """Show a market's exit: its dates, every step, and what waits."""
     from blackthorn.cli.officer import show
     from blackthorn.errors import UserError
@@ -105,7 +95,7 @@ def status(
     from blackthorn.governance.inputs import parse_country
 
     code = parse_country(name)
-    _, decisions = open_decisions(home, key_file)
+    _, decisions = open_decisions(at)
     case, following = decisions.cases.exit_of(code), decisions.cases.next_exit(code)
     if case is None and following not in decisions.waiting:
         raise UserError(f"there is no exit of {code}: its service goes on")
@@ -121,13 +111,12 @@ def status(
     show.say_waiting(decisions, following)
 
 
-def list_exits(
-    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
-) -> None:
+@on_device
+def list_exits(at: DeviceOptions, json: JsonOption = False) -> None:
     """List the exits with state, hold, users, dates and what waits."""
     from blackthorn.cli.officer import show
 
-    _, decisions = open_decisions(home, key_file)
+    _, decisions = open_decisions(at)
     cases = decisions.cases.exits
     if json:
         terminal.print_json([show.case_document(decisions, case) for case in cases])
@@ -139,7 +128,7 @@ def list_exits(
             show.say_waiting(decisions, name)
 
 
-_NAME = generate.parameter("name", MarketArgument)
+_NAME = parameter("name", MarketArgument)
 _LIST = generate.file_parameter("list", "FILE", "The users' addresses, one in a line.")
 _FACTS = generate.file_parameter("facts", "FILE", "What the closure has counted, as JSON.")
 

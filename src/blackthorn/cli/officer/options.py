@@ -1,18 +1,15 @@
 """Options that the officers' commands share."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blackthorn.cli.options import DEFAULT_HOME, HomeOption, JsonOption, KeyFileOption
+from blackthorn.cli.options import DeviceOptions, program
 
 if TYPE_CHECKING:
     from blackthorn.device.transparency.decisions import VerifiedDecisions
     from blackthorn.programs.device.program import DeviceProgram
-
-__all__ = ["DEFAULT_HOME", "HomeOption", "JsonOption", "KeyFileOption"]
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Sign without asking.")]
 DryRunOption = Annotated[
@@ -33,11 +30,10 @@ class OutputOptions:
     dry_run: bool = False
 
 
-def open_decisions(home: Path, key_file: Path | None) -> "tuple[DeviceProgram, VerifiedDecisions]":
+def open_decisions(at: DeviceOptions) -> "tuple[DeviceProgram, VerifiedDecisions]":
     """The unlocked device, and all decisions as it has verified them."""
-    from blackthorn.cli.options import program
     from blackthorn.programs.device import officer
     from blackthorn.programs.event_loop import run
 
-    device = program(home, key_file)
+    device = program(at)
     return device, run(officer.load_decisions(device))

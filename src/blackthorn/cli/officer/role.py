@@ -8,12 +8,13 @@ import typer
 from blackthorn.cli import terminal
 from blackthorn.cli.officer import generate
 from blackthorn.cli.officer.generate import Invocation
-from blackthorn.cli.officer.options import (
-    DEFAULT_HOME,
-    HomeOption,
+from blackthorn.cli.officer.options import open_decisions
+from blackthorn.cli.options import (
+    DeviceOptions,
     JsonOption,
-    KeyFileOption,
-    open_decisions,
+    on_device,
+    parameter,
+    parse_addresses,
 )
 from blackthorn.governance.transitions import Role
 
@@ -45,7 +46,6 @@ def open_(
     """
     import os
 
-    from blackthorn.cli.options import parse_addresses
     from blackthorn.errors import UserError
     from blackthorn.programs.server import configuration
     from blackthorn.storage.files.server import ServerFolder
@@ -76,7 +76,6 @@ address. Compare your identities in person before (blackthorn verify): these key
 def _found(call: Invocation) -> None:
     from blackthorn.cli.officer import decide
     from blackthorn.cli.officer.officer_keys import check_people, person_keys
-    from blackthorn.cli.options import parse_addresses
     from blackthorn.errors import UserError
     from blackthorn.governance.officer_requests import Person, found_request, founds
 
@@ -113,7 +112,6 @@ the server's word.
 def _appoint(call: Invocation) -> None:
     from blackthorn.cli.officer import decide
     from blackthorn.cli.officer.officer_keys import person_keys
-    from blackthorn.cli.options import parse_addresses
     from blackthorn.governance import officer_requests
 
     device, decisions = call.open()
@@ -143,13 +141,12 @@ def _dismiss(call: Invocation) -> None:
     decide.decide(device, decisions, request, call.output)
 
 
-def list_officers(
-    home: HomeOption = DEFAULT_HOME, key_file: KeyFileOption = None, json: JsonOption = False
-) -> None:
+@on_device
+def list_officers(at: DeviceOptions, json: JsonOption = False) -> None:
     """Who the officers are, with their roles; and what waits for an owner."""
     from blackthorn.cli.officer import show
 
-    device, decisions = open_decisions(home, key_file)
+    device, decisions = open_decisions(at)
     mine = decisions.officer_with(device.opened.keys.signing.public)
     known = sorted(decisions.cases.officers.values(), key=lambda officer: officer.id)
     if json:
@@ -184,10 +181,10 @@ def list_officers(
 
 
 def _argument(name: str, metavar: str, text: str) -> Any:
-    return generate.parameter(name, Annotated[str, typer.Argument(metavar=metavar, help=text)])
+    return parameter(name, Annotated[str, typer.Argument(metavar=metavar, help=text)])
 
 
-_DEVICE = generate.parameter(
+_DEVICE = parameter(
     "device_name",
     Annotated[
         str | None,
@@ -198,7 +195,7 @@ _DEVICE = generate.parameter(
     None,
 )
 *_OTHERS, _LAST = Role
-_ROLES = generate.parameter(
+_ROLES = parameter(
     "roles",
     Annotated[
         list[str],
