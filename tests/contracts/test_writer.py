@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -68,7 +67,6 @@ def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stepped 
     database.close()
 
 
-@dataclass(frozen=True)
 class Call(Command[Any]):
     """A command that is a function of the connection."""
 

@@ -39,7 +39,6 @@ class PendingDecision:
     since_ms: int
 
 
-@dataclass(frozen=True, slots=True)
 class ListDecisions(Query[list[StoredDecision]]):
     """At most `limit` decisions with a number above `after`, in order."""
 
@@ -47,17 +46,14 @@ class ListDecisions(Query[list[StoredDecision]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class ListPendingDecisions(Query[list[PendingDecision]]):
     """All that lack an approver, oldest first; the service bounds how many there are."""
 
 
-@dataclass(frozen=True, slots=True)
 class ListFounders(Query[list[Address]]):
     """The users who may found the officers: two at most."""
 
 
-@dataclass(frozen=True, slots=True)
 class ListDecisionEntries(Query[list[tuple[int, bytes]]]):
     """Place and bytes of at most `limit` ledger entries that hold decisions, behind `after`."""
 
@@ -65,21 +61,18 @@ class ListDecisionEntries(Query[list[tuple[int, bytes]]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class StoreDecision(Command[None]):
     """Store the decision; a pending decision of its case is deleted."""
 
     decision: StoredDecision
 
 
-@dataclass(frozen=True, slots=True)
 class MarkDisclosed(Command[None]):
     """The ledger shows these decisions, (case, seq), from now on."""
 
     decisions: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
 class ProposeDecision(Command[None]):
     """Keep a decision that lacks an approver, in place of another one pending in its case."""
 

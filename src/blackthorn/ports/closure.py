@@ -101,26 +101,22 @@ class ReceiptCheck:
 # --- Queries ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class ListClosures(Query[list[Closure]]):
     """Every closure that was begun and not given up: one for each exit."""
 
 
-@dataclass(frozen=True, slots=True)
 class ReadStatement(Query[bytes]):
     """The statement as its hash is taken, empty before it is made."""
 
     exit: str
 
 
-@dataclass(frozen=True, slots=True)
 class HashStatement(Query[bytes]):
     """SHA-256 of the statement: it has 70 bytes for each person, too many for an event loop."""
 
     exit: str
 
 
-@dataclass(frozen=True, slots=True)
 class ListPersons(Query[list[Person]]):
     """At most `limit` behind the cursor: users of the market, and who moved away from it."""
 
@@ -129,7 +125,6 @@ class ListPersons(Query[list[Person]]):
     samples: bool
 
 
-@dataclass(frozen=True, slots=True)
 class ListAddresses(Query[list[Address]]):
     """At most `limit` users of a market, sorted by address, behind `after`."""
 
@@ -138,7 +133,6 @@ class ListAddresses(Query[list[Address]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class CheckReceipts(Query[ReceiptCheck]):
     """Whether the next `limit` users of the closure's market behind row `after` have receipts."""
 
@@ -148,14 +142,12 @@ class CheckReceipts(Query[ReceiptCheck]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class CountMoved(Query[int]):
     """How many persons of the exit have moved."""
 
     exit: str
 
 
-@dataclass(frozen=True, slots=True)
 class ListLeaves(Query[list[bytes]]):
     """The leaf hashes of at most `limit` receipts from place `start` on, in their order."""
 
@@ -164,21 +156,18 @@ class ListLeaves(Query[list[bytes]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class FindReceipts(Query[list[StoredReceipt]]):
     """A person's receipts: one for each closure that concerned them."""
 
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
 class ListSamples(Query[list[bytes]]):
     """The samples set apart, few and small."""
 
     exit: str
 
 
-@dataclass(frozen=True, slots=True)
 class RemembersPersons(Query[bool]):
     """Whether something is kept of persons of the exit."""
 
@@ -188,7 +177,6 @@ class RemembersPersons(Query[bool]):
 # --- Commands --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class BeginClosure(Command[None]):
     """A new closure, in the phase RECEIPTS."""
 
@@ -198,7 +186,6 @@ class BeginClosure(Command[None]):
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
 class AddReceipts(Command[None]):
     """Receipts behind those there are, and all counts with theirs; none: the phase is ROOT."""
 
@@ -209,7 +196,6 @@ class AddReceipts(Command[None]):
     cursor: int
 
 
-@dataclass(frozen=True, slots=True)
 class SetRoot(Command[None]):
     """The tree is complete: READY."""
 
@@ -217,7 +203,6 @@ class SetRoot(Command[None]):
     root: bytes
 
 
-@dataclass(frozen=True, slots=True)
 class AdvanceClosure(Command[None]):
     """The next phase, from its beginning."""
 
@@ -225,7 +210,6 @@ class AdvanceClosure(Command[None]):
     phase: Phase
 
 
-@dataclass(frozen=True, slots=True)
 class PurgeRows(Command[None]):
     """Delete at most about `limit` rows of users behind the cursor; `following` when none is left.
 
@@ -237,7 +221,6 @@ class PurgeRows(Command[None]):
     following: Phase
 
 
-@dataclass(frozen=True, slots=True)
 class NoteKeyDestroyed(Command[None]):
     """The key is destroyed: SWEEP."""
 
@@ -245,7 +228,6 @@ class NoteKeyDestroyed(Command[None]):
     destroyed_ms: int
 
 
-@dataclass(frozen=True, slots=True)
 class StoreStatement(Command[None]):
     """No sample opens, and this is the statement: DESTROYED."""
 
@@ -253,7 +235,6 @@ class StoreStatement(Command[None]):
     statement: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
 class DropClosure(Command[None]):
     """Delete at most `limit` receipts, then the rest. Only before anything is destroyed.
 
@@ -265,7 +246,6 @@ class DropClosure(Command[None]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class ForgetPersons(Command[None]):
     """Delete at most `limit` of what is kept of persons, and of receipts, each."""
 

@@ -46,14 +46,12 @@ class Enrolled:
     removed: tuple[DeviceId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class FindCode(Query[OpenCode | None]):
     """The code of that nameplate as last made durable, or None."""
 
     nameplate: str
 
 
-@dataclass(frozen=True, slots=True)
 class CountTry(Command[OpenCode | None]):
     """Count one try of a code that is live; the code as it stood before.
 
@@ -64,7 +62,6 @@ class CountTry(Command[OpenCode | None]):
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
 class EnrolDevice(Command[Enrolled]):
     """Store the device with all that it brings, and mark the code as used by it.
 
@@ -85,7 +82,6 @@ class EnrolDevice(Command[Enrolled]):
     room: int = 0
 
 
-@dataclass(frozen=True, slots=True)
 class PurgeCodes(Command[int]):
     """Delete at most `limit` codes that have expired; how many were."""
 
@@ -101,7 +97,6 @@ class OrphanStep:
     after: int | None
 
 
-@dataclass(frozen=True, slots=True)
 class PurgeOrphans(Command[OrphanStep]):
     """Look at the mailboxes of at most `devices` rows above `after`, in their order.
 

@@ -51,14 +51,12 @@ class UserRecord:
         return tuple(device for device in self.devices if device.standing is Standing.LIVE)
 
 
-@dataclass(frozen=True, slots=True)
 class DevicesById(Query[Mapping[DeviceId, DeviceRecord]]):
     """The devices of these ids, at most 256 of them; without those that do not exist."""
 
     ids: tuple[DeviceId, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class UsersByAddress(Query[Mapping[Address, UserRecord]]):
     """The users of these normalised addresses, at most 256; without those that do not exist."""
 

@@ -23,7 +23,6 @@ class ExitPerson:
     unreachable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class FindExitPerson(Query[ExitPerson]):
     """What is known of the user of that row; all None when nothing is."""
 
@@ -31,7 +30,6 @@ class FindExitPerson(Query[ExitPerson]):
     exit: str
 
 
-@dataclass(frozen=True, slots=True)
 class NoteNotified(Command[None]):
     """A notice was stored for the user; the first time stays."""
 
@@ -40,7 +38,6 @@ class NoteNotified(Command[None]):
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
 class NoteAct(Command[None]):
     """Note one of ACTS; the first time stays, the newest `forward` counts.
 

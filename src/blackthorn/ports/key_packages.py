@@ -4,12 +4,10 @@ Commands and queries raise DiskError and DamageError only.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from blackthorn.ports.store import Command, Query
 
 
-@dataclass(frozen=True, slots=True)
 class PublishKeyPackages(Command[int]):
     """Store packages of the device, at most up to `room` one-time ones in all; the stock then.
 
@@ -22,7 +20,6 @@ class PublishKeyPackages(Command[int]):
     room: int
 
 
-@dataclass(frozen=True, slots=True)
 class ClaimKeyPackages(Command[list[list[bytes | None]]]):
     """For each device of each user its oldest one-time package, else its last-resort one.
 
@@ -34,7 +31,6 @@ class ClaimKeyPackages(Command[list[list[bytes | None]]]):
     max_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
 class KeyPackageStock(Query[int]):
     """One-time key packages of the device that nobody has claimed."""
 

@@ -185,7 +185,6 @@ class PublishedChain:
 # --- The log -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class ReadEntries(Query[list[bytes]]):
     """At most `count` entries from `start` on; they end with the one that reaches `max_bytes`."""
 
@@ -194,12 +193,10 @@ class ReadEntries(Query[list[bytes]]):
     max_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
 class ReadCheckpoints(Query[list[Checkpoint]]):
     """The newest published and, behind it, the pending one, as far as there are such."""
 
 
-@dataclass(frozen=True, slots=True)
 class ReadRoots(Query[list[tuple[int, bytes]]]):
     """Size and root at the end of at most `limit` epochs, in order."""
 
@@ -207,19 +204,16 @@ class ReadRoots(Query[list[tuple[int, bytes]]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class NewestConfig(Query[bytes | None]):
     """The newest entry that holds a configuration."""
 
 
-@dataclass(frozen=True, slots=True)
 class AppendEpoch(Command[None]):
     """Store the epoch, pending. Raises ConflictError: one is pending, or one has this size."""
 
     epoch: Epoch
 
 
-@dataclass(frozen=True, slots=True)
 class PublishEpoch(Command[None]):
     """The note of that size has its quorum: it is published, older notes are dropped.
 
@@ -230,12 +224,10 @@ class PublishEpoch(Command[None]):
     note: bytes
 
 
-@dataclass(frozen=True, slots=True)
 class ReadEvidence(Query[list[bytes]]):
     """Notes of ours that this log does not have: it was set back to an older state."""
 
 
-@dataclass(frozen=True, slots=True)
 class KeepEvidence(Command[None]):
     """Keep such a note."""
 
@@ -243,7 +235,6 @@ class KeepEvidence(Command[None]):
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
 class NewestLeaves(Query[list[tuple[Label, Leaf]]]):
     """The newest leaves of at most `limit` users of rows above `after`, in this order."""
 
@@ -251,7 +242,6 @@ class NewestLeaves(Query[list[tuple[Label, Leaf]]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class LeavesBetween(Query[list[tuple[Address, Leaf]]]):
     """At most `limit` leaves that entries from `start` to before `end` made, and whose they are."""
 
@@ -263,7 +253,6 @@ class LeavesBetween(Query[list[tuple[Address, Leaf]]]):
 # --- The next epoch ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class WaitingStatements(Query[list[WaitingStatement]]):
     """At most `limit` statements that wait for an epoch, in their order."""
 
@@ -271,7 +260,6 @@ class WaitingStatements(Query[list[WaitingStatement]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class WaitingRecords(Query[list[WaitingRecord]]):
     """At most `limit` typed entries that wait, oldest first."""
 
@@ -279,7 +267,6 @@ class WaitingRecords(Query[list[WaitingRecord]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class AddRecord(Command[None]):
     """A typed entry for the next epoch."""
 
@@ -287,7 +274,6 @@ class AddRecord(Command[None]):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
 class DropStatements(Command[None]):
     """Forget the unpublished statements of the user from `seq` on: they came too late."""
 
@@ -298,7 +284,6 @@ class DropStatements(Command[None]):
 # --- Chains ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class FindLeaves(Query[list[tuple[Label | None, Leaf | None]]]):
     """Of each user (at most MAX_LOOKUP_ADDRESSES) the label and the newest leaf.
 
@@ -309,7 +294,6 @@ class FindLeaves(Query[list[tuple[Label | None, Leaf | None]]]):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
 class ReadChain(Query[StoredChain | None]):
     """The statements of a chain with a seq above `after`; None when there is no such user."""
 
@@ -317,7 +301,6 @@ class ReadChain(Query[StoredChain | None]):
     after: int
 
 
-@dataclass(frozen=True, slots=True)
 class ReadPublishedChain(Query[PublishedChain | None]):
     """The chain in the first `size` entries; None when none of it is there.
 
@@ -331,7 +314,6 @@ class ReadPublishedChain(Query[PublishedChain | None]):
     max_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
 class ReadResets(Query[list[tuple[int, Address, DeviceId]]]):
     """At most `limit` devices that are pending: number of the row, whose they are, id."""
 
@@ -339,7 +321,6 @@ class ReadResets(Query[list[tuple[int, Address, DeviceId]]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class StoreChange(Command[bool]):
     """Store the change; False when it is stored already.
 
@@ -350,7 +331,6 @@ class StoreChange(Command[bool]):
     change: Change
 
 
-@dataclass(frozen=True, slots=True)
 class RemoveDevice(Command[None]):
     """The device of a reset that was cancelled goes."""
 
@@ -358,7 +338,6 @@ class RemoveDevice(Command[None]):
     device: DeviceId
 
 
-@dataclass(frozen=True, slots=True)
 class SettleReset(Command[list[DeviceId]]):
     """A reset is effective: its device is live, all others of the user go; which those were.
 
@@ -371,7 +350,6 @@ class SettleReset(Command[list[DeviceId]]):
     device: DeviceId
 
 
-@dataclass(frozen=True, slots=True)
 class ForgetCertificates(Command[None]):
     """Delete certificates of each (user, seq) older than the newest at or below this seq."""
 

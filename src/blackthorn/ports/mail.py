@@ -33,7 +33,6 @@ class MailPart:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
 class StoreMail(Command[list[int]]):
     """Store all of `mails` or none; gives their uids in order.
 
@@ -44,7 +43,6 @@ class StoreMail(Command[list[int]]):
     received_ms: int
 
 
-@dataclass(frozen=True, slots=True)
 class ListMail(Query[list[MailHead]]):
     """At most `limit` mails of the user with a uid above `after`, oldest first."""
 
@@ -53,7 +51,6 @@ class ListMail(Query[list[MailHead]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class ReadMail(Query[MailPart | None]):
     """At most `length` bytes of a mail from `offset` on; None when there is no such mail."""
 

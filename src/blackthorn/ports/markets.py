@@ -1,6 +1,5 @@
 """The port to markets: their keys, which lie apart from the data, and whose user is of which."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from blackthorn.crypto.secret import Secret
@@ -21,14 +20,12 @@ class MarketKeys(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class FindMarkets(Query[list[str | None]]):
     """The market of each of these users, None for who does not exist. For a few at a time."""
 
     addresses: tuple[Address, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class MoveUser(Command[bool]):
     """Wrap at most `limit` of a user's rows anew under the key of `market`; True when done.
 
@@ -44,7 +41,6 @@ class MoveUser(Command[bool]):
     """The move as an act in the exit of the market before, noted when it is done."""
 
 
-@dataclass(frozen=True, slots=True)
 class WrapStored(Command[bool]):
     """Wrap at most `limit` rows from before markets; True when none is left.
 

@@ -39,14 +39,12 @@ class AddresseePage:
     after: int | None
 
 
-@dataclass(frozen=True, slots=True)
 class FindAddressee(Query[Addressee | None]):
     """The user of that address."""
 
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
 class FindUnnotified(Query[AddresseePage]):
     """Of the next `limit` users of the market behind row `after`: who still lacks the notice.
 
@@ -61,7 +59,6 @@ class FindUnnotified(Query[AddresseePage]):
     only_known: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class FindUnnotifiedOf(Query[list[Addressee]]):
     """Of the users with these addresses: who still lacks the notice. Others are left out."""
 
@@ -70,7 +67,6 @@ class FindUnnotifiedOf(Query[list[Addressee]]):
     addresses: tuple[Address, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class FindNoticeState(Query[NoticeState]):
     """What a user has had of a notice."""
 
@@ -87,19 +83,16 @@ class Unread:
     directives: list[str]
 
 
-@dataclass(frozen=True, slots=True)
 class FindUnread(Query[Unread | None]):
     """The user of that address with their unread directives, 16 at most."""
 
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
 class ListUndisclosedCases(Query[set[str]]):
     """The cases of which the ledger shows only commitments. For the start of a server."""
 
 
-@dataclass(frozen=True, slots=True)
 class NoteNotice(Command[None]):
     """Note that the notice was stored then; None: the user is unreachable. The first stays."""
 
@@ -109,7 +102,6 @@ class NoteNotice(Command[None]):
     sent_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
 class NoteNoticeRead(Command[None]):
     """Note that the notice was read; the first time stays."""
 

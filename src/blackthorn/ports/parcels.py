@@ -85,7 +85,6 @@ class Removal(NamedTuple):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
 class StoreParcels(Command[list[CommitOutcome]]):
     """Store parcels; one outcome for each of `ordered`.
 
@@ -101,21 +100,18 @@ class StoreParcels(Command[list[CommitOutcome]]):
     day: int = 0
 
 
-@dataclass(frozen=True, slots=True)
 class RemoveParcels(Command[None]):
     """Delete the parcels at these places."""
 
     places: Sequence[Place]
 
 
-@dataclass(frozen=True, slots=True)
 class RemoveUndecryptable(Command[list[Removal]]):
     """Delete the parcels at these places, as far as they are still there; which were."""
 
     places: Sequence[Place]
 
 
-@dataclass(frozen=True, slots=True)
 class MarkUndecryptable(Command[None]):
     """The devices could not decrypt the parcels at these places, on this Unix day."""
 
@@ -123,7 +119,6 @@ class MarkUndecryptable(Command[None]):
     day: int
 
 
-@dataclass(frozen=True, slots=True)
 class RemoveOldestUndecryptable(Command[list[Removal]]):
     """Delete the oldest undecryptable parcels of the device, at most `limit`.
 
@@ -136,7 +131,6 @@ class RemoveOldestUndecryptable(Command[list[Removal]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class ExpireUndecryptable(Command[list[Removal]]):
     """Delete at most `limit` parcels that were marked undecryptable before that Unix day."""
 
@@ -144,7 +138,6 @@ class ExpireUndecryptable(Command[list[Removal]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class ExpireCommits(Command[int]):
     """Forget the order of at most `limit` Commits of before that Unix day; how many."""
 
@@ -152,12 +145,10 @@ class ExpireCommits(Command[int]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class FirstSeq(Query[int]):
     """A number above every seq that was ever stored; asked once, at the start."""
 
 
-@dataclass(frozen=True, slots=True)
 class MailboxTallies(Query[TallyPage]):
     """What each of the devices has here, of the first one with a seq above `after`.
 
@@ -169,7 +160,6 @@ class MailboxTallies(Query[TallyPage]):
     limit: int = 500
 
 
-@dataclass(frozen=True, slots=True)
 class WaitingParcels(Query[list[WaitingParcel]]):
     """Parcels of the device with a seq above `after`, oldest first, at most `max_parcels`.
 

@@ -1,31 +1,36 @@
 """The server's store as its services see it: commands change it, queries ask it.
 
-A command or a query is a value: a frozen dataclass of the port that it belongs to. An engine
-(SQLite, the memory of the tests, later PostgreSQL) executes it, so that a service knows neither
-a connection nor SQL. Commands that wait are committed as one transaction (group commit), in the
-order submitted. Queries are bounded, answer from a state not older than the last commit that
-was told, and never run on the event loop.
+A command or a query is a value of the port that it belongs to: its base makes it a frozen
+dataclass. An engine (SQLite, the memory of the tests, later PostgreSQL) executes it, so that a
+service knows neither a connection nor SQL. Commands that wait are committed as one transaction
+(group commit), in the order submitted. Queries are bounded, answer from a state not older than
+the last commit that was told, and never run on the event loop.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar, dataclass_transform
 
 from blackthorn.errors import BlackthornError
 
 Result = TypeVar("Result")
 
 
-class Command(Generic[Result]):
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+class _Value:
+    """Makes each subclass a frozen dataclass."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        dataclass(frozen=True)(cls)
+
+
+class Command(_Value, Generic[Result]):
     """A change of the store that gives a `Result`. It is executed whole or not at all."""
 
-    __slots__ = ()
 
-
-class Query(Generic[Result]):
+class Query(_Value, Generic[Result]):
     """A question to the store, bounded in what it reads, that gives a `Result`."""
-
-    __slots__ = ()
 
 
 Done = Callable[[Result | BlackthornError], None]
@@ -82,19 +87,16 @@ class BlockingWriter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class Probe(Command[None]):
     """The smallest write that reaches the disk; it changes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
 class Together(Command[None]):
     """Commands that are executed in order, all or none."""
 
     commands: tuple[Command[Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Then(Command[Result]):
     """`first` and then `second`, both or none; gives the result of `second`."""
 

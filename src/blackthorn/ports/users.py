@@ -58,21 +58,18 @@ class Home:
 NOT_STATED: Final = Home()
 
 
-@dataclass(frozen=True, slots=True)
 class FindUser(Query[bool]):
     """Whether there is such a user."""
 
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
 class NameplateTaken(Query[bool]):
     """Whether a stored code begins with this number."""
 
     nameplate: str
 
 
-@dataclass(frozen=True, slots=True)
 class ListUsers(Query[list[ListedUser]]):
     """At most `limit` users with addresses above `after`, by address."""
 
@@ -81,7 +78,6 @@ class ListUsers(Query[list[ListedUser]]):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
 class AddUser(Command[None]):
     """A user with a code. Raises ConflictError for a taken address, PinTakenError for the PIN."""
 
@@ -92,7 +88,6 @@ class AddUser(Command[None]):
     home: Home = NOT_STATED
 
 
-@dataclass(frozen=True, slots=True)
 class RenewCode(Command[None]):
     """A new code in place of the user's unused one. Raises AbsentError without such a user."""
 

@@ -26,13 +26,8 @@ from blackthorn.errors import (
 )
 from blackthorn.ports.clock import Clock
 from blackthorn.tlog import limits as tlog_limits
+from blackthorn.tlog import witness
 from blackthorn.tlog.checkpoint import Checkpoint, open_checkpoint
-from blackthorn.tlog.witness import (
-    AddCheckpoint,
-    format_add_checkpoint,
-    parse_conflict,
-    parse_cosignatures,
-)
 from blackthorn.wire.note import VerifierKey
 
 _TRIES: Final = 3
@@ -240,17 +235,17 @@ class WitnessClient:
         for _ in range(_TRIES):
             old = min(peer.size, waiting.size)
             proof = tuple(waiting.consistency(old))
-            request = format_add_checkpoint(AddCheckpoint(old, proof, waiting.note))
+            request = witness.format_add_checkpoint(witness.AddCheckpoint(old, proof, waiting.note))
             status, kind, body = await self._send(peer, "POST", "add-checkpoint", request)
             checkpoint = Checkpoint(self._log.name, waiting.size, waiting.root)
             if status == 200:
-                return parse_cosignatures(body, peer.key, checkpoint)
+                return witness.parse_cosignatures(body, peer.key, checkpoint)
             if status != 409:
                 said = body[:200].decode("utf-8", "replace").split("\n")[0]
                 if status == 422:
                     await self._tell_behind(peer, None)
                 raise UnavailableError(f"answers {status}: {said}")
-            peer.size = parse_conflict(kind, body)
+            peer.size = witness.parse_conflict(kind, body)
             if peer.size > waiting.size:
                 await self._tell_behind(peer, peer.size)
                 raise UnavailableError(f"is at size {peer.size}, beyond ours of {waiting.size}")

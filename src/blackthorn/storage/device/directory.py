@@ -2,12 +2,7 @@
 
 from dataclasses import replace
 
-from blackthorn.ports.device_store import (
-    AlarmRecord,
-    ChainRecord,
-    CheckpointRecord,
-    MailKeyRecord,
-)
+from blackthorn.ports import device_store
 from blackthorn.storage.device.records import Row, Table
 
 _CHAIN = (
@@ -17,19 +12,19 @@ _CHAIN = (
 _CHECKPOINT = "SELECT size, root, note, epoch, unix_ms, quorum_s, users FROM checkpoint"
 
 
-def _chain(row: Row) -> ChainRecord:
-    return replace(ChainRecord(*row), present=bool(row[10]))
+def _chain(row: Row) -> device_store.ChainRecord:
+    return replace(device_store.ChainRecord(*row), present=bool(row[10]))
 
 
 class Directory(Table):
     """`ports.device_store.Directory`."""
 
-    def chain(self, address: str) -> ChainRecord | None:
+    def chain(self, address: str) -> device_store.ChainRecord | None:
         """What is known of a user, or None when nobody ever looked."""
         row = self._one(_CHAIN + " WHERE address = ?", (address,))
         return _chain(row) if row else None
 
-    def put_chain(self, record: ChainRecord) -> None:
+    def put_chain(self, record: device_store.ChainRecord) -> None:
         """Set or replace what is known of a user."""
         self._run(
             "INSERT OR REPLACE INTO chain (address, version, head, seq, flags, statements,"
@@ -53,7 +48,7 @@ class Directory(Table):
             ),
         )
 
-    def chains(self) -> list[ChainRecord]:
+    def chains(self) -> list[device_store.ChainRecord]:
         """All users that were looked up, by address."""
         return [_chain(row) for row in self._run(_CHAIN + " ORDER BY address")]
 
@@ -62,17 +57,17 @@ class Directory(Table):
         row = self._one("SELECT devices FROM chain WHERE address = ? AND present", (address,))
         return bytes(row[0]) if row else None
 
-    def newest(self) -> CheckpointRecord | None:
+    def newest(self) -> device_store.CheckpointRecord | None:
         """The checkpoint accepted last."""
         row = self._one(_CHECKPOINT + " ORDER BY size DESC LIMIT 1")
-        return CheckpointRecord(*row) if row else None
+        return device_store.CheckpointRecord(*row) if row else None
 
-    def checkpoint(self, size: int) -> CheckpointRecord | None:
+    def checkpoint(self, size: int) -> device_store.CheckpointRecord | None:
         """The accepted checkpoint of that size, if it is still kept."""
         row = self._one(_CHECKPOINT + " WHERE size = ?", (size,))
-        return CheckpointRecord(*row) if row else None
+        return device_store.CheckpointRecord(*row) if row else None
 
-    def put_checkpoint(self, record: CheckpointRecord, keep: int) -> None:
+    def put_checkpoint(self, record: device_store.CheckpointRecord, keep: int) -> None:
         """Keep a checkpoint, and the `keep` newest only; the same size again is replaced."""
         self._run(
             "INSERT OR REPLACE INTO checkpoint (size, root, note, epoch, unix_ms, quorum_s, users)"
@@ -93,15 +88,15 @@ class Directory(Table):
             (keep,),
         )
 
-    def alarms(self) -> list[AlarmRecord]:
+    def alarms(self) -> list[device_store.AlarmRecord]:
         """All, oldest first."""
         rows = self._run(
             "SELECT code, address, text, at_ms, evidence, accepted, number, fact FROM alarm"
             " ORDER BY number"
         )
-        return [replace(AlarmRecord(*row), accepted=bool(row[5])) for row in rows]
+        return [replace(device_store.AlarmRecord(*row), accepted=bool(row[5])) for row in rows]
 
-    def add_alarm(self, record: AlarmRecord) -> int:
+    def add_alarm(self, record: device_store.AlarmRecord) -> int:
         """Keep one; its number."""
         self._run(
             "INSERT INTO alarm (code, address, text, at_ms, evidence, accepted, fact)"
@@ -118,7 +113,7 @@ class Directory(Table):
         )
         return self._connection.last_insert_rowid()
 
-    def update_alarm(self, record: AlarmRecord) -> None:
+    def update_alarm(self, record: device_store.AlarmRecord) -> None:
         """Its text, its evidence, and whether the person has said to go on."""
         self._run(
             "UPDATE alarm SET text = ?, evidence = ?, accepted = ? WHERE number = ?",
@@ -145,7 +140,7 @@ class Directory(Table):
 class MailKeys(Table):
     """`ports.device_store.MailKeys`."""
 
-    def put(self, record: MailKeyRecord) -> None:
+    def put(self, record: device_store.MailKeyRecord) -> None:
         """Keep one; one that is kept already stays as it is."""
         self._run(
             "INSERT OR IGNORE INTO mail_key (fingerprint, secret, certificate, since_ms)"
@@ -153,10 +148,10 @@ class MailKeys(Table):
             (record.fingerprint, record.secret, record.certificate, record.since_ms),
         )
 
-    def all(self) -> list[MailKeyRecord]:
+    def all(self) -> list[device_store.MailKeyRecord]:
         """All, the newest first."""
         rows = self._run(
             "SELECT fingerprint, secret, certificate, since_ms FROM mail_key"
             " ORDER BY since_ms DESC, fingerprint"
         )
-        return [MailKeyRecord(*row) for row in rows]
+        return [device_store.MailKeyRecord(*row) for row in rows]

@@ -8,17 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from blackthorn.ids import Address
-from blackthorn.ports.cases import (
-    ListDecisionEntries,
-    ListDecisions,
-    ListFounders,
-    ListPendingDecisions,
-    MarkDisclosed,
-    PendingDecision,
-    ProposeDecision,
-    StoredDecision,
-    StoreDecision,
-)
+from blackthorn.ports import cases as port
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.failure import storing
 from blackthorn.storage.sqlite.transaction import Table, Transaction
@@ -35,24 +25,26 @@ _ENTRIES = (
 )
 
 
-def decisions(transaction: Transaction, query: ListDecisions) -> list[StoredDecision]:
+def decisions(transaction: Transaction, query: port.ListDecisions) -> list[port.StoredDecision]:
     """See `ports.cases.ListDecisions`."""
     found = transaction.connection.execute(_DECISION, (query.after, query.limit))
     rows: list[Any] = found.fetchall()
     return [_decision(row) for row in rows]
 
 
-def pending(transaction: Transaction, query: ListPendingDecisions) -> list[PendingDecision]:
+def pending(
+    transaction: Transaction, query: port.ListPendingDecisions
+) -> list[port.PendingDecision]:
     """See `ports.cases.ListPendingDecisions`."""
-    return [PendingDecision(*row) for row in transaction.connection.execute(_PENDING)]
+    return [port.PendingDecision(*row) for row in transaction.connection.execute(_PENDING)]
 
 
-def founders(transaction: Transaction, query: ListFounders) -> list[Address]:
+def founders(transaction: Transaction, query: port.ListFounders) -> list[Address]:
     """See `ports.cases.ListFounders`."""
     return [Address(address) for (address,) in transaction.connection.execute(_FOUNDERS)]
 
 
-def entries(transaction: Transaction, query: ListDecisionEntries) -> list[tuple[int, bytes]]:
+def entries(transaction: Transaction, query: port.ListDecisionEntries) -> list[tuple[int, bytes]]:
     """See `ports.cases.ListDecisionEntries`."""
     rows: list[Any] = transaction.connection.execute(
         _ENTRIES, (query.after, query.limit)
@@ -60,7 +52,7 @@ def entries(transaction: Transaction, query: ListDecisionEntries) -> list[tuple[
     return rows
 
 
-def store(transaction: Transaction, command: StoreDecision) -> None:
+def store(transaction: Transaction, command: port.StoreDecision) -> None:
     """See `ports.cases.StoreDecision`."""
     connection, decision = transaction.connection, command.decision
     connection.execute(
@@ -81,13 +73,13 @@ def store(transaction: Transaction, command: StoreDecision) -> None:
         connection.execute("DELETE FROM founder")
 
 
-def mark_disclosed(transaction: Transaction, command: MarkDisclosed) -> None:
+def mark_disclosed(transaction: Transaction, command: port.MarkDisclosed) -> None:
     """See `ports.cases.MarkDisclosed`."""
     query = "UPDATE decision SET sealed = 0 WHERE case_id = ? AND seq = ?"
     transaction.connection.executemany(query, command.decisions)
 
 
-def propose(transaction: Transaction, command: ProposeDecision) -> None:
+def propose(transaction: Transaction, command: port.ProposeDecision) -> None:
     """See `ports.cases.ProposeDecision`."""
     pending = command.pending
     transaction.connection.execute(
@@ -97,21 +89,21 @@ def propose(transaction: Transaction, command: ProposeDecision) -> None:
 
 
 COMMANDS: Final[Table] = {
-    StoreDecision: store,
-    MarkDisclosed: mark_disclosed,
-    ProposeDecision: propose,
+    port.StoreDecision: store,
+    port.MarkDisclosed: mark_disclosed,
+    port.ProposeDecision: propose,
 }
 QUERIES: Final[Table] = {
-    ListDecisions: decisions,
-    ListPendingDecisions: pending,
-    ListFounders: founders,
-    ListDecisionEntries: entries,
+    port.ListDecisions: decisions,
+    port.ListPendingDecisions: pending,
+    port.ListFounders: founders,
+    port.ListDecisionEntries: entries,
 }
 
 
-def _decision(row: Any) -> StoredDecision:
+def _decision(row: Any) -> port.StoredDecision:
     number, case, seq, signed, private, salt, taken_ms, sealed = row
-    return StoredDecision(number, case, seq, signed, private, salt, taken_ms, bool(sealed))
+    return port.StoredDecision(number, case, seq, signed, private, salt, taken_ms, bool(sealed))
 
 
 @storing

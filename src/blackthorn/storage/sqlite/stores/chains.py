@@ -8,27 +8,8 @@ from typing import Any, Final
 
 from blackthorn.errors import AbsentError, ConflictError, DamageError
 from blackthorn.ids import Address, DeviceId
+from blackthorn.ports import ledger as port
 from blackthorn.ports.enterprise import Standing
-from blackthorn.ports.ledger import (
-    LOGGED_KINDS,
-    Change,
-    DropStatements,
-    FindLeaves,
-    Label,
-    Leaf,
-    LoggedStatement,
-    PublishedChain,
-    ReadChain,
-    ReadPublishedChain,
-    ReadResets,
-    RemoveDevice,
-    SettleReset,
-    StoreChange,
-    StoredChain,
-    StoredStatement,
-    WaitingStatement,
-    WaitingStatements,
-)
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.stores.devices import insert_device, remove_devices, rename_device
 from blackthorn.storage.sqlite.stores.ledger import entry_at, epoch_end
@@ -63,27 +44,27 @@ def _user(connection: Connection, address: Address) -> int | None:
     return found
 
 
-def _label(connection: Connection, address: Address) -> Label | None:
+def _label(connection: Connection, address: Address) -> port.Label | None:
     row = connection.execute(f"{_LABEL} WHERE address = ?", (address,)).fetchone()
-    return None if row is None else Label(*row)
+    return None if row is None else port.Label(*row)
 
 
-def _leaf(connection: Connection, which: str, *values: int) -> Leaf | None:
+def _leaf(connection: Connection, which: str, *values: int) -> port.Leaf | None:
     row = connection.execute(f"{_LEAF} {which}", values).fetchone()
-    return None if row is None else Leaf(*row)
+    return None if row is None else port.Leaf(*row)
 
 
-def _leaf_at(connection: Connection, user: int, size: int) -> Leaf | None:
+def _leaf_at(connection: Connection, user: int, size: int) -> port.Leaf | None:
     """The user's newest leaf among the first `size` entries."""
     which = "WHERE user = ? AND place < ? ORDER BY version DESC LIMIT 1"
     return _leaf(connection, which, user, size)
 
 
 def _find_leaves(
-    transaction: Transaction, query: FindLeaves
-) -> list[tuple[Label | None, Leaf | None]]:
+    transaction: Transaction, query: port.FindLeaves
+) -> list[tuple[port.Label | None, port.Leaf | None]]:
     connection = transaction.connection
-    found: list[tuple[Label | None, Leaf | None]] = []
+    found: list[tuple[port.Label | None, port.Leaf | None]] = []
     for address in query.addresses:
         label = _label(connection, address)
         leaf = None if label is None else _leaf_at(connection, label.user, query.size)
@@ -91,12 +72,12 @@ def _find_leaves(
     return found
 
 
-def _statements(connection: Connection, user: int, after: int) -> tuple[StoredStatement, ...]:
+def _statements(connection: Connection, user: int, after: int) -> tuple[port.StoredStatement, ...]:
     rows = connection.execute(_STATEMENTS, (user, after))
-    return tuple(StoredStatement(*row) for row in rows)
+    return tuple(port.StoredStatement(*row) for row in rows)
 
 
-def _chain(transaction: Transaction, query: ReadChain) -> StoredChain | None:
+def _chain(transaction: Transaction, query: port.ReadChain) -> port.StoredChain | None:
     connection = transaction.connection
     row = connection.execute(
         "SELECT number, pin FROM users WHERE address = ?", (query.address,)
@@ -108,12 +89,12 @@ def _chain(transaction: Transaction, query: ReadChain) -> StoredChain | None:
     heads = tuple(
         (statement.seq, _head_of(connection, statement.place))
         for statement in statements
-        if statement.kind in LOGGED_KINDS and statement.place is not None
+        if statement.kind in port.LOGGED_KINDS and statement.place is not None
     )
     waits = connection.execute(
         "SELECT 1 FROM devices WHERE user = ? AND standing = 'pending' LIMIT 1", (user,)
     ).get
-    return StoredChain(statements, heads, waits is not None, pin)
+    return port.StoredChain(statements, heads, waits is not None, pin)
 
 
 def _head_of(connection: Connection, place: int) -> bytes:
@@ -125,19 +106,21 @@ def _head_of(connection: Connection, place: int) -> bytes:
     return head
 
 
-def _published_chain(transaction: Transaction, query: ReadPublishedChain) -> PublishedChain | None:
+def _published_chain(
+    transaction: Transaction, query: port.ReadPublishedChain
+) -> port.PublishedChain | None:
     connection = transaction.connection
     label = _label(connection, query.address)
     leaf = None if label is None else _leaf_at(connection, label.user, query.size)
     if label is None or leaf is None:
         return None
-    logged: list[LoggedStatement] = []
+    logged: list[port.LoggedStatement] = []
     fitting: list[bytes] = []
     more, room = False, query.max_bytes
     for statement in _statements(connection, label.user, 0):
         if statement.seq > leaf.seq:
             break
-        if statement.kind in LOGGED_KINDS and statement.place is not None:
+        if statement.kind in port.LOGGED_KINDS and statement.place is not None:
             logged.append(_logged(connection, label.user, statement.seq))
         if statement.seq <= query.after or more:
             continue
@@ -147,16 +130,16 @@ def _published_chain(transaction: Transaction, query: ReadPublishedChain) -> Pub
         else:
             fitting.append(statement.statement)
     certificate = _certificate(connection, label.user, leaf.seq)
-    return PublishedChain(label, tuple(fitting), more, tuple(logged), certificate)
+    return port.PublishedChain(label, tuple(fitting), more, tuple(logged), certificate)
 
 
-def _logged(connection: Connection, user: int, seq: int) -> LoggedStatement:
+def _logged(connection: Connection, user: int, seq: int) -> port.LoggedStatement:
     leaf = _leaf(connection, "WHERE user = ? AND seq = ?", user, seq)
     mutation = None if leaf is None else entry_at(connection, leaf.place)
     end = None if leaf is None else epoch_end(connection, leaf.place)
     if leaf is None or mutation is None or end is None:
         raise DamageError("a published statement has no entry in the ledger")
-    return LoggedStatement(seq, leaf, mutation, end, _head_of(connection, leaf.place))
+    return port.LoggedStatement(seq, leaf, mutation, end, _head_of(connection, leaf.place))
 
 
 def _certificate(connection: Connection, user: int, seq: int) -> bytes | None:
@@ -169,22 +152,26 @@ def _certificate(connection: Connection, user: int, seq: int) -> bytes | None:
     return found
 
 
-def _waiting(transaction: Transaction, query: WaitingStatements) -> list[WaitingStatement]:
+def _waiting(
+    transaction: Transaction, query: port.WaitingStatements
+) -> list[port.WaitingStatement]:
     connection = transaction.connection
-    labels: dict[int, Label] = {}
-    found: list[WaitingStatement] = []
+    labels: dict[int, port.Label] = {}
+    found: list[port.WaitingStatement] = []
     for number, user, *row, version in connection.execute(_WAITING, (query.after, query.limit)):
         if user not in labels:
             label = connection.execute(f"{_LABEL} WHERE user = ?", (user,)).fetchone()
             if label is None:
                 raise DamageError("a user with a chain has no place in the map")
-            labels[user] = Label(*label)
-        statement = StoredStatement(*row)
-        found.append(WaitingStatement(number, labels[user], version or 0, statement))
+            labels[user] = port.Label(*label)
+        statement = port.StoredStatement(*row)
+        found.append(port.WaitingStatement(number, labels[user], version or 0, statement))
     return found
 
 
-def _resets(transaction: Transaction, query: ReadResets) -> list[tuple[int, Address, DeviceId]]:
+def _resets(
+    transaction: Transaction, query: port.ReadResets
+) -> list[tuple[int, Address, DeviceId]]:
     rows: list[tuple[Any, ...]] = transaction.connection.execute(
         "SELECT devices.number, address, id FROM devices JOIN users ON users.number = user"
         " WHERE standing = 'pending' AND devices.number > ? ORDER BY devices.number LIMIT ?",
@@ -196,7 +183,7 @@ def _resets(transaction: Transaction, query: ReadResets) -> list[tuple[int, Addr
 # --- Writing -----------------------------------------------------------------------------------
 
 
-def is_stored(connection: Connection, change: Change) -> bool:
+def is_stored(connection: Connection, change: port.Change) -> bool:
     """Whether the change is stored already. Raises ConflictError unless the chain stands there."""
     rows = connection.execute(
         "SELECT seq, head FROM chain_statement JOIN users ON users.number = user"
@@ -214,7 +201,7 @@ def is_stored(connection: Connection, change: Change) -> bool:
     return bool(behind)
 
 
-def store_change(transaction: Transaction, command: StoreChange) -> bool:
+def store_change(transaction: Transaction, command: port.StoreChange) -> bool:
     """See `ports.ledger.StoreChange`."""
     connection, change = transaction.connection, command.change
     if is_stored(connection, change):
@@ -249,7 +236,7 @@ def store_change(transaction: Transaction, command: StoreChange) -> bool:
     return True
 
 
-def _drop(transaction: Transaction, command: DropStatements) -> None:
+def _drop(transaction: Transaction, command: port.DropStatements) -> None:
     connection = transaction.connection
     user = _user(connection, command.address)
     connection.execute(
@@ -263,13 +250,13 @@ def _drop(transaction: Transaction, command: DropStatements) -> None:
     )
 
 
-def _remove(transaction: Transaction, command: RemoveDevice) -> None:
+def _remove(transaction: Transaction, command: port.RemoveDevice) -> None:
     user = _user(transaction.connection, command.address)
     if user is not None:
         remove_devices(transaction.connection, user, [command.device])
 
 
-def _settle(transaction: Transaction, command: SettleReset) -> list[DeviceId]:
+def _settle(transaction: Transaction, command: port.SettleReset) -> list[DeviceId]:
     connection = transaction.connection
     user = _user(connection, command.address)
     if user is None:
@@ -289,15 +276,15 @@ def _settle(transaction: Transaction, command: SettleReset) -> list[DeviceId]:
 
 
 COMMANDS: Final[Table] = {
-    StoreChange: store_change,
-    DropStatements: _drop,
-    RemoveDevice: _remove,
-    SettleReset: _settle,
+    port.StoreChange: store_change,
+    port.DropStatements: _drop,
+    port.RemoveDevice: _remove,
+    port.SettleReset: _settle,
 }
 QUERIES: Final[Table] = {
-    FindLeaves: _find_leaves,
-    ReadChain: _chain,
-    ReadPublishedChain: _published_chain,
-    WaitingStatements: _waiting,
-    ReadResets: _resets,
+    port.FindLeaves: _find_leaves,
+    port.ReadChain: _chain,
+    port.ReadPublishedChain: _published_chain,
+    port.WaitingStatements: _waiting,
+    port.ReadResets: _resets,
 }

@@ -5,34 +5,7 @@ from typing import Any, Final
 from blackthorn.errors import ConflictError
 from blackthorn.governance.closure.statement import statement_hash
 from blackthorn.ids import Address
-from blackthorn.ports.closure import (
-    AddReceipts,
-    AdvanceClosure,
-    BeginClosure,
-    CheckReceipts,
-    Closure,
-    CountMoved,
-    DropClosure,
-    FindReceipts,
-    ForgetPersons,
-    HashStatement,
-    ListAddresses,
-    ListClosures,
-    ListLeaves,
-    ListPersons,
-    ListSamples,
-    NewReceipt,
-    NoteKeyDestroyed,
-    Person,
-    Phase,
-    PurgeRows,
-    ReadStatement,
-    ReceiptCheck,
-    RemembersPersons,
-    SetRoot,
-    StoredReceipt,
-    StoreStatement,
-)
+from blackthorn.ports import closure as port
 from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.stores.markets import purge_user
@@ -90,24 +63,24 @@ _REMEMBERS = (
 # --- Queries ----------------------------------------------------------------------------------
 
 
-def closures(transaction: Transaction, query: ListClosures) -> list[Closure]:
+def closures(transaction: Transaction, query: port.ListClosures) -> list[port.Closure]:
     """See `ports.closure.ListClosures`."""
     rows: list[Any] = transaction.connection.execute(_CLOSURE).fetchall()
     return [_closure(row) for row in rows]
 
 
-def statement(transaction: Transaction, query: ReadStatement) -> bytes:
+def statement(transaction: Transaction, query: port.ReadStatement) -> bytes:
     """See `ports.closure.ReadStatement`."""
     text = "SELECT statement FROM closure WHERE exit_id = ?"
     return transaction.connection.execute(text, (query.exit,)).get or b""
 
 
-def hash_statement(transaction: Transaction, query: HashStatement) -> bytes:
+def hash_statement(transaction: Transaction, query: port.HashStatement) -> bytes:
     """See `ports.closure.HashStatement`."""
-    return statement_hash(statement(transaction, ReadStatement(query.exit)))
+    return statement_hash(statement(transaction, port.ReadStatement(query.exit)))
 
 
-def persons(transaction: Transaction, query: ListPersons) -> list[Person]:
+def persons(transaction: Transaction, query: port.ListPersons) -> list[port.Person]:
     """See `ports.closure.ListPersons`."""
     closure = query.closure
     rows = transaction.connection.execute(
@@ -124,45 +97,45 @@ def persons(transaction: Transaction, query: ListPersons) -> list[Person]:
     return [_person(list(row)) for row in rows]
 
 
-def addresses(transaction: Transaction, query: ListAddresses) -> list[Address]:
+def addresses(transaction: Transaction, query: port.ListAddresses) -> list[Address]:
     """See `ports.closure.ListAddresses`."""
     values = (query.market, query.after, query.limit)
     return [Address(address) for (address,) in transaction.connection.execute(_ADDRESSES, values)]
 
 
-def check_receipts(transaction: Transaction, query: CheckReceipts) -> ReceiptCheck:
+def check_receipts(transaction: Transaction, query: port.CheckReceipts) -> port.ReceiptCheck:
     """See `ports.closure.CheckReceipts`."""
     values = (query.exit, query.market, query.after, query.limit)
     rows: list[Any] = transaction.connection.execute(_CHECK, values).fetchall()
     after = rows[-1][0] if len(rows) == query.limit else None
-    return ReceiptCheck(all(found for _, found in rows), after)
+    return port.ReceiptCheck(all(found for _, found in rows), after)
 
 
-def count_moved(transaction: Transaction, query: CountMoved) -> int:
+def count_moved(transaction: Transaction, query: port.CountMoved) -> int:
     """See `ports.closure.CountMoved`."""
     count: int = transaction.connection.execute(_MOVED, (query.exit,)).get
     return count
 
 
-def leaves(transaction: Transaction, query: ListLeaves) -> list[bytes]:
+def leaves(transaction: Transaction, query: port.ListLeaves) -> list[bytes]:
     """See `ports.closure.ListLeaves`."""
     values = (query.exit, query.start, query.limit)
     return [leaf for (leaf,) in transaction.connection.execute(_LEAVES, values)]
 
 
-def receipts(transaction: Transaction, query: FindReceipts) -> list[StoredReceipt]:
+def receipts(transaction: Transaction, query: port.FindReceipts) -> list[port.StoredReceipt]:
     """See `ports.closure.FindReceipts`."""
     found = transaction.connection.execute(_RECEIPTS, (query.address,))
-    return [StoredReceipt(*row) for row in found]
+    return [port.StoredReceipt(*row) for row in found]
 
 
-def samples(transaction: Transaction, query: ListSamples) -> list[bytes]:
+def samples(transaction: Transaction, query: port.ListSamples) -> list[bytes]:
     """See `ports.closure.ListSamples`."""
     found = transaction.connection.execute(_SAMPLES, (query.exit,))
     return [wrapped for (wrapped,) in found]
 
 
-def remembers(transaction: Transaction, query: RemembersPersons) -> bool:
+def remembers(transaction: Transaction, query: port.RemembersPersons) -> bool:
     """See `ports.closure.RemembersPersons`."""
     return bool(transaction.connection.execute(_REMEMBERS, (query.exit,)).get)
 
@@ -170,16 +143,16 @@ def remembers(transaction: Transaction, query: RemembersPersons) -> bool:
 # --- Commands ---------------------------------------------------------------------------------
 
 
-def begin(transaction: Transaction, command: BeginClosure) -> None:
+def begin(transaction: Transaction, command: port.BeginClosure) -> None:
     """See `ports.closure.BeginClosure`."""
     transaction.connection.execute(
         "INSERT INTO closure (exit_id, market, phase, begun_ms, fingerprint)"
         " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (command.exit, command.market, Phase.RECEIPTS, command.now_ms, command.fingerprint),
+        (command.exit, command.market, port.Phase.RECEIPTS, command.now_ms, command.fingerprint),
     )
 
 
-def add_receipts(transaction: Transaction, command: AddReceipts) -> None:
+def add_receipts(transaction: Transaction, command: port.AddReceipts) -> None:
     """See `ports.closure.AddReceipts`."""
     connection, closure = transaction.connection, command.closure
     _check_place(connection, closure)
@@ -196,21 +169,21 @@ def add_receipts(transaction: Transaction, command: AddReceipts) -> None:
         ((closure.exit, sample) for sample in command.samples),
     )
     changes: dict[str, Any] = {name: command.counts[name] for name in COUNTED}
-    phase = Phase.RECEIPTS if command.receipts else Phase.ROOT
+    phase = port.Phase.RECEIPTS if command.receipts else port.Phase.ROOT
     _set(connection, closure, phase, cursor=command.cursor, **changes)
 
 
-def set_root(transaction: Transaction, command: SetRoot) -> None:
+def set_root(transaction: Transaction, command: port.SetRoot) -> None:
     """See `ports.closure.SetRoot`."""
-    _step(transaction, command.closure, Phase.READY, root=command.root)
+    _step(transaction, command.closure, port.Phase.READY, root=command.root)
 
 
-def advance(transaction: Transaction, command: AdvanceClosure) -> None:
+def advance(transaction: Transaction, command: port.AdvanceClosure) -> None:
     """See `ports.closure.AdvanceClosure`."""
     _step(transaction, command.closure, command.phase, cursor=0)
 
 
-def purge(transaction: Transaction, command: PurgeRows) -> None:
+def purge(transaction: Transaction, command: port.PurgeRows) -> None:
     """See `ports.closure.PurgeRows`."""
     connection, closure = transaction.connection, command.closure
     _check_place(connection, closure)
@@ -230,18 +203,18 @@ def purge(transaction: Transaction, command: PurgeRows) -> None:
     _set(connection, closure, closure.phase, cursor=cursor, mails=mails, parcels=parcels)
 
 
-def note_key_destroyed(transaction: Transaction, command: NoteKeyDestroyed) -> None:
+def note_key_destroyed(transaction: Transaction, command: port.NoteKeyDestroyed) -> None:
     """See `ports.closure.NoteKeyDestroyed`."""
     values = {"cursor": 0, "destroyed_ms": command.destroyed_ms}
-    _step(transaction, command.closure, Phase.SWEEP, **values)
+    _step(transaction, command.closure, port.Phase.SWEEP, **values)
 
 
-def store_statement(transaction: Transaction, command: StoreStatement) -> None:
+def store_statement(transaction: Transaction, command: port.StoreStatement) -> None:
     """See `ports.closure.StoreStatement`."""
-    _step(transaction, command.closure, Phase.DESTROYED, statement=command.statement)
+    _step(transaction, command.closure, port.Phase.DESTROYED, statement=command.statement)
 
 
-def drop(transaction: Transaction, command: DropClosure) -> None:
+def drop(transaction: Transaction, command: port.DropClosure) -> None:
     """See `ports.closure.DropClosure`."""
     connection, closure = transaction.connection, command.closure
     _check_place(connection, closure)
@@ -249,13 +222,13 @@ def drop(transaction: Transaction, command: DropClosure) -> None:
     if connection.execute(query, (closure.exit, command.seq)).get:
         raise ConflictError(f"the exit {closure.exit} has moved on")
     if _delete_receipts(connection, closure.exit, command.limit) == command.limit:
-        _set(connection, closure, Phase.DROP)
+        _set(connection, closure, port.Phase.DROP)
         return
     connection.execute("DELETE FROM closure_sample WHERE exit_id = ?", (closure.exit,))
     connection.execute("DELETE FROM closure WHERE exit_id = ?", (closure.exit,))
 
 
-def forget(transaction: Transaction, command: ForgetPersons) -> None:
+def forget(transaction: Transaction, command: port.ForgetPersons) -> None:
     """See `ports.closure.ForgetPersons`."""
     connection = transaction.connection
     connection.execute(
@@ -275,13 +248,13 @@ def _delete_receipts(connection: Connection, exit_id: str, limit: int) -> int:
     return connection.changes()
 
 
-def _closure(row: Any) -> Closure:
+def _closure(row: Any) -> port.Closure:
     exit_id, market, phase, cursor, begun_ms, root, key, mails, parcels, destroyed_ms, *of = row
     counts = dict(zip(COUNTED, of, strict=True)) | {"held": 0}  # who is held stops the exit
-    return Closure(
+    return port.Closure(
         exit_id,
         market,
-        Phase(phase),
+        port.Phase(phase),
         cursor,
         begun_ms,
         counts,
@@ -293,12 +266,12 @@ def _closure(row: Any) -> Closure:
     )
 
 
-def _person(row: list[Any]) -> Person:
+def _person(row: list[Any]) -> port.Person:
     row[2:8] = map(bool, row[2:8])
-    return Person(*row)
+    return port.Person(*row)
 
 
-def _row(receipt: NewReceipt) -> tuple[int, bytes, bytes]:
+def _row(receipt: port.NewReceipt) -> tuple[int, bytes, bytes]:
     return receipt.user, receipt.receipt, receipt.leaf
 
 
@@ -308,7 +281,7 @@ def _next(connection: Connection, market: str, cursor: int) -> int | None:
     return found
 
 
-def _check_place(connection: Connection, closure: Closure) -> None:
+def _check_place(connection: Connection, closure: port.Closure) -> None:
     """Raises ConflictError unless the closure is where it was seen."""
     query = "SELECT phase, cursor, mails, parcels FROM closure WHERE exit_id = ?"
     rows: list[Any] = connection.execute(query, (closure.exit,)).fetchall()
@@ -316,38 +289,40 @@ def _check_place(connection: Connection, closure: Closure) -> None:
         raise ConflictError(f"the closure {closure.exit} has moved on")
 
 
-def _set(connection: Connection, closure: Closure, phase: Phase, **values: Any) -> None:
+def _set(connection: Connection, closure: port.Closure, phase: port.Phase, **values: Any) -> None:
     changes = "".join(f", {name} = ?" for name in values)
     query = f"UPDATE closure SET phase = ?{changes} WHERE exit_id = ?"  # noqa: S608
     connection.execute(query, (phase, *values.values(), closure.exit))
 
 
-def _step(transaction: Transaction, closure: Closure, phase: Phase, **values: Any) -> None:
+def _step(
+    transaction: Transaction, closure: port.Closure, phase: port.Phase, **values: Any
+) -> None:
     _check_place(transaction.connection, closure)
     _set(transaction.connection, closure, phase, **values)
 
 
 COMMANDS: Final[Table] = {
-    BeginClosure: begin,
-    AddReceipts: add_receipts,
-    SetRoot: set_root,
-    AdvanceClosure: advance,
-    PurgeRows: purge,
-    NoteKeyDestroyed: note_key_destroyed,
-    StoreStatement: store_statement,
-    DropClosure: drop,
-    ForgetPersons: forget,
+    port.BeginClosure: begin,
+    port.AddReceipts: add_receipts,
+    port.SetRoot: set_root,
+    port.AdvanceClosure: advance,
+    port.PurgeRows: purge,
+    port.NoteKeyDestroyed: note_key_destroyed,
+    port.StoreStatement: store_statement,
+    port.DropClosure: drop,
+    port.ForgetPersons: forget,
 }
 QUERIES: Final[Table] = {
-    ListClosures: closures,
-    ReadStatement: statement,
-    HashStatement: hash_statement,
-    ListPersons: persons,
-    ListAddresses: addresses,
-    CheckReceipts: check_receipts,
-    CountMoved: count_moved,
-    ListLeaves: leaves,
-    FindReceipts: receipts,
-    ListSamples: samples,
-    RemembersPersons: remembers,
+    port.ListClosures: closures,
+    port.ReadStatement: statement,
+    port.HashStatement: hash_statement,
+    port.ListPersons: persons,
+    port.ListAddresses: addresses,
+    port.CheckReceipts: check_receipts,
+    port.CountMoved: count_moved,
+    port.ListLeaves: leaves,
+    port.FindReceipts: receipts,
+    port.ListSamples: samples,
+    port.RemembersPersons: remembers,
 }

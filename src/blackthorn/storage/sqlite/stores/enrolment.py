@@ -6,16 +6,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import AbsentError, ConflictError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.activation.exchange import Verifier
-from blackthorn.ports.enrolment import (
-    CountTry,
-    EnrolDevice,
-    Enrolled,
-    FindCode,
-    OpenCode,
-    OrphanStep,
-    PurgeCodes,
-    PurgeOrphans,
-)
+from blackthorn.ports import enrolment as port
 from blackthorn.ports.key_packages import PublishKeyPackages
 from blackthorn.ports.ledger import StoreChange
 from blackthorn.server.accounts import limits
@@ -39,20 +30,20 @@ _DELETE_PARCELS = (
 )
 
 
-def _code(connection: Connection, nameplate: str) -> OpenCode | None:
+def _code(connection: Connection, nameplate: str) -> port.OpenCode | None:
     row = connection.execute(_CODE, (nameplate,)).fetchone()
     if row is None:
         return None
     address, password, public_key, expires_ms, tries, used_by, used_seq = row
     known = Verifier(Secret(password), public_key)
-    return OpenCode(nameplate, Address(address), known, expires_ms, tries, used_by, used_seq)
+    return port.OpenCode(nameplate, Address(address), known, expires_ms, tries, used_by, used_seq)
 
 
-def _find_code(transaction: Transaction, query: FindCode) -> OpenCode | None:
+def _find_code(transaction: Transaction, query: port.FindCode) -> port.OpenCode | None:
     return _code(transaction.connection, query.nameplate)
 
 
-def _count_try(transaction: Transaction, command: CountTry) -> OpenCode | None:
+def _count_try(transaction: Transaction, command: port.CountTry) -> port.OpenCode | None:
     before = _code(transaction.connection, command.nameplate)
     transaction.connection.execute(
         "UPDATE activations SET tries = tries + 1"
@@ -62,7 +53,7 @@ def _count_try(transaction: Transaction, command: CountTry) -> OpenCode | None:
     return before
 
 
-def _enrol(transaction: Transaction, command: EnrolDevice) -> Enrolled:
+def _enrol(transaction: Transaction, command: port.EnrolDevice) -> port.Enrolled:
     connection, change = transaction.connection, command.change
     repeated = change is None or is_stored(connection, change)
     enrolled = _activate(connection, command, repeated)
@@ -75,7 +66,7 @@ def _enrol(transaction: Transaction, command: EnrolDevice) -> Enrolled:
     return enrolled
 
 
-def _activate(connection: Connection, command: EnrolDevice, repeated: bool) -> Enrolled:
+def _activate(connection: Connection, command: port.EnrolDevice, repeated: bool) -> port.Enrolled:
     """Use the code for the device."""
     row = connection.execute(
         "SELECT users.number, address, pin, used_by, used_seq FROM activations"
@@ -104,10 +95,10 @@ def _activate(connection: Connection, command: EnrolDevice, repeated: bool) -> E
         (device.id, used_seq, command.nameplate),
     )
     fresh = used_by is None
-    return Enrolled(number, fresh, device.id, Address(address), pin, used_seq, removed)
+    return port.Enrolled(number, fresh, device.id, Address(address), pin, used_seq, removed)
 
 
-def _purge_codes(transaction: Transaction, command: PurgeCodes) -> int:
+def _purge_codes(transaction: Transaction, command: port.PurgeCodes) -> int:
     transaction.connection.execute(
         "DELETE FROM activations WHERE nameplate IN"
         " (SELECT nameplate FROM activations WHERE expires_ms <= ? LIMIT ?)",
@@ -116,26 +107,26 @@ def _purge_codes(transaction: Transaction, command: PurgeCodes) -> int:
     return transaction.connection.changes()
 
 
-def _purge_orphans(transaction: Transaction, command: PurgeOrphans) -> OrphanStep:
+def _purge_orphans(transaction: Transaction, command: port.PurgeOrphans) -> port.OrphanStep:
     connection, after, removed = transaction.connection, command.after, 0
     for _ in range(command.devices):
         row = connection.execute(_NEXT_MAILBOX, (after,)).fetchone()
         if row is None:
-            return OrphanStep(removed, None)
+            return port.OrphanStep(removed, None)
         device, known = row
         if not known:
             connection.execute(_DELETE_PARCELS, (device, command.parcels - removed))
             removed += connection.changes()
             if removed >= command.parcels:  # the mailbox may hold more
-                return OrphanStep(removed, after)
+                return port.OrphanStep(removed, after)
         after = device
-    return OrphanStep(removed, after)
+    return port.OrphanStep(removed, after)
 
 
 COMMANDS: Final[Table] = {
-    CountTry: _count_try,
-    EnrolDevice: _enrol,
-    PurgeCodes: _purge_codes,
-    PurgeOrphans: _purge_orphans,
+    port.CountTry: _count_try,
+    port.EnrolDevice: _enrol,
+    port.PurgeCodes: _purge_codes,
+    port.PurgeOrphans: _purge_orphans,
 }
-QUERIES: Final[Table] = {FindCode: _find_code}
+QUERIES: Final[Table] = {port.FindCode: _find_code}

@@ -9,25 +9,7 @@ from typing import Any, Final
 
 from blackthorn.errors import AbsentError, ConflictError
 from blackthorn.ids import Address
-from blackthorn.ports.ledger import (
-    AddRecord,
-    AppendEpoch,
-    Checkpoint,
-    ForgetCertificates,
-    KeepEvidence,
-    Label,
-    Leaf,
-    LeavesBetween,
-    NewestConfig,
-    NewestLeaves,
-    PublishEpoch,
-    ReadCheckpoints,
-    ReadEntries,
-    ReadEvidence,
-    ReadRoots,
-    WaitingRecord,
-    WaitingRecords,
-)
+from blackthorn.ports import ledger as port
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 
@@ -53,7 +35,7 @@ _CHECKPOINTS = "SELECT size, root, note, published FROM ledger_epoch ORDER BY si
 # --- The log -----------------------------------------------------------------------------------
 
 
-def _entries(transaction: Transaction, query: ReadEntries) -> list[bytes]:
+def _entries(transaction: Transaction, query: port.ReadEntries) -> list[bytes]:
     found: list[bytes] = []
     size = 0
     rows = transaction.connection.execute(
@@ -68,18 +50,18 @@ def _entries(transaction: Transaction, query: ReadEntries) -> list[bytes]:
     return found
 
 
-def _checkpoints(transaction: Transaction, query: ReadCheckpoints) -> list[Checkpoint]:
+def _checkpoints(transaction: Transaction, query: port.ReadCheckpoints) -> list[port.Checkpoint]:
     rows = transaction.connection.execute(_CHECKPOINTS).fetchall()
     found = [_checkpoint(row) for row in reversed(rows)]
     return found[-1:] if found and found[-1].published else found
 
 
-def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
+def _checkpoint(row: tuple[Any, ...]) -> port.Checkpoint:
     size, root, note, published = row
-    return Checkpoint(size, root, note or b"", bool(published))
+    return port.Checkpoint(size, root, note or b"", bool(published))
 
 
-def _roots(transaction: Transaction, query: ReadRoots) -> list[tuple[int, bytes]]:
+def _roots(transaction: Transaction, query: port.ReadRoots) -> list[tuple[int, bytes]]:
     rows = transaction.connection.execute(
         "SELECT size, root FROM ledger_epoch WHERE size > ? ORDER BY size LIMIT ?",
         (query.after, query.limit),
@@ -87,12 +69,12 @@ def _roots(transaction: Transaction, query: ReadRoots) -> list[tuple[int, bytes]
     return [(size, root) for size, root in rows]
 
 
-def _newest_config(transaction: Transaction, query: NewestConfig) -> bytes | None:
+def _newest_config(transaction: Transaction, query: port.NewestConfig) -> bytes | None:
     found: bytes | None = transaction.connection.execute(_NEWEST_CONFIG).get
     return found
 
 
-def _append(transaction: Transaction, command: AppendEpoch) -> None:
+def _append(transaction: Transaction, command: port.AppendEpoch) -> None:
     connection, epoch = transaction.connection, command.epoch
     newest = connection.execute(f"{_CHECKPOINTS[:-1]}1").fetchone()
     end = 0 if newest is None else newest[0]
@@ -124,7 +106,7 @@ def _append(transaction: Transaction, command: AppendEpoch) -> None:
     )
 
 
-def _publish(transaction: Transaction, command: PublishEpoch) -> None:
+def _publish(transaction: Transaction, command: port.PublishEpoch) -> None:
     connection = transaction.connection
     connection.execute(
         "UPDATE ledger_epoch SET note = NULL WHERE size < ? AND note IS NOT NULL", (command.size,)
@@ -137,27 +119,29 @@ def _publish(transaction: Transaction, command: PublishEpoch) -> None:
         raise AbsentError(f"there is no epoch of {command.size} entries")
 
 
-def _evidence(transaction: Transaction, query: ReadEvidence) -> list[bytes]:
+def _evidence(transaction: Transaction, query: port.ReadEvidence) -> list[bytes]:
     rows = transaction.connection.execute("SELECT note FROM ledger_evidence ORDER BY seen_ms")
     return [note for (note,) in rows]
 
 
-def _keep_evidence(transaction: Transaction, command: KeepEvidence) -> None:
+def _keep_evidence(transaction: Transaction, command: port.KeepEvidence) -> None:
     transaction.connection.execute(
         "INSERT INTO ledger_evidence VALUES (?, ?) ON CONFLICT DO NOTHING",
         (command.note, command.now_ms),
     )
 
 
-def _newest_leaves(transaction: Transaction, query: NewestLeaves) -> list[tuple[Label, Leaf]]:
+def _newest_leaves(
+    transaction: Transaction, query: port.NewestLeaves
+) -> list[tuple[port.Label, port.Leaf]]:
     rows = transaction.connection.execute(_NEWEST_LEAVES, (query.after, query.limit))
-    return [(Label(*row[:5]), Leaf(*row[5:])) for row in rows]
+    return [(port.Label(*row[:5]), port.Leaf(*row[5:])) for row in rows]
 
 
-def _leaves(transaction: Transaction, query: LeavesBetween) -> list[tuple[Address, Leaf]]:
+def _leaves(transaction: Transaction, query: port.LeavesBetween) -> list[tuple[Address, port.Leaf]]:
     bounds = (query.start, query.end, query.limit)
     rows = transaction.connection.execute(_LEAVES, bounds)
-    return [(Address(address), Leaf(*row)) for address, *row in rows]
+    return [(Address(address), port.Leaf(*row)) for address, *row in rows]
 
 
 def epoch_end(connection: Connection, place: int) -> int | None:
@@ -179,21 +163,23 @@ def entry_at(connection: Connection, place: int) -> bytes | None:
 # --- The next epoch ----------------------------------------------------------------------------
 
 
-def _waiting_records(transaction: Transaction, query: WaitingRecords) -> list[WaitingRecord]:
+def _waiting_records(
+    transaction: Transaction, query: port.WaitingRecords
+) -> list[port.WaitingRecord]:
     rows = transaction.connection.execute(
         "SELECT number, kind, body FROM ledger_record WHERE number > ? ORDER BY number LIMIT ?",
         (query.after, query.limit),
     )
-    return [WaitingRecord(*row) for row in rows]
+    return [port.WaitingRecord(*row) for row in rows]
 
 
-def _add_record(transaction: Transaction, command: AddRecord) -> None:
+def _add_record(transaction: Transaction, command: port.AddRecord) -> None:
     transaction.connection.execute(
         "INSERT INTO ledger_record (kind, body) VALUES (?, ?)", (command.kind, command.body)
     )
 
 
-def _forget_certificates(transaction: Transaction, command: ForgetCertificates) -> None:
+def _forget_certificates(transaction: Transaction, command: port.ForgetCertificates) -> None:
     transaction.connection.executemany(
         "DELETE FROM user_certificate WHERE user = ?1 AND seq <"
         " (SELECT max(seq) FROM user_certificate WHERE user = ?1 AND seq <= ?2)",
@@ -202,19 +188,19 @@ def _forget_certificates(transaction: Transaction, command: ForgetCertificates) 
 
 
 COMMANDS: Final[Table] = {
-    AppendEpoch: _append,
-    PublishEpoch: _publish,
-    KeepEvidence: _keep_evidence,
-    AddRecord: _add_record,
-    ForgetCertificates: _forget_certificates,
+    port.AppendEpoch: _append,
+    port.PublishEpoch: _publish,
+    port.KeepEvidence: _keep_evidence,
+    port.AddRecord: _add_record,
+    port.ForgetCertificates: _forget_certificates,
 }
 QUERIES: Final[Table] = {
-    ReadEntries: _entries,
-    ReadCheckpoints: _checkpoints,
-    ReadRoots: _roots,
-    NewestConfig: _newest_config,
-    ReadEvidence: _evidence,
-    NewestLeaves: _newest_leaves,
-    LeavesBetween: _leaves,
-    WaitingRecords: _waiting_records,
+    port.ReadEntries: _entries,
+    port.ReadCheckpoints: _checkpoints,
+    port.ReadRoots: _roots,
+    port.NewestConfig: _newest_config,
+    port.ReadEvidence: _evidence,
+    port.NewestLeaves: _newest_leaves,
+    port.LeavesBetween: _leaves,
+    port.WaitingRecords: _waiting_records,
 }

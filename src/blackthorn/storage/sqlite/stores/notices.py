@@ -2,20 +2,7 @@
 
 from typing import Any, Final
 
-from blackthorn.ports.notices import (
-    Addressee,
-    AddresseePage,
-    FindAddressee,
-    FindNoticeState,
-    FindUnnotified,
-    FindUnnotifiedOf,
-    FindUnread,
-    ListUndisclosedCases,
-    NoteNotice,
-    NoteNoticeRead,
-    NoticeState,
-    Unread,
-)
+from blackthorn.ports import notices as port
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 
 _ADDRESSEE = "SELECT number, address, market, language FROM users WHERE address = ?"
@@ -43,72 +30,76 @@ _READ = (
 )
 
 
-def addressee(transaction: Transaction, query: FindAddressee) -> Addressee | None:
+def addressee(transaction: Transaction, query: port.FindAddressee) -> port.Addressee | None:
     """See `ports.notices.FindAddressee`."""
     row = transaction.connection.execute(_ADDRESSEE, (query.address,)).fetchone()
-    return None if row is None else Addressee(*row)
+    return None if row is None else port.Addressee(*row)
 
 
-def unnotified(transaction: Transaction, query: FindUnnotified) -> AddresseePage:
+def unnotified(transaction: Transaction, query: port.FindUnnotified) -> port.AddresseePage:
     """See `ports.notices.FindUnnotified`."""
     values = (query.market, query.after, query.case, query.seq, query.only_known, query.limit)
     rows: list[Any] = transaction.connection.execute(_PAGE, values).fetchall()
-    people = [Addressee(*row[:4]) for row in rows if row[4]]
-    return AddresseePage(people, rows[-1][0] if len(rows) == query.limit else None)
+    people = [port.Addressee(*row[:4]) for row in rows if row[4]]
+    return port.AddresseePage(people, rows[-1][0] if len(rows) == query.limit else None)
 
 
-def unnotified_of(transaction: Transaction, query: FindUnnotifiedOf) -> list[Addressee]:
+def unnotified_of(transaction: Transaction, query: port.FindUnnotifiedOf) -> list[port.Addressee]:
     """See `ports.notices.FindUnnotifiedOf`."""
-    found = (addressee(transaction, FindAddressee(each)) for each in query.addresses)
+    found = (addressee(transaction, port.FindAddressee(each)) for each in query.addresses)
     return [
         person
         for person in found
         if person is not None
-        and not state(transaction, FindNoticeState(query.case, query.seq, person.number)).notified
+        and not state(
+            transaction, port.FindNoticeState(query.case, query.seq, person.number)
+        ).notified
     ]
 
 
-def state(transaction: Transaction, query: FindNoticeState) -> NoticeState:
+def state(transaction: Transaction, query: port.FindNoticeState) -> port.NoticeState:
     """See `ports.notices.FindNoticeState`."""
     connection = transaction.connection
     found = connection.execute(_STATE, (query.case, query.seq, query.user)).fetchone()
     knows = connection.execute(_KNOWS, (query.user, query.case)).fetchone()
-    return NoticeState(found is not None, found is not None and bool(found[0]), knows is not None)
+    return port.NoticeState(
+        found is not None, found is not None and bool(found[0]), knows is not None
+    )
 
 
-def unread(transaction: Transaction, query: FindUnread) -> Unread | None:
+def unread(transaction: Transaction, query: port.FindUnread) -> port.Unread | None:
     """See `ports.notices.FindUnread`."""
-    person = addressee(transaction, FindAddressee(query.address))
+    person = addressee(transaction, port.FindAddressee(query.address))
     if person is None:
         return None
     rows = transaction.connection.execute(_UNREAD, (person.number,))
-    return Unread(person, [case for (case,) in rows])
+    return port.Unread(person, [case for (case,) in rows])
 
 
-def undisclosed(transaction: Transaction, query: ListUndisclosedCases) -> set[str]:
+def undisclosed(transaction: Transaction, query: port.ListUndisclosedCases) -> set[str]:
     """See `ports.notices.ListUndisclosedCases`."""
     found = transaction.connection.execute("SELECT DISTINCT case_id FROM decision WHERE sealed = 1")
     return {case for (case,) in found}
 
 
-def note(transaction: Transaction, command: NoteNotice) -> None:
+def note(transaction: Transaction, command: port.NoteNotice) -> None:
     """See `ports.notices.NoteNotice`."""
     values = (command.case, command.seq, command.user, command.sent_ms)
     transaction.connection.execute(_NOTE, values)
 
 
-def read(transaction: Transaction, command: NoteNoticeRead) -> None:
+def read(transaction: Transaction, command: port.NoteNoticeRead) -> None:
     """See `ports.notices.NoteNoticeRead`."""
     values = (command.case, command.seq, command.user, command.now_ms)
     transaction.connection.execute(_READ, values)
 
 
-COMMANDS: Final[Table] = {NoteNotice: note, NoteNoticeRead: read}
+COMMANDS: Final[Table] = {port.NoteNotice: note, port.NoteNoticeRead: read}
 QUERIES: Final[Table] = {
-    FindAddressee: addressee,
-    FindUnnotified: unnotified,
-    FindNoticeState: state,
-    FindUnnotifiedOf: unnotified_of,
-    FindUnread: unread,
-    ListUndisclosedCases: undisclosed,
+    port.FindAddressee: addressee,
+    port.FindUnnotified: unnotified,
+    port.FindNoticeState: state,
+    port.FindUnnotifiedOf: unnotified_of,
+    port.FindUnread: unread,
+    port.ListUndisclosedCases: undisclosed,
 }

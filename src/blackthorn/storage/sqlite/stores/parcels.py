@@ -9,26 +9,7 @@ not stored: nobody could ever open it.
 
 from typing import Any, Final
 
-from blackthorn.ports.parcels import (
-    CommitOutcome,
-    CommitPosition,
-    ExpireCommits,
-    ExpireUndecryptable,
-    FirstSeq,
-    MailboxTallies,
-    MarkUndecryptable,
-    Parcels,
-    Removal,
-    RemoveOldestUndecryptable,
-    RemoveParcels,
-    RemoveUndecryptable,
-    SharedParcel,
-    StoreParcels,
-    Tally,
-    TallyPage,
-    WaitingParcel,
-    WaitingParcels,
-)
+from blackthorn.ports import parcels as port
 from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.transaction import Table, Transaction
@@ -63,7 +44,9 @@ _WAITING: Final = """
 # --- Commands -------------------------------------------------------------------------------
 
 
-def _store_parcels(transaction: Transaction, command: StoreParcels) -> list[CommitOutcome]:
+def _store_parcels(
+    transaction: Transaction, command: port.StoreParcels
+) -> list[port.CommitOutcome]:
     connection = transaction.connection
     connection.execute(
         "UPDATE parcel_sequence SET reserved = ? WHERE reserved < ?",
@@ -77,17 +60,17 @@ def _store_parcels(transaction: Transaction, command: StoreParcels) -> list[Comm
 
 
 def _order(
-    transaction: Transaction, position: CommitPosition, day: int, parcels: Parcels | None
-) -> CommitOutcome:
+    transaction: Transaction, position: port.CommitPosition, day: int, parcels: port.Parcels | None
+) -> port.CommitOutcome:
     if parcels is None:
         return _look_up(transaction.connection, position)
     outcome = _take_place(transaction.connection, position, day)
-    if outcome is CommitOutcome.STORED:
+    if outcome is port.CommitOutcome.STORED:
         _insert(transaction, parcels)
     return outcome
 
 
-def _insert(transaction: Transaction, parcels: Parcels) -> None:
+def _insert(transaction: Transaction, parcels: port.Parcels) -> None:
     rows = []
     wrap = transaction.wrapping.wrap
     for device, seq, sealed in parcels.single:
@@ -101,7 +84,7 @@ def _insert(transaction: Transaction, parcels: Parcels) -> None:
         _insert_shared(transaction, shared)
 
 
-def _insert_shared(transaction: Transaction, shared: SharedParcel) -> None:
+def _insert_shared(transaction: Transaction, shared: port.SharedParcel) -> None:
     markets: dict[str, list[int]] = {}
     for device in shared.devices:
         market = _open_market(transaction, device)
@@ -125,12 +108,14 @@ def _open_market(transaction: Transaction, device: int) -> str | None:
     return market if market is not None and transaction.wrapping.open(market) else None
 
 
-def _look_up(connection: Connection, position: CommitPosition) -> CommitOutcome:
+def _look_up(connection: Connection, position: port.CommitPosition) -> port.CommitOutcome:
     repeated = _token(connection, position) == position.token
-    return CommitOutcome.REPEATED if repeated else CommitOutcome.NEW
+    return port.CommitOutcome.REPEATED if repeated else port.CommitOutcome.NEW
 
 
-def _take_place(connection: Connection, position: CommitPosition, day: int) -> CommitOutcome:
+def _take_place(
+    connection: Connection, position: port.CommitPosition, day: int
+) -> port.CommitOutcome:
     """The compare-and-set: STORED if the Commit's conversation stands at its epoch."""
     handle, epoch, token = position
     newest = connection.execute(
@@ -138,37 +123,39 @@ def _take_place(connection: Connection, position: CommitPosition, day: int) -> C
     ).get
     if newest is not None and epoch != newest + 1:
         if _token(connection, position) == token:
-            return CommitOutcome.REPEATED
-        return CommitOutcome.LATE if epoch <= newest else CommitOutcome.AHEAD
+            return port.CommitOutcome.REPEATED
+        return port.CommitOutcome.LATE if epoch <= newest else port.CommitOutcome.AHEAD
     connection.execute("INSERT INTO conversation_order VALUES (?, ?, ?, ?)", (*position, day))
     connection.execute(
         "DELETE FROM conversation_order WHERE handle = ? AND epoch <= ?",
         (handle, epoch - limits.MAX_REMEMBERED_COMMITS),
     )
-    return CommitOutcome.STORED
+    return port.CommitOutcome.STORED
 
 
-def _token(connection: Connection, position: CommitPosition) -> bytes | None:
+def _token(connection: Connection, position: port.CommitPosition) -> bytes | None:
     found: bytes | None = connection.execute(
         "SELECT token FROM conversation_order WHERE handle = ? AND epoch = ?", position[:2]
     ).get
     return found
 
 
-def _remove(transaction: Transaction, command: RemoveParcels) -> None:
+def _remove(transaction: Transaction, command: port.RemoveParcels) -> None:
     transaction.connection.executemany(
         "DELETE FROM mailbox WHERE device = ? AND seq = ?", command.places
     )
 
 
-def _remove_undecryptable(transaction: Transaction, command: RemoveUndecryptable) -> list[Removal]:
+def _remove_undecryptable(
+    transaction: Transaction, command: port.RemoveUndecryptable
+) -> list[port.Removal]:
     connection = transaction.connection
     query = f"{_SIZES} WHERE device = ? AND seq = ?"
     found = [connection.execute(query, place).fetchone() for place in command.places]
     return _remove_sized(connection, [row for row in found if row is not None])
 
 
-def _mark_undecryptable(transaction: Transaction, command: MarkUndecryptable) -> None:
+def _mark_undecryptable(transaction: Transaction, command: port.MarkUndecryptable) -> None:
     transaction.connection.executemany(
         "UPDATE mailbox SET set_aside_day = coalesce(set_aside_day, ?)"
         " WHERE device = ? AND seq = ?",
@@ -176,7 +163,9 @@ def _mark_undecryptable(transaction: Transaction, command: MarkUndecryptable) ->
     )
 
 
-def _remove_oldest(transaction: Transaction, command: RemoveOldestUndecryptable) -> list[Removal]:
+def _remove_oldest(
+    transaction: Transaction, command: port.RemoveOldestUndecryptable
+) -> list[port.Removal]:
     connection, size = transaction.connection, command.size
     rows: list[Any] = connection.execute(_OLDEST, (command.device, command.limit)).fetchall()
     count = 0
@@ -186,22 +175,24 @@ def _remove_oldest(transaction: Transaction, command: RemoveOldestUndecryptable)
     return _remove_sized(connection, rows[:count])
 
 
-def _expire_undecryptable(transaction: Transaction, command: ExpireUndecryptable) -> list[Removal]:
+def _expire_undecryptable(
+    transaction: Transaction, command: port.ExpireUndecryptable
+) -> list[port.Removal]:
     connection = transaction.connection
     rows = connection.execute(_EXPIRED, (command.before_day, command.limit)).fetchall()
     return _remove_sized(connection, rows)
 
 
-def _remove_sized(connection: Connection, rows: list[Any]) -> list[Removal]:
+def _remove_sized(connection: Connection, rows: list[Any]) -> list[port.Removal]:
     """Delete these (device, seq, size)."""
     connection.executemany(
         "DELETE FROM mailbox WHERE device = ? AND seq = ?",
         [(device, seq) for device, seq, _ in rows],
     )
-    return [Removal(device, size) for device, _, size in rows]
+    return [port.Removal(device, size) for device, _, size in rows]
 
 
-def _expire_commits(transaction: Transaction, command: ExpireCommits) -> int:
+def _expire_commits(transaction: Transaction, command: port.ExpireCommits) -> int:
     transaction.connection.execute(
         "DELETE FROM conversation_order WHERE (handle, epoch) IN"
         " (SELECT handle, epoch FROM conversation_order WHERE day < ? LIMIT ?)",
@@ -213,27 +204,29 @@ def _expire_commits(transaction: Transaction, command: ExpireCommits) -> int:
 # --- Queries --------------------------------------------------------------------------------
 
 
-def _first_seq(transaction: Transaction, query: FirstSeq) -> int:
+def _first_seq(transaction: Transaction, query: port.FirstSeq) -> int:
     reserved: int = transaction.connection.execute("SELECT reserved FROM parcel_sequence").get
     return reserved
 
 
-def _tallies(transaction: Transaction, query: MailboxTallies) -> TallyPage:
-    tallies: list[Tally] = []
+def _tallies(transaction: Transaction, query: port.MailboxTallies) -> port.TallyPage:
+    tallies: list[port.Tally] = []
     room, after = query.limit, query.after
     for device in query.devices:
         rows: list[Any] = transaction.connection.execute(_TALLY, (device, after, room)).fetchall()
         waiting = [size for undecryptable, _, size in rows if not undecryptable]
         others = [size for undecryptable, _, size in rows if undecryptable]
-        tallies.append(Tally(len(waiting), sum(waiting), len(others), sum(others)))
+        tallies.append(port.Tally(len(waiting), sum(waiting), len(others), sum(others)))
         room, after = room - len(rows), 0
         if room == 0:
-            return TallyPage(tallies, rows[-1][1])
-    return TallyPage(tallies, 0)
+            return port.TallyPage(tallies, rows[-1][1])
+    return port.TallyPage(tallies, 0)
 
 
-def waiting_parcels(transaction: Transaction, query: WaitingParcels) -> list[WaitingParcel]:
-    found: list[WaitingParcel] = []
+def waiting_parcels(
+    transaction: Transaction, query: port.WaitingParcels
+) -> list[port.WaitingParcel]:
+    found: list[port.WaitingParcel] = []
     room = query.max_bytes
     parameters = (query.device, query.after, query.undecryptable, query.max_parcels)
     cursor = transaction.connection.execute(_WAITING, parameters)
@@ -241,7 +234,7 @@ def waiting_parcels(transaction: Transaction, query: WaitingParcels) -> list[Wai
         if wrapped is None:
             wrapped = _shared(transaction.connection, seq, market)
         sealed = transaction.wrapping.unwrap(market, wrapped)
-        found.append(WaitingParcel(seq, sealed, bool(undecryptable)))
+        found.append(port.WaitingParcel(seq, sealed, bool(undecryptable)))
         room -= len(sealed)
         if room <= 0:
             break
@@ -256,16 +249,16 @@ def _shared(connection: Connection, seq: int, market: str) -> bytes:
 
 
 COMMANDS: Final[Table] = {
-    StoreParcels: _store_parcels,
-    RemoveParcels: _remove,
-    RemoveUndecryptable: _remove_undecryptable,
-    MarkUndecryptable: _mark_undecryptable,
-    RemoveOldestUndecryptable: _remove_oldest,
-    ExpireUndecryptable: _expire_undecryptable,
-    ExpireCommits: _expire_commits,
+    port.StoreParcels: _store_parcels,
+    port.RemoveParcels: _remove,
+    port.RemoveUndecryptable: _remove_undecryptable,
+    port.MarkUndecryptable: _mark_undecryptable,
+    port.RemoveOldestUndecryptable: _remove_oldest,
+    port.ExpireUndecryptable: _expire_undecryptable,
+    port.ExpireCommits: _expire_commits,
 }
 QUERIES: Final[Table] = {
-    FirstSeq: _first_seq,
-    MailboxTallies: _tallies,
-    WaitingParcels: waiting_parcels,
+    port.FirstSeq: _first_seq,
+    port.MailboxTallies: _tallies,
+    port.WaitingParcels: waiting_parcels,
 }

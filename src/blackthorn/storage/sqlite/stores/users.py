@@ -7,16 +7,7 @@ from typing import Final, Literal
 
 from blackthorn.errors import AbsentError, ConflictError
 from blackthorn.ids import Address
-from blackthorn.ports.users import (
-    AddUser,
-    FindUser,
-    ListedUser,
-    ListUsers,
-    NameplateTaken,
-    NewCode,
-    PinTakenError,
-    RenewCode,
-)
+from blackthorn.ports import users as port
 from blackthorn.server.accounts import limits
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.transaction import Table, Transaction
@@ -28,16 +19,16 @@ def _number(connection: Connection, address: Address) -> int | None:
     return None if row is None else int(row[0])
 
 
-def _find(transaction: Transaction, query: FindUser) -> bool:
+def _find(transaction: Transaction, query: port.FindUser) -> bool:
     return _number(transaction.connection, query.address) is not None
 
 
-def _nameplate_taken(transaction: Transaction, query: NameplateTaken) -> bool:
+def _nameplate_taken(transaction: Transaction, query: port.NameplateTaken) -> bool:
     sql = "SELECT 1 FROM activations WHERE nameplate = ?"
     return transaction.connection.execute(sql, (query.nameplate,)).fetchone() is not None
 
 
-def _list(transaction: Transaction, query: ListUsers) -> list[ListedUser]:
+def _list(transaction: Transaction, query: port.ListUsers) -> list[port.ListedUser]:
     rows = transaction.connection.execute(
         "SELECT address, pin, (SELECT count(*) FROM devices WHERE user = users.number),"
         " created_ms, market, language, max(expires_ms), tries FROM users"
@@ -48,12 +39,12 @@ def _list(transaction: Transaction, query: ListUsers) -> list[ListedUser]:
     return [_listed(query.now_ms, *row) for row in rows]
 
 
-def _add(transaction: Transaction, command: AddUser) -> None:
+def _add(transaction: Transaction, command: port.AddUser) -> None:
     connection = transaction.connection
     if _number(connection, command.address) is not None:
         raise ConflictError(f"there is a user {command.address} already")
     if connection.execute("SELECT 1 FROM users WHERE pin = ?", (command.pin,)).fetchone():
-        raise PinTakenError("another user has this PIN")
+        raise port.PinTakenError("another user has this PIN")
     home = command.home
     connection.execute(
         "INSERT INTO users (address, pin, created_ms, market, language) VALUES (?, ?, ?, ?, ?)",
@@ -62,7 +53,7 @@ def _add(transaction: Transaction, command: AddUser) -> None:
     _store(connection, connection.last_insert_rowid(), command.code)
 
 
-def _renew(transaction: Transaction, command: RenewCode) -> None:
+def _renew(transaction: Transaction, command: port.RenewCode) -> None:
     connection = transaction.connection
     number = _number(connection, command.address)
     if number is None:
@@ -71,7 +62,7 @@ def _renew(transaction: Transaction, command: RenewCode) -> None:
     _store(connection, number, command.code)
 
 
-def _store(connection: Connection, user: int, code: NewCode) -> None:
+def _store(connection: Connection, user: int, code: port.NewCode) -> None:
     connection.execute(
         "INSERT INTO activations"
         " (nameplate, user, password, public_key, expires_ms, tries, used_by)"
@@ -96,7 +87,7 @@ def _listed(
     language: str,
     expires_ms: int | None,
     tries: int | None,
-) -> ListedUser:
+) -> port.ListedUser:
     state: Literal["open", "burnt", "expired", ""] = "open"
     if expires_ms is None or expires_ms <= now_ms:
         # Expired codes are deleted. A user without a device was given one.
@@ -104,8 +95,12 @@ def _listed(
     elif (tries or 0) >= limits.ACTIVATION_TRIES:
         state = "burnt"
     until = expires_ms if state == "open" else None
-    return ListedUser(address, pin, devices, created_ms, state, until, market, language)
+    return port.ListedUser(address, pin, devices, created_ms, state, until, market, language)
 
 
-COMMANDS: Final[Table] = {AddUser: _add, RenewCode: _renew}
-QUERIES: Final[Table] = {FindUser: _find, NameplateTaken: _nameplate_taken, ListUsers: _list}
+COMMANDS: Final[Table] = {port.AddUser: _add, port.RenewCode: _renew}
+QUERIES: Final[Table] = {
+    port.FindUser: _find,
+    port.NameplateTaken: _nameplate_taken,
+    port.ListUsers: _list,
+}
