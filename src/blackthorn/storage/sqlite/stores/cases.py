@@ -5,6 +5,7 @@ service makes both one transaction.
 """
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any, Final
 
 from blackthorn.ids import Address
@@ -25,85 +26,58 @@ _ENTRIES = (
 )
 
 
-def decisions(transaction: Transaction, query: port.ListDecisions) -> list[port.StoredDecision]:
-    """See `ports.cases.ListDecisions`."""
-    found = transaction.connection.execute(_DECISION, (query.after, query.limit))
-    rows: list[Any] = found.fetchall()
-    return [_decision(row) for row in rows]
+def _decisions(transaction: Transaction, query: port.ListDecisions) -> list[port.StoredDecision]:
+    rows = transaction.connection.execute(_DECISION, (query.after, query.limit))
+    return [port.StoredDecision(*row, bool(sealed)) for *row, sealed in rows]
 
 
-def pending(
+def _pending(
     transaction: Transaction, query: port.ListPendingDecisions
 ) -> list[port.PendingDecision]:
-    """See `ports.cases.ListPendingDecisions`."""
     return [port.PendingDecision(*row) for row in transaction.connection.execute(_PENDING)]
 
 
-def founders(transaction: Transaction, query: port.ListFounders) -> list[Address]:
-    """See `ports.cases.ListFounders`."""
+def _founders(transaction: Transaction, query: port.ListFounders) -> list[Address]:
     return [Address(address) for (address,) in transaction.connection.execute(_FOUNDERS)]
 
 
-def entries(transaction: Transaction, query: port.ListDecisionEntries) -> list[tuple[int, bytes]]:
-    """See `ports.cases.ListDecisionEntries`."""
+def _entries(transaction: Transaction, query: port.ListDecisionEntries) -> list[tuple[int, bytes]]:
     rows: list[Any] = transaction.connection.execute(
         _ENTRIES, (query.after, query.limit)
     ).fetchall()
     return rows
 
 
-def store(transaction: Transaction, command: port.StoreDecision) -> None:
-    """See `ports.cases.StoreDecision`."""
+def _store(transaction: Transaction, command: port.StoreDecision) -> None:
     connection, decision = transaction.connection, command.decision
-    connection.execute(
-        "INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            decision.number,
-            decision.case,
-            decision.seq,
-            decision.signed,
-            decision.private,
-            decision.salt,
-            decision.taken_ms,
-            int(decision.sealed),
-        ),
-    )
+    connection.execute("INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)", astuple(decision))
     connection.execute("DELETE FROM decision_pending WHERE case_id = ?", (decision.case,))
     if decision.case == "officers":
         connection.execute("DELETE FROM founder")
 
 
-def mark_disclosed(transaction: Transaction, command: port.MarkDisclosed) -> None:
-    """See `ports.cases.MarkDisclosed`."""
+def _mark_disclosed(transaction: Transaction, command: port.MarkDisclosed) -> None:
     query = "UPDATE decision SET sealed = 0 WHERE case_id = ? AND seq = ?"
     transaction.connection.executemany(query, command.decisions)
 
 
-def propose(transaction: Transaction, command: port.ProposeDecision) -> None:
-    """See `ports.cases.ProposeDecision`."""
-    pending = command.pending
+def _propose(transaction: Transaction, command: port.ProposeDecision) -> None:
     transaction.connection.execute(
-        "INSERT OR REPLACE INTO decision_pending VALUES (?, ?, ?, ?)",
-        (pending.case, pending.signed, pending.private, pending.since_ms),
+        "INSERT OR REPLACE INTO decision_pending VALUES (?, ?, ?, ?)", astuple(command.pending)
     )
 
 
 COMMANDS: Final[Table] = {
-    port.StoreDecision: store,
-    port.MarkDisclosed: mark_disclosed,
-    port.ProposeDecision: propose,
+    port.StoreDecision: _store,
+    port.MarkDisclosed: _mark_disclosed,
+    port.ProposeDecision: _propose,
 }
 QUERIES: Final[Table] = {
-    port.ListDecisions: decisions,
-    port.ListPendingDecisions: pending,
-    port.ListFounders: founders,
-    port.ListDecisionEntries: entries,
+    port.ListDecisions: _decisions,
+    port.ListPendingDecisions: _pending,
+    port.ListFounders: _founders,
+    port.ListDecisionEntries: _entries,
 }
-
-
-def _decision(row: Any) -> port.StoredDecision:
-    number, case, seq, signed, private, salt, taken_ms, sealed = row
-    return port.StoredDecision(number, case, seq, signed, private, salt, taken_ms, bool(sealed))
 
 
 @storing

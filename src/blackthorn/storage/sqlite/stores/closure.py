@@ -63,25 +63,21 @@ _REMEMBERS = (
 # --- Queries ----------------------------------------------------------------------------------
 
 
-def closures(transaction: Transaction, query: port.ListClosures) -> list[port.Closure]:
-    """See `ports.closure.ListClosures`."""
+def _closures(transaction: Transaction, query: port.ListClosures) -> list[port.Closure]:
     rows: list[Any] = transaction.connection.execute(_CLOSURE).fetchall()
     return [_closure(row) for row in rows]
 
 
-def statement(transaction: Transaction, query: port.ReadStatement) -> bytes:
-    """See `ports.closure.ReadStatement`."""
+def _statement(transaction: Transaction, query: port.ReadStatement) -> bytes:
     text = "SELECT statement FROM closure WHERE exit_id = ?"
     return transaction.connection.execute(text, (query.exit,)).get or b""
 
 
-def hash_statement(transaction: Transaction, query: port.HashStatement) -> bytes:
-    """See `ports.closure.HashStatement`."""
-    return statement_hash(statement(transaction, port.ReadStatement(query.exit)))
+def _hash_statement(transaction: Transaction, query: port.HashStatement) -> bytes:
+    return statement_hash(_statement(transaction, port.ReadStatement(query.exit)))
 
 
-def persons(transaction: Transaction, query: port.ListPersons) -> list[port.Person]:
-    """See `ports.closure.ListPersons`."""
+def _persons(transaction: Transaction, query: port.ListPersons) -> list[port.Person]:
     closure = query.closure
     rows = transaction.connection.execute(
         _PERSONS,
@@ -97,54 +93,46 @@ def persons(transaction: Transaction, query: port.ListPersons) -> list[port.Pers
     return [_person(list(row)) for row in rows]
 
 
-def addresses(transaction: Transaction, query: port.ListAddresses) -> list[Address]:
-    """See `ports.closure.ListAddresses`."""
+def _addresses(transaction: Transaction, query: port.ListAddresses) -> list[Address]:
     values = (query.market, query.after, query.limit)
     return [Address(address) for (address,) in transaction.connection.execute(_ADDRESSES, values)]
 
 
-def check_receipts(transaction: Transaction, query: port.CheckReceipts) -> port.ReceiptCheck:
-    """See `ports.closure.CheckReceipts`."""
+def _check_receipts(transaction: Transaction, query: port.CheckReceipts) -> port.ReceiptCheck:
     values = (query.exit, query.market, query.after, query.limit)
     rows: list[Any] = transaction.connection.execute(_CHECK, values).fetchall()
     after = rows[-1][0] if len(rows) == query.limit else None
     return port.ReceiptCheck(all(found for _, found in rows), after)
 
 
-def count_moved(transaction: Transaction, query: port.CountMoved) -> int:
-    """See `ports.closure.CountMoved`."""
+def _count_moved(transaction: Transaction, query: port.CountMoved) -> int:
     count: int = transaction.connection.execute(_MOVED, (query.exit,)).get
     return count
 
 
-def leaves(transaction: Transaction, query: port.ListLeaves) -> list[bytes]:
-    """See `ports.closure.ListLeaves`."""
+def _leaves(transaction: Transaction, query: port.ListLeaves) -> list[bytes]:
     values = (query.exit, query.start, query.limit)
     return [leaf for (leaf,) in transaction.connection.execute(_LEAVES, values)]
 
 
-def receipts(transaction: Transaction, query: port.FindReceipts) -> list[port.StoredReceipt]:
-    """See `ports.closure.FindReceipts`."""
+def _receipts(transaction: Transaction, query: port.FindReceipts) -> list[port.StoredReceipt]:
     found = transaction.connection.execute(_RECEIPTS, (query.address,))
     return [port.StoredReceipt(*row) for row in found]
 
 
-def samples(transaction: Transaction, query: port.ListSamples) -> list[bytes]:
-    """See `ports.closure.ListSamples`."""
+def _samples(transaction: Transaction, query: port.ListSamples) -> list[bytes]:
     found = transaction.connection.execute(_SAMPLES, (query.exit,))
     return [wrapped for (wrapped,) in found]
 
 
-def remembers(transaction: Transaction, query: port.RemembersPersons) -> bool:
-    """See `ports.closure.RemembersPersons`."""
+def _remembers(transaction: Transaction, query: port.RemembersPersons) -> bool:
     return bool(transaction.connection.execute(_REMEMBERS, (query.exit,)).get)
 
 
 # --- Commands ---------------------------------------------------------------------------------
 
 
-def begin(transaction: Transaction, command: port.BeginClosure) -> None:
-    """See `ports.closure.BeginClosure`."""
+def _begin(transaction: Transaction, command: port.BeginClosure) -> None:
     transaction.connection.execute(
         "INSERT INTO closure (exit_id, market, phase, begun_ms, fingerprint)"
         " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -152,8 +140,7 @@ def begin(transaction: Transaction, command: port.BeginClosure) -> None:
     )
 
 
-def add_receipts(transaction: Transaction, command: port.AddReceipts) -> None:
-    """See `ports.closure.AddReceipts`."""
+def _add_receipts(transaction: Transaction, command: port.AddReceipts) -> None:
     connection, closure = transaction.connection, command.closure
     _check_place(connection, closure)
     connection.executemany(
@@ -173,18 +160,15 @@ def add_receipts(transaction: Transaction, command: port.AddReceipts) -> None:
     _set(connection, closure, phase, cursor=command.cursor, **changes)
 
 
-def set_root(transaction: Transaction, command: port.SetRoot) -> None:
-    """See `ports.closure.SetRoot`."""
+def _set_root(transaction: Transaction, command: port.SetRoot) -> None:
     _step(transaction, command.closure, port.Phase.READY, root=command.root)
 
 
-def advance(transaction: Transaction, command: port.AdvanceClosure) -> None:
-    """See `ports.closure.AdvanceClosure`."""
+def _advance(transaction: Transaction, command: port.AdvanceClosure) -> None:
     _step(transaction, command.closure, command.phase, cursor=0)
 
 
-def purge(transaction: Transaction, command: port.PurgeRows) -> None:
-    """See `ports.closure.PurgeRows`."""
+def _purge(transaction: Transaction, command: port.PurgeRows) -> None:
     connection, closure = transaction.connection, command.closure
     _check_place(connection, closure)
     cursor, mails, parcels = closure.cursor, closure.mails, closure.parcels
@@ -203,19 +187,16 @@ def purge(transaction: Transaction, command: port.PurgeRows) -> None:
     _set(connection, closure, closure.phase, cursor=cursor, mails=mails, parcels=parcels)
 
 
-def note_key_destroyed(transaction: Transaction, command: port.NoteKeyDestroyed) -> None:
-    """See `ports.closure.NoteKeyDestroyed`."""
+def _note_key_destroyed(transaction: Transaction, command: port.NoteKeyDestroyed) -> None:
     values = {"cursor": 0, "destroyed_ms": command.destroyed_ms}
     _step(transaction, command.closure, port.Phase.SWEEP, **values)
 
 
-def store_statement(transaction: Transaction, command: port.StoreStatement) -> None:
-    """See `ports.closure.StoreStatement`."""
+def _store_statement(transaction: Transaction, command: port.StoreStatement) -> None:
     _step(transaction, command.closure, port.Phase.DESTROYED, statement=command.statement)
 
 
-def drop(transaction: Transaction, command: port.DropClosure) -> None:
-    """See `ports.closure.DropClosure`."""
+def _drop(transaction: Transaction, command: port.DropClosure) -> None:
     connection, closure = transaction.connection, command.closure
     _check_place(connection, closure)
     query = "SELECT EXISTS (SELECT 1 FROM decision WHERE case_id = ? AND seq > ?)"
@@ -228,8 +209,7 @@ def drop(transaction: Transaction, command: port.DropClosure) -> None:
     connection.execute("DELETE FROM closure WHERE exit_id = ?", (closure.exit,))
 
 
-def forget(transaction: Transaction, command: port.ForgetPersons) -> None:
-    """See `ports.closure.ForgetPersons`."""
+def _forget(transaction: Transaction, command: port.ForgetPersons) -> None:
     connection = transaction.connection
     connection.execute(
         "DELETE FROM exit_person WHERE exit_id = ?1 AND user IN"
@@ -303,26 +283,26 @@ def _step(
 
 
 COMMANDS: Final[Table] = {
-    port.BeginClosure: begin,
-    port.AddReceipts: add_receipts,
-    port.SetRoot: set_root,
-    port.AdvanceClosure: advance,
-    port.PurgeRows: purge,
-    port.NoteKeyDestroyed: note_key_destroyed,
-    port.StoreStatement: store_statement,
-    port.DropClosure: drop,
-    port.ForgetPersons: forget,
+    port.BeginClosure: _begin,
+    port.AddReceipts: _add_receipts,
+    port.SetRoot: _set_root,
+    port.AdvanceClosure: _advance,
+    port.PurgeRows: _purge,
+    port.NoteKeyDestroyed: _note_key_destroyed,
+    port.StoreStatement: _store_statement,
+    port.DropClosure: _drop,
+    port.ForgetPersons: _forget,
 }
 QUERIES: Final[Table] = {
-    port.ListClosures: closures,
-    port.ReadStatement: statement,
-    port.HashStatement: hash_statement,
-    port.ListPersons: persons,
-    port.ListAddresses: addresses,
-    port.CheckReceipts: check_receipts,
-    port.CountMoved: count_moved,
-    port.ListLeaves: leaves,
-    port.FindReceipts: receipts,
-    port.ListSamples: samples,
-    port.RemembersPersons: remembers,
+    port.ListClosures: _closures,
+    port.ReadStatement: _statement,
+    port.HashStatement: _hash_statement,
+    port.ListPersons: _persons,
+    port.ListAddresses: _addresses,
+    port.CheckReceipts: _check_receipts,
+    port.CountMoved: _count_moved,
+    port.ListLeaves: _leaves,
+    port.FindReceipts: _receipts,
+    port.ListSamples: _samples,
+    port.RemembersPersons: _remembers,
 }

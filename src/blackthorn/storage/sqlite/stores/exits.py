@@ -11,8 +11,7 @@ _PERSON = (
 )
 
 
-def person(transaction: Transaction, query: FindExitPerson) -> ExitPerson:
-    """See `ports.exits.FindExitPerson`."""
+def _person(transaction: Transaction, query: FindExitPerson) -> ExitPerson:
     found = transaction.connection.execute(_PERSON, (query.exit, query.user))
     rows: list[Any] = found.fetchall()
     if not rows:
@@ -22,8 +21,7 @@ def person(transaction: Transaction, query: FindExitPerson) -> ExitPerson:
     return ExitPerson(*values)
 
 
-def notified(transaction: Transaction, command: NoteNotified) -> None:
-    """See `ports.exits.NoteNotified`."""
+def _notified(transaction: Transaction, command: NoteNotified) -> None:
     _note(transaction, command.user, command.exit, "notified_ms", command.now_ms)
 
 
@@ -58,5 +56,5 @@ def _replace(
     transaction.connection.execute(query, (exit_id, user, value))
 
 
-COMMANDS: Final[Table] = {NoteNotified: notified, NoteAct: act}
-QUERIES: Final[Table] = {FindExitPerson: person}
+COMMANDS: Final[Table] = {NoteNotified: _notified, NoteAct: act}
+QUERIES: Final[Table] = {FindExitPerson: _person}

@@ -25,9 +25,8 @@ _PIECE_BYTES = MIB
 """Larger mails are written in pieces: SQLite would hold a whole one twice more."""
 
 
-def store(transaction: Transaction, command: StoreMail) -> list[int]:
-    """See `ports.mail.StoreMail`."""
-    return [_store(transaction, mail, command.received_ms) for mail in command.mails]
+def _store(transaction: Transaction, command: StoreMail) -> list[int]:
+    return [_put(transaction, mail, command.received_ms) for mail in command.mails]
 
 
 def list_mail(transaction: Transaction, query: ListMail) -> list[MailHead]:
@@ -60,7 +59,7 @@ def read(transaction: Transaction, query: ReadMail) -> MailPart | None:
     return MailPart(size, data)
 
 
-def _store(transaction: Transaction, mail: SealedMail, received_ms: int) -> int:
+def _put(transaction: Transaction, mail: SealedMail, received_ms: int) -> int:
     connection, wrapping = transaction.connection, transaction.wrapping
     market = connection.execute(_MARKET, (mail.user,)).get
     if market is None:
@@ -83,5 +82,5 @@ def _store(transaction: Transaction, mail: SealedMail, received_ms: int) -> int:
     return uid
 
 
-COMMANDS: Final[Table] = {StoreMail: store}
+COMMANDS: Final[Table] = {StoreMail: _store}
 QUERIES: Final[Table] = {ListMail: list_mail, ReadMail: read}

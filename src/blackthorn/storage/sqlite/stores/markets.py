@@ -123,8 +123,7 @@ def move_user(transaction: Transaction, command: MoveUser) -> bool:
     return True
 
 
-def wrap_stored(transaction: Transaction, command: WrapStored) -> bool:
-    """See `ports.markets.WrapStored`."""
+def _wrap_stored(transaction: Transaction, command: WrapStored) -> bool:
     connection, limit = transaction.connection, command.limit
     with _overwriting(connection):
         mails: list[Any] = connection.execute(_UNWRAPPED_MAIL, (limit,)).fetchall()
@@ -249,10 +248,9 @@ def _wrap_parcel(transaction: Transaction, device: int, seq: int, market: str | 
         )
 
 
-def find_markets(transaction: Transaction, query: FindMarkets) -> list[str | None]:
-    """See `ports.markets.FindMarkets`."""
+def _find_markets(transaction: Transaction, query: FindMarkets) -> list[str | None]:
     return [market_of(transaction.connection, address) for address in query.addresses]
 
 
-COMMANDS: Final[Table] = {MoveUser: move_user, WrapStored: wrap_stored}
-QUERIES: Final[Table] = {FindMarkets: find_markets}
+COMMANDS: Final[Table] = {MoveUser: move_user, WrapStored: _wrap_stored}
+QUERIES: Final[Table] = {FindMarkets: _find_markets}

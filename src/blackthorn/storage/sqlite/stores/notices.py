@@ -30,35 +30,31 @@ _READ = (
 )
 
 
-def addressee(transaction: Transaction, query: port.FindAddressee) -> port.Addressee | None:
-    """See `ports.notices.FindAddressee`."""
+def _addressee(transaction: Transaction, query: port.FindAddressee) -> port.Addressee | None:
     row = transaction.connection.execute(_ADDRESSEE, (query.address,)).fetchone()
     return None if row is None else port.Addressee(*row)
 
 
-def unnotified(transaction: Transaction, query: port.FindUnnotified) -> port.AddresseePage:
-    """See `ports.notices.FindUnnotified`."""
+def _unnotified(transaction: Transaction, query: port.FindUnnotified) -> port.AddresseePage:
     values = (query.market, query.after, query.case, query.seq, query.only_known, query.limit)
     rows: list[Any] = transaction.connection.execute(_PAGE, values).fetchall()
     people = [port.Addressee(*row[:4]) for row in rows if row[4]]
     return port.AddresseePage(people, rows[-1][0] if len(rows) == query.limit else None)
 
 
-def unnotified_of(transaction: Transaction, query: port.FindUnnotifiedOf) -> list[port.Addressee]:
-    """See `ports.notices.FindUnnotifiedOf`."""
-    found = (addressee(transaction, port.FindAddressee(each)) for each in query.addresses)
+def _unnotified_of(transaction: Transaction, query: port.FindUnnotifiedOf) -> list[port.Addressee]:
+    found = (_addressee(transaction, port.FindAddressee(each)) for each in query.addresses)
     return [
         person
         for person in found
         if person is not None
-        and not state(
+        and not _state(
             transaction, port.FindNoticeState(query.case, query.seq, person.number)
         ).notified
     ]
 
 
-def state(transaction: Transaction, query: port.FindNoticeState) -> port.NoticeState:
-    """See `ports.notices.FindNoticeState`."""
+def _state(transaction: Transaction, query: port.FindNoticeState) -> port.NoticeState:
     connection = transaction.connection
     found = connection.execute(_STATE, (query.case, query.seq, query.user)).fetchone()
     knows = connection.execute(_KNOWS, (query.user, query.case)).fetchone()
@@ -67,39 +63,35 @@ def state(transaction: Transaction, query: port.FindNoticeState) -> port.NoticeS
     )
 
 
-def unread(transaction: Transaction, query: port.FindUnread) -> port.Unread | None:
-    """See `ports.notices.FindUnread`."""
-    person = addressee(transaction, port.FindAddressee(query.address))
+def _unread(transaction: Transaction, query: port.FindUnread) -> port.Unread | None:
+    person = _addressee(transaction, port.FindAddressee(query.address))
     if person is None:
         return None
     rows = transaction.connection.execute(_UNREAD, (person.number,))
     return port.Unread(person, [case for (case,) in rows])
 
 
-def undisclosed(transaction: Transaction, query: port.ListUndisclosedCases) -> set[str]:
-    """See `ports.notices.ListUndisclosedCases`."""
+def _undisclosed(transaction: Transaction, query: port.ListUndisclosedCases) -> set[str]:
     found = transaction.connection.execute("SELECT DISTINCT case_id FROM decision WHERE sealed = 1")
     return {case for (case,) in found}
 
 
-def note(transaction: Transaction, command: port.NoteNotice) -> None:
-    """See `ports.notices.NoteNotice`."""
+def _note(transaction: Transaction, command: port.NoteNotice) -> None:
     values = (command.case, command.seq, command.user, command.sent_ms)
     transaction.connection.execute(_NOTE, values)
 
 
-def read(transaction: Transaction, command: port.NoteNoticeRead) -> None:
-    """See `ports.notices.NoteNoticeRead`."""
+def _read(transaction: Transaction, command: port.NoteNoticeRead) -> None:
     values = (command.case, command.seq, command.user, command.now_ms)
     transaction.connection.execute(_READ, values)
 
 
-COMMANDS: Final[Table] = {port.NoteNotice: note, port.NoteNoticeRead: read}
+COMMANDS: Final[Table] = {port.NoteNotice: _note, port.NoteNoticeRead: _read}
 QUERIES: Final[Table] = {
-    port.FindAddressee: addressee,
-    port.FindUnnotified: unnotified,
-    port.FindNoticeState: state,
-    port.FindUnnotifiedOf: unnotified_of,
-    port.FindUnread: unread,
-    port.ListUndisclosedCases: undisclosed,
+    port.FindAddressee: _addressee,
+    port.FindUnnotified: _unnotified,
+    port.FindNoticeState: _state,
+    port.FindUnnotifiedOf: _unnotified_of,
+    port.FindUnread: _unread,
+    port.ListUndisclosedCases: _undisclosed,
 }
