@@ -10,4 +10,3 @@ class Tasks(Protocol):
 
     def keep(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Do `work` again whenever it ends; report what it raises, and go on after a pause."""
-        ...

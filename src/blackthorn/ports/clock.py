@@ -8,8 +8,6 @@ class Clock(Protocol):
 
     def wall_ms(self) -> int:
         """Unix time in milliseconds; it may jump."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds that never go backwards."""
-        ...

@@ -321,7 +321,6 @@ class Records(Protocol):
 
     def attempt(self) -> AbstractContextManager[None]:
         """A part of the transaction that is undone alone when its block raises."""
-        ...
 
 
 class DeviceStore(Protocol):
@@ -332,4 +331,3 @@ class DeviceStore(Protocol):
 
         Raises StorageError when the store cannot be read or made durable.
         """
-        ...

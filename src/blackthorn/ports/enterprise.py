@@ -68,12 +68,9 @@ class Enterprise(Protocol):
 
     def device(self, device: DeviceId) -> DeviceRecord | None:
         """The device of that id, or None when no such device was activated."""
-        ...
 
     def user(self, address: Address) -> UserRecord | None:
         """The user of that normalised address, or None."""
-        ...
 
     def forget(self, address: Address) -> None:
         """Read the user and his devices afresh next time: a job has changed them."""
-        ...

@@ -17,7 +17,6 @@ class MarketKeys(Protocol):
         Raises StorageError, which names the file, when there is none and there should be. May be
         called by the event loop and by the threads of the store at the same time.
         """
-        ...
 
 
 class FindMarkets(Query[list[str | None]]):

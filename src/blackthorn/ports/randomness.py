@@ -8,4 +8,3 @@ class Randomness(Protocol):
 
     def __call__(self, size: int, /) -> bytes:
         """`size` random bytes."""
-        ...

@@ -49,7 +49,6 @@ class Writer(Protocol):
 
         When `done` gets an error, nothing of the command was kept.
         """
-        ...
 
 
 class Reader(Protocol):
@@ -57,7 +56,6 @@ class Reader(Protocol):
 
     def ask(self, query: Query[Result], done: Done[Result]) -> None:
         """Answer `query` and call `done`. Answers come in the order asked."""
-        ...
 
 
 class BlockingReader(Protocol):
@@ -65,7 +63,6 @@ class BlockingReader(Protocol):
 
     def read(self, query: Query[Result]) -> Result:
         """The answer. Raises StorageError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,6 @@ class BlockingWriter(Protocol):
 
     def write(self, command: Command[Result]) -> Result:
         """Execute `command` in a transaction of its own. Raises what a `Done` would be told."""
-        ...
 
 
 class Probe(Command[None]):

@@ -63,23 +63,18 @@ class Tiles(Protocol):
 
     def newest(self) -> PublishedEpoch | None:
         """The newest published epoch, None before the first."""
-        ...
 
     def pending_size(self) -> int:
         """The size up to which auditors may read: that of a checkpoint that waits, if any."""
-        ...
 
     async def config(self) -> bytes:
         """The configuration record of the newest published epoch."""
-        ...
 
     def hashes(self, tile: Tile) -> bytes:
         """The bytes of a tile that `check_tile` has let pass."""
-        ...
 
     async def entries(self, start: int, count: int) -> list[bytes]:
         """Exactly these entries."""
-        ...
 
 
 Closures = Callable[[str], bytes | None]

@@ -47,7 +47,6 @@ class Published(Protocol):
     @property
     def size(self) -> int:
         """Entries."""
-        ...
 
 
 class Log(Protocol):
@@ -57,11 +56,9 @@ class Log(Protocol):
 
     def newest(self) -> Published | None:
         """The newest published epoch, None before the first."""
-        ...
 
     async def entries(self, start: int, count: int) -> list[bytes]:
         """Exactly these entries."""
-        ...
 
 
 def report_routes(log: Log) -> list[BaseRoute]:

@@ -28,11 +28,9 @@ class CosigningWitness(Protocol):
 
     def add_checkpoint(self, body: bytes) -> bytes:
         """Signature lines; raises WitnessRefusal, or another BlackthornError when it cannot."""
-        ...
 
     def latest(self, origin_hash: str) -> bytes | None:
         """The note that was cosigned last of a log, None without one."""
-        ...
 
 
 def witness_app(witness: CosigningWitness) -> Starlette:

@@ -43,7 +43,6 @@ class Waiting(Protocol):
     @property
     def note(self) -> bytes:
         """Signed by the log."""
-        ...
 
     @property
     def size(self) -> int: ...
@@ -53,7 +52,6 @@ class Waiting(Protocol):
 
     def consistency(self, old_size: int) -> list[bytes]:
         """The proof from a size that is not larger."""
-        ...
 
 
 class CosignedLedger(Protocol):
@@ -62,15 +60,12 @@ class CosignedLedger(Protocol):
     @property
     def waiting(self) -> Waiting | None:
         """What witnesses should sign now."""
-        ...
 
     def cosigned(self, lines: Sequence[str], now_ms: int) -> None:
         """Signature lines over what waits."""
-        ...
 
     def behind(self, shown: bytes | int, now_ms: int) -> None:
         """A witness knows another state of this log: its signed note, or only its size."""
-        ...
 
 
 @dataclass

@@ -102,20 +102,16 @@ class LinkListener(WSListener):
     # --- From the session -----------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """See `server.handlers.session.Wire`."""
         self._transport.send(WSMsgType.BINARY, data)
 
     def close(self) -> None:
-        """See `server.handlers.session.Wire`."""
         stuck = self._session is not None and self._session.paused_since is not None
         self._transport.disconnect(graceful=not stuck)
 
     def pause_reading(self) -> None:
-        """See `server.handlers.session.Wire`."""
         self._transport.underlying_transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """See `server.handlers.session.Wire`."""
         self._transport.underlying_transport.resume_reading()
 
 

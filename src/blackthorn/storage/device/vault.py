@@ -39,7 +39,6 @@ class VaultRecords:
         self.mail_keys = directory.MailKeys(connection)
 
     def attempt(self) -> AbstractContextManager[None]:
-        """See `ports.device_store.Records`."""
         return records.savepoint(self._connection)
 
 
@@ -86,7 +85,6 @@ class Vault:
 
     @contextmanager
     def transaction(self) -> Iterator[VaultRecords]:
-        """See `ports.device_store.DeviceStore`."""
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")

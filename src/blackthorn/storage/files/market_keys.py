@@ -65,7 +65,6 @@ class KeyFolder:
         self._known: dict[str, Secret] = {}
 
     def key(self, market: str) -> Secret | None:
-        """See `ports.markets.MarketKeys`."""
         known = self._known.get(market)
         if known is None and self.tombstone(market) is None:
             known = self._known[market] = self._read(market)

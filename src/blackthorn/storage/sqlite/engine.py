@@ -126,7 +126,6 @@ class Engine:
 
     @storing
     def read(self, query: Query[Result]) -> Result:
-        """See `ports.store.BlockingReader`."""
         answer: Result = QUERIES[type(query)](self._reading, query)
         return answer
 
@@ -150,7 +149,6 @@ class HostReader:
 
     @storing
     def read(self, query: Query[Result]) -> Result:
-        """See `ports.store.BlockingReader`."""
         answer: Result = QUERIES[type(query)](self._transaction, query)
         return answer
 

@@ -25,19 +25,15 @@ class WritingEngine(Protocol):
 
     def begin(self) -> None:
         """Begin a transaction."""
-        ...
 
     def execute(self, command: Any) -> Any:
         """Execute a command in it."""
-        ...
 
     def commit(self) -> None:
         """Make it durable."""
-        ...
 
     def roll_back(self) -> None:
         """Keep nothing of it."""
-        ...
 
 
 class _RefusedError(Exception):

@@ -37,7 +37,6 @@ class ThreadReader:
         self._thread.start()
 
     def ask(self, query: Query[Result], done: Done[Result]) -> None:
-        """See `ports.store.Reader.ask`."""
         if self._closed:
             self._call([(done, DiskError("the server has stopped"))])
         else:

@@ -24,7 +24,6 @@ class SteppedWriter:
         return len(self._waiting)
 
     def submit(self, command: Any, done: Callable[[Any], None]) -> None:
-        """See `ports.store.Writer.submit`."""
         self._waiting.append((command, done))
 
     def fail(self, error: StorageError | None) -> None:
@@ -70,7 +69,6 @@ class SteppedReader:
         return len(self._waiting)
 
     def ask(self, query: Query[Result], done: Done[Result]) -> None:
-        """See `ports.store.Reader.ask`."""
         answer = partial(self._answer, query)
         if self._early:
             found = answer()

@@ -44,7 +44,6 @@ class ThreadWriter:
         self._thread.start()
 
     def submit(self, command: Any, done: Callable[[Any], None]) -> None:
-        """See `ports.store.Writer.submit`."""
         if self._closed:
             self._call(self._tell, [(done, DiskError("the server has stopped"))])
         else:

@@ -5,7 +5,7 @@ service makes both one transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any, Final
 
 from blackthorn.ids import Address
@@ -28,7 +28,7 @@ _ENTRIES = (
 
 def _decisions(transaction: Transaction, query: port.ListDecisions) -> list[port.StoredDecision]:
     rows = transaction.connection.execute(_DECISION, (query.after, query.limit))
-    return [port.StoredDecision(*row, bool(sealed)) for *row, sealed in rows]
+    return [replace(port.StoredDecision(*row), sealed=bool(row[7])) for row in rows]
 
 
 def _pending(

@@ -202,7 +202,6 @@ def is_stored(connection: Connection, change: port.Change) -> bool:
 
 
 def store_change(transaction: Transaction, command: port.StoreChange) -> bool:
-    """See `ports.ledger.StoreChange`."""
     connection, change = transaction.connection, command.change
     if is_stored(connection, change):
         return False

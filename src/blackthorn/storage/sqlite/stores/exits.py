@@ -26,7 +26,6 @@ def _notified(transaction: Transaction, command: NoteNotified) -> None:
 
 
 def act(transaction: Transaction, command: NoteAct) -> None:
-    """See `ports.exits.NoteAct`."""
     user, exit_id = command.user, command.exit
     if command.act == "forward":
         _replace(transaction, user, exit_id, "forward", command.value or None)

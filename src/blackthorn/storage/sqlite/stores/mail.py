@@ -30,13 +30,11 @@ def _store(transaction: Transaction, command: StoreMail) -> list[int]:
 
 
 def list_mail(transaction: Transaction, query: ListMail) -> list[MailHead]:
-    """See `ports.mail.ListMail`."""
     rows = transaction.connection.execute(_LIST, (query.user, query.after, query.limit))
     return [MailHead(*row) for row in rows]
 
 
 def read(transaction: Transaction, query: ReadMail) -> MailPart | None:
-    """See `ports.mail.ReadMail`."""
     connection = transaction.connection
     found = connection.execute(_FIND, (query.user, query.uid))
     row = next(found, None)  # open until the bytes are read: both are of one commit

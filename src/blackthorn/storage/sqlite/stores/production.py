@@ -131,12 +131,10 @@ class SqliteProduction:
         self._connection = transaction.connection
 
     def exists(self, address: str) -> bool:
-        """See `governance.package.build.ProductionRows`."""
         return self._number(address) is not None
 
     @storing
     def tables(self, address: str, category: str) -> Rows:
-        """See `governance.package.build.ProductionRows`."""
         user = self._number(address)
         found: Rows = {}
         for read in READS[category]:
@@ -149,7 +147,6 @@ class SqliteProduction:
         return found
 
     def sealed(self, address: str, category: str, from_ms: int, to_ms: int) -> Iterator[SealedItem]:
-        """See `governance.package.build.ProductionRows`."""
         user = self._number(address)
         if user is None:
             return iter(())
@@ -158,7 +155,6 @@ class SqliteProduction:
         return iter(self._waiting(user))
 
     def pieces(self, category: str, place: tuple[int, ...]) -> Iterator[bytes]:
-        """See `governance.package.build.ProductionRows`."""
         one, number = place
         if category == layout.SEALED_MAIL:
             return self._mail_pieces(one, number)
