@@ -1,6 +1,6 @@
 """What a device has verified of the ledger, in SQL over one connection (`ports.device_store`)."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 from blackthorn.ports import device_store
 from blackthorn.storage.device.records import Row, Table
@@ -30,22 +30,7 @@ class Directory(Table):
             "INSERT OR REPLACE INTO chain (address, version, head, seq, flags, statements,"
             " logged, certificate, checked_ms, verified_ms, present, checked_size, as_of_ms,"
             " devices) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.address,
-                record.version,
-                record.head,
-                record.seq,
-                record.flags,
-                record.statements,
-                record.logged,
-                record.certificate,
-                record.checked_ms,
-                record.verified_ms,
-                record.present,
-                record.checked_size,
-                record.as_of_ms,
-                record.devices,
-            ),
+            astuple(record),
         )
 
     def chains(self) -> list[device_store.ChainRecord]:
@@ -72,15 +57,7 @@ class Directory(Table):
         self._run(
             "INSERT OR REPLACE INTO checkpoint (size, root, note, epoch, unix_ms, quorum_s, users)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.size,
-                record.root,
-                record.note,
-                record.epoch,
-                record.unix_ms,
-                record.quorum_s,
-                record.users,
-            ),
+            astuple(record),
         )
         self._run(
             "DELETE FROM checkpoint WHERE size NOT IN"
@@ -100,16 +77,8 @@ class Directory(Table):
         """Keep one; its number."""
         self._run(
             "INSERT INTO alarm (code, address, text, at_ms, evidence, accepted, fact)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.code,
-                record.address,
-                record.text,
-                record.at_ms,
-                record.evidence,
-                record.accepted,
-                record.fact,
-            ),
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8)",
+            astuple(record),
         )
         return self._connection.last_insert_rowid()
 
@@ -145,7 +114,7 @@ class MailKeys(Table):
         self._run(
             "INSERT OR IGNORE INTO mail_key (fingerprint, secret, certificate, since_ms)"
             " VALUES (?, ?, ?, ?)",
-            (record.fingerprint, record.secret, record.certificate, record.since_ms),
+            astuple(record),
         )
 
     def all(self) -> list[device_store.MailKeyRecord]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any
 
 import apsw
@@ -102,16 +102,7 @@ class Conversations(Table):
             " kind = excluded.kind, name = excluded.name, created_ms = excluded.created_ms,"
             " standing = excluded.standing, epoch = excluded.epoch, sent = excluded.sent,"
             " state = excluded.state",
-            (
-                record.id,
-                record.kind,
-                record.name,
-                record.created_ms,
-                record.standing,
-                record.epoch,
-                record.sent,
-                record.state,
-            ),
+            astuple(record),
         )
 
     def get(self, conversation: bytes) -> ConversationRecord | None:
@@ -150,8 +141,7 @@ class Conversations(Table):
 
     def envelope_keys(self) -> list[tuple[bytes, int, bytes]]:
         """(conversation, epoch, key) of all, the newest epochs first."""
-        rows = self._run("SELECT conversation, epoch, key FROM envelope_key ORDER BY epoch DESC")
-        return [(row[0], row[1], row[2]) for row in rows]
+        return self._run("SELECT conversation, epoch, key FROM envelope_key ORDER BY epoch DESC")
 
 
 class Peers(Table):
@@ -247,15 +237,7 @@ class MailIndex(Table):
         self._run(
             "INSERT OR REPLACE INTO mail (uid, size, received_ms, sender, subject, date, readable)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.uid,
-                record.size,
-                record.received_ms,
-                record.sender,
-                record.subject,
-                record.date,
-                record.readable,
-            ),
+            astuple(record),
         )
 
     def get(self, uid: int) -> MailRecord | None:

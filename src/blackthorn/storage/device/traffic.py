@@ -1,7 +1,7 @@
 """The records of what comes and goes: history, outbox, parcels (`ports.device_store`)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 from blackthorn.ports.device_store import HistoryRecord, OutboxRecord, UndecryptableRecord
 from blackthorn.storage.device.records import Row, Table
@@ -22,23 +22,10 @@ class History(Table):
     def add(self, record: HistoryRecord) -> int:
         """Add a line; its number. One that has a number keeps it: below 0 is before all others."""
         row = self._one(
-            "INSERT INTO history (number, message, conversation, kind, name, sender, sort, text,"
-            " sent_ms, received_ms, standing, shown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " RETURNING number",
-            (
-                record.number or None,
-                record.message,
-                record.conversation,
-                record.kind,
-                record.name,
-                record.sender,
-                record.sort,
-                record.text,
-                record.sent_ms,
-                record.received_ms,
-                record.standing,
-                record.shown,
-            ),
+            "INSERT INTO history (message, conversation, kind, name, sender, sort, text, sent_ms,"
+            " received_ms, standing, shown, number)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0)) RETURNING number",
+            astuple(record),
         )
         return int(row[0]) if row else 0
 
@@ -112,17 +99,9 @@ class Outbox(Table):
     def update(self, record: OutboxRecord) -> None:
         """Replace all but the number and the time of making."""
         self._run(
-            "UPDATE outbox SET target = ?, intent = ?, posting = ?, packages = ?, prepared = ?,"
-            " problem = ? WHERE number = ?",
-            (
-                record.target,
-                record.operation,
-                record.posting,
-                record.packages,
-                record.prepared,
-                record.problem,
-                record.number,
-            ),
+            "UPDATE outbox SET target = ?2, intent = ?4, posting = ?5, packages = ?6,"
+            " prepared = ?7, problem = ?8 WHERE number = ?1",
+            astuple(record),
         )
 
     def remove(self, number: int) -> None:
