@@ -34,11 +34,7 @@ class Device:
     """One device's decisions over one connection after another."""
 
     def __init__(
-        self,
-        store: DeviceStore,
-        keys: DeviceKeys,
-        *,
-        random: Callable[[int], bytes],
+        self, store: DeviceStore, keys: DeviceKeys, *, random: Callable[[int], bytes]
     ) -> None:
         self.keys = keys
         self.outcomes: list[Outcome] = []

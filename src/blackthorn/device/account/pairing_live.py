@@ -212,10 +212,7 @@ class LivePairing(Side):
         new = self._new_device()
         signed = decode(statement)
         signers = {signer for signer, _ in signed.signatures}
-        if signed.statement.body != AddDevice(new) or signers != {
-            self._device.keys.device,
-            new.id,
-        }:
+        if signed.statement.body != AddDevice(new) or signers != {self._device.keys.device, new.id}:
             return self.out_of_place()
         what = f"the new device {new.name}"
         self._row = self._device.enqueue(

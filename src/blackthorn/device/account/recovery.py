@@ -13,13 +13,7 @@ from typing import Final
 from blackthorn.directory.verify import DirectoryConfig, decode_config
 from blackthorn.errors import SecurityError, UserError, VerificationError
 from blackthorn.identity.keys import SigningKeys
-from blackthorn.identity.statements import (
-    RECOVERY,
-    AddDevice,
-    DeviceInfo,
-    Statement,
-    make,
-)
+from blackthorn.identity.statements import RECOVERY, AddDevice, DeviceInfo, Statement, make
 from blackthorn.ids import Address, Fingerprint
 from blackthorn.link.frames import LINK_VERSION, Recognised, Recover
 from blackthorn.link.hello import recovery_bytes

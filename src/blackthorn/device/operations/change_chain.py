@@ -14,12 +14,7 @@ from blackthorn.device.core.statement_codec import decode_body, encode_body
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.operations import limits
-from blackthorn.device.operations.operation import (
-    FailureText,
-    NothingToDo,
-    Operation,
-    Outcome,
-)
+from blackthorn.device.operations.operation import FailureText, NothingToDo, Operation, Outcome
 from blackthorn.device.operations.prepared import encode
 from blackthorn.device.transparency import local_chain
 from blackthorn.errors import UserError

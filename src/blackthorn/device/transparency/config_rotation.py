@@ -94,11 +94,7 @@ def adopt(unit: UnitOfWork, found: DisputedEpoch, logged: DirectoryConfig | None
 
 def refuse(unit: UnitOfWork, found: DisputedEpoch, why: str) -> None:
     """Raise the alarm: the log does not have the configuration that its head names."""
-    fields: Fields = {
-        "note": found.note,
-        "head": found.head,
-        "head_proof": found.head_proof,
-    }
+    fields: Fields = {"note": found.note, "head": found.head, "head_proof": found.head_proof}
     evidence = evidence_of(unit.records, _CODE, fields)
     fact = found.config.hex()
     raise_alarm(unit.records, _CODE, LEDGER, why, unit.now_ms, evidence, fact=fact)

@@ -30,10 +30,7 @@ def replay(label: str, statements: Sequence[bytes], config: DirectoryConfig) -> 
         elif isinstance(statement.body, Cancel):
             logged[statement.seq] = now_ms
     terms = chain.Terms(
-        VerifyKeys(*config.enrolment),
-        config.reset_delay_ms,
-        now_ms + config.reset_delay_ms,
-        logged,
+        VerifyKeys(*config.enrolment), config.reset_delay_ms, now_ms + config.reset_delay_ms, logged
     )
     verified = chain.replay(chain.UnverifiedChain(label, tuple(statements)), terms)
     devices = {bytes(device.id): device.mls_key for device in verified.devices}

@@ -11,9 +11,7 @@ from typing import Final
 from blackthorn.device import limits as device_limits
 from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.core.verified_chains import (
-    ledger_ms,
-)
+from blackthorn.device.core.verified_chains import ledger_ms
 from blackthorn.device.transparency import config_rotation
 from blackthorn.device.transparency import limits as transparency_limits
 from blackthorn.device.transparency.alarms import (
@@ -152,11 +150,7 @@ def _alarm_epoch(
 ) -> None:
     note = frame.epoch.checkpoint
     code, kind = "bad-epoch", "bad-epoch"
-    fields: Fields = {
-        "note": note,
-        "head": frame.epoch.head,
-        "head_proof": list(frame.epoch.proof),
-    }
+    fields: Fields = {"note": note, "head": frame.epoch.head, "head_proof": list(frame.epoch.proof)}
     if error.rule == "D10" and last is not None:
         code = kind = "rollback"
         fields = {"first": last.note, "second": note}
