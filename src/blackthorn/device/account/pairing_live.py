@@ -68,8 +68,6 @@ class LivePairing(Side):
         self._batches: list[Batch] = []
         self._confirmed = False
 
-    # --- Until both have proved the code --------------------------------------------------
-
     def open(self) -> Frames:
         """Wait for a device to join."""
         self._openings += 1
@@ -143,8 +141,6 @@ class LivePairing(Side):
                 return self._heard(self.compared.channel.open(relay), now_ms)
         return self.out_of_place()
 
-    # --- Comparing and signing ------------------------------------------------------------
-
     def type_digits(self, typed: str, now_ms: int) -> Frames:
         """What the person has read from the new device. Raises UserError for a mistype."""
         if self.stage is not Stage.COMPARING:
@@ -208,7 +204,6 @@ class LivePairing(Side):
         return self.new
 
     def _countersigned(self, statement: bytes, now_ms: int) -> Frames:
-        """Both have signed: into the outbox with it."""
         new = self._new_device()
         signed = decode(statement)
         signers = {signer for signer, _ in signed.signatures}
@@ -234,8 +229,6 @@ class LivePairing(Side):
             return self.fail(UserError("the server did not take the statement: try again"))
         return self._draft(now_ms)
 
-    # --- Handing over ---------------------------------------------------------------------
-
     def _begin_handover(self, current: UnitOfWork) -> Frames:
         found = state_transfer.items(current)
         self.remaining = self.total = len(found)
@@ -244,7 +237,6 @@ class LivePairing(Side):
         return self.say(state_transfer.first_view(current))
 
     def _hand_over(self) -> Frames:
-        """The next batch, or the end."""
         if self._batches:
             batch = self._batches.pop(0)
             self.remaining = batch.left

@@ -116,7 +116,6 @@ def _add(unit: UnitOfWork, due: Operation) -> int:
 
 
 def _covered(waiting: Iterable[Operation], due: Operation) -> bool:
-    """Whether the outbox has this already."""
     return any(operation.covers(due) for operation in waiting)
 
 
@@ -131,9 +130,6 @@ def _mine(unit: UnitOfWork, chain: VerifiedChain) -> bool:
         seen = _HeadSighting(chain.head, unit.now_ms)
         unit.records.settings.put(_SEEN, msgspec.msgpack.encode(seen))
     return unit.now_ms - seen.since_ms >= limits.UPKEEP_OTHERS_SECONDS * 1000
-
-
-# --- The self-group -----------------------------------------------------------------------
 
 
 def _own_group(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[Operation]:
@@ -160,9 +156,6 @@ def _untidy(unit: UnitOfWork, conversation: Conversation) -> bool:
     return bool(
         conversations.gone_devices(unit, group) or conversations.missing_devices(unit, group)
     )
-
-
-# --- Conversations ------------------------------------------------------------------------
 
 
 def _conversations(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[Operation]:
@@ -203,9 +196,6 @@ def _own_gone(unit: UnitOfWork, conversation: bytes) -> bool:
         member.device for member in identities(group.members) if member.address == unit.me.address
     }
     return bool(own & set(gone))
-
-
-# --- The mail key -------------------------------------------------------------------------
 
 
 def _renewal(

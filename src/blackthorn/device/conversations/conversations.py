@@ -179,7 +179,6 @@ def _name(unit: UnitOfWork, metadata: GroupMetadata, group: Group) -> str:
 
 
 def _other_side(unit: UnitOfWork, group: Group) -> Address:
-    """The one other person of a direct conversation."""
     others = {user for user in addresses(group.members) if user != unit.me.address}
     if len(others) != 1:
         raise InvalidWelcome("a direct conversation is between two people")

@@ -64,9 +64,6 @@ def replenish(unit: UnitOfWork, stock: int) -> PublishKeyPackages | None:
     return PublishKeyPackages(packages, make_last_resort(unit) if last_resort_due else None)
 
 
-# --- Handed out twice ---------------------------------------------------------------------
-
-
 class ReusedError(InvalidWelcome):
     """A second Welcome came for a key package that was used."""
 

@@ -68,8 +68,6 @@ class Receiver:
         """Another connection of this device receives instead."""
         self._active = False
 
-    # --- Asking for deliveries ------------------------------------------------------------
-
     def start(self, unit: UnitOfWork) -> f.Resume:
         """Ask for everything that waits; for undecryptable parcels too, if they may open now."""
         self._active = True
@@ -101,8 +99,6 @@ class Receiver:
         if self._asked and unit.records.settings.get(units.ASK_AGAIN) == self._asked:
             unit.records.settings.put(units.ASK_AGAIN, b"")
         self._asked = b""
-
-    # --- Parcels --------------------------------------------------------------------------
 
     def deliver(self, parcels: list[f.Delivery], now_ms: int) -> Frames:
         """Open a batch in one unit of work; what stays closed is tried again while others open."""

@@ -79,8 +79,6 @@ class UnitOfWork:
         """The same, for leaves of which several may be of people who must be looked up."""
         return GatheringValidator(*self._self, self.chains.of)
 
-    # --- Conversations --------------------------------------------------------------------
-
     def open(self, conversation: bytes) -> Conversation:
         """The conversation of that group id. Raises InputError when there is none."""
         found = self._open.get(conversation)
@@ -136,8 +134,6 @@ class UnitOfWork:
         state = conversation.group.serialise()
         conversation.record = replace(conversation.record, state=state)
         self.records.conversations.put(conversation.record)
-
-    # --- Envelopes ------------------------------------------------------------------------
 
     def envelope_key(self, conversation: Conversation) -> EnvelopeKey:
         """The envelope key of the conversation's present epoch."""

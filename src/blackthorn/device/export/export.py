@@ -112,8 +112,6 @@ def build(source: ExportSource, sink: ExportSink, progress: Progress = silent) -
 
 
 class _Hashed:
-    """A file that knows its size and its hash."""
-
     def __init__(self, file: ExportFile) -> None:
         self._file = file
         self._hash = hashlib.sha256()
@@ -179,7 +177,6 @@ class _Build:
         self._files.append(file.entry(path))
 
     def _mails(self) -> int:
-        """One file each, and all of them in one; how many there are."""
         count = 0
         with self._sink.create(MBOX) as opened:
             mbox = _Hashed(opened)

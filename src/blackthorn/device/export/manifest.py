@@ -129,9 +129,6 @@ def verify_signature(manifest: bytes, signature: bytes, chain: VerifiedChain) ->
     return device.name
 
 
-# --- The chain ----------------------------------------------------------------------------
-
-
 def encode_chain(label: str, statements: Sequence[bytes], terms: Terms) -> bytes:
     """identity-chain.cbor: the statements, and the terms on which they are judged."""
     value = {

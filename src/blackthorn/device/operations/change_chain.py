@@ -62,11 +62,9 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
 
     @property
     def target(self) -> bytes:
-        """All statements have one."""
         return TARGET
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> SubmitStatement | NothingToDo:
-        """The statement to submit, saved with its row, unless its purpose is fulfilled."""
         if self.signed:
             return SubmitStatement(row.number, self.signed, self.certificate)
         chain = known_chain(unit)
@@ -116,7 +114,6 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
         unit.records.outbox.update(replace(row, operation=encode(changed)))
 
     def failure_text(self) -> FailureText:
-        """By what it was to state."""
         return FailureText("not stated:", self.what)
 
 

@@ -35,7 +35,6 @@ class ChangeGroup(Operation, frozen=True, tag="change"):
 
     @property
     def target(self) -> bytes:
-        """Changes and texts of one group leave in order."""
         return name_of(GROUP, self.name)
 
     def alarm_scope(self, unit: UnitOfWork) -> AlarmScope:
@@ -43,13 +42,11 @@ class ChangeGroup(Operation, frozen=True, tag="change"):
         return AlarmScope.of(unit, self.add, in_group=True)
 
     def claims(self, unit: UnitOfWork) -> list[str]:
-        """Those of the users who are added."""
         return list(self.add)
 
     def prepare(
         self, unit: UnitOfWork, row: OutboxRecord
     ) -> PreparedPosting | ClaimRequest | NothingToDo:
-        """A Commit at the present epoch."""
         conversation = postings.active(unit, self.conversation, "there is no such conversation")
         group = conversation.group
         users, claim = self.claims(unit), claim_of(row)
@@ -69,7 +66,6 @@ class ChangeGroup(Operation, frozen=True, tag="change"):
         return commit or NothingToDo()
 
     def failure_text(self) -> FailureText:
-        """Every change that was not made."""
         change = [f"{address} added to" for address in self.add]
         change += [f"{address} removed from" for address in self.remove]
         return FailureText(f"not {', '.join(change)} the group", self.name)

@@ -33,15 +33,12 @@ class CreateGroup(Operation, frozen=True, tag="create"):
         return name_of(GROUP, self.name)
 
     def alarm_scope(self, unit: UnitOfWork) -> AlarmScope:
-        """Everybody who is invited."""
         return AlarmScope.of(unit, self.addresses, in_group=True)
 
     def claims(self, unit: UnitOfWork) -> list[str]:
-        """The members', and those of the user's other devices."""
         return [*self.addresses, unit.me.address]
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> PreparedPosting | ClaimRequest:
-        """The group, and the Welcome for its members."""
         users, claim = self.claims(unit), claim_of(row)
         missing = claim.missing(users)
         if missing:
@@ -51,7 +48,6 @@ class CreateGroup(Operation, frozen=True, tag="create"):
         return postings.creation(unit, row, self, metadata, self.name, packages)
 
     def failure_text(self) -> FailureText:
-        """By the group's name."""
         return FailureText("not made: the group", self.name)
 
 

@@ -24,7 +24,6 @@ class CreateSelfGroup(Operation, frozen=True, tag="self"):
         return name_of(SELF, "")
 
     def claims(self, unit: UnitOfWork) -> list[str]:
-        """Those of the user's own devices."""
         return [unit.me.address]
 
     def prepare(
@@ -43,5 +42,4 @@ class CreateSelfGroup(Operation, frozen=True, tag="self"):
         return postings.creation(unit, row, self, metadata, "", packages)
 
     def failure_text(self) -> FailureText:
-        """For the person."""
         return FailureText("your devices were not brought up to date in", "your own devices")

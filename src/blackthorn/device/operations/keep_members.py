@@ -27,17 +27,14 @@ class KeepMembers(Operation, frozen=True, tag="members"):
 
     @property
     def target(self) -> bytes:
-        """In order with what is said in the conversation."""
         return name_of(self.kind, self.name)
 
     def claims(self, unit: UnitOfWork) -> list[str]:
-        """Those of the user's own devices."""
         return [unit.me.address]
 
     def prepare(
         self, unit: UnitOfWork, row: OutboxRecord
     ) -> PreparedPosting | ClaimRequest | NothingToDo:
-        """A Commit that adds own devices and removes revoked ones."""
         record = unit.records.conversations.get(self.conversation)
         if record is None or record.standing != conversations.ACTIVE:
             return NothingToDo()
@@ -56,7 +53,6 @@ class KeepMembers(Operation, frozen=True, tag="members"):
         return commit or NothingToDo()
 
     def failure_text(self) -> FailureText:
-        """By the conversation's name."""
         return FailureText("your devices were not brought up to date in", self.name)
 
     def covers(self, other: Operation) -> bool:

@@ -147,8 +147,6 @@ Kind = TypeVar("Kind", bound=Operation)
 
 
 class _Tagged(Struct):
-    """Any stored operation, as far as its tag."""
-
     type: str
 
 

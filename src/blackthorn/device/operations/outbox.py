@@ -49,9 +49,6 @@ def fail(unit: UnitOfWork, row: OutboxRecord, reason: str) -> Outcome:
     return Outcome(row.number, operation.history_line, reason)
 
 
-# --- Answers ------------------------------------------------------------------------------
-
-
 def claimed(unit: UnitOfWork, answer: KeyPackages) -> Outcome | None:
     """Keep the key packages of a claim with the row that asked; an Outcome when it is hopeless."""
     row = unit.records.outbox.get(answer.request)

@@ -46,16 +46,13 @@ class SendText(Operation, frozen=True, tag="text"):
 
     @property
     def target(self) -> bytes:
-        """Texts to one conversation leave in order."""
         return name_of(self.kind, self.name)
 
     @property
     def history_line(self) -> bytes:
-        """The text's own line."""
         return self.message
 
     def alarm_scope(self, unit: UnitOfWork) -> AlarmScope:
-        """The recipient, or the members of the group."""
         if self.kind == DIRECT:
             return AlarmScope.of(unit, [self.name], in_group=False)
         record = unit.records.conversations.get(self.group) if self.group else None
@@ -134,7 +131,6 @@ class SendText(Operation, frozen=True, tag="text"):
             unit.records.outbox.update(replace(row, operation=encode(addressed)))
 
     def accepted(self, unit: UnitOfWork) -> None:
-        """The history shows it."""
         unit.records.history.set_standing(self.message, "accepted")
 
     def has_another_way(self, unit: UnitOfWork, prepared: PreparedPosting) -> bool:
@@ -147,11 +143,9 @@ class SendText(Operation, frozen=True, tag="text"):
         return True
 
     def given_up(self, unit: UnitOfWork) -> None:
-        """The history shows it."""
         unit.records.history.set_standing(self.message, "failed")
 
     def failure_text(self) -> FailureText:
-        """With the beginning of the text, to know it again."""
         return FailureText("not sent to", self.name, self.text[:MAX_FAILURE_TEXT_CHARS])
 
 

@@ -83,8 +83,6 @@ class Sender:
         sent = any(row.posting in self._sent for row in rows if row.posting is not None)
         return sent or bool(self._claiming & {row.number for row in rows})
 
-    # --- Sending --------------------------------------------------------------------------
-
     def due(self, unit: UnitOfWork, *, receives: bool) -> tuple[Frames, Frames]:
         """Requests that must be answered first, and postings; of each target in their order."""
         postings: list[f.Posting] = []
@@ -143,7 +141,6 @@ class Sender:
         return None
 
     def _unblocked(self, unit: UnitOfWork, row: OutboxRecord) -> Operation | None:
-        """The row's operation, unless an open alarm blocks it."""
         operation = operation_of(row)
         scope = operation.alarm_scope(unit)
         found = alarms.stops(unit.records, scope.users, in_group=scope.in_group)
@@ -154,7 +151,6 @@ class Sender:
         return operation
 
     def _block(self, unit: UnitOfWork, row: OutboxRecord, alarm: AlarmRecord) -> None:
-        """The operation waits until a person has accepted the alarm."""
         self.blocked.add(row.number)
         meaning = alarms.KINDS[alarm.code].meaning
         self._wait(unit, row, f"alarm {alarm.number} stops it: {meaning}: {alarm.text}")
@@ -203,8 +199,6 @@ class Sender:
         if row.problem != text:
             unit.records.outbox.update(replace(row, problem=text))
             self.outcomes.append(Outcome(row.number, error=text, final=False))
-
-    # --- Answers --------------------------------------------------------------------------
 
     def refused(self, frame: f.Refused, now_ms: int) -> None:
         """The server has not stored a posting."""

@@ -42,9 +42,7 @@ class ShareState(Operation, frozen=True, tag="share"):
         return prepared
 
     def accepted(self, unit: UnitOfWork) -> None:
-        """Until something new is known, nothing is to be shared."""
         self_group.mark_shared(unit, self.digest)
 
     def failure_text(self) -> FailureText:
-        """For the person."""
         return FailureText("your devices were not brought up to date in", "your own devices")

@@ -153,7 +153,6 @@ def _logged(unit: UnitOfWork, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[i
 
 
 def receipt_fields(receipt: f.Receipt) -> Fields:
-    """For evidence."""
     return {
         "seq": receipt.seq,
         "version": receipt.version,

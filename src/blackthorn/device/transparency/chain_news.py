@@ -89,7 +89,6 @@ def _asked_here(unit: UnitOfWork, chain: VerifiedChain, reset: ResetRecord) -> b
 def _reset(
     unit: UnitOfWork, chain: VerifiedChain, reset: ResetRecord, record: ChainRecord
 ) -> tuple[str, str]:
-    """The alarm's code, and its text."""
     day, mine = _day(reset.logged_ms), chain.label == unit.me.address
     if not reset.effective:
         text = f"{chain.label} asked for a new identity on {day}; old devices are still valid"

@@ -67,7 +67,6 @@ def dispute(unit: UnitOfWork, part: f.EpochPart, error: VerificationError) -> No
 
 
 def _known_false(records: Records, found: DisputedEpoch) -> bool:
-    """Whether an alarm about this very configuration was raised already."""
     fact = found.config.hex()
     return any((alarm.code, alarm.fact) == (_CODE, fact) for alarm in records.directory.alarms())
 

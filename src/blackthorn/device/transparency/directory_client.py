@@ -256,7 +256,6 @@ class DirectoryClient:
             self._own_looked_at(unit, answer, found)
 
     def _not_answered(self, unit: UnitOfWork, address: str, *, waits: bool) -> None:
-        """The server says that the user waits for their first entry, or nothing at all."""
         known = unit.records.directory.chain(address)
         if known is not None and known.present:
             text = "the ledger had this person; now the server says nothing of them"
@@ -320,7 +319,6 @@ class DirectoryClient:
         self._own_due_ms = unit.now_ms + wait_ms
 
     def _end(self, unit: UnitOfWork) -> Frames:
-        """The lookup is answered as far as it goes."""
         addresses = self._lookup.addresses if self._lookup is not None else []
         self._lookup, self._latest = None, None
         self._fetches.clear()

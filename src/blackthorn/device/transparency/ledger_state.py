@@ -60,15 +60,11 @@ class AcceptedEpoch:
     part: f.EpochPart
 
     def fields(self) -> Fields:
-        """For evidence."""
         return {
             "note": self.part.checkpoint,
             "head": self.part.head,
             "head_proof": list(self.part.proof),
         }
-
-
-# --- Epochs -------------------------------------------------------------------------------
 
 
 def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> AcceptedEpoch:
@@ -177,9 +173,6 @@ def _two_notes(last: CheckpointRecord, note: bytes, proof: list[bytes]) -> tuple
     return "inconsistent", {**fields, "proof": proof}
 
 
-# --- Answers ------------------------------------------------------------------------------
-
-
 def accept_answer(unit: UnitOfWork, answer: f.Answer, latest: AcceptedEpoch) -> Present | Absent:
     """What the map has of one user. Raises VerificationError, the alarm raised.
 
@@ -284,7 +277,6 @@ def _alarm_answer(
 
 
 def answer_fields(answer: f.Answer) -> Fields:
-    """For evidence."""
     return {
         "label": answer.address,
         "vrf_proof": answer.vrf_proof,

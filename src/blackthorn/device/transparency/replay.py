@@ -112,7 +112,6 @@ class Replayer:
         return True
 
     def _next(self, unit: UnitOfWork) -> Frames:
-        """Ask for what is missing; at the end, compare."""
         target = self._target
         assert target is not None
         have = self._replay.size + len(self._unfed)
@@ -243,7 +242,6 @@ def _keep(records: Records, start: int, entries: list[bytes]) -> None:
 
 
 def _kept(records: Records, size: int) -> list[bytes] | None:
-    """The first `size` entries of the log, if all of them are kept."""
     entries: list[bytes] = []
     for start, data in records.directory.entries():
         if start != len(entries):
