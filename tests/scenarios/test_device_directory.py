@@ -571,11 +571,11 @@ def test_an_own_change_is_looked_for_until_the_ledger_shows_it():
     assert alice.outcomes[number].error == ""
     with alice.unit() as unit:
         assert own_chain.waiting(unit) is not None
-        assert local_chain.own(unit).recovery and not own_chain.own_chain(unit).recovery
+        assert local_chain.own(unit).recovery and not unit.chains.of(unit.me.address).recovery
     world.publish()
     world.settle()
     with alice.unit() as unit:
-        assert own_chain.waiting(unit) is None and own_chain.own_chain(unit).recovery
+        assert own_chain.waiting(unit) is None and unit.chains.of(unit.me.address).recovery
     assert not alice.alarms()
 
 

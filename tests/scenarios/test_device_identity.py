@@ -32,7 +32,7 @@ def conversation_as(world, mallory, address, victim, created_ms, sent_ms=5):
         package = parse_key_package(_published(world, victim), now=made.now, validate=believe)
         facts = GroupMetadata(DIRECT, "", created_ms)
         conversation, welcome = conversations.create(made, facts, victim.address, [package])
-        text = content.text_content("wire it to me", sent_ms=sent_ms, count=1, random=made.random)
+        text = content.TextContent(made.random(16), "wire it to me", sent_ms, 1)
         message = conversation.group.encrypt(content.encode(text), random=made.random)
         sealed = made.envelope_key(conversation).seal(message, made.random)
     return envelope.seal_welcome(welcome), sealed

@@ -1,7 +1,6 @@
 """MIMI content and the facts of a conversation: deterministic, bounded, one error."""
 
 import contextlib
-import os
 import random
 
 import cbor2
@@ -12,14 +11,18 @@ from blackthorn.device.conversations import content
 from blackthorn.device.conversations import limits as conversations_limits
 from blackthorn.device.conversations.content import ContentError, TextContent
 from blackthorn.device.core.group_metadata import (
+    DIRECT,
     GroupMetadata,
     GroupMetadataError,
     read_group_metadata,
 )
+from blackthorn.device.operations import send_text
+from blackthorn.errors import UserError
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
 from blackthorn.mls.extension import Extension
 
 SALT = bytes(range(16))
+BOB = "bob@acme.example"
 
 
 def test_a_text_goes_round_and_is_encoded_in_one_way():
@@ -102,15 +105,11 @@ def test_any_bytes_end_in_one_error():
 
 
 def test_sizes_are_bounded():
-    with pytest.raises(ContentError, match="at most"):
-        content.text_content(
-            "x" * (device_limits.MAX_MESSAGE_BYTES + 1), sent_ms=0, count=1, random=os.urandom
-        )
+    with pytest.raises(UserError, match="longer than"):
+        send_text.enqueue(None, DIRECT, BOB, "x" * (device_limits.MAX_MESSAGE_BYTES + 1))
     with pytest.raises(ContentError, match="too large"):
         content.decode(bytes(conversations_limits.MAX_CONTENT_BYTES + 1))
-    longest = content.text_content(
-        "x" * device_limits.MAX_MESSAGE_BYTES, sent_ms=2**53 - 1, count=2**53 - 1, random=os.urandom
-    )
+    longest = TextContent(SALT, "x" * device_limits.MAX_MESSAGE_BYTES, 2**53 - 1, 2**53 - 1)
     assert content.decode(content.encode(longest)) == longest
 
 

@@ -80,6 +80,10 @@ class Side:
         self.failure = error
         return [f.PairingEnded(code)]
 
+    def refuse(self) -> Frames:
+        """The person says that the digits differ, or that the other device has not taken them."""
+        return self.fail(SecurityError(DIFFERS), Code.PAIRING_DIFFERS)
+
     def say(self, message: PairingMessage) -> Frames:
         """Seal a message for the other device."""
         return [self.partner.channel.seal(message)]

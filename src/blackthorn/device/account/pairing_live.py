@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from blackthorn.device.account import state_transfer
-from blackthorn.device.account.pairing import DIFFERS, Frames, Random, Side, Stage, why_ended
+from blackthorn.device.account.pairing import Frames, Random, Side, Stage, why_ended
 from blackthorn.device.core.keys import DeviceKeys
 from blackthorn.device.core.statement_codec import decode_device
 from blackthorn.device.core.unit_of_work import UnitOfWork
@@ -149,14 +149,10 @@ class LivePairing(Side):
         if not hmac.compare_digest(digits, self.digits):
             self._typings += 1
             if self._typings >= TYPINGS:
-                return self.fail(SecurityError(DIFFERS), Code.PAIRING_DIFFERS)
+                return self.refuse()
             raise UserError("those are not the digits: type what the new device shows")
         self.stage = Stage.CONFIRMING
         return []
-
-    def refuse(self) -> Frames:
-        """The person says that the digits differ."""
-        return self.fail(SecurityError(DIFFERS), Code.PAIRING_DIFFERS)
 
     def _heard(self, message: PairingMessage, now_ms: int) -> Frames:
         match message:

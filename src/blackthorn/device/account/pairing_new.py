@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from blackthorn.device.account import state_transfer
-from blackthorn.device.account.pairing import DIFFERS, Frames, Random, Side, Stage, why_ended
+from blackthorn.device.account.pairing import Frames, Random, Side, Stage, why_ended
 from blackthorn.device.core import keys
 from blackthorn.device.core.statement_codec import encode_device
 from blackthorn.device.core.unit_of_work import UnitOfWork, unit
@@ -103,24 +103,21 @@ class NewPairing(Side):
         self.stage = Stage.SIGNING
         return self.say(Confirmed())
 
-    def refuse(self) -> Frames:
-        """The person says that it has not."""
-        return self.fail(SecurityError(DIFFERS), Code.PAIRING_DIFFERS)
-
     def _heard(self, message: PairingMessage, now_ms: int) -> Frames:
         match message:
             case Draft(statement) if self.stage is Stage.SIGNING:
                 return self._sign(statement)
             case Handover() if self.stage is Stage.SIGNING:
-                return self._take(
-                    lambda current: state_transfer.take_first_view(current, message),
-                    now_ms,
-                    message,
-                )
+                with self._unit(now_ms) as current:
+                    state_transfer.take_first_view(current, message)
+                self.handover, self.stage = message, Stage.TAKING
+                return self.say(TransferAck())
             case Batch() if self.stage is Stage.TAKING:
                 self.total = max(self.total, message.left + len(message.items))
                 self.remaining = message.left
-                return self._take(lambda current: state_transfer.take(current, message), now_ms)
+                with self._unit(now_ms) as current:
+                    state_transfer.take(current, message)
+                return self.say(TransferAck())
             case Finished() if self.stage is Stage.TAKING:
                 return self._finish(now_ms)
         return self.out_of_place()
@@ -133,15 +130,6 @@ class NewPairing(Side):
             return self.out_of_place()
         countersigned = countersign(signed, self._info.id, self._signing)
         return self.say(Countersigned(countersigned.encode()))
-
-    def _take(
-        self, taking: Callable[[UnitOfWork], None], now_ms: int, handover: Handover | None = None
-    ) -> Frames:
-        with self._unit(now_ms) as current:
-            taking(current)
-        if handover is not None:
-            self.handover, self.stage = handover, Stage.TAKING
-        return self.say(TransferAck())
 
     def _finish(self, now_ms: int) -> Frames:
         """All is there: does it show this device as its user's?"""

@@ -9,14 +9,12 @@ so that a dropped message shows.
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import cbor2
 
-from blackthorn.device import limits as device_limits
-from blackthorn.device.conversations import limits as conversations_limits
+from blackthorn.device.conversations import limits
 from blackthorn.errors import DecodeError
 from blackthorn.ids import Address
 from blackthorn.wire import cbor
@@ -44,18 +42,6 @@ class TextContent:
     count: int
 
 
-def text_content(
-    text: str, *, sent_ms: int, count: int, random: Callable[[int], bytes]
-) -> TextContent:
-    """A new text message with a salt of its own. Raises ContentError when it is too long."""
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > device_limits.MAX_MESSAGE_BYTES:
-        raise ContentError(
-            f"the message has {size} bytes; at most {device_limits.MAX_MESSAGE_BYTES} are sent"
-        )
-    return TextContent(random(SALT_BYTES), text, sent_ms, count)
-
-
 def encode(content: TextContent) -> bytes:
     """The CBOR of a message; the same message gives the same bytes."""
     part = [RENDER, "", SINGLE_PART, PLAIN_TEXT, content.text.encode("utf-8", "replace")]
@@ -65,10 +51,10 @@ def encode(content: TextContent) -> bytes:
 
 def decode(data: bytes) -> TextContent:
     """The text message in `data`. Raises ContentError."""
-    if len(data) > conversations_limits.MAX_CONTENT_BYTES:
+    if len(data) > limits.MAX_CONTENT_BYTES:
         raise ContentError("the content is too large")
     refusal = ContentError("the content is not CBOR")
-    value = cbor.load(data, conversations_limits.MAX_CONTENT_DEPTH, refusal)
+    value = cbor.load(data, limits.MAX_CONTENT_DEPTH, refusal)
     match value:
         case [bytes(salt), _, bytes(), _, _, dict(extensions), [*part]] if len(salt) == SALT_BYTES:
             sent = _count(extensions.get(SENT))

@@ -58,13 +58,11 @@ def forget(settings: Settings, numbers: Collection[int]) -> None:
 
 def set_told(settings: Settings, numbers: Collection[int]) -> None:
     """These were told on a terminal."""
-    _put(
-        settings,
-        [
-            msgspec.structs.replace(failure, told=True) if failure.number in numbers else failure
-            for failure in all_failures(settings)
-        ],
-    )
+    told = [
+        msgspec.structs.replace(failure, told=failure.told or failure.number in numbers)
+        for failure in all_failures(settings)
+    ]
+    _put(settings, told)
 
 
 def _put(settings: Settings, failures: list[Failure]) -> None:

@@ -5,7 +5,7 @@ its conversation's Welcome, and a Commit with the Welcome of those it adds, as o
 it is accepted, or none.
 
 Nothing is sealed for a device that its user's chain does not have any more: before a message such
-devices are removed by a Commit of its own (`clear`), and every other Commit removes them too.
+devices are removed by a Commit of its own ("clearing"), and every other Commit removes them too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -54,9 +54,7 @@ def creation(
     conversation, welcome = conversations.create(unit, metadata, name, packages)
     recipients = conversations.other_devices(unit, conversation.group)
     parcels = [(recipients, envelope.seal_welcome(welcome))]
-    prepared = _posting(unit, conversation, "creation", parcels)
-    save(unit, row, operation, prepared)
-    return prepared
+    return save(unit, row, operation, _posting(unit, conversation, "creation", parcels))
 
 
 def message(
@@ -104,35 +102,18 @@ def commit(
         return None
     # The handle is of this epoch alone, so the number that stands beside it says nothing.
     order = Order(handle, 0, unit.random(ID_BYTES))
-    prepared = _posting(unit, conversation, sort, parcels, order)
-    save(unit, row, operation, prepared)
-    return prepared
-
-
-def clear(
-    unit: UnitOfWork,
-    row: OutboxRecord,
-    operation: Operation,
-    conversation: Conversation,
-    gone: Sequence[DeviceId],
-) -> PreparedPosting | None:
-    """The Commit that removes these devices before a message, as `commit`."""
-    return commit(unit, row, operation, conversation, [], gone, "clearing")
+    return save(unit, row, operation, _posting(unit, conversation, sort, parcels, order))
 
 
 def save(
     unit: UnitOfWork, row: OutboxRecord, operation: Operation, prepared: PreparedPosting
-) -> None:
+) -> PreparedPosting:
     """Keep the posting with its row: it is sent unchanged until it is answered."""
+    stored, posting = encode(prepared), prepared.posting.id
     unit.records.outbox.update(
-        replace(
-            row,
-            operation=encode(operation),
-            posting=prepared.posting.id,
-            prepared=encode(prepared),
-            problem="",
-        )
+        replace(row, operation=encode(operation), posting=posting, prepared=stored, problem="")
     )
+    return prepared
 
 
 def _posting(

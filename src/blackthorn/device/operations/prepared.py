@@ -62,11 +62,9 @@ def decode_prepared(data: bytes) -> PreparedPosting:
 
 def claim_of(row: OutboxRecord) -> KeyPackageClaim:
     """What was claimed for a row, empty before that. Raises DamageError."""
-    return (
-        KeyPackageClaim([], [])
-        if row.packages is None
-        else decode(_claim, row.packages, UNREADABLE)
-    )
+    if row.packages is None:
+        return KeyPackageClaim([], [])
+    return decode(_claim, row.packages, UNREADABLE)
 
 
 def outdated(unit: UnitOfWork, row: OutboxRecord) -> bool:

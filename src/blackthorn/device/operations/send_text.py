@@ -68,8 +68,11 @@ class SendText(Operation, frozen=True, tag="text"):
         conversation = self._conversation(unit)
         if conversation is not None:
             gone = conversations.gone_devices(unit, conversation.group)
-            clearing = postings.clear(unit, row, self, conversation, gone) if gone else None
-            return clearing or self._seal(unit, row, conversation)
+            if gone:
+                clearing = postings.commit(unit, row, self, conversation, [], gone, "clearing")
+                if clearing is not None:
+                    return clearing
+            return self._seal(unit, row, conversation)
         users, claim = self.claims(unit), claim_of(row)
         missing = claim.missing(users)
         if missing:

@@ -160,9 +160,9 @@ class Sender:
     ) -> Frames:
         """The claim of key packages, once the ledger was asked about all who are concerned."""
         asked = request.addresses[: link_limits.MAX_CLAIM_ADDRESSES]
-        if not self._may_claim(unit, row, operation, asked) or not self._directory.all_fresh(
-            unit, request.known
-        ):
+        if not self._may_claim(unit, row, operation, asked):
+            return []
+        if not self._directory.all_fresh(unit, request.known):
             return []
         self._claiming.add(row.number)
         return [f.ClaimKeyPackages(row.number, asked, list(request.devices))]
@@ -216,7 +216,7 @@ class Sender:
                 elif outcome.error == outbox.GONE:
                     self._not_before[row.number] = now_ms + AGAIN_MS
                     self._directory.want(members)
-        self._note([outcome])
+        self._note(outcome)
 
     def fanout_unknown(self, frame: f.FanoutUnknown, now_ms: int) -> Frames:
         """The server has forgotten lists: give them, and send the postings once more."""
@@ -242,7 +242,7 @@ class Sender:
             key_packages.check_claimed(unit, frame)
             outcome = outbox.claimed(unit, frame)
         self._claiming.discard(frame.request)
-        self._note([outcome])
+        self._note(outcome)
 
     def statement_stored(self, answer: f.StatementStored, now_ms: int) -> None:
         """The server has stored a statement of this device, or says why not."""
@@ -251,7 +251,8 @@ class Sender:
             outcome = outbox.statement_stored(unit, answer)
         if outcome is not None and not outcome.final:
             self._not_before[outcome.number] = now_ms + AGAIN_MS
-        self._note([outcome])
+        self._note(outcome)
 
-    def _note(self, outcomes: Iterable[Outcome | None]) -> None:
-        self.outcomes += [outcome for outcome in outcomes if outcome is not None]
+    def _note(self, outcome: Outcome | None) -> None:
+        if outcome is not None:
+            self.outcomes.append(outcome)

@@ -29,17 +29,17 @@ class ShareState(Operation, frozen=True, tag="share"):
             return NothingToDo()
         group = conversation.group
         gone = conversations.gone_devices(unit, group)
-        clearing = postings.clear(unit, row, self, conversation, gone) if gone else None
-        if clearing is not None:
-            return clearing
+        if gone:
+            clearing = postings.commit(unit, row, self, conversation, [], gone, "clearing")
+            if clearing is not None:
+                return clearing
         if not conversations.other_devices(unit, group):
             return NothingToDo()
         snapshot = self_group.snapshot(unit)
         body = self_group.encode(snapshot, self.salt, unit.now_ms)
         prepared = postings.message(unit, conversation, body)
         digest = self_group.digest(unit, group, snapshot)
-        postings.save(unit, row, msgspec.structs.replace(self, digest=digest), prepared)
-        return prepared
+        return postings.save(unit, row, msgspec.structs.replace(self, digest=digest), prepared)
 
     def accepted(self, unit: UnitOfWork) -> None:
         self_group.mark_shared(unit, self.digest)

@@ -4,6 +4,8 @@ The checks are those of `identity.chain` and `directory.verify`; here stands wha
 device when one of them fails.
 """
 
+import msgspec
+
 from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.core.verified_chains import (
@@ -131,19 +133,7 @@ def _logged(unit: UnitOfWork, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[i
     logged = logged_of(known) if known is not None and known.present else {}
     seen = _seen(unit, known)
     for proof in part.receipts:
-        receipt = Receipt(
-            proof.seq,
-            proof.version,
-            proof.value,
-            proof.opening,
-            proof.vrf_proof,
-            proof.mutation,
-            proof.index,
-            tuple(proof.proof),
-            proof.head,
-            proof.head_index,
-            tuple(proof.head_proof),
-        )
+        receipt = Receipt(**msgspec.structs.asdict(proof))
         try:
             seq, moment = verify_receipt(receipt, part.address, epoch, config, seen)
         except VerificationError as error:
@@ -154,17 +144,8 @@ def _logged(unit: UnitOfWork, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[i
 
 def receipt_fields(receipt: f.Receipt) -> Fields:
     return {
-        "seq": receipt.seq,
-        "version": receipt.version,
-        "value": receipt.value,
-        "opening": receipt.opening,
-        "vrf_proof": receipt.vrf_proof,
-        "mutation": receipt.mutation,
-        "index": receipt.index,
-        "proof": list(receipt.proof),
-        "logged_head": receipt.head,
-        "logged_head_index": receipt.head_index,
-        "logged_head_proof": list(receipt.head_proof),
+        f"logged_{name}" if name.startswith("head") else name: value
+        for name, value in msgspec.structs.asdict(receipt).items()
     }
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.directory.verify import Present
 from blackthorn.link import frames as f
@@ -30,15 +32,7 @@ class ChainFetch:
 
     def whole(self, last: f.ChainPart) -> f.ChainPart:
         """The last part, with the statements of all parts."""
-        return f.ChainPart(
-            last.request,
-            last.address,
-            last.size,
-            self.statements,
-            last.receipts,
-            last.certificate,
-            False,
-        )
+        return msgspec.structs.replace(last, statements=self.statements, more=False)
 
 
 def needed(unit: UnitOfWork, found: Present, answer: f.Answer) -> ChainFetch | None:

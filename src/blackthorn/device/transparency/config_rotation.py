@@ -60,15 +60,12 @@ def dispute(unit: UnitOfWork, part: f.EpochPart, error: VerificationError) -> No
         head.users,
         head.config,
     )
-    if head.users > limits.MAX_REPLAY_USERS or _known_false(unit.records, found):
+    alarms, fact = unit.records.directory.alarms(), found.config.hex()
+    known_false = any((alarm.code, alarm.fact) == (_CODE, fact) for alarm in alarms)
+    if head.users > limits.MAX_REPLAY_USERS or known_false:
         refuse(unit, found, str(error))
     else:
         unit.records.settings.put(_DISPUTED, msgspec.msgpack.encode(found))
-
-
-def _known_false(records: Records, found: DisputedEpoch) -> bool:
-    fact = found.config.hex()
-    return any((alarm.code, alarm.fact) == (_CODE, fact) for alarm in records.directory.alarms())
 
 
 def disputed(records: Records) -> DisputedEpoch | None:
@@ -95,6 +92,5 @@ def refuse(unit: UnitOfWork, found: DisputedEpoch, why: str) -> None:
     """Raise the alarm: the log does not have the configuration that its head names."""
     fields: Fields = {"note": found.note, "head": found.head, "head_proof": found.head_proof}
     evidence = evidence_of(unit.records, _CODE, fields)
-    fact = found.config.hex()
-    raise_alarm(unit.records, _CODE, LEDGER, why, unit.now_ms, evidence, fact=fact)
+    raise_alarm(unit.records, _CODE, LEDGER, why, unit.now_ms, evidence, fact=found.config.hex())
     unit.records.settings.put(_DISPUTED, b"")

@@ -127,7 +127,7 @@ class DirectoryClient:
         self._wait_no_longer(unit)
         if self.busy or not reached(self._silent_ms + AGAIN_MS, unit.now_ms, AGAIN_MS):
             return []
-        frames = self._next(unit)
+        frames = self._prove(unit) or self._look_up(unit)
         if frames:
             self._asked_ms = unit.now_ms
         return frames
@@ -142,10 +142,7 @@ class DirectoryClient:
         self._ask_anew()
         self._proving = None
 
-    def _next(self, unit: UnitOfWork) -> Frames:
-        frames = self._prove(unit)
-        if frames:
-            return frames
+    def _look_up(self, unit: UnitOfWork) -> Frames:
         wanted = self._due(unit)
         if wanted is None:
             return []
@@ -162,7 +159,11 @@ class DirectoryClient:
         """Whom to look up now; an empty set asks for the newest checkpoint alone."""
         now_ms = unit.now_ms
         wanted = self._wanted | set(unit.records.peers.to_ask()) | set(self.pending)
-        wanted -= {address for address in self.pending if not self._pending_long(address, now_ms)}
+        wanted -= {
+            address
+            for address, since_ms in self.pending.items()
+            if not reached(since_ms + PENDING_MS, now_ms, PENDING_MS)
+        }
         if reached(self._own_due_ms, now_ms, REFRESH_MS):
             wanted.add(unit.me.address)
         if wanted:
@@ -170,9 +171,6 @@ class DirectoryClient:
         if reached(self._refresh_due_ms, now_ms, GOSSIP_MS) and gossip.awaits_larger(unit.records):
             return set()
         return None
-
-    def _pending_long(self, address: str, now_ms: int) -> bool:
-        return reached(self.pending[address] + PENDING_MS, now_ms, PENDING_MS)
 
     def _along(self, unit: UnitOfWork, wanted: set[str]) -> list[str]:
         old = [
@@ -205,11 +203,8 @@ class DirectoryClient:
         self._refresh_due_ms = unit.now_ms + GOSSIP_MS
         try:
             self._latest = accept_epoch(unit, frame)
-        except StaleError as error:
-            self.stale = True
-            self.refused |= dict.fromkeys(asked.addresses, str(error))
-            return self._end(unit)
         except VerificationError as error:
+            self.stale = self.stale or isinstance(error, StaleError)
             frames: Frames = self._tell_newer(unit) if error.rule == "D10" else []
             self.refused |= dict.fromkeys(asked.addresses, str(error))
             return frames + self._end(unit)

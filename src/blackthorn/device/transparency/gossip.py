@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from blackthorn.device.core import anchors
 from blackthorn.device.transparency import limits
-from blackthorn.device.transparency.alarms import LEDGER, evidence_of, raise_alarm
+from blackthorn.device.transparency.alarms import LEDGER, Fields, evidence_of, raise_alarm
 from blackthorn.directory.verify import Gossip, decode_gossip
 from blackthorn.errors import VerificationError
 from blackthorn.ports.device_store import CheckpointRecord, Records
@@ -89,14 +89,11 @@ def _with(waiting: list[PeerCheckpoint], one: PeerCheckpoint) -> list[PeerCheckp
 
     Nobody crowds out what others have said.
     """
-    same = next(
-        (other for other in waiting if (other.size, other.root) == (one.size, one.root)), None
-    )
-    if same is not None:
-        if one.note and not same.note:
-            place = waiting.index(same)
-            waiting[place] = msgspec.structs.replace(same, note=one.note)
-        return waiting
+    for place, other in enumerate(waiting):
+        if (other.size, other.root) == (one.size, one.root):
+            if one.note and not other.note:
+                waiting[place] = msgspec.structs.replace(other, note=one.note)
+            return waiting
     mine = [other for other in waiting if other.sender == one.sender]
     if len(mine) >= _EACH:
         waiting.remove(mine[-1])
@@ -131,11 +128,7 @@ def _evidence(
         return b""
     if other.size == own.size:
         return evidence_of(records, "fork", {"first": own.note, "second": peer.note})
-    fields: dict[str, bytes | int | str | list[bytes]] = {
-        "first": own.note,
-        "second": peer.note,
-        "proof": proof,
-    }
+    fields: Fields = {"first": own.note, "second": peer.note, "proof": proof}
     return evidence_of(records, "inconsistent", fields)
 
 
@@ -201,9 +194,7 @@ def check_withheld(records: Records, now_ms: int) -> None:
     """Raise the alarm about a larger ledger that the server has not shown for too long."""
     newest = records.directory.newest()
     for peer in pending(records):
-        if newest is None or peer.size <= newest.size:
-            continue
-        if now_ms - peer.heard_ms < WITHHELD_MS:
+        if newest is None or peer.size <= newest.size or now_ms - peer.heard_ms < WITHHELD_MS:
             continue
         text = (
             f"{peer.sender} has seen a ledger of {peer.size} entries; for an hour the server has "

@@ -8,6 +8,8 @@ follows for this device when one of them fails.
 from dataclasses import dataclass, replace
 from typing import Final
 
+import msgspec
+
 from blackthorn.device import limits as device_limits
 from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
@@ -60,11 +62,11 @@ class AcceptedEpoch:
     part: f.EpochPart
 
     def fields(self) -> Fields:
-        return {
-            "note": self.part.checkpoint,
-            "head": self.part.head,
-            "head_proof": list(self.part.proof),
-        }
+        return epoch_fields(self.part)
+
+
+def epoch_fields(part: f.EpochPart) -> Fields:
+    return {"note": part.checkpoint, "head": part.head, "head_proof": part.proof}
 
 
 def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> AcceptedEpoch:
@@ -104,7 +106,9 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> AcceptedEpoch:
         ),
         device_limits.KEPT_CHECKPOINTS,
     )
-    _keep_time(unit, epoch.quorum_time)
+    witnessed_ms = epoch.quorum_time * 1000
+    if witnessed_ms > _witnessed_ms(unit):
+        unit.records.settings.put(_WITNESSED, witnessed_ms.to_bytes(8, "big"))
     return AcceptedEpoch(epoch, frame.epoch)
 
 
@@ -121,11 +125,6 @@ def clock_ms(unit: UnitOfWork) -> int:
 
 def _witnessed_ms(unit: UnitOfWork) -> int:
     return int.from_bytes(unit.records.settings.get(_WITNESSED) or b"", "big")
-
-
-def _keep_time(unit: UnitOfWork, quorum_s: int) -> None:
-    if quorum_s * 1000 > _witnessed_ms(unit):
-        unit.records.settings.put(_WITNESSED, (quorum_s * 1000).to_bytes(8, "big"))
 
 
 def too_old(unit: UnitOfWork) -> bool:
@@ -146,7 +145,7 @@ def _alarm_epoch(
 ) -> None:
     note = frame.epoch.checkpoint
     code, kind = "bad-epoch", "bad-epoch"
-    fields: Fields = {"note": note, "head": frame.epoch.head, "head_proof": list(frame.epoch.proof)}
+    fields = epoch_fields(frame.epoch)
     if error.rule == "D10" and last is not None:
         code = kind = "rollback"
         fields = {"first": last.note, "second": note}
@@ -179,14 +178,7 @@ def accept_answer(unit: UnitOfWork, answer: f.Answer, latest: AcceptedEpoch) -> 
     Absence is kept here; presence when its chain holds (`accept_chain`), or at once when the
     chain is the one that is known.
     """
-    claim = Answer(
-        answer.address,
-        answer.vrf_proof,
-        answer.version,
-        answer.value,
-        answer.opening,
-        answer.map_proof,
-    )
+    claim = Answer(*msgspec.structs.astuple(answer))
     trusted = anchors.pinned(unit.records.settings)
     known = unit.records.directory.chain(answer.address)
     before = _before(known)
@@ -265,23 +257,10 @@ def _alarm_answer(
         value = last.value.encode() if last.version else b""
         fields |= {"before_version": last.version, "before_value": value}
     evidence = evidence_of(unit.records, kind, fields)
-    raise_alarm(
-        unit.records,
-        code,
-        answer.address,
-        str(error),
-        unit.now_ms,
-        evidence,
-        fact=f"{error.rule} {answer.version}",
-    )
+    text, fact = str(error), f"{error.rule} {answer.version}"
+    raise_alarm(unit.records, code, answer.address, text, unit.now_ms, evidence, fact=fact)
 
 
 def answer_fields(answer: f.Answer) -> Fields:
-    return {
-        "label": answer.address,
-        "vrf_proof": answer.vrf_proof,
-        "version": answer.version,
-        "value": answer.value,
-        "opening": answer.opening,
-        "map_proof": answer.map_proof,
-    }
+    fields = msgspec.structs.asdict(answer)
+    return {"label": fields.pop("address"), **fields}

@@ -39,11 +39,6 @@ class OwnChange(Struct, frozen=True):
     until_epoch: int = 0
 
 
-def own_chain(unit: UnitOfWork) -> VerifiedChain | None:
-    """The user's own chain as it was last verified, or None before the first look."""
-    return unit.chains.of(unit.me.address)
-
-
 def stated(unit: UnitOfWork, head: bytes, seq: int = 0) -> None:
     """This device has submitted the statement of that hash, and the server has accepted it."""
     _put(unit, OwnChange(head, unit.now_ms, seq))
@@ -80,9 +75,9 @@ def check(
     an alarm when the ledger goes on without an own change, or when it has a chain for this user in
     which this device never was.
     """
-    chain = own_chain(unit)
-    change = waiting(unit)
-    if change is not None and chain is not None and _has(chain, change.head):
+    chain, change = unit.chains.of(unit.me.address), waiting(unit)
+    hashes = {chain.hash_of(seq) for seq in range(1, chain.seq + 1)} if chain is not None else ()
+    if change is not None and change.head in hashes:
         unit.records.settings.put(_WAITING, b"")
         change = None
     if change is not None:
@@ -110,10 +105,6 @@ def _check_published(
         raise_alarm(unit.records, "not-published", unit.me.address, text, unit.now_ms)
 
 
-def _has(chain: VerifiedChain, head: bytes) -> bool:
-    return any(chain.hash_of(seq) == head for seq in range(1, chain.seq + 1))
-
-
 def _ever_had(chain: VerifiedChain, unit: UnitOfWork) -> bool:
     """Whether this device is, was, or waits to be one of the user's."""
     mine = unit.me.device
@@ -127,7 +118,7 @@ def _ever_had(chain: VerifiedChain, unit: UnitOfWork) -> bool:
 
 def standing(unit: UnitOfWork) -> str:
     """What this device is in its user's chain: live, pending, revoked or unknown."""
-    chain = own_chain(unit)
+    chain = unit.chains.of(unit.me.address)
     if chain is None:
         return "unknown"
     if chain.device(unit.me.device) is not None:

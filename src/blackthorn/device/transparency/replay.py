@@ -157,7 +157,7 @@ class Replayer:
 
     def _end(self, unit: UnitOfWork, target: CheckpointRecord) -> None:
         """All entries are here: do they make the checkpoint, and did they keep the rules?"""
-        broken, unfed = self._broken, self._unfed
+        broken = self._broken
         if broken is None:
             origin = anchors.pinned(unit.records.settings).config.origin
             try:
@@ -170,21 +170,15 @@ class Replayer:
             config_rotation.refuse(unit, self._disputed, str(broken))
             self._start_anew(unit)
         elif broken is not None:
-            self._found(unit, target, broken, unfed)
+            self._found(unit, target, broken)
         self._note(unit, target.size, "" if broken is None else str(broken))
 
-    def _found(
-        self,
-        unit: UnitOfWork,
-        target: CheckpointRecord,
-        error: VerificationError,
-        unfed: list[bytes],
-    ) -> None:
+    def _found(self, unit: UnitOfWork, target: CheckpointRecord, error: VerificationError) -> None:
         records, fact = unit.records, f"{error.rule} {self._replay.size}"
         entries = _kept(records, self._replay.size)
         evidence = NO_EVIDENCE
         if entries is not None:
-            fields: Fields = {"first": target.note, "entries": entries + unfed}
+            fields: Fields = {"first": target.note, "entries": entries + self._unfed}
             evidence = evidence_of(records, "bad-log", fields)
         raise_alarm(records, "bad-log", LEDGER, str(error), unit.now_ms, evidence, fact=fact)
         self._start_anew(unit)

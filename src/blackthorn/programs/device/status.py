@@ -76,7 +76,7 @@ async def fetch_status(program: DeviceProgram) -> DeviceStatus:
 def ledger_status(unit: UnitOfWork) -> LedgerStatus:
     """What the vault holds of the ledger."""
     newest, replay = unit.records.directory.newest(), replayed(unit.records)
-    chain = own_chain.own_chain(unit)
+    chain = unit.chains.of(unit.me.address)
     pending = chain.pending if chain is not None else None
     return LedgerStatus(
         state=own_chain.standing(unit),
