@@ -288,7 +288,7 @@ class EvilServer(World):
 
     def look(self, person: Person, *at: Person) -> None:
         """One check: the person's device looks these up."""
-        person.device._directory_client.want([each.address for each in at])
+        person.device.directory.want([each.address for each in at])
         person.tick()
         self.settle()
 

@@ -328,11 +328,11 @@ def test_a_ledger_that_publishes_nothing_gets_no_new_contacts():
     alice.write(bob, world.secret("to a known one"))
     alice.write(carol, world.secret("to a new one"))
     world.settle()
-    assert alice.device.stale and len(bob.received()) == 2
+    assert alice.device.directory.stale and len(bob.received()) == 2
     assert not carol.received() and alice.waiting() == 1
     world.forks.clear()
     world.wait(60)
-    assert len(carol.received()) == 1 and not alice.device.stale
+    assert len(carol.received()) == 1 and not alice.device.directory.stale
     conclude(world)
 
 

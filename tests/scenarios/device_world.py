@@ -164,9 +164,9 @@ class Person:
     def look_up(self, *people: "Person") -> None:
         """Ask the ledger for these, or for the own user; the answers come when the world moves."""
         if people:
-            self.device._directory_client.want([each.address for each in people])
+            self.device.directory.want([each.address for each in people])
         else:
-            self.device._directory_client.own_changed()
+            self.device.directory.own_changed()
         self.tick()
 
     def chain_of(self, person: "Person"):

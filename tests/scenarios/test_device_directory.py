@@ -334,7 +334,7 @@ def test_a_stale_ledger_meets_nobody_and_lets_conversations_go_on():
     number = alice.write(carol, "may I?")
     alice.write(bob, "we know each other")
     world.settle()
-    assert alice.device.stale and "too old" in alice.outcomes[number].error
+    assert alice.device.directory.stale and "too old" in alice.outcomes[number].error
     world.check_received(bob, ["hello", "we know each other"])
     world.wake(30 * HOUR)
     alice.write(bob, "still")

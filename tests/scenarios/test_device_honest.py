@@ -173,7 +173,7 @@ def test_two_processes_of_one_device_ask_at_once_and_raise_no_alarm():
     for answered in range(4):
         change_own_chain(bob)
         world.settle()
-        first = alice.device._directory_client
+        first = alice.device.directory
         first.want([bob.address])
         alice.tick()
         for _ in range(answered):
@@ -188,7 +188,7 @@ def test_two_processes_of_one_device_ask_at_once_and_raise_no_alarm():
         wire, alice.device, kept = alice.wire, other, alice.device
         alice.wire = None
         alice.connect(receives=False)
-        other._directory_client.want([bob.address])
+        other.directory.want([bob.address])
         for _ in range(40):
             for each in list(world.wires):
                 if each.person is alice and each is not wire:

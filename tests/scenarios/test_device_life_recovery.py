@@ -273,7 +273,7 @@ def test_who_adds_to_a_group_looks_its_members_up_and_takes_out_what_is_gone() -
 def test_a_device_joins_a_group_with_one_that_is_gone_and_seals_nothing_for_it() -> None:
     """Alice looked less than an hour ago, before the device was lost; Dave looks now."""
     world, alice, bob, carol, dave = team_with_a_lost_device(12)
-    dave.device.want([carol.address])
+    dave.device.directory.want([carol.address])
     world.settle()
     alice.change_group("team", [dave], [])
     world.settle()

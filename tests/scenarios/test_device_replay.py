@@ -88,16 +88,16 @@ def test_a_replay_goes_on_where_it_was_interrupted(monkeypatch, at_once):
     (alice,) = world.people
     hours(world, 3)
     monkeypatch.setattr("blackthorn.link.limits.MAX_ENTRIES_PER_FRAME", at_once)
-    alice.device.check_ledger()
+    alice.device.replayer.wanted = True
     for _ in range(200):
         alice.connect()
         for _ in range(12):
             world.step_wire(alice.wire, to_server=True)
             world.step_wire(alice.wire, to_server=False)
-        if not alice.device.replaying[0]:
+        if not alice.device.replayer.busy:
             break
         alice.restart()
-        alice.device.check_ledger()
+        alice.device.replayer.wanted = True
     assert result(alice).size == world.ledger.ledger.published.size
     assert not result(alice).finding and not alice.alarms()
 
@@ -107,11 +107,11 @@ def test_a_large_directory_is_replayed_only_when_its_person_asks(monkeypatch):
     world = World(702, "alice", "bob")
     alice, bob = world.people
     assert result(alice) is None
-    alice.device.check_ledger()
+    alice.device.replayer.wanted = True
     alice.tick()
     world.settle()
     assert result(alice).size == world.ledger.ledger.published.size
-    assert result(bob) is None and alice.device.replaying[0] is False
+    assert result(bob) is None and alice.device.replayer.busy is False
 
 
 # --- What does not ------------------------------------------------------------------------

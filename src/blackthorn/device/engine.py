@@ -4,9 +4,6 @@ No sockets and no clock: `programs.device.program` connects it to the link, scen
 the same process. Several processes may each run a `Device` over one store; only the one that
 `receives` asks for deliveries. What a unit of work has saved survives the end of the process; what
 is kept in this object only saves work.
-
-Here frames are dispatched, and `tick` says in what order things are due. Receiving is
-`conversations.receiver`, sending `operations.sender`, the ledger `transparency`.
 """
 
 from collections.abc import Callable
@@ -23,7 +20,6 @@ from blackthorn.device.operations.operation import Outcome
 from blackthorn.device.operations.sender import Sender
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.device.transparency.replay import Replayer
-from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.ports.device_store import DeviceStore
 
@@ -43,13 +39,13 @@ class Device:
         """Whether another connection of this device receives instead."""
         self.mail_waits = False
         """Whether the server has said that there is new mail."""
+        self.directory = DirectoryClient()
+        self.replayer = Replayer()
         self._store = store
         self._random = random
         self._chains = ChainCache()
-        self._directory_client = DirectoryClient()
-        self._replayer = Replayer()
-        self._receiver = receiver.Receiver(self.unit, self._directory_client, outbox.retract_commit)
-        self._sender = Sender(self.unit, self._directory_client, self.outcomes)
+        self._receiver = receiver.Receiver(self.unit, self.directory, outbox.retract_commit)
+        self._sender = Sender(self.unit, self.directory, self.outcomes)
         self._reconciler = reconciler.Schedule()
         self._noticed: set[str] = set()
         """The exits and directives of which the server has given notice on this link."""
@@ -86,35 +82,13 @@ class Device:
         """Whether everything that waited at the server has been delivered, and looked up."""
         return self._receiver.drained
 
-    # --- The ledger -----------------------------------------------------------------------
-
-    def want(self, addresses: list[Address]) -> None:
-        """Look these people up in the ledger with the next tick."""
-        self._directory_client.want(addresses)
-
-    @property
-    def stale(self) -> bool:
-        """Whether the newest state of the ledger is too old to meet somebody for the first time."""
-        return self._directory_client.stale
-
-    def check_ledger(self) -> None:
-        """The person wants the log to be replayed now, however many users it has."""
-        self._replayer.wanted = True
-
-    @property
-    def replaying(self) -> tuple[bool, tuple[int, int]]:
-        """Whether the log is being replayed; entries that were, and how many there are."""
-        return self._replayer.busy, self._replayer.progress
-
-    # --- The connection -------------------------------------------------------------------
-
     def disconnected(self) -> None:
         """The link has ended: what was not answered will be sent again."""
         self._connected = False
         self._receiver.disconnected()
         self._sender.disconnected()
-        self._directory_client.disconnected()
-        self._replayer.disconnected()
+        self.directory.disconnected()
+        self.replayer.disconnected()
 
     def connected(self, ready: f.Ready, now_ms: int, *, receives: bool) -> Frames:
         """The link is open. `receives` when this process holds the device's receiver lock."""
@@ -131,8 +105,6 @@ class Device:
                 frames.append(self._receiver.start(unit))
             self._sender.connected(unit)
         return frames + self.tick(now_ms)
-
-    # --- Frames ---------------------------------------------------------------------------
 
     def receive(self, frame: f.AnyFrame, now_ms: int) -> Frames:
         """The answer to one frame of the server. Raises StorageError: then nothing was kept."""
@@ -173,7 +145,7 @@ class Device:
                 self._sender.claimed(frame, now_ms)
             case f.StatementStored():
                 self._sender.statement_stored(frame, now_ms)
-                self._directory_client.own_changed()
+                self.directory.own_changed()
                 self._reconciler.poke()
             case _:
                 return self._answer_of_ledger(frame, now_ms)
@@ -183,43 +155,42 @@ class Device:
         match frame:
             case f.LookedUp():
                 with self.unit(now_ms) as unit:
-                    return self._directory_client.looked_up(unit, frame)
+                    return self.directory.looked_up(unit, frame)
             case f.ChainPart():
                 with self.unit(now_ms) as unit:
-                    frames = self._directory_client.chain_part(unit, frame)
+                    frames = self.directory.chain_part(unit, frame)
                 self._reconciler.poke()
                 return frames
             case f.Consistency():
                 with self.unit(now_ms) as unit:
-                    return self._directory_client.consistency(unit, frame)
+                    return self.directory.consistency(unit, frame)
             case f.Entries():
                 with self.unit(now_ms) as unit:
-                    frames = self._replayer.entries(unit, frame)
-                if not self._replayer.busy:  # another configuration may have been adopted
-                    self._directory_client.own_changed()
+                    frames = self.replayer.entries(unit, frame)
+                if not self.replayer.busy:  # another configuration may have been adopted
+                    self.directory.own_changed()
                     self._sender.retry_now()
                 return frames
             case f.LeafChanged():
-                self._directory_client.own_changed()
+                self.directory.own_changed()
                 return []
         return None
-
-    # --- What is due ----------------------------------------------------------------------
 
     def tick(self, now_ms: int) -> Frames:
         """What is due: parcels that may open now, operations that can be prepared and sent.
 
         Call it after every operation, and now and then: other processes change the store too.
         """
-        directory, inbound, sender = self._directory_client, self._receiver, self._sender
+        directory, inbound, sender = self.directory, self._receiver, self._sender
         with self.unit(now_ms) as unit:
             if not (self._connected and directory.awaits(unit)):
                 inbound.retry(unit)  # a group of many waits until all its people were looked up
             if not self._connected:
                 return inbound.answer_unsettled(unit)
             asked = directory.ask(unit)
-            if self._replay_due:
-                asked += self._replayer.ask(unit)
+            mine = self.replayer.wanted or (inbound.active and inbound.drained)
+            if mine and not directory.busy:
+                asked += self.replayer.ask(unit)
             frames = inbound.answer_unsettled(unit) + asked + inbound.ask_again(unit)
             if inbound.active and inbound.drained:
                 sender.take_charge(self._reconciler.look(unit))
@@ -228,9 +199,3 @@ class Device:
                 # An operation may have found users to look up before it can be prepared.
                 frames += requests + directory.ask(unit) + postings
         return frames
-
-    @property
-    def _replay_due(self) -> bool:
-        """Whether this process is to replay the log, and nothing else comes first."""
-        mine = self._replayer.wanted or (self._receiver.active and self.drained)
-        return not self._directory_client.busy and mine

@@ -36,7 +36,6 @@ from blackthorn.device.operations.table import operation_of
 from blackthorn.device.transparency import local_chain, verified
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.statements import decode
-from blackthorn.ids import DeviceId
 from blackthorn.ports.device_store import MailKeyRecord
 
 FIRST_WAIT_MS: Final = 2_000
@@ -135,8 +134,9 @@ def _mine(unit: UnitOfWork, chain: VerifiedChain) -> bool:
 def _own_group(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[Operation]:
     """Rules 1 and 3, and what the other devices must be told."""
     wanted: list[Operation] = []
-    groups = self_group.all_active(unit)
-    if not groups and mine and _published_others(unit):
+    groups, published = self_group.all_active(unit), unit.chains.of(unit.me.address)
+    others = local_chain.others(unit, published) if published is not None else []
+    if not groups and mine and others:
         wanted.append(CreateSelfGroup())
     wanted += [
         KeepMembers(SELF, "", group.record.id) for group in groups if mine and _untidy(unit, group)
@@ -144,11 +144,6 @@ def _own_group(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[Opera
     if self_group.share_due(unit):
         wanted.append(ShareState(unit.random(16)))
     return wanted
-
-
-def _published_others(unit: UnitOfWork) -> list[DeviceId]:
-    published = unit.chains.of(unit.me.address)
-    return local_chain.others(unit, published) if published is not None else []
 
 
 def _untidy(unit: UnitOfWork, conversation: Conversation) -> bool:
@@ -182,31 +177,21 @@ def _conversations(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[O
     for record in records:
         group = unit.open(record.id).group
         missing = set(conversations.missing_devices(unit, group)) & ready
-        if missing or _own_gone(unit, record.id):
+        own = {one.device for one in identities(group.members) if one.address == unit.me.address}
+        if missing or own.intersection(conversations.gone_devices(unit, group)):
             wanted.append(KeepMembers(record.kind, record.name, record.id))
     if not wanted:
         unit.records.settings.put(_LOOKED_AT, looked_at)
     return wanted
 
 
-def _own_gone(unit: UnitOfWork, conversation: bytes) -> bool:
-    group = unit.open(conversation).group
-    gone = conversations.gone_devices(unit, group)
-    own = {
-        member.device for member in identities(group.members) if member.address == unit.me.address
-    }
-    return bool(own & set(gone))
-
-
 def _renewal(
     unit: UnitOfWork, chain: VerifiedChain, waiting: Iterable[Operation], mine: bool
 ) -> list[int]:
     """Rule 2, one step at a time. While a reset waits the chain takes nothing."""
-    if (
-        not mine
-        or chain.pending is not None
-        or not keys.renewal_due(unit.records, chain, unit.me.device)
-    ):
+    if not mine or chain.pending is not None:
+        return []
+    if not keys.renewal_due(unit.records, chain, unit.me.device):
         return []
     if any(isinstance(operation, ChangeChain) for operation in waiting):
         return []

@@ -10,7 +10,7 @@ Not transferred: the keys of either device, MLS states, drafts, alarms.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -39,19 +39,11 @@ COMPARED: Final = "compared"
 CONTACT: Final = "contact"
 HISTORY: Final = "history"
 
-_BAD_ITEM: Final = (
-    VerificationError,
-    DamageError,
-    CertificateError,
-    msgspec.DecodeError,
-    UnicodeDecodeError,
-)
-
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError)
+_BAD_ITEM: Final = (VerificationError, DamageError, CertificateError, *_UNREADABLE)
 _BELOW: Final = "history-below"
 _SHOWN: Final = ("received", "accepted")
 """Lines that are transferred: messages, but none that waits or has failed."""
-
-Record = TypeVar("Record")
 
 Item = tuple[str, bytes]
 """A kind and one thing of it."""
@@ -91,9 +83,8 @@ def items(unit: UnitOfWork) -> list[Item]:
 
 def _contacts(unit: UnitOfWork) -> list[ChainRecord]:
     """Those compared first, then those looked at last."""
-    known = [
-        contact for contact in unit.records.directory.chains() if contact.address != unit.me.address
-    ]
+    chains = unit.records.directory.chains()
+    known = [contact for contact in chains if contact.address != unit.me.address]
     known.sort(key=lambda contact: (bool(contact.verified_ms), contact.checked_ms), reverse=True)
     return known[: account_limits.MAX_HANDED_CONTACTS]
 
@@ -113,21 +104,16 @@ def _history(unit: UnitOfWork) -> Iterator[bytes]:
 def batches(found: Sequence[Item]) -> list[Batch]:
     """The items in batches of one kind and of a bounded size."""
     made: list[Batch] = []
+    left = len(found)
     kind, group, size = "", list[bytes](), 0
     for this, data in found:
         if group and (this != kind or size + len(data) > account_limits.MAX_PAIRING_BATCH_BYTES):
-            made.append(Batch(kind, group, 0))
+            left -= len(group)
+            made.append(Batch(kind, group, left))
             group, size = [], 0
         kind, size = this, size + len(data)
         group.append(data)
-    if group:
-        made.append(Batch(kind, group, 0))
-    left = len(found)
-    counted = []
-    for batch in made:
-        left -= len(batch.items)
-        counted.append(Batch(batch.kind, batch.items, left))
-    return counted
+    return [*made, Batch(kind, group, 0)] if group else made
 
 
 # --- The new device -----------------------------------------------------------------------
@@ -138,8 +124,8 @@ def take_first_view(unit: UnitOfWork, handover: Handover) -> None:
     anchors.pin(unit.records.settings, handover.config, handover.policy)
     if handover.accepted:
         try:
-            checkpoint = _decode(handover.accepted, CheckpointRecord)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            checkpoint = msgspec.msgpack.decode(handover.accepted, type=CheckpointRecord)
+        except _UNREADABLE:
             raise AlteredError("the checkpoint that was handed over is none") from None
         unit.records.directory.put_checkpoint(checkpoint, device_limits.KEPT_CHECKPOINTS)
 
@@ -166,7 +152,7 @@ def take(unit: UnitOfWork, batch: Batch) -> None:
 
 def _take_chain(unit: UnitOfWork, data: bytes) -> None:
     """A chain that this device knows further already stays as it is."""
-    record = _decode(data, ChainRecord)
+    record = msgspec.msgpack.decode(data, type=ChainRecord)
     known = unit.records.directory.chain(record.address)
     if known is None or not known.present or known.seq <= record.seq:
         unit.records.directory.put_chain(record)
@@ -174,11 +160,11 @@ def _take_chain(unit: UnitOfWork, data: bytes) -> None:
 
 
 def _take_waiting(unit: UnitOfWork, data: bytes) -> None:
-    local_chain.put_waiting(unit.records.settings, [data], unit.now_ms)
+    local_chain.put_waiting(unit.records.settings, data, unit.now_ms)
 
 
 def _take_mail_key(unit: UnitOfWork, data: bytes) -> None:
-    record = _decode(data, MailKeyRecord)
+    record = msgspec.msgpack.decode(data, type=MailKeyRecord)
     keys.keep(unit.records, Secret(record.secret), record.certificate, record.since_ms)
 
 
@@ -188,7 +174,7 @@ def _take_compared(unit: UnitOfWork, data: bytes) -> None:
 
 
 def _take_line(unit: UnitOfWork, data: bytes) -> None:
-    line = _decode(data, HistoryRecord)
+    line = msgspec.msgpack.decode(data, type=HistoryRecord)
     if unit.records.history.known(line.message):
         return
     below = int.from_bytes(unit.records.settings.get(_BELOW) or b"", "big") + 1
@@ -201,7 +187,3 @@ def _take_line(unit: UnitOfWork, data: bytes) -> None:
 
 def _encode(record: Any) -> bytes:
     return msgspec.msgpack.encode(asdict(record))
-
-
-def _decode(data: bytes, kind: type[Record]) -> Record:
-    return msgspec.msgpack.decode(data, type=kind)

@@ -196,16 +196,11 @@ def _is_between_us(unit: UnitOfWork, group: Group, other: str) -> bool:
 
 def direct_with(unit: UnitOfWork, address: Address) -> Conversation | None:
     """The direct conversation to write in, or None when there is none (see the module)."""
-    found = [
-        record
-        for record in unit.records.conversations.named(DIRECT, address)
-        if record.standing == ACTIVE
-    ]
-    found.sort(key=lambda record: (record.created_ms, record.id), reverse=True)
-    opened = (unit.open(record.id) for record in found)
-    return next(
-        (conversation for conversation in opened if reaches(unit, conversation, address)), None
-    )
+    found = unit.records.conversations.named(DIRECT, address)
+    for record in sorted(found, key=lambda one: (one.created_ms, one.id), reverse=True):
+        if record.standing == ACTIVE and reaches(unit, unit.open(record.id), address):
+            return unit.open(record.id)
+    return None
 
 
 def reaches(unit: UnitOfWork, conversation: Conversation, address: str) -> bool:
@@ -213,9 +208,9 @@ def reaches(unit: UnitOfWork, conversation: Conversation, address: str) -> bool:
 
     When all of their devices in it are gone, after a reset of their identity, another one is made.
     """
-    if conversation.record.standing != ACTIVE or not _is_between_us(
-        unit, conversation.group, address
-    ):
+    if conversation.record.standing != ACTIVE:
+        return False
+    if not _is_between_us(unit, conversation.group, address):
         return False
     gone = gone_devices(unit, conversation.group)
     members = identities(conversation.group.members)
@@ -244,9 +239,8 @@ def group_named(unit: UnitOfWork, name: str) -> Conversation:
 
 def other_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
     """The devices that a message in the group is for."""
-    return [
-        member.device for member in identities(group.members) if member.device != unit.me.device
-    ]
+    members = identities(group.members)
+    return [member.device for member in members if member.device != unit.me.device]
 
 
 def indices_of(group: Group, wanted: Collection[str], devices: Collection[bytes] = ()) -> list[int]:
@@ -295,33 +289,25 @@ def check_commit(unit: UnitOfWork, conversation: Conversation, staged: StagedCom
             kind = "a direct conversation" if record.kind == DIRECT else "one user's own devices"
             raise InvalidCommit(f"somebody else was to be added to {kind}")
     if staged.next is not None:
-        extensions = staged.next.context.extensions
-        if read_group_metadata(extensions) != read_group_metadata(
-            conversation.group.group_context_extensions
-        ):
+        before = read_group_metadata(conversation.group.group_context_extensions)
+        if read_group_metadata(staged.next.context.extensions) != before:
             raise InvalidCommit("the metadata of a conversation does not change")
 
 
 def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) -> None:
     """Begin the epoch of a Commit that was checked, and tell what it changed."""
     group, committer = conversation.group, identify(staged.committer.credential).address
-    before = set(addresses(group.members))
+    before, gone = set(addresses(group.members)), identities(staged.removed)
     removed_me = staged.removes_me
-    gone = identities(staged.removed)
     group.merge(staged)
     if removed_me:
         _set_standing(conversation, REMOVED)
         unit.bump()
-        if record_is_shown(conversation):
+        if conversation.record.kind != SELF:  # which nobody is shown
             tell(unit, conversation, committer, f"{committer} removed you")
         return
     unit.moved(conversation)
     _tell_change(unit, conversation, committer, before, gone)
-
-
-def record_is_shown(conversation: Conversation) -> bool:
-    """Whether a person sees this conversation."""
-    return conversation.record.kind != SELF
 
 
 def merge_own(unit: UnitOfWork, conversation: Conversation) -> None:
@@ -330,8 +316,7 @@ def merge_own(unit: UnitOfWork, conversation: Conversation) -> None:
     staged = group.pending
     if staged is None:
         raise InputError("there is no Commit to merge")
-    before = set(addresses(group.members))
-    gone = identities(staged.removed)
+    before, gone = set(addresses(group.members)), identities(staged.removed)
     group.merge_pending()
     unit.moved(conversation)
     _tell_change(unit, conversation, unit.me.address, before, gone)

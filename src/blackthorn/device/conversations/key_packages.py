@@ -74,14 +74,8 @@ def check_claimed(unit: UnitOfWork, answer: KeyPackages) -> None:
         key, claim = _init_key(package), unit.random(16)
         if key and unit.records.key_packages.met(b"claimed" + key, claim, unit.now_ms) != claim:
             text = f"the server gave a key package of {package.address} that it had given before"
-            raise_alarm(
-                unit.records,
-                "key-package-reuse",
-                package.address,
-                text,
-                unit.now_ms,
-                fact=key.hex(),
-            )
+            whose, fact = package.address, key.hex()
+            raise_alarm(unit.records, "key-package-reuse", whose, text, unit.now_ms, fact=fact)
 
 
 def _init_key(claimed: ClaimedKeyPackage) -> bytes:

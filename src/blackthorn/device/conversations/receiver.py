@@ -48,7 +48,8 @@ class Receiver:
 
     def disconnected(self) -> None:
         """The connection has ended; what is held stays."""
-        self._active = False
+        self.active = False
+        """Whether this process receives the device's parcels."""
         self._delivered = False
         self._asked = b""
         self._ask_after = 0
@@ -59,18 +60,13 @@ class Receiver:
         """Whether everything that waited at the server has been delivered, and looked up."""
         return self._delivered and not self._directory.busy
 
-    @property
-    def active(self) -> bool:
-        """Whether this process receives the device's parcels."""
-        return self._active
-
     def stop(self) -> None:
         """Another connection of this device receives instead."""
-        self._active = False
+        self.active = False
 
     def start(self, unit: UnitOfWork) -> f.Resume:
         """Ask for everything that waits; for undecryptable parcels too, if they may open now."""
-        self._active = True
+        self.active = True
         wanted = unit.records.settings.get(units.ASK_AGAIN) or b""
         if unit.records.peers.ask_again() and not wanted:
             wanted = b"strangers"
@@ -80,7 +76,7 @@ class Receiver:
     def ask_again(self, unit: UnitOfWork) -> Frames:
         """Ask on the same link for undecryptable parcels, when they may open now."""
         waits = not reached(self._ask_after, unit.now_ms, ASK_AGAIN_MS)
-        if not (self._active and self.drained) or waits:
+        if not (self.active and self.drained) or waits:
             return []
         wanted = unit.records.settings.get(units.ASK_AGAIN) or b""
         return [self._resume(wanted, unit.now_ms)] if wanted else []

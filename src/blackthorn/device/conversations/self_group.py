@@ -34,13 +34,14 @@ KIND: Final = "application/vnd.blackthorn.self"
 _SHARED: Final = "self-shared"
 
 
+_KeyBytes = Annotated[bytes, Meta(min_length=1, max_length=crypto_limits.MAX_CERTIFICATE_BYTES)]
+
+
 class MailKey(Struct, frozen=True):
     """One OpenPGP key of the user."""
 
-    secret: Annotated[bytes, Meta(min_length=1, max_length=crypto_limits.MAX_CERTIFICATE_BYTES)]
-    certificate: Annotated[
-        bytes, Meta(min_length=1, max_length=crypto_limits.MAX_CERTIFICATE_BYTES)
-    ]
+    secret: _KeyBytes
+    certificate: _KeyBytes
     since_ms: Uint64
 
 

@@ -110,9 +110,8 @@ def save(records: Records, keys: DeviceKeys) -> None:
 
 def load(records: Records) -> DeviceKeys | None:
     """The kept keys, or None when none were made yet."""
-    settings = records.settings
-    found = [settings.get(name) for name in (_ADDRESS, _IDENTITY, _ML_DSA)]
-    address, identity, ml_dsa = found
+    get = records.settings.get
+    address, identity, ml_dsa = get(_ADDRESS), get(_IDENTITY), get(_ML_DSA)
     if not (address and identity and ml_dsa):
         return None
     current = mail_keys.newest(records)

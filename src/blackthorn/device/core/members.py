@@ -56,10 +56,8 @@ def identify(credential: Credential) -> Identity:
     """Who a credential says it is (rule 1). Raises InvalidLeaf."""
     if not isinstance(credential, BasicCredential):
         raise InvalidLeaf("the credential is not a basic one")
-    address, device = (
-        credential.identity[:-DEVICE_ID_BYTES],
-        credential.identity[-DEVICE_ID_BYTES:],
-    )
+    whole = credential.identity
+    address, device = whole[:-DEVICE_ID_BYTES], whole[-DEVICE_ID_BYTES:]
     try:
         text = address.decode("ascii")
         if parse_address(text) != text or len(device) != DEVICE_ID_BYTES:
@@ -125,11 +123,8 @@ class GatheringValidator(LeafValidator):
 
     def _was_one(self, identity: Identity, signature_key: bytes) -> bool:
         chain = self._chain_of(identity.address)
-        former = () if chain is None else chain.former
-        return any(
-            (device.device.id, device.device.mls_key) == (identity.device, signature_key)
-            for device in former
-        )
+        former = [] if chain is None else [one.device for one in chain.former]
+        return (identity.device, signature_key) in [(one.id, one.mls_key) for one in former]
 
 
 def identities(members: Iterable[Member]) -> list[Identity]:

@@ -99,7 +99,7 @@ class UnitOfWork:
     def moved(self, conversation: Conversation) -> None:
         """The group has begun another epoch: keep its envelope key; what waits may open now."""
         group = conversation.group
-        key = group.export(envelope.EXPORT_LABEL, b"", envelope.KEY_BYTES)
+        key = self.envelope_key(conversation).key.expose()
         self.records.conversations.put_envelope_key(
             group.group_id, group.epoch, key, limits.MLS_PAST_EPOCHS
         )

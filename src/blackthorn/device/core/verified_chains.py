@@ -34,16 +34,6 @@ def encode_logged(logged: dict[int, int]) -> bytes:
     return msgspec.msgpack.encode(logged)
 
 
-def _ids(data: bytes) -> list[bytes]:
-    return [data[at : at + DEVICE_ID_BYTES] for at in range(0, len(data), DEVICE_ID_BYTES)]
-
-
-def statements_of(record: ChainRecord) -> tuple[bytes, ...]:
-    """The statements of a kept chain. Raises DamageError."""
-    statements = decode(_statements, record.statements, DAMAGED)
-    return tuple(statements)
-
-
 def logged_of(record: ChainRecord) -> dict[int, int]:
     """When the ledger logged resets and cancels of a kept chain. Raises DamageError."""
     return decode(_logged, record.logged, DAMAGED) if record.logged else {}
@@ -85,7 +75,10 @@ class Chains:
         if known is not None:
             return frozenset(device.id for device in known.devices)
         data = self._records.directory.devices(address)
-        return None if data is None else frozenset(_ids(data))
+        if data is None:
+            return None
+        starts = range(0, len(data), DEVICE_ID_BYTES)
+        return frozenset(data[start : start + DEVICE_ID_BYTES] for start in starts)
 
     def _of(self, record: ChainRecord) -> VerifiedChain:
         known = self._cache.found.get(record.address)
@@ -101,7 +94,8 @@ class Chains:
         return Terms(trusted.enrolment, trusted.config.reset_delay_ms, now_ms, logged)
 
     def _replay(self, record: ChainRecord) -> VerifiedChain:
-        unverified = UnverifiedChain(record.address, statements_of(record))
+        statements = decode(_statements, record.statements, DAMAGED)
+        unverified = UnverifiedChain(record.address, tuple(statements))
         try:
             return replay(unverified, self.terms(record.as_of_ms, logged_of(record)))
         except VerificationError as error:

@@ -6,8 +6,8 @@ proves that one identity made the export; that it is this person's, the ledger s
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import cbor2
 import msgspec
@@ -151,16 +151,12 @@ def decode_chain(data: bytes) -> VerifiedChain:
     value = cbor.load(data, _CHAIN_DEPTH, refusal)
     if not isinstance(value, dict) or value.get("format") != CHAIN_FORMAT:
         raise SecurityError("the identity chain is of a format that is not known here")
-    return replay(*_parts(value))
-
-
-def _parts(value: Mapping[Any, Any]) -> tuple[UnverifiedChain, Terms]:
     try:
-        read = msgspec.convert(dict(value), type=_Chain, strict=True)
+        read = msgspec.convert(value, type=_Chain, strict=True)
     except (msgspec.ValidationError, TypeError):
         raise SecurityError("the identity chain has a field that is wrong") from None
     terms = Terms(VerifyKeys(*read.enrolment), read.reset_delay_ms, read.now_ms, read.logged)
-    return UnverifiedChain(read.address, tuple(read.statements)), terms
+    return replay(UnverifiedChain(read.address, tuple(read.statements)), terms)
 
 
 class _Chain(Struct, frozen=True, forbid_unknown_fields=True):

@@ -165,6 +165,5 @@ def retract_commit(unit: UnitOfWork, conversation: Conversation) -> None:
             continue
         prepared = decode_prepared(row.prepared)
         if prepared.sort in COMMITS and prepared.conversation == conversation.record.id:
-            reason = "another change came first"
-            undone = replace(row, posting=None, prepared=None, problem=reason)
-            unit.records.outbox.update(undone)
+            why = "another change came first"
+            unit.records.outbox.update(replace(row, posting=None, prepared=None, problem=why))

@@ -57,12 +57,13 @@ def accept_chain(
     epoch than the answer, so that nothing is proved by its not holding.
     """
     known = unit.records.directory.chain(answer.address)
-    before = unit.chains.of(answer.address)
+    before, value = unit.chains.of(answer.address), found.value
     try:
         logged = _logged(unit, part, latest.epoch)
         as_of_ms = max(latest.epoch.time_ms, known.as_of_ms if known is not None else 0)
         chain = _verified(unit.chains, before, part, as_of_ms, logged)
-        _check_committed(chain, found)
+        if (chain.head, chain.seq, chain.flags) != (value.head, value.seq, value.flags):
+            raise VerificationError("I18", "the chain is not the one that the ledger commits to")
     except VerificationError as error:
         if part.size != latest.epoch.accepted.size:
             raise OvertakenError(error.rule, f"the chain is of another epoch: {error}") from error
@@ -155,12 +156,6 @@ def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[Observation]:
         return []
     checked = accepted_of(unit.records.directory.checkpoint(known.checked_size))
     return [Observation(checked, known.version)] if checked is not None else []
-
-
-def _check_committed(chain: VerifiedChain, found: Present) -> None:
-    answer = (found.value.head, found.value.seq, found.value.flags)
-    if (chain.head, chain.seq, chain.flags) != answer:
-        raise VerificationError("I18", "the chain is not the one that the ledger commits to")
 
 
 def _certificate(

@@ -35,17 +35,15 @@ def _waiting(settings: Settings) -> list[UnpublishedStatement]:
     return msgspec.msgpack.decode(data, type=list[UnpublishedStatement]) if data else []
 
 
-def put_waiting(settings: Settings, statements: list[bytes], now_ms: int) -> None:
-    """These follow what is there: the server has stored them."""
-    kept = _waiting(settings) + [
-        UnpublishedStatement(statement, now_ms) for statement in statements
-    ]
+def put_waiting(settings: Settings, statement: bytes, now_ms: int) -> None:
+    """This one follows what is there: the server has stored it."""
+    kept = [*_waiting(settings), UnpublishedStatement(statement, now_ms)]
     settings.put(_SETTING, msgspec.msgpack.encode(kept))
 
 
 def stored(unit: UnitOfWork, statement: bytes) -> None:
     """The server has stored this statement, which this device has made or brought about."""
-    put_waiting(unit.records.settings, [statement], unit.now_ms)
+    put_waiting(unit.records.settings, statement, unit.now_ms)
     stated = decode(statement).statement
     own_chain.stated(unit, stated.hash, stated.seq)
 

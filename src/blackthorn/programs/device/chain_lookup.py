@@ -16,7 +16,7 @@ LOOKUP_SECONDS: Final = 20.0
 async def look_up(device: DeviceProgram, address: Address) -> bool:
     """Ask the ledger for the user's chain; False when it could not be asked in time."""
     began = wall_ms()
-    device.device.want([address])
+    device.device.directory.want([address])
 
     def checked() -> bool:
         with device.device.unit(wall_ms()) as unit:

@@ -28,15 +28,15 @@ async def replay(program: DeviceProgram, progress: Callable[[int, int], None]) -
 
     Raises UnavailableError.
     """
-    device = program.device
-    device.check_ledger()
+    replayer = program.device.replayer
+    replayer.wanted = True
     timeout = server_timeout(REPLAY_SECONDS, LATE)
     async with timeout, program.link(receive=False) as connection:
-        while device.replaying[0]:
+        while replayer.busy:
             await program.step(connection)
-            progress(*device.replaying[1])
+            progress(*replayer.progress)
     with program.opened.vault.transaction() as records:
         done = replayed(records)
-    if device.replaying[0] or done is None:
+    if replayer.busy or done is None:
         raise UnavailableError(f"{LATE}; try again")
     return ReplayResult(done.size, done.at_ms, done.finding)
