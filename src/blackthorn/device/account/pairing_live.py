@@ -19,18 +19,9 @@ from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.activation.code import Code as PairingCode
 from blackthorn.link.codes import Code
-from blackthorn.link.pairing import exchange
+from blackthorn.link.pairing import exchange, messages
 from blackthorn.link.pairing.channel import AlteredError, WrongCodeError
 from blackthorn.link.pairing.exchange import BurntError, Offer
-from blackthorn.link.pairing.messages import (
-    Batch,
-    Confirmed,
-    Countersigned,
-    Draft,
-    Finished,
-    PairingMessage,
-    TransferAck,
-)
 
 TYPINGS: Final = 3
 """How often a person may mistype the six digits before the pairing ends."""
@@ -65,7 +56,7 @@ class LivePairing(Side):
         self._typings = 0
         self._row = 0
         self._drafted = 0
-        self._batches: list[Batch] = []
+        self._batches: list[messages.Batch] = []
         self._confirmed = False
 
     def open(self) -> Frames:
@@ -154,14 +145,14 @@ class LivePairing(Side):
         self.stage = Stage.CONFIRMING
         return []
 
-    def _heard(self, message: PairingMessage, now_ms: int) -> Frames:
+    def _heard(self, message: messages.PairingMessage, now_ms: int) -> Frames:
         match message:
-            case Confirmed() if self.stage in (Stage.COMPARING, Stage.CONFIRMING):
+            case messages.Confirmed() if self.stage in (Stage.COMPARING, Stage.CONFIRMING):
                 self._confirmed = True
                 return self.advance(now_ms)
-            case Countersigned(statement) if self.stage is Stage.SIGNING:
+            case messages.Countersigned(statement) if self.stage is Stage.SIGNING:
                 return self._countersigned(statement, now_ms)
-            case TransferAck() if self.stage is Stage.HANDING:
+            case messages.TransferAck() if self.stage is Stage.HANDING:
                 return self._hand_over()
         return self.out_of_place()
 
@@ -192,7 +183,7 @@ class LivePairing(Side):
                 return self.fail(error)
         self._drafted = draft.seq
         self.stage = Stage.SIGNING
-        return self.say(Draft(signed.encode()))
+        return self.say(messages.Draft(signed.encode()))
 
     def _new_device(self) -> DeviceInfo:
         if self.new is None:
@@ -238,4 +229,4 @@ class LivePairing(Side):
             self.remaining = batch.left
             return self.say(batch)
         self.stage = Stage.ENDING
-        return self.say(Finished())
+        return self.say(messages.Finished())

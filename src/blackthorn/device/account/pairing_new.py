@@ -16,18 +16,8 @@ from blackthorn.ids import Address, Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.activation.code import Code as PairingCode
 from blackthorn.link.codes import Code
-from blackthorn.link.pairing import exchange
+from blackthorn.link.pairing import exchange, messages
 from blackthorn.link.pairing.channel import AlteredError, WrongCodeError
-from blackthorn.link.pairing.messages import (
-    Batch,
-    Confirmed,
-    Countersigned,
-    Draft,
-    Finished,
-    Handover,
-    PairingMessage,
-    TransferAck,
-)
 from blackthorn.ports.device_store import DeviceStore
 
 
@@ -45,7 +35,7 @@ class NewPairing(Side):
         random: Random,
     ) -> None:
         super().__init__(Stage.PROVING)
-        self.handover: Handover | None = None
+        self.handover: messages.Handover | None = None
         self.store: DeviceStore | None = None
         self._signing = signing
         self._info = keys.info_of(signing, name)
@@ -101,24 +91,24 @@ class NewPairing(Side):
         if self.stage is not Stage.COMPARING:
             return []
         self.stage = Stage.SIGNING
-        return self.say(Confirmed())
+        return self.say(messages.Confirmed())
 
-    def _heard(self, message: PairingMessage, now_ms: int) -> Frames:
+    def _heard(self, message: messages.PairingMessage, now_ms: int) -> Frames:
         match message:
-            case Draft(statement) if self.stage is Stage.SIGNING:
+            case messages.Draft(statement) if self.stage is Stage.SIGNING:
                 return self._sign(statement)
-            case Handover() if self.stage is Stage.SIGNING:
+            case messages.Handover() if self.stage is Stage.SIGNING:
                 with self._unit(now_ms) as current:
                     state_transfer.take_first_view(current, message)
                 self.handover, self.stage = message, Stage.TAKING
-                return self.say(TransferAck())
-            case Batch() if self.stage is Stage.TAKING:
+                return self.say(messages.TransferAck())
+            case messages.Batch() if self.stage is Stage.TAKING:
                 self.total = max(self.total, message.left + len(message.items))
                 self.remaining = message.left
                 with self._unit(now_ms) as current:
                     state_transfer.take(current, message)
-                return self.say(TransferAck())
-            case Finished() if self.stage is Stage.TAKING:
+                return self.say(messages.TransferAck())
+            case messages.Finished() if self.stage is Stage.TAKING:
                 return self._finish(now_ms)
         return self.out_of_place()
 
@@ -129,7 +119,7 @@ class NewPairing(Side):
         if not fits or signed.statement.body != AddDevice(self._info):
             return self.out_of_place()
         countersigned = countersign(signed, self._info.id, self._signing)
-        return self.say(Countersigned(countersigned.encode()))
+        return self.say(messages.Countersigned(countersigned.encode()))
 
     def _finish(self, now_ms: int) -> Frames:
         """All is there: does it show this device as its user's?"""

@@ -26,14 +26,8 @@ _STATEMENT: Final = "recovery-statement"
 
 def check(fingerprint: Fingerprint, config: DirectoryConfig) -> str:
     """Five groups of four hex digits: 80 bits."""
-    parts = (
-        _LABEL,
-        fingerprint,
-        config.origin.encode(),
-        config.log_vkey.encode(),
-        config.vrf_key,
-        *config.enrolment,
-    )
+    names = (config.origin.encode(), config.log_vkey.encode())
+    parts = (_LABEL, fingerprint, *names, config.vrf_key, *config.enrolment)
     framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     digits = hashlib.sha256(framed).hexdigest()[:CHECK_DIGITS]
     return "-".join(digits[place : place + 4] for place in range(0, CHECK_DIGITS, 4))

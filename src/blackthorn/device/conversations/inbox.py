@@ -41,11 +41,8 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
             _open(unit, parcel, retract)
     except InputError as error:
         if isinstance(error, UnknownDeviceError):
-            unit.records.peers.ask_for(
-                [(device.device, device.address) for device in error.unknown_devices],
-                unit.now_ms,
-                limits.MAX_UNKNOWN_DEVICES,
-            )
+            unknown = [(device.device, device.address) for device in error.unknown_devices]
+            unit.records.peers.ask_for(unknown, unit.now_ms, limits.MAX_UNKNOWN_DEVICES)
         elif isinstance(error, ReusedError):
             text = "a second Welcome came for a key package of this device"
             fact, address = digest.hex(), unit.me.address
@@ -66,18 +63,13 @@ def _open(unit: UnitOfWork, parcel: bytes, retract: Retract) -> None:
     received = _process(unit, conversation.group, message)
     match received:
         case Application():
-            gossip.receive(
-                unit.records,
-                conversation.record.id,
-                identify(received.sender.credential).address,
-                received.authenticated_data,
-                unit.now_ms,
-            )
+            sender, seen = identify(received.sender.credential), received.authenticated_data
+            gossip.receive(unit.records, owner, sender.address, seen, unit.now_ms)
             if conversation.record.kind == SELF:
                 unit.validate(received.sender.credential, received.sender.signature_key)
                 self_group.take(unit, conversation, received.content)
                 return
-            _show(unit, conversation, identify(received.sender.credential), received.content)
+            _show(unit, conversation, sender, received.content)
         case StagedCommit():
             unit.validate(received.committer.credential, received.committer.signature_key)
             conversations.check_commit(unit, conversation, received)
@@ -109,7 +101,9 @@ def _show(unit: UnitOfWork, conversation: Conversation, sender: Identity, body: 
     try:
         message = content.decode(body)
     except content.ContentError as error:
-        _unreadable(unit, conversation, sender, body, error)
+        mark = hashlib.sha256(body).hexdigest()[:8]
+        text = f"a message of {sender.address} cannot be shown here ({mark}): {error}"
+        conversations.tell(unit, conversation, sender.address, text)
         return
     _count(unit, record.id, sender.device, message.count)
     identifier = content.message_id(body, sender.address, record.id, message.salt)
@@ -131,14 +125,6 @@ def _show(unit: UnitOfWork, conversation: Conversation, sender: Identity, body: 
             shown=mine,
         )
     )
-
-
-def _unreadable(
-    unit: UnitOfWork, conversation: Conversation, sender: Identity, body: bytes, error: Exception
-) -> None:
-    mark = hashlib.sha256(body).hexdigest()[:8]
-    text = f"a message of {sender.address} cannot be shown here ({mark}): {error}"
-    conversations.tell(unit, conversation, sender.address, text)
 
 
 def _count(unit: UnitOfWork, conversation: bytes, device: bytes, count: int) -> None:

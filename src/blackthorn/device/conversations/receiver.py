@@ -7,7 +7,7 @@ their users were looked up.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -149,10 +149,8 @@ class Receiver:
         seen = {digest for digest in self._unsettled if unit.records.parcels.seen(digest)}
         waited, self._unsettled = self._unsettled, {}
         self._aside_ms = unit.now_ms
-        return _answers(
-            (seq for digest, seq in waited.items() if digest in seen),
-            (seq for digest, seq in waited.items() if digest not in seen),
-        )
+        opened = [seq for digest, seq in waited.items() if digest in seen]
+        return _answers(opened, [seq for digest, seq in waited.items() if digest not in seen])
 
 
 def forget_old(unit: UnitOfWork) -> None:
@@ -163,10 +161,6 @@ def forget_old(unit: UnitOfWork) -> None:
     unit.records.peers.forget_unknown_devices_before(oldest_ms)
 
 
-def _answers(opened: Iterable[int], closed: Iterable[int]) -> Frames:
-    frames: Frames = []
-    if acknowledged := list(opened):
-        frames.append(f.Acknowledge(acknowledged))
-    if aside := list(closed):
-        frames.append(f.SetAside(aside))
-    return frames
+def _answers(opened: list[int], closed: list[int]) -> Frames:
+    acknowledged: Frames = [f.Acknowledge(opened)] if opened else []
+    return [*acknowledged, f.SetAside(closed)] if closed else acknowledged

@@ -21,17 +21,9 @@ DEVICE_ID_BYTES: Final = 16
 DAMAGED: Final = "a kept identity chain is damaged"
 
 _statements: Final = msgspec.msgpack.Decoder(list[bytes])
+"""The form of `ChainRecord.statements`."""
 _logged: Final = msgspec.msgpack.Decoder(dict[int, int])
-
-
-def encode_statements(statements: tuple[bytes, ...]) -> bytes:
-    """For `ChainRecord.statements`."""
-    return msgspec.msgpack.encode(list(statements))
-
-
-def encode_logged(logged: dict[int, int]) -> bytes:
-    """For `ChainRecord.logged`."""
-    return msgspec.msgpack.encode(logged)
+"""The form of `ChainRecord.logged`."""
 
 
 def logged_of(record: ChainRecord) -> dict[int, int]:

@@ -42,19 +42,13 @@ def _one(
     members = sorted({member for group in groups for member in _members(group)})
     standings = {group.standing for group in groups}
     standing = "active" if "active" in standings else next(iter(sorted(standings)), "unknown")
-    messages = [
-        ExportMessage(
-            line.message,
-            line.sender,
-            line.sort,
-            line.text,
-            line.sent_ms,
-            line.received_ms,
-            line.standing,
-        )
-        for line in lines
-    ]
+    messages = [_message(line) for line in lines]
     return ExportConversation(key[0], key[1], sorted(ids), members, standing, messages)
+
+
+def _message(line: HistoryRecord) -> ExportMessage:
+    times = (line.sent_ms, line.received_ms)
+    return ExportMessage(line.message, line.sender, line.sort, line.text, *times, line.standing)
 
 
 def _members(group: ConversationRecord) -> list[str]:

@@ -7,7 +7,7 @@ then "From " gets one more ">". A mail that does not end its last line has it en
 import re
 import time
 from collections.abc import Iterator
-from typing import Final, Protocol
+from typing import IO, Final
 
 _FROM: Final = re.compile(rb"^(>*From )", re.MULTILINE)
 _QUOTED: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
@@ -32,11 +32,7 @@ def entry(content: bytes, sender: str, received_ms: int) -> Iterator[bytes]:
     yield b"\n"
 
 
-class _Lines(Protocol):
-    def readline(self) -> bytes: ...
-
-
-def mails(file: _Lines) -> Iterator[bytes]:
+def mails(file: IO[bytes]) -> Iterator[bytes]:
     """The mails of such a file, as `normal` has them; bytes before the first are one too.
 
     A mail ends where an empty line is followed by a line that begins with "From ", or the file

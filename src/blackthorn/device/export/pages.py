@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+import msgspec
+
 from blackthorn.device.export.manifest import Counts, Problem
 from blackthorn.device.export.messages import ExportConversation, ExportMessage, rfc3339
 from blackthorn.mail.render.text import safe_line, safe_text
@@ -143,16 +145,10 @@ Keys: {keys}. What could not be opened: {problems}.
 
 def readme(overview: Overview) -> Iterator[bytes]:
     """README.txt."""
-    counts = overview.counts
     yield _README.format(
         address=safe_line(overview.address),
         created=rfc3339(overview.created_ms),
-        mails=counts.mails,
-        conversations=counts.conversations,
-        messages=counts.messages,
-        contacts=counts.contacts,
-        keys=counts.keys,
-        problems=counts.problems,
+        **msgspec.structs.asdict(overview.counts),
     ).encode()
     for problem in overview.problems:
         yield f"  {safe_line(problem.item)}: {safe_line(problem.reason)}\n".encode()

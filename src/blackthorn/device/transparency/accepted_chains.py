@@ -8,12 +8,7 @@ import msgspec
 
 from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.core.verified_chains import (
-    Chains,
-    encode_logged,
-    encode_statements,
-    logged_of,
-)
+from blackthorn.device.core.verified_chains import Chains, logged_of
 from blackthorn.device.transparency.alarms import Fields, evidence_of, raise_alarm
 from blackthorn.device.transparency.ledger_state import (
     AcceptedEpoch,
@@ -79,8 +74,8 @@ def accept_chain(
         chain.head,
         chain.seq,
         chain.flags,
-        encode_statements(chain.statements),
-        encode_logged(logged),
+        msgspec.msgpack.encode(chain.statements),
+        msgspec.msgpack.encode(logged),
         _certificate(unit, chain, part.certificate, known),
         unit.now_ms,
         known.verified_ms if known is not None else 0,

@@ -49,16 +49,10 @@ def dispute(unit: UnitOfWork, part: f.EpochPart, error: VerificationError) -> No
     """
     head = decode_entry(part.head)
     log = anchors.pinned(unit.records.settings).policy.log
-    checkpoint, _ = open_checkpoint(part.checkpoint, log)
+    tree, _ = open_checkpoint(part.checkpoint, log)
     assert isinstance(head, Head)
     found = DisputedEpoch(
-        part.checkpoint,
-        part.head,
-        list(part.proof),
-        checkpoint.size,
-        checkpoint.root,
-        head.users,
-        head.config,
+        part.checkpoint, part.head, part.proof, tree.size, tree.root, head.users, head.config
     )
     alarms, fact = unit.records.directory.alarms(), found.config.hex()
     known_false = any((alarm.code, alarm.fact) == (_CODE, fact) for alarm in alarms)
