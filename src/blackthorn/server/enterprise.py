@@ -24,7 +24,6 @@ class _Record(Protocol):
     @property
     def address(self) -> Address:
         """Whose record it is."""
-        ...
 
 
 Key = TypeVar("Key")

@@ -41,28 +41,22 @@ class Party(Protocol):
     @property
     def device(self) -> DeviceRecord | None:
         """The device that opened the connection; None for one that joins."""
-        ...
 
     @property
     def slow(self) -> bool:
         """Whether it does not read what it was sent."""
-        ...
 
     def paired(self, message: bytes) -> None:
         """The other side is there, and said this first."""
-        ...
 
     def relay(self, data: bytes) -> None:
         """The other side says this."""
-        ...
 
     def ended(self, reason: End | str) -> None:
         """The pairing is over: by the server's reason, or by the text of the other side."""
-        ...
 
     def disconnect(self) -> None:
         """Nothing more is said to it."""
-        ...
 
 
 @dataclass(slots=True)

@@ -67,11 +67,9 @@ class Log(Protocol):
     @property
     def time_ms(self) -> int:
         """The time of the newest published head, 0 before the first."""
-        ...
 
     def wake(self) -> None:
         """Something waits for the next epoch."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,4 +29,3 @@ class Productions(Protocol):
         `done` gets ForbiddenError (no officer who decides, or the directive is not approved),
         UnavailableError (it is being made, or the ledger does not show it yet), StorageError.
         """
-        ...

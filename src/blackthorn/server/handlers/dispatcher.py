@@ -41,7 +41,6 @@ class FrameHandler(Protocol):
 
     def handle(self, session: Session, frame: Any, now: float) -> None:
         """Serve one frame. InputError ends the session as its peer's fault."""
-        ...
 
 
 class SessionHandler(FrameHandler, Protocol):
@@ -49,7 +48,6 @@ class SessionHandler(FrameHandler, Protocol):
 
     def leave(self, session: Session) -> None:
         """The session has ended, whichever side ended it; the handler may not know it."""
-        ...
 
 
 class NoticeHandler(FrameHandler, Greeter, Protocol):
@@ -61,7 +59,6 @@ class LedgerHandler(SessionHandler, Protocol):
 
     def tick(self, now: float) -> None:
         """What is due; called with `Dispatcher.tick`."""
-        ...
 
 
 LEDGER_FRAMES: Final = (

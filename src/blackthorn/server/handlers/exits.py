@@ -22,7 +22,6 @@ class Officers(Protocol):
 
     def access(self, address: Address, done: Done[Access]) -> None:
         """What this user may see."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

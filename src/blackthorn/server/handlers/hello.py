@@ -26,7 +26,6 @@ class Greeter(Protocol):
 
     def greet(self, session: Session) -> None:
         """Send a device that has just opened the link the notices of its user."""
-        ...
 
 
 class HelloHandler:

@@ -22,19 +22,15 @@ class Wire(Protocol):
 
     def write(self, data: bytes) -> None:
         """Queue one WebSocket message; never blocks, never raises."""
-        ...
 
     def close(self) -> None:
         """Send what is queued, as far as the peer reads, and close."""
-        ...
 
     def pause_reading(self) -> None:
         """Take no more from the peer until `resume_reading`."""
-        ...
 
     def resume_reading(self) -> None:
         """Take from the peer again."""
-        ...
 
 
 class Session:

@@ -70,12 +70,10 @@ class Destroyed(Protocol):
     @property
     def fingerprint(self) -> bytes:
         """32 bytes."""
-        ...
 
     @property
     def destroyed_ms(self) -> int:
         """When it was destroyed for the first time."""
-        ...
 
 
 class Keys(Protocol):
@@ -83,19 +81,15 @@ class Keys(Protocol):
 
     def key(self, market: str) -> Secret | None:
         """See `ports.markets.MarketKeys`."""
-        ...
 
     def load(self) -> dict[str, bytes]:
         """The fingerprint of each key in use, by market."""
-        ...
 
     def fingerprint(self, market: str) -> bytes:
         """32 bytes, of a destroyed key too."""
-        ...
 
     def destroy(self, market: str, now_ms: int) -> Destroyed:
         """Destroy it for ever; idempotent. Raises StorageError."""
-        ...
 
 
 class Apart(Protocol):
@@ -103,7 +97,6 @@ class Apart(Protocol):
 
     def __call__(self, work: Callable[[], Blocking], done: Done[Blocking], /) -> None:
         """Run `work`, then call `done` in the loop with its result or its BlackthornError."""
-        ...
 
 
 @dataclass

@@ -28,48 +28,37 @@ class DeviceConnection(Protocol):
     @property
     def address(self) -> Address:
         """The device's user."""
-        ...
 
     @property
     def paused(self) -> bool:
         """Whether the peer does not read what it is sent."""
-        ...
 
     def accepted(self, postings: Sequence[bytes]) -> None:
         """The postings of these ids are durable."""
-        ...
 
     def refused(self, posting: bytes, reason: Reason, text: str = "") -> None:
         """The posting was not stored and will not be; `text` in place of the reason's own."""
-        ...
 
     def fanouts_unknown(self, fanouts: Sequence[bytes], postings: Sequence[bytes]) -> None:
         """Tell these lists, then send these postings again."""
-        ...
 
     def deliver(self, parcels: Sequence[Numbered]) -> None:
         """Parcels for the device, oldest first."""
-        ...
 
     def drained(self) -> None:
         """All that waited for the device has been delivered."""
-        ...
 
     def superseded(self) -> None:
         """Another connection of the device receives now."""
-        ...
 
     def failed(self, error: BlackthornError) -> None:
         """Something could not be done for it: end it."""
-        ...
 
     def hold(self, size: int, crowded: bool) -> None:
         """Count `size` bytes of postings as unanswered; take no more when that is too much."""
-        ...
 
     def release(self, size: int) -> None:
         """The postings of these `size` bytes are answered."""
-        ...
 
 
 class Receiver:

@@ -22,12 +22,10 @@ class Parcel(Protocol):
     @property
     def fanout(self) -> bytes:
         """16 bytes."""
-        ...
 
     @property
     def sealed(self) -> bytes:
         """What only those devices can open."""
-        ...
 
 
 class Order(Protocol):
@@ -36,17 +34,14 @@ class Order(Protocol):
     @property
     def handle(self) -> bytes:
         """32 bytes."""
-        ...
 
     @property
     def epoch(self) -> int:
         """The epoch that the Commit starts from."""
-        ...
 
     @property
     def token(self) -> bytes:
         """16 bytes."""
-        ...
 
 
 class Posting(Protocol):
@@ -55,14 +50,11 @@ class Posting(Protocol):
     @property
     def id(self) -> bytes:
         """16 bytes by which it is answered."""
-        ...
 
     @property
     def parcels(self) -> Sequence[Parcel]:
         """At least one."""
-        ...
 
     @property
     def order(self) -> Order | None:
         """Only of a Commit."""
-        ...
