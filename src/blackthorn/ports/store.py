@@ -41,6 +41,20 @@ is stored does not allow it. DefectError: a programming error, which was logged 
 """
 
 
+def unless_failed(
+    done: Callable[[BlackthornError], None], go_on: Callable[[Result], None]
+) -> Done[Result]:
+    """Go on with a result; an error ends it, and is what `done` gets."""
+
+    def answered(result: Result | BlackthornError) -> None:
+        if isinstance(result, BlackthornError):
+            done(result)
+        else:
+            go_on(result)
+
+    return answered
+
+
 class Writer(Protocol):
     """Durable changes in groups."""
 

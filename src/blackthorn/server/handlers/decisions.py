@@ -4,8 +4,10 @@ An officer's device replays itself what it is shown; here are only paging and th
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from blackthorn.errors import BlackthornError, DefectError, ForbiddenError, StorageError
+from blackthorn.ids import Address
 from blackthorn.link import limits
 from blackthorn.link.frames import (
     Decision,
@@ -18,7 +20,7 @@ from blackthorn.ports.enterprise import Standing
 from blackthorn.server.counters import Counters
 from blackthorn.server.governance.access import Access, DecisionPage
 from blackthorn.server.governance.decisions import ONLY_OFFICERS, DecisionService
-from blackthorn.server.handlers.failures import close_failed
+from blackthorn.server.handlers.answers import answering, close_failed
 from blackthorn.server.handlers.session import Session
 
 
@@ -37,57 +39,36 @@ class DecisionHandler:
         if device.standing is not Standing.LIVE:
             session.transmit(_refusal(frame, ONLY_OFFICERS))
         elif isinstance(frame, FetchDecisions):
-            self._fetch(session, frame)
+            self._fetch(session, device.address, frame)
         else:
-            self._submit(session, frame)
+            self._submit(session, device.address, frame)
 
-    def _fetch(self, session: Session, frame: FetchDecisions) -> None:
-        assert session.device is not None
+    def _fetch(self, session: Session, address: Address, frame: FetchDecisions) -> None:
+        refuse = partial(_refusal, frame)
+        answer = partial(_decisions, frame)
+        done = answering(session, self.counters, answer, refuse, ForbiddenError)
+        self.decisions.page(address, frame.after, limits.MAX_DECISIONS_PER_FRAME, done)
 
-        def done(page: DecisionPage | BlackthornError) -> None:
-            if isinstance(page, ForbiddenError):
-                session.transmit(_refusal(frame, str(page)))
-            elif isinstance(page, BlackthornError):
-                close_failed(session, page, self.counters)
-                return
-            else:
-                session.transmit(_decisions(frame, page))
-            session.answered()
-
-        session.ask()
-        limit = limits.MAX_DECISIONS_PER_FRAME
-        self.decisions.page(session.device.address, frame.after, limit, done)
-
-    def _submit(self, session: Session, frame: SubmitDecision) -> None:
-        assert session.device is not None
-        address = session.device.address
+    def _submit(self, session: Session, address: Address, frame: SubmitDecision) -> None:
+        def taken(lacks: tuple[str, ...]) -> DecisionTaken:
+            return DecisionTaken(frame.request, "", [*lacks])
 
         def allowed(access: Access | BlackthornError) -> None:
             if isinstance(access, StorageError | DefectError):
-                close_failed(session, access, self.counters)
+                close_failed(session, self.counters, access)
             elif isinstance(access, BlackthornError) or not access.decisions:
                 done(ForbiddenError(ONLY_OFFICERS))
             else:
                 self.decisions.submit(address, frame.signed, frame.private, done)
 
-        def done(result: tuple[str, ...] | BlackthornError) -> None:
-            if isinstance(result, DefectError):
-                close_failed(session, result, self.counters)
-                return
-            if isinstance(result, BlackthornError):
-                session.transmit(_refusal(frame, str(result)))
-            else:
-                session.transmit(DecisionTaken(frame.request, "", [*result]))
-            session.answered()
-
-        session.ask()
+        done = answering(session, self.counters, taken, partial(_refusal, frame))
         self.decisions.access(address, allowed)
 
 
 def _refusal(frame: FetchDecisions | SubmitDecision, text: str) -> Decisions | DecisionTaken:
     if isinstance(frame, FetchDecisions):
         return Decisions(frame.request, [], [], [], 0, False, text)
-    return DecisionTaken(frame.request, text[:512], [])
+    return DecisionTaken(frame.request, text, [])
 
 
 def _decisions(frame: FetchDecisions, page: DecisionPage) -> Decisions:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from blackthorn.errors import BlackthornError, DefectError, ForbiddenError
+from blackthorn.errors import ForbiddenError
 from blackthorn.ids import Address
 from blackthorn.link.frames import ExitFacts, FetchExit, FetchReceipt, ReceiptPart
-from blackthorn.ports.store import Done
+from blackthorn.ports.store import Done, unless_failed
 from blackthorn.server.counters import Counters
 from blackthorn.server.governance.access import Access
-from blackthorn.server.handlers.failures import close_failed
+from blackthorn.server.handlers.answers import answering
 from blackthorn.server.handlers.session import Session
 from blackthorn.server.markets.closure import Closures
 from blackthorn.server.markets.closure_facts import Facts
@@ -37,45 +37,34 @@ class ExitHandler:
         device = session.device
         if device is None:
             return
-        session.ask()
         if isinstance(frame, FetchReceipt):
-            self._receipt(session, frame, device.address)
+            self._receipt(session, frame.request, device.address)
         else:
             self._facts(session, frame, device.address)
 
-    def _receipt(self, session: Session, frame: FetchReceipt, address: Address) -> None:
-        def done(receipt: bytes | BlackthornError | None) -> None:
-            if isinstance(receipt, DefectError):
-                close_failed(session, receipt, self.counters)
-                return
-            if isinstance(receipt, BlackthornError):
-                part = ReceiptPart(frame.request, b"", str(receipt)[:512])
-            elif receipt is None:
-                part = ReceiptPart(frame.request, b"", "there is no receipt for you (yet)")
-            else:
-                part = ReceiptPart(frame.request, receipt)
-            session.transmit(part)
-            session.answered()
+    def _receipt(self, session: Session, request: int, address: Address) -> None:
+        def answer(receipt: bytes | None) -> ReceiptPart:
+            if receipt is None:
+                return refuse("there is no receipt for you (yet)")
+            return ReceiptPart(request, receipt)
 
-        self.closures.receipt(address, done)
+        def refuse(text: str) -> ReceiptPart:
+            return ReceiptPart(request, b"", text)
+
+        self.closures.receipt(address, answering(session, self.counters, answer, refuse))
 
     def _facts(self, session: Session, frame: FetchExit, address: Address) -> None:
-        def allowed(access: Access | BlackthornError) -> None:
-            if isinstance(access, BlackthornError):
-                done(access)
-            elif not access.decisions:
-                done(ForbiddenError(ONLY_OFFICERS))
-            else:
+        def answer(facts: Facts) -> ExitFacts:
+            return ExitFacts(frame.request, facts.users, facts.list, facts.fields)
+
+        def refuse(text: str) -> ExitFacts:
+            return ExitFacts(frame.request, 0, bytes(32), {}, text)
+
+        def allowed(access: Access) -> None:
+            if access.decisions:
                 self.closures.facts(frame.market, done)
-
-        def done(facts: Facts | BlackthornError) -> None:
-            if isinstance(facts, DefectError):
-                close_failed(session, facts, self.counters)
-                return
-            if isinstance(facts, BlackthornError):
-                session.transmit(ExitFacts(frame.request, 0, bytes(32), {}, str(facts)[:512]))
             else:
-                session.transmit(ExitFacts(frame.request, facts.users, facts.list, facts.fields))
-            session.answered()
+                done(ForbiddenError(ONLY_OFFICERS))
 
-        self.officers.access(address, allowed)
+        done = answering(session, self.counters, answer, refuse)
+        self.officers.access(address, unless_failed(done, allowed))

@@ -1,6 +1,7 @@
 """Hello: a device proves who it is; its mailbox and its stock are loaded, and it is told Ready."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -28,33 +29,24 @@ class Greeter(Protocol):
         """Send a device that has just opened the link the notices of its user."""
 
 
+@dataclass(frozen=True, slots=True)
 class HelloHandler:
     """Serves Hello. Nothing more is taken from the peer until it was told Ready."""
 
-    def __init__(
-        self,
-        connections: Connections,
-        enterprise: EnterpriseCache,
-        mailboxes: Mailboxes,
-        key_packages: KeyPackages,
-        counters: Counters,
-        exits: ExitRules | None,
-        notices: Greeter | None,
-    ) -> None:
-        self._connections = connections
-        self._enterprise = enterprise
-        self._mailboxes = mailboxes
-        self._key_packages = key_packages
-        self._counters = counters
-        self._exits = exits
-        self._notices = notices
+    connections: Connections
+    enterprise: EnterpriseCache
+    mailboxes: Mailboxes
+    key_packages: KeyPackages
+    counters: Counters
+    exits: ExitRules | None
+    notices: Greeter | None
 
     def handle(self, session: Session, hello: f.Hello, now: float) -> None:
         """Look up the device, and go on from there."""
         check_version(hello)
         session.ask()
         found = partial(self._found, session, hello)
-        self._enterprise.load_device(DeviceId(hello.device), _unless_failed(session, found))
+        self.enterprise.load_device(DeviceId(hello.device), _unless_failed(session, found))
 
     def _found(self, session: Session, hello: f.Hello, device: DeviceRecord | None) -> None:
         try:
@@ -63,33 +55,32 @@ class HelloHandler:
             verify_hello(hello, device.identity_key, session.binding)
             self._check_market(device.address)
         except LinkError as error:
-            self._counters.hellos_refused += 1
+            self.counters.hellos_refused += 1
             session.fail(error)
             return
         session.device = device
-        self._connections.open(session)
+        self.connections.open(session)
         loaded = partial(self._loaded, session, device)
-        self._mailboxes.load((device.id,), _unless_failed(session, loaded))
+        self.mailboxes.load((device.id,), _unless_failed(session, loaded))
 
     def _check_market(self, address: Address) -> None:
-        """Raises LinkError when the service of the user's market has ended."""
-        if self._exits is not None and (why := self._exits.refusal(address, May.LOG_IN)):
+        if self.exits is not None and (why := self.exits.refusal(address, May.LOG_IN)):
             raise LinkError(Code.MARKET_LEFT, why)
 
     def _loaded(self, session: Session, device: DeviceRecord, _: None) -> None:
-        mailbox = self._mailboxes.find(device.id)
+        mailbox = self.mailboxes.find(device.id)
         if mailbox is None:  # removed meanwhile
             session.fail(LinkError(Code.HELLO_REFUSED, Code.HELLO_REFUSED.meaning))
             return
         session.messaging = LinkDevice(session, device.address, mailbox)
         counted = partial(self._ready, session)
-        self._key_packages.stock(device, _unless_failed(session, counted))
+        self.key_packages.stock(device, _unless_failed(session, counted))
 
     def _ready(self, session: Session, stock: int) -> None:
         session.transmit(f.Ready(f.LINK_VERSION, stock))
         device = session.device
-        if self._notices is not None and device is not None and device.standing is Standing.LIVE:
-            self._notices.greet(session)  # which answers
+        if self.notices is not None and device is not None and device.standing is Standing.LIVE:
+            self.notices.greet(session)  # which answers
         else:
             session.answered()
 

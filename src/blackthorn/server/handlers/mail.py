@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address
 from blackthorn.link import limits
 from blackthorn.link.frames import (
@@ -17,9 +17,10 @@ from blackthorn.link.frames import (
 )
 from blackthorn.ports.enterprise import UserRecord
 from blackthorn.ports.mail import MailPart
+from blackthorn.ports.store import unless_failed
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
-from blackthorn.server.handlers.failures import close_failed
+from blackthorn.server.handlers.answers import answering, close_failed
 from blackthorn.server.handlers.session import Session
 from blackthorn.server.mail.service import MailPage, MailService
 
@@ -37,10 +38,8 @@ class MailHandler:
         if session.device is None or not isinstance(frame, ListMail | FetchMail):
             return
 
-        def loaded(user: UserRecord | BlackthornError | None) -> None:
-            if isinstance(user, BlackthornError):
-                close_failed(session, user, self.counters)
-            elif user is None:
+        def loaded(user: UserRecord | None) -> None:
+            if user is None:
                 session.answered()
             elif isinstance(frame, ListMail):
                 self._list(session, user, frame)
@@ -48,29 +47,24 @@ class MailHandler:
                 self._fetch(session, user, frame)
 
         session.ask()
-        self.enterprise.load_user(session.device.address, loaded)
+        failed = partial(close_failed, session, self.counters)
+        self.enterprise.load_user(session.device.address, unless_failed(failed, loaded))
 
     def _list(self, session: Session, user: UserRecord, frame: ListMail) -> None:
-        def done(page: MailPage | BlackthornError) -> None:
-            if isinstance(page, BlackthornError):
-                close_failed(session, page, self.counters)
-                return
-            entries = [MailEntry(each.uid, each.size, each.received_ms) for each in page.heads]
-            session.transmit(MailListing(frame.request, entries, page.more))
-            session.answered()
+        def answer(page: MailPage) -> MailListing:
+            entries = [MailEntry(head.uid, head.size, head.received_ms) for head in page.heads]
+            return MailListing(frame.request, entries, page.more)
 
+        done = answering(session, self.counters, answer)
         self.mail.page(user, frame.after, limits.MAX_MAIL_LISTING, done)
 
     def _fetch(self, session: Session, user: UserRecord, frame: FetchMail) -> None:
-        def done(part: MailPart | BlackthornError | None) -> None:
-            if isinstance(part, BlackthornError):
-                close_failed(session, part, self.counters)
-                return
+        def answer(part: MailPart | None) -> MailChunk:
             total, data = (0, b"") if part is None else (part.size, part.data)
             self.counters.mail_chunks_sent += 1
-            session.transmit(MailChunk(frame.request, frame.uid, frame.offset, total, data))
-            session.answered()
+            return MailChunk(frame.request, frame.uid, frame.offset, total, data)
 
+        done = answering(session, self.counters, answer)
         self.mail.read(user, frame.uid, frame.offset, limits.MAX_MAIL_CHUNK_BYTES, done)
 
 

@@ -1,6 +1,7 @@
 """Frames of messages: a session as `server.messaging` sees it, and what it is sent."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address, FanoutId
@@ -32,64 +33,52 @@ class LinkDevice:
 
     @property
     def paused(self) -> bool:
-        """See `DeviceConnection`."""
         return self._session.paused_since is not None
 
     def accepted(self, postings: Sequence[bytes]) -> None:
-        """See `DeviceConnection`."""
         for start in range(0, len(postings), link_limits.MAX_POSTINGS_PER_FRAME):
             part = postings[start : start + link_limits.MAX_POSTINGS_PER_FRAME]
             self._session.transmit(f.Accepted(list(part)))
 
     def refused(self, posting: bytes, reason: Reason, text: str = "") -> None:
-        """See `DeviceConnection`."""
         code = REFUSALS[reason]
         self._session.transmit(f.Refused(posting, code, text or code.meaning))
 
     def fanouts_unknown(self, fanouts: Sequence[bytes], postings: Sequence[bytes]) -> None:
-        """See `DeviceConnection`."""
         self._session.transmit(f.FanoutUnknown(list(fanouts), list(postings)))
 
     def deliver(self, parcels: Sequence[Numbered]) -> None:
-        """See `DeviceConnection`."""
         self._session.transmit(f.Deliver([f.Delivery(seq, sealed) for seq, sealed in parcels]))
 
     def drained(self) -> None:
-        """See `DeviceConnection`."""
         self._session.transmit(f.Drained())
 
     def superseded(self) -> None:
-        """See `DeviceConnection`."""
         self._session.transmit(f.Superseded())
 
     def failed(self, error: BlackthornError) -> None:
-        """See `DeviceConnection`."""
         self._session.fail(error)
 
     def hold(self, size: int, crowded: bool) -> None:
-        """See `DeviceConnection`."""
         self._unanswered_bytes += size
         if crowded or self._unanswered_bytes > limits.MAX_UNANSWERED_BYTES:
             self._held = True
             self._session.hold(True)
 
     def release(self, size: int) -> None:
-        """See `DeviceConnection`."""
         self._unanswered_bytes -= size
         if self._held and self._unanswered_bytes <= limits.MAX_UNANSWERED_BYTES:
             self._held = False
             self._session.hold(False)
 
 
+@dataclass(frozen=True, slots=True)
 class MessagingHandler:
     """Serves Fanout, Send, Resume, Acknowledge and SetAside."""
 
-    def __init__(
-        self, submission: MessageSubmission, delivery: Delivery, mailboxes: Mailboxes
-    ) -> None:
-        self._submission = submission
-        self._delivery = delivery
-        self._mailboxes = mailboxes
+    submission: MessageSubmission
+    delivery: Delivery
+    mailboxes: Mailboxes
 
     def fanout(self, session: Session, frame: f.Fanout, now: float) -> None:
         """Remember the list behind a fan-out id."""
@@ -104,26 +93,26 @@ class MessagingHandler:
             else:
                 session.answered()
 
-        if not self._mailboxes.loaded(devices):
+        if not self.mailboxes.loaded(devices):
             session.ask()
-        self._submission.remember_fanout(device, FanoutId(frame.id), devices, done)
+        self.submission.remember_fanout(device, FanoutId(frame.id), devices, done)
 
     def send(self, session: Session, frame: f.Send, now: float) -> None:
         """Take postings."""
         if session.messaging is not None:
-            self._submission.submit(session.messaging, frame.postings)
+            self.submission.submit(session.messaging, frame.postings)
 
     def resume(self, session: Session, frame: f.Resume, now: float) -> None:
         """Deliver to this session."""
         if session.messaging is not None:
-            self._delivery.resume(session.messaging, frame.set_aside)
+            self.delivery.resume(session.messaging, frame.set_aside)
 
     def acknowledge(self, session: Session, frame: f.Acknowledge, now: float) -> None:
         """Delete parcels."""
         if session.messaging is not None:
-            self._delivery.acknowledge(session.messaging, frame.seqs)
+            self.delivery.acknowledge(session.messaging, frame.seqs)
 
     def set_aside(self, session: Session, frame: f.SetAside, now: float) -> None:
         """Keep parcels, out of the way."""
         if session.messaging is not None:
-            self._delivery.mark_undecryptable(session.messaging, frame.seqs)
+            self.delivery.mark_undecryptable(session.messaging, frame.seqs)

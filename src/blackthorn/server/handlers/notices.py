@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from blackthorn.errors import BlackthornError, DefectError
 from blackthorn.governance import exits
 from blackthorn.ids import Address
 from blackthorn.link.frames import AnyFrame, ExitTold, MarketNotice, TellExit
+from blackthorn.ports.store import unless_failed
 from blackthorn.server.counters import Counters
-from blackthorn.server.handlers.failures import close_failed
+from blackthorn.server.handlers.answers import answering, close_failed
 from blackthorn.server.handlers.session import Session
 from blackthorn.server.markets.notice import Notice
 from blackthorn.server.markets.notices import Notices
@@ -26,30 +27,20 @@ class NoticeHandler:
         if session.device is None:
             return
 
-        def done(result: list[Notice] | BlackthornError) -> None:
-            if isinstance(result, BlackthornError):
-                close_failed(session, result, self.counters)
-                return
-            session.transmit(*map(market_notice, result))
+        def found(notices: list[Notice]) -> None:
+            session.transmit(*map(market_notice, notices))
             session.answered()
 
         session.ask()
-        self.notices.notices_of(session.device.address, done)
+        failed = partial(close_failed, session, self.counters)
+        self.notices.notices_of(session.device.address, unless_failed(failed, found))
 
     def handle(self, session: Session, frame: TellExit, now: float) -> None:
         """Note what a device tells of its person, then answer."""
-        if session.device is None:
-            return
-
-        def done(result: BlackthornError | None) -> None:
-            if isinstance(result, DefectError):
-                close_failed(session, result, self.counters)
-                return
-            session.transmit(ExitTold(frame.request, str(result or "")[:512]))
-            session.answered()
-
-        session.ask()
-        self.notices.note(session.device.address, frame.what, frame.value, done)
+        if session.device is not None:
+            told = partial(ExitTold, frame.request)
+            done = answering(session, self.counters, lambda _: told(""), told)
+            self.notices.note(session.device.address, frame.what, frame.value, done)
 
 
 def market_notice(notice: Notice) -> MarketNotice:

@@ -1,13 +1,13 @@
 """Link handler: officers who decide fetch the package of a directive, part by part."""
 
 from dataclasses import dataclass
+from functools import partial
 
-from blackthorn.errors import BlackthornError, DefectError
 from blackthorn.link import limits
 from blackthorn.link.frames import FetchProduction, ProductionPart
 from blackthorn.server.counters import Counters
 from blackthorn.server.governance.productions import PackagePart, Productions
-from blackthorn.server.handlers.failures import close_failed
+from blackthorn.server.handlers.answers import answering
 from blackthorn.server.handlers.session import Session
 
 
@@ -20,25 +20,14 @@ class ProductionHandler:
 
     def handle(self, session: Session, frame: FetchProduction, now: float) -> None:
         """Serve one frame of a known device."""
-        if session.device is None:
-            return
-
-        def done(part: PackagePart | BlackthornError) -> None:
-            if isinstance(part, DefectError):
-                close_failed(session, part, self.counters)
-                return
-            session.transmit(_answer(frame, part))
-            session.answered()
-
-        session.ask()
-        address, length = session.device.address, limits.MAX_MAIL_CHUNK_BYTES
-        self.productions.part(address, frame.case, frame.offset, length, done)
+        if session.device is not None:
+            answer, refuse = partial(_part, frame), partial(_refusal, frame)
+            done = answering(session, self.counters, answer, refuse)
+            address, length = session.device.address, limits.MAX_MAIL_CHUNK_BYTES
+            self.productions.part(address, frame.case, frame.offset, length, done)
 
 
-def _answer(frame: FetchProduction, part: PackagePart | BlackthornError) -> ProductionPart:
-    if isinstance(part, BlackthornError):
-        text = str(part)[:512]
-        return ProductionPart(frame.request, frame.offset, 0, bytes(32), 0, 0, b"", text)
+def _part(frame: FetchProduction, part: PackagePart) -> ProductionPart:
     return ProductionPart(
         frame.request,
         frame.offset,
@@ -48,3 +37,7 @@ def _answer(frame: FetchProduction, part: PackagePart | BlackthornError) -> Prod
         part.accounts_with_data,
         part.data,
     )
+
+
+def _refusal(frame: FetchProduction, text: str) -> ProductionPart:
+    return ProductionPart(frame.request, frame.offset, 0, bytes(32), 0, 0, b"", text)

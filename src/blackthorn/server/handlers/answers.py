@@ -1,0 +1,43 @@
+"""How a session is answered once a service has: by a frame, or by the end of the link."""
+
+from collections.abc import Callable
+
+from blackthorn.errors import BlackthornError, DefectError, StorageError
+from blackthorn.link.frames import AnyFrame
+from blackthorn.ports.store import Done, Result
+from blackthorn.server.counters import Counters
+from blackthorn.server.handlers.errors import farewell
+from blackthorn.server.handlers.session import Session
+
+
+def answering(
+    session: Session,
+    counters: Counters,
+    answer: Callable[[Result], AnyFrame],
+    refuse: Callable[[str], AnyFrame] | None = None,
+    refusals: type[BlackthornError] = BlackthornError,
+) -> Done[Result]:
+    """The callback that answers by a frame; until it is called the session takes no more.
+
+    `refuse` makes the frame of an error that is one of `refusals`; any other error, and every
+    defect, ends the link.
+    """
+    session.ask()
+
+    def done(result: Result | BlackthornError) -> None:
+        if not isinstance(result, BlackthornError):
+            session.transmit(answer(result))
+        elif refuse is None or isinstance(result, DefectError) or not isinstance(result, refusals):
+            close_failed(session, counters, result)
+            return
+        else:
+            session.transmit(refuse(str(result)[:512]))
+        session.answered()
+
+    return done
+
+
+def close_failed(session: Session, counters: Counters, error: BlackthornError) -> None:
+    """End the session by the one table of errors; a fault of the disk is counted."""
+    counters.storage_failures += isinstance(error, StorageError)
+    session.close(*farewell(error))
