@@ -6,9 +6,8 @@ another one adds, or the recovery key, needs no code.) The enterprise's enrolmen
 geneses and resets, here and nowhere else, and only when the code allows it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from blackthorn.crypto import vrf
 from blackthorn.crypto.secret import Secret
@@ -31,6 +30,7 @@ from blackthorn.ports.enrolment import OpenCode
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import Change, Label
 from blackthorn.ports.randomness import Randomness
+from blackthorn.ports.store import Done, unless_failed
 from blackthorn.server.ledger.chains import UserChain, check_settled
 from blackthorn.server.ledger.changes import change_of
 from blackthorn.server.ledger.ledger import Ledger
@@ -60,15 +60,10 @@ class Admissions:
     vrf_key: Secret
     random: Randomness
 
-    def owner(
-        self, code: OpenCode, now_ms: int, done: Callable[[Owner | BlackthornError], None]
-    ) -> None:
+    def owner(self, code: OpenCode, now_ms: int, done: Done[Owner]) -> None:
         """Whose the code is, and where their chain stood before the code was used."""
 
-        def read(user: UserChain | BlackthornError) -> None:
-            if isinstance(user, BlackthornError):
-                done(user)
-                return
+        def read(user: UserChain) -> None:
             chain = user.chain
             seq = chain.seq if chain is not None else 0
             if code.used_seq is not None:
@@ -76,15 +71,9 @@ class Admissions:
             head = chain.hash_of(seq) if chain is not None and seq else NO_STATEMENT
             done(Owner(code.address, seq, head))
 
-        self.ledger.chains.read(code.address, now_ms, read)
+        self.ledger.chains.read(code.address, now_ms, unless_failed(done, read))
 
-    def admit(
-        self,
-        address: Address,
-        keys: DeviceKeys,
-        now_ms: int,
-        done: Callable[[Admission | BlackthornError], None],
-    ) -> None:
+    def admit(self, address: Address, keys: DeviceKeys, now_ms: int, done: Done[Admission]) -> None:
         """Verify what a device brings; InputError or VerificationError when it is not admitted."""
         if self.ledger.stopped:
             done(InputError(self.ledger.stopped))
@@ -94,28 +83,20 @@ class Admissions:
         except VerificationError as error:
             done(error)
             return
-        read = partial(self._admit, address, keys, signed, now_ms, done)
-        self.ledger.chains.read(address, now_ms, read)
 
-    def _admit(
-        self,
-        address: Address,
-        keys: DeviceKeys,
-        signed: list[SignedStatement],
-        now_ms: int,
-        done: Callable[[Admission | BlackthornError], None],
-        user: UserChain | BlackthornError,
-    ) -> None:
-        if isinstance(user, BlackthornError) and not isinstance(user, AbsentError):
-            done(user)
-            return
-        try:
+        def read(user: UserChain | BlackthornError) -> None:
+            if isinstance(user, BlackthornError) and not isinstance(user, AbsentError):
+                done(user)
+                return
             known = None if isinstance(user, BlackthornError) else user
-            admission = self._admitted(address, keys, signed, now_ms, known)
-        except (InputError, VerificationError) as error:
-            done(error)
-            return
-        done(admission)
+            try:
+                admission = self._admitted(address, keys, signed, now_ms, known)
+            except (InputError, VerificationError) as error:
+                done(error)
+            else:
+                done(admission)
+
+        self.ledger.chains.read(address, now_ms, read)
 
     def _admitted(
         self,
@@ -125,7 +106,6 @@ class Admissions:
         now_ms: int,
         user: UserChain | None,
     ) -> Admission:
-        """Raises InputError, VerificationError."""
         chain = None if user is None else user.chain
         standing = _standing(signed, keys)
         if chain is not None and _stored(chain, signed):
@@ -149,7 +129,6 @@ class Admissions:
 
 
 def _standing(signed: Sequence[SignedStatement], keys: DeviceKeys) -> Standing:
-    """How the device will stand. Raises InputError when the first statement is not about it."""
     body = signed[0].statement.body
     if not isinstance(body, Genesis | Reset):
         raise InputError("a device with a code brings a genesis or a reset")
@@ -159,7 +138,6 @@ def _standing(signed: Sequence[SignedStatement], keys: DeviceKeys) -> Standing:
 
 
 def _stored(chain: VerifiedChain, signed: Sequence[SignedStatement]) -> bool:
-    """Whether all of these statements stand in the chain."""
     return all(
         new.statement.seq <= chain.seq and chain.hash_of(new.statement.seq) == new.statement.hash
         for new in signed
@@ -167,7 +145,6 @@ def _stored(chain: VerifiedChain, signed: Sequence[SignedStatement]) -> bool:
 
 
 def _check_kinds(signed: Sequence[SignedStatement], chain: VerifiedChain | None) -> None:
-    """Raises InputError unless the statements are such as a code allows for this chain."""
     bodies = [new.statement.body for new in signed]
     if chain is None:
         if not isinstance(bodies[0], Genesis):

@@ -28,7 +28,7 @@ from blackthorn.ports.clock import Clock
 from blackthorn.ports.enrolment import CountTry, EnrolDevice, Enrolled, FindCode, OpenCode
 from blackthorn.ports.enterprise import Enterprise
 from blackthorn.ports.ledger import NewDevice, ReadChain, StoredChain
-from blackthorn.ports.store import Reader, Writer
+from blackthorn.ports.store import Done, Reader, Writer, unless_failed
 from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.accounts.admission import Admission, Admissions
 from blackthorn.server.counters import Counters
@@ -92,67 +92,47 @@ class EnrolmentService:
 
     # --- A try ----------------------------------------------------------------------------
 
-    def begin(self, nameplate: str, done: Callable[[Try | BlackthornError], None]) -> None:
+    def begin(self, nameplate: str, done: Done[Try]) -> None:
         """Count a try of the code; ForbiddenError says why it may not be tried."""
         now_ms = self.clock.wall_ms()
-        found = partial(self._found, nameplate, now_ms, done)
-        self.reader.ask(FindCode(nameplate), found)
 
-    def _found(
-        self,
-        nameplate: str,
-        now_ms: int,
-        done: Callable[[Try | BlackthornError], None],
-        code: OpenCode | BlackthornError | None,
-    ) -> None:
-        if self._usable(code, now_ms, done) is not None:
-            counted = partial(self._counted, now_ms, done)
-            self.writer.submit(CountTry(nameplate, now_ms), counted)
+        def found(code: OpenCode) -> None:
+            usable = self._if_usable(now_ms, done, counted)
+            self.writer.submit(CountTry(nameplate, now_ms), usable)
 
-    def _usable(
-        self,
-        code: OpenCode | BlackthornError | None,
-        now_ms: int,
-        done: Callable[[Try | BlackthornError], None],
-    ) -> OpenCode | None:
-        """The code if it may be tried; else `done` was told why not."""
-        if isinstance(code, BlackthornError):
-            done(code)
-            return None
-        try:
-            refusal = self._refusal(code, now_ms)
-        except StorageError as error:  # an exit's rules could not be read
-            done(error)
-            return None
-        if refusal is not None:
-            done(self.refusal(refusal))
-            return None
-        return code
+        def counted(code: OpenCode) -> None:
+            self.counters.activation_tries += 1
+
+            def owned(owner: Owner) -> None:
+                done(Try(code, owner))
+
+            self.admissions.owner(code, now_ms, unless_failed(done, owned))
+
+        self.reader.ask(FindCode(nameplate), self._if_usable(now_ms, done, found))
+
+    def _if_usable(
+        self, now_ms: int, done: Done[Try], go_on: Callable[[OpenCode], None]
+    ) -> Done[OpenCode | None]:
+        """Go on with the code if it may be tried; else `done` is told why not."""
+
+        def read(code: OpenCode | None) -> None:
+            try:
+                refusal = self._refusal(code, now_ms)
+            except StorageError as error:  # an exit's rules could not be read
+                done(error)
+                return
+            if code is None or refusal is not None:
+                done(self.refusal(refusal or UNKNOWN))
+            else:
+                go_on(code)
+
+        return unless_failed(done, read)
 
     def _refusal(self, code: OpenCode | None, now_ms: int) -> str | None:
-        """Why the code may not be tried now. Raises StorageError."""
         refusal = why_refused(code, now_ms)
         if refusal is None and code is not None and self.exits is not None:
             refusal = self.exits.refusal(code.address, May.ACTIVATE) or None
         return refusal
-
-    def _counted(
-        self,
-        now_ms: int,
-        done: Callable[[Try | BlackthornError], None],
-        counted: OpenCode | BlackthornError | None,
-    ) -> None:
-        """The try is durable, unless another one was the last."""
-        code = self._usable(counted, now_ms, done)
-        if code is None:
-            return
-        self.counters.activation_tries += 1
-        known = code
-
-        def owned(owner: Owner | BlackthornError) -> None:
-            done(owner if isinstance(owner, BlackthornError) else Try(known, owner))
-
-        self.admissions.owner(code, now_ms, owned)
 
     def challenged(self, attempt: Try) -> None:
         """The device was challenged: warn when the code was tried before."""
@@ -167,9 +147,7 @@ class EnrolmentService:
 
     # --- A proven device ------------------------------------------------------------------
 
-    def enrol(
-        self, attempt: Try, keys: DeviceKeys, done: Callable[[Enrolment | BlackthornError], None]
-    ) -> None:
+    def enrol(self, attempt: Try, keys: DeviceKeys, done: Done[Enrolment]) -> None:
         """Store a device that has proved the code; ForbiddenError says why it is refused."""
         if attempt.code.used_by not in (None, device_id(keys.identity_key)):
             done(self.refusal(USED, burnt=attempt.last))
@@ -181,30 +159,19 @@ class EnrolmentService:
                 done(admission)
             elif isinstance(admission, BlackthornError):
                 done(self.refusal(str(admission), burnt=attempt.last))
-            else:
-                self._store(attempt.code.nameplate, keys, admission, now_ms, done)
+            else:  # rule 5
+                command = enrol_device(attempt.code.nameplate, keys, admission, now_ms)
+                enrolled = partial(self._enrolled, admission, now_ms, len(keys.statements), done)
+                self.writer.submit(command, enrolled)
 
         self.admissions.admit(attempt.code.address, keys, now_ms, admitted)
-
-    def _store(
-        self,
-        nameplate: str,
-        keys: DeviceKeys,
-        admission: Admission,
-        now_ms: int,
-        done: Callable[[Enrolment | BlackthornError], None],
-    ) -> None:
-        """Rule 5."""
-        command = enrol_device(nameplate, keys, admission, now_ms)
-        enrolled = partial(self._enrolled, admission, now_ms, len(keys.statements), done)
-        self.writer.submit(command, enrolled)
 
     def _enrolled(
         self,
         admission: Admission,
         now_ms: int,
         count: int,
-        done: Callable[[Enrolment | BlackthornError], None],
+        done: Done[Enrolment],
         enrolled: Enrolled | BlackthornError,
     ) -> None:
         """The device is durable, or was refused."""
@@ -218,31 +185,24 @@ class EnrolmentService:
         self.counters.devices_activated += enrolled.fresh
         if enrolled.fresh and admission.change is not None:
             self.ledger.stored(replace(admission.change, removed=enrolled.removed), now_ms)
-        read = partial(self._answer, enrolled, count, done)
-        self.reader.ask(ReadChain(enrolled.address, enrolled.seq - 1), read)
 
-    def _answer(
-        self,
-        enrolled: Enrolled,
-        count: int,
-        done: Callable[[Enrolment | BlackthornError], None],
-        stored: StoredChain | BlackthornError | None,
-    ) -> None:
-        if isinstance(stored, BlackthornError):
-            done(stored)
-            return
-        statements = [] if stored is None else stored.statements[:count]
-        done(
-            Enrolment(
-                address=enrolled.address,
-                domain=domain_of(enrolled.address),
-                pin=enrolled.pin,
-                device=enrolled.device,
-                server_time=self.clock.wall_ms(),
-                statements=[row.statement for row in statements],
-                config=self.ledger.config_record,
-                policy=self.ledger.policy_text,
-            )
+        def read(stored: StoredChain | None) -> None:
+            rows = [] if stored is None else stored.statements[:count]
+            done(self._enrolment(enrolled, [row.statement for row in rows]))
+
+        query = ReadChain(enrolled.address, enrolled.seq - 1)
+        self.reader.ask(query, unless_failed(done, read))
+
+    def _enrolment(self, enrolled: Enrolled, statements: list[bytes]) -> Enrolment:
+        return Enrolment(
+            address=enrolled.address,
+            domain=domain_of(enrolled.address),
+            pin=enrolled.pin,
+            device=enrolled.device,
+            server_time=self.clock.wall_ms(),
+            statements=statements,
+            config=self.ledger.config_record,
+            policy=self.ledger.policy_text,
         )
 
 

@@ -5,67 +5,48 @@ fit together. What is dropped is dropped by the epochs themselves, before they r
 """
 
 from collections.abc import Callable
-from functools import partial
+from typing import TypeVar
 
-from blackthorn.errors import BlackthornError
 from blackthorn.ports.ledger import (
     WaitingRecord,
     WaitingRecords,
     WaitingStatement,
     WaitingStatements,
 )
-from blackthorn.ports.store import Reader
+from blackthorn.ports.store import Done, Query, Reader, unless_failed
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import Waiting, by_user
 
-Done = Callable[[Waiting | BlackthornError], None]
+Row = TypeVar("Row", WaitingRecord, WaitingStatement)
 
 
-def gather(reader: Reader, limit: int, done: Done) -> None:
+def gather(reader: Reader, limit: int, done: Done[Waiting]) -> None:
     """Give `done` at most `limit` statements that wait, and as many typed entries."""
-    _ask_records(reader, limit, [], done)
+
+    def read(records: list[WaitingRecord]) -> None:
+        def gathered(statements: list[WaitingStatement]) -> None:
+            done(Waiting(by_user(statements), records))
+
+        _ask(reader, WaitingStatements, limit, [], unless_failed(done, gathered))
+
+    _ask(reader, WaitingRecords, limit, [], unless_failed(done, read))
 
 
-def _ask_records(reader: Reader, limit: int, found: list[WaitingRecord], done: Done) -> None:
-    page = min(limits.WAITING_PAGE, limit - len(found))
-    after = found[-1].number if found else 0
-
-    def read(more: list[WaitingRecord] | BlackthornError) -> None:
-        if isinstance(more, BlackthornError):
-            done(more)
-            return
-        found.extend(more)
-        if len(more) == page and len(found) < limit:
-            _ask_records(reader, limit, found, done)
-        else:
-            _ask_statements(reader, limit, [], partial(_gathered, found, done))
-
-    reader.ask(WaitingRecords(after, page), read)
-
-
-def _ask_statements(
+def _ask(
     reader: Reader,
+    query: Callable[[int, int], Query[list[Row]]],
     limit: int,
-    found: list[WaitingStatement],
-    done: Callable[[list[WaitingStatement] | BlackthornError], None],
+    found: list[Row],
+    done: Done[list[Row]],
 ) -> None:
     page = min(limits.WAITING_PAGE, limit - len(found))
     after = found[-1].number if found else 0
 
-    def read(more: list[WaitingStatement] | BlackthornError) -> None:
-        if isinstance(more, BlackthornError):
-            done(more)
-            return
+    def read(more: list[Row]) -> None:
         found.extend(more)
         if len(more) == page and len(found) < limit:
-            _ask_statements(reader, limit, found, done)
+            _ask(reader, query, limit, found, done)
         else:
             done(found)
 
-    reader.ask(WaitingStatements(after, page), read)
-
-
-def _gathered(
-    records: list[WaitingRecord], done: Done, found: list[WaitingStatement] | BlackthornError
-) -> None:
-    done(found if isinstance(found, BlackthornError) else Waiting(by_user(found), records))
+    reader.ask(query(after, page), unless_failed(done, read))

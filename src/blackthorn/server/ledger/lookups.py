@@ -6,13 +6,12 @@ what a device may ask for.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from blackthorn.crypto import vrf
 from blackthorn.directory import lookup
-from blackthorn.errors import BlackthornError, UnavailableError
+from blackthorn.errors import UnavailableError
 from blackthorn.ids import Address
 from blackthorn.ports.ledger import (
     FindLeaves,
@@ -22,7 +21,7 @@ from blackthorn.ports.ledger import (
     PublishedChain,
     ReadPublishedChain,
 )
-from blackthorn.ports.store import Reader
+from blackthorn.ports.store import Done, Reader, unless_failed
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import value_of
 from blackthorn.server.ledger.epochs import Published
@@ -100,32 +99,26 @@ class Lookups:
 
     # --- Users ----------------------------------------------------------------------------
 
-    def look_up(
-        self,
-        addresses: Sequence[str],
-        have: int,
-        done: Callable[[LookedUp | BlackthornError], None],
-    ) -> None:
+    def look_up(self, addresses: Sequence[str], have: int, done: Done[LookedUp]) -> None:
         """What the map says of these users, for a device that knows the log up to `have`.
 
         Raises UnavailableError.
         """
         published = self._published()
         asked = tuple(Address(address) for address in dict.fromkeys(addresses))
-        found = partial(self._found, published, asked, have, done)
-        self._reader.ask(FindLeaves(asked, published.size), found)
 
-    def _found(
+        def read(found: list[tuple[Label | None, Leaf | None]]) -> None:
+            done(self._looked_up(published, asked, have, found))
+
+        self._reader.ask(FindLeaves(asked, published.size), unless_failed(done, read))
+
+    def _looked_up(
         self,
         published: Published,
         asked: Sequence[Address],
         have: int,
-        done: Callable[[LookedUp | BlackthornError], None],
-        found: list[tuple[Label | None, Leaf | None]] | BlackthornError,
-    ) -> None:
-        if isinstance(found, BlackthornError):
-            done(found)
-            return
+        found: list[tuple[Label | None, Leaf | None]],
+    ) -> LookedUp:
         answers: list[lookup.Answer] = []
         pending: list[Address] = []
         work = 1
@@ -136,8 +129,7 @@ class Lookups:
             known = label is not None or address in self._absent
             work += 1 if known else ABSENT_WORK
             answers.append(self._answer(published, address, label, leaf))
-        consistency = self._proof(have, published.size)
-        done(LookedUp(published, consistency, answers, pending, work))
+        return LookedUp(published, self._proof(have, published.size), answers, pending, work)
 
     def _answer(
         self, published: Published, address: Address, label: Label | None, leaf: Leaf | None
@@ -167,30 +159,19 @@ class Lookups:
 
     # --- Chains ---------------------------------------------------------------------------
 
-    def chain(
-        self, address: Address, after: int, done: Callable[[ChainPart | BlackthornError], None]
-    ) -> None:
+    def chain(self, address: Address, after: int, done: Done[ChainPart]) -> None:
         """The published statements of a chain above `after`. Raises UnavailableError."""
         size = self._published().size
         query = ReadPublishedChain(address, after, size, limits.MAX_CHAIN_PART_BYTES)
-        self._reader.ask(query, partial(self._part, size, done))
+        self._reader.ask(query, unless_failed(done, lambda found: done(self._part(size, found))))
 
-    def _part(
-        self,
-        size: int,
-        done: Callable[[ChainPart | BlackthornError], None],
-        found: PublishedChain | BlackthornError | None,
-    ) -> None:
-        if isinstance(found, BlackthornError):
-            done(found)
-            return
+    def _part(self, size: int, found: PublishedChain | None) -> ChainPart:
         if found is None:
-            done(ChainPart(size))
-            return
+            return ChainPart(size)
         receipts = [self._receipt(found.label, logged, size) for logged in found.logged]
         work = 1 + len(found.statements) + 2 * len(receipts)
         certificate = found.certificate or b""
-        done(ChainPart(size, found.statements, receipts, certificate, found.more, work))
+        return ChainPart(size, found.statements, receipts, certificate, found.more, work)
 
     def _receipt(self, label: Label, logged: LoggedStatement, size: int) -> Receipt:
         log, leaf, head = self._ledger.log, logged.leaf, logged.end - 1
@@ -221,19 +202,14 @@ class Lookups:
     def _proof(self, old: int, new: int) -> list[bytes]:
         return self._ledger.log.consistency_proof(old, new) if 0 < old <= new else []
 
-    def entries(
-        self, start: int, count: int, done: Callable[[Entries | BlackthornError], None]
-    ) -> None:
+    def entries(self, start: int, count: int, done: Done[Entries]) -> None:
         """At most `count` published entries from `start` on, within MAX_ENTRIES_BYTES.
 
         Raises UnavailableError.
         """
         size = self._published().size
 
-        def read(found: list[bytes] | BlackthornError) -> None:
-            if isinstance(found, BlackthornError):
-                done(found)
-            else:
-                done(Entries(size, found, 1 + len(found) // ENTRIES_PER_WORK))
+        def read(found: list[bytes]) -> None:
+            done(Entries(size, found, 1 + len(found) // ENTRIES_PER_WORK))
 
-        self._ledger.entries(start, count, read)
+        self._ledger.entries(start, count, unless_failed(done, read))

@@ -16,7 +16,7 @@ from blackthorn.errors import BlackthornError, DecodeError, ForbiddenError
 from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import UserRecord
-from blackthorn.ports.store import Done
+from blackthorn.ports.store import Done, unless_failed
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.mail import limits
 from blackthorn.server.markets.exit_rules import ExitRules
@@ -75,10 +75,7 @@ class RecipientPolicy:
             done(error)
             return
 
-        def loaded(user: UserRecord | BlackthornError | None) -> None:
-            if isinstance(user, BlackthornError):
-                done(user)
-                return
+        def loaded(user: UserRecord | None) -> None:
             try:
                 recipient = self._checked(user)
             except BlackthornError as error:  # also when an exit's rules cannot be read
@@ -86,7 +83,7 @@ class RecipientPolicy:
             else:
                 done(recipient)
 
-        self._enterprise.load_user(address, loaded)
+        self._enterprise.load_user(address, unless_failed(done, loaded))
 
     def _address(self, path: str) -> Address:
         local, at, domain = path.rpartition("@")

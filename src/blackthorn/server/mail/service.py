@@ -11,7 +11,7 @@ from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import UserRecord
 from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail, SealedMail, StoreMail
-from blackthorn.ports.store import Command, Done, Reader, Then, Writer
+from blackthorn.ports.store import Command, Done, Reader, Then, Writer, unless_failed
 from blackthorn.server.counters import Counters
 
 
@@ -31,25 +31,19 @@ class MailPage:
     more: bool
 
 
+@dataclass(kw_only=True, slots=True)
 class MailService:
-    """The mailboxes of all users. `arrived` is told the owner and the uid of each stored mail."""
+    """The mailboxes of all users. `arrived` is told the owner and the uid of each stored mail.
 
-    def __init__(
-        self,
-        *,
-        writer: Writer,
-        reader: Reader,
-        clock: Clock,
-        counters: Counters,
-        arrived: Callable[[Address, int], None],
-    ) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._clock = clock
-        self._counters = counters
-        self._arrived = arrived
-        self.disk_short = False
-        """While too little disk is free no mail is stored."""
+    While `disk_short`, too little disk is free and no mail is stored.
+    """
+
+    writer: Writer
+    reader: Reader
+    clock: Clock
+    counters: Counters
+    arrived: Callable[[Address, int], None]
+    disk_short: bool = False
 
     def store(
         self, mails: Sequence[MailFor], done: Done[list[int]], also: Command[None] | None = None
@@ -64,30 +58,28 @@ class MailService:
 
         def stored(result: list[int] | BlackthornError) -> None:
             if isinstance(result, BlackthornError):
-                self._counters.storage_failures += isinstance(result, StorageError)
+                self.counters.storage_failures += isinstance(result, StorageError)
             else:
-                self._counters.mail_accepted += len(mails)
+                self.counters.mail_accepted += len(mails)
                 for mail, uid in zip(mails, result, strict=True):
-                    self._arrived(mail.user.address, uid)
+                    self.arrived(mail.user.address, uid)
             done(result)
 
         rows = tuple(SealedMail(mail.user.number, mail.sealed) for mail in mails)
-        put = StoreMail(rows, self._clock.wall_ms())
-        self._writer.submit(put if also is None else Then(also, put), stored)
+        put = StoreMail(rows, self.clock.wall_ms())
+        self.writer.submit(put if also is None else Then(also, put), stored)
 
     def page(self, user: UserRecord, after: int, limit: int, done: Done[MailPage]) -> None:
         """At most `limit` of the user's mails with a uid above `after`."""
 
-        def found(result: list[MailHead] | BlackthornError) -> None:
-            if isinstance(result, BlackthornError):
-                done(result)
-            else:
-                done(MailPage(result[:limit], len(result) > limit))
+        def found(heads: list[MailHead]) -> None:
+            done(MailPage(heads[:limit], len(heads) > limit))
 
-        self._reader.ask(ListMail(user.number, after, limit + 1), found)
+        query = ListMail(user.number, after, limit + 1)
+        self.reader.ask(query, unless_failed(done, found))
 
     def read(
         self, user: UserRecord, uid: int, offset: int, length: int, done: Done[MailPart | None]
     ) -> None:
         """At most `length` bytes of a mail of the user's own, None when there is no such mail."""
-        self._reader.ask(ReadMail(user.number, uid, offset, length), done)
+        self.reader.ask(ReadMail(user.number, uid, offset, length), done)

@@ -13,7 +13,7 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.link import limits as link_limits
 from blackthorn.ports.enterprise import DeviceRecord, UserRecord
 from blackthorn.ports.key_packages import ClaimKeyPackages, KeyPackageStock, PublishKeyPackages
-from blackthorn.ports.store import Done, Reader, Writer
+from blackthorn.ports.store import Done, Reader, Writer, unless_failed
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.markets.exit_rules import ExitRules, May
@@ -68,15 +68,13 @@ class KeyPackages:
         """A key package of each device of these users but the asking one; or of `devices` only."""
         addresses = tuple(dict.fromkeys(addresses))
 
-        def loaded(users: Mapping[Address, UserRecord] | BlackthornError) -> None:
+        def loaded(users: Mapping[Address, UserRecord]) -> None:
             try:
-                if isinstance(users, BlackthornError):
-                    raise users
                 self._claim(asking, addresses, users, devices, done)
             except BlackthornError as error:  # also when an exit's rules cannot be read
                 done(error)
 
-        self.enterprise.load_users(addresses, loaded)
+        self.enterprise.load_users(addresses, unless_failed(done, loaded))
 
     def _claim(
         self,
@@ -93,16 +91,14 @@ class KeyPackages:
         }
         unknown = [address for address in addresses if address not in users]
 
-        def claimed(result: list[list[bytes | None]] | BlackthornError) -> None:
-            if isinstance(result, BlackthornError):
-                done(result)
-                return
-            answer = _answer(wanted, unknown, result)
+        def claimed(packages: list[list[bytes | None]]) -> None:
+            answer = _answer(wanted, unknown, packages)
             self.counters.key_packages_claimed += len(answer.packages)
             done(answer)
 
         numbers = [[device.number for device in found] for found in wanted.values()]
-        self.writer.submit(ClaimKeyPackages(numbers, messaging_limits.MAX_CLAIM_BYTES), claimed)
+        command = ClaimKeyPackages(numbers, messaging_limits.MAX_CLAIM_BYTES)
+        self.writer.submit(command, unless_failed(done, claimed))
 
     def _devices(
         self, asking: DeviceRecord, user: UserRecord, devices: Collection[DeviceId]
