@@ -41,7 +41,15 @@ from blackthorn.ports.cases import (
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.ledger import AddRecord, WaitingRecords
 from blackthorn.ports.randomness import Randomness
-from blackthorn.ports.store import BlockingReader, Command, Done, Reader, Together, Writer
+from blackthorn.ports.store import (
+    BlockingReader,
+    Command,
+    Done,
+    Reader,
+    Together,
+    Writer,
+    unless_failed,
+)
 from blackthorn.server.clock_guard import ClockGuard
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.governance.access import Access, DecisionPage
@@ -159,13 +167,10 @@ class DecisionService:
     def access(self, address: Address, done: Done[Access]) -> None:
         """What this user may see."""
 
-        def found(founders: list[Address] | BlackthornError) -> None:
-            if isinstance(founders, BlackthornError):
-                done(founders)
-            else:
-                done(self._access(address, founders))
+        def found(founders: list[Address]) -> None:
+            done(self._access(address, founders))
 
-        self.founders(found)
+        self.founders(unless_failed(done, found))
 
     def _access(self, address: Address, founders: list[Address]) -> Access:
         """Private parts are for who decides, not for helpdesk and auditors."""
@@ -180,32 +185,21 @@ class DecisionService:
         `done` gets ForbiddenError for who is no officer and may not found them.
         """
 
-        def allowed(founders: list[Address] | BlackthornError) -> None:
-            if isinstance(founders, BlackthornError):
-                done(founders)
-            elif not (access := self._access(address, founders)).decisions:
-                done(ForbiddenError(ONLY_OFFICERS))
+        def allowed(founders: list[Address]) -> None:
+            access = self._access(address, founders)
+
+            def found(rows: list[StoredDecision]) -> None:
+                more = len(rows) > limit
+                pending = [] if more else self.pending
+                page = DecisionPage(rows[:limit], pending, founders, self.log_ms, more)
+                done(page.for_access(access))
+
+            if access.decisions:
+                self._reader.ask(ListDecisions(after, limit + 1), unless_failed(done, found))
             else:
-                self._reader.ask(
-                    ListDecisions(after, limit + 1),
-                    lambda rows: done(self._page(rows, limit, access, founders)),
-                )
+                done(ForbiddenError(ONLY_OFFICERS))
 
-        self.founders(allowed)
-
-    def _page(
-        self,
-        rows: list[StoredDecision] | BlackthornError,
-        limit: int,
-        access: Access,
-        founders: list[Address],
-    ) -> DecisionPage | BlackthornError:
-        if isinstance(rows, BlackthornError):
-            return rows
-        more = len(rows) > limit
-        pending = [] if more else self.pending
-        page = DecisionPage(rows[:limit], pending, founders, self.log_ms, more)
-        return page.for_access(access)
+        self.founders(unless_failed(done, allowed))
 
     @property
     def pending(self) -> list[PendingDecision]:
@@ -233,10 +227,7 @@ class DecisionService:
         error that refuses it in one line.
         """
 
-        def allowed(founders: list[Address] | BlackthornError) -> None:
-            if isinstance(founders, BlackthornError):
-                done(founders)
-                return
+        def allowed(founders: list[Address]) -> None:
             try:
                 if not self._access(submitter, founders).decisions:
                     raise ForbiddenError("only officers decide")
@@ -251,7 +242,7 @@ class DecisionService:
                     _Submission(submitter, private, checked, fields, founders, done)
                 )
 
-        self.founders(allowed)
+        self.founders(unless_failed(done, allowed))
 
     def _check(self, signed: Signed, private: bytes) -> tuple[Checked, dict[str, Any]]:
         for approval in signed.approvals:
@@ -396,7 +387,6 @@ def _entry(decision: StoredDecision, *, sealed: bool) -> tuple[int, bytes]:
 
 
 def _check_time(approval: Approval, now_ms: int) -> None:
-    """Raises InputError when the approval's time cannot be."""
     if approval.at_ms > now_ms + AHEAD_MS:
         raise InputError(f"the clock of {approval.officer}'s device is ahead of the server's")
     if approval.at_ms < now_ms - STALE_MS:

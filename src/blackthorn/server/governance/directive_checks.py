@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from blackthorn.errors import BlackthornError, DecodeError, InputError
+from blackthorn.errors import DecodeError, InputError
 from blackthorn.governance.cases import Cases, Checked
 from blackthorn.ids import Address
 from blackthorn.ports.markets import FindMarkets
-from blackthorn.ports.store import Done, Reader
+from blackthorn.ports.store import Done, Reader, unless_failed
 from blackthorn.wire.address import parse_address
 
 
@@ -35,13 +35,10 @@ class DirectiveChecks:
             done(error)
             return
 
-        def found(markets: list[str | None] | BlackthornError) -> None:
-            if isinstance(markets, BlackthornError):
-                done(markets)
-            else:
-                done(self._refusal(addresses, markets))
+        def found(markets: list[str | None]) -> None:
+            done(self._refusal(addresses, markets))
 
-        self.reader.ask(FindMarkets(tuple(addresses)), found)
+        self.reader.ask(FindMarkets(tuple(addresses)), unless_failed(done, found))
 
     def _addresses(self, public: dict[str, Any], names: Sequence[str]) -> list[Address]:
         if len(names) != public["accounts"]:

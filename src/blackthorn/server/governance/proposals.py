@@ -1,5 +1,6 @@
 """Proposals: decisions that lack an approver, one a case, until they are decided or replaced."""
 
+from dataclasses import dataclass, field
 from typing import Final
 
 from blackthorn.errors import BlackthornError, ConflictError, LimitError
@@ -17,14 +18,14 @@ REPLACE_MS: Final = 3_600_000
 """A proposal that nobody has approved for so long may be replaced by another officer's."""
 
 
+@dataclass(slots=True)
 class Proposals:
     """All pending decisions, as they are stored."""
 
-    def __init__(self, writer: Writer, clock: Clock, approvers: Approvers) -> None:
-        self._writer = writer
-        self._clock = clock
-        self._approvers = approvers
-        self._pending: dict[str, PendingDecision] = {}
+    writer: Writer
+    clock: Clock
+    approvers: Approvers
+    _pending: dict[str, PendingDecision] = field(default_factory=dict)
 
     def start(self, reader: BlockingReader) -> None:
         """Read what is stored."""
@@ -52,7 +53,7 @@ class Proposals:
         Raises ConflictError while another one is pending that may not be replaced yet, and
         LimitError.
         """
-        signed, now_ms = checked.signed, self._clock.wall_ms()
+        signed, now_ms = checked.signed, self.clock.wall_ms()
         case = signed.statement.case
         earlier = self._pending.get(case)
         if earlier is None:
@@ -69,7 +70,7 @@ class Proposals:
             self._pending[case] = pending
             done(tuple(named(slot) for slot in checked.lacks or ()))
 
-        self._writer.submit(ProposeDecision(pending), stored)
+        self.writer.submit(ProposeDecision(pending), stored)
 
     def _replaceable(
         self,
@@ -84,5 +85,5 @@ class Proposals:
             return True
         if now_ms - earlier.since_ms > REPLACE_MS or old.statement.prev != before.head:
             return True
-        mine = self._approvers.officer_of(submitter)
+        mine = self.approvers.officer_of(submitter)
         return any(approval.officer == mine for approval in old.approvals)

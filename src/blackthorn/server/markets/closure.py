@@ -188,7 +188,6 @@ class Closures:
     # --- Steps ----------------------------------------------------------------------------
 
     def _look(self, closures: Sequence[Closure]) -> None:
-        """The next step of the first closure that has one."""
         if any(self._step(closure, self.cases().case(closure.exit)) for closure in closures):
             return
         known = {closure.exit for closure in closures}
@@ -201,7 +200,6 @@ class Closures:
         self._forget([case for case in self.cases().exits if self._is_over(case)])
 
     def _is_over(self, case: Case) -> bool:
-        """Whether nobody's mail is forwarded any more."""
         over_ms = exits.dates(case)["forwarding_end_ms"]
         return case.state in exits.ENDED and self.log_ms() >= over_ms
 
@@ -220,7 +218,6 @@ class Closures:
         self._ask(RemembersPersons(over[0].id), answered)
 
     def _step(self, closure: Closure, case: Case) -> bool:
-        """Whether there was a step to take."""
         phase = closure.phase
         if phase is Phase.DROP or (phase in BEFORE and not self._is_wanted(closure, case)):
             self._receipts.forget(closure.exit)

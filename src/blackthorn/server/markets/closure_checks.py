@@ -5,14 +5,15 @@ A check of `server.governance.decisions.DecisionService`, executed before anythi
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from blackthorn.errors import BlackthornError, InputError
+from blackthorn.errors import InputError
 from blackthorn.governance import directives
 from blackthorn.governance.cases import Cases, Checked
 from blackthorn.ids import Address
 from blackthorn.ports.markets import FindMarkets
-from blackthorn.ports.store import Done, Reader
+from blackthorn.ports.store import Done, Reader, unless_failed
 from blackthorn.server.markets.closure import Closures
 from blackthorn.server.markets.closure_facts import Facts
 
@@ -33,44 +34,32 @@ class ClosureChecks:
         if statement.case[:2] != "X-":
             done(None)
             return
+
+        def counted() -> None:
+            check = partial(_check_fields, market, statement.action, public)
+            self._facts(market, done, check)
+
         match statement.action:
             case "plan":
-                self._facts(market, done, lambda facts: _check_plan(market, public, facts))
+                self._facts(market, done, partial(_check_plan, market, public))
             case "prepare":
                 self._check_directives(market, done)
             case "destroy":
-                self._check_directives(
-                    market,
-                    lambda error: self._check_counted(market, "destroy", public, done, error),
-                )
+                self._check_directives(market, unless_failed(done, lambda _: counted()))
             case "close":
-                self._check_counted(market, "close", public, done, None)
+                counted()
             case _:
                 done(None)
 
     def _facts(
         self, market: str, done: Done[None], check: Callable[[Facts], InputError | None]
     ) -> None:
-        def found(facts: Facts | BlackthornError) -> None:
-            done(facts if isinstance(facts, BlackthornError) else check(facts))
+        def found(facts: Facts) -> None:
+            done(check(facts))
 
-        self.closures.facts(market, found)
-
-    def _check_counted(
-        self,
-        market: str,
-        action: str,
-        public: dict[str, Any],
-        done: Done[None],
-        error: BlackthornError | None,
-    ) -> None:
-        if error is not None:
-            done(error)
-            return
-        self._facts(market, done, lambda facts: _check_fields(market, action, public, facts))
+        self.closures.facts(market, unless_failed(done, found))
 
     def _check_directives(self, market: str, done: Done[None]) -> None:
-        """No open directive names a user of the market."""
         named = [
             (case.id, Address(account))
             for case in self.cases().directives
@@ -78,10 +67,7 @@ class ClosureChecks:
             for account in self.private(case.id, "receive").get("accounts", ())
         ]
 
-        def found(markets: list[str | None] | BlackthornError) -> None:
-            if isinstance(markets, BlackthornError):
-                done(markets)
-                return
+        def found(markets: list[str | None]) -> None:
             for (name, _), of in zip(named, markets, strict=True):
                 if of == market:
                     text = f"{name} is open and names a user of {market}: end it first"
@@ -89,7 +75,8 @@ class ClosureChecks:
                     return
             done(None)
 
-        self.reader.ask(FindMarkets(tuple(address for _, address in named)), found)
+        query = FindMarkets(tuple(address for _, address in named))
+        self.reader.ask(query, unless_failed(done, found))
 
 
 def _check_plan(market: str, public: dict[str, Any], facts: Facts) -> InputError | None:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from blackthorn.errors import BlackthornError
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import Case
 from blackthorn.ids import Address
@@ -20,7 +19,7 @@ from blackthorn.ports.closure import (
     Phase,
     ReceiptCheck,
 )
-from blackthorn.ports.store import Done, Reader
+from blackthorn.ports.store import Done, Reader, unless_failed
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.paging import read_pages
 
@@ -57,33 +56,23 @@ class ClosureFacts:
             digest.update(_lines(addresses))
             return addresses[-1] if len(addresses) == limits.ADDRESS_PAGE else None
 
-        def listed(error: BlackthornError | None) -> None:
-            if error is not None:
-                done(error)
-            elif (case := self._cases().exit_of(market)) is None:
-                done(Facts(users, digest.digest(), {}))
+        def listed(_: None) -> None:
+            case = self._cases().exit_of(market)
+            if case is None:
+                counted({})
             else:
-                self._fields(case, counted)
+                self._fields(case, unless_failed(done, counted))
 
-        def counted(fields: Fields | BlackthornError) -> None:
-            if isinstance(fields, BlackthornError):
-                done(fields)
-            else:
-                done(Facts(users, digest.digest(), fields))
+        def counted(fields: Fields) -> None:
+            done(Facts(users, digest.digest(), fields))
 
-        read_pages(
-            self._reader,
-            "",
-            lambda after: ListAddresses(market, after, limits.ADDRESS_PAGE),
-            take,
-            listed,
-        )
+        def query(after: str) -> ListAddresses:
+            return ListAddresses(market, after, limits.ADDRESS_PAGE)
+
+        read_pages(self._reader, "", query, take, unless_failed(done, listed))
 
     def _fields(self, case: Case, done: Done[Fields]) -> None:
-        def found(closures: list[Closure] | BlackthornError) -> None:
-            if isinstance(closures, BlackthornError):
-                done(closures)
-                return
+        def found(closures: list[Closure]) -> None:
             closure = next((closure for closure in closures if closure.exit == case.id), None)
             phase = None if closure is None else closure.phase
             if closure is not None and (case.state, phase) == ("preparing", Phase.READY):
@@ -93,7 +82,7 @@ class ClosureFacts:
             else:
                 done({})
 
-        self._reader.ask(ListClosures(), found)
+        self._reader.ask(ListClosures(), unless_failed(done, found))
 
     def _destroy_fields(self, closure: Closure, done: Done[Fields]) -> None:
         complete = True
@@ -103,42 +92,25 @@ class ClosureFacts:
             complete &= page.complete
             return page.after if complete else None
 
-        def checked(error: BlackthornError | None) -> None:
-            if error is not None:
-                done(error)
-            else:
-                self._reader.ask(CountMoved(closure.exit), counted)
+        def checked(_: None) -> None:
+            self._reader.ask(CountMoved(closure.exit), unless_failed(done, counted))
 
-        def counted(moved: int | BlackthornError) -> None:
-            if isinstance(moved, BlackthornError):
-                done(moved)
-            elif complete and moved == closure.counts["moved"]:
+        def counted(moved: int) -> None:
+            if complete and moved == closure.counts["moved"]:
                 done(destroy_fields(closure))
             else:
                 self.stale.add(closure.exit)
                 done({})
 
-        read_pages(
-            self._reader,
-            0,
-            lambda after: CheckReceipts(closure.exit, closure.market, after, limits.ADDRESS_PAGE),
-            take,
-            checked,
-        )
+        def query(after: int) -> CheckReceipts:
+            return CheckReceipts(closure.exit, closure.market, after, limits.ADDRESS_PAGE)
+
+        read_pages(self._reader, 0, query, take, unless_failed(done, checked))
 
     def _close_fields(self, closure: Closure, done: Done[Fields]) -> None:
-        def hashed(digest: bytes | BlackthornError) -> None:
-            if isinstance(digest, BlackthornError):
-                done(digest)
-                return
-            self._reader.ask(ListSamples(closure.exit), lambda samples: counted(digest, samples))
-
-        def counted(digest: bytes, samples: list[bytes] | BlackthornError) -> None:
-            if isinstance(samples, BlackthornError):
-                done(samples)
-                return
-            done(
-                {
+        def hashed(digest: bytes) -> None:
+            def counted(samples: list[bytes]) -> None:
+                fields = {
                     "mails": closure.mails,
                     "parcels": closure.parcels,
                     "key": closure.fingerprint,
@@ -146,9 +118,11 @@ class ClosureFacts:
                     "opened": 0,
                     "statement": digest,
                 }
-            )
+                done(fields)
 
-        self._reader.ask(HashStatement(closure.exit), hashed)
+            self._reader.ask(ListSamples(closure.exit), unless_failed(done, counted))
+
+        self._reader.ask(HashStatement(closure.exit), unless_failed(done, hashed))
 
 
 def list_hash(addresses: list[Address]) -> bytes:

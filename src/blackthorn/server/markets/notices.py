@@ -10,10 +10,10 @@ as unreachable, and still gets the notice on a device that opens the link.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from blackthorn.errors import AbsentError, BlackthornError, DecodeError, InputError
+from blackthorn.errors import AbsentError, DecodeError, InputError
 from blackthorn.governance import exits
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
@@ -32,7 +32,15 @@ from blackthorn.ports.notices import (
     NoticeState,
     Unread,
 )
-from blackthorn.ports.store import BlockingReader, Command, Done, Reader, Together, Writer
+from blackthorn.ports.store import (
+    BlockingReader,
+    Command,
+    Done,
+    Reader,
+    Together,
+    Writer,
+    unless_failed,
+)
 from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.notice import (
@@ -59,39 +67,32 @@ class _Pass:
     found: bool = False
 
 
+@dataclass(kw_only=True, slots=True)
 class Notices:
     """All notices of a server. `notify` gets a notice for the devices of its user on line.
 
     `wake` is called when somebody is due; call `notified` when a notice is noted durably.
     """
 
-    def __init__(
-        self,
-        *,
-        decisions: DecisionService,
-        writer: Writer,
-        reader: Reader,
-        clock: Clock,
-        domain: str,
-        notify: Callable[[Notice], None],
-    ) -> None:
-        self.wake: Callable[[], None] = lambda: None
-        self._decisions = decisions
-        self._writer = writer
-        self._reader = reader
-        self._clock = clock
-        self._domain = domain
-        self._notify = notify
-        self._todo: set[str] = set()
-        self._passes: dict[str, _Pass] = {}
-        decisions.on_decision.append(self.decided)
-        decisions.on_disclosure.append(self.disclosed)
+    decisions: DecisionService
+    writer: Writer
+    reader: Reader
+    clock: Clock
+    domain: str
+    notify: Callable[[Notice], None]
+    wake: Callable[[], None] = lambda: None
+    _todo: set[str] = field(default_factory=set)
+    _passes: dict[str, _Pass] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.decisions.on_decision.append(self.decided)
+        self.decisions.on_disclosure.append(self.disclosed)
 
     # --- Start and decisions ---------------------------------------------------------------
 
     def start(self, reader: BlockingReader) -> None:
         """Go on with what the last process did not finish; the decisions are replayed."""
-        undisclosed, cases = reader.read(ListUndisclosedCases()), self._decisions.cases
+        undisclosed, cases = reader.read(ListUndisclosedCases()), self.decisions.cases
         open_exits = [case for case in cases.exits if case.state not in ("destroying", "closed")]
         self._todo |= {case.id for case in open_exits if notice_step(case) is not None}
         self._todo |= {
@@ -119,7 +120,7 @@ class Notices:
             done([])
             return
         name = min(self._todo)
-        case = self._decisions.cases.case(name)
+        case = self.decisions.cases.case(name)
         if name[0] != "X":
             self._due_of_directive(case, limit, done)
         elif (step := notice_step(case)) is None:
@@ -138,11 +139,8 @@ class Notices:
         if progress is None or progress.seq != step.seq:
             progress = self._passes[case.id] = _Pass(step.seq)
 
-        def found(page: AddresseePage | BlackthornError) -> None:
-            if isinstance(page, BlackthornError):
-                done(page)
-                return
-            if notice_step(self._decisions.cases.case(case.id)) != step:
+        def found(page: AddresseePage) -> None:
+            if notice_step(self.decisions.cases.case(case.id)) != step:
                 self.due(limit, done)
                 return
             people = page.people[:limit]
@@ -157,7 +155,7 @@ class Notices:
                 self._finish(case.id, limit, done)
                 return
             if people:
-                done([exit_notice(person, case, step, self._domain) for person in people])
+                done([exit_notice(person, case, step, self.domain) for person in people])
             else:
                 self.due(limit, done)
 
@@ -165,28 +163,26 @@ class Notices:
         query = FindUnnotified(
             case.id, step.seq, case.id[2:4], progress.after, limits.NOTICE_PAGE, only_known
         )
-        self._reader.ask(query, found)
+        self.reader.ask(query, unless_failed(done, found))
 
     def _due_of_directive(self, case: Case, limit: int, done: Done[list[Notice]]) -> None:
-        def found(people: list[Addressee] | BlackthornError) -> None:
-            if isinstance(people, BlackthornError):
-                done(people)
-            elif people:
-                done([directive_notice(person, case, self._domain) for person in people[:limit]])
+        def found(people: list[Addressee]) -> None:
+            if people:
+                done([directive_notice(person, case, self.domain) for person in people[:limit]])
             else:
                 self._finish(case.id, limit, done)
 
-        accounts = self._decisions.private(case.id, "receive").get("accounts", [])
+        accounts = self.decisions.private(case.id, "receive").get("accounts", [])
         query = FindUnnotifiedOf(case.id, 0, tuple(Address(name) for name in accounts))
-        self._reader.ask(query, found)
+        self.reader.ask(query, unless_failed(done, found))
 
     def mail(self, notice: Notice) -> bytearray:
         """The notice as a mail (RFC 5322, CRLF), to be sealed before it is stored."""
-        return notice_mail(notice, self._domain, self._clock.wall_ms())
+        return notice_mail(notice, self.domain, self.clock.wall_ms())
 
     def note_stored(self, notice: Notice) -> Command[None]:
         """What is written in one transaction with the notice's mail."""
-        now_ms, user = self._clock.wall_ms(), notice.to.number
+        now_ms, user = self.clock.wall_ms(), notice.to.number
         commands: list[Command[None]] = [NoteNotice(notice.case.id, notice.seq, user, now_ms)]
         if notice.seq:
             commands.append(NoteNotified(user, notice.case.id, now_ms))
@@ -195,7 +191,7 @@ class Notices:
 
     def note_unreachable(self, notice: Notice) -> Command[None]:
         """What is written when there is no certificate to seal the mail to."""
-        now_ms, user = self._clock.wall_ms(), notice.to.number
+        now_ms, user = self.clock.wall_ms(), notice.to.number
         commands: list[Command[None]] = [NoteNotice(notice.case.id, notice.seq, user, None)]
         if notice.seq:
             commands.append(NoteAct(user, notice.case.id, "unreachable", "1", now_ms))
@@ -203,45 +199,41 @@ class Notices:
 
     def notified(self, notice: Notice) -> None:
         """The notice is noted durably: tell the user's devices that are on line."""
-        self._notify(notice)
+        self.notify(notice)
 
     # --- Devices ---------------------------------------------------------------------------
 
     def notices_of(self, address: Address, done: Done[list[Notice]]) -> None:
         """The notices for a device of the user that has just opened the link."""
 
-        def found(unread: Unread | BlackthornError | None) -> None:
-            if isinstance(unread, BlackthornError):
-                done(unread)
-            elif unread is None:
+        def found(unread: Unread | None) -> None:
+            if unread is None:
                 done([])
             else:
                 self._add_exit(unread, done)
 
-        self._reader.ask(FindUnread(address), found)
+        self.reader.ask(FindUnread(address), unless_failed(done, found))
 
     def _add_exit(self, unread: Unread, done: Done[list[Notice]]) -> None:
         person = unread.person
         case, step = self._exit_of(person)
-        cases = self._decisions.cases
+        cases = self.decisions.cases
         directives = [
-            directive_notice(person, cases.case(name), self._domain) for name in unread.directives
+            directive_notice(person, cases.case(name), self.domain) for name in unread.directives
         ]
         if case is None or step is None:
             done(directives)
             return
 
-        def found(state: NoticeState | BlackthornError) -> None:
-            if isinstance(state, BlackthornError):
-                done(state)
-                return
+        def found(state: NoticeState) -> None:
             known = case.state != "rescinded" or state.knows_case
             if case.state in exits.RUNNING or (known and not state.read):
-                notice = exit_notice(person, case, step, self._domain)
+                notice = exit_notice(person, case, step, self.domain)
                 directives.insert(0, replace(notice, read=state.read))
             done(directives)
 
-        self._reader.ask(FindNoticeState(case.id, step.seq, person.number), found)
+        query = FindNoticeState(case.id, step.seq, person.number)
+        self.reader.ask(query, unless_failed(done, found))
 
     def note(self, address: Address, act: str, value: str, done: Done[None]) -> None:
         """Note one of ACTS of the user; `done` gets InputError with a clear line otherwise."""
@@ -251,20 +243,18 @@ class Notices:
             done(error)
             return
 
-        def found(unread: Unread | BlackthornError | None) -> None:
-            if isinstance(unread, BlackthornError):
-                done(unread)
-            elif unread is None:
+        def found(unread: Unread | None) -> None:
+            if unread is None:
                 done(AbsentError(f"there is no user {address}"))
             elif commands := self._commands(unread, act, value):
-                self._writer.submit(Together(tuple(commands)), done)
+                self.writer.submit(Together(tuple(commands)), done)
             else:
                 done(InputError(NO_MARKET))
 
-        self._reader.ask(FindUnread(address), found)
+        self.reader.ask(FindUnread(address), unless_failed(done, found))
 
     def _commands(self, unread: Unread, act: str, value: str) -> list[Command[Any]]:
-        now_ms, user = self._clock.wall_ms(), unread.person.number
+        now_ms, user = self.clock.wall_ms(), unread.person.number
         case, step = self._exit_of(unread.person)
         commands: list[Command[Any]] = []
         if act == "read":
@@ -277,12 +267,11 @@ class Notices:
         return commands
 
     def _exit_of(self, person: Addressee) -> tuple[Case | None, Step | None]:
-        case = self._decisions.cases.exit_of(person.market)
+        case = self.decisions.cases.exit_of(person.market)
         return case, None if case is None else notice_step(case)
 
 
 def _checked(address: Address, act: str, value: str) -> str:
-    """The value to note. Raises InputError."""
     if act not in ACTS:
         raise InputError(f"{act!r} is nothing to tell")
     if act != "forward" or not value:

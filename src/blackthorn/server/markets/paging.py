@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from blackthorn.errors import BlackthornError
-from blackthorn.ports.store import Done, Query, Reader
+from blackthorn.ports.store import Done, Query, Reader, unless_failed
 
 Page = TypeVar("Page")
 Key = TypeVar("Key")
@@ -20,12 +19,9 @@ def read_pages(
     """Ask for the page at `first`, then at the key that `take` returns, until that is None."""
 
     def ask(key: Key) -> None:
-        reader.ask(query(key), answered)
+        reader.ask(query(key), unless_failed(done, answered))
 
-    def answered(page: Page | BlackthornError) -> None:
-        if isinstance(page, BlackthornError):
-            done(page)
-            return
+    def answered(page: Page) -> None:
         following = take(page)
         if following is None:
             done(None)

@@ -15,7 +15,7 @@ from blackthorn.ports.closure import (
     Phase,
     StoredReceipt,
 )
-from blackthorn.ports.store import Done, Reader
+from blackthorn.ports.store import Done, Reader, unless_failed
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.paging import read_pages
 from blackthorn.tlog.merkle import MerkleLog
@@ -60,32 +60,24 @@ class Receipts:
             for done in self._waiting.pop(closure.exit, []):
                 done(tree if error is None else error)
 
-        read_pages(
-            self._reader,
-            0,
-            lambda start: ListLeaves(closure.exit, start, limits.LEAF_PAGE),
-            take,
-            built,
-        )
+        def query(start: int) -> ListLeaves:
+            return ListLeaves(closure.exit, start, limits.LEAF_PAGE)
+
+        read_pages(self._reader, 0, query, take, built)
 
     def receipt(self, address: Address, done: Done[bytes | None]) -> None:
         """A person's receipt in its tree, of the newest closure that was prepared, if any."""
 
-        def found(receipts: list[StoredReceipt] | BlackthornError) -> None:
-            if isinstance(receipts, BlackthornError):
-                done(receipts)
-            elif not receipts:
-                done(None)
-            else:
-                self._reader.ask(ListClosures(), lambda closures: choose(receipts, closures))
+        by_exit: dict[str, StoredReceipt] = {}
 
-        def choose(
-            receipts: list[StoredReceipt], closures: list[Closure] | BlackthornError
-        ) -> None:
-            if isinstance(closures, BlackthornError):
-                done(closures)
-                return
-            by_exit = {receipt.exit: receipt for receipt in receipts}
+        def found(receipts: list[StoredReceipt]) -> None:
+            by_exit.update((receipt.exit, receipt) for receipt in receipts)
+            if receipts:
+                self._reader.ask(ListClosures(), unless_failed(done, choose))
+            else:
+                done(None)
+
+        def choose(closures: list[Closure]) -> None:
             prepared = [
                 closure
                 for closure in closures
@@ -99,18 +91,16 @@ class Receipts:
             newest = max(prepared, key=lambda closure: closure.begun_ms)
             self._place(newest, by_exit[newest.exit], done)
 
-        self._reader.ask(FindReceipts(address), found)
+        self._reader.ask(FindReceipts(address), unless_failed(done, found))
 
     def _place(self, closure: Closure, receipt: StoredReceipt, done: Done[bytes | None]) -> None:
-        def built(tree: MerkleLog | BlackthornError) -> None:
-            if isinstance(tree, BlackthornError):
-                done(tree)
-            elif receipt.place >= tree.size:  # the receipts are being dropped
+        def built(tree: MerkleLog) -> None:
+            if receipt.place >= tree.size:  # the receipts are being dropped
                 done(None)
             else:
                 done(_proven(receipt, tree))
 
-        self.tree(closure, built)
+        self.tree(closure, unless_failed(done, built))
 
 
 def _proven(receipt: StoredReceipt, tree: MerkleLog) -> bytes | DamageError:
