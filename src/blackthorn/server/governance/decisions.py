@@ -12,12 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from blackthorn.errors import (
-    BlackthornError,
-    ConflictError,
-    ForbiddenError,
-    InputError,
-)
+from blackthorn.errors import BlackthornError, ConflictError, ForbiddenError, InputError
 from blackthorn.governance import directives, officers, register
 from blackthorn.governance.cases import Cases, Checked
 from blackthorn.governance.statements import (
@@ -188,9 +183,10 @@ class DecisionService:
             elif not (access := self._access(address, founders)).decisions:
                 done(ForbiddenError(ONLY_OFFICERS))
             else:
+                pending = self.pending  # not newer than the decisions, to which it must fit
                 self._reader.ask(
                     ListDecisions(after, limit + 1),
-                    lambda rows: done(self._page(rows, limit, access, founders)),
+                    lambda rows: done(self._page(rows, limit, access, founders, pending)),
                 )
 
         self.founders(allowed)
@@ -201,12 +197,13 @@ class DecisionService:
         limit: int,
         access: Access,
         founders: list[Address],
+        pending: list[PendingDecision],
     ) -> DecisionPage | BlackthornError:
         if isinstance(rows, BlackthornError):
             return rows
         more = len(rows) > limit
-        pending = [] if more else self.pending
-        page = DecisionPage(rows[:limit], pending, founders, self.log_ms, more)
+        last = [] if more else pending
+        page = DecisionPage(rows[:limit], last, founders, self.log_ms, more)
         return page.for_access(access)
 
     @property
@@ -249,9 +246,8 @@ class DecisionService:
                 done(error)
             else:
                 self._busy = True
-                self._check_approvers(
-                    _Submission(submitter, private, checked, fields, founders, done)
-                )
+                new = _Submission(submitter, private, checked, fields, founders, done)
+                self._check_approvers(new)
 
         self.founders(allowed)
 
@@ -274,12 +270,11 @@ class DecisionService:
                     raise users
                 known, founders = self.cases.officers, submission.founders
                 self._approvers.check(signed, fields, known, founders, users)
-            except BlackthornError as error:
+            except BaseException as error:  # even a defect keeps nobody from deciding
                 self._busy = False
+                if not isinstance(error, BlackthornError):
+                    raise
                 submission.done(error)
-            except BaseException:  # a defect keeps nobody from deciding
-                self._busy = False
-                raise
             else:
                 self._run_checks(0, submission)
 
