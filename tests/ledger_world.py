@@ -42,6 +42,7 @@ from blackthorn.ports.ledger import (
     FindLeaves,
     Label,
     Leaf,
+    NewestLeaves,
     ReadChain,
     ReadEntries,
     ReadEvidence,
@@ -161,6 +162,9 @@ class Rows:
 
     def label(self, address: Address) -> Label | None:
         return self.newest(address, 2**40)[0]
+
+    def newest_leaves(self, after: int, count: int) -> list[tuple[Label, Leaf]]:
+        return list(self._engine.read(NewestLeaves(after, count)))
 
     def newest(self, address: Address, size: int) -> tuple[Label | None, Leaf | None]:
         """The user's label, and the newest leaf in the first `size` entries."""

@@ -3,9 +3,11 @@
 import pytest
 
 from blackthorn.directory.verify import Absent, Present
+from blackthorn.errors import DiskError
 from blackthorn.identity.statements import AddDevice, Cancel, RevokeDevice, make
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
+from blackthorn.link.codes import Code
 from blackthorn.server.handlers import limits as handlers_limits
 from blackthorn.server.ledger import limits as ledger_limits
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
@@ -292,3 +294,12 @@ def test_a_changed_leaf_is_told_to_all_devices_of_its_user_that_receive(world: L
     world.run()
     assert len(of(alice, f.LeafChanged)) == len(of(laptop, f.LeafChanged)) == 1
     assert of(bob, f.LeafChanged) == []
+
+
+def test_a_lookup_that_the_disk_fails_ends_the_link_and_is_counted(world: LedgerHub) -> None:
+    alice = world.person("alice")
+    world.reader.fail(DiskError("the disk failed to read or write the database"))
+    alice.wire.say(f.LookUp(1, [alice.address], 0))
+    world.run()
+    assert byes(alice) == [Code.STORAGE]
+    assert world.counters.storage_failures == 1

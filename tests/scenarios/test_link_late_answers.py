@@ -2,8 +2,10 @@
 
 import pytest
 
+from blackthorn.crypto.secret import Secret
+from blackthorn.crypto.signatures import ED25519
 from blackthorn.errors import DiskError
-from blackthorn.ids import Address
+from blackthorn.ids import Address, device_id
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.link.fanout import fanout_frame
@@ -227,3 +229,27 @@ def test_a_device_that_resumes_again_and_again_is_read_for_once_at_a_time(world:
     assert len(receiver.shown) == 3
     assert len(of(receiver, f.Drained)) == 1
     world.check_all_shown_once()
+
+
+def test_a_new_id_that_is_read_before_it_is_told_has_the_mailbox_of_the_old_one(
+    world: World,
+) -> None:
+    sender, receiver = world.devices[:2]
+    fill(world, sender, receiver, 2)
+    old, identity = receiver.id, Secret(world.chance.randbytes(32))
+    receiver.identity, receiver.key = identity, ED25519.public_key(identity)
+    receiver.id = device_id(receiver.key)
+    world.by_id[receiver.id] = receiver
+    world.database.writing.execute(
+        "UPDATE devices SET id = ?, identity_key = ? WHERE number = ?",
+        (receiver.id, receiver.key, receiver.number),
+    )
+    receiver.connect()
+    world.run_wire(receiver.wire)
+    renamed = ((old, receiver.id),)
+    world.dispatcher.user_changed(DevicesChanged(Address(receiver.address), (), renamed))
+    sender.post([receiver], b"by the new id")
+    world.settle()
+    assert receiver.shown[-1] == b"by the new id"
+    assert world.stored(receiver) == []
+    world.check_counts()

@@ -5,47 +5,41 @@ from typing import TypeVar
 
 from blackthorn.mls.errors import MalformedMessage
 from blackthorn.mls.rules import Rule
-from blackthorn.wire.tls import (
-    LengthFormError,
-    PresenceError,
-    Reader,
-    TLSDecodeError,
-    TrailingBytesError,
-)
+from blackthorn.wire import tls
 
 T = TypeVar("T")
 
-_RULES: dict[type[TLSDecodeError], Rule] = {
-    LengthFormError: Rule.SHORTEST_LENGTH,
-    PresenceError: Rule.PRESENCE,
-    TrailingBytesError: Rule.NOTHING_FOLLOWS,
+_RULES: dict[type[tls.TLSDecodeError], Rule] = {
+    tls.LengthFormError: Rule.SHORTEST_LENGTH,
+    tls.PresenceError: Rule.PRESENCE,
+    tls.TrailingBytesError: Rule.NOTHING_FOLLOWS,
 }
 
 
-def _malformed(what: str, error: TLSDecodeError) -> MalformedMessage:
+def _malformed(what: str, error: tls.TLSDecodeError) -> MalformedMessage:
     return MalformedMessage(f"{what}: {error}", _RULES.get(type(error), Rule.SYNTAX))
 
 
-def decode(read: Callable[[Reader], T], data: bytes, what: str) -> T:
+def decode(read: Callable[[tls.Reader], T], data: bytes, what: str) -> T:
     """The value that `data` encodes, all of it: bytes after the end are refused.
 
     Raises `MalformedMessage`, which names `what`.
     """
-    reader = Reader(data)
+    reader = tls.Reader(data)
     try:
         value = read(reader)
         reader.finish()
-    except TLSDecodeError as error:
+    except tls.TLSDecodeError as error:
         raise _malformed(what, error) from error
     return value
 
 
-def decode_padded(read: Callable[[Reader], T], data: bytes, what: str) -> T:
+def decode_padded(read: Callable[[tls.Reader], T], data: bytes, what: str) -> T:
     """The value that `data` encodes before its padding, which must be zeros (RFC 9420, 6.3.1)."""
-    reader = Reader(data)
+    reader = tls.Reader(data)
     try:
         value = read(reader)
-    except TLSDecodeError as error:
+    except tls.TLSDecodeError as error:
         raise _malformed(what, error) from error
     padding = reader.rest()
     if padding.count(0) != len(padding):

@@ -12,16 +12,7 @@ from blackthorn.governance import directives, exits
 from blackthorn.governance import warrant_canary as canary
 from blackthorn.governance.register import Register
 from blackthorn.governance.transitions import Case
-from blackthorn.report import limits
-from blackthorn.report.counting import (
-    NOT_STATED,
-    SEALED,
-    Counts,
-    count,
-    hidden,
-    hours_to_decision,
-    outcome,
-)
+from blackthorn.report import counting, limits
 from blackthorn.report.history import Snapshot
 from blackthorn.report.period import Period, half_year, half_years
 
@@ -32,7 +23,7 @@ class Row:
 
     country: str
     kind: str
-    counts: Counts
+    counts: counting.Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +32,9 @@ class Figures:
 
     period: Period
     rows: tuple[Row, ...]
-    totals: Counts
-    by_kind: dict[str, Counts]
-    by_country: dict[str, Counts]
+    totals: counting.Counts
+    by_kind: dict[str, counting.Counts]
+    by_country: dict[str, counting.Counts]
     sealed_steps: int
     directives: tuple[dict[str, Any], ...]
     exits: tuple[dict[str, Any], ...]
@@ -59,23 +50,23 @@ def compute(stand: Snapshot, period: Period) -> Figures:
     number = sum(unix_ms in period for unix_ms in _sealed(register))
     steps_sealed = register.sealed
 
-    def of(*, country: str | None = None, kind: str | None = None) -> Counts:
+    def of(*, country: str | None = None, kind: str | None = None) -> counting.Counts:
         chosen = [
             case
             for case in cases
             if country in (None, directives.facts(case)["country"])
             and kind in (None, directives.facts(case)["kind"])
         ]
-        return count(chosen, stand.unix_ms)
+        return counting.count(chosen, stand.unix_ms)
 
     countries = _countries(register)
     by_kind = {kind: of(kind=kind) for kind in directives.KINDS}
     rows = _rows(cases, countries, stand.unix_ms)
     return Figures(
         period,
-        (*rows, Row(NOT_STATED, SEALED, hidden(number))),
+        (*rows, Row(counting.NOT_STATED, counting.SEALED, counting.hidden(number))),
         _with_hidden(of(), number),
-        {**by_kind, SEALED: hidden(number)},
+        {**by_kind, counting.SEALED: counting.hidden(number)},
         {country: of(country=country) for country in countries},
         sum(steps_sealed.values()),
         tuple(
@@ -129,7 +120,7 @@ def _sealed(register: Register) -> list[int]:
 def _countries(register: Register) -> list[str]:
     named = {directives.facts(case)["country"] for case in register.cases.directives}
     left = {case.last("plan")["market"] for case in register.cases.exits}
-    return sorted(named | left) or [NOT_STATED]
+    return sorted(named | left) or [counting.NOT_STATED]
 
 
 def _rows(cases: list[Case], countries: list[str], as_of_ms: int) -> list[Row]:
@@ -139,10 +130,10 @@ def _rows(cases: list[Case], countries: list[str], as_of_ms: int) -> list[Row]:
     for case in cases:
         facts = directives.facts(case)
         groups[facts["country"], facts["kind"]].append(case)
-    return [Row(*key, count(group, as_of_ms)) for key, group in groups.items()]
+    return [Row(*key, counting.count(group, as_of_ms)) for key, group in groups.items()]
 
 
-def _with_hidden(counts: Counts, number: int) -> Counts:
+def _with_hidden(counts: counting.Counts, number: int) -> counting.Counts:
     for name in ("received", "not_yet_disclosable", "gags_ordered", "gags_in_force"):
         setattr(counts, name, getattr(counts, name) + number)
     return counts
@@ -165,11 +156,11 @@ def _directive(case: Case, register: Register, as_of_ms: int, sealed: int) -> di
         if case.state == "delivered"
         else 0,
         "state": case.state,
-        "outcome": outcome(case),
+        "outcome": counting.outcome(case),
         "reason": case.last("refuse").get("reason"),
         "grounds": case.last("assess").get("grounds"),
         "court": case.last("contest").get("court"),
-        "hours_to_decision": hours_to_decision(case),
+        "hours_to_decision": counting.hours_to_decision(case),
         "gag_until_ms": directives.gag_until_ms(case) or None,
         "gag_in_force": directives.gagged(case, as_of_ms),
         "corrections": [

@@ -14,8 +14,10 @@ from blackthorn.identity.statements import AddDevice, Body, Cancel, SetRecovery,
 from blackthorn.ids import Address
 from blackthorn.link.frames import LeafChanged
 from blackthorn.ports.enrolment import Enrolled
+from blackthorn.ports.ledger import AppendEpoch
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import EpochBuilder
+from blackthorn.storage.sqlite.engine import COMMANDS
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.verify import verify_consistency
@@ -382,4 +384,17 @@ def test_an_epoch_that_a_defect_stopped_is_made_by_the_next_tick(
         world.tick()
     monkeypatch.undo()
     world.settle(0)
+    assert world.ledger.published is not None
+
+
+def test_an_epoch_that_a_defect_did_not_store_is_no_fault_of_the_disk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = LedgerWorld(32)
+    monkeypatch.setitem(COMMANDS, AppendEpoch, None)
+    world.settle(0)
+    assert world.ledger.published is None
+    assert world.counters.storage_failures == 0
+    monkeypatch.undo()
+    world.settle(limits.LEDGER_RETRY_MS)
     assert world.ledger.published is not None

@@ -7,7 +7,8 @@ import pytest
 from blackthorn.errors import DiskError, StorageError
 from blackthorn.governance.statements import Signed
 from blackthorn.governance.transitions import Case
-from blackthorn.server.governance.access import Access
+from blackthorn.ports.cases import PendingDecision
+from blackthorn.server.governance.access import Access, DecisionPage
 from blackthorn.storage.sqlite.stores.cases import open_founding
 from tests.office_people import OfficePeople
 from tests.support.stored import answered
@@ -266,3 +267,21 @@ def test_a_defect_in_a_check_does_not_keep_everybody_from_deciding(people: Offic
         people.submit("lea", people.sign(signed, "lea"), kept)
     people.office.checks.remove(defective)
     assert people.submit("lea", people.sign(signed, "lea"), kept) == ("", ())
+
+
+def test_what_is_pending_is_not_newer_than_the_decisions_that_it_is_shown_with(
+    people: OfficePeople,
+) -> None:
+    signed, kept = people.receive()
+    shown: list[DecisionPage] = []
+    people.reader.hold(early=True)
+    people.office.page(people.address("lea"), 0, 100, shown.append)
+    reads, people.reader._waiting = people.reader._waiting, []
+    people.reader.release()
+    assert people.submit("lea", people.sign(signed, "lea"), kept) == ("", ())
+    people.office._proposals._pending["next"] = PendingDecision("next", b"", b"", 0)
+    for answer, done in reads:
+        done(answer())
+    (page,) = shown
+    assert signed.statement.case not in [row.case for row in page.decisions]
+    assert page.pending == []

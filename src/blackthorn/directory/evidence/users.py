@@ -10,14 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from blackthorn.directory.checks import (
-    Absent,
-    Present,
-    VerifiedEpoch,
-    check_history,
-    open_epoch,
-    verify_answer,
-)
+from blackthorn.directory import checks
 from blackthorn.directory.commitment import Value, decode_value
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.lookup import Answer, EpochPart, Receipt
@@ -93,16 +86,18 @@ def _answer(fields: Fields) -> Answer:
     return Answer(*(fields[name] for name in ANSWER))
 
 
-def _committed(fields: Fields, config: DirectoryConfig) -> tuple[VerifiedEpoch, Present | Absent]:
+def _committed(
+    fields: Fields, config: DirectoryConfig
+) -> tuple[checks.VerifiedEpoch, checks.Present | checks.Absent]:
     """The user's commitment that the log has signed."""
-    epoch = open_epoch(part_of(fields), config)
-    return epoch, verify_answer(_answer(fields), fields["label"], epoch, config)
+    epoch = checks.open_epoch(part_of(fields), config)
+    return epoch, checks.verify_answer(_answer(fields), fields["label"], epoch, config)
 
 
-def _present(fields: Fields, config: DirectoryConfig) -> tuple[str, Present]:
+def _present(fields: Fields, config: DirectoryConfig) -> tuple[str, checks.Present]:
     """The same, of somebody who is there, and the beginning of a sentence about it."""
     epoch, answer = _committed(fields, config)
-    if not isinstance(answer, Present):
+    if not isinstance(answer, checks.Present):
         raise nothing("the answer speaks of nobody")
     origin = config.origin
     return f"In its tree of {epoch.accepted.size} entries the log {origin} has", answer
@@ -110,9 +105,9 @@ def _present(fields: Fields, config: DirectoryConfig) -> tuple[str, Present]:
 
 def bad_answer(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
     """An answer that does not hold against a signed checkpoint."""
-    epoch = open_epoch(part_of(fields), config)
+    epoch = checks.open_epoch(part_of(fields), config)
     try:
-        verify_answer(_answer(fields), fields["label"], epoch, config)
+        checks.verify_answer(_answer(fields), fields["label"], epoch, config)
     except VerificationError as error:
         return (
             f"Whoever keeps this file says that the server of {config.origin} gave this answer; it "
@@ -142,9 +137,9 @@ def bad_history(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
     epoch, answer = _committed(fields, config)
     version = fields["before_version"]
     value = decode_value(fields["before_value"]) if version else NOTHING
-    before = Present(version, value)
+    before = checks.Present(version, value)
     try:
-        check_history(before, answer)
+        checks.check_history(before, answer)
     except VerificationError as error:
         if not version:
             return (
@@ -161,7 +156,7 @@ def bad_history(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
 
 def bad_receipt(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
     """A receipt that does not hold against a signed checkpoint."""
-    epoch = open_epoch(part_of(fields), config)
+    epoch = checks.open_epoch(part_of(fields), config)
     values: list[Any] = [
         tuple(fields[name]) if kind is list else fields[name] for name, kind in RECEIPT.items()
     ]

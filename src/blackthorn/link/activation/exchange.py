@@ -32,16 +32,7 @@ from blackthorn.errors import DecodeError, ProtocolError, SecurityError
 from blackthorn.ids import Address, Fingerprint, device_id
 from blackthorn.link import limits as link_limits
 from blackthorn.link.activation.code import Code
-from blackthorn.link.frames import ActivateBegin, ActivateChallenge, Activated, ActivateProve
-from blackthorn.link.frames.types import (
-    AddressText,
-    Bytes32,
-    Id16,
-    KeyPackageBytes,
-    Signature,
-    StatementBytes,
-    Uint64,
-)
+from blackthorn.link.frames import ActivateBegin, ActivateChallenge, Activated, ActivateProve, types
 from blackthorn.tlog import limits as tlog_limits
 from blackthorn.wire import limits as wire_limits
 from blackthorn.wire.address import parse_address
@@ -69,7 +60,7 @@ NO_HEAD = bytes(32)
 """The head of a chain that has no statement yet."""
 
 Statements = Annotated[
-    list[StatementBytes], Meta(min_length=1, max_length=link_limits.MAX_ACTIVATION_STATEMENTS)
+    list[types.StatementBytes], Meta(min_length=1, max_length=link_limits.MAX_ACTIVATION_STATEMENTS)
 ]
 
 
@@ -79,9 +70,9 @@ class Owner(Struct, frozen=True):
     `seq` is the number of its statements, `head` the hash of the last, NO_HEAD without any.
     """
 
-    address: AddressText
-    seq: Uint64
-    head: Bytes32
+    address: types.AddressText
+    seq: types.Uint64
+    head: types.Bytes32
 
 
 class DeviceKeys(Struct, frozen=True):
@@ -91,13 +82,13 @@ class DeviceKeys(Struct, frozen=True):
     set_openpgp; or, for a chain that exists, one reset, without a certificate.
     """
 
-    identity_key: Bytes32
+    identity_key: types.Bytes32
     name: Annotated[str, Meta(min_length=1, max_length=wire_limits.MAX_DEVICE_NAME_CHARACTERS)]
     certificate: Annotated[bytes, Meta(max_length=crypto_limits.MAX_CERTIFICATE_BYTES)]
     key_packages: Annotated[
-        list[KeyPackageBytes], Meta(max_length=link_limits.MAX_KEY_PACKAGES_PER_DEVICE)
+        list[types.KeyPackageBytes], Meta(max_length=link_limits.MAX_KEY_PACKAGES_PER_DEVICE)
     ]
-    last_resort: KeyPackageBytes
+    last_resort: types.KeyPackageBytes
     statements: Statements
 
 
@@ -109,11 +100,11 @@ class Enrolment(Struct, frozen=True):
     the device pins.
     """
 
-    address: AddressText
+    address: types.AddressText
     domain: str
     pin: Annotated[str, Meta(pattern="^[0-9A-F]{8}$")]
-    device: Id16
-    server_time: Uint64
+    device: types.Id16
+    server_time: types.Uint64
     statements: Statements
     config: Annotated[bytes, Meta(min_length=1, max_length=wire_limits.MAX_LEDGER_ENTRY_BYTES)]
     policy: Annotated[str, Meta(min_length=1, max_length=tlog_limits.MAX_POLICY_BYTES)]
@@ -123,7 +114,7 @@ class _Proven(Struct, frozen=True):
     """The payload of ActivateProve. `possession` is the identity key's signature."""
 
     keys: DeviceKeys
-    possession: Signature
+    possession: types.Signature
 
 
 _encode = msgspec.msgpack.Encoder().encode

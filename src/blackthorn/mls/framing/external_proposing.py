@@ -2,14 +2,7 @@
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codepoints import EXTERNAL, NEW_MEMBER_PROPOSAL, PUBLIC_MESSAGE
-from blackthorn.mls.framing import protection
-from blackthorn.mls.framing.framing import (
-    AuthenticatedContent,
-    FramedContent,
-    PublicMessage,
-    Sender,
-    encode_message,
-)
+from blackthorn.mls.framing import framing, protection
 from blackthorn.mls.framing.key_package import KeyPackagePrivate
 from blackthorn.mls.framing.proposals import Add, Proposal
 from blackthorn.mls.suites import CipherSuite, suite
@@ -27,7 +20,7 @@ def propose_as_external_sender(
 
     The group's `external_senders` extension names the sender and its key.
     """
-    sender = Sender(EXTERNAL, index)
+    sender = framing.Sender(EXTERNAL, index)
     return _message(chosen, group_id, epoch, sender, proposal, signature_private)
 
 
@@ -43,7 +36,7 @@ def propose_to_be_added(
         suite(package.cipher_suite),
         group_id,
         epoch,
-        Sender(NEW_MEMBER_PROPOSAL),
+        framing.Sender(NEW_MEMBER_PROPOSAL),
         Add(package),
         signature_private,
     )
@@ -53,13 +46,15 @@ def _message(
     chosen: CipherSuite,
     group_id: bytes,
     epoch: int,
-    sender: Sender,
+    sender: framing.Sender,
     proposal: Proposal,
     private: Secret,
 ) -> bytes:
-    content = FramedContent(group_id, epoch, sender, b"", proposal)
+    content = framing.FramedContent(group_id, epoch, sender, b"", proposal)
     # An outsider signs no GroupContext: it does not have one (6.1).
     signature = protection.sign(chosen, PUBLIC_MESSAGE, content, b"", private)
-    return encode_message(
-        PublicMessage(AuthenticatedContent(PUBLIC_MESSAGE, content, signature), None)
+    return framing.encode_message(
+        framing.PublicMessage(
+            framing.AuthenticatedContent(PUBLIC_MESSAGE, content, signature), None
+        )
     )

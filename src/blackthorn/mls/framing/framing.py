@@ -9,14 +9,8 @@ from functools import cached_property
 
 from blackthorn.mls import codepoints
 from blackthorn.mls.errors import MalformedMessage
+from blackthorn.mls.framing import proposals
 from blackthorn.mls.framing.key_package import KeyPackage, read_key_package
-from blackthorn.mls.framing.proposals import (
-    Commit,
-    Proposal,
-    encode_proposal,
-    read_commit,
-    read_proposal,
-)
 from blackthorn.mls.framing.welcome_types import GroupInfo, Welcome, read_group_info, read_welcome
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.suites import CipherSuite
@@ -48,7 +42,7 @@ def read_sender(reader: Reader) -> Sender:
     raise MalformedMessage(f"sender type {sender_type} does not exist", Rule.SENDER_TYPE)
 
 
-Body = bytes | Proposal | Commit
+Body = bytes | proposals.Proposal | proposals.Commit
 """Application data, a proposal or a Commit."""
 
 
@@ -67,16 +61,16 @@ class FramedContent:
         """APPLICATION, PROPOSAL or COMMIT."""
         if isinstance(self.body, bytes):
             return codepoints.APPLICATION
-        return codepoints.COMMIT if isinstance(self.body, Commit) else codepoints.PROPOSAL
+        return codepoints.COMMIT if isinstance(self.body, proposals.Commit) else codepoints.PROPOSAL
 
     @cached_property
     def encoded_body(self) -> bytes:
         """The wire form of the body alone."""
         if isinstance(self.body, bytes):
             return opaque(self.body)
-        if isinstance(self.body, Commit):
+        if isinstance(self.body, proposals.Commit):
             return self.body.encoded
-        return encode_proposal(self.body)
+        return proposals.encode_proposal(self.body)
 
     @cached_property
     def encoded(self) -> bytes:
@@ -95,9 +89,9 @@ def read_body(reader: Reader, content_type: int) -> Body:
     if content_type == codepoints.APPLICATION:
         return reader.opaque()
     if content_type == codepoints.PROPOSAL:
-        return read_proposal(reader)
+        return proposals.read_proposal(reader)
     if content_type == codepoints.COMMIT:
-        return read_commit(reader)
+        return proposals.read_commit(reader)
     raise MalformedMessage(f"content type {content_type} does not exist", Rule.CONTENT_TYPE)
 
 

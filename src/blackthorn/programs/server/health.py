@@ -9,7 +9,7 @@ from typing import Final
 
 from blackthorn.edges.http import metrics
 from blackthorn.edges.http import operations as ops
-from blackthorn.errors import StorageError
+from blackthorn.errors import BlackthornError
 from blackthorn.ports.store import Probe
 from blackthorn.ports.waiting import outcome
 from blackthorn.programs.server.ledger import ServerLedger
@@ -66,7 +66,7 @@ class Health:
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 await outcome(partial(self._writer.submit, Probe()))
-        except StorageError as error:
+        except BlackthornError as error:
             problems.append(str(error))
         except TimeoutError:
             problems.append(f"the database has committed nothing for {PROBE_SECONDS} seconds")

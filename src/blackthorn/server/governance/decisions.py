@@ -12,12 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from blackthorn.errors import (
-    BlackthornError,
-    ConflictError,
-    ForbiddenError,
-    InputError,
-)
+from blackthorn.errors import BlackthornError, ConflictError, ForbiddenError, InputError
 from blackthorn.governance import directives, officers, register
 from blackthorn.governance.cases import Cases, Checked
 from blackthorn.governance.statements import (
@@ -187,11 +182,12 @@ class DecisionService:
 
         def allowed(founders: list[Address]) -> None:
             access = self._access(address, founders)
+            pending = self.pending  # not newer than the decisions, to which it must fit
 
             def found(rows: list[StoredDecision]) -> None:
                 more = len(rows) > limit
-                pending = [] if more else self.pending
-                page = DecisionPage(rows[:limit], pending, founders, self.log_ms, more)
+                last = [] if more else pending
+                page = DecisionPage(rows[:limit], last, founders, self.log_ms, more)
                 done(page.for_access(access))
 
             if access.decisions:
@@ -238,9 +234,8 @@ class DecisionService:
                 done(error)
             else:
                 self._busy = True
-                self._check_approvers(
-                    _Submission(submitter, private, checked, fields, founders, done)
-                )
+                new = _Submission(submitter, private, checked, fields, founders, done)
+                self._check_approvers(new)
 
         self.founders(unless_failed(done, allowed))
 
@@ -263,12 +258,11 @@ class DecisionService:
                     raise users
                 known, founders = self.cases.officers, submission.founders
                 self._approvers.check(signed, fields, known, founders, users)
-            except BlackthornError as error:
+            except BaseException as error:  # even a defect keeps nobody from deciding
                 self._busy = False
+                if not isinstance(error, BlackthornError):
+                    raise
                 submission.done(error)
-            except BaseException:  # a defect keeps nobody from deciding
-                self._busy = False
-                raise
             else:
                 self._run_checks(0, submission)
 

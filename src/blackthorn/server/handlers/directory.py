@@ -9,13 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from blackthorn.directory import lookup
-from blackthorn.errors import (
-    BlackthornError,
-    InputError,
-    StorageError,
-    UnavailableError,
-    VerificationError,
-)
+from blackthorn.errors import BlackthornError, UnavailableError, VerificationError
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
@@ -94,7 +88,7 @@ class DirectoryHandler:
 
         def done(result: Result | BlackthornError) -> None:
             if isinstance(result, BlackthornError):
-                session.close(_code_of(result), str(result))
+                session.fail(result)
                 return
             frame, work = answer(result)
             session.transmit(frame)
@@ -166,12 +160,6 @@ class DirectoryHandler:
         ledger = self._ledger
         session.transmit(f.Trust(frame.request, ledger.config_record, ledger.policy_text))
         self._pay(session, device, 1, now)
-
-
-def _code_of(error: BlackthornError) -> Code:
-    if isinstance(error, StorageError):
-        return Code.STORAGE
-    return Code.MALFORMED if isinstance(error, InputError) else Code.INTERNAL
 
 
 def _looked_up(frame: f.LookUp, found: LookedUp) -> tuple[f.AnyFrame, int]:

@@ -3,13 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from blackthorn.errors import (
-    AbsentError,
-    BlackthornError,
-    ForbiddenError,
-    StorageError,
-    UnavailableError,
-)
+from blackthorn.errors import AbsentError, BlackthornError, ForbiddenError, UnavailableError
 from blackthorn.identity.keys import Signature
 from blackthorn.ids import Address
 from blackthorn.link.codes import Code, LinkError
@@ -88,8 +82,6 @@ def _recognised(session: Session, known: Recognition | BlackthornError) -> None:
             session.close(Code.RECOVERY_REFUSED)
         case ForbiddenError():
             session.close(Code.MARKET_LEFT, str(known))
-        case StorageError():
-            session.close(Code.STORAGE)
         case _:
-            session.close(Code.INTERNAL)
+            session.fail(known)
     session.answered()

@@ -21,7 +21,7 @@ from functools import partial
 from blackthorn.directory.checks import ledger_time_ms
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.prefix_tree import PrefixTree
-from blackthorn.errors import BlackthornError, VerificationError
+from blackthorn.errors import BlackthornError, StorageError, VerificationError
 from blackthorn.ports.ledger import (
     AppendEpoch,
     Checkpoint,
@@ -231,7 +231,7 @@ class Epochs:
     ) -> None:
         if isinstance(waiting, BlackthornError):
             self._give_up(since_ms)
-            self._fail(now_ms)
+            self._fail(waiting, now_ms)
             return
         unix_ms = now_ms if self._tip is None else max(now_ms, self._tip.unix_ms + 1)
         checked = partial(self._checked, now_ms, since_ms, waiting, unix_ms)
@@ -246,7 +246,7 @@ class Epochs:
         dropped: bool | BlackthornError,
     ) -> None:
         if isinstance(dropped, BlackthornError):
-            self._fail(now_ms)
+            self._fail(dropped, now_ms)
         if dropped or self.stopped or self.held:
             self._give_up(since_ms)
             return
@@ -283,7 +283,7 @@ class Epochs:
     ) -> None:
         self._busy = False
         if result is not None:
-            self._fail(now_ms)
+            self._fail(result, now_ms)
             return
         self._draft = None
         self._tip = draft.tip
@@ -293,8 +293,8 @@ class Epochs:
         else:
             self._offer(draft.epoch.checkpoint, draft.tip, now_ms)
 
-    def _fail(self, now_ms: int) -> None:
-        self._counters.storage_failures += 1
+    def _fail(self, error: BlackthornError, now_ms: int) -> None:
+        self._counters.storage_failures += isinstance(error, StorageError)
         self._failed_ms = now_ms
 
     # --- Witnesses ------------------------------------------------------------------------
@@ -361,7 +361,7 @@ class Epochs:
     ) -> None:
         self._busy = False
         if result is not None:
-            self._fail(now_ms)
+            self._fail(result, now_ms)
             return
         self._offered, self._complete = None, False
         self._tell(checkpoint, tip, now_ms)

@@ -21,7 +21,7 @@ from blackthorn.directory import limits as directory_limits
 from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
 from blackthorn.directory.entries import ConfigEntry, decode_entry
 from blackthorn.directory.records import decode_record
-from blackthorn.errors import BlackthornError, ConfigError, VerificationError
+from blackthorn.errors import BlackthornError, ConfigError, StorageError, VerificationError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.ledger import (
@@ -249,7 +249,7 @@ class Ledger:
 
         def read(leaves: list[tuple[Address, Leaf]] | BlackthornError) -> None:
             if isinstance(leaves, BlackthornError):  # older certificates go with the next epoch
-                self._counters.storage_failures += 1
+                self._counters.storage_failures += isinstance(leaves, StorageError)
                 return
             if leaves:
                 newest = tuple((leaf.user, leaf.seq) for _, leaf in leaves)

@@ -60,7 +60,10 @@ class Mailboxes:
         """A load has come to its end with these."""
         self._loads.remove(load)
         for device, tally in tallies.items():
-            if device.id not in self._by_id:
+            known = self._by_number.get(device.number)
+            if known is not None:
+                self.rename(known.id, device.id)  # its new id is read before it is told
+            elif device.id not in self._by_id:
                 mailbox = Mailbox(device, tally)
                 self._by_id[device.id] = self._by_number[device.number] = mailbox
                 self._by_address.setdefault(device.address, set()).add(mailbox)
