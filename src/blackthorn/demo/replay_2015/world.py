@@ -37,7 +37,7 @@ from blackthorn.server.accounts.enrolment import enrol_device
 from blackthorn.server.accounts.users import add_user
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
-from blackthorn.server.ledger.ledger import DevicesChanged, Ledger
+from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.markets.notice import Notice
 from blackthorn.server.markets.notices import Notices
@@ -99,7 +99,15 @@ class World:
 
     def _start(self) -> None:
         """The engines, as a server starts them."""
-        self.ledger = self._make_ledger()
+        self.ledger = Ledger(
+            writer=self.writer,
+            reader=self.reader,
+            keys=self.keys,
+            policy=self.policy,
+            config=ledger_config(self.keys, self.policy, self.settings),
+            counters=Counters(),
+            changed=lambda change: self.cache.forget(change.address),
+        )
         self.ledger.start(self.engine, self.clock.now_ms)
         self._admissions = Admissions(
             self.ledger, self.keys.enrolment, self.keys.vrf, self.chance.randbytes
@@ -127,20 +135,6 @@ class World:
         self.settle()
         self.decisions.start(self.engine)
         self.notices.start(self.engine)
-
-    def _make_ledger(self) -> Ledger:
-        return Ledger(
-            writer=self.writer,
-            reader=self.reader,
-            keys=self.keys,
-            policy=self.policy,
-            config=ledger_config(self.keys, self.policy, self.settings),
-            counters=Counters(),
-            changed=self._changed,
-        )
-
-    def _changed(self, change: DevicesChanged) -> None:
-        self.cache.forget(change.address)
 
     def close(self) -> None:
         """End it; what is durable stays in its folder."""
