@@ -21,8 +21,7 @@ from blackthorn.governance.package.build import register_key
 from blackthorn.governance.transitions import Case
 from blackthorn.programs.server import production
 from blackthorn.programs.server.closure import register_seed
-from blackthorn.programs.server.decision_proof import decision_proof
-from blackthorn.programs.server.package_maker import production_case
+from blackthorn.programs.server.package_maker import decision_proof, production_case
 
 AUTHORITY: Final = "Telecommunication Authority"
 POLICE: Final = "Federal Investigation Agency"
