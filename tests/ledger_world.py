@@ -60,7 +60,6 @@ from blackthorn.server.ledger.ledger import DevicesChanged, Ledger, LedgerKeys
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
-from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.policy import (
@@ -74,6 +73,7 @@ from blackthorn.tlog.policy import (
 from blackthorn.tlog.verify import verify_checkpoint
 from blackthorn.wire.note import parse_vkey
 from tests.market_keys import wrapping
+from tests.support.stored import StoredEnterprise
 
 START_MS = 1_700_000_000_000
 DOMAIN = "acme.example"
@@ -247,8 +247,7 @@ class LedgerWorld:
         self.writer = SteppedWriter(self.engine)
         self.reader = SteppedReader(self.engine)
         self.cache = EnterpriseCache(self.reader)
-        self.enterprise = SqliteEnterprise(self.database.reading)
-        self.enterprise.on_forget = self.cache.forget
+        self.enterprise = StoredEnterprise(self.engine, self.cache)
         self.store = Rows(self.engine)
         self.counters = Counters()
         self.ledger = Ledger(

@@ -23,6 +23,8 @@ A module may subclass these; it may not invent a root of its own.
 """
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class BlackthornError(Exception):
@@ -128,3 +130,12 @@ def defect(error: BaseException) -> DefectError:
     ]
     place = places[-1] if places else "an unknown place"
     return DefectError(f"a defect in Blackthorn ({type(error).__name__} at {place})")
+
+
+@contextmanager
+def system_error(kind: type[BlackthornError], text: str) -> Iterator[None]:
+    """Raise `kind` for what the system refuses in the block: `text`, then its reason."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{text}: {error.strerror}") from None

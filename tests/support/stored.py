@@ -3,8 +3,11 @@
 from typing import Any
 
 from blackthorn.errors import BlackthornError
+from blackthorn.ids import Address, DeviceId
+from blackthorn.ports.enterprise import DeviceRecord, DevicesById, UserRecord, UsersByAddress
 from blackthorn.ports.exits import ExitPerson, FindExitPerson
 from blackthorn.ports.mail import ListMail, MailHead, ReadMail, SealedMail, StoreMail
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.wrapping import Wrapping
@@ -25,6 +28,24 @@ class StoredMail:
     def read(self, user: int, uid: int, offset: int, length: int) -> tuple[int, bytes] | None:
         part = self._engine.read(ReadMail(user, uid, offset, length))
         return None if part is None else (part.size, part.data)
+
+
+class StoredEnterprise:
+    """Users and devices as they are stored, beside the cache that the services ask."""
+
+    def __init__(self, engine: Engine, cache: EnterpriseCache | None = None) -> None:
+        self._engine = engine
+        self._cache = cache
+
+    def user(self, address: Address) -> UserRecord | None:
+        return self._engine.read(UsersByAddress((address,))).get(address)
+
+    def device(self, device: DeviceId) -> DeviceRecord | None:
+        return self._engine.read(DevicesById((device,))).get(device)
+
+    def forget(self, address: Address) -> None:
+        if self._cache is not None:
+            self._cache.forget(address)
 
 
 class StoredPersons:

@@ -10,10 +10,10 @@ from typing import Any
 from blackthorn.audit.ledger import Progress
 from blackthorn.audit.package import read_register
 from blackthorn.audit.report import read_log
-from blackthorn.errors import LimitError, UserError
+from blackthorn.errors import LimitError, UserError, system_error
 from blackthorn.governance import limits as governance_limits
 from blackthorn.governance.closure.check import check_statement, exit_of
-from blackthorn.governance.closure.receipt import ProvenReceipt
+from blackthorn.governance.closure.receipt import FLAGS, ProvenReceipt
 from blackthorn.governance.closure.statement import ClosureStatement
 from blackthorn.governance.transitions import Case
 from blackthorn.link import limits as link_limits
@@ -61,19 +61,9 @@ class ClosureAudit:
 
 def _receipt(placed: ProvenReceipt) -> dict[str, Any]:
     receipt = placed.receipt
-    return {
-        "address": receipt.address,
-        "place": placed.place,
-        "size": placed.size,
-        "leaf": receipt.leaf.hex(),
-        "notified": receipt.notified,
-        "read": receipt.read,
-        "exported": receipt.exported,
-        "moved": receipt.moved,
-        "forwarded": receipt.forwarded,
-        "mails": receipt.mails,
-        "parcels": receipt.parcels,
-    }
+    names = ("address", *FLAGS, "mails", "parcels")
+    proven = {"place": placed.place, "size": placed.size, "leaf": receipt.leaf.hex()}
+    return {name: getattr(receipt, name) for name in names} | proven
 
 
 def audit_closure(
@@ -105,11 +95,8 @@ def audit_closure(
 
 
 def _read(path: Path, bound: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(bound + 1)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    with system_error(UserError, f"{path} cannot be read"), path.open("rb") as file:
+        data = file.read(bound + 1)
     if len(data) > bound:
         raise LimitError(f"{path} has more than {bound} bytes")
     return data

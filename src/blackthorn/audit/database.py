@@ -6,7 +6,8 @@ each place in the map from the address. What does not fit is raised as RowDamage
 the row. Users are named by the number of their row, so that a report names nobody.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from blackthorn.crypto import vrf
@@ -39,6 +40,15 @@ Progress = Callable[[int, int], None]
 
 class RowDamageError(SecurityError):
     """A row does not hold what was signed; the text begins with which."""
+
+
+@contextmanager
+def _in_row(name: str) -> Iterator[None]:
+    """Raise RowDamageError, which begins with the row's name, for a rule broken in the block."""
+    try:
+        yield
+    except (VerificationError, vrf.VrfError) as error:
+        raise RowDamageError(f"{name}: {error}") from error
 
 
 @dataclass
@@ -93,10 +103,8 @@ class _Log:
 
     def _open(self, newest: EpochRow) -> VerifiedCheckpoint:
         place = f"ledger_epoch of size {newest.size}"
-        try:
+        with _in_row(f"{place}, note"):
             verified = verify_checkpoint(newest.note or b"", self._policy)
-        except VerificationError as error:
-            raise RowDamageError(f"{place}, note: {error}") from error
         if (verified.checkpoint.size, verified.checkpoint.root) != (newest.size, newest.root):
             raise RowDamageError(f"{place}: its note signs another size or root")
         return verified
@@ -168,10 +176,8 @@ class _Log:
         if last is newest:
             return None
         place = f"ledger_epoch of size {last.size}"
-        try:
+        with _in_row(f"{place}, note"):
             checkpoint, note = open_checkpoint(last.note or b"", self._policy.log)
-        except VerificationError as error:
-            raise RowDamageError(f"{place}, note: {error}") from error
         if (checkpoint.size, checkpoint.root) != (last.size, last.root):
             raise RowDamageError(f"{place}: its note signs another size or root")
         if len(note.signatures) != 1:
@@ -219,10 +225,8 @@ class _Users:
     def _check_label(self, rows: UserRows) -> None:
         assert rows.label is not None
         index, proof, _ = rows.label
-        try:
+        with _in_row(f"ledger_label of user {rows.user}"):
             beta = vrf.verify(self._vrf, proof, rows.address.encode())
-        except vrf.VrfError as error:
-            raise RowDamageError(f"ledger_label of user {rows.user}: {error}") from error
         if beta[:32] != index:
             raise RowDamageError(f"ledger_label of user {rows.user}: the place is another's")
 
@@ -257,12 +261,10 @@ class _Users:
             name = f"chain_statement {seq} of user {rows.user}"
             if seq != expected:
                 raise RowDamageError(f"chain_statement {expected} of user {rows.user}: missing")
-            try:
+            with _in_row(name):
                 signed = decode(statement)
                 said = kind_of(signed)
                 chain = self._continue(chain, rows.address, row, said)
-            except VerificationError as error:
-                raise RowDamageError(f"{name}: {error}") from error
             if (chain.head, chain.flags, said) != (head, flags, kind):
                 raise RowDamageError(f"{name}: head, kind or flags are not the statement's")
             if number <= order:
@@ -301,10 +303,8 @@ class _Users:
                 raise RowDamageError(f"{name}: the statement names none")
             if isinstance(body, SetOpenPGP):
                 stated = OpenPGP(rows.address, body.fingerprint, body.digest, body.proof, seq)
-                try:
+                with _in_row(name):
                     verify_certificate(stated, certificate)
-                except VerificationError as error:
-                    raise RowDamageError(f"{name}: {error}") from error
 
 
 def _check_places(rows: UserRows) -> None:
@@ -320,7 +320,5 @@ def _check_places(rows: UserRows) -> None:
 def _check_waiting(rows: LedgerRows) -> None:
     """Typed entries that wait have the fields of their kind."""
     for number, kind, body in rows.records():
-        try:
+        with _in_row(f"ledger_record {number}"):
             decode_record(kind, body)
-        except VerificationError as error:
-            raise RowDamageError(f"ledger_record {number}: {error}") from error

@@ -9,14 +9,15 @@ The first thing that does not hold is raised, with its place: the path of a tile
 an entry. So a log that passes has told the auditor all that it has signed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from blackthorn.audit.sources import Source, need, need_tile
 from blackthorn.directory import limits
 from blackthorn.directory.audit import Replay
-from blackthorn.errors import SecurityError, VerificationError
+from blackthorn.errors import VerificationError
 from blackthorn.tlog.merkle import MerkleLog, leaf_hash
 from blackthorn.tlog.policy import Policy, parse_policy
 from blackthorn.tlog.tiles import (
@@ -72,10 +73,8 @@ def read_policy(source: Source) -> Policy:
 def begin(source: Source, policy: Policy) -> LedgerAudit:
     """Rule 1: the newest checkpoint, accepted by the policy. Raises VerificationError."""
     note = need(source, "checkpoint")
-    try:
+    with _at("checkpoint"):
         return LedgerAudit(policy, verify_checkpoint(note, policy))
-    except VerificationError as error:
-        raise VerificationError(error.rule, f"checkpoint: {_plain(error)}") from error
 
 
 def audit(source: Source, audited: LedgerAudit, progress: Progress) -> None:
@@ -99,10 +98,8 @@ def read_bundle(source: Source, bundle: Tile) -> list[bytes]:
     """The entries of a bundle, whose level 0 tile says the same. Raises with the place."""
     tile = Tile(0, bundle.index, bundle.width)
     data = need_tile(source, bundle)
-    try:
+    with _at(bundle.path):
         entries = _parse_either(data, bundle)
-    except VerificationError as error:
-        raise VerificationError(error.rule, f"{bundle.path}: {_plain(error)}") from error
     hashes = _hashes(need_tile(source, tile), tile)
     for place, (entry, digest) in enumerate(zip(entries, hashes, strict=True), bundle.start):
         if leaf_hash(entry) != digest:
@@ -121,11 +118,9 @@ def _parse_either(data: bytes, bundle: Tile) -> list[bytes]:
 
 
 def _hashes(data: bytes, tile: Tile) -> list[bytes]:
-    try:
-        full = len(data) > tile.width * 32
+    full = len(data) > tile.width * 32
+    with _at(tile.path):
         return parse_tile(data, Tile(tile.level, tile.index) if full else tile)[: tile.width]
-    except VerificationError as error:
-        raise VerificationError(error.rule, f"{tile.path}: {_plain(error)}") from error
 
 
 def _check_tile(source: Source, tile: Tile, log: MerkleLog) -> None:
@@ -148,7 +143,11 @@ def _node(log: MerkleLog, tile: Tile, at: int) -> bytes:
     return log.hashes(HEIGHT * (tile.level or 0), start, start + 1)
 
 
-def _plain(error: SecurityError) -> str:
-    """The text of an error without the number of its rule, which is put before the place."""
-    text = str(error)
-    return text.removeprefix(f"[{error.rule}] ") if isinstance(error, VerificationError) else text
+@contextmanager
+def _at(place: str) -> Iterator[None]:
+    """Put the place before the text of a broken rule."""
+    try:
+        yield
+    except VerificationError as error:
+        text = str(error).removeprefix(f"[{error.rule}] ")
+        raise VerificationError(error.rule, f"{place}: {text}") from error

@@ -11,7 +11,7 @@ from typing import Final
 from blackthorn.audit.ledger import LedgerAudit
 from blackthorn.directory import limits
 from blackthorn.directory.evidence.file import Evidence, Field
-from blackthorn.errors import DiskError, SecurityError
+from blackthorn.errors import DiskError, SecurityError, system_error
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.folder import make_folder
 from blackthorn.tlog.verify import open_checkpoint
@@ -34,11 +34,9 @@ class AuditMemory:
         before = self._read(place)
         if before is not None:
             self._compare(before, audited)
-        try:
+        with system_error(DiskError, f"{place} cannot be written"):
             make_folder(self._path)
             atomic.replace(place, audited.verified.note)
-        except OSError as error:
-            raise DiskError(f"{place} cannot be written: {error.strerror}") from None
 
     def _compare(self, before: bytes, audited: LedgerAudit) -> None:
         earlier, _ = open_checkpoint(before, audited.policy.log)
@@ -65,11 +63,9 @@ class AuditMemory:
         if len(data) > limits.MAX_EVIDENCE_BYTES:
             return "no evidence was written: it would be too large for a file"
         path = self._path / f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.json"
-        try:
+        with system_error(DiskError, f"{path} cannot be written"):
             make_folder(self._path)
             atomic.replace(path, data)
-        except OSError as error:
-            raise DiskError(f"{path} cannot be written: {error.strerror}") from None
         return f"evidence is in {path}"
 
     def write_bad_log(self, audited: LedgerAudit) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from blackthorn.errors import UserError, VerificationError
+from blackthorn.errors import UserError, VerificationError, system_error
 from blackthorn.governance.package.check import VerifiedPackage, check
 from blackthorn.governance.package.tar import TarEntry, read_tar
 from blackthorn.tlog.policy import Policy, parse_policy
@@ -27,13 +27,11 @@ def check_package(target: Path, register: str | None, policy: Path | None) -> Ve
     """
     key = None if register is None else read_register(register)
     given = None if policy is None else _policy(policy)
-    try:
+    with system_error(UserError, f"{target} cannot be read"):
         if target.is_dir():
             return check(_folder(target), key, given)
         with target.open("rb") as file:
             return check(read_tar(file.read), key, given)
-    except OSError as error:
-        raise UserError(f"{target} cannot be read: {error.strerror}") from None
 
 
 def read_register(text: str) -> VerifierKey:
@@ -53,11 +51,8 @@ def _policy(path: Path) -> Policy:
 
 
 def _small(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(MIB)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    with system_error(UserError, f"{path} cannot be read"), path.open("rb") as file:
+        return file.read(MIB)
 
 
 def _folder(root: Path) -> Iterator[TarEntry]:

@@ -20,6 +20,7 @@ from blackthorn.errors import (
     SecurityError,
     UserError,
     VerificationError,
+    system_error,
 )
 from blackthorn.report import stated
 from blackthorn.report.differences import differences
@@ -112,10 +113,8 @@ def _load(target: str) -> dict[str, bytes]:
     if not path.is_dir():
         split_name(path.name)
         return {path.name: _read_file(path)}
-    try:
+    with system_error(UserError, f"{path} cannot be read"):
         known = [each for each in sorted(path.iterdir()) if _is_report(each.name)]
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
     if not known:
         raise UserError(f"{path} holds no file of a report")
     if len(known) > limits.MAX_REPORT_FILES:

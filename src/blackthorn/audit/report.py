@@ -15,7 +15,7 @@ from blackthorn.audit.ledger import Progress, audit, begin
 from blackthorn.audit.ledger_run import open_source, own_folder, read_policy_file
 from blackthorn.audit.sources import need
 from blackthorn.directory.audit import Replay
-from blackthorn.errors import DiskError, UserError, VerificationError
+from blackthorn.errors import DiskError, UserError, VerificationError, system_error
 from blackthorn.report.history import History, Snapshot
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.server import ServerFolder
@@ -108,12 +108,8 @@ def no_head(stand: Snapshot, policy: str) -> None:
 
 def write(folder: Path, files: dict[str, bytes]) -> None:
     """Write a report's files. Raises UserError for a folder that cannot be, DiskError."""
-    try:
+    with system_error(UserError, f"{folder} cannot be made"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made: {error.strerror}") from None
     for name, data in files.items():
-        try:
+        with system_error(DiskError, f"{folder / name} cannot be written"):
             atomic.replace(folder / name, data, 0o644)  # it is published
-        except OSError as error:
-            raise DiskError(f"{folder / name} cannot be written: {error.strerror}") from None

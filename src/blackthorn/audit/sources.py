@@ -7,7 +7,6 @@ that the log has signed and hides.
 """
 
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Protocol, Self
 
 import httpx
@@ -59,12 +58,7 @@ class HttpSource:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.close()
 
     def read(self, path: str) -> bytes | None:

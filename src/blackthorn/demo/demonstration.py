@@ -188,11 +188,7 @@ class Demo:
                 message = sample_mail.plain_mail(to, subject, body)
             else:
                 name = self._plant(f"attachment, {kind}", "attachment name") + ".png"
-                make = {
-                    "attached": sample_mail.mail_with_attachment,
-                    "hostile": sample_mail.hostile_mail,
-                }
-                message = make[kind](to, subject, body, name)
+                message = sample_mail.WITH_FILE[kind](to, subject, body, name)
             self.deployment.deliver_mail(sample_mail.SENDER, [to], message)
             self.accepted += 1
             self._mail.append((subject, body))

@@ -73,11 +73,7 @@ class Planting:
                 self._deliver(sample_mail.plain_mail(recipient, subject, body))
                 continue
             name = self._mint(f"attachment of the {kind} mail", "attachment name") + ".png"
-            made = {
-                "attached": sample_mail.mail_with_attachment,
-                "hostile": sample_mail.hostile_mail,
-            }
-            self._deliver(made[kind](recipient, subject, body, name))
+            self._deliver(sample_mail.WITH_FILE[kind](recipient, subject, body, name))
         sealed = self._mint("body of the sealed mail", "sealed mail")
         certificate = _certificate(self.deployment.directory / "blackthorn.db", recipient)
         self._deliver(sample_mail.sealed_mail(recipient, sealed, certificate, int(time.time())))
@@ -145,16 +141,14 @@ def run_audit(steps: Steps) -> Report:
         with steps.step("start a server"):
             deployment.initialise()
             deployment.start_server()
-        with steps.step("activate two devices"):
-            planting.enrol()
-        with steps.step("plant markers in messages and group names"):
-            planting.write()
-        with steps.step("plant markers in e-mails"):
-            planting.mail()
-        with steps.step("search disk and memory while messages wait"):
-            planting.search()
-        with steps.step("read everything at its other end"):
-            planting.read()
-        with steps.step("search disk and memory again"):
-            planting.search()
+        for text, do in (
+            ("activate two devices", planting.enrol),
+            ("plant markers in messages and group names", planting.write),
+            ("plant markers in e-mails", planting.mail),
+            ("search disk and memory while messages wait", planting.search),
+            ("read everything at its other end", planting.read),
+            ("search disk and memory again", planting.search),
+        ):
+            with steps.step(text):
+                do()
         return planting.report()

@@ -79,6 +79,10 @@ def hostile_mail(recipient: str, subject: str, body: str, file_name: str) -> byt
     return "\r\n".join(head + nest + leaves).encode() + b"\r\n"
 
 
+WITH_FILE = {"attached": mail_with_attachment, "hostile": hostile_mail}
+"""Kind → what makes such a mail, with a file."""
+
+
 def sealed_mail(recipient: str, body: str, certificate: bytes, now: int) -> bytes:
     """A mail that its sender sealed by OpenPGP to the recipient (PGP/MIME, RFC 3156, 4)."""
     inner = EmailMessage()

@@ -122,6 +122,11 @@ def _release(case: Case, request: Request) -> None:
         raise VerificationError("G13", "the exit is not held")
 
 
+def _step(action: str, source: str, target: str, date: str, says: str) -> Transition:
+    """A step by its date, which changes nothing but the state."""
+    return Transition(action, (source,), target, _TWO, {}, says, guard=_at(date))
+
+
 TRANSITIONS: Final = (
     Transition(
         "plan",
@@ -142,32 +147,26 @@ TRANSITIONS: Final = (
         guard=_plan,
     ),
     Transition("approve", ("draft",), "approved", _TWO, {}, "The plan is decided."),
-    Transition(
+    _step(
         "announce",
-        ("approved",),
+        "approved",
         "announced",
-        _TWO,
-        {},
+        "announce_ms",
         "Everybody concerned is told, by message and mail.",
-        guard=_at("announce_ms"),
     ),
-    Transition(
+    _step(
         "drain",
-        ("announced",),
+        "announced",
         "draining",
-        _TWO,
-        {},
+        "activations_ms",
         "No new activations; people export and move.",
-        guard=_at("activations_ms"),
     ),
-    Transition(
+    _step(
         "freeze",
-        ("draining",),
+        "draining",
         "read-only",
-        _TWO,
-        {},
+        "read_only_ms",
         "Log in, export, forward; nothing new is sent.",
-        guard=_at("read_only_ms"),
     ),
     Transition(
         "stop",
@@ -178,23 +177,19 @@ TRANSITIONS: Final = (
         "The service ends; mail is answered 551 or 550.",
         guard=_stop,
     ),
-    Transition(
+    _step(
         "retrieve",
-        ("stopped",),
+        "stopped",
         "retrieval",
-        _TWO,
-        {},
+        "stop_ms",
         "People may fetch what is theirs, and no more.",
-        guard=_at("stop_ms"),
     ),
-    Transition(
+    _step(
         "prepare",
-        ("retrieval",),
+        "retrieval",
         "preparing",
-        _TWO,
-        {},
+        "retrieval_end_ms",
         "Receipts are made and samples set apart; nothing is destroyed.",
-        guard=_at("retrieval_end_ms"),
     ),
     Transition(
         "destroy",

@@ -7,7 +7,6 @@ Queries raise DiskError and DamageError only.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.store import Query
@@ -61,16 +60,3 @@ class UsersByAddress(Query[Mapping[Address, UserRecord]]):
     """The users of these normalised addresses, at most 256; without those that do not exist."""
 
     addresses: tuple[Address, ...]
-
-
-class Enterprise(Protocol):
-    """Until all callers use `EnterpriseCache`."""
-
-    def device(self, device: DeviceId) -> DeviceRecord | None:
-        """The device of that id, or None when no such device was activated."""
-
-    def user(self, address: Address) -> UserRecord | None:
-        """The user of that normalised address, or None."""
-
-    def forget(self, address: Address) -> None:
-        """Read the user and his devices afresh next time: a job has changed them."""

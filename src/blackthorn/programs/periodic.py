@@ -8,10 +8,10 @@ exception handler, which logs and counts it (`programs.log`), and the work start
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from types import TracebackType
 from typing import Any, Final, Self
 
-from blackthorn.errors import StorageError
+from blackthorn.errors import BlackthornError, DefectError, StorageError, defect
+from blackthorn.ports.store import Done, Result
 from blackthorn.server.counters import Counters
 
 Step = Callable[[], float | None]
@@ -39,12 +39,7 @@ class Supervisor:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def every(self, seconds: float, name: str, step: Step) -> asyncio.Task[None]:
@@ -66,6 +61,21 @@ class Supervisor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def answer(self, name: str, work: Coroutine[Any, Any, Result], done: Done[Result]) -> None:
+        """Do `work` once; `done` takes its result or error, and a defect is reported too."""
+
+        async def run() -> None:
+            result: Result | BlackthornError
+            try:
+                result = await work
+            except Exception as error:
+                result = error if isinstance(error, BlackthornError) else defect(error)
+                if isinstance(result, DefectError):
+                    self.report(name, result)
+            done(result)
+
+        self.start(name, run())
 
     async def close(self) -> None:
         """End all tasks and wait for them. It can be called again."""

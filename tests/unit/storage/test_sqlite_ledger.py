@@ -8,8 +8,8 @@ from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import Change, NewDevice, StoredStatement
 from blackthorn.storage.sqlite.database import Database, _migrate, migrations
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from tests.market_keys import wrapping
+from tests.support.stored import StoredEnterprise
 
 ALICE = Address("alice@acme.example")
 OLD = DeviceId(b"\x01" * 16)
@@ -38,7 +38,7 @@ def older() -> Database:
 
 def test_users_devices_mail_and_the_newest_certificate_are_kept() -> None:
     database = older()
-    user = SqliteEnterprise(database.reading).user(ALICE)
+    user = StoredEnterprise(Engine(database, wrapping())).user(ALICE)
     assert user.certificate == b"\x0b" and user.pin == "0000CAFE"
     assert [(each.number, each.standing) for each in user.devices] == [
         (3, Standing.LIVE),
@@ -49,7 +49,7 @@ def test_users_devices_mail_and_the_newest_certificate_are_kept() -> None:
 
 def test_the_first_chain_of_a_user_replaces_the_devices_that_he_had_without_one() -> None:
     database = older()
-    enterprise = SqliteEnterprise(database.reading)
+    enterprise = StoredEnterprise(Engine(database, wrapping()))
     device = NewDevice(DeviceId(b"\x09" * 16), bytes(31) + b"\x09", "new", Standing.LIVE)
     genesis = StoredStatement(1, bytes(32), "genesis", 0, b"genesis")
     change = Change(ALICE, 0, bytes(32), (genesis,))

@@ -20,7 +20,7 @@ from blackthorn.demo.replay_2015.crowd import (
 )
 from blackthorn.demo.replay_2015.exit import MARKET, Exit
 from blackthorn.demo.replay_2015.export import ExportTask, make_export
-from blackthorn.demo.replay_2015.people import Person, open_parcels
+from blackthorn.demo.replay_2015.people import open_parcels
 from blackthorn.demo.replay_2015.world import World
 from blackthorn.device.export.manifest import encode_chain
 from blackthorn.errors import BlackthornError, SecurityError
@@ -91,16 +91,14 @@ class Responses:
         values = [f"{name.partition('@')[0]}@{_ELSEWHERE}" for name in chosen]
         self._tell(chosen, "forward", values)
 
-    # --- Export ----------------------------------------------------------------------------
-
     def export(
         self, readers: Sequence[str], workers: Workers, folder: Path, advance: Advance
     ) -> None:
         """Some export; the first one onto the disk too, where it stays to be looked at."""
         chosen = self._some(readers, EXPORTED)
         for group in in_batches(workers.map(make_export, self._tasks(chosen)), _BATCH):
-            self.exported_mails += sum(each.mails for each in group)
-            self.exported_messages += sum(each.messages for each in group)
+            self.exported_mails += sum(each.counts.mails for each in group)
+            self.exported_messages += sum(each.counts.messages for each in group)
             self._tell([each.address for each in group], "exported")
             advance(len(group))
         with FolderSink(folder) as sink:
@@ -123,13 +121,9 @@ class Responses:
             )
 
     def _chain(self, name: str) -> bytes:
-        config = self.world.ledger.config
-        now_ms = self.world.clock.now_ms
+        config, now_ms = self.world.ledger.config, self.world.clock.now_ms
         terms = Terms(VerifyKeys(*config.enrolment), config.reset_delay_ms, now_ms, {})
-        statements = self.world.statements(name)
-        return encode_chain(name, statements, terms)
-
-    # --- Moves -----------------------------------------------------------------------------
+        return encode_chain(name, self.world.statements(name), terms)
 
     def move(self, readers: Sequence[str], advance: Advance) -> None:
         """Some move to another market: chain, mail and messages come along and open there."""
@@ -155,13 +149,8 @@ class Responses:
         mails = self.world.sealed_mails(name)
         for _, _, sealed in mails:
             open_mail(sealed, Secret(person.openpgp))
-        texts = self._texts(person)
+        parcels = self.world.waiting_parcels(name) if person.group else []
+        texts = open_parcels(person.group, parcels, self.world.clock.now_ms) if parcels else []
         if len(mails) < MAILS or (person.group and len(texts) < MESSAGES):
             raise SecurityError(f"{name} has lost mail or messages")
         return len(mails) + len(texts)
-
-    def _texts(self, person: Person) -> list[tuple[bytes, str, str]]:
-        if not person.group:
-            return []
-        parcels = self.world.waiting_parcels(person.address)
-        return open_parcels(person.group, parcels, self.world.clock.now_ms)

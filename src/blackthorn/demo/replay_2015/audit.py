@@ -12,11 +12,11 @@ from typing import Any, Final
 from blackthorn.audit import published_report, report
 from blackthorn.audit.closure import ClosureAudit, audit_closure
 from blackthorn.audit.ledger import silent
-from blackthorn.demo.replay_2015.closure import ClosureResult
 from blackthorn.demo.replay_2015.crowd import Workers
 from blackthorn.demo.replay_2015.replay import RECEIPT, Cast, Replay, Timeline
 from blackthorn.errors import SecurityError
 from blackthorn.governance import directives
+from blackthorn.governance.closure.statement import ClosureStatement
 from blackthorn.governance.package.build import register_key
 from blackthorn.programs.server.closure import register_seed
 from blackthorn.report.files import make
@@ -50,35 +50,35 @@ def run_replay(out: Path, cast: Cast, timeline: Timeline) -> Outcome:
         opened = first.untouched()
         counts = _counts(first, closed)
         with timeline.work("audits", 2) as advance:
-            counts |= _audits(first, closed)
+            counts |= _audits(first)
             advance(2)
         second = _second(out / "second-run", cast.smaller, workers, timeline)
+        stayed = second.stay()
+        second.world.close()
     counts |= {
         "package_files": answer.files,
         "others_opened_after_closure": opened,
         "ms_a_person": round(first.person_ms, 1),
-        "second_run": second.pop("counts"),
+        "second_run": stayed,
         "seconds": round(time.perf_counter() - begun, 1),
         "seed": cast.seed,
         "folder": str(out),
     }
-    return Outcome(counts, first.failures + second["failures"])
+    return Outcome(counts, first.failures + second.failures)
 
 
-def _second(out: Path, cast: Cast, workers: Workers, timeline: Timeline) -> dict[str, Any]:
-    """The run in which the market stays."""
+def _second(out: Path, cast: Cast, workers: Workers, timeline: Timeline) -> Replay:
+    """The run in which the market stays, before its end."""
     out.mkdir()
     play = Replay(out, cast, workers, timeline)
     play.settle()
     play.leave()
     play.respond()
     play.extended()
-    counts = play.stay()
-    play.world.close()
-    return {"counts": counts, "failures": play.failures}
+    return play
 
 
-def _counts(play: Replay, closed: ClosureResult) -> dict[str, Any]:
+def _counts(play: Replay, closed: ClosureStatement) -> dict[str, Any]:
     """From the database and the published statement, held against each other."""
     count = play.world.count
     for name, column in {
@@ -92,22 +92,22 @@ def _counts(play: Replay, closed: ClosureResult) -> dict[str, Any]:
             f"SELECT count(*) FROM exit_person WHERE exit_id = ? AND {column} IS NOT NULL",  # noqa: S608
             play.exit.id,
         )
-        play.check(found == closed.persons[name], f"{found} {name}, and not as is stated")
+        play.check(found == closed.counts[name], f"{found} {name}, and not as is stated")
     return {
-        "users": closed.persons["users"],
-        "elsewhere": count("SELECT count(*) FROM users") - closed.persons["users"],
+        "users": closed.counts["users"],
+        "elsewhere": count("SELECT count(*) FROM users") - closed.counts["users"],
         "markets": count("SELECT count(*) FROM market"),
-        **{name: number for name, number in closed.persons.items() if name != "users"},
+        **{name: number for name, number in closed.counts.items() if name != "users"},
         "exported_mails": play.responses.exported_mails,
         "exported_messages": play.responses.exported_messages,
         "mails_deleted": closed.mails,
         "parcels_deleted": closed.parcels,
-        "key_fingerprint": closed.fingerprint,
-        "samples": closed.samples,
+        "key_fingerprint": closed.key.hex(),
+        "samples": len(closed.samples),
     }
 
 
-def _audits(play: Replay, closed: ClosureResult) -> dict[str, Any]:
+def _audits(play: Replay) -> dict[str, Any]:
     """What an outsider finds, from the ledger and the published files alone."""
     world = play.world
     world.settle()
@@ -116,7 +116,7 @@ def _audits(play: Replay, closed: ClosureResult) -> dict[str, Any]:
     report.write(folder, make(read.stand, parse_period(PERIOD), read.policy))
     verdict = published_report.check(str(folder), server, None, silent)
     play.check(verdict.holds, "the report is not what the ledger gives")
-    audited = _audit_closure(play, closed, server)
+    audited = _audit_closure(play, server)
     world.close()
     cases = read.stand.register.cases
     steps = [step for case in cases.by_id.values() for step in case.history]
@@ -130,11 +130,12 @@ def _audits(play: Replay, closed: ClosureResult) -> dict[str, Any]:
     }
 
 
-def _audit_closure(play: Replay, closed: ClosureResult, server: str) -> ClosureAudit | None:
+def _audit_closure(play: Replay, server: str) -> ClosureAudit | None:
     """With the register's own key and one person's receipt."""
+    file = play.out / f"{play.exit.id}.json"
     key = str(register_key(play.world.keys.origin, register_seed(play.world.keys)))
     try:
-        return audit_closure(closed.file, server, play.out / RECEIPT, key, None, silent)
+        return audit_closure(file, server, play.out / RECEIPT, key, None, silent)
     except SecurityError as error:
         play.check(False, f"the closure's statement does not verify: {error}")
         return None

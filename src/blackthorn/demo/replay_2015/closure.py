@@ -4,8 +4,8 @@ Every number of the two custodians' decisions comes from the closure's own store
 holds them against it again. What is published is checked as an outsider would.
 """
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -15,24 +15,13 @@ from blackthorn.demo.replay_2015.world import World
 from blackthorn.edges.smtp.replies import refusal
 from blackthorn.errors import BlackthornError, DefectError
 from blackthorn.governance.closure.check import decode_published
+from blackthorn.governance.closure.statement import ClosureStatement
 from blackthorn.ids import Address
 from blackthorn.ports.store import Done, Result
 from blackthorn.programs.server.closure import make_closures
 from blackthorn.server.mail.recipient_policy import RecipientRefusedError
 
 _STEPS: Final = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class ClosureResult:
-    """What the published statement says, read back from the file."""
-
-    persons: dict[str, int]
-    mails: int
-    parcels: int
-    fingerprint: str
-    samples: int
-    file: Path
 
 
 def _at_once(work: Callable[[], Result], done: Done[Result], /) -> None:
@@ -49,7 +38,7 @@ class ClosureRun:
     def __init__(self, leaving: Exit, out: Path) -> None:
         self._exit = leaving
         self._world = world = leaving.world
-        self._file = out / f"{leaving.id}.json"
+        self.file = out / f"{leaving.id}.json"
         self.closures = make_closures(
             database=world.directory.database,
             folder=out,
@@ -62,13 +51,13 @@ class ClosureRun:
             apart=_at_once,
         )
 
-    def work(self) -> int:
-        """All steps until somebody must decide; how many."""
-        for done in range(_STEPS):
+    def work(self) -> None:
+        """All steps until somebody must decide."""
+        for _ in range(_STEPS):
             if not self.closures.tick():
                 if self.closures.problems():
                     raise DefectError(self.closures.problems()[0])
-                return done
+                return
             self._world.writer.commit()
         raise DefectError("the closure does not come to an end")
 
@@ -83,34 +72,23 @@ class ClosureRun:
             raise DefectError(f"{address} has no receipt")
         return found
 
-    def run(self) -> ClosureResult:
-        """Prepare, destroy, close."""
-        leaving = self._exit
-        leaving.decide("prepare")
+    def run(self) -> ClosureStatement:
+        """Prepare, destroy, close; the published statement, read back from the file."""
+        self._exit.decide("prepare")
+        for action in ("destroy", "close"):
+            self.work()
+            self._exit.decide(action, self.fields())
         self.work()
-        leaving.decide("destroy", self.fields())
-        self.work()
-        leaving.decide("close", self.fields())
-        self.work()
-        statement, _ = decode_published(self._file.read_bytes())
-        return ClosureResult(
-            statement.counts,
-            statement.mails,
-            statement.parcels,
-            statement.key.hex(),
-            len(statement.samples),
-            self._file,
-        )
+        return decode_published(self.file.read_bytes())[0]
 
 
 def refusals(world: World, addresses: list[str]) -> dict[int, int]:
     """What SMTP says of mail for these now: code → how many of them; 250 when it is taken."""
-    codes: dict[int, int] = {}
+    codes = Counter[int]()
     for address in addresses:
         try:
             world.answer(partial(world.recipient_policy.recipient, address))
-            code = 250
+            codes[250] += 1
         except RecipientRefusedError as error:
-            code = refusal(error).code
-        codes[code] = codes.get(code, 0) + 1
-    return codes
+            codes[refusal(error).code] += 1
+    return dict(codes)

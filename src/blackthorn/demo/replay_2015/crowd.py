@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final, Self, TypeVar
 
 from blackthorn.demo.replay_2015.people import PeopleTask, Person, make_people
@@ -58,13 +59,8 @@ def _all(work: Callable[[Task], Result], batch: Sequence[Task]) -> list[Result]:
 
 def in_batches(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:
     """So many at a time, and the rest."""
-    batch: list[Task] = []
-    for task in tasks:
-        batch.append(task)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
+    remaining = iter(tasks)
+    while batch := list(islice(remaining, size)):
         yield batch
 
 
@@ -100,7 +96,9 @@ def settle_in(
     }
     for group in in_batches(workers.map(make_people, tasks), _BATCH // 2):
         arrived = [person for pair in group for person in pair]
-        _arrive(world, arrived, plates)
+        world.enrol([(plates[each.address], each) for each in arrived])
+        world.store_mail([(each.address, mail) for each in arrived for mail in each.mails])
+        world.store_parcels([(each.address, data) for each in arrived for data in each.parcels])
         crowd.people |= {each.address: replace(each, mails=(), parcels=()) for each in arrived}
         advance(len(arrived))
     world.settle()
@@ -113,10 +111,3 @@ def _homes(markets: Sequence[str], count: int) -> dict[str, list[str]]:
         market = markets[number % len(markets)]
         homes[market].append(f"{market.lower()}{number + 1:05}@{DOMAIN}")
     return homes
-
-
-def _arrive(world: World, people: Sequence[Person], plates: dict[str, str]) -> None:
-    """Activated, and their first mail and messages are there."""
-    world.enrol([(plates[each.address], each) for each in people])
-    world.store_mail([(each.address, mail) for each in people for mail in each.mails])
-    world.store_parcels([(each.address, parcel) for each in people for parcel in each.parcels])

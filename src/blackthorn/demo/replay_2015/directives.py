@@ -21,8 +21,7 @@ from blackthorn.governance.package.build import register_key
 from blackthorn.governance.transitions import Case
 from blackthorn.programs.server import production
 from blackthorn.programs.server.closure import register_seed
-from blackthorn.programs.server.decision_proof import decision_proof
-from blackthorn.programs.server.package_maker import production_case
+from blackthorn.programs.server.package_maker import decision_proof, production_case
 
 AUTHORITY: Final = "Telecommunication Authority"
 POLICE: Final = "Federal Investigation Agency"
@@ -31,14 +30,12 @@ _BASIS: Final = "Code of Criminal Procedure, section 94"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the authority was given: accounts as the package has them, its hash, files in it."""
+    """What the authority was given: accounts that the directive names, files of the package."""
 
     directive: str
     named: int
-    with_data: int
     files: int
     sealed: int
-    package: Path
 
 
 def facts(world: World, kind: str, authority: str, document: bytes, accounts: int) -> Any:
@@ -107,7 +104,9 @@ def _produce(world: World, officers: Officers, case: Case, folder: Path) -> Answ
     proof = asyncio.run(decision_proof(world.ledger, world.decisions.produced(case.id)))
     production.finish(made_for, path, origin, seed, proof)
     sealed = production.seal_package(path, certificate, world.clock.now_ms // 1000)
-    if unseal(_armored(sealed.read_bytes()), secret) != path.read_bytes():
+    body = base64.encodebytes(sealed.read_bytes())
+    armored = b"-----BEGIN PGP MESSAGE-----\n\n" + body + b"-----END PGP MESSAGE-----\n"
+    if unseal(armored, secret) != path.read_bytes():
         raise SecurityError("the authority opens another package than was made")
     vkey, policy = str(register_key(origin, seed)), world.directory.ledger.policy
     checked = check_package(path, vkey, policy)
@@ -115,10 +114,4 @@ def _produce(world: World, officers: Officers, case: Case, folder: Path) -> Answ
     receipt = hashlib.sha256(sealed.read_bytes()).digest()
     delivered = {"delivered_ms": world.clock.now_ms, "receipt": receipt}
     officers.decide(case.id, "deliver", delivered)
-    named, data = directives.facts(case)["accounts"], built.accounts_with_data
-    return Answer(case.id, named, data, checked.files, checked.sealed, sealed)
-
-
-def _armored(binary: bytes) -> bytes:
-    body = base64.encodebytes(binary)
-    return b"-----BEGIN PGP MESSAGE-----\n\n" + body + b"-----END PGP MESSAGE-----\n"
+    return Answer(case.id, directives.facts(case)["accounts"], checked.files, checked.sealed)

@@ -29,8 +29,7 @@ FIRST: Final = {
     "forwarding_end_ms": at("2016-11-30T19:00"),
 }
 EXTENDED: Final = {
-    "announce_ms": at("2015-09-01T06:00"),
-    "activations_ms": at("2015-10-01T06:00"),
+    **FIRST,
     "read_only_ms": at("2015-12-29T06:00"),
     "stop_ms": at("2015-12-30T06:00"),
     "retrieval_end_ms": at("2015-12-30T18:00"),
@@ -94,20 +93,19 @@ class Exit:
         )
         return self.decide("approve")
 
-    def tell(self, action: str, advance: Callable[[int], None]) -> Case:
+    def tell(
+        self, action: str, advance: Callable[[int], None], public: dict[str, Any] | None = None
+    ) -> Case:
         """A step that everybody concerned is told of, by sealed mail."""
-        case = self.decide(action)
+        case = self.decide(action, public)
         self.world.tell_all(advance)
         return case
 
     def extend(self, dates: dict[str, int], order: bytes, advance: Callable[[int], None]) -> Case:
         """Dates are put off by a document, and everybody is told."""
-        case = self.decide("extend", {**dates, "document": hashlib.sha256(order).digest()})
-        self.world.tell_all(advance)
-        return case
+        public = {**dates, "document": hashlib.sha256(order).digest()}
+        return self.tell("extend", advance, public)
 
     def rescind(self, order: bytes, advance: Callable[[int], None]) -> Case:
-        """The market is not left, and everybody who was advance otherwise is told."""
-        case = self.decide("rescind", {"document": hashlib.sha256(order).digest()})
-        self.world.tell_all(advance)
-        return case
+        """The market is not left, and everybody who was told otherwise is told."""
+        return self.tell("rescind", advance, {"document": hashlib.sha256(order).digest()})

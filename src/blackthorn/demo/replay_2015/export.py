@@ -18,6 +18,7 @@ from blackthorn.device.export.export import CHAIN, ExportMail, ExportSink, build
 from blackthorn.device.export.manifest import (
     MANIFEST,
     SIGNATURE,
+    Manifest,
     Problem,
     decode_chain,
     decode_manifest,
@@ -49,24 +50,13 @@ class ExportTask:
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class ExportResult:
-    """What came out whole."""
-
-    address: str
-    mails: int
-    messages: int
-    size: int
-
-
-def make_export(task: ExportTask, sink: "ExportSink | None" = None) -> ExportResult:
-    """Build and check it. Raises SecurityError when anything is not as it should be.
+def make_export(task: ExportTask, sink: ExportSink | None = None) -> Manifest:
+    """Build and check it; its manifest. Raises SecurityError when anything is not as it should be.
 
     With a `sink` the files go there and are not looked at again.
     """
     if sink is not None:
-        manifest = build(_Source(task), sink)
-        return ExportResult(task.address, manifest.counts.mails, manifest.counts.messages, 0)
+        return build(_Source(task), sink)
     memory = _Memory()
     build(_Source(task), memory)
     files = {path: file.getvalue() for path, file in memory.files.items()}
@@ -78,8 +68,7 @@ def make_export(task: ExportTask, sink: "ExportSink | None" = None) -> ExportRes
     counts = manifest.counts
     if (counts.mails, counts.messages) != (len(task.mails), len(task.parcels)) or counts.problems:
         raise SecurityError(f"the export of {task.address} is not whole")
-    size = sum(map(len, files.values()))
-    return ExportResult(task.address, counts.mails, counts.messages, size)
+    return manifest
 
 
 class _Memory:
@@ -119,16 +108,11 @@ class _Source:
         if not self._task.parcels:
             return
         lines = open_parcels(self._task.group, list(self._task.parcels), self.created_ms)
+        now_ms = self.created_ms
         group, sender, _ = lines[0]
         messages = [
             ExportMessage(
-                hashlib.sha256(each).digest(),
-                who,
-                "text",
-                text,
-                self.created_ms,
-                self.created_ms,
-                "received",
+                hashlib.sha256(each).digest(), who, "text", text, now_ms, now_ms, "received"
             )
             for each, (_, who, text) in zip(self._task.parcels, lines, strict=True)
         ]

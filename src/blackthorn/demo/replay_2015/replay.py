@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.demo.replay_2015.actions import EXPORTED, MOVED, READ, Responses
-from blackthorn.demo.replay_2015.closure import ClosureResult, ClosureRun, refusals
+from blackthorn.demo.replay_2015.closure import ClosureRun, refusals
 from blackthorn.demo.replay_2015.crowd import MARKETS, Population, Workers, settle_in
 from blackthorn.demo.replay_2015.directives import Answer, answer_investigation, refuse_monitoring
 from blackthorn.demo.replay_2015.exit import A_DAY_MORE, EXTENDED, MARKET, Exit
@@ -22,6 +22,7 @@ from blackthorn.demo.replay_2015.officers import NAMES, Officers
 from blackthorn.demo.replay_2015.people import PeopleTask, make_people, plain_mail
 from blackthorn.demo.replay_2015.world import DOMAIN, World, at
 from blackthorn.errors import SecurityError
+from blackthorn.governance.closure.statement import ClosureStatement
 from blackthorn.mail.pgp.open import open_mail
 
 BEGINS: Final = "2015-06-01T08:00"
@@ -187,7 +188,7 @@ class Replay:
         self.report(f"{self.exit.id}: stopped; people may fetch what is theirs")
         self._check_refusals()
 
-    def close(self) -> ClosureResult:
+    def close(self) -> ClosureStatement:
         """30 December: destroyed, and proved."""
         self.world.until(at("2015-12-30T18:00"))
         mails, parcels = self._rows()
@@ -202,7 +203,7 @@ class Replay:
         self.check(self.world.market_keys.key(MARKET) is None, f"the key of {MARKET} is left")
         self.report(
             f"{self.exit.id}: closed: {mails} mails and {parcels} parcels deleted, the key "
-            f"{closed.fingerprint[:16]} destroyed, {closed.samples} samples tried, none opens"
+            f"{closed.key.hex()[:16]} destroyed, {len(closed.samples)} samples tried, none opens"
         )
         return closed
 

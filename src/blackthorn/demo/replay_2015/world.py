@@ -20,6 +20,7 @@ from blackthorn.ids import Address
 from blackthorn.link.activation.exchange import Verifier
 from blackthorn.mail.pgp.seal import seal_mail
 from blackthorn.ports.enrolment import Enrolled
+from blackthorn.ports.enterprise import UserRecord, UsersByAddress
 from blackthorn.ports.ledger import ReadChain, WaitingRecords, WaitingStatements
 from blackthorn.ports.mail import ListMail, ReadMail, SealedMail, StoreMail
 from blackthorn.ports.parcels import FirstSeq, Parcels, StoreParcels, WaitingParcels
@@ -36,14 +37,13 @@ from blackthorn.server.accounts.enrolment import enrol_device
 from blackthorn.server.accounts.users import add_user
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
-from blackthorn.server.ledger.ledger import DevicesChanged, Ledger
+from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.markets.notice import Notice
 from blackthorn.server.markets.notices import Notices
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
-from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.wire.note import parse_vkey
@@ -94,15 +94,20 @@ class World:
         self.engine = Engine(self.database, self.wrapping)
         self.writer = SteppedWriter(self.engine)
         self.reader = SteppedReader(self.engine)
-        reading = self.database.reading
-        self.enterprise = SqliteEnterprise(reading)
         self.cache = EnterpriseCache(self.reader)
-        self.enterprise.on_forget = self.cache.forget
         self._start()
 
     def _start(self) -> None:
         """The engines, as a server starts them."""
-        self.ledger = self._make_ledger()
+        self.ledger = Ledger(
+            writer=self.writer,
+            reader=self.reader,
+            keys=self.keys,
+            policy=self.policy,
+            config=ledger_config(self.keys, self.policy, self.settings),
+            counters=Counters(),
+            changed=lambda change: self.cache.forget(change.address),
+        )
         self.ledger.start(self.engine, self.clock.now_ms)
         self._admissions = Admissions(
             self.ledger, self.keys.enrolment, self.keys.vrf, self.chance.randbytes
@@ -124,26 +129,12 @@ class World:
             domain=DOMAIN,
             notify=lambda notice: None,
         )
-        rules = make_rules(self.database, self.enterprise, lambda: self.decisions)
+        rules = make_rules(self.database, lambda: self.decisions)
         self.decisions.on_decision.append(rules.decided)
         self.recipient_policy = RecipientPolicy(DOMAIN, self.cache, self.clock, rules)
         self.settle()
         self.decisions.start(self.engine)
         self.notices.start(self.engine)
-
-    def _make_ledger(self) -> Ledger:
-        return Ledger(
-            writer=self.writer,
-            reader=self.reader,
-            keys=self.keys,
-            policy=self.policy,
-            config=ledger_config(self.keys, self.policy, self.settings),
-            counters=Counters(),
-            changed=self._changed,
-        )
-
-    def _changed(self, change: DevicesChanged) -> None:
-        self.enterprise.forget(change.address)
 
     def close(self) -> None:
         """End it; what is durable stays in its folder."""
@@ -237,7 +228,7 @@ class World:
 
         def done(result: Enrolled | BlackthornError) -> None:
             if isinstance(result, Enrolled):
-                self.enterprise.forget(address)
+                self.cache.forget(address)
                 self.ledger.stored(change, self.clock.now_ms)
             tell(result)
 
@@ -253,10 +244,13 @@ class World:
 
     def number(self, address: str) -> int:
         """The row of a user."""
-        user = self.enterprise.user(Address(address))
+        user = self._user(Address(address))
         if user is None:
             raise DefectError(f"there is no user {address}")
         return user.number
+
+    def _user(self, address: Address) -> UserRecord | None:
+        return self.engine.read(UsersByAddress((address,))).get(address)
 
     def store_mail(self, mails: Sequence[tuple[str, bytes]]) -> None:
         """Sealed mails, each for an address."""
@@ -281,7 +275,7 @@ class World:
             told(len(due))
 
     def _notice(self, notice: Notice) -> Command[None]:
-        user = self.enterprise.user(notice.to.address)
+        user = self._user(notice.to.address)
         if user is None or user.certificate is None:
             return self.notices.note_unreachable(notice)
         sealed = self._seal(user.address, bytes(self.notices.mail(notice)), user.certificate)
@@ -298,7 +292,7 @@ class World:
         self.write(StoreParcels(Parcels(rows), next_seq=first + len(rows)))
 
     def _device(self, address: str) -> int:
-        user = self.enterprise.user(Address(address))
+        user = self._user(Address(address))
         if user is None or not user.devices:
             raise DefectError(f"{address} has no device")
         return user.devices[0].number

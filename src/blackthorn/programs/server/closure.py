@@ -13,7 +13,7 @@ from typing import Final
 
 from blackthorn.crypto.kdf import hkdf_expand
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import BlackthornError, DefectError, DiskError, defect
+from blackthorn.errors import DiskError, system_error
 from blackthorn.governance.closure import statement as closure
 from blackthorn.governance.package.build import register_key
 from blackthorn.governance.package.layout import document
@@ -89,11 +89,9 @@ def publish_statement(
     value = json.loads(statement)
     signature = closure.sign(origin, seed, exit_id, closure.statement_hash(statement))
     path = folder / f"{exit_id}.json"
-    try:
+    with system_error(DiskError, f"{path} cannot be written"):
         make_folder(folder)
         atomic.replace(path, document({"statement": value, "signature": signature}))
-    except OSError as error:
-        raise DiskError(f"{path} cannot be written: {error.strerror}") from None
     return path
 
 
@@ -103,22 +101,10 @@ def closing_step(closures: Closures) -> float:
 
 
 class Apart:
-    """Runs what blocks in a thread, and calls back in the event loop."""
+    """`server.markets.closure.Apart`: in a thread; calls back in the event loop."""
 
     def __init__(self, tasks: Supervisor) -> None:
         self._tasks = tasks
 
     def __call__(self, work: Callable[[], Result], done: Done[Result], /) -> None:
-        """See `server.markets.closure.Apart`."""
-
-        async def run() -> None:
-            result: Result | BlackthornError
-            try:
-                result = await asyncio.to_thread(work)
-            except Exception as error:
-                result = error if isinstance(error, BlackthornError) else defect(error)
-                if isinstance(result, DefectError):
-                    self._tasks.report("a closure's step", result)
-            done(result)
-
-        self._tasks.start("a closure's step", run())
+        self._tasks.answer("a closure's step", asyncio.to_thread(work), done)

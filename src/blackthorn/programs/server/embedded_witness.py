@@ -11,7 +11,6 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from types import TracebackType
 from typing import Final, Self
 
 import structlog
@@ -54,12 +53,7 @@ class EmbeddedWitness:
         self._task = self._tasks.keep("embedded witness", self._run_again)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """End its input, wait, and end it hard if it has not ended by then."""
         process, task = self._process, self._task
         if task is not None:

@@ -67,7 +67,6 @@ class LedgerTiles:
         self._reader = reader
 
     def newest(self) -> PublishedEpoch | None:
-        """See `Tiles`."""
         published = self._ledger.published
         if published is None:
             return None
@@ -78,24 +77,20 @@ class LedgerTiles:
         )
 
     def pending_size(self) -> int:
-        """See `Tiles`."""
         waiting, published = self._ledger.waiting, self._ledger.published
         if waiting is not None:
             return waiting.size
         return published.size if published is not None else 0
 
     async def config(self) -> bytes:
-        """See `Tiles`."""
         record = await outcome(partial(self._reader.ask, NewestConfig()))
         entry = decode_entry(record or b"")
         return entry.record if isinstance(entry, ConfigEntry) else b""
 
     def hashes(self, tile: Tile) -> bytes:
-        """See `Tiles`."""
         return tile_hashes(self._ledger.log, tile)
 
     async def entries(self, start: int, count: int) -> list[bytes]:
-        """See `Tiles`."""
         found: list[bytes] = await outcome(
             partial(self._reader.ask, ReadEntries(start, count, 2**31))
         )

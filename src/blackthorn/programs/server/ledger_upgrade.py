@@ -7,7 +7,7 @@ under the same name: that is refused.
 from contextlib import closing
 from pathlib import Path
 
-from blackthorn.errors import UserError
+from blackthorn.errors import UserError, system_error
 from blackthorn.ports.ledger import ReadCheckpoints
 from blackthorn.programs.server import configuration
 from blackthorn.storage.files import ledger
@@ -29,8 +29,6 @@ def make_ledger(path: Path, environment: dict[str, str]) -> str:
                 "belongs to: restore it from a backup"
             )
     embedded = settings.ledger.witness == "embedded"
-    try:
+    with system_error(UserError, f"{path} cannot be written"):
         keys = ledger.initialise(path, settings.enterprise.domain, embedded=embedded)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
     return keys.log_vkey

@@ -13,7 +13,7 @@ from blackthorn.edges.smtp.gateway import MailGateway
 from blackthorn.errors import StorageError
 from blackthorn.ids import Address
 from blackthorn.mail.errors import MailRefusedError
-from blackthorn.ports.enterprise import Enterprise
+from blackthorn.ports.enterprise import UsersByAddress
 from blackthorn.ports.exits import FindExitPerson
 from blackthorn.ports.markets import FindMarkets
 from blackthorn.ports.store import Writer
@@ -34,14 +34,12 @@ RETRY_SECONDS: Final = 30.0
 """Wait before another try, when the disk or the sealing failed."""
 
 
-def make_rules(
-    database: Database, enterprise: Enterprise, decisions: Callable[[], DecisionService]
-) -> ExitRules:
+def make_rules(database: Database, decisions: Callable[[], DecisionService]) -> ExitRules:
     """The rules, over point reads; `decisions` is called once they have started."""
     reader = HostReader(database)
 
     def forward_to(case: str, address: Address) -> str:
-        user = enterprise.user(address)
+        user = reader.read(UsersByAddress((address,))).get(address)
         if user is None:
             return ""
         return reader.read(FindExitPerson(user.number, case)).forward or ""

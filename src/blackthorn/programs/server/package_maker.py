@@ -11,19 +11,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from blackthorn.directory.entries import Record, decode_entry
+from blackthorn.directory.records import decode_record
 from blackthorn.errors import (
     BlackthornError,
-    DefectError,
     DiskError,
     ForbiddenError,
     StorageError,
     UnavailableError,
-    defect,
+    system_error,
 )
-from blackthorn.governance import directives
+from blackthorn.governance import directives, register
 from blackthorn.governance.package.build import LedgerProof, ProductionCase
 from blackthorn.governance.package.check import summarise
 from blackthorn.governance.package.tar import read_tar
+from blackthorn.governance.statements import commitment
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
 from blackthorn.ports.store import Done
@@ -31,7 +33,6 @@ from blackthorn.ports.waiting import outcome
 from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server import production
 from blackthorn.programs.server.closure import register_seed
-from blackthorn.programs.server.decision_proof import decision_proof
 from blackthorn.server.governance.access import Access
 from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.governance.productions import PackagePart
@@ -39,6 +40,10 @@ from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.folder import make_folder
 from blackthorn.storage.sqlite.wrapping import Wrapping
+from blackthorn.tlog.proof import LogProof, format_proof
+
+_BATCH: Final = 256
+"""Entries of the ledger that are looked through at a time."""
 
 MAY_PRODUCE: Final = ("approved", "produced")
 
@@ -92,20 +97,11 @@ class PackageMaker:
     def part(
         self, address: Address, case: str, offset: int, length: int, done: Done[PackagePart]
     ) -> None:
-        """See `server.governance.productions.Productions`."""
+        self._tasks.answer("a package", self._answer(address, case, offset, length), done)
 
-        async def run() -> None:
-            result: PackagePart | BlackthornError
-            try:
-                access = await outcome(partial(self._decisions.access, address))
-                result = await self._part(access, self._decisions.cases.case(case), offset, length)
-            except Exception as error:
-                result = error if isinstance(error, BlackthornError) else defect(error)
-                if isinstance(result, DefectError):
-                    self._tasks.report("a package", result)
-            done(result)
-
-        self._tasks.start("a package", run())
+    async def _answer(self, address: Address, name: str, offset: int, length: int) -> PackagePart:
+        access = await outcome(partial(self._decisions.access, address))
+        return await self._part(access, self._decisions.cases.case(name), offset, length)
 
     async def _part(self, access: Access, case: Case, offset: int, length: int) -> PackagePart:
         if not access.private:
@@ -152,13 +148,10 @@ class PackageMaker:
 
 def _read(path: Path, offset: int, length: int) -> tuple[int, bytes]:
     """The size of the file, and some of its bytes. Raises DiskError."""
-    try:
-        with path.open("rb") as file:
-            total = os.fstat(file.fileno()).st_size
-            file.seek(min(offset, total))
-            return total, file.read(length)
-    except OSError as error:
-        raise DiskError(f"the package cannot be read: {error.strerror}") from None
+    with system_error(DiskError, "the package cannot be read"), path.open("rb") as file:
+        total = os.fstat(file.fileno()).st_size
+        file.seek(min(offset, total))
+        return total, file.read(length)
 
 
 def production_case(case: Case, decisions: DecisionService) -> ProductionCase:
@@ -186,3 +179,30 @@ def _step(step: Step) -> dict[str, Any]:
         "at_ms": step.at_ms,
         "public": {name: value for name, value in step.public.items() if value is not None},
     }
+
+
+async def decision_proof(ledger: Ledger, reveal: bytes) -> LedgerProof:
+    """The proof of the decision behind `reveal` (salt and signed statement).
+
+    Raises UnavailableError while its epoch is not published.
+    """
+    published = ledger.published
+    digest = commitment(reveal)
+    end = published.size if published is not None else 0
+    while published is not None and end > 0:
+        start = max(0, end - _BATCH)
+        entries = await outcome(partial(ledger.entries, start, end - start))
+        for place, entry in enumerate(entries, start):
+            if _commits(entry, digest):
+                hashes = tuple(ledger.log.inclusion_proof(place, published.size))
+                text = format_proof(LogProof(place, hashes, published.note))
+                return LedgerProof(text, published.note, ledger.policy_text.encode(), entry, reveal)
+        end = start
+    raise UnavailableError("the ledger shows it with its next epoch: try again in a moment")
+
+
+def _commits(entry: bytes, digest: bytes) -> bool:
+    record = decode_entry(entry)
+    if not isinstance(record, Record) or record.kind not in register.KINDS:
+        return False
+    return bool(decode_record(record.kind, record.body)["commitment"] == digest)

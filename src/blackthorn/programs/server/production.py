@@ -14,7 +14,7 @@ import apsw
 
 from blackthorn.crypto.openpgp_seal import parse_certificate, seal_file
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import DamageError, DiskError, UserError
+from blackthorn.errors import DamageError, DiskError, UserError, system_error
 from blackthorn.governance.package import build as package
 from blackthorn.governance.package import layout, tar
 from blackthorn.governance.package.build import (
@@ -78,16 +78,16 @@ def finish(case: ProductionCase, path: Path, origin: str, seed: Secret, proof: L
     `seed` is the register's 32-byte key, `origin` the log's. Raises StorageError, also when the
     file is no package of this case.
     """
-    try:
-        with atomic.existing_file(path) as file:
-            end, manifest_hash = _end(file)
-            signature = package.sign(origin, seed, case.id, manifest_hash)
-            vkey = str(package.register_key(origin, seed))
-            file.seek(end)
-            file.write(package.finish(case, signature, vkey, proof))
-            file.truncate()
-    except OSError as error:
-        raise DiskError(f"{path} cannot be finished: {error.strerror}") from None
+    with (
+        system_error(DiskError, f"{path} cannot be finished"),
+        atomic.existing_file(path) as file,
+    ):
+        end, manifest_hash = _end(file)
+        signature = package.sign(origin, seed, case.id, manifest_hash)
+        vkey = str(package.register_key(origin, seed))
+        file.seek(end)
+        file.write(package.finish(case, signature, vkey, proof))
+        file.truncate()
 
 
 def seal_package(path: Path, certificate: bytes, now: int) -> Path:

@@ -45,7 +45,6 @@ from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine, HostReader
 from blackthorn.storage.sqlite.reader import ThreadReader
-from blackthorn.storage.sqlite.stores.enterprise import SqliteEnterprise
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.storage.sqlite.writer import ThreadWriter
 
@@ -91,9 +90,7 @@ class Server:
         self._reader = reader
         self._clock = SystemClock()
         self._warned: dict[str, float] = {}
-        self._enterprise = SqliteEnterprise(database.reading)
         self._cache = EnterpriseCache(reader)
-        self._enterprise.on_forget = self._cache.forget
         self.mail_service = MailService(
             writer=writer,
             reader=reader,
@@ -103,7 +100,7 @@ class Server:
         )
         self.ledger = self._make_ledger(folder)
         ledger = self.ledger.ledger
-        self.exits = make_rules(database, self._enterprise, lambda: self.decisions)
+        self.exits = make_rules(database, lambda: self.decisions)
         self.decisions = make_decision_service(
             ledger, self._cache, writer, reader, self._clock, settings.directives.max_accounts
         )
@@ -152,7 +149,7 @@ class Server:
         enrolment = EnrolmentService(
             writer=self._writer,
             reader=self._reader,
-            enterprise=self._enterprise,
+            enterprise=self._cache,
             ledger=ledger,
             admissions=Admissions(
                 ledger, self.ledger.keys.enrolment, self.ledger.keys.vrf, secrets.token_bytes
@@ -213,7 +210,7 @@ class Server:
         )
 
     def _user_changed(self, change: DevicesChanged) -> None:
-        self._enterprise.forget(change.address)
+        self._cache.forget(change.address)
         self.dispatcher.user_changed(change)
 
     def _exit_changed(self, case: Case, step: Step) -> None:

@@ -26,12 +26,12 @@ from blackthorn.link import limits as link_limits
 from blackthorn.link.activation.exchange import DeviceKeys, Enrolment, Owner
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enrolment import CountTry, EnrolDevice, Enrolled, FindCode, OpenCode
-from blackthorn.ports.enterprise import Enterprise
 from blackthorn.ports.ledger import NewDevice, ReadChain, StoredChain
 from blackthorn.ports.store import Done, Reader, Writer, unless_failed
 from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.accounts.admission import Admission, Admissions
 from blackthorn.server.counters import Counters
+from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.wire.address import domain_of
@@ -82,7 +82,7 @@ class EnrolmentService:
 
     writer: Writer
     reader: Reader
-    enterprise: Enterprise
+    enterprise: EnterpriseCache
     ledger: Ledger
     admissions: Admissions
     counters: Counters

@@ -9,9 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import ClassVar, Final, Self
 
 from blackthorn.errors import ConflictError, UserError
@@ -41,22 +39,17 @@ class FolderLock:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.release()
 
 
-@dataclass(frozen=True, slots=True)
 class Folder:
     """The paths below one folder. A subclass names its files, and who holds it."""
 
-    path: Path
-
     HOLDER: ClassVar[str] = "a process"
+
+    def __init__(self, path: Path) -> None:
+        self.path: Final = path
 
     def lock(self) -> FolderLock:
         """Hold the folder for this process alone. Raises UserError when another one does."""

@@ -10,7 +10,6 @@ The keys are written last. Lost keys cannot be made again: a ledger without them
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -39,26 +38,16 @@ _SEEDS: Final = ("log", "vrf", "opening", "enrolment_ed25519", "enrolment_ml_dsa
 _MAX_KEYS_BYTES: Final = 4_096
 
 
-@dataclass(frozen=True, slots=True)
 class LedgerFiles(Folder):
     """The paths of the ledger's files below the server's folder."""
 
     HOLDER: ClassVar[str] = "a server"
 
-    @property
-    def keys(self) -> Path:
-        """JSON."""
-        return self.path / "ledger.keys"
-
-    @property
-    def policy(self) -> Path:
-        """Text."""
-        return self.path / "policy.txt"
-
-    @property
-    def witness(self) -> WitnessFolder:
-        """The embedded witness; the folder is not there when there is none."""
-        return WitnessFolder(self.path / "witness")
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.keys: Final = path / "ledger.keys"
+        self.policy: Final = path / "policy.txt"
+        self.witness: Final = WitnessFolder(path / "witness")
 
     def read_keys(self) -> LedgerKeys:
         """Raises UserError when there are none, DiskError, DamageError."""

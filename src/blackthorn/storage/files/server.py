@@ -5,10 +5,11 @@ server.key        TLS key of the server; devices know its fingerprint
 server.crt        the certificate around it
 blackthorn.db     the database, with its write-ahead log beside it while the server runs
 market-keys       folder of the markets' keys, unless the settings name another
+closures          folder of the published statements of closed markets
+productions       folder of directives' packages
 ledger.keys       and more of the ledger: see `storage.files.ledger`
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -23,46 +24,20 @@ from blackthorn.storage.sqlite.database import Database
 SETTINGS: Final = "blackthorn.toml"
 
 
-@dataclass(frozen=True, slots=True)
 class ServerFolder(Folder):
     """The paths below one server's folder."""
 
     HOLDER: ClassVar[str] = "a server"
 
-    @property
-    def settings(self) -> Path:
-        """TOML; it says that the folder is a server's."""
-        return self.path / SETTINGS
-
-    @property
-    def key(self) -> Path:
-        """PEM."""
-        return self.path / "server.key"
-
-    @property
-    def certificate(self) -> Path:
-        """PEM."""
-        return self.path / "server.crt"
-
-    @property
-    def database(self) -> Path:
-        """SQLite."""
-        return self.path / "blackthorn.db"
-
-    @property
-    def ledger(self) -> LedgerFiles:
-        """Keys, policy and embedded witness."""
-        return LedgerFiles(self.path)
-
-    @property
-    def closures(self) -> Path:
-        """A folder of the published statements of closed markets."""
-        return self.path / "closures"
-
-    @property
-    def productions(self) -> Path:
-        """A folder of directives' packages."""
-        return self.path / "productions"
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.settings: Final = path / SETTINGS
+        self.key: Final = path / "server.key"
+        self.certificate: Final = path / "server.crt"
+        self.database: Final = path / "blackthorn.db"
+        self.ledger: Final = LedgerFiles(path)
+        self.closures: Final = path / "closures"
+        self.productions: Final = path / "productions"
 
     def market_keys(self, folder: str) -> KeyFolder:
         """The keys in the folder of the setting `market_keys`; a relative path is below this."""

@@ -9,7 +9,6 @@ Key and state belong together: a copy of the key that signs from another state c
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -28,31 +27,17 @@ _FORM: Final = "PRIVATE+KEY"
 _MAX_KEY_BYTES: Final = 1_024
 
 
-@dataclass(frozen=True, slots=True)
 class WitnessFolder(Folder):
     """The paths below one witness's folder."""
 
     HOLDER: ClassVar[str] = "a witness"
 
-    @property
-    def key(self) -> Path:
-        """One line of text."""
-        return self.path / _KEY
-
-    @property
-    def database(self) -> Path:
-        """SQLite."""
-        return self.path / "witness.db"
-
-    @property
-    def anchor(self) -> Path:
-        """Text."""
-        return self.path / "witness.anchor"
-
-    @property
-    def evidence(self) -> Path:
-        """A folder of JSON files; made with the first."""
-        return self.path / "evidence"
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.key: Final = path / _KEY
+        self.database: Final = path / "witness.db"
+        self.anchor: Final = path / "witness.anchor"
+        self.evidence: Final = path / "evidence"
 
     def cosigner(self) -> Cosigner:
         """The key. Raises UserError without such a folder, DamageError for a damaged key."""

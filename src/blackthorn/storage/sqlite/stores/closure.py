@@ -1,5 +1,6 @@
 """Closures in SQLite (`ports.closure`): each step a transaction, compared with its place first."""
 
+from dataclasses import astuple
 from typing import Any, Final
 
 from blackthorn.errors import ConflictError
@@ -79,17 +80,9 @@ def _hash_statement(transaction: Transaction, query: port.HashStatement) -> byte
 
 def _persons(transaction: Transaction, query: port.ListPersons) -> list[port.Person]:
     closure = query.closure
-    rows = transaction.connection.execute(
-        _PERSONS,
-        (
-            closure.exit,
-            closure.market,
-            closure.cursor,
-            int(query.samples),
-            limits.MAX_CLOSURE_SAMPLE_BYTES,
-            query.limit,
-        ),
-    )
+    most = limits.MAX_CLOSURE_SAMPLE_BYTES
+    values = (closure.exit, closure.market, closure.cursor, query.samples, most, query.limit)
+    rows = transaction.connection.execute(_PERSONS, values)
     return [_person(list(row)) for row in rows]
 
 
@@ -146,8 +139,8 @@ def _add_receipts(transaction: Transaction, command: port.AddReceipts) -> None:
     connection.executemany(
         "INSERT INTO closure_receipt (exit_id, place, user, receipt, leaf) VALUES (?, ?, ?, ?, ?)",
         (
-            (closure.exit, closure.counts["users"] + number, *_row(receipt))
-            for number, receipt in enumerate(command.receipts)
+            (closure.exit, place, *astuple(receipt))
+            for place, receipt in enumerate(command.receipts, closure.counts["users"])
         ),
     )
     connection.executemany(
@@ -229,30 +222,14 @@ def _delete_receipts(connection: Connection, exit_id: str, limit: int) -> int:
 
 
 def _closure(row: Any) -> port.Closure:
-    exit_id, market, phase, cursor, begun_ms, root, key, mails, parcels, destroyed_ms, *of = row
-    counts = dict(zip(COUNTED, of, strict=True)) | {"held": 0}  # who is held stops the exit
-    return port.Closure(
-        exit_id,
-        market,
-        port.Phase(phase),
-        cursor,
-        begun_ms,
-        counts,
-        root,
-        key,
-        mails,
-        parcels,
-        destroyed_ms,
-    )
+    exit_id, market, phase, cursor, begun_ms, *state = row
+    counts = dict(zip(COUNTED, state[5:], strict=True)) | {"held": 0}  # who is held stops the exit
+    return port.Closure(exit_id, market, port.Phase(phase), cursor, begun_ms, counts, *state[:5])
 
 
 def _person(row: list[Any]) -> port.Person:
     row[2:8] = map(bool, row[2:8])
     return port.Person(*row)
-
-
-def _row(receipt: port.NewReceipt) -> tuple[int, bytes, bytes]:
-    return receipt.user, receipt.receipt, receipt.leaf
 
 
 def _next(connection: Connection, market: str, cursor: int) -> int | None:

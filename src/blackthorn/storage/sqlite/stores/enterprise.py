@@ -1,13 +1,6 @@
-"""Users and devices in SQLite (`ports.enterprise`).
+"""Users and devices in SQLite (`ports.enterprise`)."""
 
-Reads come from a connection of the event loop's own and are kept in memory: a user and his
-devices change by an activation or a statement of his chain, after which `forget` is called. What
-is absent is always asked for again, since administrators add users from another process. All
-parameters are bound.
-"""
-
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.enterprise import (
@@ -17,57 +10,13 @@ from blackthorn.ports.enterprise import (
     UserRecord,
     UsersByAddress,
 )
-from blackthorn.server import limits as server_limits
 from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.failure import storing
 from blackthorn.storage.sqlite.transaction import Table, Transaction
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 
 _DEVICE = """
     SELECT devices.number, devices.id, devices.identity_key, users.address, devices.standing
     FROM devices JOIN users ON users.number = devices.user
 """
-
-
-class SqliteEnterprise:
-    """The enterprise over one read connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._devices: dict[DeviceId, DeviceRecord] = {}
-        self._users: dict[Address, UserRecord] = {}
-        self.on_forget: Callable[[Address], None] = lambda address: None
-        """Called by `forget`: another cache has to forget the user too."""
-
-    @storing
-    def device(self, device: DeviceId) -> DeviceRecord | None:
-        """The device of that id, or None."""
-        known = self._devices.get(device)
-        if known is None:
-            known = _read_device(self._connection, device)
-            if known is None:
-                return None
-            _keep(self._devices, device, known, server_limits.MAX_CACHED_DEVICES)
-        return known
-
-    @storing
-    def user(self, address: Address) -> UserRecord | None:
-        """The user of that normalised address, or None."""
-        known = self._users.get(address)
-        if known is None:
-            known = _read_user(self._connection, address)
-            if known is not None:
-                _keep(self._users, address, known, server_limits.MAX_CACHED_USERS)
-        return known
-
-    def forget(self, address: Address) -> None:
-        """Read the user and his devices afresh next time: a job has changed them."""
-        self.on_forget(address)
-        self._users.pop(address, None)
-        for device in [each.id for each in self._devices.values() if each.address == address]:
-            del self._devices[device]
 
 
 def _read_device(connection: Connection, device: DeviceId) -> DeviceRecord | None:
@@ -107,13 +56,6 @@ def _device_record(row: tuple[Any, ...]) -> DeviceRecord:
     number, identifier, identity_key, address, standing = row
     device = DeviceId(identifier)
     return DeviceRecord(number, device, identity_key, Address(address), Standing(standing))
-
-
-def _keep(cache: dict[Key, Value], key: Key, value: Value, bound: int) -> None:
-    """Remember the value; the oldest goes when the bound is reached."""
-    if len(cache) >= bound:
-        cache.pop(next(iter(cache)))
-    cache[key] = value
 
 
 QUERIES: Final[Table] = {DevicesById: _devices_by_id, UsersByAddress: _users_by_address}

@@ -5,6 +5,7 @@ waits for witnesses. That two epochs never have one size, the primary key says; 
 ever pending, an index. Chains are in `storage.sqlite.stores.chains`.
 """
 
+from dataclasses import astuple
 from typing import Any, Final
 
 from blackthorn.errors import AbsentError, ConflictError
@@ -87,10 +88,7 @@ def _append(transaction: Transaction, command: port.AppendEpoch) -> None:
     connection.executemany(
         "INSERT INTO ledger_leaf (user, version, head, seq, flags, place)"
         " VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            (leaf.user, leaf.version, leaf.head, leaf.seq, leaf.flags, leaf.place)
-            for leaf in epoch.leaves
-        ),
+        map(astuple, epoch.leaves),
     )
     connection.executemany(
         "UPDATE chain_statement SET place = ?4 WHERE user = ?1 AND seq BETWEEN ?2 AND ?3",
@@ -99,10 +97,9 @@ def _append(transaction: Transaction, command: port.AppendEpoch) -> None:
     connection.executemany(
         "DELETE FROM ledger_record WHERE number = ?", ((number,) for number in epoch.records)
     )
-    made = epoch.checkpoint
     connection.execute(
         "INSERT INTO ledger_epoch (size, root, note, published) VALUES (?, ?, ?, ?)",
-        (made.size, made.root, made.note, made.published),
+        astuple(epoch.checkpoint),
     )
 
 
