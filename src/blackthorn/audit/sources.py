@@ -23,7 +23,6 @@ class Source(Protocol):
 
     def read(self, path: str) -> bytes | None:
         """What is at the path, None when there is nothing."""
-        ...
 
 
 def need(source: Source, path: str) -> bytes:

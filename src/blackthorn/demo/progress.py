@@ -9,4 +9,3 @@ class Steps(Protocol):
 
     def step(self, text: str) -> AbstractContextManager[None]:
         """One step; it is done when its block does not raise."""
-        ...

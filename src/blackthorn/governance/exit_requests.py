@@ -26,9 +26,6 @@ BACKUPS_DAYS: Final = 180
 FORWARDING_DAYS: Final = 365
 
 
-# --- Planning -------------------------------------------------------------------------------
-
-
 def _plan(context: Context, request: DecisionRequest) -> DecisionRequest:
     """`measured` holds the market, and who is concerned: `users` and `list`."""
     public = dict(request.public)
@@ -78,9 +75,6 @@ def listed_users(document: bytes, name: str) -> dict[str, Any]:
     return {"users": len(addresses), "list": hashlib.sha256(joined).digest()}
 
 
-# --- Changing a plan ------------------------------------------------------------------------
-
-
 def _move_dates(context: Context, request: DecisionRequest) -> DecisionRequest:
     """Extend or accelerate. When only the stop is entered, the dates after it move along."""
     before, entered = exits.dates(context.case), _entered_dates(request)
@@ -105,9 +99,6 @@ def _concerning(context: Context, request: DecisionRequest) -> DecisionRequest:
         f"Read only {show(dates['read_only_ms'])}, stop {show(dates['stop_ms'])}, "
         f"retrieval until {show(dates['retrieval_end_ms'])}.",
     )
-
-
-# --- Steps ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +170,6 @@ def _closure_field(name: str, spec: Spec, value: Any) -> Any:
     except ValueError:
         raise UserError(f"the closure's numbers: {name!r} is no hash in hex") from None
 
-
-# --- The forms ------------------------------------------------------------------------------
 
 _form = partial(make_form, exits.TRANSITIONS)
 

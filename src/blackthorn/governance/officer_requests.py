@@ -31,8 +31,8 @@ def found_request(first: Person, second: Person, ids: tuple[str, str]) -> Decisi
         CASE,
         "found",
         {
-            **_fields(ids[0], owner, first.keys),
-            **_fields(ids[1], owner, second.keys, "_2"),
+            **officer_fields(ids[0], owner, first.keys),
+            **officer_fields(ids[1], owner, second.keys, "_2"),
         },
         private={"address": first.address, "address_2": second.address},
     )
@@ -50,7 +50,7 @@ def appoint_request(
     officers: Officers, known: str | None, new_id: str, person: Person, roles: list[str]
 ) -> DecisionRequest:
     """These roles in place of those that the officer `known` has, None for a new officer."""
-    public = _fields(known or new_id, roles, person.keys)
+    public = officer_fields(known or new_id, roles, person.keys)
     private = {"address": person.address}
     if known is None:
         default = {"officer": public.pop("officer")}
@@ -85,7 +85,10 @@ def officer_of(officers: Officers, addresses: dict[str, str], address: str) -> s
     return next(found, None)
 
 
-def _fields(officer: str, roles: list[str], keys: VerifyKeys, suffix: str = "") -> dict[str, Any]:
+def officer_fields(
+    officer: str, roles: list[str], keys: VerifyKeys, suffix: str = ""
+) -> dict[str, Any]:
+    """The public fields that make a person an officer."""
     return {
         f"officer{suffix}": officer,
         f"roles{suffix}": roles,

@@ -47,7 +47,7 @@ def run(program: Callable[[], Any], print_error: Callable[[str], object] = to_st
         sys.stdout.flush()
     except BlackthornError as error:
         print_error(f"blackthorn: {error}")
-        return _exit_code(error)
+        return next((EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES), 1)
     except (KeyboardInterrupt, BrokenPipeError):
         return 130
     except OSError as error:
@@ -57,11 +57,3 @@ def run(program: Callable[[], Any], print_error: Callable[[str], object] = to_st
         print_error(f"blackthorn: {defect(error)}: please report it")
         return EXIT_CODES[DefectError]
     return 0
-
-
-def _exit_code(error: BlackthornError) -> int:
-    """The exit code of the nearest class in EXIT_CODES."""
-    for kind in type(error).__mro__:
-        if kind in EXIT_CODES:
-            return EXIT_CODES[kind]
-    return 1

@@ -12,6 +12,7 @@ from blackthorn.demo.replay_2015.people import Person
 from blackthorn.demo.replay_2015.world import World
 from blackthorn.errors import BlackthornError, UserError
 from blackthorn.governance.cases import transitions_of
+from blackthorn.governance.officer_requests import officer_fields
 from blackthorn.governance.officers import CASE
 from blackthorn.governance.statements import (
     Signed,
@@ -59,12 +60,7 @@ class Officers:
 
     def _person(self, number: int, suffix: str = "") -> dict[str, Any]:
         name, public = list(ROLES)[number], self.people[number].signing.public
-        return {
-            f"officer{suffix}": name,
-            f"roles{suffix}": sorted(role.value for role in ROLES[name]),
-            f"ed25519{suffix}": public.ed25519,
-            f"ml_dsa{suffix}": public.ml_dsa,
-        }
+        return officer_fields(name, sorted(ROLES[name]), public, suffix)
 
     def decide(
         self,

@@ -37,11 +37,9 @@ class Timeline(Protocol):
 
     def event(self, unix_ms: int, text: str) -> None:
         """Something happened at that time of the replay."""
-        ...
 
     def work(self, text: str, total: int) -> AbstractContextManager[Advance]:
         """A long step; the block calls what it is given with how many more are done."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.crypto.signatures import ED25519
-from blackthorn.governance.package.build import register_key
+from blackthorn.governance.package.build import sign_text
 from blackthorn.governance.package.layout import document
-from blackthorn.wire import note as notes
 
 FORMAT: Final = "blackthorn-closure-1"
 COUNTS: Final = (
@@ -133,10 +131,7 @@ def signed_text(exit_id: str, stated: bytes) -> str:
 
 def sign(origin: str, seed: Secret, exit_id: str, stated: bytes) -> str:
     """The note of the register's over a statement; `seed` has 32 bytes, `origin` is the log's."""
-    text = signed_text(exit_id, stated)
-    key = register_key(origin, seed)
-    line = notes.SignatureLine(key.name, key.key_id, ED25519.sign(seed, text.encode()))
-    return notes.format_note(notes.Note(text, (line,))).decode()
+    return sign_text(origin, seed, signed_text(exit_id, stated)).decode()
 
 
 def published(statement: ClosureStatement, signature: str) -> bytes:

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, Protocol
 
 from blackthorn.crypto.secret import Secret
@@ -61,19 +62,15 @@ class ProductionRows(Protocol):
 
     def exists(self, address: str) -> bool:
         """Whether there is such an account."""
-        ...
 
     def tables(self, address: str, category: str) -> Rows:
         """The rows of a category that are no sealed bytes."""
-        ...
 
     def sealed(self, address: str, category: str, from_ms: int, to_ms: int) -> Iterator[SealedItem]:
         """The sealed things of a category by number, those with a time within the period."""
-        ...
 
     def pieces(self, category: str, place: tuple[int, ...]) -> Iterator[bytes]:
         """The sealed bytes, in pieces of at most 8 MiB. Raises StorageError when they are gone."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +138,9 @@ def build(case: ProductionCase, rows: ProductionRows, out: Callable[[bytes], Non
     if sum(file.size for file in files.values()) > limits.MAX_PACKAGE_BYTES:
         raise LimitError("the package is too large: produce a shorter period at a time")
     seconds = case.approved_ms // 1000
-    end = _write_folder(case, seconds, out)
+    top = header(f"{case.id}/data/", 0, seconds)
+    out(top)
+    end = len(top)
     for name in sorted(files):
         end += _write(f"{case.id}/{name}", files[name], seconds, out)
     out(END)
@@ -174,7 +173,11 @@ def register_key(origin: str, seed: Secret) -> notes.VerifierKey:
 
 def sign(origin: str, seed: Secret, directive: str, manifest_hash: bytes) -> bytes:
     """signature.txt: a signed note of the register's over directive and tag manifest."""
-    text = layout.signed_text(directive, manifest_hash)
+    return sign_text(origin, seed, layout.signed_text(directive, manifest_hash))
+
+
+def sign_text(origin: str, seed: Secret, text: str) -> bytes:
+    """A note of the register's over the text."""
     key = register_key(origin, seed)
     line = notes.SignatureLine(key.name, key.key_id, ED25519.sign(seed, text.encode()))
     return notes.format_note(notes.Note(text, (line,)))
@@ -201,14 +204,9 @@ def _account(case: ProductionCase, address: str, rows: ProductionRows, payload: 
             _sealed(case, address, category, rows, payload)
         else:
             _document(address, category, rows, payload)
-    payload.accounts.append(
-        {
-            "address": address,
-            "exists": exists,
-            "folder": folder,
-            "files": len(payload.files) - before,
-        }
-    )
+    files = len(payload.files) - before
+    account = {"address": address, "exists": exists, "folder": folder, "files": files}
+    payload.accounts.append(account)
 
 
 def _document(address: str, category: str, rows: ProductionRows, payload: _Payload) -> None:
@@ -230,19 +228,13 @@ def _sealed(
     index: list[dict[str, Any]] = []
     for item in rows.sealed(address, category, case.from_ms, case.to_ms):
         name = f"{item.number}.sealed"
-        file = _measured(_reader(rows, category, item.place))
+        file = _measured(partial(rows.pieces, category, item.place))
         payload.put(f"{folder}/{name}", file)
         payload.sealed.append(f"{folder}/{name}")
         index.append({**item.facts, "file": name, "size": file.size})
     if index:
         value = {"account": address, "category": category, "note": layout.CIPHERTEXT}
         payload.add(f"{folder}/index.json", layout.document({**value, "items": index}))
-
-
-def _reader(
-    rows: ProductionRows, category: str, place: tuple[int, ...]
-) -> Callable[[], Iterator[bytes]]:
-    return lambda: rows.pieces(category, place)
 
 
 def _of(data: bytes) -> _File:
@@ -309,12 +301,6 @@ def _provenance(case: ProductionCase, payload: _Payload, log: bytes) -> dict[str
 
 
 # --- The second pass: what is written ---------------------------------------------------------
-
-
-def _write_folder(case: ProductionCase, seconds: int, out: Callable[[bytes], None]) -> int:
-    block = header(f"{case.id}/data/", 0, seconds)
-    out(block)
-    return len(block)
 
 
 def _write(name: str, file: _File, seconds: int, out: Callable[[bytes], None]) -> int:

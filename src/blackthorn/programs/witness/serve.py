@@ -50,18 +50,10 @@ def serve(
     with folder.lock(), closing(folder.open_store()) as store:
         evidence = EvidenceFolder(folder.evidence, fork_evidence)
         anchor = Anchor.open(folder.anchor)
-        witness = Witness(cosigner, store, anchor, _now_s, evidence, examine or _nothing)
+        witness = Witness(cosigner, store, anchor, lambda: int(time.time()), evidence, examine)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(witness, host, port, with_parent=with_parent))
     logger.info("stopped")
-
-
-def _now_s() -> int:
-    return int(time.time())
-
-
-def _nothing(checkpoint: object, log: object) -> None:
-    """A witness reads no entries."""
 
 
 async def _run(witness: Witness, host: str, port: int, *, with_parent: bool) -> None:

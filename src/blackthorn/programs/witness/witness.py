@@ -65,7 +65,7 @@ class Witness:
         anchor: Anchor,
         now_s: Callable[[], int],
         evidence: EvidenceFolder,
-        examine: Examine = lambda checkpoint, log: None,
+        examine: Examine | None = None,
     ) -> None:
         check_marks(store, anchor)
         _catch_up(store, anchor)
@@ -75,7 +75,7 @@ class Witness:
         self._anchor = anchor
         self._now_s = now_s
         self._evidence = evidence
-        self._examine = examine
+        self._examine = examine or (lambda checkpoint, log: None)
         self._one_at_a_time = threading.Lock()
 
     def add_checkpoint(self, body: bytes) -> bytes:
