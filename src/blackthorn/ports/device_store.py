@@ -298,26 +298,16 @@ class MailKeys(Protocol):
 class Records(Protocol):
     """Everything in one store, valid inside one transaction."""
 
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def key_packages(self) -> KeyPackagePrivates: ...
-    @property
-    def conversations(self) -> Conversations: ...
-    @property
-    def peers(self) -> Peers: ...
-    @property
-    def history(self) -> History: ...
-    @property
-    def outbox(self) -> Outbox: ...
-    @property
-    def parcels(self) -> Parcels: ...
-    @property
-    def mail(self) -> Mail: ...
-    @property
-    def directory(self) -> Directory: ...
-    @property
-    def mail_keys(self) -> MailKeys: ...
+    settings: Settings
+    key_packages: KeyPackagePrivates
+    conversations: Conversations
+    peers: Peers
+    history: History
+    outbox: Outbox
+    parcels: Parcels
+    mail: Mail
+    directory: Directory
+    mail_keys: MailKeys
 
     def attempt(self) -> AbstractContextManager[None]:
         """A part of the transaction that is undone alone when its block raises."""

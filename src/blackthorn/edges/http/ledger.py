@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from blackthorn.edges.http.answers import SECURITY_HEADERS, text_answer
-from blackthorn.edges.http.report import report_routes
+from blackthorn.edges.http.report import Log, report_routes
 from blackthorn.edges.http.server import application
 from blackthorn.errors import VerificationError
 from blackthorn.tlog.tiles import FULL, Tile, check_tile, format_bundle, parse_path
@@ -54,12 +54,11 @@ class PublishedEpoch:
     users: int
 
 
-class Tiles(Protocol):
+class Tiles(Log, Protocol):
     """The ledger as this edge reads it. Every method may raise StorageError."""
 
     origin: str
     vkey: str
-    policy: str
 
     def newest(self) -> PublishedEpoch | None:
         """The newest published epoch, None before the first."""
@@ -72,9 +71,6 @@ class Tiles(Protocol):
 
     def hashes(self, tile: Tile) -> bytes:
         """The bytes of a tile that `check_tile` has let pass."""
-
-    async def entries(self, start: int, count: int) -> list[bytes]:
-        """Exactly these entries."""
 
 
 Closures = Callable[[str], bytes | None]

@@ -14,6 +14,7 @@ import apsw
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DamageError, DiskError
+from blackthorn.ports import device_store as ports
 from blackthorn.storage.device import directory, records, traffic
 from blackthorn.storage.device.schema import SCHEMA, VERSION
 from blackthorn.storage.sqlite.failure import failure_of
@@ -27,16 +28,16 @@ class VaultRecords:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self.settings = records.Settings(connection)
-        self.key_packages = records.KeyPackagePrivates(connection)
-        self.conversations = records.Conversations(connection)
-        self.peers = records.Peers(connection)
-        self.mail = records.MailIndex(connection)
-        self.history = traffic.History(connection)
-        self.outbox = traffic.Outbox(connection)
-        self.parcels = traffic.Parcels(connection)
-        self.directory = directory.Directory(connection)
-        self.mail_keys = directory.MailKeys(connection)
+        self.settings: ports.Settings = records.Settings(connection)
+        self.key_packages: ports.KeyPackagePrivates = records.KeyPackagePrivates(connection)
+        self.conversations: ports.Conversations = records.Conversations(connection)
+        self.peers: ports.Peers = records.Peers(connection)
+        self.mail: ports.Mail = records.MailIndex(connection)
+        self.history: ports.History = traffic.History(connection)
+        self.outbox: ports.Outbox = traffic.Outbox(connection)
+        self.parcels: ports.Parcels = traffic.Parcels(connection)
+        self.directory: ports.Directory = directory.Directory(connection)
+        self.mail_keys: ports.MailKeys = directory.MailKeys(connection)
 
     def attempt(self) -> AbstractContextManager[None]:
         return records.savepoint(self._connection)

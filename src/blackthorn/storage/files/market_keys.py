@@ -84,7 +84,10 @@ class KeyFolder:
         key = self.key(market)
         if key is not None:
             return market_wrap.fingerprint(key)
-        return self._buried(market).fingerprint
+        stone = self.tombstone(market)
+        if stone is None:
+            raise DamageError(f"{self._stone(market)} is missing")
+        return stone.fingerprint
 
     def create(self, market: str, random: Callable[[int], bytes]) -> bytes:
         """The fingerprint of the market's key, made and durable now if there is none.
@@ -148,12 +151,6 @@ class KeyFolder:
         if len(value) != market_wrap.KEY_BYTES:
             raise DamageError(f"{path} has {len(value)} bytes, not {market_wrap.KEY_BYTES}")
         return Secret(value)
-
-    def _buried(self, market: str) -> Tombstone:
-        stone = self.tombstone(market)
-        if stone is None:
-            raise DamageError(f"{self._stone(market)} is missing")
-        return stone
 
     def _file(self, market: str) -> Path:
         return self.path / f"{market}.key"

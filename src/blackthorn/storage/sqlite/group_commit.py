@@ -6,7 +6,7 @@ Shared by the writer's thread and by the stepped writer of the scenarios.
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-from blackthorn.errors import BlackthornError, RefusalError, StorageError
+from blackthorn.errors import BlackthornError, RefusalError
 from blackthorn.storage.sqlite.failure import UnsyncedError, failure_of
 
 Task = tuple[Any, Callable[[Any], None]]
@@ -90,8 +90,3 @@ def commit_group(
         if isinstance(alone[0][1], UnsyncedError):
             return outcomes + [(done, alone[0][1]) for _, done in tasks[index + 1 :]]
     return outcomes
-
-
-def is_fatal(outcome: Any) -> StorageError | None:
-    """The error after which nothing may be written any more, or None."""
-    return outcome if isinstance(outcome, UnsyncedError) else None

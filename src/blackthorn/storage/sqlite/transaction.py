@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from blackthorn.ids import Address
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.wrapping import DeviceMarkets, Wrapping
 
@@ -23,3 +24,10 @@ class Transaction:
 Executor = Callable[[Transaction, Any], Any]
 Table = Mapping[type, Executor]
 """For each type of command or query of a store, what executes it."""
+
+
+def user_number(connection: Connection, address: Address) -> int | None:
+    """The row of a user."""
+    query = "SELECT number FROM users WHERE address = ?"
+    number: int | None = connection.execute(query, (address,)).get
+    return number

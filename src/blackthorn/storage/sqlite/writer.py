@@ -13,7 +13,8 @@ from typing import Any
 
 from blackthorn.errors import DefectError, DiskError, StorageError
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.group_commit import Outcome, Task, commit_group, is_fatal
+from blackthorn.storage.sqlite.failure import UnsyncedError
+from blackthorn.storage.sqlite.group_commit import Outcome, Task, commit_group
 
 Wake = Callable[..., object]
 """`loop.call_soon_threadsafe`, or its like."""
@@ -81,9 +82,9 @@ class ThreadWriter:
             outcomes: list[Outcome] = [(done, self._failure) for _, done in tasks]
         else:
             outcomes = commit_group(self._engine, tasks)
-            self._failure = is_fatal(outcomes[-1][1])
-            if self._failure is not None:
-                self._call(self._on_failure, self._failure)
+            if isinstance(failure := outcomes[-1][1], UnsyncedError):
+                self._failure = failure
+                self._call(self._on_failure, failure)
         if stopping:
             self._untold += outcomes
         else:

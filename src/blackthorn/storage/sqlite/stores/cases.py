@@ -6,7 +6,7 @@ service makes both one transaction.
 
 from collections.abc import Sequence
 from dataclasses import astuple, replace
-from typing import Any, Final
+from typing import Final
 
 from blackthorn.ids import Address
 from blackthorn.ports import cases as port
@@ -42,10 +42,8 @@ def _founders(transaction: Transaction, query: port.ListFounders) -> list[Addres
 
 
 def _entries(transaction: Transaction, query: port.ListDecisionEntries) -> list[tuple[int, bytes]]:
-    rows: list[Any] = transaction.connection.execute(
-        _ENTRIES, (query.after, query.limit)
-    ).fetchall()
-    return rows
+    rows = transaction.connection.execute(_ENTRIES, (query.after, query.limit))
+    return [(place, entry) for place, entry in rows]
 
 
 def _store(transaction: Transaction, command: port.StoreDecision) -> None:

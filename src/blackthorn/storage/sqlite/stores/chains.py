@@ -4,7 +4,7 @@ A change is written only if the chain still stands where it continues it. Everyt
 statement brings about among the devices is in the same transaction as the statement.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from blackthorn.errors import AbsentError, ConflictError, DamageError
 from blackthorn.ids import Address, DeviceId
@@ -13,7 +13,7 @@ from blackthorn.ports.enterprise import Standing
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.stores.devices import insert_device, remove_devices, rename_device
 from blackthorn.storage.sqlite.stores.ledger import entry_at, epoch_end
-from blackthorn.storage.sqlite.transaction import Table, Transaction
+from blackthorn.storage.sqlite.transaction import Table, Transaction, user_number
 
 OVERTAKEN = "another statement was first in this chain: look it up, then try again"
 """The refusal of a statement that lost the race."""
@@ -35,13 +35,6 @@ _WAITING = """
 
 
 # --- Reading -----------------------------------------------------------------------------------
-
-
-def _user(connection: Connection, address: Address) -> int | None:
-    found: int | None = connection.execute(
-        "SELECT number FROM users WHERE address = ?", (address,)
-    ).get
-    return found
 
 
 def _label(connection: Connection, address: Address) -> port.Label | None:
@@ -172,11 +165,11 @@ def _waiting(
 def _resets(
     transaction: Transaction, query: port.ReadResets
 ) -> list[tuple[int, Address, DeviceId]]:
-    rows: list[tuple[Any, ...]] = transaction.connection.execute(
+    rows = transaction.connection.execute(
         "SELECT devices.number, address, id FROM devices JOIN users ON users.number = user"
         " WHERE standing = 'pending' AND devices.number > ? ORDER BY devices.number LIMIT ?",
         (query.after, query.limit),
-    ).fetchall()
+    )
     return [(number, Address(address), DeviceId(device)) for number, address, device in rows]
 
 
@@ -205,7 +198,7 @@ def store_change(transaction: Transaction, command: port.StoreChange) -> bool:
     connection, change = transaction.connection, command.change
     if is_stored(connection, change):
         return False
-    user = _user(connection, change.address)
+    user = user_number(connection, change.address)
     if user is None:
         raise AbsentError("there is no such user")
     for device in change.devices:
@@ -237,7 +230,7 @@ def store_change(transaction: Transaction, command: port.StoreChange) -> bool:
 
 def _drop(transaction: Transaction, command: port.DropStatements) -> None:
     connection = transaction.connection
-    user = _user(connection, command.address)
+    user = user_number(connection, command.address)
     connection.execute(
         "DELETE FROM chain_statement WHERE user = ? AND seq >= ? AND place IS NULL",
         (user, command.seq),
@@ -250,19 +243,19 @@ def _drop(transaction: Transaction, command: port.DropStatements) -> None:
 
 
 def _remove(transaction: Transaction, command: port.RemoveDevice) -> None:
-    user = _user(transaction.connection, command.address)
+    user = user_number(transaction.connection, command.address)
     if user is not None:
         remove_devices(transaction.connection, user, [command.device])
 
 
 def _settle(transaction: Transaction, command: port.SettleReset) -> list[DeviceId]:
     connection = transaction.connection
-    user = _user(connection, command.address)
+    user = user_number(connection, command.address)
     if user is None:
         raise AbsentError("there is no such user")
-    rows: list[tuple[bytes]] = connection.execute(  # type: ignore[assignment]
+    rows = connection.execute(
         "SELECT id FROM devices WHERE user = ? AND id != ?", (user, command.device)
-    ).fetchall()
+    )
     gone = [DeviceId(identifier) for (identifier,) in rows]
     remove_devices(connection, user, gone)
     connection.execute(

@@ -51,9 +51,7 @@ def remove_all_devices(transaction: Connection, user: int, new: DeviceId) -> tup
     taken = "SELECT 1 FROM devices WHERE id = ? AND user != ?"
     if transaction.execute(taken, (new, user)).get is not None:
         return ()
-    rows: list[tuple[bytes]] = transaction.execute(  # type: ignore[assignment]
-        "SELECT id FROM devices WHERE user = ? ORDER BY number", (user,)
-    ).fetchall()
+    rows = transaction.execute("SELECT id FROM devices WHERE user = ? ORDER BY number", (user,))
     devices = tuple(DeviceId(identifier) for (identifier,) in rows)
     remove_devices(transaction, user, devices)
     return devices

@@ -1,5 +1,6 @@
 """Persons of exits in SQLite (`ports.exits`): what each has done, and when first."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from blackthorn.ports.exits import ExitPerson, FindExitPerson, NoteAct, NoteNotified
@@ -12,13 +13,10 @@ _PERSON = (
 
 
 def _person(transaction: Transaction, query: FindExitPerson) -> ExitPerson:
-    found = transaction.connection.execute(_PERSON, (query.exit, query.user))
-    rows: list[Any] = found.fetchall()
-    if not rows:
+    row: Any = transaction.connection.execute(_PERSON, (query.exit, query.user)).fetchone()
+    if row is None:
         return ExitPerson(query.user, query.exit)
-    values = list(rows[0])
-    values[-1] = bool(values[-1])
-    return ExitPerson(*values)
+    return replace(ExitPerson(*row), unreachable=bool(row[7]))
 
 
 def _notified(transaction: Transaction, command: NoteNotified) -> None:

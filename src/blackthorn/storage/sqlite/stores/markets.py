@@ -23,7 +23,7 @@ from blackthorn.ports.markets import FindMarkets, MoveUser, WrapStored
 from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS, Connection
 from blackthorn.storage.sqlite.failure import failure_of
 from blackthorn.storage.sqlite.stores import exits
-from blackthorn.storage.sqlite.transaction import Table, Transaction
+from blackthorn.storage.sqlite.transaction import Table, Transaction, user_number
 
 _OF_DEVICES: Final = "device IN (SELECT number FROM devices WHERE user = ?)"
 _UNWRAPPED_MAIL: Final = "SELECT rowid, user FROM mail WHERE market = '' LIMIT ?"
@@ -107,7 +107,7 @@ def register(connection: Connection, market: str, fingerprint: bytes, now_ms: in
 def move_user(transaction: Transaction, command: MoveUser) -> bool:
     """See `ports.markets.MoveUser`. One row lies under one key at any time."""
     connection, market, limit = transaction.connection, command.market, command.limit
-    user = connection.execute("SELECT number FROM users WHERE address = ?", (command.address,)).get
+    user = user_number(connection, command.address)
     if user is None:
         raise AbsentError(f"there is no user {command.address}")
     with _overwriting(connection):

@@ -13,12 +13,13 @@ from typing import Any, Final
 from blackthorn.errors import DamageError
 from blackthorn.governance.package import layout
 from blackthorn.governance.package.build import Rows, SealedItem
+from blackthorn.ids import Address
 from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail
 from blackthorn.ports.parcels import WaitingParcels
 from blackthorn.storage.sqlite.failure import storing
 from blackthorn.storage.sqlite.stores import mail
 from blackthorn.storage.sqlite.stores.parcels import waiting_parcels
-from blackthorn.storage.sqlite.transaction import Transaction
+from blackthorn.storage.sqlite.transaction import Transaction, user_number
 from blackthorn.wire.units import MIB
 
 _OF_USER: Final = "WHERE user = ?"
@@ -208,6 +209,4 @@ class SqliteProduction:
 
     @storing
     def _number(self, address: str) -> int | None:
-        query = "SELECT number FROM users WHERE address = ?"
-        row = self._connection.execute(query, (address,)).fetchone()
-        return None if row is None else int(row[0])
+        return user_number(self._connection, Address(address))

@@ -6,21 +6,14 @@ Executed by commands in a process of their own while the server serves, each in 
 from typing import Final, Literal
 
 from blackthorn.errors import AbsentError, ConflictError
-from blackthorn.ids import Address
 from blackthorn.ports import users as port
 from blackthorn.server.accounts import limits
 from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.transaction import Table, Transaction
-
-
-def _number(connection: Connection, address: Address) -> int | None:
-    query = "SELECT number FROM users WHERE address = ?"
-    row = connection.execute(query, (address,)).fetchone()
-    return None if row is None else int(row[0])
+from blackthorn.storage.sqlite.transaction import Table, Transaction, user_number
 
 
 def _find(transaction: Transaction, query: port.FindUser) -> bool:
-    return _number(transaction.connection, query.address) is not None
+    return user_number(transaction.connection, query.address) is not None
 
 
 def _nameplate_taken(transaction: Transaction, query: port.NameplateTaken) -> bool:
@@ -36,12 +29,19 @@ def _list(transaction: Transaction, query: port.ListUsers) -> list[port.ListedUs
         " WHERE address > ? GROUP BY address ORDER BY address LIMIT ?",
         (query.after, query.limit),
     )
-    return [_listed(query.now_ms, *row) for row in rows]
+    listed = []
+    for address, pin, devices, created_ms, market, language, expires_ms, tries in rows:
+        code = _standing(query.now_ms, devices, expires_ms, tries)
+        until = expires_ms if code == "open" else None
+        listed.append(
+            port.ListedUser(address, pin, devices, created_ms, code, until, market, language)
+        )
+    return listed
 
 
 def _add(transaction: Transaction, command: port.AddUser) -> None:
     connection = transaction.connection
-    if _number(connection, command.address) is not None:
+    if user_number(connection, command.address) is not None:
         raise ConflictError(f"there is a user {command.address} already")
     if connection.execute("SELECT 1 FROM users WHERE pin = ?", (command.pin,)).fetchone():
         raise port.PinTakenError("another user has this PIN")
@@ -55,7 +55,7 @@ def _add(transaction: Transaction, command: port.AddUser) -> None:
 
 def _renew(transaction: Transaction, command: port.RenewCode) -> None:
     connection = transaction.connection
-    number = _number(connection, command.address)
+    number = user_number(connection, command.address)
     if number is None:
         raise AbsentError(f"there is no user {command.address}")
     connection.execute("DELETE FROM activations WHERE user = ? AND used_by IS NULL", (number,))
@@ -77,25 +77,13 @@ def _store(connection: Connection, user: int, code: port.NewCode) -> None:
     )
 
 
-def _listed(
-    now_ms: int,
-    address: str,
-    pin: str,
-    devices: int,
-    created_ms: int,
-    market: str,
-    language: str,
-    expires_ms: int | None,
-    tries: int | None,
-) -> port.ListedUser:
-    state: Literal["open", "burnt", "expired", ""] = "open"
+def _standing(
+    now_ms: int, devices: int, expires_ms: int | None, tries: int | None
+) -> Literal["open", "burnt", "expired", ""]:
     if expires_ms is None or expires_ms <= now_ms:
         # Expired codes are deleted. A user without a device was given one.
-        state = "" if devices else "expired"
-    elif (tries or 0) >= limits.ACTIVATION_TRIES:
-        state = "burnt"
-    until = expires_ms if state == "open" else None
-    return port.ListedUser(address, pin, devices, created_ms, state, until, market, language)
+        return "" if devices else "expired"
+    return "burnt" if (tries or 0) >= limits.ACTIVATION_TRIES else "open"
 
 
 COMMANDS: Final[Table] = {port.AddUser: _add, port.RenewCode: _renew}
