@@ -33,11 +33,7 @@ def demo(
         terminal.print_json(as_document(outcome))
     else:
         print_outcome(outcome)
-    failures = outcome.failures()
-    for failure in failures:
-        terminal.err.print(f"blackthorn: {failure}", style="red", markup=False)
-    if failures:
-        raise typer.Exit(1)
+    terminal.fail(outcome.failures())
 
 
 def as_document(outcome: "Outcome") -> dict[str, object]:

@@ -24,31 +24,21 @@ _MARKET: Final = "blackthorn.cli.officer.market"
 _DEMO: Final = "blackthorn.cli.demo"
 _REPLAY: Final = "blackthorn.cli.replay"
 
-
 COMMANDS: Final = {
     "init": LazyCommand(
-        _SERVER,
-        "Make a server's folder: settings, keys, database, ledger. Overwrites nothing.",
+        _SERVER, "Make a server's folder: settings, keys, database, ledger. Overwrites nothing."
     ),
     "serve": LazyCommand(
         _SERVER,
         "Serve until SIGTERM. The log goes to standard error; `ready` says when all ports listen.",
     ),
     "activate": LazyCommand(
-        _DEVICE,
-        "Make this device's keys and prove the activation code, in both directions.",
+        _DEVICE, "Make this device's keys and prove the activation code, in both directions."
     ),
-    "send": LazyCommand(
-        _DEVICE,
-        "Send a text to one person or to several, to each of them alone.",
-    ),
-    "inbox": LazyCommand(
-        _DEVICE,
-        "Receive messages and print them; `history` shows your own too.",
-    ),
+    "send": LazyCommand(_DEVICE, "Send a text to one person or to several, to each of them alone."),
+    "inbox": LazyCommand(_DEVICE, "Receive messages and print them; `history` shows your own too."),
     "history": LazyCommand(
-        _DEVICE,
-        "Print what was said on both sides, as this device keeps it; connects to nothing.",
+        _DEVICE, "Print what was said on both sides, as this device keeps it; connects to nothing."
     ),
     "status": LazyCommand(
         _DEVICE,
@@ -59,8 +49,7 @@ COMMANDS: Final = {
         "Show sixty digits and a QR code for comparing with another person, who shows the same.",
     ),
     "report": LazyCommand(
-        _AUDIT,
-        "Make the transparency report of a period, from the public ledger and nothing else.",
+        _AUDIT, "Make the transparency report of a period, from the public ledger and nothing else."
     ),
     "demo": LazyCommand(
         _DEMO,
@@ -78,16 +67,14 @@ COMMANDS: Final = {
     "device": LazyCommand(_DEVICE, "Your own devices."),
     "recovery": LazyCommand(_DEVICE, "The 24 words for when no device is left."),
     "alarms": LazyCommand(
-        _ALARMS,
-        "What the server or others have done that must not be, with evidence.",
+        _ALARMS, "What the server or others have done that must not be, with evidence."
     ),
     "export": LazyCommand(_EXPORT, "Take everything along: mail, messages, contacts, keys."),
     "audit": LazyCommand(_AUDIT, "Check what a server holds, and its ledger: anyone may."),
     "witness": LazyCommand(_WITNESS, "Cosign the checkpoints of logs that only ever grow."),
     "role": LazyCommand(_ROLE, "Officers: who decides on directives and markets."),
     "directive": LazyCommand(
-        _DIRECTIVE,
-        "Directives: a government's demands about single accounts.",
+        _DIRECTIVE, "Directives: a government's demands about single accounts."
     ),
     "market": LazyCommand(_MARKET, "Leave a market: plan, announce, stop, close."),
 }

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from blackthorn.programs.device.program import DeviceProgram
 
 HomeOption = Annotated[
-    Path,
-    typer.Option("--home", envvar="BLACKTHORN_HOME", help="The device's folder."),
+    Path, typer.Option("--home", envvar="BLACKTHORN_HOME", help="The device's folder.")
 ]
 KeyFileOption = Annotated[
     Path | None,
@@ -37,6 +36,28 @@ ServerOption = Annotated[
         help="Where the server is, unless the URL says it. Default: this machine.",
     ),
 ]
+ServerDirectory = Annotated[
+    Path, typer.Argument(metavar="DIR", envvar="BLACKTHORN_DIR", help="The server's folder.")
+]
+LedgerOption = Annotated[
+    str,
+    typer.Option(
+        metavar="URL|DIR",
+        help="Where a server shows its ledger, a mirror's folder, or a server's own folder.",
+    ),
+]
+LedgerPolicyOption = Annotated[
+    Path | None,
+    typer.Option(help="The trust policy to hold the ledger to; without one, the log's own."),
+]
+RegisterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--register", metavar="KEY|FILE", help="The register's key, as its operator publishes it."
+    ),
+]
+NameOption = Annotated[str | None, typer.Option(help="What to call this device.")]
+AgreeOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 DEFAULT_HOME = Path("~/.blackthorn")

@@ -1,8 +1,27 @@
 """Progress of long commands, on standard error."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from blackthorn.cli import terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+
+def timed_bar(console: "Console", text: str, *, transient: bool = False) -> "Progress":
+    """A bar with the elapsed time and a text behind it; nothing when piped."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn(text, markup=False),
+        console=console,
+        disable=not console.is_terminal,
+        transient=transient,
+    )
 
 
 class ProgressBar:

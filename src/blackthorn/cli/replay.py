@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from blackthorn.cli import terminal
+from blackthorn.cli.progress import timed_bar
 from blackthorn.errors import UserError
 
 
@@ -52,10 +53,7 @@ def story(
         terminal.print_json({**outcome.counts, "failures": outcome.failures})
     else:
         print_counts(outcome.counts)
-    for failure in outcome.failures:
-        terminal.err.print(f"blackthorn: {failure}", style="red", markup=False)
-    if outcome.failures:
-        raise typer.Exit(1)
+    terminal.fail(outcome.failures)
 
 
 def _folder(chosen: Path | None) -> Path:
@@ -88,23 +86,7 @@ class _ConsoleTimeline:
     @contextmanager
     def work(self, text: str, total: int) -> Iterator[Callable[[int], None]]:
         """A bar at a terminal; nothing when piped."""
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-        )
-
-        bar = Progress(
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=terminal.err,
-            disable=not terminal.err.is_terminal,
-            transient=True,
-        )
+        bar = timed_bar(terminal.err, "{task.description}", transient=True)
         with bar:
             task = bar.add_task(text, total=total)
             yield lambda more: bar.advance(task, more)
@@ -130,4 +112,4 @@ def print_counts(counts: dict[str, Any]) -> None:
         f"blackthorn audit closure {out}/X-PK-1.json --ledger {out}/server",
         f"blackthorn export verify {out}/export-of-one",
     ):
-        terminal.out.print(line, markup=False, soft_wrap=True)
+        terminal.say(line)

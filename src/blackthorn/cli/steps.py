@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from blackthorn.cli.progress import timed_bar
 from blackthorn.demo.deployment import StepFailedError
 
 
@@ -22,14 +22,7 @@ class StepBar:
         self.done = 0
         self.total = total
         self._console = console
-        self._bar = Progress(
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=console,
-            disable=not console.is_terminal,
-        )
+        self._bar = timed_bar(console, "{task.description}")
         self._task = self._bar.add_task("", total=total)
 
     def __enter__(self) -> Self:

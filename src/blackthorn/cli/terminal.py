@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from blackthorn.programs import entry
 
 if TYPE_CHECKING:
@@ -24,6 +26,24 @@ def __getattr__(name: str) -> "Console":
     return console
 
 
+def say(text: str, style: str | None = None) -> None:
+    """A line of results, as it is: no markup, not wrapped."""
+    _console("out").print(text, style=style, markup=False, soft_wrap=True)
+
+
+def note(text: str, style: str | None = None) -> None:
+    """A line on standard error, as it is."""
+    _console("err").print(text, style=style, markup=False, soft_wrap=True)
+
+
+def fail(failures: list[str]) -> None:
+    """Exit with 1 if anything failed, and say what."""
+    for failure in failures:
+        _console("err").print(f"blackthorn: {failure}", style="red", markup=False)
+    if failures:
+        raise typer.Exit(1)
+
+
 def print_json(value: Any) -> None:
     """One JSON document on one line of standard output."""
     import msgspec
@@ -34,9 +54,8 @@ def print_json(value: Any) -> None:
 
 def run(command: Callable[[], Any]) -> int:
     """Run a command; its exit code, by `programs.entry.EXIT_CODES`."""
-    return entry.run(command, _print_error)
+    return entry.run(command, lambda text: note(text, "red"))
 
 
-def _print_error(text: str) -> None:
-    console = globals().get("err") or __getattr__("err")
-    console.print(text, style="red", markup=False, soft_wrap=True)
+def _console(name: str) -> "Console":
+    return globals().get(name) or __getattr__(name)

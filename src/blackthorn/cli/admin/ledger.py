@@ -1,7 +1,4 @@
-"""Commands of the family `ledger`: what the server's administrator does with its public log.
-
-The work is imported when a command runs, so that `serve` starts quickly.
-"""
+"""Commands of the family `ledger`: what the server's administrator does with its public log."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,12 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from blackthorn.cli import terminal
+from blackthorn.cli.options import JsonOption, ServerDirectory
 from blackthorn.errors import UserError, VerificationError
-
-Directory = Annotated[
-    Path, typer.Argument(metavar="DIR", envvar="BLACKTHORN_DIR", help="The server's folder.")
-]
-PlainDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="The server's folder.")]
 
 ledger = typer.Typer(
     help="The server's ledger: the public log of its users' keys.", no_args_is_help=True
@@ -29,21 +22,18 @@ def register(app: typer.Typer) -> None:
 
 
 @ledger.command("init")
-def init(directory: Directory) -> None:
+def init(directory: ServerDirectory) -> None:
     """Make ledger.keys, policy.txt and the embedded witness in a folder of an earlier version."""
     import os
 
     from blackthorn.programs.server.ledger_upgrade import make_ledger
 
     vkey = make_ledger(directory, dict(os.environ))
-    terminal.out.print(f"The ledger's public key: {vkey}", markup=False, soft_wrap=True)
+    terminal.say(f"The ledger's public key: {vkey}")
 
 
 @ledger.command("status")
-def status(
-    directory: Directory,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def status(directory: ServerDirectory, json: JsonOption = False) -> None:
     """Tell size, users, the last epoch, when each witness cosigned it, and what is wrong.
 
     It reads the folder, whether the server runs or not. Exits with 1 when something is wrong.
@@ -82,7 +72,7 @@ def _print(found: dict[str, Any]) -> None:
 
 
 @ledger.command("policy")
-def policy(directory: Directory) -> None:
+def policy(directory: ServerDirectory) -> None:
     """Print the trust policy that devices pin: the log, its witnesses, and how many must cosign."""
     import sys
 
@@ -94,7 +84,7 @@ def policy(directory: Directory) -> None:
 
 @witness.command("add")
 def add_witness(
-    directory: PlainDirectory,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The server's folder.")],
     vkey: Annotated[str, typer.Argument(metavar="VKEY", help="The witness's public key.")],
     url: Annotated[str, typer.Argument(metavar="URL", help="Where it serves add-checkpoint.")],
     quorum: Annotated[

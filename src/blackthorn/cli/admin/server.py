@@ -1,52 +1,23 @@
-"""Commands of the server's administrator: init, serve, user, config.
-
-Everything heavy is imported by the command that needs it, so that `serve` starts quickly.
-"""
+"""Commands of the server's administrator: init, serve, user, config."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from blackthorn.cli import terminal
+from blackthorn.cli.options import JsonOption, ServerDirectory
 
 if TYPE_CHECKING:
     from blackthorn.programs.server.configuration import Configuration
     from blackthorn.server.accounts.users import Invited
 
-Directory = Annotated[
-    Path, typer.Argument(metavar="DIR", envvar="BLACKTHORN_DIR", help="The server's folder.")
-]
 DirectoryOption = Annotated[
     Path, typer.Option("--dir", envvar="BLACKTHORN_DIR", help="The server's folder.")
 ]
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The user's mail address.")]
 Expires = Annotated[
     str, typer.Option(help="How long the code works, from 1m to 30d, such as 30m, 24h or 7d.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-LinkPort = Annotated[
-    int | None,
-    typer.Option(min=0, max=65535, help="TCP port of the link, which devices use; 0: any."),
-]
-SmtpPort = Annotated[
-    int | None,
-    typer.Option(min=0, max=65535, help="TCP port on which mail from outside comes in; 0: any."),
-]
-OpsPort = Annotated[
-    int | None,
-    typer.Option(min=0, max=65535, help="TCP port of /healthz, /readyz and /metrics; 0: any."),
-]
-LedgerPort = Annotated[
-    int | None,
-    typer.Option(min=0, max=65535, help="TCP port of the ledger's tiles over HTTPS; 0: any."),
-]
-WitnessPort = Annotated[
-    int | None,
-    typer.Option(min=0, max=65535, help="TCP port of the embedded witness; 0: any."),
-]
-Witness = Annotated[
-    str | None, typer.Option(help="embedded, or none: then the ledger asks for no cosignature.")
 ]
 Market = Annotated[
     str | None,
@@ -60,6 +31,10 @@ users = typer.Typer(help="Users and their activation codes.", no_args_is_help=Tr
 config = typer.Typer(help="The server's settings.", no_args_is_help=True)
 
 
+def _port(text: str) -> Any:
+    return typer.Option(min=0, max=65535, help=f"TCP port {text}; 0: any.")
+
+
 def register(app: typer.Typer) -> None:
     """Add this family's commands to `app`."""
     app.command("init")(init)
@@ -69,14 +44,16 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    directory: Directory,
+    directory: ServerDirectory,
     domain: Annotated[str, typer.Option(help="The mail domain, such as acme.example.")],
-    link_port: LinkPort = None,
-    smtp_port: SmtpPort = None,
-    ledger_port: LedgerPort = None,
-    ops_port: OpsPort = None,
-    witness: Witness = None,
-    witness_port: WitnessPort = None,
+    link_port: Annotated[int | None, _port("of the link, which devices use")] = None,
+    smtp_port: Annotated[int | None, _port("on which mail from outside comes in")] = None,
+    ledger_port: Annotated[int | None, _port("of the ledger's tiles over HTTPS")] = None,
+    ops_port: Annotated[int | None, _port("of /healthz, /readyz and /metrics")] = None,
+    witness: Annotated[
+        str | None, typer.Option(help="embedded, or none: then the ledger asks for no cosignature.")
+    ] = None,
+    witness_port: Annotated[int | None, _port("of the embedded witness")] = None,
     market: Annotated[
         str | None,
         typer.Option(metavar="CC", help="The country users belong to unless `user add` says it."),
@@ -105,7 +82,7 @@ def init(
     terminal.out.print(f"Next: blackthorn serve {directory}", markup=False)
 
 
-def serve(directory: Directory) -> None:
+def serve(directory: ServerDirectory) -> None:
     """Serve until SIGTERM. The log goes to standard error; `ready` says when all ports listen."""
     from blackthorn.programs.server.server import serve as run_server
 
@@ -119,7 +96,7 @@ def add_user(
     expires: Expires = "24h",
     market: Market = None,
     language: Language = "en",
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Add a user and print the activation code for the first device."""
     from blackthorn.storage.files.market_keys import check_language, check_market
@@ -130,7 +107,7 @@ def add_user(
 
 @users.command("code")
 def new_code(
-    address: Address, directory: DirectoryOption, expires: Expires = "24h", json: Json = False
+    address: Address, directory: DirectoryOption, expires: Expires = "24h", json: JsonOption = False
 ) -> None:
     """Print an activation code for a further device, such as one in place of a lost one.
 
@@ -146,7 +123,7 @@ def move_user(
         str, typer.Option(metavar="CC", help="The country the user belongs to from now on.")
     ],
     directory: DirectoryOption,
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Move a user to another market with all that waits for them sealed; the server may run.
 
@@ -166,12 +143,11 @@ def move_user(
         document = {"address": address, "market": wanted, "before": before, "rows": rows}
         terminal.print_json(document)
         return
-    text = f"{address} is of {wanted} now, not of {before}; {rows} sealed rows went along."
-    terminal.out.print(text, markup=False, soft_wrap=True)
+    terminal.say(f"{address} is of {wanted} now, not of {before}; {rows} sealed rows went along.")
 
 
 @users.command("list")
-def list_users(directory: DirectoryOption, json: Json = False) -> None:
+def list_users(directory: DirectoryOption, json: JsonOption = False) -> None:
     """List the users, and how the code of each stands: `open until …`, `burnt` or `expired`."""
     import os
     import time
@@ -215,7 +191,7 @@ def list_users(directory: DirectoryOption, json: Json = False) -> None:
 
 
 @config.command("check")
-def check_config(directory: Directory) -> None:
+def check_config(directory: ServerDirectory) -> None:
     """Check blackthorn.toml and say what is wrong with it."""
     import os
 

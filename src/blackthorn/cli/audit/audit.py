@@ -1,7 +1,4 @@
-"""Commands of the family `audit`: what anyone may check.
-
-The work is imported when a command runs: a server's process must not load what it never uses.
-"""
+"""Commands of the family `audit`: what anyone may check."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +7,7 @@ import typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.audit import closure, report
+from blackthorn.cli.options import RegisterOption
 from blackthorn.errors import UserError
 
 if TYPE_CHECKING:
@@ -190,7 +188,7 @@ def print_result(result: "Result") -> None:
     if result.waiting is not None:
         terminal.out.print(f"{result.waiting} entries wait for their witnesses.", markup=False)
     if result.cosigned is not None:
-        terminal.out.print(result.cosigned, markup=False, soft_wrap=True)
+        terminal.say(result.cosigned)
     if result.policy != "given":
         terminal.err.print(
             "The policy is the log's own: hold it to one that you trust with --policy.",
@@ -214,7 +212,7 @@ def evidence(
             data = opened.read(limits.MAX_EVIDENCE_BYTES + 1)
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from None
-    terminal.out.print(verify(data), markup=False, soft_wrap=True)
+    terminal.say(verify(data))
 
 
 @audit.command()
@@ -222,10 +220,7 @@ def package(
     target: Annotated[
         Path, typer.Argument(metavar="FILE|FOLDER", help="A directive's package, not encrypted.")
     ],
-    register: Annotated[
-        str | None,
-        typer.Option(metavar="KEY|FILE", help="The register's key, as its operator publishes it."),
-    ] = None,
+    register: RegisterOption = None,
     policy: Annotated[
         Path | None,
         typer.Option(help="The trust policy to hold the ledger's proof to; else the enclosed one."),
@@ -257,7 +252,7 @@ def package(
         return
     for name, value in document.items():
         text = ", ".join(value) if isinstance(value, list) else str(value)
-        terminal.out.print(f"{name.replace('_', ' ')}: {text}", markup=False, soft_wrap=True)
+        terminal.say(f"{name.replace('_', ' ')}: {text}")
     if not (checked.pinned and checked.policy_given):
         terminal.err.print(
             "What is enclosed only shows that the package agrees with itself: give --register "

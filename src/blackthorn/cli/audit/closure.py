@@ -1,7 +1,4 @@
-"""`blackthorn audit closure`: that a market was closed as is stated, off line, by anyone.
-
-The work is imported when the command runs: a server's process must not load what it never uses.
-"""
+"""`blackthorn audit closure`: that a market was closed as is stated, off line, by anyone."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,33 +6,18 @@ from typing import Annotated
 import typer
 
 from blackthorn.cli import terminal
+from blackthorn.cli.options import LedgerOption, LedgerPolicyOption, RegisterOption
 
 
 def closure(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The published statement.")],
-    ledger: Annotated[
-        str,
-        typer.Option(
-            metavar="URL|DIR",
-            help="Where a server shows its ledger, a mirror's folder, or a server's own folder.",
-        ),
-    ],
+    ledger: LedgerOption,
     receipt: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A person's receipt, to find it in the statement."),
     ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            "--register",
-            metavar="KEY|FILE",
-            help="The register's key, as its operator publishes it.",
-        ),
-    ] = None,
-    policy: Annotated[
-        Path | None,
-        typer.Option(help="The trust policy to hold the ledger to; without one, the log's own."),
-    ] = None,
+    key: RegisterOption = None,
+    policy: LedgerPolicyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Verify a closed market's statement: counts, receipts, key, samples, and its decisions.
@@ -55,7 +37,7 @@ def closure(
             text = ", ".join(f"{each} {count}" for each, count in value.items())
         else:
             text = ", ".join(value) if isinstance(value, list) else str(value)
-        terminal.out.print(f"{name.replace('_', ' ')}: {text}", markup=False, soft_wrap=True)
+        terminal.say(f"{name.replace('_', ' ')}: {text}")
     if not audited.pinned:
         terminal.err.print(
             "The register's key is the one that the file names: give --register from where you "

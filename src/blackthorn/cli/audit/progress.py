@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from blackthorn.cli import terminal
+from blackthorn.cli.progress import timed_bar
 
 if TYPE_CHECKING:
     from blackthorn.audit.ledger import Progress as Callback
@@ -15,14 +14,7 @@ if TYPE_CHECKING:
 @contextmanager
 def progress_bar() -> "Iterator[Callback]":
     """The callback that shows so many entries of so many on standard error."""
-    bar = Progress(
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("entries"),
-        console=terminal.err,
-        disable=not terminal.err.is_terminal,
-    )
+    bar = timed_bar(terminal.err, "entries")
     task = bar.add_task("", total=None)
     printed = False
 

@@ -1,7 +1,4 @@
-"""`blackthorn report` and `blackthorn audit report`: made from a ledger, checked against one.
-
-The work is imported when a command runs: a server's process must not load what it never uses.
-"""
+"""`blackthorn report` and `blackthorn audit report`: made from a ledger, checked against one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,15 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blackthorn.cli import terminal
+from blackthorn.cli.options import LedgerOption, LedgerPolicyOption
 from blackthorn.errors import SecurityError
 
 if TYPE_CHECKING:
     from blackthorn.audit.published_report import Verdict
-
-Policy = Annotated[
-    Path | None,
-    typer.Option(help="The trust policy to hold the ledger to; without one, the log's own."),
-]
 
 
 def report(
@@ -38,7 +31,7 @@ def report(
         Path | None,
         typer.Option(metavar="FOLDER", help="Write page, JSON, CSV and feed into this folder."),
     ] = None,
-    policy: Policy = None,
+    policy: LedgerPolicyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Make the transparency report of a period, from the public ledger and nothing else."""
@@ -119,14 +112,8 @@ def audit_report(
             "https://HOST/report/2015H2.",
         ),
     ],
-    ledger: Annotated[
-        str,
-        typer.Option(
-            metavar="URL|DIR",
-            help="Where a server shows its ledger, a mirror's folder, or a server's own folder.",
-        ),
-    ],
-    policy: Policy = None,
+    ledger: LedgerOption,
+    policy: LedgerPolicyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Compute a transparency report again from the ledger, and name each number that differs.

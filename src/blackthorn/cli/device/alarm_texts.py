@@ -68,6 +68,6 @@ def show_open(program: "DeviceProgram", shown: set[int] | None = None) -> None:
         if shown is None or alarm.number not in shown:
             style = None if kind_of(alarm).effect is Effect.NOTICE else "bold red"
             for line in (f"ALARM {lines(alarm)[0]}", *lines(alarm)[1:]):
-                terminal.err.print(line, markup=False, soft_wrap=True, style=style)
+                terminal.note(line, style)
         if shown is not None:
             shown.add(alarm.number)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
+from blackthorn.cli.options import AgreeOption, DeviceOptions, JsonOption, on_device, program
 
 alarms = typer.Typer(
     help="What the server or others have done that must not be, with evidence.",
@@ -49,7 +49,7 @@ def show(
         terminal.out.print("No alarms." if everything else "No open alarms.")
     for alarm in found:
         for line in lines(alarm):
-            terminal.out.print(line, markup=False, soft_wrap=True)
+            terminal.say(line)
 
 
 @alarms.command("export")
@@ -78,8 +78,9 @@ def export(
         raise UserError(f"{file} is there already: nothing was written") from None
     except OSError as error:
         raise DiskError(f"{file} cannot be written: {error.strerror}") from None
-    text = f"{file}: {len(alarm.evidence)} bytes. blackthorn audit evidence FILE verifies it."
-    terminal.out.print(text, markup=False, soft_wrap=True)
+    terminal.say(
+        f"{file}: {len(alarm.evidence)} bytes. blackthorn audit evidence FILE verifies it."
+    )
 
 
 @alarms.command("accept")
@@ -87,7 +88,7 @@ def export(
 def accept(
     number: NumberArgument,
     at: DeviceOptions,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: AgreeOption = False,
 ) -> None:
     """Go on in spite of an alarm: what it stops is sent from now on. It stays in the list."""
     import sys
@@ -100,7 +101,7 @@ def accept(
     with vault.transaction() as records:
         alarm = device_alarms.find(records, number)
     for line in lines(alarm):
-        terminal.out.print(line, markup=False, soft_wrap=True)
+        terminal.say(line)
     if not yes:
         if not sys.stdin.isatty():
             raise UserError("say --yes to accept an alarm where nobody can be asked")

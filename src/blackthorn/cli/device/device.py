@@ -1,7 +1,4 @@
-"""Commands of a person's device: activate, send, status; inbox, groups, mail, devices beside it.
-
-Everything heavy is imported by the command that needs it.
-"""
+"""Commands of a person's device: activate, send, status; inbox, groups, mail, devices beside it."""
 
 from typing import Annotated
 
@@ -20,6 +17,7 @@ from blackthorn.cli.options import (
     HomeOption,
     JsonOption,
     KeyFileOption,
+    NameOption,
     ServerOption,
     home_of,
     on_device,
@@ -52,7 +50,7 @@ def activate(
     home: HomeOption = DEFAULT_HOME,
     server: ServerOption = None,
     key_file: KeyFileOption = None,
-    name: Annotated[str | None, typer.Option(help="What to call this device.")] = None,
+    name: NameOption = None,
     reset: Annotated[
         bool,
         typer.Option("--reset", help="Ask for a new identity, when every device is lost."),
@@ -140,9 +138,9 @@ def status(at: DeviceOptions, json: JsonOption = False) -> None:
         counts = {"failed": len(failed)}
         counts |= {name: len(shown[name]) for name in ("alarms", "market_notices")}
         for name, value in (shown | counts).items():
-            terminal.out.print(f"{name.replace('_', ' '):22}{value}", markup=False, soft_wrap=True)
+            terminal.say(f"{name.replace('_', ' '):22}{value}")
         for failure in failed:
-            terminal.out.print(f"  {failure_line(failure)}", markup=False, soft_wrap=True)
+            terminal.say(f"  {failure_line(failure)}")
     with device.opened.vault.transaction() as records:
         failures.forget(records.settings, [failure.number for failure in failed])
     if status.unreached:

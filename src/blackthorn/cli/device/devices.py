@@ -13,6 +13,7 @@ from blackthorn.cli.options import (
     HomeOption,
     JsonOption,
     KeyFileOption,
+    NameOption,
     ServerOption,
     home_of,
     on_device,
@@ -74,7 +75,7 @@ def link(
     home: HomeOption = DEFAULT_HOME,
     server: ServerOption = None,
     key_file: KeyFileOption = None,
-    name: Annotated[str | None, typer.Option(help="What to call this device.")] = None,
+    name: NameOption = None,
     json: JsonOption = False,
 ) -> None:
     """Make this a device of a user who has one already, by the code that it shows.
@@ -152,8 +153,7 @@ def _print_device(device: "OwnDevice") -> None:
     notes += [safe_line(standing)] if standing != "live" else []
     shown = f" ({', '.join(notes)})" if notes else ""
     when = local_time(device.since_ms)
-    line = f"{device.info.id.hex()[:8]}  {when}  {safe_line(device.info.name)}{shown}"
-    terminal.out.print(line, markup=False, soft_wrap=True)
+    terminal.say(f"{device.info.id.hex()[:8]}  {when}  {safe_line(device.info.name)}{shown}")
 
 
 # --- revoke -------------------------------------------------------------------------------
@@ -208,12 +208,11 @@ def reset_status(at: DeviceOptions, json: JsonOption = False) -> None:
         terminal.out.print("No reset of your identity waits.")
     else:
         since, end = local_time(pending.logged_ms), local_time(pending.effective_ms)
-        text = (
+        terminal.say(
             f"A reset by the device {safe_line(pending.device.name)} waits since {since}. On {end} "
             "that device will be your only one. If you did not ask for it: "
             "blackthorn device cancel-reset"
         )
-        terminal.out.print(text, markup=False, soft_wrap=True)
 
 
 @devices.command("cancel-reset")
@@ -237,8 +236,7 @@ def _finish_changes(device: "DeviceProgram", *, quiet: bool) -> list[str]:
     if quiet:
         return remaining
     if remaining:
-        text = f"Still to be done, by your next commands: {', '.join(remaining)}."
-        terminal.out.print(text, markup=False, soft_wrap=True)
+        terminal.say(f"Still to be done, by your next commands: {', '.join(remaining)}.")
     else:
         terminal.out.print("Everything is done.")
     return remaining

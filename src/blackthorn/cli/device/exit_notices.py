@@ -40,7 +40,7 @@ def show_all(program: DeviceProgram, shown: set[str] | None = None) -> None:
     for notice in market_exit.notices(program):
         text = line(notice)
         if shown is None or text not in shown:
-            terminal.err.print(f"NOTICE {text}", markup=False, soft_wrap=True, style="bold")
+            terminal.note(f"NOTICE {text}", "bold")
         if shown is not None:
             shown.add(text)
 
@@ -54,8 +54,7 @@ def report_export(program: DeviceProgram) -> None:
     except BlackthornError as error:
         refusal = str(error)
     if refusal:
-        note = f"Note: the server could not be told of the export: {safe_line(refusal)}"
-        terminal.err.print(note, markup=False, soft_wrap=True)
+        terminal.note(f"Note: the server could not be told of the export: {safe_line(refusal)}")
 
 
 def _day(at_ms: int) -> str:

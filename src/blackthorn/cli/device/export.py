@@ -91,14 +91,12 @@ def _print(summary: "ExportSummary") -> None:
     from blackthorn.mail.render.text import safe_line
 
     counts = summary.counts
-    text = (
+    terminal.say(
         f"Exported {counts.mails} mails, {counts.messages} messages in {counts.conversations} "
         f"conversations, {counts.contacts} contacts and {counts.keys} keys to {summary.folder}."
     )
-    terminal.out.print(text, markup=False, soft_wrap=True)
     for problem in summary.problems:
-        line = f"not opened: {safe_line(problem.item)}: {safe_line(problem.reason)}"
-        terminal.out.print(line, markup=False, soft_wrap=True)
+        terminal.say(f"not opened: {safe_line(problem.item)}: {safe_line(problem.reason)}")
     terminal.out.print("All but the keys can be read by whoever has the folder.", markup=False)
 
 
@@ -166,13 +164,12 @@ def _print_check(check: "ExportCheck") -> None:
     from blackthorn.mail.render.text import safe_line
 
     for finding in check.findings[1:]:
-        terminal.out.print(finding, markup=False, soft_wrap=True)
+        terminal.say(finding)
     if check.findings or check.manifest is None:
         return
     counts = check.manifest.counts
-    text = (
+    terminal.say(
         f"Whole and unchanged: {counts.mails} mails, {counts.messages} messages, "
         f"{counts.contacts} contacts of {safe_line(check.manifest.address)}, "
         f"signed by the device {safe_line(check.device)}."
     )
-    terminal.out.print(text, markup=False, soft_wrap=True)

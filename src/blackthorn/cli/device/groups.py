@@ -98,5 +98,6 @@ def list_groups(at: DeviceOptions, json: JsonOption = False) -> None:
     for document in documents:
         members = ", ".join(document["members"])
         gone = " (you were removed)" if document["standing"] != "active" else ""
-        line = f"{str(document['id'])[:8]}  {safe_line(str(document['name']))}{gone}: {members}"
-        terminal.out.print(line, markup=False, soft_wrap=True)
+        terminal.say(
+            f"{str(document['id'])[:8]}  {safe_line(str(document['name']))}{gone}: {members}"
+        )

@@ -54,8 +54,7 @@ async def _follow(device: "DeviceProgram", json: bool) -> None:
     def lost(reason: str) -> None:
         nonlocal away
         away = True
-        note = f"{reason.rstrip('.')}. Trying again."
-        terminal.err.print(note, markup=False, soft_wrap=True)
+        terminal.note(f"{reason.rstrip('.')}. Trying again.")
 
     def changed() -> None:
         nonlocal away
@@ -174,5 +173,4 @@ def _print_line(line: "HistoryRecord") -> None:
         standing = "" if line.standing == "accepted" else f" ({line.standing})"
         who = f" →{to}{standing}:"
     mark = " " if line.shown else "●"
-    text = f"{mark} {local_time(line.sent_ms)}{place}{who} {words}"
-    terminal.out.print(text, markup=False, soft_wrap=True)
+    terminal.say(f"{mark} {local_time(line.sent_ms)}{place}{who} {words}")

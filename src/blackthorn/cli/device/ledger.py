@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
+from blackthorn.cli.options import AgreeOption, DeviceOptions, JsonOption, on_device, program
 from blackthorn.cli.times import rfc3339
 from blackthorn.programs.event_loop import run
 
@@ -51,7 +51,7 @@ def trust(
     accept: Annotated[
         bool, typer.Option("--accept", help="Trust what the server says now, from now on.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: AgreeOption = False,
     json: JsonOption = False,
 ) -> None:
     """On a device: the policy it pinned, and whether the server keeps its ledger by another one.

@@ -46,8 +46,7 @@ def list_mail(at: DeviceOptions, json: JsonOption = False) -> None:
         terminal.out.print("No mail.")
     for record in () if json else found:
         who, what = record.sender or NO_SENDER, record.subject or NO_SUBJECT
-        line = f"{record.uid:5}  {local_time(record.received_ms)}  {who}  {what}"
-        terminal.out.print(line, markup=False, soft_wrap=True)
+        terminal.say(f"{record.uid:5}  {local_time(record.received_ms)}  {who}  {what}")
     tell_failures(device)
     if unreached:
         raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was known already")
@@ -94,13 +93,12 @@ def read_mail(uid: Uid, at: DeviceOptions, json: JsonOption = False) -> None:
     headers = (("From", shown.sender or NO_SENDER), ("To", shown.to), ("Date", shown.date))
     for name, value in (*headers, ("Subject", shown.subject or NO_SUBJECT)):
         if value:
-            terminal.out.print(f"{name}: {value}", markup=False, soft_wrap=True)
+            terminal.say(f"{name}: {value}")
     if found.readable:
         terminal.out.print("(Others could read this mail on its way to the server.)")
-    terminal.out.print(f"\n{shown.text}", markup=False, soft_wrap=True)
+    terminal.say(f"\n{shown.text}")
     for number, part in enumerate(attachments, 1):
-        line = f"[attachment {number}: {part['name']}, {part['type']}, {part['size']} bytes]"
-        terminal.out.print(line, markup=False, soft_wrap=True)
+        terminal.say(f"[attachment {number}: {part['name']}, {part['type']}, {part['size']} bytes]")
 
 
 @mail.command("save")
@@ -128,4 +126,4 @@ def save_attachments(
         raise UserError(f"mail {uid} has {len(found)} attachments, not {number}")
     wanted = found if number is None else found[number - 1 : number]
     for path in device_mail.save(wanted, folder):
-        terminal.out.print(f"{path}: saved", markup=False, soft_wrap=True)
+        terminal.say(f"{path}: saved")

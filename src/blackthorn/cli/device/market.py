@@ -39,8 +39,7 @@ def notice(at: DeviceOptions, json: JsonOption = False) -> None:
     elif not found:
         terminal.out.print("There is no notice: your market is not being left.")
     for kept in () if json else found:
-        text = f"{exit_notices.line(kept)}\n\n{safe_text(kept.text)}"
-        terminal.out.print(text, markup=False, soft_wrap=True)
+        terminal.say(f"{exit_notices.line(kept)}\n\n{safe_text(kept.text)}")
     if unreached:
         raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was here already")
     if reported:
@@ -87,4 +86,4 @@ def receipt(
         atomic.write_new(out, data)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}") from None
-    terminal.out.print(f"Your receipt is in {out}. Keep it.", markup=False, soft_wrap=True)
+    terminal.say(f"Your receipt is in {out}. Keep it.")

@@ -63,7 +63,7 @@ def _print_outcome(outcome: "Outcome", shown: str, done: str) -> None:
         )
     else:
         return
-    terminal.out.print(text, markup=False, soft_wrap=True)
+    terminal.say(text)
 
 
 def _print_outcomes(outcomes: "list[Outcome]") -> None:
@@ -89,7 +89,7 @@ def tell_failures(device: "DeviceProgram") -> None:
     with device.opened.vault.transaction() as records:
         found = [failure for failure in failures.all_failures(records.settings) if not failure.told]
     for failure in found:
-        terminal.err.print(failure_line(failure), markup=False, soft_wrap=True)
+        terminal.note(failure_line(failure))
     if found:
         with device.opened.vault.transaction() as records:
             failures.set_told(records.settings, [failure.number for failure in found])

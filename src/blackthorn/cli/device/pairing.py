@@ -13,9 +13,9 @@ def show_code(code: str, url: str) -> None:
 
         segno.make(url, error="l", micro=False).terminal(sys.stdout, compact=True)
     terminal.out.print("On the new device:", markup=False)
-    terminal.out.print(f"  blackthorn device link {code}", markup=False, soft_wrap=True)
+    terminal.say(f"  blackthorn device link {code}")
     terminal.out.print("or by its URL:", markup=False)
-    terminal.out.print(f"  blackthorn device link '{url}'", markup=False, soft_wrap=True)
+    terminal.say(f"  blackthorn device link '{url}'")
 
 
 class TerminalDialogue(LinePrompt):
@@ -66,7 +66,7 @@ class TerminalDialogue(LinePrompt):
 
     def note(self, text: str) -> None:
         """A note on standard error."""
-        terminal.err.print(text, markup=False, soft_wrap=True)
+        terminal.note(text)
 
     def _replace_line(self, text: str) -> None:
         """One line that the next one replaces."""

@@ -12,6 +12,7 @@ from blackthorn.cli.options import (
     HomeOption,
     JsonOption,
     KeyFileOption,
+    NameOption,
     home_of,
     on_device,
     parse_addresses,
@@ -92,7 +93,7 @@ def use(
         typer.Option(metavar="HOST:PORT", envvar="BLACKTHORN_SERVER", help="Where the server is."),
     ] = None,
     key_file: KeyFileOption = None,
-    name: Annotated[str | None, typer.Option(help="What to call this device.")] = None,
+    name: NameOption = None,
     json: JsonOption = False,
 ) -> None:
     """Make this a device of yours by the words of your recovery key, when no other is left.

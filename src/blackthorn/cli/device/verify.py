@@ -103,9 +103,9 @@ def _show(document: dict[str, Any]) -> None:
         payload = str(document["payload"])
         segno.make(payload, error="l", micro=False).terminal(sys.stdout, compact=True)
     else:
-        terminal.out.print(str(document["payload"]), markup=False, soft_wrap=True)
+        terminal.say(str(document["payload"]))
     names = ", ".join(safe_line(name) for name in document["devices"])
-    terminal.out.print(f"Devices: {names}", markup=False, soft_wrap=True)
+    terminal.say(f"Devices: {names}")
     if document["reset_waits_until"]:
         text = f"A reset of this identity waits until {document['reset_waits_until']}."
         terminal.out.print(text, markup=False)

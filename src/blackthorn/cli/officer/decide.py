@@ -21,9 +21,7 @@ from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
 
-_IRREVERSIBLE: Final = {
-    "destroy": "This cannot be taken back: what is sealed opens never again.",
-}
+_IRREVERSIBLE: Final = {"destroy": "This cannot be taken back: what is sealed opens never again."}
 
 
 def context(

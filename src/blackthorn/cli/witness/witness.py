@@ -1,7 +1,4 @@
-"""Commands of the family `witness`: what keeps a log from showing two truths, run by anyone.
-
-The work is imported when a command runs: a server's process must not load what it never uses.
-"""
+"""Commands of the family `witness`: what keeps a log from showing two truths, run by anyone."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blackthorn.cli import terminal
+from blackthorn.cli.options import JsonOption
 from blackthorn.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ def init(
     from blackthorn.storage.files.witness import initialise
 
     key = initialise(directory, name, secrets.token_bytes)
-    terminal.out.print(f"{key}", markup=False, soft_wrap=True)
+    terminal.say(f"{key}")
 
 
 @witness.command("add-log")
@@ -117,10 +115,7 @@ def serve(
 
 
 @witness.command()
-def status(
-    directory: Directory,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def status(directory: Directory, json: JsonOption = False) -> None:
     """Print the public key, and what was cosigned last of each log.
 
     Exits with 4 when the witness must not sign.

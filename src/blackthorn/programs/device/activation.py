@@ -7,8 +7,8 @@ chain gets a reset by a code and nothing else, and only when they ask for it.
 
 import asyncio
 import socket
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
@@ -32,19 +32,13 @@ from blackthorn.errors import (
     VerificationError,
 )
 from blackthorn.identity.chain import first_statement
-from blackthorn.identity.statements import (
-    Genesis,
-    Reset,
-    Statement,
-    decode,
-    make,
-)
+from blackthorn.identity.statements import Genesis, Reset, Statement, decode, make
 from blackthorn.ids import Address
 from blackthorn.link.activation import exchange
 from blackthorn.link.activation.code import Code as ActivationCode
 from blackthorn.link.activation.exchange import Channel, Enrolment, Owner, ServerUnprovenError
 from blackthorn.link.codes import Code
-from blackthorn.link.frames import ActivateChallenge, Activated
+from blackthorn.link.frames import ActivateChallenge, Activated, AnyFrame
 from blackthorn.ports.device_store import Records
 from blackthorn.programs.device.home import Home, random, wall_ms
 from blackthorn.programs.device.program import DeviceProgram
@@ -88,16 +82,8 @@ async def activate(home: Home, wanted: Activation) -> Enrolment:
     Raises UserError when the server refuses the code, ServerUnprovenError when the server
     does not know it, UnavailableError when it cannot be reached.
     """
-    vault: Vault | None = None
-    begun = home.exists()
-    if begun:
-        vault = home.unlock()
-        check_unfinished(vault, home)
-        method, secret = "", Secret(b"")
-    else:
-        method, secret = home.new_secret()
-    connection = await connect(wanted.host, wanted.port, None)
-    async with aclosing(closing(connection)):
+    vault, method, secret = begin(home)
+    async with unpinned(wanted.host, wanted.port) as connection:
         challenged = await _challenge(connection, wanted)
         _check_wanted(challenged.owner, wanted)
         if vault is None:
@@ -106,12 +92,22 @@ async def activate(home: Home, wanted: Activation) -> Enrolment:
         public = _public(vault, keys, challenged.owner, wanted)
         prove, waiting = challenged.prove(public, keys.identity)
         connection.send(prove)
-        answer = await _receive(connection)
+        answer = await receive(connection, Code.ACTIVATION_REFUSED)
         if not isinstance(answer, Activated):
             raise ProtocolError("the server did not answer the activation as it should")
         enrolment = waiting.open(answer)
         _finish(vault, keys, wanted, connection, enrolment)
         return enrolment
+
+
+def begin(home: Home) -> tuple[Vault | None, str, Secret]:
+    """The home as an earlier attempt has left it, or how it will be unlocked."""
+    if not home.exists():
+        method, secret = home.new_secret()
+        return None, method, secret
+    vault = home.unlock()
+    check_unfinished(vault, home)
+    return vault, "", Secret(b"")
 
 
 def _check_wanted(owner: Owner, wanted: Activation) -> None:
@@ -129,26 +125,22 @@ def _check_wanted(owner: Owner, wanted: Activation) -> None:
         raise UserError(f"{owner.address} has no identity yet to reset: leave --reset away")
 
 
-def closing(connection: LinkConnection) -> "_Closing":
-    """A link as something that `aclosing` closes."""
-    return _Closing(connection)
+@asynccontextmanager
+async def unpinned(host: str, port: int) -> AsyncIterator[LinkConnection]:
+    """A link to a server whose key is not pinned yet."""
+    connection = await connect(host, port, None)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
-class _Closing:
-    """See `closing`."""
-
-    def __init__(self, connection: LinkConnection) -> None:
-        self._connection = connection
-
-    async def aclose(self) -> None:
-        await self._connection.close()
-
-
-async def _receive(connection: LinkConnection) -> object:
+async def receive(connection: LinkConnection, refused: Code) -> AnyFrame:
+    """The next frame. Raises UserError when the server ends the link with the code `refused`."""
     try:
         return await connection.receive()
     except LinkClosedError as error:
-        if error.code == Code.ACTIVATION_REFUSED:
+        if error.code == refused:
             raise UserError(str(error).removeprefix("the server ended the link: ")) from None
         raise
 
@@ -157,7 +149,7 @@ async def _challenge(connection: LinkConnection, wanted: Activation) -> exchange
     channel = Channel(connection.fingerprint, connection.binding)
     begin, step = exchange.begin(wanted.code, channel, random)
     connection.send(begin)
-    challenge = await _receive(connection)
+    challenge = await receive(connection, Code.ACTIVATION_REFUSED)
     if not isinstance(challenge, ActivateChallenge):
         raise ProtocolError("the server did not answer the code as it should")
     try:
@@ -256,13 +248,8 @@ def _finish(
             raise SecurityError(f"the server's ledger cannot be trusted: {error}") from None
         for data in enrolment.statements:
             local_chain.stored(last, data)
-        remember(
-            last.records,
-            f"{wanted.host}:{wanted.port}",
-            connection.fingerprint,
-            enrolment.pin,
-            enrolment.domain,
-        )
+        server = f"{wanted.host}:{wanted.port}"
+        remember(last.records, server, connection.fingerprint, enrolment.pin, enrolment.domain)
 
 
 def remember(records: Records, server: str, server_pin: bytes, pin: str, domain: str) -> None:
@@ -271,9 +258,6 @@ def remember(records: Records, server: str, server_pin: bytes, pin: str, domain:
     records.settings.put("user-pin", pin.encode())
     records.settings.put("domain", domain.encode())
     records.settings.put("server-pin", server_pin)
-
-
-# --- Until the ledger shows it ------------------------------------------------------------
 
 
 async def until(program: DeviceProgram, seconds: float, true: Callable[[], bool]) -> bool:

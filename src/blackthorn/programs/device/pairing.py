@@ -5,7 +5,6 @@ they go on, and the new device's home, which is made once the other side has pro
 """
 
 import asyncio
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,14 +13,14 @@ from blackthorn.device.account.pairing import Stage, why_ended
 from blackthorn.device.account.pairing_live import LivePairing
 from blackthorn.device.account.pairing_new import NewPairing
 from blackthorn.device.core import keys as device_keys
-from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
+from blackthorn.edges.link.client import LinkClosedError, LinkConnection
 from blackthorn.errors import UnavailableError, UserError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import DeviceInfo
 from blackthorn.ids import Address
 from blackthorn.link import limits
 from blackthorn.link.activation.code import Code
-from blackthorn.programs.device.activation import check_unfinished, closing, remember
+from blackthorn.programs.device.activation import check_unfinished, remember, unpinned
 from blackthorn.programs.device.home import Home, random, wall_ms
 from blackthorn.programs.device.program import TICK_SECONDS, DeviceProgram
 from blackthorn.programs.device.prompt import Prompt
@@ -162,8 +161,7 @@ async def link(home: Home, wanted: Link, dialogue: Dialogue) -> Address:
     """
     new = _NewHome(home, wanted.name)
     new.begin()
-    connection = await connect(wanted.host, wanted.port, None)
-    async with aclosing(closing(connection)):
+    async with unpinned(wanted.host, wanted.port) as connection:
         pairing = NewPairing(new.signing, new.name, new.keep, random)
         connection.send(*pairing.join(wanted.code, connection.fingerprint))
         try:

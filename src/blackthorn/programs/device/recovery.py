@@ -5,21 +5,19 @@ lost answer is got again by the same command with the same words.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 
-from blackthorn.crypto.secret import Secret
 from blackthorn.device.account import recovery as recovering
 from blackthorn.device.account.recovery import RecoveryAttempt
 from blackthorn.device.core import anchors
 from blackthorn.device.core import keys as device_keys
-from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
+from blackthorn.edges.link.client import LinkConnection
 from blackthorn.errors import ProtocolError, UserError
 from blackthorn.identity.recovery import from_words, recovery_keys
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
-from blackthorn.programs.device.activation import check_unfinished, closing, remember
+from blackthorn.programs.device.activation import begin, receive, remember, unpinned
 from blackthorn.programs.device.home import Home, random, wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.device.prompt import Prompt
@@ -66,14 +64,13 @@ async def use(home: Home, wanted: Recovery, prompt: Prompt) -> None:
 
     Raises UserError, SecurityError (another server than that of the paper), UnavailableError.
     """
-    vault, method, secret = _begin(home)
+    vault, method, secret = begin(home)
     seed = from_words(await prompt.ask("The 24 words of your recovery key:"))
     check = await prompt.ask("The check below them:")
-    connection = await connect(wanted.host, wanted.port, None)
-    async with aclosing(closing(connection)):
+    async with unpinned(wanted.host, wanted.port) as connection:
         step = RecoveryAttempt(recovery_keys(seed), wanted.address, check)
         connection.send(step.recover(connection.binding))
-        recognised = await _receive(connection)
+        recognised = await receive(connection, Code.RECOVERY_REFUSED)
         if not isinstance(recognised, f.Recognised):
             raise ProtocolError("the server did not answer the recovery as it should")
         step.trust(connection.fingerprint, recognised)
@@ -83,18 +80,8 @@ async def use(home: Home, wanted: Recovery, prompt: Prompt) -> None:
         with vault.transaction() as records:
             anchors.pin(records.settings, recognised.config, recognised.policy)
             server = f"{wanted.host}:{wanted.port}"
-            fingerprint, domain = connection.fingerprint, recognised.domain
-            remember(records, server, fingerprint, recognised.pin, domain)
-
-
-def _begin(home: Home) -> tuple[Vault | None, str, Secret]:
-    """The home as an earlier attempt has left it, or how it will be unlocked."""
-    if not home.exists():
-        method, secret = home.new_secret()
-        return None, method, secret
-    vault = home.unlock()
-    check_unfinished(vault, home)
-    return vault, "", Secret(b"")
+            pin, domain = recognised.pin, recognised.domain
+            remember(records, server, connection.fingerprint, pin, domain)
 
 
 async def _state(
@@ -126,16 +113,7 @@ async def _state(
 
 async def _submit(connection: LinkConnection, statement: bytes) -> str:
     connection.send(f.SubmitStatement(1, statement))
-    answer = await _receive(connection)
+    answer = await receive(connection, Code.RECOVERY_REFUSED)
     if not isinstance(answer, f.StatementStored):
         raise ProtocolError("the server did not answer the statement as it should")
     return answer.refusal
-
-
-async def _receive(connection: LinkConnection) -> f.AnyFrame:
-    try:
-        return await connection.receive()
-    except LinkClosedError as error:
-        if error.code == Code.RECOVERY_REFUSED:
-            raise UserError(str(error).removeprefix("the server ended the link: ")) from None
-        raise
