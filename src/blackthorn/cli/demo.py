@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option, Typer
 
 from blackthorn.cli import terminal
 
@@ -10,15 +10,12 @@ if TYPE_CHECKING:
     from blackthorn.demo.demonstration import Outcome
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
+def register(app: Typer) -> None:
     app.command()(demo)
 
 
 def demo(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print what was counted as JSON.")
-    ] = False,
+    as_json: Annotated[bool, Option("--json", help="Print what was counted as JSON.")] = False,
 ) -> None:
     """Show everything at once: three people, four devices, messages, mail, an audit, a search.
 

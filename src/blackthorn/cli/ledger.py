@@ -7,7 +7,6 @@ from blackthorn.cli.device import ledger as device
 
 
 def register(app: typer.Typer) -> None:
-    """Add the family to `app`."""
     admin.register(app)
     admin.ledger.command("check")(device.check)
     admin.ledger.command("trust")(device.trust)

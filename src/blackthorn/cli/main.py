@@ -6,7 +6,7 @@ Here is the table of all commands and families; nothing is decided here.
 import sys
 from typing import Final
 
-import typer
+from typer import Exit, Option, Typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.lazy import LazyCommand, LazyGroup
@@ -87,7 +87,7 @@ class Blackthorn(LazyGroup):
     table = COMMANDS
 
 
-app = typer.Typer(
+app = Typer(
     cls=Blackthorn,
     name="blackthorn",
     help="Secure enterprise e-mail and messaging in which the server can read nothing.",
@@ -102,12 +102,12 @@ def _print_version(wanted: bool) -> None:
         from blackthorn import __version__
 
         terminal.out.print(__version__)
-        raise typer.Exit
+        raise Exit
 
 
 @app.callback()
 def root(
-    version: bool = typer.Option(
+    version: bool = Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version."
     ),
 ) -> None:

@@ -8,7 +8,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from blackthorn.errors import DecodeError, UserError
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from blackthorn.programs.device.program import DeviceProgram
 
 HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="BLACKTHORN_HOME", help="The device's folder.")
+    Path, Option("--home", envvar="BLACKTHORN_HOME", help="The device's folder.")
 ]
 KeyFileOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--key-file",
         envvar="BLACKTHORN_KEY_FILE",
         help="Unlock by this file of 32 bytes instead of a passphrase.",
@@ -30,35 +30,34 @@ KeyFileOption = Annotated[
 ]
 ServerOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="HOST:PORT",
         envvar="BLACKTHORN_SERVER",
         help="Where the server is, unless the URL says it. Default: this machine.",
     ),
 ]
 ServerDirectory = Annotated[
-    Path, typer.Argument(metavar="DIR", envvar="BLACKTHORN_DIR", help="The server's folder.")
+    Path, Argument(metavar="DIR", envvar="BLACKTHORN_DIR", help="The server's folder.")
 ]
 LedgerOption = Annotated[
     str,
-    typer.Option(
+    Option(
         metavar="URL|DIR",
         help="Where a server shows its ledger, a mirror's folder, or a server's own folder.",
     ),
 ]
 LedgerPolicyOption = Annotated[
-    Path | None,
-    typer.Option(help="The trust policy to hold the ledger to; without one, the log's own."),
+    Path | None, Option(help="The trust policy to hold the ledger to; without one, the log's own.")
 ]
 RegisterOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--register", metavar="KEY|FILE", help="The register's key, as its operator publishes it."
     ),
 ]
-NameOption = Annotated[str | None, typer.Option(help="What to call this device.")]
-AgreeOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NameOption = Annotated[str | None, Option(help="What to call this device.")]
+AgreeOption = Annotated[bool, Option("--yes", help="Do not ask.")]
+JsonOption = Annotated[bool, Option("--json", help="Print JSON.")]
 
 DEFAULT_HOME = Path("~/.blackthorn")
 DEFAULT_PORT = 3101

@@ -8,34 +8,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
 from rich.console import Console
+from typer import Option, Typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.progress import timed_bar
 from blackthorn.errors import UserError
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
+def register(app: Typer) -> None:
     app.command()(story)
 
 
 def story(
     users: Annotated[
-        int, typer.Option(min=20, max=50_000, help="People in the market that is left.")
+        int, Option(min=20, max=50_000, help="People in the market that is left.")
     ] = 5_000,
-    elsewhere: Annotated[int, typer.Option(min=10, max=50_000, help="People elsewhere.")] = 500,
+    elsewhere: Annotated[int, Option(min=10, max=50_000, help="People elsewhere.")] = 500,
     folder: Annotated[
         Path | None,
-        typer.Option(
-            "--dir", metavar="FOLDER", help="Where all of it is left; else a new one in /tmp."
-        ),
+        Option("--dir", metavar="FOLDER", help="Where all of it is left; else a new one in /tmp."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of what is left to chance; a new one is printed.")
+        int | None, Option(min=0, help="Of what is left to chance; a new one is printed.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all counts as JSON.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print all counts as JSON.")] = False,
 ) -> None:
     """Replay 2015: a demand is refused, one is answered, a market is closed, and once it stays.
 
@@ -75,17 +72,14 @@ class _ConsoleTimeline:
         self._console = console
 
     def say(self, text: str) -> None:
-        """A line."""
         self._console.print(text, markup=False, soft_wrap=True)
 
     def event(self, unix_ms: int, text: str) -> None:
-        """A line of the timeline."""
         moment = datetime.fromtimestamp(unix_ms / 1000, UTC)
         self.say(f"{moment:%d %b %Y %H:%M}  {text}")
 
     @contextmanager
     def work(self, text: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A bar at a terminal; nothing when piped."""
         bar = timed_bar(terminal.err, "{task.description}", transient=True)
         with bar:
             task = bar.add_task(text, total=total)

@@ -3,20 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Exit, Option, Typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.options import JsonOption, ServerDirectory
 from blackthorn.errors import UserError, VerificationError
 
-ledger = typer.Typer(
-    help="The server's ledger: the public log of its users' keys.", no_args_is_help=True
-)
-witness = typer.Typer(help="The witnesses that must cosign the ledger.", no_args_is_help=True)
+ledger = Typer(help="The server's ledger: the public log of its users' keys.", no_args_is_help=True)
+witness = Typer(help="The witnesses that must cosign the ledger.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
+def register(app: Typer) -> None:
     ledger.add_typer(witness, name="witness")
     app.add_typer(ledger, name="ledger")
 
@@ -48,7 +45,7 @@ def status(directory: ServerDirectory, json: JsonOption = False) -> None:
     else:
         _print(found)
     if found["problems"]:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -84,12 +81,12 @@ def policy(directory: ServerDirectory) -> None:
 
 @witness.command("add")
 def add_witness(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The server's folder.")],
-    vkey: Annotated[str, typer.Argument(metavar="VKEY", help="The witness's public key.")],
-    url: Annotated[str, typer.Argument(metavar="URL", help="Where it serves add-checkpoint.")],
+    directory: Annotated[Path, Argument(metavar="DIR", help="The server's folder.")],
+    vkey: Annotated[str, Argument(metavar="VKEY", help="The witness's public key.")],
+    url: Annotated[str, Argument(metavar="URL", help="Where it serves add-checkpoint.")],
     quorum: Annotated[
         int | None,
-        typer.Option(min=1, help="How many witnesses must cosign from now on; else as before."),
+        Option(min=1, help="How many witnesses must cosign from now on; else as before."),
     ] = None,
 ) -> None:
     """Add a witness to policy.txt; the server asks it after its next start.

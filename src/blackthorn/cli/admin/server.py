@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option, Typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.options import JsonOption, ServerDirectory
@@ -13,30 +13,29 @@ if TYPE_CHECKING:
     from blackthorn.server.accounts.users import Invited
 
 DirectoryOption = Annotated[
-    Path, typer.Option("--dir", envvar="BLACKTHORN_DIR", help="The server's folder.")
+    Path, Option("--dir", envvar="BLACKTHORN_DIR", help="The server's folder.")
 ]
-Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The user's mail address.")]
+Address = Annotated[str, Argument(metavar="ADDRESS", help="The user's mail address.")]
 Expires = Annotated[
-    str, typer.Option(help="How long the code works, from 1m to 30d, such as 30m, 24h or 7d.")
+    str, Option(help="How long the code works, from 1m to 30d, such as 30m, 24h or 7d.")
 ]
 Market = Annotated[
     str | None,
-    typer.Option(metavar="CC", help="The country the user belongs to, such as PK; see settings."),
+    Option(metavar="CC", help="The country the user belongs to, such as PK; see settings."),
 ]
 Language = Annotated[
-    str, typer.Option(metavar="TAG", help="The language in which the user is given notice.")
+    str, Option(metavar="TAG", help="The language in which the user is given notice.")
 ]
 
-users = typer.Typer(help="Users and their activation codes.", no_args_is_help=True)
-config = typer.Typer(help="The server's settings.", no_args_is_help=True)
+users = Typer(help="Users and their activation codes.", no_args_is_help=True)
+config = Typer(help="The server's settings.", no_args_is_help=True)
 
 
 def _port(text: str) -> Any:
-    return typer.Option(min=0, max=65535, help=f"TCP port {text}; 0: any.")
+    return Option(min=0, max=65535, help=f"TCP port {text}; 0: any.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
+def register(app: Typer) -> None:
     app.command("init")(init)
     app.command("serve")(serve)
     app.add_typer(users, name="user")
@@ -45,22 +44,20 @@ def register(app: typer.Typer) -> None:
 
 def init(
     directory: ServerDirectory,
-    domain: Annotated[str, typer.Option(help="The mail domain, such as acme.example.")],
+    domain: Annotated[str, Option(help="The mail domain, such as acme.example.")],
     link_port: Annotated[int | None, _port("of the link, which devices use")] = None,
     smtp_port: Annotated[int | None, _port("on which mail from outside comes in")] = None,
     ledger_port: Annotated[int | None, _port("of the ledger's tiles over HTTPS")] = None,
     ops_port: Annotated[int | None, _port("of /healthz, /readyz and /metrics")] = None,
     witness: Annotated[
-        str | None, typer.Option(help="embedded, or none: then the ledger asks for no cosignature.")
+        str | None, Option(help="embedded, or none: then the ledger asks for no cosignature.")
     ] = None,
     witness_port: Annotated[int | None, _port("of the embedded witness")] = None,
     market: Annotated[
         str | None,
-        typer.Option(metavar="CC", help="The country users belong to unless `user add` says it."),
+        Option(metavar="CC", help="The country users belong to unless `user add` says it."),
     ] = None,
-    public: Annotated[
-        str | None, typer.Option(help="HOST:PORT at which devices reach the link.")
-    ] = None,
+    public: Annotated[str | None, Option(help="HOST:PORT at which devices reach the link.")] = None,
 ) -> None:
     """Make a server's folder: settings, keys, database, ledger. Overwrites nothing."""
     from blackthorn.programs.server.folder import initialise
@@ -120,7 +117,7 @@ def new_code(
 def move_user(
     address: Address,
     market: Annotated[
-        str, typer.Option(metavar="CC", help="The country the user belongs to from now on.")
+        str, Option(metavar="CC", help="The country the user belongs to from now on.")
     ],
     directory: DirectoryOption,
     json: JsonOption = False,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Exit, Option, Typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.audit import closure, report
@@ -14,13 +14,10 @@ if TYPE_CHECKING:
     from blackthorn.audit.ledger_run import Result
     from blackthorn.audit.plaintext.verdict import Report, Verdict
 
-audit = typer.Typer(
-    help="Check what a server holds, and its ledger: anyone may.", no_args_is_help=True
-)
+audit = Typer(help="Check what a server holds, and its ledger: anyone may.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
+def register(app: Typer) -> None:
     audit.command("report")(report.audit_report)
     audit.command("closure")(closure.closure)
     app.add_typer(audit, name="audit")
@@ -34,19 +31,18 @@ def family() -> None:
 
 @audit.command()
 def canary(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print the findings as JSON.")] = False,
     directory: Annotated[
         Path | None,
-        typer.Option("--dir", help="Search this server's folder instead of a server of our own."),
+        Option("--dir", help="Search this server's folder instead of a server of our own."),
     ] = None,
-    pid: Annotated[int | None, typer.Option(help="The process id of that server.")] = None,
+    pid: Annotated[int | None, Option(help="The process id of that server.")] = None,
     marker_file: Annotated[
-        Path | None,
-        typer.Option(help="The markers: one JSON object a line with name, kind and text."),
+        Path | None, Option(help="The markers: one JSON object a line with name, kind and text.")
     ] = None,
     also: Annotated[
         list[Path] | None,
-        typer.Option(help="A further file or folder that the server writes, such as its log."),
+        Option(help="A further file or folder that the server writes, such as its log."),
     ] = None,
 ) -> None:
     """Plant secrets through real devices, then search the server's disk and memory for them.
@@ -72,7 +68,7 @@ def canary(
     else:
         print_report(report)
     if not report.clean:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _as_json(report: "Report") -> dict[str, object]:
@@ -124,27 +120,26 @@ def print_report(report: "Report") -> None:
 def ledger(
     target: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="URL|DIR",
             help="Where a server shows its ledger, a mirror's folder, or a server's own folder.",
         ),
     ],
     policy: Annotated[
-        Path | None,
-        typer.Option(help="The trust policy to hold it to; without one, the log's own."),
+        Path | None, Option(help="The trust policy to hold it to; without one, the log's own.")
     ] = None,
     evidence: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             help="A folder that keeps each log's checkpoint until the next audit, and "
             "evidence of what is wrong."
         ),
     ] = None,
     cosign: Annotated[
         Path | None,
-        typer.Option(help="The folder of an auditor's own witness key: cosign what has passed."),
+        Option(help="The folder of an auditor's own witness key: cosign what has passed."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Read every entry of a ledger and compute everything again.
 
@@ -197,9 +192,7 @@ def print_result(result: "Result") -> None:
 
 
 @audit.command()
-def evidence(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of evidence.")],
-) -> None:
+def evidence(file: Annotated[Path, Argument(metavar="FILE", help="A file of evidence.")]) -> None:
     """Verify a file of evidence off line, and say in a sentence what it proves.
 
     Exits with 4 when it proves nothing.
@@ -218,14 +211,14 @@ def evidence(
 @audit.command()
 def package(
     target: Annotated[
-        Path, typer.Argument(metavar="FILE|FOLDER", help="A directive's package, not encrypted.")
+        Path, Argument(metavar="FILE|FOLDER", help="A directive's package, not encrypted.")
     ],
     register: RegisterOption = None,
     policy: Annotated[
         Path | None,
-        typer.Option(help="The trust policy to hold the ledger's proof to; else the enclosed one."),
+        Option(help="The trust policy to hold the ledger's proof to; else the enclosed one."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Verify a directive's package off line: hashes, custody, signature, the ledger's proof.
 
@@ -250,9 +243,7 @@ def package(
     if as_json:
         terminal.print_json(document)
         return
-    for name, value in document.items():
-        text = ", ".join(value) if isinstance(value, list) else str(value)
-        terminal.say(f"{name.replace('_', ' ')}: {text}")
+    closure.say_document(document)
     if not (checked.pinned and checked.policy_given):
         terminal.err.print(
             "What is enclosed only shows that the package agrees with itself: give --register "

@@ -1,24 +1,33 @@
 """`blackthorn audit closure`: that a market was closed as is stated, off line, by anyone."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from blackthorn.cli import terminal
 from blackthorn.cli.options import LedgerOption, LedgerPolicyOption, RegisterOption
 
 
+def say_document(document: dict[str, Any]) -> None:
+    """A line for each of its values."""
+    for name, value in document.items():
+        if isinstance(value, dict):
+            text = ", ".join(f"{inner} {count}" for inner, count in value.items())
+        else:
+            text = ", ".join(value) if isinstance(value, list) else str(value)
+        terminal.say(f"{name.replace('_', ' ')}: {text}")
+
+
 def closure(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The published statement.")],
+    file: Annotated[Path, Argument(metavar="FILE", help="The published statement.")],
     ledger: LedgerOption,
     receipt: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A person's receipt, to find it in the statement."),
+        Path | None, Option(metavar="FILE", help="A person's receipt, to find it in the statement.")
     ] = None,
     key: RegisterOption = None,
     policy: LedgerPolicyOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Verify a closed market's statement: counts, receipts, key, samples, and its decisions.
 
@@ -32,12 +41,7 @@ def closure(
     if as_json:
         terminal.print_json(audited.as_json())
         return
-    for name, value in audited.as_json().items():
-        if isinstance(value, dict):
-            text = ", ".join(f"{each} {count}" for each, count in value.items())
-        else:
-            text = ", ".join(value) if isinstance(value, list) else str(value)
-        terminal.say(f"{name.replace('_', ' ')}: {text}")
+    say_document(audited.as_json())
     if not audited.pinned:
         terminal.err.print(
             "The register's key is the one that the file names: give --register from where you "

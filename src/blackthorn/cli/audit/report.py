@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option, echo
 
 from blackthorn.cli import terminal
 from blackthorn.cli.options import LedgerOption, LedgerPolicyOption
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def report(
     source: Annotated[
         str,
-        typer.Option(
+        Option(
             "--from",
             metavar="URL|DIR",
             envvar="BLACKTHORN_DIR",
@@ -25,14 +25,14 @@ def report(
     ],
     period: Annotated[
         str | None,
-        typer.Option(help="2015, 2015H2 or 2015Q3; without it, the half year of the last epoch."),
+        Option(help="2015, 2015H2 or 2015Q3; without it, the half year of the last epoch."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Write page, JSON, CSV and feed into this folder."),
+        Option(metavar="FOLDER", help="Write page, JSON, CSV and feed into this folder."),
     ] = None,
     policy: LedgerPolicyOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Make the transparency report of a period, from the public ledger and nothing else."""
     from blackthorn.audit.report import no_head, read_log, write
@@ -50,7 +50,7 @@ def report(
         write(out, make(read.stand, chosen, read.policy))
     value = document(compute(read.stand, chosen), read.stand, read.policy)
     if as_json:
-        typer.echo(encode(value), nl=False)
+        echo(encode(value), nl=False)
     else:
         print_report(value)
 
@@ -106,7 +106,7 @@ def _bar(value: int, most: int) -> str:
 def audit_report(
     target: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="FILE|DIR|URL",
             help="A file of a report, a folder of them, or an address such as "
             "https://HOST/report/2015H2.",
@@ -114,7 +114,7 @@ def audit_report(
     ],
     ledger: LedgerOption,
     policy: LedgerPolicyOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Compute a transparency report again from the ledger, and name each number that differs.
 

@@ -1,26 +1,24 @@
 """Alarms as commands show them: what they mean, what was seen, what they stop."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blackthorn.cli import terminal
 from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.device.transparency import alarms
 from blackthorn.device.transparency.alarms import Effect, Kind, Scope
 from blackthorn.mail.render.text import safe_line
-
-if TYPE_CHECKING:
-    from blackthorn.ports.device_store import AlarmRecord
-    from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.ports.device_store import AlarmRecord
+from blackthorn.programs.device.program import DeviceProgram
 
 _UNKNOWN = Kind("An alarm of another version of this program", Effect.NOTICE, Scope.LEDGER)
 
 
-def kind_of(alarm: "AlarmRecord") -> Kind:
+def kind_of(alarm: AlarmRecord) -> Kind:
     """What its code means."""
     return alarms.KINDS.get(alarm.code, _UNKNOWN)
 
 
-def document(alarm: "AlarmRecord") -> dict[str, Any]:
+def document(alarm: AlarmRecord) -> dict[str, Any]:
     """For JSON."""
     kind = kind_of(alarm)
     return {
@@ -36,7 +34,7 @@ def document(alarm: "AlarmRecord") -> dict[str, Any]:
     }
 
 
-def lines(alarm: "AlarmRecord") -> list[str]:
+def lines(alarm: AlarmRecord) -> list[str]:
     """For a terminal: what it means, what was seen, what it stops."""
     kind = kind_of(alarm)
     about = f" ({safe_line(alarm.address)})" if alarm.address else ""
@@ -50,7 +48,7 @@ def lines(alarm: "AlarmRecord") -> list[str]:
     return shown
 
 
-def _stop(alarm: "AlarmRecord", effect: Effect) -> str:
+def _stop(alarm: AlarmRecord, effect: Effect) -> str:
     if effect is Effect.NOTICE:
         return ""
     if kind_of(alarm).scope is not Scope.PERSON:
@@ -60,7 +58,7 @@ def _stop(alarm: "AlarmRecord", effect: Effect) -> str:
     return f"Nothing is sent to groups with {to}" if groups else f"Nothing is sent to {to}"
 
 
-def show_open(program: "DeviceProgram", shown: set[int] | None = None) -> None:
+def show_open(program: DeviceProgram, shown: set[int] | None = None) -> None:
     """The open alarms, to standard error; those in `shown` not again."""
     with program.opened.vault.transaction() as records:
         found = alarms.open_alarms(records)

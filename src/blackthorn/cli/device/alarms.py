@@ -3,32 +3,31 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Context, Option, Typer, confirm
 
 from blackthorn.cli import terminal
+from blackthorn.cli.device.alarm_texts import lines
 from blackthorn.cli.options import AgreeOption, DeviceOptions, JsonOption, on_device, program
+from blackthorn.errors import DiskError, UserError
 
-alarms = typer.Typer(
+alarms = Typer(
     help="What the server or others have done that must not be, with evidence.",
     invoke_without_command=True,
 )
 
-NumberArgument = Annotated[int, typer.Argument(metavar="NUMBER", help="The alarm's number.")]
+NumberArgument = Annotated[int, Argument(metavar="NUMBER", help="The alarm's number.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
+def register(app: Typer) -> None:
     app.add_typer(alarms, name="alarms")
 
 
 @alarms.callback()
 @on_device
 def show(
-    context: typer.Context,
+    context: Context,
     at: DeviceOptions,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Those that were accepted too.")
-    ] = False,
+    everything: Annotated[bool, Option("--all", help="Those that were accepted too.")] = False,
     json: JsonOption = False,
 ) -> None:
     """List the open alarms: what each means, what it stops, whether there is evidence.
@@ -56,7 +55,7 @@ def show(
 @on_device
 def export(
     number: NumberArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the evidence.")],
+    file: Annotated[Path, Argument(metavar="FILE", help="Where to write the evidence.")],
     at: DeviceOptions,
 ) -> None:
     """Write an alarm's evidence as a file that anyone can verify without asking a server.
@@ -65,7 +64,6 @@ def export(
     server has said of the person in question; nothing secret.
     """
     from blackthorn.device.transparency.alarms import find
-    from blackthorn.errors import DiskError, UserError
 
     with program(at).opened.vault.transaction() as records:
         alarm = find(records, number)
@@ -85,17 +83,11 @@ def export(
 
 @alarms.command("accept")
 @on_device
-def accept(
-    number: NumberArgument,
-    at: DeviceOptions,
-    yes: AgreeOption = False,
-) -> None:
+def accept(number: NumberArgument, at: DeviceOptions, yes: AgreeOption = False) -> None:
     """Go on in spite of an alarm: what it stops is sent from now on. It stays in the list."""
     import sys
 
-    from blackthorn.cli.device.alarm_texts import lines
     from blackthorn.device.transparency import alarms as device_alarms
-    from blackthorn.errors import UserError
 
     vault = program(at).opened.vault
     with vault.transaction() as records:
@@ -105,7 +97,7 @@ def accept(
     if not yes:
         if not sys.stdin.isatty():
             raise UserError("say --yes to accept an alarm where nobody can be asked")
-        typer.confirm("Go on in spite of it?", abort=True)
+        confirm("Go on in spite of it?", abort=True)
     with vault.transaction() as records:
         device_alarms.accept(records, number)
     terminal.out.print(f"Alarm {number} is accepted.")

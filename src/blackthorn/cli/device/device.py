@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-import typer
+from typer import Argument, Option, Typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.device import devices as device_devices_cli
@@ -25,11 +25,11 @@ from blackthorn.cli.options import (
     program,
     server_address,
 )
+from blackthorn.errors import UnavailableError, UserError
 from blackthorn.programs.event_loop import run
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
+def register(app: Typer) -> None:
     app.command("activate")(activate)
     app.command("send")(send)
     app.command("inbox")(device_inbox_cli.inbox)
@@ -44,16 +44,14 @@ def register(app: typer.Typer) -> None:
 
 def activate(
     code: Annotated[
-        list[str],
-        typer.Argument(metavar="CODE-OR-URL", help="The activation code, or its URL."),
+        list[str], Argument(metavar="CODE-OR-URL", help="The activation code, or its URL.")
     ],
     home: HomeOption = DEFAULT_HOME,
     server: ServerOption = None,
     key_file: KeyFileOption = None,
     name: NameOption = None,
     reset: Annotated[
-        bool,
-        typer.Option("--reset", help="Ask for a new identity, when every device is lost."),
+        bool, Option("--reset", help="Ask for a new identity, when every device is lost.")
     ] = False,
 ) -> None:
     """Make this device's keys and prove the activation code, in both directions.
@@ -87,7 +85,7 @@ def activate(
 @on_device
 def send(
     words: Annotated[
-        list[str], typer.Argument(metavar="ADDRESS... TEXT", help="To whom, and then the text.")
+        list[str], Argument(metavar="ADDRESS... TEXT", help="To whom, and then the text.")
     ],
     at: DeviceOptions,
     json: JsonOption = False,
@@ -99,7 +97,6 @@ def send(
     from blackthorn.cli.device.outcomes import report
     from blackthorn.device.core.group_metadata import DIRECT
     from blackthorn.device.operations import send_text
-    from blackthorn.errors import UserError
 
     if len(words) < 2:
         raise UserError("give at least one address, and then the text in quotes")
@@ -124,7 +121,6 @@ def status(at: DeviceOptions, json: JsonOption = False) -> None:
     from blackthorn.cli.device.outcomes import failure_line
     from blackthorn.cli.device.status import document
     from blackthorn.device.operations import failures
-    from blackthorn.errors import UnavailableError
     from blackthorn.programs.device.status import fetch_status
 
     device = program(at)

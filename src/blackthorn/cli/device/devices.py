@@ -1,10 +1,11 @@
 """Commands for a person's own devices: add, link, list, revoke, and a reset that waits."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option, Typer
 
 from blackthorn.cli import terminal
+from blackthorn.cli.device.outcomes import report
 from blackthorn.cli.device.pairing import TerminalDialogue, show_code
 from blackthorn.cli.device.published import wait_published
 from blackthorn.cli.options import (
@@ -21,17 +22,17 @@ from blackthorn.cli.options import (
     server_address,
 )
 from blackthorn.cli.times import local_time, rfc3339
+from blackthorn.device.operations import change_chain
+from blackthorn.errors import UnavailableError
+from blackthorn.mail.render.text import safe_line
+from blackthorn.programs.device import pairing
+from blackthorn.programs.device.own_devices import OwnDevice
+from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
 
-if TYPE_CHECKING:
-    from blackthorn.programs.device.own_devices import OwnDevice
-    from blackthorn.programs.device.program import DeviceProgram
+devices = Typer(help="Your own devices.", no_args_is_help=True)
 
-devices = typer.Typer(help="Your own devices.", no_args_is_help=True)
-
-Which = Annotated[
-    str, typer.Argument(metavar="NAME|ID", help="Its name, or the beginning of its id.")
-]
+Which = Annotated[str, Argument(metavar="NAME|ID", help="Its name, or the beginning of its id.")]
 
 
 # --- add and link -------------------------------------------------------------------------
@@ -47,7 +48,6 @@ def add(at: DeviceOptions, json: JsonOption = False) -> None:
     object a line: {"code", "url"}, then {"joined"}, and at the end {"added", "id"}.
     """
     from blackthorn.link.activation.code import PAIR, new_code, render, render_url
-    from blackthorn.programs.device import pairing
     from blackthorn.programs.device.home import random
 
     device = program(at)
@@ -69,8 +69,7 @@ def add(at: DeviceOptions, json: JsonOption = False) -> None:
 @devices.command("link")
 def link(
     code: Annotated[
-        list[str],
-        typer.Argument(metavar="CODE-OR-URL", help="What `blackthorn device add` shows."),
+        list[str], Argument(metavar="CODE-OR-URL", help="What `blackthorn device add` shows.")
     ],
     home: HomeOption = DEFAULT_HOME,
     server: ServerOption = None,
@@ -86,7 +85,6 @@ def link(
     object a line: {"address", "digits"}, and at the end {"linked"}.
     """
     from blackthorn.link.activation.code import PAIR, parse_invitation
-    from blackthorn.programs.device import pairing
     from blackthorn.programs.device.activation import own_name
 
     invitation = parse_invitation(" ".join(code), PAIR)
@@ -113,7 +111,6 @@ def list_devices(at: DeviceOptions, json: JsonOption = False) -> None:
 
     Exit code 6: the server was not reached, and what is printed is what was known before.
     """
-    from blackthorn.errors import UnavailableError
     from blackthorn.programs.device import own_devices
 
     device = program(at)
@@ -129,7 +126,7 @@ def list_devices(at: DeviceOptions, json: JsonOption = False) -> None:
         raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was known already")
 
 
-def _document(device: "OwnDevice") -> dict[str, Any]:
+def _document(device: OwnDevice) -> dict[str, Any]:
     return {
         "name": device.info.name,
         "id": device.info.id.hex(),
@@ -143,9 +140,7 @@ def _document(device: "OwnDevice") -> dict[str, Any]:
     }
 
 
-def _print_device(device: "OwnDevice") -> None:
-    from blackthorn.mail.render.text import safe_line
-
+def _print_device(device: OwnDevice) -> None:
     role, standing = str(device.info.role), device.standing
     notes = ["this device"] if device.this else []
     notes += [role] if role != "personal" else []
@@ -164,15 +159,13 @@ def _print_device(device: "OwnDevice") -> None:
 def revoke(
     which: Which,
     at: DeviceOptions,
-    reason: Annotated[str, typer.Option(help="Why; your contacts' devices show it.")] = "revoked",
+    reason: Annotated[str, Option(help="Why; your contacts' devices show it.")] = "revoked",
     json: JsonOption = False,
 ) -> None:
     """Let a device be yours no more: it gets nothing new, and your mail gets a new key.
 
     It may be interrupted at any time: whatever of it is left is done by your next command.
     """
-    from blackthorn.cli.device.outcomes import report
-    from blackthorn.device.operations import change_chain
     from blackthorn.programs.device.own_devices import find
 
     device = program(at)
@@ -189,7 +182,6 @@ def revoke(
 @on_device
 def reset_status(at: DeviceOptions, json: JsonOption = False) -> None:
     """Whether a reset of your identity waits, and until when it can be cancelled."""
-    from blackthorn.mail.render.text import safe_line
     from blackthorn.programs.device.own_devices import pending_reset
 
     device = program(at)
@@ -219,16 +211,13 @@ def reset_status(at: DeviceOptions, json: JsonOption = False) -> None:
 @on_device
 def cancel_reset(at: DeviceOptions, json: JsonOption = False) -> None:
     """Cancel a reset of your identity that waits. Your devices stay as they are."""
-    from blackthorn.cli.device.outcomes import report
-    from blackthorn.device.operations import change_chain
-
     device = program(at)
     run(device.fetch())
     number = device.enqueue(change_chain.enqueue_cancel)
     report(device, {number: ("the reset", "cancelled")}, json)
 
 
-def _finish_changes(device: "DeviceProgram", *, quiet: bool) -> list[str]:
+def _finish_changes(device: DeviceProgram, *, quiet: bool) -> list[str]:
     """Wait for the consequences of a change, and say which are still to come."""
     from blackthorn.programs.device.own_devices import finish_changes
 

@@ -4,11 +4,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option, Typer
 from typer.core import TyperGroup
 
 from blackthorn.cli import terminal
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
+from blackthorn.crypto.secret import Secret
+from blackthorn.errors import UserError
+from blackthorn.mail.render.text import safe_line
 
 if TYPE_CHECKING:
     from blackthorn.crypto.secret import Secret
@@ -27,17 +30,16 @@ class _FolderOrCommand(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-export = typer.Typer(
+export = Typer(
     cls=_FolderOrCommand,
     help="Take everything along: mail, messages, contacts, keys.",
     no_args_is_help=True,
 )
 
-FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", help="The export's folder.")]
+FolderArgument = Annotated[Path, Argument(metavar="FOLDER", help="The export's folder.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
+def register(app: Typer) -> None:
     app.add_typer(export, name="export")
 
 
@@ -49,11 +51,10 @@ def family() -> None:
 @export.command(_MAKE)
 @on_device
 def make(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that is not there.")],
+    folder: Annotated[Path, Argument(metavar="FOLDER", help="A folder that is not there.")],
     at: DeviceOptions,
     passphrase_file: Annotated[
-        Path | None,
-        typer.Option(help="A file whose first line is the passphrase for the exported keys."),
+        Path | None, Option(help="A file whose first line is the passphrase for the exported keys.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -73,23 +74,19 @@ def make(
         summary = run_export(device, folder, secret, bar.show)
     report_export(device)
     if json:
-        terminal.print_json(_as_json(summary))
+        terminal.print_json(
+            {
+                "folder": os.fspath(summary.folder),
+                "address": summary.address,
+                "counts": summary.counts,
+                "problems": summary.problems,
+            }
+        )
     else:
         _print(summary)
 
 
-def _as_json(summary: "ExportSummary") -> dict[str, Any]:
-    return {
-        "folder": os.fspath(summary.folder),
-        "address": summary.address,
-        "counts": summary.counts,
-        "problems": summary.problems,
-    }
-
-
 def _print(summary: "ExportSummary") -> None:
-    from blackthorn.mail.render.text import safe_line
-
     counts = summary.counts
     terminal.say(
         f"Exported {counts.mails} mails, {counts.messages} messages in {counts.conversations} "
@@ -105,8 +102,6 @@ def _passphrase(file: Path | None) -> "Secret":
     import getpass
     import sys
 
-    from blackthorn.crypto.secret import Secret
-    from blackthorn.errors import UserError
     from blackthorn.programs.device.export.export import check_passphrase
 
     if file is not None:
@@ -161,8 +156,6 @@ def _checked(check: "ExportCheck") -> dict[str, Any]:
 
 
 def _print_check(check: "ExportCheck") -> None:
-    from blackthorn.mail.render.text import safe_line
-
     for finding in check.findings[1:]:
         terminal.say(finding)
     if check.findings or check.manifest is None:

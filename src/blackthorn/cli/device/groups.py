@@ -2,22 +2,24 @@
 
 from typing import Annotated
 
-import typer
+from typer import Argument, Typer
 
 from blackthorn.cli import terminal
+from blackthorn.cli.device.outcomes import report
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parse_addresses, program
+from blackthorn.device.core.group_metadata import GROUP
+from blackthorn.mail.render.text import safe_line
 
-groups = typer.Typer(help="Conversations of several people under a name.", no_args_is_help=True)
+groups = Typer(help="Conversations of several people under a name.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The group's name, or its id.")]
-Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="Whom.")]
+Name = Annotated[str, Argument(metavar="NAME", help="The group's name, or its id.")]
+Addresses = Annotated[list[str], Argument(metavar="ADDRESS...", help="Whom.")]
 
 
 @groups.command("create")
 @on_device
 def create(name: Name, addresses: Addresses, at: DeviceOptions, json: JsonOption = False) -> None:
     """Make a group with these people."""
-    from blackthorn.cli.device.outcomes import report
     from blackthorn.device.operations import create_group
 
     members = parse_addresses(addresses)
@@ -30,13 +32,11 @@ def create(name: Name, addresses: Addresses, at: DeviceOptions, json: JsonOption
 @on_device
 def send(
     name: Name,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text.")],
+    text: Annotated[str, Argument(metavar="TEXT", help="The text.")],
     at: DeviceOptions,
     json: JsonOption = False,
 ) -> None:
     """Send a text to a group."""
-    from blackthorn.cli.device.outcomes import report
-    from blackthorn.device.core.group_metadata import GROUP
     from blackthorn.device.operations import send_text
 
     device = program(at)
@@ -59,7 +59,6 @@ def remove(name: Name, addresses: Addresses, at: DeviceOptions, json: JsonOption
 
 
 def _change(at: DeviceOptions, name: str, add: list[str], remove: list[str], json: bool) -> None:
-    from blackthorn.cli.device.outcomes import report
     from blackthorn.device.operations import change_group
 
     adding, removing = parse_addresses(add), parse_addresses(remove)
@@ -73,9 +72,7 @@ def _change(at: DeviceOptions, name: str, add: list[str], remove: list[str], jso
 @on_device
 def list_groups(at: DeviceOptions, json: JsonOption = False) -> None:
     """The groups of this device and their members."""
-    from blackthorn.device.core.group_metadata import GROUP
     from blackthorn.device.core.members import addresses
-    from blackthorn.mail.render.text import safe_line
     from blackthorn.mls.group.group import Group
 
     device = program(at)

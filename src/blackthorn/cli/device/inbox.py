@@ -1,29 +1,30 @@
 """Commands that show messages: `inbox` what others wrote, `history` both sides."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from blackthorn.cli import terminal
+from blackthorn.cli.device import exit_notices
+from blackthorn.cli.device.alarm_texts import show_open
+from blackthorn.cli.device.outcomes import tell_failures
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
 from blackthorn.cli.times import local_time, rfc3339
+from blackthorn.errors import UnavailableError
+from blackthorn.mail.render.text import safe_line, safe_text
+from blackthorn.ports.device_store import HistoryRecord
+from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
-
-if TYPE_CHECKING:
-    from blackthorn.ports.device_store import HistoryRecord
-    from blackthorn.programs.device.program import DeviceProgram
 
 _ALL = 1_000_000
 _LAST = 100
-LastOption = Annotated[int | None, typer.Option(min=1, help="Print only so many of the newest.")]
+LastOption = Annotated[int | None, Option(min=1, help="Print only so many of the newest.")]
 
 
 @on_device
 def inbox(
     at: DeviceOptions,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Stay, and print what comes.")
-    ] = False,
+    follow: Annotated[bool, Option("--follow", "-f", help="Stay, and print what comes.")] = False,
     last: LastOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -44,11 +45,7 @@ def inbox(
         _look(device, last, json)
 
 
-async def _follow(device: "DeviceProgram", json: bool) -> None:
-    from blackthorn.cli.device import exit_notices
-    from blackthorn.cli.device.alarm_texts import show_open
-    from blackthorn.cli.device.outcomes import tell_failures
-
+async def _follow(device: DeviceProgram, json: bool) -> None:
     away, alarms, notices = False, set[int](), set[str]()
 
     def lost(reason: str) -> None:
@@ -72,8 +69,7 @@ async def _follow(device: "DeviceProgram", json: bool) -> None:
     await device.follow(changed, lost)
 
 
-def _print_new(device: "DeviceProgram", json: bool) -> None:
-    """Print what was not shown before, then remember that it was."""
+def _print_new(device: DeviceProgram, json: bool) -> None:
     with device.opened.vault.transaction() as records:
         lines = records.history.unshown(1000)
     for line in lines:
@@ -86,12 +82,7 @@ def _print_new(device: "DeviceProgram", json: bool) -> None:
             records.history.set_shown([line.number for line in lines])
 
 
-def _look(device: "DeviceProgram", last: int | None, json: bool) -> None:
-    from blackthorn.cli.device import exit_notices
-    from blackthorn.cli.device.alarm_texts import show_open
-    from blackthorn.cli.device.outcomes import tell_failures
-    from blackthorn.errors import UnavailableError
-
+def _look(device: DeviceProgram, last: int | None, json: bool) -> None:
     unreached = run(device.try_fetch())
     show_open(device)
     exit_notices.show_all(device)
@@ -114,7 +105,7 @@ def _look(device: "DeviceProgram", last: int | None, json: bool) -> None:
 @on_device
 def history(
     conversation: Annotated[
-        str | None, typer.Argument(metavar="CONVERSATION", help="An address or a group's name.")
+        str | None, Argument(metavar="CONVERSATION", help="An address or a group's name.")
     ] = None,
     *,
     at: DeviceOptions,
@@ -148,7 +139,7 @@ def history(
         _print_line(line)
 
 
-def _message(line: "HistoryRecord") -> dict[str, Any]:
+def _message(line: HistoryRecord) -> dict[str, Any]:
     return {
         "id": line.message.hex(),
         "conversation": line.name,
@@ -161,9 +152,7 @@ def _message(line: "HistoryRecord") -> dict[str, Any]:
     }
 
 
-def _print_line(line: "HistoryRecord") -> None:
-    from blackthorn.mail.render.text import safe_line, safe_text
-
+def _print_line(line: HistoryRecord) -> None:
     place = f" [{safe_line(line.name)}]" if line.kind == "group" else ""
     words = safe_text(line.text).replace("\n", "\n    ")
     if line.standing == "received":

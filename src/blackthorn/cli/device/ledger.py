@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Option, confirm
 
 from blackthorn.cli import terminal
 from blackthorn.cli.options import AgreeOption, DeviceOptions, JsonOption, on_device, program
 from blackthorn.cli.times import rfc3339
+from blackthorn.errors import SecurityError, UserError
 from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ def check(at: DeviceOptions, json: JsonOption = False) -> None:
     from rich.progress import Progress
 
     from blackthorn.cli.device.alarm_texts import show_open
-    from blackthorn.errors import SecurityError
     from blackthorn.programs.device.ledger_replay import replay
 
     device = program(at)
@@ -49,7 +49,7 @@ def check(at: DeviceOptions, json: JsonOption = False) -> None:
 def trust(
     at: DeviceOptions,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Trust what the server says now, from now on.")
+        bool, Option("--accept", help="Trust what the server says now, from now on.")
     ] = False,
     yes: AgreeOption = False,
     json: JsonOption = False,
@@ -103,13 +103,11 @@ def _print(document: dict[str, Any], pinned: "Anchors") -> None:
 def _agree(yes: bool) -> None:
     import sys
 
-    from blackthorn.errors import UserError
-
     if yes:
         return
     if not sys.stdin.isatty():
         raise UserError("say --yes to accept other terms where nobody can be asked")
-    typer.confirm("Has the administrator told you this digest, and do you trust it?", abort=True)
+    confirm("Has the administrator told you this digest, and do you trust it?", abort=True)
 
 
 def _accept(device: "DeviceProgram", offer: "Offer", json: bool) -> None:

@@ -1,27 +1,25 @@
 """Commands for the user's e-mail: list, read, save. All text is made safe before it is printed."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-import typer
+from typer import Argument, Typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
 from blackthorn.cli.times import local_time, rfc3339
+from blackthorn.errors import UnavailableError, UserError
+from blackthorn.ports.device_store import MailRecord
+from blackthorn.programs.device import mail as device_mail
 from blackthorn.programs.event_loop import run
 
-if TYPE_CHECKING:
-    from blackthorn.ports.device_store import MailRecord
-
-mail = typer.Typer(help="E-mail, sealed to this user.", no_args_is_help=True)
+mail = Typer(help="E-mail, sealed to this user.", no_args_is_help=True)
 
 
 NO_SENDER = "(no sender)"
 NO_SUBJECT = "(no subject)"
 
-Uid = Annotated[
-    int, typer.Argument(metavar="UID", min=1, max=2**63 - 1, help="Its number in the list.")
-]
+Uid = Annotated[int, Argument(metavar="UID", min=1, max=2**63 - 1, help="Its number in the list.")]
 
 
 @mail.command("list")
@@ -29,8 +27,6 @@ Uid = Annotated[
 def list_mail(at: DeviceOptions, json: JsonOption = False) -> None:
     """List the mail, oldest first. Exit code 6: what is shown is what was known before."""
     from blackthorn.cli.device.outcomes import tell_failures
-    from blackthorn.errors import UnavailableError
-    from blackthorn.programs.device import mail as device_mail
 
     device = program(at)
     unreached = ""
@@ -52,7 +48,7 @@ def list_mail(at: DeviceOptions, json: JsonOption = False) -> None:
         raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was known already")
 
 
-def _entry(record: "MailRecord") -> dict[str, Any]:
+def _entry(record: MailRecord) -> dict[str, Any]:
     return {
         "uid": record.uid,
         "from": record.sender,
@@ -105,18 +101,14 @@ def read_mail(uid: Uid, at: DeviceOptions, json: JsonOption = False) -> None:
 @on_device
 def save_attachments(
     uid: Uid,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that exists.")],
+    folder: Annotated[Path, Argument(metavar="DIR", help="A folder that exists.")],
     number: Annotated[
-        int | None,
-        typer.Argument(metavar="[N]", min=1, help="Which attachment. Default: all of them."),
+        int | None, Argument(metavar="[N]", min=1, help="Which attachment. Default: all of them.")
     ] = None,
     *,
     at: DeviceOptions,
 ) -> None:
     """Save the attachments of one mail as new files that only you can read."""
-    from blackthorn.errors import UserError
-    from blackthorn.programs.device import mail as device_mail
-
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder")
     found = run(device_mail.read(program(at), uid)).attached

@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option, Typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parse_addresses, program
+from blackthorn.errors import UnavailableError, UserError
+from blackthorn.mail.render.text import safe_text
+from blackthorn.programs.device import market_exit
 from blackthorn.programs.event_loop import run
 
 
-def add_to(market: typer.Typer) -> None:
+def add_to(market: Typer) -> None:
     """Add these commands to the family."""
     market.command("notice")(notice)
     market.command("forward")(forward)
@@ -24,9 +27,6 @@ def notice(at: DeviceOptions, json: JsonOption = False) -> None:
     Exit code 6: the server was not reached, and shown is what was here already.
     """
     from blackthorn.cli.device import exit_notices
-    from blackthorn.errors import UnavailableError
-    from blackthorn.mail.render.text import safe_text
-    from blackthorn.programs.device import market_exit
 
     device, unreached, reported = program(at), "", False
     try:
@@ -49,9 +49,9 @@ def notice(at: DeviceOptions, json: JsonOption = False) -> None:
 @on_device
 def forward(
     address: Annotated[
-        str | None, typer.Argument(metavar="ADDRESS", help="Your new mail address, elsewhere.")
+        str | None, Argument(metavar="ADDRESS", help="Your new mail address, elsewhere.")
     ] = None,
-    none: Annotated[bool, typer.Option("--none", help="Name no address any more.")] = False,
+    none: Annotated[bool, Option("--none", help="Name no address any more.")] = False,
     *,
     at: DeviceOptions,
 ) -> None:
@@ -59,9 +59,6 @@ def forward(
 
     Mail is then answered `551 … please try <ADDRESS>`, until forwarding ends; it is not passed on.
     """
-    from blackthorn.errors import UserError
-    from blackthorn.programs.device import market_exit
-
     if (address is None) != none:
         raise UserError("give your new address, or --none to take it back")
     value = str(parse_addresses([address])[0]) if address is not None else ""
@@ -73,12 +70,10 @@ def forward(
 
 @on_device
 def receipt(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A file that is not there.")],
+    out: Annotated[Path, Option("--out", metavar="FILE", help="A file that is not there.")],
     at: DeviceOptions,
 ) -> None:
     """Fetch your receipt of the closure, by which you find yourself in its published tree."""
-    from blackthorn.errors import UserError
-    from blackthorn.programs.device import market_exit
     from blackthorn.storage.files import atomic
 
     data = run(market_exit.fetch_receipt(program(at)))

@@ -4,25 +4,23 @@ An operation that was kept and refused later is shown once on standard error by 
 that connects; `status` lists it too, and forgets what it has listed.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blackthorn.cli import terminal
 from blackthorn.cli.times import rfc3339
 from blackthorn.device.operations import failures
+from blackthorn.device.operations.failures import Failure
+from blackthorn.device.operations.operation import Outcome
 from blackthorn.errors import SecurityError, UserError
 from blackthorn.mail.render.text import safe_line
+from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
-
-if TYPE_CHECKING:
-    from blackthorn.device.operations.failures import Failure
-    from blackthorn.device.operations.operation import Outcome
-    from blackthorn.programs.device.program import DeviceProgram
 
 Operations = dict[int, tuple[str, str]]
 """By number: what an operation is about, and the word for when it is done ("sent")."""
 
 
-def report(device: "DeviceProgram", operations: Operations, json: bool) -> None:
+def report(device: DeviceProgram, operations: Operations, json: bool) -> None:
     """Finish the operations and print their outcomes.
 
     Raises UserError when one was given up, SecurityError when the server shows another key.
@@ -45,7 +43,7 @@ def report(device: "DeviceProgram", operations: Operations, json: bool) -> None:
         raise UserError("; ".join(reasons))
 
 
-def _kept(device: "DeviceProgram", operations: Operations, text: str) -> str:
+def _kept(device: DeviceProgram, operations: Operations, text: str) -> str:
     """The reason for a stop, and that what waits is not lost by it."""
     with device.opened.vault.transaction() as records:
         waits = any(records.outbox.get(number) is not None for number in operations)
@@ -53,7 +51,7 @@ def _kept(device: "DeviceProgram", operations: Operations, text: str) -> str:
     return text.rstrip(".") + note if waits else text
 
 
-def _print_outcome(outcome: "Outcome", shown: str, done: str) -> None:
+def _print_outcome(outcome: Outcome, shown: str, done: str) -> None:
     if not outcome.error:
         text = f"{shown}: {done}"
     elif not outcome.final:
@@ -66,7 +64,7 @@ def _print_outcome(outcome: "Outcome", shown: str, done: str) -> None:
     terminal.say(text)
 
 
-def _print_outcomes(outcomes: "list[Outcome]") -> None:
+def _print_outcomes(outcomes: list[Outcome]) -> None:
     """One JSON document: of one operation its own, of several all of them below `messages`."""
     documents = [_outcome(outcome) for outcome in outcomes]
     document = dict(documents[0])
@@ -76,7 +74,7 @@ def _print_outcomes(outcomes: "list[Outcome]") -> None:
     terminal.print_json(document)
 
 
-def _outcome(outcome: "Outcome") -> dict[str, Any]:
+def _outcome(outcome: Outcome) -> dict[str, Any]:
     document: dict[str, Any] = {"id": outcome.message.hex(), "accepted": not outcome.error}
     if outcome.error:
         document["waiting"] = not outcome.final
@@ -84,7 +82,7 @@ def _outcome(outcome: "Outcome") -> dict[str, Any]:
     return document
 
 
-def tell_failures(device: "DeviceProgram") -> None:
+def tell_failures(device: DeviceProgram) -> None:
     """One line on standard error for each operation that was given up and not shown yet."""
     with device.opened.vault.transaction() as records:
         found = [failure for failure in failures.all_failures(records.settings) if not failure.told]
@@ -95,13 +93,13 @@ def tell_failures(device: "DeviceProgram") -> None:
             failures.set_told(records.settings, [failure.number for failure in found])
 
 
-def failure_line(failure: "Failure") -> str:
+def failure_line(failure: Failure) -> str:
     """For a terminal."""
     text = f': "{safe_line(failure.text)}"' if failure.text else ""
     return f"{failure.what} {safe_line(failure.name)}: {safe_line(failure.reason)}{text}"
 
 
-def failure_document(failure: "Failure") -> dict[str, str]:
+def failure_document(failure: Failure) -> dict[str, str]:
     """For `status --json`."""
     return {
         "what": f"{failure.what} {failure.name}",

@@ -27,12 +27,10 @@ class TerminalDialogue(LinePrompt):
         self._line = ""
 
     def waiting(self, seconds: float) -> None:
-        """The countdown."""
         time = f"{int(seconds) // 60}:{int(seconds) % 60:02}"
         self._replace_line(f"Waiting for the new device, {time} left")
 
     def joined(self, name: str) -> None:
-        """The new device has proved the code."""
         from blackthorn.mail.render.text import safe_line
 
         self._replace_line("")
@@ -42,7 +40,6 @@ class TerminalDialogue(LinePrompt):
             terminal.out.print(f"{safe_line(name)} has proved the code.", markup=False)
 
     def compared(self, digits: str) -> None:
-        """The digits are the same on both devices; the new one is to confirm them."""
         self._replace_line("")
         if self._json:
             terminal.print_json({"digits": digits})
@@ -51,7 +48,6 @@ class TerminalDialogue(LinePrompt):
         terminal.out.print(text, markup=False)
 
     def compare(self, address: str, digits: str) -> None:
-        """The digits of the new device, to be typed on the other one."""
         self._replace_line("")
         if self._json:
             terminal.print_json({"address": address, "digits": digits})
@@ -60,16 +56,13 @@ class TerminalDialogue(LinePrompt):
         terminal.out.print(f"{text}these digits on the other device.", markup=False)
 
     def progress(self, remaining: int, total: int) -> None:
-        """How much has been transferred."""
         if total:
             self._replace_line(f"{total - remaining} of {total} handed over")
 
     def note(self, text: str) -> None:
-        """A note on standard error."""
         terminal.note(text)
 
     def _replace_line(self, text: str) -> None:
-        """One line that the next one replaces."""
         if not self._json and sys.stderr.isatty() and text != self._line:
             self._line = text
             sys.stderr.write(f"\r{text:<60}\r")

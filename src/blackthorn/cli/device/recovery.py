@@ -1,11 +1,13 @@
 """Commands for the printed recovery key: create it, use it when no device is left."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import Annotated
 
-import typer
+from typer import Argument, Option, Typer
 
 from blackthorn.cli import terminal
+from blackthorn.cli.device.prompts import LinePrompt
 from blackthorn.cli.options import (
     DEFAULT_HOME,
     DeviceOptions,
@@ -21,10 +23,7 @@ from blackthorn.cli.options import (
 )
 from blackthorn.programs.event_loop import run
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-recovery = typer.Typer(help="The 24 words for when no device is left.", no_args_is_help=True)
+recovery = Typer(help="The 24 words for when no device is left.", no_args_is_help=True)
 
 ASKED_AGAIN = 4
 """Words that are asked for again, so that the paper is known to be right."""
@@ -34,7 +33,7 @@ ASKED_AGAIN = 4
 @on_device
 def create(
     at: DeviceOptions,
-    every_word: Annotated[bool, typer.Option("--all", help="Ask for all words again.")] = False,
+    every_word: Annotated[bool, Option("--all", help="Ask for all words again.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Make a recovery key: 24 words and a check, shown once, to be written on paper.
@@ -44,7 +43,6 @@ def create(
     prints {"words", "check", "ask"} first: the numbers of the words that are asked for.
     """
     from blackthorn.cli.device.outcomes import report
-    from blackthorn.cli.device.prompts import LinePrompt
     from blackthorn.device.operations import change_chain
     from blackthorn.identity.recovery import new_seed, recovery_keys, to_words
     from blackthorn.identity.statements import SetRecovery
@@ -65,7 +63,7 @@ def create(
     report(device, {number: ("the recovery key", "stated in your identity chain")}, json)
 
 
-def _show(words: "Sequence[str]", check: str) -> None:
+def _show(words: Sequence[str], check: str) -> None:
     """On a screen of its own, which is gone afterwards; into a pipe as it is."""
     lines = [
         "Write this down on paper. Whoever has it can add a device to your identity.",
@@ -86,11 +84,11 @@ def _show(words: "Sequence[str]", check: str) -> None:
 
 @recovery.command("use")
 def use(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whose identity it is.")],
+    address: Annotated[str, Argument(metavar="ADDRESS", help="Whose identity it is.")],
     home: HomeOption = DEFAULT_HOME,
     server: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", envvar="BLACKTHORN_SERVER", help="Where the server is."),
+        Option(metavar="HOST:PORT", envvar="BLACKTHORN_SERVER", help="Where the server is."),
     ] = None,
     key_file: KeyFileOption = None,
     name: NameOption = None,
@@ -102,7 +100,6 @@ def use(
     Your contacts see that a device was added with the recovery key. Old messages and mail are not
     on this device; revoke the devices that you have lost.
     """
-    from blackthorn.cli.device.prompts import LinePrompt
     from blackthorn.cli.device.published import wait_published
     from blackthorn.programs.device import recovery as steps
     from blackthorn.programs.device.activation import own_name

@@ -69,7 +69,6 @@ def _standing(ledger: LedgerStatus) -> str:
 
 
 def _cosigned(newest: CheckpointRecord | None, policy: Policy) -> str:
-    """Which witnesses cosigned the newest checkpoint, and when."""
     if newest is None:
         return "never"
     times = cosignature_times(newest, policy)

@@ -3,12 +3,15 @@
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from blackthorn.cli import terminal
 from blackthorn.cli.chains import chain_of
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parse_addresses, program
 from blackthorn.cli.times import rfc3339
+from blackthorn.errors import UserError
+from blackthorn.identity import fingerprint
+from blackthorn.mail.render.text import safe_line
 
 if TYPE_CHECKING:
     from blackthorn.identity.chain import VerifiedChain
@@ -18,17 +21,16 @@ if TYPE_CHECKING:
 
 @on_device
 def verify(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whom to compare.")],
+    address: Annotated[str, Argument(metavar="ADDRESS", help="Whom to compare.")],
     at: DeviceOptions,
     scan: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="What you scanned from the other person's QR code."),
+        str | None, Option(metavar="TEXT", help="What you scanned from the other person's QR code.")
     ] = None,
     digits: Annotated[
-        str | None, typer.Option(metavar="DIGITS", help="The digits that the other person reads.")
+        str | None, Option(metavar="DIGITS", help="The digits that the other person reads.")
     ] = None,
     confirm: Annotated[
-        bool, typer.Option("--confirm", help="You have compared in person, and it is the same.")
+        bool, Option("--confirm", help="You have compared in person, and it is the same.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -39,7 +41,6 @@ def verify(
     {"address", "digits", "payload", "same", "verified", "devices"}.
     """
     from blackthorn.device.transparency import verified
-    from blackthorn.identity import fingerprint
     from blackthorn.programs.device.home import wall_ms
 
     (whose,) = parse_addresses([address])
@@ -65,7 +66,6 @@ def verify(
 
 def _chains(device: "DeviceProgram", whose: "Address") -> "tuple[VerifiedChain, VerifiedChain]":
     """Both chains as the ledger shows them now, or as they are known. Raises UserError."""
-    from blackthorn.errors import UserError
     from blackthorn.programs.device import chain_lookup
 
     if whose == device.opened.keys.address:
@@ -77,8 +77,6 @@ def _chains(device: "DeviceProgram", whose: "Address") -> "tuple[VerifiedChain, 
 def _document(
     mine: "VerifiedChain", theirs: "VerifiedChain", same: bool | None, counts: bool
 ) -> dict[str, Any]:
-    from blackthorn.identity import fingerprint
-
     return {
         "address": theirs.label,
         "digits": fingerprint.sixty_digits(mine, theirs),
@@ -91,8 +89,6 @@ def _document(
 
 
 def _show(document: dict[str, Any]) -> None:
-    from blackthorn.mail.render.text import safe_line
-
     groups = str(document["digits"]).split(" ")
     terminal.out.print(f"You and {document['address']} both see:", markup=False)
     for place in range(0, len(groups), 4):

@@ -10,11 +10,14 @@ from typing import Any, Final
 import typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.officer import generate
+from blackthorn.cli.officer import decide, generate, package, show
 from blackthorn.cli.officer.generate import Invocation
 from blackthorn.cli.officer.options import DirectiveArgument, open_decisions
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parameter
-from blackthorn.governance.directive_requests import CANARY, FORMS
+from blackthorn.governance.directive_requests import CANARY, FORMS, letter
+from blackthorn.governance.warrant_canary import CASE
+from blackthorn.programs.device import home, officer
+from blackthorn.programs.device.package import write_letter
 
 directive = typer.Typer(
     help="Directives: a government's demands about single accounts.", no_args_is_help=True
@@ -28,14 +31,10 @@ _EXTRA: Final[dict[str, tuple[Any, ...]]] = {
 
 
 def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
     app.add_typer(directive, name="directive")
 
 
 def _decide(action: str, call: Invocation) -> None:
-    from blackthorn.cli.officer import decide
-    from blackthorn.programs.device import officer
-
     form = FORMS[action]
     entered = call.entered(form)
     device, decisions = call.open()
@@ -48,20 +47,12 @@ def _decide(action: str, call: Invocation) -> None:
 
 
 def _produce(action: str, call: Invocation) -> None:
-    from blackthorn.cli.officer import package
-    from blackthorn.programs.device import officer
-
     device, decisions = call.open()
     case = officer.directive(decisions, call.values["name"])
     package.produce(device, decisions, case, call.input("to"), call.values["out"], call.output)
 
 
 def _refuse(action: str, call: Invocation) -> None:
-    from blackthorn.cli.officer import decide, show
-    from blackthorn.governance.directive_requests import letter
-    from blackthorn.programs.device import officer
-    from blackthorn.programs.device.package import write_letter
-
     entered = call.entered(FORMS[action])
     device, decisions = call.open()
     case = officer.directive(decisions, call.values["name"])
@@ -77,9 +68,6 @@ def _refuse(action: str, call: Invocation) -> None:
 
 
 def _canary(call: Invocation) -> None:
-    from blackthorn.cli.officer import decide, show
-    from blackthorn.governance.warrant_canary import CASE
-
     device, decisions = call.open()
     case, entered = decisions.cases.case(CASE), call.entered(CANARY)
     if entered:
@@ -97,9 +85,6 @@ def _canary(call: Invocation) -> None:
 @on_device
 def show_directive(name: DirectiveArgument, at: DeviceOptions, json: JsonOption = False) -> None:
     """Show a directive: every step with its officers, its accounts, and what waits."""
-    from blackthorn.cli.officer import show
-    from blackthorn.programs.device import officer
-
     _, decisions = open_decisions(at)
     case = officer.directive(decisions, name, waiting=True)
     if json:
@@ -111,15 +96,12 @@ def show_directive(name: DirectiveArgument, at: DeviceOptions, json: JsonOption 
 @on_device
 def list_directives(at: DeviceOptions, json: JsonOption = False) -> None:
     """List the directives with state, accounts, gag, deadline and what waits."""
-    from blackthorn.cli.officer import show
-    from blackthorn.programs.device.home import wall_ms
-
     _, decisions = open_decisions(at)
     cases = decisions.cases.directives
     if json:
         terminal.print_json([show.case_document(decisions, case) for case in cases])
         return
-    rows = [show.directive_row(decisions, case, wall_ms()) for case in cases]
+    rows = [show.directive_row(decisions, case, home.wall_ms()) for case in cases]
     show.table(show.DIRECTIVE_TITLES, rows, "There are no directives.")
     for name in (decisions.cases.next_directive(), "canary"):
         show.say_waiting(decisions, name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import typer
+from typer import Argument, Option, Typer
 
 from blackthorn.cli.officer.options import DryRunOption, OutputOptions, YesOption, open_decisions
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parameter
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from blackthorn.programs.device.program import DeviceProgram
 
 CaseArgument = Annotated[
-    str, typer.Argument(metavar="CASE", help="Such as D-000001, X-PK-1, officers or canary.")
+    str, Argument(metavar="CASE", help="Such as D-000001, X-PK-1, officers or canary.")
 ]
 
 _TYPES: Final[dict[str, tuple[Any, str | None]]] = {
@@ -37,7 +37,7 @@ _TYPES: Final[dict[str, tuple[Any, str | None]]] = {
 
 def file_parameter(name: str, metavar: str, text: str) -> Any:
     """An option `--name` that names a file."""
-    option = typer.Option(f"--{name}", metavar=metavar, help=text)
+    option = Option(f"--{name}", metavar=metavar, help=text)
     return parameter(name, Annotated[Path | None, option], None)
 
 
@@ -82,7 +82,7 @@ class Invocation:
 
 
 def add(
-    family: typer.Typer,
+    family: Typer,
     name: str,
     text: str,
     run: Callable[[Invocation], None],
@@ -107,7 +107,7 @@ def _option(form: RequestForm, entry: Input) -> Any:
     spec = form.spec(entry)
     kind, metavar = _TYPES[spec.kind]
     flag = spec.kind == "count" and spec.most == 1
-    option = typer.Option(
+    option = Option(
         f"--{entry.name}",
         metavar=entry.placeholder or metavar,
         help=form.help_of(entry),

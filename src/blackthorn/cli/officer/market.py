@@ -7,28 +7,26 @@ import typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.device import market as user_commands
-from blackthorn.cli.officer import generate
+from blackthorn.cli.officer import decide, generate, show
+from blackthorn.cli.officer.fields import read_file, read_json
 from blackthorn.cli.officer.generate import Invocation
 from blackthorn.cli.officer.options import MarketArgument, open_decisions
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parameter
-from blackthorn.governance.exit_requests import FORMS, STAGES
+from blackthorn.errors import UserError
+from blackthorn.governance import exits
+from blackthorn.governance.exit_requests import FORMS, STAGES, closure_fields, listed_users
+from blackthorn.governance.inputs import parse_country
+from blackthorn.programs.device import officer
+from blackthorn.programs.event_loop import run
 
 market = typer.Typer(help="Leave a market: plan, announce, stop, close.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
     app.add_typer(market, name="market")
 
 
 def _plan(call: Invocation) -> None:
-    from blackthorn.cli.officer import decide
-    from blackthorn.cli.officer.fields import read_file
-    from blackthorn.governance.exit_requests import listed_users
-    from blackthorn.governance.inputs import parse_country
-    from blackthorn.programs.device import officer
-    from blackthorn.programs.event_loop import run
-
     form, code, path = FORMS["plan"], parse_country(call.values["name"]), call.values["list"]
     entered = call.entered(form)
     users = listed_users(read_file(path), str(path)) if path is not None else None
@@ -42,10 +40,6 @@ def _plan(call: Invocation) -> None:
 
 
 def _change(action: str, call: Invocation) -> None:
-    from blackthorn.cli.officer import decide
-    from blackthorn.governance.inputs import parse_country
-    from blackthorn.programs.device import officer
-
     entered = call.entered(FORMS[action])
     device, decisions = call.open()
     case = officer.exit_of(decisions, parse_country(call.values["name"]))
@@ -54,10 +48,6 @@ def _change(action: str, call: Invocation) -> None:
 
 
 def _step(name: str, call: Invocation) -> None:
-    from blackthorn.cli.officer import decide
-    from blackthorn.governance.inputs import parse_country
-    from blackthorn.programs.device import officer
-
     device, decisions = call.open()
     case = officer.exit_of(decisions, parse_country(call.values["name"]))
     action = STAGES[name].action(case)
@@ -68,12 +58,6 @@ def _step(name: str, call: Invocation) -> None:
 
 def _closure(call: Invocation, device: Any, code: str, action: str) -> dict[str, Any]:
     """The numbers that a closing step signs: those of the file, or as the server counts them."""
-    from blackthorn.cli.officer.fields import read_json
-    from blackthorn.errors import UserError
-    from blackthorn.governance.exit_requests import closure_fields
-    from blackthorn.programs.device import officer
-    from blackthorn.programs.event_loop import run
-
     if action == "prepare":
         return {}
     path = call.values["facts"]
@@ -89,11 +73,6 @@ def _closure(call: Invocation, device: Any, code: str, action: str) -> dict[str,
 @on_device
 def status(name: MarketArgument, at: DeviceOptions, json: JsonOption = False) -> None:
     """Show a market's exit: its dates, every step, and what waits."""
-    from blackthorn.cli.officer import show
-    from blackthorn.errors import UserError
-    from blackthorn.governance import exits
-    from blackthorn.governance.inputs import parse_country
-
     code = parse_country(name)
     _, decisions = open_decisions(at)
     case, following = decisions.cases.exit_of(code), decisions.cases.next_exit(code)
@@ -114,8 +93,6 @@ def status(name: MarketArgument, at: DeviceOptions, json: JsonOption = False) ->
 @on_device
 def list_exits(at: DeviceOptions, json: JsonOption = False) -> None:
     """List the exits with state, hold, users, dates and what waits."""
-    from blackthorn.cli.officer import show
-
     _, decisions = open_decisions(at)
     cases = decisions.cases.exits
     if json:

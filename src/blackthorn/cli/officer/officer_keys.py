@@ -1,19 +1,14 @@
 """An officer's keys, compared with the verified identity chain: the server's word is not enough."""
 
-from typing import TYPE_CHECKING
-
 from blackthorn.cli.chains import chain_of
 from blackthorn.device.transparency.decisions import PendingDecision
 from blackthorn.errors import SecurityError, UserError
+from blackthorn.identity.keys import VerifyKeys
 from blackthorn.ids import Address
 from blackthorn.programs.device.program import DeviceProgram
 
-if TYPE_CHECKING:
-    from blackthorn.identity.chain import VerifiedChain
-    from blackthorn.identity.keys import VerifyKeys
 
-
-def person_keys(device: DeviceProgram, whose: Address, name: str | None) -> "VerifyKeys":
+def person_keys(device: DeviceProgram, whose: Address, name: str | None) -> VerifyKeys:
     """The signing keys of the person's device. Raises UserError when there are several."""
     chain = chain_of(device, whose)
     found = [known for known in chain.devices if known.personal]
@@ -39,15 +34,10 @@ def check_people(device: DeviceProgram, waiting: PendingDecision) -> list[str]:
         whose = Address(str(waiting.private[f"address{suffix}"]))
         keys = (public[f"ed25519{suffix}"], public[f"ml_dsa{suffix}"])
         chain = chain_of(device, whose)
-        name = _device_with(chain, keys)
-        if name is None:
+        names = [
+            known.name for known in chain.devices if (known.keys.ed25519, known.keys.ml_dsa) == keys
+        ]
+        if not names:
             raise SecurityError(f"the keys to be appointed are of no live device of {whose}")
-        notes.append(f"The keys are those of {whose}'s device {name}, by the verified ledger.")
+        notes.append(f"The keys are those of {whose}'s device {names[0]}, by the verified ledger.")
     return notes
-
-
-def _device_with(chain: "VerifiedChain", keys: tuple[bytes, bytes]) -> str | None:
-    for device in chain.devices:
-        if (device.keys.ed25519, device.keys.ml_dsa) == keys:
-            return device.name
-    return None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from blackthorn.cli.options import DeviceOptions, program
 
@@ -11,14 +11,12 @@ if TYPE_CHECKING:
     from blackthorn.device.transparency.decisions import VerifiedDecisions
     from blackthorn.programs.device.program import DeviceProgram
 
-YesOption = Annotated[bool, typer.Option("--yes", help="Sign without asking.")]
+YesOption = Annotated[bool, Option("--yes", help="Sign without asking.")]
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Only show what would be signed, and whom it concerns.")
+    bool, Option("--dry-run", help="Only show what would be signed, and whom it concerns.")
 ]
-DirectiveArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="The directive, such as D-000001.")
-]
-MarketArgument = Annotated[str, typer.Argument(metavar="CC", help="The market, such as PK.")]
+DirectiveArgument = Annotated[str, Argument(metavar="ID", help="The directive, such as D-000001.")]
+MarketArgument = Annotated[str, Argument(metavar="CC", help="The market, such as PK.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,41 +3,35 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option, Typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.officer import generate
+from blackthorn.cli.officer import decide, generate, officer_keys, show
 from blackthorn.cli.officer.generate import Invocation
 from blackthorn.cli.officer.options import open_decisions
-from blackthorn.cli.options import (
-    DeviceOptions,
-    JsonOption,
-    on_device,
-    parameter,
-    parse_addresses,
-)
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parameter, parse_addresses
+from blackthorn.errors import UserError
+from blackthorn.governance import officer_requests as forms
 from blackthorn.governance.transitions import Role
+from blackthorn.programs.device.home import random
 
-role = typer.Typer(help="Officers: who decides on directives and markets.", no_args_is_help=True)
+role = Typer(help="Officers: who decides on directives and markets.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
+def register(app: Typer) -> None:
     app.add_typer(role, name="role")
 
 
 def _new_id() -> str:
-    from blackthorn.programs.device.home import random
-
     return f"O-{random(4).hex()}"
 
 
 def open_(
     addresses: Annotated[
-        list[str], typer.Argument(metavar="ADDRESS ADDRESS", help="The two who may found.")
+        list[str], Argument(metavar="ADDRESS ADDRESS", help="The two who may found.")
     ],
     directory: Annotated[
-        Path, typer.Option("--dir", envvar="BLACKTHORN_DIR", help="The server's folder.")
+        Path, Option("--dir", envvar="BLACKTHORN_DIR", help="The server's folder.")
     ],
 ) -> None:
     """On the server's host, once: name the two people who may found the officers.
@@ -74,11 +68,6 @@ address. Compare your identities in person before (blackthorn verify): these key
 
 
 def _found(call: Invocation) -> None:
-    from blackthorn.cli.officer import decide
-    from blackthorn.cli.officer.officer_keys import check_people, person_keys
-    from blackthorn.errors import UserError
-    from blackthorn.governance.officer_requests import Person, found_request, founds
-
     device, decisions = call.open()
     (other,) = parse_addresses([call.values["other"]])
     me = device.opened.keys.address
@@ -91,14 +80,18 @@ def _found(call: Invocation) -> None:
     if set(decisions.founders) != {str(me), str(other)}:
         named = " and ".join(decisions.founders) or "nobody yet"
         raise UserError(f"who may found was named on the server's host: {named}")
-    theirs = Person(str(other), person_keys(device, other, call.values["device_name"]))
-    mine = Person(str(me), device.opened.keys.signing.public)
+    theirs = forms.Person(
+        str(other), officer_keys.person_keys(device, other, call.values["device_name"])
+    )
+    mine = forms.Person(str(me), device.opened.keys.signing.public)
     waiting = decisions.waiting.get("officers")
-    if waiting is not None and founds(waiting.signed.statement.public, {mine.keys, theirs.keys}):
-        notes = check_people(device, waiting)
+    if waiting is not None and forms.founds(
+        waiting.signed.statement.public, {mine.keys, theirs.keys}
+    ):
+        notes = officer_keys.check_people(device, waiting)
         decide.approve(device, decisions, waiting, call.output, notes)
         return
-    request = found_request(mine, theirs, (_new_id(), _new_id()))
+    request = forms.found_request(mine, theirs, (_new_id(), _new_id()))
     decide.decide(device, decisions, request, call.output)
 
 
@@ -110,20 +103,16 @@ the server's word.
 
 
 def _appoint(call: Invocation) -> None:
-    from blackthorn.cli.officer import decide
-    from blackthorn.cli.officer.officer_keys import person_keys
-    from blackthorn.governance import officer_requests
-
     device, decisions = call.open()
     (address,) = parse_addresses([call.values["address"]])
-    keys = person_keys(device, address, call.values["device_name"])
+    keys = officer_keys.person_keys(device, address, call.values["device_name"])
     officers = decisions.cases.officers
-    request = officer_requests.appoint_request(
+    request = forms.appoint_request(
         officers,
-        officer_requests.officer_of(officers, decisions.addresses, str(address)),
+        forms.officer_of(officers, decisions.addresses, str(address)),
         _new_id(),
-        officer_requests.Person(str(address), keys),
-        officer_requests.parse_roles(call.values["roles"], "--role"),
+        forms.Person(str(address), keys),
+        forms.parse_roles(call.values["roles"], "--role"),
     )
     decide.decide(device, decisions, request, call.output)
 
@@ -132,20 +121,15 @@ _DISMISS = "Take all roles from a person. Two owners decide it, and two always r
 
 
 def _dismiss(call: Invocation) -> None:
-    from blackthorn.cli.officer import decide, show
-    from blackthorn.governance.officer_requests import dismiss_request, parse_officer
-
     device, decisions = call.open()
-    officer = parse_officer(decisions.cases.officers, decisions.addresses, call.values["who"])
-    request = dismiss_request(officer, show.whose(decisions, officer))
+    officer = forms.parse_officer(decisions.cases.officers, decisions.addresses, call.values["who"])
+    request = forms.dismiss_request(officer, show.whose(decisions, officer))
     decide.decide(device, decisions, request, call.output)
 
 
 @on_device
 def list_officers(at: DeviceOptions, json: JsonOption = False) -> None:
     """Who the officers are, with their roles; and what waits for an owner."""
-    from blackthorn.cli.officer import show
-
     device, decisions = open_decisions(at)
     mine = decisions.officer_with(device.opened.keys.signing.public)
     known = sorted(decisions.cases.officers.values(), key=lambda officer: officer.id)
@@ -181,16 +165,14 @@ def list_officers(at: DeviceOptions, json: JsonOption = False) -> None:
 
 
 def _argument(name: str, metavar: str, text: str) -> Any:
-    return parameter(name, Annotated[str, typer.Argument(metavar=metavar, help=text)])
+    return parameter(name, Annotated[str, Argument(metavar=metavar, help=text)])
 
 
 _DEVICE = parameter(
     "device_name",
     Annotated[
         str | None,
-        typer.Option(
-            "--device", metavar="NAME", help="With which of their devices the person signs."
-        ),
+        Option("--device", metavar="NAME", help="With which of their devices the person signs."),
     ],
     None,
 )
@@ -199,11 +181,7 @@ _ROLES = parameter(
     "roles",
     Annotated[
         list[str],
-        typer.Option(
-            "--role",
-            metavar="ROLE",
-            help=f"{', '.join(_OTHERS)} or {_LAST}. Again for each.",
-        ),
+        Option("--role", metavar="ROLE", help=f"{', '.join(_OTHERS)} or {_LAST}. Again for each."),
     ],
 )
 _OTHER = _argument("other", "OTHER", "The address of the other first owner.")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Exit, Option, Typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.options import JsonOption
@@ -12,15 +12,12 @@ from blackthorn.errors import UserError
 if TYPE_CHECKING:
     from blackthorn.wire.note import VerifierKey
 
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The witness's folder.")]
+Directory = Annotated[Path, Argument(metavar="DIR", help="The witness's folder.")]
 
-witness = typer.Typer(
-    help="Cosign the checkpoints of logs that only ever grow.", no_args_is_help=True
-)
+witness = Typer(help="Cosign the checkpoints of logs that only ever grow.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add this family's commands to `app`."""
+def register(app: Typer) -> None:
     app.add_typer(witness, name="witness")
 
 
@@ -28,8 +25,7 @@ def register(app: typer.Typer) -> None:
 def init(
     directory: Directory,
     name: Annotated[
-        str,
-        typer.Option(help="The witness's name, such as witness.example/one: a URL without scheme."),
+        str, Option(help="The witness's name, such as witness.example/one: a URL without scheme.")
     ],
 ) -> None:
     """Make a witness's folder and key, and print its public key."""
@@ -46,7 +42,7 @@ def add_log(
     directory: Directory,
     log: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="VKEY|FILE", help="The log's public key, or a policy file that names logs."
         ),
     ],
@@ -89,13 +85,11 @@ def _log_keys(text: str) -> "list[VerifierKey]":
 @witness.command()
 def serve(
     directory: Directory,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="TCP port to listen on; 0: any.")
-    ] = 3103,
+    host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65535, help="TCP port to listen on; 0: any.")] = 3103,
     audit: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="URL", help="Be an auditor: replay the ledger at this address before signing."
         ),
     ] = None,
@@ -128,7 +122,7 @@ def status(directory: Directory, json: JsonOption = False) -> None:
     else:
         _print(found)
     if found["problem"]:
-        raise typer.Exit(4)
+        raise Exit(4)
 
 
 def _print(found: dict[str, Any]) -> None:

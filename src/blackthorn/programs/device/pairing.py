@@ -204,13 +204,11 @@ async def _talk(connection: LinkConnection, pairing: NewPairing, dialogue: Dialo
 
 
 def _closed(error: LinkClosedError) -> Exception:
-    """The server's reason in words."""
     known = why_ended(error.code or "")
     return known if isinstance(known, UserError) and error.code else UnavailableError(str(error))
 
 
 async def _confirm(pairing: NewPairing, connection: LinkConnection, dialogue: Dialogue) -> None:
-    """Ask whether the other device has taken the digits."""
     try:
         typed = await dialogue.ask("Has your other device taken these digits? Type yes:")
     except UserError:

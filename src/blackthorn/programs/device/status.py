@@ -119,9 +119,6 @@ def own_witnesses(policy: Policy) -> set[str]:
     return {
         witness.name
         for witness in policy.witnesses
-        if witness.name == "embedded" or _is_local(witness.url or "")
+        if witness.name == "embedded"
+        or any(local in (witness.url or "") for local in ("//127.0.0.1", "//localhost"))
     }
-
-
-def _is_local(url: str) -> bool:
-    return "//127.0.0.1" in url or "//localhost" in url
