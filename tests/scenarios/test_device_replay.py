@@ -165,7 +165,7 @@ def _with_ghost(tip):
 def test_a_server_that_gives_no_entries_withholds_them():
     world = World(705, "alice")
     (alice,) = world.people
-    world.ledger.ledger.entries = lambda start, count: []
+    world.ledger.ledger.entries = lambda start, count, done: done([])
     hours(world, 2)
     assert alice.alarms() == ["withheld"]
     assert "gives no entries" in result(alice).finding

@@ -8,23 +8,14 @@ from blackthorn.device.conversations import conversations
 from blackthorn.device.core.group_metadata import GROUP
 from blackthorn.device.core.members import addresses, identify
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.operations import postings
-from blackthorn.device.operations.operation import (
-    AlarmScope,
-    ClaimRequest,
-    FailureText,
-    HopelessError,
-    NothingToDo,
-    Operation,
-    name_of,
-)
+from blackthorn.device.operations import operation, postings
 from blackthorn.device.operations.prepared import PreparedPosting, claim_of, encode
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import OutboxRecord
 
 
-class ChangeGroup(Operation, frozen=True, tag="change"):
+class ChangeGroup(operation.Operation, frozen=True, tag="change"):
     """Users to add to a group, or to remove from it; `remove_devices` are single devices."""
 
     name: str
@@ -35,40 +26,40 @@ class ChangeGroup(Operation, frozen=True, tag="change"):
 
     @property
     def target(self) -> bytes:
-        return name_of(GROUP, self.name)
+        return operation.name_of(GROUP, self.name)
 
-    def alarm_scope(self, unit: UnitOfWork) -> AlarmScope:
+    def alarm_scope(self, unit: UnitOfWork) -> operation.AlarmScope:
         """Everybody who is added: no alarm blocks a removal."""
-        return AlarmScope.of(unit, self.add, in_group=True)
+        return operation.AlarmScope.of(unit, self.add, in_group=True)
 
     def claims(self, unit: UnitOfWork) -> list[str]:
         return list(self.add)
 
     def prepare(
         self, unit: UnitOfWork, row: OutboxRecord
-    ) -> PreparedPosting | ClaimRequest | NothingToDo:
+    ) -> PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
         conversation = postings.active(unit, self.conversation, "there is no such conversation")
         group = conversation.group
         users, claim = self.claims(unit), claim_of(row)
         missing = claim.missing(users)
         if missing:
-            return ClaimRequest(missing, known=addresses(group.members))
+            return operation.ClaimRequest(missing, known=addresses(group.members))
         present = set(conversations.other_devices(unit, group))
         packages = conversations.verify_claimed(unit, claim.packages, users)
         added = [p for p in packages if identify(p.credential).device not in present]
         removed = conversations.indices_of(group, self.remove, self.remove_devices)
         if not added and not removed:
             if self.add and not row.problem:  # else another's change came first, to the same end
-                raise HopelessError(f"{', '.join(self.add)}: in the group already")
-            return NothingToDo()
+                raise operation.HopelessError(f"{', '.join(self.add)}: in the group already")
+            return operation.NothingToDo()
         gone = conversations.gone_devices(unit, group)
         commit = postings.commit(unit, row, self, conversation, added, gone, "commit", removed)
-        return commit or NothingToDo()
+        return commit or operation.NothingToDo()
 
-    def failure_text(self) -> FailureText:
+    def failure_text(self) -> operation.FailureText:
         change = [f"{address} added to" for address in self.add]
         change += [f"{address} removed from" for address in self.remove]
-        return FailureText(f"not {', '.join(change)} the group", self.name)
+        return operation.FailureText(f"not {', '.join(change)} the group", self.name)
 
 
 def enqueue(

@@ -6,22 +6,14 @@ from blackthorn.device import limits
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core.group_metadata import GROUP, GroupMetadata
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.operations import postings
-from blackthorn.device.operations.operation import (
-    AlarmScope,
-    ClaimRequest,
-    FailureText,
-    Operation,
-    name_of,
-    waiting,
-)
+from blackthorn.device.operations import operation, postings
 from blackthorn.device.operations.prepared import PreparedPosting, claim_of, encode
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import OutboxRecord
 
 
-class CreateGroup(Operation, frozen=True, tag="create"):
+class CreateGroup(operation.Operation, frozen=True, tag="create"):
     """A new group of that name with these users."""
 
     name: str
@@ -30,25 +22,27 @@ class CreateGroup(Operation, frozen=True, tag="create"):
     @property
     def target(self) -> bytes:
         """What is for the group waits behind its creation."""
-        return name_of(GROUP, self.name)
+        return operation.name_of(GROUP, self.name)
 
-    def alarm_scope(self, unit: UnitOfWork) -> AlarmScope:
-        return AlarmScope.of(unit, self.addresses, in_group=True)
+    def alarm_scope(self, unit: UnitOfWork) -> operation.AlarmScope:
+        return operation.AlarmScope.of(unit, self.addresses, in_group=True)
 
     def claims(self, unit: UnitOfWork) -> list[str]:
         return [*self.addresses, unit.me.address]
 
-    def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> PreparedPosting | ClaimRequest:
+    def prepare(
+        self, unit: UnitOfWork, row: OutboxRecord
+    ) -> PreparedPosting | operation.ClaimRequest:
         users, claim = self.claims(unit), claim_of(row)
         missing = claim.missing(users)
         if missing:
-            return ClaimRequest(missing)
+            return operation.ClaimRequest(missing)
         packages = conversations.verify_claimed(unit, claim.packages, users)
         metadata = GroupMetadata(GROUP, self.name, unit.now_ms)
         return postings.creation(unit, row, self, metadata, self.name, packages)
 
-    def failure_text(self) -> FailureText:
-        return FailureText("not made: the group", self.name)
+    def failure_text(self) -> operation.FailureText:
+        return operation.FailureText("not made: the group", self.name)
 
 
 def enqueue(unit: UnitOfWork, name: str, addresses: Sequence[Address]) -> int:
@@ -68,4 +62,4 @@ def enqueue(unit: UnitOfWork, name: str, addresses: Sequence[Address]) -> int:
 
 def is_waiting(unit: UnitOfWork, name: str) -> bool:
     """Whether a group of that name is still to be created."""
-    return any(creation.name == name for creation in waiting(unit, CreateGroup))
+    return any(creation.name == name for creation in operation.waiting(unit, CreateGroup))

@@ -3,43 +3,38 @@
 from blackthorn.device.conversations import conversations, self_group
 from blackthorn.device.core.group_metadata import SELF, GroupMetadata
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.operations import postings
-from blackthorn.device.operations.operation import (
-    ClaimRequest,
-    FailureText,
-    NothingToDo,
-    Operation,
-    name_of,
-)
+from blackthorn.device.operations import operation, postings
 from blackthorn.device.operations.prepared import PreparedPosting, claim_of
 from blackthorn.ports.device_store import OutboxRecord
 
 
-class CreateSelfGroup(Operation, frozen=True, tag="self"):
+class CreateSelfGroup(operation.Operation, frozen=True, tag="self"):
     """The group of the user's own devices."""
 
     @property
     def target(self) -> bytes:
         """Before whatever is said in the group."""
-        return name_of(SELF, "")
+        return operation.name_of(SELF, "")
 
     def claims(self, unit: UnitOfWork) -> list[str]:
         return [unit.me.address]
 
     def prepare(
         self, unit: UnitOfWork, row: OutboxRecord
-    ) -> PreparedPosting | ClaimRequest | NothingToDo:
+    ) -> PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
         """The group, unless another device has made it meanwhile."""
         if self_group.present(unit) is not None:
-            return NothingToDo()
+            return operation.NothingToDo()
         users, claim = self.claims(unit), claim_of(row)
         if claim.missing(users):
-            return ClaimRequest(users)
+            return operation.ClaimRequest(users)
         packages = conversations.verify_claimed(unit, claim.packages, users)
         if not packages:
-            return NothingToDo()
+            return operation.NothingToDo()
         metadata = GroupMetadata(SELF, "", unit.now_ms)
         return postings.creation(unit, row, self, metadata, "", packages)
 
-    def failure_text(self) -> FailureText:
-        return FailureText("your devices were not brought up to date in", "your own devices")
+    def failure_text(self) -> operation.FailureText:
+        return operation.FailureText(
+            "your devices were not brought up to date in", "your own devices"
+        )

@@ -3,19 +3,12 @@
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core.members import addresses, identify
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.operations import postings
-from blackthorn.device.operations.operation import (
-    ClaimRequest,
-    FailureText,
-    NothingToDo,
-    Operation,
-    name_of,
-)
+from blackthorn.device.operations import operation, postings
 from blackthorn.device.operations.prepared import PreparedPosting, claim_of
 from blackthorn.ports.device_store import OutboxRecord
 
 
-class KeepMembers(Operation, frozen=True, tag="members"):
+class KeepMembers(operation.Operation, frozen=True, tag="members"):
     """Make a conversation's devices those of the chains.
 
     Which they are is decided when it is prepared, so that it is never out of date.
@@ -27,34 +20,34 @@ class KeepMembers(Operation, frozen=True, tag="members"):
 
     @property
     def target(self) -> bytes:
-        return name_of(self.kind, self.name)
+        return operation.name_of(self.kind, self.name)
 
     def claims(self, unit: UnitOfWork) -> list[str]:
         return [unit.me.address]
 
     def prepare(
         self, unit: UnitOfWork, row: OutboxRecord
-    ) -> PreparedPosting | ClaimRequest | NothingToDo:
+    ) -> PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
         record = unit.records.conversations.get(self.conversation)
         if record is None or record.standing != conversations.ACTIVE:
-            return NothingToDo()
+            return operation.NothingToDo()
         conversation = unit.open(self.conversation)
         group = conversation.group
         gone = conversations.gone_devices(unit, group)
         missing = conversations.missing_devices(unit, group)
         users, claim = self.claims(unit), claim_of(row)
         if missing and claim.missing(users):
-            return ClaimRequest(users, missing, addresses(group.members))
+            return operation.ClaimRequest(users, missing, addresses(group.members))
         packages = conversations.verify_claimed(unit, claim.packages, users)
         added = [p for p in packages if identify(p.credential).device in missing]
         if not added and not gone:
-            return NothingToDo()
+            return operation.NothingToDo()
         commit = postings.commit(unit, row, self, conversation, added, gone, "commit")
-        return commit or NothingToDo()
+        return commit or operation.NothingToDo()
 
-    def failure_text(self) -> FailureText:
-        return FailureText("your devices were not brought up to date in", self.name)
+    def failure_text(self) -> operation.FailureText:
+        return operation.FailureText("your devices were not brought up to date in", self.name)
 
-    def covers(self, other: Operation) -> bool:
+    def covers(self, other: operation.Operation) -> bool:
         """One of each conversation is enough."""
         return isinstance(other, KeepMembers) and self.conversation == other.conversation

@@ -14,29 +14,10 @@ from blackthorn.device import limits as device_limits
 from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.core.verified_chains import ledger_ms
-from blackthorn.device.transparency import config_rotation
+from blackthorn.device.transparency import alarms, config_rotation
 from blackthorn.device.transparency import limits as transparency_limits
-from blackthorn.device.transparency.alarms import (
-    LEDGER,
-    NO_EVIDENCE,
-    Fields,
-    evidence_of,
-    raise_alarm,
-)
 from blackthorn.device.transparency.chain_news import tell_news
-from blackthorn.directory.verify import (
-    Absent,
-    Accepted,
-    Answer,
-    EpochPart,
-    Present,
-    Terms,
-    Value,
-    VerifiedEpoch,
-    check_history,
-    verify_answer,
-    verify_epoch,
-)
+from blackthorn.directory import verify
 from blackthorn.errors import VerificationError
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.link import frames as f
@@ -58,14 +39,14 @@ class StaleError(VerificationError):
 class AcceptedEpoch:
     """An epoch that was accepted, and the server's part that proves it."""
 
-    epoch: VerifiedEpoch
+    epoch: verify.VerifiedEpoch
     part: f.EpochPart
 
-    def fields(self) -> Fields:
+    def fields(self) -> alarms.Fields:
         return epoch_fields(self.part)
 
 
-def epoch_fields(part: f.EpochPart) -> Fields:
+def epoch_fields(part: f.EpochPart) -> alarms.Fields:
     return {"note": part.checkpoint, "head": part.head, "head_proof": part.proof}
 
 
@@ -77,11 +58,11 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> AcceptedEpoch:
     """
     trusted = anchors.pinned(unit.records.settings)
     last = unit.records.directory.newest()
-    part = EpochPart(frame.epoch.checkpoint, frame.epoch.head, tuple(frame.epoch.proof))
+    part = verify.EpochPart(frame.epoch.checkpoint, frame.epoch.head, tuple(frame.epoch.proof))
     age = transparency_limits.DIRECTORY_STALE_SECONDS
-    terms = Terms(trusted.policy, trusted.config, clock_ms(unit), age)
+    terms = verify.Terms(trusted.policy, trusted.config, clock_ms(unit), age)
     try:
-        epoch = verify_epoch(part, frame.consistency, accepted_of(last), terms)
+        epoch = verify.verify_epoch(part, frame.consistency, accepted_of(last), terms)
     except VerificationError as error:
         if error.rule == _STALE:
             raise StaleError(error.rule, "the newest state of the ledger is too old") from error
@@ -112,10 +93,10 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> AcceptedEpoch:
     return AcceptedEpoch(epoch, frame.epoch)
 
 
-def accepted_of(record: CheckpointRecord | None) -> Accepted | None:
+def accepted_of(record: CheckpointRecord | None) -> verify.Accepted | None:
     if record is None:
         return None
-    return Accepted(record.size, record.root, record.note, record.epoch, record.unix_ms)
+    return verify.Accepted(record.size, record.root, record.note, record.epoch, record.unix_ms)
 
 
 def clock_ms(unit: UnitOfWork) -> int:
@@ -159,37 +140,43 @@ def _alarm_epoch(
         kind = "head-ahead"
         _, policy = anchors.records(unit.records.settings)
         fields |= {"policy": policy.encode(), "seen_ms": clock_ms(unit)}
-    evidence = evidence_of(unit.records, kind, fields)
+    evidence = alarms.evidence_of(unit.records, kind, fields)
     if error.rule == "T32":
-        code, evidence = "unwitnessed", NO_EVIDENCE
-    raise_alarm(unit.records, code, LEDGER, str(error), unit.now_ms, evidence, fact=str(error.rule))
+        code, evidence = "unwitnessed", alarms.NO_EVIDENCE
+    alarms.raise_alarm(
+        unit.records, code, alarms.LEDGER, str(error), unit.now_ms, evidence, fact=str(error.rule)
+    )
 
 
-def _two_notes(last: CheckpointRecord, note: bytes, proof: list[bytes]) -> tuple[str, Fields]:
-    fields: Fields = {"first": last.note, "second": note}
+def _two_notes(
+    last: CheckpointRecord, note: bytes, proof: list[bytes]
+) -> tuple[str, alarms.Fields]:
+    fields: alarms.Fields = {"first": last.note, "second": note}
     if note.split(b"\n", 2)[1] == str(last.size).encode():
         return "fork", fields
     return "inconsistent", {**fields, "proof": proof}
 
 
-def accept_answer(unit: UnitOfWork, answer: f.Answer, latest: AcceptedEpoch) -> Present | Absent:
+def accept_answer(
+    unit: UnitOfWork, answer: f.Answer, latest: AcceptedEpoch
+) -> verify.Present | verify.Absent:
     """What the map has of one user. Raises VerificationError, the alarm raised.
 
     Absence is kept here; presence when its chain holds (`accept_chain`), or at once when the
     chain is the one that is known.
     """
-    claim = Answer(*msgspec.structs.astuple(answer))
+    claim = verify.Answer(*msgspec.structs.astuple(answer))
     trusted = anchors.pinned(unit.records.settings)
     known = unit.records.directory.chain(answer.address)
     before = _before(known)
     try:
-        found = verify_answer(claim, answer.address, latest.epoch, trusted.config)
-        if before is not None or isinstance(found, Present):
-            check_history(before or NOTHING_BEFORE, found)
+        found = verify.verify_answer(claim, answer.address, latest.epoch, trusted.config)
+        if before is not None or isinstance(found, verify.Present):
+            verify.check_history(before or NOTHING_BEFORE, found)
     except VerificationError as error:
         _alarm_answer(unit, error, answer, latest, before)
         raise
-    if isinstance(found, Absent):
+    if isinstance(found, verify.Absent):
         verified_ms = known.verified_ms if known is not None else 0
         absent = ChainRecord(
             answer.address, 0, b"", 0, 0, b"", b"", b"", unit.now_ms, verified_ms, present=False
@@ -201,7 +188,7 @@ def accept_answer(unit: UnitOfWork, answer: f.Answer, latest: AcceptedEpoch) -> 
 
 
 def _looked_again(
-    unit: UnitOfWork, known: ChainRecord, found: Present, latest: AcceptedEpoch
+    unit: UnitOfWork, known: ChainRecord, found: verify.Present, latest: AcceptedEpoch
 ) -> None:
     """The chain is the one that is known; but time has passed, and a reset may be effective."""
     chain = unit.chains.of(known.address)
@@ -229,14 +216,14 @@ def keep_chain(
     unit.chains.keep(record, chain)
 
 
-NOTHING_BEFORE: Final = Present(0, Value(bytes(32), 0, 0))
+NOTHING_BEFORE: Final = verify.Present(0, verify.Value(bytes(32), 0, 0))
 """What the map had of a user before their first entry."""
 
 
-def _before(known: ChainRecord | None) -> Present | None:
+def _before(known: ChainRecord | None) -> verify.Present | None:
     if known is None or not known.present:
         return None
-    return Present(known.version, Value(known.head, known.seq, known.flags))
+    return verify.Present(known.version, verify.Value(known.head, known.seq, known.flags))
 
 
 _HISTORY_CODES: Final = {"D36": "vanished", "D37": "swapped"}
@@ -247,7 +234,7 @@ def _alarm_answer(
     error: VerificationError,
     answer: f.Answer,
     latest: AcceptedEpoch,
-    before: Present | None,
+    before: verify.Present | None,
 ) -> None:
     code = _HISTORY_CODES.get(error.rule, "bad-answer")
     fields = latest.fields() | answer_fields(answer)
@@ -256,11 +243,11 @@ def _alarm_answer(
         last, kind = before or NOTHING_BEFORE, "bad-history"
         value = last.value.encode() if last.version else b""
         fields |= {"before_version": last.version, "before_value": value}
-    evidence = evidence_of(unit.records, kind, fields)
+    evidence = alarms.evidence_of(unit.records, kind, fields)
     text, fact = str(error), f"{error.rule} {answer.version}"
-    raise_alarm(unit.records, code, answer.address, text, unit.now_ms, evidence, fact=fact)
+    alarms.raise_alarm(unit.records, code, answer.address, text, unit.now_ms, evidence, fact=fact)
 
 
-def answer_fields(answer: f.Answer) -> Fields:
+def answer_fields(answer: f.Answer) -> alarms.Fields:
     fields = msgspec.structs.asdict(answer)
     return {"label": fields.pop("address"), **fields}
