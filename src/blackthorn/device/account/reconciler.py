@@ -30,7 +30,6 @@ from blackthorn.device.operations.change_chain import ChangeChain
 from blackthorn.device.operations.create_self_group import CreateSelfGroup
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.operation import Operation
-from blackthorn.device.operations.prepared import encode
 from blackthorn.device.operations.share_state import ShareState
 from blackthorn.device.operations.table import operation_of
 from blackthorn.device.transparency import local_chain, verified
@@ -87,7 +86,7 @@ def enqueue_due(unit: UnitOfWork, *, eager: bool = False) -> list[int]:
     waiting = [operation_of(row) for row in unit.records.outbox.all()]
     mine = eager or _mine(unit, chain)
     wanted = [*_own_group(unit, chain, mine), *_conversations(unit, chain, mine)]
-    numbers = [_add(unit, due) for due in wanted if not _covered(waiting, due)]
+    numbers = [due.enqueue(unit) for due in wanted if not _covered(waiting, due)]
     return numbers + _renewal(unit, chain, waiting, mine)
 
 
@@ -108,10 +107,6 @@ def remaining(unit: UnitOfWork) -> list[str]:
     if KeepMembers in kinds or _conversations(unit, chain, True):
         found.append("your conversations have to follow")
     return found
-
-
-def _add(unit: UnitOfWork, due: Operation) -> int:
-    return unit.records.outbox.add(due.target, encode(due), unit.now_ms)
 
 
 def _covered(waiting: Iterable[Operation], due: Operation) -> bool:
@@ -204,7 +199,7 @@ def _renewal(
         return []
     if self_group.share_due(unit):
         share = ShareState(unit.random(16))
-        return [] if _covered(waiting, share) else [_add(unit, share)]
+        return [] if _covered(waiting, share) else [share.enqueue(unit)]
     return [change_chain.enqueue_mail_key(unit, made)]
 
 

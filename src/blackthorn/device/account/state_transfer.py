@@ -182,8 +182,5 @@ def _take_line(unit: UnitOfWork, data: bytes) -> None:
     unit.records.history.add(replace(line, number=-below, shown=True))
 
 
-# --- Records as bytes ---------------------------------------------------------------------
-
-
 def _encode(record: Any) -> bytes:
     return msgspec.msgpack.encode(asdict(record))

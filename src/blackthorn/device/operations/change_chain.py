@@ -119,17 +119,13 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
 
 def enqueue(unit: UnitOfWork, what: str, body: Body, certificate: bytes = b"") -> int:
     """Enqueue a statement of this device; the number of its row."""
-    return _add(unit, ChangeChain(what, encode_body(body), certificate))
+    return ChangeChain(what, encode_body(body), certificate).enqueue(unit)
 
 
 def enqueue_signed(unit: UnitOfWork, what: str, signed: SignedStatement) -> int:
     """Enqueue a statement that another device has signed too; the number of its row."""
     body = encode_body(signed.statement.body)
-    return _add(unit, ChangeChain(what, body, signed=signed.encode(), fixed=True))
-
-
-def _add(unit: UnitOfWork, change: ChangeChain) -> int:
-    return unit.records.outbox.add(TARGET, encode(change), unit.now_ms)
+    return ChangeChain(what, body, signed=signed.encode(), fixed=True).enqueue(unit)
 
 
 def enqueue_revocation(unit: UnitOfWork, device: DeviceInfo, reason: str) -> int:

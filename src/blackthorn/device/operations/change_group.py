@@ -9,7 +9,7 @@ from blackthorn.device.core.group_metadata import GROUP
 from blackthorn.device.core.members import addresses, identify
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.operations import operation, postings
-from blackthorn.device.operations.prepared import PreparedPosting, claim_of, encode
+from blackthorn.device.operations.prepared import PreparedPosting, claim_of
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import OutboxRecord
@@ -74,5 +74,4 @@ def enqueue(
         if address not in present:
             raise UserError(f"{address} is not in the group")
     record = conversation.record
-    change = ChangeGroup(record.name, record.id, list(add), list(remove))
-    return unit.records.outbox.add(change.target, encode(change), unit.now_ms)
+    return ChangeGroup(record.name, record.id, list(add), list(remove)).enqueue(unit)

@@ -7,7 +7,7 @@ from blackthorn.device.conversations import conversations
 from blackthorn.device.core.group_metadata import GROUP, GroupMetadata
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.operations import operation, postings
-from blackthorn.device.operations.prepared import PreparedPosting, claim_of, encode
+from blackthorn.device.operations.prepared import PreparedPosting, claim_of
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import OutboxRecord
@@ -56,8 +56,7 @@ def enqueue(unit: UnitOfWork, name: str, addresses: Sequence[Address]) -> int:
     known = unit.records.conversations.named(GROUP, name)
     if is_waiting(unit, name) or any(r.standing == conversations.ACTIVE for r in known):
         raise UserError(f"you are in a group named {name} already")
-    creation = CreateGroup(name, list(others))
-    return unit.records.outbox.add(creation.target, encode(creation), unit.now_ms)
+    return CreateGroup(name, list(others)).enqueue(unit)
 
 
 def is_waiting(unit: UnitOfWork, name: str) -> bool:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from blackthorn.device.core.stored import decode
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.operations.prepared import UNREADABLE, PreparedPosting
+from blackthorn.device.operations.prepared import UNREADABLE, PreparedPosting, encode
 from blackthorn.errors import UserError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import StatementStored, SubmitStatement
@@ -100,6 +100,10 @@ class Operation(Struct, frozen=True):
     def claims(self, unit: UnitOfWork) -> list[str]:
         """The users whose key packages it needs."""
         return []
+
+    def enqueue(self, unit: UnitOfWork) -> int:
+        """Put it into the outbox; the number of its row."""
+        return unit.records.outbox.add(self.target, encode(self), unit.now_ms)
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> Step:
         """The next step, saved with the row. Raises UserError, MLSError: then it is given up."""

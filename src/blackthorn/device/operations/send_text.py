@@ -168,7 +168,7 @@ def enqueue(unit: UnitOfWork, kind: str, name: str, text: str) -> int:
     text = text.encode("utf-8", "replace").decode()
     draft = b"\x00" + hashlib.sha256(salt).digest()[:31]  # until it is sealed
     operation = SendText(kind, name, salt, text, unit.now_ms, draft, group=group)
-    number = unit.records.outbox.add(operation.target, encode(operation), unit.now_ms)
+    number = operation.enqueue(unit)
     unit.records.history.add(
         HistoryRecord(
             message=draft,

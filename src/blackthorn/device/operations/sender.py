@@ -14,7 +14,13 @@ from blackthorn.device.conversations import key_packages
 from blackthorn.device.core.unit_of_work import UnitOfWork, generation
 from blackthorn.device.operations import limits, outbox
 from blackthorn.device.operations.batching import send_frames
-from blackthorn.device.operations.operation import ClaimRequest, NothingToDo, Operation, Outcome
+from blackthorn.device.operations.operation import (
+    AlarmScope,
+    ClaimRequest,
+    NothingToDo,
+    Operation,
+    Outcome,
+)
 from blackthorn.device.operations.prepared import PreparedPosting, decode_prepared, outdated
 from blackthorn.device.operations.table import operation_of
 from blackthorn.device.transparency import alarms
@@ -24,7 +30,7 @@ from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code
 from blackthorn.mls.errors import MLSError
-from blackthorn.ports.device_store import AlarmRecord, OutboxRecord
+from blackthorn.ports.device_store import OutboxRecord
 
 Frames = list[f.AnyFrame]
 
@@ -116,9 +122,10 @@ class Sender:
             return None
         if row.prepared is not None and (row.posting in self._sent or not outdated(unit, row)):
             return decode_prepared(row.prepared)
-        operation = self._unblocked(unit, row)
-        if operation is None:
+        operation = operation_of(row)
+        if self._is_blocked(unit, row, operation.alarm_scope(unit)):
             return None
+        self.blocked.discard(row.number)
         unit.finish()
         try:
             with unit.records.attempt():
@@ -140,20 +147,14 @@ class Sender:
                 requests.append(step)
         return None
 
-    def _unblocked(self, unit: UnitOfWork, row: OutboxRecord) -> Operation | None:
-        operation = operation_of(row)
-        scope = operation.alarm_scope(unit)
+    def _is_blocked(self, unit: UnitOfWork, row: OutboxRecord, scope: AlarmScope) -> bool:
+        """Whether an open alarm blocks the row; then it waits until a person has accepted it."""
         found = alarms.stops(unit.records, scope.users, in_group=scope.in_group)
         if found:
-            self._block(unit, row, found[0])
-            return None
-        self.blocked.discard(row.number)
-        return operation
-
-    def _block(self, unit: UnitOfWork, row: OutboxRecord, alarm: AlarmRecord) -> None:
-        self.blocked.add(row.number)
-        meaning = alarms.KINDS[alarm.code].meaning
-        self._wait(unit, row, f"alarm {alarm.number} stops it: {meaning}: {alarm.text}")
+            self.blocked.add(row.number)
+            alarm, meaning = found[0], alarms.KINDS[found[0].code].meaning
+            self._wait(unit, row, f"alarm {alarm.number} stops it: {meaning}: {alarm.text}")
+        return bool(found)
 
     def _claim(
         self, unit: UnitOfWork, row: OutboxRecord, operation: Operation, request: ClaimRequest
@@ -171,11 +172,8 @@ class Sender:
         self, unit: UnitOfWork, row: OutboxRecord, operation: Operation, addresses: list[str]
     ) -> bool:
         """Whether all of these were looked up within the hour and are in the ledger."""
-        scope = operation.alarm_scope(unit)
-        about = scope.users | {alarms.LEDGER, *addresses}
-        found = alarms.stops(unit.records, about, in_group=scope.in_group)
-        if found:
-            self._block(unit, row, found[0])
+        users, in_group = operation.alarm_scope(unit)
+        if self._is_blocked(unit, row, AlarmScope(users | {alarms.LEDGER, *addresses}, in_group)):
             return False
         known = {address: self._directory.fresh(unit, address) for address in addresses}
         absent = sorted(a for a, found in known.items() if found is not None and not found.present)
