@@ -75,18 +75,9 @@ def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> AcceptedEpoch:
             _alarm_epoch(unit, error, frame, last)
         raise
     accepted = epoch.accepted
-    unit.records.directory.put_checkpoint(
-        CheckpointRecord(
-            accepted.size,
-            accepted.root,
-            accepted.note,
-            accepted.epoch,
-            accepted.unix_ms,
-            epoch.quorum_time,
-            epoch.head.users,
-        ),
-        device_limits.KEPT_CHECKPOINTS,
-    )
+    times = (accepted.epoch, accepted.unix_ms, epoch.quorum_time)
+    record = CheckpointRecord(accepted.size, accepted.root, accepted.note, *times, epoch.head.users)
+    unit.records.directory.put_checkpoint(record, device_limits.KEPT_CHECKPOINTS)
     witnessed_ms = epoch.quorum_time * 1000
     if witnessed_ms > _witnessed_ms(unit):
         unit.records.settings.put(_WITNESSED, witnessed_ms.to_bytes(8, "big"))
