@@ -5,6 +5,7 @@ with the two signed notes that is evidence, written as a file that anyone can ve
 """
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,11 +20,11 @@ from blackthorn.tlog.verify import open_checkpoint
 NO_CONFIG: Final = "the log has not even a configuration"
 
 
+@dataclass
 class AuditMemory:
     """A folder with the last checkpoint of each log, and evidence."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    path: Path
 
     def compare(self, audited: LedgerAudit) -> None:
         """Compare with the last audit, then remember this one.
@@ -35,7 +36,7 @@ class AuditMemory:
         if before is not None:
             self._compare(before, audited)
         with system_error(DiskError, f"{place} cannot be written"):
-            make_folder(self._path)
+            make_folder(self.path)
             atomic.replace(place, audited.verified.note)
 
     def _compare(self, before: bytes, audited: LedgerAudit) -> None:
@@ -62,9 +63,9 @@ class AuditMemory:
         data = Evidence(kind, config.encode(), fields).encode()
         if len(data) > limits.MAX_EVIDENCE_BYTES:
             return "no evidence was written: it would be too large for a file"
-        path = self._path / f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.json"
+        path = self.path / f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}.json"
         with system_error(DiskError, f"{path} cannot be written"):
-            make_folder(self._path)
+            make_folder(self.path)
             atomic.replace(path, data)
         return f"evidence is in {path}"
 
@@ -79,7 +80,7 @@ class AuditMemory:
         return self.write(audited, "bad-log", fields)
 
     def _place(self, origin: str) -> Path:
-        return self._path / f"{hashlib.sha256(origin.encode()).hexdigest()[:16]}.checkpoint"
+        return self.path / f"{hashlib.sha256(origin.encode()).hexdigest()[:16]}.checkpoint"
 
     def _read(self, place: Path) -> bytes | None:
         try:

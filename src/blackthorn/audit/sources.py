@@ -6,6 +6,7 @@ read, and no more. A tile that a checkpoint needs and that is not there is no mi
 that the log has signed and hides.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, Self
 
@@ -82,17 +83,17 @@ class HttpSource:
             raise UnavailableError(f"{url} cannot be read: {reason}") from None
 
 
+@dataclass
 class FolderSource:
     """A folder that holds `checkpoint`, `policy` and `tile/…`, as a mirror does."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    folder: Path
 
     def read(self, path: str) -> bytes | None:
         """See `Source`. Raises DiskError."""
         try:
-            return (self._path / path).read_bytes()
+            return (self.folder / path).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise DiskError(f"{self._path / path} cannot be read: {error.strerror}") from None
+            raise DiskError(f"{self.folder / path} cannot be read: {error.strerror}") from None

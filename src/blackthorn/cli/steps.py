@@ -12,7 +12,7 @@ from blackthorn.demo.deployment import StepFailedError
 
 
 class StepBar:
-    """`demo.progress.Steps`: a bar at a terminal, plain lines when piped.
+    """`demo.deployment.Steps`: a bar at a terminal, plain lines when piped.
 
     `current` is the step under way, so that a failure can be placed.
     """

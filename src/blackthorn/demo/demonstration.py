@@ -13,10 +13,9 @@ from blackthorn.audit.plaintext.search import Marker
 from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint, public_marker
 from blackthorn.demo import sample_mail
 from blackthorn.demo.correspondence import DELIVERY_SECONDS, Correspondence
-from blackthorn.demo.deployment import Deployment, Person, StepFailedError, wait_until
+from blackthorn.demo.deployment import Deployment, Person, StepFailedError, Steps, wait_until
 from blackthorn.demo.linking import link_device
 from blackthorn.demo.markers import temporary_deployment
-from blackthorn.demo.progress import Steps
 
 STEPS = 14
 """Of `run_demo`."""

@@ -16,11 +16,12 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from blackthorn.errors import UnavailableError
 
@@ -47,6 +48,13 @@ class StepFailedError(UnavailableError):
     def __init__(self, text: str, detail: str = "") -> None:
         super().__init__(text)
         self.detail = detail
+
+
+class Steps(Protocol):
+    """The port by which a demonstration shows its progress in named steps."""
+
+    def step(self, text: str) -> AbstractContextManager[None]:
+        """One step; it is done when its block does not raise."""
 
 
 def command_line(*arguments: str) -> list[str]:

@@ -17,8 +17,7 @@ from blackthorn.audit.plaintext.search import Marker
 from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint
 from blackthorn.demo import sample_mail
 from blackthorn.demo.correspondence import Correspondence
-from blackthorn.demo.deployment import Deployment, Person, StepFailedError
-from blackthorn.demo.progress import Steps
+from blackthorn.demo.deployment import Deployment, Person, StepFailedError, Steps
 
 STEPS = 7
 """Of `run_audit`."""

@@ -23,7 +23,7 @@ def init(directory: ServerDirectory) -> None:
     """Make ledger.keys, policy.txt and the embedded witness in a folder of an earlier version."""
     import os
 
-    from blackthorn.programs.server.ledger_upgrade import make_ledger
+    from blackthorn.programs.server.folder import make_ledger
 
     vkey = make_ledger(directory, dict(os.environ))
     terminal.say(f"The ledger's public key: {vkey}")

@@ -1,18 +1,21 @@
-"""`blackthorn init`: a server's folder with key, certificate, database, ledger and settings."""
+"""`blackthorn init` and `ledger init`: a server's folder, an earlier one's ledger."""
 
 import datetime
 import secrets
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from blackthorn.crypto import tls_keys
-from blackthorn.errors import ConflictError, DecodeError, UserError
+from blackthorn.errors import ConflictError, DecodeError, UserError, system_error
+from blackthorn.ports.ledger import ReadCheckpoints
 from blackthorn.programs.server import configuration
 from blackthorn.storage.files import atomic, ledger
 from blackthorn.storage.files.folder import new_folder
 from blackthorn.storage.files.server import SETTINGS, ServerFolder
 from blackthorn.storage.sqlite.database import Database
+from blackthorn.storage.sqlite.engine import host_store
 from blackthorn.wire.address import parse_domain
 
 
@@ -43,3 +46,26 @@ def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -
     except ConflictError as error:
         raise UserError(f"{path} cannot be made: {error}") from None
     return ServerFolder(path)
+
+
+def make_ledger(path: Path, environment: dict[str, str]) -> str:
+    """Give the folder of an earlier version its ledger, once; the log's public key.
+
+    A folder whose database holds a ledger has lost its keys, and new ones would be another log
+    under the same name: that is refused. Raises UserError, StorageError.
+    """
+    folder = ServerFolder(path)
+    settings = configuration.load(path, environment)
+    if folder.ledger.keys.exists():
+        raise UserError(f"{folder.ledger.keys} is there already: nothing was changed")
+    folder.lock()
+    with closing(folder.open_database()) as database:
+        if host_store(database).read(ReadCheckpoints()):
+            raise UserError(
+                f"{folder.ledger.keys} is missing, and the database holds the ledger that it "
+                "belongs to: restore it from a backup"
+            )
+    embedded = settings.ledger.witness == "embedded"
+    with system_error(UserError, f"{path} cannot be written"):
+        keys = ledger.initialise(path, settings.enterprise.domain, embedded=embedded)
+    return keys.log_vkey

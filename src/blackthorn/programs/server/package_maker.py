@@ -6,7 +6,7 @@ The state of the case decides whether a package may be made; `governance.package
 import asyncio
 import importlib.metadata
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +57,7 @@ class _Manifest:
     with_data: int
 
 
+@dataclass(eq=False)
 class PackageMaker:
     """`Productions` in files: a package is made once, when first asked for, and then stays.
 
@@ -64,26 +65,18 @@ class PackageMaker:
     have signed for it, the register's signature and the ledger's proof are appended.
     """
 
-    def __init__(
-        self,
-        decisions: DecisionService,
-        ledger: Ledger,
-        keys: LedgerKeys,
-        folder: Path,
-        database: Path,
-        wrapping: Wrapping,
-        tasks: Supervisor,
-    ) -> None:
-        self._decisions = decisions
-        self._ledger = ledger
-        self._keys = keys
-        self._folder = folder
-        self._database = database
-        self._wrapping = wrapping
-        self._making: set[str] = set()
-        self._tasks = tasks
-        self._manifests: dict[str, _Manifest] = {}
-        decisions.on_decision.append(self._decided)
+    decisions: DecisionService
+    ledger: Ledger
+    keys: LedgerKeys
+    folder: Path
+    database: Path
+    wrapping: Wrapping
+    tasks: Supervisor
+    _making: set[str] = field(default_factory=set)
+    _manifests: dict[str, _Manifest] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.decisions.on_decision.append(self._decided)
 
     def _decided(self, case: Case, step: Step) -> None:
         if step.action in ("produce", "deliver"):
@@ -92,16 +85,16 @@ class PackageMaker:
             self._path(case.id).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.tar"
+        return self.folder / f"{name}.tar"
 
     def part(
         self, address: Address, case: str, offset: int, length: int, done: Done[PackagePart]
     ) -> None:
-        self._tasks.answer("a package", self._answer(address, case, offset, length), done)
+        self.tasks.answer("a package", self._answer(address, case, offset, length), done)
 
     async def _answer(self, address: Address, name: str, offset: int, length: int) -> PackagePart:
-        access = await outcome(partial(self._decisions.access, address))
-        return await self._part(access, self._decisions.cases.case(name), offset, length)
+        access = await outcome(partial(self.decisions.access, address))
+        return await self._part(access, self.decisions.cases.case(name), offset, length)
 
     async def _part(self, access: Access, case: Case, offset: int, length: int) -> PackagePart:
         if not access.private:
@@ -115,8 +108,8 @@ class PackageMaker:
             try:
                 proof = None
                 if case.state == "produced":
-                    reveal = self._decisions.produced(case.id)
-                    proof = await decision_proof(self._ledger, reveal)
+                    reveal = self.decisions.produced(case.id)
+                    proof = await decision_proof(self.ledger, reveal)
                 self._manifests[case.id] = await asyncio.to_thread(self._make, case, proof)
             except (StorageError, OSError) as error:
                 raise DiskError(f"the package cannot be made: {error}") from None
@@ -131,16 +124,16 @@ class PackageMaker:
     def _make(self, case: Case, proof: LedgerProof | None) -> _Manifest:
         """What the manifest says of the file that is there, or of a new one."""
         path = self._path(case.id)
-        make_folder(self._folder)
+        make_folder(self.folder)
         if not path.exists():
             fresh = path.with_suffix(".new")
             fresh.unlink(missing_ok=True)
-            with production.frozen_rows(self._database, self._wrapping) as rows:
-                production.produce(production_case(case, self._decisions), rows, fresh)
+            with production.frozen_rows(self.database, self.wrapping) as rows:
+                production.produce(production_case(case, self.decisions), rows, fresh)
             atomic.rename(fresh, path)
         if proof is not None:
-            seed, origin = register_seed(self._keys), self._keys.origin
-            production.finish(production_case(case, self._decisions), path, origin, seed, proof)
+            seed, origin = register_seed(self.keys), self.keys.origin
+            production.finish(production_case(case, self.decisions), path, origin, seed, proof)
         with path.open("rb") as file:
             found = summarise(read_tar(file.read))
         return _Manifest(found.manifest_hash, found.files, found.with_data)

@@ -8,6 +8,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -78,9 +79,11 @@ def move(path: Path, text: str, market: str, progress: Progress) -> tuple[str, i
     """
     folder = ServerFolder(path)
     settings = configuration.load(path, os.environ)
-    database = folder.open_database()
-    try:
-        address = _address(text)
+    with closing(folder.open_database()) as database:
+        try:
+            address = parse_address(text)
+        except DecodeError as error:
+            raise UserError(str(error)) from None
         before = _market(database, address)
         if before is None:
             raise UserError(f"there is no user {address}")
@@ -95,20 +98,11 @@ def move(path: Path, text: str, market: str, progress: Progress) -> tuple[str, i
         moved = _moved(database, address, before, now_ms)
         wrapping = Wrapping(keys, secrets.token_bytes)
         return before, _run(database, address, market, (wrapping, moved), progress)
-    finally:
-        database.close()
 
 
 def _market(database: Database, address: Address) -> str | None:
     (market,) = HostReader(database).read(FindMarkets((address,)))
     return market
-
-
-def _address(text: str) -> Address:
-    try:
-        return parse_address(text)
-    except DecodeError as error:
-        raise UserError(str(error)) from None
 
 
 def _moved(database: Database, address: Address, before: str, now_ms: int) -> NoteAct | None:

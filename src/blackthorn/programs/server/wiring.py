@@ -126,7 +126,14 @@ class Server:
         self.dispatcher = self._make_dispatcher(
             database, wrapping, folder, self._make_enrolment(tls)
         )
-        self.health = self._make_health(folder)
+        self.health = Health(
+            folder,
+            writer,
+            counters,
+            self.ledger,
+            settings.ops.min_free_disk_mib,
+            (self.decisions.problems, self.closures.problems),
+        )
         self.decisions.on_decision.append(self._exit_changed)
 
     def _make_ledger(self, folder: ServerFolder) -> ServerLedger:
@@ -160,16 +167,6 @@ class Server:
             exits=self.exits,
         )
         return EnrolmentHandler(enrolment, tls.fingerprint, secrets.token_bytes)
-
-    def _make_health(self, folder: ServerFolder) -> Health:
-        return Health(
-            folder,
-            self._writer,
-            self.counters,
-            self.ledger,
-            self._settings.ops.min_free_disk_mib,
-            (self.decisions.problems, self.closures.problems),
-        )
 
     def _make_dispatcher(
         self,

@@ -6,6 +6,7 @@ another one gets no cosignature, and the refusal says which rule at which entry.
 """
 
 import threading
+from dataclasses import dataclass
 from typing import Final
 
 from blackthorn.audit.ledger import read_bundle
@@ -19,15 +20,15 @@ from blackthorn.wire.note import VerifierKey
 PENDING: Final = "pending/"
 
 
+@dataclass
 class _Below:
     """A source below a folder of another."""
 
-    def __init__(self, source: Source, folder: str) -> None:
-        self._source = source
-        self._folder = folder
+    source: Source
+    folder: str
 
     def read(self, path: str) -> bytes | None:
-        return self._source.read(self._folder + path)
+        return self.source.read(self.folder + path)
 
 
 class Auditor:
