@@ -17,12 +17,7 @@ import httpx
 
 from blackthorn.edges.http import limits as http_limits
 from blackthorn.edges.tasks import Tasks
-from blackthorn.errors import (
-    BlackthornError,
-    InputError,
-    UnavailableError,
-    VerificationError,
-)
+from blackthorn.errors import BlackthornError, InputError, UnavailableError, VerificationError
 from blackthorn.ports.clock import Clock
 from blackthorn.tlog import limits as tlog_limits
 from blackthorn.tlog import witness

@@ -97,8 +97,7 @@ class Directory(Table):
     def add_entries(self, start: int, entries: bytes) -> None:
         """Keep entries of the log from an index on."""
         self._run(
-            "INSERT OR REPLACE INTO ledger_entries (start, entries) VALUES (?, ?)",
-            (start, entries),
+            "INSERT OR REPLACE INTO ledger_entries (start, entries) VALUES (?, ?)", (start, entries)
         )
 
     def forget_entries(self, start: int) -> None:

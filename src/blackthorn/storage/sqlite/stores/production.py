@@ -59,9 +59,7 @@ READS: Final[dict[str, tuple[Read, ...]]] = {
     ),
     layout.IDENTITY_CHAIN: (
         Read(
-            "chain_statement",
-            ("seq", "head", "kind", "flags", "statement", "place"),
-            order="seq",
+            "chain_statement", ("seq", "head", "kind", "flags", "statement", "place"), order="seq"
         ),
     ),
     layout.LEDGER_ENTRIES: (
