@@ -89,7 +89,6 @@ class MailMemory:
             share.release()
 
     def take(self, client: str, size: int) -> None:
-        """For `Share.grow`."""
         if (
             self._total + size > limits.MAX_MAIL_BYTES_IN_MEMORY
             or self._held[client] + size > limits.MAX_MAIL_BYTES_IN_MEMORY_PER_CLIENT
@@ -99,7 +98,6 @@ class MailMemory:
         self._held[client] += size
 
     def give_back(self, client: str, size: int) -> None:
-        """For `Share.release`."""
         self._total -= size
         self._held[client] -= size
         if self._held[client] <= 0:

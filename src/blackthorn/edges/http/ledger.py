@@ -109,7 +109,7 @@ class _Edge:
     async def checkpoint(self, request: Request) -> Response:
         published = self._tiles.newest()
         if published is None:
-            return _nothing("nothing is published yet")
+            return text_answer("nothing is published yet", 404)
         return _answer(published.note, TEXT, SECONDS)
 
     async def policy(self, request: Request) -> Response:
@@ -117,14 +117,14 @@ class _Edge:
 
     async def config(self, request: Request) -> Response:
         if self._tiles.newest() is None:
-            return _nothing("nothing is published yet")
+            return text_answer("nothing is published yet", 404)
         return _answer(await self._tiles.config(), CBOR, NEVER)
 
     async def closure(self, request: Request) -> Response:
         exit_id = request.path_params["exit_id"]
         statement = self._closures(exit_id) if _EXIT.fullmatch(exit_id) else None
         if statement is None:
-            return _nothing("no market was closed by that exit")
+            return text_answer("no market was closed by that exit", 404)
         return _answer(statement, JSON, SECONDS)
 
     async def published(self, request: Request) -> Response:
@@ -139,7 +139,7 @@ class _Edge:
             tile = parse_path(path)
             check_tile(tile, size)
         except VerificationError as error:
-            return _nothing(str(error))
+            return text_answer(str(error), 404)
         kept = FOR_EVER if tile.width == FULL else AN_HOUR
         if tile.level is not None:
             return _answer(self._tiles.hashes(tile), BINARY, kept)
@@ -150,10 +150,6 @@ class _Edge:
 def _answer(body: bytes, kind: str, kept: str) -> Response:
     headers = {**SECURITY_HEADERS, "Content-Type": kind, "Cache-Control": kept}
     return Response(body, 200, headers)
-
-
-def _nothing(text: str) -> Response:
-    return text_answer(text, 404)
 
 
 _PAGE: Final = """<!doctype html>

@@ -74,7 +74,6 @@ class ImpatientProtocol(H11Protocol):
             self._allow(limits.HTTP_ANSWER_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended."""
         self._stop()
         super().connection_lost(exc)
 

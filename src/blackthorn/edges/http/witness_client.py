@@ -8,7 +8,7 @@ log: the ledger is told, with the signed note if the witness shows it.
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, Self
@@ -16,7 +16,6 @@ from typing import Final, Protocol, Self
 import httpx
 
 from blackthorn.edges.http import limits as http_limits
-from blackthorn.edges.tasks import Tasks
 from blackthorn.errors import BlackthornError, InputError, UnavailableError, VerificationError
 from blackthorn.ports.clock import Clock
 from blackthorn.tlog import limits as tlog_limits
@@ -29,6 +28,13 @@ _TRIES: Final = 3
 
 _GRACE_SECONDS: Final = 0.2
 """So long those witnesses that answer are waited for, after the first of them has."""
+
+
+class Tasks(Protocol):
+    """Named tasks that the program supervises and ends (`programs.periodic`)."""
+
+    def keep(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Do `work` again whenever it ends; report what it raises, and go on after a pause."""
 
 
 class Waiting(Protocol):

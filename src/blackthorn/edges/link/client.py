@@ -108,7 +108,6 @@ class LinkConnection(WSListener):
     # --- From picows ----------------------------------------------------------------------
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        """The WebSocket is open."""
         self._transport = transport
         ssl_object = transport.underlying_transport.get_extra_info("ssl_object")
         self.fingerprint = fingerprint_of(ssl_object)
@@ -116,7 +115,6 @@ class LinkConnection(WSListener):
         self._timer = self._loop.call_later(OPENING_CHECK_SECONDS, self._check)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """One WebSocket message."""
         if self._end is not None or frame.msg_type == WSMsgType.PONG:
             return
         if frame.msg_type == WSMsgType.CLOSE:
@@ -141,15 +139,12 @@ class LinkConnection(WSListener):
                 self._pass_on(received, frame.payload_size)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        """The connection has ended."""
         self._finish(LinkClosedError("the connection to the server was lost"))
 
     def pause_writing(self) -> None:
-        """The network does not take more for now."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
-        """The network takes more."""
         self._writable.set()
 
     # --- Inside ---------------------------------------------------------------------------

@@ -51,7 +51,6 @@ class LinkListener(WSListener):
     # --- From picows ----------------------------------------------------------------------
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        """The WebSocket is open."""
         self._transport = transport
         below = transport.underlying_transport
         below.set_write_buffer_limits(high=edges_link_limits.MAX_WRITE_BUFFER_BYTES)
@@ -84,7 +83,6 @@ class LinkListener(WSListener):
             )
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        """The connection has ended."""
         session, self._session = self._session, None
         if session is not None:
             self._dispatcher.disconnect(session)
@@ -95,7 +93,6 @@ class LinkListener(WSListener):
             self._dispatcher.pause(self._session, self._loop.time())
 
     def resume_writing(self) -> None:
-        """The peer has read."""
         if self._session is not None:
             self._dispatcher.unpause(self._session)
 

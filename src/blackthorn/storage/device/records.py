@@ -30,12 +30,10 @@ class Settings(Table):
     """`ports.device_store.Settings`."""
 
     def get(self, name: str) -> bytes | None:
-        """The value, or None."""
         row = self._one("SELECT value FROM settings WHERE name = ?", (name,))
         return row[0] if row else None
 
     def put(self, name: str, value: bytes) -> None:
-        """Set or replace the value."""
         self._run("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
 
 
@@ -43,7 +41,6 @@ class KeyPackagePrivates(Table):
     """`ports.device_store.KeyPackagePrivates`."""
 
     def add(self, reference: bytes, private: bytes, last_resort: bool, created_ms: int) -> None:
-        """Keep one."""
         self._run(
             "INSERT INTO key_package (reference, private, last_resort, created_ms)"
             " VALUES (?, ?, ?, ?)",
@@ -58,11 +55,9 @@ class KeyPackagePrivates(Table):
         return (row[0], bool(row[1])) if row else None
 
     def remove(self, reference: bytes) -> None:
-        """Forget one that was used."""
         self._run("DELETE FROM key_package WHERE reference = ?", (reference,))
 
     def count(self) -> int:
-        """How many are kept."""
         row = self._one("SELECT count(*) FROM key_package")
         return int(row[0]) if row else 0
 
@@ -95,7 +90,6 @@ class Conversations(Table):
     """`ports.device_store.Conversations`."""
 
     def put(self, record: ConversationRecord) -> None:
-        """Set or replace one."""
         self._run(
             "INSERT INTO conversation (id, kind, name, created_ms, standing, epoch, sent, state)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
@@ -198,7 +192,6 @@ class Peers(Table):
         return int(row[0]) if row else None
 
     def set_tally(self, conversation: bytes, device: bytes, highest: int) -> None:
-        """Set the highest count seen."""
         self._run(
             "INSERT OR REPLACE INTO tally (conversation, device, highest) VALUES (?, ?, ?)",
             (conversation, device, highest),
@@ -233,7 +226,6 @@ class MailIndex(Table):
     """`ports.device_store.Mail`."""
 
     def put(self, record: MailRecord) -> None:
-        """Add or replace one."""
         self._run(
             "INSERT OR REPLACE INTO mail (uid, size, received_ms, sender, subject, date, readable)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -241,7 +233,6 @@ class MailIndex(Table):
         )
 
     def get(self, uid: int) -> MailRecord | None:
-        """One, or None."""
         found = [record for record in self.all() if record.uid == uid]
         return found[0] if found else None
 

@@ -100,7 +100,6 @@ class Vault:
             raise failure_of(error) from None
 
     def close(self) -> None:
-        """Close the database."""
         self._connection.close()
 
 

@@ -93,19 +93,15 @@ class Engine:
 
     @property
     def connection(self) -> Connection:
-        """The writing connection."""
         return self._writing.connection
 
     def begin(self) -> None:
-        """Begin a transaction of the writing connection."""
         self.connection.execute("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
-        """Make it durable."""
         self.connection.execute("COMMIT")
 
     def roll_back(self) -> None:
-        """Keep nothing of it."""
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
 
@@ -134,7 +130,6 @@ class _NoKeys:
     """The keys of the markets for whoever meets no sealed row."""
 
     def key(self, market: str) -> Secret | None:
-        """Raises DefectError."""
         raise DefectError("a command of the host met a sealed row without the markets' keys")
 
 

@@ -65,8 +65,7 @@ _REMEMBERS = (
 
 
 def _closures(transaction: Transaction, query: port.ListClosures) -> list[port.Closure]:
-    rows: list[Any] = transaction.connection.execute(_CLOSURE).fetchall()
-    return [_closure(row) for row in rows]
+    return [_closure(row) for row in transaction.connection.execute(_CLOSURE)]
 
 
 def _statement(transaction: Transaction, query: port.ReadStatement) -> bytes:
@@ -114,8 +113,7 @@ def _receipts(transaction: Transaction, query: port.FindReceipts) -> list[port.S
 
 
 def _samples(transaction: Transaction, query: port.ListSamples) -> list[bytes]:
-    found = transaction.connection.execute(_SAMPLES, (query.exit,))
-    return [wrapped for (wrapped,) in found]
+    return [wrapped for (wrapped,) in transaction.connection.execute(_SAMPLES, (query.exit,))]
 
 
 def _remembers(transaction: Transaction, query: port.RemembersPersons) -> bool:
