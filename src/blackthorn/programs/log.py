@@ -16,8 +16,6 @@ import structlog
 from blackthorn.errors import DefectError
 from blackthorn.server.counters import Counters
 
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-
 
 class _Libraries(logging.Handler):
     """Says that a library logged something, and where; never what."""
@@ -36,7 +34,7 @@ def configure(level: str) -> structlog.typing.FilteringBoundLogger:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

@@ -244,13 +244,13 @@ class World:
 
     def number(self, address: str) -> int:
         """The row of a user."""
-        user = self._user(Address(address))
+        return self._user(address).number
+
+    def _user(self, address: str) -> UserRecord:
+        user = self.engine.read(UsersByAddress((Address(address),))).get(Address(address))
         if user is None:
             raise DefectError(f"there is no user {address}")
-        return user.number
-
-    def _user(self, address: Address) -> UserRecord | None:
-        return self.engine.read(UsersByAddress((address,))).get(address)
+        return user
 
     def store_mail(self, mails: Sequence[tuple[str, bytes]]) -> None:
         """Sealed mails, each for an address."""
@@ -276,7 +276,7 @@ class World:
 
     def _notice(self, notice: Notice) -> Command[None]:
         user = self._user(notice.to.address)
-        if user is None or user.certificate is None:
+        if user.certificate is None:
             return self.notices.note_unreachable(notice)
         sealed = self._seal(user.address, bytes(self.notices.mail(notice)), user.certificate)
         put = StoreMail((SealedMail(user.number, sealed),), self.clock.now_ms)
@@ -286,16 +286,10 @@ class World:
         """Group parcels, each for the one device of an address."""
         first = self.engine.read(FirstSeq())
         rows = [
-            (self._device(address), seq, sealed)
+            (self._user(address).devices[0].number, seq, sealed)
             for seq, (address, sealed) in enumerate(parcels, first)
         ]
         self.write(StoreParcels(Parcels(rows), next_seq=first + len(rows)))
-
-    def _device(self, address: str) -> int:
-        user = self._user(Address(address))
-        if user is None or not user.devices:
-            raise DefectError(f"{address} has no device")
-        return user.devices[0].number
 
     def sealed_mails(self, address: str) -> list[tuple[int, int, bytes]]:
         """uid, time and sealed bytes of each mail, without the market's layer."""
@@ -309,7 +303,9 @@ class World:
 
     def waiting_parcels(self, address: str) -> list[bytes]:
         """What waits for their device, without the market's layer."""
-        found = self.engine.read(WaitingParcels(self._device(address), 0, False, 1000, 2**24))
+        found = self.engine.read(
+            WaitingParcels(self._user(address).devices[0].number, 0, False, 1000, 2**24)
+        )
         return [parcel.sealed for parcel in found]
 
     def count(self, query: str, *values: object) -> int:

@@ -7,6 +7,7 @@ the nearest known one. An environment variable `BLACKTHORN_SECTION_KEY` override
 
 import dataclasses
 import difflib
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -316,12 +317,7 @@ def public_address(configuration: Configuration) -> tuple[str, int]:
 
 def toml_value(value: Any) -> str:
     """A setting's value as TOML writes it."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return f'"{value}"'
-    return str(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def render_template(chosen: Mapping[tuple[str, str], Any]) -> str:

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from blackthorn.edges.http import operations as ops
 from blackthorn.edges.http.server import HttpServer
@@ -14,6 +16,15 @@ from blackthorn.programs.server.configuration import Configuration
 from blackthorn.storage.files.server import ServerFolder
 
 
+@contextmanager
+def _listening(what: str, host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise UnavailableError(f"{what} cannot listen on {host}:{port}: {reason}") from None
+
+
 async def listen_smtp(
     gateway: MailGateway, settings: Configuration, folder: ServerFolder
 ) -> SmtpServer:
@@ -22,19 +33,15 @@ async def listen_smtp(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(folder.certificate, folder.key)
-    try:
+    with _listening("SMTP", host, port):
         return await serve_smtp(gateway, host, port, context)
-    except OSError as error:
-        raise _cannot_listen("SMTP", host, port, error) from None
 
 
 async def listen_operations(operations: ops.Operations, settings: Configuration) -> asyncio.Server:
     """Operations HTTP. Raises UnavailableError."""
     host, port = settings.ops.host, settings.ops.port
-    try:
+    with _listening("operations HTTP", host, port):
         return await ops.serve_ops(operations, host, port)
-    except OSError as error:
-        raise _cannot_listen("operations HTTP", host, port, error) from None
 
 
 def ports(
@@ -47,8 +54,3 @@ def ports(
         "ledger_port": ledger.port,
         "ops_port": operations.sockets[0].getsockname()[1],
     }
-
-
-def _cannot_listen(what: str, host: str, port: int, error: OSError) -> UnavailableError:
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return UnavailableError(f"{what} cannot listen on {host}:{port}: {reason}")

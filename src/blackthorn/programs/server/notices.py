@@ -6,6 +6,7 @@ Decides nothing: `server.markets.notices` says who is notified of what.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -50,24 +51,19 @@ def make_rules(database: Database, decisions: Callable[[], DecisionService]) -> 
     return ExitRules(lambda: decisions().cases, market_of, forward_to, lambda: decisions().log_ms)
 
 
+@dataclass(eq=False)
 class NoticeDelivery:
     """Gives everybody who is due their notice, for as long as the server runs."""
 
-    def __init__(
-        self,
-        notices: Notices,
-        gateway: MailGateway,
-        enterprise: EnterpriseCache,
-        writer: Writer,
-        failed: Callable[[], None],
-    ) -> None:
-        self._notices = notices
-        self._gateway = gateway
-        self._enterprise = enterprise
-        self._writer = writer
-        self._failed = failed
+    notices: Notices
+    gateway: MailGateway
+    enterprise: EnterpriseCache
+    writer: Writer
+    failed: Callable[[], None]
+
+    def __post_init__(self) -> None:
         self._woken = asyncio.Event()
-        notices.wake = self._woken.set
+        self.notices.wake = self._woken.set
 
     async def notify_and_wait(self) -> None:
         """Notify all who are due, then wait until more may be. Called again and again."""
@@ -75,14 +71,14 @@ class NoticeDelivery:
         try:
             await self.notify_all()
         except (StorageError, MailRefusedError):
-            self._failed()
+            self.failed()
         with suppress(TimeoutError):
             async with asyncio.timeout(RETRY_SECONDS):
                 await self._woken.wait()
 
     async def notify_all(self) -> None:
         """Until nobody is due. Raises StorageError or MailRefusedError: then try again later."""
-        while due := await outcome(partial(self._notices.due, SLICE)):
+        while due := await outcome(partial(self.notices.due, SLICE)):
             results = await asyncio.gather(*map(self._notify, due), return_exceptions=True)
             for result in results:
                 if isinstance(result, BaseException):
@@ -90,22 +86,22 @@ class NoticeDelivery:
 
     async def _notify(self, notice: Notice) -> None:
         if not await self._posted(notice):
-            command = self._notices.note_unreachable(notice)
-            await outcome(partial(self._writer.submit, command))
-        self._notices.notified(notice)
+            command = self.notices.note_unreachable(notice)
+            await outcome(partial(self.writer.submit, command))
+        self.notices.notified(notice)
 
     async def _posted(self, notice: Notice) -> bool:
         """Whether the notice's mail is stored; False when it can never be sealed to its user."""
-        user = await outcome(partial(self._enterprise.load_user, notice.to.address))
+        user = await outcome(partial(self.enterprise.load_user, notice.to.address))
         if user is None:
             return False
         try:
-            recipient = self._gateway.recipient_policy.sealable(user)
+            recipient = self.gateway.recipient_policy.sealable(user)
         except RecipientRefusedError:
             return False
         try:
-            content = self._notices.mail(notice)
-            await self._gateway.post(recipient, content, self._notices.note_stored(notice))
+            content = self.notices.mail(notice)
+            await self.gateway.post(recipient, content, self.notices.note_stored(notice))
         except MailRefusedError as error:
             if error.code < 500:
                 raise
