@@ -11,7 +11,6 @@ What never happens here: signing, storing, or learning the key's private half.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,6 +25,7 @@ from blackthorn.identity.keys import Signature
 from blackthorn.identity.statements import AddDevice, decode
 from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
+from blackthorn.ports.store import Done as StoreDone
 from blackthorn.server import limits as server_limits
 from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.ledger.chains import Done, UserChain
@@ -67,7 +67,7 @@ class RecoveryService:
         message: bytes,
         client: str,
         now: float,
-        done: Callable[[Recognition | BlackthornError], None],
+        done: StoreDone[Recognition],
     ) -> None:
         """The user's recovery key has signed `message`, which names the connection.
 
@@ -91,7 +91,6 @@ class RecoveryService:
         message: bytes,
         user: UserChain | BlackthornError,
     ) -> Recognition:
-        """Raises AbsentError, ForbiddenError, StorageError."""
         if isinstance(user, BlackthornError):
             raise user
         chain = user.chain

@@ -6,7 +6,7 @@ it is made to wait, and nobody else.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from blackthorn.directory import lookup
 from blackthorn.errors import BlackthornError, UnavailableError, VerificationError
@@ -15,15 +15,14 @@ from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.enterprise import DeviceRecord
+from blackthorn.ports.store import Done, Result
 from blackthorn.server.handlers import limits as handlers_limits
 from blackthorn.server.handlers.session import Session
 from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.server.ledger.lookups import ChainPart, Entries, LookedUp, Lookups, Receipt
 from blackthorn.server.rate_limiter import RateLimiter
 
-Result = TypeVar("Result")
-HandlerFunction = Callable[[Session, DeviceRecord, Any, float], None]
+HandlerFunction = Callable[[Session, Any, float], None]
 
 CHECKPOINT_WORK = 4
 """A checkpoint that a device shows: a signature, and perhaps a root of the log."""
@@ -54,14 +53,15 @@ class DirectoryHandler:
         if session.device is None:
             return
         try:
-            self._handlers[type(frame)](session, session.device, frame, now)
+            self._handlers[type(frame)](session, frame, now)
         except UnavailableError as error:
             raise LinkError(Code.BUSY, str(error)) from None
 
-    def _pay(self, session: Session, device: DeviceRecord, work: int, now: float) -> None:
-        if not self._budgets.spend(device.id, work, now):
+    def _pay(self, session: Session, work: int, now: float) -> None:
+        assert session.device is not None
+        if not self._budgets.spend(session.device.id, work, now):
             session.ask()
-            self._budgets.hold(device.id, session)
+            self._budgets.hold(session.device.id, session)
 
     def tick(self, now: float) -> None:
         """Serve those again whose budget has filled."""
@@ -74,16 +74,14 @@ class DirectoryHandler:
             self._budgets.forget(session.device.id, session)
 
     def _asking(
-        self,
-        session: Session,
-        device: DeviceRecord,
-        now: float,
-        answer: Callable[[Result], tuple[f.AnyFrame, int]],
-    ) -> Callable[[Result | BlackthornError], None]:
+        self, session: Session, now: float, answer: Callable[[Result], tuple[f.AnyFrame, int]]
+    ) -> Done[Result]:
         """What takes the result of a lookup: the frame of it is said and paid for.
 
         The session takes nothing more until then.
         """
+        assert session.device is not None
+        device = session.device.id
         session.ask()
 
         def done(result: Result | BlackthornError) -> None:
@@ -92,74 +90,58 @@ class DirectoryHandler:
                 return
             frame, work = answer(result)
             session.transmit(frame)
-            if session.closed or self._budgets.spend(device.id, work, now):
+            if session.closed or self._budgets.spend(device, work, now):
                 session.answered()
             else:
-                self._budgets.hold(device.id, session)
+                self._budgets.hold(device, session)
 
         return done
 
     # --- Lookups --------------------------------------------------------------------------
 
-    def _look_up(self, session: Session, device: DeviceRecord, frame: f.LookUp, now: float) -> None:
-        done = self._asking(session, device, now, partial(_looked_up, frame))
+    def _look_up(self, session: Session, frame: f.LookUp, now: float) -> None:
+        done = self._asking(session, now, partial(_looked_up, frame))
         self._lookups.look_up(frame.addresses, frame.have, done)
 
-    def _fetch_chain(
-        self, session: Session, device: DeviceRecord, frame: f.FetchChain, now: float
-    ) -> None:
-        done = self._asking(session, device, now, partial(_chain_part, frame))
+    def _fetch_chain(self, session: Session, frame: f.FetchChain, now: float) -> None:
+        done = self._asking(session, now, partial(_chain_part, frame))
         self._lookups.chain(Address(frame.address), frame.after, done)
 
-    def _fetch_entries(
-        self, session: Session, device: DeviceRecord, frame: f.FetchEntries, now: float
-    ) -> None:
-        done = self._asking(session, device, now, partial(_entries, frame))
+    def _fetch_entries(self, session: Session, frame: f.FetchEntries, now: float) -> None:
+        done = self._asking(session, now, partial(_entries, frame))
         self._lookups.entries(frame.start, link_limits.MAX_ENTRIES_PER_FRAME, done)
 
-    def _prove(
-        self, session: Session, device: DeviceRecord, frame: f.ProveConsistency, now: float
-    ) -> None:
+    def _prove(self, session: Session, frame: f.ProveConsistency, now: float) -> None:
         proof = self._lookups.consistency(frame.old, frame.new)
         session.transmit(f.Consistency(frame.request, proof is not None, proof or []))
-        self._pay(session, device, 1, now)
+        self._pay(session, 1, now)
 
     # --- The ledger -----------------------------------------------------------------------
 
-    def _submit(
-        self, session: Session, device: DeviceRecord, frame: f.SubmitStatement, now: float
-    ) -> None:
+    def _submit(self, session: Session, frame: f.SubmitStatement, now: float) -> None:
         """Bounded by the hour, and one at a time: it costs no work."""
+        assert session.device is not None
+        device, now_ms = session.device, self._clock.wall_ms()
         session.ask()
 
         def done(refusal: str) -> None:
             session.transmit(f.StatementStored(frame.request, refusal[:512]))
             session.answered()
 
-        self._ledger.submit(
-            device.address,
-            device.id,
-            frame.statement,
-            frame.certificate,
-            self._clock.wall_ms(),
-            done,
-        )
+        statement, certificate = frame.statement, frame.certificate
+        self._ledger.submit(device.address, device.id, statement, certificate, now_ms, done)
 
-    def _told(
-        self, session: Session, device: DeviceRecord, frame: f.TellCheckpoint, now: float
-    ) -> None:
+    def _told(self, session: Session, frame: f.TellCheckpoint, now: float) -> None:
         try:
             self._ledger.behind(frame.checkpoint, self._clock.wall_ms())
         except VerificationError as error:
             raise LinkError(Code.MALFORMED, f"not a checkpoint of this ledger: {error}") from None
-        self._pay(session, device, CHECKPOINT_WORK, now)
+        self._pay(session, CHECKPOINT_WORK, now)
 
-    def _trust(
-        self, session: Session, device: DeviceRecord, frame: f.FetchTrust, now: float
-    ) -> None:
+    def _trust(self, session: Session, frame: f.FetchTrust, now: float) -> None:
         ledger = self._ledger
         session.transmit(f.Trust(frame.request, ledger.config_record, ledger.policy_text))
-        self._pay(session, device, 1, now)
+        self._pay(session, 1, now)
 
 
 def _looked_up(frame: f.LookUp, found: LookedUp) -> tuple[f.AnyFrame, int]:

@@ -52,7 +52,8 @@ from blackthorn.ports.ledger import (
     StoredChain,
     StoredStatement,
 )
-from blackthorn.ports.store import Reader, Writer
+from blackthorn.ports.store import Done as StoreDone
+from blackthorn.ports.store import Reader, Writer, unless_failed
 from blackthorn.server.ledger import limits as ledger_limits
 from blackthorn.server.ledger.changes import change_of
 from blackthorn.wire import limits as wire_limits
@@ -115,9 +116,7 @@ class Chains:
 
     # --- Reading --------------------------------------------------------------------------
 
-    def read(
-        self, address: Address, now_ms: int, done: Callable[[UserChain | BlackthornError], None]
-    ) -> None:
+    def read(self, address: Address, now_ms: int, done: StoreDone[UserChain]) -> None:
         """Give `done` the user's chain as of now, AbsentError when there is no such user.
 
         DamageError when what is stored breaks a rule. A chain in the cache is held against its
@@ -127,38 +126,29 @@ class Chains:
         if known is not None:
             self._cache.move_to_end(address)
         query = ReadChain(address, known.seq - 1 if known is not None else 0)
-        self._reader.ask(query, partial(self._was_read, address, known, now_ms, done))
 
-    def _was_read(
-        self,
-        address: Address,
-        known: VerifiedChain | None,
-        now_ms: int,
-        done: Callable[[UserChain | BlackthornError], None],
-        stored: StoredChain | BlackthornError | None,
-    ) -> None:
-        if stored is None:
-            stored = AbsentError(f"there is no user {address}")
-        if isinstance(stored, BlackthornError):
-            done(stored)
-            return
-        newest = stored.statements[-1] if stored.statements else None
-        if known is not None and (newest is None or newest.head != known.head):
-            self.forget(address)
-            self.read(address, now_ms, done)
-            return
-        try:
-            chain = self._current(address, known, stored, now_ms)
-        except DamageError as error:
-            done(error)
-            return
-        cancel_waits = newest is not None and newest.kind == "cancel" and newest.place is None
-        done(UserChain(stored.pin, chain, cancel_waits, stored.reset_waits))
+        def read(stored: StoredChain | None) -> None:
+            if stored is None:
+                done(AbsentError(f"there is no user {address}"))
+                return
+            newest = stored.statements[-1] if stored.statements else None
+            if known is not None and (newest is None or newest.head != known.head):
+                self.forget(address)
+                self.read(address, now_ms, done)
+                return
+            try:
+                chain = self._current(address, known, stored, now_ms)
+            except DamageError as error:
+                done(error)
+                return
+            cancel_waits = newest is not None and newest.kind == "cancel" and newest.place is None
+            done(UserChain(stored.pin, chain, cancel_waits, stored.reset_waits))
+
+        self._reader.ask(query, unless_failed(done, read))
 
     def _current(
         self, address: Address, known: VerifiedChain | None, stored: StoredChain, now_ms: int
     ) -> VerifiedChain | None:
-        """The chain as of now. Raises DamageError."""
         if known is not None:
             return extend(known, (), self._terms({}, max(now_ms, known.now_ms)))
         if not stored.statements:
@@ -214,50 +204,51 @@ class Chains:
         except VerificationError as error:
             done(str(error))
             return
-        submission = _Submission(address, device, signed, certificate, now_ms, done)
-        self.read(address, now_ms, partial(self._submit, submission))
 
-    def _submit(self, submission: "_Submission", user: UserChain | BlackthornError) -> None:
-        done, signed, now_ms = submission.done, submission.signed, submission.now_ms
-        if isinstance(user, BlackthornError) and not isinstance(user, AbsentError):
-            done(str(user))
-            return
-        chain = None if isinstance(user, BlackthornError) else user.chain
-        if isinstance(user, BlackthornError) or chain is None:
-            done("the user has no chain yet: activate a device first")
-            return
-        if self._known(chain, signed):
-            done("")
-            return
-        try:
-            self._count(submission.device, now_ms)
-            self._check_own_rules(user, chain, submission)
-            after = self.extended(chain, [signed], now_ms)
-            change = change_of(chain, after, [signed], submission.certificate, now_ms)
-        except (VerificationError, InputError) as error:
-            done(str(error))
-            return
-        told = partial(self._stored_change, change, now_ms, done)
-        self._writer.submit(StoreChange(change), told)
+        def read(user: UserChain | BlackthornError) -> None:
+            if isinstance(user, BlackthornError) and not isinstance(user, AbsentError):
+                done(str(user))
+                return
+            chain = None if isinstance(user, BlackthornError) else user.chain
+            if isinstance(user, BlackthornError) or chain is None:
+                done("the user has no chain yet: activate a device first")
+                return
+            statement = signed.statement
+            if statement.seq <= chain.seq and chain.hash_of(statement.seq) == statement.hash:
+                done("")
+                return
+            try:
+                self._count(device, now_ms)
+                self._check_own_rules(user, chain, address, signed, now_ms)
+                after = self.extended(chain, [signed], now_ms)
+                change = change_of(chain, after, [signed], certificate, now_ms)
+            except (VerificationError, InputError) as error:
+                done(str(error))
+                return
+            told = partial(self._stored_change, change, now_ms, done)
+            self._writer.submit(StoreChange(change), told)
 
-    def _known(self, chain: VerifiedChain, signed: SignedStatement) -> bool:
-        statement = signed.statement
-        return statement.seq <= chain.seq and chain.hash_of(statement.seq) == statement.hash
+        self.read(address, now_ms, read)
 
     def _check_own_rules(
-        self, user: UserChain, chain: VerifiedChain, submission: "_Submission"
+        self,
+        user: UserChain,
+        chain: VerifiedChain,
+        address: Address,
+        signed: SignedStatement,
+        now_ms: int,
     ) -> None:
         """Rules 3 to 5. Raises InputError."""
-        body = submission.signed.statement.body
+        body = signed.statement.body
         if isinstance(body, Reset):
             raise InputError("a reset needs an activation code")
-        check_settled(user, submission.signed)
+        check_settled(user, signed)
         recovered = isinstance(body, AddDevice) and body.recovered
         if recovered or isinstance(body, Cancel | RevokeDevice):
             return
         if chain.seq + 1 > wire_limits.MAX_CHAIN_STATEMENTS - ledger_limits.RESERVED_STATEMENTS:
             raise InputError("the chain is full: only cancels, revocations and resets fit")
-        stored = _recent(self._stored, submission.address, submission.now_ms)
+        stored = _recent(self._stored, address, now_ms)
         if len(stored) >= ledger_limits.MAX_STATEMENTS_PER_HOUR:
             raise InputError("too many statements in one hour: try again later")
 
@@ -307,18 +298,6 @@ class Chains:
         return after
 
 
-@dataclass(frozen=True, slots=True)
-class _Submission:
-    """A decoded statement that a device submits, and what is told its outcome."""
-
-    address: Address
-    device: DeviceId
-    signed: SignedStatement
-    certificate: bytes
-    now_ms: int
-    done: Done
-
-
 def check_settled(user: UserChain, signed: SignedStatement) -> None:
     """Rule 4. Raises InputError; what breaks a rule of chains passes, to be refused by it."""
     pending = user.chain is not None and user.chain.pending is not None
@@ -353,7 +332,6 @@ def logged_ms(head: bytes) -> int:
 
 
 def _recent(times: dict[Key, deque[int]], key: Key, now_ms: int) -> deque[int]:
-    """The times of the last hour; the key is forgotten when there are none."""
     recent = times.get(key, deque())
     while recent and recent[0] <= now_ms - HOUR_MS:
         recent.popleft()

@@ -29,7 +29,7 @@ from blackthorn.ports.ledger import (
     WaitingRecords,
     WaitingStatements,
 )
-from blackthorn.ports.store import BlockingReader, Command, Reader, Together, Writer
+from blackthorn.ports.store import BlockingReader, Command, Done, Reader, Together, Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import Draft, EpochBuilder, Openings, Tip, Waiting
@@ -99,7 +99,7 @@ class Epochs:
         policy: Policy,
         config: DirectoryConfig,
         counters: Counters,
-        check: Callable[[Waiting, int, Callable[[bool | BlackthornError], None]], None],
+        check: Callable[[Waiting, int, Done[bool]], None],
         alarm: Callable[[], int | None],
         told: Callable[[int, int], None],
     ) -> None:
@@ -136,15 +136,14 @@ class Epochs:
 
     def start(self, store: BlockingReader, now_ms: int) -> None:
         """Read and check what is durable; raises StorageError."""
-        loaded = load(store, self._signer.vkey, self._openings)
-        self.log = loaded.log
+        self.log, published, pending = load(store, self._signer.vkey, self._openings)
         self._builder = EpochBuilder(self.log, self._signer, self._openings)
-        if loaded.published is not None:
-            self._tip = loaded.published[1]
-            self.published = self._publication(*loaded.published)
-        if loaded.pending is not None:
-            self._tip = loaded.pending[1]
-            self._offer(*loaded.pending, now_ms)
+        if published is not None:
+            self._tip = published[1]
+            self.published = self._publication(*published)
+        if pending is not None:
+            self._tip = pending[1]
+            self._offer(*pending, now_ms)
         self._clock_ms = now_ms
         self._made_ms = now_ms if self._tip is None else min(now_ms, self._tip.unix_ms)
         statements, records = store.read(WaitingStatements(0, 1)), store.read(WaitingRecords(0, 1))
@@ -224,18 +223,17 @@ class Epochs:
         """
         self._busy = True
         since_ms, self._since_ms = self._since_ms, None
-        self._gather(limits.MAX_EPOCH_CHANGES, partial(self._gathered, now_ms, since_ms))
 
-    def _gathered(
-        self, now_ms: int, since_ms: int | None, waiting: Waiting | BlackthornError
-    ) -> None:
-        if isinstance(waiting, BlackthornError):
-            self._give_up(since_ms)
-            self._fail(waiting, now_ms)
-            return
-        unix_ms = now_ms if self._tip is None else max(now_ms, self._tip.unix_ms + 1)
-        checked = partial(self._checked, now_ms, since_ms, waiting, unix_ms)
-        self._check(waiting, unix_ms, checked)
+        def gathered(waiting: Waiting | BlackthornError) -> None:
+            if isinstance(waiting, BlackthornError):
+                self._give_up(since_ms)
+                self._fail(waiting, now_ms)
+                return
+            unix_ms = now_ms if self._tip is None else max(now_ms, self._tip.unix_ms + 1)
+            checked = partial(self._checked, now_ms, since_ms, waiting, unix_ms)
+            self._check(waiting, unix_ms, checked)
+
+        self._gather(limits.MAX_EPOCH_CHANGES, gathered)
 
     def _checked(
         self,
@@ -329,7 +327,6 @@ class Epochs:
         self.tick(now_ms)
 
     def _verify(self, text: str, checkpoint: Checkpoint) -> None:
-        """The line is a known witness's, and holds. Raises VerificationError."""
         line = parse_signature_line(text)
         named = (line.name, line.key_id)
         keys = [witness.key for witness in self._policy.witnesses]

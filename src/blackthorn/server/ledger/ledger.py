@@ -144,7 +144,6 @@ class Ledger:
         self._rollback = Rollback(writer, signer.vkey, self._stop)
 
     def _check(self, signer: LogSigner, policy: Policy) -> None:
-        """Keys, policy and configuration are of one ledger. Raises ConfigError."""
         if all(log.key != signer.vkey for log in policy.logs):
             raise ConfigError("the policy does not name the key of this server's log")
         if self.config.log_vkey != format_vkey(signer.vkey):
@@ -166,7 +165,6 @@ class Ledger:
             self._resets.look(published.size, published.time_ms, AtOnce(store))
 
     def _check_successor(self, record: bytes | None) -> None:
-        """`record` is the newest configuration in the log."""
         entry = None if record is None else decode_entry(record)
         if not isinstance(entry, ConfigEntry):
             return

@@ -22,7 +22,7 @@ from blackthorn.ports.ledger import (
     SettleReset,
     StoredChain,
 )
-from blackthorn.ports.store import Reader, Writer
+from blackthorn.ports.store import Done, Reader, Writer, unless_failed
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.chains import Chains, DevicesChanged
@@ -129,7 +129,6 @@ class Resets:
     def _judge_chain(
         self, look: _Look, address: Address, device: DeviceId, stored: StoredChain
     ) -> None:
-        """Settle the reset if it is decided. Raises DamageError."""
         published = [
             row for row in stored.statements if row.place is not None and row.place < look.size
         ]
@@ -143,38 +142,31 @@ class Resets:
 
     def _settle(self, chain: VerifiedChain, address: Address, device: DeviceId, seq: int) -> None:
         self._settling.add(device)
-        effective = any(record.seq == seq and record.effective for record in chain.resets)
-        if effective:
-            settled = partial(self._settled, address, device)
-            self._writer.submit(SettleReset(address, seq, device), settled)
-        else:
-            removed = partial(self._removed, address, device)
-            self._writer.submit(RemoveDevice(address, device), removed)
 
-    def _settled(
-        self, address: Address, device: DeviceId, gone: list[DeviceId] | BlackthornError
-    ) -> None:
-        self._settling.discard(device)
-        if not isinstance(gone, BlackthornError):
-            self._note_settled(device)
-            self._chains.forget(address)
+        def settled(gone: list[DeviceId] | BlackthornError) -> None:
+            if not isinstance(gone, BlackthornError):
+                self._chains.forget(address)
+            ended(gone)
+
+        def removed(failed: BlackthornError | None) -> None:
+            ended([device] if failed is None else failed)
+
+        def ended(gone: list[DeviceId] | BlackthornError) -> None:
+            self._settling.discard(device)
+            if isinstance(gone, BlackthornError):
+                return
+            if self._looking is not None:
+                self._looking.settled.add(device)
             self._changed(DevicesChanged(address, tuple(gone)))
 
-    def _removed(self, address: Address, device: DeviceId, failed: BlackthornError | None) -> None:
-        self._settling.discard(device)
-        if failed is None:
-            self._note_settled(device)
-            self._changed(DevicesChanged(address, (device,)))
-
-    def _note_settled(self, device: DeviceId) -> None:
-        if self._looking is not None:
-            self._looking.settled.add(device)
+        if any(record.seq == seq and record.effective for record in chain.resets):
+            self._writer.submit(SettleReset(address, seq, device), settled)
+        else:
+            self._writer.submit(RemoveDevice(address, device), removed)
 
     # --- Cancels that come too late -------------------------------------------------------
 
-    def drop_late(
-        self, waiting: Waiting, unix_ms: int, done: Callable[[bool | BlackthornError], None]
-    ) -> None:
+    def drop_late(self, waiting: Waiting, unix_ms: int, done: Done[bool]) -> None:
         """Forget cancels that the epoch of this time would log too late; `done` hears of any.
 
         Logged like this they would break the user's chain for everybody.
@@ -187,27 +179,20 @@ class Resets:
         self._check_next(cancels, unix_ms, False, done)
 
     def _check_next(
-        self,
-        cancels: list[tuple[Address, int]],
-        unix_ms: int,
-        found: bool,
-        done: Callable[[bool | BlackthornError], None],
+        self, cancels: list[tuple[Address, int]], unix_ms: int, found: bool, done: Done[bool]
     ) -> None:
         if not cancels:
             done(found)
             return
         address, seq = cancels.pop()
 
-        def read(stored: StoredChain | BlackthornError | None) -> None:
-            if isinstance(stored, BlackthornError):
-                done(stored)
-                return
+        def read(stored: StoredChain | None) -> None:
             late = stored is not None and self._is_late(address, seq, stored, unix_ms)
             if late:
                 self._drop(address, seq)
             self._check_next(cancels, unix_ms, found or late, done)
 
-        self._reader.ask(ReadChain(address, 0), read)
+        self._reader.ask(ReadChain(address, 0), unless_failed(done, read))
 
     def _is_late(self, address: Address, seq: int, stored: StoredChain, unix_ms: int) -> bool:
         rows = [row for row in stored.statements if row.seq <= seq]
@@ -222,15 +207,15 @@ class Resets:
             return
         self._dropping.add(address)
         self._chains.forget(address)
-        self._writer.submit(DropStatements(address, seq), partial(self._dropped, address))
 
-    def _dropped(self, address: Address, failed: BlackthornError | None) -> None:
-        self._dropping.discard(address)
-        self._chains.forget(address)
+        def dropped(_: object) -> None:
+            self._dropping.discard(address)
+            self._chains.forget(address)
+
+        self._writer.submit(DropStatements(address, seq), dropped)
 
 
 def _reset_of(chain: VerifiedChain, device: DeviceId) -> int | None:
-    """The seq of the reset that brought the device, if it is in the chain."""
     for record in chain.resets:
         body = decode(chain.statements[record.seq - 1]).statement.body
         if isinstance(body, Reset) and body.device.id == device:

@@ -6,7 +6,6 @@ witnesses will tell if that backup is too old.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from blackthorn.directory.entries import Head, Mutation, decode_entry
 from blackthorn.directory.prefix_tree import PrefixTree
@@ -31,20 +30,19 @@ CHUNK = 4_096
 """Entries read from the database at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """The log and map as they are durable; `pending` waits for witnesses."""
-
-    log: MerkleLog
-    published: tuple[Checkpoint, Tip] | None
-    pending: tuple[Checkpoint, Tip] | None
+Signed = tuple[Checkpoint, Tip]
 
 
-def load(store: BlockingReader, key: VerifierKey, openings: Openings) -> Loaded:
-    """The ledger of the store, whose checkpoints the log key `key` signed. Raises StorageError."""
+def load(
+    store: BlockingReader, key: VerifierKey, openings: Openings
+) -> tuple[MerkleLog, Signed | None, Signed | None]:
+    """The log, what is published, and what waits for witnesses. Raises StorageError.
+
+    `key` is the log key that must have signed the checkpoints.
+    """
     checkpoints = store.read(ReadCheckpoints())
     log, map_ = MerkleLog(), _Map()
-    tips: list[tuple[Checkpoint, Tip]] = []
+    tips: list[Signed] = []
     for checkpoint in checkpoints:
         for entry in _entries(store, log.size, checkpoint.size):
             map_.feed(log.append(entry), entry)
@@ -55,7 +53,7 @@ def load(store: BlockingReader, key: VerifierKey, openings: Openings) -> Loaded:
     _check_leaves(store, map_, openings)
     published = next((tip for tip in tips if tip[0].published), None)
     pending = next((tip for tip in tips if not tip[0].published), None)
-    return Loaded(log, published, pending)
+    return log, published, pending
 
 
 def _entries(store: BlockingReader, start: int, end: int) -> Iterator[bytes]:
@@ -69,7 +67,6 @@ def _entries(store: BlockingReader, start: int, end: int) -> Iterator[bytes]:
 
 
 def _check(store: BlockingReader, log: MerkleLog, checkpoint: Checkpoint, key: VerifierKey) -> None:
-    """The rows give the root that was stored, and the note says the same."""
     if log.root(checkpoint.size) != checkpoint.root:
         raise DamageError(_where(store, log))
     try:
@@ -82,7 +79,6 @@ def _check(store: BlockingReader, log: MerkleLog, checkpoint: Checkpoint, key: V
 
 
 def _where(store: BlockingReader, log: MerkleLog) -> str:
-    """In which epoch the entries first differ from what was signed."""
     start = 0
     for size, root in _roots(store):
         if size > log.size or log.root(size) != root:

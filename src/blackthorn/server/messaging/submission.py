@@ -8,7 +8,7 @@ one; so the writer has at most one group, and groups become durable in the order
 numbers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -22,7 +22,7 @@ from blackthorn.ports.parcels import (
     SharedParcel,
     StoreParcels,
 )
-from blackthorn.ports.store import Writer
+from blackthorn.ports.store import Done, Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging import limits as messaging_limits
@@ -96,7 +96,7 @@ class MessageSubmission:
         connection: DeviceConnection,
         fanout: FanoutId,
         devices: Sequence[DeviceId],
-        done: Callable[[BlackthornError | None], None],
+        done: Done[None],
     ) -> None:
         """Remember the list behind a fan-out id, whose hash was checked; then call `done`.
 
@@ -134,10 +134,7 @@ class MessageSubmission:
         return None
 
     def _market_refusal(self, mailbox: Mailbox) -> str:
-        """Why nothing is taken for a device that exists; "" when it is."""
-        if self._exits is None:
-            return ""
-        return self._exits.refusal(mailbox.address, May.BE_SENT)
+        return "" if self._exits is None else self._exits.refusal(mailbox.address, May.BE_SENT)
 
     def forget_fanouts(self) -> None:
         """A device was removed, or its market closed: every list must be told again."""
