@@ -12,18 +12,9 @@ from dataclasses import dataclass, replace
 from blackthorn.crypto import vrf
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import AbsentError, BlackthornError, InputError, VerificationError
+from blackthorn.identity import statements
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.keys import SigningKeys
-from blackthorn.identity.statements import (
-    ENROLMENT,
-    NO_STATEMENT,
-    Genesis,
-    Reset,
-    SetOpenPGP,
-    SignedStatement,
-    countersign,
-    decode,
-)
 from blackthorn.ids import Address
 from blackthorn.link.activation.exchange import DeviceKeys, Owner
 from blackthorn.ports.enrolment import OpenCode
@@ -68,7 +59,7 @@ class Admissions:
             seq = chain.seq if chain is not None else 0
             if code.used_seq is not None:
                 seq = min(seq, code.used_seq - 1)
-            head = chain.hash_of(seq) if chain is not None and seq else NO_STATEMENT
+            head = chain.hash_of(seq) if chain is not None and seq else statements.NO_STATEMENT
             done(Owner(code.address, seq, head))
 
         self.ledger.chains.read(code.address, now_ms, unless_failed(done, read))
@@ -79,7 +70,7 @@ class Admissions:
             done(InputError(self.ledger.stopped))
             return
         try:
-            signed = [decode(data) for data in keys.statements]
+            signed = [statements.decode(data) for data in keys.statements]
         except VerificationError as error:
             done(error)
             return
@@ -102,7 +93,7 @@ class Admissions:
         self,
         address: Address,
         keys: DeviceKeys,
-        signed: list[SignedStatement],
+        signed: list[statements.SignedStatement],
         now_ms: int,
         user: UserChain | None,
     ) -> Admission:
@@ -113,7 +104,7 @@ class Admissions:
         _check_kinds(signed, chain)
         if user is not None and chain is not None:
             check_settled(user, signed[0])
-        signed[0] = countersign(signed[0], ENROLMENT, self.enrolment)
+        signed[0] = statements.countersign(signed[0], statements.ENROLMENT, self.enrolment)
         chains = self.ledger.chains
         after = chains.extended(chain, signed, now_ms)
         if after[0].label != address:
@@ -128,31 +119,31 @@ class Admissions:
         return Label(0, address, beta[:32], proof, self.random(SALT_BYTES))
 
 
-def _standing(signed: Sequence[SignedStatement], keys: DeviceKeys) -> Standing:
+def _standing(signed: Sequence[statements.SignedStatement], keys: DeviceKeys) -> Standing:
     body = signed[0].statement.body
-    if not isinstance(body, Genesis | Reset):
+    if not isinstance(body, statements.Genesis | statements.Reset):
         raise InputError("a device with a code brings a genesis or a reset")
     if (body.device.keys.ed25519, body.device.name) != (keys.identity_key, keys.name):
         raise InputError("the statement is about another device than the one that brings it")
-    return Standing.PENDING if isinstance(body, Reset) else Standing.LIVE
+    return Standing.PENDING if isinstance(body, statements.Reset) else Standing.LIVE
 
 
-def _stored(chain: VerifiedChain, signed: Sequence[SignedStatement]) -> bool:
+def _stored(chain: VerifiedChain, signed: Sequence[statements.SignedStatement]) -> bool:
     return all(
         new.statement.seq <= chain.seq and chain.hash_of(new.statement.seq) == new.statement.hash
         for new in signed
     )
 
 
-def _check_kinds(signed: Sequence[SignedStatement], chain: VerifiedChain | None) -> None:
+def _check_kinds(signed: Sequence[statements.SignedStatement], chain: VerifiedChain | None) -> None:
     bodies = [new.statement.body for new in signed]
     if chain is None:
-        if not isinstance(bodies[0], Genesis):
+        if not isinstance(bodies[0], statements.Genesis):
             raise InputError("the user has no chain yet: his first device brings a genesis")
-        if any(not isinstance(body, SetOpenPGP) for body in bodies[1:]):
+        if any(not isinstance(body, statements.SetOpenPGP) for body in bodies[1:]):
             raise InputError("behind a genesis only a set_openpgp is taken")
         return
-    if isinstance(bodies[0], Genesis):
+    if isinstance(bodies[0], statements.Genesis):
         raise InputError("the user has a chain already: ask for a reset, or pair with a device")
     if len(bodies) > 1:
         raise InputError("a device of a user with a chain brings one statement")

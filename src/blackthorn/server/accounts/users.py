@@ -13,20 +13,9 @@ from blackthorn.errors import AbsentError, ConflictError, DecodeError, UserError
 from blackthorn.ids import Address, Fingerprint
 from blackthorn.link.activation import exchange
 from blackthorn.link.activation.code import Code, new_code
+from blackthorn.ports import users
 from blackthorn.ports.randomness import Randomness
 from blackthorn.ports.store import BlockingReader, BlockingWriter
-from blackthorn.ports.users import (
-    NOT_STATED,
-    AddUser,
-    FindUser,
-    Home,
-    ListedUser,
-    ListUsers,
-    NameplateTaken,
-    NewCode,
-    PinTakenError,
-    RenewCode,
-)
 from blackthorn.server.accounts import limits
 from blackthorn.wire.address import domain_of, parse_address
 
@@ -52,10 +41,10 @@ def parse_life(text: str) -> int:
     return seconds
 
 
-def all_users(store: BlockingReader, now_ms: int) -> Iterator[ListedUser]:
+def all_users(store: BlockingReader, now_ms: int) -> Iterator[users.ListedUser]:
     """All users by address."""
     after = ""
-    while page := store.read(ListUsers(now_ms, after, limits.USERS_PAGE)):
+    while page := store.read(users.ListUsers(now_ms, after, limits.USERS_PAGE)):
         yield from page
         after = page[-1].address
 
@@ -65,15 +54,15 @@ def add_user(
     address: Address,
     random: Randomness,
     now_ms: int,
-    code: NewCode,
-    home: Home = NOT_STATED,
+    code: users.NewCode,
+    home: users.Home = users.NOT_STATED,
 ) -> None:
     """Add a user with a fresh PIN and a code. Raises ConflictError when the address is taken."""
     while True:
         pin = random(4).hex().upper()
         try:
-            store.write(AddUser(address, pin, now_ms, code, home))
-        except PinTakenError:
+            store.write(users.AddUser(address, pin, now_ms, code, home))
+        except users.PinTakenError:
             continue
         return
 
@@ -95,7 +84,9 @@ class UserAdministration:
     random: Randomness
     options: str = ""
 
-    def add(self, text: str, life_seconds: int, now_ms: int, home: Home = NOT_STATED) -> Invited:
+    def add(
+        self, text: str, life_seconds: int, now_ms: int, home: users.Home = users.NOT_STATED
+    ) -> Invited:
         """A new user and their first code. Raises UserError for a wrong or a taken address."""
         address = self.check_new(text)
         invited, stored = self._fresh(address, life_seconds, now_ms)
@@ -108,7 +99,7 @@ class UserAdministration:
     def check_new(self, text: str) -> Address:
         """The address, if a user of it can be added. Raises UserError."""
         address = self._address(text)
-        if self.store.read(FindUser(address)):
+        if self.store.read(users.FindUser(address)):
             raise self._taken(address)
         return address
 
@@ -124,7 +115,7 @@ class UserAdministration:
         address = self._address(text)
         invited, stored = self._fresh(address, life_seconds, now_ms)
         try:
-            self.store.write(RenewCode(address, stored))
+            self.store.write(users.RenewCode(address, stored))
         except AbsentError:
             command = f"blackthorn user add {address}{self.options}"
             raise UserError(f"there is no user {address}: `{command}` adds one") from None
@@ -139,10 +130,14 @@ class UserAdministration:
             raise UserError(f"this server serves users of {self.domain}, not of that domain")
         return address
 
-    def _fresh(self, address: Address, life_seconds: int, now_ms: int) -> tuple[Invited, NewCode]:
+    def _fresh(
+        self, address: Address, life_seconds: int, now_ms: int
+    ) -> tuple[Invited, users.NewCode]:
         code = new_code(self.random)
-        while self.store.read(NameplateTaken(code.nameplate)):
+        while self.store.read(users.NameplateTaken(code.nameplate)):
             code = new_code(self.random)
         expires_ms = now_ms + life_seconds * 1000
         verifier = exchange.verifier(code, self.fingerprint)
-        return Invited(address, code, expires_ms), NewCode(code.nameplate, verifier, expires_ms)
+        return Invited(address, code, expires_ms), users.NewCode(
+            code.nameplate, verifier, expires_ms
+        )

@@ -5,16 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from blackthorn.ids import Address
+from blackthorn.link import frames as f
 from blackthorn.link import limits
-from blackthorn.link.frames import (
-    AnyFrame,
-    FetchMail,
-    ListMail,
-    MailArrived,
-    MailChunk,
-    MailEntry,
-    MailListing,
-)
 from blackthorn.ports.enterprise import UserRecord
 from blackthorn.ports.mail import MailPart
 from blackthorn.ports.store import unless_failed
@@ -33,15 +25,15 @@ class MailHandler:
     enterprise: EnterpriseCache
     counters: Counters
 
-    def handle(self, session: Session, frame: AnyFrame, now: float) -> None:
+    def handle(self, session: Session, frame: f.AnyFrame, now: float) -> None:
         """Serve one frame of a known device; its peer waits until the answer."""
-        if session.device is None or not isinstance(frame, ListMail | FetchMail):
+        if session.device is None or not isinstance(frame, f.ListMail | f.FetchMail):
             return
 
         def loaded(user: UserRecord | None) -> None:
             if user is None:
                 session.answered()
-            elif isinstance(frame, ListMail):
+            elif isinstance(frame, f.ListMail):
                 self._list(session, user, frame)
             else:
                 self._fetch(session, user, frame)
@@ -50,24 +42,24 @@ class MailHandler:
         failed = partial(close_failed, session, self.counters)
         self.enterprise.load_user(session.device.address, unless_failed(failed, loaded))
 
-    def _list(self, session: Session, user: UserRecord, frame: ListMail) -> None:
-        def answer(page: MailPage) -> MailListing:
-            entries = [MailEntry(head.uid, head.size, head.received_ms) for head in page.heads]
-            return MailListing(frame.request, entries, page.more)
+    def _list(self, session: Session, user: UserRecord, frame: f.ListMail) -> None:
+        def answer(page: MailPage) -> f.MailListing:
+            entries = [f.MailEntry(head.uid, head.size, head.received_ms) for head in page.heads]
+            return f.MailListing(frame.request, entries, page.more)
 
         done = answering(session, self.counters, answer)
         self.mail.page(user, frame.after, limits.MAX_MAIL_LISTING, done)
 
-    def _fetch(self, session: Session, user: UserRecord, frame: FetchMail) -> None:
-        def answer(part: MailPart | None) -> MailChunk:
+    def _fetch(self, session: Session, user: UserRecord, frame: f.FetchMail) -> None:
+        def answer(part: MailPart | None) -> f.MailChunk:
             total, data = (0, b"") if part is None else (part.size, part.data)
             self.counters.mail_chunks_sent += 1
-            return MailChunk(frame.request, frame.uid, frame.offset, total, data)
+            return f.MailChunk(frame.request, frame.uid, frame.offset, total, data)
 
         done = answering(session, self.counters, answer)
         self.mail.read(user, frame.uid, frame.offset, limits.MAX_MAIL_CHUNK_BYTES, done)
 
 
-def announcing(notify: Callable[[Address, AnyFrame], None]) -> Callable[[Address, int], None]:
+def announcing(notify: Callable[[Address, f.AnyFrame], None]) -> Callable[[Address, int], None]:
     """What tells a user's devices of a stored mail, over `Dispatcher.notify_user`."""
-    return lambda address, uid: notify(address, MailArrived(uid))
+    return lambda address, uid: notify(address, f.MailArrived(uid))

@@ -4,21 +4,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from blackthorn.errors import AbsentError, ProtocolError
+from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
-from blackthorn.link.frames import (
-    JoinPairing,
-    OpenPairing,
-    Paired,
-    PairingEnded,
-    PairingOpened,
-    Relay,
-)
 from blackthorn.link.pairing.channel import PAIRING_VERSION
 from blackthorn.ports.enterprise import DeviceRecord
 from blackthorn.server.accounts.pairing import End, Pairings
 from blackthorn.server.handlers.session import Session
 
-PairingFrame = OpenPairing | JoinPairing | Relay | PairingEnded
+PairingFrame = f.OpenPairing | f.JoinPairing | f.Relay | f.PairingEnded
 
 _CODES: Final[dict[End, Code]] = {
     End.LEFT: Code.PAIRING_LEFT,
@@ -42,14 +35,14 @@ class _LinkParty:
         return self.session.paused_since is not None
 
     def paired(self, message: bytes) -> None:
-        self.session.transmit(Paired(message))
+        self.session.transmit(f.Paired(message))
 
     def relay(self, data: bytes) -> None:
-        self.session.transmit(Relay(data))
+        self.session.transmit(f.Relay(data))
 
     def ended(self, reason: End | str) -> None:
         code = _CODES[reason] if isinstance(reason, End) else reason
-        self.session.transmit(PairingEnded(code))
+        self.session.transmit(f.PairingEnded(code))
 
     def disconnect(self) -> None:
         self.session.close(Code.GOING)
@@ -69,19 +62,19 @@ class PairingHandler:
         """Serve one frame."""
         party = _LinkParty(session)
         match frame:
-            case OpenPairing(nameplate, message):
+            case f.OpenPairing(nameplate, message):
                 if session.device is None:
                     raise ProtocolError("nobody has said who he is")
                 refusal = self._pairings.open(party, nameplate, message, now)
-                session.transmit(PairingOpened(refusal))
-            case JoinPairing():
+                session.transmit(f.PairingOpened(refusal))
+            case f.JoinPairing():
                 self._join(party, frame, now)
-            case Relay(data):
+            case f.Relay(data):
                 self._pairings.relay(party, data, now)
-            case PairingEnded(code):
+            case f.PairingEnded(code):
                 self._pairings.end(party, code)
 
-    def _join(self, party: _LinkParty, frame: JoinPairing, now: float) -> None:
+    def _join(self, party: _LinkParty, frame: f.JoinPairing, now: float) -> None:
         if frame.version != PAIRING_VERSION:
             text = f"this server speaks pairing version {PAIRING_VERSION}, not {frame.version}"
             raise LinkError(Code.VERSION, text)

@@ -6,14 +6,8 @@ from functools import partial
 from blackthorn.errors import AbsentError, BlackthornError, ForbiddenError, UnavailableError
 from blackthorn.identity.keys import Signature
 from blackthorn.ids import Address
+from blackthorn.link import frames as f
 from blackthorn.link.codes import Code, LinkError
-from blackthorn.link.frames import (
-    LINK_VERSION,
-    Recognised,
-    Recover,
-    StatementStored,
-    SubmitStatement,
-)
 from blackthorn.link.hello import recovery_bytes
 from blackthorn.server.accounts.recovery import Recognition, RecoveryService
 from blackthorn.server.handlers.session import Session
@@ -32,16 +26,16 @@ class RecoveryHandler:
 
     recovery: RecoveryService
 
-    def handle(self, session: Session, frame: Recover | SubmitStatement, now: float) -> None:
+    def handle(self, session: Session, frame: f.Recover | f.SubmitStatement, now: float) -> None:
         """Serve one frame."""
-        if isinstance(frame, Recover):
+        if isinstance(frame, f.Recover):
             self._recognise(session, frame, now)
         else:
             self._submit(session, frame)
 
-    def _recognise(self, session: Session, recover: Recover, now: float) -> None:
-        if recover.version != LINK_VERSION:
-            text = f"this server speaks link version {LINK_VERSION}, not {recover.version}"
+    def _recognise(self, session: Session, recover: f.Recover, now: float) -> None:
+        if recover.version != f.LINK_VERSION:
+            text = f"this server speaks link version {f.LINK_VERSION}, not {recover.version}"
             raise LinkError(Code.VERSION, text)
         session.ask()
         try:
@@ -56,13 +50,13 @@ class RecoveryHandler:
         except UnavailableError as error:
             raise LinkError(Code.BUSY, str(error)) from None
 
-    def _submit(self, session: Session, frame: SubmitStatement) -> None:
+    def _submit(self, session: Session, frame: f.SubmitStatement) -> None:
         stage = session.stage
         if not isinstance(stage, _Recognised):
             raise LinkError(Code.NOT_NOW, "nobody has said who he is")
 
         def done(refusal: str) -> None:
-            session.transmit(StatementStored(frame.request, refusal[:512]))
+            session.transmit(f.StatementStored(frame.request, refusal[:512]))
             session.answered()
 
         session.ask()
@@ -74,7 +68,7 @@ def _recognised(session: Session, known: Recognition | BlackthornError) -> None:
         case Recognition():
             session.stage = _Recognised(known.address)
             session.transmit(
-                Recognised(
+                f.Recognised(
                     known.seq, known.head, known.domain, known.pin, known.config, known.policy
                 )
             )

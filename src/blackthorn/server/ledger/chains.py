@@ -44,14 +44,7 @@ from blackthorn.identity.statements import (
     decode,
 )
 from blackthorn.ids import Address, DeviceId
-from blackthorn.ports.ledger import (
-    LOGGED_KINDS,
-    Change,
-    ReadChain,
-    StoreChange,
-    StoredChain,
-    StoredStatement,
-)
+from blackthorn.ports import ledger as ports
 from blackthorn.ports.store import Done as StoreDone
 from blackthorn.ports.store import Reader, Writer, unless_failed
 from blackthorn.server.ledger import limits as ledger_limits
@@ -125,9 +118,9 @@ class Chains:
         known = self._cache.get(address)
         if known is not None:
             self._cache.move_to_end(address)
-        query = ReadChain(address, known.seq - 1 if known is not None else 0)
+        query = ports.ReadChain(address, known.seq - 1 if known is not None else 0)
 
-        def read(stored: StoredChain | None) -> None:
+        def read(stored: ports.StoredChain | None) -> None:
             if stored is None:
                 done(AbsentError(f"there is no user {address}"))
                 return
@@ -147,14 +140,14 @@ class Chains:
         self._reader.ask(query, unless_failed(done, read))
 
     def _current(
-        self, address: Address, known: VerifiedChain | None, stored: StoredChain, now_ms: int
+        self, address: Address, known: VerifiedChain | None, stored: ports.StoredChain, now_ms: int
     ) -> VerifiedChain | None:
         if known is not None:
             return extend(known, (), self._terms({}, max(now_ms, known.now_ms)))
         if not stored.statements:
             return None
         chain = self.verified(address, stored.statements, stored.heads, now_ms)
-        logged = [row for row in stored.statements if row.kind in LOGGED_KINDS]
+        logged = [row for row in stored.statements if row.kind in ports.LOGGED_KINDS]
         if all(row.place is not None for row in logged):
             self._keep(address, chain)
         return chain
@@ -162,7 +155,7 @@ class Chains:
     def verified(
         self,
         address: Address,
-        rows: Sequence[StoredStatement],
+        rows: Sequence[ports.StoredStatement],
         heads: Sequence[tuple[int, bytes]],
         now_ms: int,
     ) -> VerifiedChain:
@@ -226,7 +219,7 @@ class Chains:
                 done(str(error))
                 return
             told = partial(self._stored_change, change, now_ms, done)
-            self._writer.submit(StoreChange(change), told)
+            self._writer.submit(ports.StoreChange(change), told)
 
         self.read(address, now_ms, read)
 
@@ -259,7 +252,7 @@ class Chains:
         self._submitted.setdefault(device, recent).append(now_ms)
 
     def _stored_change(
-        self, change: Change, now_ms: int, done: Done, outcome: bool | BlackthornError
+        self, change: ports.Change, now_ms: int, done: Done, outcome: bool | BlackthornError
     ) -> None:
         """The change is durable, or was overtaken, or the disk failed."""
         self.forget(change.address)
@@ -270,7 +263,7 @@ class Chains:
             self.stored(change, now_ms)
         done("")
 
-    def stored(self, change: Change, now_ms: int) -> None:
+    def stored(self, change: ports.Change, now_ms: int) -> None:
         """The change is durable: count it, and tell of it."""
         self.forget(change.address)
         recent = _recent(self._stored, change.address, now_ms)
@@ -310,14 +303,14 @@ def check_settled(user: UserChain, signed: SignedStatement) -> None:
 
 
 def _times(
-    rows: Sequence[StoredStatement], heads: Sequence[tuple[int, bytes]], now_ms: int
+    rows: Sequence[ports.StoredStatement], heads: Sequence[tuple[int, bytes]], now_ms: int
 ) -> dict[int, int]:
     """When each reset and cancel was logged: now, if it waits for that."""
     logged = {seq: logged_ms(head) for seq, head in heads}
     times: dict[int, int] = {}
     latest = 0
     for row in rows:
-        if row.kind in LOGGED_KINDS:
+        if row.kind in ports.LOGGED_KINDS:
             latest = logged.get(row.seq) or max(now_ms, latest)
             times[row.seq] = latest
     return times

@@ -15,16 +15,7 @@ from blackthorn.directory.commitment import Value, commit, opening_for
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import ConfigEntry, Head, Mutation, Record
 from blackthorn.directory.prefix_tree import PrefixTree
-from blackthorn.ports.ledger import (
-    LOGGED_KINDS,
-    Checkpoint,
-    Epoch,
-    Label,
-    Leaf,
-    StoredStatement,
-    WaitingRecord,
-    WaitingStatement,
-)
+from blackthorn.ports import ledger as ports
 from blackthorn.tlog import checkpoint as tlog
 from blackthorn.tlog.checkpoint import LogSigner
 from blackthorn.tlog.merkle import MerkleLog
@@ -36,19 +27,19 @@ class Openings:
     def __init__(self, secret: Secret) -> None:
         self._secret = secret
 
-    def of(self, label: Label, version: int) -> bytes:
+    def of(self, label: ports.Label, version: int) -> bytes:
         """The 16-byte opening of one version of a user's leaf."""
         own = hmac.digest(self._secret.expose(), label.salt, "sha256")
         return opening_for(own, label.index, version)
 
-    def commitment(self, label: Label, leaf: Leaf) -> bytes:
+    def commitment(self, label: ports.Label, leaf: ports.Leaf) -> bytes:
         """The 32-byte commitment to a leaf."""
         return commit(
             self.of(label, leaf.version), label.address, leaf.version, value_of(leaf).encode()
         )
 
 
-def value_of(leaf: Leaf) -> Value:
+def value_of(leaf: ports.Leaf) -> Value:
     """What the map says of the leaf's user."""
     return Value(leaf.head, leaf.seq, leaf.flags)
 
@@ -69,7 +60,7 @@ class Tip:
 class Draft:
     """An epoch that is ready to be stored, and the tip that it makes."""
 
-    epoch: Epoch
+    epoch: ports.Epoch
     tip: Tip
 
 
@@ -80,12 +71,12 @@ class WaitingUser:
     `version` is that of their newest leaf, 0 when they have none.
     """
 
-    label: Label
+    label: ports.Label
     version: int
-    statements: tuple[StoredStatement, ...]
+    statements: tuple[ports.StoredStatement, ...]
 
 
-def by_user(found: Sequence[WaitingStatement]) -> list[WaitingUser]:
+def by_user(found: Sequence[ports.WaitingStatement]) -> list[WaitingUser]:
     """The users of these statements, in the order of their first ones."""
     users: dict[int, WaitingUser] = {}
     for row in found:
@@ -100,7 +91,7 @@ class Waiting:
     """What waits for the next epoch."""
 
     users: Sequence[WaitingUser]
-    records: Sequence[WaitingRecord]
+    records: Sequence[ports.WaitingRecord]
 
     @property
     def count(self) -> int:
@@ -128,7 +119,7 @@ class EpochBuilder:
         if tip is None or tip.config != config.digest:
             entries.append(ConfigEntry(number, config.encode()).encode())
         entries += [Record(each.kind, number, each.body).encode() for each in waiting.records]
-        leaves: list[Leaf] = []
+        leaves: list[ports.Leaf] = []
         published: list[tuple[int, int, int, int]] = []
         for user in waiting.users:
             for run, leaf in _leaves(user, start + len(entries)):
@@ -143,25 +134,29 @@ class EpochBuilder:
         checkpoint = self._sign(entries)
         records = tuple(each.number for each in waiting.records)
         return Draft(
-            Epoch(start, tuple(entries), tuple(leaves), tuple(published), records, checkpoint),
+            ports.Epoch(
+                start, tuple(entries), tuple(leaves), tuple(published), records, checkpoint
+            ),
             Tip(checkpoint.size, head, number, unix_ms, config.digest, tree),
         )
 
-    def _sign(self, entries: Sequence[bytes]) -> Checkpoint:
+    def _sign(self, entries: Sequence[bytes]) -> ports.Checkpoint:
         self._log.extend(entries)
         size, root = self._log.size, self._log.root()
         note = self._signer.sign(tlog.Checkpoint(self._signer.vkey.name, size, root))
-        return Checkpoint(size, root, note, published=False)
+        return ports.Checkpoint(size, root, note, published=False)
 
 
-def _leaves(user: WaitingUser, place: int) -> list[tuple[Sequence[StoredStatement], Leaf]]:
+def _leaves(
+    user: WaitingUser, place: int
+) -> list[tuple[Sequence[ports.StoredStatement], ports.Leaf]]:
     """The user's runs of statements, and the leaf that each makes."""
-    made: list[tuple[Sequence[StoredStatement], Leaf]] = []
+    made: list[tuple[Sequence[ports.StoredStatement], ports.Leaf]] = []
     begun = 0
     for end, statement in enumerate(user.statements, 1):
-        if statement.kind in LOGGED_KINDS or end == len(user.statements):
+        if statement.kind in ports.LOGGED_KINDS or end == len(user.statements):
             version = user.version + len(made) + 1
-            leaf = Leaf(
+            leaf = ports.Leaf(
                 user.label.user,
                 version,
                 statement.head,

@@ -24,15 +24,7 @@ from blackthorn.directory.records import decode_record
 from blackthorn.errors import BlackthornError, ConfigError, StorageError, VerificationError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ids import Address, DeviceId
-from blackthorn.ports.ledger import (
-    AddRecord,
-    Change,
-    ForgetCertificates,
-    Leaf,
-    LeavesBetween,
-    NewestConfig,
-    ReadEntries,
-)
+from blackthorn.ports import ledger as ports
 from blackthorn.ports.store import AtOnce, BlockingReader, Reader, Writer
 from blackthorn.ports.store import Done as StoreDone
 from blackthorn.server.counters import Counters
@@ -159,7 +151,7 @@ class Ledger:
         self._now_ms = now_ms
         self._epochs.start(store, now_ms)
         self._rollback.start(store, self._epochs.log)
-        self._check_successor(store.read(NewestConfig()))
+        self._check_successor(store.read(ports.NewestConfig()))
         published = self._epochs.published
         if published is not None:
             self._resets.look(published.size, published.time_ms, AtOnce(store))
@@ -201,7 +193,7 @@ class Ledger:
         """At most `count` published entries from `start` on, as many as MAX_ENTRIES_BYTES holds."""
         size = self.published.size if self.published is not None else 0
         fitting = max(0, min(count, size - start))
-        self._reader.ask(ReadEntries(start, fitting, ledger_limits.MAX_ENTRIES_BYTES), done)
+        self._reader.ask(ports.ReadEntries(start, fitting, ledger_limits.MAX_ENTRIES_BYTES), done)
 
     @property
     def waiting(self) -> Pending | None:
@@ -228,7 +220,7 @@ class Ledger:
                 self.wake()
             done("" if result is None else str(result))
 
-        self._writer.submit(AddRecord(kind, body), stored)
+        self._writer.submit(ports.AddRecord(kind, body), stored)
 
     @property
     def time_ms(self) -> int:
@@ -245,19 +237,19 @@ class Ledger:
     def _tell_leaves(self, start: int, end: int) -> None:
         page = ledger_limits.LEAVES_PAGE
 
-        def read(leaves: list[tuple[Address, Leaf]] | BlackthornError) -> None:
+        def read(leaves: list[tuple[Address, ports.Leaf]] | BlackthornError) -> None:
             if isinstance(leaves, BlackthornError):  # older certificates go with the next epoch
                 self._counters.storage_failures += isinstance(leaves, StorageError)
                 return
             if leaves:
                 newest = tuple((leaf.user, leaf.seq) for _, leaf in leaves)
-                self._writer.submit(ForgetCertificates(newest), _ignore)
+                self._writer.submit(ports.ForgetCertificates(newest), _ignore)
             for address in dict.fromkeys(address for address, _ in leaves):
                 self._leaf_changed(address)
             if len(leaves) == page:
                 self._tell_leaves(leaves[-1][1].place + 1, end)
 
-        self._reader.ask(LeavesBetween(start, end, page), read)
+        self._reader.ask(ports.LeavesBetween(start, end, page), read)
 
     # --- Rollback -------------------------------------------------------------------------
 
@@ -328,7 +320,7 @@ class Ledger:
         """Why nothing is stored any more, or empty."""
         return STOPPED if self._rollback.reason else ""
 
-    def stored(self, change: Change, now_ms: int) -> None:
+    def stored(self, change: ports.Change, now_ms: int) -> None:
         """A change that came another way, as by an activation, is durable."""
         self._now_ms = now_ms
         self.chains.stored(change, now_ms)

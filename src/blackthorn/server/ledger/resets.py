@@ -14,14 +14,7 @@ from blackthorn.errors import BlackthornError, DamageError
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.statements import Reset, decode
 from blackthorn.ids import Address, DeviceId
-from blackthorn.ports.ledger import (
-    DropStatements,
-    ReadChain,
-    ReadResets,
-    RemoveDevice,
-    SettleReset,
-    StoredChain,
-)
+from blackthorn.ports import ledger as ports
 from blackthorn.ports.store import Done, Reader, Writer, unless_failed
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits
@@ -88,7 +81,7 @@ class Resets:
             self._ask(self._looking)
 
     def _ask(self, look: _Look) -> None:
-        look.reader.ask(ReadResets(look.after, limits.RESETS_PAGE), partial(self._read, look))
+        look.reader.ask(ports.ReadResets(look.after, limits.RESETS_PAGE), partial(self._read, look))
 
     def _read(self, look: _Look, page: list[Pending] | BlackthornError) -> None:
         if isinstance(page, BlackthornError):  # the next epoch looks again
@@ -102,7 +95,9 @@ class Resets:
         waiting = [(address, device) for _, address, device in page if device not in self._settling]
         look.open = len(waiting) + 1
         for address, device in waiting:
-            look.reader.ask(ReadChain(address, 0), partial(self._judge, look, address, device))
+            look.reader.ask(
+                ports.ReadChain(address, 0), partial(self._judge, look, address, device)
+            )
         self._judged(look)
 
     def _judged(self, look: _Look) -> None:
@@ -115,9 +110,9 @@ class Resets:
         look: _Look,
         address: Address,
         device: DeviceId,
-        stored: StoredChain | BlackthornError | None,
+        stored: ports.StoredChain | BlackthornError | None,
     ) -> None:
-        if isinstance(stored, StoredChain) and device not in look.settled:
+        if isinstance(stored, ports.StoredChain) and device not in look.settled:
             try:
                 self._judge_chain(look, address, device, stored)
             except DamageError:
@@ -127,7 +122,7 @@ class Resets:
         self._judged(look)
 
     def _judge_chain(
-        self, look: _Look, address: Address, device: DeviceId, stored: StoredChain
+        self, look: _Look, address: Address, device: DeviceId, stored: ports.StoredChain
     ) -> None:
         published = [
             row for row in stored.statements if row.place is not None and row.place < look.size
@@ -160,9 +155,9 @@ class Resets:
             self._changed(DevicesChanged(address, tuple(gone)))
 
         if any(record.seq == seq and record.effective for record in chain.resets):
-            self._writer.submit(SettleReset(address, seq, device), settled)
+            self._writer.submit(ports.SettleReset(address, seq, device), settled)
         else:
-            self._writer.submit(RemoveDevice(address, device), removed)
+            self._writer.submit(ports.RemoveDevice(address, device), removed)
 
     # --- Cancels that come too late -------------------------------------------------------
 
@@ -186,15 +181,15 @@ class Resets:
             return
         address, seq = cancels.pop()
 
-        def read(stored: StoredChain | None) -> None:
+        def read(stored: ports.StoredChain | None) -> None:
             late = stored is not None and self._is_late(address, seq, stored, unix_ms)
             if late:
                 self._drop(address, seq)
             self._check_next(cancels, unix_ms, found or late, done)
 
-        self._reader.ask(ReadChain(address, 0), unless_failed(done, read))
+        self._reader.ask(ports.ReadChain(address, 0), unless_failed(done, read))
 
-    def _is_late(self, address: Address, seq: int, stored: StoredChain, unix_ms: int) -> bool:
+    def _is_late(self, address: Address, seq: int, stored: ports.StoredChain, unix_ms: int) -> bool:
         rows = [row for row in stored.statements if row.seq <= seq]
         try:
             self._chains.verified(address, rows, stored.heads, unix_ms)
@@ -212,7 +207,7 @@ class Resets:
             self._dropping.discard(address)
             self._chains.forget(address)
 
-        self._writer.submit(DropStatements(address, seq), dropped)
+        self._writer.submit(ports.DropStatements(address, seq), dropped)
 
 
 def _reset_of(chain: VerifiedChain, device: DeviceId) -> int | None:

@@ -10,15 +10,7 @@ from collections.abc import Iterator
 from blackthorn.directory.entries import Head, Mutation, decode_entry
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.errors import DamageError, VerificationError
-from blackthorn.ports.ledger import (
-    Checkpoint,
-    Label,
-    Leaf,
-    NewestLeaves,
-    ReadCheckpoints,
-    ReadEntries,
-    ReadRoots,
-)
+from blackthorn.ports import ledger as ports
 from blackthorn.ports.store import BlockingReader
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import Openings, Tip
@@ -30,7 +22,7 @@ CHUNK = 4_096
 """Entries read from the database at once."""
 
 
-Signed = tuple[Checkpoint, Tip]
+Signed = tuple[ports.Checkpoint, Tip]
 
 
 def load(
@@ -40,7 +32,7 @@ def load(
 
     `key` is the log key that must have signed the checkpoints.
     """
-    checkpoints = store.read(ReadCheckpoints())
+    checkpoints = store.read(ports.ReadCheckpoints())
     log, map_ = MerkleLog(), _Map()
     tips: list[Signed] = []
     for checkpoint in checkpoints:
@@ -48,7 +40,7 @@ def load(
             map_.feed(log.append(entry), entry)
         _check(store, log, checkpoint, key)
         tips.append((checkpoint, map_.tip(checkpoint.size)))
-    if store.read(ReadEntries(log.size, 1, 1)):
+    if store.read(ports.ReadEntries(log.size, 1, 1)):
         raise DamageError(f"entry {log.size} of the ledger stands behind its last checkpoint")
     _check_leaves(store, map_, openings)
     published = next((tip for tip in tips if tip[0].published), None)
@@ -58,7 +50,7 @@ def load(
 
 def _entries(store: BlockingReader, start: int, end: int) -> Iterator[bytes]:
     while start < end:
-        query = ReadEntries(start, min(CHUNK, end - start), limits.MAX_ENTRIES_BYTES)
+        query = ports.ReadEntries(start, min(CHUNK, end - start), limits.MAX_ENTRIES_BYTES)
         found = store.read(query)
         if not found:
             raise DamageError(f"entry {start} of the ledger is missing: restore a backup")
@@ -66,7 +58,9 @@ def _entries(store: BlockingReader, start: int, end: int) -> Iterator[bytes]:
         start += len(found)
 
 
-def _check(store: BlockingReader, log: MerkleLog, checkpoint: Checkpoint, key: VerifierKey) -> None:
+def _check(
+    store: BlockingReader, log: MerkleLog, checkpoint: ports.Checkpoint, key: VerifierKey
+) -> None:
     if log.root(checkpoint.size) != checkpoint.root:
         raise DamageError(_where(store, log))
     try:
@@ -94,7 +88,7 @@ def _where(store: BlockingReader, log: MerkleLog) -> str:
 
 def _roots(store: BlockingReader) -> Iterator[tuple[int, bytes]]:
     after = 0
-    while found := store.read(ReadRoots(after, CHUNK)):
+    while found := store.read(ports.ReadRoots(after, CHUNK)):
         yield from found
         after = found[-1][0]
 
@@ -110,9 +104,9 @@ def _check_leaves(store: BlockingReader, map_: "_Map", openings: Openings) -> No
             )
 
 
-def _newest_leaves(store: BlockingReader) -> Iterator[tuple[Label, Leaf]]:
+def _newest_leaves(store: BlockingReader) -> Iterator[tuple[ports.Label, ports.Leaf]]:
     after = 0
-    while found := store.read(NewestLeaves(after, CHUNK)):
+    while found := store.read(ports.NewestLeaves(after, CHUNK)):
         yield from found
         after = found[-1][0].user
 

@@ -27,27 +27,8 @@ from blackthorn.governance.closure.receipt import SALT_BYTES, Receipt
 from blackthorn.governance.closure.statement import ClosureStatement
 from blackthorn.governance.transitions import Case
 from blackthorn.ids import Address
+from blackthorn.ports import closure as ports
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.closure import (
-    AddReceipts,
-    AdvanceClosure,
-    BeginClosure,
-    Closure,
-    DropClosure,
-    ForgetPersons,
-    ListClosures,
-    ListPersons,
-    ListSamples,
-    NewReceipt,
-    NoteKeyDestroyed,
-    Person,
-    Phase,
-    PurgeRows,
-    ReadStatement,
-    RemembersPersons,
-    SetRoot,
-    StoreStatement,
-)
 from blackthorn.ports.randomness import Randomness
 from blackthorn.ports.store import Command, Done, Query, Reader, Result, Writer
 from blackthorn.server.markets import limits
@@ -55,7 +36,7 @@ from blackthorn.server.markets.closure_facts import ClosureFacts, Facts, destroy
 from blackthorn.server.markets.receipts import Receipts
 from blackthorn.tlog.merkle import MerkleLog
 
-BEFORE: Final = frozenset({Phase.RECEIPTS, Phase.ROOT, Phase.READY})
+BEFORE: Final = frozenset({ports.Phase.RECEIPTS, ports.Phase.ROOT, ports.Phase.READY})
 """Nothing is destroyed in these: what was prepared may be thrown away."""
 
 STATES: Final = ("preparing", "destroying", "closed")
@@ -133,7 +114,7 @@ class Closures:
         """Look for the next step and take it; whether one is under way."""
         if not self._busy and not self._idle:
             self._busy = True
-            self._ask(ListClosures(), self._look)
+            self._ask(ports.ListClosures(), self._look)
         if not self._busy:
             self._idle = False
         return self._busy
@@ -187,7 +168,7 @@ class Closures:
 
     # --- Steps ----------------------------------------------------------------------------
 
-    def _look(self, closures: Sequence[Closure]) -> None:
+    def _look(self, closures: Sequence[ports.Closure]) -> None:
         if any(self._step(closure, self.cases().case(closure.exit)) for closure in closures):
             return
         known = {closure.exit for closure in closures}
@@ -195,7 +176,7 @@ class Closures:
             if case.state == "preparing" and case.id not in known:
                 market = case.id[2:4]
                 key = self.keys.fingerprint(market)
-                self._do(BeginClosure(case.id, market, key, self.clock.wall_ms()))
+                self._do(ports.BeginClosure(case.id, market, key, self.clock.wall_ms()))
                 return
         self._forget([case for case in self.cases().exits if self._is_over(case)])
 
@@ -211,68 +192,68 @@ class Closures:
 
         def answered(remembers: bool) -> None:
             if remembers:
-                self._do(ForgetPersons(over[0].id, limits.CLOSURE_ROWS))
+                self._do(ports.ForgetPersons(over[0].id, limits.CLOSURE_ROWS))
             else:
                 self._forget(over[1:])
 
-        self._ask(RemembersPersons(over[0].id), answered)
+        self._ask(ports.RemembersPersons(over[0].id), answered)
 
-    def _step(self, closure: Closure, case: Case) -> bool:
+    def _step(self, closure: ports.Closure, case: Case) -> bool:
         phase = closure.phase
-        if phase is Phase.DROP or (phase in BEFORE and not self._is_wanted(closure, case)):
+        if phase is ports.Phase.DROP or (phase in BEFORE and not self._is_wanted(closure, case)):
             self._receipts.forget(closure.exit)
             self._facts.stale.discard(closure.exit)
-            self._do(DropClosure(closure, case.seq, limits.CLOSURE_ROWS))
+            self._do(ports.DropClosure(closure, case.seq, limits.CLOSURE_ROWS))
             return True
-        if case.state == "preparing" and phase in (Phase.RECEIPTS, Phase.ROOT):
-            (self._add_receipts if phase is Phase.RECEIPTS else self._root)(closure)
+        if case.state == "preparing" and phase in (ports.Phase.RECEIPTS, ports.Phase.ROOT):
+            (self._add_receipts if phase is ports.Phase.RECEIPTS else self._root)(closure)
             return True
-        if case.state == "destroying" and phase is not Phase.DESTROYED:
+        if case.state == "destroying" and phase is not ports.Phase.DESTROYED:
             self._destroy(closure, case)
             return True
-        if case.state == "closed" and phase is Phase.DESTROYED:
-            self._ask(ReadStatement(closure.exit), partial(self._publish, closure))
+        if case.state == "closed" and phase is ports.Phase.DESTROYED:
+            self._ask(ports.ReadStatement(closure.exit), partial(self._publish, closure))
             return True
         return False
 
-    def _is_wanted(self, closure: Closure, case: Case) -> bool:
+    def _is_wanted(self, closure: ports.Closure, case: Case) -> bool:
         return case.state in STATES and not (
             closure.exit in self._facts.stale and case.state == "preparing"
         )
 
-    def _destroy(self, closure: Closure, case: Case) -> None:
+    def _destroy(self, closure: ports.Closure, case: Case) -> None:
         """Only ever called of an exit whose destruction two custodians have decided."""
         match closure.phase:
-            case Phase.READY:
+            case ports.Phase.READY:
                 if case.last("destroy") != destroy_fields(closure):
                     raise DamageError(
                         f"{closure.exit} is not what its custodians decided to destroy"
                     )
-                self._do(AdvanceClosure(closure, Phase.PURGE))
-            case Phase.PURGE:
-                self._do(PurgeRows(closure, limits.CLOSURE_ROWS, Phase.COMPACT))
-            case Phase.COMPACT:
+                self._do(ports.AdvanceClosure(closure, ports.Phase.PURGE))
+            case ports.Phase.PURGE:
+                self._do(ports.PurgeRows(closure, limits.CLOSURE_ROWS, ports.Phase.COMPACT))
+            case ports.Phase.COMPACT:
                 self._run(self.compact, partial(self._compacted, closure))
-            case Phase.KEY:
+            case ports.Phase.KEY:
                 now_ms = self.clock.wall_ms()
                 destroy = partial(self.keys.destroy, closure.market, now_ms)
                 self._run(destroy, partial(self._key_destroyed, closure))
-            case Phase.SWEEP:
-                self._do(PurgeRows(closure, limits.CLOSURE_ROWS, Phase.PROBE))
-            case Phase.PROBE:
-                self._ask(ListSamples(closure.exit), partial(self._probe, closure, case))
+            case ports.Phase.SWEEP:
+                self._do(ports.PurgeRows(closure, limits.CLOSURE_ROWS, ports.Phase.PROBE))
+            case ports.Phase.PROBE:
+                self._ask(ports.ListSamples(closure.exit), partial(self._probe, closure, case))
             case _:
                 raise DamageError(f"{closure.exit} is being destroyed and was not prepared")
 
-    def _add_receipts(self, closure: Closure) -> None:
+    def _add_receipts(self, closure: ports.Closure) -> None:
         def counted(samples: list[bytes]) -> None:
             wanted = limits.MAX_CLOSURE_SAMPLES - len(samples)
-            query = ListPersons(closure, limits.CLOSURE_PERSONS, wanted > 0)
+            query = ports.ListPersons(closure, limits.CLOSURE_PERSONS, wanted > 0)
             self._ask(query, lambda persons: self._add(closure, persons, wanted))
 
-        self._ask(ListSamples(closure.exit), counted)
+        self._ask(ports.ListSamples(closure.exit), counted)
 
-    def _add(self, closure: Closure, persons: list[Person], wanted: int) -> None:
+    def _add(self, closure: ports.Closure, persons: list[ports.Person], wanted: int) -> None:
         counts = dict(closure.counts)
         counts["users"] += len(persons)
         for name in _FLAGS:
@@ -283,9 +264,9 @@ class Closures:
         for sample in samples:
             self._check_opens(closure.market, sample)
         cursor = persons[-1].number if persons else closure.cursor
-        self._do(AddReceipts(closure, receipts, samples, counts, cursor))
+        self._do(ports.AddReceipts(closure, receipts, samples, counts, cursor))
 
-    def _receipt(self, closure: Closure, person: Person) -> NewReceipt:
+    def _receipt(self, closure: ports.Closure, person: ports.Person) -> ports.NewReceipt:
         receipt = Receipt(
             exit=closure.exit,
             market=closure.market,
@@ -299,7 +280,7 @@ class Closures:
             mails=person.mails,
             parcels=person.parcels,
         )
-        return NewReceipt(person.number, receipt.encode(), receipt.leaf)
+        return ports.NewReceipt(person.number, receipt.encode(), receipt.leaf)
 
     def _check_opens(self, market: str, sample: bytes) -> None:
         """A sample that never opened would prove nothing."""
@@ -307,31 +288,31 @@ class Closures:
         if key is None or not _opens(key, sample):
             raise DamageError(f"a mail of {market} does not open with its market's key")
 
-    def _root(self, closure: Closure) -> None:
-        built = partial(self._go_on, lambda tree: self._do(SetRoot(closure, tree.root())))
+    def _root(self, closure: ports.Closure) -> None:
+        built = partial(self._go_on, lambda tree: self._do(ports.SetRoot(closure, tree.root())))
         self._receipts.forget(closure.exit)
         self._receipts.tree(closure, built)
 
-    def _compacted(self, closure: Closure, whole: bool) -> None:
+    def _compacted(self, closure: ports.Closure, whole: bool) -> None:
         if whole:
-            self._do(AdvanceClosure(closure, Phase.KEY))
+            self._do(ports.AdvanceClosure(closure, ports.Phase.KEY))
         else:
             self._rest(self._problem)
 
-    def _key_destroyed(self, closure: Closure, tombstone: Destroyed) -> None:
+    def _key_destroyed(self, closure: ports.Closure, tombstone: Destroyed) -> None:
         if tombstone.fingerprint != closure.fingerprint:
             raise DamageError(f"the key of {closure.market} was another than decided")
-        self._do(NoteKeyDestroyed(closure, tombstone.destroyed_ms))
+        self._do(ports.NoteKeyDestroyed(closure, tombstone.destroyed_ms))
 
-    def _probe(self, closure: Closure, case: Case, samples: list[bytes]) -> None:
+    def _probe(self, closure: ports.Closure, case: Case, samples: list[bytes]) -> None:
         def built(tree: MerkleLog) -> None:
             state = partial(self._statement, closure, case, samples, tree)
-            self._run(state, lambda statement: self._do(StoreStatement(closure, statement)))
+            self._run(state, lambda statement: self._do(ports.StoreStatement(closure, statement)))
 
         self._receipts.tree(closure, partial(self._go_on, built))
 
     def _statement(
-        self, closure: Closure, case: Case, samples: list[bytes], tree: MerkleLog
+        self, closure: ports.Closure, case: Case, samples: list[bytes], tree: MerkleLog
     ) -> bytes:
         """What is stated once every sample was tried with every key that is left. It blocks."""
         left = {market: self.keys.key(market) for market in self.keys.load()}
@@ -359,9 +340,9 @@ class Closures:
             register=self.register,
         ).encoded
 
-    def _publish(self, closure: Closure, statement: bytes) -> None:
+    def _publish(self, closure: ports.Closure, statement: bytes) -> None:
         publish = partial(self.publish, closure.exit, statement)
-        self._run(publish, lambda _: self._do(AdvanceClosure(closure, Phase.CLOSED)))
+        self._run(publish, lambda _: self._do(ports.AdvanceClosure(closure, ports.Phase.CLOSED)))
 
 
 def _opens(key: Secret, sample: bytes) -> bool:

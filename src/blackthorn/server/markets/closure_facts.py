@@ -8,17 +8,7 @@ from typing import Any
 from blackthorn.governance.cases import Cases
 from blackthorn.governance.transitions import Case
 from blackthorn.ids import Address
-from blackthorn.ports.closure import (
-    CheckReceipts,
-    Closure,
-    CountMoved,
-    HashStatement,
-    ListAddresses,
-    ListClosures,
-    ListSamples,
-    Phase,
-    ReceiptCheck,
-)
+from blackthorn.ports import closure as ports
 from blackthorn.ports.store import Done, Reader, unless_failed
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.paging import read_pages
@@ -66,34 +56,37 @@ class ClosureFacts:
         def counted(fields: Fields) -> None:
             done(Facts(users, digest.digest(), fields))
 
-        def query(after: str) -> ListAddresses:
-            return ListAddresses(market, after, limits.ADDRESS_PAGE)
+        def query(after: str) -> ports.ListAddresses:
+            return ports.ListAddresses(market, after, limits.ADDRESS_PAGE)
 
         read_pages(self._reader, "", query, take, unless_failed(done, listed))
 
     def _fields(self, case: Case, done: Done[Fields]) -> None:
-        def found(closures: list[Closure]) -> None:
+        def found(closures: list[ports.Closure]) -> None:
             closure = next((closure for closure in closures if closure.exit == case.id), None)
             phase = None if closure is None else closure.phase
-            if closure is not None and (case.state, phase) == ("preparing", Phase.READY):
+            if closure is not None and (case.state, phase) == ("preparing", ports.Phase.READY):
                 self._destroy_fields(closure, done)
-            elif closure is not None and (case.state, phase) == ("destroying", Phase.DESTROYED):
+            elif closure is not None and (case.state, phase) == (
+                "destroying",
+                ports.Phase.DESTROYED,
+            ):
                 self._close_fields(closure, done)
             else:
                 done({})
 
-        self._reader.ask(ListClosures(), unless_failed(done, found))
+        self._reader.ask(ports.ListClosures(), unless_failed(done, found))
 
-    def _destroy_fields(self, closure: Closure, done: Done[Fields]) -> None:
+    def _destroy_fields(self, closure: ports.Closure, done: Done[Fields]) -> None:
         complete = True
 
-        def take(page: ReceiptCheck) -> int | None:
+        def take(page: ports.ReceiptCheck) -> int | None:
             nonlocal complete
             complete &= page.complete
             return page.after if complete else None
 
         def checked(_: None) -> None:
-            self._reader.ask(CountMoved(closure.exit), unless_failed(done, counted))
+            self._reader.ask(ports.CountMoved(closure.exit), unless_failed(done, counted))
 
         def counted(moved: int) -> None:
             if complete and moved == closure.counts["moved"]:
@@ -102,12 +95,12 @@ class ClosureFacts:
                 self.stale.add(closure.exit)
                 done({})
 
-        def query(after: int) -> CheckReceipts:
-            return CheckReceipts(closure.exit, closure.market, after, limits.ADDRESS_PAGE)
+        def query(after: int) -> ports.CheckReceipts:
+            return ports.CheckReceipts(closure.exit, closure.market, after, limits.ADDRESS_PAGE)
 
         read_pages(self._reader, 0, query, take, unless_failed(done, checked))
 
-    def _close_fields(self, closure: Closure, done: Done[Fields]) -> None:
+    def _close_fields(self, closure: ports.Closure, done: Done[Fields]) -> None:
         def hashed(digest: bytes) -> None:
             def counted(samples: list[bytes]) -> None:
                 fields = {
@@ -120,9 +113,9 @@ class ClosureFacts:
                 }
                 done(fields)
 
-            self._reader.ask(ListSamples(closure.exit), unless_failed(done, counted))
+            self._reader.ask(ports.ListSamples(closure.exit), unless_failed(done, counted))
 
-        self._reader.ask(HashStatement(closure.exit), unless_failed(done, hashed))
+        self._reader.ask(ports.HashStatement(closure.exit), unless_failed(done, hashed))
 
 
 def list_hash(addresses: list[Address]) -> bytes:
@@ -130,7 +123,7 @@ def list_hash(addresses: list[Address]) -> bytes:
     return hashlib.sha256(_lines(sorted(addresses))).digest()
 
 
-def destroy_fields(closure: Closure) -> dict[str, int | bytes]:
+def destroy_fields(closure: ports.Closure) -> dict[str, int | bytes]:
     """What the decision to destroy states."""
     assert closure.root is not None
     return {"receipts": closure.root, "key": closure.fingerprint, **closure.counts}

@@ -17,21 +17,9 @@ from blackthorn.errors import AbsentError, DecodeError, InputError
 from blackthorn.governance import exits
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
+from blackthorn.ports import notices as ports
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.exits import NoteAct, NoteNotified
-from blackthorn.ports.notices import (
-    Addressee,
-    AddresseePage,
-    FindNoticeState,
-    FindUnnotified,
-    FindUnnotifiedOf,
-    FindUnread,
-    ListUndisclosedCases,
-    NoteNotice,
-    NoteNoticeRead,
-    NoticeState,
-    Unread,
-)
 from blackthorn.ports.store import (
     BlockingReader,
     Command,
@@ -92,7 +80,7 @@ class Notices:
 
     def start(self, reader: BlockingReader) -> None:
         """Go on with what the last process did not finish; the decisions are replayed."""
-        undisclosed, cases = reader.read(ListUndisclosedCases()), self.decisions.cases
+        undisclosed, cases = reader.read(ports.ListUndisclosedCases()), self.decisions.cases
         open_exits = [case for case in cases.exits if case.state not in ("destroying", "closed")]
         self._todo |= {case.id for case in open_exits if notice_step(case) is not None}
         self._todo |= {
@@ -139,7 +127,7 @@ class Notices:
         if progress is None or progress.seq != step.seq:
             progress = self._passes[case.id] = _Pass(step.seq)
 
-        def found(page: AddresseePage) -> None:
+        def found(page: ports.AddresseePage) -> None:
             if notice_step(self.decisions.cases.case(case.id)) != step:
                 self.due(limit, done)
                 return
@@ -160,20 +148,20 @@ class Notices:
                 self.due(limit, done)
 
         only_known = step.action == "rescind"
-        query = FindUnnotified(
+        query = ports.FindUnnotified(
             case.id, step.seq, case.id[2:4], progress.after, limits.NOTICE_PAGE, only_known
         )
         self.reader.ask(query, unless_failed(done, found))
 
     def _due_of_directive(self, case: Case, limit: int, done: Done[list[Notice]]) -> None:
-        def found(people: list[Addressee]) -> None:
+        def found(people: list[ports.Addressee]) -> None:
             if people:
                 done([directive_notice(person, case, self.domain) for person in people[:limit]])
             else:
                 self._finish(case.id, limit, done)
 
         accounts = self.decisions.private(case.id, "receive").get("accounts", [])
-        query = FindUnnotifiedOf(case.id, 0, tuple(Address(name) for name in accounts))
+        query = ports.FindUnnotifiedOf(case.id, 0, tuple(Address(name) for name in accounts))
         self.reader.ask(query, unless_failed(done, found))
 
     def mail(self, notice: Notice) -> bytearray:
@@ -183,7 +171,7 @@ class Notices:
     def note_stored(self, notice: Notice) -> Command[None]:
         """What is written in one transaction with the notice's mail."""
         now_ms, user = self.clock.wall_ms(), notice.to.number
-        commands: list[Command[None]] = [NoteNotice(notice.case.id, notice.seq, user, now_ms)]
+        commands: list[Command[None]] = [ports.NoteNotice(notice.case.id, notice.seq, user, now_ms)]
         if notice.seq:
             commands.append(NoteNotified(user, notice.case.id, now_ms))
             commands.append(NoteAct(user, notice.case.id, "unreachable", "", now_ms))
@@ -192,7 +180,7 @@ class Notices:
     def note_unreachable(self, notice: Notice) -> Command[None]:
         """What is written when there is no certificate to seal the mail to."""
         now_ms, user = self.clock.wall_ms(), notice.to.number
-        commands: list[Command[None]] = [NoteNotice(notice.case.id, notice.seq, user, None)]
+        commands: list[Command[None]] = [ports.NoteNotice(notice.case.id, notice.seq, user, None)]
         if notice.seq:
             commands.append(NoteAct(user, notice.case.id, "unreachable", "1", now_ms))
         return Together(tuple(commands))
@@ -206,15 +194,15 @@ class Notices:
     def notices_of(self, address: Address, done: Done[list[Notice]]) -> None:
         """The notices for a device of the user that has just opened the link."""
 
-        def found(unread: Unread | None) -> None:
+        def found(unread: ports.Unread | None) -> None:
             if unread is None:
                 done([])
             else:
                 self._add_exit(unread, done)
 
-        self.reader.ask(FindUnread(address), unless_failed(done, found))
+        self.reader.ask(ports.FindUnread(address), unless_failed(done, found))
 
-    def _add_exit(self, unread: Unread, done: Done[list[Notice]]) -> None:
+    def _add_exit(self, unread: ports.Unread, done: Done[list[Notice]]) -> None:
         person = unread.person
         case, step = self._exit_of(person)
         cases = self.decisions.cases
@@ -225,14 +213,14 @@ class Notices:
             done(directives)
             return
 
-        def found(state: NoticeState) -> None:
+        def found(state: ports.NoticeState) -> None:
             known = case.state != "rescinded" or state.knows_case
             if case.state in exits.RUNNING or (known and not state.read):
                 notice = exit_notice(person, case, step, self.domain)
                 directives.insert(0, replace(notice, read=state.read))
             done(directives)
 
-        query = FindNoticeState(case.id, step.seq, person.number)
+        query = ports.FindNoticeState(case.id, step.seq, person.number)
         self.reader.ask(query, unless_failed(done, found))
 
     def note(self, address: Address, act: str, value: str, done: Done[None]) -> None:
@@ -243,7 +231,7 @@ class Notices:
             done(error)
             return
 
-        def found(unread: Unread | None) -> None:
+        def found(unread: ports.Unread | None) -> None:
             if unread is None:
                 done(AbsentError(f"there is no user {address}"))
             elif commands := self._commands(unread, act, value):
@@ -251,22 +239,22 @@ class Notices:
             else:
                 done(InputError(NO_MARKET))
 
-        self.reader.ask(FindUnread(address), unless_failed(done, found))
+        self.reader.ask(ports.FindUnread(address), unless_failed(done, found))
 
-    def _commands(self, unread: Unread, act: str, value: str) -> list[Command[Any]]:
+    def _commands(self, unread: ports.Unread, act: str, value: str) -> list[Command[Any]]:
         now_ms, user = self.clock.wall_ms(), unread.person.number
         case, step = self._exit_of(unread.person)
         commands: list[Command[Any]] = []
         if act == "read":
-            commands += [NoteNoticeRead(name, 0, user, now_ms) for name in unread.directives]
+            commands += [ports.NoteNoticeRead(name, 0, user, now_ms) for name in unread.directives]
         if case is not None and step is not None:
             if act == "read":
-                commands.append(NoteNoticeRead(case.id, step.seq, user, now_ms))
+                commands.append(ports.NoteNoticeRead(case.id, step.seq, user, now_ms))
                 commands.append(NoteNotified(user, case.id, now_ms))
             commands.append(NoteAct(user, case.id, act, value, now_ms))
         return commands
 
-    def _exit_of(self, person: Addressee) -> tuple[Case | None, Step | None]:
+    def _exit_of(self, person: ports.Addressee) -> tuple[Case | None, Step | None]:
         case = self.decisions.cases.exit_of(person.market)
         return case, None if case is None else notice_step(case)
 

@@ -7,14 +7,7 @@ who ask: 6.4 MB per 100,000 persons, for the newest closures only.
 from blackthorn.errors import BlackthornError, DamageError, VerificationError
 from blackthorn.governance.closure.receipt import decode_receipt, place_in
 from blackthorn.ids import Address
-from blackthorn.ports.closure import (
-    Closure,
-    FindReceipts,
-    ListClosures,
-    ListLeaves,
-    Phase,
-    StoredReceipt,
-)
+from blackthorn.ports import closure as ports
 from blackthorn.ports.store import Done, Reader, unless_failed
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.paging import read_pages
@@ -29,7 +22,7 @@ class Receipts:
         self._trees: dict[str, MerkleLog] = {}
         self._waiting: dict[str, list[Done[MerkleLog]]] = {}
 
-    def tree(self, closure: Closure, done: Done[MerkleLog]) -> None:
+    def tree(self, closure: ports.Closure, done: Done[MerkleLog]) -> None:
         """The tree over the receipts of a closure to which none is added any more."""
         known = self._trees.get(closure.exit)
         if known is not None and closure.root in (None, known.root()):
@@ -44,7 +37,7 @@ class Receipts:
         """The receipts are dropped, and may be made anew."""
         self._trees.pop(exit_id, None)
 
-    def _build(self, closure: Closure) -> None:
+    def _build(self, closure: ports.Closure) -> None:
         tree = MerkleLog()
 
         def take(leaves: list[bytes]) -> int | None:
@@ -60,30 +53,30 @@ class Receipts:
             for done in self._waiting.pop(closure.exit, []):
                 done(tree if error is None else error)
 
-        def query(start: int) -> ListLeaves:
-            return ListLeaves(closure.exit, start, limits.LEAF_PAGE)
+        def query(start: int) -> ports.ListLeaves:
+            return ports.ListLeaves(closure.exit, start, limits.LEAF_PAGE)
 
         read_pages(self._reader, 0, query, take, built)
 
     def receipt(self, address: Address, done: Done[bytes | None]) -> None:
         """A person's receipt in its tree, of the newest closure that was prepared, if any."""
 
-        by_exit: dict[str, StoredReceipt] = {}
+        by_exit: dict[str, ports.StoredReceipt] = {}
 
-        def found(receipts: list[StoredReceipt]) -> None:
+        def found(receipts: list[ports.StoredReceipt]) -> None:
             by_exit.update((receipt.exit, receipt) for receipt in receipts)
             if receipts:
-                self._reader.ask(ListClosures(), unless_failed(done, choose))
+                self._reader.ask(ports.ListClosures(), unless_failed(done, choose))
             else:
                 done(None)
 
-        def choose(closures: list[Closure]) -> None:
+        def choose(closures: list[ports.Closure]) -> None:
             prepared = [
                 closure
                 for closure in closures
                 if closure.exit in by_exit
                 and closure.root is not None
-                and closure.phase is not Phase.DROP
+                and closure.phase is not ports.Phase.DROP
             ]
             if not prepared:
                 done(None)
@@ -91,9 +84,11 @@ class Receipts:
             newest = max(prepared, key=lambda closure: closure.begun_ms)
             self._place(newest, by_exit[newest.exit], done)
 
-        self._reader.ask(FindReceipts(address), unless_failed(done, found))
+        self._reader.ask(ports.FindReceipts(address), unless_failed(done, found))
 
-    def _place(self, closure: Closure, receipt: StoredReceipt, done: Done[bytes | None]) -> None:
+    def _place(
+        self, closure: ports.Closure, receipt: ports.StoredReceipt, done: Done[bytes | None]
+    ) -> None:
         def built(tree: MerkleLog) -> None:
             if receipt.place >= tree.size:  # the receipts are being dropped
                 done(None)
@@ -103,7 +98,7 @@ class Receipts:
         self.tree(closure, unless_failed(done, built))
 
 
-def _proven(receipt: StoredReceipt, tree: MerkleLog) -> bytes | DamageError:
+def _proven(receipt: ports.StoredReceipt, tree: MerkleLog) -> bytes | DamageError:
     try:
         return place_in(decode_receipt(receipt.data), receipt.place, tree).encode()
     except VerificationError as error:

@@ -15,17 +15,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from blackthorn.errors import BlackthornError, StorageError
-from blackthorn.ports.parcels import (
-    ExpireCommits,
-    ExpireUndecryptable,
-    MarkUndecryptable,
-    Removal,
-    RemoveOldestUndecryptable,
-    RemoveParcels,
-    RemoveUndecryptable,
-    WaitingParcel,
-    WaitingParcels,
-)
+from blackthorn.ports import parcels as ports
 from blackthorn.ports.store import Command, Reader, Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.messaging import limits
@@ -95,7 +85,7 @@ class Delivery:
             return
         mailbox.reading = True
         receiver.overtaken = False
-        query = WaitingParcels(
+        query = ports.WaitingParcels(
             mailbox.number,
             receiver.cursor,
             receiver.wants_undecryptable,
@@ -108,8 +98,8 @@ class Delivery:
         self,
         mailbox: Mailbox,
         receiver: Receiver,
-        query: WaitingParcels,
-        found: list[WaitingParcel] | BlackthornError,
+        query: ports.WaitingParcels,
+        found: list[ports.WaitingParcel] | BlackthornError,
     ) -> None:
         mailbox.reading = False
         if mailbox.receiver is not receiver:
@@ -203,14 +193,14 @@ class Delivery:
         if self._acknowledged:
             entries, self._acknowledged = self._acknowledged, []
             new = [entry for entry in entries if not entry.undecryptable]
-            self._writer.submit(RemoveParcels(_places(new)), partial(self._removed, new))
+            self._writer.submit(ports.RemoveParcels(_places(new)), partial(self._removed, new))
             old = [entry for entry in entries if entry.undecryptable]
             if old:
-                command = RemoveUndecryptable(_places(old))
+                command = ports.RemoveUndecryptable(_places(old))
                 self._writer.submit(command, partial(self._removed_undecryptable, old))
         if self._undecryptable:
             entries, self._undecryptable = self._undecryptable, []
-            mark = MarkUndecryptable(_places(entries), self._today)
+            mark = ports.MarkUndecryptable(_places(entries), self._today)
             self._writer.submit(mark, partial(self._marked, entries))
 
     def _removed(self, entries: Entries, result: BlackthornError | None) -> None:
@@ -225,7 +215,7 @@ class Delivery:
                 mailbox.waiting.take(entry.size)
 
     def _removed_undecryptable(
-        self, entries: Entries, result: list[Removal] | BlackthornError
+        self, entries: Entries, result: list[ports.Removal] | BlackthornError
     ) -> None:
         if isinstance(result, BlackthornError):
             self._failed(result)
@@ -275,7 +265,7 @@ class Delivery:
         if not mailbox.trimming:
             return
 
-        def done(result: list[Removal] | BlackthornError) -> None:
+        def done(result: list[ports.Removal] | BlackthornError) -> None:
             mailbox.trimming = False
             if isinstance(result, BlackthornError):
                 self._failed(result)
@@ -285,16 +275,18 @@ class Delivery:
             if len(result) == STEP:
                 self._trim(mailbox)
 
-        self._writer.submit(RemoveOldestUndecryptable(mailbox.number, parcels, size, STEP), done)
+        self._writer.submit(
+            ports.RemoveOldestUndecryptable(mailbox.number, parcels, size, STEP), done
+        )
 
     def start_day(self, day: int) -> None:
         """It is this Unix day: what is too old is deleted, a step at a time."""
         self._today = day
-        undecryptable = ExpireUndecryptable(day - limits.UNDECRYPTABLE_DAYS, STEP)
+        undecryptable = ports.ExpireUndecryptable(day - limits.UNDECRYPTABLE_DAYS, STEP)
         self._repeat(undecryptable, self._expired)
-        self._repeat(ExpireCommits(day - limits.COMMIT_DAYS, STEP), lambda count: count)
+        self._repeat(ports.ExpireCommits(day - limits.COMMIT_DAYS, STEP), lambda count: count)
 
-    def _expired(self, removals: list[Removal]) -> int:
+    def _expired(self, removals: list[ports.Removal]) -> int:
         self._mailboxes.remove_undecryptable(removals)
         return len(removals)
 

@@ -15,13 +15,7 @@ from typing import Final
 from blackthorn.errors import AbsentError, BlackthornError, DefectError, StorageError
 from blackthorn.ids import DeviceId, FanoutId
 from blackthorn.link import limits as link_limits
-from blackthorn.ports.parcels import (
-    CommitOutcome,
-    CommitPosition,
-    Parcels,
-    SharedParcel,
-    StoreParcels,
-)
+from blackthorn.ports import parcels as ports
 from blackthorn.ports.store import Done, Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.markets.exit_rules import ExitRules, May
@@ -33,11 +27,11 @@ from blackthorn.server.messaging.mailboxes import Mailboxes
 from blackthorn.server.messaging.postings import Order, Posting, Reason
 
 Refusal = tuple[Reason, str]
-Ordered = list[tuple[CommitPosition, Parcels | None]]
+Ordered = list[tuple[ports.CommitPosition, ports.Parcels | None]]
 
 _REFUSALS: Final = {
-    CommitOutcome.LATE: Reason.EPOCH_TAKEN,
-    CommitOutcome.AHEAD: Reason.EPOCH_AHEAD,
+    ports.CommitOutcome.LATE: Reason.EPOCH_TAKEN,
+    ports.CommitOutcome.AHEAD: Reason.EPOCH_AHEAD,
 }
 
 
@@ -79,7 +73,7 @@ class MessageSubmission:
         self._counters = counters
         self._fanouts = Fanouts()
         self._next_seq = next_seq
-        self._free = Parcels()
+        self._free = ports.Parcels()
         self._ordered: Ordered = []
         self._waiting: list[_Pending] = []
         self._storing = False
@@ -224,7 +218,7 @@ class MessageSubmission:
         self, connection: DeviceConnection, posting: Posting, order: Order, refusal: Refusal
     ) -> None:
         """Refuse a Commit, unless it turns out to be one that was accepted before."""
-        self._ordered.append((CommitPosition(order.handle, order.epoch, order.token), None))
+        self._ordered.append((ports.CommitPosition(order.handle, order.epoch, order.token), None))
         pending = _Pending(connection, posting, refusal)
         pending.size = messaging_limits.MIN_CHARGED_BYTES
         self._queue(pending)
@@ -237,8 +231,10 @@ class MessageSubmission:
         rows = self._free
         if posting.order is not None:
             order = posting.order
-            rows = Parcels()
-            self._ordered.append((CommitPosition(order.handle, order.epoch, order.token), rows))
+            rows = ports.Parcels()
+            self._ordered.append(
+                (ports.CommitPosition(order.handle, order.epoch, order.token), rows)
+            )
         for parcel, members in zip(posting.parcels, lists, strict=True):
             if not members.numbers:
                 continue
@@ -248,7 +244,7 @@ class MessageSubmission:
             if len(members.numbers) == 1:
                 rows.single.append((members.numbers[0], seq, sealed))
             else:
-                rows.shared.append(SharedParcel(seq, sealed, members.numbers))
+                rows.shared.append(ports.SharedParcel(seq, sealed, members.numbers))
             for mailbox in members.mailboxes:
                 mailbox.waiting.add(len(sealed))
             pending.parcels.append(((seq, sealed), members))
@@ -268,14 +264,14 @@ class MessageSubmission:
         if self._storing or not self._waiting:
             return
         self._storing = True
-        command = StoreParcels(self._free, self._ordered, self._next_seq, self.today)
-        self._free, self._ordered = Parcels(), []
+        command = ports.StoreParcels(self._free, self._ordered, self._next_seq, self.today)
+        self._free, self._ordered = ports.Parcels(), []
         waiting, self._waiting = self._waiting, []
         self._writer.submit(command, partial(self._stored, waiting))
         self._delivery.flush()
 
     def _stored(
-        self, waiting: list[_Pending], result: list[CommitOutcome] | BlackthornError
+        self, waiting: list[_Pending], result: list[ports.CommitOutcome] | BlackthornError
     ) -> None:
         self._storing = False
         self.flush()
@@ -286,8 +282,8 @@ class MessageSubmission:
         accepted: dict[DeviceConnection, list[bytes]] = {}
         deliveries: dict[Mailbox, list[Numbered]] = {}
         for pending in waiting:
-            outcome = next(outcomes) if pending.ordered else CommitOutcome.STORED
-            if outcome is CommitOutcome.NEW and pending.refusal is not None:
+            outcome = next(outcomes) if pending.ordered else ports.CommitOutcome.STORED
+            if outcome is ports.CommitOutcome.NEW and pending.refusal is not None:
                 self._refuse(pending, *pending.refusal)
                 continue
             if outcome in _REFUSALS:
@@ -295,7 +291,7 @@ class MessageSubmission:
                 continue
             accepted.setdefault(pending.connection, []).append(pending.id)
             self._settle(pending)
-            if outcome is CommitOutcome.REPEATED:
+            if outcome is ports.CommitOutcome.REPEATED:
                 self._uncount(pending)
                 continue
             self._counters.parcels_accepted += len(pending.parcels)
