@@ -385,16 +385,16 @@ def test_somebody_who_vanishes_is_missed():
     without = PrefixTree.of((index, tree.get(index)) for index in others)
     epochs._tip = replace(epochs._tip, tree=without)
     lookups = world.desk._lookups
-    found = lookups._found
+    looked_up = lookups._looked_up
 
-    def without_bob(published, asked, have, done, rows):
+    def without_bob(published, asked, have, rows):
         kept = [
             (None, None) if who == bob.address else row
             for who, row in zip(asked, rows, strict=True)
         ]
-        found(published, asked, have, done, kept)
+        return looked_up(published, asked, have, kept)
 
-    lookups._found = without_bob
+    lookups._looked_up = without_bob
     world.wake(700)
     world.look(alice, bob)
     assert only_alarm(alice).code == "vanished"

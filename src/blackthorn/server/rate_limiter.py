@@ -28,7 +28,6 @@ class RateLimiter(Generic[Waiter]):
         return spent <= self._most
 
     def _debt(self, device: DeviceId, now: float) -> float:
-        """Units spent and not yet filled again."""
         spent, since = self._spent.get(device, (0.0, now))
         return max(0.0, spent - (now - since) * self._per_second)
 

@@ -174,7 +174,6 @@ class EnrolmentService:
         done: Done[Enrolment],
         enrolled: Enrolled | BlackthornError,
     ) -> None:
-        """The device is durable, or was refused."""
         if isinstance(enrolled, StorageError | DefectError):
             done(enrolled)
             return

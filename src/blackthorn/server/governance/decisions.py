@@ -9,7 +9,7 @@ No date and no clock fires anything but the end of a gag, and that not when the 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from blackthorn.errors import BlackthornError, ConflictError, ForbiddenError, InputError
@@ -85,6 +85,7 @@ class _Submission:
     done: Done[tuple[str, ...]]
 
 
+@dataclass(kw_only=True, eq=False)
 class DecisionService:
     """All cases. `checks` may refuse a decision before it is stored.
 
@@ -92,34 +93,26 @@ class DecisionService:
     bars its disclosure.
     """
 
-    def __init__(
-        self,
-        *,
-        log: Log,
-        enterprise: EnterpriseCache,
-        writer: Writer,
-        reader: Reader,
-        clock: Clock,
-        random: Randomness,
-    ) -> None:
-        self.cases = Cases()
-        self.checks: list[Check] = []
-        self.on_decision: list[Callable[[Case, Step], None]] = []
-        self.on_disclosure: list[Callable[[Case], None]] = []
-        self._approvers = Approvers()
-        self._proposals = Proposals(writer, clock, self._approvers)
-        self._log = log
-        self._enterprise = enterprise
-        self._writer = writer
-        self._reader = reader
-        self._clock = clock
-        self._random = random
-        self._time = ClockGuard(clock)
-        self._number = 0
-        self._private: dict[tuple[str, str], dict[str, Any]] = {}
-        self._produced: dict[str, bytes] = {}
-        self._sealed: dict[str, list[StoredDecision]] = {}
-        self._busy = False
+    log: Log
+    enterprise: EnterpriseCache
+    writer: Writer
+    reader: Reader
+    clock: Clock
+    random: Randomness
+    cases: Cases = field(default_factory=Cases)
+    checks: list[Check] = field(default_factory=list)
+    on_decision: list[Callable[[Case, Step], None]] = field(default_factory=list)
+    on_disclosure: list[Callable[[Case], None]] = field(default_factory=list)
+    _approvers: Approvers = field(default_factory=Approvers)
+    _number: int = 0
+    _private: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    _produced: dict[str, bytes] = field(default_factory=dict)
+    _sealed: dict[str, list[StoredDecision]] = field(default_factory=dict)
+    _busy: bool = False
+
+    def __post_init__(self) -> None:
+        self._proposals = Proposals(self.writer, self.clock, self._approvers)
+        self._time = ClockGuard(self.clock)
 
     # --- Start ----------------------------------------------------------------------------
 
@@ -130,7 +123,7 @@ class DecisionService:
             self._number = row.number
             self._keep(signed, private, row)
         self._proposals.start(reader)
-        self._time.start(self._log.time_ms)
+        self._time.start(self.log.time_ms)
 
     def _keep(self, signed: Signed, private: dict[str, Any], row: StoredDecision) -> None:
         statement = signed.statement
@@ -157,7 +150,7 @@ class DecisionService:
         if self.cases.officers:
             done([])
         else:
-            self._reader.ask(ListFounders(), done)
+            self.reader.ask(ListFounders(), done)
 
     def access(self, address: Address, done: Done[Access]) -> None:
         """What this user may see."""
@@ -191,7 +184,7 @@ class DecisionService:
                 done(page.for_access(access))
 
             if access.decisions:
-                self._reader.ask(ListDecisions(after, limit + 1), unless_failed(done, found))
+                self.reader.ask(ListDecisions(after, limit + 1), unless_failed(done, found))
             else:
                 done(ForbiddenError(ONLY_OFFICERS))
 
@@ -205,8 +198,8 @@ class DecisionService:
     @property
     def log_ms(self) -> int:
         """The ledger's time: what dates of exits are held against."""
-        now_ms = self._clock.wall_ms()
-        return min(self._log.time_ms or now_ms, now_ms)
+        now_ms = self.clock.wall_ms()
+        return min(self.log.time_ms or now_ms, now_ms)
 
     def problems(self) -> list[str]:
         """Why a gag does not end by itself, if so."""
@@ -241,7 +234,7 @@ class DecisionService:
 
     def _check(self, signed: Signed, private: bytes) -> tuple[Checked, dict[str, Any]]:
         for approval in signed.approvals:
-            _check_time(approval, self._clock.wall_ms())
+            _check_time(approval, self.clock.wall_ms())
         if not signed.approvals:
             raise InputError("a decision has an approval")
         fields = open_private(signed.statement, private)
@@ -266,7 +259,7 @@ class DecisionService:
             else:
                 self._run_checks(0, submission)
 
-        self._enterprise.load_users(self._approvers.concerned(signed, fields), loaded)
+        self.enterprise.load_users(self._approvers.concerned(signed, fields), loaded)
 
     def _run_checks(self, number: int, submission: _Submission) -> None:
         """The checks that may have to ask the store, one after the other, then the decision."""
@@ -307,7 +300,7 @@ class DecisionService:
             after.seq,
             signed.encode(),
             submission.private,
-            self._random(SALT_BYTES),
+            self.random(SALT_BYTES),
             now_ms,
             sealed,
         )
@@ -347,11 +340,11 @@ class DecisionService:
                 return
             for row in revealed:
                 self._sealed.pop(row.case, None)
-            self._log.wake()
+            self.log.wake()
             written()
 
         self._busy = True
-        self._writer.submit(Together((*commands, disclosed, *entries)), done)
+        self.writer.submit(Together((*commands, disclosed, *entries)), done)
 
     def _disclose(self, case: Case) -> None:
         for listener in self.on_disclosure:
@@ -366,7 +359,7 @@ class DecisionService:
             return
         for name, rows in self._sealed.items():
             case = self.cases.case(name)
-            if not directives.gagged(case, min(now_ms, self._log.time_ms)):
+            if not directives.gagged(case, min(now_ms, self.log.time_ms)):
                 self._reveal(case, rows)
                 return
 

@@ -20,10 +20,12 @@ from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers import limits, pending_device
 from blackthorn.server.handlers.connections import Connections
+from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.errors import farewell
-from blackthorn.server.handlers.hello import Greeter, HelloHandler
+from blackthorn.server.handlers.hello import HelloHandler
 from blackthorn.server.handlers.key_packages import KeyPackageHandler
 from blackthorn.server.handlers.messaging import MessagingHandler
+from blackthorn.server.handlers.notices import NoticeHandler
 from blackthorn.server.handlers.read_only import ReadOnly
 from blackthorn.server.handlers.session import Session, Wire
 from blackthorn.server.ledger.chains import DevicesChanged
@@ -48,17 +50,6 @@ class SessionHandler(FrameHandler, Protocol):
 
     def leave(self, session: Session) -> None:
         """The session has ended, whichever side ended it; the handler may not know it."""
-
-
-class NoticeHandler(FrameHandler, Greeter, Protocol):
-    """The handler that tells people of an exit."""
-
-
-class LedgerHandler(SessionHandler, Protocol):
-    """The handler of the ledger."""
-
-    def tick(self, now: float) -> None:
-        """What is due; called with `Dispatcher.tick`."""
 
 
 LEDGER_FRAMES: Final = (
@@ -94,7 +85,7 @@ class Dispatcher:
         counters: Counters,
         mail_service: FrameHandler | None = None,
         enrolment: FrameHandler | None = None,
-        ledger: LedgerHandler | None = None,
+        ledger: DirectoryHandler | None = None,
         pairing: SessionHandler | None = None,
         recovery: FrameHandler | None = None,
         decisions: FrameHandler | None = None,
@@ -120,13 +111,7 @@ class Dispatcher:
         self._ledger = ledger
         self._session_handlers = [part for part in (ledger, pairing) if part is not None]
         hello = HelloHandler(
-            self._connections,
-            enterprise,
-            self._mailboxes,
-            key_packages,
-            counters,
-            exits,
-            notices,
+            self._connections, enterprise, self._mailboxes, key_packages, counters, exits, notices
         )
         messaging = MessagingHandler(self._submission, self._delivery, self._mailboxes)
         self._handlers = self._own_handlers(hello, messaging, key_package_handler)
@@ -148,7 +133,6 @@ class Dispatcher:
     def _own_handlers(
         self, hello: HelloHandler, messaging: MessagingHandler, key_packages: KeyPackageHandler
     ) -> dict[type[f.Frame], HandlerFunction]:
-        """The handlers of the frames that every server takes."""
         return {
             f.Hello: hello.handle,
             f.Bye: self._bye,
@@ -301,7 +285,6 @@ class Dispatcher:
         self._enterprise.load_user(change.address, loaded)
 
     def _refresh(self, user: UserRecord) -> None:
-        """The user's devices stand so now."""
         turned = [self._mailboxes.refresh(device) for device in user.devices]
         if any(turned):
             self._submission.forget_fanouts()

@@ -46,7 +46,6 @@ class EnrolmentHandler:
     def _challenge(
         self, session: Session, begin: ActivateBegin, attempt: Try | BlackthornError
     ) -> None:
-        """The try is durable."""
         if isinstance(attempt, BlackthornError):
             _refuse(session, attempt)
             return
@@ -77,7 +76,6 @@ class EnrolmentHandler:
 
 
 def _answer(session: Session, proven: Proven, enrolment: Enrolment | BlackthornError) -> None:
-    """The device is durable, or was refused: say so."""
     if isinstance(enrolment, BlackthornError):
         _refuse(session, enrolment)
     else:

@@ -1,14 +1,14 @@
 """Link handler: officers ask whom an exit concerns, persons for their receipt."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from blackthorn.errors import ForbiddenError
 from blackthorn.ids import Address
 from blackthorn.link.frames import ExitFacts, FetchExit, FetchReceipt, ReceiptPart
-from blackthorn.ports.store import Done, unless_failed
+from blackthorn.ports.store import unless_failed
 from blackthorn.server.counters import Counters
 from blackthorn.server.governance.access import Access
+from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.handlers.answers import answering
 from blackthorn.server.handlers.session import Session
 from blackthorn.server.markets.closure import Closures
@@ -17,19 +17,12 @@ from blackthorn.server.markets.closure_facts import Facts
 ONLY_OFFICERS = "only officers see whom an exit concerns"
 
 
-class Officers(Protocol):
-    """Who is an officer (`DecisionService`)."""
-
-    def access(self, address: Address, done: Done[Access]) -> None:
-        """What this user may see."""
-
-
 @dataclass(frozen=True, slots=True)
 class ExitHandler:
     """Handles FetchExit and FetchReceipt."""
 
     closures: Closures
-    officers: Officers
+    officers: DecisionService
     counters: Counters
 
     def handle(self, session: Session, frame: FetchExit | FetchReceipt, now: float) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address, DeviceId
@@ -16,17 +15,11 @@ from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.connections import Connections
 from blackthorn.server.handlers.errors import farewell
 from blackthorn.server.handlers.messaging import LinkDevice
+from blackthorn.server.handlers.notices import NoticeHandler
 from blackthorn.server.handlers.session import Session
 from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.server.messaging.key_packages import KeyPackages
 from blackthorn.server.messaging.mailboxes import Mailboxes
-
-
-class Greeter(Protocol):
-    """The handler that tells people of an exit."""
-
-    def greet(self, session: Session) -> None:
-        """Send a device that has just opened the link the notices of its user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +32,7 @@ class HelloHandler:
     key_packages: KeyPackages
     counters: Counters
     exits: ExitRules | None
-    notices: Greeter | None
+    notices: NoticeHandler | None
 
     def handle(self, session: Session, hello: f.Hello, now: float) -> None:
         """Look up the device, and go on from there."""

@@ -254,7 +254,6 @@ class Chains:
     def _stored_change(
         self, change: ports.Change, now_ms: int, done: Done, outcome: bool | BlackthornError
     ) -> None:
-        """The change is durable, or was overtaken, or the disk failed."""
         self.forget(change.address)
         if isinstance(outcome, BlackthornError):
             done(str(outcome))

@@ -150,7 +150,6 @@ class EpochBuilder:
 def _leaves(
     user: WaitingUser, place: int
 ) -> list[tuple[Sequence[ports.StoredStatement], ports.Leaf]]:
-    """The user's runs of statements, and the leaf that each makes."""
     made: list[tuple[Sequence[ports.StoredStatement], ports.Leaf]] = []
     begun = 0
     for end, statement in enumerate(user.statements, 1):

@@ -146,7 +146,6 @@ class Lookups:
         )
 
     def _place(self, address: str) -> tuple[bytes, bytes]:
-        """Where a user who is not in the map would be, and the VRF proof of it."""
         known = self._absent.get(address)
         if known is not None:
             self._absent.move_to_end(address)

@@ -40,28 +40,21 @@ class _Look:
     """Settled since it began: what it has read of them may be older."""
 
 
+@dataclass(eq=False, slots=True)
 class Resets:
     """The devices that wait for their resets."""
 
-    def __init__(
-        self,
-        writer: Writer,
-        reader: Reader,
-        chains: Chains,
-        counters: Counters,
-        changed: Callable[[DevicesChanged], None],
-    ) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._chains = chains
-        self._counters = counters
-        self._changed = changed
-        self._settling: set[DeviceId] = set()
-        self._dropping: set[Address] = set()
-        self._looking: _Look | None = None
-        self._next: _Look | None = None
-        self.next_ms: int | None = None
-        """When the next reset becomes effective, or None."""
+    writer: Writer
+    reader: Reader
+    chains: Chains
+    counters: Counters
+    changed: Callable[[DevicesChanged], None]
+    next_ms: int | None = None
+    """When the next reset becomes effective, or None."""
+    _settling: set[DeviceId] = field(default_factory=set)
+    _dropping: set[Address] = field(default_factory=set)
+    _looking: _Look | None = None
+    _next: _Look | None = None
 
     def look(self, size: int, time_ms: int, reader: Reader | None = None) -> None:
         """An epoch was published: settle what is settled by its first `size` entries.
@@ -71,7 +64,7 @@ class Resets:
         a chain that breaks a rule raises DamageError; else it is counted, and its reset waits.
         """
         strict = reader is not None
-        self._next = _Look(reader or self._reader, strict, size, time_ms)
+        self._next = _Look(reader or self.reader, strict, size, time_ms)
         if self._looking is None:
             self._begin()
 
@@ -116,7 +109,7 @@ class Resets:
             try:
                 self._judge_chain(look, address, device, stored)
             except DamageError:
-                self._counters.storage_failures += 1
+                self.counters.storage_failures += 1
                 if look.strict:
                     raise
         self._judged(look)
@@ -129,7 +122,7 @@ class Resets:
         ]
         if not published:
             return
-        chain = self._chains.verified(address, published, stored.heads, look.time_ms)
+        chain = self.chains.verified(address, published, stored.heads, look.time_ms)
         if chain.pending is not None and chain.pending.device.id == device:
             look.times.append(chain.pending.effective_ms)
         elif (seq := _reset_of(chain, device)) is not None:
@@ -140,7 +133,7 @@ class Resets:
 
         def settled(gone: list[DeviceId] | BlackthornError) -> None:
             if not isinstance(gone, BlackthornError):
-                self._chains.forget(address)
+                self.chains.forget(address)
             ended(gone)
 
         def removed(failed: BlackthornError | None) -> None:
@@ -152,12 +145,12 @@ class Resets:
                 return
             if self._looking is not None:
                 self._looking.settled.add(device)
-            self._changed(DevicesChanged(address, tuple(gone)))
+            self.changed(DevicesChanged(address, tuple(gone)))
 
         if any(record.seq == seq and record.effective for record in chain.resets):
-            self._writer.submit(ports.SettleReset(address, seq, device), settled)
+            self.writer.submit(ports.SettleReset(address, seq, device), settled)
         else:
-            self._writer.submit(ports.RemoveDevice(address, device), removed)
+            self.writer.submit(ports.RemoveDevice(address, device), removed)
 
     # --- Cancels that come too late -------------------------------------------------------
 
@@ -187,12 +180,12 @@ class Resets:
                 self._drop(address, seq)
             self._check_next(cancels, unix_ms, found or late, done)
 
-        self._reader.ask(ports.ReadChain(address, 0), unless_failed(done, read))
+        self.reader.ask(ports.ReadChain(address, 0), unless_failed(done, read))
 
     def _is_late(self, address: Address, seq: int, stored: ports.StoredChain, unix_ms: int) -> bool:
         rows = [row for row in stored.statements if row.seq <= seq]
         try:
-            self._chains.verified(address, rows, stored.heads, unix_ms)
+            self.chains.verified(address, rows, stored.heads, unix_ms)
         except DamageError:
             return True
         return False
@@ -201,13 +194,13 @@ class Resets:
         if address in self._dropping:
             return
         self._dropping.add(address)
-        self._chains.forget(address)
+        self.chains.forget(address)
 
         def dropped(_: object) -> None:
             self._dropping.discard(address)
-            self._chains.forget(address)
+            self.chains.forget(address)
 
-        self._writer.submit(ports.DropStatements(address, seq), dropped)
+        self.writer.submit(ports.DropStatements(address, seq), dropped)
 
 
 def _reset_of(chain: VerifiedChain, device: DeviceId) -> int | None:

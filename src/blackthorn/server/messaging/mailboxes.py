@@ -11,7 +11,7 @@ from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.enterprise import DeviceRecord, Standing
 from blackthorn.ports.parcels import MailboxTallies, Removal, Tally, TallyPage
-from blackthorn.ports.store import Done, Reader
+from blackthorn.ports.store import Done, Reader, unless_failed
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.messaging.mailbox import Mailbox
 
@@ -23,8 +23,8 @@ class Mailboxes:
     """See the module."""
 
     def __init__(self, enterprise: EnterpriseCache, reader: Reader) -> None:
-        self._enterprise = enterprise
-        self._reader = reader
+        self.enterprise = enterprise
+        self.reader = reader
         self._by_id: dict[DeviceId, Mailbox] = {}
         self._by_number: dict[int, Mailbox] = {}
         self._by_address: dict[Address, set[Mailbox]] = {}
@@ -67,18 +67,6 @@ class Mailboxes:
                 mailbox = Mailbox(device, tally)
                 self._by_id[device.id] = self._by_number[device.number] = mailbox
                 self._by_address.setdefault(device.address, set()).add(mailbox)
-
-    def query(
-        self,
-        devices: Sequence[DeviceId],
-        done: Done[Mapping[DeviceId, DeviceRecord]],
-    ) -> None:
-        """Which of the devices exist."""
-        self._enterprise.load_devices(devices, done)
-
-    def count(self, query: MailboxTallies, done: Done[TallyPage]) -> None:
-        """Count parcels."""
-        self._reader.ask(query, done)
 
     def change_user(self, address: Address) -> None:
         """The user's devices have changed: what is being loaded of them is loaded again."""
@@ -141,28 +129,24 @@ class _Load:
         """Begin, or begin again."""
         self.changed.clear()
         self._tallies.clear()
-        self._mailboxes.query(self._devices, self._found)
+        found = unless_failed(self._end, self._found)
+        self._mailboxes.enterprise.load_devices(self._devices, found)
 
-    def _found(self, result: Mapping[DeviceId, DeviceRecord] | BlackthornError) -> None:
-        if isinstance(result, BlackthornError):
-            self._end(result)
-        else:
-            self._uncounted = list(result.values())
-            self._count(0)
+    def _found(self, devices: Mapping[DeviceId, DeviceRecord]) -> None:
+        self._uncounted = list(devices.values())
+        self._count(0)
 
     def _count(self, after: int) -> None:
         if self._uncounted:
             numbers = tuple(device.number for device in self._uncounted[:PAGE])
-            self._mailboxes.count(MailboxTallies(numbers, after), self._counted)
+            counted = unless_failed(self._end, self._counted)
+            self._mailboxes.reader.ask(MailboxTallies(numbers, after), counted)
         elif any({device.address, device.number} & self.changed for device in self._tallies):
             self.start()
         else:
             self._end(None)
 
-    def _counted(self, page: TallyPage | BlackthornError) -> None:
-        if isinstance(page, BlackthornError):
-            self._end(page)
-            return
+    def _counted(self, page: TallyPage) -> None:
         for device, tally in zip(self._uncounted, page.tallies, strict=False):
             before = self._tallies.get(device, Tally(0, 0, 0, 0))
             self._tallies[device] = Tally(*map(sum, zip(before, tally, strict=True)))

@@ -226,7 +226,6 @@ class MessageSubmission:
     def _take(
         self, connection: DeviceConnection, posting: Posting, lists: list[FanoutList]
     ) -> None:
-        """Number the parcels and put them into the group that is stored next."""
         pending = _Pending(connection, posting, None)
         rows = self._free
         if posting.order is not None:
