@@ -6,6 +6,7 @@ It holds what belongs to the connection; what belongs to the device is its mailb
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import InitVar, dataclass, field
 from typing import Protocol
 
 from blackthorn.link import frames as f
@@ -33,60 +34,37 @@ class Wire(Protocol):
         """Take from the peer again."""
 
 
+@dataclass(eq=False, slots=True)
 class Session:
     """One connection of one device, or of somebody who has not yet said who he is."""
 
-    __slots__ = (
-        "_asking",
-        "_held",
-        "_on_failure",
-        "_reading",
-        "_wire",
-        "_work_off",
-        "_working",
-        "backlog",
-        "backlog_bytes",
-        "binding",
-        "client",
-        "device",
-        "link",
-        "messaging",
-        "paused_since",
-        "stage",
-    )
+    _wire: Wire
+    binding: bytes
+    """The binding of the TLS connection, over which hello and activation are signed."""
+    now: InitVar[float]
+    client: str = ""
+    """Which client it counts for: the peer's address. Forgotten with the connection."""
+    _work_off: "Callable[[Session], None] | None" = None
+    _on_failure: "Callable[[Session, Exception], None] | None" = None
+    link: Link = field(init=False)
+    device: DeviceRecord | None = None
+    """The device, once its hello has been accepted."""
+    messaging: DeviceConnection | None = None
+    """The session as the message services see it, once its hello has been accepted."""
+    stage: object | None = None
+    """For the handler of a conversation in several steps (activation): where it stands."""
+    paused_since: float | None = None
+    """Since when the peer has not read what it was sent; None while it reads."""
+    backlog: deque[tuple[bytes, float]] | None = None
+    """Frames and when they came, after the peer was made to wait; served in order."""
+    backlog_bytes: int = 0
+    _working: bool = False
+    _asking: bool = False
+    _held: bool = False
+    _reading: bool = True
 
-    def __init__(
-        self,
-        wire: Wire,
-        binding: bytes,
-        now: float,
-        client: str = "",
-        work_off: "Callable[[Session], None] | None" = None,
-        on_failure: "Callable[[Session, Exception], None] | None" = None,
-    ) -> None:
-        self.client = client
-        """Which client it counts for: the peer's address. Forgotten with the connection."""
+    def __post_init__(self, now: float) -> None:
         self.link = Link(Role.SERVER, now)
-        self.binding = binding
-        """The binding of the TLS connection, over which hello and activation are signed."""
-        self.device: DeviceRecord | None = None
-        """The device, once its hello has been accepted."""
-        self.messaging: DeviceConnection | None = None
-        """The session as the message services see it, once its hello has been accepted."""
-        self.stage: object | None = None
-        """For the handler of a conversation in several steps (activation): where it stands."""
-        self.paused_since: float | None = None
-        """Since when the peer has not read what it was sent; None while it reads."""
-        self.backlog: deque[tuple[bytes, float]] | None = None
-        """Frames and when they came, after the peer was made to wait; served in order."""
-        self.backlog_bytes = 0
-        self._work_off = work_off
-        self._on_failure = on_failure
-        self._working = False
-        self._asking = False
-        self._wire = wire
-        self._held = False
-        self._reading = True
 
     @property
     def closed(self) -> bool:

@@ -20,7 +20,7 @@ here: publishing (`server.ledger.epochs`), or signing for anybody but the enterp
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -81,6 +81,7 @@ class UserChain:
     reset_waits: bool
 
 
+@dataclass(eq=False, kw_only=True)
 class Chains:
     """The chains of all users, over the store.
 
@@ -88,24 +89,17 @@ class Chains:
     something waits for an epoch.
     """
 
-    def __init__(
-        self,
-        *,
-        writer: Writer,
-        reader: Reader,
-        config: DirectoryConfig,
-        changed: Callable[[DevicesChanged], None],
-        woken: Callable[[], None],
-    ) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._config = config
-        self._enrolment = VerifyKeys(*config.enrolment)
-        self._changed = changed
-        self._woken = woken
-        self._cache: OrderedDict[Address, VerifiedChain] = OrderedDict()
-        self._stored: dict[Address, deque[int]] = {}
-        self._submitted: dict[DeviceId, deque[int]] = {}
+    writer: Writer
+    reader: Reader
+    config: DirectoryConfig
+    changed: Callable[[DevicesChanged], None]
+    woken: Callable[[], None]
+    _cache: OrderedDict[Address, VerifiedChain] = field(default_factory=OrderedDict)
+    _stored: dict[Address, deque[int]] = field(default_factory=dict)
+    _submitted: dict[DeviceId, deque[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._enrolment = VerifyKeys(*self.config.enrolment)
 
     # --- Reading --------------------------------------------------------------------------
 
@@ -137,7 +131,7 @@ class Chains:
             cancel_waits = newest is not None and newest.kind == "cancel" and newest.place is None
             done(UserChain(stored.pin, chain, cancel_waits, stored.reset_waits))
 
-        self._reader.ask(query, unless_failed(done, read))
+        self.reader.ask(query, unless_failed(done, read))
 
     def _current(
         self, address: Address, known: VerifiedChain | None, stored: ports.StoredChain, now_ms: int
@@ -168,7 +162,7 @@ class Chains:
             raise DamageError(text) from error
 
     def _terms(self, logged: dict[int, int], now_ms: int) -> Terms:
-        return Terms(self._enrolment, self._config.reset_delay_ms, now_ms, logged)
+        return Terms(self._enrolment, self.config.reset_delay_ms, now_ms, logged)
 
     def _keep(self, address: Address, chain: VerifiedChain) -> None:
         self._cache[address] = chain
@@ -219,7 +213,7 @@ class Chains:
                 done(str(error))
                 return
             told = partial(self._stored_change, change, now_ms, done)
-            self._writer.submit(ports.StoreChange(change), told)
+            self.writer.submit(ports.StoreChange(change), told)
 
         self.read(address, now_ms, read)
 
@@ -268,8 +262,8 @@ class Chains:
         recent = _recent(self._stored, change.address, now_ms)
         self._stored.setdefault(change.address, recent).append(now_ms)
         renamed = tuple((old, new.id) for old, new in change.renamed if old != new.id)
-        self._changed(DevicesChanged(change.address, change.removed, renamed))
-        self._woken()
+        self.changed(DevicesChanged(change.address, change.removed, renamed))
+        self.woken()
 
     # --- Extending ------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 It says why somebody may not (`Refusal`); which SMTP reply that is says `edges.smtp.replies`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from blackthorn.crypto.openpgp_seal import (
@@ -51,21 +51,15 @@ class Recipient:
     certificate: bytes
 
 
+@dataclass(eq=False)
 class RecipientPolicy:
     """Decides on recipients for the one mail domain `domain` (lower case)."""
 
-    def __init__(
-        self,
-        domain: str,
-        enterprise: EnterpriseCache,
-        clock: Clock,
-        exits: ExitRules | None = None,
-    ) -> None:
-        self.domain = domain
-        self._exits = exits
-        self._enterprise = enterprise
-        self._clock = clock
-        self._parsed: dict[bytes, Certificate] = {}
+    domain: str
+    enterprise: EnterpriseCache
+    clock: Clock
+    exits: ExitRules | None = None
+    _parsed: dict[bytes, Certificate] = field(default_factory=dict)
 
     def recipient(self, path: str, done: Done[Recipient]) -> None:
         """The user behind an envelope address; `done` gets RecipientRefusedError otherwise."""
@@ -83,7 +77,7 @@ class RecipientPolicy:
             else:
                 done(recipient)
 
-        self._enterprise.load_user(address, unless_failed(done, loaded))
+        self.enterprise.load_user(address, unless_failed(done, loaded))
 
     def _address(self, path: str) -> Address:
         local, at, domain = path.rpartition("@")
@@ -98,7 +92,7 @@ class RecipientPolicy:
     def _checked(self, user: UserRecord | None) -> Recipient:
         if user is None:
             raise _unknown()
-        stop = None if self._exits is None else self._exits.mail_stop(user.address)
+        stop = None if self.exits is None else self.exits.mail_stop(user.address)
         if stop is not None and stop.forward:
             text = f"<{user.address}> has moved; please try <{stop.forward}>"
             raise RecipientRefusedError(Refusal.MOVED, text)
@@ -115,7 +109,7 @@ class RecipientPolicy:
             text = "the user has no certificate to seal to yet"
             raise RecipientRefusedError(Refusal.NO_CERTIFICATE, text)
         try:
-            self._parse(user.certificate).check(self._clock.wall_ms() // 1000)
+            self._parse(user.certificate).check(self.clock.wall_ms() // 1000)
         except RevokedCertificateError:
             text = "the user's certificate is revoked"
             raise RecipientRefusedError(Refusal.REVOKED, text) from None

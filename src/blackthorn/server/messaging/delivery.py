@@ -11,6 +11,7 @@ share a commit with others.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -41,21 +42,19 @@ STEP: Final = 256
 """Parcels or Commits deleted in one transaction by what goes on beside the traffic."""
 
 
+@dataclass(eq=False)
 class Delivery:
     """Delivers to all devices that are on line."""
 
-    def __init__(
-        self, writer: Writer, reader: Reader, mailboxes: Mailboxes, counters: Counters
-    ) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._mailboxes = mailboxes
-        self._counters = counters
-        self._acknowledged: Entries = []
-        self._undecryptable: Entries = []
-        self._settled: dict[int, set[int]] = {}
-        """By device, what it has answered and the store still holds."""
-        self._today = 0
+    writer: Writer
+    reader: Reader
+    mailboxes: Mailboxes
+    counters: Counters
+    _acknowledged: Entries = field(default_factory=list)
+    _undecryptable: Entries = field(default_factory=list)
+    _settled: dict[int, set[int]] = field(default_factory=dict)
+    """By device, what it has answered and the store still holds."""
+    _today: int = 0
 
     # --- To the device --------------------------------------------------------------------
 
@@ -92,7 +91,7 @@ class Delivery:
             min(room, limits.MAX_READ_PARCELS),
             limits.MAX_DELIVER_BYTES,
         )
-        self._reader.ask(query, partial(self._caught_up, mailbox, receiver, query))
+        self.reader.ask(query, partial(self._caught_up, mailbox, receiver, query))
 
     def _caught_up(
         self,
@@ -146,7 +145,7 @@ class Delivery:
                 self._deliver(receiver, fresh)
 
     def _deliver(self, receiver: Receiver, parcels: Sequence[Numbered]) -> None:
-        self._counters.parcels_delivered += len(parcels)
+        self.counters.parcels_delivered += len(parcels)
         group: list[Numbered] = []
         size = 0
         for parcel in parcels:
@@ -171,7 +170,7 @@ class Delivery:
     def mark_undecryptable(self, connection: DeviceConnection, seqs: Iterable[int]) -> None:
         """The device could not decrypt these: keep them, but out of its way."""
         settled = self._settle(connection, seqs)
-        self._counters.parcels_set_aside += len(settled)
+        self.counters.parcels_set_aside += len(settled)
         self._undecryptable += settled
 
     def _settle(self, connection: DeviceConnection, seqs: Iterable[int]) -> Entries:
@@ -193,24 +192,24 @@ class Delivery:
         if self._acknowledged:
             entries, self._acknowledged = self._acknowledged, []
             new = [entry for entry in entries if not entry.undecryptable]
-            self._writer.submit(ports.RemoveParcels(_places(new)), partial(self._removed, new))
+            self.writer.submit(ports.RemoveParcels(_places(new)), partial(self._removed, new))
             old = [entry for entry in entries if entry.undecryptable]
             if old:
                 command = ports.RemoveUndecryptable(_places(old))
-                self._writer.submit(command, partial(self._removed_undecryptable, old))
+                self.writer.submit(command, partial(self._removed_undecryptable, old))
         if self._undecryptable:
             entries, self._undecryptable = self._undecryptable, []
             mark = ports.MarkUndecryptable(_places(entries), self._today)
-            self._writer.submit(mark, partial(self._marked, entries))
+            self.writer.submit(mark, partial(self._marked, entries))
 
     def _removed(self, entries: Entries, result: BlackthornError | None) -> None:
         if self._failed(result):
             self._acknowledged += entries
             return
         self._forget_settled(entries)
-        self._counters.parcels_acknowledged += len(entries)
+        self.counters.parcels_acknowledged += len(entries)
         for entry in entries:
-            mailbox = self._mailboxes.at(entry.device)
+            mailbox = self.mailboxes.at(entry.device)
             if mailbox is not None:
                 mailbox.waiting.take(entry.size)
 
@@ -222,8 +221,8 @@ class Delivery:
             self._acknowledged += entries
             return
         self._forget_settled(entries)
-        self._counters.parcels_acknowledged += len(entries)
-        self._mailboxes.remove_undecryptable(result)
+        self.counters.parcels_acknowledged += len(entries)
+        self.mailboxes.remove_undecryptable(result)
 
     def _marked(self, entries: Entries, result: BlackthornError | None) -> None:
         if self._failed(result):
@@ -232,7 +231,7 @@ class Delivery:
         self._forget_settled(entries)
         crowded: set[Mailbox] = set()
         for entry in entries:
-            mailbox = self._mailboxes.at(entry.device)
+            mailbox = self.mailboxes.at(entry.device)
             if mailbox is not None and not entry.undecryptable:
                 mailbox.waiting.take(entry.size)
                 mailbox.undecryptable.add(entry.size)
@@ -251,7 +250,7 @@ class Delivery:
                     del self._settled[entry.device]
 
     def _failed(self, result: BlackthornError | None) -> bool:
-        self._counters.storage_failures += isinstance(result, StorageError)
+        self.counters.storage_failures += isinstance(result, StorageError)
         return result is not None
 
     # --- Undecryptable and old ------------------------------------------------------------
@@ -270,12 +269,12 @@ class Delivery:
             if isinstance(result, BlackthornError):
                 self._failed(result)
                 return
-            self._counters.parcels_dropped += len(result)
-            self._mailboxes.remove_undecryptable(result)
+            self.counters.parcels_dropped += len(result)
+            self.mailboxes.remove_undecryptable(result)
             if len(result) == STEP:
                 self._trim(mailbox)
 
-        self._writer.submit(
+        self.writer.submit(
             ports.RemoveOldestUndecryptable(mailbox.number, parcels, size, STEP), done
         )
 
@@ -287,7 +286,7 @@ class Delivery:
         self._repeat(ports.ExpireCommits(day - limits.COMMIT_DAYS, STEP), lambda count: count)
 
     def _expired(self, removals: list[ports.Removal]) -> int:
-        self._mailboxes.remove_undecryptable(removals)
+        self.mailboxes.remove_undecryptable(removals)
         return len(removals)
 
     def _repeat(self, command: Command[Any], count: Callable[..., int]) -> None:
@@ -297,9 +296,9 @@ class Delivery:
             if isinstance(result, BlackthornError):
                 self._failed(result)
             elif count(result) == STEP:
-                self._writer.submit(command, done)
+                self.writer.submit(command, done)
 
-        self._writer.submit(command, done)
+        self.writer.submit(command, done)
 
 
 def _places(entries: Entries) -> list[tuple[int, int]]:

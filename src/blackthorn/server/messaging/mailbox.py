@@ -1,6 +1,7 @@
 """A device's mailbox in memory: tallies, and the connection that receives. Parcels are stored."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from blackthorn.errors import BlackthornError
@@ -61,6 +62,7 @@ class DeviceConnection(Protocol):
         """The postings of these `size` bytes are answered."""
 
 
+@dataclass(eq=False, slots=True)
 class Receiver:
     """The connection that a device receives on, and how far delivery has come.
 
@@ -71,40 +73,23 @@ class Receiver:
     while the store was read that its answer may lack.
     """
 
-    __slots__ = (
-        "connection",
-        "cursor",
-        "drained",
-        "live",
-        "overtaken",
-        "settled",
-        "undecryptable",
-        "wants_undecryptable",
-        "window",
-    )
-
-    def __init__(
-        self, connection: DeviceConnection, wants_undecryptable: bool, settled: frozenset[int]
-    ) -> None:
-        self.connection = connection
-        self.wants_undecryptable = wants_undecryptable
-        self.settled = settled
-        self.window = Window()
-        self.undecryptable: set[int] = set()
-        self.cursor = 0
-        self.live = False
-        self.drained = False
-        self.overtaken = False
+    connection: DeviceConnection
+    wants_undecryptable: bool
+    settled: frozenset[int]
+    window: Window = field(default_factory=Window)
+    undecryptable: set[int] = field(default_factory=set)
+    cursor: int = 0
+    live: bool = False
+    drained: bool = False
+    overtaken: bool = False
 
 
+@dataclass(eq=False, slots=True)
 class Load:
     """So many parcels of so many bytes."""
 
-    __slots__ = ("bytes", "parcels")
-
-    def __init__(self, parcels: int, size: int) -> None:
-        self.parcels = parcels
-        self.bytes = size
+    parcels: int
+    bytes: int
 
     def add(self, size: int) -> None:
         """One parcel more."""

@@ -9,6 +9,7 @@ numbers.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -54,34 +55,26 @@ class _Pending:
         self.parcels: list[tuple[Numbered, FanoutList]] = []
 
 
+@dataclass(eq=False)
 class MessageSubmission:
     """Postings of all devices; `next_seq` is the first number to give out."""
 
-    def __init__(
-        self,
-        writer: Writer,
-        mailboxes: Mailboxes,
-        delivery: Delivery,
-        counters: Counters,
-        exits: ExitRules | None,
-        next_seq: int,
-    ) -> None:
-        self._exits = exits
-        self._writer = writer
-        self._mailboxes = mailboxes
-        self._delivery = delivery
-        self._counters = counters
-        self._fanouts = Fanouts()
-        self._next_seq = next_seq
-        self._free = ports.Parcels()
-        self._ordered: Ordered = []
-        self._waiting: list[_Pending] = []
-        self._storing = False
-        self._unstored_bytes = 0
-        self.today = 0
-        """The Unix day, which Commits are stored with."""
-        self.disk_short = False
-        """Whether so little disk is free that nothing more is taken."""
+    writer: Writer
+    mailboxes: Mailboxes
+    delivery: Delivery
+    counters: Counters
+    exits: ExitRules | None
+    next_seq: int
+    today: int = 0
+    """The Unix day, which Commits are stored with."""
+    disk_short: bool = False
+    """Whether so little disk is free that nothing more is taken."""
+    _fanouts: Fanouts = field(default_factory=Fanouts)
+    _free: ports.Parcels = field(default_factory=ports.Parcels)
+    _ordered: Ordered = field(default_factory=list)
+    _waiting: list[_Pending] = field(default_factory=list)
+    _storing: bool = False
+    _unstored_bytes: int = 0
 
     # --- Fan-out lists --------------------------------------------------------------------
 
@@ -104,7 +97,7 @@ class MessageSubmission:
                 refusal = failure
             done(refusal)
 
-        self._mailboxes.load(devices, loaded)
+        self.mailboxes.load(devices, loaded)
 
     def _remember(
         self, connection: DeviceConnection, fanout: FanoutId, devices: Sequence[DeviceId]
@@ -113,7 +106,7 @@ class MessageSubmission:
         missing: list[DeviceId] = []
         fleeting = False
         for device in devices:
-            mailbox = self._mailboxes.find(device)
+            mailbox = self.mailboxes.find(device)
             if mailbox is None or not mailbox.live:
                 missing.append(device)
                 connection.missing_named += 1
@@ -128,7 +121,7 @@ class MessageSubmission:
         return None
 
     def _market_refusal(self, mailbox: Mailbox) -> str:
-        return "" if self._exits is None else self._exits.refusal(mailbox.address, May.BE_SENT)
+        return "" if self.exits is None else self.exits.refusal(mailbox.address, May.BE_SENT)
 
     def forget_fanouts(self) -> None:
         """A device was removed, or its market closed: every list must be told again."""
@@ -152,7 +145,7 @@ class MessageSubmission:
             elif posting.order is not None:
                 self._look_up(connection, posting, posting.order, refusal)
             else:
-                self._counters.postings_refused += 1
+                self.counters.postings_refused += 1
                 connection.refused(posting.id, *refusal)
         for fanout in used:
             self._fanouts.forget(FanoutId(fanout))
@@ -206,7 +199,7 @@ class MessageSubmission:
         missing: list[str] = []
         for parcel, members in zip(posting.parcels, lists, strict=True):
             for device in members.missing:
-                known = self._mailboxes.find(device)
+                known = self.mailboxes.find(device)
                 if known is not None and (why := self._market_refusal(known)):
                     return Reason.MARKET_LEFT, why
                 missing.append(device.hex())
@@ -237,8 +230,8 @@ class MessageSubmission:
         for parcel, members in zip(posting.parcels, lists, strict=True):
             if not members.numbers:
                 continue
-            seq = self._next_seq
-            self._next_seq = seq + 1
+            seq = self.next_seq
+            self.next_seq = seq + 1
             sealed = parcel.sealed
             if len(members.numbers) == 1:
                 rows.single.append((members.numbers[0], seq, sealed))
@@ -263,11 +256,11 @@ class MessageSubmission:
         if self._storing or not self._waiting:
             return
         self._storing = True
-        command = ports.StoreParcels(self._free, self._ordered, self._next_seq, self.today)
+        command = ports.StoreParcels(self._free, self._ordered, self.next_seq, self.today)
         self._free, self._ordered = ports.Parcels(), []
         waiting, self._waiting = self._waiting, []
-        self._writer.submit(command, partial(self._stored, waiting))
-        self._delivery.flush()
+        self.writer.submit(command, partial(self._stored, waiting))
+        self.delivery.flush()
 
     def _stored(
         self, waiting: list[_Pending], result: list[ports.CommitOutcome] | BlackthornError
@@ -293,17 +286,17 @@ class MessageSubmission:
             if outcome is ports.CommitOutcome.REPEATED:
                 self._uncount(pending)
                 continue
-            self._counters.parcels_accepted += len(pending.parcels)
+            self.counters.parcels_accepted += len(pending.parcels)
             for parcel, members in pending.parcels:
                 for mailbox in members.mailboxes:
                     deliveries.setdefault(mailbox, []).append(parcel)
         for connection, ids in accepted.items():
-            self._counters.postings_accepted += len(ids)
+            self.counters.postings_accepted += len(ids)
             connection.accepted(ids)
-        self._delivery.deliver_new(deliveries)
+        self.delivery.deliver_new(deliveries)
 
     def _not_stored(self, waiting: list[_Pending], error: BlackthornError) -> None:
-        self._counters.storage_failures += isinstance(error, StorageError)
+        self.counters.storage_failures += isinstance(error, StorageError)
         for pending in waiting:
             if isinstance(error, DefectError):  # not a refusal: it may be sent again
                 self._uncount(pending)
@@ -313,7 +306,7 @@ class MessageSubmission:
                 self._refuse(pending, Reason.STORAGE, str(error))
 
     def _refuse(self, pending: _Pending, reason: Reason, text: str = "") -> None:
-        self._counters.postings_refused += 1
+        self.counters.postings_refused += 1
         self._uncount(pending)
         self._settle(pending)
         pending.connection.refused(pending.id, reason, text)
