@@ -35,6 +35,10 @@ class RecordingSession:
     def answered(self) -> None:
         self.waits = False
 
+    def answer(self, *frames: object) -> None:
+        self.transmit(*frames)
+        self.answered()
+
 
 class Officers:
     """`DecisionService.access`: one user is an officer."""

@@ -75,6 +75,10 @@ class RecordingSession:
     def answered(self) -> None:
         self.waits = False
 
+    def answer(self, *frames: object) -> None:
+        self.transmit(*frames)
+        self.answered()
+
     def close(self, *reason: object) -> None:
         self.closed = reason
 

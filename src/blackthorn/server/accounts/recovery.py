@@ -26,6 +26,7 @@ from blackthorn.identity.statements import AddDevice, decode
 from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.store import Done as StoreDone
+from blackthorn.ports.store import unless_failed
 from blackthorn.server import limits as server_limits
 from blackthorn.server.accounts import limits as accounts_limits
 from blackthorn.server.ledger.chains import Done, UserChain
@@ -76,23 +77,17 @@ class RecoveryService:
         """
         self._count(client, now)
 
-        def read(user: UserChain | BlackthornError) -> None:
+        def read(user: UserChain) -> None:
             try:
                 done(self._recognised(address, signature, message, user))
             except BlackthornError as error:
                 done(error)
 
-        self.ledger.chains.read(address, self.clock.wall_ms(), read)
+        self.ledger.chains.read(address, self.clock.wall_ms(), unless_failed(done, read))
 
     def _recognised(
-        self,
-        address: Address,
-        signature: Signature,
-        message: bytes,
-        user: UserChain | BlackthornError,
+        self, address: Address, signature: Signature, message: bytes, user: UserChain
     ) -> Recognition:
-        if isinstance(user, BlackthornError):
-            raise user
         chain = user.chain
         if chain is None or chain.recovery is None:
             raise AbsentError(REFUSED)

@@ -26,13 +26,11 @@ def answering(
 
     def done(result: Result | BlackthornError) -> None:
         if not isinstance(result, BlackthornError):
-            session.transmit(answer(result))
+            session.answer(answer(result))
         elif refuse is None or isinstance(result, DefectError) or not isinstance(result, refusals):
             close_failed(session, counters, result)
-            return
         else:
-            session.transmit(refuse(str(result)[:512]))
-        session.answered()
+            session.answer(refuse(str(result)[:512]))
 
     return done
 

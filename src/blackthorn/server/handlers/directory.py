@@ -19,7 +19,7 @@ from blackthorn.ports.store import Done, Result
 from blackthorn.server.handlers import limits as handlers_limits
 from blackthorn.server.handlers.session import Session
 from blackthorn.server.ledger.ledger import Ledger
-from blackthorn.server.ledger.lookups import ChainPart, Entries, LookedUp, Lookups, Receipt
+from blackthorn.server.ledger.lookups import ChainPart, Entries, LookedUp, Lookups
 from blackthorn.server.rate_limiter import RateLimiter
 
 HandlerFunction = Callable[[Session, Any, float], None]
@@ -125,8 +125,7 @@ class DirectoryHandler:
         session.ask()
 
         def done(refusal: str) -> None:
-            session.transmit(f.StatementStored(frame.request, refusal[:512]))
-            session.answered()
+            session.answer(f.StatementStored(frame.request, refusal[:512]))
 
         statement, certificate = frame.statement, frame.certificate
         self._ledger.submit(device.address, device.id, statement, certificate, now_ms, done)
@@ -173,27 +172,11 @@ def _chain_part(frame: f.FetchChain, part: ChainPart) -> tuple[f.AnyFrame, int]:
         frame.address,
         part.size,
         list(part.statements),
-        [_receipt(receipt) for receipt in part.receipts],
+        [f.Receipt(*receipt) for receipt in part.receipts],
         part.certificate,
         part.more,
     )
     return answer, part.work
-
-
-def _receipt(receipt: Receipt) -> f.Receipt:
-    return f.Receipt(
-        receipt.seq,
-        receipt.version,
-        receipt.value,
-        receipt.opening,
-        receipt.vrf_proof,
-        receipt.mutation,
-        receipt.place,
-        receipt.proof,
-        receipt.head,
-        receipt.head_place,
-        receipt.head_proof,
-    )
 
 
 def _entries(frame: f.FetchEntries, found: Entries) -> tuple[f.AnyFrame, int]:

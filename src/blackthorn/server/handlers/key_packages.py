@@ -1,11 +1,10 @@
 """Frames of key packages: PublishKeyPackages and ClaimKeyPackages."""
 
 from dataclasses import dataclass
-from functools import partial
 
-from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link import frames as f
+from blackthorn.ports.store import Done, unless_failed
 from blackthorn.server.handlers.session import Session
 from blackthorn.server.messaging.key_packages import Claimed, KeyPackages
 
@@ -20,7 +19,7 @@ class KeyPackageHandler:
         """Store more key packages of the session's device; the answer is its stock."""
         if session.device is not None:
             session.ask()
-            done = partial(_tell_stock, session)
+            done = _telling_stock(session)
             self.service.publish(session.device, frame.packages, frame.last_resort, done)
 
     def claim(self, session: Session, frame: f.ClaimKeyPackages, now: float) -> None:
@@ -28,31 +27,27 @@ class KeyPackageHandler:
         if session.device is None:
             return
 
-        def done(result: Claimed | BlackthornError) -> None:
-            if isinstance(result, BlackthornError):
-                session.fail(result)
-            else:
-                session.transmit(_frame(frame.request, result))
-                session.answered()
+        def claimed(result: Claimed) -> None:
+            session.answer(_frame(frame.request, result))
 
         session.ask()
         addresses = [Address(address) for address in frame.addresses]
         devices = {DeviceId(device) for device in frame.devices}
+        done = unless_failed(session.fail, claimed)
         self.service.claim(session.device, addresses, devices, done)
 
     def stock(self, session: Session) -> None:
         """Tell the stock as it is."""
         if session.device is not None:
             session.ask()
-            self.service.stock(session.device, partial(_tell_stock, session))
+            self.service.stock(session.device, _telling_stock(session))
 
 
-def _tell_stock(session: Session, result: int | BlackthornError) -> None:
-    if isinstance(result, BlackthornError):
-        session.fail(result)
-    else:
-        session.transmit(f.KeyPackageStock(result))
-        session.answered()
+def _telling_stock(session: Session) -> Done[int]:
+    def stocked(stock: int) -> None:
+        session.answer(f.KeyPackageStock(stock))
+
+    return unless_failed(session.fail, stocked)
 
 
 def _frame(request: int, claimed: Claimed) -> f.KeyPackages:

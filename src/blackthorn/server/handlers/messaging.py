@@ -8,6 +8,7 @@ from blackthorn.ids import Address, FanoutId
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.link.fanout import open_fanout
+from blackthorn.ports.store import unless_failed
 from blackthorn.server.handlers import limits
 from blackthorn.server.handlers.errors import REFUSALS
 from blackthorn.server.handlers.session import Session
@@ -86,13 +87,7 @@ class MessagingHandler:
         if device is None:
             return
         devices = open_fanout(frame)
-
-        def done(error: BlackthornError | None) -> None:
-            if error is not None:
-                session.fail(error)
-            else:
-                session.answered()
-
+        done = unless_failed(session.fail, lambda _: session.answered())
         if not self.mailboxes.loaded(devices):
             session.ask()
         self.submission.remember_fanout(device, FanoutId(frame.id), devices, done)

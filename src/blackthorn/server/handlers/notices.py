@@ -28,8 +28,7 @@ class NoticeHandler:
             return
 
         def found(notices: list[Notice]) -> None:
-            session.transmit(*map(market_notice, notices))
-            session.answered()
+            session.answer(*map(market_notice, notices))
 
         session.ask()
         failed = partial(close_failed, session, self.counters)

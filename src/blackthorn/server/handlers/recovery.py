@@ -14,13 +14,6 @@ from blackthorn.server.handlers.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class _Recognised:
-    """What `Session.stage` holds: the user whose recovery key has signed this connection."""
-
-    address: Address
-
-
-@dataclass(frozen=True, slots=True)
 class RecoveryHandler:
     """Serves Recover and what follows it; `link.session` keeps the order."""
 
@@ -52,12 +45,11 @@ class RecoveryHandler:
 
     def _submit(self, session: Session, frame: f.SubmitStatement) -> None:
         stage = session.stage
-        if not isinstance(stage, _Recognised):
+        if not isinstance(stage, Recognition):
             raise LinkError(Code.NOT_NOW, "nobody has said who he is")
 
         def done(refusal: str) -> None:
-            session.transmit(f.StatementStored(frame.request, refusal[:512]))
-            session.answered()
+            session.answer(f.StatementStored(frame.request, refusal[:512]))
 
         session.ask()
         self.recovery.submit(stage.address, frame.statement, frame.certificate, done)
@@ -66,7 +58,7 @@ class RecoveryHandler:
 def _recognised(session: Session, known: Recognition | BlackthornError) -> None:
     match known:
         case Recognition():
-            session.stage = _Recognised(known.address)
+            session.stage = known
             session.transmit(
                 f.Recognised(
                     known.seq, known.head, known.domain, known.pin, known.config, known.policy

@@ -109,6 +109,11 @@ class Session:
         self._asking = False
         self._regulate()
 
+    def answer(self, *frames: f.AnyFrame) -> None:
+        """Give the answer that was asked for."""
+        self.transmit(*frames)
+        self.answered()
+
     @property
     def waits(self) -> bool:
         """Whether the peer is made to wait: it does not read, or has too much under way."""

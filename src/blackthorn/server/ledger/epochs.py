@@ -274,22 +274,17 @@ class Epochs:
         command: Command[None] = AppendEpoch(draft.epoch)
         if at_once:
             command = Together((command, PublishEpoch(checkpoint.size, checkpoint.note)))
-        self._writer.submit(command, partial(self._saved, draft, at_once, now_ms))
 
-    def _saved(
-        self, draft: Draft, at_once: bool, now_ms: int, result: BlackthornError | None
-    ) -> None:
-        self._busy = False
-        if result is not None:
-            self._fail(result, now_ms)
-            return
-        self._draft = None
-        self._tip = draft.tip
-        self._counters.ledger_epochs += 1
-        if at_once:
-            self._tell(draft.epoch.checkpoint, draft.tip, now_ms)
-        else:
-            self._offer(draft.epoch.checkpoint, draft.tip, now_ms)
+        def saved(error: BlackthornError | None) -> None:
+            self._busy = False
+            if error is not None:
+                self._fail(error, now_ms)
+                return
+            self._draft, self._tip = None, draft.tip
+            self._counters.ledger_epochs += 1
+            (self._tell if at_once else self._offer)(checkpoint, draft.tip, now_ms)
+
+        self._writer.submit(command, saved)
 
     def _fail(self, error: BlackthornError, now_ms: int) -> None:
         self._counters.storage_failures += isinstance(error, StorageError)
@@ -350,18 +345,16 @@ class Epochs:
         checkpoint, tip = self._offered
         complete = replace(checkpoint, published=True)
         self._busy = True
-        command = PublishEpoch(complete.size, complete.note)
-        self._writer.submit(command, partial(self._was_published, complete, tip, now_ms))
 
-    def _was_published(
-        self, checkpoint: Checkpoint, tip: Tip, now_ms: int, result: BlackthornError | None
-    ) -> None:
-        self._busy = False
-        if result is not None:
-            self._fail(result, now_ms)
-            return
-        self._offered, self._complete = None, False
-        self._tell(checkpoint, tip, now_ms)
+        def done(error: BlackthornError | None) -> None:
+            self._busy = False
+            if error is not None:
+                self._fail(error, now_ms)
+                return
+            self._offered, self._complete = None, False
+            self._tell(complete, tip, now_ms)
+
+        self._writer.submit(PublishEpoch(complete.size, complete.note), done)
 
     def _tell(self, checkpoint: Checkpoint, tip: Tip, now_ms: int) -> None:
         before = self.published.size if self.published is not None else 0

@@ -8,6 +8,7 @@ what a device may ask for.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from blackthorn.crypto import vrf
 from blackthorn.directory import lookup
@@ -45,8 +46,7 @@ class LookedUp:
     work: int
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """When the ledger logged a reset or a cancel: its leaf's entry, and its epoch's head."""
 
     seq: int
