@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from blackthorn.errors import BlackthornError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.enterprise import DeviceRecord, DevicesById, UserRecord, UsersByAddress
-from blackthorn.ports.store import Done, Query, Reader
+from blackthorn.ports.store import Done, Query, Reader, unless_failed
 from blackthorn.server import limits
 
 PAGE: Final = 256
@@ -144,7 +144,7 @@ class EnterpriseCache:
 
 
 def _one(key: Key, done: Done[Record | None]) -> Done[Mapping[Key, Record]]:
-    def answered(result: Mapping[Key, Record] | BlackthornError) -> None:
-        done(result if isinstance(result, BlackthornError) else result.get(key))
+    def found(records: Mapping[Key, Record]) -> None:
+        done(records.get(key))
 
-    return answered
+    return unless_failed(done, found)

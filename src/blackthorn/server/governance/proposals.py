@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from blackthorn.errors import BlackthornError, ConflictError, LimitError
+from blackthorn.errors import ConflictError, LimitError
 from blackthorn.governance.cases import Checked
 from blackthorn.governance.statements import Signed, decode
 from blackthorn.governance.transitions import Case, named
@@ -11,7 +11,7 @@ from blackthorn.ids import Address
 from blackthorn.link import limits
 from blackthorn.ports.cases import ListPendingDecisions, PendingDecision, ProposeDecision
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.store import BlockingReader, Done, Writer
+from blackthorn.ports.store import BlockingReader, Done, Writer, unless_failed
 from blackthorn.server.governance.approvers import Approvers
 
 REPLACE_MS: Final = 3_600_000
@@ -63,14 +63,11 @@ class Proposals:
             raise ConflictError(f"another decision waits in {case}: approve that, or wait an hour")
         pending = PendingDecision(case, signed.encode(), private, now_ms)
 
-        def stored(error: BlackthornError | None) -> None:
-            if error is not None:
-                done(error)
-                return
+        def stored(_: None) -> None:
             self._pending[case] = pending
             done(tuple(named(slot) for slot in checked.lacks or ()))
 
-        self.writer.submit(ProposeDecision(pending), stored)
+        self.writer.submit(ProposeDecision(pending), unless_failed(done, stored))
 
     def _replaceable(
         self,

@@ -12,10 +12,11 @@ from blackthorn.errors import (
 )
 from blackthorn.ids import Fingerprint
 from blackthorn.link.activation import exchange
-from blackthorn.link.activation.exchange import AwaitProof, Channel, Enrolment, Proven
+from blackthorn.link.activation.exchange import AwaitProof, Channel, Enrolment
 from blackthorn.link.codes import Code
 from blackthorn.link.frames import ActivateBegin, ActivateProve
 from blackthorn.ports.randomness import Randomness
+from blackthorn.ports.store import unless_failed
 from blackthorn.server.accounts.enrolment import EnrolmentService, Try
 from blackthorn.server.handlers.session import Session
 
@@ -39,16 +40,14 @@ class EnrolmentHandler:
     def handle(self, session: Session, frame: ActivateBegin | ActivateProve, now: float) -> None:
         """One frame of a session that is not yet anybody's; `link.session` keeps the order."""
         if isinstance(frame, ActivateBegin):
-            self.enrolment.begin(frame.nameplate, partial(self._challenge, session, frame))
+            challenge = partial(self._challenge, session, frame)
+            self.enrolment.begin(
+                frame.nameplate, unless_failed(partial(_refuse, session), challenge)
+            )
         else:
             self._prove(session, frame)
 
-    def _challenge(
-        self, session: Session, begin: ActivateBegin, attempt: Try | BlackthornError
-    ) -> None:
-        if isinstance(attempt, BlackthornError):
-            _refuse(session, attempt)
-            return
+    def _challenge(self, session: Session, begin: ActivateBegin, attempt: Try) -> None:
         channel = Channel(self.fingerprint, session.binding)
         verifier = attempt.code.verifier
         try:
@@ -72,14 +71,12 @@ class EnrolmentHandler:
         except InputError as error:
             _refuse(session, self.enrolment.refusal(str(error), burnt=stage.attempt.last))
             return
-        self.enrolment.enrol(stage.attempt, proven.keys, partial(_answer, session, proven))
 
+        def enrolled(enrolment: Enrolment) -> None:
+            session.transmit(proven.answer(enrolment))
 
-def _answer(session: Session, proven: Proven, enrolment: Enrolment | BlackthornError) -> None:
-    if isinstance(enrolment, BlackthornError):
-        _refuse(session, enrolment)
-    else:
-        session.transmit(proven.answer(enrolment))
+        done = unless_failed(partial(_refuse, session), enrolled)
+        self.enrolment.enrol(stage.attempt, proven.keys, done)
 
 
 def _refuse(session: Session, error: BlackthornError) -> None:
