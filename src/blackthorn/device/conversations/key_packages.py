@@ -33,7 +33,6 @@ def make(unit: UnitOfWork, count: int) -> list[bytes]:
 
 
 def make_last_resort(unit: UnitOfWork) -> bytes:
-    """A fresh last-resort key package."""
     unit.records.settings.put(LAST_RESORT, unit.now_ms.to_bytes(8, "big"))
     return _make_one(unit, last_resort=True)
 

@@ -99,7 +99,6 @@ def belongs_to(settings: Settings, address: Address) -> None:
 
 
 def save(records: Records, keys: DeviceKeys) -> None:
-    """Keep the keys."""
     settings = records.settings
     settings.put(_ADDRESS, keys.address.encode())
     settings.put(_IDENTITY, keys.identity.expose())
@@ -125,10 +124,8 @@ def load(records: Records) -> DeviceKeys | None:
 
 
 def own_name(settings: Settings, unless_known: str = "device") -> str:
-    """What this device is called."""
     return (settings.get(_NAME) or unless_known.encode()).decode()
 
 
 def put_name(settings: Settings, name: str) -> None:
-    """Keep what this device is called."""
     settings.put(_NAME, name.encode())

@@ -128,7 +128,6 @@ class GatheringValidator(LeafValidator):
 
 
 def identities(members: Iterable[Member]) -> list[Identity]:
-    """Who these members are, in their order."""
     return [identify(member.credential) for member in members]
 
 

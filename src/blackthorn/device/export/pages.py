@@ -91,7 +91,6 @@ def _article(message: ExportMessage) -> bytes:
 
 
 def index(overview: Overview, listed: Sequence[Listed]) -> Iterator[bytes]:
-    """index.html."""
     counts = overview.counts
     yield _head(f"Export of {overview.address}")
     yield (
@@ -144,7 +143,6 @@ Keys: {keys}. What could not be opened: {problems}.
 
 
 def readme(overview: Overview) -> Iterator[bytes]:
-    """README.txt."""
     yield _README.format(
         address=safe_line(overview.address),
         created=rfc3339(overview.created_ms),

@@ -147,7 +147,6 @@ def enqueue_cancel(unit: UnitOfWork) -> int:
 
 
 def enqueue_mail_key(unit: UnitOfWork, record: MailKeyRecord) -> int:
-    """Enqueue the statement of the user's mail key."""
     body = mail_keys.claim_of(record, unit.me.address)
     return enqueue(unit, "the new mail key", body, record.certificate)
 

@@ -13,7 +13,6 @@ from typing import Final
 from blackthorn.device.conversations import key_packages
 from blackthorn.device.core.unit_of_work import UnitOfWork, generation
 from blackthorn.device.operations import limits, outbox
-from blackthorn.device.operations.batching import send_frames
 from blackthorn.device.operations.operation import (
     AlarmScope,
     ClaimRequest,
@@ -39,6 +38,13 @@ RETRY_MS: Final = 30_000
 
 AGAIN_MS: Final = 3_000
 """After this time an operation is prepared again whose chain or ledger has moved on meanwhile."""
+
+
+SEND_FRAME_BYTES: Final = link_limits.MAX_FRAME_BYTES // 2
+"""Sealed bytes after which a Send frame is full; one posting may be larger."""
+
+POSTING_OVERHEAD_BYTES: Final = 256
+"""What is counted for a posting beside its parcels: ids, order, lengths."""
 
 
 class Sender:
@@ -235,7 +241,6 @@ class Sender:
         return known + send_frames(again)
 
     def claimed(self, frame: f.KeyPackages, now_ms: int) -> None:
-        """The server's answer to a claim of key packages."""
         with self._unit(now_ms) as unit:
             key_packages.check_claimed(unit, frame)
             outcome = outbox.claimed(unit, frame)
@@ -254,3 +259,21 @@ class Sender:
     def _note(self, outcome: Outcome | None) -> None:
         if outcome is not None:
             self.outcomes.append(outcome)
+
+
+def send_frames(postings: Iterable[f.Posting]) -> Frames:
+    """The postings in their order, in as few Send frames as their sizes and number allow."""
+    frames: Frames = []
+    group: list[f.Posting] = []
+    size = 0
+    for posting in postings:
+        length = sum(len(parcel.sealed) for parcel in posting.parcels) + POSTING_OVERHEAD_BYTES
+        full = len(group) == link_limits.MAX_POSTINGS_PER_FRAME or size + length > SEND_FRAME_BYTES
+        if group and full:
+            frames.append(f.Send(group))
+            group, size = [], 0
+        group.append(posting)
+        size += length
+    if group:
+        frames.append(f.Send(group))
+    return frames

@@ -65,7 +65,6 @@ class VerifiedDecisions:
     seen: DecisionDigest = field(default_factory=DecisionDigest)
 
     def officer_with(self, keys: VerifyKeys) -> Officer | None:
-        """The officer who signs with these keys."""
         found = (officer for officer in self.cases.officers.values() if officer.keys == keys)
         return next(found, None)
 
