@@ -6,19 +6,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from blackthorn.errors import (
-    AbsentError,
-    BlackthornError,
-    ConflictError,
-    DefectError,
-    ForbiddenError,
-    InputError,
-    LimitError,
-    RefusalError,
-    SecurityError,
-    StorageError,
-    UnavailableError,
-)
+from blackthorn import errors
 
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
@@ -26,18 +14,18 @@ SECURITY_HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
 }
 
-STATUS: Final[dict[type[BlackthornError], int]] = {
-    LimitError: 413,
-    InputError: 400,
-    AbsentError: 404,
-    ForbiddenError: 403,
-    ConflictError: 409,
-    RefusalError: 409,
-    StorageError: 503,
-    UnavailableError: 503,
-    SecurityError: 503,
-    DefectError: 500,
-    BlackthornError: 500,
+STATUS: Final[dict[type[errors.BlackthornError], int]] = {
+    errors.LimitError: 413,
+    errors.InputError: 400,
+    errors.AbsentError: 404,
+    errors.ForbiddenError: 403,
+    errors.ConflictError: 409,
+    errors.RefusalError: 409,
+    errors.StorageError: 503,
+    errors.UnavailableError: 503,
+    errors.SecurityError: 503,
+    errors.DefectError: 500,
+    errors.BlackthornError: 500,
 }
 """The nearest class counts. SecurityError: what is stored or was sent must not be relied on now."""
 
@@ -55,7 +43,9 @@ def text_answer(text: str, status: int) -> Response:
 async def answer_error(request: Request, error: Exception) -> Response:
     """The answer to what a handler raised. What is a fault of ours says nothing of itself."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
-    if status < 500 or isinstance(error, StorageError | UnavailableError | SecurityError):
+    if status < 500 or isinstance(
+        error, errors.StorageError | errors.UnavailableError | errors.SecurityError
+    ):
         return text_answer(str(error), status)
     context = {"message": "an HTTP handler failed", "exception": error, "work": "HTTP"}
     asyncio.get_running_loop().call_exception_handler(context)

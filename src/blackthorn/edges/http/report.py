@@ -12,16 +12,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from blackthorn import errors
 from blackthorn.edges.http import limits
 from blackthorn.edges.http.answers import SECURITY_HEADERS
-from blackthorn.errors import (
-    AbsentError,
-    DamageError,
-    InputError,
-    StorageError,
-    UnavailableError,
-    VerificationError,
-)
 from blackthorn.report.figures import periods
 from blackthorn.report.files import FEED, make, split_name
 from blackthorn.report.history import History, Snapshot
@@ -93,8 +86,8 @@ class _Edge:
     async def _answer(self, name: str) -> Response:
         try:
             body, ending = await self._file(name)
-        except (StorageError, VerificationError):
-            raise UnavailableError(_BUSY) from None
+        except (errors.StorageError, errors.VerificationError):
+            raise errors.UnavailableError(_BUSY) from None
         headers = {
             **SECURITY_HEADERS,
             "Content-Security-Policy": f"{content_security()}; frame-ancestors 'none'",
@@ -107,12 +100,12 @@ class _Edge:
         asked, ending = _parse(name)
         published = self._log.newest()
         if published is None:
-            raise AbsentError("nothing is published yet")
+            raise errors.AbsentError("nothing is published yet")
         async with self._making:
             stand = await self._read_to(published.size)
             period = asked or half_year(stand.unix_ms)
             if asked is not None and not _reached(stand, asked):
-                raise AbsentError("the ledger does not reach that period")
+                raise errors.AbsentError("the ledger does not reach that period")
             files = await self._made(stand, period)
         return files[FEED if ending == FEED else f"{period.name}{ending}"], ending
 
@@ -124,7 +117,7 @@ class _Edge:
             await asyncio.sleep(0)
         stand = self._history.stand
         if stand is None or stand.size != self._history.size:
-            raise DamageError("what is published does not end with a head")
+            raise errors.DamageError("what is published does not end with a head")
         return stand
 
     async def _made(self, stand: Snapshot, period: Period) -> dict[str, bytes]:
@@ -145,8 +138,8 @@ def _parse(name: str) -> tuple[Period | None, str]:
     try:
         period, ending = split_name(name if "." in name else f"{name}.html")
         return (None, FEED) if ending == FEED else (parse_period(period), ending)
-    except InputError as error:
-        raise AbsentError(str(error)) from None
+    except errors.InputError as error:
+        raise errors.AbsentError(str(error)) from None
 
 
 def _reached(stand: Snapshot, period: Period) -> bool:

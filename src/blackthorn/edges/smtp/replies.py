@@ -3,30 +3,21 @@
 import asyncio
 from typing import Final
 
-from blackthorn.errors import (
-    AbsentError,
-    ConflictError,
-    DefectError,
-    ForbiddenError,
-    InputError,
-    LimitError,
-    StorageError,
-    UnavailableError,
-)
+from blackthorn import errors
 from blackthorn.mail.errors import MailRefusedError
 from blackthorn.server.mail.recipient_policy import RecipientRefusedError, Refusal
 
 _FAULT: Final = (451, "4.3.0", "the server failed; try again")
 
 REPLIES: Final[dict[type[Exception], tuple[int, str, str]]] = {
-    StorageError: (452, "4.3.1", "the mail could not be stored; try again later"),
-    UnavailableError: (451, "4.3.0", "the mail cannot be taken now; try again later"),
-    ConflictError: (451, "4.3.0", "the mail cannot be taken now; try again later"),
-    AbsentError: (550, "5.1.1", "there is no such user here"),
-    ForbiddenError: (550, "5.7.1", "the mail is not taken for that user"),
-    LimitError: (552, "5.3.4", "the mail is too large"),
-    InputError: (554, "5.6.0", "the mail cannot be processed"),
-    DefectError: _FAULT,
+    errors.StorageError: (452, "4.3.1", "the mail could not be stored; try again later"),
+    errors.UnavailableError: (451, "4.3.0", "the mail cannot be taken now; try again later"),
+    errors.ConflictError: (451, "4.3.0", "the mail cannot be taken now; try again later"),
+    errors.AbsentError: (550, "5.1.1", "there is no such user here"),
+    errors.ForbiddenError: (550, "5.7.1", "the mail is not taken for that user"),
+    errors.LimitError: (552, "5.3.4", "the mail is too large"),
+    errors.InputError: (554, "5.6.0", "the mail cannot be processed"),
+    errors.DefectError: _FAULT,
 }
 """The nearest class counts; what has none is a fault of ours, and says nothing of itself."""
 
@@ -52,7 +43,7 @@ def refusal(error: Exception) -> MailRefusedError:
     if isinstance(error, RecipientRefusedError):
         return MailRefusedError(*RECIPIENTS[error.refusal], str(error))
     kinds = [kind for kind in type(error).__mro__ if kind in REPLIES]
-    if not kinds or kinds[0] is DefectError:
+    if not kinds or kinds[0] is errors.DefectError:
         context = {"message": "SMTP failed", "exception": error, "work": "SMTP"}
         asyncio.get_running_loop().call_exception_handler(context)
     return MailRefusedError(*(REPLIES[kinds[0]] if kinds else _FAULT))

@@ -20,37 +20,33 @@ def _person(transaction: Transaction, query: FindExitPerson) -> ExitPerson:
 
 
 def _notified(transaction: Transaction, command: NoteNotified) -> None:
-    _note(transaction, command.user, command.exit, "notified_ms", command.now_ms)
+    _note(transaction, command, "notified_ms", command.now_ms)
 
 
 def act(transaction: Transaction, command: NoteAct) -> None:
-    user, exit_id = command.user, command.exit
     if command.act == "forward":
-        _replace(transaction, user, exit_id, "forward", command.value or None)
+        _note(transaction, command, "forward", command.value or None, first=False)
     elif command.act == "unreachable":
-        _replace(transaction, user, exit_id, "unreachable", int(bool(command.value)))
+        _note(transaction, command, "unreachable", int(bool(command.value)), first=False)
     else:
-        _note(transaction, user, exit_id, f"{command.act}_ms", command.now_ms)
+        _note(transaction, command, f"{command.act}_ms", command.now_ms)
 
 
-def _note(transaction: Transaction, user: int, exit_id: str, column: str, now_ms: int) -> None:
-    """Set a time that is not set yet."""
-    query = (
-        f"INSERT INTO exit_person (exit_id, user, {column}) VALUES (?, ?, ?)"  # noqa: S608
-        f" ON CONFLICT DO UPDATE SET {column} = coalesce({column}, excluded.{column})"
-    )
-    transaction.connection.execute(query, (exit_id, user, now_ms))
-
-
-def _replace(
-    transaction: Transaction, user: int, exit_id: str, column: str, value: str | int | None
+def _note(
+    transaction: Transaction,
+    command: NoteNotified | NoteAct,
+    column: str,
+    value: str | int | None,
+    *,
+    first: bool = True,
 ) -> None:
-    """Set what may change."""
+    """Set the column; with `first` only when it is not set yet."""
+    later = f"coalesce({column}, excluded.{column})" if first else f"excluded.{column}"
     query = (
         f"INSERT INTO exit_person (exit_id, user, {column}) VALUES (?, ?, ?)"  # noqa: S608
-        f" ON CONFLICT DO UPDATE SET {column} = excluded.{column}"
+        f" ON CONFLICT DO UPDATE SET {column} = {later}"
     )
-    transaction.connection.execute(query, (exit_id, user, value))
+    transaction.connection.execute(query, (command.exit, command.user, value))
 
 
 COMMANDS: Final[Table] = {NoteNotified: _notified, NoteAct: act}
