@@ -4,27 +4,8 @@ from typing import Annotated
 
 from typer import Argument, Option, Typer
 
-from blackthorn.cli import terminal
-from blackthorn.cli.device import devices as device_devices_cli
-from blackthorn.cli.device import groups as device_group_cli
-from blackthorn.cli.device import inbox as device_inbox_cli
-from blackthorn.cli.device import mail as device_mail_cli
-from blackthorn.cli.device import recovery as recovery_cli
-from blackthorn.cli.device import verify as verify_cli
-from blackthorn.cli.options import (
-    DEFAULT_HOME,
-    DeviceOptions,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    NameOption,
-    ServerOption,
-    home_of,
-    on_device,
-    parse_addresses,
-    program,
-    server_address,
-)
+from blackthorn.cli import options, terminal
+from blackthorn.cli.device import devices, groups, inbox, mail, recovery, verify
 from blackthorn.errors import UnavailableError, UserError
 from blackthorn.programs.event_loop import run
 
@@ -32,24 +13,24 @@ from blackthorn.programs.event_loop import run
 def register(app: Typer) -> None:
     app.command("activate")(activate)
     app.command("send")(send)
-    app.command("inbox")(device_inbox_cli.inbox)
-    app.command("history")(device_inbox_cli.history)
+    app.command("inbox")(inbox.inbox)
+    app.command("history")(inbox.history)
     app.command("status")(status)
-    app.add_typer(device_group_cli.groups, name="group")
-    app.add_typer(device_mail_cli.mail, name="mail")
-    app.add_typer(device_devices_cli.devices, name="device")
-    app.add_typer(recovery_cli.recovery, name="recovery")
-    app.command("verify")(verify_cli.verify)
+    app.add_typer(groups.groups, name="group")
+    app.add_typer(mail.mail, name="mail")
+    app.add_typer(devices.devices, name="device")
+    app.add_typer(recovery.recovery, name="recovery")
+    app.command("verify")(verify.verify)
 
 
 def activate(
     code: Annotated[
         list[str], Argument(metavar="CODE-OR-URL", help="The activation code, or its URL.")
     ],
-    home: HomeOption = DEFAULT_HOME,
-    server: ServerOption = None,
-    key_file: KeyFileOption = None,
-    name: NameOption = None,
+    home: options.HomeOption = options.DEFAULT_HOME,
+    server: options.ServerOption = None,
+    key_file: options.KeyFileOption = None,
+    name: options.NameOption = None,
     reset: Annotated[
         bool, Option("--reset", help="Ask for a new identity, when every device is lost.")
     ] = False,
@@ -67,10 +48,10 @@ def activate(
     from blackthorn.programs.device.home import wall_ms
 
     invitation = parse_invitation(" ".join(code))
-    host, port = server_address(server)
+    host, port = options.server_address(server)
     if invitation.host is not None and invitation.port is not None:
         host, port = invitation.host, invitation.port
-    place = home_of(home, key_file)
+    place = options.home_of(home, key_file)
     wanted = activation.Activation(
         invitation.code, host, port, name or activation.own_name(), reset
     )
@@ -82,13 +63,13 @@ def activate(
         terminal.err.print(f"Note: this device's clock and the server's are {skew} minutes apart.")
 
 
-@on_device
+@options.on_device
 def send(
     words: Annotated[
         list[str], Argument(metavar="ADDRESS... TEXT", help="To whom, and then the text.")
     ],
-    at: DeviceOptions,
-    json: JsonOption = False,
+    at: options.DeviceOptions,
+    json: options.JsonOption = False,
 ) -> None:
     """Send a text to one person or to several, to each of them alone.
 
@@ -100,8 +81,8 @@ def send(
 
     if len(words) < 2:
         raise UserError("give at least one address, and then the text in quotes")
-    addresses = list(dict.fromkeys(parse_addresses(words[:-1])))
-    device = program(at)
+    addresses = list(dict.fromkeys(options.parse_addresses(words[:-1])))
+    device = options.program(at)
     numbers = [
         device.enqueue(lambda unit, to=to: send_text.enqueue(unit, DIRECT, to, words[-1]))  # type: ignore[misc]
         for to in addresses
@@ -110,8 +91,8 @@ def send(
     report(device, operations, json)
 
 
-@on_device
-def status(at: DeviceOptions, json: JsonOption = False) -> None:
+@options.on_device
+def status(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
     """Send what waits, and say who this device is, what is here, and what could not be done.
 
     What could not be sent is listed once, and forgotten then. Exit code 6: no connection.
@@ -123,7 +104,7 @@ def status(at: DeviceOptions, json: JsonOption = False) -> None:
     from blackthorn.device.operations import failures
     from blackthorn.programs.device.status import fetch_status
 
-    device = program(at)
+    device = options.program(at)
     status = run(fetch_status(device))
     shown, failed = document(device, status), status.vault.failures
     if json:

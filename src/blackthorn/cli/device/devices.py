@@ -4,23 +4,10 @@ from typing import Annotated, Any
 
 from typer import Argument, Option, Typer
 
-from blackthorn.cli import terminal
+from blackthorn.cli import options, terminal
 from blackthorn.cli.device.outcomes import report
 from blackthorn.cli.device.pairing import TerminalDialogue, show_code
 from blackthorn.cli.device.published import wait_published
-from blackthorn.cli.options import (
-    DEFAULT_HOME,
-    DeviceOptions,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    NameOption,
-    ServerOption,
-    home_of,
-    on_device,
-    program,
-    server_address,
-)
 from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.device.operations import change_chain
 from blackthorn.errors import UnavailableError
@@ -39,8 +26,8 @@ Which = Annotated[str, Argument(metavar="NAME|ID", help="Its name, or the beginn
 
 
 @devices.command("add")
-@on_device
-def add(at: DeviceOptions, json: JsonOption = False) -> None:
+@options.on_device
+def add(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
     """Add another device: shows a code for it, and waits ten minutes.
 
     The new device is given the code by `blackthorn device link`. It shows six digits; type them
@@ -50,7 +37,7 @@ def add(at: DeviceOptions, json: JsonOption = False) -> None:
     from blackthorn.link.activation.code import PAIR, new_code, render, render_url
     from blackthorn.programs.device.home import random
 
-    device = program(at)
+    device = options.program(at)
     server = device.opened.server
     code = new_code(random)
     url = render_url(code, server.host, server.port, PAIR)
@@ -71,11 +58,11 @@ def link(
     code: Annotated[
         list[str], Argument(metavar="CODE-OR-URL", help="What `blackthorn device add` shows.")
     ],
-    home: HomeOption = DEFAULT_HOME,
-    server: ServerOption = None,
-    key_file: KeyFileOption = None,
-    name: NameOption = None,
-    json: JsonOption = False,
+    home: options.HomeOption = options.DEFAULT_HOME,
+    server: options.ServerOption = None,
+    key_file: options.KeyFileOption = None,
+    name: options.NameOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Make this a device of a user who has one already, by the code that it shows.
 
@@ -88,10 +75,10 @@ def link(
     from blackthorn.programs.device.activation import own_name
 
     invitation = parse_invitation(" ".join(code), PAIR)
-    host, port = server_address(server)
+    host, port = options.server_address(server)
     if invitation.host is not None and invitation.port is not None:
         host, port = invitation.host, invitation.port
-    place = home_of(home, key_file)
+    place = options.home_of(home, key_file)
     wanted = pairing.Link(invitation.code, host, port, name or own_name())
     address = run(pairing.link(place, wanted, TerminalDialogue(json=json)))
     if not json:
@@ -105,15 +92,15 @@ def link(
 
 
 @devices.command("list")
-@on_device
-def list_devices(at: DeviceOptions, json: JsonOption = False) -> None:
+@options.on_device
+def list_devices(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
     """Your devices as your identity chain has them, those that are gone too.
 
     Exit code 6: the server was not reached, and what is printed is what was known before.
     """
     from blackthorn.programs.device import own_devices
 
-    device = program(at)
+    device = options.program(at)
     unreached = run(device.try_fetch())
     found = own_devices.list_devices(device)
     if json:
@@ -155,12 +142,12 @@ def _print_device(device: OwnDevice) -> None:
 
 
 @devices.command("revoke")
-@on_device
+@options.on_device
 def revoke(
     which: Which,
-    at: DeviceOptions,
+    at: options.DeviceOptions,
     reason: Annotated[str, Option(help="Why; your contacts' devices show it.")] = "revoked",
-    json: JsonOption = False,
+    json: options.JsonOption = False,
 ) -> None:
     """Let a device be yours no more: it gets nothing new, and your mail gets a new key.
 
@@ -168,7 +155,7 @@ def revoke(
     """
     from blackthorn.programs.device.own_devices import find
 
-    device = program(at)
+    device = options.program(at)
     info = find(device, which)
     number = device.enqueue(lambda unit: change_chain.enqueue_revocation(unit, info, reason))
     report(device, {number: (info.name, "revoked")}, json)
@@ -179,12 +166,12 @@ def revoke(
 
 
 @devices.command("reset-status")
-@on_device
-def reset_status(at: DeviceOptions, json: JsonOption = False) -> None:
+@options.on_device
+def reset_status(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
     """Whether a reset of your identity waits, and until when it can be cancelled."""
     from blackthorn.programs.device.own_devices import pending_reset
 
-    device = program(at)
+    device = options.program(at)
     run(device.fetch())
     pending = pending_reset(device)
     if json:
@@ -208,10 +195,10 @@ def reset_status(at: DeviceOptions, json: JsonOption = False) -> None:
 
 
 @devices.command("cancel-reset")
-@on_device
-def cancel_reset(at: DeviceOptions, json: JsonOption = False) -> None:
+@options.on_device
+def cancel_reset(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
     """Cancel a reset of your identity that waits. Your devices stay as they are."""
-    device = program(at)
+    device = options.program(at)
     run(device.fetch())
     number = device.enqueue(change_chain.enqueue_cancel)
     report(device, {number: ("the reset", "cancelled")}, json)

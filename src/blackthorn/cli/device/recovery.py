@@ -6,21 +6,8 @@ from typing import Annotated
 
 from typer import Argument, Option, Typer
 
-from blackthorn.cli import terminal
+from blackthorn.cli import options, terminal
 from blackthorn.cli.device.prompts import LinePrompt
-from blackthorn.cli.options import (
-    DEFAULT_HOME,
-    DeviceOptions,
-    HomeOption,
-    JsonOption,
-    KeyFileOption,
-    NameOption,
-    home_of,
-    on_device,
-    parse_addresses,
-    program,
-    server_address,
-)
 from blackthorn.programs.event_loop import run
 
 recovery = Typer(help="The 24 words for when no device is left.", no_args_is_help=True)
@@ -30,11 +17,11 @@ ASKED_AGAIN = 4
 
 
 @recovery.command("create")
-@on_device
+@options.on_device
 def create(
-    at: DeviceOptions,
+    at: options.DeviceOptions,
     every_word: Annotated[bool, Option("--all", help="Ask for all words again.")] = False,
-    json: JsonOption = False,
+    json: options.JsonOption = False,
 ) -> None:
     """Make a recovery key: 24 words and a check, shown once, to be written on paper.
 
@@ -49,7 +36,7 @@ def create(
     from blackthorn.programs.device.home import random
     from blackthorn.programs.device.recovery import ask_again, check_of, pick
 
-    device = program(at)
+    device = options.program(at)
     seed = new_seed(random)
     words, check = to_words(seed), check_of(device)
     asked = pick(len(words), len(words) if every_word else ASKED_AGAIN, random)
@@ -85,14 +72,14 @@ def _show(words: Sequence[str], check: str) -> None:
 @recovery.command("use")
 def use(
     address: Annotated[str, Argument(metavar="ADDRESS", help="Whose identity it is.")],
-    home: HomeOption = DEFAULT_HOME,
+    home: options.HomeOption = options.DEFAULT_HOME,
     server: Annotated[
         str | None,
         Option(metavar="HOST:PORT", envvar="BLACKTHORN_SERVER", help="Where the server is."),
     ] = None,
-    key_file: KeyFileOption = None,
-    name: NameOption = None,
-    json: JsonOption = False,
+    key_file: options.KeyFileOption = None,
+    name: options.NameOption = None,
+    json: options.JsonOption = False,
 ) -> None:
     """Make this a device of yours by the words of your recovery key, when no other is left.
 
@@ -104,9 +91,9 @@ def use(
     from blackthorn.programs.device import recovery as steps
     from blackthorn.programs.device.activation import own_name
 
-    (whose,) = parse_addresses([address])
-    host, port = server_address(server)
-    place = home_of(home, key_file)
+    (whose,) = options.parse_addresses([address])
+    host, port = options.server_address(server)
+    place = options.home_of(home, key_file)
     wanted = steps.Recovery(whose, host, port, name or own_name())
     run(steps.use(place, wanted, LinePrompt()))
     if not json:
