@@ -22,9 +22,6 @@ devices = Typer(help="Your own devices.", no_args_is_help=True)
 Which = Annotated[str, Argument(metavar="NAME|ID", help="Its name, or the beginning of its id.")]
 
 
-# --- add and link -------------------------------------------------------------------------
-
-
 @devices.command("add")
 @options.on_device
 def add(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
@@ -88,9 +85,6 @@ def link(
         terminal.print_json({"linked": address, "published": published})
 
 
-# --- list ---------------------------------------------------------------------------------
-
-
 @devices.command("list")
 @options.on_device
 def list_devices(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
@@ -138,9 +132,6 @@ def _print_device(device: OwnDevice) -> None:
     terminal.say(f"{device.info.id.hex()[:8]}  {when}  {safe_line(device.info.name)}{shown}")
 
 
-# --- revoke -------------------------------------------------------------------------------
-
-
 @devices.command("revoke")
 @options.on_device
 def revoke(
@@ -160,9 +151,6 @@ def revoke(
     number = device.enqueue(lambda unit: change_chain.enqueue_revocation(unit, info, reason))
     report(device, {number: (info.name, "revoked")}, json)
     _finish_changes(device, quiet=json)
-
-
-# --- A reset that waits -------------------------------------------------------------------
 
 
 @devices.command("reset-status")

@@ -37,12 +37,12 @@ def check(at: DeviceOptions, json: JsonOption = False) -> None:
         )
     if json:
         checked, finding = rfc3339(done.at_ms), done.finding or None
-        terminal.print_json({"entries": done.entries, "checked": checked, "finding": finding})
+        terminal.print_json({"entries": done.size, "checked": checked, "finding": finding})
     show_open(device)
     if done.finding:
         raise SecurityError(f"ledger verification failed: {done.finding}")
     if not json:
-        terminal.out.print(f"All {done.entries} entries of the ledger keep its rules.")
+        terminal.out.print(f"All {done.size} entries of the ledger keep its rules.")
 
 
 @on_device

@@ -62,7 +62,7 @@ def _closure(call: Invocation, device: Any, code: str, action: str) -> dict[str,
         return {}
     path = call.values["facts"]
     counted = read_json(path) if path is not None else None
-    numbers = run(officer.count_exit(device, code)).closure if counted is None else counted
+    numbers = run(officer.count_exit(device, code)).fields if counted is None else counted
     if not numbers and counted is None:
         raise UserError(
             "the closure has not counted yet: try again in a moment, or give its numbers by --facts"

@@ -1,10 +1,9 @@
 """The device replays its enterprise's whole public log, over one link."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
-from blackthorn.device.transparency.replay import replayed
+from blackthorn.device.transparency.replay import ReplayResult, replayed
 from blackthorn.errors import UnavailableError
 from blackthorn.programs.device.program import DeviceProgram, server_timeout
 
@@ -12,15 +11,6 @@ REPLAY_SECONDS: Final = 600.0
 """Time for a whole replay: a year of 20,000 users takes about a minute."""
 
 LATE: Final = "the server did not give the whole log in time"
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayResult:
-    """Up to which size, at what time, and the rule that does not hold ("" for none)."""
-
-    entries: int
-    at_ms: int
-    finding: str
 
 
 async def replay(program: DeviceProgram, progress: Callable[[int, int], None]) -> ReplayResult:
@@ -39,4 +29,4 @@ async def replay(program: DeviceProgram, progress: Callable[[int, int], None]) -
         done = replayed(records)
     if replayer.busy or done is None:
         raise UnavailableError(f"{LATE}; try again")
-    return ReplayResult(done.size, done.at_ms, done.finding)
+    return done

@@ -5,7 +5,6 @@ interface shows the decision and has the officer confirm it between `propose` an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions, replay
@@ -62,25 +61,13 @@ async def submit(device: DeviceProgram, signed: Signed, kept: bytes) -> list[str
     return list(answer.lacks)
 
 
-@dataclass(frozen=True, slots=True)
-class ExitCount:
-    """A market as the server counts it: its users, the hash of their list, and its closure.
-
-    `closure` holds the numbers for the closure's next decision, {} while there are none.
-    """
-
-    users: int
-    list: bytes
-    closure: Mapping[str, Any]
-
-
-async def count_exit(device: DeviceProgram, market: str) -> ExitCount:
-    """Raises UserError when the server refuses, UnavailableError."""
+async def count_exit(device: DeviceProgram, market: str) -> f.ExitFacts:
+    """A market as the server counts it. Raises UserError when it refuses, UnavailableError."""
     async with requests.connect(device) as ask:
         facts: f.ExitFacts = await ask(f.FetchExit(4, market), f.ExitFacts)
     if facts.refusal:
         raise UserError(facts.refusal)
-    return ExitCount(facts.users, facts.list, facts.fields)
+    return facts
 
 
 def propose(decisions: VerifiedDecisions, request: DecisionRequest) -> PendingDecision:
