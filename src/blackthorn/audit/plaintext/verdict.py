@@ -136,21 +136,17 @@ class Report:
 
 def _judge(marker: Marker, findings: Sequence[Finding]) -> Verdict:
     places = {finding.place: finding.form for finding in findings if finding.marker == marker}
-    shown = {
-        medium: tuple(
-            sorted(
-                f"{place.name} ({form})" for place, form in places.items() if place.medium == medium
-            )
-        )
+    disk, memory = (
+        tuple(sorted(f"{at.name} ({form})" for at, form in places.items() if at.medium == medium))
         for medium in ("disk", "memory")
-    }
+    )
     rule = KINDS[marker.kind]
     broken = {
         Rule.NOWHERE: bool(places),
-        Rule.NOT_ON_DISK: bool(shown["disk"]),
-        Rule.EVERYWHERE: not (shown["disk"] and shown["memory"]),
+        Rule.NOT_ON_DISK: bool(disk),
+        Rule.EVERYWHERE: not (disk and memory),
     }[rule]
-    return Verdict(marker.name, marker.kind, rule.value, shown["disk"], shown["memory"], broken)
+    return Verdict(marker.name, marker.kind, rule.value, disk, memory, broken)
 
 
 class Audit:

@@ -4,21 +4,19 @@ What was stored before there were markets is wrapped here too, before the server
 """
 
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from blackthorn.errors import BlackthornError, DamageError
 from blackthorn.ports.markets import WrapStored
+from blackthorn.programs.server.configuration import Configuration
 from blackthorn.storage.files.market_keys import KeyFolder
+from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.failure import storing
 from blackthorn.storage.sqlite.group_commit import commit_group
 from blackthorn.storage.sqlite.stores import markets
 from blackthorn.storage.sqlite.wrapping import Wrapping
-
-if TYPE_CHECKING:
-    from blackthorn.programs.server.configuration import Configuration
-    from blackthorn.storage.files.server import ServerFolder
 
 WRAP_ROWS: Final = 256
 """Rows that are wrapped in one transaction: 256 mails of the usual size are a few MiB."""
@@ -48,7 +46,7 @@ def check_key(folder: KeyFolder, market: str, known: bytes) -> None:
 
 @storing
 def start_markets(
-    database: Database, folder: "ServerFolder", settings: "Configuration", now_ms: int
+    database: Database, folder: ServerFolder, settings: Configuration, now_ms: int
 ) -> None:
     """Check every market's key, and wrap what lies unwrapped. Raises StorageError in one line."""
     keys = folder.market_keys(settings.enterprise.market_keys)
