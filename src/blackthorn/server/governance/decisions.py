@@ -13,26 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from blackthorn.errors import BlackthornError, ConflictError, ForbiddenError, InputError
-from blackthorn.governance import directives, officers, register
+from blackthorn.governance import directives, officers, register, statements
 from blackthorn.governance.cases import Cases, Checked
-from blackthorn.governance.statements import (
-    SALT_BYTES,
-    Approval,
-    Signed,
-    decode,
-    open_private,
-)
 from blackthorn.governance.transitions import ANY_DECIDER, Case, Step
 from blackthorn.governance.values import check_fields
 from blackthorn.ids import Address
-from blackthorn.ports.cases import (
-    ListDecisions,
-    ListFounders,
-    MarkDisclosed,
-    PendingDecision,
-    StoredDecision,
-    StoreDecision,
-)
+from blackthorn.ports import cases as ports
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.ledger import AddRecord, WaitingRecords
 from blackthorn.ports.randomness import Randomness
@@ -107,7 +93,7 @@ class DecisionService:
     _number: int = 0
     _private: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     _produced: dict[str, bytes] = field(default_factory=dict)
-    _sealed: dict[str, list[StoredDecision]] = field(default_factory=dict)
+    _sealed: dict[str, list[ports.StoredDecision]] = field(default_factory=dict)
     _busy: bool = False
 
     def __post_init__(self) -> None:
@@ -125,7 +111,9 @@ class DecisionService:
         self._proposals.start(reader)
         self._time.start(self.log.time_ms)
 
-    def _keep(self, signed: Signed, private: dict[str, Any], row: StoredDecision) -> None:
+    def _keep(
+        self, signed: statements.Signed, private: dict[str, Any], row: ports.StoredDecision
+    ) -> None:
         statement = signed.statement
         self._private[statement.case, statement.action] = private
         if statement.action == "produce":
@@ -150,7 +138,7 @@ class DecisionService:
         if self.cases.officers:
             done([])
         else:
-            self.reader.ask(ListFounders(), done)
+            self.reader.ask(ports.ListFounders(), done)
 
     def access(self, address: Address, done: Done[Access]) -> None:
         """What this user may see."""
@@ -177,21 +165,21 @@ class DecisionService:
             access = self._access(address, founders)
             pending = self.pending  # not newer than the decisions, to which it must fit
 
-            def found(rows: list[StoredDecision]) -> None:
+            def found(rows: list[ports.StoredDecision]) -> None:
                 more = len(rows) > limit
                 last = [] if more else pending
                 page = DecisionPage(rows[:limit], last, founders, self.log_ms, more)
                 done(page.for_access(access))
 
             if access.decisions:
-                self.reader.ask(ListDecisions(after, limit + 1), unless_failed(done, found))
+                self.reader.ask(ports.ListDecisions(after, limit + 1), unless_failed(done, found))
             else:
                 done(ForbiddenError(ONLY_OFFICERS))
 
         self.founders(unless_failed(done, allowed))
 
     @property
-    def pending(self) -> list[PendingDecision]:
+    def pending(self) -> list[ports.PendingDecision]:
         """Decisions that lack an approver."""
         return self._proposals.all
 
@@ -222,7 +210,7 @@ class DecisionService:
                     raise ForbiddenError("only officers decide")
                 if self._busy:
                     raise ConflictError("another decision is being written: try again")
-                checked, fields = self._check(decode(signed), private)
+                checked, fields = self._check(statements.decode(signed), private)
             except BlackthornError as error:
                 done(error)
             else:
@@ -232,12 +220,12 @@ class DecisionService:
 
         self.founders(unless_failed(done, allowed))
 
-    def _check(self, signed: Signed, private: bytes) -> tuple[Checked, dict[str, Any]]:
+    def _check(self, signed: statements.Signed, private: bytes) -> tuple[Checked, dict[str, Any]]:
         for approval in signed.approvals:
             _check_time(approval, self.clock.wall_ms())
         if not signed.approvals:
             raise InputError("a decision has an approval")
-        fields = open_private(signed.statement, private)
+        fields = statements.open_private(signed.statement, private)
         checked = self.cases.check(signed, self.log_ms)
         check_fields(fields, checked.move.private, f"the private part of {checked.move.action}")
         return checked, fields
@@ -294,13 +282,13 @@ class DecisionService:
         cases = Cases(self.cases.officers, dict(self.cases.by_id))
         after = cases.take(signed, now_ms)
         sealed = after.id[0] == "D" and directives.gagged(after, self._time.now_ms())
-        stored = StoredDecision(
+        stored = ports.StoredDecision(
             self._number + 1,
             after.id,
             after.seq,
             signed.encode(),
             submission.private,
-            self.random(SALT_BYTES),
+            self.random(statements.SALT_BYTES),
             now_ms,
             sealed,
         )
@@ -319,18 +307,18 @@ class DecisionService:
         revealed = [] if sealed else self._sealed.get(after.id, [])
         records = [_entry(row, sealed=False) for row in revealed]
         records.append(_entry(stored, sealed=sealed))
-        self._write([StoreDecision(stored)], revealed, records, written, submission.done)
+        self._write([ports.StoreDecision(stored)], revealed, records, written, submission.done)
 
     def _write(
         self,
         commands: list[Command[Any]],
-        revealed: list[StoredDecision],
+        revealed: list[ports.StoredDecision],
         records: list[tuple[int, bytes]],
         written: Callable[[], None],
         failed: Callable[[BlackthornError], None],
     ) -> None:
         """One transaction: the commands, these decisions as disclosed, the ledger's entries."""
-        disclosed = MarkDisclosed(tuple((row.case, row.seq) for row in revealed))
+        disclosed = ports.MarkDisclosed(tuple((row.case, row.seq) for row in revealed))
         entries = [AddRecord(*record) for record in records]
 
         def done(error: BlackthornError | None) -> None:
@@ -363,17 +351,17 @@ class DecisionService:
                 self._reveal(case, rows)
                 return
 
-    def _reveal(self, case: Case, rows: list[StoredDecision]) -> None:
+    def _reveal(self, case: Case, rows: list[ports.StoredDecision]) -> None:
         """When the disk cannot, the next tick tries again."""
         entries = [_entry(row, sealed=False) for row in rows]
         self._write([], rows, entries, lambda: self._disclose(case), lambda error: None)
 
 
-def _entry(decision: StoredDecision, *, sealed: bool) -> tuple[int, bytes]:
+def _entry(decision: ports.StoredDecision, *, sealed: bool) -> tuple[int, bytes]:
     return register.entry(decision.case, decision.seq, decision.reveal, sealed=sealed)
 
 
-def _check_time(approval: Approval, now_ms: int) -> None:
+def _check_time(approval: statements.Approval, now_ms: int) -> None:
     if approval.at_ms > now_ms + AHEAD_MS:
         raise InputError(f"the clock of {approval.officer}'s device is ahead of the server's")
     if approval.at_ms < now_ms - STALE_MS:

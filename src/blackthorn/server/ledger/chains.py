@@ -33,16 +33,9 @@ from blackthorn.errors import (
     InputError,
     VerificationError,
 )
+from blackthorn.identity import statements
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
 from blackthorn.identity.keys import VerifyKeys
-from blackthorn.identity.statements import (
-    AddDevice,
-    Cancel,
-    Reset,
-    RevokeDevice,
-    SignedStatement,
-    decode,
-)
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports import ledger as ports
 from blackthorn.ports.store import Done as StoreDone
@@ -187,7 +180,7 @@ class Chains:
     ) -> None:
         """Append a signed statement of the user's chain that one of his devices submits."""
         try:
-            signed = decode(data)
+            signed = statements.decode(data)
         except VerificationError as error:
             done(str(error))
             return
@@ -222,16 +215,16 @@ class Chains:
         user: UserChain,
         chain: VerifiedChain,
         address: Address,
-        signed: SignedStatement,
+        signed: statements.SignedStatement,
         now_ms: int,
     ) -> None:
         """Rules 3 to 5. Raises InputError."""
         body = signed.statement.body
-        if isinstance(body, Reset):
+        if isinstance(body, statements.Reset):
             raise InputError("a reset needs an activation code")
         check_settled(user, signed)
-        recovered = isinstance(body, AddDevice) and body.recovered
-        if recovered or isinstance(body, Cancel | RevokeDevice):
+        recovered = isinstance(body, statements.AddDevice) and body.recovered
+        if recovered or isinstance(body, statements.Cancel | statements.RevokeDevice):
             return
         if chain.seq + 1 > wire_limits.MAX_CHAIN_STATEMENTS - ledger_limits.RESERVED_STATEMENTS:
             raise InputError("the chain is full: only cancels, revocations and resets fit")
@@ -268,7 +261,7 @@ class Chains:
     # --- Extending ------------------------------------------------------------------------
 
     def extended(
-        self, chain: VerifiedChain | None, more: Sequence[SignedStatement], now_ms: int
+        self, chain: VerifiedChain | None, more: Sequence[statements.SignedStatement], now_ms: int
     ) -> list[VerifiedChain]:
         """The chain after each of the statements. Raises VerificationError."""
         after: list[VerifiedChain] = []
@@ -284,10 +277,10 @@ class Chains:
         return after
 
 
-def check_settled(user: UserChain, signed: SignedStatement) -> None:
+def check_settled(user: UserChain, signed: statements.SignedStatement) -> None:
     """Rule 4. Raises InputError; what breaks a rule of chains passes, to be refused by it."""
     pending = user.chain is not None and user.chain.pending is not None
-    if isinstance(signed.statement.body, Cancel) or pending:
+    if isinstance(signed.statement.body, statements.Cancel) or pending:
         return
     if user.cancel_waits:
         raise InputError("a cancel waits to be logged: try again in a minute")

@@ -7,29 +7,24 @@ fit together. What is dropped is dropped by the epochs themselves, before they r
 from collections.abc import Callable
 from typing import TypeVar
 
-from blackthorn.ports.ledger import (
-    WaitingRecord,
-    WaitingRecords,
-    WaitingStatement,
-    WaitingStatements,
-)
+from blackthorn.ports import ledger as ports
 from blackthorn.ports.store import Done, Query, Reader, unless_failed
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import Waiting, by_user
 
-Row = TypeVar("Row", WaitingRecord, WaitingStatement)
+Row = TypeVar("Row", ports.WaitingRecord, ports.WaitingStatement)
 
 
 def gather(reader: Reader, limit: int, done: Done[Waiting]) -> None:
     """Give `done` at most `limit` statements that wait, and as many typed entries."""
 
-    def read(records: list[WaitingRecord]) -> None:
-        def gathered(statements: list[WaitingStatement]) -> None:
+    def read(records: list[ports.WaitingRecord]) -> None:
+        def gathered(statements: list[ports.WaitingStatement]) -> None:
             done(Waiting(by_user(statements), records))
 
-        _ask(reader, WaitingStatements, limit, [], unless_failed(done, gathered))
+        _ask(reader, ports.WaitingStatements, limit, [], unless_failed(done, gathered))
 
-    _ask(reader, WaitingRecords, limit, [], unless_failed(done, read))
+    _ask(reader, ports.WaitingRecords, limit, [], unless_failed(done, read))
 
 
 def _ask(
