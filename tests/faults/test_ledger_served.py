@@ -480,7 +480,7 @@ def test_the_embedded_witness_ends_with_its_server(directory: Path, number: int)
 
 def children(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(each) for each in listed if "witness_serve" in cmdline(int(each))]
+    return [int(each) for each in listed if "programs.witness.serve" in cmdline(int(each))]
 
 
 def cmdline(pid: int) -> str:
