@@ -23,7 +23,7 @@ PROBE_SECONDS: Final = 5
 """A database that commits nothing for so long is not ready."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Health:
     """One server's. `parts` say what is wrong with them, one line each; `floor_mib` is the free
     disk in MiB below which nothing is taken. Set `draining` once the server stops."""

@@ -51,7 +51,7 @@ def make_rules(database: Database, decisions: Callable[[], DecisionService]) -> 
     return ExitRules(lambda: decisions().cases, market_of, forward_to, lambda: decisions().log_ms)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class NoticeDelivery:
     """Gives everybody who is due their notice, for as long as the server runs."""
 

@@ -57,7 +57,7 @@ class _Manifest:
     with_data: int
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class PackageMaker:
     """`Productions` in files: a package is made once, when first asked for, and then stays.
 
