@@ -14,6 +14,9 @@ from blackthorn.storage.sqlite.writer import Wake
 Question = tuple[Query[Any], Callable[[Any], None]]
 Answer = tuple[Callable[[Any], None], Any]
 
+MAX_ANSWERS_AT_ONCE = 64
+"""Answers told in one wake-up, so that the first does not wait for many others."""
+
 
 class ThreadReader:
     """A `ports.store.Reader` over the engine's reading connection.
@@ -87,7 +90,3 @@ class ThreadReader:
             except Exception:
                 self._call(answers[index + 1 :])
                 raise
-
-
-MAX_ANSWERS_AT_ONCE = 64
-"""Answers told in one wake-up, so that the first does not wait for many others."""

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from blackthorn.errors import StorageError
-from blackthorn.ports.store import BlockingReader, Done, Query, Result
+from blackthorn.ports.store import BlockingReader, Command, Done, Query, Result
 from blackthorn.storage.sqlite.failure import failure_of
 from blackthorn.storage.sqlite.group_commit import Task, WritingEngine, commit_group
 
@@ -23,7 +23,7 @@ class SteppedWriter:
         """Commands submitted and not yet committed."""
         return len(self._waiting)
 
-    def submit(self, command: Any, done: Callable[[Any], None]) -> None:
+    def submit(self, command: Command[Result], done: Done[Result]) -> None:
         self._waiting.append((command, done))
 
     def fail(self, error: StorageError | None) -> None:

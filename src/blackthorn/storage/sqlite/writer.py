@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from blackthorn.errors import DefectError, DiskError, StorageError
+from blackthorn.ports.store import Command, Done, Result
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.failure import UnsyncedError
 from blackthorn.storage.sqlite.group_commit import Outcome, Task, commit_group
@@ -44,7 +45,7 @@ class ThreadWriter:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
-    def submit(self, command: Any, done: Callable[[Any], None]) -> None:
+    def submit(self, command: Command[Result], done: Done[Result]) -> None:
         if self._closed:
             self._call(self._tell, [(done, DiskError("the server has stopped"))])
         else:
