@@ -18,17 +18,9 @@ from blackthorn.audit.sources import Source, need, need_tile
 from blackthorn.directory import limits
 from blackthorn.directory.audit import Replay
 from blackthorn.errors import VerificationError
+from blackthorn.tlog import tiles
 from blackthorn.tlog.merkle import MerkleLog, leaf_hash
 from blackthorn.tlog.policy import Policy, parse_policy
-from blackthorn.tlog.tiles import (
-    FULL,
-    HEIGHT,
-    Tile,
-    parse_bundle,
-    parse_tile,
-    tile_hashes,
-    tiles_between,
-)
 from blackthorn.tlog.verify import Checkpoint, VerifiedCheckpoint, verify_checkpoint
 
 Progress = Callable[[int, int], None]
@@ -80,7 +72,7 @@ def begin(source: Source, policy: Policy) -> LedgerAudit:
 def audit(source: Source, audited: LedgerAudit, progress: Progress) -> None:
     """Rules 2 to 4. Raises VerificationError or SecurityError with the place of what is wrong."""
     size = audited.checkpoint.size
-    for tile in tiles_between(0, size):
+    for tile in tiles.tiles_between(0, size):
         if tile.level is None:
             entries = read_bundle(source, tile)
             audited.keep(entries)
@@ -88,15 +80,15 @@ def audit(source: Source, audited: LedgerAudit, progress: Progress) -> None:
                 audited.replay.feed(entry)
                 audited.log.append(entry)
             progress(audited.log.size, size)
-    for tile in tiles_between(0, size):
+    for tile in tiles.tiles_between(0, size):
         if tile.level is not None and tile.level > 0:
             _check_tile(source, tile, audited.log)
     audited.replay.check_checkpoint(audited.checkpoint)
 
 
-def read_bundle(source: Source, bundle: Tile) -> list[bytes]:
+def read_bundle(source: Source, bundle: tiles.Tile) -> list[bytes]:
     """The entries of a bundle, whose level 0 tile says the same. Raises with the place."""
-    tile = Tile(0, bundle.index, bundle.width)
+    tile = tiles.Tile(0, bundle.index, bundle.width)
     data = need_tile(source, bundle)
     with _at(bundle.path):
         entries = _parse_either(data, bundle)
@@ -109,25 +101,27 @@ def read_bundle(source: Source, bundle: Tile) -> list[bytes]:
     return entries
 
 
-def _parse_either(data: bytes, bundle: Tile) -> list[bytes]:
+def _parse_either(data: bytes, bundle: tiles.Tile) -> list[bytes]:
     """The bundle's entries, from its own bytes or from the beginning of the full one."""
     try:
-        return parse_bundle(data, bundle.width)
+        return tiles.parse_bundle(data, bundle.width)
     except VerificationError:
-        return parse_bundle(data, FULL)[: bundle.width]
+        return tiles.parse_bundle(data, tiles.FULL)[: bundle.width]
 
 
-def _hashes(data: bytes, tile: Tile) -> list[bytes]:
+def _hashes(data: bytes, tile: tiles.Tile) -> list[bytes]:
     full = len(data) > tile.width * 32
     with _at(tile.path):
-        return parse_tile(data, Tile(tile.level, tile.index) if full else tile)[: tile.width]
+        return tiles.parse_tile(data, tiles.Tile(tile.level, tile.index) if full else tile)[
+            : tile.width
+        ]
 
 
-def _check_tile(source: Source, tile: Tile, log: MerkleLog) -> None:
+def _check_tile(source: Source, tile: tiles.Tile, log: MerkleLog) -> None:
     """A tile above the leaves is what the entries give."""
     shown = b"".join(_hashes(need_tile(source, tile), tile))
-    if shown != tile_hashes(log, tile):
-        spanned = FULL ** (tile.level or 0)
+    if shown != tiles.tile_hashes(log, tile):
+        spanned = tiles.FULL ** (tile.level or 0)
         wrong = next(
             at for at in range(tile.width) if shown[32 * at :][:32] != _node(log, tile, at)
         )
@@ -138,9 +132,9 @@ def _check_tile(source: Source, tile: Tile, log: MerkleLog) -> None:
         )
 
 
-def _node(log: MerkleLog, tile: Tile, at: int) -> bytes:
+def _node(log: MerkleLog, tile: tiles.Tile, at: int) -> bytes:
     start = tile.start + at
-    return log.hashes(HEIGHT * (tile.level or 0), start, start + 1)
+    return log.hashes(tiles.HEIGHT * (tile.level or 0), start, start + 1)
 
 
 @contextmanager

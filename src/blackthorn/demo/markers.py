@@ -121,10 +121,7 @@ def temporary_deployment() -> Iterator[Deployment]:
     """A test deployment in a folder of its own, which is removed afterwards, on SIGTERM too."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with (
-            TemporaryDirectory(prefix="blackthorn-") as root,
-            Deployment(Path(root)) as deployment,
-        ):
+        with TemporaryDirectory(prefix="blackthorn-") as root, Deployment(Path(root)) as deployment:
             yield deployment
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -16,16 +16,8 @@ from blackthorn.directory.entries import Head, decode_entry
 from blackthorn.directory.lookup import Answer, EpochPart
 from blackthorn.directory.proof import RequestedLeaf, decode_map_proof
 from blackthorn.errors import VerificationError
+from blackthorn.tlog import verify
 from blackthorn.tlog.merkle import leaf_hash
-from blackthorn.tlog.verify import (
-    Checkpoint,
-    Policy,
-    open_checkpoint,
-    parse_vkey,
-    verify_checkpoint,
-    verify_consistency,
-    verify_inclusion,
-)
 
 INDEX_BYTES: Final = 32
 
@@ -37,7 +29,7 @@ class Terms:
     `max_age_s` is how old the quorum's cosignatures may be; None asks for no age.
     """
 
-    policy: Policy
+    policy: verify.Policy
     config: DirectoryConfig
     now_ms: int
     max_age_s: int | None
@@ -112,7 +104,7 @@ def verify_epoch(
 
     Raises `VerificationError`: N and T rules of the note, then D15, D10, D11, D9, D12, D13, D14.
     """
-    verified = verify_checkpoint(part.checkpoint, terms.policy)
+    verified = verify.verify_checkpoint(part.checkpoint, terms.policy)
     checkpoint = verified.checkpoint
     if checkpoint.origin != terms.config.origin:
         raise VerificationError("D15", f"the checkpoint is of the log {checkpoint.origin}")
@@ -133,7 +125,7 @@ def _check_continues(last: Accepted, size: int, root: bytes, proof: Sequence[byt
     if size < last.size:
         raise VerificationError("D10", f"a checkpoint of {size} entries after one of {last.size}")
     try:
-        verify_consistency(last.size, last.root, size, root, proof)
+        verify.verify_consistency(last.size, last.root, size, root, proof)
     except VerificationError as error:
         text = f"the checkpoint of {size} entries does not continue that of {last.size}: {error}"
         raise VerificationError("D11", text) from error
@@ -154,17 +146,17 @@ def open_epoch(part: EpochPart, config: DirectoryConfig) -> VerifiedEpoch:
 
     For evidence, which a log answers for by its own signature. Raises N, T rules and D9.
     """
-    checkpoint, _ = open_checkpoint(part.checkpoint, parse_vkey(config.log_vkey))
+    checkpoint, _ = verify.open_checkpoint(part.checkpoint, verify.parse_vkey(config.log_vkey))
     return _epoch(part, checkpoint, 0)
 
 
-def _epoch(part: EpochPart, checkpoint: Checkpoint, quorum_time: int) -> VerifiedEpoch:
+def _epoch(part: EpochPart, checkpoint: verify.Checkpoint, quorum_time: int) -> VerifiedEpoch:
     head = decode_entry(part.head)
     size, root = checkpoint.size, checkpoint.root
     if not isinstance(head, Head) or not size:
         raise VerificationError("D9", "the last entry of the checkpoint is no head")
     try:
-        verify_inclusion(leaf_hash(part.head), size - 1, size, part.proof, root)
+        verify.verify_inclusion(leaf_hash(part.head), size - 1, size, part.proof, root)
     except VerificationError as error:
         raise VerificationError("D9", f"the head is not the last entry: {error}") from error
     accepted = Accepted(size, root, part.checkpoint, head.epoch, head.unix_ms)

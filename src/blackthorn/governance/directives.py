@@ -8,26 +8,7 @@ for no data, and has one end: refused, there is no such capability.
 from typing import Any, Final
 
 from blackthorn.errors import VerificationError
-from blackthorn.governance import limits
-from blackthorn.governance.transitions import (
-    ANY_DECIDER,
-    CUSTODIAN,
-    KEEP,
-    LEGAL,
-    Case,
-    Request,
-    Transition,
-)
-from blackthorn.governance.values import (
-    COUNT,
-    COUNTRY,
-    HASH,
-    HASH_OR_NONE,
-    TIME,
-    Spec,
-    choice,
-    text,
-)
+from blackthorn.governance import limits, transitions, values
 
 TECHNICAL: Final = "technical-capability"
 KINDS: Final = ("production", "preservation", "emergency", "removal", "blocking", TECHNICAL)
@@ -50,11 +31,11 @@ REASONS: Final = (
 OPEN: Final = ("received", "verified", "assessed", "approved", "produced", "contested")
 ENDED: Final = ("delivered", "refused", "forged")
 
-_NAMES: Final = Spec("count", 0, limits.MAX_DIRECTIVE_ACCOUNTS)
-_TWO_LEGAL: Final = (LEGAL, ANY_DECIDER)
+_NAMES: Final = values.Spec("count", 0, limits.MAX_DIRECTIVE_ACCOUNTS)
+_TWO_LEGAL: Final = (transitions.LEGAL, transitions.ANY_DECIDER)
 
 
-def _receive(case: Case, request: Request) -> None:
+def _receive(case: transitions.Case, request: transitions.Request) -> None:
     public = request.public
     named, technical = public["accounts"] + public["unknown"], public["kind"] == TECHNICAL
     if technical and (named or public["categories"]):
@@ -75,34 +56,34 @@ def _receive(case: Case, request: Request) -> None:
         _gag(public["gag_until_ms"], request, 0)
 
 
-def _gag(until_ms: int, request: Request, before_ms: int) -> None:
+def _gag(until_ms: int, request: transitions.Request, before_ms: int) -> None:
     if not max(before_ms, request.latest_ms) < until_ms <= request.now_ms + limits.MAX_GAG_MS:
         raise VerificationError("G14", "a gag ends later than now (or than before), within a year")
 
 
-def _extend_gag(case: Case, request: Request) -> None:
+def _extend_gag(case: transitions.Case, request: transitions.Request) -> None:
     if not gag_until_ms(case):
         raise VerificationError("G14", "there is no gag to extend")
     _gag(request.public["until_ms"], request, gag_until_ms(case))
 
 
-def _lift_gag(case: Case, request: Request) -> None:
+def _lift_gag(case: transitions.Case, request: transitions.Request) -> None:
     if not gag_until_ms(case):
         raise VerificationError("G14", "there is no gag to lift")
 
 
-def _named_only(case: Case, request: Request) -> None:
+def _named_only(case: transitions.Case, request: transitions.Request) -> None:
     if facts(case)["kind"] == TECHNICAL:
         raise VerificationError("G7", "there is no such capability: it can only be refused")
 
 
-def _assess(case: Case, request: Request) -> None:
+def _assess(case: transitions.Case, request: transitions.Request) -> None:
     _named_only(case, request)
     if not facts(case)["accounts"]:
         raise VerificationError("G7", "it names no account that exists: it can only be refused")
 
 
-def _refuse(case: Case, request: Request) -> None:
+def _refuse(case: transitions.Case, request: transitions.Request) -> None:
     technical = facts(case)["kind"] == TECHNICAL
     if technical != (request.public["reason"] == NO_CAPABILITY):
         raise VerificationError(
@@ -110,152 +91,152 @@ def _refuse(case: Case, request: Request) -> None:
         )
 
 
-def _produce(case: Case, request: Request) -> None:
+def _produce(case: transitions.Case, request: transitions.Request) -> None:
     if request.public["accounts_with_data"] > facts(case)["accounts"]:
         raise VerificationError("G7", "more accounts with data than the directive names")
 
 
 TRANSITIONS: Final = (
-    Transition(
+    transitions.Transition(
         "receive",
         ("",),
         "received",
-        (ANY_DECIDER,),
+        (transitions.ANY_DECIDER,),
         {
-            "kind": choice(*KINDS),
-            "country": COUNTRY,
-            "authority": text(128),
-            "basis": text(128),
-            "process": text(64),
-            "channel": text(64),
-            "received_ms": TIME,
+            "kind": values.choice(*KINDS),
+            "country": values.COUNTRY,
+            "authority": values.text(128),
+            "basis": values.text(128),
+            "process": values.text(64),
+            "channel": values.text(64),
+            "received_ms": values.TIME,
             "accounts": _NAMES,
             "unknown": _NAMES,
-            "categories": Spec("list", 0, len(CATEGORIES), CATEGORIES),
-            "from_ms": TIME,
-            "to_ms": TIME,
-            "document": HASH,
-            "gag_until_ms": TIME,
+            "categories": values.Spec("list", 0, len(CATEGORIES), CATEGORIES),
+            "from_ms": values.TIME,
+            "to_ms": values.TIME,
+            "document": values.HASH,
+            "gag_until_ms": values.TIME,
         },
         "A demand has come and is written down.",
         {
-            "accounts": Spec("list", 0, limits.MAX_DIRECTIVE_ACCOUNTS),
-            "case_number": text(128, 0),
-            "signatory": text(128, 0),
-            "contact": text(256, 0),
+            "accounts": values.Spec("list", 0, limits.MAX_DIRECTIVE_ACCOUNTS),
+            "case_number": values.text(128, 0),
+            "signatory": values.text(128, 0),
+            "contact": values.text(256, 0),
         },
         _receive,
     ),
-    Transition(
+    transitions.Transition(
         "verify",
         ("received",),
         ("result", {"genuine": "verified", "forged": "forged"}),
-        (ANY_DECIDER, ANY_DECIDER),
+        (transitions.ANY_DECIDER, transitions.ANY_DECIDER),
         {
-            "method": choice("call-back", "portal-key", "mlat-central-authority"),
-            "result": choice("genuine", "forged"),
+            "method": values.choice("call-back", "portal-key", "mlat-central-authority"),
+            "result": values.choice("genuine", "forged"),
         },
         "Two people have asked the authority by a contact that the demand did not bring.",
-        {"contact": text(256), "source": text(256)},
+        {"contact": values.text(256), "source": values.text(256)},
     ),
-    Transition(
+    transitions.Transition(
         "assess",
         ("verified", "contested"),
         "assessed",
         _TWO_LEGAL,
         {
-            "decision": choice("comply", "partial", "no-data"),
-            "grounds": text(512),
-            "deadline_ms": TIME,
+            "decision": values.choice("comply", "partial", "no-data"),
+            "grounds": values.text(512),
+            "deadline_ms": values.TIME,
         },
         "It is lawful and in proportion, wholly or in part, or there is nothing to give.",
         guard=_assess,
     ),
-    Transition(
+    transitions.Transition(
         "approve",
         ("assessed",),
         "approved",
-        (LEGAL, CUSTODIAN),
-        {"categories": Spec("list", 0, len(CATEGORIES), CATEGORIES)},
+        (transitions.LEGAL, transitions.CUSTODIAN),
+        {"categories": values.Spec("list", 0, len(CATEGORIES), CATEGORIES)},
         "Legal and custodian agree to what is produced.",
         guard=_named_only,
     ),
-    Transition(
+    transitions.Transition(
         "produce",
         ("approved",),
         "produced",
-        (CUSTODIAN, ANY_DECIDER),
+        (transitions.CUSTODIAN, transitions.ANY_DECIDER),
         {
-            "manifest": HASH,
-            "items": COUNT,
+            "manifest": values.HASH,
+            "items": values.COUNT,
             "accounts_with_data": _NAMES,
-            "recipient": HASH_OR_NONE,
+            "recipient": values.HASH_OR_NONE,
         },
         "The package with this manifest was made, and looked at.",
         guard=_produce,
     ),
-    Transition(
+    transitions.Transition(
         "deliver",
         ("produced",),
         "delivered",
-        (CUSTODIAN, ANY_DECIDER),
-        {"delivered_ms": TIME, "receipt": HASH_OR_NONE},
+        (transitions.CUSTODIAN, transitions.ANY_DECIDER),
+        {"delivered_ms": values.TIME, "receipt": values.HASH_OR_NONE},
         "The authority has the package.",
     ),
-    Transition(
+    transitions.Transition(
         "refuse",
         ("received", "verified", "assessed", "contested"),
         "refused",
         _TWO_LEGAL,
-        {"reason": choice(*REASONS), "letter": HASH},
+        {"reason": values.choice(*REASONS), "letter": values.HASH},
         "It is refused, with a reasoned letter.",
         guard=_refuse,
     ),
-    Transition(
+    transitions.Transition(
         "contest",
         ("verified", "assessed", "approved"),
         "contested",
         _TWO_LEGAL,
-        {"court": text(128), "filed_ms": TIME},
+        {"court": values.text(128), "filed_ms": values.TIME},
         "It is challenged before a court.",
         guard=_named_only,
     ),
-    Transition(
+    transitions.Transition(
         "extend-gag",
         (*OPEN, *ENDED),
-        KEEP,
+        transitions.KEEP,
         _TWO_LEGAL,
-        {"until_ms": TIME, "order": HASH},
+        {"until_ms": values.TIME, "order": values.HASH},
         "The law bars disclosure until a later day.",
         guard=_extend_gag,
     ),
-    Transition(
+    transitions.Transition(
         "lift-gag",
         (*OPEN, *ENDED),
-        KEEP,
+        transitions.KEEP,
         _TWO_LEGAL,
-        {"order": HASH_OR_NONE},
+        {"order": values.HASH_OR_NONE},
         "Nothing bars disclosure any more.",
         guard=_lift_gag,
     ),
-    Transition(
+    transitions.Transition(
         "correct",
         (*OPEN, *ENDED),
-        KEEP,
+        transitions.KEEP,
         _TWO_LEGAL,
-        {"corrects": Spec("count", 1, limits.MAX_CASE_STATEMENTS), "note": text(512)},
+        {"corrects": values.Spec("count", 1, limits.MAX_CASE_STATEMENTS), "note": values.text(512)},
         "What an earlier entry says was wrong; it stays, and this says what is right.",
     ),
 )
 """docs/directives.md is drawn from this."""
 
 
-def facts(case: Case) -> dict[str, Any]:
+def facts(case: transitions.Case) -> dict[str, Any]:
     """The fields of `receive`."""
     return case.last("receive")
 
 
-def gag_until_ms(case: Case) -> int:
+def gag_until_ms(case: transitions.Case) -> int:
     """Until when the law bars disclosure, by the decisions so far; 0 when nothing does."""
     until = 0
     for step in case.history:
@@ -268,6 +249,6 @@ def gag_until_ms(case: Case) -> int:
     return until
 
 
-def gagged(case: Case, now_ms: int) -> bool:
+def gagged(case: transitions.Case, now_ms: int) -> bool:
     """Whether the law bars disclosure now."""
     return now_ms < gag_until_ms(case)

@@ -8,17 +8,7 @@ and the exit can be extended or rescinded; after it, neither.
 from typing import Any, Final
 
 from blackthorn.errors import VerificationError
-from blackthorn.governance.transitions import (
-    ANY_DECIDER,
-    CUSTODIAN,
-    KEEP,
-    OWNER,
-    Case,
-    Guard,
-    Request,
-    Role,
-    Transition,
-)
+from blackthorn.governance import transitions
 from blackthorn.governance.values import COUNT, COUNTRY, FLAG, HASH, HASH_OR_NONE, TIME, Spec, text
 
 DAY_MS: Final = 24 * 3_600_000
@@ -44,10 +34,10 @@ OPEN: Final = ("draft", "approved", *RUNNING, "destroying")
 ENDED: Final = ("closed", "rescinded")
 
 _DATES: Final = dict.fromkeys((*DATES, "forwarding_end_ms"), TIME)
-_TWO: Final = (OWNER | {Role.ADMIN}, ANY_DECIDER)
+_TWO: Final = (transitions.OWNER | {transitions.Role.ADMIN}, transitions.ANY_DECIDER)
 
 
-def dates(case: Case) -> dict[str, int]:
+def dates(case: transitions.Case) -> dict[str, int]:
     """The dates that hold now: of the plan, or of the newest extension or acceleration."""
     for step in reversed(case.history):
         if step.action in ("plan", "extend", "accelerate"):
@@ -55,7 +45,7 @@ def dates(case: Case) -> dict[str, int]:
     return dict.fromkeys(_DATES, 0)
 
 
-def _check_dates(public: dict[str, Any], request: Request) -> None:
+def _check_dates(public: dict[str, Any], request: transitions.Request) -> None:
     ordered = [public[name] for name in DATES]
     if ordered != sorted(ordered):
         raise VerificationError("G8", "the dates of an exit are not in their order")
@@ -73,13 +63,13 @@ def _check_dates(public: dict[str, Any], request: Request) -> None:
         raise VerificationError("G8", "less than 30 days of retrieval: name what compels it")
 
 
-def _plan(case: Case, request: Request) -> None:
+def _plan(case: transitions.Case, request: transitions.Request) -> None:
     if request.public["no_notice"] and request.public["compelled"] is None:
         raise VerificationError("G8", "an exit without notice names the document that compels it")
     _check_dates(request.public, request)
 
 
-def _extend(case: Case, request: Request) -> None:
+def _extend(case: transitions.Case, request: transitions.Request) -> None:
     before, public = dates(case), request.public
     if any(public[name] < before[name] for name in before):
         raise VerificationError("G8", "an extension brings no date forward")
@@ -89,46 +79,46 @@ def _extend(case: Case, request: Request) -> None:
         raise VerificationError("G8", "the dates of an exit are not in their order")
 
 
-def _accelerate(case: Case, request: Request) -> None:
+def _accelerate(case: transitions.Case, request: transitions.Request) -> None:
     before = dates(case)
     if any(request.public[name] > before[name] for name in DATES if name != "backups_end_ms"):
         raise VerificationError("G8", "an acceleration puts no date off: that is an extension")
     _check_dates(request.public, request)
 
 
-def _at(date: str) -> Guard:
+def _at(date: str) -> transitions.Guard:
     """A guard: not before that date."""
 
-    def guard(case: Case, request: Request) -> None:
+    def guard(case: transitions.Case, request: transitions.Request) -> None:
         if request.now_ms < dates(case)[date]:
             raise VerificationError("G9", f"the date of this step ({date[:-3]}) is not reached")
 
     return guard
 
 
-def _stop(case: Case, request: Request) -> None:
+def _stop(case: transitions.Case, request: transitions.Request) -> None:
     if case.state != "read-only" and not case.last("plan").get("no_notice"):
         raise VerificationError("G4", f"an exit is not stopped while it is {case.state}")
     _at("stop_ms")(case, request)
 
 
-def _hold(case: Case, request: Request) -> None:
+def _hold(case: transitions.Case, request: transitions.Request) -> None:
     if case.held:
         raise VerificationError("G13", "the exit is held already")
 
 
-def _release(case: Case, request: Request) -> None:
+def _release(case: transitions.Case, request: transitions.Request) -> None:
     if not case.held:
         raise VerificationError("G13", "the exit is not held")
 
 
-def _step(action: str, source: str, target: str, date: str, says: str) -> Transition:
+def _step(action: str, source: str, target: str, date: str, says: str) -> transitions.Transition:
     """A step by its date, which changes nothing but the state."""
-    return Transition(action, (source,), target, _TWO, {}, says, guard=_at(date))
+    return transitions.Transition(action, (source,), target, _TWO, {}, says, guard=_at(date))
 
 
 TRANSITIONS: Final = (
-    Transition(
+    transitions.Transition(
         "plan",
         ("",),
         "draft",
@@ -146,7 +136,7 @@ TRANSITIONS: Final = (
         "Who is concerned, why, and the date of each step.",
         guard=_plan,
     ),
-    Transition("approve", ("draft",), "approved", _TWO, {}, "The plan is decided."),
+    transitions.Transition("approve", ("draft",), "approved", _TWO, {}, "The plan is decided."),
     _step(
         "announce",
         "approved",
@@ -168,7 +158,7 @@ TRANSITIONS: Final = (
         "read_only_ms",
         "Log in, export, forward; nothing new is sent.",
     ),
-    Transition(
+    transitions.Transition(
         "stop",
         ("announced", "draining", "read-only"),
         "stopped",
@@ -191,11 +181,11 @@ TRANSITIONS: Final = (
         "retrieval_end_ms",
         "Receipts are made and samples set apart; nothing is destroyed.",
     ),
-    Transition(
+    transitions.Transition(
         "destroy",
         ("preparing",),
         "destroying",
-        (CUSTODIAN, CUSTODIAN),
+        (transitions.CUSTODIAN, transitions.CUSTODIAN),
         {
             "receipts": HASH,
             "users": COUNT,
@@ -211,11 +201,11 @@ TRANSITIONS: Final = (
         "Two custodians have the sealed data deleted and the wrapping key destroyed.",
         guard=_at("retrieval_end_ms"),
     ),
-    Transition(
+    transitions.Transition(
         "close",
         ("destroying",),
         "closed",
-        (CUSTODIAN, CUSTODIAN),
+        (transitions.CUSTODIAN, transitions.CUSTODIAN),
         {
             "mails": COUNT,
             "parcels": COUNT,
@@ -226,7 +216,7 @@ TRANSITIONS: Final = (
         },
         "What was destroyed is proved, and no sample opens any more.",
     ),
-    Transition(
+    transitions.Transition(
         "extend",
         RUNNING,
         {"preparing": "retrieval"},
@@ -235,16 +225,16 @@ TRANSITIONS: Final = (
         "Dates are put off; a closure that is being prepared stops, with nothing destroyed.",
         guard=_extend,
     ),
-    Transition(
+    transitions.Transition(
         "accelerate",
         ("approved", "announced", "draining", "read-only"),
-        KEEP,
+        transitions.KEEP,
         _TWO,
         {**_DATES, "document": HASH, "compelled": HASH_OR_NONE},
         "Dates are brought forward, until the stop.",
         guard=_accelerate,
     ),
-    Transition(
+    transitions.Transition(
         "rescind",
         ("draft", "approved", *RUNNING),
         "rescinded",
@@ -252,17 +242,23 @@ TRANSITIONS: Final = (
         {"document": HASH},
         "The market is not left; service goes on.",
     ),
-    Transition(
+    transitions.Transition(
         "hold",
         RUNNING,
-        KEEP,
+        transitions.KEEP,
         _TWO,
         {"reason": text(256)},
         "A legal hold: no step until it is released.",
         guard=_hold,
     ),
-    Transition(
-        "release", RUNNING, KEEP, _TWO, {"reason": text(256)}, "The hold ends.", guard=_release
+    transitions.Transition(
+        "release",
+        RUNNING,
+        transitions.KEEP,
+        _TWO,
+        {"reason": text(256)},
+        "The hold ends.",
+        guard=_release,
     ),
 )
 """docs/markets.md is drawn from this."""

@@ -34,10 +34,7 @@ TRANSITIONS: Final = (
         ("", "declared"),
         "declared",
         (OWNER, LEGAL),
-        {
-            "statements": Spec("list", 0, len(STATEMENTS), tuple(STATEMENTS)),
-            "valid_until_ms": TIME,
-        },
+        {"statements": Spec("list", 0, len(STATEMENTS), tuple(STATEMENTS)), "valid_until_ms": TIME},
         "These statements are true until the day named.",
         guard=_declare,
     ),

@@ -5,26 +5,16 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from blackthorn.errors import (
-    BlackthornError,
-    DefectError,
-    InputError,
-    RefusalError,
-    SecurityError,
-    StorageError,
-    UnavailableError,
-    UserError,
-    defect,
-)
+from blackthorn import errors
 
-EXIT_CODES: dict[type[BlackthornError], int] = {
-    UserError: 2,
-    InputError: 3,
-    SecurityError: 4,
-    StorageError: 5,
-    RefusalError: 5,
-    UnavailableError: 6,
-    DefectError: 70,
+EXIT_CODES: dict[type[errors.BlackthornError], int] = {
+    errors.UserError: 2,
+    errors.InputError: 3,
+    errors.SecurityError: 4,
+    errors.StorageError: 5,
+    errors.RefusalError: 5,
+    errors.UnavailableError: 6,
+    errors.DefectError: 70,
 }
 """Exit codes by whose fault it is; 1 is everything else, 130 an interrupt.
 
@@ -45,15 +35,15 @@ def run(program: Callable[[], Any], print_error: Callable[[str], object] = to_st
     try:
         program()
         sys.stdout.flush()
-    except BlackthornError as error:
+    except errors.BlackthornError as error:
         print_error(f"blackthorn: {error}")
         return next((EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES), 1)
     except (KeyboardInterrupt, BrokenPipeError):
         return 130
     except OSError as error:
         print_error(f"blackthorn: the system refused: {error.strerror or type(error).__name__}")
-        return EXIT_CODES[StorageError]
+        return EXIT_CODES[errors.StorageError]
     except Exception as error:
-        print_error(f"blackthorn: {defect(error)}: please report it")
-        return EXIT_CODES[DefectError]
+        print_error(f"blackthorn: {errors.defect(error)}: please report it")
+        return EXIT_CODES[errors.DefectError]
     return 0

@@ -59,22 +59,18 @@ class ExportSource(Protocol):
     @property
     def created_ms(self) -> int:
         """When the export was made, Unix milliseconds."""
-        ...
 
     @property
     def signing(self) -> SigningKeys:
         """Of the device that exports: live in the chain."""
-        ...
 
     @property
     def chain(self) -> bytes:
         """The user's own statements, from `export_manifest.encode_chain`."""
-        ...
 
     @property
     def locked_keys(self) -> bytes:
         """The user's OpenPGP secret keys, from `openpgp_keys.lock_secret_keys`."""
-        ...
 
     @property
     def key_count(self) -> int: ...
@@ -83,7 +79,6 @@ class ExportSource(Protocol):
     def contacts(self) -> Iterable[ExportContact]: ...
     def problems(self) -> Iterable[Problem]:
         """What else could not be opened."""
-        ...
 
 
 class ExportFile(Protocol):

@@ -8,16 +8,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.mls import codepoints
 from blackthorn.mls.codec import decode, decode_padded
 from blackthorn.mls.errors import DecryptionFailed, InvalidSignature, MalformedMessage
-from blackthorn.mls.framing.framing import (
-    AuthenticatedContent,
-    FramedContent,
-    PrivateMessage,
-    PublicMessage,
-    Sender,
-    read_auth,
-    read_body,
-    to_be_signed,
-)
+from blackthorn.mls.framing import framing
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.schedule import secret_tree
 from blackthorn.mls.schedule.secret_tree import KeyUse, SecretTree
@@ -31,16 +22,21 @@ _GUARD_SIZE = 4
 def sign(
     suite: CipherSuite,
     wire_format: int,
-    content: FramedContent,
+    content: framing.FramedContent,
     group_context: bytes,
     private: Secret,
 ) -> bytes:
     """The signature of a content in its wire format (6.1)."""
-    return suite.sign_with_label(private, LABEL, to_be_signed(wire_format, content, group_context))
+    return suite.sign_with_label(
+        private, LABEL, framing.to_be_signed(wire_format, content, group_context)
+    )
 
 
 def verify(
-    suite: CipherSuite, authenticated: AuthenticatedContent, group_context: bytes, public: bytes
+    suite: CipherSuite,
+    authenticated: framing.AuthenticatedContent,
+    group_context: bytes,
+    public: bytes,
 ) -> None:
     """Raises `InvalidSignature` unless the owner of `public` signed the content."""
     signed = authenticated.to_be_signed(group_context)
@@ -49,18 +45,18 @@ def verify(
 
 def protect_public(
     suite: CipherSuite,
-    authenticated: AuthenticatedContent,
+    authenticated: framing.AuthenticatedContent,
     group_context: bytes,
     membership_key: Secret,
-) -> PublicMessage:
+) -> framing.PublicMessage:
     """A signed content as a PublicMessage of a member (6.2)."""
     signed = authenticated.to_be_signed(group_context) + authenticated.encoded_auth
-    return PublicMessage(authenticated, suite.mac(membership_key.expose(), signed))
+    return framing.PublicMessage(authenticated, suite.mac(membership_key.expose(), signed))
 
 
 def unprotect_public(
-    suite: CipherSuite, message: PublicMessage, group_context: bytes, membership_key: Secret
-) -> AuthenticatedContent:
+    suite: CipherSuite, message: framing.PublicMessage, group_context: bytes, membership_key: Secret
+) -> framing.AuthenticatedContent:
     """The content of a member's PublicMessage; its signature is still to be verified.
 
     Raises `InvalidSignature`, `MalformedMessage`.
@@ -105,19 +101,19 @@ def _kind(content_type: int) -> int:
 
 def protect_private(
     suite: CipherSuite,
-    authenticated: AuthenticatedContent,
+    authenticated: framing.AuthenticatedContent,
     tree: SecretTree,
     sender_data_secret: Secret,
     random: Callable[[int], bytes],
     padded_size: Callable[[int], int],
-) -> tuple[PrivateMessage, KeyUse]:
+) -> tuple[framing.PrivateMessage, KeyUse]:
     """A signed content sealed with the sender's next key, which the caller consumes (6.3)."""
     content = authenticated.content
     generation, use = tree.prepare_next(content.sender.index, _kind(content.content_type))
     plaintext = content.encoded_body + authenticated.encoded_auth
     plaintext += bytes(max(0, padded_size(len(plaintext)) - len(plaintext)))
     guard = random(_GUARD_SIZE)
-    unsealed = PrivateMessage(
+    unsealed = framing.PrivateMessage(
         content.group_id, content.epoch, content.content_type, content.authenticated_data, b"", b""
     )
     ciphertext = suite.aead.seal(
@@ -126,7 +122,7 @@ def protect_private(
     sender_data = u32(content.sender.index) + u32(generation) + guard
     key, nonce = sender_data_key(suite, sender_data_secret, ciphertext)
     sealed_sender = suite.aead.seal(key, nonce, sender_data, unsealed.sender_data_aad)
-    message = PrivateMessage(
+    message = framing.PrivateMessage(
         content.group_id,
         content.epoch,
         content.content_type,
@@ -147,7 +143,7 @@ class SenderData:
 
 
 def open_sender_data(
-    suite: CipherSuite, message: PrivateMessage, sender_data_secret: Secret
+    suite: CipherSuite, message: framing.PrivateMessage, sender_data_secret: Secret
 ) -> SenderData:
     """The sender data. Raises `DecryptionFailed`, `MalformedMessage`."""
     key, nonce = sender_data_key(suite, sender_data_secret, message.ciphertext)
@@ -163,8 +159,8 @@ def open_sender_data(
 
 
 def open_content(
-    suite: CipherSuite, message: PrivateMessage, sender: SenderData, tree: SecretTree
-) -> tuple[AuthenticatedContent, KeyUse]:
+    suite: CipherSuite, message: framing.PrivateMessage, sender: SenderData, tree: SecretTree
+) -> tuple[framing.AuthenticatedContent, KeyUse]:
     """The content of a PrivateMessage, its signature still to be verified, and its key.
 
     Nothing changes until the key is consumed. Raises `DecryptionFailed`, `MalformedMessage`.
@@ -176,17 +172,17 @@ def open_content(
     except OpenError as error:
         raise DecryptionFailed("the message does not open", Rule.CONTENT_OPENS) from error
 
-    def read(reader: Reader) -> AuthenticatedContent:
-        body = read_body(reader, message.content_type)
-        content = FramedContent(
+    def read(reader: Reader) -> framing.AuthenticatedContent:
+        body = framing.read_body(reader, message.content_type)
+        content = framing.FramedContent(
             message.group_id,
             message.epoch,
-            Sender(codepoints.MEMBER, sender.leaf_index),
+            framing.Sender(codepoints.MEMBER, sender.leaf_index),
             message.authenticated_data,
             body,
         )
         content.__dict__["encoded_body"] = plaintext[: reader.position]
-        auth = read_auth(reader, message.content_type)
-        return AuthenticatedContent(codepoints.PRIVATE_MESSAGE, content, *auth)
+        auth = framing.read_auth(reader, message.content_type)
+        return framing.AuthenticatedContent(codepoints.PRIVATE_MESSAGE, content, *auth)
 
     return decode_padded(read, plaintext, "private message"), use

@@ -18,13 +18,7 @@ from blackthorn.mls.epoch.proposal_list import (
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import MLSError
 from blackthorn.mls.extension import Extension, Extensions
-from blackthorn.mls.framing import protection
-from blackthorn.mls.framing.framing import (
-    AuthenticatedContent,
-    FramedContent,
-    Sender,
-    encode_message,
-)
+from blackthorn.mls.framing import framing, protection
 from blackthorn.mls.framing.key_package import VerifiedKeyPackage
 from blackthorn.mls.framing.proposals import (
     Add,
@@ -63,7 +57,7 @@ class CommitRequest:
 class NewCommit:
     """A Commit, not yet sealed, its Welcome (an MLSMessage) and the epoch it leads to."""
 
-    commit: AuthenticatedContent
+    commit: framing.AuthenticatedContent
     welcome: bytes | None
     staged: StagedCommit
 
@@ -105,12 +99,14 @@ def make_commit(
 
 def sign_content(
     epoch: Epoch, body: bytes | Proposal | Commit, authenticated_data: bytes, private: Secret
-) -> AuthenticatedContent:
+) -> framing.AuthenticatedContent:
     """Content of this member, signed for a PrivateMessage."""
-    context, sender = epoch.context, Sender(MEMBER, epoch.own_index)
-    content = FramedContent(context.group_id, context.epoch, sender, authenticated_data, body)
+    context, sender = epoch.context, framing.Sender(MEMBER, epoch.own_index)
+    content = framing.FramedContent(
+        context.group_id, context.epoch, sender, authenticated_data, body
+    )
     signature = protection.sign(epoch.suite, PRIVATE_MESSAGE, content, context.encoded, private)
-    return AuthenticatedContent(PRIVATE_MESSAGE, content, signature)
+    return framing.AuthenticatedContent(PRIVATE_MESSAGE, content, signature)
 
 
 def describe(
@@ -168,7 +164,7 @@ def _choose(
 
 
 def _requested(epoch: Epoch, request: CommitRequest) -> Iterable[QueuedProposal]:
-    sender = Sender(MEMBER, epoch.own_index)
+    sender = framing.Sender(MEMBER, epoch.own_index)
     if request.extensions is not None:
         yield QueuedProposal(GroupContextExtensions(request.extensions), sender)
     for index in request.remove:
@@ -209,4 +205,4 @@ def _welcome(
         ancestor = common_ancestor(2 * new.own_index, 2 * index)
         secrets = GroupSecrets(derived.joiner, path.secrets[ancestor], tuple(applied.psks))
         entries.append((package.reference, seal(package.init_key, secrets.encode())))
-    return encode_message(Welcome(suite.number, tuple(entries), sealed_info))
+    return framing.encode_message(Welcome(suite.number, tuple(entries), sealed_info))

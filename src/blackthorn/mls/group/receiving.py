@@ -12,13 +12,8 @@ from blackthorn.mls.epoch.proposal_list import QueuedProposal
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.framing.framing import AuthenticatedContent, PrivateMessage, PublicMessage
 from blackthorn.mls.framing.proposals import Commit, Proposal
-from blackthorn.mls.group import processing
+from blackthorn.mls.group import processing, public_messages
 from blackthorn.mls.group.processing import ReceiveContext, VerifiedContent
-from blackthorn.mls.group.public_messages import (
-    open_external_commit,
-    open_external_proposal,
-    open_member_message,
-)
 from blackthorn.mls.group.state import State
 from blackthorn.mls.schedule.secret_tree import KeyUse
 
@@ -80,14 +75,14 @@ def _public(state: State, message: PublicMessage, terms: ReceiveContext) -> Rece
     state.require_open()
     sender_type = message.authenticated.content.sender.type
     if sender_type == NEW_MEMBER_COMMIT:
-        signed, commit = open_external_commit(state.epoch, message)
+        signed, commit = public_messages.open_external_commit(state.epoch, message)
         return ReceivedMessage(processing.stage_external_commit(state, signed, commit, terms))
     if sender_type != MEMBER:
-        signed, outsider = open_external_proposal(
+        signed, outsider = public_messages.open_external_proposal(
             state.epoch, message, terms.policy, terms.validate
         )
         return _queue(state, signed, outsider, terms.policy, None)
-    signed, member = open_member_message(state.epoch, message, terms.policy)
+    signed, member = public_messages.open_member_message(state.epoch, message, terms.policy)
     if isinstance(signed.content.body, Commit):
         verified = VerifiedContent(signed, member)
         return ReceivedMessage(processing.stage_commit(state, verified, terms))

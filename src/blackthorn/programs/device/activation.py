@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import Struct
 
+from blackthorn import errors
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.conversations import key_packages
 from blackthorn.device.conversations import limits as conversations_limits
@@ -24,13 +25,6 @@ from blackthorn.device.core.unit_of_work import unit
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.transparency import local_chain, own_chain
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
-from blackthorn.errors import (
-    ProtocolError,
-    SecurityError,
-    UnavailableError,
-    UserError,
-    VerificationError,
-)
 from blackthorn.identity.chain import first_statement
 from blackthorn.identity.statements import Genesis, Reset, Statement, decode, make
 from blackthorn.ids import Address
@@ -94,7 +88,7 @@ async def activate(home: Home, wanted: Activation) -> Enrolment:
         connection.send(prove)
         answer = await receive(connection, Code.ACTIVATION_REFUSED)
         if not isinstance(answer, Activated):
-            raise ProtocolError("the server did not answer the activation as it should")
+            raise errors.ProtocolError("the server did not answer the activation as it should")
         enrolment = waiting.open(answer)
         _finish(vault, keys, wanted, connection, enrolment)
         return enrolment
@@ -113,7 +107,7 @@ def begin(home: Home) -> tuple[Vault | None, str, Secret]:
 def _check_wanted(owner: Owner, wanted: Activation) -> None:
     """Nobody resets their identity, or believes that they do, by accident. Raises UserError."""
     if owner.seq and not wanted.reset:
-        raise UserError(
+        raise errors.UserError(
             f"{owner.address} has an identity already, and by a code it can only be reset. Better: "
             "add this device from one that you have (blackthorn device add there, blackthorn "
             "device link here), or by the words of your recovery key (blackthorn recovery use). "
@@ -122,7 +116,7 @@ def _check_wanted(owner: Owner, wanted: Activation) -> None:
             "of it, any of your devices can cancel it, and what you had stays closed to this one"
         )
     if wanted.reset and not owner.seq:
-        raise UserError(f"{owner.address} has no identity yet to reset: leave --reset away")
+        raise errors.UserError(f"{owner.address} has no identity yet to reset: leave --reset away")
 
 
 @asynccontextmanager
@@ -141,7 +135,7 @@ async def receive(connection: LinkConnection, refused: Code) -> AnyFrame:
         return await connection.receive()
     except LinkClosedError as error:
         if error.code == refused:
-            raise UserError(str(error).removeprefix("the server ended the link: ")) from None
+            raise errors.UserError(str(error).removeprefix("the server ended the link: ")) from None
         raise
 
 
@@ -151,7 +145,7 @@ async def _challenge(connection: LinkConnection, wanted: Activation) -> exchange
     connection.send(begin)
     challenge = await receive(connection, Code.ACTIVATION_REFUSED)
     if not isinstance(challenge, ActivateChallenge):
-        raise ProtocolError("the server did not answer the code as it should")
+        raise errors.ProtocolError("the server did not answer the code as it should")
     try:
         return step.open(challenge)
     except ServerUnprovenError as error:
@@ -163,7 +157,7 @@ def check_unfinished(vault: Vault, home: Home) -> None:
     """The home may be gone on with. Raises UserError when its device is activated."""
     with vault.transaction() as records:
         if records.settings.get("server-pin"):
-            raise UserError(f"{home.folder} holds an activated device: use another --home")
+            raise errors.UserError(f"{home.folder} holds an activated device: use another --home")
 
 
 def _keys(vault: Vault, address: Address, wanted: Activation) -> DeviceKeys:
@@ -241,11 +235,11 @@ def _finish(
         made = msgspec.msgpack.decode(settings.get(_STATEMENTS) or b"", type=_Made)
         stored = [decode(data).statement.hash for data in enrolment.statements]
         if stored != [decode(data).statement.hash for data in made.statements]:
-            raise SecurityError("the server has stored other statements than this device's")
+            raise errors.SecurityError("the server has stored other statements than this device's")
         try:
             anchors.pin(settings, enrolment.config, enrolment.policy)
-        except VerificationError as error:
-            raise SecurityError(f"the server's ledger cannot be trusted: {error}") from None
+        except errors.VerificationError as error:
+            raise errors.SecurityError(f"the server's ledger cannot be trusted: {error}") from None
         for data in enrolment.statements:
             local_chain.stored(last, data)
         server = f"{wanted.host}:{wanted.port}"
@@ -266,7 +260,7 @@ async def until(program: DeviceProgram, seconds: float, true: Callable[[], bool]
         async with asyncio.timeout(seconds), program.link(receive=True) as connection:
             while not true():
                 await program.step(connection)
-    except (TimeoutError, UnavailableError):
+    except (TimeoutError, errors.UnavailableError):
         return true()
     return True
 

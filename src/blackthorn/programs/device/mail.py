@@ -7,16 +7,9 @@ from itertools import count
 from pathlib import Path, PurePath
 from typing import Final
 
+from blackthorn import errors
 from blackthorn.device.mail import keys
 from blackthorn.edges.link.client import LinkConnection
-from blackthorn.errors import (
-    ConflictError,
-    DiskError,
-    InputError,
-    ProtocolError,
-    SecurityError,
-    UserError,
-)
 from blackthorn.link import frames as f
 from blackthorn.mail import limits
 from blackthorn.mail.render.render import Attachment, RenderedMail, attached, render
@@ -69,7 +62,7 @@ class MailFetcher:
             self._connection.send(f.ListMail(request, found[-1].uid if found else after))
             answer = await self._answer(f.MailListing, request)
             if not isinstance(answer, f.MailListing):
-                raise ProtocolError("the server did not list the mail as it should")
+                raise errors.ProtocolError("the server did not list the mail as it should")
             found += answer.entries
             if not answer.more or not answer.entries:
                 return found
@@ -90,14 +83,14 @@ class MailFetcher:
             self._connection.send(f.FetchMail(request, uid, len(data)))
             chunk = await self._answer(f.MailChunk, request)
             if not isinstance(chunk, f.MailChunk) or chunk.total > MAX_SEALED_BYTES:
-                raise ProtocolError("the server did not give the mail as it should")
+                raise errors.ProtocolError("the server did not give the mail as it should")
             if not chunk.total:
-                raise UserError(f"there is no mail {uid}")
+                raise errors.UserError(f"there is no mail {uid}")
             data += chunk.data
             if len(data) >= chunk.total:
                 return bytes(data)
             if not chunk.data:
-                raise ProtocolError("the server gave only a part of the mail")
+                raise errors.ProtocolError("the server gave only a part of the mail")
 
 
 def open_sealed(program: DeviceProgram, sealed: bytes) -> ReadMail:
@@ -127,7 +120,7 @@ async def refresh(program: DeviceProgram) -> None:
 def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRecord:
     try:
         mail = open_sealed(program, sealed)
-    except (InputError, SecurityError) as error:
+    except (errors.InputError, errors.SecurityError) as error:
         return MailRecord(
             entry.uid, entry.size, entry.received_ms, "", f"[cannot be opened: {error}]", "", True
         )
@@ -164,7 +157,7 @@ def save(attached: Iterable[tuple[Attachment, bytes]], folder: Path) -> Iterator
                 opened.write(data)
         except OSError as error:
             path.unlink(missing_ok=True)
-            raise DiskError(f"{path} cannot be written: {error.strerror}") from None
+            raise errors.DiskError(f"{path} cannot be written: {error.strerror}") from None
         yield path
 
 
@@ -179,5 +172,5 @@ def _new_file(folder: Path, name: str) -> tuple[Path, int]:
         except FileExistsError:
             continue
         except OSError as error:
-            raise DiskError(f"{path} cannot be made: {error.strerror}") from None
-    raise ConflictError(f"{folder} holds too many files of the name {plain}")
+            raise errors.DiskError(f"{path} cannot be made: {error.strerror}") from None
+    raise errors.ConflictError(f"{folder} holds too many files of the name {plain}")

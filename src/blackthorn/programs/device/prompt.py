@@ -8,4 +8,3 @@ class Prompt(Protocol):
 
     async def ask(self, text: str) -> str:
         """The person's answer, stripped. Raises UserError when nobody is there to give one."""
-        ...

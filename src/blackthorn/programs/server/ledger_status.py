@@ -7,13 +7,7 @@ from typing import Any, Final
 
 from blackthorn.directory.entries import Head, decode_entry
 from blackthorn.errors import BlackthornError, DamageError
-from blackthorn.ports.ledger import (
-    Checkpoint,
-    ReadCheckpoints,
-    ReadEntries,
-    ReadEvidence,
-    ReadResets,
-)
+from blackthorn.ports import ledger
 from blackthorn.ports.store import BlockingReader
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.configuration import Configuration
@@ -40,12 +34,12 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
     policy = folder.ledger.read_policy()
     with closing(folder.open_database()) as database:
         store = host_store(database)
-        checkpoints = store.read(ReadCheckpoints())
+        checkpoints = store.read(ledger.ReadCheckpoints())
         published = next((each for each in checkpoints if each.published), None)
         pending = next((each for each in checkpoints if not each.published), None)
         heads = {each.size: _head(store, each) for each in checkpoints}
-        resets = len(store.read(ReadResets(0, 2**31)))
-        stopped = bool(store.read(ReadEvidence()))
+        resets = len(store.read(ledger.ReadResets(0, 2**31)))
+        stopped = bool(store.read(ledger.ReadEvidence()))
     head = heads[published.size] if published else None
     witnesses, problems = _witnesses(folder.ledger, settings, policy, published)
     if stopped:
@@ -71,8 +65,8 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _head(store: BlockingReader, checkpoint: Checkpoint) -> Head:
-    found = store.read(ReadEntries(checkpoint.size - 1, 1, 1))
+def _head(store: BlockingReader, checkpoint: ledger.Checkpoint) -> Head:
+    found = store.read(ledger.ReadEntries(checkpoint.size - 1, 1, 1))
     head = decode_entry(found[0]) if found else None
     if not isinstance(head, Head):
         raise DamageError(f"entry {checkpoint.size - 1} of the ledger is not the head of an epoch")
@@ -80,7 +74,7 @@ def _head(store: BlockingReader, checkpoint: Checkpoint) -> Head:
 
 
 def _witnesses(
-    files: LedgerFiles, settings: Configuration, policy: Policy, published: Checkpoint | None
+    files: LedgerFiles, settings: Configuration, policy: Policy, published: ledger.Checkpoint | None
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Every witness of the policy and when it cosigned the newest checkpoint; what is wrong."""
     embedded, problems = None, []

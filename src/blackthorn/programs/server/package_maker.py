@@ -11,16 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from blackthorn import errors
 from blackthorn.directory.entries import Record, decode_entry
 from blackthorn.directory.records import decode_record
-from blackthorn.errors import (
-    BlackthornError,
-    DiskError,
-    ForbiddenError,
-    StorageError,
-    UnavailableError,
-    system_error,
-)
 from blackthorn.governance import directives, register
 from blackthorn.governance.package.build import LedgerProof, ProductionCase
 from blackthorn.governance.package.check import summarise
@@ -98,11 +91,11 @@ class PackageMaker:
 
     async def _part(self, access: Access, case: Case, offset: int, length: int) -> PackagePart:
         if not access.private:
-            raise ForbiddenError("only officers who decide see a package")
+            raise errors.ForbiddenError("only officers who decide see a package")
         if case.id[0] != "D" or case.state not in MAY_PRODUCE:
-            raise ForbiddenError("there is no package before the directive is approved")
+            raise errors.ForbiddenError("there is no package before the directive is approved")
         if case.id in self._making:
-            raise UnavailableError("the package is being made: try again in a moment")
+            raise errors.UnavailableError("the package is being made: try again in a moment")
         if case.id not in self._manifests:
             self._making.add(case.id)
             try:
@@ -111,10 +104,10 @@ class PackageMaker:
                     reveal = self.decisions.produced(case.id)
                     proof = await decision_proof(self.ledger, reveal)
                 self._manifests[case.id] = await asyncio.to_thread(self._make, case, proof)
-            except (StorageError, OSError) as error:
-                raise DiskError(f"the package cannot be made: {error}") from None
-            except BlackthornError as error:
-                raise UnavailableError(f"the package cannot be made: {error}") from None
+            except (errors.StorageError, OSError) as error:
+                raise errors.DiskError(f"the package cannot be made: {error}") from None
+            except errors.BlackthornError as error:
+                raise errors.UnavailableError(f"the package cannot be made: {error}") from None
             finally:
                 self._making.discard(case.id)
         manifest = self._manifests[case.id]
@@ -141,7 +134,10 @@ class PackageMaker:
 
 def _read(path: Path, offset: int, length: int) -> tuple[int, bytes]:
     """The size of the file, and some of its bytes. Raises DiskError."""
-    with system_error(DiskError, "the package cannot be read"), path.open("rb") as file:
+    with (
+        errors.system_error(errors.DiskError, "the package cannot be read"),
+        path.open("rb") as file,
+    ):
         total = os.fstat(file.fileno()).st_size
         file.seek(min(offset, total))
         return total, file.read(length)
@@ -191,7 +187,7 @@ async def decision_proof(ledger: Ledger, reveal: bytes) -> LedgerProof:
                 text = format_proof(LogProof(place, hashes, published.note))
                 return LedgerProof(text, published.note, ledger.policy_text.encode(), entry, reveal)
         end = start
-    raise UnavailableError("the ledger shows it with its next epoch: try again in a moment")
+    raise errors.UnavailableError("the ledger shows it with its next epoch: try again in a moment")
 
 
 def _commits(entry: bytes, digest: bytes) -> bool:

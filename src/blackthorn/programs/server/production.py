@@ -78,10 +78,7 @@ def finish(case: ProductionCase, path: Path, origin: str, seed: Secret, proof: L
     `seed` is the register's 32-byte key, `origin` the log's. Raises StorageError, also when the
     file is no package of this case.
     """
-    with (
-        system_error(DiskError, f"{path} cannot be finished"),
-        atomic.existing_file(path) as file,
-    ):
+    with system_error(DiskError, f"{path} cannot be finished"), atomic.existing_file(path) as file:
         end, manifest_hash = _end(file)
         signature = package.sign(origin, seed, case.id, manifest_hash)
         vkey = str(package.register_key(origin, seed))

@@ -32,10 +32,4 @@ def report(path: Path) -> dict[str, Any]:
             problem = str(error)
     evidence = folder.evidence
     files = sorted(file.name for file in evidence.iterdir()) if evidence.is_dir() else []
-    return {
-        "name": key.name,
-        "vkey": str(key),
-        "logs": logs,
-        "evidence": files,
-        "problem": problem,
-    }
+    return {"name": key.name, "vkey": str(key), "logs": logs, "evidence": files, "problem": problem}

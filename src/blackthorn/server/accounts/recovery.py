@@ -14,13 +14,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from blackthorn.errors import (
-    AbsentError,
-    BlackthornError,
-    ForbiddenError,
-    UnavailableError,
-    VerificationError,
-)
+from blackthorn import errors
 from blackthorn.identity.keys import Signature
 from blackthorn.identity.statements import AddDevice, decode
 from blackthorn.ids import Address
@@ -80,7 +74,7 @@ class RecoveryService:
         def read(user: UserChain) -> None:
             try:
                 done(self._recognised(address, signature, message, user))
-            except BlackthornError as error:
+            except errors.BlackthornError as error:
                 done(error)
 
         self.ledger.chains.read(address, self.clock.wall_ms(), unless_failed(done, read))
@@ -90,13 +84,13 @@ class RecoveryService:
     ) -> Recognition:
         chain = user.chain
         if chain is None or chain.recovery is None:
-            raise AbsentError(REFUSED)
+            raise errors.AbsentError(REFUSED)
         try:
             chain.recovery.verify(signature, message)
-        except VerificationError:
-            raise AbsentError(REFUSED) from None
+        except errors.VerificationError:
+            raise errors.AbsentError(REFUSED) from None
         if self.exits is not None and (why := self.exits.refusal(address, May.LOG_IN)):
-            raise ForbiddenError(why)
+            raise errors.ForbiddenError(why)
         return Recognition(
             address,
             chain.seq,
@@ -114,7 +108,7 @@ class RecoveryService:
         while tries and tries[0] <= now - WINDOW_SECONDS:
             tries.popleft()
         if len(tries) >= accounts_limits.MAX_RECOVERY_TRIES:
-            raise UnavailableError("too many tries at a recovery: try again in ten minutes")
+            raise errors.UnavailableError("too many tries at a recovery: try again in ten minutes")
         tries.append(now)
         while len(self._tries) > server_limits.MAX_CONNECTIONS:
             self._tries.popitem(last=False)
@@ -123,7 +117,7 @@ class RecoveryService:
         """Add the device of the statement, if it is one that the recovery key adds."""
         try:
             body = decode(statement).statement.body
-        except VerificationError as error:
+        except errors.VerificationError as error:
             done(str(error))
             return
         if not isinstance(body, AddDevice) or not body.recovered:

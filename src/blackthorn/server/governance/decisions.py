@@ -19,18 +19,10 @@ from blackthorn.governance.transitions import ANY_DECIDER, Case, Step
 from blackthorn.governance.values import check_fields
 from blackthorn.ids import Address
 from blackthorn.ports import cases as ports
+from blackthorn.ports import store
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.ledger import AddRecord, WaitingRecords
 from blackthorn.ports.randomness import Randomness
-from blackthorn.ports.store import (
-    BlockingReader,
-    Command,
-    Done,
-    Reader,
-    Together,
-    Writer,
-    unless_failed,
-)
 from blackthorn.server.clock_guard import ClockGuard
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.governance.access import Access, DecisionPage
@@ -38,7 +30,7 @@ from blackthorn.server.governance.approvers import Approvers, Users
 from blackthorn.server.governance.proposals import Proposals
 from blackthorn.server.governance.replay import replay_with_ledger
 
-Check = Callable[[Checked, dict[str, Any], Done[None]], None]
+Check = Callable[[Checked, dict[str, Any], store.Done[None]], None]
 """Looks at a decision and its private part; `done` gets None, or why it is refused."""
 
 ONLY_OFFICERS: Final = "only officers see decisions: ask an owner for a role"
@@ -68,7 +60,7 @@ class _Submission:
     checked: Checked
     fields: dict[str, Any]
     founders: list[Address]
-    done: Done[tuple[str, ...]]
+    done: store.Done[tuple[str, ...]]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -81,8 +73,8 @@ class DecisionService:
 
     log: Log
     enterprise: EnterpriseCache
-    writer: Writer
-    reader: Reader
+    writer: store.Writer
+    reader: store.Reader
     clock: Clock
     random: Randomness
     cases: Cases = field(default_factory=Cases)
@@ -102,7 +94,7 @@ class DecisionService:
 
     # --- Start ----------------------------------------------------------------------------
 
-    def start(self, reader: BlockingReader) -> None:
+    def start(self, reader: store.BlockingReader) -> None:
         """Replay what is stored. Raises DamageError naming the decision that was altered."""
         waiting = [(row.kind, row.body) for row in reader.read(WaitingRecords(0, 2**31))]
         for row, signed, private in replay_with_ledger(reader, self.cases, waiting):
@@ -133,20 +125,20 @@ class DecisionService:
         """What the ledger's commitment to a directive's `produce` is to; empty before it."""
         return self._produced.get(case, b"")
 
-    def founders(self, done: Done[list[Address]]) -> None:
+    def founders(self, done: store.Done[list[Address]]) -> None:
         """Who may found the officers, while there are none."""
         if self.cases.officers:
             done([])
         else:
             self.reader.ask(ports.ListFounders(), done)
 
-    def access(self, address: Address, done: Done[Access]) -> None:
+    def access(self, address: Address, done: store.Done[Access]) -> None:
         """What this user may see."""
 
         def found(founders: list[Address]) -> None:
             done(self._access(address, founders))
 
-        self.founders(unless_failed(done, found))
+        self.founders(store.unless_failed(done, found))
 
     def _access(self, address: Address, founders: list[Address]) -> Access:
         """Private parts are for who decides, not for helpdesk and auditors."""
@@ -155,7 +147,9 @@ class DecisionService:
             return Access(address in founders, address in founders)
         return Access(True, bool(self.cases.officers[name].roles & ANY_DECIDER))
 
-    def page(self, address: Address, after: int, limit: int, done: Done[DecisionPage]) -> None:
+    def page(
+        self, address: Address, after: int, limit: int, done: store.Done[DecisionPage]
+    ) -> None:
         """At most `limit` decisions with a number above `after`, as this user may see them.
 
         `done` gets ForbiddenError for who is no officer and may not found them.
@@ -172,11 +166,13 @@ class DecisionService:
                 done(page.for_access(access))
 
             if access.decisions:
-                self.reader.ask(ports.ListDecisions(after, limit + 1), unless_failed(done, found))
+                self.reader.ask(
+                    ports.ListDecisions(after, limit + 1), store.unless_failed(done, found)
+                )
             else:
                 done(ForbiddenError(ONLY_OFFICERS))
 
-        self.founders(unless_failed(done, allowed))
+        self.founders(store.unless_failed(done, allowed))
 
     @property
     def pending(self) -> list[ports.PendingDecision]:
@@ -196,7 +192,7 @@ class DecisionService:
     # --- Deciding -------------------------------------------------------------------------
 
     def submit(
-        self, submitter: Address, signed: bytes, private: bytes, done: Done[tuple[str, ...]]
+        self, submitter: Address, signed: bytes, private: bytes, done: store.Done[tuple[str, ...]]
     ) -> None:
         """A decision with its approvals so far, from a device of `submitter`.
 
@@ -218,7 +214,7 @@ class DecisionService:
                 new = _Submission(submitter, private, checked, fields, founders, done)
                 self._check_approvers(new)
 
-        self.founders(unless_failed(done, allowed))
+        self.founders(store.unless_failed(done, allowed))
 
     def _check(self, signed: statements.Signed, private: bytes) -> tuple[Checked, dict[str, Any]]:
         for approval in signed.approvals:
@@ -311,7 +307,7 @@ class DecisionService:
 
     def _write(
         self,
-        commands: list[Command[Any]],
+        commands: list[store.Command[Any]],
         revealed: list[ports.StoredDecision],
         records: list[tuple[int, bytes]],
         written: Callable[[], None],
@@ -332,7 +328,7 @@ class DecisionService:
             written()
 
         self._busy = True
-        self.writer.submit(Together((*commands, disclosed, *entries)), done)
+        self.writer.submit(store.Together((*commands, disclosed, *entries)), done)
 
     def _disclose(self, case: Case) -> None:
         for listener in self.on_disclosure:

@@ -3,13 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from blackthorn.errors import (
-    BlackthornError,
-    DefectError,
-    ForbiddenError,
-    InputError,
-    ProtocolError,
-)
+from blackthorn import errors
 from blackthorn.ids import Fingerprint
 from blackthorn.link.activation import exchange
 from blackthorn.link.activation.exchange import AwaitProof, Channel, Enrolment
@@ -54,7 +48,7 @@ class EnrolmentHandler:
             challenge, step = exchange.challenge(
                 begin, verifier, attempt.owner, channel, self.random
             )
-        except ProtocolError as error:
+        except errors.ProtocolError as error:
             _refuse(session, self.enrolment.refusal(str(error)))
             return
         self.enrolment.challenged(attempt)
@@ -64,11 +58,11 @@ class EnrolmentHandler:
     def _prove(self, session: Session, prove: ActivateProve) -> None:
         stage = session.stage
         if not isinstance(stage, _Challenged):
-            raise ProtocolError("a proof without a challenge")
+            raise errors.ProtocolError("a proof without a challenge")
         session.stage = None
         try:
             proven = stage.step.verify(prove)
-        except InputError as error:
+        except errors.InputError as error:
             _refuse(session, self.enrolment.refusal(str(error), burnt=stage.attempt.last))
             return
 
@@ -79,8 +73,8 @@ class EnrolmentHandler:
         self.enrolment.enrol(stage.attempt, proven.keys, done)
 
 
-def _refuse(session: Session, error: BlackthornError) -> None:
-    if isinstance(error, ForbiddenError):
+def _refuse(session: Session, error: errors.BlackthornError) -> None:
+    if isinstance(error, errors.ForbiddenError):
         session.close(Code.ACTIVATION_REFUSED, str(error))
     else:
-        session.close(Code.INTERNAL if isinstance(error, DefectError) else Code.STORAGE)
+        session.close(Code.INTERNAL if isinstance(error, errors.DefectError) else Code.STORAGE)

@@ -2,24 +2,17 @@
 
 from typing import Final
 
-from blackthorn.errors import (
-    AbsentError,
-    ConflictError,
-    ForbiddenError,
-    InputError,
-    StorageError,
-    UnavailableError,
-)
+from blackthorn import errors
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.server.messaging.postings import Reason
 
 CODES: Final[tuple[tuple[type[Exception], Code], ...]] = (
-    (InputError, Code.MALFORMED),
-    (StorageError, Code.STORAGE),
-    (ConflictError, Code.NOT_NOW),
-    (AbsentError, Code.RECIPIENT_UNKNOWN),
-    (ForbiddenError, Code.NOT_NOW),
-    (UnavailableError, Code.BUSY),
+    (errors.InputError, Code.MALFORMED),
+    (errors.StorageError, Code.STORAGE),
+    (errors.ConflictError, Code.NOT_NOW),
+    (errors.AbsentError, Code.RECIPIENT_UNKNOWN),
+    (errors.ForbiddenError, Code.NOT_NOW),
+    (errors.UnavailableError, Code.BUSY),
 )
 """Kind of error → code of the Bye that ends the link. Any other is a defect: INTERNAL."""
 

@@ -6,12 +6,7 @@ It says why somebody may not (`Refusal`); which SMTP reply that is says `edges.s
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from blackthorn.crypto.openpgp_seal import (
-    Certificate,
-    CertificateError,
-    RevokedCertificateError,
-    parse_certificate,
-)
+from blackthorn.crypto import openpgp_seal
 from blackthorn.errors import BlackthornError, DecodeError, ForbiddenError
 from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
@@ -59,7 +54,7 @@ class RecipientPolicy:
     enterprise: EnterpriseCache
     clock: Clock
     exits: ExitRules | None = None
-    _parsed: dict[bytes, Certificate] = field(default_factory=dict)
+    _parsed: dict[bytes, openpgp_seal.Certificate] = field(default_factory=dict)
 
     def recipient(self, path: str, done: Done[Recipient]) -> None:
         """The user behind an envelope address; `done` gets RecipientRefusedError otherwise."""
@@ -110,10 +105,10 @@ class RecipientPolicy:
             raise RecipientRefusedError(Refusal.NO_CERTIFICATE, text)
         try:
             self._parse(user.certificate).check(self.clock.wall_ms() // 1000)
-        except RevokedCertificateError:
+        except openpgp_seal.RevokedCertificateError:
             text = "the user's certificate is revoked"
             raise RecipientRefusedError(Refusal.REVOKED, text) from None
-        except CertificateError:
+        except openpgp_seal.CertificateError:
             text = "the user's certificate has expired"
             raise RecipientRefusedError(Refusal.EXPIRED, text) from None
         return Recipient(user, user.certificate)
@@ -124,10 +119,10 @@ class RecipientPolicy:
         except DecodeError:
             return False
 
-    def _parse(self, certificate: bytes) -> Certificate:
+    def _parse(self, certificate: bytes) -> openpgp_seal.Certificate:
         parsed = self._parsed.get(certificate)
         if parsed is None:
-            parsed = parse_certificate(certificate)
+            parsed = openpgp_seal.parse_certificate(certificate)
             if len(self._parsed) >= limits.MAX_CACHED_CERTIFICATES:
                 self._parsed.clear()
             self._parsed[certificate] = parsed
