@@ -1,9 +1,13 @@
 """The port to decisions, taken and pending. `server.governance` has checked what it stores."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
+from blackthorn.errors import ConflictError
 from blackthorn.ids import Address
 from blackthorn.ports.store import Command, Query
+
+PENDING: Final = "another decision waits in {}: look at it, and approve that, or wait an hour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,15 @@ class MarkDisclosed(Command[None]):
 
 
 class ProposeDecision(Command[None]):
-    """Keep a decision that lacks an approver, in place of another one pending in its case."""
+    """Keep a decision that lacks an approver, in place of the one pending whose bytes are `over`.
+
+    Empty `over`: none is pending in its case. ConflictError when another one is pending by now.
+    """
 
     pending: PendingDecision
+    over: bytes = field(repr=False)
+
+    def check(self, stored: bytes) -> None:
+        """Raise ConflictError unless the pending decision's bytes, or none, are `stored`."""
+        if stored != self.over:
+            raise ConflictError(PENDING.format(self.pending.case))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blackthorn.errors import BlackthornError, DiskError
+from blackthorn.errors import BlackthornError, ConflictError, DiskError
 from blackthorn.ids import Address
 from blackthorn.ports.cases import (
     ListDecisionEntries,
@@ -23,8 +23,10 @@ def decision(number: int, case: str = "D-000001", seq: int = 1, sealed: bool = F
     return StoredDecision(number, case, seq, b"signed", b"private", bytes(32), 5, sealed)
 
 
-def pending(case: str, since_ms: int = 1, signed: bytes = b"s") -> ProposeDecision:
-    return ProposeDecision(PendingDecision(case, signed, b"p", since_ms))
+def pending(
+    case: str, since_ms: int = 1, signed: bytes = b"s", over: bytes = b""
+) -> ProposeDecision:
+    return ProposeDecision(PendingDecision(case, signed, b"p", since_ms), over)
 
 
 def stored(store: Store, after: int = 0, limit: int = 100) -> list[StoredDecision]:
@@ -44,7 +46,7 @@ def test_decisions_are_listed_in_order_page_by_page(store: Store) -> None:
 def test_a_decision_ends_the_proposal_of_its_case(store: Store) -> None:
     store.submit(pending("D-000002", 9))
     store.submit(pending("D-000001", 3))
-    store.submit(pending("D-000001", 4, b"other"))
+    store.submit(pending("D-000001", 4, b"other", b"s"))
     rows = store.ask(ListPendingDecisions())
     assert [(row.case, row.since_ms, row.signed) for row in rows] == [
         ("D-000001", 4, b"other"),
@@ -52,6 +54,14 @@ def test_a_decision_ends_the_proposal_of_its_case(store: Store) -> None:
     ]
     store.submit(StoreDecision(decision(1)))
     assert [row.case for row in store.ask(ListPendingDecisions())] == ["D-000002"]
+
+
+def test_of_two_proposals_for_one_case_the_first_is_kept(store: Store) -> None:
+    for over, rivals in ((b"", (b"1", b"2")), (b"1", (b"3", b"4"))):
+        results = store.submit_group(*(pending("D-000001", 1, data, over) for data in rivals))
+        assert results[0] is None and isinstance(results[1], ConflictError)
+        assert "D-000001: look at it" in str(results[1])
+        assert [row.signed for row in store.ask(ListPendingDecisions())] == [rivals[0]]
 
 
 def test_the_founding_ends_the_right_to_found(store: Store) -> None:

@@ -60,6 +60,8 @@ def mark_disclosed(state: State, command: MarkDisclosed) -> None:
 
 
 def propose(state: State, command: ProposeDecision) -> None:
+    earlier = state.pending.get(command.pending.case)
+    command.check(b"" if earlier is None else earlier.signed)
     state.pending[command.pending.case] = command.pending
 
 

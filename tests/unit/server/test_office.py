@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from blackthorn.errors import DiskError, StorageError
-from blackthorn.governance.statements import Signed
+from blackthorn.errors import ConflictError, DiskError, StorageError
+from blackthorn.governance.statements import Signed, decode
 from blackthorn.governance.transitions import Case
 from blackthorn.ports.cases import PendingDecision
 from blackthorn.server.governance.access import Access, DecisionPage
@@ -222,6 +222,22 @@ def test_a_proposal_is_not_pushed_out_by_another_officer(people: OfficePeople) -
     assert "waits" in people.submit("cus", people.sign(other, "cus"), none)[0]
     people.world.tick(2 * 3_600_000)
     assert people.submit("cus", people.sign(other, "cus"), none)[0] == ""
+
+
+def test_of_two_officers_who_propose_before_one_commit_the_second_is_told(
+    people: OfficePeople,
+) -> None:
+    case = received(people)
+    told: list[object] = []
+    for name, reason in (("lea", "not-lawful"), ("cus", "disproportionate")):
+        signed, kept = people.draft(case, "refuse", {"reason": reason, "letter": bytes(32)})
+        whole = people.sign(signed, name).encode()
+        people.office.submit(people.address(name), whole, kept, told.append)
+    people.world.writer.commit()
+    assert isinstance(told[0], tuple) and isinstance(told[1], ConflictError)
+    assert "look at it, and approve that, or wait an hour" in str(told[1])
+    (pending,) = people.office.pending
+    assert decode(pending.signed).statement.public["reason"] == "not-lawful"
 
 
 def test_bytes_that_are_no_decision(people: OfficePeople) -> None:

@@ -9,7 +9,7 @@ from blackthorn.governance.statements import Signed, decode
 from blackthorn.governance.transitions import Case, named
 from blackthorn.ids import Address
 from blackthorn.link import limits
-from blackthorn.ports.cases import ListPendingDecisions, PendingDecision, ProposeDecision
+from blackthorn.ports.cases import PENDING, ListPendingDecisions, PendingDecision, ProposeDecision
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.store import BlockingReader, Done, Writer, unless_failed
 from blackthorn.server.governance.approvers import Approvers
@@ -51,7 +51,7 @@ class Proposals:
         """Keep it; `done` gets the approvers who must still approve. `before` is its case now.
 
         Raises ConflictError while another one is pending that may not be replaced yet, and
-        LimitError.
+        LimitError. `done` gets ConflictError when another one was stored first.
         """
         signed, now_ms = checked.signed, self.clock.wall_ms()
         case = signed.statement.case
@@ -60,14 +60,15 @@ class Proposals:
             if len(self._pending) >= limits.MAX_PENDING_DECISIONS:
                 raise LimitError("too many decisions wait for approvers: see to them first")
         elif not self._replaceable(earlier, signed, submitter, before, now_ms):
-            raise ConflictError(f"another decision waits in {case}: approve that, or wait an hour")
+            raise ConflictError(PENDING.format(case))
         pending = PendingDecision(case, signed.encode(), private, now_ms)
 
         def stored(_: None) -> None:
             self._pending[case] = pending
             done(tuple(named(slot) for slot in checked.lacks or ()))
 
-        self.writer.submit(ProposeDecision(pending), unless_failed(done, stored))
+        replaced = b"" if earlier is None else earlier.signed
+        self.writer.submit(ProposeDecision(pending, replaced), unless_failed(done, stored))
 
     def _replaceable(
         self,

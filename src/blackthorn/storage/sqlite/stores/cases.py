@@ -60,6 +60,8 @@ def _mark_disclosed(transaction: Transaction, command: port.MarkDisclosed) -> No
 
 
 def _propose(transaction: Transaction, command: port.ProposeDecision) -> None:
+    query = "SELECT signed FROM decision_pending WHERE case_id = ?"
+    command.check(transaction.connection.execute(query, (command.pending.case,)).get or b"")
     transaction.connection.execute(
         "INSERT OR REPLACE INTO decision_pending VALUES (?, ?, ?, ?)", astuple(command.pending)
     )
