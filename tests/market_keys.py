@@ -26,9 +26,9 @@ def wrapping() -> Wrapping:
     return Wrapping(MemoryKeys(), secrets.token_bytes)
 
 
-def add_people(database: Database, count: int) -> None:
-    """Users 1 to `count`, each with the device of his own number."""
-    for number in range(1, count + 1):
+def add_people(database: Database, count: int, after: int = 0) -> None:
+    """`count` users from number `after` + 1 on, each with the device of their own number."""
+    for number in range(after + 1, after + count + 1):
         database.writing.execute(
             "INSERT INTO users (number, address, pin, created_ms) VALUES (?, ?, ?, 0)",
             (number, f"u{number}@acme.example", f"{number:08X}"),

@@ -41,9 +41,11 @@ def certificate_message(label: str, fingerprint: str, digest: bytes) -> bytes:
 def claim(label: str, certificate: bytes, sign: Callable[[bytes], bytes]) -> SetOpenPGP:
     """The body that states this certificate; `sign` is its own key's detached signature.
 
-    Raises `CertificateError` when the bytes are no certificate.
+    Raises `CertificateError` when the bytes are no certificate that can be sealed to.
     """
-    fingerprint = parse_certificate(certificate).fingerprint.lower()
+    parsed = parse_certificate(certificate)
+    parsed.check_sealing()
+    fingerprint = parsed.fingerprint.lower()
     digest = hashlib.sha256(certificate).digest()
     proof = sign(certificate_message(label, fingerprint, digest))
     return SetOpenPGP(fingerprint, digest, proof)
@@ -52,7 +54,7 @@ def claim(label: str, certificate: bytes, sign: Callable[[bytes], bytes]) -> Set
 def verify_certificate(stated: OpenPGP, certificate: bytes) -> Certificate:
     """The parsed certificate that the chain means. Raises `VerificationError` (I39 to I41).
 
-    Whether it has expired says `Certificate.check`.
+    `Certificate.check` and `check_sealing` judge a new one, never one that is in a chain already.
     """
     if hashlib.sha256(certificate).digest() != stated.digest:
         raise VerificationError("I39", "the certificate is not the one in the chain")

@@ -13,6 +13,7 @@ from blackthorn.crypto.openpgp_seal import (
     seal,
 )
 from blackthorn.crypto.secret import Secret
+from tests.support.certificates import unsealable
 
 NOW = 1_900_000_000
 KEY, CERTIFICATE = generate_user_key("alice@acme.example")
@@ -64,6 +65,15 @@ def test_a_revoked_certificate_is_refused() -> None:
     assert certificate.revoked
     with pytest.raises(RevokedCertificateError):
         seal(b"x", certificate, now=NOW)
+
+
+def test_a_certificate_without_a_key_to_seal_to_is_told_from_others() -> None:
+    parse_certificate(CERTIFICATE).check_sealing()
+    certificate = parse_certificate(unsealable("alice@acme.example")[0])
+    certificate.check(NOW)
+    for refused in (certificate.check_sealing, lambda: seal(b"x", certificate, now=NOW)):
+        with pytest.raises(CertificateError, match="no key that mail can be sealed to"):
+            refused()
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Kept chains: as of the last look at their user, verified once, damaged or not."""
 
+import msgspec
 import pytest
 
 from blackthorn.device.core import verified_chains
 from blackthorn.device.transparency.directory_client import DirectoryClient
 from blackthorn.errors import StorageError
 from blackthorn.identity.statements import RevokeDevice
+from tests.support.certificates import unsealable
 from tests.unit.device.chain_ledger import DAY_MS, DELAY_MS, ChainLedger, Teller, look
 
 HOUR_MS = 3_600_000
@@ -163,3 +165,24 @@ def test_the_ledgers_time_is_the_witnesses_when_they_are_behind_its_head(world):
     record = CheckpointRecord(1, bytes(32), b"", 1, 5_000, 4)
     assert verified_chains.ledger_ms(record) == 4_000
     assert verified_chains.ledger_ms(None) == 0
+
+
+def test_a_stated_certificate_that_cannot_be_sealed_to_is_not_kept_and_alarms_nobody(
+    world, monkeypatch
+):
+    """A server of before took it: the chain with it is valid history."""
+    ledger, me, bobs = world
+    certificate, body = unsealable(BOB)
+    ledger.state(BOB, body, bobs)
+    ledger.publish()
+    part = ledger.chain_part
+    monkeypatch.setattr(
+        ledger,
+        "chain_part",
+        lambda asked: msgspec.structs.replace(part(asked), certificate=certificate),
+    )
+    look(me, DirectoryClient(), BOB)
+    with me.unit() as unit:
+        assert unit.records.directory.chain(BOB).certificate == b""
+        assert not unit.records.directory.alarms()
+    assert me.chain(BOB).openpgp.fingerprint == body.fingerprint

@@ -13,6 +13,7 @@ from blackthorn.crypto.openpgp_verify import verify_detached
 from blackthorn.crypto.secret import Secret
 from blackthorn.crypto.signatures import VerifyError
 from blackthorn.identity.openpgp import OpenPGP, certificate_message, claim, verify_certificate
+from tests.support.certificates import unsealable
 from tests.unit.identity.world import ALICE, BOB, Story, refuses
 
 
@@ -138,6 +139,17 @@ def test_what_is_no_key_signs_nothing() -> None:
     for key in (b"", b"junk", CERTIFICATE):
         with pytest.raises(UnsealError):
             sign_detached(b"message", Secret(key))
+
+
+def test_what_cannot_be_sealed_to_is_not_stated_but_stays_valid_in_a_chain() -> None:
+    certificate, body = unsealable(ALICE)
+    with pytest.raises(CertificateError, match="make a new one"):
+        claim(ALICE, certificate, lambda message: b"")
+    told = Story(ALICE).begin(1)
+    told.tell(body, 1)
+    found = told.verified.openpgp
+    assert found is not None
+    assert verify_certificate(found, certificate).fingerprint.lower() == body.fingerprint
 
 
 def test_what_is_no_certificate_is_not_stated() -> None:

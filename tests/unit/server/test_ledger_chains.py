@@ -25,6 +25,7 @@ from blackthorn.ports.enterprise import Standing
 from blackthorn.server.ledger import limits as ledger_limits
 from blackthorn.wire import limits as wire_limits
 from tests.ledger_world import DELAY_MS, LedgerWorld, Model, certified
+from tests.support.certificates import unsealable
 
 HOUR_MS = 3_600_000
 
@@ -151,6 +152,15 @@ def test_a_certificate_must_come_fit_and_have_signed(world: LedgerWorld) -> None
     bobs = certified("bob@acme.example")[0]
     assert "[I41]" in told(world, alice, stolen, phone, certificate=bobs)
     assert world.enterprise.user(alice).certificate is None
+
+
+def test_a_certificate_that_cannot_be_sealed_to_is_refused(world: LedgerWorld) -> None:
+    alice, phone = world.user("alice")
+    certificate, body = unsealable(alice)
+    assert "make a new one" in told(world, alice, body, phone, certificate=certificate)
+    assert world.enterprise.user(alice).certificate is None
+    certificate, body = certified(alice)
+    assert told(world, alice, body, phone, certificate=certificate) == ""
 
 
 # --- Rule 3 and 4: resets and cancels --------------------------------------------------------

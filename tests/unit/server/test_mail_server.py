@@ -28,6 +28,7 @@ from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from tests.market_keys import add_people, wrapping
+from tests.support.certificates import unsealable
 from tests.support.stored import answered
 
 ALICE, BOB = Address("alice@acme.example"), Address("bob@acme.example")
@@ -211,6 +212,7 @@ def test_the_reception_decides_by_user_and_certificate() -> None:
         "revoked": revoked,
         "expired": expired,
         "broken": b"junk",
+        "signer": unsealable("signer@acme.example")[0],
     }
     records = [
         UserRecord(number, Address(f"{name}@acme.example"), "0", data, ())
@@ -223,7 +225,8 @@ def test_the_reception_decides_by_user_and_certificate() -> None:
     for path, reply in (
         ("new@acme.example", "450 4.2.1"),
         ("expired@acme.example", "450 4.2.1"),
-        ("broken@acme.example", "450 4.2.1"),
+        ("broken@acme.example", "450 4.2.1 the user's certificate cannot be sealed to"),
+        ("signer@acme.example", "450 4.2.1 the user's certificate cannot be sealed to"),
         ("revoked@acme.example", "550 5.2.1"),
         ("nobody@acme.example", "550 5.1.1"),
         ("good@example.net", "550 5.7.1"),

@@ -33,6 +33,7 @@ from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine, HostReader
 from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from tests.market_keys import add_people, wrapping
+from tests.support.certificates import unsealable
 from tests.support.stored import StoredMail, StoredPersons, answered
 from tests.unit.server.test_mail_server import FixedClock, RecordingSession, Table
 
@@ -56,15 +57,16 @@ ANNOUNCED = (step(1, "plan", **plan()), step(2, "approve"), step(3, "announce"))
 
 
 class Pool:
-    """The sealing worker's work, in this process; fails while `broken`."""
+    """The sealing worker's work, in this process; fails while `broken`, or for `refuses`."""
 
     def __init__(self) -> None:
         self.broken = False
+        self.refuses: set[str] = set()
         self.sealed = 0
 
     async def seal(self, request: SealRequest, content: bytearray) -> list[bytes]:
         await asyncio.sleep(0)
-        if self.broken:
+        if self.broken or self.refuses & {to.address for to in request.recipients}:
             raise MailRefusedError(451, "4.3.0", "the mail could not be sealed now")
         self.sealed += 1
         said, sealed = answer(request, bytes(content))
@@ -297,6 +299,26 @@ def test_nothing_is_noted_when_the_mail_was_not_stored(world: World) -> None:
     world.pool.broken = False
     world.tell()
     assert [len(world.mails(n)) for n in (1, 2)] == [1, 1]
+
+
+def test_users_whose_mail_cannot_be_sealed_hold_up_nobody(world: World) -> None:
+    """The first two of a market of 40: one by their certificate, one by a sealing that fails."""
+    add_people(world.database, 40, 4)
+    world.database.writing.execute("UPDATE users SET market = 'PK'")
+    everybody = [Address(f"u{n}@acme.example") for n in range(1, 45)]
+    records = [UserRecord(n, to, "0", CERTIFICATE, ()) for n, to in enumerate(everybody, 1)]
+    records[0] = UserRecord(1, U1, "0", unsealable(U1)[0], ())
+    world.enterprise = Table(*records)
+    world.start()
+    world.pool.refuses = {str(U2)}
+    world.decide(*ANNOUNCED)
+    with pytest.raises(MailRefusedError):
+        world.tell()
+    assert world.persons.person(1, "X-PK-1").unreachable
+    assert not world.mails(2) and all(len(world.mails(n)) == 1 for n in range(3, 45))
+    world.pool.refuses = set()
+    world.tell()
+    assert len(world.mails(2)) == 1
 
 
 def test_only_who_was_told_of_an_exit_is_told_that_it_was_rescinded(world: World) -> None:

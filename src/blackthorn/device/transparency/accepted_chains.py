@@ -6,6 +6,7 @@ device when one of them fails.
 
 import msgspec
 
+from blackthorn.crypto.openpgp_seal import CertificateError
 from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.core.verified_chains import Chains, logged_of
@@ -156,7 +157,7 @@ def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[Observation]:
 def _certificate(
     unit: UnitOfWork, chain: VerifiedChain, offered: bytes, known: ChainRecord | None
 ) -> bytes:
-    """The user's mail certificate, if it is the one that they stated."""
+    """The user's mail certificate, if it is the one that they stated and can be sealed to."""
     kept = known.certificate if known is not None else b""
     if chain.openpgp is None:
         return b""
@@ -164,8 +165,10 @@ def _certificate(
         if not certificate:
             continue
         try:
-            verify_certificate(chain.openpgp, certificate)
+            verify_certificate(chain.openpgp, certificate).check_sealing()
             return certificate
+        except CertificateError:
+            return b""  # it is what they stated, and of no use: nothing to raise an alarm for
         except VerificationError as error:
             if certificate is offered:
                 text = f"the server's mail certificate is another than the stated one: {error}"

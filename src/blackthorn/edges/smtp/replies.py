@@ -26,6 +26,7 @@ RECIPIENTS: Final[dict[Refusal, tuple[int, str]]] = {
     Refusal.UNKNOWN: (550, "5.1.1"),
     Refusal.NO_CERTIFICATE: (450, "4.2.1"),
     Refusal.EXPIRED: (450, "4.2.1"),
+    Refusal.UNSEALABLE: (450, "4.2.1"),
     Refusal.REVOKED: (550, "5.2.1"),
     Refusal.MOVED: (551, "5.1.6"),
     Refusal.LEFT: (550, "5.1.6"),

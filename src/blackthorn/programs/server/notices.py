@@ -77,12 +77,16 @@ class NoticeDelivery:
                 await self._woken.wait()
 
     async def notify_all(self) -> None:
-        """Until nobody is due. Raises StorageError or MailRefusedError: then try again later."""
+        """Until nobody is due, past users whose mail cannot be sealed now.
+
+        Raises StorageError, or MailRefusedError when of a slice nobody could be notified: then
+        try again later.
+        """
         while due := await outcome(partial(self.notices.due, SLICE)):
             results = await asyncio.gather(*map(self._notify, due), return_exceptions=True)
-            for result in results:
-                if isinstance(result, BaseException):
-                    raise result
+            for error in (result for result in results if result is not None):
+                if None not in results or not isinstance(error, MailRefusedError):
+                    raise error
 
     async def _notify(self, notice: Notice) -> None:
         if not await self._posted(notice):

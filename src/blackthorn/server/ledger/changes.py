@@ -45,7 +45,9 @@ def change_of(
     if named != bool(certificate):
         raise InputError("a certificate comes with a set_openpgp statement, and only with it")
     if named and stated is not None:
-        verify_certificate(stated, certificate).check(now_ms // 1000)
+        parsed = verify_certificate(stated, certificate)
+        parsed.check(now_ms // 1000)
+        parsed.check_sealing()
     return Change(
         address=Address(after[0].label),
         after=before.seq if before is not None else 0,

@@ -25,6 +25,7 @@ class Refusal(Enum):
     UNKNOWN = auto()
     NO_CERTIFICATE = auto()
     EXPIRED = auto()
+    UNSEALABLE = auto()
     REVOKED = auto()
     MOVED = auto()
     LEFT = auto()
@@ -98,7 +99,7 @@ class RecipientPolicy:
     def sealable(self, user: UserRecord) -> Recipient:
         """The user as one to whom mail can be sealed now.
 
-        Raises RecipientRefusedError: NO_CERTIFICATE, EXPIRED or REVOKED.
+        Raises RecipientRefusedError: NO_CERTIFICATE, EXPIRED, REVOKED or UNSEALABLE.
         """
         if user.certificate is None:
             text = "the user has no certificate to seal to yet"
@@ -108,9 +109,12 @@ class RecipientPolicy:
         except openpgp_seal.RevokedCertificateError:
             text = "the user's certificate is revoked"
             raise RecipientRefusedError(Refusal.REVOKED, text) from None
-        except openpgp_seal.CertificateError:
+        except openpgp_seal.ExpiredCertificateError:
             text = "the user's certificate has expired"
             raise RecipientRefusedError(Refusal.EXPIRED, text) from None
+        except openpgp_seal.CertificateError:
+            text = "the user's certificate cannot be sealed to"
+            raise RecipientRefusedError(Refusal.UNSEALABLE, text) from None
         return Recipient(user, user.certificate)
 
     def _is_ours(self, domain: str) -> bool:
@@ -123,6 +127,7 @@ class RecipientPolicy:
         parsed = self._parsed.get(certificate)
         if parsed is None:
             parsed = openpgp_seal.parse_certificate(certificate)
+            parsed.check_sealing()
             if len(self._parsed) >= limits.MAX_CACHED_CERTIFICATES:
                 self._parsed.clear()
             self._parsed[certificate] = parsed
