@@ -66,13 +66,13 @@ class SecurityError(BlackthornError):
 class VerificationError(SecurityError):
     """A note, proof, tile, entry, statement or policy is malformed or false.
 
-    `rule` is the number of the rule that it breaks, such as `T7`; docs/ledger-rules.md lists
-    them all. The text begins with it.
+    `rule` is the number of the broken rule, such as `T7` (docs/ledger-rules.md); it stands last.
     """
 
     def __init__(self, rule: str, text: str) -> None:
-        super().__init__(f"[{rule}] {text}")
+        super().__init__(f"{text} [{rule}]")
         self.rule = rule
+        self.text = text
 
 
 class StorageError(BlackthornError):

@@ -123,7 +123,7 @@ def test_a_leaf_with_the_device_of_another_and_a_key_of_his_own_is_refused(kind)
     (refused,) = bob.set_aside()
     device = alice.keys.device.hex()
     assert refused.reason == (
-        f"a leaf of alice@acme.example: [I43] device {device} has another key in the chain"
+        f"a leaf of alice@acme.example: device {device} has another key in the chain [I43]"
     )
     alice.write(bob, "it is me")
     world.settle()

@@ -143,5 +143,4 @@ def _at(place: str) -> Iterator[None]:
     try:
         yield
     except VerificationError as error:
-        text = str(error).removeprefix(f"[{error.rule}] ")
-        raise VerificationError(error.rule, f"{place}: {text}") from error
+        raise VerificationError(error.rule, f"{place}: {error.text}") from error

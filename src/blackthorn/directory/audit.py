@@ -75,8 +75,8 @@ class Replay:
         try:
             self._take(data)
         except VerificationError as error:
-            text = str(error).removeprefix(f"[{error.rule}] ")
-            raise VerificationError(error.rule, f"entry {place} of the log: {text}") from error
+            text = f"entry {place} of the log: {error.text}"
+            raise VerificationError(error.rule, text) from error
         self._edge.append(leaf_hash(data))
         self.tally.entries += 1
 

@@ -53,8 +53,8 @@ class History:
         try:
             return self._take(data)
         except VerificationError as error:
-            text = str(error).removeprefix(f"[{error.rule}] ")
-            self._broken = VerificationError(error.rule, f"entry {self.size} of the log: {text}")
+            text = f"entry {self.size} of the log: {error.text}"
+            self._broken = VerificationError(error.rule, text)
             raise self._broken from error
 
     def _take(self, data: bytes) -> Snapshot | None:

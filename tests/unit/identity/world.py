@@ -52,7 +52,7 @@ def refuses(rule: str) -> Iterator[None]:
     with pytest.raises(VerificationError) as caught:
         yield
     assert caught.value.rule == rule, str(caught.value)
-    assert str(caught.value).startswith(f"[{rule}] ")
+    assert str(caught.value).endswith(f" [{rule}]")
     assert "\n" not in str(caught.value)
 
 

@@ -91,7 +91,7 @@ def test_a_statement_that_was_changed_on_the_disk_is_not_built_upon() -> None:
         "UPDATE chain_statement SET statement = ? WHERE head = ?", (changed, row.head)
     )
     world.crash()
-    with pytest.raises(StorageError, match=r"breaks a rule: \[I19\]"):
+    with pytest.raises(StorageError, match=r"breaks a rule: .* \[I19\]"):
         world.stored(alice)
 
 

@@ -1,5 +1,6 @@
 """The office: what it takes, what waits, what it publishes, and that nobody edits it in hiding."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -56,7 +57,7 @@ def test_one_person_decides_nothing_however_often(people: OfficePeople) -> None:
     assert people.submit("cus", people.sign(once, "cus"), kept) == ("", ())
     assert people.office.cases.case(case).state == "refused"
     assert people.office.pending == []
-    assert people.submit("cus", people.sign(once, "cus"), kept)[0].startswith("[G2]"), "a replay"
+    assert people.submit("cus", people.sign(once, "cus"), kept)[0].endswith("[G2]"), "a replay"
 
 
 def test_strangers_and_helpdesk_decide_nothing(people: OfficePeople) -> None:
@@ -93,7 +94,7 @@ def test_no_accounts_or_very_many(people: OfficePeople, count: int) -> None:
     names = [f"p{n}@acme.example" for n in range(count)]
     signed, kept = people.receive(names)
     refusal, _ = people.submit("lea", people.sign(signed, "lea"), kept)
-    assert refusal.startswith("[G")
+    assert re.search(r"\[G[0-9]+\]$", refusal)
     assert people.office.cases.directives == []
 
 
@@ -190,7 +191,7 @@ def test_officers_are_different_people_with_live_devices(people: OfficePeople) -
     public = {**people.person("lea"), "officer": "O-0000aaaa"}
     signed, kept = people.draft("officers", "appoint", public, {"address": people.address("lea")})
     refusal, _ = people.submit("ann", people.sign(signed, "ann", "bob"), kept)
-    assert refusal.startswith("[G11]")
+    assert refusal.endswith("[G11]")
     other = people.world.model("second")
     public = {
         **people.person("lea"),
@@ -244,7 +245,7 @@ def test_bytes_that_are_no_decision(people: OfficePeople) -> None:
     told: list[object] = []
     for data in (b"x", b"\x80", bytes(15_000)):
         people.office.submit(people.address("lea"), data, b"", told.append)
-    assert [str(each).split()[0] for each in told] == ["[G1]"] * 3
+    assert [str(each).split()[-1] for each in told] == ["[G1]"] * 3
 
 
 def test_nothing_is_asked_of_a_market_that_is_closed(people: OfficePeople) -> None:

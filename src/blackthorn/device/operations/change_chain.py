@@ -37,7 +37,7 @@ TARGET: Final = b"chain:"
 """One statement after the other."""
 
 MOVED_ON: Final = ("[I14]", "[I15]")
-"""How a refusal begins when the statement is not behind the chain's last one."""
+"""Rules that a refusal names when the statement does not follow the chain's last one."""
 
 TRANSIENT: Final = ("try again", "try later")
 """What a refusal says that passes."""
@@ -90,7 +90,7 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
                 return self._done(unit, row)
             moved_on = True
         else:
-            moved_on = answer.refusal.startswith(MOVED_ON)
+            moved_on = any(rule in answer.refusal for rule in MOVED_ON)
         if moved_on and not self.fixed and self.tries < limits.MAX_STATEMENT_TRIES:
             row = replace(row, problem=answer.refusal)
             self._update(unit, row, signed=b"", tries=self.tries + 1)

@@ -40,7 +40,7 @@ class ReceiptError(VerificationError):
     """A receipt of a reset or a cancel does not hold."""
 
     def __init__(self, rule: str, text: str, receipt: f.Receipt) -> None:
-        super().__init__(rule, text.removeprefix(f"[{rule}] "))
+        super().__init__(rule, text)
         self.receipt = receipt
 
 
@@ -62,7 +62,9 @@ def accept_chain(
             raise VerificationError("I18", "the chain is not the one that the ledger commits to")
     except VerificationError as error:
         if part.size != latest.epoch.accepted.size:
-            raise OvertakenError(error.rule, f"the chain is of another epoch: {error}") from error
+            raise OvertakenError(
+                error.rule, f"the chain is of another epoch: {error.text}"
+            ) from error
         kept = before.statements if before is not None else ()
         fields = answer_fields(answer) | {"statements": [*kept, *part.statements]}
         if isinstance(error, ReceiptError):
@@ -134,7 +136,7 @@ def _logged(unit: UnitOfWork, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[i
         try:
             seq, moment = verify_receipt(receipt, part.address, epoch, config, seen)
         except VerificationError as error:
-            raise ReceiptError(error.rule, str(error), proof) from error
+            raise ReceiptError(error.rule, error.text, proof) from error
         logged[seq] = moment
     return logged
 

@@ -39,7 +39,7 @@ def witness_app(witness: CosigningWitness) -> Starlette:
     async def add_checkpoint(request: Request) -> Response:
         body = await read_body(request, limits.MAX_ADD_CHECKPOINT_BYTES)
         if body is None:
-            return text_answer("[W1] the request is too large", 413)
+            return text_answer("the request is too large [W1]", 413)
         try:
             lines = await run_in_threadpool(witness.add_checkpoint, body)
         except WitnessRefusal as refusal:
