@@ -1,4 +1,4 @@
-"""Decodes bytes from outside: parse a whole value, or raise `MalformedMessage`."""
+"""Decodes bytes from outside as one whole value, or raises `MalformedMessage`."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,10 +21,7 @@ def _malformed(what: str, error: tls.TLSDecodeError) -> MalformedMessage:
 
 
 def decode(read: Callable[[tls.Reader], T], data: bytes, what: str) -> T:
-    """The value that `data` encodes, all of it: bytes after the end are refused.
-
-    Raises `MalformedMessage`, which names `what`.
-    """
+    """Decode all of `data`, allowing no trailing bytes. Raises `MalformedMessage`."""
     reader = tls.Reader(data)
     try:
         value = read(reader)
@@ -35,7 +32,7 @@ def decode(read: Callable[[tls.Reader], T], data: bytes, what: str) -> T:
 
 
 def decode_padded(read: Callable[[tls.Reader], T], data: bytes, what: str) -> T:
-    """The value that `data` encodes before its padding, which must be zeros (RFC 9420, 6.3.1)."""
+    """Decode `data` up to its padding, which must be zeros (RFC 9420, 6.3.1)."""
     reader = tls.Reader(data)
     try:
         value = read(reader)

@@ -1,4 +1,4 @@
-"""Credentials (RFC 9420, 5.3): who a leaf claims to be. The caller decides whether it holds."""
+"""Credentials (RFC 9420, 5.3): the identity that a leaf claims. The caller validates it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from blackthorn.wire.tls import Reader, opaque, u16, vector
 
 @dataclass(frozen=True)
 class BasicCredential:
-    """A bare identity, which the application knows how to check."""
+    """A bare identity, which the application checks."""
 
     identity: bytes
 
@@ -36,13 +36,13 @@ class X509Credential:
 Credential = BasicCredential | X509Credential
 
 CredentialValidator = Callable[[Credential, bytes], None]
-"""Is given a credential and the signature public key beside it; raises `MLSError` to refuse."""
+"""Takes a credential and the signature public key beside it; raises `MLSError` to refuse."""
 
 
 def check_credential(
     validate: CredentialValidator, credential: Credential, signature_key: bytes
 ) -> None:
-    """5.3.1: the application validates a new credential. Raises what `validate` raises."""
+    """Let the application validate a new credential (5.3.1). Raises what `validate` raises."""
     try:
         validate(credential, signature_key)
     except MLSError as error:
@@ -51,12 +51,10 @@ def check_credential(
 
 
 def read_credential(reader: Reader) -> Credential:
-    """A credential. Raises `MalformedMessage` for a type whose length cannot be known."""
+    """A credential. Raises `MalformedMessage` for an unknown type, whose length is unknown too."""
     credential_type = reader.u16()
     if credential_type == BASIC:
         return BasicCredential(reader.opaque())
     if credential_type == X509:
         return X509Credential(tuple(reader.vector(Reader.opaque)))
-    raise MalformedMessage(
-        f"credential type {credential_type:#06x} is not supported", Rule.CREDENTIAL_TYPE
-    )
+    raise MalformedMessage(f"unknown credential type {credential_type:#06x}", Rule.CREDENTIAL_TYPE)

@@ -1,4 +1,4 @@
-"""Everything MLS refuses, as one small tree under `MLSError`."""
+"""All refusals of MLS, under `MLSError`."""
 
 # The names say what was refused, as the RFC does: no Error suffix.
 # ruff: noqa: N818
@@ -8,12 +8,12 @@ from blackthorn.mls.rules import Rule
 
 
 class MLSError(InputError):
-    """Root of what MLS refuses. The group's state is as it was."""
+    """Root of MLS refusals; the group's state is unchanged."""
 
     def __init__(self, text: str, rule: Rule | None = None) -> None:
         super().__init__(text)
         self.rule = rule
-        """The rule of RFC 9420 that was broken; None where it is no rule's matter."""
+        """The broken rule of RFC 9420, if any."""
 
 
 class MalformedMessage(MLSError):
@@ -37,7 +37,7 @@ class UnknownGroup(MLSError):
 
 
 class WrongEpoch(MLSError):
-    """The message is for an epoch whose keys are not kept."""
+    """The message is for an epoch whose keys are erased."""
 
 
 class FutureEpoch(WrongEpoch):
@@ -45,15 +45,15 @@ class FutureEpoch(WrongEpoch):
 
 
 class DecryptionFailed(MLSError):
-    """The ciphertext does not open. Its key has not been used up."""
+    """The ciphertext does not open; its key is kept."""
 
 
 class GenerationConsumed(DecryptionFailed):
-    """The message's key has been used or given up: a replay, or far too late."""
+    """The message's key was used or erased: a replay, or too late."""
 
 
 class OwnMessage(MLSError):
-    """A message that this member sent itself."""
+    """This member's own message."""
 
 
 class InvalidSignature(MLSError):

@@ -1,4 +1,4 @@
-"""Extensions (RFC 9420, 13): carried whatever their type; a few are understood."""
+"""Extensions (RFC 9420, 13). Unknown types are carried."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from blackthorn.wire.tls import Reader, opaque, u16, vector
 
 @dataclass(frozen=True)
 class Extension:
-    """An extension: its number and its bytes."""
+    """An extension: type and data."""
 
     type: int
     data: bytes
@@ -26,7 +26,6 @@ Extensions = tuple[Extension, ...]
 
 
 def read_extension(reader: Reader) -> Extension:
-    """One extension."""
     return Extension(reader.u16(), reader.opaque())
 
 
@@ -39,13 +38,11 @@ def read_extensions(reader: Reader) -> Extensions:
 
 
 def encode_extensions(extensions: Iterable[Extension]) -> bytes:
-    """The wire form of a list of extensions."""
     return vector(extension.encode() for extension in extensions)
 
 
 def find(extensions: Iterable[Extension], extension_type: int) -> bytes | None:
-    """The data of the extension of this type, or None."""
-    return next((each.data for each in extensions if each.type == extension_type), None)
+    return next((found.data for found in extensions if found.type == extension_type), None)
 
 
 @dataclass(frozen=True)
@@ -57,13 +54,12 @@ class RequiredCapabilities:
     credentials: tuple[int, ...] = ()
 
     def extension(self) -> Extension:
-        """As the extension of a GroupContext."""
         lists = (self.extensions, self.proposals, self.credentials)
         return Extension(REQUIRED_CAPABILITIES, b"".join(vector(map(u16, ids)) for ids in lists))
 
 
 def required_capabilities(extensions: Sequence[Extension]) -> RequiredCapabilities:
-    """The capabilities that these GroupContext extensions require; empty by default."""
+    """Capabilities that GroupContext extensions require; none by default."""
     data = find(extensions, REQUIRED_CAPABILITIES)
     if data is None:
         return RequiredCapabilities()
@@ -84,12 +80,12 @@ class ExternalSender:
 
 
 def external_senders(extensions: Sequence[Extension]) -> list[ExternalSender]:
-    """The external senders that these GroupContext extensions name: a vector of them."""
+    """The external senders in GroupContext extensions."""
     data = find(extensions, EXTERNAL_SENDERS)
     if data is None:
         return []
     return decode(
-        lambda r: r.vector(lambda each: ExternalSender(each.opaque(), read_credential(each))),
+        lambda r: r.vector(lambda item: ExternalSender(item.opaque(), read_credential(item))),
         data,
         "external_senders",
     )

@@ -1,8 +1,7 @@
-"""The validation rules of RFC 9420, numbered. A refusal carries the rule that was broken.
+"""The numbered validation rules of RFC 9420. A refusal carries the broken rule.
 
-A number names its rule for good: new rules take new numbers. Only names live here; each rule
-is checked in the one place that raises it, and `docs/mls-rules.md`, made from this list, the
-code and the tests, tells where.
+Numbers are permanent. `docs/mls-rules.md`, generated from this list, the code and the tests, says
+where each rule is checked and broken.
 """
 
 from enum import Enum

@@ -1,7 +1,6 @@
-"""Groups made to follow a group (RFC 9420, 11.2 and 11.3): re-initialisation and branching.
+"""Creates groups that follow a group (RFC 9420, 11.2 and 11.3): re-initialisation and branching.
 
-Both give the new group and its first Commit, pending: send its Welcome, then merge it. Who
-receives the Welcome joins with the old group as `predecessor`.
+Send the Welcome of the pending first Commit, then merge; receivers join with `predecessor`.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from blackthorn.mls.group.succession import Successor, branched, check_members, 
 
 @dataclass(frozen=True)
 class Identity:
-    """This client in the new group, whose suite may ask for another signature key."""
+    """This client in the new group, perhaps with another signature key."""
 
     credential: Credential
     signature_private: Secret
@@ -38,10 +37,10 @@ def reinitialise(
     extension_types: Sequence[int] = (APPLICATION_EXTENSION,),
     policy: Policy = CLOSED,
 ) -> tuple[Group, Commit]:
-    """The group that `old.reinit` promises, with all of its other members added anew.
+    """The group of `old.reinit`, with all other members added.
 
-    Raises `GroupState` when the old group has not been re-initialised, `InvalidProposal` when
-    a member is missing, and what `Group.create` and `Group.commit` raise.
+    Raises `GroupState` without a ReInit, `InvalidProposal` for a missing member, and as
+    `Group.create` and `Group.commit`.
     """
     successor = reinitialised(old._state, random)
     return _follow(
@@ -72,8 +71,7 @@ def branch(
 ) -> tuple[Group, Commit]:
     """A new group of some members of `old`, with the same suite.
 
-    Raises `InvalidProposal` for somebody who is no member, and what `Group.create` and
-    `Group.commit` raise.
+    Raises `InvalidProposal` for a new member, and as `Group.create` and `Group.commit`.
     """
     state = old._state
     state.require_member()

@@ -31,8 +31,7 @@ Sealer = Callable[[bytes, bytes], tuple[bytes, bytes]]
 class CipherSuite:
     """One cipher suite (RFC 9420, 5.1). Sizes are in bytes.
 
-    The functions named as in the RFC take and give raw bytes; whoever holds a secret for
-    longer than a call keeps it in a `Secret`.
+    The RFC's functions take and return raw bytes; keep longer-lived secrets in a `Secret`.
     """
 
     number: int
@@ -60,10 +59,7 @@ class CipherSuite:
         private = self.signature.generate(random)
         return private, self.signature.public_key(private)
 
-    # --- Hashes and MACs (5.2) ---
-
     def hash(self, data: bytes) -> bytes:
-        """Hash."""
         return hashlib.new(self.hash_name, data).digest()
 
     def mac(self, key: bytes, data: bytes) -> bytes:
@@ -81,10 +77,7 @@ class CipherSuite:
         """RefHash (5.2): the name of a key package or proposal."""
         return self.hash(opaque(label) + opaque(value))
 
-    # --- Key derivation (8) ---
-
     def extract(self, salt: bytes, ikm: bytes) -> bytes:
-        """KDF.Extract."""
         return kdf.hkdf_extract(self.hash_name, salt, ikm)
 
     def expand_with_label(self, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
@@ -102,10 +95,8 @@ class CipherSuite:
         """DeriveTreeSecret (9.1): `length` bytes for `label` at `generation`."""
         return self.expand_with_label(secret, label, u32(generation), length)
 
-    # --- Signatures (5.1.2) ---
-
     def sign_with_label(self, private: Secret, label: bytes, content: bytes) -> bytes:
-        """SignWithLabel. Raises `ValueError` when the private key is none."""
+        """SignWithLabel. Raises `ValueError` for an invalid private key."""
         return self.signature.sign(private, opaque(_PREFIX + label) + opaque(content))
 
     def verify_with_label(
@@ -121,17 +112,12 @@ class CipherSuite:
         try:
             self.signature.verify(public, signature, message)
         except signatures.VerifyError as error:
-            raise InvalidSignature(
-                f"the signature of a {label.decode()} is invalid", rule
-            ) from error
-
-    # --- Public key encryption (5.1.3) ---
+            raise InvalidSignature(f"invalid signature of a {label.decode()}", rule) from error
 
     def sealer_with_label(self, label: bytes, context: bytes) -> Sealer:
-        """EncryptWithLabel for many: a function of public key and plaintext.
+        """EncryptWithLabel for many: a function of public key and plaintext, one hash of `context`.
 
-        It returns the KEM output and the ciphertext, and raises `DecryptionFailed` for a key
-        that is none. The context is hashed once, however long it is.
+        It returns KEM output and ciphertext; raises `DecryptionFailed` for an invalid key.
         """
         seal = self.hpke.sealer(opaque(_PREFIX + label) + opaque(context))
 
@@ -151,10 +137,7 @@ class CipherSuite:
         sealed: tuple[bytes, bytes],
         rule: Rule | None = None,
     ) -> bytes:
-        """DecryptWithLabel of a KEM output and ciphertext.
-
-        Raises `DecryptionFailed` with the `rule` that asks for it.
-        """
+        """DecryptWithLabel of KEM output and ciphertext. Raises `DecryptionFailed`."""
         info = opaque(_PREFIX + label) + opaque(context)
         try:
             return self.hpke.open(private, info, *sealed)

@@ -1,4 +1,4 @@
-"""`python -m blackthorn.mls.driver`: the one module here that asks the clock and the system."""
+"""Runs `python -m blackthorn.mls.driver` with the clock and the randomness of the system."""
 
 import os
 import sys

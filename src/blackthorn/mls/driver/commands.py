@@ -1,6 +1,6 @@
-"""What each command of the driver's protocol does, over the public functions of MLS alone.
+"""Commands of the driver's protocol, over the public functions of MLS alone.
 
-To add a command: write its function, put it into COMMANDS, and name its feature in FEATURES.
+A new command needs its function, its entry in COMMANDS and its feature in FEATURES.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -8,15 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codepoints import APPLICATION
 from blackthorn.mls.credential import BasicCredential
+from blackthorn.mls.driver import world as state
 from blackthorn.mls.driver.request import Request, RequestError
-from blackthorn.mls.driver.world import (
-    ANY_LIFETIME,
-    Client,
-    ClientGroup,
-    World,
-    anybody_may_join,
-    believe,
-)
+from blackthorn.mls.driver.world import ANY_LIFETIME, ClientGroup, World, believe
 from blackthorn.mls.epoch.policy import Policy
 from blackthorn.mls.errors import InvalidWelcome
 from blackthorn.mls.framing.key_package import (
@@ -47,19 +41,16 @@ def _hello(world: World, request: Request) -> Reply:
     }
 
 
-# --- Clients ------------------------------------------------------------------------------
-
-
 def _new_client(world: World, request: Request) -> Reply:
     name, identity = request.text("client"), request.octets("identity")
     chosen = suite(request.number("suite"))
     policy = Policy(
-        join=anybody_may_join,
+        join=state.anybody_may_join,
         public_handshakes=request.flag("public_handshakes"),
         max_lifetime_seconds=ANY_LIFETIME,
     )
     private, public = chosen.generate_signature_key(world.random)
-    world.clients[name] = Client(BasicCredential(identity), chosen, private, public, policy)
+    world.clients[name] = state.Client(BasicCredential(identity), chosen, private, public, policy)
     return {"signature_key": public.hex()}
 
 
@@ -84,9 +75,6 @@ def _add_psk(world: World, request: Request) -> Reply:
     else:
         world.client(request.text("client")).psks[psk_id] = psk
     return {}
-
-
-# --- Into a group -------------------------------------------------------------------------
 
 
 def _create_group(world: World, request: Request) -> Reply:
@@ -139,9 +127,6 @@ def _external_join(world: World, request: Request) -> Reply:
     return {"group": world.hold(client, group), "commit": commit.hex()}
 
 
-# --- Changing a group ---------------------------------------------------------------------
-
-
 def _add(world: World, request: Request) -> Reply:
     held, packages = _held(world, request), _packages(world, request)
     return _commit(world, held, add=packages)
@@ -191,9 +176,6 @@ def _discard(world: World, request: Request) -> Reply:
     return {"epoch": group.epoch}
 
 
-# --- Messages -----------------------------------------------------------------------------
-
-
 def _process(world: World, request: Request) -> Reply:
     held, message = _held(world, request), request.octets("message")
     group = held.group
@@ -223,9 +205,6 @@ def _decrypt(world: World, request: Request) -> Reply:
     if read_private_message(message).content_type != APPLICATION:
         raise RequestError("the message is not an application message")
     return {"plaintext": _process(world, request)["plaintext"]}
-
-
-# --- Looking ------------------------------------------------------------------------------
 
 
 def _export(world: World, request: Request) -> Reply:
@@ -283,8 +262,6 @@ COMMANDS: Mapping[str, Command] = {
     "quit": lambda world, request: {},
 }
 
-# --- What they share ----------------------------------------------------------------------
-
 
 def _held(world: World, request: Request) -> ClientGroup:
     return world.held(request.text("group"))
@@ -293,7 +270,7 @@ def _held(world: World, request: Request) -> ClientGroup:
 def _packages(world: World, request: Request) -> list[VerifiedKeyPackage]:
     messages = request.octets_list("key_packages")
     if not messages:
-        raise RequestError("there is nobody to add")
+        raise RequestError("key_packages is empty")
     return [
         parse_key_package(data, now=world.now(), validate=believe, max_lifetime=ANY_LIFETIME)
         for data in messages
@@ -307,10 +284,10 @@ def _leaves(group: Group, request: Request) -> list[int]:
         credential = BasicCredential(identity)
         found = [member.index for member in group.members if member.credential == credential]
         if not found:
-            raise RequestError("there is no member of that identity")
+            raise RequestError("no member has that identity")
         leaves += found
     if not leaves:
-        raise RequestError("there is nobody to remove")
+        raise RequestError("indices and identities are both empty")
     return list(dict.fromkeys(leaves))
 
 
@@ -337,5 +314,5 @@ def _commit(
 
 
 def _copy(group: Group) -> Group:
-    """For what takes several steps, of which all or none shall happen."""
+    """A working copy for several steps that must succeed or fail together."""
     return Group.deserialise(group.serialise())

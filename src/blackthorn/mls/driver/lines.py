@@ -1,4 +1,4 @@
-"""Lines in, lines out: every line gets one reply, and no line ends the driver but `quit`."""
+"""Lines in, lines out: every line gets one reply; only `quit` ends the driver."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from blackthorn.mls.driver.world import World
 
 
 def serve(world: World, requests: BinaryIO, replies: BinaryIO) -> None:
-    """Answer line after line, until `quit` or the end."""
+    """Answer each line until `quit` or the end."""
     for line in _lines(requests):
         reply, last = answer(world, line)
         replies.write(reply + b"\n")
@@ -22,7 +22,7 @@ def serve(world: World, requests: BinaryIO, replies: BinaryIO) -> None:
 
 
 def answer(world: World, line: bytes) -> tuple[bytes, bool]:
-    """The reply to a line, and whether it was `quit`. What is refused has changed nothing."""
+    """The reply to a line, and whether it was `quit`. A refused request changes nothing."""
     reply: dict[str, object] = {"id": None}
     command = ""
     try:
@@ -43,7 +43,7 @@ def answer(world: World, line: bytes) -> tuple[bytes, bool]:
 
 
 def _lines(requests: BinaryIO) -> Iterator[bytes]:
-    """Every line; of one that is too long only as much as shows it."""
+    """Each line; of one that is too long only the bytes that show it."""
     bound = limits.MLS_DRIVER_MAX_LINE_BYTES + 1
     while line := requests.readline(bound):
         rest = line

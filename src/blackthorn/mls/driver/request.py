@@ -1,4 +1,4 @@
-"""A request of the driver's protocol, read field by field; what is wrong is a `RequestError`."""
+"""A request of the driver's protocol; every malformed field raises `RequestError`."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ def read_request(line: bytes) -> "Request":
 
 
 class Request:
-    """The fields of a request."""
+    """Typed access to the fields; a missing optional field is None, empty or false."""
 
     def __init__(self, fields: Mapping[str, object]) -> None:
         self._fields = fields
@@ -37,35 +37,29 @@ class Request:
         return name if isinstance(name, str | int) else None
 
     def has(self, name: str) -> bool:
-        """Whether the field is there."""
         return self._fields.get(name) is not None
 
     def text(self, name: str) -> str:
-        """A field that is a string."""
         return _text(name, self._field(name))
 
     def number(self, name: str) -> int:
-        """A field that is a whole number from 0."""
+        """A whole number from 0."""
         return _number(name, self._field(name))
 
     def octets(self, name: str) -> bytes:
-        """A field that is a byte string in hex."""
+        """A byte string in hex."""
         return _octets(name, self._field(name))
 
     def octets_or_none(self, name: str) -> bytes | None:
-        """The same, None when it is not there."""
         return self.octets(name) if self.has(name) else None
 
     def octets_list(self, name: str) -> list[bytes]:
-        """A field that is a list of byte strings; empty when it is not there."""
         return self._list(name, _octets)
 
     def number_list(self, name: str) -> list[int]:
-        """A field that is a list of whole numbers from 0; empty when it is not there."""
         return self._list(name, _number)
 
     def flag(self, name: str) -> bool:
-        """A field that is true or false; false when it is not there."""
         value = self._field(name) if self.has(name) else False
         if not isinstance(value, bool):
             raise RequestError(f"{name} is neither true nor false")

@@ -35,12 +35,11 @@ class ClientGroup:
 
     @property
     def psks(self) -> dict[bytes, Secret]:
-        """The pre-shared keys of the client and those of this group alone."""
         return {**self.client.psks, **self.own_psks}
 
 
 class World:
-    """Everything of one driver. `clock` gives unix seconds."""
+    """The state of one driver. `clock` returns Unix seconds."""
 
     def __init__(self, random: Callable[[int], bytes], clock: Callable[[], float]) -> None:
         self.random = random
@@ -53,30 +52,30 @@ class World:
         return int(self._clock())
 
     def client(self, name: str) -> Client:
-        """The client of a name. Raises `RequestError`."""
+        """Raises `RequestError` for an unknown name."""
         if name not in self.clients:
             raise RequestError("there is no such client")
         return self.clients[name]
 
     def held(self, handle: str) -> ClientGroup:
-        """The group of a handle. Raises `RequestError`."""
+        """Raises `RequestError` for an unknown handle."""
         if handle not in self.groups:
             raise RequestError("there is no such group")
         return self.groups[handle]
 
     def hold(self, client: Client, group: Group) -> str:
-        """Keep a group; its handle."""
+        """Store a group; its handle."""
         handle = f"group-{len(self.groups) + 1}"
         self.groups[handle] = ClientGroup(client, group)
         return handle
 
 
 def believe(credential: Credential, signature_key: bytes) -> None:
-    """The driver has no authentication service: it takes credentials at their word."""
+    """Accept every credential: the driver has no authentication service."""
 
 
 ANY_LIFETIME = 2**64
-"""In seconds: other implementations' key packages live as long as they like."""
+"""Seconds: no bound on the lifetime of other implementations' key packages."""
 
 
 def anybody_may_join(join: ExternalJoin) -> None:

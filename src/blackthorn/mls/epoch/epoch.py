@@ -1,4 +1,4 @@
-"""One epoch of a group as one member holds it, and what is kept of a past epoch."""
+"""One epoch of a group as one member stores it, and the stored part of a past epoch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -18,7 +18,7 @@ from blackthorn.wire.tls import Reader, opaque, u16, u32, vector
 
 @dataclass(frozen=True)
 class Member:
-    """A member: its leaf index, who it says it is, and the key it signs with."""
+    """A member: leaf index, credential, signature key."""
 
     index: int
     credential: Credential
@@ -26,7 +26,6 @@ class Member:
 
     @classmethod
     def of(cls, index: int, leaf: LeafNode) -> "Member":
-        """The member at a leaf."""
         return cls(index, leaf.credential, leaf.signature_key)
 
     def encode(self) -> bytes:
@@ -35,7 +34,6 @@ class Member:
 
 
 def read_member(reader: Reader) -> Member:
-    """A member from its stored form."""
     return Member(reader.u32(), read_credential(reader), reader.opaque())
 
 
@@ -45,7 +43,7 @@ def _encode_suite(suite: CipherSuite) -> bytes:
 
 @dataclass(frozen=True)
 class Epoch:
-    """An epoch. Only `secret_tree` changes, as messages use its keys up."""
+    """An epoch, immutable except `secret_tree`, whose keys are consumed."""
 
     suite: CipherSuite
     context: GroupContext
@@ -55,7 +53,7 @@ class Epoch:
     confirmation_tag: bytes
     own_index: int
     private_keys: Mapping[int, Secret]
-    """Private keys that this member knows, by node index."""
+    """By node index."""
     secret_tree: SecretTree
 
     @cached_property
@@ -77,28 +75,26 @@ class Epoch:
         )
 
     def member(self, index: int) -> Member | None:
-        """The member at a leaf index, None when blank."""
+        """None for a blank leaf."""
         leaf = self.tree.leaf(index)
         return None if leaf is None else Member.of(index, leaf)
 
     @property
     def sender_data(self) -> Secret:
-        """The sender data secret."""
         return self.secrets.sender_data
 
     def own_leaf(self) -> LeafNode:
-        """This member's leaf."""
+        """Raises `GroupState` when this member's leaf is blank."""
         leaf = self.tree.leaf(self.own_index)
         if leaf is None:
             raise GroupState("this member has no leaf in the tree")
         return leaf
 
     def own_member(self) -> Member:
-        """This member."""
         return Member.of(self.own_index, self.own_leaf())
 
     def past(self) -> "PastEpoch":
-        """The part of this epoch that is kept when the next one begins."""
+        """The part to keep when the next epoch begins."""
         roster = {index: Member.of(index, leaf) for index, leaf in self.tree.members()}
         return PastEpoch(
             self.suite,
@@ -111,7 +107,7 @@ class Epoch:
         )
 
     def closed(self) -> "Epoch":
-        """The epoch from which this member was removed: late messages can be read, no more."""
+        """The epoch of this member's removal: it can only read late messages."""
         secrets = self.secrets
         nothing = dict.fromkeys((secret.name for secret in fields(EpochSecrets)), Secret(b""))
         kept = replace(
@@ -129,7 +125,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class PastEpoch:
-    """The keys for late application messages and the resumption PSK; nothing else."""
+    """The keys for late application messages and the resumption PSK."""
 
     suite: CipherSuite
     context: GroupContext
@@ -154,5 +150,4 @@ class PastEpoch:
         )
 
     def member(self, index: int) -> Member | None:
-        """The member at a leaf index."""
         return self.roster.get(index)

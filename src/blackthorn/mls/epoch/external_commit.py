@@ -1,6 +1,4 @@
-"""External Commits as members see them (RFC 9420, 8.3, 12.2, 12.4.3.2): the rules for their
-proposals, and their effect on the tree. Changes nothing but copies.
-"""
+"""External Commits as members process them (RFC 9420, 8.3, 12.2, 12.4.3.2), on copies only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +6,7 @@ from dataclasses import dataclass
 from blackthorn.crypto.hpke import HpkeError
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.epoch.epoch import Epoch, Member
-from blackthorn.mls.epoch.proposal_list import AppliedProposals
+from blackthorn.mls.epoch.proposal_list import AppliedProposals, check_psk
 from blackthorn.mls.errors import InvalidCommit, InvalidProposal
 from blackthorn.mls.framing.proposals import (
     Commit,
@@ -19,7 +17,7 @@ from blackthorn.mls.framing.proposals import (
     Remove,
 )
 from blackthorn.mls.rules import Rule
-from blackthorn.mls.schedule.psk import PskId, ResumptionPskId
+from blackthorn.mls.schedule.psk import PskId
 from blackthorn.mls.suites import CipherSuite
 from blackthorn.mls.tree.leaf_node import LeafNode
 
@@ -32,33 +30,18 @@ def _read_proposals(
     """12.2: one ExternalInit, at most one Remove, any PSKs, all by value, and no other."""
     by_value = [proposal for proposal in proposals if not isinstance(proposal, bytes)]
     if len(by_value) != len(proposals):
-        raise InvalidProposal(
-            "an external Commit names a proposal by reference", Rule.EXTERNAL_BY_VALUE
-        )
+        raise InvalidProposal("an external Commit proposes by reference", Rule.EXTERNAL_BY_VALUE)
     inits = [proposal for proposal in by_value if isinstance(proposal, ExternalInit)]
     removes = [proposal for proposal in by_value if isinstance(proposal, Remove)]
     psks = [proposal.psk_id for proposal in by_value if isinstance(proposal, PreSharedKey)]
     if len(inits) != 1:
-        raise InvalidProposal(
-            "an external Commit has not exactly one external init", Rule.EXTERNAL_ONE_INIT
-        )
+        raise InvalidProposal("an external Commit needs one external init", Rule.EXTERNAL_ONE_INIT)
     if len(removes) > 1:
-        raise InvalidProposal(
-            "an external Commit removes more than one member", Rule.EXTERNAL_ONE_REMOVE
-        )
+        raise InvalidProposal("an external Commit removes two members", Rule.EXTERNAL_ONE_REMOVE)
     if len(inits) + len(removes) + len(psks) != len(by_value):
-        raise InvalidProposal(
-            "an external Commit has a proposal that it must not have", Rule.EXTERNAL_NO_OTHER
-        )
-    if len(set(psks)) != len(psks):
-        raise InvalidProposal("the same PSK is used twice", Rule.PSK_ONCE)
-    for psk_id in psks:
-        if len(psk_id.nonce) != suite.hash_size:  # 12.1.4
-            raise InvalidProposal("a PSK's nonce has the wrong length", Rule.PSK_NONCE)
-        if isinstance(psk_id, ResumptionPskId) and psk_id.succession:
-            raise InvalidProposal(
-                "a PSK of a re-initialisation or branch is used elsewhere", Rule.PSK_USAGE_HERE
-            )
+        raise InvalidProposal("an external Commit has another proposal", Rule.EXTERNAL_NO_OTHER)
+    for place, psk_id in enumerate(psks):
+        check_psk(suite, psk_id, psks[:place])
     return inits[0].kem_output, removes[0].removed if removes else None, psks
 
 
@@ -74,10 +57,7 @@ class ExternalChange:
 
 
 def apply_external(epoch: Epoch, commit: Commit) -> tuple[ExternalChange, LeafNode]:
-    """The change, and the joiner's leaf, of which nothing has been checked.
-
-    Raises `InvalidProposal`, `InvalidCommit`.
-    """
+    """The change and the joiner's unverified leaf. Raises `InvalidProposal`, `InvalidCommit`."""
     if commit.path is None:
         raise InvalidCommit("an external Commit has no path", Rule.EXTERNAL_COMMIT_PATH)
     kem_output, removed, psks = _read_proposals(epoch.suite, commit.proposals)
@@ -98,7 +78,7 @@ def apply_external(epoch: Epoch, commit: Commit) -> tuple[ExternalChange, LeafNo
 
 
 def received_init_secret(epoch: Epoch, kem_output: bytes) -> Secret:
-    """The init secret that an ExternalInit brings (8.3). Raises `InvalidProposal`."""
+    """The init secret of a received ExternalInit (8.3). Raises `InvalidProposal`."""
     hpke, size = epoch.suite.hpke, epoch.suite.hash_size
     private, _ = hpke.derive_key_pair(epoch.secrets.external)
     try:
@@ -108,10 +88,7 @@ def received_init_secret(epoch: Epoch, kem_output: bytes) -> Secret:
 
 
 def new_init_secret(suite: CipherSuite, external_pub: bytes) -> tuple[Proposal, Secret]:
-    """An ExternalInit for a group's external public key, and the secret that it brings (8.3).
-
-    Raises `InvalidProposal`.
-    """
+    """An ExternalInit for an external public key, and its secret. Raises `InvalidProposal`."""
     try:
         kem_output, secret = suite.hpke.send_export(external_pub, b"", LABEL, suite.hash_size)
     except HpkeError as error:

@@ -1,4 +1,4 @@
-"""GroupInfo: an epoch described for those who join it (RFC 9420, 12.4.3), made and checked."""
+"""GroupInfo (RFC 9420, 12.4.3): makes and verifies the description of an epoch for joiners."""
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls import limits
@@ -28,16 +28,14 @@ def external_pub(info: GroupInfo) -> bytes:
     """The key for external joins. Raises `InvalidWelcome`, `MalformedMessage`."""
     data = find(info.extensions, EXTERNAL_PUB)
     if data is None:
-        raise InvalidWelcome(
-            "the group info has no key for external joins", Rule.EXTERNAL_PUB_GIVEN
-        )
+        raise InvalidWelcome("the group info allows no external joins", Rule.EXTERNAL_PUB_GIVEN)
     return decode(Reader.opaque, data, "external_pub")
 
 
 def make_group_info(
     epoch: Epoch, signature_private: Secret, *, with_tree: bool, with_external_pub: bool
 ) -> bytes:
-    """The present epoch's GroupInfo as an MLSMessage, signed by this member."""
+    """This epoch's GroupInfo as an MLSMessage, signed by this member."""
     extensions: Extensions = ()
     if with_tree:
         extensions += (Extension(RATCHET_TREE, epoch.tree.encode()),)
@@ -49,10 +47,7 @@ def make_group_info(
 
 
 def read_group_info_message(message: bytes) -> GroupInfo:
-    """The GroupInfo in an MLSMessage, not verified.
-
-    Raises `MalformedMessage`, `InvalidWelcome`, `TooLarge`.
-    """
+    """The unverified GroupInfo. Raises `MalformedMessage`, `InvalidWelcome`, `TooLarge`."""
     if len(message) > limits.MLS_MAX_MESSAGE_BYTES:
         raise TooLarge("the group info is too large")
     info = decode(read_message, message, "group info")
@@ -62,12 +57,12 @@ def read_group_info_message(message: bytes) -> GroupInfo:
 
 
 def tree_of(info: GroupInfo, outside: bytes | None) -> RatchetTree:
-    """The ratchet tree in the GroupInfo, or the one that came beside it, not verified."""
+    """The unverified ratchet tree: the GroupInfo's extension, or else `outside`."""
     data = find(info.extensions, RATCHET_TREE)
     data = outside if data is None else data
     if data is None:
         raise InvalidWelcome(
-            "the ratchet tree came neither inside the message nor beside it", Rule.TREE_GIVEN
+            "the ratchet tree is missing: no extension, no argument", Rule.TREE_GIVEN
         )
     return decode(read_ratchet_tree, data, "ratchet tree")
 
@@ -75,15 +70,10 @@ def tree_of(info: GroupInfo, outside: bytes | None) -> RatchetTree:
 def check_group(
     suite: CipherSuite, info: GroupInfo, tree: RatchetTree, validate: CredentialValidator
 ) -> Member:
-    """12.4.3.1: signature, tree hash, the tree and each of its members; who signed.
-
-    Raises `MLSError`.
-    """
+    """12.4.3.1: check signature, tree hash, tree and members; the signer. Raises `MLSError`."""
     signer = tree.leaf(info.signer)
     if signer is None:
-        raise InvalidWelcome(
-            "the signer of the group info is not in the tree", Rule.GROUP_INFO_SIGNER
-        )
+        raise InvalidWelcome("the group info's signer is not in the tree", Rule.GROUP_INFO_SIGNER)
     info.verify(suite, signer.signature_key)
     if root_hash(suite, tree) != info.context.tree_hash:
         raise InvalidWelcome("the ratchet tree is not the group's", Rule.TREE_HASH)

@@ -1,6 +1,4 @@
-"""The first epoch of a group (RFC 9420, 11), and from an epoch, applied proposals and a path to the
-next: one way for all members.
-"""
+"""Derives the first epoch of a group (RFC 9420, 11) and each next one, alike for all members."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +23,7 @@ from blackthorn.mls.tree.tree_hash import root_hash
 
 @dataclass(frozen=True)
 class DerivedEpoch:
-    """The next epoch's secrets, with what a Welcome needs of their making."""
+    """The next epoch's secrets, and the inputs of a Welcome."""
 
     context: GroupContext
     joiner: Secret
@@ -35,25 +33,21 @@ class DerivedEpoch:
 
 @dataclass(frozen=True)
 class EpochBase:
-    """The old epoch's inputs to the next one: all that an external joiner has of it."""
+    """The old epoch's inputs to the next one, as an external joiner has them too."""
 
     suite: CipherSuite
     context: GroupContext
     interim_transcript_hash: bytes
     init: Secret
-    """The old epoch's init secret, or what an ExternalInit puts in its place (8.3)."""
+    """The old epoch's init secret, or that of an ExternalInit (8.3)."""
 
     @classmethod
     def of(cls, epoch: Epoch) -> "EpochBase":
-        """The base that an epoch is to its members."""
         return cls(epoch.suite, epoch.context, epoch.interim_transcript_hash, epoch.secrets.init)
 
 
 def provisional_context(base: EpochBase, applied: AppliedProposals) -> GroupContext:
-    """The GroupContext to which path secrets are sealed (12.4.1): its transcript is the old.
-
-    `applied.tree` already holds the path.
-    """
+    """The context to seal path secrets to (12.4.1); `applied.tree` has the path already."""
     return replace(
         base.context,
         epoch=base.context.epoch + 1,
@@ -69,7 +63,7 @@ def derive(
     psks: Sequence[tuple[PskId, Secret]],
     commit: AuthenticatedContent,
 ) -> DerivedEpoch:
-    """The next epoch's context and secrets; `commit` needs no confirmation tag yet."""
+    """The next epoch's context and secrets; `commit` needs no confirmation tag."""
     suite = base.suite
     confirmed = transcript.confirmed_transcript_hash(
         suite,
@@ -94,9 +88,9 @@ def begin(
     own_index: int,
     private_keys: Mapping[int, Secret],
 ) -> Epoch:
-    """A new epoch with its confirmation tag (8.1), and with all its message keys unused.
+    """A new epoch with its confirmation tag (8.1) and unused message keys.
 
-    The encryption secret lives in the secret tree alone, which gives it up at first use (9.2).
+    Only the secret tree holds the encryption secret, and erases it at first use (9.2).
     """
     confirmed = context.confirmed_transcript_hash
     tag = transcript.confirmation_tag(suite, secrets.confirmation_key.expose(), confirmed)
@@ -116,7 +110,7 @@ def begin(
 def surviving_keys(
     before: RatchetTree, after: RatchetTree, private_keys: Mapping[int, Secret]
 ) -> dict[int, Secret]:
-    """Private keys whose nodes still have the same public key."""
+    """Private keys whose nodes keep their public key."""
     survivors = {}
     for node, private in private_keys.items():
         old = before.nodes[node]

@@ -1,8 +1,7 @@
-"""What an application allows beyond private messages of members; the default allows nothing.
+"""An application's decisions beyond private messages of members; the default refuses all.
 
-RFC 9420 leaves these decisions to the application. Each hook is asked once signatures and
-proposals hold, before anything is derived or changes, and raises `MLSError` to refuse. Nothing
-here skips a rule.
+Each hook runs after signatures and proposals were verified and before anything changes, and
+raises `MLSError` to refuse. No hook disables a rule.
 """
 
 import operator
@@ -22,15 +21,14 @@ class ExternalJoin:
 
     joiner: Member
     replaced: Member | None
-    """The old appearance that it removes (resync); the rules do not know whether it is its own."""
+    """The leaf that a resync removes; no rule checks that it is the joiner's own."""
     psks: Sequence[PskId]
-    """Pre-shared keys that it must know: no Commit without them has a valid confirmation tag."""
+    """Pre-shared keys on which its confirmation tag depends."""
 
 
 @dataclass(frozen=True)
 class Outsider:
-    """The sender of an external proposal (12.1.8): `index` is the external sender's, or None when
-    the sender proposes to add itself."""
+    """The sender of an external proposal (12.1.8); `index` None for one who would join."""
 
     index: int | None
     credential: Credential
@@ -51,16 +49,16 @@ def _refuse_reinit(reinit: ReInit) -> None:
 
 @dataclass(frozen=True)
 class Policy:
-    """Decisions of the application. Its credential validator is asked besides, always."""
+    """Decisions of the application, besides its credential validator."""
 
     join: Callable[[ExternalJoin], None] = _refuse_join
-    """Who may join by an external Commit, and replace whom."""
+    """May refuse an external join or resync."""
     propose: Callable[[Outsider, Proposal], None] = _refuse_outsider
-    """Which proposals may wait for a Commit that come from outside."""
+    """May refuse an external proposal."""
     reinitialise: Callable[[ReInit], None] = _refuse_reinit
-    """Into what a group may be re-initialised: never downwards, if downgrades matter."""
+    """May refuse a re-initialisation, such as a downgrade of the suite."""
     same_client: Callable[[Credential, Credential], bool] = operator.eq
-    """Whether two credentials stand for one member, when a group follows another (11.2, 11.3)."""
+    """Whether two credentials are of one member, for groups that follow another (11.2, 11.3)."""
     public_handshakes: bool = False
     """Whether members may send proposals and Commits as PublicMessages."""
     max_lifetime_seconds: int | None = None
@@ -68,4 +66,4 @@ class Policy:
 
 
 CLOSED = Policy()
-"""Allows nothing but private messages of members."""
+"""Allows only private messages of members."""

@@ -1,10 +1,6 @@
-"""The proposals of one Commit: the rules of RFC 9420, 12.2, and their effect (12.3).
+"""The proposals of one Commit: the rules of RFC 9420, 12.2, and their effect (12.3)."""
 
-A `ProposalList` is filled in order of application. `append` refuses what breaks a rule with
-what is already there, so a committer may leave that proposal out and a receiver must stop.
-"""
-
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from blackthorn.mls.codepoints import EXTERNAL, MEMBER, MLS10, SOURCE_UPDATE
@@ -25,6 +21,7 @@ from blackthorn.mls.framing.proposals import (
 )
 from blackthorn.mls.rules import Rule
 from blackthorn.mls.schedule.psk import PskId, ResumptionPskId
+from blackthorn.mls.suites import CipherSuite
 from blackthorn.mls.tree import leaf_validation
 from blackthorn.mls.tree.leaf_node import LeafNode
 from blackthorn.mls.tree.ratchet_tree import RatchetTree
@@ -38,10 +35,7 @@ FROM_OUTSIDE = (Add, Remove, PreSharedKey, ReInit, GroupContextExtensions)
 
 @dataclass(frozen=True)
 class QueuedProposal:
-    """A proposal and who made it; `reference` when it was sent by itself before.
-
-    `verified` holds the key package of an Add that has been verified already.
-    """
+    """A proposal and its sender; `reference` if sent alone, `verified` an Add's checked package."""
 
     proposal: Proposal
     sender: Sender
@@ -49,10 +43,22 @@ class QueuedProposal:
     verified: VerifiedKeyPackage | None = None
 
 
+def check_psk(
+    suite: CipherSuite, psk_id: PskId, used: Sequence[PskId], follows: PskId | None = None
+) -> None:
+    """12.1.4 and 12.2, beside the PSKs in use. Raises `InvalidProposal`."""
+    if psk_id in used:
+        raise InvalidProposal("the same PSK is used twice", Rule.PSK_ONCE)
+    if len(psk_id.nonce) != suite.hash_size:
+        raise InvalidProposal("a PSK's nonce has the wrong length", Rule.PSK_NONCE)
+    if isinstance(psk_id, ResumptionPskId) and psk_id.succession and psk_id != follows:
+        raise InvalidProposal("a PSK for reinit or branch is used elsewhere", Rule.PSK_USAGE_HERE)
+
+
 def in_order(proposals: Iterable[QueuedProposal]) -> list[QueuedProposal]:
-    """In order of application (12.3), equals as they came."""
+    """Proposals in order of application (12.3); a stable sort."""
     rank = {kind: position for position, kind in enumerate(_ORDER)}
-    return sorted(proposals, key=lambda each: rank.get(type(each.proposal), len(rank)))
+    return sorted(proposals, key=lambda queued: rank.get(type(queued.proposal), len(rank)))
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class AppliedProposals:
 
 @dataclass
 class ProposalList:
-    """Proposals that may stand together in a Commit of the member `committer`.
+    """Proposals for a Commit of the member `committer`, appended in order of application.
 
     `follows` is the PSK by which the first Commit of a group links it to an older one.
     """
@@ -92,19 +98,16 @@ class ProposalList:
     staying: set[bytes] | None = None
 
     def fresh(self) -> "ProposalList":
-        """An empty list under the same terms."""
         return ProposalList(
             self.epoch, self.committer, self.now, self.validate, self.max_lifetime, self.follows
         )
 
     def append(self, queued: QueuedProposal) -> None:
-        """Take a proposal in. Raises `MLSError`, and the list is as it was."""
+        """Add a proposal. Raises `MLSError` if it conflicts, and leaves the list unchanged."""
         proposal = queued.proposal
         self._check_sender(queued.sender, proposal)
         if self.reinit is not None:  # 12.2
-            raise InvalidProposal(
-                "a re-initialisation stands with another proposal", Rule.REINIT_ALONE
-            )
+            raise InvalidProposal("a ReInit stands with other proposals", Rule.REINIT_ALONE)
         if isinstance(proposal, Add):
             self._add(proposal, queued.verified)
         elif isinstance(proposal, Remove):
@@ -112,12 +115,12 @@ class ProposalList:
         elif isinstance(proposal, Update):
             self._update(proposal, queued.sender.index)
         elif isinstance(proposal, PreSharedKey):
-            self._psk(proposal)
+            check_psk(self.epoch.suite, proposal.psk_id, self.psks, self.follows)
+            self.psks.append(proposal.psk_id)
         elif isinstance(proposal, GroupContextExtensions):
             if self.extensions is not None:  # 12.2: at most one
-                raise InvalidProposal(
-                    "the group's extensions are replaced twice", Rule.EXTENSIONS_REPLACED_ONCE
-                )
+                text = "the group's extensions are replaced twice"
+                raise InvalidProposal(text, Rule.EXTENSIONS_REPLACED_ONCE)
             for external in external_senders(proposal.extensions):
                 check_credential(self.validate, external.credential, external.signature_key)
             self.extensions = proposal.extensions
@@ -127,7 +130,7 @@ class ProposalList:
             raise InvalidProposal("a member's Commit has an external init", Rule.NO_EXTERNAL_INIT)
 
     def _check_sender(self, sender: Sender, proposal: Proposal) -> None:
-        """12.1.8, 17.4: who is there, and may propose this."""
+        """12.1.8, 17.4: the sender exists and may propose this."""
         if sender.type == MEMBER:
             allowed = self.epoch.tree.leaf(sender.index) is not None
         elif sender.type == EXTERNAL:
@@ -141,9 +144,7 @@ class ProposalList:
     def _add(self, proposal: Add, verified: VerifiedKeyPackage | None) -> None:
         package = proposal.package
         if package.cipher_suite != self.epoch.suite.number:  # 12.1.1, 10.1
-            raise InvalidProposal(
-                "the key package is for another cipher suite", Rule.KEY_PACKAGE_SUITE
-            )
+            raise InvalidProposal("the key package is of another suite", Rule.KEY_PACKAGE_SUITE)
         if verified is None or verified.package is not package:
             verified = verify_key_package(
                 package, now=self.now, validate=self.validate, max_lifetime=self.max_lifetime
@@ -197,23 +198,9 @@ class ProposalList:
         check_credential(self.validate, leaf.credential, leaf.signature_key)
         self.updates[sender] = leaf
 
-    def _psk(self, proposal: PreSharedKey) -> None:
-        psk_id = proposal.psk_id
-        if psk_id in self.psks:  # 12.2
-            raise InvalidProposal("the same PSK is used twice", Rule.PSK_ONCE)
-        if len(psk_id.nonce) != self.epoch.suite.hash_size:  # 12.1.4
-            raise InvalidProposal("a PSK's nonce has the wrong length", Rule.PSK_NONCE)
-        if isinstance(psk_id, ResumptionPskId) and psk_id.succession and psk_id != self.follows:
-            raise InvalidProposal(
-                "a PSK of a re-initialisation or branch is used elsewhere", Rule.PSK_USAGE_HERE
-            )
-        self.psks.append(psk_id)
-
     def _reinit(self, proposal: ReInit) -> None:
         if self.adds or self.removes or self.updates or self.psks or self.extensions is not None:
-            raise InvalidProposal(
-                "a re-initialisation stands with another proposal", Rule.REINIT_ALONE
-            )  # 12.2
+            raise InvalidProposal("a ReInit stands with other proposals", Rule.REINIT_ALONE)
         if proposal.version < MLS10:  # 12.1.5
             raise InvalidProposal("a re-initialisation lowers the version", Rule.REINIT_VERSION)
         self.reinit = proposal
@@ -247,7 +234,7 @@ class ProposalList:
 
     def _check(self, tree: RatchetTree) -> None:
         leaves = [leaf for _, leaf in tree.members()]
-        if self.adds or self.updates:  # who leaves can spoil neither
+        if self.adds or self.updates:  # a removal can break neither
             leaf_validation.check_leaves_together(leaves)
             check_parent_keys_unique(tree)
         if self.extensions is not None:  # every member must support the new ones (12.1.7)

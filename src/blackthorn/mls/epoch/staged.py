@@ -1,4 +1,4 @@
-"""A Commit that was checked and not yet merged."""
+"""A Commit that is verified and not yet merged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,10 +9,9 @@ from blackthorn.mls.framing.proposals import ReInit
 
 @dataclass(frozen=True)
 class StagedCommit:
-    """The changes of a Commit. `Group.merge` applies them; dropping it changes nothing.
+    """The changes of a Commit, which `Group.merge` applies. Dropping it changes nothing.
 
-    `epoch` is the number of the epoch that it begins. When `removes_me`, there is nothing to
-    read after it: merging closes the group.
+    `epoch` is the number of the new epoch. Merging one that `removes_me` closes the group.
     """
 
     epoch: int
@@ -22,12 +21,12 @@ class StagedCommit:
     updated: Sequence[Member]
     removes_me: bool
     joins: bool
-    """Whether the committer adds itself by this, an external Commit: it is among `added`."""
+    """Whether this external Commit adds its committer, who is in `added` then."""
     reinit: ReInit | None
-    """What the group is re-initialised into: merging closes it (11.2)."""
+    """If set, merging closes the group (11.2)."""
     base: bytes = field(repr=False)
     """The interim transcript hash on which the Commit builds."""
     next: Epoch | None = field(repr=False)
-    """The new epoch, None when this member is not in it."""
+    """None when this member is removed."""
     key: tuple[int, int] | None = field(default=None, repr=False)
-    """Leaf index and generation of the message key that merging gives up (9.2)."""
+    """Leaf index and generation of the message key that merging erases (9.2)."""

@@ -1,4 +1,4 @@
-"""Proposals from outside a group (RFC 9420, 12.1.8), as their senders make them."""
+"""Makes proposals of senders outside a group (RFC 9420, 12.1.8)."""
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.mls.codepoints import EXTERNAL, NEW_MEMBER_PROPOSAL, PUBLIC_MESSAGE
@@ -16,10 +16,7 @@ def propose_as_external_sender(
     proposal: Proposal,
     signature_private: Secret,
 ) -> bytes:
-    """A proposal of the group's external sender at `index`, as an MLSMessage.
-
-    The group's `external_senders` extension names the sender and its key.
-    """
+    """An MLSMessage by the sender at `index` of the group's `external_senders` extension."""
     sender = framing.Sender(EXTERNAL, index)
     return _message(chosen, group_id, epoch, sender, proposal, signature_private)
 
@@ -27,10 +24,7 @@ def propose_as_external_sender(
 def propose_to_be_added(
     group_id: bytes, epoch: int, private: KeyPackagePrivate, signature_private: Secret
 ) -> bytes:
-    """A proposal of the owner of a key package to be added, as an MLSMessage.
-
-    Raises `UnsupportedSuite`.
-    """
+    """The key package owner's own Add, as an MLSMessage. Raises `UnsupportedSuite`."""
     package = private.package
     return _message(
         suite(package.cipher_suite),

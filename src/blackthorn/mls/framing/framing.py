@@ -1,7 +1,4 @@
-"""Messages in their frames (RFC 9420, 6): content, sender, signature, wire formats.
-
-Only bytes and types live here; `protection` signs, seals and opens them.
-"""
+"""Framed messages (RFC 9420, 6): bytes and types; `protection` signs and encrypts them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +18,7 @@ PROPOSAL_REFERENCE_LABEL = b"MLS 1.0 Proposal Reference"
 
 @dataclass(frozen=True)
 class Sender:
-    """The sender: a member's leaf index, an external sender's index, or a new member."""
+    """A member's leaf index, an external sender's index, or a new member."""
 
     type: int
     index: int = 0
@@ -33,7 +30,6 @@ class Sender:
 
 
 def read_sender(reader: Reader) -> Sender:
-    """A Sender."""
     sender_type = reader.u8()
     if sender_type in (codepoints.MEMBER, codepoints.EXTERNAL):
         return Sender(sender_type, reader.u32())
@@ -65,7 +61,6 @@ class FramedContent:
 
     @cached_property
     def encoded_body(self) -> bytes:
-        """The wire form of the body alone."""
         if isinstance(self.body, bytes):
             return opaque(self.body)
         if isinstance(self.body, proposals.Commit):
@@ -85,7 +80,6 @@ class FramedContent:
 
 
 def read_body(reader: Reader, content_type: int) -> Body:
-    """The body of a content of this type."""
     if content_type == codepoints.APPLICATION:
         return reader.opaque()
     if content_type == codepoints.PROPOSAL:
@@ -111,10 +105,7 @@ def _read_framed_content(reader: Reader) -> FramedContent:
 
 @dataclass(frozen=True)
 class AuthenticatedContent:
-    """Content with its signature, and the confirmation tag of a Commit (6.1).
-
-    A signature that is carried has not been verified.
-    """
+    """Content with its unverified signature, and the confirmation tag of a Commit (6.1)."""
 
     wire_format: int
     content: FramedContent
@@ -132,16 +123,15 @@ class AuthenticatedContent:
         return u16(self.wire_format) + self.content.encoded + self.encoded_auth
 
     def to_be_signed(self, group_context: bytes) -> bytes:
-        """FramedContentTBS; members and new members sign the encoded GroupContext too."""
         return to_be_signed(self.wire_format, self.content, group_context)
 
     def proposal_reference(self, suite: CipherSuite) -> bytes:
-        """The ProposalRef by which a Commit names it (5.2)."""
+        """Its ProposalRef (5.2)."""
         return suite.ref_hash(PROPOSAL_REFERENCE_LABEL, self.encoded)
 
 
 def to_be_signed(wire_format: int, content: FramedContent, group_context: bytes) -> bytes:
-    """FramedContentTBS (6.1)."""
+    """FramedContentTBS (6.1), with the encoded GroupContext for members and new members."""
     signed = u16(codepoints.MLS10) + u16(wire_format) + content.encoded
     if content.sender.type in (codepoints.MEMBER, codepoints.NEW_MEMBER_COMMIT):
         return signed + group_context
@@ -149,13 +139,11 @@ def to_be_signed(wire_format: int, content: FramedContent, group_context: bytes)
 
 
 def read_auth(reader: Reader, content_type: int) -> tuple[bytes, bytes | None]:
-    """Signature and, for a Commit, confirmation tag."""
     signature = reader.opaque()
     return signature, reader.opaque() if content_type == codepoints.COMMIT else None
 
 
 def read_authenticated_content(reader: Reader) -> AuthenticatedContent:
-    """An AuthenticatedContent, not verified."""
     wire_format = reader.u16()
     if wire_format not in (codepoints.PUBLIC_MESSAGE, codepoints.PRIVATE_MESSAGE):
         raise MalformedMessage(f"wire format {wire_format} carries no content", Rule.WIRE_FORMAT)
@@ -231,7 +219,6 @@ _READERS: dict[int, Callable[[Reader], Message]] = {
 
 
 def read_message(reader: Reader) -> Message:
-    """An MLSMessage."""
     if reader.u16() != codepoints.MLS10:
         raise MalformedMessage("the message is not of MLS 1.0", Rule.MESSAGE_VERSION)
     wire_format = reader.u16()
@@ -242,7 +229,6 @@ def read_message(reader: Reader) -> Message:
 
 
 def encode_message(message: Message) -> bytes:
-    """The wire form as an MLSMessage."""
     if isinstance(message, KeyPackage):
         return message.message
     return u16(codepoints.MLS10) + u16(_WIRE_FORMATS[type(message)]) + message.encode()

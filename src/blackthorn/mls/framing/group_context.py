@@ -35,7 +35,6 @@ class GroupContext:
 
 
 def read_group_context(reader: Reader) -> GroupContext:
-    """A GroupContext of MLS 1.0."""
     if reader.u16() != MLS10:
         raise MalformedMessage("the group is not of MLS 1.0", Rule.GROUP_VERSION)
     return GroupContext(

@@ -1,7 +1,4 @@
-"""Key packages (RFC 9420, 10): made, verified, and their private parts kept.
-
-`KeyPackage` is unverified; `VerifiedKeyPackage` comes only out of `verify_key_package`.
-"""
+"""Key packages (RFC 9420, 10): make and verify them, and serialise their private parts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +26,7 @@ _PRIVATE_VERSION = 1
 
 @dataclass(frozen=True)
 class KeyPackage:
-    """A key package as it came: nothing in it has been checked."""
+    """A received key package; nothing in it has been checked."""
 
     cipher_suite: int
     init_key: bytes
@@ -63,7 +60,7 @@ class KeyPackage:
 
     @property
     def last_resort(self) -> bool:
-        """Whether it may be used more than once, when no other is left."""
+        """Whether it may be used again when no other is available."""
         return find(self.extensions, codepoints.LAST_RESORT) is not None
 
 
@@ -93,44 +90,39 @@ def read_key_package_message(reader: Reader) -> KeyPackage:
 
 @dataclass(frozen=True)
 class VerifiedKeyPackage:
-    """A key package that has passed `verify_key_package`."""
+    """A key package that `verify_key_package` accepted."""
 
     package: KeyPackage
 
     @property
     def credential(self) -> Credential:
-        """The credential of its leaf."""
         return self.package.leaf.credential
 
     @property
     def signature_key(self) -> bytes:
-        """The public key its owner signs with."""
         return self.package.leaf.signature_key
 
     @property
     def suite(self) -> CipherSuite:
-        """The cipher suite it is for."""
         return suites.suite(self.package.cipher_suite)
 
     @property
     def reference(self) -> bytes:
-        """Its KeyPackageRef."""
         return self.package.reference
 
 
 def verify_key_package(
     package: KeyPackage, *, now: int, validate: CredentialValidator, max_lifetime: int | None = None
 ) -> VerifiedKeyPackage:
-    """The rules of RFC 9420, 10.1, but for those that need a group.
+    """Check the rules of RFC 9420, 10.1, that need no group.
 
-    `max_lifetime` is in seconds; None stands for MLS_MAX_LIFETIME_SECONDS.
-    Raises `InvalidKeyPackage`, `InvalidLeaf`, `InvalidSignature`, `UnsupportedSuite`, or what
-    `validate` raises.
+    `max_lifetime` is in seconds, None for MLS_MAX_LIFETIME_SECONDS. Raises `InvalidKeyPackage`,
+    `InvalidLeaf`, `InvalidSignature`, `UnsupportedSuite`, or what `validate` raises.
     """
     suite = suites.suite(package.cipher_suite)
     if package.leaf.source != codepoints.SOURCE_KEY_PACKAGE:
         raise InvalidKeyPackage(
-            "the leaf of the key package has another source", Rule.KEY_PACKAGE_SOURCE
+            "the key package's leaf has another source", Rule.KEY_PACKAGE_SOURCE
         )
     if package.init_key == package.leaf.encryption_key:
         raise InvalidKeyPackage("the init key is also the encryption key", Rule.INIT_KEY_OWN)
@@ -155,10 +147,7 @@ def verify_key_package(
 def parse_key_package(
     message: bytes, *, now: int, validate: CredentialValidator, max_lifetime: int | None = None
 ) -> VerifiedKeyPackage:
-    """A verified key package from its MLSMessage; `now` is in unix seconds.
-
-    Raises what `verify_key_package` does, `MalformedMessage` and `TooLarge`.
-    """
+    """A verified key package from its MLSMessage. Raises as verifying, and on size and syntax."""
     if len(message) > wire_limits.MAX_KEY_PACKAGE_BYTES:
         raise TooLarge("the key package is too large")
     package = decode(read_key_package_message, message, "key package")
@@ -167,7 +156,7 @@ def parse_key_package(
 
 @dataclass(frozen=True)
 class KeyPackagePrivate:
-    """A key package of our own, with the private keys of its init key and its leaf."""
+    """Our own key package with the private keys of its init key and its leaf."""
 
     package: KeyPackage
     init_private: Secret
@@ -175,16 +164,15 @@ class KeyPackagePrivate:
 
     @property
     def reference(self) -> bytes:
-        """The KeyPackageRef by which a Welcome names it."""
         return self.package.reference
 
     @property
     def last_resort(self) -> bool:
-        """Whether to keep it after it was used."""
+        """Whether to keep it after use."""
         return self.package.last_resort
 
     def serialise(self) -> bytes:
-        """All of it, secrets too, for encrypted storage."""
+        """The stored form, with secrets: encrypt it."""
         return (
             u16(_PRIVATE_VERSION)
             + opaque(self.init_private.expose())
@@ -216,10 +204,7 @@ def create_leaf(
     extension_types: Sequence[int],
     credential_types: Sequence[int] = (),
 ) -> tuple[LeafNode, Secret]:
-    """A new leaf with source key_package, unsigned, and its private encryption key.
-
-    It lives from now on and supports its own credential's type, and `credential_types` besides.
-    """
+    """A new unsigned leaf with source key_package, valid from `now`, and its private key."""
     private, public = suite.hpke.generate_key_pair(random)
     grease = codepoints.GREASE[random(1)[0] % len(codepoints.GREASE)]
     credentials = tuple(dict.fromkeys((credential.credential_type, *credential_types)))
@@ -249,13 +234,10 @@ def create_key_package(
 ) -> tuple[bytes, KeyPackagePrivate]:
     """A new key package: its MLSMessage, and the private part to keep.
 
-    `now` is in unix seconds; the lifetime begins an hour earlier, for clocks that are late.
-    `extension_types` are those of GroupContexts that the application understands,
-    `credential_types` those of other members beside its own.
+    `now` is in Unix seconds; the lifetime begins an hour earlier, for peers with late clocks.
+    `extension_types` and `credential_types` are those that the application also supports.
     """
     extensions = (Extension(codepoints.LAST_RESORT, b""),) if last_resort else ()
-    if last_resort:  # what a key package carries, its leaf lists (10)
-        extension_types = (*extension_types, codepoints.LAST_RESORT)
     leaf, leaf_private = create_leaf(
         suite,
         credential,
@@ -263,7 +245,7 @@ def create_key_package(
         random=random,
         now=now,
         lifetime_seconds=lifetime_seconds,
-        extension_types=(*extension_types, *(extension.type for extension in extensions)),  # 10
+        extension_types=(*extension_types, *(each.type for each in extensions)),  # RFC 9420, 10
         credential_types=credential_types,
     )
     init_private, init_public = suite.hpke.generate_key_pair(random)

@@ -1,4 +1,4 @@
-"""Padding of messages to size classes, which hide their length."""
+"""Pads messages to size classes, which hide their length."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,7 @@ Padding = int | Callable[[int], int]
 
 
 def size_class(size: int) -> int:
-    """The padded size in bytes: a power of two from 256 to 4,096, then eight classes for each.
-
-    Above 4,096 the padding costs at most an eighth.
-    """
+    """The padded size: powers of two from 256 to 4,096 bytes, then at most an eighth more."""
     if size <= _SMALLEST:
         return _SMALLEST
     above = 1 << (size - 1).bit_length()
@@ -23,7 +20,6 @@ def size_class(size: int) -> int:
 
 
 def padded_size(padding: Padding) -> Callable[[int], int]:
-    """`padding` as a function."""
     if not isinstance(padding, int):
         return padding
     multiple = max(1, padding)

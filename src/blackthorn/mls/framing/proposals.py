@@ -1,4 +1,4 @@
-"""The proposals of RFC 9420, 12.1, and the Commit that gathers them (12.4), as they travel."""
+"""Wire types of proposals (RFC 9420, 12.1) and of the Commit (12.4)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from blackthorn.wire.tls import Reader, opaque, optional, u8, u16, u32, vector
 
 @dataclass(frozen=True)
 class Add:
-    """12.1.1: bring the owner of a key package in."""
+    """12.1.1: add the owner of a key package."""
 
     package: KeyPackage
     type = codepoints.ADD
@@ -28,7 +28,7 @@ class Add:
 
 @dataclass(frozen=True)
 class Update:
-    """12.1.2: the sender's own leaf with a new key."""
+    """12.1.2: replace the sender's leaf."""
 
     leaf: LeafNode
     type = codepoints.UPDATE
@@ -39,7 +39,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Remove:
-    """12.1.3: take the member at a leaf index out."""
+    """12.1.3: remove the member at a leaf index."""
 
     removed: int
     type = codepoints.REMOVE
@@ -50,7 +50,7 @@ class Remove:
 
 @dataclass(frozen=True)
 class PreSharedKey:
-    """12.1.4: mix a pre-shared key in."""
+    """12.1.4: inject a pre-shared key."""
 
     psk_id: PskId
     type = codepoints.PSK
@@ -61,7 +61,7 @@ class PreSharedKey:
 
 @dataclass(frozen=True)
 class ReInit:
-    """12.1.5: end this group, to go on in another."""
+    """12.1.5: close this group and continue in another."""
 
     group_id: bytes
     version: int
@@ -80,7 +80,7 @@ class ReInit:
 
 @dataclass(frozen=True)
 class ExternalInit:
-    """12.1.6: the init secret that an external joiner brings."""
+    """12.1.6: an external joiner's init secret."""
 
     kem_output: bytes
     type = codepoints.EXTERNAL_INIT
@@ -91,7 +91,7 @@ class ExternalInit:
 
 @dataclass(frozen=True)
 class GroupContextExtensions:
-    """12.1.7: replace the extensions of the group."""
+    """12.1.7: replace the group's extensions."""
 
     extensions: Extensions
     type = codepoints.GROUP_CONTEXT_EXTENSIONS
@@ -104,7 +104,6 @@ Proposal = Add | Update | Remove | PreSharedKey | ReInit | ExternalInit | GroupC
 
 
 def encode_proposal(proposal: Proposal) -> bytes:
-    """The wire form: type and body."""
     return u16(proposal.type) + proposal.body()
 
 
@@ -120,13 +119,11 @@ _BODIES: dict[int, Callable[[Reader], Proposal]] = {
 
 
 def read_proposal(reader: Reader) -> Proposal:
-    """A proposal. One of an unknown type has no known end, and is refused."""
+    """A proposal. Raises `Unsupported` for an unknown type, whose length is unknown too."""
     proposal_type = reader.u16()
     read_body = _BODIES.get(proposal_type)
     if read_body is None:
-        raise Unsupported(
-            f"proposal type {proposal_type:#06x} is not supported", Rule.PROPOSAL_TYPE
-        )
+        raise Unsupported(f"unknown proposal type {proposal_type:#06x}", Rule.PROPOSAL_TYPE)
     return read_body(reader)
 
 
@@ -149,9 +146,7 @@ def _read_proposal_or_ref(reader: Reader) -> ProposalOrRef:
         return read_proposal(reader)
     if kind == _BY_REFERENCE:
         return reader.opaque()
-    raise MalformedMessage(
-        f"a Commit names a proposal in the unknown way {kind}", Rule.PROPOSAL_OR_REF
-    )
+    raise MalformedMessage(f"unknown kind {kind} of proposal in a Commit", Rule.PROPOSAL_OR_REF)
 
 
 @dataclass(frozen=True)
@@ -168,6 +163,5 @@ class Commit:
 
 
 def read_commit(reader: Reader) -> Commit:
-    """A Commit, not verified."""
     proposals = tuple(reader.vector(_read_proposal_or_ref))
     return Commit(proposals, reader.optional(read_update_path))

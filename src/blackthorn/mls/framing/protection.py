@@ -57,15 +57,10 @@ def protect_public(
 def unprotect_public(
     suite: CipherSuite, message: framing.PublicMessage, group_context: bytes, membership_key: Secret
 ) -> framing.AuthenticatedContent:
-    """The content of a member's PublicMessage; its signature is still to be verified.
-
-    Raises `InvalidSignature`, `MalformedMessage`.
-    """
+    """A member's content, signature unverified. Raises `InvalidSignature`, `MalformedMessage`."""
     authenticated = message.authenticated
     if authenticated.content.content_type == codepoints.APPLICATION:
-        raise MalformedMessage(
-            "application data must not travel in the clear", Rule.APPLICATION_PRIVATE
-        )
+        raise MalformedMessage("application data is not encrypted", Rule.APPLICATION_PRIVATE)
     if message.membership_tag is None:
         raise InvalidSignature("the message has no membership tag", Rule.MEMBERSHIP_TAG)
     signed = authenticated.to_be_signed(group_context) + authenticated.encoded_auth
@@ -135,7 +130,7 @@ def protect_private(
 
 @dataclass(frozen=True)
 class SenderData:
-    """The sender and key of a PrivateMessage (6.3.2)."""
+    """Sender and message key of a PrivateMessage (6.3.2)."""
 
     leaf_index: int
     generation: int
@@ -161,9 +156,9 @@ def open_sender_data(
 def open_content(
     suite: CipherSuite, message: framing.PrivateMessage, sender: SenderData, tree: SecretTree
 ) -> tuple[framing.AuthenticatedContent, KeyUse]:
-    """The content of a PrivateMessage, its signature still to be verified, and its key.
+    """The content of a PrivateMessage, its signature unverified, and its unconsumed key.
 
-    Nothing changes until the key is consumed. Raises `DecryptionFailed`, `MalformedMessage`.
+    Raises `DecryptionFailed`, `MalformedMessage`.
     """
     use = tree.prepare(sender.leaf_index, _kind(message.content_type), sender.generation)
     nonce = _guarded(use.nonce, sender.reuse_guard)

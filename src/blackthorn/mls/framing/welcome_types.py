@@ -1,4 +1,4 @@
-"""GroupInfo, GroupSecrets and Welcome as they travel (RFC 9420, 12.4.3)."""
+"""Wire types GroupInfo, GroupSecrets and Welcome (RFC 9420, 12.4.3)."""
 
 from dataclasses import dataclass, field, replace
 
@@ -37,7 +37,6 @@ class GroupInfo:
         return self.unsigned + opaque(self.signature)
 
     def sign(self, suite: CipherSuite, private: Secret) -> "GroupInfo":
-        """The same, signed."""
         return replace(self, signature=suite.sign_with_label(private, LABEL, self.unsigned))
 
     def verify(self, suite: CipherSuite, public: bytes) -> None:
@@ -48,7 +47,6 @@ class GroupInfo:
 
 
 def read_group_info(reader: Reader) -> GroupInfo:
-    """A GroupInfo, not verified."""
     return GroupInfo(
         read_group_context(reader),
         read_extensions(reader),
@@ -76,7 +74,6 @@ class GroupSecrets:
 
 
 def read_group_secrets(reader: Reader) -> GroupSecrets:
-    """GroupSecrets."""
     joiner = Secret(reader.opaque())
     path = reader.optional(Reader.opaque)
     return GroupSecrets(
@@ -86,7 +83,7 @@ def read_group_secrets(reader: Reader) -> GroupSecrets:
 
 @dataclass(frozen=True)
 class Welcome:
-    """The sealed way into a group; `secrets` are by KeyPackageRef."""
+    """GroupSecrets by KeyPackageRef, each encrypted, and the encrypted GroupInfo."""
 
     cipher_suite: int
     secrets: tuple[tuple[bytes, Sealed], ...]
@@ -98,7 +95,6 @@ class Welcome:
 
 
 def read_welcome(reader: Reader) -> Welcome:
-    """A Welcome, not opened."""
     return Welcome(
         reader.u16(),
         tuple(reader.vector(lambda each: (each.opaque(), read_sealed(each)))),

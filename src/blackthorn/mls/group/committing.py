@@ -1,4 +1,4 @@
-"""Making a Commit and its Welcome (RFC 9420, 12.4.1 and 12.4.3.1). Changes no state."""
+"""Makes a Commit and its Welcome (RFC 9420, 12.4.1 and 12.4.3.1). Changes no state."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ from blackthorn.mls.tree.treemath import common_ancestor
 
 @dataclass(frozen=True)
 class CommitRequest:
-    """Proposals that a Commit carries by value, beside those that wait."""
+    """Proposals to send by value, besides the queued ones."""
 
     add: Sequence[VerifiedKeyPackage] = ()
     remove: Sequence[int] = ()
@@ -55,7 +55,7 @@ class CommitRequest:
 
 @dataclass(frozen=True)
 class NewCommit:
-    """A Commit, not yet sealed, its Welcome (an MLSMessage) and the epoch it leads to."""
+    """A Commit to encrypt, its Welcome (an MLSMessage), and the staged next epoch."""
 
     commit: framing.AuthenticatedContent
     welcome: bytes | None
@@ -72,7 +72,7 @@ def make_commit(
     known_psks: KnownPsks,
     max_lifetime: int | None = None,
 ) -> NewCommit:
-    """A Commit with a path. Raises `MLSError` when what is asked is not allowed."""
+    """A Commit with a path. Raises `MLSError`."""
     epoch, suite = state.epoch, state.epoch.suite
     proposals = ProposalList(epoch, epoch.own_index, now, validate, max_lifetime, request.follows)
     chosen, applied = _choose(state, request, proposals, known_psks)
@@ -117,7 +117,7 @@ def describe(
     *,
     joins: bool = False,
 ) -> StagedCommit:
-    """The staged Commit for what was applied; `new` is None for a member that it removes."""
+    """The staged Commit; `new` is None for a removed member."""
     leaves = dict(applied.tree.members())
     added = [Member.of(index, leaves[index]) for index in applied.added]
     return StagedCommit(
@@ -137,7 +137,7 @@ def describe(
 def _choose(
     state: State, request: CommitRequest, empty: ProposalList, known_psks: KnownPsks
 ) -> tuple[list[QueuedProposal], AppliedProposals]:
-    """The request's proposals, and of those that wait as many as can stand with them."""
+    """The requested proposals, and the queued ones that fit with them."""
     own = list(_requested(state.epoch, request))
 
     def gather(waiting: Iterable[QueuedProposal]) -> tuple[list[QueuedProposal], AppliedProposals]:
@@ -159,7 +159,7 @@ def _choose(
     try:
         return gather(waiting)
     except MLSError:
-        # One that waits spoils the whole: go on with what was asked for alone.
+        # A queued proposal makes the whole invalid: commit the request alone.
         return gather(())
 
 

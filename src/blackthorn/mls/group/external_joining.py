@@ -1,4 +1,4 @@
-"""Joining a group from outside by an external Commit (RFC 9420, 12.4.3.2)."""
+"""Joins a group by an external Commit (RFC 9420, 12.4.3.2)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -26,12 +26,12 @@ from blackthorn.mls.tree.ratchet_tree import RatchetTree
 
 @dataclass(frozen=True)
 class Joiner:
-    """The joiner: an unsigned leaf with source key_package, and the key that will sign it."""
+    """An unsigned leaf with source key_package, and the key that will sign it."""
 
     leaf: LeafNode
     signature_private: Secret
     resync: bool
-    """Whether to remove one's own old leaf."""
+    """Whether to remove the client's old leaf."""
 
 
 def join_externally(
@@ -45,10 +45,7 @@ def join_externally(
     known_psks: KnownPsks,
     authenticated_data: bytes,
 ) -> tuple[Epoch, bytes]:
-    """The epoch that the joiner begins, and the Commit that does so, as an MLSMessage.
-
-    `validate` sees every member. Raises `MLSError`.
-    """
+    """The joiner's first epoch, and their Commit as an MLSMessage. Raises `MLSError`."""
     chosen = suite(info.context.cipher_suite)
     tree = tree_of(info, ratchet_tree)
     check_group(chosen, info, tree, validate)
@@ -85,10 +82,7 @@ def join_externally(
 
 
 def own_old_leaf(tree: RatchetTree, leaf: LeafNode) -> int:
-    """The leaf index of the same signature key, or else of the same credential.
-
-    Raises `GroupState` when there is none.
-    """
+    """The leaf of the same signature key, or else credential. Raises `GroupState`."""
     members = list(tree.members())
     same = [index for index, other in members if other.signature_key == leaf.signature_key]
     same += [index for index, other in members if other.credential == leaf.credential]

@@ -1,8 +1,7 @@
-"""`Group`: one member's state in one MLS group. State in, bytes in and out.
+"""`Group`: one member's state in one MLS group.
 
-Every method either succeeds or raises `MLSError` and leaves `serialise()` byte-identical:
-the engines beside this module change nothing, and what they return is put in place here,
-last. Nothing else lives here.
+Every method succeeds or raises `MLSError` and leaves `serialise()` byte-identical: the modules
+beside this one compute, and only this one assigns, last.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,16 +41,15 @@ Random = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class Commit:
-    """A Commit made: itself for the members, the Welcome for those it adds."""
+    """A Commit as MLSMessages: for the members, and a Welcome for those it adds."""
 
     commit: bytes
     welcome: bytes | None
 
 
 class Group(GroupView):
-    """One member's hold on a group. `create`, `join`, `join_externally` or `deserialise` make one.
+    """One member's group. Without `policy` only private messages of members are allowed.
 
-    Where `policy` is not given, nothing but private messages of members is allowed.
     `resumption_psks` are resumption PSKs of other groups, by group id and epoch.
     """
 
@@ -70,11 +68,10 @@ class Group(GroupView):
         extension_types: Sequence[int] = (APPLICATION_EXTENSION,),
         credential_types: Sequence[int] = (),
     ) -> "Group":
-        """A new group with one member (RFC 9420, 11).
+        """A new group with one member (RFC 9420, 11). Raises `InvalidLeaf`.
 
-        `extensions` are the GroupContext's; `extension_types` those that this member supports,
-        which must include theirs; `credential_types` those beside its own credential's.
-        Raises `InvalidLeaf`.
+        `extensions` are the GroupContext's; `extension_types`, which include theirs, and
+        `credential_types` are those that this member also supports.
         """
         epoch = first_epoch(
             suite,
@@ -107,11 +104,11 @@ class Group(GroupView):
     ) -> "Group":
         """The group of a Welcome (an MLSMessage). Raises `MLSError`.
 
-        `validate` sees every member. `ratchet_tree` is needed when it is not in the Welcome,
-        `predecessor` for a group that re-initialises or branches off another (11.2, 11.3).
-        The caller refuses a group whose id it already has (12.4.3.1).
+        `validate` sees every member. `ratchet_tree` is needed when the Welcome has none,
+        `predecessor` for a group that follows another (11.2, 11.3). The caller refuses a group
+        whose id it already has (12.4.3.1).
         """
-        del now  # lifetimes were judged when each leaf was added (7.3)
+        del now  # lifetimes were checked when each leaf was added (7.3)
         epoch, inviter = joining.join(
             welcome,
             private,
@@ -146,11 +143,10 @@ class Group(GroupView):
         credential_types: Sequence[int] = (),
         authenticated_data: bytes = b"",
     ) -> tuple["Group", bytes]:
-        """Join by the GroupInfo of a group (12.4.3.2): the group, and the Commit to send.
+        """Join by a GroupInfo (12.4.3.2): the group, and the Commit to send. Raises `MLSError`.
 
-        Nobody may have committed since the GroupInfo was made: when the members do not take
-        the Commit, drop the group. `resync` removes this client's old leaf, which has the same
-        signature key or else the same credential. Raises `MLSError`.
+        Drop the group if the members refuse the Commit, as they do when the GroupInfo is stale.
+        `resync` removes this client's old leaf, by signature key or else by credential.
         """
         info = read_group_info_message(group_info)
         chosen = suite(info.context.cipher_suite)
@@ -188,7 +184,7 @@ class Group(GroupView):
     ) -> bytes:
         """An application message as an MLSMessage. Store the group before sending it.
 
-        Where `waiting_proposals` there are, a Commit comes first (12.4): that is the caller's.
+        The caller first commits any `waiting_proposals` (12.4).
         """
         self._state.require_open()
         signed = self._sign(content, authenticated_data)
@@ -197,17 +193,14 @@ class Group(GroupView):
         return message
 
     def propose_add(self, package: VerifiedKeyPackage, *, random: Random) -> bytes:
-        """An Add proposal, as an MLSMessage."""
         return self._propose(Add(package.package), random)
 
     def propose_remove(self, index: int, *, random: Random) -> bytes:
-        """A proposal to remove the member at a leaf index, as an MLSMessage."""
         if self._state.epoch.member(index) is None:
             raise GroupState("there is no member at that index")
         return self._propose(Remove(index), random)
 
     def propose_update(self, *, random: Random) -> bytes:
-        """A proposal to give this member's leaf a new key, as an MLSMessage."""
         self._state.require_open()
         private, public = self.suite.hpke.generate_key_pair(random)
         leaf = replace(
@@ -223,12 +216,10 @@ class Group(GroupView):
         return message
 
     def propose_psk(self, name: PskName, *, random: Random) -> bytes:
-        """A proposal to mix a pre-shared key in, as an MLSMessage."""
         (psk_id,) = name_psks([name], self.suite.hash_size, random)
         return self._propose(PreSharedKey(psk_id), random)
 
     def propose_reinit(self, reinit: ReInit, *, random: Random) -> bytes:
-        """A proposal to end this group and go on in another (12.1.5), as an MLSMessage."""
         return self._propose(reinit, random)
 
     def commit(
@@ -250,11 +241,10 @@ class Group(GroupView):
         padding: Padding = size_class,
         policy: Policy = CLOSED,
     ) -> Commit:
-        """A Commit of what is asked and of the proposals that wait; always with a path.
+        """A Commit with a path, of the request and of queued proposals that fit with it.
 
-        It becomes `pending` and is applied by `merge_pending`. Proposals that wait and cannot
-        stand are left out. `extensions` replace the GroupContext's. `reinit` stands alone, and
-        `follows` is for the first Commit of a group that `successors` makes.
+        It becomes `pending`; `merge_pending` applies it. `extensions` replace the GroupContext's,
+        `reinit` stands alone, `follows` is for the first Commit of a group from `successors`.
         """
         self._state.require_open()
         if self._state.pending is not None:
@@ -322,10 +312,9 @@ class Group(GroupView):
         resumption_psks: Mapping[ResumptionName, Secret] | None = None,
         policy: Policy = CLOSED,
     ) -> Outcome:
-        """Read one MLSMessage of the group.
+        """Process one MLSMessage of the group. Raises `MLSError` and consumes no key then.
 
-        An application message uses up its key and a proposal waits from here on; a Commit
-        changes nothing until it is merged. Raises `MLSError`; what fails uses up nothing.
+        Application keys are consumed and proposals queued; a Commit waits for `merge`.
         """
         known_psks = KnownPsks(external_psks or {}, resumption_psks or {})
         received = receive(self._state, message, ReceiveContext(now, validate, known_psks, policy))
@@ -357,19 +346,18 @@ class Group(GroupView):
         state.pending = None
 
     def merge_pending(self) -> None:
-        """Begin the epoch of this member's own Commit."""
         if self._state.pending is None:
             raise GroupState("there is no pending Commit")
         self.merge(self._state.pending)
 
     def discard_pending(self) -> None:
-        """Drop this member's own Commit: another was accepted."""
+        """Drop this member's own Commit after another was accepted."""
         self._state.pending = None
 
     # --- Storing ---
 
     def serialise(self) -> bytes:
-        """The whole state, secrets too, for encrypted storage."""
+        """The stored form, with secrets: encrypt it."""
         return state_codec.encode_state(self._state)
 
     @classmethod

@@ -13,7 +13,7 @@ from blackthorn.mls.suites import CipherSuite
 
 
 class GroupView:
-    """The looking half of `Group`."""
+    """The read-only half of `Group`."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -22,17 +22,14 @@ class GroupView:
 
     @property
     def group_id(self) -> bytes:
-        """The group's name."""
         return self._state.epoch.context.group_id
 
     @property
     def epoch(self) -> int:
-        """The number of the present epoch."""
         return self._state.epoch.context.epoch
 
     @property
     def suite(self) -> CipherSuite:
-        """The group's cipher suite."""
         return self._state.epoch.suite
 
     @property
@@ -47,43 +44,36 @@ class GroupView:
 
     @property
     def group_context_extensions(self) -> list[Extension]:
-        """The extensions that all members agree on."""
         return list(self._state.epoch.context.extensions)
 
     @property
     def epoch_authenticator(self) -> bytes:
-        """Nh bytes, equal for two members exactly when their histories are (8.7)."""
+        """Nh bytes, equal for two members with equal histories (8.7)."""
         return self._state.epoch.secrets.epoch_authenticator.expose()
 
     @property
     def pending(self) -> StagedCommit | None:
-        """This member's own Commit that was made and neither merged nor discarded."""
+        """This member's own Commit, neither merged nor discarded."""
         return self._state.pending
 
     @property
     def waiting_proposals(self) -> int:
-        """How many proposals wait for a Commit."""
         return len(self._state.proposals)
 
     @property
     def active(self) -> bool:
-        """Whether this member is still in the group."""
         return not self._state.removed
 
     @property
     def reinit(self) -> ReInit | None:
-        """The ReInit that ended this group: nothing more is sent in it."""
+        """The ReInit that closed this group."""
         return self._state.reinit
 
     def ratchet_tree(self) -> bytes:
-        """The public tree of the present epoch, for `join`."""
         return self._state.epoch.tree.encode()
 
     def group_info(self, *, with_tree: bool = True, with_external_pub: bool = True) -> bytes:
-        """The present epoch's GroupInfo as an MLSMessage (12.4.3).
-
-        With the external public key, its holder can join (`join_externally`).
-        """
+        """The GroupInfo as an MLSMessage (12.4.3); `join_externally` needs external_pub."""
         self._state.require_open()
         return group_info.make_group_info(
             self._state.epoch,
@@ -101,10 +91,7 @@ class GroupView:
         return key_schedule.export(self.suite, secrets, label.encode(), context, length)
 
     def resumption_psk(self, epoch: int | None = None) -> Secret:
-        """The resumption PSK (8.6) of an epoch, the present one by default, to use elsewhere.
-
-        Raises `GroupState` when that epoch is not kept.
-        """
+        """The resumption PSK (8.6) of `epoch` or this one. Raises `GroupState` if erased."""
         found = self._state.resumption_psk(self.epoch if epoch is None else epoch)
         if found is None:
             raise GroupState("the resumption PSK of that epoch is not kept")

@@ -38,7 +38,7 @@ def read_welcome_message(message: bytes) -> welcome_types.Welcome:
 
 
 def welcome_references(welcome: bytes) -> list[bytes]:
-    """The key packages that a Welcome (an MLSMessage) is for. Raises as `read_welcome_message`."""
+    """KeyPackageRefs of a Welcome (an MLSMessage). Raises as `read_welcome_message`."""
     return [reference for reference, _ in read_welcome_message(welcome).secrets]
 
 
@@ -52,17 +52,14 @@ def join(
     predecessor: State | None = None,
     same_client: SameClient = operator.eq,
 ) -> tuple[Epoch, Member]:
-    """The epoch that a Welcome leads into, and the member who sent it.
+    """The epoch of a Welcome, and the member who sent it. Raises `MLSError`.
 
-    A group that follows another is joined with the state of that one, its `predecessor`.
-    Raises `MLSError`; every check is made first.
+    `predecessor` is the state of the group that this one follows (11.2, 11.3).
     """
     welcome = read_welcome_message(message)
     chosen = suite(private.package.cipher_suite)
     if welcome.cipher_suite != chosen.number:
-        raise InvalidWelcome(
-            "the Welcome is for another cipher suite than the key package", Rule.WELCOME_SUITE
-        )
+        raise InvalidWelcome("Welcome and key package differ in cipher suite", Rule.WELCOME_SUITE)
     secrets = _open_secrets(chosen, welcome, private)
     psks = [(psk_id, _psk(psk_id, known_psks, predecessor)) for psk_id in secrets.psks]
     if len(set(secrets.psks)) != len(psks):
@@ -104,7 +101,7 @@ def _open_secrets(
 
 
 def _psk(psk_id: PskId, known: KnownPsks, predecessor: State | None) -> Secret:
-    """A PSK that links two groups is taken from the old one's state, and from nowhere else."""
+    """A PSK that links two groups comes from the old group's state alone."""
     found, succession = None, False
     if isinstance(psk_id, ResumptionPskId):
         succession = psk_id.succession
@@ -128,9 +125,7 @@ def _open_group_info(
         raise InvalidWelcome("the group info does not open", Rule.GROUP_INFO_OPENS) from error
     info = decode(welcome_types.read_group_info, plaintext, "group info")
     if info.context.cipher_suite != chosen.number:
-        raise InvalidWelcome(
-            "the group has another cipher suite than its Welcome", Rule.GROUP_INFO_SUITE
-        )
+        raise InvalidWelcome("group and Welcome differ in cipher suite", Rule.GROUP_INFO_SUITE)
     return info
 
 
@@ -155,7 +150,5 @@ def _path_keys(
     for node, (_, _, public) in derived.items():
         parent = tree.parent(node)
         if parent is None or parent.encryption_key != public:
-            raise InvalidWelcome(
-                "the path secret does not give the tree's public keys", Rule.WELCOME_PATH_SECRET
-            )
+            raise InvalidWelcome("a public key does not match", Rule.WELCOME_PATH_SECRET)
     return {node: private for node, (_, private, _) in derived.items()}

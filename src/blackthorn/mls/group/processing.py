@@ -1,7 +1,4 @@
-"""Reading a message of the group (RFC 9420, 6.3, 12.4.2). Changes no state.
-
-What a message would change comes back beside it: the key it used, or the staged Commit.
-"""
+"""Processes messages of the group (RFC 9420, 6.3, 12.4.2) without changing its state."""
 
 import hmac
 from dataclasses import dataclass, replace
@@ -36,7 +33,7 @@ from blackthorn.mls.tree.update_path import UpdatePath
 
 @dataclass(frozen=True)
 class ReceiveContext:
-    """The application's inputs to reading a message: time, credentials, PSKs, policy."""
+    """The application's inputs for a message: time, credentials, PSKs, policy."""
 
     now: int
     validate: CredentialValidator
@@ -53,7 +50,7 @@ class VerifiedContent:
 
 
 def read_group_message(message: bytes) -> framing.PrivateMessage | framing.PublicMessage:
-    """The message to a group in an MLSMessage; no other may be handed to one."""
+    """The message to a group. Raises `TooLarge`, `MalformedMessage`, `Unsupported`."""
     if len(message) > limits.MLS_MAX_MESSAGE_BYTES:
         raise errors.TooLarge("the message is too large")
     parsed = decode(framing.read_message, message, "message")
@@ -63,10 +60,7 @@ def read_group_message(message: bytes) -> framing.PrivateMessage | framing.Publi
 
 
 def is_proposal(message: bytes) -> bool:
-    """Whether this message to a group is a proposal by itself. Raises `MLSError`.
-
-    A message says what it is outside of its encryption, and is refused when that is not so.
-    """
+    """Whether the plain header says that it is a proposal sent alone. Raises `MLSError`."""
     parsed = read_group_message(message)
     if isinstance(parsed, framing.PrivateMessage):
         return parsed.content_type == codepoints.PROPOSAL
@@ -99,7 +93,7 @@ def open_private_message(
 
 
 def check_present(state: State, message: framing.PublicMessage) -> None:
-    """Handshakes are for the present epoch (12.1, 12.4.2). Raises `UnknownGroup`, `WrongEpoch`."""
+    """Require the present epoch (12.1, 12.4.2). Raises `UnknownGroup`, `WrongEpoch`."""
     content = message.authenticated.content
     _epoch_of(state, content.group_id, content.epoch, codepoints.COMMIT)
 
@@ -134,10 +128,7 @@ def verify_content(
 def queue_proposal(
     state: State, authenticated: framing.AuthenticatedContent, policy: Policy
 ) -> QueuedProposal:
-    """A proposal that was sent by itself, under its reference.
-
-    Raises `TooLarge`, `MalformedMessage`, or what the policy raises.
-    """
+    """A proposal that was sent alone. Raises `TooLarge`, `MalformedMessage`, or as the policy."""
     content = authenticated.content
     body = content.body
     if isinstance(body, bytes | Commit):
@@ -179,7 +170,7 @@ def stage_commit(state: State, verified: VerifiedContent, terms: ReceiveContext)
 def stage_external_commit(
     state: State, authenticated: framing.AuthenticatedContent, commit: Commit, terms: ReceiveContext
 ) -> StagedCommit:
-    """The same for an external Commit (12.4.3.2); its signature holds."""
+    """The same for an external Commit (12.4.3.2) whose signature is verified."""
     epoch = state.epoch
     change, leaf = apply_external(epoch, commit)
     applied, joiner = change.applied, Member.of(change.index, leaf)
@@ -206,9 +197,8 @@ def _resolve(
         if isinstance(item, bytes):
             found = state.proposals.get(item)
             if found is None:
-                raise errors.InvalidCommit(
-                    "the Commit names a proposal that was not received", Rule.REFERENCE_KNOWN
-                )
+                text = "the Commit names a proposal that was not received"
+                raise errors.InvalidCommit(text, Rule.REFERENCE_KNOWN)
             resolved.append(found)
         else:
             resolved.append(QueuedProposal(item, authenticated.content.sender))
@@ -246,7 +236,7 @@ class ReceivedCommit:
 def _follow(
     state: State, applied: AppliedProposals, arrival: ReceivedCommit, known_psks: KnownPsks
 ) -> Epoch:
-    """The next epoch, once this member has derived it and its confirmation tag holds."""
+    """The next epoch, derived, with a confirmation tag that holds."""
     epoch, suite, tree = state.epoch, state.epoch.suite, applied.tree
     base, committer, path = arrival.base, arrival.committer, arrival.path
     psks = [(psk_id, state.psk(psk_id, known_psks)) for psk_id in applied.psks]

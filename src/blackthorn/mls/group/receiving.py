@@ -1,7 +1,4 @@
-"""One MLSMessage to a group, from its bytes to its outcome. Changes no state.
-
-What a message would use up or leave waiting comes back beside its outcome.
-"""
+"""One MLSMessage to a group, from its bytes to its outcome. Changes no state."""
 
 from dataclasses import dataclass, field, replace
 
@@ -20,7 +17,7 @@ from blackthorn.mls.schedule.secret_tree import KeyUse
 
 @dataclass(frozen=True)
 class Application:
-    """An application message that was read."""
+    """A decrypted application message."""
 
     sender: Member
     content: bytes = field(repr=False)
@@ -30,7 +27,7 @@ class Application:
 
 @dataclass(frozen=True)
 class ProposalReceived:
-    """A proposal that now waits for a Commit."""
+    """A queued proposal."""
 
     sender: Member | Outsider
     proposal: Proposal
@@ -42,7 +39,7 @@ Outcome = Application | ProposalReceived | StagedCommit
 
 @dataclass(frozen=True)
 class ReceivedMessage:
-    """An outcome, the key that it uses up, and the proposal that it leaves waiting."""
+    """An outcome, the key to consume, and the proposal to queue."""
 
     outcome: Outcome
     use: KeyUse | None = None
@@ -50,7 +47,7 @@ class ReceivedMessage:
 
 
 def receive(state: State, message: bytes, terms: ReceiveContext) -> ReceivedMessage:
-    """Read a message. Raises `MLSError`."""
+    """Raises `MLSError`."""
     parsed = processing.read_group_message(message)
     if isinstance(parsed, PrivateMessage):
         return _private(state, parsed, terms)

@@ -1,4 +1,4 @@
-"""The whole state of one member in one group. Engines read it; only `Group` writes it."""
+"""The state that `Group.serialise` stores."""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ from blackthorn.mls.schedule.psk import KnownPsks, PskId, ResumptionPskId
 
 @dataclass
 class State:
-    """The state that `Group.serialise` stores."""
+    """The stored state of one member in one group; only `Group` assigns to it."""
 
     signature_private: Secret
     epoch: Epoch
@@ -36,20 +36,20 @@ class State:
             raise GroupState("this member has been removed from the group")
 
     def require_open(self) -> None:
-        """Raises `GroupState` when this member can send nothing more (12.4.2)."""
+        """Raises `GroupState` when this member can send no more (12.4.2)."""
         self.require_member()
         if self.reinit is not None:
             raise GroupState("the group has been re-initialised into another")
 
     def resumption_psk(self, epoch: int) -> Secret | None:
-        """The resumption PSK of the present epoch or of one that is kept, else None."""
+        """Of the present or a stored epoch, else None."""
         if epoch == self.epoch.context.epoch:
             return self.epoch.secrets.resumption_psk
         kept = (past.resumption_psk for past in self.past if past.context.epoch == epoch)
         return next(kept, None)
 
     def psk(self, psk_id: PskId, known: KnownPsks) -> Secret:
-        """The pre-shared key of an id. Raises `InvalidProposal` when it is not known."""
+        """A pre-shared key. Raises `InvalidProposal` if unknown."""
         found = None
         if isinstance(psk_id, ResumptionPskId) and psk_id.group_id == self.epoch.context.group_id:
             found = self.resumption_psk(psk_id.epoch)

@@ -24,7 +24,6 @@ VERSION = 2
 
 
 def encode_state(state: State) -> bytes:
-    """The stored form."""
     keys = state.update_keys
     return b"".join(
         (
@@ -42,7 +41,7 @@ def encode_state(state: State) -> bytes:
 
 
 def decode_state(data: bytes) -> State:
-    """The state of its stored form. Raises `MalformedMessage`, `UnsupportedSuite`."""
+    """Raises `MalformedMessage`, `UnsupportedSuite`."""
     return decode(_read_state, data, "stored group")
 
 

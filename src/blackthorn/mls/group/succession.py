@@ -1,6 +1,4 @@
-"""Groups that follow a group (RFC 9420, 11.2 and 11.3): what re-initialisation and branching
-ask of the new group, by the old group's state.
-"""
+"""Rules for groups that follow a group: re-initialisation and branching (RFC 9420, 11.2, 11.3)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ SameClient = Callable[[Credential, Credential], bool]
 
 @dataclass(frozen=True)
 class Successor:
-    """How the group begins that follows another."""
+    """Parameters of a group that follows another."""
 
     suite: CipherSuite
     group_id: bytes
@@ -53,19 +51,12 @@ def branched(
 def check_members(
     state: State, epoch: int, new: Iterable[Credential], same: SameClient, *, all_of_old: bool
 ) -> None:
-    """The members of the new group are members of the old; after a ReInit, all of them.
-
-    Raises `InvalidWelcome`.
-    """
+    """The new members are old ones; after a ReInit, all of them. Raises `InvalidWelcome`."""
     old, new = _roster(state, epoch), list(new)
     if not all_of_old and not all(any(same(a, b) for b in old) for a in new):
-        raise InvalidWelcome(
-            "a member of the branch is no member of the old group", Rule.SUCCESSOR_MEMBERS
-        )
+        raise InvalidWelcome("a new member is no member of the old group", Rule.SUCCESSOR_MEMBERS)
     if all_of_old and not all(any(same(a, b) for b in new) for a in old):
-        raise InvalidWelcome(
-            "the new group lacks a member of the old group", Rule.SUCCESSOR_MEMBERS
-        )
+        raise InvalidWelcome("the new group lacks an old member", Rule.SUCCESSOR_MEMBERS)
 
 
 def _roster(state: State, epoch: int) -> list[Credential]:
@@ -78,10 +69,7 @@ def _roster(state: State, epoch: int) -> list[Credential]:
 
 
 def link(psks: Iterable[PskId]) -> ResumptionPskId | None:
-    """The PSK by which a Welcome's group follows another, of which there is at most one (12.4.3.1).
-
-    Raises `InvalidWelcome`.
-    """
+    """The PSK that links a Welcome's group to an older one, if any. Raises `InvalidWelcome`."""
     links = [psk for psk in psks if isinstance(psk, ResumptionPskId) and psk.succession]
     if len(links) > 1:
         raise InvalidWelcome("the Welcome follows more than one group", Rule.ONE_PREDECESSOR)
@@ -95,23 +83,15 @@ def check_succession(
     new: Iterable[Credential],
     same: SameClient,
 ) -> None:
-    """12.4.3.1: the new group is what the old group's state promises. Raises `InvalidWelcome`."""
+    """12.4.3.1: the new group is the one that the old state announced. Raises `InvalidWelcome`."""
     if context.epoch != 1:
-        raise InvalidWelcome(
-            "a group that follows another begins with epoch 1", Rule.SUCCESSOR_EPOCH
-        )
+        raise InvalidWelcome("the new group does not begin at epoch 1", Rule.SUCCESSOR_EPOCH)
     if psk.usage == USAGE_REINIT:
-        reinit = old.reinit
-        if reinit is None or psk.epoch != old.epoch.context.epoch:
-            raise InvalidWelcome(
-                "the old group has not been re-initialised in that epoch", Rule.REINIT_HAPPENED
-            )
+        if old.reinit is None or psk.epoch != old.epoch.context.epoch:
+            raise InvalidWelcome("the old group has no ReInit in that epoch", Rule.REINIT_HAPPENED)
         promised = ReInit(context.group_id, MLS10, context.cipher_suite, context.extensions)
-        if reinit != promised:
-            raise InvalidWelcome(
-                "the new group is not what the old one was re-initialised into",
-                Rule.REINIT_PROMISED,
-            )
+        if old.reinit != promised:
+            raise InvalidWelcome("the new group is not that of the ReInit", Rule.REINIT_PROMISED)
     elif context.cipher_suite != old.epoch.suite.number:
         raise InvalidWelcome("a branch has another cipher suite than its group", Rule.BRANCH_SUITE)
     check_members(old, psk.epoch, new, same, all_of_old=psk.usage == USAGE_REINIT)

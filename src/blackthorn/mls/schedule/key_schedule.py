@@ -26,13 +26,13 @@ class EpochSecrets:
 def joiner_secret(
     suite: CipherSuite, init_secret: Secret, commit_secret: Secret, group_context: bytes
 ) -> Secret:
-    """The joiner secret, which a Welcome gives a new member (8)."""
+    """The joiner secret (8), part of a Welcome."""
     extracted = suite.extract(init_secret.expose(), commit_secret.expose())
     return Secret(suite.expand_with_label(extracted, b"joiner", group_context, suite.hash_size))
 
 
 def psk_secret(suite: CipherSuite, psks: Sequence[tuple[PskId, Secret]]) -> Secret:
-    """All pre-shared keys, in the order of their proposals, folded into one (8.4)."""
+    """All pre-shared keys in proposal order, combined (8.4)."""
     secret = bytes(suite.hash_size)
     for index, (psk_id, psk) in enumerate(psks):
         extracted = suite.extract(bytes(suite.hash_size), psk.expose())
@@ -47,7 +47,7 @@ def _member_secret(suite: CipherSuite, joiner: Secret, psk: Secret) -> bytes:
 
 
 def welcome_secret(suite: CipherSuite, joiner: Secret, psk: Secret) -> Secret:
-    """The secret that seals the GroupInfo of a Welcome."""
+    """The secret that encrypts the GroupInfo of a Welcome."""
     return Secret(suite.derive_secret(_member_secret(suite, joiner, psk), b"welcome"))
 
 
@@ -89,7 +89,7 @@ def secrets_of_epoch(suite: CipherSuite, epoch_secret: Secret) -> EpochSecrets:
 
 
 def external_public_key(suite: CipherSuite, secrets: EpochSecrets) -> bytes:
-    """The public key to which an external joiner seals (8.3)."""
+    """The public key for external joiners (8.3)."""
     return suite.hpke.derive_key_pair(secrets.external)[1]
 
 

@@ -32,7 +32,7 @@ class ResumptionPskId:
 
     @property
     def succession(self) -> bool:
-        """Whether it links a group to the one it follows: for its first Commit alone."""
+        """Whether it links a group to the one it follows, in its first Commit only."""
         return self.usage in (codepoints.USAGE_REINIT, codepoints.USAGE_BRANCH)
 
     def encode(self) -> bytes:
@@ -52,7 +52,6 @@ ResumptionName = tuple[bytes, int]
 
 
 def read_psk_id(reader: Reader) -> PskId:
-    """A PreSharedKeyID."""
     psk_type = reader.u8()
     if psk_type == codepoints.PSK_EXTERNAL:
         return ExternalPskId(reader.opaque(), reader.opaque())
@@ -65,13 +64,13 @@ def read_psk_id(reader: Reader) -> PskId:
 
 
 PskName = bytes | ResumptionName
-"""How a pre-shared key is asked for: the id of an external one, or a resumption key's name."""
+"""An external PSK's id, or a resumption PSK's name."""
 
 
 def name_psks(
     names: Iterable[PskName], nonce_size: int, random: Callable[[int], bytes]
 ) -> list[PskId]:
-    """The ids by which a Commit names keys, with fresh nonces of Nh bytes (8.4)."""
+    """Ids with fresh nonces of Nh bytes (8.4)."""
     ids: list[PskId] = []
     for name in names:
         nonce = random(nonce_size)
@@ -84,19 +83,18 @@ def name_psks(
 
 @dataclass(frozen=True)
 class KnownPsks:
-    """The pre-shared keys that this client has, apart from those of the group at hand."""
+    """Pre-shared keys of this client other than the group's own."""
 
     external: Mapping[bytes, Secret] = field(default_factory=dict)
     resumption: Mapping[ResumptionName, Secret] = field(default_factory=dict)
 
     def find(self, psk_id: PskId) -> Secret | None:
-        """The key of an id, None when it is not known."""
         if isinstance(psk_id, ExternalPskId):
             return self.external.get(psk_id.psk_id)
         return self.resumption.get((psk_id.group_id, psk_id.epoch))
 
     def require(self, psk_id: PskId) -> Secret:
-        """The key of an id. Raises `InvalidProposal` when it is not known."""
+        """Raises `InvalidProposal` if unknown."""
         found = self.find(psk_id)
         if found is None:
             raise InvalidProposal("a pre-shared key is not known here", Rule.PSK_KNOWN)
@@ -104,5 +102,5 @@ class KnownPsks:
 
 
 def psk_label(psk_id: PskId, index: int, count: int) -> bytes:
-    """The PSKLabel that binds a key to its place among the others."""
+    """PSKLabel: binds a key to its position."""
     return psk_id.encode() + u16(index) + u16(count)

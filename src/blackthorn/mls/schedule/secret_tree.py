@@ -1,7 +1,7 @@
-"""The secret tree (RFC 9420, 9): a key for every message of an epoch, each used once.
+"""The secret tree (RFC 9420, 9): one key for each message of an epoch, used once.
 
-`prepare` finds the key of a received message and changes nothing; only `KeyUse.consume`,
-called when the message has proved true, gives the key up. So a forged copy destroys no key.
+`prepare` finds a key and changes nothing; `KeyUse.consume`, called for authentic messages only,
+erases it. A forged copy therefore destroys no key.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ KeyNonce = tuple[bytes, bytes]
 
 
 class Ratchet:
-    """One sender's chain of keys for one kind of message. Immutable: a step gives a new one."""
+    """One sender's immutable key chain for one kind of message."""
 
     __slots__ = ("generation", "secret", "skipped")
 
@@ -33,7 +33,6 @@ class Ratchet:
         """Keys of generations that were overtaken, ascending."""
 
     def key(self, suite: CipherSuite) -> KeyNonce:
-        """Key and nonce of the present generation."""
         derive = suite.derive_tree_secret
         return (
             derive(self.secret, b"key", self.generation, suite.aead.key_size),
@@ -41,14 +40,10 @@ class Ratchet:
         )
 
     def next_secret(self, suite: CipherSuite) -> bytes:
-        """The secret of the generation after the present one."""
         return suite.derive_tree_secret(self.secret, b"secret", self.generation, suite.hash_size)
 
     def take(self, suite: CipherSuite, generation: int) -> tuple[KeyNonce, "Ratchet"]:
-        """The key of a generation, and the ratchet without it.
-
-        Raises `GenerationConsumed`, or `DecryptionFailed` when it is too far ahead.
-        """
+        """A key and the ratchet without it. Raises `GenerationConsumed`, `DecryptionFailed`."""
         if generation < self.generation:
             if generation not in self.skipped:
                 raise GenerationConsumed("the message's key was used or given up", Rule.KEY_ONCE)
@@ -70,7 +65,7 @@ class Ratchet:
 
 @dataclass(frozen=True)
 class _Opening:
-    """The secret tree opened down to one leaf: secrets beside the path, and both ratchets."""
+    """The tree opened down to one leaf: its ratchets, and the secrets beside the path."""
 
     leaf: int
     spent: list[int]
@@ -79,7 +74,7 @@ class _Opening:
 
 
 class KeyUse:
-    """A key found for one message. `consume` gives it up; without that nothing has changed."""
+    """A key for one message; `consume` erases it from the tree."""
 
     __slots__ = ("_after", "_kind", "_leaf", "_opening", "_tree", "generation", "key", "nonce")
 
@@ -100,14 +95,13 @@ class KeyUse:
         (self.key, self.nonce), self._after = taken
 
     def consume(self) -> None:
-        """Give the key up."""
         if self._opening is not None:
             self._tree._open(self._opening)
         self._tree.ratchets[self._leaf, self._kind] = self._after
 
 
 class SecretTree:
-    """The secrets of one epoch that were not used yet."""
+    """The unused secrets of one epoch."""
 
     __slots__ = ("leaf_count", "ratchets", "secrets", "suite")
 
@@ -127,34 +121,30 @@ class SecretTree:
 
     @classmethod
     def of_epoch(cls, suite: CipherSuite, leaf_count: int, encryption: Secret) -> "SecretTree":
-        """The whole tree under an epoch's encryption secret."""
         return cls(suite, leaf_count, {treemath.root(leaf_count): encryption.expose()}, {})
 
     def prepare(self, leaf: int, kind: int, generation: int) -> KeyUse:
-        """The key for a message of a leaf; changes nothing.
-
-        Raises `GenerationConsumed`, `DecryptionFailed`.
-        """
+        """The key of a message, unconsumed. Raises `GenerationConsumed`, `DecryptionFailed`."""
         opening, ratchet = self._ratchet(leaf, kind)
         taken = ratchet.take(self.suite, generation)
         return KeyUse(self, leaf, kind, generation, opening, taken)
 
     def prepare_next(self, leaf: int, kind: int) -> tuple[int, KeyUse]:
-        """The generation and key for the next message that this member itself sends."""
+        """Generation and key of this member's next message."""
         opening, ratchet = self._ratchet(leaf, kind)
         taken = ratchet.take(self.suite, ratchet.generation)
         use = KeyUse(self, leaf, kind, ratchet.generation, opening, taken)
         return ratchet.generation, use
 
     def forget_handshake(self, leaf: int, generation: int) -> None:
-        """Give up the key of a Commit that was merged, if it is still there."""
+        """Erase the key of a merged Commit if it is still there."""
         try:
             self.prepare(leaf, HANDSHAKE, generation).consume()
         except DecryptionFailed:
             return
 
     def applications_only(self) -> "SecretTree":
-        """The part of the tree that late application messages of a past epoch need."""
+        """The part for late application messages of a past epoch."""
         ratchets = {
             (leaf, kind): ratchet
             for (leaf, kind), ratchet in self.ratchets.items()

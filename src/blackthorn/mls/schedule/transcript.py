@@ -7,15 +7,15 @@ from blackthorn.wire.tls import opaque, u16
 def confirmed_transcript_hash(
     suite: CipherSuite, interim: bytes, wire_format: int, content: bytes, signature: bytes
 ) -> bytes:
-    """After a Commit: `content` is its encoded FramedContent."""
+    """After a Commit; `content` is its encoded FramedContent."""
     return suite.hash(interim + u16(wire_format) + content + opaque(signature))
 
 
 def interim_transcript_hash(suite: CipherSuite, confirmed: bytes, confirmation_tag: bytes) -> bytes:
-    """The confirmed hash with its confirmation tag, on which the next Commit builds."""
+    """The confirmed hash with its tag, input of the next Commit."""
     return suite.hash(confirmed + opaque(confirmation_tag))
 
 
 def confirmation_tag(suite: CipherSuite, confirmation_key: bytes, confirmed: bytes) -> bytes:
-    """The tag by which a committer proves that it reached the new epoch (8.1)."""
+    """Proof that a committer derived the new epoch (8.1)."""
     return suite.mac(confirmation_key, confirmed)

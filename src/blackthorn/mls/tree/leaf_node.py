@@ -18,7 +18,7 @@ LABEL = b"LeafNodeTBS"
 
 @dataclass(frozen=True)
 class Capabilities:
-    """A client's capabilities; unknown numbers (GREASE too) are carried as they are."""
+    """A client's capabilities; unknown numbers are carried."""
 
     versions: tuple[int, ...]
     cipher_suites: tuple[int, ...]
@@ -40,7 +40,7 @@ class Capabilities:
 def own_capabilities(
     extension_types: Sequence[int], credential_types: Sequence[int], grease: int
 ) -> Capabilities:
-    """This build's capabilities, and one GREASE value that means nothing (13.5)."""
+    """This build's capabilities with one GREASE value (13.5)."""
     return Capabilities(
         versions=(MLS10,),
         cipher_suites=(*SUPPORTED, grease),
@@ -51,7 +51,6 @@ def own_capabilities(
 
 
 def read_capabilities(reader: Reader) -> Capabilities:
-    """Capabilities: five lists of numbers."""
     return Capabilities(*(reader.u16s() for _ in range(5)))
 
 
@@ -104,12 +103,12 @@ class LeafNode:
     def sign(
         self, suite: CipherSuite, private: Secret, group_id: bytes = b"", index: int = 0
     ) -> "LeafNode":
-        """The same leaf, signed for its place; source key_package needs no place."""
+        """The leaf signed for its position; source key_package needs none."""
         to_be_signed = self._to_be_signed(group_id, index)
         return replace(self, signature=suite.sign_with_label(private, LABEL, to_be_signed))
 
     def verify(self, suite: CipherSuite, group_id: bytes = b"", index: int = 0) -> None:
-        """Raises `InvalidSignature` unless the leaf signed itself for this place."""
+        """Raises `InvalidSignature` unless the leaf is signed for this position."""
         to_be_signed = self._to_be_signed(group_id, index)
         suite.verify_with_label(
             self.signature_key, LABEL, to_be_signed, self.signature, Rule.LEAF_SIGNATURE
@@ -117,7 +116,6 @@ class LeafNode:
 
 
 def read_leaf_node(reader: Reader) -> LeafNode:
-    """A leaf node, not verified."""
     start = reader.position
     encryption_key = reader.opaque()
     signature_key = reader.opaque()

@@ -1,4 +1,4 @@
-"""What a leaf must satisfy to be in a group (RFC 9420, 7.3), apart from its signature."""
+"""Validation of leaves (RFC 9420, 7.3), apart from their signatures."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,10 +13,7 @@ from blackthorn.mls.tree.leaf_node import LeafNode
 
 
 def check_lifetime(leaf: LeafNode, now: int, longest: int | None = None) -> None:
-    """7.3: `now`, in unix seconds, lies in the leaf's lifetime, which is not absurdly long.
-
-    `longest` is in seconds; None stands for MLS_MAX_LIFETIME_SECONDS.
-    """
+    """7.3: check a lifetime at `now`; `longest` in seconds, None MLS_MAX_LIFETIME_SECONDS."""
     lifetime = leaf.lifetime
     if lifetime is None:
         raise InvalidLeaf("the leaf has no lifetime")
@@ -28,20 +25,15 @@ def check_lifetime(leaf: LeafNode, now: int, longest: int | None = None) -> None
 
 
 def check_leaf_alone(suite: CipherSuite, leaf: LeafNode) -> None:
-    """7.3: the leaf supports its own credential, version and extensions; its key is one."""
+    """7.3: the leaf supports its own credential, version and extensions; its key is valid."""
     capabilities = leaf.capabilities
     if MLS10 not in capabilities.versions:
         raise InvalidLeaf("the leaf does not support MLS 1.0", Rule.LEAF_VERSION)
     if leaf.credential.credential_type not in capabilities.credentials:
-        raise InvalidLeaf(
-            "the leaf does not support its own credential type", Rule.LEAF_OWN_CREDENTIAL
-        )
+        raise InvalidLeaf("the leaf lacks its own credential type", Rule.LEAF_OWN_CREDENTIAL)
     for extension in leaf.extensions:
         if not supports_extension(leaf, extension.type):
-            raise InvalidLeaf(
-                f"the leaf does not support its own extension {extension.type:#06x}",
-                Rule.LEAF_OWN_EXTENSIONS,
-            )
+            raise InvalidLeaf("the leaf lacks its own extension type", Rule.LEAF_OWN_EXTENSIONS)
     try:
         suite.hpke.check_public_key(leaf.encryption_key)
     except HpkeError as error:
@@ -49,7 +41,7 @@ def check_leaf_alone(suite: CipherSuite, leaf: LeafNode) -> None:
 
 
 def supports_extension(leaf: LeafNode, extension_type: int) -> bool:
-    """Whether the leaf supports an extension; the default ones go without saying (7.2)."""
+    """Whether the leaf supports an extension; default extensions are implied (7.2)."""
     return extension_type in DEFAULT_EXTENSIONS or extension_type in leaf.capabilities.extensions
 
 
@@ -58,26 +50,16 @@ def check_leaf_for_group(leaf: LeafNode, group_extensions: Sequence[Extension]) 
     required = required_capabilities(group_extensions)
     for extension_type in required.extensions:
         if not supports_extension(leaf, extension_type):
-            raise InvalidLeaf(
-                f"a member lacks the required extension {extension_type:#06x}",
-                Rule.REQUIRED_EXTENSIONS,
-            )
+            raise InvalidLeaf("a member lacks a required extension", Rule.REQUIRED_EXTENSIONS)
     for proposal in required.proposals:
         if proposal not in DEFAULT_PROPOSALS and proposal not in leaf.capabilities.proposals:
-            raise InvalidLeaf(
-                f"a member lacks the required proposal {proposal:#06x}", Rule.REQUIRED_PROPOSALS
-            )
+            raise InvalidLeaf("a member lacks a required proposal", Rule.REQUIRED_PROPOSALS)
     for credential in required.credentials:
         if credential not in leaf.capabilities.credentials:
-            raise InvalidLeaf(
-                f"a member lacks the required credential {credential:#06x}",
-                Rule.REQUIRED_CREDENTIALS,
-            )
+            raise InvalidLeaf("a member lacks a required credential", Rule.REQUIRED_CREDENTIALS)
     for extension in group_extensions:
         if not supports_extension(leaf, extension.type):
-            raise InvalidLeaf(
-                f"a member lacks the group's extension {extension.type:#06x}", Rule.GROUP_EXTENSIONS
-            )
+            raise InvalidLeaf("a member lacks an extension of the group", Rule.GROUP_EXTENSIONS)
 
 
 def check_leaves_together(leaves: Iterable[LeafNode]) -> None:
@@ -91,9 +73,7 @@ def check_leaves_together(leaves: Iterable[LeafNode]) -> None:
     # Capabilities repeat from member to member: each distinct list is checked once.
     for credentials in {leaf.capabilities.credentials for leaf in leaves}:
         if not used.issubset(credentials):
-            raise InvalidLeaf(
-                "a member does not support another's credential type", Rule.CREDENTIALS_TOGETHER
-            )
+            raise InvalidLeaf("a member lacks another's credential type", Rule.CREDENTIALS_TOGETHER)
 
 
 def check_leaf_among(leaf: LeafNode, others: Iterable[LeafNode]) -> None:
@@ -104,6 +84,4 @@ def check_leaf_among(leaf: LeafNode, others: Iterable[LeafNode]) -> None:
             raise InvalidLeaf("two members have the same signature key", Rule.SIGNATURE_KEYS_UNIQUE)
         types = other.capabilities.credentials
         if own_type not in types or other.credential.credential_type not in supported:
-            raise InvalidLeaf(
-                "a member does not support another's credential type", Rule.CREDENTIALS_TOGETHER
-            )
+            raise InvalidLeaf("a member lacks another's credential type", Rule.CREDENTIALS_TOGETHER)

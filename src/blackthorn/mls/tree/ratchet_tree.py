@@ -1,7 +1,6 @@
 """The ratchet tree (RFC 9420, 4 and 7): nodes in an array, blanks as None, cached hashes.
 
-Nodes are immutable, so `copy()` is cheap and a change in a copy never shows in the original.
-Nothing here judges a tree: that is `tree_validation`.
+Nodes are immutable, so that copies are cheap; `tree_validation` has the rules.
 """
 
 from collections.abc import Iterator
@@ -64,7 +63,6 @@ class RatchetTree:
 
     @classmethod
     def of_one(cls, leaf: LeafNode) -> "RatchetTree":
-        """The tree of a new group."""
         return cls([leaf])
 
     def copy(self) -> "RatchetTree":
@@ -78,7 +76,6 @@ class RatchetTree:
 
     @property
     def root(self) -> int:
-        """The root's node index."""
         return treemath.root(self.leaf_count)
 
     def leaf(self, index: int) -> LeafNode | None:
@@ -113,10 +110,7 @@ class RatchetTree:
         return self.resolution(treemath.left(node)) + self.resolution(treemath.right(node))
 
     def filtered_direct_path(self, leaf_index: int) -> list[tuple[int, int, list[int]]]:
-        """The direct path without nodes whose copath child covers nobody (4.1.2).
-
-        Each entry: the node, its child on the copath, and that child's resolution.
-        """
+        """Node, copath child and its resolution along the direct path, no empty ones (4.1.2)."""
         path = []
         below = 2 * leaf_index
         for node in self.direct_path(leaf_index):
@@ -142,10 +136,7 @@ class RatchetTree:
             self.hashes[node] = None
 
     def add_leaf(self, leaf: LeafNode, free_from: int = 0) -> int:
-        """Put a leaf at the leftmost blank (7.7; 12.1.1); its index.
-
-        No blank lies left of leaf index `free_from`: who adds many passes the last one back.
-        """
+        """Put a leaf at the leftmost blank from `free_from` on (7.7; 12.1.1); its index."""
         index = free_from
         while index < self.leaf_count and self.nodes[2 * index] is not None:
             index += 1
@@ -203,9 +194,7 @@ def read_ratchet_tree(reader: Reader) -> RatchetTree:
         raise TooLarge("the ratchet tree has too many nodes")
     for index, node in enumerate(nodes):
         if node is not None and isinstance(node, LeafNode) == bool(index & 1):
-            raise InvalidTree(
-                "the ratchet tree has a leaf in a parent's place, or the reverse", Rule.TREE_PLACES
-            )
+            raise InvalidTree("a leaf stands in a parent's place or vice versa", Rule.TREE_PLACES)
     width = 1
     while width < len(nodes):
         width = 2 * width + 1

@@ -24,7 +24,7 @@ def _parent_hash(suite: CipherSuite, parent: Node | None, left: bytes, right: by
 
 
 def tree_hash(suite: CipherSuite, tree: RatchetTree, node: int) -> bytes:
-    """The tree hash of the subtree under a node (7.8), from the tree's cache where it can."""
+    """The cached tree hash of the subtree under a node (7.8)."""
     cached = tree.hashes[node]
     if cached is not None:
         return cached
@@ -39,7 +39,6 @@ def tree_hash(suite: CipherSuite, tree: RatchetTree, node: int) -> bytes:
 
 
 def root_hash(suite: CipherSuite, tree: RatchetTree) -> bytes:
-    """The tree hash of the whole tree, as a GroupContext carries it."""
     return tree_hash(suite, tree, tree.root)
 
 
@@ -64,7 +63,7 @@ def _hash_without(
 def parent_hash(suite: CipherSuite, tree: RatchetTree, node: int, sibling: int) -> bytes:
     """The parent hash of the parent at `node` with copath child `sibling` (7.9).
 
-    The sibling's original tree hash is the one without the parent's unmerged leaves.
+    It hashes the sibling's tree without the parent's unmerged leaves.
     """
     parent = tree.parent(node)
     if parent is None:

@@ -1,4 +1,4 @@
-"""Whether a ratchet tree from outside is sound (RFC 9420, 7.9.2 and 12.4.3.1)."""
+"""Validation of a received ratchet tree (RFC 9420, 7.9.2 and 12.4.3.1)."""
 
 from itertools import pairwise
 
@@ -15,10 +15,7 @@ from blackthorn.mls.tree.tree_hash import parent_hash
 
 
 def check_tree(suite: CipherSuite, tree: RatchetTree, group_id: bytes) -> None:
-    """All that a tree must satisfy by itself: unmerged leaves, parent hashes, signatures.
-
-    Raises `InvalidTree`, `InvalidSignature`.
-    """
+    """Unmerged leaves, parent hashes, signatures. Raises `InvalidTree`, `InvalidSignature`."""
     for node, parent in enumerate(tree.nodes):
         if isinstance(parent, ParentNode):
             check_unmerged_leaves(tree, node, parent)
@@ -33,7 +30,7 @@ def check_tree(suite: CipherSuite, tree: RatchetTree, group_id: bytes) -> None:
 def check_tree_members(
     suite: CipherSuite, tree: RatchetTree, extensions: Extensions, validate: CredentialValidator
 ) -> None:
-    """7.3 for every leaf of a tree that is joined. Lifetimes were checked when each was added."""
+    """7.3 for each leaf of a joined tree; lifetimes were checked when leaves were added."""
     leaves = [leaf for _, leaf in tree.members()]
     for leaf in leaves:
         leaf_validation.check_leaf_alone(suite, leaf)
@@ -49,15 +46,13 @@ def check_unmerged_leaves(tree: RatchetTree, node: int, parent: ParentNode) -> N
         raise InvalidTree("unmerged leaves are not in ascending order", Rule.UNMERGED_SORTED)
     for leaf in leaves:
         if not treemath.is_in_subtree(leaf, node) or tree.leaf(leaf) is None:
-            raise InvalidTree(
-                "an unmerged leaf is not a member below its node", Rule.UNMERGED_BELOW
-            )
+            raise InvalidTree("an unmerged leaf is no member below its node", Rule.UNMERGED_BELOW)
         between = treemath.parent(2 * leaf)
         while between != node:
             lower = tree.parent(between)
             if lower is not None and leaf not in lower.unmerged_leaves:
                 raise InvalidTree(
-                    "an unmerged leaf is not listed by a node between", Rule.UNMERGED_BETWEEN
+                    "a node between does not list an unmerged leaf", Rule.UNMERGED_BETWEEN
                 )
             between = treemath.parent(between)
 
@@ -83,9 +78,7 @@ def check_parent_hash(suite: CipherSuite, tree: RatchetTree, node: int, parent: 
         claimed = _claimed_parent_hash(tree, remaining[0])
         if claimed and claimed == parent_hash(suite, tree, node, sibling):
             return
-    raise InvalidTree(
-        "a parent node's hash is vouched for by none of its descendants", Rule.PARENT_HASH
-    )
+    raise InvalidTree("no descendant vouches for a parent node's hash", Rule.PARENT_HASH)
 
 
 def _claimed_parent_hash(tree: RatchetTree, node: int) -> bytes:

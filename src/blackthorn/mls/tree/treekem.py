@@ -1,6 +1,6 @@
-"""TreeKEM (RFC 9420, 7.4 to 7.6): path secrets made, sealed to the copath, and taken over.
+"""TreeKEM (RFC 9420, 7.4 to 7.6): create path secrets, seal them to the copath, apply them.
 
-Every function changes only the tree it is given, which the caller has copied.
+Every function changes only the tree that it is given, which the caller has copied.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -102,7 +102,7 @@ def create_path(
     )
     leaf = leaf.sign(suite, signature_private, group_id, leaf_index)
     tree.set_node(2 * leaf_index, leaf)
-    private_keys = {node: each for node, (_, each, _) in derived.items()}
+    private_keys = {node: private for node, (_, private, _) in derived.items()}
     private_keys[2 * leaf_index] = private
     secrets = {node: secret for node, (secret, _, _) in derived.items()}
     return NewPath(leaf, steps, secrets, private_keys, commit_secret)
@@ -115,7 +115,7 @@ def seal_path(
     group_context: bytes,
     added: Collection[int],
 ) -> UpdatePath:
-    """Seal each path secret to its copath, but to no leaf that the same Commit adds.
+    """Seal each path secret to its copath, except to leaves that the same Commit adds.
 
     `group_context` is the new epoch's, with the old confirmed transcript hash (7.6).
     """
@@ -141,15 +141,10 @@ def _public(tree: RatchetTree, node: int) -> bytes:
 def apply_path(
     suite: CipherSuite, tree: RatchetTree, sender: int, path: UpdatePath
 ) -> list[PathStep]:
-    """Put the public half of a received path into `tree` (7.5, 7.9.1).
-
-    The leaf's own signature is checked by the caller. Raises `InvalidCommit`.
-    """
+    """Put a received path's public keys into `tree` (7.5, 7.9.1). Raises `InvalidCommit`."""
     steps = tree.filtered_direct_path(sender)
     if len(steps) != len(path.nodes):
-        raise InvalidCommit(
-            "the path has not as many nodes as the sender's direct path", Rule.PATH_LENGTH
-        )
+        raise InvalidCommit("the path has the wrong number of nodes", Rule.PATH_LENGTH)
     publics = [node.encryption_key for node in path.nodes]
     known = {node.encryption_key for node in tree.nodes if node is not None}
     fresh = {*publics, path.leaf.encryption_key}
@@ -175,9 +170,7 @@ def check_ciphertext_counts(
     for (_, _, resolution), node in zip(steps, path.nodes, strict=True):
         expected = sum(node not in new_leaves for node in resolution)
         if len(node.sealed) != expected:
-            raise InvalidCommit(
-                "a path node has the wrong number of ciphertexts", Rule.PATH_CIPHERTEXTS
-            )
+            raise InvalidCommit("wrong number of ciphertexts in a path", Rule.PATH_CIPHERTEXTS)
 
 
 def open_path(
@@ -189,18 +182,15 @@ def open_path(
     group_context: bytes,
     added: Collection[int],
 ) -> DecryptedPath:
-    """The private keys that a received path gives to this member, checked against the public.
-
-    Raises `DecryptionFailed`, `InvalidCommit`.
-    """
+    """This member's keys of a received path. Raises `DecryptionFailed`, `InvalidCommit`."""
     check_ciphertext_counts(steps, path, added)
     new_leaves = {2 * index for index in added}
     for position, (node, child, resolution) in enumerate(steps):
         if not is_in_subtree(own_index, child):
             continue
         old = [node for node in resolution if node not in new_leaves]
-        for each, sealed in zip(old, path.nodes[position].sealed, strict=True):
-            private = private_keys.get(each)
+        for holder, sealed in zip(old, path.nodes[position].sealed, strict=True):
+            private = private_keys.get(holder)
             if private is not None:
                 secret = suite.decrypt_with_label(
                     private, LABEL, group_context, sealed, Rule.PATH_OPENS
@@ -217,8 +207,7 @@ def take_secret(
     derived, commit_secret = derive_upwards(suite, [node for node, _, _ in steps], secret)
     for (_, _, public), sent in zip(derived.values(), nodes, strict=True):
         if public != sent.encryption_key:
-            raise InvalidCommit(
-                "a path secret does not give the public key that came with it",
-                Rule.PATH_SECRET_FITS,
-            )
-    return DecryptedPath({node: each for node, (_, each, _) in derived.items()}, commit_secret)
+            raise InvalidCommit("a path secret has another public key", Rule.PATH_SECRET_FITS)
+    return DecryptedPath(
+        {node: private for node, (_, private, _) in derived.items()}, commit_secret
+    )

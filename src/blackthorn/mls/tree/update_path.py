@@ -1,4 +1,4 @@
-"""The path of a Commit (RFC 9420, 7.6): new public keys, and secrets sealed to the copath."""
+"""Wire type of a Commit's path (RFC 9420, 7.6)."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,18 +11,16 @@ Sealed = tuple[bytes, bytes]
 
 
 def read_sealed(reader: Reader) -> Sealed:
-    """An HPKECiphertext."""
     return reader.opaque(), reader.opaque()
 
 
 def encode_sealed(sealed: Sealed) -> bytes:
-    """The wire form of an HPKECiphertext."""
     return opaque(sealed[0]) + opaque(sealed[1])
 
 
 @dataclass(frozen=True)
 class UpdatePathNode:
-    """One node: its public key, and its path secret for each node of a resolution."""
+    """A public key, and the path secret sealed to each node of a resolution."""
 
     encryption_key: bytes
     sealed: tuple[Sealed, ...]
@@ -44,7 +42,6 @@ class UpdatePath:
 
 
 def read_update_path(reader: Reader) -> UpdatePath:
-    """An update path, not verified."""
     leaf = read_leaf_node(reader)
     nodes = reader.vector(lambda r: UpdatePathNode(r.opaque(), tuple(r.vector(read_sealed))))
     return UpdatePath(leaf, tuple(nodes))
