@@ -11,17 +11,10 @@ from typing import Any, Final
 from blackthorn.demo.replay_2015.people import Person
 from blackthorn.demo.replay_2015.world import World
 from blackthorn.errors import BlackthornError, UserError
+from blackthorn.governance import statements
 from blackthorn.governance.cases import transitions_of
 from blackthorn.governance.officer_requests import officer_fields
 from blackthorn.governance.officers import CASE
-from blackthorn.governance.statements import (
-    Signed,
-    Statement,
-    approve,
-    decode,
-    private_hash,
-    seal_private,
-)
 from blackthorn.governance.transitions import Case, Role, find, missing
 from blackthorn.ids import Address
 from blackthorn.storage.sqlite.stores.cases import open_founding
@@ -76,26 +69,30 @@ class Officers:
         Raises UserError with the office's refusal, and when one signature alone was enough.
         """
         world, before = self.world, self.world.decisions.cases.case(case)
-        kept = b"" if private is None else seal_private(private, world.chance.randbytes)
-        hashed = private_hash(kept) if kept else None
-        statement = Statement(case, before.seq + 1, before.head, action, public or {}, hashed)
-        signed = Signed(statement, ())
+        kept = b"" if private is None else statements.seal_private(private, world.chance.randbytes)
+        hashed = statements.private_hash(kept) if kept else None
+        statement = statements.Statement(
+            case, before.seq + 1, before.head, action, public or {}, hashed
+        )
+        signed = statements.Signed(statement, ())
         able = by or self._able(case, action)
         for number, name in enumerate(able, 1):
             signed = self._approve(signed, name)
             if self._submit(name, signed, kept) != (number < len(able)):
                 raise UserError(f"{action} of {case} was not taken by {len(able)} officers")
             if number < len(able):
-                signed = decode(next(e.signed for e in world.decisions.pending if e.case == case))
+                signed = statements.decode(
+                    next(e.signed for e in world.decisions.pending if e.case == case)
+                )
             world.clock.now_ms += 60_000
         world.settle()
         return world.decisions.cases.case(case)
 
-    def _approve(self, signed: Signed, name: str) -> Signed:
+    def _approve(self, signed: statements.Signed, name: str) -> statements.Signed:
         keys = self.people[list(ROLES).index(name)].signing
-        return approve(signed, name, self.world.clock.now_ms, keys)
+        return statements.approve(signed, name, self.world.clock.now_ms, keys)
 
-    def _submit(self, name: str, signed: Signed, kept: bytes) -> bool:
+    def _submit(self, name: str, signed: statements.Signed, kept: bytes) -> bool:
         """Whether an approver is still wanted."""
         person = Address(self.people[list(ROLES).index(name)].address)
         submit = partial(self.world.decisions.submit, person, signed.encode(), kept)

@@ -25,12 +25,7 @@ from blackthorn.device.transparency import local_chain, verified
 from blackthorn.errors import DamageError, VerificationError
 from blackthorn.link.pairing.channel import AlteredError
 from blackthorn.link.pairing.messages import Batch, Handover
-from blackthorn.ports.device_store import (
-    ChainRecord,
-    CheckpointRecord,
-    HistoryRecord,
-    MailKeyRecord,
-)
+from blackthorn.ports import device_store
 
 CHAIN: Final = "chain"
 WAITING: Final = "waiting"
@@ -81,7 +76,7 @@ def items(unit: UnitOfWork) -> list[Item]:
     return [item for item in found if len(item[1]) <= account_limits.MAX_HANDED_ITEM_BYTES]
 
 
-def _contacts(unit: UnitOfWork) -> list[ChainRecord]:
+def _contacts(unit: UnitOfWork) -> list[device_store.ChainRecord]:
     """Those compared first, then those looked at last."""
     chains = unit.records.directory.chains()
     known = [contact for contact in chains if contact.address != unit.me.address]
@@ -124,7 +119,9 @@ def take_first_view(unit: UnitOfWork, handover: Handover) -> None:
     anchors.pin(unit.records.settings, handover.config, handover.policy)
     if handover.accepted:
         try:
-            checkpoint = msgspec.msgpack.decode(handover.accepted, type=CheckpointRecord)
+            checkpoint = msgspec.msgpack.decode(
+                handover.accepted, type=device_store.CheckpointRecord
+            )
         except _UNREADABLE:
             raise AlteredError("the checkpoint that was handed over is none") from None
         unit.records.directory.put_checkpoint(checkpoint, device_limits.KEPT_CHECKPOINTS)
@@ -152,7 +149,7 @@ def take(unit: UnitOfWork, batch: Batch) -> None:
 
 def _take_chain(unit: UnitOfWork, data: bytes) -> None:
     """A chain that this device knows further already stays as it is."""
-    record = msgspec.msgpack.decode(data, type=ChainRecord)
+    record = msgspec.msgpack.decode(data, type=device_store.ChainRecord)
     known = unit.records.directory.chain(record.address)
     if known is None or not known.present or known.seq <= record.seq:
         unit.records.directory.put_chain(record)
@@ -164,7 +161,7 @@ def _take_waiting(unit: UnitOfWork, data: bytes) -> None:
 
 
 def _take_mail_key(unit: UnitOfWork, data: bytes) -> None:
-    record = msgspec.msgpack.decode(data, type=MailKeyRecord)
+    record = msgspec.msgpack.decode(data, type=device_store.MailKeyRecord)
     keys.keep(unit.records, Secret(record.secret), record.certificate, record.since_ms)
 
 
@@ -174,7 +171,7 @@ def _take_compared(unit: UnitOfWork, data: bytes) -> None:
 
 
 def _take_line(unit: UnitOfWork, data: bytes) -> None:
-    line = msgspec.msgpack.decode(data, type=HistoryRecord)
+    line = msgspec.msgpack.decode(data, type=device_store.HistoryRecord)
     if unit.records.history.known(line.message):
         return
     below = int.from_bytes(unit.records.settings.get(_BELOW) or b"", "big") + 1

@@ -17,14 +17,7 @@ from blackthorn.device.transparency.ledger_state import (
     answer_fields,
     keep_chain,
 )
-from blackthorn.directory.verify import (
-    Observation,
-    Present,
-    Receipt,
-    VerifiedEpoch,
-    decode_value,
-    verify_receipt,
-)
+from blackthorn.directory import verify
 from blackthorn.errors import VerificationError
 from blackthorn.identity.chain import UnverifiedChain, VerifiedChain, extend, replay
 from blackthorn.identity.openpgp import verify_certificate
@@ -45,7 +38,11 @@ class ReceiptError(VerificationError):
 
 
 def accept_chain(
-    unit: UnitOfWork, found: Present, answer: f.Answer, part: f.ChainPart, latest: AcceptedEpoch
+    unit: UnitOfWork,
+    found: verify.Present,
+    answer: f.Answer,
+    part: f.ChainPart,
+    latest: AcceptedEpoch,
 ) -> VerifiedChain:
     """The chain that the map commits to, kept. `part` has the statements that were not known.
 
@@ -105,7 +102,7 @@ def _alarm_chain(
         code = "unknown-statement"
         known = f"this device knows {before.seq} of yours" if before else "none is known here"
         text = (
-            f"the ledger has {decode_value(answer.value).seq} statements of yours, in version "
+            f"the ledger has {verify.decode_value(answer.value).seq} statements of yours, in version "
             f"{answer.version} of your entry; {known}, and what is new does not hold: {error}"
         )
     fact = f"{error.rule} {answer.version}"
@@ -125,16 +122,16 @@ def _verified(
     return replay(UnverifiedChain(part.address, tuple(part.statements)), terms)
 
 
-def _logged(unit: UnitOfWork, part: f.ChainPart, epoch: VerifiedEpoch) -> dict[int, int]:
+def _logged(unit: UnitOfWork, part: f.ChainPart, epoch: verify.VerifiedEpoch) -> dict[int, int]:
     """When the ledger logged the chain's resets and cancels, by receipts that hold."""
     config = anchors.pinned(unit.records.settings).config
     known = unit.records.directory.chain(part.address)
     logged = logged_of(known) if known is not None and known.present else {}
     seen = _seen(unit, known)
     for proof in part.receipts:
-        receipt = Receipt(**msgspec.structs.asdict(proof))
+        receipt = verify.Receipt(**msgspec.structs.asdict(proof))
         try:
-            seq, moment = verify_receipt(receipt, part.address, epoch, config, seen)
+            seq, moment = verify.verify_receipt(receipt, part.address, epoch, config, seen)
         except VerificationError as error:
             raise ReceiptError(error.rule, error.text, proof) from error
         logged[seq] = moment
@@ -148,12 +145,12 @@ def receipt_fields(receipt: f.Receipt) -> Fields:
     }
 
 
-def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[Observation]:
+def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[verify.Observation]:
     """What the map had of a user at the last lookup, as far as it is still kept."""
     if known is None:
         return []
     checked = accepted_of(unit.records.directory.checkpoint(known.checked_size))
-    return [Observation(checked, known.version)] if checked is not None else []
+    return [verify.Observation(checked, known.version)] if checked is not None else []
 
 
 def _certificate(

@@ -18,14 +18,7 @@ from msgspec import Struct
 
 from blackthorn.device.core import anchors
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.transparency import config_rotation, limits
-from blackthorn.device.transparency.alarms import (
-    LEDGER,
-    NO_EVIDENCE,
-    Fields,
-    evidence_of,
-    raise_alarm,
-)
+from blackthorn.device.transparency import alarms, config_rotation, limits
 from blackthorn.directory.verify import Head, Replay, decode_entry, resume
 from blackthorn.errors import VerificationError
 from blackthorn.link import frames as f
@@ -176,11 +169,13 @@ class Replayer:
     def _found(self, unit: UnitOfWork, target: CheckpointRecord, error: VerificationError) -> None:
         records, fact = unit.records, f"{error.rule} {self._replay.size}"
         entries = _kept(records, self._replay.size)
-        evidence = NO_EVIDENCE
+        evidence = alarms.NO_EVIDENCE
         if entries is not None:
-            fields: Fields = {"first": target.note, "entries": entries + self._unfed}
-            evidence = evidence_of(records, "bad-log", fields)
-        raise_alarm(records, "bad-log", LEDGER, str(error), unit.now_ms, evidence, fact=fact)
+            fields: alarms.Fields = {"first": target.note, "entries": entries + self._unfed}
+            evidence = alarms.evidence_of(records, "bad-log", fields)
+        alarms.raise_alarm(
+            records, "bad-log", alarms.LEDGER, str(error), unit.now_ms, evidence, fact=fact
+        )
         self._start_anew(unit)
 
     def _start_anew(self, unit: UnitOfWork) -> None:
@@ -193,7 +188,9 @@ class Replayer:
         if self._disputed is not None:
             config_rotation.refuse(unit, self._disputed, text)
         else:
-            raise_alarm(unit.records, "withheld", LEDGER, text, unit.now_ms, fact="entries")
+            alarms.raise_alarm(
+                unit.records, "withheld", alarms.LEDGER, text, unit.now_ms, fact="entries"
+            )
         self._note(unit, have, text)
 
     def _note(self, unit: UnitOfWork, size: int, finding: str) -> None:
