@@ -11,8 +11,7 @@ from typing import Annotated, Any
 from rich.console import Console
 from typer import Option, Typer
 
-from blackthorn.cli import terminal
-from blackthorn.cli.progress import timed_bar
+from blackthorn.cli import progress, terminal
 from blackthorn.errors import UserError
 
 
@@ -80,7 +79,7 @@ class _ConsoleTimeline:
 
     @contextmanager
     def work(self, text: str, total: int) -> Iterator[Callable[[int], None]]:
-        bar = timed_bar(terminal.err, "{task.description}", transient=True)
+        bar = progress.timed_bar(terminal.err, "{task.description}", transient=True)
         with bar:
             task = bar.add_task(text, total=total)
             yield lambda more: bar.advance(task, more)

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 
 from blackthorn.audit.plaintext.search import Marker
 from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint, public_marker
-from blackthorn.demo import sample_mail
+from blackthorn.demo import linking, markers, sample_mail
 from blackthorn.demo.correspondence import DELIVERY_SECONDS, Correspondence
 from blackthorn.demo.deployment import Deployment, Person, StepFailedError, Steps, wait_until
-from blackthorn.demo.linking import link_device
-from blackthorn.demo.markers import temporary_deployment
 
 STEPS = 14
 """Of `run_demo`."""
@@ -157,7 +155,7 @@ class Demo:
         """Alice links a second device by a code; it reads what was said, and what comes."""
         self.tablet = self.deployment.person("alice-tablet")
         self.tablet = dataclasses.replace(self.tablet, address=self.alice.address)
-        link_device(self.alice, self.tablet)
+        linking.link_device(self.alice, self.tablet)
         earlier = self.letters.texts(self.alice)
         shown = {str(line["text"]) for line in self.tablet.run_json("history")}
         text = self._text("To both of your devices.")
@@ -248,7 +246,7 @@ def run_demo(steps: Steps) -> Outcome:
     Raises StepFailedError, which names the command that failed and holds what it printed.
     """
     begun = time.monotonic()
-    with temporary_deployment() as deployment:
+    with markers.temporary_deployment() as deployment:
         demo = Demo(deployment)
         with steps.step("start a server"):
             deployment.initialise()

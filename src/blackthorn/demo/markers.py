@@ -15,8 +15,7 @@ from tempfile import TemporaryDirectory
 
 from blackthorn.audit.plaintext.search import Marker
 from blackthorn.audit.plaintext.verdict import Audit, Report, code_marker, mint
-from blackthorn.demo import sample_mail
-from blackthorn.demo.correspondence import Correspondence
+from blackthorn.demo import correspondence, sample_mail
 from blackthorn.demo.deployment import Deployment, Person, StepFailedError, Steps
 
 STEPS = 7
@@ -34,7 +33,7 @@ class Planting:
         self.markers: dict[str, Marker] = {}
         self.people: list[Person] = []
         self.mailed = 0
-        self._letters = Correspondence()
+        self._letters = correspondence.Correspondence()
         self._audit = Audit([deployment.directory, deployment.temporary, deployment.logs])
 
     def _mint(self, name: str, kind: str) -> str:

@@ -11,15 +11,12 @@ from contextlib import AbstractContextManager
 
 from blackthorn.device.account import exit_notices, reconciler
 from blackthorn.device.conversations import key_packages, receiver
+from blackthorn.device.core import unit_of_work, verified_chains
 from blackthorn.device.core import unit_of_work as units
 from blackthorn.device.core.keys import DeviceKeys
-from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.core.verified_chains import ChainCache
-from blackthorn.device.operations import outbox
-from blackthorn.device.operations.operation import Outcome
+from blackthorn.device.operations import operation, outbox
 from blackthorn.device.operations.sender import Sender
-from blackthorn.device.transparency.directory_client import DirectoryClient
-from blackthorn.device.transparency.replay import Replayer
+from blackthorn.device.transparency import directory_client, replay
 from blackthorn.link import frames as f
 from blackthorn.ports.device_store import DeviceStore
 
@@ -33,17 +30,17 @@ class Device:
         self, store: DeviceStore, keys: DeviceKeys, *, random: Callable[[int], bytes]
     ) -> None:
         self.keys = keys
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[operation.Outcome] = []
         """What has become of operations; the caller takes them out."""
         self.superseded = False
         """Whether another connection of this device receives instead."""
         self.mail_waits = False
         """Whether the server has said that there is new mail."""
-        self.directory = DirectoryClient()
-        self.replayer = Replayer()
+        self.directory = directory_client.DirectoryClient()
+        self.replayer = replay.Replayer()
         self._store = store
         self._random = random
-        self._chains = ChainCache()
+        self._chains = verified_chains.ChainCache()
         self._receiver = receiver.Receiver(self.unit, self.directory, outbox.retract_commit)
         self._sender = Sender(self.unit, self.directory, self.outcomes)
         self._reconciler = reconciler.Schedule()
@@ -51,11 +48,11 @@ class Device:
         """The exits and directives of which the server has given notice on this link."""
         self._connected = False
 
-    def unit(self, now_ms: int) -> AbstractContextManager[UnitOfWork]:
+    def unit(self, now_ms: int) -> AbstractContextManager[unit_of_work.UnitOfWork]:
         """A unit of work of this device at `now_ms`, Unix milliseconds."""
         return units.unit(self._store, self.keys, now_ms, self._random, self._chains)
 
-    def enqueue(self, now_ms: int, make: Callable[[UnitOfWork], int]) -> int:
+    def enqueue(self, now_ms: int, make: Callable[[unit_of_work.UnitOfWork], int]) -> int:
         """Persist an operation (`send_text.enqueue` and its like); its number. Then `tick`.
 
         This process sends it at once; what others left in the outbox is taken over in time.

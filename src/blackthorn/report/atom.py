@@ -9,12 +9,9 @@ from datetime import UTC, datetime
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, register_namespace, tostring
 
-from blackthorn.governance import directives
-from blackthorn.governance.cases import transitions_of
+from blackthorn.governance import cases, directives
 from blackthorn.governance.transitions import Case, Step, find
-from blackthorn.report import limits
-from blackthorn.report.history import Snapshot
-from blackthorn.report.period import half_year
+from blackthorn.report import history, limits, period
 from blackthorn.wire.dates import rfc3339
 
 ATOM: Final = "http://www.w3.org/2005/Atom"
@@ -35,7 +32,7 @@ class _News:
     revealed_ms: int
 
 
-def feed(stand: Snapshot) -> bytes:
+def feed(stand: history.Snapshot) -> bytes:
     """The feed as a ledger makes it at this head."""
     root = Element(f"{{{ATOM}}}feed", {"{http://www.w3.org/XML/1998/namespace}lang": "en"})
     domain = stand.config.domain
@@ -55,7 +52,7 @@ def feed(stand: Snapshot) -> bytes:
     return b'<?xml version="1.0" encoding="utf-8"?>\n' + body + b"\n"
 
 
-def _news(stand: Snapshot) -> list[_News]:
+def _news(stand: history.Snapshot) -> list[_News]:
     register = stand.register
     found = [
         _News(case, step, place.place, place.revealed_ms)
@@ -65,7 +62,7 @@ def _news(stand: Snapshot) -> list[_News]:
     return sorted(found, key=lambda each: (each.revealed_ms, each.place), reverse=True)
 
 
-def _entry(root: Element, news: _News, stand: Snapshot) -> None:
+def _entry(root: Element, news: _News, stand: history.Snapshot) -> None:
     case, step = news.case, news.step
     entry = SubElement(root, f"{{{ATOM}}}entry")
     _text(entry, "id", _tag(stand, f"{case.id}/{step.seq}"))
@@ -88,17 +85,17 @@ def _about(case: Case) -> str:
 
 def _summary(news: _News) -> str:
     case, step = news.case, news.step
-    move = find(transitions_of(case.id), step.action)
+    move = find(cases.transitions_of(case.id), step.action)
     signers = " and ".join(step.officers)
     return f"{move.says} Signed by {signers}; entry {news.place:,} of the ledger."
 
 
 def _page(case: Case, step: Step) -> str:
     received = directives.facts(case)["received_ms"] if case.id[0] == "D" else step.logged_ms
-    return half_year(received).name
+    return period.half_year(received).name
 
 
-def _tag(stand: Snapshot, what: str) -> str:
+def _tag(stand: history.Snapshot, what: str) -> str:
     """The domain is the enterprise's in the year in which its ledger began."""
     year = datetime.fromtimestamp(stand.first_ms // 1000, UTC).year
     return f"tag:{stand.config.domain},{year:04}:transparency/{what}"

@@ -11,9 +11,8 @@ from importlib import resources
 from typing import Any, Final
 
 from blackthorn.errors import VerificationError
-from blackthorn.report.counting import OUTCOMES
+from blackthorn.report import counting, history
 from blackthorn.report.figures import Figures
-from blackthorn.report.history import Snapshot
 from blackthorn.wire.dates import rfc3339
 
 SCHEMA: Final = "blackthorn-transparency-report/1"
@@ -42,7 +41,7 @@ STRUCTURAL: Final[dict[str, Any]] = {
 """What is so by the construction of the program, and no count."""
 
 
-def check_policy(policy: str, stand: Snapshot) -> None:
+def check_policy(policy: str, stand: history.Snapshot) -> None:
     """Raises `VerificationError` (D30) unless it is the policy that the ledger commits to."""
     if hashlib.sha256(policy.encode()).digest() != stand.config.policy_digest:
         raise VerificationError(
@@ -50,7 +49,7 @@ def check_policy(policy: str, stand: Snapshot) -> None:
         )
 
 
-def document(figures: Figures, stand: Snapshot, policy: str) -> dict[str, Any]:
+def document(figures: Figures, stand: history.Snapshot, policy: str) -> dict[str, Any]:
     """The JSON value."""
     return {
         "schema": SCHEMA,
@@ -72,7 +71,7 @@ def document(figures: Figures, stand: Snapshot, policy: str) -> dict[str, Any]:
         ],
         "by_kind": {name: asdict(counts) for name, counts in figures.by_kind.items()},
         "by_country": {name: asdict(counts) for name, counts in figures.by_country.items()},
-        "outcomes": list(OUTCOMES),
+        "outcomes": list(counting.OUTCOMES),
         "steps_sealed": figures.sealed_steps,
         "structural": STRUCTURAL,
         "directives": list(figures.directives),

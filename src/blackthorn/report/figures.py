@@ -12,8 +12,7 @@ from blackthorn.governance import directives, exits
 from blackthorn.governance import warrant_canary as canary
 from blackthorn.governance.register import Register
 from blackthorn.governance.transitions import Case
-from blackthorn.report import counting, limits
-from blackthorn.report.history import Snapshot
+from blackthorn.report import counting, history, limits
 from blackthorn.report.period import Period, half_year, half_years
 
 
@@ -43,7 +42,7 @@ class Figures:
     periods: tuple[Period, ...]
 
 
-def compute(stand: Snapshot, period: Period) -> Figures:
+def compute(stand: history.Snapshot, period: Period) -> Figures:
     """The figures of a period as the ledger shows them at this head."""
     register = stand.register
     cases = _received(register, period)
@@ -80,7 +79,7 @@ def compute(stand: Snapshot, period: Period) -> Figures:
     )
 
 
-def periods(stand: Snapshot) -> list[Period]:
+def periods(stand: history.Snapshot) -> list[Period]:
     """The half years that have a page: since the ledger began, and where a directive is."""
     received = {
         half_year(directives.facts(case)["received_ms"]) for case in stand.register.cases.directives
@@ -88,7 +87,7 @@ def periods(stand: Snapshot) -> list[Period]:
     return sorted(received | set(half_years(stand.first_ms, stand.unix_ms)))
 
 
-def _half_years(register: Register, stand: Snapshot) -> list[dict[str, Any]]:
+def _half_years(register: Register, stand: history.Snapshot) -> list[dict[str, Any]]:
     """Directives received in each half year that has a page, the newest ones only."""
     return [
         {

@@ -3,9 +3,8 @@
 from typing import Final
 
 from blackthorn.errors import InputError
-from blackthorn.report import atom, document, page, tables
+from blackthorn.report import atom, document, history, page, tables
 from blackthorn.report.figures import Figures, compute
-from blackthorn.report.history import Snapshot
 from blackthorn.report.period import Period
 
 FEED: Final = "atom.xml"
@@ -14,7 +13,7 @@ ENDINGS: Final = (".html", ".json", ".csv", "-directives.csv")
 SHOWING_POLICY: Final = (".html", ".json")
 
 
-def make(stand: Snapshot, period: Period, policy: str) -> dict[str, bytes]:
+def make(stand: history.Snapshot, period: Period, policy: str) -> dict[str, bytes]:
     """All files of a period: name → bytes. Raises `VerificationError` for another policy."""
     document.check_policy(policy, stand)
     figures = compute(stand, period)
@@ -22,7 +21,7 @@ def make(stand: Snapshot, period: Period, policy: str) -> dict[str, bytes]:
     return {**files, FEED: atom.feed(stand)}
 
 
-def make_one(stand: Snapshot, period: Period, policy: str, ending: str) -> bytes:
+def make_one(stand: history.Snapshot, period: Period, policy: str, ending: str) -> bytes:
     """One file. Raises `VerificationError` for another policy where the file shows it."""
     if ending == FEED:
         return atom.feed(stand)
@@ -31,7 +30,7 @@ def make_one(stand: Snapshot, period: Period, policy: str, ending: str) -> bytes
     return _file(compute(stand, period), stand, policy, ending)
 
 
-def _file(figures: Figures, stand: Snapshot, policy: str, ending: str) -> bytes:
+def _file(figures: Figures, stand: history.Snapshot, policy: str, ending: str) -> bytes:
     match ending:
         case ".html":
             return page.page(figures, stand, policy)

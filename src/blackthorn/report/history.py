@@ -10,8 +10,7 @@ from blackthorn.directory.config import DirectoryConfig, decode_config
 from blackthorn.directory.entries import ConfigEntry, Head, Record, decode_entry
 from blackthorn.errors import VerificationError
 from blackthorn.governance.register import KINDS, Register
-from blackthorn.tlog.frontier import Frontier
-from blackthorn.tlog.merkle import leaf_hash
+from blackthorn.tlog import frontier, merkle
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class History:
 
     register: Register = field(default_factory=Register)
     stand: Snapshot | None = None
-    _edge: Frontier = field(default_factory=Frontier)
+    _edge: frontier.Frontier = field(default_factory=frontier.Frontier)
     _config: DirectoryConfig | None = None
     _waiting: list[tuple[int, int, bytes]] = field(default_factory=list)
     _broken: VerificationError | None = None
@@ -69,7 +68,7 @@ class History:
                 for kind, place, body in self._waiting:
                     self.register.add(kind, body, place, entry.unix_ms)
                 self._waiting.clear()
-        self._edge.append(leaf_hash(data))
+        self._edge.append(merkle.leaf_hash(data))
         if isinstance(entry, Head):
             stand = self.stand = self._stand(entry)
         return stand

@@ -16,16 +16,13 @@ import pycountry
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from blackthorn.report import limits
-from blackthorn.report.charts import Chart, chart
-from blackthorn.report.counting import NOT_STATED, OUTCOMES, Counts
+from blackthorn.report import charts, counting, history, limits
 from blackthorn.report.figures import Figures
-from blackthorn.report.history import Snapshot
 from blackthorn.tlog.policy import parse_policy
 from blackthorn.wire.dates import rfc3339
 
 
-def page(figures: Figures, stand: Snapshot, policy: str) -> bytes:
+def page(figures: Figures, stand: history.Snapshot, policy: str) -> bytes:
     """The page's bytes; `policy` is the trust policy's text."""
     shown = figures.directives[-limits.MAX_REPORT_CARDS :]
     text = (
@@ -37,7 +34,7 @@ def page(figures: Figures, stand: Snapshot, policy: str) -> bytes:
             policy=parse_policy(policy),
             style=Markup(_file("style.css")),  # noqa: S704 - a file of this package
             content_security=content_security(),
-            outcomes=OUTCOMES,
+            outcomes=counting.OUTCOMES,
             **_words(),
             charts=_charts(figures),
             directives=list(reversed(shown)),
@@ -56,17 +53,17 @@ def content_security() -> str:
 
 def country_name(code: str) -> str:
     """The English name of a country's code, or the code."""
-    if code == NOT_STATED:
+    if code == counting.NOT_STATED:
         return "Not stated"
     found = pycountry.countries.get(alpha_2=code)
     return code if found is None else str(getattr(found, "common_name", found.name))
 
 
-def _charts(figures: Figures) -> dict[str, Chart]:
+def _charts(figures: Figures) -> dict[str, charts.Chart]:
     totals = figures.totals
     outcomes = [
         (text, getattr(totals, name), [(_OUTCOME_STYLES.get(name, "other"), getattr(totals, name))])
-        for name, text in OUTCOMES.items()
+        for name, text in counting.OUTCOMES.items()
     ]
     countries = [
         (country_name(code), counts.received, _parts(counts))
@@ -76,16 +73,16 @@ def _charts(figures: Figures) -> dict[str, Chart]:
         (row["period"], row["received"], [("other", row["received"])]) for row in figures.half_years
     ]
     return {
-        "outcomes": chart("outcomes", "What became of them", outcomes),
-        "countries": chart("countries", "Received, by country", countries),
-        "halves": chart("halves", "Received, by half year", halves),
+        "outcomes": charts.chart("outcomes", "What became of them", outcomes),
+        "countries": charts.chart("countries", "Received, by country", countries),
+        "halves": charts.chart("halves", "Received, by half year", halves),
     }
 
 
 _OUTCOME_STYLES: Final = {"complied_in_whole": "given", "complied_in_part": "given"}
 
 
-def _parts(counts: Counts) -> list[tuple[str, int]]:
+def _parts(counts: counting.Counts) -> list[tuple[str, int]]:
     given = counts.complied_in_whole + counts.complied_in_part
     return [("given", given), ("other", counts.received - given)]
 

@@ -9,16 +9,15 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, Final
 
-from blackthorn.report.counting import NUMBERS
+from blackthorn.report import counting, history
 from blackthorn.report.figures import Figures
-from blackthorn.report.history import Snapshot
 from blackthorn.wire.dates import rfc3339
 
 COUNTS_SCHEMA: Final = "blackthorn-transparency-counts/1"
 DIRECTIVES_SCHEMA: Final = "blackthorn-transparency-directives/1"
 
 _STATED: Final = ("schema", "period", "ledger_size")
-COUNTS_COLUMNS: Final = (*_STATED, "country", "kind", *NUMBERS)
+COUNTS_COLUMNS: Final = (*_STATED, "country", "kind", *counting.NUMBERS)
 DIRECTIVES_COLUMNS: Final = (
     *_STATED,
     "id",
@@ -43,7 +42,7 @@ DIRECTIVES_COLUMNS: Final = (
 )
 
 
-def counts_csv(figures: Figures, stand: Snapshot) -> bytes:
+def counts_csv(figures: Figures, stand: history.Snapshot) -> bytes:
     """A line for each country and kind; their sum is what was received."""
     start = (COUNTS_SCHEMA, figures.period.name, stand.size)
     return _csv(
@@ -52,7 +51,7 @@ def counts_csv(figures: Figures, stand: Snapshot) -> bytes:
     )
 
 
-def directives_csv(figures: Figures, stand: Snapshot) -> bytes:
+def directives_csv(figures: Figures, stand: history.Snapshot) -> bytes:
     """A line for each directive that is disclosed."""
     start = (DIRECTIVES_SCHEMA, figures.period.name, stand.size)
     return _csv(DIRECTIVES_COLUMNS, ((*start, *_line(row)) for row in figures.directives))

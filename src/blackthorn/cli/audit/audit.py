@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit, Option, Typer
 
-from blackthorn.cli import terminal
+from blackthorn.cli import options, terminal
 from blackthorn.cli.audit import closure, report
-from blackthorn.cli.options import RegisterOption
 from blackthorn.errors import UserError
 
 if TYPE_CHECKING:
@@ -213,7 +212,7 @@ def package(
     target: Annotated[
         Path, Argument(metavar="FILE|FOLDER", help="A directive's package, not encrypted.")
     ],
-    register: RegisterOption = None,
+    register: options.RegisterOption = None,
     policy: Annotated[
         Path | None,
         Option(help="The trust policy to hold the ledger's proof to; else the enclosed one."),

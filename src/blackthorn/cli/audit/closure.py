@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from blackthorn.cli import terminal
-from blackthorn.cli.options import LedgerOption, LedgerPolicyOption, RegisterOption
+from blackthorn.cli import options, terminal
 
 
 def say_document(document: dict[str, Any]) -> None:
@@ -21,12 +20,12 @@ def say_document(document: dict[str, Any]) -> None:
 
 def closure(
     file: Annotated[Path, Argument(metavar="FILE", help="The published statement.")],
-    ledger: LedgerOption,
+    ledger: options.LedgerOption,
     receipt: Annotated[
         Path | None, Option(metavar="FILE", help="A person's receipt, to find it in the statement.")
     ] = None,
-    key: RegisterOption = None,
-    policy: LedgerPolicyOption = None,
+    key: options.RegisterOption = None,
+    policy: options.LedgerPolicyOption = None,
     as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Verify a closed market's statement: counts, receipts, key, samples, and its decisions.

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from blackthorn.cli import terminal
-from blackthorn.cli.progress import timed_bar
+from blackthorn.cli import progress, terminal
 
 if TYPE_CHECKING:
     from blackthorn.audit.ledger import Progress as Callback
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 @contextmanager
 def progress_bar() -> "Iterator[Callback]":
     """The callback that shows so many entries of so many on standard error."""
-    bar = timed_bar(terminal.err, "entries")
+    bar = progress.timed_bar(terminal.err, "entries")
     task = bar.add_task("", total=None)
     printed = False
 

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option, echo
 
-from blackthorn.cli import terminal
-from blackthorn.cli.options import LedgerOption, LedgerPolicyOption
+from blackthorn.cli import options, terminal
 from blackthorn.errors import SecurityError
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def report(
         Path | None,
         Option(metavar="FOLDER", help="Write page, JSON, CSV and feed into this folder."),
     ] = None,
-    policy: LedgerPolicyOption = None,
+    policy: options.LedgerPolicyOption = None,
     as_json: Annotated[bool, Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Make the transparency report of a period, from the public ledger and nothing else."""
@@ -112,8 +111,8 @@ def audit_report(
             "https://HOST/report/2015H2.",
         ),
     ],
-    ledger: LedgerOption,
-    policy: LedgerPolicyOption = None,
+    ledger: options.LedgerOption,
+    policy: options.LedgerPolicyOption = None,
     as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Compute a transparency report again from the ledger, and name each number that differs.

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from blackthorn.cli import terminal
-from blackthorn.cli.times import local_time, rfc3339
+from blackthorn.cli import terminal, times
 from blackthorn.device.transparency import alarms
 from blackthorn.device.transparency.alarms import Effect, Kind, Scope
 from blackthorn.mail.render.text import safe_line
@@ -27,7 +26,7 @@ def document(alarm: AlarmRecord) -> dict[str, Any]:
         "about": alarm.address or "the ledger",
         "meaning": kind.meaning,
         "text": alarm.text,
-        "since": rfc3339(alarm.at_ms),
+        "since": times.rfc3339(alarm.at_ms),
         "effect": kind.effect.value,
         "accepted": alarm.accepted,
         "evidence": len(alarm.evidence),
@@ -38,7 +37,7 @@ def lines(alarm: AlarmRecord) -> list[str]:
     """For a terminal: what it means, what was seen, what it stops."""
     kind = kind_of(alarm)
     about = f" ({safe_line(alarm.address)})" if alarm.address else ""
-    shown = [f"{alarm.number}  {local_time(alarm.at_ms)}  {kind.meaning}{about}."]
+    shown = [f"{alarm.number}  {times.local_time(alarm.at_ms)}  {kind.meaning}{about}."]
     shown.append(f"    {safe_line(alarm.text)}")
     stop = _stop(alarm, kind.effect)
     if stop and not alarm.accepted:

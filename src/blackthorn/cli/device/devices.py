@@ -12,9 +12,8 @@ from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.device.operations import change_chain
 from blackthorn.errors import UnavailableError
 from blackthorn.mail.render.text import safe_line
-from blackthorn.programs.device import pairing
+from blackthorn.programs.device import pairing, program
 from blackthorn.programs.device.own_devices import OwnDevice
-from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
 
 devices = Typer(help="Your own devices.", no_args_is_help=True)
@@ -192,7 +191,7 @@ def cancel_reset(at: options.DeviceOptions, json: options.JsonOption = False) ->
     report(device, {number: ("the reset", "cancelled")}, json)
 
 
-def _finish_changes(device: DeviceProgram, *, quiet: bool) -> list[str]:
+def _finish_changes(device: program.DeviceProgram, *, quiet: bool) -> list[str]:
     """Wait for the consequences of a change, and say which are still to come."""
     from blackthorn.programs.device.own_devices import finish_changes
 

@@ -2,21 +2,19 @@
 
 from typing import Any
 
-from blackthorn.cli import terminal
-from blackthorn.cli.times import rfc3339
+from blackthorn.cli import terminal, times
 from blackthorn.device.account import exit_notices
 from blackthorn.device.account.exit_notices import Notice
 from blackthorn.errors import BlackthornError
 from blackthorn.mail.render.text import safe_line
-from blackthorn.programs.device import market_exit
-from blackthorn.programs.device.home import wall_ms
+from blackthorn.programs.device import home, market_exit
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
 
 
 def line(notice: Notice) -> str:
     """The countdown, for a terminal."""
-    return safe_line(exit_notices.countdown(notice, wall_ms(), _day))
+    return safe_line(exit_notices.countdown(notice, home.wall_ms(), _day))
 
 
 def document(notice: Notice) -> dict[str, Any]:
@@ -27,10 +25,10 @@ def document(notice: Notice) -> dict[str, Any]:
         "case": notice.exit,
         "market": notice.market or None,
         "state": notice.state,
-        **{name: rfc3339(at_ms) if at_ms else None for name, at_ms in moments.items()},
-        "days_left": exit_notices.days_left(notice, wall_ms()),
+        **{name: times.rfc3339(at_ms) if at_ms else None for name, at_ms in moments.items()},
+        "days_left": exit_notices.days_left(notice, home.wall_ms()),
         "read": notice.read,
-        "notice": exit_notices.countdown(notice, wall_ms(), _day),
+        "notice": exit_notices.countdown(notice, home.wall_ms(), _day),
         "text": notice.text,
     }
 
@@ -58,4 +56,4 @@ def report_export(program: DeviceProgram) -> None:
 
 
 def _day(at_ms: int) -> str:
-    return rfc3339(at_ms)[:10]
+    return times.rfc3339(at_ms)[:10]

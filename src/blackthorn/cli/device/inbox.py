@@ -4,12 +4,9 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from blackthorn.cli import terminal
-from blackthorn.cli.device import exit_notices
-from blackthorn.cli.device.alarm_texts import show_open
-from blackthorn.cli.device.outcomes import tell_failures
+from blackthorn.cli import terminal, times
+from blackthorn.cli.device import alarm_texts, exit_notices, outcomes
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
-from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.errors import UnavailableError
 from blackthorn.mail.render.text import safe_line, safe_text
 from blackthorn.ports.device_store import HistoryRecord
@@ -58,12 +55,12 @@ async def _follow(device: DeviceProgram, json: bool) -> None:
         if away:
             away = False
             terminal.err.print("Connected again.")
-        show_open(device, alarms)
+        alarm_texts.show_open(device, alarms)
         exit_notices.show_all(device, notices)
         _print_new(device, json)
-        tell_failures(device)
+        outcomes.tell_failures(device)
 
-    show_open(device, alarms)
+    alarm_texts.show_open(device, alarms)
     exit_notices.show_all(device, notices)
     _print_new(device, json)
     await device.follow(changed, lost)
@@ -84,7 +81,7 @@ def _print_new(device: DeviceProgram, json: bool) -> None:
 
 def _look(device: DeviceProgram, last: int | None, json: bool) -> None:
     unreached = run(device.try_fetch())
-    show_open(device)
+    alarm_texts.show_open(device)
     exit_notices.show_all(device)
     with device.opened.vault.transaction() as records:
         lines = records.history.latest(last or (_ALL if json else _LAST))
@@ -97,7 +94,7 @@ def _look(device: DeviceProgram, last: int | None, json: bool) -> None:
         _print_line(line)
     with device.opened.vault.transaction() as records:
         records.history.set_shown([line.number for line in lines if not line.shown])
-    tell_failures(device)
+    outcomes.tell_failures(device)
     if unreached:
         raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was here already")
 
@@ -146,8 +143,8 @@ def _message(line: HistoryRecord) -> dict[str, Any]:
         "kind": line.kind,
         "from": line.sender,
         "text": line.text,
-        "sent": rfc3339(line.sent_ms),
-        "received": rfc3339(line.received_ms),
+        "sent": times.rfc3339(line.sent_ms),
+        "received": times.rfc3339(line.received_ms),
         "event": line.sort == "event",
     }
 
@@ -162,4 +159,4 @@ def _print_line(line: HistoryRecord) -> None:
         standing = "" if line.standing == "accepted" else f" ({line.standing})"
         who = f" →{to}{standing}:"
     mark = " " if line.shown else "●"
-    terminal.say(f"{mark} {local_time(line.sent_ms)}{place}{who} {words}")
+    terminal.say(f"{mark} {times.local_time(line.sent_ms)}{place}{who} {words}")

@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option, confirm
 
-from blackthorn.cli import terminal
+from blackthorn.cli import terminal, times
 from blackthorn.cli.options import AgreeOption, DeviceOptions, JsonOption, on_device, program
-from blackthorn.cli.times import rfc3339
 from blackthorn.errors import SecurityError, UserError
 from blackthorn.programs.event_loop import run
 
@@ -36,7 +35,7 @@ def check(at: DeviceOptions, json: JsonOption = False) -> None:
             replay(device, lambda done, total: bar.update(task, completed=done, total=total))
         )
     if json:
-        checked, finding = rfc3339(done.at_ms), done.finding or None
+        checked, finding = times.rfc3339(done.at_ms), done.finding or None
         terminal.print_json({"entries": done.size, "checked": checked, "finding": finding})
     show_open(device)
     if done.finding:

@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 from typer import Argument, Typer
 
-from blackthorn.cli import terminal
+from blackthorn.cli import terminal, times
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
-from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.errors import UnavailableError, UserError
 from blackthorn.ports.device_store import MailRecord
 from blackthorn.programs.device import mail as device_mail
@@ -42,7 +41,7 @@ def list_mail(at: DeviceOptions, json: JsonOption = False) -> None:
         terminal.out.print("No mail.")
     for record in () if json else found:
         who, what = record.sender or NO_SENDER, record.subject or NO_SUBJECT
-        terminal.say(f"{record.uid:5}  {local_time(record.received_ms)}  {who}  {what}")
+        terminal.say(f"{record.uid:5}  {times.local_time(record.received_ms)}  {who}  {what}")
     tell_failures(device)
     if unreached:
         raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was known already")
@@ -54,7 +53,7 @@ def _entry(record: MailRecord) -> dict[str, Any]:
         "from": record.sender,
         "subject": record.subject,
         "date": record.date,
-        "received": rfc3339(record.received_ms),
+        "received": times.rfc3339(record.received_ms),
         "size": record.size,
         "readable_on_the_way": record.readable,
     }
@@ -79,7 +78,7 @@ def read_mail(uid: Uid, at: DeviceOptions, json: JsonOption = False) -> None:
             "to": shown.to,
             "subject": shown.subject,
             "date": shown.date,
-            "received": rfc3339(found.received_ms) if found.received_ms else None,
+            "received": times.rfc3339(found.received_ms) if found.received_ms else None,
             "readable_on_the_way": found.readable,
             "text": shown.text,
             "attachments": attachments,

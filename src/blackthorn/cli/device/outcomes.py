@@ -6,11 +6,9 @@ that connects; `status` lists it too, and forgets what it has listed.
 
 from typing import Any
 
-from blackthorn.cli import terminal
-from blackthorn.cli.times import rfc3339
-from blackthorn.device.operations import failures
+from blackthorn.cli import terminal, times
+from blackthorn.device.operations import failures, operation
 from blackthorn.device.operations.failures import Failure
-from blackthorn.device.operations.operation import Outcome
 from blackthorn.errors import SecurityError, UserError
 from blackthorn.mail.render.text import safe_line
 from blackthorn.programs.device.program import DeviceProgram
@@ -51,7 +49,7 @@ def _kept(device: DeviceProgram, operations: Operations, text: str) -> str:
     return text.rstrip(".") + note if waits else text
 
 
-def _print_outcome(outcome: Outcome, shown: str, done: str) -> None:
+def _print_outcome(outcome: operation.Outcome, shown: str, done: str) -> None:
     if not outcome.error:
         text = f"{shown}: {done}"
     elif not outcome.final:
@@ -64,7 +62,7 @@ def _print_outcome(outcome: Outcome, shown: str, done: str) -> None:
     terminal.say(text)
 
 
-def _print_outcomes(outcomes: list[Outcome]) -> None:
+def _print_outcomes(outcomes: list[operation.Outcome]) -> None:
     """One JSON document: of one operation its own, of several all of them below `messages`."""
     documents = [_outcome(outcome) for outcome in outcomes]
     document = dict(documents[0])
@@ -74,7 +72,7 @@ def _print_outcomes(outcomes: list[Outcome]) -> None:
     terminal.print_json(document)
 
 
-def _outcome(outcome: Outcome) -> dict[str, Any]:
+def _outcome(outcome: operation.Outcome) -> dict[str, Any]:
     document: dict[str, Any] = {"id": outcome.message.hex(), "accepted": not outcome.error}
     if outcome.error:
         document["waiting"] = not outcome.final
@@ -105,5 +103,5 @@ def failure_document(failure: Failure) -> dict[str, str]:
         "what": f"{failure.what} {failure.name}",
         "reason": failure.reason,
         "text": failure.text,
-        "failed": rfc3339(failure.failed_ms),
+        "failed": times.rfc3339(failure.failed_ms),
     }

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from blackthorn.cli import terminal
-from blackthorn.cli.chains import chain_of
+from blackthorn.cli import chains, terminal, times
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parse_addresses, program
-from blackthorn.cli.times import rfc3339
 from blackthorn.errors import UserError
 from blackthorn.identity import fingerprint
 from blackthorn.mail.render.text import safe_line
@@ -70,7 +68,7 @@ def _chains(device: "DeviceProgram", whose: "Address") -> "tuple[VerifiedChain, 
 
     if whose == device.opened.keys.address:
         raise UserError("that is your own address: compare with another person")
-    theirs = chain_of(device, whose)
+    theirs = chains.chain_of(device, whose)
     return chain_lookup.own(device), theirs
 
 
@@ -84,7 +82,7 @@ def _document(
         "same": same,
         "verified": counts,
         "devices": [device.name for device in theirs.devices],
-        "reset_waits_until": rfc3339(theirs.pending.effective_ms) if theirs.pending else None,
+        "reset_waits_until": times.rfc3339(theirs.pending.effective_ms) if theirs.pending else None,
     }
 
 

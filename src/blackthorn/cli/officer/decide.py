@@ -6,46 +6,40 @@ from typing import Any, Final
 
 import typer
 
-from blackthorn.cli import terminal
+from blackthorn.cli import terminal, times
 from blackthorn.cli.officer import show
 from blackthorn.cli.officer.options import OutputOptions
-from blackthorn.cli.times import local_time
 from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions
 from blackthorn.errors import UserError
-from blackthorn.governance import officers
-from blackthorn.governance.requests import Context, DecisionRequest
-from blackthorn.governance.statements import Signed
-from blackthorn.governance.transitions import Case
-from blackthorn.programs.device import officer
-from blackthorn.programs.device.home import wall_ms
-from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.governance import officers, requests, statements, transitions
+from blackthorn.programs.device import home, officer, program
 from blackthorn.programs.event_loop import run
 
 _IRREVERSIBLE: Final = {"destroy": "This cannot be taken back: what is sealed opens never again."}
 
 
 def context(
-    device: DeviceProgram,
+    device: program.DeviceProgram,
     decisions: VerifiedDecisions,
-    case: Case,
+    case: transitions.Case,
     measured: Mapping[str, Any] | None = None,
-) -> Context:
+) -> requests.Context:
     """What a request of the case depends on, with the command line's names of the inputs."""
-    return Context(
+    return requests.Context(
         case,
-        wall_ms(),
+        home.wall_ms(),
         str(device.opened.keys.address).rpartition("@")[2],
         decisions.private.get((case.id, 1), {}),
         measured or {},
         lambda name: f"--{name}",
-        local_time,
+        times.local_time,
     )
 
 
 def decide(
-    device: DeviceProgram,
+    device: program.DeviceProgram,
     decisions: VerifiedDecisions,
-    request: DecisionRequest,
+    request: requests.DecisionRequest,
     output: OutputOptions,
 ) -> dict[str, Any]:
     """Propose what is requested, or approve the proposal that waits when it says the same."""
@@ -61,7 +55,7 @@ def decide(
 
 
 def approve(
-    device: DeviceProgram,
+    device: program.DeviceProgram,
     decisions: VerifiedDecisions,
     waiting: PendingDecision,
     output: OutputOptions,
@@ -96,12 +90,12 @@ def confirm(question: str, output: OutputOptions) -> None:
         raise UserError("nothing was signed")
 
 
-def _approvers(signed: Signed) -> list[str]:
+def _approvers(signed: statements.Signed) -> list[str]:
     return [approval.officer for approval in signed.approvals]
 
 
 def _result(
-    signed: Signed, missing: list[str], *, taken: bool, output: OutputOptions
+    signed: statements.Signed, missing: list[str], *, taken: bool, output: OutputOptions
 ) -> dict[str, Any]:
     statement = signed.statement
     document = {
@@ -126,7 +120,7 @@ def _result(
 
 
 def sign(
-    device: DeviceProgram, decisions: VerifiedDecisions, case: str, output: OutputOptions
+    device: program.DeviceProgram, decisions: VerifiedDecisions, case: str, output: OutputOptions
 ) -> dict[str, Any]:
     """Approve what waits in a case."""
     waiting = decisions.waiting.get(case)

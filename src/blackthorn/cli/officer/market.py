@@ -7,10 +7,8 @@ import typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.device import market as user_commands
-from blackthorn.cli.officer import decide, generate, show
-from blackthorn.cli.officer.fields import read_file, read_json
+from blackthorn.cli.officer import decide, fields, generate, options, show
 from blackthorn.cli.officer.generate import Invocation
-from blackthorn.cli.officer.options import MarketArgument, open_decisions
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parameter
 from blackthorn.errors import UserError
 from blackthorn.governance import exits
@@ -29,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def _plan(call: Invocation) -> None:
     form, code, path = FORMS["plan"], parse_country(call.values["name"]), call.values["list"]
     entered = call.entered(form)
-    users = listed_users(read_file(path), str(path)) if path is not None else None
+    users = listed_users(fields.read_file(path), str(path)) if path is not None else None
     device, decisions = call.open()
     if users is None:
         counted = run(officer.count_exit(device, code))
@@ -61,7 +59,7 @@ def _closure(call: Invocation, device: Any, code: str, action: str) -> dict[str,
     if action == "prepare":
         return {}
     path = call.values["facts"]
-    counted = read_json(path) if path is not None else None
+    counted = fields.read_json(path) if path is not None else None
     numbers = run(officer.count_exit(device, code)).fields if counted is None else counted
     if not numbers and counted is None:
         raise UserError(
@@ -71,10 +69,10 @@ def _closure(call: Invocation, device: Any, code: str, action: str) -> dict[str,
 
 
 @on_device
-def status(name: MarketArgument, at: DeviceOptions, json: JsonOption = False) -> None:
+def status(name: options.MarketArgument, at: DeviceOptions, json: JsonOption = False) -> None:
     """Show a market's exit: its dates, every step, and what waits."""
     code = parse_country(name)
-    _, decisions = open_decisions(at)
+    _, decisions = options.open_decisions(at)
     case, following = decisions.cases.exit_of(code), decisions.cases.next_exit(code)
     if case is None and following not in decisions.waiting:
         raise UserError(f"there is no exit of {code}: its service goes on")
@@ -93,7 +91,7 @@ def status(name: MarketArgument, at: DeviceOptions, json: JsonOption = False) ->
 @on_device
 def list_exits(at: DeviceOptions, json: JsonOption = False) -> None:
     """List the exits with state, hold, users, dates and what waits."""
-    _, decisions = open_decisions(at)
+    _, decisions = options.open_decisions(at)
     cases = decisions.cases.exits
     if json:
         terminal.print_json([show.case_document(decisions, case) for case in cases])
@@ -105,7 +103,7 @@ def list_exits(at: DeviceOptions, json: JsonOption = False) -> None:
             show.say_waiting(decisions, name)
 
 
-_NAME = parameter("name", MarketArgument)
+_NAME = parameter("name", options.MarketArgument)
 _LIST = generate.file_parameter("list", "FILE", "The users' addresses, one in a line.")
 _FACTS = generate.file_parameter("facts", "FILE", "What the closure has counted, as JSON.")
 

@@ -4,31 +4,27 @@ from pathlib import Path
 from typing import Any, Final
 
 from blackthorn.cli import terminal
-from blackthorn.cli.officer import decide, show
-from blackthorn.cli.officer.fields import read_file
-from blackthorn.cli.officer.options import OutputOptions
+from blackthorn.cli.officer import decide, fields, options, show
 from blackthorn.device.transparency.decisions import VerifiedDecisions
 from blackthorn.errors import UserError
-from blackthorn.governance.directive_requests import FORMS
+from blackthorn.governance import directive_requests, transitions
 from blackthorn.governance.package.check import PackageSummary
-from blackthorn.governance.transitions import Case
-from blackthorn.programs.device import package
-from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.programs.device import package, program
 
 _LISTED: Final = 40
 """Files of the payload that are listed one by one; the rest are counted."""
 
 
 def produce(
-    device: DeviceProgram,
+    device: program.DeviceProgram,
     decisions: VerifiedDecisions,
-    case: Case,
+    case: transitions.Case,
     to: Path | None,
     out: Path | None,
-    output: OutputOptions,
+    output: options.OutputOptions,
 ) -> None:
     """Fetch and check the package; sign for it when it was not produced yet."""
-    recipient = package.parse_recipient(read_file(to), str(to)) if to is not None else None
+    recipient = package.parse_recipient(fields.read_file(to), str(to)) if to is not None else None
     target = out or Path(f"{case.id}.tar" if to is None else f"{case.id}.tar.pgp")
     if target.exists():
         raise UserError(f"{target} is there already: nothing was written")
@@ -52,12 +48,12 @@ def produce(
 
 
 def _decide(
-    device: DeviceProgram,
+    device: program.DeviceProgram,
     decisions: VerifiedDecisions,
-    case: Case,
+    case: transitions.Case,
     made: PackageSummary,
     recipient: bytes | None,
-    output: OutputOptions,
+    output: options.OutputOptions,
 ) -> None:
     measured = {
         "manifest": made.manifest_hash,
@@ -65,7 +61,7 @@ def _decide(
         "accounts_with_data": made.with_data,
     }
     context = decide.context(device, decisions, case, measured)
-    request = FORMS["produce"].request(context, {"to": recipient})
+    request = directive_requests.FORMS["produce"].request(context, {"to": recipient})
     decide.decide(device, decisions, request, output)
 
 

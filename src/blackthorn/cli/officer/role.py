@@ -6,9 +6,8 @@ from typing import Annotated, Any
 from typer import Argument, Option, Typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.officer import decide, generate, officer_keys, show
+from blackthorn.cli.officer import decide, generate, officer_keys, options, show
 from blackthorn.cli.officer.generate import Invocation
-from blackthorn.cli.officer.options import open_decisions
 from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parameter, parse_addresses
 from blackthorn.errors import UserError
 from blackthorn.governance import officer_requests as forms
@@ -130,7 +129,7 @@ def _dismiss(call: Invocation) -> None:
 @on_device
 def list_officers(at: DeviceOptions, json: JsonOption = False) -> None:
     """Who the officers are, with their roles; and what waits for an owner."""
-    device, decisions = open_decisions(at)
+    device, decisions = options.open_decisions(at)
     mine = decisions.officer_with(device.opened.keys.signing.public)
     known = sorted(decisions.cases.officers.values(), key=lambda officer: officer.id)
     if json:

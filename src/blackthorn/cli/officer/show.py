@@ -13,9 +13,7 @@ from rich.text import Text
 from blackthorn.cli import terminal
 from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions
-from blackthorn.governance import directives, exits, officers
-from blackthorn.governance.cases import transitions_of
-from blackthorn.governance.statements import Statement
+from blackthorn.governance import cases, directives, exits, officers, statements
 from blackthorn.governance.transitions import Case, find, named
 from blackthorn.mail.render.text import safe_line
 
@@ -90,7 +88,7 @@ def fields_document(fields: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def statement_document(statement: Statement) -> dict[str, Any]:
+def statement_document(statement: statements.Statement) -> dict[str, Any]:
     """A statement for programs."""
     return {
         "case": statement.case,
@@ -109,7 +107,7 @@ def statement(
 ) -> None:
     """Everything that is signed, with its meaning; what is published stands apart."""
     decision = waiting.signed.statement
-    move = find(transitions_of(decision.case), decision.action)
+    move = find(cases.transitions_of(decision.case), decision.action)
     say(f"{decision.case}, step {decision.seq}: {decision.action}", to_err=to_err)
     say(move.says, to_err=to_err)
     say("Published in the ledger (at once, or when a gag ends):", to_err=to_err)

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Exit, Option, Typer
 
-from blackthorn.cli import terminal
-from blackthorn.cli.options import JsonOption
+from blackthorn.cli import options, terminal
 from blackthorn.errors import UserError
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def serve(
 
 
 @witness.command()
-def status(directory: Directory, json: JsonOption = False) -> None:
+def status(directory: Directory, json: options.JsonOption = False) -> None:
     """Print the public key, and what was cosigned last of each log.
 
     Exits with 4 when the witness must not sign.

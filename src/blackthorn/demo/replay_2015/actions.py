@@ -24,8 +24,7 @@ from blackthorn.demo.replay_2015.people import open_parcels
 from blackthorn.demo.replay_2015.world import World
 from blackthorn.device.export.manifest import encode_chain
 from blackthorn.errors import BlackthornError, SecurityError
-from blackthorn.identity.chain import Terms
-from blackthorn.identity.keys import VerifyKeys
+from blackthorn.identity import chain, keys
 from blackthorn.ids import Address
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.ports.exits import NoteAct
@@ -122,7 +121,7 @@ class Responses:
 
     def _chain(self, name: str) -> bytes:
         config, now_ms = self.world.ledger.config, self.world.clock.now_ms
-        terms = Terms(VerifyKeys(*config.enrolment), config.reset_delay_ms, now_ms, {})
+        terms = chain.Terms(keys.VerifyKeys(*config.enrolment), config.reset_delay_ms, now_ms, {})
         return encode_chain(name, self.world.statements(name), terms)
 
     def move(self, readers: Sequence[str], advance: Advance) -> None:

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from blackthorn.audit import published_report, report
-from blackthorn.audit.closure import ClosureAudit, audit_closure
-from blackthorn.audit.ledger import silent
+from blackthorn.audit import closure, ledger, published_report, report
 from blackthorn.demo.replay_2015.crowd import Workers
 from blackthorn.demo.replay_2015.replay import RECEIPT, Cast, Replay, Timeline
 from blackthorn.errors import SecurityError
@@ -19,9 +17,7 @@ from blackthorn.governance import directives
 from blackthorn.governance.closure.statement import ClosureStatement
 from blackthorn.governance.package.build import register_key
 from blackthorn.programs.server.closure import register_seed
-from blackthorn.report.files import make
-from blackthorn.report.history import Snapshot
-from blackthorn.report.period import parse_period
+from blackthorn.report import files, history, period
 
 PERIOD: Final = "2015H2"
 WORKERS: Final = 2
@@ -112,9 +108,9 @@ def _audits(play: Replay) -> dict[str, Any]:
     world = play.world
     world.settle()
     server, folder = str(world.directory.path), play.out / "report"
-    read = report.read_log(server, None, silent, report.no_head)
-    report.write(folder, make(read.stand, parse_period(PERIOD), read.policy))
-    verdict = published_report.check(str(folder), server, None, silent)
+    read = report.read_log(server, None, ledger.silent, report.no_head)
+    report.write(folder, files.make(read.stand, period.parse_period(PERIOD), read.policy))
+    verdict = published_report.check(str(folder), server, None, ledger.silent)
     play.check(verdict.holds, "the report is not what the ledger gives")
     audited = _audit_closure(play, server)
     world.close()
@@ -130,18 +126,18 @@ def _audits(play: Replay) -> dict[str, Any]:
     }
 
 
-def _audit_closure(play: Replay, server: str) -> ClosureAudit | None:
+def _audit_closure(play: Replay, server: str) -> closure.ClosureAudit | None:
     """With the register's own key and one person's receipt."""
     file = play.out / f"{play.exit.id}.json"
     key = str(register_key(play.world.keys.origin, register_seed(play.world.keys)))
     try:
-        return audit_closure(file, server, play.out / RECEIPT, key, None, silent)
+        return closure.audit_closure(file, server, play.out / RECEIPT, key, None, ledger.silent)
     except SecurityError as error:
         play.check(False, f"the closure's statement does not verify: {error}")
         return None
 
 
-def _answers(stand: Snapshot) -> dict[str, int]:
+def _answers(stand: history.Snapshot) -> dict[str, int]:
     """Demands as the public ledger shows them."""
     cases = stand.register.cases.directives
     refused = [each for each in cases if each.state == "refused"]

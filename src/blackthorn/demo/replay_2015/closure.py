@@ -14,8 +14,7 @@ from blackthorn.demo.replay_2015.exit import MARKET, Exit
 from blackthorn.demo.replay_2015.world import World
 from blackthorn.edges.smtp.replies import refusal
 from blackthorn.errors import BlackthornError, DefectError
-from blackthorn.governance.closure.check import decode_published
-from blackthorn.governance.closure.statement import ClosureStatement
+from blackthorn.governance.closure import check, statement
 from blackthorn.ids import Address
 from blackthorn.ports.store import Done, Result
 from blackthorn.programs.server.closure import make_closures
@@ -72,14 +71,14 @@ class ClosureRun:
             raise DefectError(f"{address} has no receipt")
         return found
 
-    def run(self) -> ClosureStatement:
+    def run(self) -> statement.ClosureStatement:
         """Prepare, destroy, close; the published statement, read back from the file."""
         self._exit.decide("prepare")
         for action in ("destroy", "close"):
             self.work()
             self._exit.decide(action, self.fields())
         self.work()
-        return decode_published(self.file.read_bytes())[0]
+        return check.decode_published(self.file.read_bytes())[0]
 
 
 def refusals(world: World, addresses: list[str]) -> dict[int, int]:

@@ -15,12 +15,10 @@ from blackthorn.crypto.openpgp_open import generate_user_key, unseal
 from blackthorn.demo.replay_2015.officers import Officers
 from blackthorn.demo.replay_2015.world import DOMAIN, World
 from blackthorn.errors import SecurityError
-from blackthorn.governance import directives
+from blackthorn.governance import directives, transitions
 from blackthorn.governance.directive_requests import letter
 from blackthorn.governance.package.build import register_key
-from blackthorn.governance.transitions import Case
-from blackthorn.programs.server import production
-from blackthorn.programs.server.closure import register_seed
+from blackthorn.programs.server import closure, production
 from blackthorn.programs.server.package_maker import decision_proof, production_case
 
 AUTHORITY: Final = "Telecommunication Authority"
@@ -59,7 +57,7 @@ def facts(world: World, kind: str, authority: str, document: bytes, accounts: in
     }
 
 
-def refuse_monitoring(world: World, officers: Officers, out: Path) -> Case:
+def refuse_monitoring(world: World, officers: Officers, out: Path) -> transitions.Case:
     """All traffic is demanded; two officers refuse. The letter is written to `out`."""
     name = world.decisions.cases.next_directive()
     public = facts(world, directives.TECHNICAL, AUTHORITY, b"Monitor all traffic.", 0)
@@ -87,7 +85,7 @@ def answer_investigation(
     return _produce(world, officers, case, folder)
 
 
-def _produce(world: World, officers: Officers, case: Case, folder: Path) -> Answer:
+def _produce(world: World, officers: Officers, case: transitions.Case, folder: Path) -> Answer:
     path = folder / f"{case.id}.tar"
     made_for = production_case(case, world.decisions)
     with production.frozen_rows(world.directory.database, world.wrapping) as rows:
@@ -100,7 +98,7 @@ def _produce(world: World, officers: Officers, case: Case, folder: Path) -> Answ
         "recipient": hashlib.sha256(certificate).digest(),
     }
     case = officers.decide(case.id, "produce", produced)
-    origin, seed = world.keys.origin, register_seed(world.keys)
+    origin, seed = world.keys.origin, closure.register_seed(world.keys)
     proof = asyncio.run(decision_proof(world.ledger, world.decisions.produced(case.id)))
     production.finish(made_for, path, origin, seed, proof)
     sealed = production.seal_package(path, certificate, world.clock.now_ms // 1000)

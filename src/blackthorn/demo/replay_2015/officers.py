@@ -11,9 +11,7 @@ from typing import Any, Final
 from blackthorn.demo.replay_2015.people import Person
 from blackthorn.demo.replay_2015.world import World
 from blackthorn.errors import BlackthornError, UserError
-from blackthorn.governance import statements
-from blackthorn.governance.cases import transitions_of
-from blackthorn.governance.officer_requests import officer_fields
+from blackthorn.governance import cases, officer_requests, statements
 from blackthorn.governance.officers import CASE
 from blackthorn.governance.transitions import Case, Role, find, missing
 from blackthorn.ids import Address
@@ -53,7 +51,7 @@ class Officers:
 
     def _person(self, number: int, suffix: str = "") -> dict[str, Any]:
         name, public = list(ROLES)[number], self.people[number].signing.public
-        return officer_fields(name, sorted(ROLES[name]), public, suffix)
+        return officer_requests.officer_fields(name, sorted(ROLES[name]), public, suffix)
 
     def decide(
         self,
@@ -103,7 +101,7 @@ class Officers:
 
     def _able(self, case: str, action: str) -> tuple[str, ...]:
         """The fewest officers whom the table lets take the action."""
-        slots = find(transitions_of(case), action).signers
+        slots = find(cases.transitions_of(case), action).signers
         chosen: list[str] = []
         for name in ROLES:
             held = [ROLES[each] for each in chosen]

@@ -26,25 +26,16 @@ from blackthorn.ports.mail import ListMail, ReadMail, SealedMail, StoreMail
 from blackthorn.ports.parcels import FirstSeq, Parcels, StoreParcels, WaitingParcels
 from blackthorn.ports.store import Command, Done, Result, Together
 from blackthorn.ports.users import Home, NewCode
-from blackthorn.programs.server import configuration
+from blackthorn.programs.server import configuration, decisions, ledger, market_start, notices
 from blackthorn.programs.server import folder as server_folder
-from blackthorn.programs.server.decisions import make_decision_service
-from blackthorn.programs.server.ledger import ledger_config
-from blackthorn.programs.server.market_start import open_market
-from blackthorn.programs.server.notices import make_rules
+from blackthorn.server import counters, enterprise
+from blackthorn.server.accounts import enrolment, users
 from blackthorn.server.accounts.admission import Admission, Admissions
-from blackthorn.server.accounts.enrolment import enrol_device
-from blackthorn.server.accounts.users import add_user
-from blackthorn.server.counters import Counters
-from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.ledger.ledger import Ledger
 from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.server.markets.notice import Notice
 from blackthorn.server.markets.notices import Notices
-from blackthorn.storage.sqlite.database import Database
-from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
-from blackthorn.storage.sqlite.wrapping import Wrapping
+from blackthorn.storage.sqlite import database, engine, stepped, wrapping
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.wire.note import parse_vkey
 
@@ -89,12 +80,12 @@ class World:
         self.market_keys = self.directory.market_keys(self.settings.enterprise.market_keys)
         self._witness = self.directory.ledger.witness.cosigner()
         self._codes = 0
-        self.database = Database.open(self.directory.database)
-        self.wrapping = Wrapping(self.market_keys, self.chance.randbytes)
-        self.engine = Engine(self.database, self.wrapping)
-        self.writer = SteppedWriter(self.engine)
-        self.reader = SteppedReader(self.engine)
-        self.cache = EnterpriseCache(self.reader)
+        self.database = database.Database.open(self.directory.database)
+        self.wrapping = wrapping.Wrapping(self.market_keys, self.chance.randbytes)
+        self.engine = engine.Engine(self.database, self.wrapping)
+        self.writer = stepped.SteppedWriter(self.engine)
+        self.reader = stepped.SteppedReader(self.engine)
+        self.cache = enterprise.EnterpriseCache(self.reader)
         self._start()
 
     def _start(self) -> None:
@@ -104,15 +95,15 @@ class World:
             reader=self.reader,
             keys=self.keys,
             policy=self.policy,
-            config=ledger_config(self.keys, self.policy, self.settings),
-            counters=Counters(),
+            config=ledger.ledger_config(self.keys, self.policy, self.settings),
+            counters=counters.Counters(),
             changed=lambda change: self.cache.forget(change.address),
         )
         self.ledger.start(self.engine, self.clock.now_ms)
         self._admissions = Admissions(
             self.ledger, self.keys.enrolment, self.keys.vrf, self.chance.randbytes
         )
-        self.decisions = make_decision_service(
+        self.decisions = decisions.make_decision_service(
             self.ledger,
             self.cache,
             self.writer,
@@ -129,7 +120,7 @@ class World:
             domain=DOMAIN,
             notify=lambda notice: None,
         )
-        rules = make_rules(self.database, lambda: self.decisions)
+        rules = notices.make_rules(self.database, lambda: self.decisions)
         self.decisions.on_decision.append(rules.decided)
         self.recipient_policy = RecipientPolicy(DOMAIN, self.cache, self.clock, rules)
         self.settle()
@@ -195,7 +186,7 @@ class World:
 
     def open_market(self, market: str) -> None:
         """Its key is made for its first user."""
-        open_market(self.database, self.market_keys, market, self.clock.now_ms)
+        market_start.open_market(self.database, self.market_keys, market, self.clock.now_ms)
 
     def add_user(self, address: str, market: str, language: str = "en") -> str:
         """A user with a code; the nameplate of the code."""
@@ -203,7 +194,7 @@ class World:
         code = NewCode(f"{self._codes:06}", _NO_CODE, _NEVER_MS)
         home = Home(market, language)
         random_, now_ms = self.chance.randbytes, self.clock.now_ms
-        add_user(self.engine, Address(address), random_, now_ms, code, home)
+        users.add_user(self.engine, Address(address), random_, now_ms, code, home)
         return code.nameplate
 
     def enrol(self, people: Sequence[tuple[str, Person]]) -> None:
@@ -232,7 +223,7 @@ class World:
                 self.ledger.stored(change, self.clock.now_ms)
             tell(result)
 
-        command = enrol_device(nameplate, person.keys, admission, now_ms)
+        command = enrolment.enrol_device(nameplate, person.keys, admission, now_ms)
         self.writer.submit(replace(command, key_packages=(), last_resort=None), done)
 
     def statements(self, address: str) -> list[bytes]:

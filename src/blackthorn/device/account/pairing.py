@@ -20,9 +20,7 @@ from blackthorn.errors import BlackthornError, SecurityError, UserError
 from blackthorn.identity.fingerprint import short_code
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
-from blackthorn.link.pairing.channel import AlteredError
-from blackthorn.link.pairing.exchange import Comparison
-from blackthorn.link.pairing.messages import PairingMessage
+from blackthorn.link.pairing import channel, exchange, messages
 
 Frames = list[f.AnyFrame]
 Random = Callable[[int], bytes]
@@ -57,7 +55,7 @@ class Side:
         self.remaining = 0
         """How many items are still to be transferred, of `total`."""
         self.total = 0
-        self.compared: Comparison | None = None
+        self.compared: exchange.Comparison | None = None
 
     @property
     def over(self) -> bool:
@@ -65,13 +63,13 @@ class Side:
         return self.stage is Stage.DONE or self.failure is not None
 
     @property
-    def partner(self) -> Comparison:
+    def partner(self) -> exchange.Comparison:
         """The other device, proved by the code. Raises AlteredError before that."""
         if self.compared is None:
-            raise AlteredError("the other device has not proved itself")
+            raise channel.AlteredError("the other device has not proved itself")
         return self.compared
 
-    def meet(self, compared: Comparison) -> None:
+    def meet(self, compared: exchange.Comparison) -> None:
         """The other device has proved itself."""
         self.compared, self.digits = compared, short_code(compared.digest)
 
@@ -84,13 +82,13 @@ class Side:
         """The person says that the digits differ, or that the other device has not taken them."""
         return self.fail(SecurityError(DIFFERS), Code.PAIRING_DIFFERS)
 
-    def say(self, message: PairingMessage) -> Frames:
+    def say(self, message: messages.PairingMessage) -> Frames:
         """Seal a message for the other device."""
         return [self.partner.channel.seal(message)]
 
     def out_of_place(self) -> Frames:
         """The other device broke the order of steps: the pairing is over."""
-        error = AlteredError("the other device said what it should not say now")
+        error = channel.AlteredError("the other device said what it should not say now")
         return self.fail(error, Code.PAIRING_ALTERED)
 
 

@@ -19,8 +19,7 @@ from blackthorn.ids import Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.activation.code import Code as PairingCode
 from blackthorn.link.codes import Code
-from blackthorn.link.pairing import exchange, messages
-from blackthorn.link.pairing.channel import AlteredError, WrongCodeError
+from blackthorn.link.pairing import channel, exchange, messages
 from blackthorn.link.pairing.exchange import BurntError, Offer
 
 TYPINGS: Final = 3
@@ -83,7 +82,7 @@ class LivePairing(Side):
                     return self._relayed(frame, now_ms)
                 case f.PairingEnded(code):
                     return self._ended(code)
-        except WrongCodeError as error:
+        except channel.WrongCodeError as error:
             return [f.PairingEnded(Code.PAIRING_WRONG), *self._tried(error)]
         except SecurityError as error:
             return self.fail(error, Code.PAIRING_ALTERED)
@@ -96,7 +95,7 @@ class LivePairing(Side):
             self.stage = Stage.WAITING
         return []
 
-    def _tried(self, error: WrongCodeError) -> Frames:
+    def _tried(self, error: channel.WrongCodeError) -> Frames:
         """A wrong try: wait for another one, unless it was the last."""
         try:
             self._offer = self._offer.tried()
@@ -187,7 +186,7 @@ class LivePairing(Side):
 
     def _new_device(self) -> DeviceInfo:
         if self.new is None:
-            raise AlteredError("the other device has not said what it is")
+            raise channel.AlteredError("the other device has not said what it is")
         return self.new
 
     def _countersigned(self, statement: bytes, now_ms: int) -> Frames:

@@ -5,9 +5,7 @@ from contextlib import AbstractContextManager
 
 from blackthorn.device.account import state_transfer
 from blackthorn.device.account.pairing import Frames, Random, Side, Stage, why_ended
-from blackthorn.device.core import keys
-from blackthorn.device.core.statement_codec import encode_device
-from blackthorn.device.core.unit_of_work import UnitOfWork, unit
+from blackthorn.device.core import keys, statement_codec, unit_of_work
 from blackthorn.device.transparency import local_chain
 from blackthorn.errors import SecurityError, UserError
 from blackthorn.identity.keys import SigningKeys
@@ -16,8 +14,7 @@ from blackthorn.ids import Address, Fingerprint
 from blackthorn.link import frames as f
 from blackthorn.link.activation.code import Code as PairingCode
 from blackthorn.link.codes import Code
-from blackthorn.link.pairing import exchange, messages
-from blackthorn.link.pairing.channel import AlteredError, WrongCodeError
+from blackthorn.link.pairing import channel, exchange, messages
 from blackthorn.ports.device_store import DeviceStore
 
 
@@ -61,14 +58,14 @@ class NewPairing(Side):
             match frame:
                 case f.Paired() if isinstance(self._step, exchange.AwaitPaired):
                     proof, self._step = self._step.paired(
-                        frame, encode_device(self._info), self._random
+                        frame, statement_codec.encode_device(self._info), self._random
                     )
                     return [proof]
                 case f.Relay():
                     return self._relayed(frame, now_ms)
                 case f.PairingEnded(code):
                     self.failure = why_ended(code)
-        except WrongCodeError as error:
+        except channel.WrongCodeError as error:
             return self.fail(error, Code.PAIRING_WRONG)
         except (SecurityError, UserError) as error:
             return self.fail(error, Code.PAIRING_ALTERED)
@@ -126,13 +123,13 @@ class NewPairing(Side):
         with self._unit(now_ms) as current:
             live = local_chain.live(current)
         if live != self._info:
-            error = AlteredError("the other device's chain does not have this device")
+            error = channel.AlteredError("the other device's chain does not have this device")
             return self.fail(error, Code.PAIRING_ALTERED)
         self.stage = Stage.DONE
         return [f.PairingEnded("")]
 
-    def _unit(self, now_ms: int) -> AbstractContextManager[UnitOfWork]:
+    def _unit(self, now_ms: int) -> AbstractContextManager[unit_of_work.UnitOfWork]:
         if self.store is None:
-            raise AlteredError("the other device is not known yet")
+            raise channel.AlteredError("the other device is not known yet")
         own = keys.of(self._signing, self.address)
-        return unit(self.store, own, now_ms, self._random)
+        return unit_of_work.unit(self.store, own, now_ms, self._random)

@@ -25,13 +25,10 @@ from blackthorn.device.core.group_metadata import SELF
 from blackthorn.device.core.members import identities
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork, generation
 from blackthorn.device.mail import keys
-from blackthorn.device.operations import change_chain
+from blackthorn.device.operations import change_chain, create_self_group, share_state, table
 from blackthorn.device.operations.change_chain import ChangeChain
-from blackthorn.device.operations.create_self_group import CreateSelfGroup
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.operation import Operation
-from blackthorn.device.operations.share_state import ShareState
-from blackthorn.device.operations.table import operation_of
 from blackthorn.device.transparency import local_chain, verified
 from blackthorn.identity.chain import VerifiedChain
 from blackthorn.identity.statements import decode
@@ -83,7 +80,7 @@ def enqueue_due(unit: UnitOfWork, *, eager: bool = False) -> list[int]:
     device = chain.device(unit.me.device) if chain is not None else None
     if chain is None or device is None or not device.personal:
         return []
-    waiting = [operation_of(row) for row in unit.records.outbox.all()]
+    waiting = [table.operation_of(row) for row in unit.records.outbox.all()]
     mine = eager or _mine(unit, chain)
     wanted = [*_own_group(unit, chain, mine), *_conversations(unit, chain, mine)]
     numbers = [due.enqueue(unit) for due in wanted if not _covered(waiting, due)]
@@ -96,11 +93,11 @@ def remaining(unit: UnitOfWork) -> list[str]:
     if chain is None or chain.device(unit.me.device) is None:
         return []
     found = ["the ledger has to show it"] if local_chain.unpublished(unit) else []
-    kinds = {type(operation_of(row)) for row in unit.records.outbox.all()}
+    kinds = {type(table.operation_of(row)) for row in unit.records.outbox.all()}
     groups = self_group.all_active(unit)
     alone = not local_chain.others(unit, chain)
     apart = (not groups and not alone) or any(_untidy(unit, group) for group in groups)
-    if apart or kinds & {CreateSelfGroup, ShareState}:
+    if apart or kinds & {create_self_group.CreateSelfGroup, share_state.ShareState}:
         found.append("your devices have to meet")
     if keys.renewal_due(unit.records, chain, unit.me.device) and chain.pending is None:
         found.append("your mail has to get its new key")
@@ -132,12 +129,12 @@ def _own_group(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[Opera
     groups, published = self_group.all_active(unit), unit.chains.of(unit.me.address)
     others = local_chain.others(unit, published) if published is not None else []
     if not groups and mine and others:
-        wanted.append(CreateSelfGroup())
+        wanted.append(create_self_group.CreateSelfGroup())
     wanted += [
         KeepMembers(SELF, "", group.record.id) for group in groups if mine and _untidy(unit, group)
     ]
     if self_group.share_due(unit):
-        wanted.append(ShareState(unit.random(16)))
+        wanted.append(share_state.ShareState(unit.random(16)))
     return wanted
 
 
@@ -198,7 +195,7 @@ def _renewal(
     if any(conversations.gone_devices(unit, group.group) for group in groups):
         return []
     if self_group.share_due(unit):
-        share = ShareState(unit.random(16))
+        share = share_state.ShareState(unit.random(16))
         return [] if _covered(waiting, share) else [share.enqueue(unit)]
     return [change_chain.enqueue_mail_key(unit, made)]
 

@@ -14,8 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from blackthorn.crypto.openpgp_seal import CertificateError
-from blackthorn.crypto.secret import Secret
+from blackthorn.crypto import openpgp_seal, secret
 from blackthorn.device import limits as device_limits
 from blackthorn.device.account import limits as account_limits
 from blackthorn.device.core import anchors
@@ -35,7 +34,7 @@ CONTACT: Final = "contact"
 HISTORY: Final = "history"
 
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError)
-_BAD_ITEM: Final = (VerificationError, DamageError, CertificateError, *_UNREADABLE)
+_BAD_ITEM: Final = (VerificationError, DamageError, openpgp_seal.CertificateError, *_UNREADABLE)
 _BELOW: Final = "history-below"
 _SHOWN: Final = ("received", "accepted")
 """Lines that are transferred: messages, but none that waits or has failed."""
@@ -162,7 +161,7 @@ def _take_waiting(unit: UnitOfWork, data: bytes) -> None:
 
 def _take_mail_key(unit: UnitOfWork, data: bytes) -> None:
     record = msgspec.msgpack.decode(data, type=device_store.MailKeyRecord)
-    keys.keep(unit.records, Secret(record.secret), record.certificate, record.since_ms)
+    keys.keep(unit.records, secret.Secret(record.secret), record.certificate, record.since_ms)
 
 
 def _take_compared(unit: UnitOfWork, data: bytes) -> None:

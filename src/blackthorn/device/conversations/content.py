@@ -17,8 +17,7 @@ import cbor2
 from blackthorn.device.conversations import limits
 from blackthorn.errors import DecodeError
 from blackthorn.ids import Address
-from blackthorn.wire import cbor
-from blackthorn.wire.address import domain_of
+from blackthorn.wire import address, cbor
 
 SALT_BYTES: Final = 16
 RENDER: Final = 1
@@ -83,7 +82,7 @@ def message_id(content: bytes, sender: Address, conversation: bytes, salt: bytes
     """
     local_part, _, domain = sender.rpartition("@")
     sender_uri = f"mimi://{domain}/u/{local_part}".encode()
-    room_uri = f"mimi://{domain_of(sender)}/r/{conversation.hex()}".encode()
+    room_uri = f"mimi://{address.domain_of(sender)}/r/{conversation.hex()}".encode()
     parts = (sender_uri, room_uri, content, salt)
     framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     return b"\x01" + hashlib.sha256(framed).digest()[:31]

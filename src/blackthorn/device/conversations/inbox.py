@@ -8,10 +8,8 @@ parcel with unknown devices is undecryptable until their users were looked up (`
 import hashlib
 from collections.abc import Callable
 
-from blackthorn.device.conversations import content, conversations, limits, self_group
-from blackthorn.device.conversations.key_packages import ReusedError
-from blackthorn.device.core import envelope
-from blackthorn.device.core.group_metadata import SELF
+from blackthorn.device.conversations import content, conversations, key_packages, limits, self_group
+from blackthorn.device.core import envelope, group_metadata
 from blackthorn.device.core.members import Identity, UnknownDeviceError, identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.transparency import gossip
@@ -19,9 +17,8 @@ from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import InputError
 from blackthorn.mls.epoch.staged import StagedCommit
 from blackthorn.mls.errors import InvalidCommit
+from blackthorn.mls.group import processing, receiving
 from blackthorn.mls.group.group import Application, Group
-from blackthorn.mls.group.processing import is_proposal
-from blackthorn.mls.group.receiving import Outcome
 from blackthorn.ports.device_store import HistoryRecord, UndecryptableRecord
 
 Retract = Callable[[UnitOfWork, Conversation], None]
@@ -43,7 +40,7 @@ def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
         if isinstance(error, UnknownDeviceError):
             unknown = [(device.device, device.address) for device in error.unknown_devices]
             unit.records.peers.ask_for(unknown, unit.now_ms, limits.MAX_UNKNOWN_DEVICES)
-        elif isinstance(error, ReusedError):
+        elif isinstance(error, key_packages.ReusedError):
             text = "a second Welcome came for a key package of this device"
             fact, address = digest.hex(), unit.me.address
             raise_alarm(unit.records, "key-package-reuse", address, text, unit.now_ms, fact=fact)
@@ -65,7 +62,7 @@ def _open(unit: UnitOfWork, parcel: bytes, retract: Retract) -> None:
         case Application():
             sender, seen = identify(received.sender.credential), received.authenticated_data
             gossip.receive(unit.records, owner, sender.address, seen, unit.now_ms)
-            if conversation.record.kind == SELF:
+            if conversation.record.kind == group_metadata.SELF:
                 unit.validate(received.sender.credential, received.sender.signature_key)
                 self_group.take(unit, conversation, received.content)
                 return
@@ -77,12 +74,12 @@ def _open(unit: UnitOfWork, parcel: bytes, retract: Retract) -> None:
             conversations.merge(unit, conversation, received)
 
 
-def _process(unit: UnitOfWork, group: Group, message: bytes) -> Outcome:
+def _process(unit: UnitOfWork, group: Group, message: bytes) -> receiving.Outcome:
     """What the message is. Raises UnknownDeviceError with all who must be looked up first.
 
     A proposal by itself is not taken: another member's next Commit would carry it out for them.
     """
-    if is_proposal(message):
+    if processing.is_proposal(message):
         raise InvalidCommit("members change a conversation by Commits alone")
     try:
         return group.process(message, now=unit.now, validate=unit.validate)

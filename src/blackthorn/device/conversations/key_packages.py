@@ -16,9 +16,8 @@ from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.errors import DecodeError
 from blackthorn.link.frames import ClaimedKeyPackage, KeyPackages, PublishKeyPackages
+from blackthorn.mls import errors, suites
 from blackthorn.mls import limits as mls_limits
-from blackthorn.mls import suites
-from blackthorn.mls.errors import InvalidWelcome, MLSError
 from blackthorn.mls.framing.key_package import create_key_package, read_key_package_message
 from blackthorn.wire.tls import Reader
 
@@ -63,7 +62,7 @@ def replenish(unit: UnitOfWork, stock: int) -> PublishKeyPackages | None:
     return PublishKeyPackages(packages, make_last_resort(unit) if last_resort_due else None)
 
 
-class ReusedError(InvalidWelcome):
+class ReusedError(errors.InvalidWelcome):
     """A second Welcome came for a key package that was used."""
 
 
@@ -81,7 +80,7 @@ def _init_key(claimed: ClaimedKeyPackage) -> bytes:
     """The hash of the key that is good for one Welcome; empty for a last-resort key package."""
     try:
         package = read_key_package_message(Reader(claimed.package))
-    except (MLSError, DecodeError):
+    except (errors.MLSError, DecodeError):
         return b""  # refused when it is verified
     return b"" if package.last_resort else hashlib.sha256(package.init_key).digest()
 

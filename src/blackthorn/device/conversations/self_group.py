@@ -19,11 +19,9 @@ from blackthorn.crypto import limits as crypto_limits
 from blackthorn.crypto.openpgp_seal import CertificateError
 from blackthorn.crypto.secret import Secret
 from blackthorn.device import limits as device_limits
-from blackthorn.device.conversations import content
+from blackthorn.device.conversations import content, conversations
 from blackthorn.device.conversations import limits as conversations_limits
-from blackthorn.device.conversations.conversations import ACTIVE
-from blackthorn.device.core.group_metadata import SELF
-from blackthorn.device.core.members import identities
+from blackthorn.device.core import group_metadata, members
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.transparency import verified
@@ -66,14 +64,14 @@ _decode = msgspec.msgpack.Decoder(Snapshot).decode
 
 def present(unit: UnitOfWork) -> Conversation | None:
     """The self-group to write in, or None when there is none."""
-    found = [group for group in all_active(unit) if group.record.standing == ACTIVE]
+    found = [group for group in all_active(unit) if group.record.standing == conversations.ACTIVE]
     return max(found, key=lambda group: (group.record.created_ms, group.record.id), default=None)
 
 
 def all_active(unit: UnitOfWork) -> list[Conversation]:
     """All self-groups that this device is in; more than one when two were made at once."""
-    records = unit.records.conversations.named(SELF, "")
-    return [unit.open(record.id) for record in records if record.standing == ACTIVE]
+    records = unit.records.conversations.named(group_metadata.SELF, "")
+    return [unit.open(record.id) for record in records if record.standing == conversations.ACTIVE]
 
 
 def snapshot(unit: UnitOfWork) -> Snapshot:
@@ -89,7 +87,7 @@ def snapshot(unit: UnitOfWork) -> Snapshot:
 
 def digest(unit: UnitOfWork, group: Group, shared: Snapshot) -> bytes:
     """32 bytes that change when a device joins or something new is to be shared."""
-    devices = sorted(member.device for member in identities(group.members))
+    devices = sorted(member.device for member in members.identities(group.members))
     return hashlib.sha256(b"".join(devices) + _encode(shared)).digest()
 
 

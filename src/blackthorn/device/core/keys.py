@@ -14,9 +14,8 @@ statements with labels of their own (docs/adr/0012-who-a-leaf-is.md).
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from blackthorn.crypto.openpgp_open import generate_user_key
+from blackthorn.crypto import openpgp_open, signatures
 from blackthorn.crypto.secret import Secret
-from blackthorn.crypto.signatures import ED25519
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.errors import UserError
 from blackthorn.identity.keys import SigningKeys
@@ -46,7 +45,7 @@ class DeviceKeys:
     @property
     def identity_public(self) -> bytes:
         """The 32-byte identity key."""
-        return ED25519.public_key(self.identity)
+        return signatures.ED25519.public_key(self.identity)
 
     @property
     def device(self) -> DeviceId:
@@ -76,7 +75,7 @@ def of(signing: SigningKeys, address: Address) -> DeviceKeys:
 
 def generate(address: Address, random: Callable[[int], bytes]) -> DeviceKeys:
     """Fresh keys for a user's first device. (The OpenPGP library has randomness of its own.)"""
-    openpgp, certificate = generate_user_key(address)
+    openpgp, certificate = openpgp_open.generate_user_key(address)
     return DeviceKeys(address, Secret(random(32)), openpgp, certificate, Secret(random(32)))
 
 

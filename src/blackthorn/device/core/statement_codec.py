@@ -3,9 +3,8 @@
 import cbor2
 
 from blackthorn.errors import VerificationError
-from blackthorn.identity import fields
+from blackthorn.identity import bodies, fields
 from blackthorn.identity import limits as identity_limits
-from blackthorn.identity.bodies import KINDS
 from blackthorn.identity.statements import AddDevice, Body, DeviceInfo
 from blackthorn.wire import cbor
 from blackthorn.wire import limits as wire_limits
@@ -13,7 +12,7 @@ from blackthorn.wire import limits as wire_limits
 
 def encode_body(body: Body) -> bytes:
     """Kind and fields, deterministic CBOR."""
-    return cbor2.dumps([KINDS[type(body)], fields.body_value(body)], canonical=True)
+    return cbor2.dumps([bodies.KINDS[type(body)], fields.body_value(body)], canonical=True)
 
 
 def decode_body(data: bytes) -> Body:

@@ -10,8 +10,7 @@ from typing import Final
 
 import msgspec
 
-from blackthorn.device.core import anchors
-from blackthorn.device.core.stored import decode
+from blackthorn.device.core import anchors, stored
 from blackthorn.directory.verify import ledger_time_ms
 from blackthorn.errors import DamageError, VerificationError
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
@@ -28,7 +27,7 @@ _logged: Final = msgspec.msgpack.Decoder(dict[int, int])
 
 def logged_of(record: ChainRecord) -> dict[int, int]:
     """When the ledger logged resets and cancels of a kept chain. Raises DamageError."""
-    return decode(_logged, record.logged, DAMAGED) if record.logged else {}
+    return stored.decode(_logged, record.logged, DAMAGED) if record.logged else {}
 
 
 def ledger_ms(newest: CheckpointRecord | None) -> int:
@@ -86,7 +85,7 @@ class Chains:
         return Terms(trusted.enrolment, trusted.config.reset_delay_ms, now_ms, logged)
 
     def _replay(self, record: ChainRecord) -> VerifiedChain:
-        statements = decode(_statements, record.statements, DAMAGED)
+        statements = stored.decode(_statements, record.statements, DAMAGED)
         unverified = UnverifiedChain(record.address, tuple(statements))
         try:
             return replay(unverified, self.terms(record.as_of_ms, logged_of(record)))

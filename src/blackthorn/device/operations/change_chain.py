@@ -13,9 +13,8 @@ import msgspec
 from blackthorn.device.core.statement_codec import decode_body, encode_body
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.mail import keys as mail_keys
-from blackthorn.device.operations import limits
+from blackthorn.device.operations import limits, prepared
 from blackthorn.device.operations.operation import FailureText, NothingToDo, Operation, Outcome
-from blackthorn.device.operations.prepared import encode
 from blackthorn.device.transparency import local_chain
 from blackthorn.errors import UserError
 from blackthorn.identity.chain import VerifiedChain, next_statement
@@ -111,7 +110,7 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
 
     def _update(self, unit: UnitOfWork, row: OutboxRecord, **changes: bytes | int) -> None:
         changed = msgspec.structs.replace(self, **changes)
-        unit.records.outbox.update(replace(row, operation=encode(changed)))
+        unit.records.outbox.update(replace(row, operation=prepared.encode(changed)))
 
     def failure_text(self) -> FailureText:
         return FailureText("not stated:", self.what)

@@ -8,8 +8,7 @@ from blackthorn.device.conversations import conversations
 from blackthorn.device.core.group_metadata import GROUP
 from blackthorn.device.core.members import addresses, identify
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.operations import operation, postings
-from blackthorn.device.operations.prepared import PreparedPosting, claim_of
+from blackthorn.device.operations import operation, postings, prepared
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import OutboxRecord
@@ -37,10 +36,10 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
 
     def prepare(
         self, unit: UnitOfWork, row: OutboxRecord
-    ) -> PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
+    ) -> prepared.PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
         conversation = postings.active(unit, self.conversation, "there is no such conversation")
         group = conversation.group
-        users, claim = self.claims(unit), claim_of(row)
+        users, claim = self.claims(unit), prepared.claim_of(row)
         missing = claim.missing(users)
         if missing:
             return operation.ClaimRequest(missing, known=addresses(group.members))

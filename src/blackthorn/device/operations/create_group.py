@@ -6,8 +6,7 @@ from blackthorn.device import limits
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core.group_metadata import GROUP, GroupMetadata
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.operations import operation, postings
-from blackthorn.device.operations.prepared import PreparedPosting, claim_of
+from blackthorn.device.operations import operation, postings, prepared
 from blackthorn.errors import UserError
 from blackthorn.ids import Address
 from blackthorn.ports.device_store import OutboxRecord
@@ -32,8 +31,8 @@ class CreateGroup(operation.Operation, frozen=True, tag="create"):
 
     def prepare(
         self, unit: UnitOfWork, row: OutboxRecord
-    ) -> PreparedPosting | operation.ClaimRequest:
-        users, claim = self.claims(unit), claim_of(row)
+    ) -> prepared.PreparedPosting | operation.ClaimRequest:
+        users, claim = self.claims(unit), prepared.claim_of(row)
         missing = claim.missing(users)
         if missing:
             return operation.ClaimRequest(missing)

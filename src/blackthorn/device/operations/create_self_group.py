@@ -3,8 +3,7 @@
 from blackthorn.device.conversations import conversations, self_group
 from blackthorn.device.core.group_metadata import SELF, GroupMetadata
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.operations import operation, postings
-from blackthorn.device.operations.prepared import PreparedPosting, claim_of
+from blackthorn.device.operations import operation, postings, prepared
 from blackthorn.ports.device_store import OutboxRecord
 
 
@@ -21,11 +20,11 @@ class CreateSelfGroup(operation.Operation, frozen=True, tag="self"):
 
     def prepare(
         self, unit: UnitOfWork, row: OutboxRecord
-    ) -> PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
+    ) -> prepared.PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
         """The group, unless another device has made it meanwhile."""
         if self_group.present(unit) is not None:
             return operation.NothingToDo()
-        users, claim = self.claims(unit), claim_of(row)
+        users, claim = self.claims(unit), prepared.claim_of(row)
         if claim.missing(users):
             return operation.ClaimRequest(users)
         packages = conversations.verify_claimed(unit, claim.packages, users)

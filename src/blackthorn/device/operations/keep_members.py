@@ -3,8 +3,7 @@
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core.members import addresses, identify
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.operations import operation, postings
-from blackthorn.device.operations.prepared import PreparedPosting, claim_of
+from blackthorn.device.operations import operation, postings, prepared
 from blackthorn.ports.device_store import OutboxRecord
 
 
@@ -27,7 +26,7 @@ class KeepMembers(operation.Operation, frozen=True, tag="members"):
 
     def prepare(
         self, unit: UnitOfWork, row: OutboxRecord
-    ) -> PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
+    ) -> prepared.PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
         record = unit.records.conversations.get(self.conversation)
         if record is None or record.standing != conversations.ACTIVE:
             return operation.NothingToDo()
@@ -35,7 +34,7 @@ class KeepMembers(operation.Operation, frozen=True, tag="members"):
         group = conversation.group
         gone = conversations.gone_devices(unit, group)
         missing = conversations.missing_devices(unit, group)
-        users, claim = self.claims(unit), claim_of(row)
+        users, claim = self.claims(unit), prepared.claim_of(row)
         if missing and claim.missing(users):
             return operation.ClaimRequest(users, missing, addresses(group.members))
         packages = conversations.verify_claimed(unit, claim.packages, users)

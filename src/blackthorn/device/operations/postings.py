@@ -13,16 +13,14 @@ from dataclasses import replace
 from typing import Final
 
 from blackthorn.device.conversations import conversations
-from blackthorn.device.core import envelope
-from blackthorn.device.core.group_metadata import GroupMetadata
+from blackthorn.device.core import envelope, group_metadata
 from blackthorn.device.core.members import identify
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations.operation import HopelessError, Operation
 from blackthorn.device.operations.prepared import PreparedPosting, encode
 from blackthorn.device.transparency import gossip
 from blackthorn.ids import DeviceId
-from blackthorn.link import limits
-from blackthorn.link.fanout import fanout_id
+from blackthorn.link import fanout, limits
 from blackthorn.link.frames import Order, Parcel, Posting
 from blackthorn.mls.framing.key_package import VerifiedKeyPackage
 from blackthorn.ports.device_store import OutboxRecord
@@ -46,7 +44,7 @@ def creation(
     unit: UnitOfWork,
     row: OutboxRecord,
     operation: Operation,
-    metadata: GroupMetadata,
+    metadata: group_metadata.GroupMetadata,
     name: str,
     packages: Sequence[VerifiedKeyPackage],
 ) -> PreparedPosting:
@@ -128,7 +126,7 @@ def _posting(
     for recipients, sealed in parcels:
         if len(sealed) > limits.MAX_PARCEL_BYTES:
             raise HopelessError("this is larger than what can be sent at once")
-        name = fanout_id(recipients)
+        name = fanout.fanout_id(recipients)
         lists[name] = [bytes(device) for device in recipients]
         packed.append(Parcel(name, sealed))
     posting = Posting(unit.random(ID_BYTES), packed, order)

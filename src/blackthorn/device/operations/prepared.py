@@ -6,8 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from blackthorn.device.core.stored import decode
-from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.core import stored, unit_of_work
 from blackthorn.link.frames import ClaimedKeyPackage, Posting
 from blackthorn.ports.device_store import OutboxRecord
 
@@ -57,17 +56,17 @@ encode = msgspec.msgpack.Encoder().encode
 
 def decode_prepared(data: bytes) -> PreparedPosting:
     """From the store. Raises DamageError."""
-    return decode(_prepared, data, UNREADABLE)
+    return stored.decode(_prepared, data, UNREADABLE)
 
 
 def claim_of(row: OutboxRecord) -> KeyPackageClaim:
     """What was claimed for a row, empty before that. Raises DamageError."""
     if row.packages is None:
         return KeyPackageClaim([], [])
-    return decode(_claim, row.packages, UNREADABLE)
+    return stored.decode(_claim, row.packages, UNREADABLE)
 
 
-def outdated(unit: UnitOfWork, row: OutboxRecord) -> bool:
+def outdated(unit: unit_of_work.UnitOfWork, row: OutboxRecord) -> bool:
     """Whether a prepared text is of an epoch that is past, and is to be sealed anew."""
     if row.prepared is None:
         return False

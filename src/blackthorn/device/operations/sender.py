@@ -12,7 +12,7 @@ from typing import Final
 
 from blackthorn.device.conversations import key_packages
 from blackthorn.device.core.unit_of_work import UnitOfWork, generation
-from blackthorn.device.operations import limits, outbox
+from blackthorn.device.operations import limits, outbox, table
 from blackthorn.device.operations.operation import (
     AlarmScope,
     ClaimRequest,
@@ -21,9 +21,7 @@ from blackthorn.device.operations.operation import (
     Outcome,
 )
 from blackthorn.device.operations.prepared import PreparedPosting, decode_prepared, outdated
-from blackthorn.device.operations.table import operation_of
-from blackthorn.device.transparency import alarms
-from blackthorn.device.transparency.directory_client import DirectoryClient, reached
+from blackthorn.device.transparency import alarms, directory_client
 from blackthorn.errors import UserError
 from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
@@ -53,7 +51,7 @@ class Sender:
     def __init__(
         self,
         unit: Callable[[int], AbstractContextManager[UnitOfWork]],
-        directory: DirectoryClient,
+        directory: directory_client.DirectoryClient,
         outcomes: list[Outcome],
     ) -> None:
         self.outcomes = outcomes
@@ -122,13 +120,13 @@ class Sender:
         self, unit: UnitOfWork, row: OutboxRecord, requests: Frames
     ) -> PreparedPosting | None:
         """The row's posting, prepared now if it must be; None when it has to wait."""
-        if not reached(self._not_before.get(row.number, 0), unit.now_ms, RETRY_MS):
+        if not directory_client.reached(self._not_before.get(row.number, 0), unit.now_ms, RETRY_MS):
             return None
         if self._second.get(row.number) == generation(unit.records):
             return None
         if row.prepared is not None and (row.posting in self._sent or not outdated(unit, row)):
             return decode_prepared(row.prepared)
-        operation = operation_of(row)
+        operation = table.operation_of(row)
         if self._is_blocked(unit, row, operation.alarm_scope(unit)):
             return None
         self.blocked.discard(row.number)

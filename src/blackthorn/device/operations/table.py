@@ -5,10 +5,7 @@ from typing import Any, Final, Union
 import msgspec
 
 from blackthorn.device.core.stored import decode
-from blackthorn.device.operations.change_chain import ChangeChain
-from blackthorn.device.operations.change_group import ChangeGroup
-from blackthorn.device.operations.create_group import CreateGroup
-from blackthorn.device.operations.create_self_group import CreateSelfGroup
+from blackthorn.device.operations import change_chain, change_group, create_group, create_self_group
 from blackthorn.device.operations.keep_members import KeepMembers
 from blackthorn.device.operations.operation import Operation
 from blackthorn.device.operations.prepared import UNREADABLE
@@ -18,12 +15,12 @@ from blackthorn.ports.device_store import OutboxRecord
 
 KINDS: Final[tuple[type[Operation], ...]] = (
     SendText,
-    CreateGroup,
-    ChangeGroup,
+    create_group.CreateGroup,
+    change_group.ChangeGroup,
     KeepMembers,
-    CreateSelfGroup,
+    create_self_group.CreateSelfGroup,
     ShareState,
-    ChangeChain,
+    change_chain.ChangeChain,
 )
 
 _stored_form: Any = Union[KINDS]  # noqa: UP007  (the members are known at run time only)

@@ -7,16 +7,10 @@ device when one of them fails.
 import msgspec
 
 from blackthorn.crypto.openpgp_seal import CertificateError
-from blackthorn.device.core import anchors
+from blackthorn.device.core import anchors, verified_chains
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.core.verified_chains import Chains, logged_of
+from blackthorn.device.transparency import ledger_state
 from blackthorn.device.transparency.alarms import Fields, evidence_of, raise_alarm
-from blackthorn.device.transparency.ledger_state import (
-    AcceptedEpoch,
-    accepted_of,
-    answer_fields,
-    keep_chain,
-)
 from blackthorn.directory import verify
 from blackthorn.errors import VerificationError
 from blackthorn.identity.chain import UnverifiedChain, VerifiedChain, extend, replay
@@ -42,7 +36,7 @@ def accept_chain(
     found: verify.Present,
     answer: f.Answer,
     part: f.ChainPart,
-    latest: AcceptedEpoch,
+    latest: ledger_state.AcceptedEpoch,
 ) -> VerifiedChain:
     """The chain that the map commits to, kept. `part` has the statements that were not known.
 
@@ -63,7 +57,7 @@ def accept_chain(
                 error.rule, f"the chain is of another epoch: {error.text}"
             ) from error
         kept = before.statements if before is not None else ()
-        fields = answer_fields(answer) | {"statements": [*kept, *part.statements]}
+        fields = ledger_state.answer_fields(answer) | {"statements": [*kept, *part.statements]}
         if isinstance(error, ReceiptError):
             fields = {"label": answer.address} | receipt_fields(error.receipt)
         _alarm_chain(unit, error, answer, latest.fields() | fields, before)
@@ -82,7 +76,7 @@ def accept_chain(
         checked_size=latest.epoch.accepted.size,
         as_of_ms=as_of_ms,
     )
-    keep_chain(unit, before, chain, record)
+    ledger_state.keep_chain(unit, before, chain, record)
     if unit.records.peers.found(answer.address, [device.id for device in chain.devices]):
         unit.bump()
     return chain
@@ -101,16 +95,17 @@ def _alarm_chain(
     if answer.address == unit.me.address:
         code = "unknown-statement"
         known = f"this device knows {before.seq} of yours" if before else "none is known here"
+        count = verify.decode_value(answer.value).seq
         text = (
-            f"the ledger has {verify.decode_value(answer.value).seq} statements of yours, in version "
-            f"{answer.version} of your entry; {known}, and what is new does not hold: {error}"
+            f"the ledger has {count} statements of yours, in version {answer.version} of your "
+            f"entry; {known}, and the new ones are not valid: {error}"
         )
     fact = f"{error.rule} {answer.version}"
     raise_alarm(unit.records, code, answer.address, text, unit.now_ms, evidence, fact=fact)
 
 
 def _verified(
-    chains: Chains,
+    chains: verified_chains.Chains,
     before: VerifiedChain | None,
     part: f.ChainPart,
     now_ms: int,
@@ -126,7 +121,7 @@ def _logged(unit: UnitOfWork, part: f.ChainPart, epoch: verify.VerifiedEpoch) ->
     """When the ledger logged the chain's resets and cancels, by receipts that hold."""
     config = anchors.pinned(unit.records.settings).config
     known = unit.records.directory.chain(part.address)
-    logged = logged_of(known) if known is not None and known.present else {}
+    logged = verified_chains.logged_of(known) if known is not None and known.present else {}
     seen = _seen(unit, known)
     for proof in part.receipts:
         receipt = verify.Receipt(**msgspec.structs.asdict(proof))
@@ -149,7 +144,7 @@ def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[verify.Observatio
     """What the map had of a user at the last lookup, as far as it is still kept."""
     if known is None:
         return []
-    checked = accepted_of(unit.records.directory.checkpoint(known.checked_size))
+    checked = ledger_state.accepted_of(unit.records.directory.checkpoint(known.checked_size))
     return [verify.Observation(checked, known.version)] if checked is not None else []
 
 

@@ -7,10 +7,8 @@ alarm but what one's own other devices do.
 
 from datetime import UTC, datetime
 
-from blackthorn.device.core import anchors
+from blackthorn.device.core import anchors, history, members
 from blackthorn.device.core.group_metadata import DIRECT, GROUP
-from blackthorn.device.core.history import add_event
-from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency.alarms import raise_alarm
 from blackthorn.identity.chain import ResetRecord, VerifiedChain
@@ -119,8 +117,8 @@ def _tell(unit: UnitOfWork, chain: VerifiedChain, text: str, *, groups: bool = F
             place for place in active if place.kind == GROUP and _in(unit, place, chain.label)
         ]
     for place in places:
-        add_event(unit, place, chain.head, chain.label, text)
+        history.add_event(unit, place, chain.head, chain.label, text)
 
 
 def _in(unit: UnitOfWork, group: ConversationRecord, address: str) -> bool:
-    return address in addresses(unit.open(group.id).group.members)
+    return address in members.addresses(unit.open(group.id).group.members)

@@ -11,12 +11,10 @@ from typing import Final
 import msgspec
 
 from blackthorn.device import limits as device_limits
-from blackthorn.device.core import anchors
+from blackthorn.device.core import anchors, verified_chains
 from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.core.verified_chains import ledger_ms
-from blackthorn.device.transparency import alarms, config_rotation
+from blackthorn.device.transparency import alarms, chain_news, config_rotation
 from blackthorn.device.transparency import limits as transparency_limits
-from blackthorn.device.transparency.chain_news import tell_news
 from blackthorn.directory import verify
 from blackthorn.errors import VerificationError
 from blackthorn.identity.chain import VerifiedChain
@@ -108,7 +106,7 @@ def too_old(unit: UnitOfWork) -> bool:
     if newest is None:
         return True
     now_ms = clock_ms(unit)
-    oldest_ms = min(ledger_ms(newest), unit.now_ms)
+    oldest_ms = min(verified_chains.ledger_ms(newest), unit.now_ms)
     return now_ms - oldest_ms > transparency_limits.LOOKUP_FRESH_SECONDS * 1000
 
 
@@ -201,7 +199,7 @@ def keep_chain(
     unit: UnitOfWork, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
 ) -> None:
     """Keep a chain and tell what is new; who compared the person compared the identity of then."""
-    tell_news(unit, before, chain, record)
+    chain_news.tell_news(unit, before, chain, record)
     if before is not None and before.last_reset != chain.last_reset:
         record = replace(record, verified_ms=0)
     unit.chains.keep(record, chain)

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from blackthorn.device.core import anchors
+from blackthorn.device.core import anchors, unit_of_work
 from blackthorn.device.core.anchors import Anchors
-from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.transparency import alarms
 from blackthorn.directory.verify import check_successor, decode_config
 from blackthorn.errors import VerificationError
@@ -39,7 +38,7 @@ class Offer:
         return hashlib.sha256(whole).hexdigest()
 
 
-def judge(unit: UnitOfWork, terms: Trust) -> Offer:
+def judge(unit: unit_of_work.UnitOfWork, terms: Trust) -> Offer:
     """The offer, if it may follow what is pinned.
 
     Raises VerificationError: N, T and D3 for what is malformed, D31 for what may never follow,
@@ -123,7 +122,7 @@ def _subsets(names: list[_Pair]) -> list[list[_Pair]]:
     return found
 
 
-def accept(unit: UnitOfWork, offer: Offer) -> list[AlarmRecord]:
+def accept(unit: unit_of_work.UnitOfWork, offer: Offer) -> list[AlarmRecord]:
     """Pin what was offered; the alarms about the old terms that it settles."""
     anchors.pin(unit.records.settings, offer.config, offer.policy_text)
     settled = [alarm for alarm in alarms.open_alarms(unit.records) if alarm.code in SETTLED]

@@ -18,10 +18,9 @@ from blackthorn import errors
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.conversations import key_packages
 from blackthorn.device.conversations import limits as conversations_limits
-from blackthorn.device.core import anchors
+from blackthorn.device.core import anchors, unit_of_work
 from blackthorn.device.core import keys as device_keys
 from blackthorn.device.core.keys import DeviceKeys
-from blackthorn.device.core.unit_of_work import unit
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.transparency import local_chain, own_chain
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
@@ -180,7 +179,7 @@ def _public(
     vault: Vault, keys: DeviceKeys, owner: Owner, wanted: Activation
 ) -> exchange.DeviceKeys:
     """What the server may know, with key packages whose private halves are kept first."""
-    with unit(vault, keys, wall_ms(), random) as first:
+    with unit_of_work.unit(vault, keys, wall_ms(), random) as first:
         packages = key_packages.make(first, conversations_limits.KEY_PACKAGE_STOCK)
         last_resort = key_packages.make_last_resort(first)
         name = device_keys.own_name(first.records.settings)
@@ -230,7 +229,7 @@ def _finish(
 ) -> None:
     """Pin what the server has proved; the statements wait for the ledger."""
     now_ms = wall_ms()
-    with unit(vault, keys, now_ms, random) as last:
+    with unit_of_work.unit(vault, keys, now_ms, random) as last:
         settings = last.records.settings
         made = msgspec.msgpack.decode(settings.get(_STATEMENTS) or b"", type=_Made)
         stored = [decode(data).statement.hash for data in enrolment.statements]

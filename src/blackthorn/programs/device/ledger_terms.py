@@ -8,8 +8,7 @@ from blackthorn.device.transparency import trust
 from blackthorn.device.transparency.trust import Offer
 from blackthorn.link import frames as f
 from blackthorn.ports.device_store import AlarmRecord
-from blackthorn.programs.device import requests
-from blackthorn.programs.device.home import wall_ms
+from blackthorn.programs.device import home, requests
 from blackthorn.programs.device.program import DeviceProgram
 
 
@@ -28,7 +27,7 @@ async def compare(program: DeviceProgram) -> Comparison:
     """Ask the server for its terms. Raises VerificationError when they may never follow."""
     async with requests.connect(program) as request:
         shown: f.Trust = await request(f.FetchTrust(1), f.Trust)
-    with program.device.unit(wall_ms()) as unit:
+    with program.device.unit(home.wall_ms()) as unit:
         pinned = anchors.pinned(unit.records.settings)
         _, policy_text = anchors.records(unit.records.settings)
         offer = trust.judge(unit, shown)
@@ -39,5 +38,5 @@ async def compare(program: DeviceProgram) -> Comparison:
 
 def accept(program: DeviceProgram, offer: Offer) -> list[AlarmRecord]:
     """Pin the server's terms; the alarms that this settles."""
-    with program.device.unit(wall_ms()) as unit:
+    with program.device.unit(home.wall_ms()) as unit:
         return trust.accept(unit, offer)

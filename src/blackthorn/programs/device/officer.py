@@ -9,13 +9,10 @@ from typing import Any, Final
 
 from blackthorn.device.transparency.decisions import PendingDecision, VerifiedDecisions, replay
 from blackthorn.errors import SecurityError, UserError, VerificationError
-from blackthorn.governance import officers, statements
-from blackthorn.governance.cases import transitions_of
-from blackthorn.governance.inputs import parse_directive
+from blackthorn.governance import cases, inputs, officers, statements, values
 from blackthorn.governance.requests import DecisionRequest
 from blackthorn.governance.statements import Signed, Statement
 from blackthorn.governance.transitions import Case, find, named
-from blackthorn.governance.values import check_fields
 from blackthorn.link import frames as f
 from blackthorn.programs.device import limits, requests
 from blackthorn.programs.device.home import random, wall_ms
@@ -76,7 +73,7 @@ def propose(decisions: VerifiedDecisions, request: DecisionRequest) -> PendingDe
     if waiting is not None and _agrees(waiting, request):
         return waiting
     case = decisions.cases.case(request.case)
-    move = find(transitions_of(request.case), request.action)
+    move = find(cases.transitions_of(request.case), request.action)
     kept = statements.seal_private(request.private, random) if move.private else b""
     fields = {**request.default, **request.public}
     ordered = {name: fields[name] for name in move.public if name in fields}
@@ -111,10 +108,10 @@ def _plain(value: Any) -> Any:
 def check_private(waiting: PendingDecision) -> None:
     """The private part is there and as the table wants it: nobody signs what they cannot see."""
     statement = waiting.signed.statement
-    move = find(transitions_of(statement.case), statement.action)
+    move = find(cases.transitions_of(statement.case), statement.action)
     if move.private and not waiting.kept:
         raise UserError("the private part of what waits was not shown to you: it is not signed")
-    check_fields(waiting.private, move.private, f"the private part of a {statement.action}")
+    values.check_fields(waiting.private, move.private, f"the private part of a {statement.action}")
 
 
 def signer(device: DeviceProgram, decisions: VerifiedDecisions, statement: Statement) -> str:
@@ -149,7 +146,7 @@ def sign(
 
 def directive(decisions: VerifiedDecisions, text: str, *, waiting: bool = False) -> Case:
     """The directive of that id; `waiting`: also one that only waits. Raises UserError."""
-    name = parse_directive(text)
+    name = inputs.parse_directive(text)
     case = decisions.cases.case(name)
     if not case.history and not (waiting and name in decisions.waiting):
         raise UserError(f"there is no directive {name}: see blackthorn directive list")
@@ -167,5 +164,5 @@ def exit_of(decisions: VerifiedDecisions, market: str) -> Case:
 def check_open(decisions: VerifiedDecisions, request: DecisionRequest) -> None:
     """Raises UserError when the case's state does not allow the action now."""
     case = decisions.cases.case(request.case)
-    if case.state not in find(transitions_of(request.case), request.action).sources:
+    if case.state not in find(cases.transitions_of(request.case), request.action).sources:
         raise UserError(f"{case.id} is {case.state}: no {request.action} now")

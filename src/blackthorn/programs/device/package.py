@@ -10,15 +10,12 @@ from typing import BinaryIO, Final
 from blackthorn.crypto.openpgp_seal import parse_certificate, seal, seal_file
 from blackthorn.device.transparency.decisions import VerifiedDecisions
 from blackthorn.errors import DiskError, SecurityError, UserError, VerificationError
-from blackthorn.governance import directives, limits
+from blackthorn.governance import directives, limits, transitions
 from blackthorn.governance.package import check as package_check
 from blackthorn.governance.package.check import PackageSummary
 from blackthorn.governance.package.tar import read_tar
-from blackthorn.governance.transitions import Case
 from blackthorn.link import frames as f
-from blackthorn.programs.device import requests
-from blackthorn.programs.device.home import wall_ms
-from blackthorn.programs.device.program import DeviceProgram
+from blackthorn.programs.device import home, program, requests
 from blackthorn.programs.event_loop import run
 from blackthorn.storage.files import atomic
 
@@ -43,11 +40,11 @@ def parse_recipient(document: bytes, name: str) -> bytes:
             binary = b""
         if not binary:
             raise UserError(f"{name} is no armored OpenPGP certificate")
-    seal(b"", parse_certificate(binary), now=wall_ms() // 1000)
+    seal(b"", parse_certificate(binary), now=home.wall_ms() // 1000)
     return binary
 
 
-def fetch(device: DeviceProgram, case: str, path: Path) -> f.ProductionPart:
+def fetch(device: program.DeviceProgram, case: str, path: Path) -> f.ProductionPart:
     """Write the package to the new file `path` (0600); the last part. Raises DiskError."""
     try:
         path.unlink(missing_ok=True)
@@ -57,7 +54,7 @@ def fetch(device: DeviceProgram, case: str, path: Path) -> f.ProductionPart:
         raise DiskError(f"{path} cannot be written: {error.strerror}") from None
 
 
-async def _receive(device: DeviceProgram, case: str, file: BinaryIO) -> f.ProductionPart:
+async def _receive(device: program.DeviceProgram, case: str, file: BinaryIO) -> f.ProductionPart:
     at = 0
     async with requests.connect(device) as ask:
         while True:
@@ -79,7 +76,7 @@ def _check_part(part: f.ProductionPart, at: int) -> None:
 
 
 def check(
-    path: Path, case: Case, decisions: VerifiedDecisions, part: f.ProductionPart
+    path: Path, case: transitions.Case, decisions: VerifiedDecisions, part: f.ProductionPart
 ) -> PackageSummary:
     """Every hash holds, and it is of this directive, of its accounts and categories only.
 
@@ -121,7 +118,7 @@ def keep(partial: Path, target: Path, recipient: bytes | None) -> None:
         sealed.unlink(missing_ok=True)
         try:
             os.close(os.open(sealed, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            now = wall_ms() // 1000
+            now = home.wall_ms() // 1000
             seal_file(str(partial), str(sealed), parse_certificate(recipient), now=now)
             os.link(sealed, target)
         finally:

@@ -15,8 +15,7 @@ from blackthorn.device.account.pairing_new import NewPairing
 from blackthorn.device.core import keys as device_keys
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection
 from blackthorn.errors import UnavailableError, UserError
-from blackthorn.identity.keys import SigningKeys
-from blackthorn.identity.statements import DeviceInfo
+from blackthorn.identity import keys, statements
 from blackthorn.ids import Address
 from blackthorn.link import limits
 from blackthorn.link.activation.code import Code
@@ -51,7 +50,7 @@ class Dialogue(Prompt, Protocol):
         """Something that went wrong and can be tried again."""
 
 
-async def add(program: DeviceProgram, code: Code, dialogue: Dialogue) -> DeviceInfo:
+async def add(program: DeviceProgram, code: Code, dialogue: Dialogue) -> statements.DeviceInfo:
     """Wait for a new device under this code, and give it all it needs; the device.
 
     Raises UserError, SecurityError, UnavailableError when it comes to nothing.
@@ -120,7 +119,7 @@ class _NewHome:
     vault: Vault | None = None
     method: str = ""
     secret: Secret = field(default_factory=lambda: Secret(b""))
-    signing: SigningKeys = field(default_factory=lambda: SigningKeys.generate(random))
+    signing: keys.SigningKeys = field(default_factory=lambda: keys.SigningKeys.generate(random))
 
     def begin(self) -> None:
         """Ask for a passphrase, or unlock; find the keys of an earlier attempt."""

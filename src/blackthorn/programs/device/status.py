@@ -5,12 +5,9 @@ from dataclasses import dataclass
 
 from blackthorn.device.account import exit_notices
 from blackthorn.device.account.exit_notices import Notice
-from blackthorn.device.core import anchors
-from blackthorn.device.core.unit_of_work import UnitOfWork
-from blackthorn.device.core.verified_chains import ledger_ms
+from blackthorn.device.core import anchors, unit_of_work, verified_chains
 from blackthorn.device.operations.failures import Failure, all_failures
-from blackthorn.device.transparency import alarms, own_chain
-from blackthorn.device.transparency.ledger_state import too_old
+from blackthorn.device.transparency import alarms, ledger_state, own_chain
 from blackthorn.device.transparency.replay import replayed
 from blackthorn.errors import VerificationError
 from blackthorn.ports.device_store import AlarmRecord, CheckpointRecord, Records
@@ -73,7 +70,7 @@ async def fetch_status(program: DeviceProgram) -> DeviceStatus:
         return DeviceStatus(unreached, ledger, _vault_status(records))
 
 
-def ledger_status(unit: UnitOfWork) -> LedgerStatus:
+def ledger_status(unit: unit_of_work.UnitOfWork) -> LedgerStatus:
     """What the vault holds of the ledger."""
     newest, replay = unit.records.directory.newest(), replayed(unit.records)
     chain = unit.chains.of(unit.me.address)
@@ -83,8 +80,8 @@ def ledger_status(unit: UnitOfWork) -> LedgerStatus:
         reset_ms=pending.effective_ms if pending is not None else None,
         unpublished=own_chain.waiting(unit) is not None,
         newest=newest,
-        as_of_ms=ledger_ms(newest) if newest else None,
-        stale=too_old(unit),
+        as_of_ms=verified_chains.ledger_ms(newest) if newest else None,
+        stale=ledger_state.too_old(unit),
         replayed_ms=replay.at_ms if replay else None,
         policy=anchors.pinned(unit.records.settings).policy,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from blackthorn.device.export import limits as export_limits
-from blackthorn.device.export import mbox
+from blackthorn.device.export import mbox, messages
 from blackthorn.device.export.export import CHAIN, CONTACTS, MBOX, mail_paths
 from blackthorn.device.export.manifest import (
     MANIFEST,
@@ -25,7 +25,6 @@ from blackthorn.device.export.manifest import (
     decode_manifest,
     verify_signature,
 )
-from blackthorn.device.export.messages import CONVERSATION_FORMAT
 from blackthorn.errors import DecodeError, SecurityError, UserError
 from blackthorn.mail.render.text import safe_line
 from blackthorn.programs.device.export import limits
@@ -186,7 +185,7 @@ def _messages(folder: Path, path: str, check: ExportCheck) -> int:
     try:
         with _open(folder, path) as file:
             document = json.load(file)
-        if document["format"] == CONVERSATION_FORMAT:
+        if document["format"] == messages.CONVERSATION_FORMAT:
             return len(document["messages"])
     except (ValueError, KeyError, TypeError, RecursionError):
         pass

@@ -8,17 +8,13 @@ from blackthorn.crypto.openpgp_keys import lock_secret_keys
 from blackthorn.crypto.secret import Secret
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.core.verified_chains import logged_of
-from blackthorn.device.export.export import ExportMail, build
-from blackthorn.device.export.history import conversations
+from blackthorn.device.export import export, history, messages, vcard
 from blackthorn.device.export.manifest import Counts, Problem, encode_chain
-from blackthorn.device.export.messages import ExportConversation
-from blackthorn.device.export.vcard import ExportContact
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.errors import InputError, UserError
 from blackthorn.identity.keys import SigningKeys
-from blackthorn.programs.device.export import limits
+from blackthorn.programs.device.export import limits, mail
 from blackthorn.programs.device.export.folder import FolderSink
-from blackthorn.programs.device.export.mail import ServerMail
 from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
@@ -54,7 +50,7 @@ def run_export(
         def show(what: str, done: int) -> None:
             progress(what, done, source.total(what))
 
-        manifest = build(source, sink, show)
+        manifest = export.build(source, sink, show)
     return ExportSummary(folder, manifest.address, manifest.counts, manifest.problems)
 
 
@@ -77,11 +73,11 @@ class _VaultSource:
         keys = mail_keys.secrets(records)
         self.key_count = len(keys)
         self.locked_keys = lock_secret_keys(keys, passphrase)
-        self._mail = ServerMail(program, keys)
+        self._mail = mail.ServerMail(program, keys)
         self._contacts = _contacts(unit)
         lines = records.history.latest(limits.MAX_EXPORT_MESSAGES)
         self._messages = len(lines)
-        self._conversations = conversations(lines, records.conversations.all())
+        self._conversations = history.conversations(lines, records.conversations.all())
         self._problems = [
             Problem(f"message {parcel.digest.hex()[:16]}", parcel.reason)
             for parcel in records.parcels.all_undecryptable()
@@ -90,13 +86,13 @@ class _VaultSource:
     def total(self, what: str) -> int:
         return self._mail.total if what == "mails" else self._messages
 
-    def mails(self) -> Iterable[ExportMail]:
+    def mails(self) -> Iterable[export.ExportMail]:
         return self._mail.mails()
 
-    def conversations(self) -> Iterable[ExportConversation]:
+    def conversations(self) -> Iterable[messages.ExportConversation]:
         return self._conversations
 
-    def contacts(self) -> Iterable[ExportContact]:
+    def contacts(self) -> Iterable[vcard.ExportContact]:
         return self._contacts
 
     def problems(self) -> Iterable[Problem]:
@@ -114,9 +110,9 @@ def _chain(unit: UnitOfWork) -> bytes:
     return encode_chain(chain.label, chain.statements, terms)
 
 
-def _contacts(unit: UnitOfWork) -> list[ExportContact]:
+def _contacts(unit: UnitOfWork) -> list[vcard.ExportContact]:
     found = [
-        ExportContact(chain.address, chain.verified_ms > 0, _certificate(chain.certificate))
+        vcard.ExportContact(chain.address, chain.verified_ms > 0, _certificate(chain.certificate))
         for chain in unit.records.directory.chains()
         if chain.present and chain.address != unit.me.address
     ]
