@@ -8,7 +8,14 @@ READY := $(VENV)/.ready
 PEERS_FILES := $(addprefix tests/interop/,peers/requirements.txt peers/package-lock.json ledger/requirements.txt)
 PEERS_READY := .peers/.ready
 
-.PHONY: demo story test lint bench vectors peers interop clean lock docs fuzz
+# `make check` runs these but for what is marked thorough, and one real server.
+CHECKED := $(addprefix tests/,contracts docs properties scenarios unit)
+SMOKE := tests/faults/test_server_cli.py
+# Processes that tests start import the program: without its compiled form, for seconds each.
+unexport PYTHONDONTWRITEBYTECODE
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+.PHONY: demo story check test test-long lint bench vectors peers interop clean lock docs fuzz
 
 demo: $(READY)
 	@$(BIN)/blackthorn demo
@@ -16,8 +23,14 @@ demo: $(READY)
 story: $(READY)
 	@$(BIN)/blackthorn story
 
+check: $(READY) lint
+	@$(PYTEST) -m "not thorough" $(CHECKED) $(SMOKE)
+
 test: $(READY) vectors peers lint
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	@$(PYTEST)
+
+test-long: $(READY) vectors peers lint
+	@$(PYTEST) --long
 
 lint: $(READY)
 	@$(BIN)/ruff check .

@@ -33,6 +33,7 @@ from tests.faults.forked_server import ForkedServer
 from tests.faults.ledger_people import People
 from tests.faults.server_process import ServerProcess, initialise, run
 from tests.faults.witness_process import WitnessProcess, make_witness, status
+from tests.support import runs
 
 USERS = 5
 
@@ -179,8 +180,7 @@ def test_only_what_is_published_is_shown_and_with_the_right_headers(directory: P
 
 
 def test_a_flipped_byte_in_any_file_of_a_mirror_is_found_and_named(mirror: Path) -> None:
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    seed = runs.seed()
     chance = random.Random(seed)
     assert audit(mirror).returncode == 0
     files = [path for path in mirror.rglob("*") if path.is_file() and path.name != "policy"]
@@ -324,8 +324,7 @@ def test_a_server_killed_at_any_moment_of_publishing_leaves_a_log_that_passes_ev
 
     The witness is a process of its own that stays: it would see a fork first.
     """
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    seed = runs.seed()
     directory = initialise(tmp_path / "server", "--witness", "none")
     vkey = LedgerFiles(directory).read_keys().log_vkey
     port, own = free_port(), make_witness(tmp_path / "witness", vkey)

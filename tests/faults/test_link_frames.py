@@ -12,6 +12,7 @@ from blackthorn.link import frames as f
 from blackthorn.link import limits
 from blackthorn.link.fanout import fanout_frame
 from tests.faults.link_harness import run, running
+from tests.support import runs
 
 WRONG: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "malformed"),
@@ -110,8 +111,7 @@ def test_parcels_of_the_largest_size_pass(tmp_path: Path) -> None:
 
 
 def test_thousands_of_random_messages_end_nothing_but_their_connection(tmp_path: Path) -> None:
-    seed = int(os.environ.get("BLACKTHORN_SEED", random.randrange(2**32)))
-    print("seed", seed)
+    seed = runs.seed()
     chance = random.Random(seed)
 
     async def scene() -> None:

@@ -13,6 +13,7 @@ from bench.enterprise import stored_under
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.storage.files.server import ServerFolder
 from tests.faults.test_mail_corpus import ADDRESS, served
+from tests.support import runs
 from tests.support.stored import StoredMail
 
 ROUNDS = 12
@@ -31,8 +32,7 @@ def load(port: int, name: str, accepted: set[str]) -> None:
 
 
 def test_every_answered_mail_survives_sigkill(tmp_path: Path) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
+    seed = runs.seed()
     source = random.Random(seed)
     total = 0
     for round_number in range(ROUNDS):

@@ -9,7 +9,6 @@ the SHA-256 of the sealed bytes.
 
 import asyncio
 import hashlib
-import os
 import random
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.hello import sign_hello
 from blackthorn.storage.sqlite.database import Database
 from tests.faults.forked_server import ForkedServer
+from tests.support import runs
 
 KILLS = 200
 LANES = 2
@@ -202,8 +202,7 @@ class Lane:
 
 
 def test_accepted_survives_sigkill(tmp_path: Path) -> None:
-    seed = int(os.environ.get("BLACKTHORN_SEED", random.randrange(2**32)))
-    print(f"seed {seed}")
+    seed = runs.seed()
     lanes = [Lane(tmp_path / f"lane{number}", seed + number) for number in range(LANES)]
 
     faults: list[dict[str, Any]] = []

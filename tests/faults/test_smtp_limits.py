@@ -14,6 +14,7 @@ from blackthorn.errors import StorageError
 from blackthorn.mail.errors import MailRefusedError
 from tests.faults.smtp_harness import ALICE, BOB, Dialogue, run, site
 from tests.faults.test_smtp_dialogue import MAIL, dialogue
+from tests.support import runs
 
 
 def test_connections_from_one_client_are_bounded(tmp_path: Path) -> None:
@@ -210,8 +211,7 @@ WORDS = [
 
 
 def test_random_talk_leaves_the_server_serving(tmp_path: Path) -> None:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
+    seed = runs.seed()
     source = random.Random(seed)
 
     async def babble(port: int) -> None:

@@ -28,6 +28,7 @@ from blackthorn.tlog.witness import parse_cosignatures
 from blackthorn.wire.note import parse_vkey
 from tests.faults.server_process import environment, run
 from tests.faults.witness_process import ORIGIN, Log, WitnessProcess, make_witness, status
+from tests.support import runs
 
 
 @pytest.fixture
@@ -214,8 +215,7 @@ def test_requests_that_cross_are_taken_one_after_the_other(folder: Path, log: Lo
 
 def test_a_witness_killed_at_any_moment_has_kept_all_that_it_signed(folder: Path, log: Log) -> None:
     """After each kill the witness is at the size that it answered last, or at the one asked."""
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    seed = runs.seed()
     rng = random.Random(seed)
     answered = 0
     log.grow(3_000)

@@ -8,7 +8,6 @@ BLACKTHORN_SEED a run is lived once more; BLACKTHORN_WORLDS lives as many whole 
 """
 
 import os
-import random
 from collections import Counter
 
 import pytest
@@ -17,8 +16,9 @@ from tests.hostile.honest_directory import ACTIONS as LEDGER_ACTIONS
 from tests.hostile.honest_directory import DirectoryLife
 from tests.hostile.honest_life import ACTIONS, Life
 from tests.hostile.remembered import remembering
+from tests.support import runs
 
-SEED = int(os.environ.get("BLACKTHORN_SEED", random.randrange(2**31)))
+SEED = runs.seed()
 LEDGERS, OF_A_LEDGER = 50, 200
 WORLDS, OF_A_WORLD = int(os.environ.get("BLACKTHORN_WORLDS", 6)), 40
 

@@ -1,6 +1,5 @@
 """The two sides of an activation, honest and attacked, over the pure machines."""
 
-import os
 import random as seeded
 from collections.abc import Callable
 
@@ -18,6 +17,7 @@ from blackthorn.link.activation.exchange import Channel, DeviceKeys, Enrolment, 
 from blackthorn.link.frames import ActivateBegin, ActivateChallenge, ActivateProve
 from blackthorn.wire import limits
 from tests.forge.activation import begin_as_thief, prove_unasked
+from tests.support import runs
 
 SERVER = Fingerprint(b"\x11" * 32)
 MIDDLE = Fingerprint(b"\x66" * 32)
@@ -26,8 +26,7 @@ CHANNEL = Channel(SERVER, b"the one connection")
 
 @pytest.fixture
 def random() -> Callable[[int], bytes]:
-    seed = int(os.environ.get("BLACKTHORN_SEED", seeded.randrange(2**32)))
-    print(f"seed {seed}")
+    seed = runs.seed()
     return seeded.Random(seed).randbytes
 
 

@@ -1,8 +1,5 @@
 """Activation against the server's desk and its database: tries, expiry, crashes, repeats."""
 
-import os
-import random as seeded
-
 import msgspec
 import pytest
 
@@ -37,6 +34,7 @@ from blackthorn.storage.sqlite.stores import enrolment as enrolment_store
 from blackthorn.tlog.policy import parse_policy
 from tests.forge.activation import begin_as_thief, prove_unasked
 from tests.ledger_world import LedgerWorld, Model, certified
+from tests.support import runs
 
 SERVER = Fingerprint(b"\x11" * 32)
 ALICE = Address("alice@acme.example")
@@ -210,8 +208,7 @@ def resetting(world: World, model: Model):
 
 @pytest.fixture
 def world() -> World:
-    seed = int(os.environ.get("BLACKTHORN_SEED", seeded.randrange(2**32)))
-    print(f"seed {seed}")
+    seed = runs.seed()
     return World(seed)
 
 

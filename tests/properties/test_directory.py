@@ -1,7 +1,6 @@
 """The map against a second opinion, and any bytes at every door of the directory."""
 
 import hashlib
-import os
 import random
 
 import pytest
@@ -16,12 +15,12 @@ from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.directory.proof import RequestedLeaf, decode_map_proof
 from blackthorn.directory.records import decode_record
 from blackthorn.errors import VerificationError
+from tests.support import runs
 from tests.unit.directory.small_directory import ALICE, SmallDirectory
 
 
 def seeded() -> random.Random:
-    seed = int(os.environ.get("BLACKTHORN_SEED", random.randrange(2**32)))
-    print("seed", seed)
+    seed = runs.seed()
     return random.Random(seed)
 
 

@@ -5,7 +5,6 @@ when it suits them, keep what they verified, and never see anything that does no
 replays every entry and goes on from saved states.
 """
 
-import os
 import random
 from dataclasses import dataclass, field, fields, replace
 
@@ -31,14 +30,14 @@ from blackthorn.directory.verify import (
     verify_record,
 )
 from blackthorn.errors import VerificationError
+from tests.support import runs
 from tests.unit.directory.small_directory import SmallDirectory, refused
 
 LABELS = [f"user{n}@acme.example" for n in range(8)]
 
 
 def seeded() -> random.Random:
-    seed = int(os.environ.get("BLACKTHORN_SEED", random.randrange(2**32)))
-    print("seed", seed)
+    seed = runs.seed()
     return random.Random(seed)
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import random
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -15,6 +14,7 @@ from blackthorn.directory.rules import RULES
 from blackthorn.directory.verify import verify_answer, verify_epoch, verify_receipt
 from blackthorn.errors import VerificationError
 from blackthorn.tlog.rules import RULES as LOG_RULES
+from tests.support import runs
 from tests.unit.directory.small_directory import ALICE, NOBODY, SmallDirectory, epoch_of
 from tests.unit.directory.test_evidence import ahead_fields, examples, replay
 
@@ -23,8 +23,7 @@ TEXTS = ["", "a", ALICE, NOBODY, "ä" * 200, "\ud800", "a" * 300, "\x00", "A@acm
 
 
 def seeded() -> random.Random:
-    seed = int(os.environ.get("BLACKTHORN_SEED", random.randrange(2**32)))
-    print("seed", seed)
+    seed = runs.seed()
     return random.Random(seed)
 
 

@@ -20,6 +20,7 @@ from blackthorn.identity.statements import (
     SetRecovery,
 )
 from blackthorn.wire import limits
+from tests.support import runs
 from tests.unit.identity.world import (
     ALICE,
     DELAY,
@@ -246,8 +247,7 @@ def history(seeded: random.Random) -> tuple[Story, Model, int]:
 
 
 def test_random_histories_mean_what_the_model_says() -> None:
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    seed = runs.seed()
     seeded = random.Random(seed)
     statements = refusals = effective = 0
     for _ in range(HISTORIES):
@@ -263,8 +263,7 @@ def test_random_histories_mean_what_the_model_says() -> None:
 
 
 def test_extending_is_replaying_wherever_it_is_split() -> None:
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    seed = runs.seed()
     seeded = random.Random(seed)
     for _ in range(8):
         told, _, _ = history(seeded)
@@ -280,8 +279,7 @@ def test_extending_is_replaying_wherever_it_is_split() -> None:
 
 
 def test_halves_change_exactly_with_effective_resets() -> None:
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    seed = runs.seed()
     seeded = random.Random(seed)
     for _ in range(5):
         told, _, _ = history(seeded)

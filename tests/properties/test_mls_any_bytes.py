@@ -6,6 +6,7 @@ import tracemalloc
 import pytest
 
 from blackthorn.mls.errors import MLSError
+from tests.support import runs
 from tools.fuzz_group import FuzzFindingError, FuzzGroup
 from tools.fuzz_mls import Tally, doors, fuzz, mutate
 
@@ -13,8 +14,7 @@ RUNS = 12_000
 
 
 def test_a_slice_of_mutated_inputs_at_every_door() -> None:
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    seed = runs.seed()
     tally = Tally()
     fuzz(RUNS, seed, tally)
     group = FuzzGroup(seed)

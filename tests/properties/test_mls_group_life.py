@@ -13,6 +13,7 @@ from blackthorn.mls.errors import MLSError, WrongEpoch
 from blackthorn.mls.group.group import Commit, Group
 from blackthorn.mls.suites import SUITE_1, SUITE_XWING_AES128, SUITE_XWING_AES256
 from tests.mls_people import NOW, Person, agree, believe, verified
+from tests.support import runs
 
 OPEN = Policy(join=lambda join: None)
 
@@ -194,7 +195,7 @@ class World:
     ("suite", "worlds"), [(SUITE_1, 25), (SUITE_XWING_AES256, 6), (SUITE_XWING_AES128, 3), (4, 2)]
 )
 def test_group_life(suite: int, worlds: int) -> None:
-    first = random.SystemRandom().randrange(2**32)
+    first = runs.seed()
     for seed in range(first, first + worlds):
         print(f"seed {seed} suite {suite:#06x}")
         World(seed, suite).live(40)

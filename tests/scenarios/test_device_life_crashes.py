@@ -1,10 +1,8 @@
 """Adding and revoking a device, cut off after each step in turn: done again, done once.
 
-A run tries every few steps, from another one on each time; BLACKTHORN_EVERY_STEP tries them all,
-which takes some minutes.
+`make test` tries every few steps, `make test-long` all of them.
 """
 
-import os
 import random
 
 import pytest
@@ -22,6 +20,7 @@ from tests.scenarios.life_world import (
     steps,
 )
 from tests.scenarios.test_device_life import chain_of, members
+from tests.support import runs
 
 STEPS = 120
 """More than a whole pairing, or a whole revocation, takes."""
@@ -29,11 +28,7 @@ STEPS = 120
 
 def places(stride: int) -> range:
     """After how many steps it is cut off."""
-    if os.environ.get("BLACKTHORN_EVERY_STEP"):
-        return range(STEPS)
-    first = int(os.environ.get("BLACKTHORN_SEED", random.randrange(2**32))) % stride
-    print(f"seed {first}")
-    return range(first, STEPS, stride)
+    return range(STEPS) if runs.Run.long else range(runs.seed() % stride, STEPS, stride)
 
 
 def strike(world: World, who: str, host: Host, newcomer: Newcomer, committed: bool) -> None:

@@ -7,9 +7,6 @@ the published chain in the end (but a cancel that came too late), and the rows o
 those of the published chains.
 """
 
-import os
-import random
-
 import pytest
 
 from blackthorn.directory.verify import Present
@@ -31,8 +28,9 @@ from blackthorn.server.ledger.changes import KIND_NAMES
 from tests.ledger_world import Model, certified
 from tests.scenarios.ledger_link import Device, LedgerHub, Promise
 from tests.scenarios.link_world import Wire
+from tests.support import runs
 
-SEED = int(os.environ.get("BLACKTHORN_SEED", random.randrange(2**32)))
+SEED = runs.seed()
 SCHEDULES = 12
 STEPS = 220
 DELAY_MS = 120_000

@@ -4,16 +4,14 @@ Whatever happens, every accepted parcel is shown once by each device that it is 
 is deleted before that, and of all Commits of an epoch one is accepted.
 """
 
-import os
-import random
-
 import pytest
 
 from blackthorn.errors import StorageError
 from blackthorn.link import frames as f
 from tests.scenarios.link_world import Device, World
+from tests.support import runs
 
-SEED = int(os.environ.get("BLACKTHORN_SEED", random.randrange(2**32)))
+SEED = runs.seed()
 SCHEDULES = 40
 STEPS = 500
 HANDLE = b"h" * 32

@@ -19,6 +19,7 @@ from blackthorn.link.activation.code import (
     words,
 )
 from blackthorn.link.activation.pgp_words import EVEN_WORDS, ODD_WORDS
+from tests.support import runs
 
 CODE = Code("4821", Secret(bytes([0, 255, 1, 254, 2, 253, 3, 252])))
 WRITTEN = "4821-aardvark-yucatan-absurd-yesteryear-accrue-wyoming-acme-wilmington"
@@ -137,8 +138,7 @@ def test_a_code_does_not_print_its_secret():
 
 
 def test_fresh_codes_differ_and_can_be_typed():
-    seed = seeded.randrange(2**32)
-    print(f"seed {seed}")
+    seed = runs.seed()
     random = seeded.Random(seed).randbytes
     made = {render(new_code(random)) for _ in range(200)}
     assert len(made) == 200

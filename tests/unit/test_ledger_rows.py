@@ -11,6 +11,7 @@ from blackthorn.errors import SecurityError, VerificationError
 from blackthorn.identity.statements import Cancel, SetRecovery
 from blackthorn.storage.sqlite.stores.ledger_rows import LedgerRows
 from tests.ledger_world import DELAY_MS, LedgerWorld
+from tests.support import runs
 
 COLUMNS = {
     "ledger_entry": ("place", "entry"),
@@ -53,7 +54,7 @@ def make_world(seed: int) -> LedgerWorld:
 
 @pytest.fixture(scope="module")
 def world() -> LedgerWorld:
-    return make_world(random.SystemRandom().randrange(2**32))
+    return make_world(runs.seed())
 
 
 def flipped(value: object, chance: random.Random) -> object:
@@ -81,8 +82,7 @@ def test_an_honest_ledger_passes(world: LedgerWorld) -> None:
 
 
 def test_every_flipped_bit_is_found_and_its_row_named(world: LedgerWorld) -> None:
-    chance = random.Random(seed := random.SystemRandom().randrange(2**32))
-    print(f"seed {seed}")
+    chance = random.Random(runs.seed())
     connection = world.database.writing
     connection.pragma("foreign_keys", 0)
     tried = 0
@@ -167,7 +167,7 @@ def test_rows_that_are_missing_or_added_are_found(
 
 
 def test_a_checkpoint_that_waits_is_told_and_checked() -> None:
-    world = LedgerWorld(random.SystemRandom().randrange(2**32), witnesses=1)
+    world = LedgerWorld(runs.seed(), witnesses=1)
     world.user("alice")
     world.ledger.add_record(COMMAND, encode_record(COMMAND, COMMAND_FIELDS), lambda told: None)
     world.writer.commit()

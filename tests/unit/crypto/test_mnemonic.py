@@ -5,6 +5,7 @@ import random
 import pytest
 
 from blackthorn.crypto.mnemonic import MnemonicError, from_words, to_words
+from tests.support import runs
 
 LEGAL = "legal winner thank year wave sausage worth useful "
 LETTER = "letter advice cage absurd amount doctor acoustic avoid "
@@ -26,8 +27,7 @@ def test_the_published_vectors(data: bytes, words: str) -> None:
 
 
 def test_there_and_back() -> None:
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    seed = runs.seed()
     seeded = random.Random(seed)
     for _ in range(100):
         data = seeded.randbytes(32)

@@ -1,7 +1,6 @@
 """Bodies of statements as bytes, facts of conversations, snapshots, the check on the paper."""
 
 import contextlib
-import os
 import random
 
 import cbor2
@@ -38,8 +37,9 @@ from blackthorn.identity.statements import (
 from blackthorn.ids import Address, Fingerprint
 from blackthorn.mls.codepoints import APPLICATION_EXTENSION
 from blackthorn.mls.extension import Extension
+from tests.support import runs
 
-SEED = int(os.environ.get("BLACKTHORN_SEED", random.randrange(2**32)))
+SEED = runs.seed()
 KEYS = SigningKeys(Secret(bytes(32)), Secret(bytes(32)))
 INFO = DeviceInfo.of("laptop", KEYS.public, KEYS.public.ed25519, (0xF04F,))
 

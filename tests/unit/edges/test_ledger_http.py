@@ -15,6 +15,7 @@ from blackthorn.edges.http.server import serve_http
 from blackthorn.errors import StorageError, UnavailableError
 from blackthorn.tlog.tiles import Tile, parse_bundle, parse_path, tile_hashes, tiles_between
 from tests.faults.witness_process import Log
+from tests.support import runs
 
 
 class Tiles:
@@ -140,8 +141,7 @@ def test_a_failing_disk_is_said_and_not_cached() -> None:
 
 
 def test_any_path_is_answered_by_what_it_names_or_by_404() -> None:
-    chance = random.Random(seed := random.SystemRandom().randrange(2**32))
-    print(f"seed {seed}")
+    chance = random.Random(runs.seed())
     parts = [
         "tile",
         "entries",

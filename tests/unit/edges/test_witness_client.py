@@ -173,12 +173,10 @@ def test_a_missing_witness_delays_nothing_while_the_quorum_stands(tmp_path: Path
             ledger = Ledger(log, quorum=1)
             dead = Peer("dead", Log(seed=9).signer.vkey, dead_url())
             async with client(ledger, dead, Peer("w", own.key, url)) as asking:
-                begun = time.monotonic()
                 ledger.offer()
                 asking.look()
                 async with asyncio.timeout(SECONDS):
                     await ledger.done.wait()
-                assert time.monotonic() - begun < SECONDS
                 assert "cannot be reached" in dead.problem
 
     asyncio.run(scenario())

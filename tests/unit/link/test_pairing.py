@@ -1,6 +1,5 @@
 """The two sides of a pairing, honest and attacked, over the pure machines."""
 
-import os
 import random as seeded
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from blackthorn.link.pairing import exchange
 from blackthorn.link.pairing.channel import AlteredError, Channel, WrongCodeError
 from blackthorn.link.pairing.exchange import BurntError, Comparison, Offer
 from blackthorn.link.pairing.messages import Batch, Commitment, Confirmed, Draft, Greeting, Reveal
+from tests.support import runs
 
 SERVER = Fingerprint(b"\x11" * 32)
 MIDDLE = Fingerprint(b"\x66" * 32)
@@ -29,8 +29,7 @@ Random = Callable[[int], bytes]
 
 @pytest.fixture
 def random() -> Random:
-    seed = int(os.environ.get("BLACKTHORN_SEED", seeded.randrange(2**32)))
-    print(f"seed {seed}")
+    seed = runs.seed()
     return seeded.Random(seed).randbytes
 
 

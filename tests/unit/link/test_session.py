@@ -1,6 +1,5 @@
 """The table of the link: what it allows and refuses, and that crossing frames never break it."""
 
-import os
 import random
 from collections import deque
 from typing import get_args
@@ -13,6 +12,7 @@ from blackthorn.link import frames as f
 from blackthorn.link import limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.link.session import OPENED, TABLE, Link, Role, State
+from tests.support import runs
 
 ID, KEY = bytes(16), bytes(32)
 EXAMPLES: dict[type[f.Frame], f.AnyFrame] = {
@@ -174,8 +174,7 @@ def test_a_parcel_of_the_largest_size_fits_and_one_byte_more_does_not() -> None:
 
 
 def test_random_bytes_raise_nothing_but_link_errors() -> None:
-    seed = int(os.environ.get("BLACKTHORN_SEED", random.randrange(2**32)))
-    print("seed", seed)
+    seed = runs.seed()
     chance = random.Random(seed)
     valid = [f.encode(frame) for frame in EXAMPLES.values()]
     for _ in range(5_000):
@@ -219,8 +218,7 @@ def test_a_ping_is_due_well_before_the_link_is_idle() -> None:
 
 def test_frames_that_cross_never_break_the_link() -> None:
     """Both sides say whatever their own table allows, with any delay: no LinkError, ever."""
-    seed = int(os.environ.get("BLACKTHORN_SEED", random.randrange(2**32)))
-    print("seed", seed)
+    seed = runs.seed()
     chance = random.Random(seed)
     for _ in range(60):
         ends = {role: Link(role, 0.0) for role in Role}

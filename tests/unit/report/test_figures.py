@@ -1,6 +1,5 @@
 """Every figure by hand, from decisions that were really signed and a log that was really read."""
 
-import random
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +10,7 @@ from blackthorn.report.counting import NUMBERS, OUTCOMES
 from blackthorn.report.figures import Figures, compute, periods
 from blackthorn.report.period import parse_period
 from tests.governance_world import DAY_MS, JULY_2015_MS, World
+from tests.support import runs
 
 SECOND_HALF = parse_period("2015H2")
 
@@ -286,8 +286,7 @@ def test_an_exit_is_told_with_its_dates_its_people_and_its_end() -> None:
 
 def test_rows_add_up_whatever_is_decided() -> None:
     """A walk of random decisions: outcomes add up in every row, rows to totals, always."""
-    world = World(seed := random.SystemRandom().randrange(2**32))
-    print(f"seed {seed}")
+    world = World(runs.seed())
     chance = world.chance
     for _ in range(40):
         world.sealed = chance.random() < 0.2

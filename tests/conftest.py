@@ -1,0 +1,51 @@
+"""What `make test` leaves to `make test-long`, and how both draw their examples."""
+
+from typing import Any
+
+import hypothesis
+import pytest
+
+from tests.support.runs import Run
+
+LEFT = pytest.StashKey[set[str]]()
+
+hypothesis.settings.register_profile("usual", derandomize=True, deadline=None, print_blob=True)
+hypothesis.settings.register_profile("long", deadline=None, print_blob=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run everything, with fresh seeds")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT] = set()
+    Run.long = config.getoption("--long")
+    hypothesis.settings.load_profile("long" if Run.long else "usual")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if Run.long:
+        return
+    left = [item for item in items if item.get_closest_marker("long")]
+    config.stash[LEFT].update(item.nodeid for item in left)
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left"] = sorted(session.config.stash[LEFT])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Collect what a worker of pytest-xdist has left out."""
+    node.config.stash[LEFT].update(getattr(node, "workeroutput", {}).get("left", ()))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if not Run.long:
+        terminalreporter.write_line(
+            f"Left to `make test-long`: {len(config.stash[LEFT])} tests, more rounds of the others "
+            "that are random or strike at many moments, and fresh seeds."
+        )
