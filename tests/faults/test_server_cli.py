@@ -1,5 +1,6 @@
 """The server as its administrator meets it: real processes, real sockets, real files."""
 
+import asyncio
 import json
 import shlex
 import shutil
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from blackthorn.link.activation.code import parse_code
+from blackthorn.programs.server import configuration
+from tests.faults.real_device import ADDRESS, activate, new_device
 from tests.faults.server_process import ServerProcess, add_user, initialise, run
 
 SECRET_ADDRESS = "zebra-9f31@acme.example"
@@ -279,7 +283,10 @@ def test_health_readiness_and_metrics(directory):
         assert server.get("/healthz") == (200, "alive\n")
         server.wait_published()
         status, body = server.get("/readyz")
-        assert (status, json.loads(body)) == (200, {"ready": True, "problems": []})
+        told = json.loads(body)
+        (warning,) = told.pop("warnings")
+        assert "no postmaster is named" in warning
+        assert (status, told) == (200, {"ready": True, "problems": []})
         status, body = server.get("/metrics")
         assert status == 200
         values = dict(line.rsplit(" ", 1) for line in body.splitlines() if line[0] != "#")
@@ -290,6 +297,44 @@ def test_health_readiness_and_metrics(directory):
         assert 0 <= float(values["blackthorn_ledger_age_seconds"]) < 60
         assert values["blackthorn_ledger_witnesses_failing"] == "0.0"
         assert server.get("/nothing")[0] == 404
+
+
+def test_the_postmaster_is_named_at_init_or_later_and_told_of_until_activated(directory, tmp_path):
+    def postmaster(folder):
+        return configuration.load(folder, {}).enterprise.postmaster
+
+    made = initialise(tmp_path / "named", "--postmaster", "Alice@acme.example")
+    assert postmaster(made) == "alice@acme.example"
+    refused = run("init", str(tmp_path / "n"), "--domain", "acme.example", "--postmaster", "x@y.z")
+    assert refused.returncode == 2 and "is not of acme.example" in one_line(refused)
+    settings = directory / "blackthorn.toml"
+    for name in ("bob", "carol"):
+        done = run("config", "postmaster", str(directory), f"{name}@acme.example")
+        assert done.returncode == 0 and "restart the server" in done.stdout
+        assert postmaster(directory) == f"{name}@acme.example"
+    before = settings.read_text()
+    for wrong, said in (("bob@example.net", "is not of acme.example"), ("bob", "not an address")):
+        done = run("config", "postmaster", str(directory), wrong)
+        assert done.returncode == 2 and said in one_line(done)
+    assert settings.read_text() == before
+    settings.write_text('[enterprise]\ndomain = "acme.example"\n')  # one of an earlier version
+    assert run("config", "postmaster", str(directory), "bob@acme.example").returncode == 0
+    assert postmaster(directory) == "bob@acme.example"
+    settings.write_text(before.replace("carol@acme.example", ADDRESS))
+    code = parse_code(add_user(directory, ADDRESS)["code"])
+
+    def warnings():
+        status = json.loads(run("ledger", "status", str(directory), "--json").stdout)
+        ready, body = server.get("/readyz")
+        assert ready == 200 and json.loads(body)["warnings"] == status["warnings"]
+        return status["warnings"]
+
+    with ServerProcess(directory) as server:
+        server.wait_published()
+        (warning,) = warnings()
+        assert "the postmaster named for this domain cannot get mail yet; name an" in warning
+        asyncio.run(activate(server.ready["link_port"], code, *new_device()))
+        assert warnings() == []
 
 
 def test_a_full_disk_makes_the_server_not_ready(directory):

@@ -67,17 +67,45 @@ def test_recipients_are_only_known_users_who_can_be_sealed_to(tmp_path: Path) ->
             ("new@acme.example", "450 4.2.1"),
             ("alice@example.net", "550 5.7.1"),
             ("alice%example.net@acme.example", "550 5.1.1"),
-            ('"alice"@acme.example', "550 5.1.1"),
-            ("@example.net:alice@acme.example", "550 5.1.1"),
+            ('"al ice"@acme.example', "550 5.1.1"),
+            ('"alice@acme.example"@acme.example', "550 5.1.1"),
+            ('"alice"@example.net', "550 5.7.1"),
+            ("@acme.example:alice@example.net", "550 5.7.1"),
             ("alice@acme.example@example.net", "550 5.7.1"),
             ("alice@acme.example.", "550 5.7.1"),
             ("аlice@acme.example", "550 5.1.1"),  # a Cyrillic a
-            ("postmaster", "550 5.1.1"),
+            ("postmaster", "450 4.2.1"),
             ("ALICE@ACME.EXAMPLE", "250 2.1.5"),
         ):
             await client.say(f"RCPT TO:<{path}>", code)
         for argument in ("alice@acme.example", "<alice@acme.example", "<>", "", "<a b>x"):
             await client.say(f"RCPT TO:{argument}", "5")
+
+    dialogue(tmp_path, talk)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        '"alice"@acme.example',
+        r'"\al\ice"@acme.example',
+        "@relay.example:alice@acme.example",
+        '@relay.example,@two.example:"Alice"@Acme.Example',
+        "postmaster",
+        "POSTMASTER",
+        '"Postmaster"@acme.example',
+        "Abuse@acme.example",
+    ],
+)
+def test_other_forms_of_a_recipient_reach_their_mailbox(tmp_path: Path, path: str) -> None:
+    async def talk(running, client) -> None:
+        running.gateway.recipient_policy.postmaster = ALICE
+        await client.say("MAIL FROM:<@relay.example:eve@example.net>", "250 ")
+        await client.say(f"RCPT TO:<{path}>", "250 2.1.5")
+        await client.say("DATA", "354 ")
+        await client.say(MAIL + b"\r\n.\r\n", "250 2.0.0")
+        (opened,) = running.opened(ALICE)
+        assert b"Return-Path: <eve@example.net>" in opened.trace
 
     dialogue(tmp_path, talk)
 

@@ -241,6 +241,33 @@ def test_the_reception_decides_by_user_and_certificate() -> None:
         assert refusal(refused.value).reply.startswith(reply), path
 
 
+def test_postmaster_and_abuse_are_the_user_who_is_named() -> None:
+    records = [
+        UserRecord(number, Address(f"{name}@acme.example"), "0", data, ())
+        for number, (name, data) in enumerate((("alice", CERTIFICATE), ("new", None)))
+    ]
+    own = UserRecord(9, Address("abuse@acme.example"), "0", CERTIFICATE, ())
+    for named, users, reply in (
+        ("alice@acme.example", records, ""),
+        ("", records, "450 4.2.1 no postmaster is named"),
+        ("new@acme.example", records, "450 4.2.1 the postmaster named for this domain cannot"),
+        ("gone@acme.example", records, "450 4.2.1 the postmaster named for this domain cannot"),
+        ("new@acme.example", [*records, own], "450 4.2.1 the postmaster"),
+    ):
+        policy = RecipientPolicy("acme.example", Table(*users), FixedClock(), postmaster=named)
+        for path in ("postmaster", "PostMaster@ACME.example", "Abuse@acme.example"):
+            if path[0] == "A" and own in users:
+                assert answered(policy.recipient, path).user is own
+            elif not reply:
+                assert answered(policy.recipient, path).user.address == "alice@acme.example"
+            else:
+                with pytest.raises(RecipientRefusedError) as refused:
+                    answered(policy.recipient, path)
+                assert refusal(refused.value).reply.startswith(reply)
+        with pytest.raises(RecipientRefusedError, match="not relayed"):
+            answered(policy.recipient, "postmaster@example.net")
+
+
 def test_parsed_certificates_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mail_limits, "MAX_CACHED_CERTIFICATES", 2)
     made = [certificate()[1] for _ in range(5)]

@@ -64,6 +64,8 @@ def _print(found: dict[str, Any]) -> None:
     say(table)
     for remark in {each["remark"] for each in found["witnesses"] if each["remark"]}:
         say(f"Note: {remark}.", markup=False, soft_wrap=True)
+    for warning in found["warnings"]:
+        say(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
     for problem in found["problems"]:
         say(f"Problem: {problem}", style="red", markup=False, soft_wrap=True)
 

@@ -58,12 +58,17 @@ def init(
         Option(metavar="CC", help="The country users belong to unless `user add` says it."),
     ] = None,
     public: Annotated[str | None, Option(help="HOST:PORT at which devices reach the link.")] = None,
+    postmaster: Annotated[
+        str | None,
+        Option(metavar="ADDRESS", help="The user who gets the mail to postmaster and abuse."),
+    ] = None,
 ) -> None:
     """Make a server's folder: settings, keys, database, ledger. Overwrites nothing."""
     from blackthorn.programs.server.folder import initialise
     from blackthorn.storage.files.market_keys import check_market
 
     wanted = {
+        ("enterprise", "postmaster"): None if postmaster is None else postmaster.lower(),
         ("enterprise", "market"): None if market is None else check_market(market),
         ("link", "port"): link_port,
         ("link", "public"): public,
@@ -77,6 +82,9 @@ def init(
     initialise(directory, domain, chosen)
     terminal.out.print(f"{directory} is ready for {domain.lower()}.", markup=False)
     terminal.out.print(f"Next: blackthorn serve {directory}", markup=False)
+    if postmaster is None:
+        name_one = f"blackthorn config postmaster {directory} ADDRESS"
+        terminal.say(f"Mail to postmaster and abuse is deferred until you name a user: {name_one}")
 
 
 def serve(directory: ServerDirectory) -> None:
@@ -196,6 +204,17 @@ def check_config(directory: ServerDirectory) -> None:
 
     configuration.load(directory, os.environ)
     terminal.out.print(f"{directory / 'blackthorn.toml'} is good.", markup=False)
+
+
+@config.command("postmaster")
+def name_postmaster(directory: ServerDirectory, address: Address) -> None:
+    """Name the user who gets the mail to postmaster and abuse, from the server's next start on."""
+    import os
+
+    from blackthorn.programs.server.folder import set_postmaster
+
+    set_postmaster(directory, address, os.environ)
+    terminal.say(f"{address} gets the mail to postmaster and abuse; restart the server.")
 
 
 def _invite(

@@ -20,10 +20,11 @@ class Operations:
     """What the program lets be asked.
 
     `problems` names what keeps the server from serving, one line each; empty when it is
-    ready. `metrics` gives Prometheus' text.
+    ready. `warnings` names what its administrator is to do. `metrics` gives Prometheus' text.
     """
 
     problems: Callable[[], Awaitable[list[str]]]
+    warnings: Callable[[], Awaitable[list[str]]]
     metrics: Callable[[], bytes]
 
 
@@ -69,7 +70,9 @@ async def _answer(operations: Operations, head: bytes) -> tuple[str, Answer]:
         case "/readyz":
             problems = await operations.problems()
             status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
-            body = json.dumps({"ready": not problems, "problems": problems}).encode()
+            warnings = await operations.warnings()
+            told = {"ready": not problems, "problems": problems, "warnings": warnings}
+            body = json.dumps(told).encode()
             return method, (status, "application/json", body + b"\n")
         case "/metrics":
             return method, (HTTPStatus.OK, metrics.CONTENT_TYPE, operations.metrics())

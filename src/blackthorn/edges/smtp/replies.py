@@ -30,6 +30,7 @@ RECIPIENTS: Final[dict[Refusal, tuple[int, str]]] = {
     Refusal.REVOKED: (550, "5.2.1"),
     Refusal.MOVED: (551, "5.1.6"),
     Refusal.LEFT: (550, "5.1.6"),
+    Refusal.NO_POSTMASTER: (450, "4.2.1"),
 }
 """Why somebody gets no mail → reply code and status."""
 

@@ -4,23 +4,39 @@ Whom a mail is for is decided by `wire.address` alone. The standard library's ad
 have been fooled by comments and raise at will, so they are not used.
 """
 
+import re
+from typing import Final
+
 from blackthorn.mail import limits
 
 NULL_SENDER = "<>"
 """What a bounce has for a sender."""
 
+_HOP = r'@[^\s"<>@:,]+'
+_PATH: Final = re.compile(
+    rf"<(?P<path>(?:{_HOP}(?:,{_HOP})*:)?"  # a source route is taken and ignored (4.1.1.3)
+    r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"(?P<domain>@[^">]*)?|(?P<plain>(?!")[^>]*)))>'
+    r"(?: (?P<rest>.*))?"
+)
+_DOT_ATOM: Final = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
+
 
 def parse_path(argument: str) -> tuple[str, str] | None:
-    """The path in `<…>` at the start of the argument, and the rest of it.
+    """The address in `<…>` at the start of the argument, and the rest of it.
 
-    NULL_SENDER for the null sender; None when it is no path.
+    A quoted local part that needs no quotes is given without them, since both are one address
+    (4.1.2). NULL_SENDER for the null sender; None when it is no path.
     """
-    path, closing, rest = argument.strip().partition(">")
-    if not path.startswith("<") or not closing or (rest and not rest.startswith(" ")):
+    found = _PATH.fullmatch(argument.strip())
+    if found is None:
         return None
-    address = path[1:]
-    if not address:
-        return NULL_SENDER, rest.strip()
-    if len(address.encode("utf-8", "replace")) > limits.MAX_PATH_BYTES or not address.isprintable():
+    path, rest = found["path"], (found["rest"] or "").strip()
+    if not path:
+        return NULL_SENDER, rest
+    if len(path.encode("utf-8", "replace")) > limits.MAX_PATH_BYTES or not path.isprintable():
         return None
-    return address, rest.strip()
+    if found["quoted"] is None:
+        return (found["plain"], rest) if found["plain"] else None
+    local = re.sub(r"\\(.)", r"\1", found["quoted"])
+    local = local if _DOT_ATOM.fullmatch(local) else f'"{found["quoted"]}"'
+    return local + (found["domain"] or ""), rest

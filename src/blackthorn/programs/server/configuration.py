@@ -19,7 +19,7 @@ from blackthorn.errors import ConfigError, DecodeError, UserError
 from blackthorn.governance import limits as governance_limits
 from blackthorn.storage.files.market_keys import check_market
 from blackthorn.storage.files.server import SETTINGS
-from blackthorn.wire.address import parse_domain
+from blackthorn.wire.address import domain_of, parse_address, parse_domain
 
 KIND_NAMES = {str: "a text", int: "a number", bool: "true or false"}
 
@@ -52,6 +52,11 @@ class EnterpriseSettings:
     """The organisation."""
 
     domain: str = setting("", "The mail domain whose users this server serves.")
+    postmaster: str = setting(
+        "",
+        "The user who gets the mail to postmaster and abuse, in whose name notices are sent. "
+        "Until they are named and activated, that mail is deferred.",
+    )
     market: str = setting(
         "ZZ",
         "Two letters of the country to which users added without --market belong. "
@@ -290,6 +295,12 @@ def _check_together(configuration: Configuration) -> None:
             raise ConfigError(f"enterprise.domain: write {domain!r} in lower case")
     except DecodeError as error:
         raise ConfigError(f"enterprise.domain: {domain!r}: {error}") from None
+    postmaster = configuration.enterprise.postmaster
+    try:
+        if postmaster and domain_of(parse_address(postmaster)) != domain:
+            raise ConfigError(f"enterprise.postmaster: {postmaster!r} is not of {domain}")
+    except DecodeError as error:
+        raise ConfigError(f"enterprise.postmaster: {postmaster!r}: {error}") from None
     try:
         if check_market(configuration.enterprise.market) != configuration.enterprise.market:
             raise ConfigError("enterprise.market: write it in upper case")

@@ -1,6 +1,7 @@
 """`blackthorn init` and `ledger init`: a server's folder, an earlier one's ledger."""
 
 import datetime
+import re
 import secrets
 from collections.abc import Mapping
 from contextlib import closing
@@ -16,7 +17,7 @@ from blackthorn.storage.files.folder import new_folder
 from blackthorn.storage.files.server import SETTINGS, ServerFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import host_store
-from blackthorn.wire.address import parse_domain
+from blackthorn.wire.address import parse_address, parse_domain
 
 
 def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -> ServerFolder:
@@ -48,6 +49,24 @@ def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -
     return ServerFolder(path)
 
 
+def set_postmaster(path: Path, address: str, environment: Mapping[str, str]) -> None:
+    """Name who gets mail to postmaster and abuse, from the server's next start on.
+
+    Raises UserError, and changes nothing then.
+    """
+    configuration.load(path, environment)
+    file, line = path / SETTINGS, f"postmaster = {configuration.toml_value(_address(address))}"
+    text = file.read_text("utf-8")
+    for pattern, kept in ((r"(# *)?postmaster *=.*", ""), (r"\[enterprise\].*", r"\g<0>\n")):
+        text, found = re.subn(f"(?m)^{pattern}$", kept + line, text, count=1)
+        if found:
+            break
+    if not configuration.parse(text, {}).enterprise.postmaster:
+        raise UserError(f"{file} has no line [enterprise]: write it, and {line} below it")
+    with system_error(UserError, f"{file} cannot be written"):
+        atomic.replace(file, text.encode())
+
+
 def make_ledger(path: Path, environment: dict[str, str]) -> str:
     """Give the folder of an earlier version its ledger, once; the log's public key.
 
@@ -69,3 +88,10 @@ def make_ledger(path: Path, environment: dict[str, str]) -> str:
     with system_error(UserError, f"{path} cannot be written"):
         keys = ledger.initialise(path, settings.enterprise.domain, embedded=embedded)
     return keys.log_vkey
+
+
+def _address(text: str) -> str:
+    try:
+        return parse_address(text)
+    except DecodeError as error:
+        raise UserError(f"{text!r}: {error}") from None

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Final
 
 from blackthorn.edges.http import metrics
 from blackthorn.edges.http import operations as ops
-from blackthorn.errors import BlackthornError
+from blackthorn.errors import BlackthornError, StorageError
 from blackthorn.ports.store import Probe
 from blackthorn.ports.waiting import outcome
 from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.server.counters import Counters
+from blackthorn.server.mail.recipient_policy import ROLES, RecipientPolicy, RecipientRefusedError
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.writer import ThreadWriter
 from blackthorn.wire.units import MIB
+
+NAME_ONE: Final = "name an active user by `blackthorn config postmaster`"
 
 PROBE_SECONDS: Final = 5
 """A database that commits nothing for so long is not ready."""
@@ -32,6 +36,7 @@ class Health:
     writer: ThreadWriter
     counters: Counters
     ledger: ServerLedger
+    recipient_policy: RecipientPolicy
     floor_mib: int
     parts: Sequence[Callable[[], list[str]]]
     draining: bool = False
@@ -44,7 +49,11 @@ class Health:
             "free_disk_bytes": lambda: float(self._free_bytes()),
             **self.ledger.gauges(),
         }
-        return ops.Operations(self._problems, lambda: metrics.exposition(self.counters, gauges))
+        return ops.Operations(
+            self._problems,
+            partial(postmaster_warnings, self.recipient_policy),
+            lambda: metrics.exposition(self.counters, gauges),
+        )
 
     def disk_is_short(self) -> bool:
         """Whether less of the disk is free than the settings ask for."""
@@ -67,6 +76,16 @@ class Health:
 
     def _free_bytes(self) -> int:
         return shutil.disk_usage(self.folder.path).free
+
+
+async def postmaster_warnings(recipient_policy: RecipientPolicy) -> list[str]:
+    """Why mail to postmaster and abuse is deferred, one line; empty when somebody gets it."""
+    with suppress(StorageError):  # which `_problems` names
+        try:
+            await outcome(partial(recipient_policy.recipient, ROLES[0]))
+        except RecipientRefusedError as error:
+            return [f"mail to postmaster and abuse is deferred: {error}; {NAME_ONE}"]
+    return []
 
 
 def _size_of(database: Path) -> int:

@@ -1,5 +1,6 @@
 """What `blackthorn ledger status` tells: read from the server's folder, whether it runs or not."""
 
+import asyncio
 import time
 from contextlib import closing
 from pathlib import Path
@@ -8,11 +9,15 @@ from typing import Any, Final
 from blackthorn.directory.entries import Head, decode_entry
 from blackthorn.errors import BlackthornError, DamageError
 from blackthorn.ports import ledger
-from blackthorn.ports.store import BlockingReader
+from blackthorn.ports.store import AtOnce, BlockingReader
 from blackthorn.programs.server import configuration
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.embedded_witness import NOT_YET_A_WITNESS
+from blackthorn.programs.server.health import postmaster_warnings
+from blackthorn.programs.server.wiring import SystemClock
 from blackthorn.programs.witness.status import report as witness_report
+from blackthorn.server.enterprise import EnterpriseCache
+from blackthorn.server.mail.recipient_policy import RecipientPolicy
 from blackthorn.storage.files.ledger import LedgerFiles
 from blackthorn.storage.files.server import ServerFolder
 from blackthorn.storage.sqlite.engine import host_store
@@ -27,7 +32,7 @@ WAITING_SECONDS: Final = 60
 
 
 def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
-    """Size, users, last epoch, witnesses and problems. Raises UserError, StorageError."""
+    """Size, users, last epoch, witnesses, problems and warnings. Raises UserError, StorageError."""
     folder = ServerFolder(path)
     settings = configuration.load(path, environment)
     keys = folder.ledger.read_keys()
@@ -40,6 +45,11 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
         heads = {each.size: _head(store, each) for each in checkpoints}
         resets = len(store.read(ledger.ReadResets(0, 2**31)))
         stopped = bool(store.read(ledger.ReadEvidence()))
+        cache, enterprise = EnterpriseCache(AtOnce(store)), settings.enterprise
+        recipients = RecipientPolicy(
+            enterprise.domain, cache, SystemClock(), postmaster=enterprise.postmaster
+        )
+        warnings = asyncio.run(postmaster_warnings(recipients))
     head = heads[published.size] if published else None
     witnesses, problems = _witnesses(folder.ledger, settings, policy, published)
     if stopped:
@@ -62,6 +72,7 @@ def report(path: Path, environment: dict[str, str]) -> dict[str, Any]:
         "quorum": policy.quorum,
         "witnesses": witnesses,
         "problems": problems,
+        "warnings": warnings,
     }
 
 

@@ -101,6 +101,10 @@ class Server:
         self.ledger = self._make_ledger(folder)
         ledger = self.ledger.ledger
         self.exits = make_rules(database, lambda: self.decisions)
+        enterprise = settings.enterprise
+        self._recipient_policy = RecipientPolicy(
+            enterprise.domain, self._cache, self._clock, self.exits, enterprise.postmaster
+        )
         self.decisions = make_decision_service(
             ledger, self._cache, writer, reader, self._clock, settings.directives.max_accounts
         )
@@ -109,7 +113,7 @@ class Server:
             writer=writer,
             reader=reader,
             clock=self._clock,
-            domain=settings.enterprise.domain,
+            domain=enterprise.domain,
             notify=notifying(self._notify),
         )
         self.closures = make_closures(
@@ -131,6 +135,7 @@ class Server:
             writer,
             counters,
             self.ledger,
+            self._recipient_policy,
             settings.ops.min_free_disk_mib,
             (self.decisions.problems, self.closures.problems),
         )
@@ -227,9 +232,9 @@ class Server:
 
     def gateway(self, pool: SealingPool) -> MailGateway:
         """What the SMTP edge talks to."""
-        domain = self._settings.enterprise.domain
-        recipient_policy = RecipientPolicy(domain, self._cache, self._clock, self.exits)
-        return MailGateway(recipient_policy, self.mail_service, pool, self._clock, self.counters)
+        return MailGateway(
+            self._recipient_policy, self.mail_service, pool, self._clock, self.counters
+        )
 
     def start_decision_service(self) -> None:
         """Replay the decisions, and keep their time. Raises StorageError."""

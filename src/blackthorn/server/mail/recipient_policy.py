@@ -5,6 +5,8 @@ It says why somebody may not (`Refusal`); which SMTP reply that is says `edges.s
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
+from typing import Final
 
 from blackthorn.crypto import openpgp_seal
 from blackthorn.errors import BlackthornError, DecodeError, ForbiddenError
@@ -16,6 +18,9 @@ from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.mail import limits
 from blackthorn.server.markets.exit_rules import ExitRules
 from blackthorn.wire.address import parse_address, parse_domain
+
+ROLES: Final = ("postmaster", "abuse")
+"""What every mail domain answers to (RFC 5321, 4.5.1; RFC 2142): the postmaster gets it."""
 
 
 class Refusal(Enum):
@@ -29,6 +34,7 @@ class Refusal(Enum):
     REVOKED = auto()
     MOVED = auto()
     LEFT = auto()
+    NO_POSTMASTER = auto()
 
 
 class RecipientRefusedError(ForbiddenError):
@@ -49,12 +55,16 @@ class Recipient:
 
 @dataclass(eq=False)
 class RecipientPolicy:
-    """Decides on recipients for the one mail domain `domain` (lower case)."""
+    """Decides on recipients for the one mail domain `domain` (lower case).
+
+    `postmaster` is the user who gets the mail to ROLES, empty while nobody is named.
+    """
 
     domain: str
     enterprise: EnterpriseCache
     clock: Clock
     exits: ExitRules | None = None
+    postmaster: str = ""
     _parsed: dict[bytes, openpgp_seal.Certificate] = field(default_factory=dict)
 
     def recipient(self, path: str, done: Done[Recipient]) -> None:
@@ -66,14 +76,27 @@ class RecipientPolicy:
             return
 
         def loaded(user: UserRecord | None) -> None:
-            try:
-                recipient = self._checked(user)
-            except BlackthornError as error:  # also when an exit's rules cannot be read
-                done(error)
+            if user is None and address.partition("@")[0] in ROLES:
+                self._find_postmaster(done)
             else:
-                done(recipient)
+                self._check(user, done)
 
         self.enterprise.load_user(address, unless_failed(done, loaded))
+
+    def _find_postmaster(self, done: Done[Recipient]) -> None:
+        def checked(found: Recipient | BlackthornError) -> None:
+            if isinstance(found, RecipientRefusedError):
+                text = "the postmaster named for this domain cannot get mail yet"
+                done(RecipientRefusedError(Refusal.NO_POSTMASTER, text))
+            else:
+                done(found)
+
+        if self.postmaster:
+            check = partial(self._check, done=checked)
+            self.enterprise.load_user(Address(self.postmaster), unless_failed(done, check))
+        else:
+            text = "no postmaster is named for this domain yet"
+            done(RecipientRefusedError(Refusal.NO_POSTMASTER, text))
 
     def _address(self, path: str) -> Address:
         local, at, domain = path.rpartition("@")
@@ -84,6 +107,14 @@ class RecipientPolicy:
             return parse_address(f"{local if at else path}@{self.domain}")
         except DecodeError:  # nobody here has such an address
             raise _unknown() from None
+
+    def _check(self, user: UserRecord | None, done: Done[Recipient]) -> None:
+        try:
+            recipient = self._checked(user)
+        except BlackthornError as error:  # also when an exit's rules cannot be read
+            done(error)
+        else:
+            done(recipient)
 
     def _checked(self, user: UserRecord | None) -> Recipient:
         if user is None:
