@@ -17,6 +17,7 @@ from blackthorn.link import frames as f
 from blackthorn.mail.pgp.open import open_mail
 from blackthorn.mail.pgp.seal import Envelope, seal_mail
 from blackthorn.storage.device import unlock
+from blackthorn.storage.device.folder import DeviceFolder
 from blackthorn.storage.device.vault import Vault
 from tests.hostile.attacks import attack
 from tests.hostile.evil_server import EvilServer, changed
@@ -133,10 +134,8 @@ def test_a_certificate_by_any_other_way_changes_nothing():
 def test_the_files_of_a_device_are_nothing_without_its_passphrase(method, tmp_path):
     """Another machine has every file of the folder, and tries."""
     home, thief = tmp_path / "home", tmp_path / "thief"
-    home.mkdir()
     secret = Secret(b"correct horse battery" if method == "passphrase" else bytes(range(32)))
-    key = unlock.create(home / "unlock.json", method, secret)
-    vault = Vault.open(home / "device.db", key, create=True)
+    vault = DeviceFolder(home).create(method, secret)
     text = b"canary of a stolen device"
     keys = device_keys.generate(Address("alice@acme.example"), lambda n: bytes([7]) * n)
     with vault.transaction() as records:

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import ConflictError, StorageError, UserError
+from blackthorn.errors import ConflictError, DamageError, StorageError, UserError
 from blackthorn.ports.device_store import HistoryRecord, UndecryptableRecord
 from blackthorn.storage.device import unlock
 from blackthorn.storage.device.vault import Vault
@@ -135,8 +135,8 @@ def test_envelope_keys_of_old_epochs_are_forgotten():
 
 
 def test_a_passphrase_unlocks_and_another_does_not(tmp_path):
-    path = tmp_path / "unlock.json"
-    key = unlock.create(path, "passphrase", Secret(b"correct horse"))
+    path, key = tmp_path / "unlock.json", Secret(bytes(range(32)))
+    unlock.write_private(path, unlock.lock_for("passphrase", Secret(b"correct horse"), key))
     lock = unlock.read(path)
     assert unlock.unlock(lock, Secret(b"correct horse")) == key
     with pytest.raises(unlock.WrongKeyError, match="not the passphrase"):
@@ -144,7 +144,10 @@ def test_a_passphrase_unlocks_and_another_does_not(tmp_path):
     assert b"horse" not in path.read_bytes() and key.expose() not in path.read_bytes()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(ConflictError, match="exists already"):
-        unlock.create(path, "passphrase", Secret(b"another"))
+        unlock.write_private(path, b"another")
+    lock.sealed = bytes([lock.sealed[0] ^ 1]) + lock.sealed[1:]
+    with pytest.raises(DamageError, match="json is damaged"):
+        unlock.unlock(lock, Secret(b"correct horse"))
 
 
 def test_a_key_file_unlocks_and_must_be_the_owners_alone(tmp_path):
@@ -152,7 +155,8 @@ def test_a_key_file_unlocks_and_must_be_the_owners_alone(tmp_path):
     made = unlock.make_key_file(file)
     assert len(made) == 32 and stat.S_IMODE(file.stat().st_mode) == 0o600
     assert unlock.read_key_file(file) == made
-    key = unlock.create(side, "key-file", made)
+    key = Secret(bytes(range(32)))
+    unlock.write_private(side, unlock.lock_for("key-file", made, key))
     assert key != made and unlock.unlock(unlock.read(side), made) == key
     with pytest.raises(unlock.WrongKeyError, match="not the key file"):
         unlock.unlock(unlock.read(side), KEY)

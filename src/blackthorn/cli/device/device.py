@@ -55,9 +55,9 @@ def activate(
     wanted = activation.Activation(
         invitation.code, host, port, name or activation.own_name(), reset
     )
-    enrolment = run(activation.activate(place, wanted))
+    enrolment, opened = run(activation.activate(place, wanted))
     terminal.out.print(f"This device is {enrolment.address}'s. PIN: {enrolment.pin}", markup=False)
-    wait_published(place, reset=reset)
+    wait_published(place, opened, reset=reset)
     skew = abs(wall_ms() - enrolment.server_time) // 60_000
     if skew >= 5:
         terminal.err.print(f"Note: this device's clock and the server's are {skew} minutes apart.")

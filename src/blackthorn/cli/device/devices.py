@@ -1,5 +1,6 @@
 """Commands for a person's own devices: add, link, list, revoke, and a reset that waits."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Argument, Option, Typer
@@ -76,12 +77,32 @@ def link(
         host, port = invitation.host, invitation.port
     place = options.home_of(home, key_file)
     wanted = pairing.Link(invitation.code, host, port, name or own_name())
-    address = run(pairing.link(place, wanted, TerminalDialogue(json=json)))
+    opened = run(pairing.link(place, wanted, TerminalDialogue(json=json)))
+    address = opened.keys.address
     if not json:
         terminal.out.print(f"This device is {address}'s.", markup=False)
-    published = wait_published(place, quiet=json)
+    published = wait_published(place, opened, quiet=json)
     if json:
         terminal.print_json({"linked": address, "published": published})
+
+
+@devices.command("passphrase")
+@options.on_device
+def passphrase(
+    at: options.DeviceOptions,
+    new_file: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="A file whose first line is the new passphrase: do not ask."),
+    ] = None,
+) -> None:
+    """Change the passphrase that unlocks this device. Its messages and keys stay as they are.
+
+    The old one is asked for first. If it is interrupted, either the old or the new one unlocks the
+    device. Somebody who has the old passphrase and an old copy of this folder can still read that
+    copy, and the folder as it is now: then revoke the device, and link a new one.
+    """
+    options.home_of(at.home, at.key_file).change_passphrase(new_file)
+    terminal.out.print("The passphrase is changed.")
 
 
 @devices.command("list")

@@ -103,13 +103,10 @@ def _passphrase(file: Path | None) -> "Secret":
     import sys
 
     from blackthorn.programs.device.export.export import check_passphrase
+    from blackthorn.programs.device.home import first_line
 
     if file is not None:
-        try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError):
-            raise UserError(f"the passphrase file {file} cannot be read") from None
-        passphrase = lines[0] if lines else ""
+        passphrase = first_line(file)
     elif not sys.stdin.isatty():
         raise UserError("a passphrase for the exported keys is needed: give --passphrase-file")
     else:

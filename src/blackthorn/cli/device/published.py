@@ -6,17 +6,19 @@ from blackthorn.cli import terminal
 from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
-    from blackthorn.programs.device.home import Home
+    from blackthorn.programs.device.home import Home, Opened
 
 
-def wait_published(home: "Home", *, reset: bool = False, quiet: bool = False) -> bool:
+def wait_published(
+    home: "Home", opened: "Opened", *, reset: bool = False, quiet: bool = False
+) -> bool:
     """Wait a minute at most; whether the ledger shows the device."""
     from blackthorn.programs.device.activation import published
     from blackthorn.programs.device.program import DeviceProgram
 
     if not quiet:
         terminal.err.print("Waiting for the ledger to show this device…")
-    shown = run(published(DeviceProgram(home, home.open())))
+    shown = run(published(DeviceProgram(home, opened)))
     if quiet:
         return shown
     if not shown:

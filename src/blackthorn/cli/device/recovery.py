@@ -95,10 +95,10 @@ def use(
     host, port = options.server_address(server)
     place = options.home_of(home, key_file)
     wanted = steps.Recovery(whose, host, port, name or own_name())
-    run(steps.use(place, wanted, LinePrompt()))
+    opened = run(steps.use(place, wanted, LinePrompt()))
     if not json:
         terminal.out.print(f"This device is {whose}'s.", markup=False)
-    published = wait_published(place, quiet=json)
+    published = wait_published(place, opened, quiet=json)
     if json:
         terminal.print_json({"recovered": whose, "published": published})
     else:

@@ -33,7 +33,7 @@ from blackthorn.link.activation.exchange import Channel, Enrolment, Owner, Serve
 from blackthorn.link.codes import Code
 from blackthorn.link.frames import ActivateChallenge, Activated, AnyFrame
 from blackthorn.ports.device_store import Records
-from blackthorn.programs.device.home import Home, random, wall_ms
+from blackthorn.programs.device.home import Home, Opened, opened, random, wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.storage.device.vault import Vault
 from blackthorn.wire import limits as wire_limits
@@ -69,8 +69,8 @@ def own_name() -> str:
     return name[: wire_limits.MAX_DEVICE_NAME_CHARACTERS] or "device"
 
 
-async def activate(home: Home, wanted: Activation) -> Enrolment:
-    """Activate this home's device. Asks for a passphrase before anything else.
+async def activate(home: Home, wanted: Activation) -> tuple[Enrolment, Opened]:
+    """Activate this home's device, and open it. Asks for a passphrase before anything else.
 
     Raises UserError when the server refuses the code, ServerUnprovenError when the server
     does not know it, UnavailableError when it cannot be reached.
@@ -90,7 +90,7 @@ async def activate(home: Home, wanted: Activation) -> Enrolment:
             raise errors.ProtocolError("the server did not answer the activation as it should")
         enrolment = waiting.open(answer)
         _finish(vault, keys, wanted, connection, enrolment)
-        return enrolment
+        return enrolment, opened(vault)
 
 
 def begin(home: Home) -> tuple[Vault | None, str, Secret]:

@@ -1,7 +1,7 @@
 """A device's home folder: where its files are, how it is unlocked, who receives.
 
 device.db       the encrypted vault (with its WAL beside it)
-unlock.json     salt and cost of the passphrase, or which sort of key opens it
+unlock.json     salt and cost of the passphrase, and the vault's key, sealed by it
 receiver.lock   held by the one process that asks the server for deliveries
 """
 
@@ -20,6 +20,7 @@ from blackthorn.device.core.keys import DeviceKeys, NotActivatedError
 from blackthorn.errors import DiskError, UserError
 from blackthorn.ids import Fingerprint
 from blackthorn.storage.device import unlock
+from blackthorn.storage.device.folder import DeviceFolder
 from blackthorn.storage.device.vault import Vault
 
 MIN_PASSPHRASE_CHARACTERS = 8
@@ -86,22 +87,16 @@ class Home:
     key_file: Path | None
 
     @property
-    def database(self) -> Path:
-        """The vault."""
-        return self.folder / "device.db"
-
-    @property
-    def lock(self) -> Path:
-        """The side file that says how to unlock."""
-        return self.folder / "unlock.json"
+    def _files(self) -> DeviceFolder:
+        return DeviceFolder(self.folder)
 
     def receiver(self) -> ReceiverLock:
         """The lock of the receiving process."""
         return ReceiverLock(self.folder / "receiver.lock")
 
     def exists(self) -> bool:
-        """Whether a device was begun here."""
-        return self.lock.exists()
+        """Whether a device was begun here. Raises DamageError when a file of it is lost."""
+        return self._files.exists()
 
     def new_secret(self) -> tuple[str, Secret]:
         """For a new device: how it will be unlocked, and with what. Asks twice."""
@@ -110,53 +105,65 @@ class Home:
                 self.key_file.parent.mkdir(parents=True, exist_ok=True)
                 return "key-file", unlock.make_key_file(self.key_file)
             return "key-file", unlock.read_key_file(self.key_file)
-        passphrase = _passphrase_file() or _ask_twice()
-        if len(passphrase) < MIN_PASSPHRASE_CHARACTERS:
-            raise UserError(f"a passphrase has at least {MIN_PASSPHRASE_CHARACTERS} characters")
-        return "passphrase", Secret(passphrase.encode())
+        return "passphrase", _new_passphrase(os.environ.get(PASSPHRASE_FILE))
+
+    def change_passphrase(self, file: Path | None) -> None:
+        """Ask for the passphrase and for another one, or read that from the file.
+
+        Raises UserError, NotActivatedError, WrongKeyError, StorageError.
+        """
+        lock = self._lock()
+        if lock.method != "passphrase":
+            raise UserError("this device is unlocked by a key file: it has no passphrase")
+        key = unlock.unlock(lock, self._secret(lock))
+        self._files.change(lock.method, key, _new_passphrase(file, "New passphrase"))
+
+    def _lock(self) -> unlock.Lock:
+        if not self.exists():
+            raise NotActivatedError(
+                f"there is no device in {self.folder}: run blackthorn activate first"
+            )
+        return unlock.read(self._files.lock)
 
     def _secret(self, lock: unlock.Lock) -> Secret:
         if lock.method == "key-file":
             if self.key_file is None:
                 raise UserError("this device is unlocked by a key file: give it with --key-file")
             return unlock.read_key_file(self.key_file)
-        passphrase = _passphrase_file() or _ask("Passphrase")
+        path = os.environ.get(PASSPHRASE_FILE)
+        passphrase = first_line(path) if path else _ask("Passphrase")
         return Secret(passphrase.encode())
 
     def create(self, method: str, secret: Secret) -> Vault:
-        """The vault of a new device. Raises DiskError."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.folder.chmod(0o700)
-        except OSError as error:
-            raise DiskError(f"{self.folder} cannot be made: {error.strerror}") from None
-        return Vault.open(self.database, unlock.create(self.lock, method, secret), create=True)
+        """The vault of a new device. Raises DiskError, ConflictError."""
+        return self._files.create(method, secret)
 
     def unlock(self) -> Vault:
         """The vault of a device that was begun here. Asks for the passphrase if need be."""
-        if not self.exists():
-            raise NotActivatedError(
-                f"there is no device in {self.folder}: run blackthorn activate first"
-            )
-        lock = unlock.read(self.lock)
-        return Vault.open(self.database, unlock.unlock(lock, self._secret(lock)), create=True)
+        lock = self._lock()
+        key = unlock.unlock(lock, self._secret(lock))
+        return Vault.open(self._files.database, key, create=False)
 
     def open(self) -> Opened:
         """The activated device. Raises NotActivatedError, WrongKeyError, StorageError."""
-        vault = self.unlock()
-        with vault.transaction() as records:
-            keys = device_keys.load(records)
-            server = records.settings.get("server")
-            pin = records.settings.get("server-pin")
-            user_pin = records.settings.get("user-pin")
-        if keys is None or not server or not pin:
-            raise NotActivatedError(
-                "this device's activation was begun and not finished: run blackthorn activate "
-                "again with the same code"
-            )
-        host, _, port = server.decode().rpartition(":")
-        address = ServerAddress(host, int(port), Fingerprint(pin))
-        return Opened(vault, keys, address, (user_pin or b"").decode())
+        return opened(self.unlock())
+
+
+def opened(vault: Vault) -> Opened:
+    """The activated device of an open vault. Raises NotActivatedError."""
+    with vault.transaction() as records:
+        keys = device_keys.load(records)
+        server = records.settings.get("server")
+        pin = records.settings.get("server-pin")
+        user_pin = records.settings.get("user-pin")
+    if keys is None or not server or not pin:
+        raise NotActivatedError(
+            "this device's activation was begun and not finished: run blackthorn activate "
+            "again with the same code"
+        )
+    host, _, port = server.decode().rpartition(":")
+    address = ServerAddress(host, int(port), Fingerprint(pin))
+    return Opened(vault, keys, address, (user_pin or b"").decode())
 
 
 def random(size: int) -> bytes:
@@ -164,10 +171,15 @@ def random(size: int) -> bytes:
     return secrets.token_bytes(size)
 
 
-def _passphrase_file() -> str | None:
-    path = os.environ.get(PASSPHRASE_FILE)
-    if not path:
-        return None
+def _new_passphrase(file: str | Path | None, what: str = "Passphrase") -> Secret:
+    passphrase = first_line(file) if file else _ask_twice(what)
+    if len(passphrase) < MIN_PASSPHRASE_CHARACTERS:
+        raise UserError(f"a passphrase has at least {MIN_PASSPHRASE_CHARACTERS} characters")
+    return Secret(passphrase.encode())
+
+
+def first_line(path: str | Path) -> str:
+    """The passphrase that a file holds. Raises UserError."""
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -189,12 +201,12 @@ def _ask(prompt: str) -> str:
         raise UserError("no passphrase was given") from None
 
 
-def _ask_twice() -> str:
+def _ask_twice(what: str) -> str:
     least = MIN_PASSPHRASE_CHARACTERS
-    prompt = f"Passphrase for this device, at least {least} characters"
+    prompt = f"{what} for this device, at least {least} characters"
     while len(passphrase := _ask(prompt)) < least:
         had = f"that has only {len(passphrase)}" if passphrase else "that line was empty"
-        prompt = f"At least {least} characters are needed, {had}. Passphrase for this device"
+        prompt = f"At least {least} characters are needed, {had}. {what} for this device"
     if _ask("The same again") != passphrase:
-        raise UserError("the two passphrases differ; nothing was made")
+        raise UserError("the two passphrases differ; nothing was changed")
     return passphrase

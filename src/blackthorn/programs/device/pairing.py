@@ -20,7 +20,7 @@ from blackthorn.ids import Address
 from blackthorn.link import limits
 from blackthorn.link.activation.code import Code
 from blackthorn.programs.device.activation import check_unfinished, remember, unpinned
-from blackthorn.programs.device.home import Home, random, wall_ms
+from blackthorn.programs.device.home import Home, Opened, opened, random, wall_ms
 from blackthorn.programs.device.program import TICK_SECONDS, DeviceProgram
 from blackthorn.programs.device.prompt import Prompt
 from blackthorn.storage.device.vault import Vault
@@ -153,8 +153,8 @@ class Link:
     name: str
 
 
-async def link(home: Home, wanted: Link, dialogue: Dialogue) -> Address:
-    """Join the device that has made the code, and take what it hands over; whose device this is.
+async def link(home: Home, wanted: Link, dialogue: Dialogue) -> Opened:
+    """Join the device that has made the code, and take what it hands over; this device, opened.
 
     Asks for a passphrase before anything else. Raises UserError, SecurityError, UnavailableError.
     """
@@ -174,7 +174,7 @@ async def link(home: Home, wanted: Link, dialogue: Dialogue) -> Address:
             server = f"{wanted.host}:{wanted.port}"
             given = pairing.handover
             remember(records, server, connection.fingerprint, given.pin, given.domain)
-        return pairing.address
+        return opened(new.vault)
 
 
 async def _talk(connection: LinkConnection, pairing: NewPairing, dialogue: Dialogue) -> None:

@@ -18,7 +18,7 @@ from blackthorn.ids import Address
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.programs.device.activation import begin, receive, remember, unpinned
-from blackthorn.programs.device.home import Home, random, wall_ms
+from blackthorn.programs.device.home import Home, Opened, opened, random, wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.device.prompt import Prompt
 from blackthorn.storage.device.vault import Vault
@@ -59,8 +59,8 @@ async def ask_again(words: Sequence[str], places: Sequence[int], prompt: Prompt)
             )
 
 
-async def use(home: Home, wanted: Recovery, prompt: Prompt) -> None:
-    """Make this home's device one of that user's. Asks for a passphrase, words and check first.
+async def use(home: Home, wanted: Recovery, prompt: Prompt) -> Opened:
+    """Make this home's device one of that user's; it is open. Asks for passphrase, words and check.
 
     Raises UserError, SecurityError (another server than that of the paper), UnavailableError.
     """
@@ -82,6 +82,7 @@ async def use(home: Home, wanted: Recovery, prompt: Prompt) -> None:
             server = f"{wanted.host}:{wanted.port}"
             pin, domain = recognised.pin, recognised.domain
             remember(records, server, connection.fingerprint, pin, domain)
+        return opened(vault)
 
 
 async def _state(

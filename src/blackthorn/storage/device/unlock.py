@@ -1,8 +1,8 @@
 """From a passphrase or a key file to the key of the database, with a small file beside it.
 
-The side file holds a salt, the cost of Argon2id and a check value, so that a wrong passphrase
-is told from a damaged database. Nothing in it helps to find the key faster than by trying
-passphrases against the database itself.
+The side file holds a salt, the cost of Argon2id, a check value, so that a wrong passphrase is told
+from a damaged database, and the database's random key, sealed by what the passphrase gives: another
+passphrase seals the same key anew. In version 1 what the passphrase gave was the key itself.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from blackthorn.crypto.aead import CHACHA20_POLY1305, OpenError
 from blackthorn.crypto.argon2 import INTERACTIVE, Argon2Parameters, argon2id
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import ConflictError, DamageError, DiskError, UserError
@@ -24,13 +25,16 @@ KEY_BYTES = 32
 
 _LABEL = b"blackthorn-device-v1"
 
+_NONCE = bytes(CHACHA20_POLY1305.nonce_size)
+"""Each salt gives another key, which seals once."""
+
 
 class WrongKeyError(UserError):
     """The passphrase or the key file is not the one this device was made with."""
 
 
-class Lock(Struct, forbid_unknown_fields=True):
-    """The side file. `method` is "passphrase" or "key-file"."""
+class Lock(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """The side file. `method` is "passphrase" or "key-file"; `sealed` is empty in version 1."""
 
     version: int
     method: str
@@ -39,6 +43,7 @@ class Lock(Struct, forbid_unknown_fields=True):
     memory: Annotated[int, Meta(ge=8, le=4 * 1024 * 1024)] = INTERACTIVE.memory
     passes: Annotated[int, Meta(ge=1, le=100)] = INTERACTIVE.passes
     lanes: Annotated[int, Meta(ge=1, le=64)] = INTERACTIVE.lanes
+    sealed: Annotated[bytes, Meta(max_length=64)] = b""
 
 
 def _derive(lock: Lock, given: Secret) -> Secret:
@@ -52,13 +57,13 @@ def _check(key: Secret) -> bytes:
     return hashlib.sha256(_LABEL + b" check" + key.expose()).digest()[:16]
 
 
-def create(path: Path, method: str, given: Secret) -> Secret:
-    """Make the side file for what was `given`; the database key."""
-    lock = Lock(version=1, method=method, salt=secrets.token_bytes(32), check=bytes(16))
-    key = _derive(lock, given)
-    lock.check = _check(key)
-    write_private(path, msgspec.json.encode(lock) + b"\n")
-    return key
+def lock_for(method: str, given: Secret, key: Secret) -> bytes:
+    """A side file that gives the database `key` for what is `given`."""
+    lock = Lock(version=2, method=method, salt=secrets.token_bytes(32), check=bytes(16))
+    derived = _derive(lock, given)
+    lock.check = _check(derived)
+    lock.sealed = CHACHA20_POLY1305.seal(derived.expose(), _NONCE, key.expose(), _LABEL)
+    return msgspec.json.encode(lock) + b"\n"
 
 
 def read(path: Path) -> Lock:
@@ -67,18 +72,24 @@ def read(path: Path) -> Lock:
         lock = msgspec.json.decode(path.read_bytes(), type=Lock)
     except (OSError, msgspec.DecodeError):
         raise DamageError(f"{path} is missing or damaged: the device cannot be unlocked") from None
-    if lock.version != 1 or lock.method not in ("passphrase", "key-file"):
+    known = lock.version == (2 if lock.sealed else 1)
+    if not known or lock.method not in ("passphrase", "key-file"):
         raise DamageError(f"{path} was written by another version of Blackthorn")
     return lock
 
 
 def unlock(lock: Lock, given: Secret) -> Secret:
-    """The database key. Raises WrongKeyError."""
-    key = _derive(lock, given)
-    if not hmac.compare_digest(_check(key), lock.check):
+    """The database key. Raises WrongKeyError; DamageError when `sealed` was changed."""
+    derived = _derive(lock, given)
+    if not hmac.compare_digest(_check(derived), lock.check):
         wrong = "passphrase" if lock.method == "passphrase" else "key file"
         raise WrongKeyError(f"this is not the {wrong} of this device")
-    return key
+    if not lock.sealed:
+        return derived
+    try:
+        return Secret(CHACHA20_POLY1305.open(derived.expose(), _NONCE, lock.sealed, _LABEL))
+    except OpenError:
+        raise DamageError("the device's unlock.json is damaged: put back the one before") from None
 
 
 def read_key_file(path: Path) -> Secret:

@@ -16,7 +16,7 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DamageError, DiskError
 from blackthorn.ports import device_store as ports
 from blackthorn.storage.device import directory, records, traffic
-from blackthorn.storage.device.schema import SCHEMA, VERSION
+from blackthorn.storage.sqlite import schema
 from blackthorn.storage.sqlite.failure import failure_of
 
 BUSY_MILLISECONDS = 30_000
@@ -72,7 +72,7 @@ class Vault:
             connection = apsw.Connection(str(path), flags=flags)
             connection.pragma("cipher", "chacha20")
             connection.pragma("key", f"raw:{key.expose().hex()}")
-            _prepare(connection)
+            _prepare(connection, create=create)
         except apsw.Error as error:
             raise failure_of(error) from None
         return cls(connection)
@@ -103,25 +103,18 @@ class Vault:
         self._connection.close()
 
 
-def _prepare(connection: apsw.Connection) -> None:
+def migrations() -> schema.Migrations:
+    """A device's, from the first one that is still read."""
+    return schema.migrations("blackthorn.storage.device")
+
+
+def _prepare(connection: apsw.Connection, *, create: bool = True) -> None:
     connection.set_busy_timeout(BUSY_MILLISECONDS)
-    version = connection.pragma("user_version")
-    if version > VERSION:
-        raise DamageError("the database was written by a newer version of Blackthorn")
-    if 0 < version < VERSION:
-        raise DamageError("the database is of an older version of Blackthorn: activate anew")
+    if not create and connection.pragma("user_version") == 0:
+        raise DamageError("the device's database is empty: put back the file that was here")
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full")
     connection.pragma("temp_store", "memory")
     connection.pragma("foreign_keys", True)
     connection.pragma("secure_delete", True)
-    if version == 0:
-        _make_schema(connection)
-
-
-def _make_schema(connection: apsw.Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    if connection.pragma("user_version") == 0:
-        connection.execute(SCHEMA)
-        connection.pragma("user_version", VERSION)
-    connection.execute("COMMIT")
+    schema.migrate(connection, migrations())

@@ -5,13 +5,13 @@ answers the event loop. Both see the last durable commit and are never made to w
 writer (write-ahead log).
 """
 
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
 import apsw
 
 from blackthorn.errors import DamageError
+from blackthorn.storage.sqlite import schema
 from blackthorn.storage.sqlite.failure import failure_of, storing
 
 Connection = apsw.Connection
@@ -34,35 +34,13 @@ PRAGMA secure_delete = FAST;
 _READING = "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY"
 
 
-def migrations() -> list[tuple[int, str]]:
-    """Number and SQL of every migration, in order."""
-    folder = resources.files("blackthorn.storage.sqlite").joinpath("migrations")
-    files = sorted((each for each in folder.iterdir() if each.name.endswith(".sql")), key=str)
-    return [(int(each.name.split("_")[0]), each.read_text(encoding="utf-8")) for each in files]
+def migrations() -> schema.Migrations:
+    """The server's."""
+    return schema.migrations("blackthorn.storage.sqlite")
 
 
 def _migrate(connection: Connection) -> None:
-    """Bring the schema up to this program, one transaction a migration."""
-    known = migrations()
-    while True:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            version = connection.pragma("user_version")
-            if version > known[-1][0]:
-                raise DamageError(
-                    f"the database has version {version}, made by a newer blackthorn; "
-                    f"this one knows {known[-1][0]}: upgrade the program"
-                )
-            todo = next(((number, sql) for number, sql in known if number > version), None)
-            if todo is not None:
-                connection.execute(todo[1]).fetchall()
-                connection.pragma("user_version", todo[0])
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        if todo is None:
-            return
+    schema.migrate(connection, migrations())
 
 
 class Database:

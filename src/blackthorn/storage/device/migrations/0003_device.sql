@@ -1,10 +1,5 @@
-"""The schema of a device's database. All of it lies encrypted; nothing of it leaves the device."""
+-- A device's database. All of it lies encrypted; nothing of it leaves the device.
 
-from typing import Final
-
-VERSION: Final = 3
-
-SCHEMA: Final = """
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
     value BLOB NOT NULL
@@ -164,4 +159,3 @@ CREATE TABLE mail (
     date TEXT NOT NULL,
     readable INTEGER NOT NULL
 ) STRICT;
-"""

@@ -1,0 +1,66 @@
+"""A device's folder: its database and the side file that unlocks it are made and found together.
+
+The side file is written last, when the database is whole under another name, which it keeps until
+then. So neither file alone is ever taken for a device, or for a place where one can be begun.
+"""
+
+import secrets
+from pathlib import Path
+
+from blackthorn.crypto.secret import Secret
+from blackthorn.errors import ConflictError, DamageError, DiskError, system_error
+from blackthorn.storage.device import unlock
+from blackthorn.storage.device.vault import Vault
+from blackthorn.storage.files import atomic
+
+_LOST = (
+    "put it back, or leave this folder: blackthorn device link, or blackthorn recovery use, makes "
+    "you another device in a new --home"
+)
+
+
+class DeviceFolder:
+    """The folder of one device. Its methods raise StorageError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.database = path / "device.db"
+        """The vault (with its WAL beside it)."""
+        self.lock = path / "unlock.json"
+        """The side file that says how to unlock it."""
+        self._fresh = path / "device.db.new"
+
+    def exists(self) -> bool:
+        """Whether a device was begun here. Raises DamageError when one of the files is lost."""
+        database, lock = self.database.exists(), self.lock.exists()
+        if lock and not database and self._fresh.exists():
+            self._rename()  # its making was interrupted
+            return True
+        if database != lock:
+            there, lost = (self.database, self.lock) if database else (self.lock, self.database)
+            raise DamageError(f"{there} is there, but {lost.name} is missing: {_LOST}")
+        return lock
+
+    def create(self, method: str, given: Secret) -> Vault:
+        """A new device's vault, unlocked by what is `given`. Raises ConflictError: one is there."""
+        key = Secret(secrets.token_bytes(unlock.KEY_BYTES))
+        with system_error(DiskError, f"{self.path} cannot be made"):
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            for name in ("", "-wal", "-shm", "-journal"):
+                self._fresh.with_name(self._fresh.name + name).unlink(missing_ok=True)
+        Vault.open(self._fresh, key, create=True).close()
+        unlock.write_private(self.lock, unlock.lock_for(method, given, key))
+        self._rename()
+        return Vault.open(self.database, key, create=False)
+
+    def change(self, method: str, key: Secret, new: Secret) -> None:
+        """Let `new` unlock the database `key`: the side file is the old one or the new one."""
+        with system_error(DiskError, f"{self.lock} cannot be written"):
+            atomic.replace(self.lock, unlock.lock_for(method, new, key))
+
+    def _rename(self) -> None:
+        if self.database.exists():
+            raise ConflictError(f"{self.database} exists already")
+        with system_error(DiskError, f"{self.database} cannot be made"):
+            atomic.rename(self._fresh, self.database)

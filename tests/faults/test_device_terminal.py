@@ -1,0 +1,42 @@
+"""Devices of people who type: what is asked at a terminal, how often, and what a pipe may give."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from blackthorn.demo.deployment import Deployment
+from tests.support.terminal import TerminalCommand
+
+FIRST, SECOND = "correct horse battery", "staple and another"
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with Deployment(tmp_path_factory.mktemp("terminal")) as deployment:
+        deployment.initialise()
+        deployment.start_server()
+        yield deployment
+
+
+def test_activation_asks_for_the_passphrase_twice_and_a_change_for_both(
+    deployment: Deployment,
+) -> None:
+    """Neither the wait for the ledger nor anything else asks a third time."""
+    url = deployment.add_user("bob")["url"]
+    bob = deployment.person("bob", FIRST)
+    activating = TerminalCommand(bob, "activate", url)
+    activating.answer("Passphrase for this device", FIRST)
+    activating.answer("The same again:", FIRST)
+    assert activating.end() == 0, activating.shown
+    assert "The ledger shows it." in activating.shown
+    assert activating.shown.lower().count("passphrase") == 1
+
+    changing = TerminalCommand(bob, "device", "passphrase")
+    changing.answer("Passphrase:", FIRST)
+    changing.answer("New passphrase for this device", SECOND)
+    changing.answer("The same again:", SECOND)
+    assert changing.end() == 0 and "The passphrase is changed." in changing.shown
+    for passphrase, code in ((FIRST, 2), (SECOND, 0)):
+        showing = TerminalCommand(bob, "history")
+        showing.answer("Passphrase:", passphrase)
+        assert showing.end() == code, showing.shown
