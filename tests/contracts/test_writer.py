@@ -10,11 +10,12 @@ from typing import Any
 import apsw
 import pytest
 
-from blackthorn.errors import DefectError, StorageError
+from blackthorn.errors import DefectError, DiskError, StorageError
 from blackthorn.ports.store import Command
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.engine import COMMANDS, Engine
 from blackthorn.storage.sqlite.failure import UnsyncedError
+from blackthorn.storage.sqlite.group_commit import commit_group
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.writer import ThreadWriter
 from tests.market_keys import wrapping
@@ -65,6 +66,13 @@ def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stepped 
     yield made
     made.close()
     database.close()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database.open(tmp_path / "blackthorn.db")
+    yield opened
+    opened.close()
 
 
 class Call(Command[Any]):
@@ -120,6 +128,50 @@ def test_a_bad_job_fails_alone_and_leaves_nothing(
     reader.close()
 
 
+def test_a_locked_database_is_waited_for_once_a_group(database: Database, tmp_path: Path) -> None:
+    begun: list[int] = []
+
+    class Counting(Engine):
+        def begin(self) -> None:
+            begun.append(1)
+            super().begin()
+
+    database.writing.set_busy_timeout(10)
+    other = apsw.Connection(str(tmp_path / "blackthorn.db"))
+    other.execute("BEGIN IMMEDIATE")
+    engine = Counting(database, wrapping())
+    told: list[Any] = []
+    outcomes = commit_group(engine, [(insert(number), told.append) for number in range(20)])
+    assert [str(result) for _, result in outcomes] == [
+        "the database is locked by another process"
+    ] * 20
+    assert all(isinstance(result, DiskError) for _, result in outcomes)
+    assert len(begun) == 1
+    other.execute("ROLLBACK")
+    other.close()
+    outcomes = commit_group(engine, [(insert(number), told.append) for number in range(20)])
+    assert [result for _, result in outcomes] == list(range(20))
+
+
+def test_a_lock_that_comes_between_is_waited_for_once(database: Database) -> None:
+    begun: list[int] = []
+
+    class Locked(Engine):
+        """The group fails by its fourth command; afterwards another process has the lock."""
+
+        def begin(self) -> None:
+            begun.append(1)
+            if len(begun) > 2:
+                raise apsw.BusyError("locked")
+            super().begin()
+
+    told: list[Any] = []
+    tasks = [(job, told.append) for job in (insert(0), insert(1), insert(2), broken, insert(3))]
+    outcomes = commit_group(Locked(database, wrapping()), tasks)
+    assert outcomes[0][1] == 0 and len(begun) == 3
+    assert [type(result).__name__ for _, result in outcomes[1:]] == ["LockedError"] * 4
+
+
 def test_an_error_tells_no_value_that_was_stored(harness: Stepped | Threaded) -> None:
     told: list[Any] = []
     for _ in range(2):
@@ -142,13 +194,6 @@ def test_a_callback_may_submit_again(harness: Stepped | Threaded) -> None:
 
 
 # --- The thread ---------------------------------------------------------------------------
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(tmp_path / "blackthorn.db")
-    yield opened
-    opened.close()
 
 
 def test_what_waits_is_committed_at_once_with_one_wake_up(database: Database) -> None:

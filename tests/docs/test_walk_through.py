@@ -20,6 +20,7 @@ import pytest
 from blackthorn.demo.deployment import clean_environment, free_ports, wait_until
 from tests.docs.pages import ROOT, code_blocks
 from tests.docs.test_readme_commands import console_commands
+from tests.support.processes import interruptible
 
 CODE = re.compile(r"\b\d{4,6}(?:[- ][A-Za-z]+){8}\b")
 PORTS = {
@@ -91,6 +92,7 @@ class Terminals:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
+                preexec_fn=interruptible,
             )
         self.staying.append((process, output))
         if "serve" in line:

@@ -15,6 +15,7 @@ import pysequoia
 import pytest
 
 from blackthorn.demo.deployment import Deployment, Person, StepFailedError, command_line
+from tests.support.processes import interruptible
 
 PASSPHRASE = "correct horse battery"
 MAIL = b"From: eve@example.net\r\nSubject: export %d\r\n\r\nFrom here\r\n>From there\r\n"
@@ -125,7 +126,11 @@ def interrupted(world: World, folder: Path, by: signal.Signals) -> tuple[int, st
     """An export that gets a signal after its second mail."""
     command = command_line("export", str(folder), "--passphrase-file", str(world.passphrase))
     process = subprocess.Popen(
-        command, env=world.alice.environment, stderr=subprocess.PIPE, text=True
+        command,
+        env=world.alice.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,
     )
     deadline = time.monotonic() + 30
     while not folder.with_name("out.partial").joinpath("mail/000002.eml").exists():

@@ -146,6 +146,40 @@ def test_more_mails_than_workers_wait_their_turn(tmp_path: Path) -> None:
     run(test)
 
 
+def test_a_waiter_that_is_cancelled_hands_its_wake_up_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_SEALING_DEPTH", 1)
+
+    async def talk(running, client) -> None:
+        pool = running.pool
+        await client.transaction(MAIL, "250 ")
+        stopped_worker(running)
+        request = SealRequest(
+            recipients=[sealing_to(await running.gateway.recipient(ALICE))],
+            domain="acme.example",
+            sender="",
+            helo="",
+            peer="",
+            tls=False,
+            now=1_800_000_000,
+        )
+        sealing = [asyncio.ensure_future(pool.seal(request, bytearray(MAIL))) for _ in range(3)]
+        await asyncio.sleep(0)
+        (worker,) = pool._workers
+        assert len(worker.jobs) == 1 and len(pool._waiting) == 2
+        monkeypatch.setattr(limits, "MAX_SEALING_DEPTH", 2)
+        pool.freed()
+        sealing[1].cancel()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert len(worker.jobs) == 2, "the third mail took the place of the second"
+        os.kill(*pool.process_ids, signal.SIGCONT)
+        assert await sealing[0] and await sealing[2]
+
+    dialogue(tmp_path, talk)
+
+
 def test_an_idle_worker_ends_and_its_memory_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from blackthorn.errors import DefectError, DiskError
 from blackthorn.programs import log, periodic
 from blackthorn.programs.periodic import Supervisor, run_periodically
+from blackthorn.programs.server.closure import Apart
 from blackthorn.server.counters import Counters
 
 SECRET = "what Alice wrote to Bob"
@@ -56,7 +57,9 @@ def test_a_step_is_taken_now_and_says_when_the_next_one_is_due() -> None:
     assert times[1] - times[0] < 0.1 <= times[2] - times[1] + 0.01
 
 
-@pytest.mark.parametrize(("error", "disk"), [(DiskError("full"), 1), (ValueError(SECRET), 0)])
+@pytest.mark.parametrize(
+    ("error", "disk"), [(DiskError("full"), 1), (OSError(SECRET), 0), (ValueError(SECRET), 0)]
+)
 def test_a_fault_does_not_end_a_periodic_step(error: Exception, disk: int) -> None:
     async def inside(tasks: Supervisor, counters: Counters, faults: Faults) -> None:
         again = asyncio.Event()
@@ -136,6 +139,27 @@ def test_what_is_started_once_reports_its_fault_and_is_not_done_again() -> None:
         await asyncio.sleep(0.01)
         assert times == 1
         assert [each["message"] for each in faults.contexts] == ["the work failed"]
+
+    run(inside)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(None, int), (DiskError("full"), DiskError), (OSError(SECRET), DefectError)]
+)
+def test_a_blocking_step_is_answered_whatever_it_raises(
+    error: Exception | None, told: type
+) -> None:
+    async def inside(tasks: Supervisor, counters: Counters, faults: Faults) -> None:
+        answer = asyncio.get_running_loop().create_future()
+
+        def work() -> int:
+            if error is not None:
+                raise error
+            return 1
+
+        Apart(tasks)(work, answer.set_result)
+        assert type(await answer) is told
+        assert len(faults.contexts) == (told is DefectError)
 
     run(inside)
 

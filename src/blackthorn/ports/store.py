@@ -7,7 +7,8 @@ service knows neither a connection nor SQL. Commands that wait are committed as 
 the last commit that was told, and never run on the event loop.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar, dataclass_transform
 
@@ -53,6 +54,13 @@ def unless_failed(
             go_on(result)
 
     return answered
+
+
+def call_each(callbacks: Iterable[Callable[[], object]]) -> None:
+    """Call all, in order, whatever one of them raises; the last error is raised in the end."""
+    with ExitStack() as stack:
+        for callback in reversed(list(callbacks)):
+            stack.callback(callback)
 
 
 class Writer(Protocol):

@@ -10,6 +10,8 @@ import pytest
 from blackthorn.errors import (
     ConflictError,
     DamageError,
+    DefectError,
+    DiskError,
     InputError,
     StorageError,
     VerificationError,
@@ -255,6 +257,25 @@ def test_a_reader_that_holds_the_log_puts_the_key_off(market: Market) -> None:
     market.compacts = True
     market.work()
     assert market.phase() == "destroyed"
+
+
+def test_a_blocking_step_that_fails_is_taken_again(market: Market) -> None:
+    market.until("preparing")
+    market.work()
+    market.decide("destroy")
+    compact, failures = market.closures.compact, [DefectError("x"), DiskError("x")]
+
+    def failing() -> bool:
+        if failures:
+            raise failures.pop(0)
+        return compact()
+
+    market.closures.compact = failing
+    for _ in range(60):
+        market.step()
+    assert failures == []
+    assert market.phase() == "destroyed"
+    assert market.closures.problems() == []
 
 
 def test_a_full_disk_is_told_and_the_work_goes_on_afterwards(market: Market) -> None:

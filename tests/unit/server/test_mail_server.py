@@ -140,6 +140,19 @@ def test_a_failure_is_told_and_nothing_kept(room: Room) -> None:
     assert room.ask(ALICE, ListMail(1, 0)) == [MailListing(1, [], False)]
 
 
+def test_a_sender_is_answered_though_an_announcement_fails(room: Room) -> None:
+    def defective(address: Address, uid: int) -> None:
+        room.told.append((address, uid))
+        raise TypeError
+
+    room.mail_service.arrived = defective
+    room.deliver(MailFor(room.alice, b"one"), MailFor(room.bob, b"two"))
+    with pytest.raises(TypeError):
+        room.writer.commit()
+    assert room.done == [[1, 1]]
+    assert room.told == [(ALICE, 1), (BOB, 1)]
+
+
 def test_a_device_gets_its_own_users_mail_only(room: Room) -> None:
     room.deliver(MailFor(room.alice, b"for alice"), MailFor(room.bob, b"for bob"))
     room.writer.commit()

@@ -286,6 +286,26 @@ def test_a_defect_in_a_check_does_not_keep_everybody_from_deciding(people: Offic
     assert people.submit("lea", people.sign(signed, "lea"), kept) == ("", ())
 
 
+def test_a_listener_that_raises_silences_no_other(people: OfficePeople) -> None:
+    told: list[str] = []
+
+    def defective(*unused: object) -> None:
+        raise OSError
+
+    people.office.on_decision[:0] = [defective, lambda case, step: told.append(step.action)]
+    people.office.on_disclosure[:0] = [defective, lambda case: told.append("disclosed")]
+    signed, kept = people.receive()
+    with pytest.raises(OSError):
+        people.submit("lea", people.sign(signed, "lea"), kept)
+    assert told[0] == "receive"
+    assert "disclosed" in told
+    people.office.on_decision.remove(defective)
+    people.office.on_disclosure.remove(defective)
+    case = signed.statement.case
+    people.decide(case, "refuse", {"reason": "not-lawful", "letter": bytes(32)}, by="lea cus")
+    assert people.office.cases.case(case).state == "refused"
+
+
 def test_what_is_pending_is_not_newer_than_the_decisions_that_it_is_shown_with(
     people: OfficePeople,
 ) -> None:

@@ -208,7 +208,12 @@ class SealingPool:
                 return best
             unit = asyncio.get_running_loop().create_future()
             self._waiting.append(unit)
-            await unit
+            try:
+                await unit
+            except asyncio.CancelledError:
+                if not unit.cancelled():
+                    self.freed()  # it was woken: the next takes the place
+                raise
         raise _put_off()
 
     def freed(self) -> None:

@@ -18,17 +18,39 @@ from blackthorn.errors import ProtocolError, UnavailableError, UserError
 from blackthorn.link import frames as f
 from blackthorn.link.codes import Code
 from blackthorn.link.hello import sign_hello
+from blackthorn.ports.randomness import Randomness
 from blackthorn.programs.device.home import Home, Opened, ReceiverLock, random, wall_ms
 
 TICK_SECONDS: Final = 0.5
 """How often the vault is looked at for what other processes have changed."""
 
-FIRST_RETRY_SECONDS: Final = 0.5
+FIRST_RETRY_SECONDS: Final = 1.0
 LAST_RETRY_SECONDS: Final = 30.0
-"""How long a follower waits before it connects again: doubled each time, up to the last."""
+"""The longest pause before a follower connects again: doubled each time, up to the last."""
 
 FINISH_SECONDS: Final = 30.0
 """How long a command waits for the server before it leaves the rest in the outbox."""
+
+
+class Backoff:
+    """Pauses before reconnecting: exponential backoff with full jitter.
+
+    After a server's restart its devices therefore do not all come back in one moment.
+    """
+
+    def __init__(self, random: Randomness) -> None:
+        self._random = random
+        self.reset()
+
+    def reset(self) -> None:
+        """The connection was made: begin with the shortest pause again."""
+        self._longest = FIRST_RETRY_SECONDS
+
+    def pause(self) -> float:
+        """Seconds until the next attempt, drawn evenly from 0 to a bound that doubles."""
+        longest = self._longest
+        self._longest = min(2 * longest, LAST_RETRY_SECONDS)
+        return longest * int.from_bytes(self._random(4)) / 2**32
 
 
 @asynccontextmanager
@@ -181,11 +203,12 @@ class DeviceProgram:
         Raises UserError when another process or another copy of this device receives.
         """
         await self._take_lock()
-        wait, reported = FIRST_RETRY_SECONDS, False
+        backoff, reported = Backoff(random), False
         while True:
             try:
                 async with self.link(receive=True) as connection:
-                    wait, reported = FIRST_RETRY_SECONDS, False
+                    backoff.reset()
+                    reported = False
                     while True:
                         await self.step(connection)
                         changed()
@@ -198,8 +221,7 @@ class DeviceProgram:
                 if not reported:
                     lost(str(error))
                     reported = True
-            await asyncio.sleep(wait)
-            wait = min(2 * wait, LAST_RETRY_SECONDS)
+            await asyncio.sleep(backoff.pause())
 
     async def _take_lock(self) -> None:
         for _ in range(30):

@@ -27,6 +27,7 @@ from blackthorn.programs.server import configuration
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.listening import listen_operations, listen_smtp, ports
 from blackthorn.programs.server.market_start import start_markets
+from blackthorn.programs.server.memory import map_large_blocks
 from blackthorn.programs.server.purging import PURGE_SECONDS, purge_and_rest
 from blackthorn.programs.server.wiring import Server, SystemClock
 from blackthorn.server.counters import Counters
@@ -49,6 +50,7 @@ def serve(path: Path) -> None:
     """
     begun = time.monotonic()
     os.umask(0o077)
+    map_large_blocks()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # memory may hold mail not yet sealed
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -10,6 +10,7 @@ No date and no clock fires anything but the end of a gag, and that not when the 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol
 
 from blackthorn.errors import BlackthornError, ConflictError, ForbiddenError, InputError
@@ -294,11 +295,9 @@ class DecisionService:
             self._number = stored.number
             self._proposals.remove(after.id)
             self._keep(signed, submission.fields, stored)
-            submission.done(())
-            for listener in self.on_decision:
-                listener(after, after.history[-1])
-            if after.id[0] == "D" and not sealed:
-                self._disclose(after)
+            told = [partial(listener, after, after.history[-1]) for listener in self.on_decision]
+            disclosed = [partial(self._disclose, after)] * (after.id[0] == "D" and not sealed)
+            store.call_each([partial(submission.done, ()), *told, *disclosed])
 
         revealed = [] if sealed else self._sealed.get(after.id, [])
         records = [_entry(row, sealed=False) for row in revealed]
@@ -331,8 +330,7 @@ class DecisionService:
         self.writer.submit(store.Together((*commands, disclosed, *entries)), done)
 
     def _disclose(self, case: Case) -> None:
-        for listener in self.on_disclosure:
-            listener(case)
+        store.call_each(partial(listener, case) for listener in self.on_disclosure)
 
     # --- Time -----------------------------------------------------------------------------
 

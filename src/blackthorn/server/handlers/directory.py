@@ -15,7 +15,7 @@ from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.link.codes import Code, LinkError
 from blackthorn.ports.clock import Clock
-from blackthorn.ports.store import Done, Result
+from blackthorn.ports.store import Done, Result, call_each
 from blackthorn.server.handlers import limits as handlers_limits
 from blackthorn.server.handlers.session import Session
 from blackthorn.server.ledger.ledger import Ledger
@@ -65,8 +65,7 @@ class DirectoryHandler:
 
     def tick(self, now: float) -> None:
         """Serve those again whose budget has filled."""
-        for session in self._budgets.release(now):
-            session.answered()
+        call_each(session.answered for session in self._budgets.release(now))
 
     def leave(self, session: Session) -> None:
         """The connection has ended."""

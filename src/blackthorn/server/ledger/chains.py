@@ -39,7 +39,7 @@ from blackthorn.identity.keys import VerifyKeys
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports import ledger as ports
 from blackthorn.ports.store import Done as StoreDone
-from blackthorn.ports.store import Reader, Writer, unless_failed
+from blackthorn.ports.store import Reader, Writer, call_each, unless_failed
 from blackthorn.server.ledger import limits as ledger_limits
 from blackthorn.server.ledger.changes import change_of
 from blackthorn.wire import limits as wire_limits
@@ -245,9 +245,8 @@ class Chains:
         if isinstance(outcome, BlackthornError):
             done(str(outcome))
             return
-        if outcome:
-            self.stored(change, now_ms)
-        done("")
+        stored = [partial(self.stored, change, now_ms)] * outcome
+        call_each([*stored, partial(done, "")])
 
     def stored(self, change: ports.Change, now_ms: int) -> None:
         """The change is durable: count it, and tell of it."""
@@ -255,8 +254,8 @@ class Chains:
         recent = _recent(self._stored, change.address, now_ms)
         self._stored.setdefault(change.address, recent).append(now_ms)
         renamed = tuple((old, new.id) for old, new in change.renamed if old != new.id)
-        self.changed(DevicesChanged(change.address, change.removed, renamed))
-        self.woken()
+        changed = DevicesChanged(change.address, change.removed, renamed)
+        call_each([partial(self.changed, changed), self.woken])
 
     # --- Extending ------------------------------------------------------------------------
 

@@ -5,13 +5,14 @@ It meets only sealed bytes. Who may receive mail from outside says `recipient_po
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from blackthorn.errors import BlackthornError, DiskError, StorageError
 from blackthorn.ids import Address
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.enterprise import UserRecord
 from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail, SealedMail, StoreMail
-from blackthorn.ports.store import Command, Done, Reader, Then, Writer, unless_failed
+from blackthorn.ports.store import Command, Done, Reader, Then, Writer, call_each, unless_failed
 from blackthorn.server.counters import Counters
 
 
@@ -57,13 +58,14 @@ class MailService:
             return
 
         def stored(result: list[int] | BlackthornError) -> None:
+            told = [partial(done, result)]
             if isinstance(result, BlackthornError):
                 self.counters.storage_failures += isinstance(result, StorageError)
             else:
                 self.counters.mail_accepted += len(mails)
                 for mail, uid in zip(mails, result, strict=True):
-                    self.arrived(mail.user.address, uid)
-            done(result)
+                    told.append(partial(self.arrived, mail.user.address, uid))
+            call_each(told)
 
         rows = tuple(SealedMail(mail.user.number, mail.sealed) for mail in mails)
         put = StoreMail(rows, self.clock.wall_ms())

@@ -4,11 +4,13 @@ A tree is built from pages of stored leaf hashes, once a closure, and kept for t
 who ask: 6.4 MB per 100,000 persons, for the newest closures only.
 """
 
+from functools import partial
+
 from blackthorn.errors import BlackthornError, DamageError, VerificationError
 from blackthorn.governance.closure.receipt import decode_receipt, place_in
 from blackthorn.ids import Address
 from blackthorn.ports import closure as ports
-from blackthorn.ports.store import Done, Reader, unless_failed
+from blackthorn.ports.store import Done, Reader, call_each, unless_failed
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.paging import read_pages
 from blackthorn.tlog.merkle import MerkleLog
@@ -50,8 +52,8 @@ class Receipts:
                 while len(self._trees) >= limits.MAX_CACHED_TREES:
                     self._trees.pop(next(iter(self._trees)))
                 self._trees[closure.exit] = tree
-            for done in self._waiting.pop(closure.exit, []):
-                done(tree if error is None else error)
+            result = tree if error is None else error
+            call_each(partial(done, result) for done in self._waiting.pop(closure.exit, []))
 
         def query(start: int) -> ports.ListLeaves:
             return ports.ListLeaves(closure.exit, start, limits.LEAF_PAGE)

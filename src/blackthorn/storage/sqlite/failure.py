@@ -21,6 +21,10 @@ class UnsyncedError(DiskError):
     """The disk failed to make data durable. What was written before is in doubt: stop."""
 
 
+class LockedError(DiskError):
+    """Another process held the database for as long as a write waits. Nothing was stored."""
+
+
 def failure_of(error: BaseException) -> BlackthornError:
     """The error that says what happened, without any value that was being stored.
 
@@ -36,7 +40,7 @@ def failure_of(error: BaseException) -> BlackthornError:
         case apsw.CorruptError() | apsw.NotADBError():
             return DamageError("the database is damaged: restore it from a backup")
         case apsw.BusyError() | apsw.LockedError():
-            return DiskError("the database is locked by another process")
+            return LockedError("the database is locked by another process")
         case apsw.ReadOnlyError():
             return DiskError("the database cannot be written: it is read-only")
         case apsw.IOError():

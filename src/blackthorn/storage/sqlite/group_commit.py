@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from blackthorn.errors import BlackthornError, RefusalError
-from blackthorn.storage.sqlite.failure import UnsyncedError, failure_of
+from blackthorn.storage.sqlite.failure import LockedError, UnsyncedError, failure_of
 
 Task = tuple[Any, Callable[[Any], None]]
 """A command, and what is told its outcome."""
@@ -67,7 +67,8 @@ def commit_group(
     """Execute all commands in one transaction; when it fails, each in its own.
 
     One bad command therefore fails alone. The group is tried again without a command that was
-    refused, a few times. After a failed fsync nothing is tried again.
+    refused, a few times. After a failed fsync nothing is tried again, and a database that another
+    process holds is waited for once a group, not once a command.
     """
     try:
         return _transact(engine, tasks)
@@ -81,12 +82,12 @@ def commit_group(
             return [*others[:index], (tasks[index][1], failure), *others[index:]]
     except Exception as error:
         failure = failure_of(error)
-    if len(tasks) == 1 or isinstance(failure, UnsyncedError):
+    if len(tasks) == 1 or isinstance(failure, UnsyncedError | LockedError):
         return [(done, failure) for _, done in tasks]
     outcomes: list[Outcome] = []
     for index, task in enumerate(tasks):
         alone = commit_group(engine, [task])
         outcomes += alone
-        if isinstance(alone[0][1], UnsyncedError):
+        if isinstance(alone[0][1], UnsyncedError | LockedError):
             return outcomes + [(done, alone[0][1]) for _, done in tasks[index + 1 :]]
     return outcomes
