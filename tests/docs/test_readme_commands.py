@@ -34,6 +34,8 @@ def check(words: list[str]) -> None:
     command: Any = get_command(cli.app)
     context = command.context_class(command, info_name="blackthorn")
     while hasattr(command, "commands"):
+        if not words and command.invoke_without_command:
+            return
         assert words, f"{command.name} needs a command"
         assert words[0] in command.commands, f"no command {words[0]!r}"
         command = command.commands[words[0]]
@@ -64,8 +66,8 @@ def test_a_printed_command_is_known(document: str, line: str) -> None:
 
 
 def test_the_walk_through_uses_every_part() -> None:
-    readme = {line for document, line in all_commands() if document == "README.md"}
-    first_words = {" ".join((blackthorn_words(line) or [])[:2]) for line in readme}
+    page = {line for name, line in all_commands() if name == "docs/first-five-minutes.md"}
+    first_words = {" ".join((blackthorn_words(line) or [])[:2]) for line in page}
     used = " ".join(sorted(first_words))
     for part in ("init", "serve", "user add", "activate", "send", "inbox", "group create", "mail"):
         assert part in used, f"the walk-through never uses {part!r}"

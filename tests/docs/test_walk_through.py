@@ -1,4 +1,4 @@
-"""The README's walk-through works as printed: every command of it is run, in order.
+"""The walk-through works as printed: every command of it is run, in order.
 
 Whose terminal a block of commands belongs to says the name in bold above it.
 
@@ -120,8 +120,8 @@ def terminals(tmp_path: Path) -> Iterator[Terminals]:
 
 
 def walk_through() -> str:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return readme.partition("## The first five minutes by hand\n")[2].partition("\n## ")[0]
+    page = (ROOT / "docs" / "first-five-minutes.md").read_text(encoding="utf-8")
+    return page.partition("\n## ")[0]
 
 
 def test_the_walk_through_works_as_printed(terminals: Terminals) -> None:
