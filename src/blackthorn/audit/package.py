@@ -12,6 +12,7 @@ from typing import Final
 
 from blackthorn.errors import UserError, VerificationError, system_error
 from blackthorn.governance.package.check import VerifiedPackage, check
+from blackthorn.governance.package.gunzip import MAGIC, gunzip
 from blackthorn.governance.package.tar import TarEntry, read_tar
 from blackthorn.tlog.policy import Policy, parse_policy
 from blackthorn.wire.note import VerifierKey, parse_vkey
@@ -21,7 +22,9 @@ _PIECE: Final = 256 * KIB
 
 
 def check_package(target: Path, register: str | None, policy: Path | None) -> VerifiedPackage:
-    """Check a tar file or an unpacked folder. `register` is a vkey or a file that holds one.
+    """Check a tar file, also one in gzip, or an unpacked folder.
+
+    `register` is a vkey or a file that holds one.
 
     Raises VerificationError with the rule that is broken, UserError when it cannot be read.
     """
@@ -31,7 +34,8 @@ def check_package(target: Path, register: str | None, policy: Path | None) -> Ve
         if target.is_dir():
             return check(_folder(target), key, given)
         with target.open("rb") as file:
-            return check(read_tar(file.read), key, given)
+            read = gunzip(file.read) if file.peek(2)[:2] == MAGIC else file.read
+            return check(read_tar(read), key, given)
 
 
 def read_register(text: str) -> VerifierKey:

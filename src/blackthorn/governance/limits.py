@@ -1,6 +1,6 @@
 """Bounds of `governance`: each with its name, its unit and its reason."""
 
-from blackthorn.wire.units import MIB
+from blackthorn.wire.units import KIB, MIB
 
 MAX_CASE_STATEMENTS = 256
 """Decisions in one case; a gag that is extended monthly for ten years makes 120."""
@@ -28,6 +28,9 @@ MAX_PACKAGE_TAG_BYTES = 64 * MIB
 
 MAX_PACKAGE_NAME_BYTES = 240
 """A name in a package, without its top folder: what a ustar header holds, and file systems take."""
+
+MAX_TAR_EXTENSION_BYTES = 64 * KIB
+"""A pax header or long name in a repacked package, held in memory: names, times, attributes."""
 
 MAX_CLOSURE_BYTES = 128 * MIB
 """A closure's published statement: a line of 77 bytes for each person, of a million at most."""

@@ -1,9 +1,12 @@
 """The check of a package: one forged package for each rule, hostile tar files among them."""
 
+import gzip
 import hashlib
+import io
 import json
 import random
 import re
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +17,10 @@ from blackthorn.directory import entries
 from blackthorn.errors import VerificationError
 from blackthorn.governance import limits
 from blackthorn.governance.package import build as bag
+from blackthorn.governance.package import gunzip as gunzip_module
 from blackthorn.governance.package import layout
 from blackthorn.governance.package.check import VerifiedPackage, check
+from blackthorn.governance.package.gunzip import gunzip
 from blackthorn.governance.package.rules import RULES
 from blackthorn.governance.package.tar import END, read_tar
 from blackthorn.wire import note as notes
@@ -100,6 +105,109 @@ def test_P1_something_behind_the_end_or_in_the_padding() -> None:
     refuses("P1", check_tar, data[:-512] + entry("D-000002/more", b"") + END)
     place = data.index(layout.BAGIT) + len(layout.BAGIT)
     refuses("P1", check_tar, data[:place] + b"x" + data[place + 1 :])
+
+
+def repacked(**options: object) -> bytes:
+    """The package as Python's tarfile writes it anew, `rename` applied to each member."""
+    rename = options.pop("rename", lambda name: name)
+    more = options.pop("more", ())
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", **options) as tar:  # type: ignore[call-overload]
+        for name, data in (*files_of(whole()).items(), *more):
+            info = tarfile.TarInfo(rename(f"D-000002/{name}"))
+            info.size, info.mtime = len(data), 1_437_730_000.25
+            tar.addfile(info, io.BytesIO(data))
+    return target.getvalue()
+
+
+FINDER = (("._README.txt", b"\0\5\x16\7"), ("data/.DS_Store", b"Bud1"), ("._data", b"x"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        lambda: repacked(format=tarfile.PAX_FORMAT),
+        lambda: repacked(format=tarfile.GNU_FORMAT),
+        lambda: repacked(format=tarfile.PAX_FORMAT, pax_headers={"comment": "of a git archive"}),
+        lambda: repacked(rename=lambda name: f"./{name}"),
+        lambda: repacked(rename=lambda name: f"{'t' * 200}{name}", format=tarfile.PAX_FORMAT),
+        lambda: repacked(rename=lambda name: name.replace("D-000002", "t" * 120)),
+        lambda: repacked(rename=lambda name: name.replace("D-000002/", "./")),
+        lambda: repacked(rename=lambda name: name.replace("D-000002/", "")),
+        lambda: repacked(more=FINDER),
+        lambda: entry("./", b"") + entry("._D-000002", b"x") + whole(),
+    ],
+)  # fmt: skip
+def test_what_changes_no_content_is_accepted(data) -> None:
+    assert check_tar(data()) == check_tar(whole())
+    assert check(read_tar(gunzip(reader(gzip.compress(data())))), REGISTER, POLICY)
+
+
+def test_files_of_a_finder_lie_beside_those_of_a_folder(files) -> None:
+    assert check_files(files | dict(FINDER)) == check_files(files)
+    refuses("P11", check_files, files | {"._": b""})
+    refuses("P11", check_files, files | {"._folder/file": b""})
+    refuses("P8", check_files, files | {"data/.hidden": b""})
+
+
+def pax(*records: tuple[str, str], kind: bytes = tarfile.XHDTYPE) -> bytes:
+    lines = [f" {key}={value}\n" for key, value in records]
+    body = "".join(f"{len(line) + 2}{line}" for line in lines).encode()
+    block = bytearray(entry("D-000002/pax", body))
+    block[156:157] = kind
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block[:512])
+    return bytes(block)
+
+
+@pytest.mark.parametrize(
+    ("rule", "before"),
+    [
+        ("P3", pax(("linkpath", "/etc/passwd"))),
+        ("P3", pax(("GNU.sparse.name", "a"))),
+        ("P3", pax(("path", "D-000002"), kind=tarfile.XGLTYPE)),
+        ("P3", pax(("path", "D-000002")) * 2),
+        ("P3", pax(("comment", "x" * 70_000))),
+        ("P2", pax(("path", "/etc"))),
+        ("P2", pax(("path", "../up"))),
+        ("P1", pax(("size", "-5"))),
+        ("P5", pax(("size", "9" * 60))),
+        ("P1", pax(("comment", "x")).replace(b"comment=", b"comment-")),
+        ("P1", pax(("comment", "x")).replace(b"13 comment", b"93 comment")),
+    ],
+)
+def test_extensions_that_are_false_or_change_content_are_refused(rule: str, before: bytes) -> None:
+    refuses(rule, check_tar, before + whole())
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"),
+    [
+        ("P1", lambda data: data[:-1]),
+        ("P1", lambda data: data[: len(data) // 2]),
+        ("P1", lambda data: data + b"hidden"),
+        ("P1", lambda data: data + gzip.compress(b"hidden")),
+        ("P1", lambda data: data[:40] + bytes([data[40] ^ 255]) + data[41:]),
+    ],
+)
+def test_a_compressed_package_is_whole(rule: str, change) -> None:
+    data = change(gzip.compress(whole(), mtime=0))
+    refuses(rule, lambda: check(read_tar(gunzip(reader(data))), REGISTER, POLICY))
+
+
+def test_P5_a_package_that_grows_without_end_is_read_no_further(monkeypatch) -> None:
+    monkeypatch.setattr(gunzip_module, "_MOST", len(whole()) + 4_096)
+    given = 0
+    read = gunzip(reader(gzip.compress(whole() + bytes(10_000_000))))
+
+    def counted(size: int) -> bytes:
+        nonlocal given
+        piece = read(size)
+        given += len(piece)
+        return piece
+
+    refuses("P5", lambda: check(read_tar(counted), REGISTER, POLICY))
+    assert given <= len(whole()) + 4_096 + 65_536
 
 
 def test_P1_no_tar_file_at_all() -> None:

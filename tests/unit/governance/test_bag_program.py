@@ -1,6 +1,7 @@
 """A package on disk: made whole or not at all, finished again and again, sealed, checked."""
 
 import errno
+import gzip
 import io
 import json
 import tarfile
@@ -138,6 +139,11 @@ def test_no_certificate_no_file(made) -> None:
 
 def test_tar_and_folder_are_checked_alike(made, folder, policy) -> None:
     of_tar = package.check_package(made, str(REGISTER), policy)
+    packed = made.with_suffix(".tar.gz")
+    packed.write_bytes(gzip.compress(made.read_bytes()))
+    assert of_tar == package.check_package(packed, str(REGISTER), policy)
+    (folder / ".DS_Store").write_bytes(b"Bud1")
+    (folder / "data" / "._a").write_bytes(b"x")
     assert of_tar == package.check_package(folder, str(REGISTER), policy)
     enclosed = str(folder / "proof" / "register.vkey")
     assert of_tar == package.check_package(folder, enclosed, policy)

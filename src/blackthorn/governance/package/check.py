@@ -202,7 +202,8 @@ def _read(files: Iterable[TarEntry]) -> _Contents:
         bound = limits.MAX_PACKAGE_TAG_BYTES if entry.name in _KEPT else limits.MAX_PACKAGE_BYTES
         if total > limits.MAX_PACKAGE_BYTES or entry.size > bound:
             raise VerificationError("P5", f"{entry.name!r} is larger than a package may be")
-        _read_file(package, entry)
+        if not layout.is_finders(entry.name):
+            _read_file(package, entry)
     return package
 
 

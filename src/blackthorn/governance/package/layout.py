@@ -66,6 +66,18 @@ SIGNATURE: Final = "signature.txt"
 FINISHING: Final = (*PROOF, SIGNATURE)
 """What is added once the ledger shows the tag manifest's hash; no manifest lists it."""
 
+TOP: Final = frozenset(
+    {*TAGGED, TAG_MANIFEST, *(name.partition("/")[0] for name in FINISHING), "data"}
+)
+"""The first parts of the names below a package's folder."""
+
+
+def is_finders(name: str) -> bool:
+    """Whether the file is one that macOS leaves beside others: it is no part of the package."""
+    last = name.rpartition("/")[2]
+    return last == ".DS_Store" or (last.startswith("._") and len(last) > 2)
+
+
 BAGIT: Final = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 FIRST: Final = "0" * 64
 """What stands for the line before in the first line of a custody log."""
