@@ -1,6 +1,5 @@
-"""A person's device: what it keeps, sends, receives and believes, without a socket and a clock.
+"""The user's device without sockets and clock: keys, verification, conversations, sending, export.
 
-From the ground up: `mail` (keys), `core`, `transparency` (the ledger), `conversations` (MLS),
-`operations` (sending), `account` (the user's own devices), `export`; `engine` joins them for one
-connection. Programs and edges connect it. Nothing on the server's side may import any of it.
+Layers from the bottom: `mail`, `core`, `transparency`, `conversations`, `operations`, `account`,
+`export`; `engine` joins them for one connection. The server's packages must not import any of it.
 """

@@ -1,9 +1,7 @@
-"""The device: frames in, frames out, every decision inside a unit of work over its store.
+"""The device engine: frames in, frames out, all decisions inside a unit of work over its store.
 
-No sockets and no clock: `programs.device.program` connects it to the link, scenarios to a server in
-the same process. Several processes may each run a `Device` over one store; only the one that
-`receives` asks for deliveries. What a unit of work has saved survives the end of the process; what
-is kept in this object only saves work.
+No sockets and no clock. Several processes may run a `Device` over one store; only the process that
+`receives` asks for deliveries. The store is durable; this object's own state only saves work.
 """
 
 from collections.abc import Callable
@@ -31,7 +29,7 @@ class Device:
     ) -> None:
         self.keys = keys
         self.outcomes: list[operation.Outcome] = []
-        """What has become of operations; the caller takes them out."""
+        """Outcomes of operations; the caller removes them."""
         self.superseded = False
         """Whether another connection of this device receives instead."""
         self.mail_waits = False
@@ -45,17 +43,17 @@ class Device:
         self._sender = Sender(self.unit, self.directory, self.outcomes)
         self._reconciler = reconciler.Schedule()
         self._noticed: set[str] = set()
-        """The exits and directives of which the server has given notice on this link."""
+        """Cases of the notices received on this link."""
         self._connected = False
 
     def unit(self, now_ms: int) -> AbstractContextManager[unit_of_work.UnitOfWork]:
-        """A unit of work of this device at `now_ms`, Unix milliseconds."""
         return units.unit(self._store, self.keys, now_ms, self._random, self._chains)
 
     def enqueue(self, now_ms: int, make: Callable[[unit_of_work.UnitOfWork], int]) -> int:
-        """Persist an operation (`send_text.enqueue` and its like); its number. Then `tick`.
+        """Store an operation (`send_text.enqueue` and its like); its number. Call `tick`
+        afterwards.
 
-        This process sends it at once; what others left in the outbox is taken over in time.
+        This process sends it at once; other processes' rows follow after a delay.
         """
         with self.unit(now_ms) as unit:
             number = make(unit)
@@ -66,21 +64,21 @@ class Device:
 
     @property
     def blocked(self) -> set[int]:
-        """Operations that wait until the person has accepted an alarm."""
+        """Rows that wait until the user accepts an alarm."""
         return self._sender.blocked
 
     def busy(self, now_ms: int) -> bool:
-        """Whether this process waits for an answer to something in the outbox."""
+        """Whether this process waits for an answer to an operation in the outbox."""
         with self.unit(now_ms) as unit:
             return self._sender.awaits_answer(unit)
 
     @property
     def drained(self) -> bool:
-        """Whether everything that waited at the server has been delivered, and looked up."""
+        """Whether all waiting parcels were delivered and their senders looked up."""
         return self._receiver.drained
 
     def disconnected(self) -> None:
-        """The link has ended: what was not answered will be sent again."""
+        """The link has ended; unanswered operations will be sent again."""
         self._connected = False
         self._receiver.disconnected()
         self._sender.disconnected()
@@ -88,7 +86,7 @@ class Device:
         self.replayer.disconnected()
 
     def connected(self, ready: f.Ready, now_ms: int, *, receives: bool) -> Frames:
-        """The link is open. `receives` when this process holds the device's receiver lock."""
+        """The link is open. `receives`: this process holds the device's receiver lock."""
         self._connected = True
         self._reconciler.poke()
         self._noticed.clear()
@@ -104,7 +102,9 @@ class Device:
         return frames + self.tick(now_ms)
 
     def receive(self, frame: f.AnyFrame, now_ms: int) -> Frames:
-        """The answer to one frame of the server. Raises StorageError: then nothing was kept."""
+        """Process one frame of the server; the frames to send. Raises StorageError: nothing was
+        stored.
+        """
         match frame:
             case f.MailArrived():
                 self.mail_waits = True
@@ -122,7 +122,7 @@ class Device:
         return []
 
     def _answer(self, frame: f.AnyFrame, now_ms: int) -> Frames | None:
-        """What is to be sent at once; None for a frame after which nothing can be due."""
+        """The frames to send at once; None for a frame after which nothing can be due."""
         match frame:
             case f.Deliver(parcels):
                 return self._receiver.deliver(parcels, now_ms)
@@ -174,9 +174,9 @@ class Device:
         return None
 
     def tick(self, now_ms: int) -> Frames:
-        """What is due: parcels that may open now, operations that can be prepared and sent.
+        """Retry, look up and send whatever is due.
 
-        Call it after every operation, and now and then: other processes change the store too.
+        Call it after every operation and regularly: other processes change the store too.
         """
         directory, inbound, sender = self.directory, self._receiver, self._sender
         with self.unit(now_ms) as unit:

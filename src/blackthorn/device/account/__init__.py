@@ -1,6 +1,4 @@
-"""The user's account across their devices: pairing, recovery, and what follows from the own chain.
+"""The user's account across their devices: pairing, recovery and follow-up of chain changes.
 
-`reconciler` enqueues what the own chain makes necessary; `state_transfer` is for a new device;
-`exit_notices` are what the server says of the user's market. Statements themselves are made by
-`operations.change_chain`.
+`reconciler` enqueues the follow-up; `exit_notices` stores notices about the user's market.
 """

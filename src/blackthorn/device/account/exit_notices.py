@@ -1,7 +1,6 @@
-"""Exit notices: what the server says of leaving the user's market, and of directives about them.
+"""Notices from the server about a market's exit and about directives, stored for offline display.
 
-Kept in the vault until it no longer holds, so that the countdown is shown off line too. The texts
-are the server's: they are made safe before they are printed.
+Their texts come from the server and must be made safe before printing.
 """
 
 from typing import Any, Final
@@ -19,7 +18,7 @@ MORE: Final = "see: blackthorn market notice"
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """A MarketNotice as it is kept; dates are Unix milliseconds, 0 for none."""
+    """A stored MarketNotice; dates are Unix milliseconds, 0 for none."""
 
     exit: str
     state: str
@@ -32,32 +31,32 @@ class Notice(msgspec.Struct, frozen=True):
 
     @property
     def market(self) -> str:
-        """The market that is left, "" for a directive."""
+        """The country code of the market, "" for a directive."""
         return self.exit[2:4] if self.exit.startswith("X-") else ""
 
     @property
     def next_ms(self) -> int:
-        """The date that the person waits for, 0 when there is none."""
+        """The next date that concerns the user, Unix milliseconds; 0 without one."""
         if self.state in ("announced", "draining", "read-only"):
             return self.stop_ms
         return self.retrieval_end_ms if self.state in ("retrieval", "preparing") else 0
 
 
 def all_notices(settings: Settings) -> list[Notice]:
-    """What is kept, by case."""
+    """All stored notices, sorted by case."""
     data = settings.get(_SETTING)
     return msgspec.msgpack.decode(data, type=list[Notice]) if data else []
 
 
 def keep(settings: Settings, frame: MarketNotice) -> None:
-    """Keep what the server says, in place of what it said of the same case before."""
+    """Store a notice; it replaces the earlier one of the same case."""
     fresh = Notice(**{name: getattr(frame, name) for name in Notice.__struct_fields__})
     others = [notice for notice in all_notices(settings) if notice.exit != fresh.exit]
     _put(settings, [*others, fresh][-limits.MAX_KEPT_NOTICES :])
 
 
 def keep_only(settings: Settings, cases: set[str]) -> None:
-    """The server has said which exits there are: what it did not say again of one has ended."""
+    """Delete market notices whose exit is not in `cases`: the server no longer reports it."""
     kept = all_notices(settings)
     left = [notice for notice in kept if not notice.market or notice.exit in cases]
     if len(left) < len(kept):
@@ -65,20 +64,20 @@ def keep_only(settings: Settings, cases: set[str]) -> None:
 
 
 def set_read(settings: Settings) -> None:
-    """The person has read all; what then needs no countdown is forgotten."""
+    """Mark all notices as read and delete those without a countdown."""
     kept = [msgspec.structs.replace(notice, read=True) for notice in all_notices(settings)]
     _put(settings, [notice for notice in kept if notice.market and notice.state != "rescinded"])
 
 
 def days_left(notice: Notice, now_ms: int) -> int | None:
-    """Days until the date that the person waits for, begun ones too; None without one."""
+    """Days until `notice.next_ms`, rounded up; None without a date."""
     if not notice.next_ms:
         return None
     return max(0, -((now_ms - notice.next_ms) // DAY_MS))
 
 
 def countdown(notice: Notice, now_ms: int, day: Any) -> str:
-    """One line: what ends when, and what to do. `day` writes Unix milliseconds as a date."""
+    """One line with the next date and advice. `day` formats Unix milliseconds as a date."""
     if not notice.market:
         return f"Data of your account was given to an authority ({notice.exit}); {MORE}"
     where, left = f"service in {notice.market}", days_left(notice, now_ms)
@@ -90,9 +89,9 @@ def countdown(notice: Notice, now_ms: int, day: Any) -> str:
             return f"{where} is read-only and stops on {day(notice.stop_ms)}{away}; {EXPORT}"
         case "retrieval" | "preparing":
             until = day(notice.retrieval_end_ms)
-            return f"{where} has ended; what is yours can be fetched until {until}{away}; {EXPORT}"
+            return f"{where} has ended; your data can be fetched until {until}{away}; {EXPORT}"
         case "rescinded":
-            return f"{where} goes on: it is not left; {MORE}"
+            return f"{where} continues: the exit was cancelled; {MORE}"
     return f"{where} has ended; {MORE}"
 
 

@@ -1,15 +1,11 @@
-"""Pairing as two devices of a user do it: frames in, frames out, people asked in between.
+"""Pairing of two devices of one user: frames in, frames out, with questions to the user in between.
 
-The exchange itself is `link.pairing.exchange`; what is transferred, `state_transfer`. Here stands
-what both sides share; each side's order of steps is in `pairing_live` and `pairing_new`. Both sides
-learn of the end by `failure`: None as long as all is well.
+Both sides report the end by `failure`, None on success. State is durable before it is sent or
+acknowledged; the live device stores the fully signed statement before submitting it.
 
     live   opening ► waiting ► proving ► comparing ► confirming ► signing ► storing ► handing ►
            ending ► done
     new    proving ► comparing ► signing ► taking ► done
-
-On the new device everything is durable before it is said or answered; on the live one the
-statement with both signatures is in the outbox before it is submitted.
 """
 
 from collections.abc import Callable
@@ -29,57 +25,57 @@ DIFFERS: Final = "the six digits are not the same: somebody may stand between th
 
 
 class Stage(Enum):
-    """Where a side stands; the value says for what it waits."""
+    """The state of one side; the value names what it waits for."""
 
     OPENING = "the server"
     WAITING = "the new device"
     PROVING = "the other device"
-    COMPARING = "somebody who compares the six digits"
-    CONFIRMING = "somebody who confirms them on the new device"
+    COMPARING = "comparison of the six digits"
+    CONFIRMING = "confirmation on the new device"
     SIGNING = "the signature of the other device"
-    STORING = "the server, which stores the statement"
-    HANDING = "the new device, which takes what it is given"
-    ENDING = "the new device's word that it has all"
-    TAKING = "what the other device hands over"
+    STORING = "the server to store the statement"
+    HANDING = "the new device to store a batch"
+    ENDING = "the new device's final confirmation"
+    TAKING = "the other device's state"
     DONE = "nothing"
 
 
 class Side:
-    """What both sides share."""
+    """State and messages common to both sides."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.failure: BlackthornError | None = None
         self.digits = ""
-        """What is to be compared, once it is known."""
+        """The digits to compare, once known."""
         self.remaining = 0
-        """How many items are still to be transferred, of `total`."""
+        """Items still to be transferred, of `total`."""
         self.total = 0
         self.compared: exchange.Comparison | None = None
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the pairing has ended, successfully or not."""
         return self.stage is Stage.DONE or self.failure is not None
 
     @property
     def partner(self) -> exchange.Comparison:
-        """The other device, proved by the code. Raises AlteredError before that."""
+        """The authenticated other device. Raises AlteredError before it has proved the code."""
         if self.compared is None:
             raise channel.AlteredError("the other device has not proved itself")
         return self.compared
 
     def meet(self, compared: exchange.Comparison) -> None:
-        """The other device has proved itself."""
+        """Record the authenticated other device."""
         self.compared, self.digits = compared, short_code(compared.digest)
 
     def fail(self, error: BlackthornError, code: str = Code.PAIRING_FAILED) -> Frames:
-        """The pairing is over: tell the other side in a word."""
+        """End the pairing with `error` and send `code` to the other side."""
         self.failure = error
         return [f.PairingEnded(code)]
 
     def refuse(self) -> Frames:
-        """The person says that the digits differ, or that the other device has not taken them."""
+        """End the pairing because the digits differ or the other device has not accepted them."""
         return self.fail(SecurityError(DIFFERS), Code.PAIRING_DIFFERS)
 
     def say(self, message: messages.PairingMessage) -> Frames:
@@ -87,13 +83,13 @@ class Side:
         return [self.partner.channel.seal(message)]
 
     def out_of_place(self) -> Frames:
-        """The other device broke the order of steps: the pairing is over."""
-        error = channel.AlteredError("the other device said what it should not say now")
+        """End the pairing: the other device sent a message out of order."""
+        error = channel.AlteredError("the other device sent a message out of order")
         return self.fail(error, Code.PAIRING_ALTERED)
 
 
 def why_ended(code: str) -> BlackthornError:
-    """The error of a pairing that the other side, or the server, has ended."""
+    """The error for a pairing that the other side or the server ended with `code`."""
     known = {str(known_code): known_code for known_code in Code}.get(code)
     text = known.meaning if known is not None else "The other device ended the pairing."
     severe = code in (Code.PAIRING_ALTERED, Code.PAIRING_DIFFERS)

@@ -1,4 +1,4 @@
-"""Pairing, the live device's side: it adds the new device to the chain and transfers its state."""
+"""Pairing on the live device: add the new device to the chain and transfer the user's state."""
 
 import hmac
 from collections.abc import Callable
@@ -23,14 +23,14 @@ from blackthorn.link.pairing import channel, exchange, messages
 from blackthorn.link.pairing.exchange import BurntError, Offer
 
 TYPINGS: Final = 3
-"""How often a person may mistype the six digits before the pairing ends."""
+"""Attempts to type the six digits before the pairing ends."""
 
 MAX_OPENINGS: Final = 20
-"""How often a code is opened again after a device has joined and left."""
+"""Times that a code is reopened after a device joined and left."""
 
 
 class EnrolledDevice(Protocol):
-    """What a pairing needs of the running device (`device.engine.Device`)."""
+    """The part of `device.engine.Device` that a pairing uses."""
 
     @property
     def keys(self) -> DeviceKeys: ...
@@ -39,14 +39,14 @@ class EnrolledDevice(Protocol):
 
 
 class LivePairing(Side):
-    """The live device's side, over one link of `device`."""
+    """The live device's side of a pairing over one link."""
 
     def __init__(
         self, device: EnrolledDevice, code: PairingCode, fingerprint: Fingerprint, random: Random
     ) -> None:
         super().__init__(Stage.OPENING)
         self.new: DeviceInfo | None = None
-        """The device that is to be added, once it has said what it is."""
+        """The device to add, once it has described itself."""
         self._device = device
         self._random = random
         self._offer = Offer(code, fingerprint, device.keys.address)
@@ -59,16 +59,18 @@ class LivePairing(Side):
         self._confirmed = False
 
     def open(self) -> Frames:
-        """Wait for a device to join."""
+        """Open the rendezvous and wait for a device to join."""
         self._openings += 1
         if self._openings > MAX_OPENINGS:
-            return self.fail(BurntError("the code was tried too often: make another"))
+            return self.fail(
+                BurntError("too many attempts with this code: run blackthorn device add again")
+            )
         frame, self._step = self._offer.open(self._random)
         self.stage = Stage.OPENING
         return [frame]
 
     def receive(self, frame: f.AnyFrame, now_ms: int) -> Frames:
-        """The answer to a frame of the pairing; others are nothing to it."""
+        """Process a pairing frame; the frames to send. Other frames are ignored."""
         if self.over:
             return []
         try:
@@ -90,13 +92,13 @@ class LivePairing(Side):
 
     def _opened(self, refusal: str) -> Frames:
         if refusal:
-            self.failure = UserError(f"the server opens no pairing: {refusal}")
+            self.failure = UserError(f"the server refused the pairing: {refusal}")
         elif self.stage is Stage.OPENING:
             self.stage = Stage.WAITING
         return []
 
     def _tried(self, error: channel.WrongCodeError) -> Frames:
-        """A wrong try: wait for another one, unless it was the last."""
+        """Wait for another try, unless this was the last one."""
         try:
             self._offer = self._offer.tried()
         except BurntError as burnt:
@@ -105,7 +107,7 @@ class LivePairing(Side):
         return self.open()
 
     def _ended(self, code: str) -> Frames:
-        """The other side is gone. Before anything was signed, another may join."""
+        """The other side left: reopen the code unless something was signed already."""
         if self.stage is Stage.ENDING and not code:
             self.stage = Stage.DONE
             return []
@@ -132,7 +134,7 @@ class LivePairing(Side):
         return self.out_of_place()
 
     def type_digits(self, typed: str, now_ms: int) -> Frames:
-        """What the person has read from the new device. Raises UserError for a mistype."""
+        """Check the digits that the user typed. Raises UserError on a typing mistake."""
         if self.stage is not Stage.COMPARING:
             return []
         digits = "".join(character for character in typed if character.isdigit())
@@ -140,7 +142,7 @@ class LivePairing(Side):
             self._typings += 1
             if self._typings >= TYPINGS:
                 return self.refuse()
-            raise UserError("those are not the digits: type what the new device shows")
+            raise UserError("the digits differ: type the six digits that the new device shows")
         self.stage = Stage.CONFIRMING
         return []
 
@@ -156,7 +158,7 @@ class LivePairing(Side):
         return self.out_of_place()
 
     def advance(self, now_ms: int) -> Frames:
-        """What is due without a frame: call it now and then, and after typing the digits."""
+        """Send whatever is due; call it regularly and after `type_digits`."""
         if self.over:
             return []
         if self.stage is Stage.CONFIRMING and self._confirmed:
@@ -166,7 +168,7 @@ class LivePairing(Side):
         return []
 
     def _draft(self, now_ms: int) -> Frames:
-        """Ask for the new device's signature, or transfer the state if it is in the chain."""
+        """Ask for the new device's signature, or start the transfer if the chain has the device."""
         new = self._new_device()
         with self._device.unit(now_ms) as current:
             try:
@@ -174,7 +176,9 @@ class LivePairing(Side):
                 known = chain.device(new.id)
                 if known is not None:
                     if known != new:
-                        raise UserError("that device is in your chain with other keys")
+                        raise UserError(
+                            "your chain has that device with other keys: use another --home"
+                        )
                     return self._begin_handover(current)
                 draft = next_statement(chain, AddDevice(new), now_ms)
                 signed = make(draft, [(current.me.device, current.keys.signing)])
@@ -186,7 +190,7 @@ class LivePairing(Side):
 
     def _new_device(self) -> DeviceInfo:
         if self.new is None:
-            raise channel.AlteredError("the other device has not said what it is")
+            raise channel.AlteredError("the other device has not described itself")
         return self.new
 
     def _countersigned(self, statement: bytes, now_ms: int) -> Frames:
@@ -203,7 +207,9 @@ class LivePairing(Side):
         return []
 
     def _look(self, now_ms: int) -> Frames:
-        """Whether the statement was stored; if the chain has moved on, another draft."""
+        """Start the transfer once the statement is stored; draft again if the chain has moved
+        on.
+        """
         with self._device.unit(now_ms) as current:
             if current.records.outbox.get(self._row) is not None:
                 return []
@@ -212,7 +218,7 @@ class LivePairing(Side):
                 return self._begin_handover(current)
             moved_on = chain is not None and chain.seq >= self._drafted
         if not moved_on:
-            return self.fail(UserError("the server did not take the statement: try again"))
+            return self.fail(UserError("the server refused the statement: try again"))
         return self._draft(now_ms)
 
     def _begin_handover(self, current: UnitOfWork) -> Frames:

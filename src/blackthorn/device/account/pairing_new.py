@@ -1,4 +1,4 @@
-"""Pairing, the new device's side: it proves itself, signs, and takes the user's state."""
+"""Pairing on the new device: authenticate, sign, and store the user's state."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,9 +19,9 @@ from blackthorn.ports.device_store import DeviceStore
 
 
 class NewPairing(Side):
-    """The new device's side. `keep` makes or opens its store once the other side is known.
+    """The new device's side. `keep` creates or opens its store once the other side is known.
 
-    `handover` and `address` are what it is from then on; nothing of it counts before `DONE`.
+    `handover` and `address` are valid only in the stage `DONE`.
     """
 
     def __init__(
@@ -41,17 +41,16 @@ class NewPairing(Side):
         self._step: exchange.AwaitPaired | exchange.AwaitGreeting | None = None
 
     def join(self, code: PairingCode, fingerprint: Fingerprint) -> Frames:
-        """Join the device that waits under this code; `fingerprint` is that of the server's key."""
+        """Join the device that opened `code`; `fingerprint` is that of the server's key."""
         frame, self._step = exchange.join(code, fingerprint, self._random)
         return [frame]
 
     @property
     def address(self) -> Address:
-        """Whose device this is to be."""
         return self.partner.address
 
     def receive(self, frame: f.AnyFrame, now_ms: int) -> Frames:
-        """The answer to a frame. What it means is durable before it is answered."""
+        """Process a pairing frame; state is durable before the answer is returned."""
         if self.over:
             return []
         try:
@@ -84,7 +83,7 @@ class NewPairing(Side):
         return self._heard(self.compared.channel.open(relay), now_ms)
 
     def confirm(self) -> Frames:
-        """The person says that the other device has taken these digits."""
+        """The user confirms that the other device accepted the digits."""
         if self.stage is not Stage.COMPARING:
             return []
         self.stage = Stage.SIGNING
@@ -110,7 +109,7 @@ class NewPairing(Side):
         return self.out_of_place()
 
     def _sign(self, statement: bytes) -> Frames:
-        """Only what adds this device as it has said it is, to the chain it was told of."""
+        """Countersign only a statement that adds this device to the announced chain."""
         signed = decode(statement)
         fits = signed.statement.label == self.address
         if not fits or signed.statement.body != AddDevice(self._info):
@@ -119,7 +118,7 @@ class NewPairing(Side):
         return self.say(messages.Countersigned(countersigned.encode()))
 
     def _finish(self, now_ms: int) -> Frames:
-        """All is there: does it show this device as its user's?"""
+        """Check that the transferred chain contains this device, then end the pairing."""
         with self._unit(now_ms) as current:
             live = local_chain.live(current)
         if live != self._info:

@@ -1,15 +1,12 @@
-"""Reconciler: what follows from the own chain, derived anew each time, so it may stop anywhere.
+"""Reconciler: bring groups and keys in line with the user's chain. Safe to stop at any point.
 
-1. A device that is revoked comes out of the self-group before anything else is said in it.
-2. Then a new OpenPGP key is made, if a former device knows the present one; the others are told
-   its secret; only then does the chain name it, so that no mail is sealed to a key that one
-   device alone has (docs/adr/0013-a-new-mail-key-after-a-revocation.md).
-3. The self-group is made when there is a second device, and each new device comes into it.
-4. A device that is in the self-group comes into every conversation; one that is revoked comes
-   out of every conversation.
+1. Remove a revoked device from the self-group before sending anything else there.
+2. Then replace an OpenPGP key that a former device knows: share the new secret first, and name it
+   in the chain afterwards (docs/adr/0013-a-new-mail-key-after-a-revocation.md).
+3. Create the self-group for a second device, and add each new device to it.
+4. Add devices of the self-group to every conversation, and remove revoked ones from them all.
 
-The device whose statement the chain ends with does it at once, the others only if it is not
-done after a while. Each step is an operation in the outbox, or found to be due again.
+The device that signed the newest statement acts at once, the others after a delay.
 """
 
 import hashlib
@@ -35,7 +32,7 @@ from blackthorn.identity.statements import decode
 from blackthorn.ports.device_store import MailKeyRecord
 
 FIRST_WAIT_MS: Final = 2_000
-"""First wait after a change; each next one is twice as long, up to UPKEEP_SECONDS."""
+"""First wait after a change; it doubles up to UPKEEP_SECONDS."""
 
 _SEEN: Final = "upkeep-since"
 _NEXT: Final = "mail-key-next"
@@ -43,19 +40,19 @@ _LOOKED_AT: Final = "upkeep-done"
 
 
 class Schedule:
-    """When to look: whenever keys or the chain have changed, then ever more rarely."""
+    """Back-off schedule of the reconciler; a change of keys or chain resets it."""
 
     def __init__(self) -> None:
         self._generation = -1
         self.poke()
 
     def poke(self) -> None:
-        """Something has changed."""
+        """Reset the back-off: keys or chain have changed."""
         self._due_ms = 0
         self._wait_ms = FIRST_WAIT_MS
 
     def look(self, unit: UnitOfWork) -> set[bytes]:
-        """Enqueue what is due, if it is time to look; the targets of the new operations."""
+        """Enqueue due operations if it is time to look; the targets of the new operations."""
         now = generation(unit.records)
         if unit.now_ms < self._due_ms and now == self._generation:
             return set()
@@ -67,14 +64,16 @@ class Schedule:
 
 
 class _HeadSighting(Struct, frozen=True):
-    """Since when this device knows that its chain has this head."""
+    """When this device first saw this head of its chain."""
 
     head: bytes
     since_ms: int
 
 
 def enqueue_due(unit: UnitOfWork, *, eager: bool = False) -> list[int]:
-    """Enqueue what is due; the numbers of the new rows. `eager`: do not leave it to others."""
+    """Enqueue due operations; the numbers of their rows. `eager`: do not leave them to other
+    devices.
+    """
     verified.settle(unit)
     chain = local_chain.own(unit)
     device = chain.device(unit.me.device) if chain is not None else None
@@ -88,21 +87,21 @@ def enqueue_due(unit: UnitOfWork, *, eager: bool = False) -> list[int]:
 
 
 def remaining(unit: UnitOfWork) -> list[str]:
-    """What is still to be done until all follows the own chain, in words."""
+    """The remaining steps, in words; empty when everything follows the chain."""
     chain = local_chain.own(unit)
     if chain is None or chain.device(unit.me.device) is None:
         return []
-    found = ["the ledger has to show it"] if local_chain.unpublished(unit) else []
+    found = ["the ledger has yet to show the change"] if local_chain.unpublished(unit) else []
     kinds = {type(table.operation_of(row)) for row in unit.records.outbox.all()}
     groups = self_group.all_active(unit)
     alone = not local_chain.others(unit, chain)
     apart = (not groups and not alone) or any(_untidy(unit, group) for group in groups)
     if apart or kinds & {create_self_group.CreateSelfGroup, share_state.ShareState}:
-        found.append("your devices have to meet")
+        found.append("your devices have yet to connect")
     if keys.renewal_due(unit.records, chain, unit.me.device) and chain.pending is None:
-        found.append("your mail has to get its new key")
+        found.append("your mail key has yet to be replaced")
     if KeepMembers in kinds or _conversations(unit, chain, True):
-        found.append("your conversations have to follow")
+        found.append("your conversations have yet to be updated")
     return found
 
 
@@ -111,7 +110,7 @@ def _covered(waiting: Iterable[Operation], due: Operation) -> bool:
 
 
 def _mine(unit: UnitOfWork, chain: VerifiedChain) -> bool:
-    """Whether this device is to act now: it has changed the chain, or no other device acts."""
+    """Whether this device acts now: it signed the last statement, or no other device has acted."""
     signers = {signer for signer, _ in decode(chain.statements[-1]).signatures}
     if unit.me.device in signers or not local_chain.others(unit, chain):
         return True
@@ -124,7 +123,7 @@ def _mine(unit: UnitOfWork, chain: VerifiedChain) -> bool:
 
 
 def _own_group(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[Operation]:
-    """Rules 1 and 3, and what the other devices must be told."""
+    """Rules 1 and 3, and sharing state with the user's other devices."""
     wanted: list[Operation] = []
     groups, published = self_group.all_active(unit), unit.chains.of(unit.me.address)
     others = local_chain.others(unit, published) if published is not None else []
@@ -146,9 +145,9 @@ def _untidy(unit: UnitOfWork, conversation: Conversation) -> bool:
 
 
 def _conversations(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[Operation]:
-    """Rule 4. Devices in the self-group have key packages; for any other it is too early.
+    """Rule 4, only for devices in the self-group: others may have no key packages yet.
 
-    All groups are opened for it, so it is done once for each state of the chain.
+    It opens all groups, so it runs once for each state of the chain.
     """
     if not mine:
         return []
@@ -180,7 +179,7 @@ def _conversations(unit: UnitOfWork, chain: VerifiedChain, mine: bool) -> list[O
 def _renewal(
     unit: UnitOfWork, chain: VerifiedChain, waiting: Iterable[Operation], mine: bool
 ) -> list[int]:
-    """Rule 2, one step at a time. While a reset waits the chain takes nothing."""
+    """Rule 2, one step per call. A pending reset blocks every change of the chain."""
     if not mine or chain.pending is not None:
         return []
     if not keys.renewal_due(unit.records, chain, unit.me.device):
@@ -201,7 +200,7 @@ def _renewal(
 
 
 def _next_key(unit: UnitOfWork, chain: VerifiedChain) -> MailKeyRecord | None:
-    """The key that was made for this, unless the chain has named it since."""
+    """The key generated for this renewal, unless the chain already names it."""
     chosen = (unit.records.settings.get(_NEXT) or b"").decode()
     if not chosen or (chain.openpgp is not None and chain.openpgp.fingerprint == chosen):
         return None

@@ -1,8 +1,8 @@
-"""Recovery by the printed key: what a new device says and signs, and which server it believes.
+"""Recovery by the printed key: the new device's messages and its check of the server.
 
-Specified in docs/specs/pairing.md. The *check* stands on the paper below the words: twenty hex
-digits of the server's key and of what never changes of its ledger, so that nobody can lead a
-recovering person into another ledger.
+The paper has 24 words and a *check*: twenty hex digits over the server's key and the immutable
+parts of the ledger's configuration, so that nobody can substitute another ledger. See
+docs/specs/pairing.md.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _STATEMENT: Final = "recovery-statement"
 
 
 def check(fingerprint: Fingerprint, config: DirectoryConfig) -> str:
-    """Five groups of four hex digits: 80 bits."""
+    """80 bits as five groups of four hex digits."""
     names = (config.origin.encode(), config.log_vkey.encode())
     parts = (_LABEL, fingerprint, *names, config.vrf_key, *config.enrolment)
     framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
@@ -35,7 +35,7 @@ def check(fingerprint: Fingerprint, config: DirectoryConfig) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryAttempt:
-    """The words' keys, whose they are, and the check that was typed."""
+    """The keys from the words, the user's address, and the typed check."""
 
     keys: SigningKeys
     address: Address
@@ -43,17 +43,19 @@ class RecoveryAttempt:
 
     def __post_init__(self) -> None:
         if len(_digits(self.typed)) != CHECK_DIGITS:
-            raise UserError(f"the check has {CHECK_DIGITS} digits and letters from a to f")
+            raise UserError(
+                f"the check has {CHECK_DIGITS} hexadecimal digits (0 to 9, a to f): type it again"
+            )
 
     def recover(self, binding: bytes) -> Recover:
-        """The first frame, signed over this connection."""
+        """The first frame, signed over this connection's channel binding."""
         signature = self.keys.sign(recovery_bytes(binding, self.address))
         return Recover(LINK_VERSION, self.address, signature.ed25519, signature.ml_dsa)
 
     def trust(self, fingerprint: Fingerprint, recognised: Recognised) -> DirectoryConfig:
-        """The ledger's configuration, if server and ledger are those of the paper.
+        """The ledger's configuration if server and ledger match the check on the paper.
 
-        Raises SecurityError, before anything was signed that counts.
+        Raises SecurityError before anything is signed.
         """
         try:
             config = decode_config(recognised.config)
@@ -61,15 +63,15 @@ class RecoveryAttempt:
             raise SecurityError(f"the server's ledger cannot be trusted: {error}") from None
         if not hmac.compare_digest(_digits(check(fingerprint, config)), _digits(self.typed)):
             raise SecurityError(
-                "the check does not fit this server: it was mistyped, or this is another server "
-                "than that of your paper; nothing was signed"
+                "the check does not match this server: check your typing and the server's "
+                "address; nothing was signed"
             )
         return config
 
     def statement(
         self, recognised: Recognised, info: DeviceInfo, signing: SigningKeys, now_ms: int
     ) -> bytes:
-        """The statement that adds this device, behind what the server says of the chain."""
+        """The encoded statement that adds this device after the head that the server reported."""
         body = AddDevice(info, recovered=True)
         draft = Statement(self.address, recognised.seq + 1, recognised.head, body, now_ms)
         return make(draft, [(info.id, signing), (RECOVERY, self.keys)]).encode()
@@ -80,10 +82,9 @@ def _digits(text: str) -> str:
 
 
 def kept(settings: Settings) -> bytes:
-    """The statement of an attempt that was begun, or empty."""
+    """The stored statement of an unfinished attempt, or b""."""
     return settings.get(_STATEMENT) or b""
 
 
 def keep(settings: Settings, statement: bytes) -> None:
-    """Keep the statement before it is submitted."""
     settings.put(_STATEMENT, statement)

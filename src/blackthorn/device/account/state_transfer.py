@@ -1,11 +1,9 @@
-"""State transfer: what a live device gives a new one of the same user, and how it is taken.
+"""State transfer between two devices of one user.
 
-In this order: the first view of the ledger (`link.pairing.messages.Handover`), then in batches the
-own chain and what waits behind it, OpenPGP keys, the people compared in person, contacts with their
-chains, and history. History goes the newest first and bounded; its lines get numbers below 0, so
-that they stand before whatever the new device receives itself. What comes twice is kept once.
-
-Not transferred: the keys of either device, MLS states, drafts, alarms.
+In this order: trust anchors (`link.pairing.messages.Handover`), then in batches the own chain with
+unpublished statements, OpenPGP keys, verified people, contacts with chains, and history. History is
+bounded, newest first; its lines get negative numbers so that they precede lines received later.
+Duplicates are ignored. Device keys, MLS states, drafts and alarms are not transferred.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,17 +35,14 @@ _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError)
 _BAD_ITEM: Final = (VerificationError, DamageError, openpgp_seal.CertificateError, *_UNREADABLE)
 _BELOW: Final = "history-below"
 _SHOWN: Final = ("received", "accepted")
-"""Lines that are transferred: messages, but none that waits or has failed."""
+"""Standings of transferred lines: none that is waiting or has failed."""
 
 Item = tuple[str, bytes]
-"""A kind and one thing of it."""
-
-
-# --- The live device ----------------------------------------------------------------------
+"""A kind and an encoded item."""
 
 
 def first_view(unit: UnitOfWork) -> Handover:
-    """What the new device believes before it asks the server anything."""
+    """The trust anchors and the newest checkpoint for the new device."""
     settings = unit.records.settings
     config, policy = anchors.records(settings)
     newest = unit.records.directory.newest()
@@ -61,7 +56,7 @@ def first_view(unit: UnitOfWork) -> Handover:
 
 
 def items(unit: UnitOfWork) -> list[Item]:
-    """Everything else, in the order in which it goes."""
+    """All other items, in the order of transfer."""
     own = unit.records.directory.chain(unit.me.address)
     found: list[Item] = [(CHAIN, _encode(own))] if own is not None and own.present else []
     found += [(WAITING, item) for item in local_chain.unpublished(unit)]
@@ -76,7 +71,7 @@ def items(unit: UnitOfWork) -> list[Item]:
 
 
 def _contacts(unit: UnitOfWork) -> list[device_store.ChainRecord]:
-    """Those compared first, then those looked at last."""
+    """Verified contacts first, then those looked up most recently."""
     chains = unit.records.directory.chains()
     known = [contact for contact in chains if contact.address != unit.me.address]
     known.sort(key=lambda contact: (bool(contact.verified_ms), contact.checked_ms), reverse=True)
@@ -96,7 +91,7 @@ def _history(unit: UnitOfWork) -> Iterator[bytes]:
 
 
 def batches(found: Sequence[Item]) -> list[Batch]:
-    """The items in batches of one kind and of a bounded size."""
+    """Group the items into batches of one kind and of bounded size."""
     made: list[Batch] = []
     left = len(found)
     kind, group, size = "", list[bytes](), 0
@@ -110,11 +105,10 @@ def batches(found: Sequence[Item]) -> list[Batch]:
     return [*made, Batch(kind, group, 0)] if group else made
 
 
-# --- The new device -----------------------------------------------------------------------
-
-
 def take_first_view(unit: UnitOfWork, handover: Handover) -> None:
-    """Believe it. Raises VerificationError, AlteredError when it does not hold together."""
+    """Store the trust anchors. Raises VerificationError, AlteredError when they are
+    inconsistent.
+    """
     anchors.pin(unit.records.settings, handover.config, handover.policy)
     if handover.accepted:
         try:
@@ -122,12 +116,12 @@ def take_first_view(unit: UnitOfWork, handover: Handover) -> None:
                 handover.accepted, type=device_store.CheckpointRecord
             )
         except _UNREADABLE:
-            raise AlteredError("the checkpoint that was handed over is none") from None
+            raise AlteredError("the transferred checkpoint is invalid") from None
         unit.records.directory.put_checkpoint(checkpoint, device_limits.KEPT_CHECKPOINTS)
 
 
 def take(unit: UnitOfWork, batch: Batch) -> None:
-    """Keep a batch. Raises AlteredError when an item is none; then the unit of work is undone."""
+    """Store a batch. Raises AlteredError for an invalid item; the unit of work is then undone."""
     takers = {
         CHAIN: _take_chain,
         WAITING: _take_waiting,
@@ -138,16 +132,16 @@ def take(unit: UnitOfWork, batch: Batch) -> None:
     }
     taker = takers.get(batch.kind)
     if taker is None:
-        return  # of a later version: what it is for is not here
+        return  # an item of a later version
     try:
         for data in batch.items:
             taker(unit, data)
     except _BAD_ITEM as error:
-        raise AlteredError(f"what the other device handed over does not hold: {error}") from None
+        raise AlteredError(f"the other device sent invalid state: {error}") from None
 
 
 def _take_chain(unit: UnitOfWork, data: bytes) -> None:
-    """A chain that this device knows further already stays as it is."""
+    """Keep the longer chain when this device already knows one."""
     record = msgspec.msgpack.decode(data, type=device_store.ChainRecord)
     known = unit.records.directory.chain(record.address)
     if known is None or not known.present or known.seq <= record.seq:

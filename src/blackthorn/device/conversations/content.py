@@ -42,7 +42,7 @@ class TextContent:
 
 
 def encode(content: TextContent) -> bytes:
-    """The CBOR of a message; the same message gives the same bytes."""
+    """Encode deterministically: equal messages give equal bytes."""
     part = [RENDER, "", SINGLE_PART, PLAIN_TEXT, content.text.encode("utf-8", "replace")]
     extensions = {SENT: content.sent_ms, COUNT: content.count}
     return cbor2.dumps([content.salt, None, b"", None, None, extensions, part], canonical=True)

@@ -83,7 +83,7 @@ def verify_claimed(
 
 
 def _accepted_suites(unit: UnitOfWork, identity: Identity) -> set[int]:
-    """The suites of a key package that this device takes: those that the chain insists on too."""
+    """The cipher suites accepted for a device, including those that its chain requires."""
     chain = unit.chains.of(identity.address)
     device = chain.device(identity.device) if chain is not None else None
     insisted = set(device.suites) if device is not None else set()
@@ -123,7 +123,7 @@ def _record(group: Group, metadata: GroupMetadata, name: str) -> ConversationRec
 
 
 def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
-    """The conversation of a Welcome. Raises InputError when it must not be joined."""
+    """Join the conversation of a Welcome. Raises InputError when it must not be joined."""
     private, last_resort = _own_private(unit, welcome)
     validate = unit.gathering()
     group = Group.join(welcome, private, unit.keys.identity, now=unit.now, validate=validate)
@@ -148,7 +148,7 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
 
 
 def _tell_joined(unit: UnitOfWork, conversation: Conversation) -> None:
-    """Who added this device, and who is there: people must see whom they talk to."""
+    """Add an event with the inviter and all members."""
     group = conversation.group
     if group.inviter is None:
         return
@@ -168,7 +168,7 @@ def _own_private(unit: UnitOfWork, welcome: bytes) -> tuple[KeyPackagePrivate, b
 
 
 def _name(unit: UnitOfWork, metadata: GroupMetadata, group: Group) -> str:
-    """What a conversation that is joined is called. Raises InvalidWelcome for the wrong members."""
+    """The name of a joined conversation. Raises InvalidWelcome for unexpected members."""
     if metadata.kind == GROUP:
         return metadata.name
     if metadata.kind == DIRECT:
@@ -189,13 +189,13 @@ def _other_side(unit: UnitOfWork, group: Group) -> Address:
 
 
 def _is_between_us(unit: UnitOfWork, group: Group, other: str) -> bool:
-    """Whether the members are this device, and else devices of its user and of `other` only."""
+    """Whether the members are this device and otherwise only devices of its user and of `other`."""
     found = identities(group.members)
     return unit.me in found and {member.address for member in found} == {unit.me.address, other}
 
 
 def direct_with(unit: UnitOfWork, address: Address) -> Conversation | None:
-    """The direct conversation to write in, or None when there is none (see the module)."""
+    """The direct conversation to write in, or None (see the module for the choice)."""
     found = unit.records.conversations.named(DIRECT, address)
     for record in sorted(found, key=lambda one: (one.created_ms, one.id), reverse=True):
         if record.standing == ACTIVE and reaches(unit, unit.open(record.id), address):
@@ -221,7 +221,7 @@ def reaches(unit: UnitOfWork, conversation: Conversation, address: str) -> bool:
 
 
 def group_named(unit: UnitOfWork, name: str) -> Conversation:
-    """The group of that name, or of that id in hexadecimal. Raises UserError."""
+    """The active group of that name or hexadecimal id prefix. Raises UserError."""
     records = unit.records.conversations.named(GROUP, name)
     if not records:
         records = [r for r in unit.records.conversations.all() if r.id.hex().startswith(name)]
@@ -238,13 +238,13 @@ def group_named(unit: UnitOfWork, name: str) -> Conversation:
 
 
 def other_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
-    """The devices that a message in the group is for."""
+    """The recipients of a message in the group."""
     members = identities(group.members)
     return [member.device for member in members if member.device != unit.me.device]
 
 
 def indices_of(group: Group, wanted: Collection[str], devices: Collection[bytes] = ()) -> list[int]:
-    """The leaves of all devices of these users, and of these devices."""
+    """The leaf indices of all devices of the `wanted` users and of these devices."""
     found = ((member.index, identify(member.credential)) for member in group.members)
     return [
         index
@@ -279,7 +279,7 @@ def missing_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
 
 
 def check_commit(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) -> None:
-    """Whether others may change the conversation so. Raises InvalidCommit."""
+    """Check another member's Commit against the conversation's rules. Raises InvalidCommit."""
     record = conversation.record
     if record.kind != GROUP:
         allowed = {unit.me.address, record.name} if record.kind == DIRECT else {unit.me.address}
@@ -295,7 +295,7 @@ def check_commit(unit: UnitOfWork, conversation: Conversation, staged: StagedCom
 
 
 def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) -> None:
-    """Begin the epoch of a Commit that was checked, and tell what it changed."""
+    """Merge a checked Commit and add events for its changes."""
     group, committer = conversation.group, identify(staged.committer.credential).address
     before, gone = set(addresses(group.members)), identities(staged.removed)
     removed_me = staged.removes_me
@@ -311,7 +311,7 @@ def merge(unit: UnitOfWork, conversation: Conversation, staged: StagedCommit) ->
 
 
 def merge_own(unit: UnitOfWork, conversation: Conversation) -> None:
-    """Begin the epoch of this device's own Commit, which was accepted."""
+    """Merge this device's own accepted Commit."""
     group = conversation.group
     staged = group.pending
     if staged is None:
@@ -323,7 +323,7 @@ def merge_own(unit: UnitOfWork, conversation: Conversation) -> None:
 
 
 def mark_stale(conversation: Conversation) -> None:
-    """A device of the other side exists no more: write in another conversation from now on."""
+    """Write in another conversation from now on: a device of the other side is gone."""
     _set_standing(conversation, STALE)
 
 
@@ -348,6 +348,5 @@ def _tell_change(
 
 
 def tell(unit: UnitOfWork, conversation: Conversation, sender: str, text: str) -> None:
-    """Add an event of this epoch to the conversation's history."""
     occasion = conversation.group.epoch.to_bytes(8, "big")
     add_event(unit, conversation.record, occasion, sender, text)

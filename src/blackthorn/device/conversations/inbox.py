@@ -93,7 +93,7 @@ def _process(unit: UnitOfWork, group: Group, message: bytes) -> receiving.Outcom
 
 
 def _show(unit: UnitOfWork, conversation: Conversation, sender: Identity, body: bytes) -> None:
-    """Put a message into the history, once: a sender may have to seal it a second time."""
+    """Store a message in the history once; a sender may seal the same message again."""
     record = conversation.record
     try:
         message = content.decode(body)
@@ -125,7 +125,7 @@ def _show(unit: UnitOfWork, conversation: Conversation, sender: Identity, body: 
 
 
 def _count(unit: UnitOfWork, conversation: bytes, device: bytes, count: int) -> None:
-    """Note which messages of a device were passed over, or have come late."""
+    """Track missing and late messages of a device by their count."""
     if not count:
         return
     peers = unit.records.peers

@@ -27,7 +27,7 @@ _KEPT_MS = 2 * mls_limits.MLS_LIFETIME_SECONDS * 1000
 
 
 def make(unit: UnitOfWork, count: int) -> list[bytes]:
-    """`count` fresh one-time key packages, as MLSMessages; their private halves are kept."""
+    """Create `count` one-time key packages as MLSMessages and store their private keys."""
     return [_make_one(unit, last_resort=False) for _ in range(count)]
 
 
@@ -51,7 +51,7 @@ def _make_one(unit: UnitOfWork, *, last_resort: bool) -> bytes:
 
 
 def replenish(unit: UnitOfWork, stock: int) -> PublishKeyPackages | None:
-    """What to publish when the server says that so many are unclaimed; None when it is enough."""
+    """The key packages to publish when `stock` are unclaimed; None when none are due."""
     made = int.from_bytes(unit.records.settings.get(LAST_RESORT) or b"", "big")
     last_resort_due = unit.now_ms - made > _ROTATION_MS
     if stock >= conversations_limits.KEY_PACKAGE_STOCK_LOW and not last_resort_due:
@@ -67,7 +67,7 @@ class ReusedError(errors.InvalidWelcome):
 
 
 def check_claimed(unit: UnitOfWork, answer: KeyPackages) -> None:
-    """Raise an alarm for what this device was given before, by this claim or an earlier one."""
+    """Raise an alarm for every key package that this device was given before."""
     for package in answer.claimed:
         key, claim = _init_key(package), unit.random(16)
         if key and unit.records.key_packages.met(b"claimed" + key, claim, unit.now_ms) != claim:
@@ -77,7 +77,7 @@ def check_claimed(unit: UnitOfWork, answer: KeyPackages) -> None:
 
 
 def _init_key(claimed: ClaimedKeyPackage) -> bytes:
-    """The hash of the key that is good for one Welcome; empty for a last-resort key package."""
+    """SHA-256 of the init key; b"" for a last-resort or invalid key package."""
     try:
         package = read_key_package_message(Reader(claimed.package))
     except (errors.MLSError, DecodeError):
@@ -86,14 +86,14 @@ def _init_key(claimed: ClaimedKeyPackage) -> bytes:
 
 
 def used(unit: UnitOfWork, reference: bytes, welcome: bytes) -> None:
-    """This Welcome has used up a key package."""
+    """Delete a key package's private key and remember the Welcome that used it."""
     unit.records.key_packages.remove(reference)
     digest = hashlib.sha256(welcome).digest()
     unit.records.key_packages.met(b"used" + reference, digest, unit.now_ms)
 
 
 def check_used(unit: UnitOfWork, references: Sequence[bytes], welcome: bytes) -> None:
-    """Raises ReusedError when another Welcome has used up what this one is for."""
+    """Raises ReusedError when another Welcome has used one of these key packages."""
     digest = hashlib.sha256(welcome).digest()
     for reference in references:
         before = unit.records.key_packages.first_use(b"used" + reference)

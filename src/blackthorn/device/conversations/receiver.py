@@ -47,7 +47,7 @@ class Receiver:
         self.disconnected()
 
     def disconnected(self) -> None:
-        """The connection has ended; what is held stays."""
+        """Reset the state of the connection; held parcels stay."""
         self.active = False
         """Whether this process receives the device's parcels."""
         self._delivered = False
@@ -57,15 +57,14 @@ class Receiver:
 
     @property
     def drained(self) -> bool:
-        """Whether everything that waited at the server has been delivered, and looked up."""
+        """Whether all waiting parcels were delivered and their senders looked up."""
         return self._delivered and not self._directory.busy
 
     def stop(self) -> None:
-        """Another connection of this device receives instead."""
         self.active = False
 
     def start(self, unit: UnitOfWork) -> f.Resume:
-        """Ask for everything that waits; for undecryptable parcels too, if they may open now."""
+        """Start receiving; request undecryptable parcels too if they may be decryptable now."""
         self.active = True
         wanted = unit.records.settings.get(units.ASK_AGAIN) or b""
         if unit.records.peers.ask_again() and not wanted:
@@ -74,7 +73,7 @@ class Receiver:
         return self._resume(wanted, unit.now_ms)
 
     def ask_again(self, unit: UnitOfWork) -> Frames:
-        """Ask on the same link for undecryptable parcels, when they may open now."""
+        """Request undecryptable parcels on the same link if they may be decryptable now."""
         waits = not reached(self._ask_after, unit.now_ms, ASK_AGAIN_MS)
         if not (self.active and self.drained) or waits:
             return []
@@ -90,14 +89,14 @@ class Receiver:
         return f.Resume(bool(wanted))
 
     def all_delivered(self, unit: UnitOfWork) -> None:
-        """The server has nothing more to deliver."""
+        """The server has delivered everything."""
         self._delivered = True
         if self._asked and unit.records.settings.get(units.ASK_AGAIN) == self._asked:
             unit.records.settings.put(units.ASK_AGAIN, b"")
         self._asked = b""
 
     def deliver(self, parcels: list[f.Delivery], now_ms: int) -> Frames:
-        """Open a batch in one unit of work; what stays closed is tried again while others open."""
+        """Process a batch in one unit of work; retry the rest while any parcel succeeds."""
         opened: list[int] = []
         closed = parcels
         with self._unit(now_ms) as unit:
@@ -128,7 +127,7 @@ class Receiver:
             self._held_bytes -= len(sealed)
 
     def retry(self, unit: UnitOfWork) -> None:
-        """Try again what is held, once after each change of any conversation's keys."""
+        """Retry held parcels once after every change of a conversation's keys."""
         now = generation(unit.records)
         while self._held and now != self._generation:
             self._generation = now
@@ -143,7 +142,7 @@ class Receiver:
         self._generation = now
 
     def answer_unsettled(self, unit: UnitOfWork) -> Frames:
-        """Answer for the parcels that had to wait until people were looked up."""
+        """Answer for parcels whose senders have now been looked up."""
         if self._directory.busy or not self._unsettled:
             return []
         seen = {digest for digest in self._unsettled if unit.records.parcels.seen(digest)}
@@ -154,7 +153,7 @@ class Receiver:
 
 
 def forget_old(unit: UnitOfWork) -> None:
-    """Forget the parcels that the server does not deliver any more."""
+    """Delete records of parcels that the server no longer delivers."""
     parcels, oldest_ms = unit.records.parcels, unit.now_ms - limits.UNDECRYPTABLE_SECONDS * 1000
     parcels.forget_seen_before(unit.now_ms - limits.SEEN_PARCEL_SECONDS * 1000)
     parcels.forget_undecryptable_before(oldest_ms)

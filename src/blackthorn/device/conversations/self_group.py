@@ -63,19 +63,18 @@ _decode = msgspec.msgpack.Decoder(Snapshot).decode
 
 
 def present(unit: UnitOfWork) -> Conversation | None:
-    """The self-group to write in, or None when there is none."""
+    """The newest active self-group, or None."""
     found = [group for group in all_active(unit) if group.record.standing == conversations.ACTIVE]
     return max(found, key=lambda group: (group.record.created_ms, group.record.id), default=None)
 
 
 def all_active(unit: UnitOfWork) -> list[Conversation]:
-    """All self-groups that this device is in; more than one when two were made at once."""
+    """All active self-groups; two devices may each have created one."""
     records = unit.records.conversations.named(group_metadata.SELF, "")
     return [unit.open(record.id) for record in records if record.standing == conversations.ACTIVE]
 
 
 def snapshot(unit: UnitOfWork) -> Snapshot:
-    """What this device knows of what all must know."""
     keys = sorted(unit.records.mail_keys.all(), key=lambda key: key.fingerprint)
     newest = sorted(keys, key=lambda key: key.since_ms)[-conversations_limits.MAX_MAIL_KEYS :]
     marks = verified.marks(unit.records.settings)
@@ -86,18 +85,17 @@ def snapshot(unit: UnitOfWork) -> Snapshot:
 
 
 def digest(unit: UnitOfWork, group: Group, shared: Snapshot) -> bytes:
-    """32 bytes that change when a device joins or something new is to be shared."""
+    """32 bytes that change when a device joins or new state must be shared."""
     devices = sorted(member.device for member in members.identities(group.members))
     return hashlib.sha256(b"".join(devices) + _encode(shared)).digest()
 
 
 def mark_shared(unit: UnitOfWork, digest: bytes) -> None:
-    """All devices in the group have what this digest is of."""
     unit.records.settings.put(_SHARED, digest)
 
 
 def share_due(unit: UnitOfWork) -> bool:
-    """Whether the user's other devices lack something that this one knows."""
+    """Whether other devices of the user lack state that this device has."""
     conversation = present(unit)
     if conversation is None or len(conversation.group.members) < 2:
         return False
@@ -106,14 +104,14 @@ def share_due(unit: UnitOfWork) -> bool:
 
 
 def encode(shared: Snapshot, salt: bytes, sent_ms: int) -> bytes:
-    """The content of a message."""
+    """Encode the content of a message."""
     part = [content.RENDER, "", content.SINGLE_PART, KIND, _encode(shared)]
     extensions = {content.SENT: sent_ms}
     return cbor2.dumps([salt, None, b"", None, None, extensions, part], canonical=True)
 
 
 def decode(data: bytes) -> Snapshot:
-    """The snapshot in a message's content. Raises ContentError, whatever the bytes."""
+    """The snapshot in a message's content. Raises ContentError."""
     match _load(data):
         case [bytes(), _, bytes(), _, _, dict(), [int(), str(), 1, str(kind), bytes(body)]]:
             if kind == KIND:
@@ -136,7 +134,7 @@ def _load(data: bytes) -> Any:
 
 
 def take(unit: UnitOfWork, conversation: Conversation, body: bytes) -> None:
-    """Add what another of the user's devices knows. Raises ContentError."""
+    """Merge another device's snapshot into the store. Raises ContentError."""
     received = decode(body)
     for key in received.mail_keys:
         try:

@@ -1,8 +1,7 @@
-"""What a device trusts of the ledger: its configuration and its policy, pinned once.
+"""Trust anchors of the ledger: its configuration and policy, pinned once.
 
-They come from the activation, which proves the server's word by the code, or from another
-device of the user; never from the ledger's server by itself. A new policy of the server counts
-when the person accepts it.
+They come from the activation, which authenticates the server by the code, or from another device of
+the user. A new policy counts only when the user accepts it.
 """
 
 from dataclasses import dataclass
@@ -28,14 +27,14 @@ class Anchors:
 
     @property
     def enrolment(self) -> VerifyKeys:
-        """The key by which the enterprise says who may hold an address."""
+        """The enterprise's enrolment key."""
         return VerifyKeys(*self.config.enrolment)
 
 
 def pin(settings: Settings, config: bytes, policy: str) -> Anchors:
-    """Trust this configuration record and this policy from now on.
+    """Trust this configuration record and this policy text from now on.
 
-    Raises VerificationError when they are none, or not of one log.
+    Raises VerificationError when they are invalid or of different logs.
     """
     anchors = Anchors(decode_config(config), parse_policy(policy))
     if str(anchors.policy.log) != anchors.config.log_vkey:
@@ -46,23 +45,24 @@ def pin(settings: Settings, config: bytes, policy: str) -> Anchors:
 
 
 def pinned(settings: Settings) -> Anchors:
-    """What is trusted. Raises DamageError when nothing was pinned, or it is damaged."""
+    """The pinned anchors. Raises DamageError when there are none or they are damaged."""
     config, policy = settings.get(_CONFIG), settings.get(_POLICY)
     if not config or not policy:
-        raise DamageError("this device has not learned of its ledger: activate it anew")
+        raise DamageError(
+            "this device has no trust anchors of its ledger: restore its folder or link it again"
+        )
     try:
         return _read(config, policy)
     except (VerificationError, UnicodeDecodeError) as error:
-        raise DamageError(f"what this device knows of its ledger is damaged: {error}") from None
+        raise DamageError(f"the stored trust anchors of the ledger are damaged: {error}") from None
 
 
 @lru_cache(maxsize=4)
 def _read(config: bytes, policy: bytes) -> Anchors:
-    """Asked for at every step, and always the same."""
     return Anchors(decode_config(config), parse_policy(policy.decode()))
 
 
 def records(settings: Settings) -> tuple[bytes, str]:
-    """The configuration record and the policy's text as pinned, to hand to another device."""
+    """The pinned configuration record and policy text, for another device."""
     pinned(settings)
     return settings.get(_CONFIG) or b"", (settings.get(_POLICY) or b"").decode()

@@ -1,13 +1,11 @@
-"""The envelope round an MLS message: it hides group, epoch and kind from the server.
-
-Specified in docs/specs/envelope.md:
+"""The envelope around an MLS message: it hides group, epoch and kind from the server.
 
     group parcel    = 01 ‖ nonce[16] ‖ tag[8] ‖ AES-256-GCM(seal key, nonce, MLSMessage)
     Welcome parcel  = 02 ‖ MLSMessage
 
-The 64-byte envelope key is the MLS exporter's of one epoch: 32 bytes of tag key, 32 of seal
-key. The tag, HMAC-SHA256(tag key, nonce), lets a member find the conversation by one cheap
-hash per epoch it knows; to anybody else it is as random as the nonce.
+The 64-byte key is exported from one epoch: 32 bytes tag key, 32 bytes seal key. The tag,
+HMAC-SHA256(tag key, nonce), lets a member find the conversation with one hash per known epoch. See
+docs/specs/envelope.md.
 """
 
 import hashlib
@@ -31,16 +29,16 @@ _HEADER_BYTES: Final = 1 + NONCE_BYTES + TAG_BYTES
 
 
 class EnvelopeError(DecodeError):
-    """The parcel is no envelope, or none of these keys opens it."""
+    """The parcel is not an envelope, or no key opens it."""
 
 
 class UnknownEnvelopeError(EnvelopeError):
-    """No key at hand has this tag: another conversation, an epoch to come, or a forgery."""
+    """No known key has this tag: unknown conversation, later epoch, or forgery."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvelopeKey:
-    """The key of one epoch of one conversation; `owner` is whatever the caller finds it by."""
+    """The envelope key of one epoch; `owner` is (group id, epoch)."""
 
     owner: tuple[bytes, int]
     key: Secret
@@ -49,13 +47,12 @@ class EnvelopeKey:
         return hmac.digest(self.key.expose()[:32], nonce, "sha256")[:TAG_BYTES]
 
     def seal(self, message: bytes, random: Callable[[int], bytes]) -> bytes:
-        """A group parcel, 41 bytes longer than the MLS message."""
+        """Seal an MLS message into a group parcel, 41 bytes longer."""
         nonce = random(NONCE_BYTES)
         header = bytes([GROUP]) + nonce + self._tag(nonce)
         return header + AES_256_GCM.seal(self.key.expose()[32:], nonce, message, header)
 
     def matches(self, parcel: bytes) -> bool:
-        """Whether the tag of the parcel is this key's."""
         tag = parcel[1 + NONCE_BYTES : _HEADER_BYTES]
         return hmac.compare_digest(self._tag(parcel[1 : 1 + NONCE_BYTES]), tag)
 
@@ -71,20 +68,17 @@ class EnvelopeKey:
 
 
 def seal_welcome(message: bytes) -> bytes:
-    """A Welcome parcel: its recipients share no key yet, and MLS has sealed it to them."""
+    """A Welcome parcel. MLS encrypts it; its recipients share no envelope key yet."""
     return bytes([WELCOME]) + message
 
 
 def digest(parcel: bytes) -> bytes:
-    """SHA-256 of the whole parcel, 32 bytes: how a device knows it again."""
+    """SHA-256 of the whole parcel, 32 bytes."""
     return hashlib.sha256(parcel).digest()
 
 
 def welcome_of(parcel: bytes) -> bytes | None:
-    """The MLS message of a Welcome parcel, or None when it is a group parcel.
-
-    Raises EnvelopeError when it is neither.
-    """
+    """The MLS message of a Welcome parcel, None for a group parcel. Raises EnvelopeError."""
     if parcel[:1] == bytes([WELCOME]):
         return parcel[1:]
     if parcel[:1] != bytes([GROUP]) or len(parcel) < _HEADER_BYTES + 16:
@@ -95,10 +89,10 @@ def welcome_of(parcel: bytes) -> bytes | None:
 def open_group_parcel(
     parcel: bytes, keys: Iterable[EnvelopeKey]
 ) -> tuple[tuple[bytes, int], bytes]:
-    """The owner of the key that opens the parcel, and the MLS message inside.
+    """The owner of the matching key, and the MLS message.
 
-    Raises UnknownEnvelopeError when no tag fits, EnvelopeError when one does but the envelope
-    was altered. Tags are short: one that fits by chance does not end the search.
+    Raises UnknownEnvelopeError without a matching tag, EnvelopeError for an altered envelope. Tags
+    are short, so an accidental match does not end the search.
     """
     altered: EnvelopeError | None = None
     for key in keys:

@@ -1,7 +1,6 @@
-"""Group metadata: kind, name and time of making, inside the GroupContext.
+"""Group metadata in the GroupContext: kind, name and creation time.
 
-It travels in an extension of private use that only members see: in the encrypted GroupInfo
-of a Welcome, and bound into every epoch's keys, so that all members hold the same metadata.
+A private extension that only members see; it is bound into every epoch's keys.
 """
 
 from dataclasses import dataclass
@@ -24,19 +23,18 @@ _MAX_BYTES: Final = 2 * limits.MAX_GROUP_NAME_BYTES
 
 
 class GroupMetadataError(DecodeError):
-    """The GroupContext does not say what conversation this is."""
+    """The GroupContext has no valid metadata."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupMetadata:
-    """What a conversation is. Only a group has a `name`; `created_ms` is its maker's clock."""
+    """A conversation. Only a group has a `name`; `created_ms` is the creator's clock."""
 
     kind: str
     name: str
     created_ms: int
 
     def extension(self) -> Extension:
-        """As the extension of a GroupContext."""
         value = [_VERSION, _KINDS.index(self.kind), self.created_ms, self.name]
         return Extension(APPLICATION_EXTENSION, cbor2.dumps(value, canonical=True))
 

@@ -1,4 +1,4 @@
-"""Events in the history: lines that the program itself writes into a conversation."""
+"""Events in the history: lines that the program itself adds to a conversation."""
 
 import hashlib
 
@@ -9,7 +9,7 @@ from blackthorn.ports.device_store import ConversationRecord, HistoryRecord
 def add_event(
     unit: UnitOfWork, place: ConversationRecord, occasion: bytes, sender: str, text: str
 ) -> None:
-    """Add an event, once for its occasion; the user's own count as shown."""
+    """Add an event once for each `occasion`; the user's own events count as shown."""
     message = b"\x02" + hashlib.sha256(place.id + occasion + text.encode()).digest()[:31]
     if unit.records.history.known(message):
         return

@@ -1,14 +1,9 @@
-"""The keys of one device: made when it is activated, linked or recovered, kept in the vault.
+"""The keys of one device, created at activation, linking or recovery and stored in the vault.
 
-- identity key (Ed25519): names the device, signs its hello, and is its MLS signature key, so
-  that a leaf proves by itself which device it is of;
-- ML-DSA-65 key: signs the user's chain together with the identity key, so that a statement
-  holds as long as either scheme does;
-- the user's present OpenPGP key, which their devices share (`device.mail.keys`).
-
-The first two never leave the device. What the identity key signs cannot be taken for something
-else it signs: MLS begins with the length of its label and then "MLS 1.0 ", hello, activation and
-statements with labels of their own (docs/adr/0012-who-a-leaf-is.md).
+The Ed25519 identity key names the device, signs its hello and is its MLS signature key. It signs
+the user's chain together with an ML-DSA-65 key; neither leaves the device. The user's devices share
+the OpenPGP key (`device.mail.keys`). Signed messages have separate domains
+(docs/adr/0012-who-a-leaf-is.md).
 """
 
 from collections.abc import Callable
@@ -34,7 +29,7 @@ class NotActivatedError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class DeviceKeys:
-    """The keys, and the address they were made for; `openpgp` is empty while there is none."""
+    """The keys and their user's address; `openpgp` is empty while there is none."""
 
     address: Address
     identity: Secret
@@ -44,43 +39,40 @@ class DeviceKeys:
 
     @property
     def identity_public(self) -> bytes:
-        """The 32-byte identity key."""
         return signatures.ED25519.public_key(self.identity)
 
     @property
     def device(self) -> DeviceId:
-        """The device's name, made of its identity key."""
         return device_id(self.identity_public)
 
     @property
     def signing(self) -> SigningKeys:
-        """Both halves of what signs statements."""
         return SigningKeys(self.identity, self.ml_dsa)
 
     def info(self, name: str) -> DeviceInfo:
-        """The device as its user's chain names it."""
+        """The device's description for its user's chain."""
         return info_of(self.signing, name)
 
 
 def info_of(signing: SigningKeys, name: str) -> DeviceInfo:
-    """A device with these keys; it insists on the post-quantum suite."""
+    """The description of a device with these keys; it requires the post-quantum suite."""
     public = signing.public
     return DeviceInfo.of(name, public, public.ed25519, (suites.DEFAULT_SUITE,))
 
 
 def of(signing: SigningKeys, address: Address) -> DeviceKeys:
-    """The keys of a device that has no key for mail yet."""
+    """The keys of a device that has no OpenPGP key yet."""
     return DeviceKeys(address, signing.ed25519, Secret(b""), b"", signing.ml_dsa)
 
 
 def generate(address: Address, random: Callable[[int], bytes]) -> DeviceKeys:
-    """Fresh keys for a user's first device. (The OpenPGP library has randomness of its own.)"""
+    """Generate the keys of a user's first device. (The OpenPGP library uses its own randomness.)"""
     openpgp, certificate = openpgp_open.generate_user_key(address)
     return DeviceKeys(address, Secret(random(32)), openpgp, certificate, Secret(random(32)))
 
 
 def begin(settings: Settings, random: Callable[[int], bytes]) -> SigningKeys:
-    """The signing keys of a device that does not know yet whose it will be: kept, or fresh."""
+    """The signing keys of a device whose user is not known yet: stored or new."""
     identity, ml_dsa = settings.get(_IDENTITY), settings.get(_ML_DSA)
     if not identity or not ml_dsa:
         identity, ml_dsa = random(32), random(32)
@@ -90,7 +82,7 @@ def begin(settings: Settings, random: Callable[[int], bytes]) -> SigningKeys:
 
 
 def belongs_to(settings: Settings, address: Address) -> None:
-    """The device is of this user. Raises UserError when it was begun for another."""
+    """Bind the device to this user. Raises UserError when it was begun for another."""
     begun = settings.get(_ADDRESS)
     if begun and begun != address.encode():
         raise UserError(f"this home was begun for {begun.decode()}, not for {address}")
@@ -107,7 +99,7 @@ def save(records: Records, keys: DeviceKeys) -> None:
 
 
 def load(records: Records) -> DeviceKeys | None:
-    """The kept keys, or None when none were made yet."""
+    """The stored keys, or None."""
     get = records.settings.get
     address, identity, ml_dsa = get(_ADDRESS), get(_IDENTITY), get(_ML_DSA)
     if not (address and identity and ml_dsa):

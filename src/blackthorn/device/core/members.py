@@ -1,15 +1,12 @@
-"""The identity in a leaf of an MLS group: a user's address and one of their devices.
+"""The identity in an MLS leaf: a user's address and one of their devices.
 
-The rules for every leaf, in a Welcome, an Add, an Update or a claimed key package:
+Rules for every leaf in a Welcome, an Add, an Update or a claimed key package:
 
-1. The credential is basic; its identity is a normalised address and a 16-byte device id.
-2. The device is live in its user's identity chain, which the ledger commits to, and the
-   signature key beside it is the MLS key that the chain has of it: nobody speaks for a device
-   but itself, and the server names nobody.
-3. The leaf of this very device has this device's key.
+1. The credential is basic: a normalised address followed by a 16-byte device id.
+2. The device is live in its user's verified chain, and the signature key is its MLS key there.
+3. The leaf of this device has this device's key.
 
-A device that the chain, as it is known here, does not have is *unknown*: its user is looked up,
-and then it is tried again.
+The user of an unknown device is looked up, and the leaf is then checked again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -34,12 +31,11 @@ class Identity:
     device: DeviceId
 
     def credential(self) -> BasicCredential:
-        """As it stands in a leaf: address, then device id."""
         return BasicCredential(self.address.encode() + self.device)
 
 
 class UnknownDeviceError(InvalidLeaf):
-    """Leaves are of devices that their users' chains, as known here, do not have (rule 2)."""
+    """Leaves name devices that the locally verified chains do not contain (rule 2)."""
 
     def __init__(self, unknown_devices: Sequence[Identity]) -> None:
         whose = sorted({device.address for device in unknown_devices})
@@ -53,7 +49,7 @@ ChainOf = Callable[[str], VerifiedChain | None]
 
 
 def identify(credential: Credential) -> Identity:
-    """Who a credential says it is (rule 1). Raises InvalidLeaf."""
+    """The identity in a credential (rule 1). Raises InvalidLeaf."""
     if not isinstance(credential, BasicCredential):
         raise InvalidLeaf("the credential is not a basic one")
     whole = credential.identity
@@ -95,9 +91,9 @@ class LeafValidator:
 
 
 class GatheringValidator(LeafValidator):
-    """Goes on past unknown devices, to collect all users to look up.
+    """Collects unknown devices instead of stopping at the first.
 
-    What it was used for must come to nothing unless `require_known` returns.
+    Discard the validated message unless `require_known` returns.
     """
 
     def __init__(self, me: Identity, own_key: bytes, chain_of: ChainOf) -> None:
@@ -108,10 +104,10 @@ class GatheringValidator(LeafValidator):
         self._unknown_devices.append((identity, signature_key))
 
     def require_known(self, *, inviter: Identity | None = None) -> None:
-        """Raises UnknownDeviceError with all whose users are to be looked up.
+        """Raises UnknownDeviceError for all unknown devices.
 
-        With an `inviter`, others may be devices that their users have revoked: the member who
-        added this device did not know it yet. Nothing is sealed for them (`operations.postings`).
+        With an `inviter`, other members may be revoked devices that the inviter did not know to be
+        revoked. Nothing is sealed for them (`operations.postings`).
         """
         unknown_devices = [
             identity
@@ -132,5 +128,5 @@ def identities(members: Iterable[Member]) -> list[Identity]:
 
 
 def addresses(members: Iterable[Member]) -> list[Address]:
-    """The users behind these members, sorted, each once."""
+    """The users of these members, sorted and unique."""
     return sorted({identity.address for identity in identities(members)})

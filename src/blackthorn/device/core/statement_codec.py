@@ -1,4 +1,4 @@
-"""Bodies of statements and descriptions of devices as bytes, for the outbox and for a pairing."""
+"""Encodings of statement bodies and device descriptions for the outbox and for a pairing."""
 
 import cbor2
 
@@ -11,12 +11,12 @@ from blackthorn.wire import limits as wire_limits
 
 
 def encode_body(body: Body) -> bytes:
-    """Kind and fields, deterministic CBOR."""
+    """Encode kind and fields as deterministic CBOR."""
     return cbor2.dumps([bodies.KINDS[type(body)], fields.body_value(body)], canonical=True)
 
 
 def decode_body(data: bytes) -> Body:
-    """The inverse. Raises VerificationError, whatever the bytes."""
+    """The inverse of `encode_body`. Raises VerificationError."""
     if len(data) > wire_limits.MAX_STATEMENT_BYTES:
         raise VerificationError("I1", "the body of a statement is too large")
     refusal = VerificationError("I2", "a body of a statement is not CBOR")
@@ -26,12 +26,12 @@ def decode_body(data: bytes) -> Body:
 
 
 def encode_device(info: DeviceInfo) -> bytes:
-    """A device as a pairing reveals it."""
+    """Encode a device's description for a pairing."""
     return encode_body(AddDevice(info))
 
 
 def decode_device(data: bytes) -> DeviceInfo:
-    """The inverse. Raises VerificationError, whatever the bytes."""
+    """The inverse of `encode_device`. Raises VerificationError."""
     body = decode_body(data)
     if not isinstance(body, AddDevice) or body.recovered:
         raise VerificationError("I3", "that is no description of a device")

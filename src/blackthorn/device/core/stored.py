@@ -1,4 +1,4 @@
-"""Values that a device stores as MessagePack: reading one, or saying that it is damaged."""
+"""Decode values that a device stores as MessagePack."""
 
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 def decode(decoder: "msgspec.msgpack.Decoder[Value]", data: bytes, damage: str) -> Value:
-    """The value. Raises DamageError, which says `damage`, when no version has stored it so."""
+    """The decoded value. Raises DamageError with the text `damage`."""
     try:
         return decoder.decode(data)
     except msgspec.DecodeError as error:

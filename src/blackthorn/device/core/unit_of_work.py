@@ -1,8 +1,7 @@
-"""Unit of work of a device: a transaction over its records, with time, randomness and its keys.
+"""Unit of work of a device: one transaction over its records, with time, randomness and keys.
 
-It keeps the groups it has opened, so that a batch of parcels reads and writes each once;
-`finish` writes them back. MLS leaves a group as it was when it refuses, so an opened group is
-right even after a refusal.
+Opened groups are cached so that a batch of parcels reads and writes each once; `finish` writes them
+back. MLS leaves a group unchanged when it refuses a message.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,18 +21,15 @@ from blackthorn.mls.group.group import Group
 from blackthorn.ports.device_store import ConversationRecord, DeviceStore, Records
 
 GENERATION = "generation"
-"""The setting that counts changes of any conversation's keys: undecryptable ones may open now."""
+"""The setting that counts changes of any conversation's keys."""
 
 ASK_AGAIN = "ask-again"
-"""The setting that says: ask the server for undecryptable parcels as well, they may open now.
-
-Its value is the generation since which that is so; empty when it was asked for since.
-"""
+"""The setting with the generation at which undecryptable parcels became retryable; empty: none."""
 
 
 @dataclass(slots=True)
 class Conversation:
-    """An opened conversation: its record, whose `state` is out of date, and its group."""
+    """An opened conversation; `record.state` is stale until it is written back."""
 
     record: ConversationRecord
     group: Group
@@ -54,17 +50,15 @@ class UnitOfWork:
 
     @property
     def now(self) -> int:
-        """Unix time in seconds."""
         return self.now_ms // 1000
 
     @property
     def me(self) -> Identity:
-        """This device."""
         return self._self[0]
 
     @property
     def _self(self) -> tuple[Identity, bytes]:
-        """This device and its public key, made of the private one once."""
+        """This device and its public key, computed once."""
         if self._own is None:
             public = self.keys.identity_public
             self._own = Identity(self.keys.address, device_id(public)), public
@@ -72,11 +66,11 @@ class UnitOfWork:
 
     @property
     def validate(self) -> LeafValidator:
-        """What every leaf must pass."""
+        """The validator for a single leaf."""
         return LeafValidator(*self._self, self.chains.of)
 
     def gathering(self) -> GatheringValidator:
-        """The same, for leaves of which several may be of people who must be looked up."""
+        """The validator that collects all unknown devices of a message."""
         return GatheringValidator(*self._self, self.chains.of)
 
     def open(self, conversation: bytes) -> Conversation:
@@ -91,13 +85,13 @@ class UnitOfWork:
         return found
 
     def adopt(self, conversation: Conversation) -> None:
-        """A conversation that was made or joined in this unit of work."""
+        """Store a conversation created or joined in this unit of work."""
         self._open[conversation.record.id] = conversation
         self._write(conversation)
         self.moved(conversation)
 
     def moved(self, conversation: Conversation) -> None:
-        """The group has begun another epoch: keep its envelope key; what waits may open now."""
+        """Store the envelope key of a new epoch; undecryptable parcels may be decryptable now."""
         group = conversation.group
         key = self.envelope_key(conversation).key.expose()
         self.records.conversations.put_envelope_key(
@@ -108,25 +102,24 @@ class UnitOfWork:
         self.bump()
 
     def drop(self, conversation: bytes) -> None:
-        """Forget a conversation that came to nothing."""
         self._open.pop(conversation, None)
         self.records.conversations.remove(conversation)
         self._envelopes = None
 
     def bump(self) -> None:
-        """Note that undecryptable parcels may open now."""
+        """Count a change of keys: undecryptable parcels may be decryptable now."""
         reached = (generation(self.records) + 1).to_bytes(8, "big")
         self.records.settings.put(GENERATION, reached)
         if self.records.parcels.all_undecryptable():
             self.records.settings.put(ASK_AGAIN, reached)
 
     def forget(self) -> None:
-        """Read again what was opened: a part of the unit was undone after the last `finish`."""
+        """Drop opened groups: part of the unit was undone after the last `finish`."""
         self._open.clear()
         self._envelopes = None
 
     def finish(self) -> None:
-        """Write back what was opened."""
+        """Write back all opened groups."""
         for conversation in self._open.values():
             self._write(conversation)
 
@@ -136,13 +129,13 @@ class UnitOfWork:
         self.records.conversations.put(conversation.record)
 
     def envelope_key(self, conversation: Conversation) -> EnvelopeKey:
-        """The envelope key of the conversation's present epoch."""
+        """The envelope key of the conversation's current epoch."""
         group = conversation.group
         key = group.export(envelope.EXPORT_LABEL, b"", envelope.KEY_BYTES)
         return EnvelopeKey((group.group_id, group.epoch), Secret(key))
 
     def envelopes(self) -> list[EnvelopeKey]:
-        """All envelope keys at hand, the newest epochs first."""
+        """All stored envelope keys, newest epochs first."""
         if self._envelopes is None:
             self._envelopes = [
                 EnvelopeKey((conversation, epoch), Secret(key))
@@ -164,9 +157,9 @@ def unit(
     random: Callable[[int], bytes],
     cache: ChainCache | None = None,
 ) -> Iterator[UnitOfWork]:
-    """A unit of work that is durable when its block ends, and undone when it raises.
+    """A unit of work: durable when the block ends, undone when it raises.
 
-    `cache` keeps verified chains from one to the next.
+    `cache` shares verified chains between units of work.
     """
     with store.transaction() as records:
         chains = Chains(records, ChainCache() if cache is None else cache)

@@ -1,8 +1,7 @@
-"""The identity chains that this device has verified, each as of when its user was last looked up.
+"""Verified identity chains, as of each user's last lookup.
 
-The vault keeps the statements; a verified chain is made of them once a process, and kept. The
-time by which resets take effect is the ledger's, never this machine's clock; and the one at the
-last look at that very user, since a cancel may have come that this device has not seen.
+The vault stores the statements; a process verifies each chain once. Resets take effect by the
+ledger's time at the last lookup of that user, never by this device's clock.
 """
 
 from dataclasses import dataclass, field, replace
@@ -26,24 +25,24 @@ _logged: Final = msgspec.msgpack.Decoder(dict[int, int])
 
 
 def logged_of(record: ChainRecord) -> dict[int, int]:
-    """When the ledger logged resets and cancels of a kept chain. Raises DamageError."""
+    """When the ledger logged a stored chain's resets and cancels. Raises DamageError."""
     return stored.decode(_logged, record.logged, DAMAGED) if record.logged else {}
 
 
 def ledger_ms(newest: CheckpointRecord | None) -> int:
-    """The ledger's time, Unix milliseconds: of the newest accepted checkpoint, 0 before any."""
+    """The ledger's time in Unix milliseconds, from the newest accepted checkpoint; 0 before any."""
     return ledger_time_ms(newest.unix_ms, newest.quorum_s) if newest is not None else 0
 
 
 @dataclass
 class ChainCache:
-    """Verified chains by address, for the life of a process."""
+    """Verified chains by address, for the lifetime of a process."""
 
     found: dict[str, VerifiedChain] = field(default_factory=dict)
 
 
 class Chains:
-    """The chains of one unit of work, each made once."""
+    """The chains of one unit of work."""
 
     def __init__(self, records: Records, cache: ChainCache) -> None:
         self._records = records
@@ -51,7 +50,7 @@ class Chains:
         self._asked: dict[str, VerifiedChain] = {}
 
     def of(self, address: str) -> VerifiedChain | None:
-        """The chain of a user as it was last verified, or None when they are not known."""
+        """The last verified chain of a user, or None for an unknown user."""
         found = self._asked.get(address)
         if found is None:
             record = self._records.directory.chain(address)
@@ -61,7 +60,9 @@ class Chains:
         return found
 
     def live(self, address: str) -> frozenset[bytes] | None:
-        """The ids of a user's live devices, or None: as `of` has it, without making the chain."""
+        """The ids of a user's live devices without building the chain, or None for an unknown
+        user.
+        """
         known = self._asked.get(address)
         if known is not None:
             return frozenset(device.id for device in known.devices)
@@ -80,7 +81,6 @@ class Chains:
         return known
 
     def terms(self, now_ms: int, logged: dict[int, int]) -> Terms:
-        """The terms of the pinned directory at a time of the ledger."""
         trusted = anchors.pinned(self._records.settings)
         return Terms(trusted.enrolment, trusted.config.reset_delay_ms, now_ms, logged)
 
@@ -93,7 +93,7 @@ class Chains:
             raise DamageError(f"{DAMAGED}: {error}") from None
 
     def keep(self, record: ChainRecord, chain: VerifiedChain | None = None) -> None:
-        """Write what was verified just now; with the chain, if it has grown or changed."""
+        """Store a verified record; pass `chain` if it has changed."""
         if chain is not None:
             live = b"".join(device.id for device in chain.devices)
             record = replace(record, devices=live)

@@ -102,7 +102,7 @@ def silent(what: str, done: int) -> None:
 
 
 def build(source: ExportSource, sink: ExportSink, progress: Progress = silent) -> Manifest:
-    """Write the whole export; what the manifest says. Raises what the source and the sink raise."""
+    """Write the whole export; its manifest. Raises the errors of source and sink."""
     return _Build(source, sink, progress).run()
 
 
@@ -204,11 +204,10 @@ class _Build:
 
 
 def mail_path(uid: int) -> str:
-    """The file of one mail, named after its number in `mail list`."""
     return f"mail/{uid:06d}.eml"
 
 
 def mail_paths(paths: Iterable[str]) -> Iterator[str]:
-    """Those of the paths that are mails, in the order in which the mbox has them."""
+    """The paths of mails, in the order of the mbox."""
     mails = [path for path in paths if path.startswith("mail/") and path.endswith(".eml")]
     return iter(sorted(mails, key=lambda path: (len(path), path)))

@@ -13,14 +13,14 @@ _Key = tuple[str, str, bytes]
 
 
 def _key(kind: str, name: str, conversation: bytes) -> _Key:
-    """Talks with one person are one conversation, whatever groups they were in."""
+    """Direct conversations are merged by person, whatever their groups."""
     return kind, name, b"" if kind == DIRECT else conversation
 
 
 def conversations(
     lines: Sequence[HistoryRecord], groups: Iterable[ConversationRecord]
 ) -> list[ExportConversation]:
-    """All conversations that have a message or a group, by kind and name; lines in their order."""
+    """All conversations with a message or a group, by kind and name; lines keep their order."""
     by_key: dict[_Key, list[HistoryRecord]] = {}
     known: dict[_Key, list[ConversationRecord]] = {}
     names = {}
@@ -52,7 +52,7 @@ def _message(line: HistoryRecord) -> ExportMessage:
 
 
 def _members(group: ConversationRecord) -> list[str]:
-    """The members as this device knows them; none when its group cannot be read any more."""
+    """The members known to this device; empty when the group's state cannot be read."""
     try:
         return list(addresses(Group.deserialise(group.state).members))
     except MLSError:

@@ -79,12 +79,10 @@ class Signed(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """The file, one entry a line."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
 
 
 def decode_manifest(data: bytes) -> Manifest:
-    """Raises DecodeError."""
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
     except (ValueError, RecursionError):  # msgspec's errors and those of UTF-8
@@ -99,7 +97,6 @@ def _message(manifest: bytes) -> bytes:
 
 
 def signed(manifest: bytes, keys: SigningKeys) -> bytes:
-    """The file of the signature over the manifest's bytes."""
     signature, public = keys.sign(_message(manifest)), keys.public
     return _encode_signed(public.ed25519, public.ml_dsa, signature.ed25519, signature.ml_dsa)
 
@@ -110,7 +107,7 @@ def _encode_signed(*raw: bytes) -> bytes:
 
 
 def verify_signature(manifest: bytes, signature: bytes, chain: VerifiedChain) -> str:
-    """The name of the device that signed, live in the chain. Raises SecurityError."""
+    """The name of the live device that signed. Raises SecurityError."""
     try:
         parsed = msgspec.json.decode(signature, type=Signed)
         fields = (parsed.ed25519, parsed.ml_dsa, parsed.ed25519_signature, parsed.ml_dsa_signature)
@@ -130,7 +127,7 @@ def verify_signature(manifest: bytes, signature: bytes, chain: VerifiedChain) ->
 
 
 def encode_chain(label: str, statements: Sequence[bytes], terms: Terms) -> bytes:
-    """identity-chain.cbor: the statements, and the terms on which they are judged."""
+    """identity-chain.cbor: the statements and the terms to verify them."""
     value = {
         "format": CHAIN_FORMAT,
         "address": label,
@@ -144,7 +141,7 @@ def encode_chain(label: str, statements: Sequence[bytes], terms: Terms) -> bytes
 
 
 def decode_chain(data: bytes) -> VerifiedChain:
-    """The chain, all its rules checked. Raises SecurityError, VerificationError among it."""
+    """The verified chain. Raises SecurityError, including VerificationError."""
     if len(data) > limits.MAX_EXPORT_CHAIN_BYTES:
         raise SecurityError("the identity chain is too large")
     refusal = SecurityError("the identity chain is not CBOR, or holds a tag")

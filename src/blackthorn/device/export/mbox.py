@@ -18,13 +18,13 @@ _LAST_SECOND: Final = 253_402_300_799
 
 
 def normal(content: bytes) -> bytes:
-    """A mail as an mbox can hold it: CRLF is LF, and the last line is ended."""
+    """A mail as an mbox stores it: CRLF becomes LF, and the last line is ended."""
     text = content.replace(b"\r\n", b"\n")
     return text if not text or text.endswith(b"\n") else text + b"\n"
 
 
 def entry(content: bytes, sender: str, received_ms: int) -> Iterator[bytes]:
-    """One mail of the file: its "From " line, the mail, an empty line. Times are UTC."""
+    """One mail of the file: "From " line (UTC), the mail, an empty line."""
     moment = time.gmtime(min(max(received_ms, 0) // 1000, _LAST_SECOND))
     who = _BLANKS.sub("", sender)[:_SENDER_CHARACTERS] or "MAILER-DAEMON"
     yield f"From {who} {time.asctime(moment)}\n".encode()

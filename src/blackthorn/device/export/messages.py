@@ -51,7 +51,7 @@ class ExportConversation:
 
 
 def rfc3339(time_ms: int) -> str | None:
-    """A time in UTC; None for one that the calendar does not have."""
+    """A time in UTC; None outside the calendar."""
     try:
         moment = datetime.fromtimestamp(time_ms / 1000, UTC)
     except (OverflowError, ValueError, OSError):
@@ -60,7 +60,7 @@ def rfc3339(time_ms: int) -> str | None:
 
 
 def file_name(conversation: ExportConversation) -> str:
-    """A name that every disk takes: what a person recognises, then 12 digits of a hash."""
+    """A portable file name: kind, readable name, 12 hex digits of a hash."""
     identity = [conversation.kind, conversation.name, *(id_.hex() for id_ in conversation.ids)]
     digest = hashlib.sha256("\0".join(identity).encode("utf-8", "replace")).hexdigest()[:12]
     plain = _UNSAFE.sub("-", conversation.name.lower()).strip("-")[:_NAME_CHARACTERS]
@@ -70,7 +70,6 @@ def file_name(conversation: ExportConversation) -> str:
 def document(
     conversation: ExportConversation, messages: Sequence[ExportMessage]
 ) -> Iterator[bytes]:
-    """The file, one message a piece."""
     head = {
         "format": CONVERSATION_FORMAT,
         "kind": conversation.kind,
@@ -86,7 +85,7 @@ def document(
 
 
 def clean(text: str) -> str:
-    """The text as UTF-8 can have it."""
+    """Replace characters that UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -66,7 +66,6 @@ _END: Final = b"</body>\n</html>\n"
 
 
 def conversation(source: ExportConversation, messages: Sequence[ExportMessage]) -> Iterator[bytes]:
-    """The page of one conversation, one message a piece."""
     yield _head(source.name)
     members = ", ".join(source.members)
     yield (

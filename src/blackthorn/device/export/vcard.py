@@ -25,13 +25,12 @@ class ExportContact:
 
 
 def cards(contacts: Iterable[ExportContact]) -> Iterator[bytes]:
-    """The file, one card a piece."""
     for contact in contacts:
         yield b"".join(_folded(line) for line in _lines(contact))
 
 
 def escape(text: str) -> str:
-    """A text value (RFC 6350, 3.4); control characters are left out, line ends are kept."""
+    """Escape a text value (RFC 6350, 3.4); control characters are removed, line ends stay."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     kept = (c for c in plain if c in "\t\n" or not (ord(c) < 32 or 127 <= ord(c) < 160))
     return "".join(kept).encode("utf-8", "replace").decode().translate(_ESCAPES)
@@ -55,7 +54,7 @@ def _lines(contact: ExportContact) -> Iterator[str]:
 
 
 def _folded(line: str) -> bytes:
-    """The line in pieces of at most 75 octets, none of which splits a character."""
+    """Fold a line at 75 octets without splitting a character."""
     rest, lines, room = line.encode(), [], _FOLD_OCTETS
     while len(rest) > room:
         cut = room

@@ -20,7 +20,7 @@ from blackthorn.ports.device_store import MailKeyRecord, Records
 
 
 def keep(records: Records, secret: Secret, certificate: bytes, now_ms: int) -> MailKeyRecord:
-    """Keep a key beside those that are kept. Raises CertificateError."""
+    """Store a key. Raises CertificateError."""
     fingerprint = parse_certificate(certificate).fingerprint.lower()
     record = MailKeyRecord(fingerprint, secret.expose(), certificate, now_ms)
     records.mail_keys.put(record)
@@ -28,18 +28,17 @@ def keep(records: Records, secret: Secret, certificate: bytes, now_ms: int) -> M
 
 
 def newest(records: Records) -> MailKeyRecord | None:
-    """The newest key, or None when there is none."""
     return next(iter(records.mail_keys.all()), None)
 
 
 def fresh(records: Records, address: Address, now_ms: int) -> MailKeyRecord:
-    """A new key for the user, kept from now on. (The library has randomness of its own.)"""
+    """Generate and store a new key for the user. (The library uses its own randomness.)"""
     secret, certificate = generate_user_key(address)
     return keep(records, secret, certificate, now_ms)
 
 
 def claim_of(record: MailKeyRecord, address: Address) -> SetOpenPGP:
-    """The body of a statement that this key is the user's, signed by the key itself."""
+    """The body of a statement that binds this key to the user, signed by the key."""
     secret = Secret(record.secret)
     return claim(address, record.certificate, lambda message: sign_detached(message, secret))
 
@@ -60,17 +59,16 @@ def renewal_due(records: Records, chain: VerifiedChain, me: DeviceId) -> bool:
 
 
 def has(records: Records, fingerprint: str) -> bool:
-    """Whether this device has that key."""
     return any(key.fingerprint == fingerprint for key in records.mail_keys.all())
 
 
 def secrets(records: Records) -> list[Secret]:
-    """All of the user's keys that this device has, the newest first."""
+    """All of the user's secret keys on this device, newest first."""
     return [Secret(key.secret) for key in records.mail_keys.all()]
 
 
 def open_with_any(sealed: bytes, keys: Sequence[Secret]) -> OpenedMail:
-    """The mail, opened with whichever key it was sealed to. Raises SecurityError, InputError."""
+    """Open a mail with any of the keys. Raises SecurityError, InputError."""
     refusal = SealBrokenError("this device has no key for mail yet")
     for key in keys:
         try:

@@ -78,7 +78,7 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
     def statement_stored(
         self, unit: UnitOfWork, row: OutboxRecord, answer: StatementStored
     ) -> Outcome | None:
-        """Done, to be made again, to be sent again, or refused for good."""
+        """Process the server's answer: done, made again, sent again, or refused."""
         if not self.signed:
             return None
         if not answer.refusal:
@@ -117,7 +117,6 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
 
 
 def enqueue(unit: UnitOfWork, what: str, body: Body, certificate: bytes = b"") -> int:
-    """Enqueue a statement of this device; the number of its row."""
     return ChangeChain(what, encode_body(body), certificate).enqueue(unit)
 
 
@@ -128,7 +127,7 @@ def enqueue_signed(unit: UnitOfWork, what: str, signed: SignedStatement) -> int:
 
 
 def enqueue_revocation(unit: UnitOfWork, device: DeviceInfo, reason: str) -> int:
-    """Enqueue the revocation of another device of the user. Raises UserError."""
+    """Enqueue the revocation of another of the user's devices. Raises UserError."""
     chain = known_chain(unit)
     if device.id == unit.me.device:
         raise UserError("this device cannot revoke itself: do it from another one")
@@ -151,7 +150,7 @@ def enqueue_mail_key(unit: UnitOfWork, record: MailKeyRecord) -> int:
 
 
 def known_chain(unit: UnitOfWork) -> VerifiedChain:
-    """The own chain. Raises UserError when it is not known, or this device is not live in it."""
+    """The own chain. Raises UserError when it is unknown or this device is not live in it."""
     chain = local_chain.own(unit)
     if chain is None:
         raise UserError(NO_CHAIN)
@@ -164,7 +163,7 @@ def known_chain(unit: UnitOfWork) -> VerifiedChain:
 
 
 def _still_wanted(unit: UnitOfWork, chain: VerifiedChain, body: Body) -> Body | None:
-    """The body as it is to be stated now, or None when its purpose is fulfilled already."""
+    """The body to state now, or None when its purpose is already fulfilled."""
     match body:
         case RevokeDevice(device, reason, _):
             return None if chain.device(device) is None else RevokeDevice(device, reason, chain.seq)

@@ -28,7 +28,7 @@ class ChangeGroup(operation.Operation, frozen=True, tag="change"):
         return operation.name_of(GROUP, self.name)
 
     def alarm_scope(self, unit: UnitOfWork) -> operation.AlarmScope:
-        """Everybody who is added: no alarm blocks a removal."""
+        """Alarms block additions, never removals."""
         return operation.AlarmScope.of(unit, self.add, in_group=True)
 
     def claims(self, unit: UnitOfWork) -> list[str]:

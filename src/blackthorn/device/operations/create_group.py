@@ -20,7 +20,7 @@ class CreateGroup(operation.Operation, frozen=True, tag="create"):
 
     @property
     def target(self) -> bytes:
-        """What is for the group waits behind its creation."""
+        """Messages to the group wait behind its creation."""
         return operation.name_of(GROUP, self.name)
 
     def alarm_scope(self, unit: UnitOfWork) -> operation.AlarmScope:
@@ -59,5 +59,4 @@ def enqueue(unit: UnitOfWork, name: str, addresses: Sequence[Address]) -> int:
 
 
 def is_waiting(unit: UnitOfWork, name: str) -> bool:
-    """Whether a group of that name is still to be created."""
     return any(creation.name == name for creation in operation.waiting(unit, CreateGroup))

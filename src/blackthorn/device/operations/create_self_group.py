@@ -12,7 +12,7 @@ class CreateSelfGroup(operation.Operation, frozen=True, tag="self"):
 
     @property
     def target(self) -> bytes:
-        """Before whatever is said in the group."""
+        """Shared state waits behind the group's creation."""
         return operation.name_of(SELF, "")
 
     def claims(self, unit: UnitOfWork) -> list[str]:
@@ -21,7 +21,7 @@ class CreateSelfGroup(operation.Operation, frozen=True, tag="self"):
     def prepare(
         self, unit: UnitOfWork, row: OutboxRecord
     ) -> prepared.PreparedPosting | operation.ClaimRequest | operation.NothingToDo:
-        """The group, unless another device has made it meanwhile."""
+        """Create the group, unless another device has created it."""
         if self_group.present(unit) is not None:
             return operation.NothingToDo()
         users, claim = self.claims(unit), prepared.claim_of(row)

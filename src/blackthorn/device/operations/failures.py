@@ -35,7 +35,7 @@ class Failure(Struct, frozen=True):
 
 
 def all_failures(settings: Settings) -> list[Failure]:
-    """All that are kept, oldest first. Raises DamageError."""
+    """All stored failures, oldest first. Raises DamageError."""
     data = settings.get(_SETTING)
     try:
         return msgspec.msgpack.decode(data, type=list[Failure]) if data else []
@@ -44,7 +44,7 @@ def all_failures(settings: Settings) -> list[Failure]:
 
 
 def note(settings: Settings, number: int, operation: Operation, reason: str, now_ms: int) -> None:
-    """Keep one; the oldest make room when there are too many, or after their time."""
+    """Store a failure; delete expired ones and the oldest over the limit."""
     failure = Failure(number, *operation.failure_text(), reason, now_ms)
     oldest_ms = now_ms - limits.FAILURE_SECONDS * 1000
     kept = [failure for failure in all_failures(settings) if failure.failed_ms >= oldest_ms]
@@ -52,12 +52,11 @@ def note(settings: Settings, number: int, operation: Operation, reason: str, now
 
 
 def forget(settings: Settings, numbers: Collection[int]) -> None:
-    """The person has seen these."""
     _put(settings, [failure for failure in all_failures(settings) if failure.number not in numbers])
 
 
 def set_told(settings: Settings, numbers: Collection[int]) -> None:
-    """These were told on a terminal."""
+    """Mark these as shown on a terminal."""
     told = [
         msgspec.structs.replace(failure, told=failure.told or failure.number in numbers)
         for failure in all_failures(settings)

@@ -48,5 +48,5 @@ class KeepMembers(operation.Operation, frozen=True, tag="members"):
         return operation.FailureText("your devices were not brought up to date in", self.name)
 
     def covers(self, other: operation.Operation) -> bool:
-        """One of each conversation is enough."""
+        """One operation for each conversation is enough."""
         return isinstance(other, KeepMembers) and self.conversation == other.conversation

@@ -68,7 +68,7 @@ class AlarmScope(NamedTuple):
 
     @classmethod
     def of(cls, unit: UnitOfWork, users: Iterable[str], *, in_group: bool) -> "AlarmScope":
-        """These users, but never the person themselves."""
+        """These users without the device's own."""
         return cls(frozenset(map(str, users)) - {str(unit.me.address)}, in_group)
 
 
@@ -85,28 +85,29 @@ class Operation(Struct, frozen=True):
 
     @property
     def target(self) -> bytes:
-        """Operations of one target leave in the order in which they were enqueued."""
+        """Operations of one target are sent in the order in which they were enqueued."""
         raise NotImplementedError
 
     @property
     def history_line(self) -> bytes:
-        """The id of the line that shows it in the history; empty when none does."""
+        """The id of the operation's line in the history, or b""."""
         return b""
 
     def alarm_scope(self, unit: UnitOfWork) -> AlarmScope:
-        """By default no alarm blocks it: what takes rights back, and what own devices do."""
+        """By default no alarm blocks: removals, revocations and the user's own devices."""
         return AlarmScope()
 
     def claims(self, unit: UnitOfWork) -> list[str]:
-        """The users whose key packages it needs."""
         return []
 
     def enqueue(self, unit: UnitOfWork) -> int:
-        """Put it into the outbox; the number of its row."""
+        """Store it in the outbox; the number of its row."""
         return unit.records.outbox.add(self.target, encode(self), unit.now_ms)
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> Step:
-        """The next step, saved with the row. Raises UserError, MLSError: then it is given up."""
+        """The next step, stored with the row. Raises UserError, MLSError: the operation is given
+        up.
+        """
         raise NotImplementedError
 
     def accepted(self, unit: UnitOfWork) -> None:
@@ -127,14 +128,13 @@ class Operation(Struct, frozen=True):
     def statement_stored(
         self, unit: UnitOfWork, row: OutboxRecord, answer: StatementStored
     ) -> Outcome | None:
-        """The server's answer to a statement; None when this operation submitted none."""
+        """Process the server's answer to a statement; None when this operation submitted none."""
         return None
 
     def given_up(self, unit: UnitOfWork) -> None:
         """It will never be done."""
 
     def failure_text(self) -> FailureText:
-        """How the person is told that it was given up."""
         raise NotImplementedError
 
     def covers(self, other: "Operation") -> bool:

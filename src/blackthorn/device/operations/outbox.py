@@ -41,7 +41,7 @@ _GONE_SINCE: Final = "gone-since"
 
 
 def fail(unit: UnitOfWork, row: OutboxRecord, reason: str) -> Outcome:
-    """Give up an operation, visibly: why is kept until its person has seen it."""
+    """Give up an operation and store the reason for the user."""
     operation = operation_of(row)
     unit.records.outbox.remove(row.number)
     failures.note(unit.records.settings, row.number, operation, reason, unit.now_ms)
@@ -50,7 +50,7 @@ def fail(unit: UnitOfWork, row: OutboxRecord, reason: str) -> Outcome:
 
 
 def claimed(unit: UnitOfWork, answer: KeyPackages) -> Outcome | None:
-    """Keep the key packages of a claim with the row that asked; an Outcome when it is hopeless."""
+    """Store claimed key packages with their row; an Outcome when the operation cannot be done."""
     row = unit.records.outbox.get(answer.request)
     if row is None or row.prepared is not None:
         return None
@@ -70,7 +70,7 @@ def claimed(unit: UnitOfWork, answer: KeyPackages) -> Outcome | None:
 
 
 def accepted(unit: UnitOfWork, posting: bytes) -> Outcome | None:
-    """A posting is durable: its operation is done. None when no row has it."""
+    """Complete the operation of a stored posting; None when no row has it."""
     row = unit.records.outbox.by_posting(posting)
     if row is None or row.prepared is None:
         return None
@@ -92,7 +92,7 @@ def accepted(unit: UnitOfWork, posting: bytes) -> Outcome | None:
 
 
 def refused(unit: UnitOfWork, posting: bytes, code: str, text: str) -> Outcome | None:
-    """A posting was not stored: undo it, and say whether its operation may still be done."""
+    """Undo a refused posting; the outcome says whether the operation may still be done."""
     row = unit.records.outbox.by_posting(posting)
     if row is None or row.prepared is None:
         return None
@@ -139,7 +139,7 @@ def _ledger_may_show(unit: UnitOfWork, number: int) -> bool:
 
 
 def statement_stored(unit: UnitOfWork, answer: StatementStored) -> Outcome | None:
-    """The server has stored a statement, or says why not. None when no row waits for it."""
+    """Process the server's answer to a statement; None when no row waits for it."""
     row = unit.records.outbox.get(answer.request)
     outcome = operation_of(row).statement_stored(unit, row, answer) if row is not None else None
     if row is None or outcome is None or not outcome.error or not outcome.final:
@@ -149,7 +149,7 @@ def statement_stored(unit: UnitOfWork, answer: StatementStored) -> Outcome | Non
 
 
 def members_behind(unit: UnitOfWork, row: OutboxRecord) -> list[Address]:
-    """The users in the conversation that a row's posting is for."""
+    """The users in the conversation of a row's posting."""
     if row.prepared is None:
         return []
     record = unit.records.conversations.get(decode_prepared(row.prepared).conversation)
@@ -157,7 +157,7 @@ def members_behind(unit: UnitOfWork, row: OutboxRecord) -> list[Address]:
 
 
 def retract_commit(unit: UnitOfWork, conversation: Conversation) -> None:
-    """Another's Commit came first: this device's own for that epoch is made again."""
+    """Another Commit was accepted first: prepare this device's own Commit again."""
     if conversation.group.pending is None:
         return
     for row in unit.records.outbox.all():

@@ -31,7 +31,7 @@ ID_BYTES: Final = 16
 
 
 def active(unit: UnitOfWork, conversation: bytes, absent: str) -> Conversation:
-    """The conversation. Raises HopelessError: `absent`, or this device is not in it any more."""
+    """The conversation. Raises HopelessError: `absent`, or this device was removed."""
     record = unit.records.conversations.get(conversation)
     if record is None:
         raise HopelessError(absent)
@@ -48,7 +48,7 @@ def creation(
     name: str,
     packages: Sequence[VerifiedKeyPackage],
 ) -> PreparedPosting:
-    """A new conversation, saved, and the Welcome for its members."""
+    """Create and store a new conversation with the Welcome for its members."""
     conversation, welcome = conversations.create(unit, metadata, name, packages)
     recipients = conversations.other_devices(unit, conversation.group)
     parcels = [(recipients, envelope.seal_welcome(welcome))]
@@ -58,7 +58,7 @@ def creation(
 def message(
     unit: UnitOfWork, conversation: Conversation, body: bytes, welcome: bytes | None = None
 ) -> PreparedPosting:
-    """A sealed message, behind the Welcome if there is one; with this device's gossip."""
+    """Seal a message with this device's gossip, behind the Welcome if there is one."""
     recipients = conversations.other_devices(unit, conversation.group)
     seen = gossip.outgoing(unit.records, conversation.record.id, unit.now_ms)
     encrypted = conversation.group.encrypt(body, random=unit.random, authenticated_data=seen)
@@ -106,7 +106,7 @@ def commit(
 def save(
     unit: UnitOfWork, row: OutboxRecord, operation: Operation, prepared: PreparedPosting
 ) -> PreparedPosting:
-    """Keep the posting with its row: it is sent unchanged until it is answered."""
+    """Store the posting with its row; it is sent unchanged until it is answered."""
     stored, posting = encode(prepared), prepared.posting.id
     unit.records.outbox.update(
         replace(row, operation=encode(operation), posting=posting, prepared=stored, problem="")

@@ -33,7 +33,7 @@ class PreparedPosting(Struct, frozen=True):
 
     @property
     def lists(self) -> dict[bytes, list[bytes]]:
-        """The lists behind the fan-out ids, in the order of the parcels."""
+        """Fan-out id → device ids, in the order of the parcels."""
         names = dict.fromkeys(parcel.fanout for parcel in self.posting.parcels)
         return dict(zip(names, self.fanouts, strict=True))
 
@@ -45,7 +45,7 @@ class KeyPackageClaim(Struct, frozen=True):
     answered: list[str]
 
     def missing(self, users: Iterable[str]) -> list[str]:
-        """The users of whom the server has not been asked yet."""
+        """The users for whom the server has not answered yet."""
         return [user for user in users if user not in self.answered]
 
 
@@ -55,19 +55,19 @@ encode = msgspec.msgpack.Encoder().encode
 
 
 def decode_prepared(data: bytes) -> PreparedPosting:
-    """From the store. Raises DamageError."""
+    """Raises DamageError."""
     return stored.decode(_prepared, data, UNREADABLE)
 
 
 def claim_of(row: OutboxRecord) -> KeyPackageClaim:
-    """What was claimed for a row, empty before that. Raises DamageError."""
+    """The row's claimed key packages, empty before a claim. Raises DamageError."""
     if row.packages is None:
         return KeyPackageClaim([], [])
     return stored.decode(_claim, row.packages, UNREADABLE)
 
 
 def outdated(unit: unit_of_work.UnitOfWork, row: OutboxRecord) -> bool:
-    """Whether a prepared text is of an epoch that is past, and is to be sealed anew."""
+    """Whether a prepared text is of a past epoch and must be sealed again."""
     if row.prepared is None:
         return False
     prepared = decode_prepared(row.prepared)

@@ -60,11 +60,11 @@ class SendText(Operation, frozen=True, tag="text"):
         return AlarmScope.of(unit, members, in_group=True)
 
     def claims(self, unit: UnitOfWork) -> list[str]:
-        """A first text to a person makes the conversation."""
+        """A first text to a person creates the conversation."""
         return [self.name, unit.me.address] if self.kind == DIRECT else []
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> PreparedPosting | ClaimRequest:
-        """Seal the text; before that remove revoked devices, or make the conversation."""
+        """Seal the text; before that remove revoked devices or create the conversation."""
         conversation = self._conversation(unit)
         if conversation is not None:
             gone = conversations.gone_devices(unit, conversation.group)
@@ -108,7 +108,7 @@ class SendText(Operation, frozen=True, tag="text"):
         conversation: Conversation,
         welcome: bytes | None = None,
     ) -> PreparedPosting:
-        """A text that was sealed for this conversation before keeps its id and count."""
+        """A text sealed again for the same conversation keeps its id and count."""
         record = conversation.record
         again = self.conversation == record.id
         count = self.count if again else record.sent + 1
@@ -127,7 +127,7 @@ class SendText(Operation, frozen=True, tag="text"):
     def conversation_created(
         self, unit: UnitOfWork, row: OutboxRecord, creation: Operation, conversation: bytes
     ) -> None:
-        """A text that waited for a group of that name to be made is for the one made now."""
+        """Bind a text that waited for this group to the group just created."""
         made = isinstance(creation, create_group.CreateGroup) and creation.name == self.name
         if made and self.kind == GROUP and not self.group:
             addressed = msgspec.structs.replace(self, group=conversation)
@@ -137,7 +137,7 @@ class SendText(Operation, frozen=True, tag="text"):
         unit.records.history.set_standing(self.message, "accepted")
 
     def has_another_way(self, unit: UnitOfWork, prepared: PreparedPosting) -> bool:
-        """A text to a person goes to the devices that they have now, in a new conversation."""
+        """A direct text can be sent to the user's current devices in a new conversation."""
         if prepared.sort != "text":
             return super().has_another_way(unit, prepared)
         if self.kind != DIRECT:

@@ -69,32 +69,31 @@ class Sender:
         self.disconnected()
 
     def disconnected(self) -> None:
-        """The connection has ended: what was not answered will be sent again."""
+        """The link has ended; unanswered postings will be sent again."""
         self._sent: set[bytes] = set()
         self._claiming: set[int] = set()
         self._newest_found = 0
 
     def connected(self, unit: UnitOfWork) -> None:
-        """A new connection: nothing is left for later."""
         self._not_before.clear()
         self._newest_found = max((row.number for row in unit.records.outbox.all()), default=0)
 
     def take_charge(self, targets: Iterable[bytes]) -> None:
-        """This process has enqueued operations with these targets, and sends them."""
+        """Send operations of these targets: this process enqueued them."""
         self._targets.update(targets)
 
     def retry_now(self) -> None:
-        """What delayed operations may be gone."""
+        """Retry delayed operations: their reason may no longer apply."""
         self._not_before.clear()
 
     def awaits_answer(self, unit: UnitOfWork) -> bool:
-        """Whether something in the outbox was sent and not answered."""
+        """Whether an operation in the outbox was sent and not answered."""
         rows = unit.records.outbox.all()
         sent = any(row.posting in self._sent for row in rows if row.posting is not None)
         return sent or bool(self._claiming & {row.number for row in rows})
 
     def due(self, unit: UnitOfWork, *, receives: bool) -> tuple[Frames, Frames]:
-        """Requests that must be answered first, and postings; of each target in their order."""
+        """Requests that must be answered first, and postings in the order of each target."""
         postings: list[f.Posting] = []
         requests: Frames = []
         held_back: set[bytes] = set()
@@ -111,7 +110,7 @@ class Sender:
         return requests, send_frames(postings)
 
     def _in_charge(self, row: OutboxRecord, now_ms: int, receives: bool) -> bool:
-        """Whether this process sends the row: it enqueued it, or another process left it behind."""
+        """Whether this process sends the row: it enqueued it, or another process left it."""
         age_ms = now_ms - row.created_ms
         old = row.number <= self._newest_found or age_ms >= limits.OUTBOX_HANDOVER_SECONDS * 1000
         return row.target in self._targets or (receives and old)
@@ -119,7 +118,7 @@ class Sender:
     def _advance(
         self, unit: UnitOfWork, row: OutboxRecord, requests: Frames
     ) -> PreparedPosting | None:
-        """The row's posting, prepared now if it must be; None when it has to wait."""
+        """The row's posting, prepared if needed; None when it has to wait."""
         if not directory_client.reached(self._not_before.get(row.number, 0), unit.now_ms, RETRY_MS):
             return None
         if self._second.get(row.number) == generation(unit.records):
@@ -152,7 +151,7 @@ class Sender:
         return None
 
     def _is_blocked(self, unit: UnitOfWork, row: OutboxRecord, scope: AlarmScope) -> bool:
-        """Whether an open alarm blocks the row; then it waits until a person has accepted it."""
+        """Whether an open alarm blocks the row until the user accepts it."""
         found = alarms.stops(unit.records, scope.users, in_group=scope.in_group)
         if found:
             self.blocked.add(row.number)
@@ -163,7 +162,7 @@ class Sender:
     def _claim(
         self, unit: UnitOfWork, row: OutboxRecord, operation: Operation, request: ClaimRequest
     ) -> Frames:
-        """The claim of key packages, once the ledger was asked about all who are concerned."""
+        """Claim key packages once all affected users were looked up."""
         asked = request.addresses[: link_limits.MAX_CLAIM_ADDRESSES]
         if not self._may_claim(unit, row, operation, asked):
             return []
@@ -175,7 +174,7 @@ class Sender:
     def _may_claim(
         self, unit: UnitOfWork, row: OutboxRecord, operation: Operation, addresses: list[str]
     ) -> bool:
-        """Whether all of these were looked up within the hour and are in the ledger."""
+        """Whether all users were looked up within the hour and are in the ledger."""
         users, in_group = operation.alarm_scope(unit)
         if self._is_blocked(unit, row, AlarmScope(users | {alarms.LEDGER, *addresses}, in_group)):
             return False
@@ -196,14 +195,13 @@ class Sender:
     def _wait(
         self, unit: UnitOfWork, row: OutboxRecord, text: str, wait_ms: int = RETRY_MS
     ) -> None:
-        """Leave an operation for later, and say why once."""
+        """Delay an operation and report the reason once."""
         self._not_before[row.number] = unit.now_ms + wait_ms
         if row.problem != text:
             unit.records.outbox.update(replace(row, problem=text))
             self.outcomes.append(Outcome(row.number, error=text, final=False))
 
     def refused(self, frame: f.Refused, now_ms: int) -> None:
-        """The server has not stored a posting."""
         posting, code = frame.id, frame.code
         with self._unit(now_ms) as unit:
             row = unit.records.outbox.by_posting(posting)
@@ -221,7 +219,7 @@ class Sender:
         self._note(outcome)
 
     def fanout_unknown(self, frame: f.FanoutUnknown, now_ms: int) -> Frames:
-        """The server has forgotten lists: give them, and send the postings once more."""
+        """The server has dropped fan-out lists: send them and the postings again."""
         lists: dict[bytes, list[bytes]] = {}
         again: list[f.Posting] = []
         with self._unit(now_ms) as unit:
@@ -246,7 +244,6 @@ class Sender:
         self._note(outcome)
 
     def statement_stored(self, answer: f.StatementStored, now_ms: int) -> None:
-        """The server has stored a statement of this device, or says why not."""
         self._claiming.discard(answer.request)
         with self._unit(now_ms) as unit:
             outcome = outbox.statement_stored(unit, answer)
@@ -260,7 +257,7 @@ class Sender:
 
 
 def send_frames(postings: Iterable[f.Posting]) -> Frames:
-    """The postings in their order, in as few Send frames as their sizes and number allow."""
+    """The postings in order, in as few Send frames as size and number allow."""
     frames: Frames = []
     group: list[f.Posting] = []
     size = 0

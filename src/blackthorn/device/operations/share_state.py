@@ -19,7 +19,7 @@ class ShareState(Operation, frozen=True, tag="share"):
 
     @property
     def target(self) -> bytes:
-        """Behind every change of the group."""
+        """Shared state waits behind every change of the group."""
         return name_of(SELF, "")
 
     def prepare(self, unit: UnitOfWork, row: OutboxRecord) -> PreparedPosting | NothingToDo:

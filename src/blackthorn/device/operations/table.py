@@ -28,5 +28,5 @@ _decoder: "msgspec.msgpack.Decoder[Operation]" = msgspec.msgpack.Decoder(_stored
 
 
 def operation_of(row: OutboxRecord) -> Operation:
-    """The operation that a row of the outbox stores. Raises DamageError."""
+    """The operation stored in a row of the outbox. Raises DamageError."""
     return decode(_decoder, row.operation, UNREADABLE)

@@ -118,7 +118,7 @@ def _verified(
 
 
 def _logged(unit: UnitOfWork, part: f.ChainPart, epoch: verify.VerifiedEpoch) -> dict[int, int]:
-    """When the ledger logged the chain's resets and cancels, by receipts that hold."""
+    """Sequence number → time of each logged reset or cancel, verified by receipts."""
     config = anchors.pinned(unit.records.settings).config
     known = unit.records.directory.chain(part.address)
     logged = verified_chains.logged_of(known) if known is not None and known.present else {}
@@ -141,7 +141,7 @@ def receipt_fields(receipt: f.Receipt) -> Fields:
 
 
 def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[verify.Observation]:
-    """What the map had of a user at the last lookup, as far as it is still kept."""
+    """The map's entry at the user's last lookup, if its checkpoint is still stored."""
     if known is None:
         return []
     checked = ledger_state.accepted_of(unit.records.directory.checkpoint(known.checked_size))
@@ -151,7 +151,7 @@ def _seen(unit: UnitOfWork, known: ChainRecord | None) -> list[verify.Observatio
 def _certificate(
     unit: UnitOfWork, chain: VerifiedChain, offered: bytes, known: ChainRecord | None
 ) -> bytes:
-    """The user's mail certificate, if it is the one that they stated and can be sealed to."""
+    """The user's certificate, if it is the stated one and mail can be sealed to it."""
     kept = known.certificate if known is not None else b""
     if chain.openpgp is None:
         return b""

@@ -130,12 +130,11 @@ def evidence_of(records: Records, kind: str, fields: Fields) -> bytes:
 
 
 def open_alarms(records: Records) -> list[AlarmRecord]:
-    """Those that no person has accepted, oldest first."""
+    """The alarms that the user has not accepted, oldest first."""
     return [alarm for alarm in records.directory.alarms() if not alarm.accepted]
 
 
 def find(records: Records, number: int) -> AlarmRecord:
-    """The alarm of that number. Raises UserError."""
     for alarm in records.directory.alarms():
         if alarm.number == number:
             return alarm
@@ -143,14 +142,14 @@ def find(records: Records, number: int) -> AlarmRecord:
 
 
 def accept(records: Records, number: int) -> AlarmRecord:
-    """The person has read it and goes on: it stops nothing any more. Raises UserError."""
+    """Mark an alarm as accepted: it blocks nothing any more. Raises UserError."""
     accepted = replace(find(records, number), accepted=True)
     records.directory.update_alarm(accepted)
     return accepted
 
 
 def stops(records: Records, addresses: Set[str], *, in_group: bool = False) -> list[AlarmRecord]:
-    """The open alarms that stop what is about to be sent to these people, in a group or not."""
+    """The open alarms that block sending to these users."""
     effects = {Effect.STOP, Effect.GROUPS} if in_group else {Effect.STOP}
     return [
         alarm

@@ -22,21 +22,21 @@ class ChainFetch:
 
     @property
     def have(self) -> int:
-        """How many statements are here by now."""
+        """The number of statements received so far."""
         return self.after + len(self.statements)
 
     def add(self, part: f.ChainPart) -> bool:
-        """Take the next part; whether another one is to be asked for."""
+        """Add the next part; whether to request another one."""
         self.statements += part.statements
         return part.more and bool(part.statements) and self.have < limits.MAX_CHAIN_STATEMENTS
 
     def whole(self, last: f.ChainPart) -> f.ChainPart:
-        """The last part, with the statements of all parts."""
+        """The last part with the statements of all parts."""
         return msgspec.structs.replace(last, statements=self.statements, more=False)
 
 
 def needed(unit: UnitOfWork, found: Present, answer: f.Answer) -> ChainFetch | None:
-    """The fetch of a chain that is new or has grown; None when it is known."""
+    """The fetch of a new or longer chain; None when the chain is known."""
     known = unit.records.directory.chain(answer.address)
     if known is None or not known.present:
         return ChainFetch(found, answer, b"", 0)

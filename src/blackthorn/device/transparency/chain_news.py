@@ -19,7 +19,7 @@ from blackthorn.ports.device_store import ChainRecord, ConversationRecord
 def tell_news(
     unit: UnitOfWork, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
 ) -> None:
-    """Add events and alarms for what is new in a chain; `before` is None for a new person."""
+    """Add events and alarms for a chain's changes; `before` is None for a new person."""
     _tell_resets(unit, before, chain, record)
     if before is None:
         return
@@ -39,7 +39,7 @@ def tell_news(
 
 
 def _tell_own(unit: UnitOfWork, before: VerifiedChain, chain: VerifiedChain) -> None:
-    """What other devices of the user have said, and this one has not."""
+    """Alarms for statements by the user's other devices."""
     for data in chain.statements[before.seq :]:
         signed = decode(data)
         body, signers = signed.statement.body, {signer for signer, _ in signed.signatures}
@@ -79,7 +79,7 @@ def _tell_resets(
 
 
 def _asked_here(unit: UnitOfWork, chain: VerifiedChain, reset: ResetRecord) -> bool:
-    """Whether this device is the one that the reset brings."""
+    """Whether this device asked for the reset."""
     body = decode(chain.statements[reset.seq - 1]).statement.body
     return isinstance(body, Reset) and body.device.id == unit.me.device
 
@@ -106,7 +106,7 @@ def _day(time_ms: int) -> str:
 
 
 def _tell(unit: UnitOfWork, chain: VerifiedChain, text: str, *, groups: bool = False) -> None:
-    """A line in the conversation with the person, if there is one; in groups with them too."""
+    """Add an event to the direct conversation, and to common groups if `groups`."""
     if chain.label == unit.me.address:
         return
     conversations = unit.records.conversations

@@ -38,7 +38,7 @@ class DisputedEpoch(Struct, frozen=True):
     config: bytes
 
     def checkpoint(self) -> CheckpointRecord:
-        """What a replay has to reach."""
+        """The checkpoint that a replay must reach."""
         return CheckpointRecord(self.size, self.root, self.note, 0, 0, 0, self.users)
 
 
@@ -63,7 +63,7 @@ def dispute(unit: UnitOfWork, part: f.EpochPart, error: VerificationError) -> No
 
 
 def disputed(records: Records) -> DisputedEpoch | None:
-    """What a replay is to find out, if anything."""
+    """The disputed epoch that a replay must check, if any."""
     data = records.settings.get(_DISPUTED)
     return msgspec.msgpack.decode(data, type=DisputedEpoch) if data else None
 
@@ -83,7 +83,7 @@ def adopt(unit: UnitOfWork, found: DisputedEpoch, logged: DirectoryConfig | None
 
 
 def refuse(unit: UnitOfWork, found: DisputedEpoch, why: str) -> None:
-    """Raise the alarm: the log does not have the configuration that its head names."""
+    """Raise the alarm: the log does not contain the configuration that its head names."""
     fields: Fields = {"note": found.note, "head": found.head, "head_proof": found.head_proof}
     evidence = evidence_of(unit.records, _CODE, fields)
     raise_alarm(unit.records, _CODE, LEDGER, why, unit.now_ms, evidence, fact=found.config.hex())

@@ -33,7 +33,7 @@ class DecisionDigest(Struct, frozen=True):
     digest: bytes = bytes(32)
 
     def after(self, decision: Decision) -> "DecisionDigest":
-        """With one more; its number and time count too."""
+        """The digest after one more decision, its number and time included."""
         head = struct.pack(">QQ", decision.number, decision.logged_ms)
         digest = hashlib.sha256(_DOMAIN + self.digest + head + decision.signed).digest()
         return DecisionDigest(self.count + 1, digest)
@@ -70,7 +70,7 @@ class VerifiedDecisions:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Officer's id → whose it is, of those whose appointment this device was shown."""
+        """Officer's id → address, for the appointments shown to this device."""
         found: dict[str, str] = {}
         for step in self.cases.case(officers.CASE).history:
             private = self.private.get((officers.CASE, step.seq), {})
@@ -128,7 +128,7 @@ def _take(verified: VerifiedDecisions, signed: Signed, decision: Decision) -> No
 
 
 def _wait(verified: VerifiedDecisions, decision: Decision) -> None:
-    """One that the case has overtaken waits for nothing, and is passed over."""
+    """Add a pending decision; skip it when its case has moved on."""
     signed = statements.decode(decision.signed)
     statement = signed.statement
     if statement.seq != verified.cases.case(statement.case).seq + 1:

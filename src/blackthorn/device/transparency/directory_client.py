@@ -57,7 +57,7 @@ TOO_OLD: Final = (
 
 
 def reached(at_ms: int, now_ms: int, most_ms: int) -> bool:
-    """Whether a moment has come that was set at most `most_ms` ahead: clocks may be set back."""
+    """Whether `at_ms`, set at most `most_ms` ahead, has come; a clock may be set back."""
     return not 0 < at_ms - now_ms <= most_ms
 
 
@@ -82,7 +82,7 @@ class DirectoryClient:
         self.disconnected()
 
     def disconnected(self) -> None:
-        """The connection has ended: what was asked is not answered."""
+        """The connection has ended; open questions are dropped."""
         self.refused: dict[str, str] = {}
         """Users whose answer failed verification, and why; until they are looked up again."""
         self._wanted: set[str] = set()
@@ -102,22 +102,20 @@ class DirectoryClient:
 
     @property
     def busy(self) -> bool:
-        """Whether an answer is awaited."""
         return self._lookup is not None or self._proving is not None
 
     def awaits(self, unit: UnitOfWork) -> bool:
-        """Whether answers are awaited, or unknown devices are to be looked up."""
+        """Whether answers are awaited or unknown devices must be looked up."""
         if self.busy:
             return True
         left = reached(self._silent_ms + AGAIN_MS, unit.now_ms, AGAIN_MS)
         return left and bool(unit.records.peers.to_ask())
 
     def want(self, addresses: Iterable[str]) -> None:
-        """Look these up, soon."""
         self._wanted.update(addresses)
 
     def own_changed(self) -> None:
-        """Look at the own user's entry at once."""
+        """Look up the device's own user at once."""
         self._own_due_ms = 0
 
     # --- Asking ---------------------------------------------------------------------------
@@ -133,7 +131,7 @@ class DirectoryClient:
         return frames
 
     def _wait_no_longer(self, unit: UnitOfWork) -> None:
-        """A server that answers nothing does not keep a device from what else it does."""
+        """Stop waiting for a server that does not answer."""
         if not self.busy or not reached(self._asked_ms + ANSWER_MS, unit.now_ms, ANSWER_MS):
             return
         self._silent_ms = unit.now_ms
@@ -156,7 +154,7 @@ class DirectoryClient:
         return [self._lookup]
 
     def _due(self, unit: UnitOfWork) -> set[str] | None:
-        """Whom to look up now; an empty set asks for the newest checkpoint alone."""
+        """The users to look up now; an empty set asks for the newest checkpoint alone."""
         now_ms = unit.now_ms
         wanted = self._wanted | set(unit.records.peers.to_ask()) | set(self.pending)
         wanted -= {
@@ -193,7 +191,7 @@ class DirectoryClient:
     # --- Answers --------------------------------------------------------------------------
 
     def looked_up(self, unit: UnitOfWork, frame: f.LookedUp) -> Frames:
-        """Verify an epoch and its answers; the chains that are new are fetched."""
+        """Verify an epoch and its answers, and fetch new chains."""
         asked = self._lookup
         if asked is None or frame.request != asked.request or self._latest is not None:
             return []
@@ -221,7 +219,7 @@ class DirectoryClient:
         ]
 
     def _ask_anew(self) -> Frames:
-        """It counts as not asked: another process has seen more, or the server is silent."""
+        """Drop the open lookup and schedule its users again."""
         if self._lookup is not None:
             self._wanted.update(self._lookup.addresses)
         self._lookup, self._latest = None, None
@@ -263,7 +261,7 @@ class DirectoryClient:
             self.refused[address] = f"the server does not answer for {address}"
 
     def chain_part(self, unit: UnitOfWork, part: f.ChainPart) -> Frames:
-        """Statements of a chain; when they are all there it is verified and kept."""
+        """Add statements of a chain; verify and store the complete chain."""
         fetch, latest = self._fetches.get(part.address), self._latest
         if fetch is None or latest is None or part.request != self._number:
             return []
@@ -298,7 +296,9 @@ class DirectoryClient:
             self._own_looked_at(unit, fetch.answer, fetch.found)
 
     def _overtaken(self, address: str, error: OvertakenError) -> None:
-        """The next epoch came between answer and chain: look again, but not for ever."""
+        """An epoch came between answer and chain: look the user up again, a bounded number of
+        times.
+        """
         self._tries[address] = self._tries.get(address, 0) + 1
         if self._tries[address] <= transparency_limits.MAX_CHAIN_TRIES:
             self._wanted.add(address)
@@ -325,7 +325,7 @@ class DirectoryClient:
         return []
 
     def _tell_newer(self, unit: UnitOfWork) -> Frames:
-        """Show the server the checkpoint of its own that is newer than what it says."""
+        """Send the newest known checkpoint to a server that shows an older one."""
         newest = unit.records.directory.newest()
         if newest is None or newest.size == self._told:
             return []
@@ -333,7 +333,7 @@ class DirectoryClient:
         return [f.TellCheckpoint(newest.note)]
 
     def consistency(self, unit: UnitOfWork, frame: f.Consistency) -> Frames:
-        """The proof that a peer's checkpoint is the beginning of this device's, or none."""
+        """Process the proof that a peer's checkpoint is a prefix of this device's."""
         proving = self._proving
         if proving is None or frame.request != proving.request:
             return []
@@ -344,7 +344,7 @@ class DirectoryClient:
     # --- What an operation needs ----------------------------------------------------------------
 
     def all_fresh(self, unit: UnitOfWork, addresses: Sequence[str]) -> bool:
-        """Whether all were looked up within the hour, but for those whose answers do not hold."""
+        """Whether all users were looked up within the hour; refused ones do not count."""
         known = [self.fresh(unit, address) for address in addresses if address not in self.refused]
         return None not in known
 

@@ -14,12 +14,12 @@ from blackthorn.identity.statements import Cancel, Reset, decode
 
 
 def proves(evidence: bytes) -> str:
-    """What the file proves, in a sentence. Raises VerificationError when it proves nothing."""
+    """The sentence that the file proves. Raises VerificationError when it proves nothing."""
     return verify_evidence(evidence, replay)
 
 
 def replay(label: str, statements: Sequence[bytes], config: DirectoryConfig) -> ReplayedChain:
-    """The chain at the most favourable times. Raises VerificationError."""
+    """Replay the chain at the most favourable times. Raises VerificationError."""
     logged: dict[int, int] = {}
     now_ms = 1
     for data in statements:

@@ -49,7 +49,7 @@ class PeerCheckpoint(Struct, frozen=True):
 
 
 def outgoing(records: Records, conversation: bytes, now_ms: int) -> bytes:
-    """The authenticated data of a message in a conversation; empty before any checkpoint."""
+    """The authenticated data of a message; empty before the first checkpoint."""
     newest = records.directory.newest()
     if newest is None:
         return b""
@@ -103,7 +103,7 @@ def _with(waiting: list[PeerCheckpoint], one: PeerCheckpoint) -> list[PeerCheckp
 def conflict(
     records: Records, peer: PeerCheckpoint, own: CheckpointRecord, proof: list[bytes], now_ms: int
 ) -> None:
-    """Two truths: raise the alarm, with both notes when the other's came with it."""
+    """Raise the split-view alarm, with both notes as evidence if the peer sent one."""
     _dispute(records, peer.conversation, now_ms)
     settle(records, peer)
     evidence = _evidence(records, peer, own, proof)
@@ -133,13 +133,12 @@ def _evidence(
 
 
 def pending(records: Records) -> list[PeerCheckpoint]:
-    """What waits to be compared, oldest first."""
+    """Peers' checkpoints not compared yet, oldest first."""
     data = records.settings.get(_WAITING)
     return msgspec.msgpack.decode(data, type=list[PeerCheckpoint]) if data else []
 
 
 def settle(records: Records, peer: PeerCheckpoint) -> None:
-    """It was compared."""
     kept = [
         other for other in pending(records) if (other.size, other.root) != (peer.size, peer.root)
     ]
@@ -151,7 +150,7 @@ def _put(records: Records, waiting: list[PeerCheckpoint]) -> None:
 
 
 def _dispute(records: Records, conversation: bytes, now_ms: int) -> None:
-    """For a day the own signed note goes along in this conversation."""
+    """Attach the own signed note to this conversation's messages for a day."""
     disputes = {
         place: since_ms
         for place, since_ms in _disputes(records).items()
@@ -167,12 +166,13 @@ def _disputes(records: Records) -> dict[str, int]:
 
 
 def to_prove(records: Records, own: CheckpointRecord) -> PeerCheckpoint | None:
-    """The oldest that is smaller than what this device has accepted, and so can be proved."""
+    """The oldest pending checkpoint that is smaller than `own`, so that a proof can be asked
+    for.
+    """
     return next((peer for peer in pending(records) if peer.size < own.size), None)
 
 
 def awaits_larger(records: Records) -> bool:
-    """Whether a peer has accepted a larger ledger than this device."""
     newest = records.directory.newest()
     size = newest.size if newest is not None else 0
     return any(peer.size > size for peer in pending(records))
@@ -181,7 +181,7 @@ def awaits_larger(records: Records) -> bool:
 def compare(
     records: Records, peer: PeerCheckpoint, own: CheckpointRecord, proof: list[bytes], now_ms: int
 ) -> None:
-    """Check the server's proof that a peer's checkpoint is the beginning of this device's."""
+    """Verify the server's proof that a peer's checkpoint is a prefix of this device's."""
     try:
         verify_consistency(peer.size, peer.root, own.size, own.root, proof)
     except VerificationError:
@@ -191,7 +191,7 @@ def compare(
 
 
 def check_withheld(records: Records, now_ms: int) -> None:
-    """Raise the alarm about a larger ledger that the server has not shown for too long."""
+    """Raise the alarm when the server has withheld a larger ledger for too long."""
     newest = records.directory.newest()
     for peer in pending(records):
         if newest is None or peer.size <= newest.size or now_ms - peer.heard_ms < WITHHELD_MS:

@@ -89,7 +89,7 @@ def accepted_of(record: CheckpointRecord | None) -> verify.Accepted | None:
 
 
 def clock_ms(unit: UnitOfWork) -> int:
-    """This device's clock, which is never behind what witnesses have said it is."""
+    """Unix milliseconds: this device's clock, never behind the time that witnesses have signed."""
     return max(unit.now_ms, _witnessed_ms(unit))
 
 
@@ -179,7 +179,7 @@ def accept_answer(
 def _looked_again(
     unit: UnitOfWork, known: ChainRecord, found: verify.Present, latest: AcceptedEpoch
 ) -> None:
-    """The chain is the one that is known; but time has passed, and a reset may be effective."""
+    """The chain is unchanged, but a reset may have become effective."""
     chain = unit.chains.of(known.address)
     record = replace(
         known,
@@ -198,7 +198,7 @@ def _looked_again(
 def keep_chain(
     unit: UnitOfWork, before: VerifiedChain | None, chain: VerifiedChain, record: ChainRecord
 ) -> None:
-    """Keep a chain and tell what is new; who compared the person compared the identity of then."""
+    """Store a chain and report its changes; a reset ends the verification of the person."""
     chain_news.tell_news(unit, before, chain, record)
     if before is not None and before.last_reset != chain.last_reset:
         record = replace(record, verified_ms=0)

@@ -36,13 +36,12 @@ def _waiting(settings: Settings) -> list[UnpublishedStatement]:
 
 
 def put_waiting(settings: Settings, statement: bytes, now_ms: int) -> None:
-    """This one follows what is there: the server has stored it."""
     kept = [*_waiting(settings), UnpublishedStatement(statement, now_ms)]
     settings.put(_SETTING, msgspec.msgpack.encode(kept))
 
 
 def stored(unit: UnitOfWork, statement: bytes) -> None:
-    """The server has stored this statement, which this device has made or brought about."""
+    """Record that the server stored a statement of this device."""
     put_waiting(unit.records.settings, statement, unit.now_ms)
     stated = decode(statement).statement
     own_chain.stated(unit, stated.hash, stated.seq)
@@ -67,7 +66,7 @@ def own(unit: UnitOfWork) -> VerifiedChain | None:
 
 
 def unpublished(unit: UnitOfWork) -> list[bytes]:
-    """The statements behind what the ledger shows."""
+    """The statements that the ledger does not show yet."""
     own(unit)
     return [waiting.statement for waiting in _waiting(unit.records.settings)]
 
@@ -75,7 +74,7 @@ def unpublished(unit: UnitOfWork) -> list[bytes]:
 def _behind(
     unit: UnitOfWork, chain: VerifiedChain | None, waiting: UnpublishedStatement
 ) -> VerifiedChain | None:
-    """The chain with one more statement, or None when it has it already or cannot have it."""
+    """The chain extended by the statement; None when it is known or does not fit."""
     statement = decode(waiting.statement).statement
     if chain is not None and statement.seq <= chain.seq:
         return None
@@ -94,11 +93,10 @@ def _behind(
 
 
 def live(unit: UnitOfWork) -> DeviceInfo | None:
-    """This device in its user's chain, if it is live there."""
+    """This device in its user's chain, if it is live."""
     chain = own(unit)
     return chain.device(unit.me.device) if chain is not None else None
 
 
 def others(unit: UnitOfWork, chain: VerifiedChain) -> list[DeviceId]:
-    """The user's live devices but this one."""
     return [device.id for device in chain.devices if device.id != unit.me.device]

@@ -40,18 +40,18 @@ class OwnChange(Struct, frozen=True):
 
 
 def stated(unit: UnitOfWork, head: bytes, seq: int = 0) -> None:
-    """This device has submitted the statement of that hash, and the server has accepted it."""
+    """Record that the server accepted the statement with this hash."""
     _put(unit, OwnChange(head, unit.now_ms, seq))
 
 
 def waiting(unit: UnitOfWork) -> OwnChange | None:
-    """The own change that the ledger has not shown yet."""
+    """The own change that the ledger does not show yet."""
     data = unit.records.settings.get(_WAITING)
     return msgspec.msgpack.decode(data, type=OwnChange) if data else None
 
 
 def is_recent(unit: UnitOfWork) -> bool:
-    """Whether an own change was stated just now, and so is likely to be published soon."""
+    """Whether an own change was stated within the last minute."""
     change = waiting(unit)
     return change is not None and (
         0 <= unit.now_ms - change.since_ms <= limits.OWN_CHANGE_SECONDS * 1000
@@ -95,7 +95,7 @@ def check(
 def _check_published(
     unit: UnitOfWork, change: OwnChange, chain: VerifiedChain | None, epoch: int
 ) -> None:
-    """Whether the ledger may still be without the change in this epoch."""
+    """Raise an alarm when the ledger goes on without the change."""
     if not change.until_epoch:
         before = chain.seq if chain is not None else 0
         ahead = max(change.seq - before, 1)  # a reset or a cancel ends its epoch
@@ -106,7 +106,7 @@ def _check_published(
 
 
 def _ever_had(chain: VerifiedChain, unit: UnitOfWork) -> bool:
-    """Whether this device is, was, or waits to be one of the user's."""
+    """Whether this device is, was or is asked to be one of the user's devices."""
     mine = unit.me.device
     if chain.device(mine) is not None or any(device.device.id == mine for device in chain.former):
         return True
@@ -117,7 +117,7 @@ def _ever_had(chain: VerifiedChain, unit: UnitOfWork) -> bool:
 
 
 def standing(unit: UnitOfWork) -> str:
-    """What this device is in its user's chain: live, pending, revoked or unknown."""
+    """This device's state in its user's chain: live, pending, revoked or unknown."""
     chain = unit.chains.of(unit.me.address)
     if chain is None:
         return "unknown"

@@ -41,7 +41,6 @@ class ReplayResult(Struct, frozen=True):
 
 
 def replayed(records: Records) -> ReplayResult | None:
-    """The last replay that came to its end."""
     data = records.settings.get(_DONE)
     return msgspec.msgpack.decode(data, type=ReplayResult) if data else None
 
@@ -58,7 +57,7 @@ class Replayer:
         self.disconnected()
 
     def disconnected(self) -> None:
-        """The connection has ended: what was asked is not answered."""
+        """The connection has ended; the open question is dropped."""
         self._asked: tuple[int, int] | None = None
         self._target: CheckpointRecord | None = None
         self._disputed: config_rotation.DisputedEpoch | None = None
@@ -69,11 +68,11 @@ class Replayer:
 
     @property
     def busy(self) -> bool:
-        """Whether a replay is under way, or the person waits for one."""
+        """Whether a replay is running or the user waits for one."""
         return self.wanted or self._target is not None
 
     def ask(self, unit: UnitOfWork) -> Frames:
-        """The next question, if a replay is due or under way and none is open."""
+        """The next question, if a replay is due or running and none is open."""
         if self._asked is not None:
             waited_ms = unit.now_ms - self._asked[1]
             if 0 <= waited_ms < limits.REPLAY_ANSWER_SECONDS * 1000:
@@ -117,7 +116,7 @@ class Replayer:
         return [f.FetchEntries(self._number, have)]
 
     def entries(self, unit: UnitOfWork, frame: f.Entries) -> Frames:
-        """The next entries: replayed, and kept when they hold."""
+        """Replay the next entries and store valid ones."""
         target, asked = self._target, self._asked
         have = self._replay.size + len(self._unfed)
         if target is None or asked is None or (frame.request, frame.start) != (asked[0], have):
@@ -133,7 +132,7 @@ class Replayer:
         return self._next(unit)
 
     def _feed(self, unit: UnitOfWork, batch: list[bytes], *, whole: bool) -> list[bytes]:
-        """Replay the entries up to the last head among them; those from a broken rule on."""
+        """Replay up to the last head in the batch; the entries from a broken rule on."""
         end = len(batch) if whole else _behind_last_head(batch)
         start = self._replay.size
         for place, entry in enumerate(batch[:end]):
@@ -149,7 +148,7 @@ class Replayer:
         return []
 
     def _end(self, unit: UnitOfWork, target: CheckpointRecord) -> None:
-        """All entries are here: do they make the checkpoint, and did they keep the rules?"""
+        """Compare the replayed entries with the checkpoint and report the result."""
         broken = self._broken
         if broken is None:
             origin = anchors.pinned(unit.records.settings).config.origin
@@ -179,7 +178,6 @@ class Replayer:
         self._start_anew(unit)
 
     def _start_anew(self, unit: UnitOfWork) -> None:
-        """A replay that has met a broken rule is of no more use."""
         unit.records.settings.put(_STATE, b"")
         unit.records.directory.forget_entries(0)
 
@@ -202,7 +200,7 @@ class Replayer:
 
 
 def _load(records: Records) -> Replay:
-    """The replay as it was kept; from the beginning if it was not, or is damaged."""
+    """The stored replay, or a new one when it is missing or damaged."""
     state, found = records.settings.get(_STATE), Replay()
     if state:
         with suppress(VerificationError):
@@ -212,7 +210,7 @@ def _load(records: Records) -> Replay:
 
 
 def _behind_last_head(entries: list[bytes]) -> int:
-    """Where the last whole epoch ends; all of them when none does."""
+    """The end of the last complete epoch; all entries when there is none."""
     for end in range(len(entries), 0, -1):
         try:
             if isinstance(decode_entry(entries[end - 1]), Head):
@@ -223,7 +221,7 @@ def _behind_last_head(entries: list[bytes]) -> int:
 
 
 def _keep(records: Records, start: int, entries: list[bytes]) -> None:
-    """Keep entries for evidence; none, once they are more than a file of evidence can hold."""
+    """Store entries as evidence, or none once they exceed the limit."""
     known = records.directory.entries()
     size = sum(len(entry) for _, entry in known) + sum(len(entry) for entry in entries)
     if size > limits.MAX_KEPT_LOG_BYTES:

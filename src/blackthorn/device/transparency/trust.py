@@ -33,7 +33,7 @@ class Offer:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of both, in hex: what the administrator reads out on request."""
+        """SHA-256 of both, in hex; the administrator reads it out on request."""
         whole = hashlib.sha256(self.config).digest() + self.policy_text.encode()
         return hashlib.sha256(whole).hexdigest()
 
@@ -55,7 +55,7 @@ def judge(unit: unit_of_work.UnitOfWork, terms: Trust) -> Offer:
 
 
 def differences(old: Anchors, new: Anchors) -> list[str]:
-    """What is another than before, a line each; empty when nothing is."""
+    """The differences, one line each."""
     lines = []
     before = {format_vkey(witness.key): witness.key.name for witness in old.policy.witnesses}
     after = {format_vkey(witness.key): witness.key.name for witness in new.policy.witnesses}
@@ -82,7 +82,7 @@ _TIMES: Final = {
 
 
 def quorum(policy: Policy) -> str:
-    """Who must cosign, in words."""
+    """The witnesses that must cosign, in words."""
     if policy.quorum == NO_QUORUM:
         return "nobody"
     for group in policy.groups:
@@ -97,7 +97,7 @@ def _names(policy: Policy, members: Sequence[str]) -> list[str]:
 
 
 def weakens(old: Policy, new: Policy) -> bool:
-    """Whether a ledger may be shown by the new policy that the old one would not have let pass."""
+    """Whether the new policy accepts a ledger that the old one would refuse."""
     if new.quorum == NO_QUORUM:
         return old.quorum != NO_QUORUM
     known = {format_vkey(witness.key): witness.name for witness in old.witnesses}
@@ -113,7 +113,7 @@ _Pair = tuple[str, str | None]
 
 
 def _subsets(names: list[_Pair]) -> list[list[_Pair]]:
-    """All sets of witnesses; of more than twelve each alone, since then there are too many."""
+    """All subsets of the witnesses; of more than twelve only the single ones."""
     if len(names) > 12:
         return [[pair] for pair in names]
     found: list[list[_Pair]] = [[]]
@@ -123,7 +123,7 @@ def _subsets(names: list[_Pair]) -> list[list[_Pair]]:
 
 
 def accept(unit: unit_of_work.UnitOfWork, offer: Offer) -> list[AlarmRecord]:
-    """Pin what was offered; the alarms about the old terms that it settles."""
+    """Pin the offered terms; the alarms that this settles."""
     anchors.pin(unit.records.settings, offer.config, offer.policy_text)
     settled = [alarm for alarm in alarms.open_alarms(unit.records) if alarm.code in SETTLED]
     return [alarms.accept(unit.records, alarm.number) for alarm in settled]

@@ -23,26 +23,25 @@ Marks = dict[str, tuple[bytes, int]]
 
 
 def marks(settings: Settings) -> Marks:
-    """All marks, whether they fit or not."""
     data = settings.get(_COMPARED)
     return msgspec.msgpack.decode(data, type=Marks) if data else {}
 
 
 def is_verified(unit: UnitOfWork, address: str) -> bool:
-    """Whether the person has compared them as they are known now."""
+    """Whether the user has compared this person's current identity."""
     marked, chain = marks(unit.records.settings).get(address), unit.chains.of(address)
     return marked is not None and chain is not None and half(chain).hash == marked[0]
 
 
 def mark(unit: UnitOfWork, address: Address) -> None:
-    """The person has compared them as they are known now."""
+    """Record that the user has compared this person's current identity."""
     chain = unit.chains.of(address)
     if chain is not None:
         put(unit, address, half(chain).hash, unit.now_ms)
 
 
 def put(unit: UnitOfWork, address: str, identity: bytes, at_ms: int) -> None:
-    """Set a mark, of this device or another of the user's. Of two marks the later one stays."""
+    """Store a mark of any of the user's devices; the later of two marks stays."""
     known = marks(unit.records.settings)
     if address in known and known[address][1] >= at_ms:
         return
@@ -54,7 +53,7 @@ def put(unit: UnitOfWork, address: str, identity: bytes, at_ms: int) -> None:
 
 
 def settle(unit: UnitOfWork) -> None:
-    """Let marks count whose chains have come since. One that was of another identity does not."""
+    """Apply marks whose chains have become known; a mark of another identity does not count."""
     for address, (identity, at_ms) in marks(unit.records.settings).items():
         record = unit.records.directory.chain(address)
         if record is None or record.verified_ms or not record.present:
