@@ -1,6 +1,5 @@
-"""Conversations as MLS groups: their members, their content, and the parcels that arrive for them.
+"""Conversations as MLS groups: members, content and inbound parcels.
 
-`inbox` opens one parcel, `receiver` acknowledges and retries them; `conversations` has the rules by
-which members may change; `self_group` is the group of a user's own devices. What is sent, and when,
-is for `operations`.
+`inbox` opens a parcel, `receiver` acknowledges and retries, `conversations` has the membership
+rules, `self_group` connects a user's own devices. Sending is in `operations`.
 """

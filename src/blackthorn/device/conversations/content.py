@@ -1,11 +1,8 @@
-"""MIMI content (draft-ietf-mimi-content-08): what is inside an MLS application message.
+"""MIMI content (draft-ietf-mimi-content-08) inside an MLS application message.
 
-Text only, for now: one part of type text/plain. Encoding is deterministic CBOR (RFC 8949,
-4.2.1). Decoding is bounded and raises ContentError whatever the bytes.
-
-The draft carries no time and no count, which travel in two extensions of our own: text names
-are open to anybody. The count rises by one with each message of a device in a conversation,
-so that a dropped message shows.
+One part of type text/plain, in deterministic CBOR (RFC 8949, 4.2.1). Decoding is bounded. Two
+extensions of our own carry the time and a count, which rises with each message of a device in a
+conversation and so reveals dropped messages.
 """
 
 import hashlib
@@ -28,7 +25,7 @@ COUNT: Final = "blackthorn/count"
 
 
 class ContentError(DecodeError):
-    """The bytes are no MIMI content, or content of a kind that cannot be shown here."""
+    """Not MIMI content, or of a type that is not supported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ def _count(value: Any) -> int:
 def message_id(content: bytes, sender: Address, conversation: bytes, salt: bytes) -> bytes:
     """The 32-byte message id: 01 and 31 bytes of SHA-256 over sender, room, content and salt.
 
-    All members compute the same one, and nobody can give one message another's.
+    All members compute the same id; no message can take another one's.
     """
     local_part, _, domain = sender.rpartition("@")
     sender_uri = f"mimi://{domain}/u/{local_part}".encode()

@@ -1,13 +1,12 @@
-"""Conversations: made, joined, found, and the rules by which their members may change.
+"""Conversations: create, join, find, and the rules for changes of their members.
 
-A *direct* conversation is an MLS group of the devices of two people; a *group* has a name and
-any members. Both sides may make a direct conversation at once: then there are two groups.
-Nothing is lost, since both are read, and both sides choose the same one to write in: the one
-made last, by its maker's clock, and of two equals the one with the greater group id. A time that
-lies ahead of the receiver's clock counts as the moment of joining.
+A *direct* conversation is an MLS group of the devices of two people; a *group* has a name and any
+members. If both people create a direct conversation at once, both are read, and both sides write in
+the later one by its creator's clock, or the one with the greater group id. A creation time in the
+future counts as the moment of joining.
 
-All live devices of a user are in all of their conversations. The *self-group*, of the kind "self",
-is of their devices alone (`device.conversations.self_group`); nobody is shown it.
+All live devices of a user are in all of their conversations. The *self-group* connects their
+devices alone (`device.conversations.self_group`) and is never shown.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -51,18 +50,16 @@ GROUP_ID_BYTES: Final = 32
 ACTIVE: Final = "active"
 REMOVED: Final = "removed"
 STALE: Final = "stale"
-"""A direct conversation with a device that exists no more: read, but not written in."""
+"""A direct conversation with a removed device: still read, but not written in."""
 
 
 def verify_claimed(
     unit: UnitOfWork, claimed: Iterable[ClaimedKeyPackage], asked: Collection[str]
 ) -> list[VerifiedKeyPackage]:
-    """The key packages that a claim gave, each for the device it was claimed of.
+    """The verified key packages of a claim.
 
-    One of a device that is not in its user's chain is left out: the server may know of a device
-    before the ledger shows it, and it may make one up.
-
-    Raises MLSError when the server hands out what is not of the users who were asked for.
+    Packages of devices that the ledger does not show are left out. Raises MLSError when the server
+    returns a package of another user or a weaker suite.
     """
     verified: dict[DeviceId, VerifiedKeyPackage] = {}
     for claim in claimed:
@@ -95,7 +92,7 @@ def create(
 ) -> tuple[Conversation, bytes]:
     """A new conversation with the owners of `packages`, and the Welcome for them.
 
-    Its first Commit is merged at once: there is nobody yet to race with.
+    Its first Commit is merged at once: nobody else can commit yet.
     """
     group = Group.create(
         suites.suite(suites.DEFAULT_SUITE),
@@ -204,9 +201,9 @@ def direct_with(unit: UnitOfWork, address: Address) -> Conversation | None:
 
 
 def reaches(unit: UnitOfWork, conversation: Conversation, address: str) -> bool:
-    """Whether what is written in a direct conversation reaches that person, and nobody else.
+    """Whether a direct conversation reaches that person and nobody else.
 
-    When all of their devices in it are gone, after a reset of their identity, another one is made.
+    After an identity reset all of their devices in it are gone; a new conversation is then created.
     """
     if conversation.record.standing != ACTIVE:
         return False
@@ -254,9 +251,9 @@ def indices_of(group: Group, wanted: Collection[str], devices: Collection[bytes]
 
 
 def gone_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
-    """Devices in the group that are not (any more) in their users' chains as known here.
+    """Devices in the group that their users' known chains do not contain.
 
-    This device is never among them, nor those of users whose chain is not known.
+    Never this device, nor devices of users without a known chain.
     """
     own = local_chain.own(unit)
     mine = None if own is None else {device.id for device in own.devices}
@@ -271,7 +268,7 @@ def gone_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
 def missing_devices(unit: UnitOfWork, group: Group) -> list[DeviceId]:
     """Live devices of this device's user that are not in the group.
 
-    Only what is published counts: others take nobody in whom the ledger does not show.
+    Only published devices count: other members reject the rest.
     """
     chain = unit.chains.of(unit.me.address)
     present = {member.device for member in identities(group.members)}

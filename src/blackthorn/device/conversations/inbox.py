@@ -1,8 +1,8 @@
 """Inbound parcels: decrypt and persist; only then may they be acknowledged.
 
 An undecryptable parcel changes nothing: it may be early, forged, or for a conversation that this
-device has left. It is counted, and tried again when the keys of any conversation have changed. A
-parcel with unknown devices is undecryptable until their users were looked up (`core.members`).
+device has left. It is recorded and retried after every change of a conversation's keys. A parcel
+from unknown devices stays undecryptable until their users were looked up (`core.members`).
 """
 
 import hashlib
@@ -22,13 +22,13 @@ from blackthorn.mls.group.group import Application, Group
 from blackthorn.ports.device_store import HistoryRecord, UndecryptableRecord
 
 Retract = Callable[[UnitOfWork, Conversation], None]
-"""Undoes this device's own Commit in a conversation, since another's came first."""
+"""Undoes this device's own Commit after another member's Commit was accepted first."""
 
 
 def accept(unit: UnitOfWork, seq: int, parcel: bytes, retract: Retract) -> bool:
-    """Open one parcel and keep what it holds; whether it may be acknowledged.
+    """Open and store one parcel; whether it may be acknowledged.
 
-    False when it cannot be opened now: then it is recorded as undecryptable.
+    False: it is recorded as undecryptable.
     """
     parcels, digest = unit.records.parcels, envelope.digest(parcel)
     if parcels.seen(digest):
@@ -75,9 +75,9 @@ def _open(unit: UnitOfWork, parcel: bytes, retract: Retract) -> None:
 
 
 def _process(unit: UnitOfWork, group: Group, message: bytes) -> receiving.Outcome:
-    """What the message is. Raises UnknownDeviceError with all who must be looked up first.
+    """Process an MLS message. Raises UnknownDeviceError with all users to look up first.
 
-    A proposal by itself is not taken: another member's next Commit would carry it out for them.
+    Separate proposals are refused: another member's next Commit would carry them out.
     """
     if processing.is_proposal(message):
         raise InvalidCommit("members change a conversation by Commits alone")

@@ -1,11 +1,8 @@
-"""The device's stock of key packages: made here, published for others, used once each.
+"""The device's key packages: generated here, published, each used once.
 
-What was published and not confirmed is never published again, since a package that is handed
-out twice loses the second Welcome; the server's own count at the next connection decides how
-many fresh ones are due.
-
-One that is handed out twice shows: to who claims it a second time, and to its owner when a second
-Welcome comes for it. Only the last-resort one may be, when no other is left.
+Unconfirmed packages are never published again, because a package used twice loses its second
+Welcome; the server's count decides how many new ones are due. Reuse is detected by claimers (second
+claim) and by the owner (second Welcome). Only the last-resort package may be reused.
 """
 
 import hashlib
@@ -63,7 +60,7 @@ def replenish(unit: UnitOfWork, stock: int) -> PublishKeyPackages | None:
 
 
 class ReusedError(errors.InvalidWelcome):
-    """A second Welcome came for a key package that was used."""
+    """A second Welcome came for a used key package."""
 
 
 def check_claimed(unit: UnitOfWork, answer: KeyPackages) -> None:

@@ -6,37 +6,37 @@ from blackthorn.wire.units import KIB, MIB
 
 MAX_HELD_PARCELS = 1_024
 MAX_HELD_BYTES = 32 * MIB
-"""Parcels that could not be opened, kept in memory to try again when a conversation moves."""
+"""Undecryptable parcels kept in memory for a retry."""
 
 SEEN_PARCEL_SECONDS = 90 * 24 * 3600
-"""How long a device knows a parcel again: three times what the server keeps one."""
+"""How long a device remembers a parcel: three times the server's retention."""
 
 UNDECRYPTABLE_SECONDS = 30 * 24 * 3600
-"""How long the server keeps an undecryptable parcel; then the device counts it as lost."""
+"""The server's retention of an undecryptable parcel; then it counts as lost."""
 
 MAX_CONTENT_BYTES = MAX_MESSAGE_BYTES + 8 * KIB
-"""The MIMI content of one message: the largest text and what stands round it."""
+"""The MIMI content of one message: the largest text and its fields."""
 
 MAX_CONTENT_DEPTH = 8
 """Nested containers in MIMI content; a plain text needs three."""
 
 KEY_PACKAGE_STOCK = 100
-"""One-time key packages that a device publishes: so many new conversations while off line."""
+"""Published one-time key packages: the number of new conversations while offline."""
 
 KEY_PACKAGE_STOCK_LOW = 50
 """Unclaimed key packages below which a device publishes more."""
 
 MAX_CLOCK_AHEAD_SECONDS = 24 * 3600
-"""How far ahead the time on a message may lie; a later one is shown as this."""
+"""Largest lead of a message's time over this device's clock; a later time is cut to it."""
 
 MAX_UNKNOWN_DEVICES = 2 * MAX_RECIPIENTS
-"""Unknown devices that a device remembers to ask the ledger for."""
+"""Unknown devices whose users a device remembers to look up."""
 
 MAX_COUNTED_GAP = 1_000
-"""Missing messages of one sender that are counted one by one; a larger jump counts as this."""
+"""Missing messages counted for one jump of a sender's count."""
 
 MAX_CONVERSATIONS = 2_000
-"""Conversations of one device; a parcel that fits none costs a hash for each of their epochs."""
+"""Conversations of one device; an unknown parcel costs one hash per stored epoch."""
 
 MAX_MAIL_KEYS = 64
-"""OpenPGP keys that a user's devices tell each other of: one more for each device revoked."""
+"""OpenPGP keys shared between a user's devices: one more for each revoked device."""

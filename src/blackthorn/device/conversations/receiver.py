@@ -1,9 +1,8 @@
-"""Inbound parcels of one process: decrypt, persist, then acknowledge; retry the undecryptable ones.
+"""Receiver of one process: decrypt, persist, acknowledge; retry undecryptable parcels.
 
-The server keeps undecryptable parcels. This process holds a bounded number in memory too, and tries
-them again whenever the keys of a conversation have changed; one that then opens is asked for
-again, so that the server's copy is acknowledged. Parcels of unknown devices are answered for when
-their users were looked up.
+The server keeps undecryptable parcels; this process also holds a bounded number in memory and
+retries them after every change of keys. One that then opens is requested again, so that the
+server's copy is acknowledged. Parcels of unknown devices are answered after the lookup.
 """
 
 from collections import OrderedDict
@@ -21,14 +20,16 @@ from blackthorn.link import frames as f
 Frames = list[f.AnyFrame]
 
 ASK_AGAIN_MS: Final = 30_000
-"""Undecryptable parcels are asked for again on one link no sooner than this after the last time."""
+"""Least interval between requests for undecryptable parcels on one link."""
 
 ASIDE_DURABLE_MS: Final = 5_000
-"""After this time the server has surely noted which were undecryptable, and delivers them again."""
+"""After this time the server has stored which parcels were undecryptable."""
 
 
 class Receiver:
-    """Receives parcels. `retract` undoes this device's own Commit when another came first."""
+    """Receives parcels. `retract` undoes this device's own Commit when another was accepted
+    first.
+    """
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class Receiver:
         self._held_bytes = 0
         self._generation = -1
         self._aside_ms = 0
-        """When a parcel was last undecryptable, in Unix milliseconds."""
+        """Unix milliseconds of the last undecryptable parcel."""
         self.disconnected()
 
     def disconnected(self) -> None:

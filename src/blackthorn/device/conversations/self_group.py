@@ -1,9 +1,8 @@
-"""The self-group: what a user's devices tell each other, in an MLS group of theirs alone.
+"""The self-group: an MLS group of one user's devices, never shown.
 
-It is a conversation of the kind "self", which is never shown. What travels in it is a snapshot
-of what all of them must know: the user's OpenPGP keys, and the people compared in person. A
-snapshot only ever adds to what its recipient has. Two devices may each make such a group at once;
-both are read, and the one made last is written in.
+Its messages are snapshots of shared state: OpenPGP keys and verified people. A snapshot only adds
+to the recipient's state. If two devices each create such a group, both are read and the later one
+is written in.
 
     content = MIMI content with one part of type application/vnd.blackthorn.self
 """
@@ -30,8 +29,6 @@ from blackthorn.mls.group.group import Group
 
 KIND: Final = "application/vnd.blackthorn.self"
 _SHARED: Final = "self-shared"
-
-
 _KeyBytes = Annotated[bytes, Meta(min_length=1, max_length=crypto_limits.MAX_CERTIFICATE_BYTES)]
 
 
@@ -44,7 +41,7 @@ class MailKey(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """A person who was compared, and 32 bytes that stand for the identity they had then."""
+    """A verified person, and a 32-byte hash of their identity at that time."""
 
     address: AddressText
     half: Bytes32
@@ -52,7 +49,7 @@ class Comparison(Struct, frozen=True):
 
 
 class Snapshot(Struct, frozen=True):
-    """All that a user's devices must know."""
+    """The state that a user's devices share."""
 
     mail_keys: Annotated[list[MailKey], Meta(max_length=conversations_limits.MAX_MAIL_KEYS)]
     compared: Annotated[list[Comparison], Meta(max_length=device_limits.MAX_COMPARED)]

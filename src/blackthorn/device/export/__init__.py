@@ -1,5 +1,4 @@
-"""The export of all that is a person's: messages, mail, contacts, keys and their chain, as files.
+"""The export of a user's data: messages, mail, contacts, keys and their chain, as files.
 
-Pure: `export.build` turns a source into files of a sink. `manifest` says what was exported, signed
-by the device. Nothing here reads a vault, a link or a disk.
+Pure functions without vault, link or disk: `export.build` writes a source's data to a sink.
 """

@@ -1,8 +1,7 @@
-"""An export: all that is the person's, in formats of other programs (docs/specs/export.md).
+"""An export of a user's data in standard formats (docs/specs/export.md).
 
-`build` turns a source into files of a sink; neither is a vault, a link or a disk here, so that
-a test or a simulation brings its own. One mail, or one conversation, is in memory at a time. What
-cannot be opened is listed with its reason and stops nothing.
+`build` writes a source's data to a sink, with one mail or conversation in memory at a time.
+Unreadable items are listed with their reason.
 """
 
 import hashlib
@@ -39,7 +38,7 @@ README: Final = "README.txt"
 
 @dataclass(frozen=True, slots=True)
 class ExportMail:
-    """One mail: its bytes as they were before sealing, or None and the `problem` in words.
+    """One mail: its bytes before sealing, or None and the `problem` in words.
 
     `uid` is its number in `mail list`, `received_ms` Unix milliseconds, `sender` the envelope's.
     """
@@ -52,56 +51,43 @@ class ExportMail:
 
 
 class ExportSource(Protocol):
-    """What is exported, of whom. The iterators are gone through once, in this order."""
+    """The data to export. Each iterator is used once, in this order."""
 
     @property
     def address(self) -> str: ...
     @property
-    def created_ms(self) -> int:
-        """When the export was made, Unix milliseconds."""
-
+    def created_ms(self) -> int: ...  # Unix milliseconds
     @property
-    def signing(self) -> SigningKeys:
-        """Of the device that exports: live in the chain."""
-
+    def signing(self) -> SigningKeys: ...  # of the exporting device, live in the chain
     @property
-    def chain(self) -> bytes:
-        """The user's own statements, from `export_manifest.encode_chain`."""
-
+    def chain(self) -> bytes: ...  # from `manifest.encode_chain`
     @property
-    def locked_keys(self) -> bytes:
-        """The user's OpenPGP secret keys, from `openpgp_keys.lock_secret_keys`."""
-
+    def locked_keys(self) -> bytes: ...  # from `openpgp_keys.lock_secret_keys`
     @property
     def key_count(self) -> int: ...
     def mails(self) -> Iterable[ExportMail]: ...
     def conversations(self) -> Iterable[ExportConversation]: ...
     def contacts(self) -> Iterable[ExportContact]: ...
-    def problems(self) -> Iterable[Problem]:
-        """What else could not be opened."""
+    def problems(self) -> Iterable[Problem]: ...
 
 
 class ExportFile(Protocol):
-    """An open file of the export."""
-
     def write(self, data: bytes, /) -> object: ...
 
 
 class ExportSink(Protocol):
-    """Where the files go: `create` makes a new one by its path, with "/" between folders."""
+    """The destination: `create` opens a new file by its path, with "/" between folders."""
 
     def create(self, path: str) -> AbstractContextManager[ExportFile]: ...
 
 
 Progress = Callable[[str, int], None]
-"""Told what is being written, and how many of it are."""
+"""Called with the kind of item and the number written so far."""
 
 
-def silent(what: str, done: int) -> None:
-    """Progress that nobody watches."""
-
-
-def build(source: ExportSource, sink: ExportSink, progress: Progress = silent) -> Manifest:
+def build(
+    source: ExportSource, sink: ExportSink, progress: Progress = lambda kind, done: None
+) -> Manifest:
     """Write the whole export; its manifest. Raises the errors of source and sink."""
     return _Build(source, sink, progress).run()
 
@@ -122,8 +108,6 @@ class _Hashed:
 
 
 class _Build:
-    """The work of one `build`: the files so far, and what could not be opened."""
-
     def __init__(self, source: ExportSource, sink: ExportSink, progress: Progress) -> None:
         self._source = source
         self._sink = sink

@@ -1,4 +1,4 @@
-"""The conversations of an export, made of the lines of the history and of the groups."""
+"""The conversations of an export, from the lines of the history and the groups."""
 
 from collections.abc import Iterable, Sequence
 

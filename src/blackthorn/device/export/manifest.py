@@ -1,8 +1,7 @@
-"""manifest.json and manifest.sig: what an export holds, and which device of whose says so.
+"""manifest.json and manifest.sig: the contents of an export, signed by the user's device.
 
-The signature is the device's (Ed25519 and ML-DSA-65 together) over a hash in a domain of its own.
-It verifies off line against the exported identity chain, whose terms lie beside it. The chain
-proves that one identity made the export; that it is this person's, the ledger shows.
+The device signs a domain-separated hash with Ed25519 and ML-DSA-65. The exported identity chain
+verifies it offline; the chain proves one identity, and only the ledger proves whose it is.
 """
 
 import hashlib
@@ -31,7 +30,7 @@ _CHAIN_DEPTH: Final = 3
 
 
 class Counts(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many of what there are."""
+    """The number of exported items of each kind."""
 
     mails: int
     conversations: int
@@ -42,7 +41,7 @@ class Counts(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Problem(Struct, frozen=True, forbid_unknown_fields=True):
-    """What could not be opened, and why."""
+    """An item that could not be exported, and the reason."""
 
     item: str
     reason: str
@@ -57,7 +56,7 @@ class FileEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything but itself and its signature; `created_ms` is Unix milliseconds."""
+    """All files but itself and its signature; `created_ms` is Unix milliseconds."""
 
     address: str
     created_ms: int
@@ -68,7 +67,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Signed(Struct, frozen=True, forbid_unknown_fields=True):
-    """manifest.sig: the device's id, its public keys, both signatures; all in hexadecimal."""
+    """manifest.sig: device id, public keys and both signatures, in hexadecimal."""
 
     device: str
     ed25519: str
@@ -115,7 +114,7 @@ def verify_signature(manifest: bytes, signature: bytes, chain: VerifiedChain) ->
     except (ValueError, RecursionError):
         raise SecurityError(f"{SIGNATURE} is not a signature of an export") from None
     if _encode_signed(*raw) != signature:  # one signature has one file
-        raise SecurityError(f"{SIGNATURE} is not written as a signature of an export is")
+        raise SecurityError(f"{SIGNATURE} is not in canonical form")
     device = next((device for device in chain.devices if device.id.hex() == parsed.device), None)
     if device is None or device.keys != VerifyKeys(raw[0], raw[1]):
         raise SecurityError(f"{SIGNATURE}: no live device of the identity chain has signed")

@@ -1,7 +1,6 @@
-"""mail.mbox: the form "mboxrd" of RFC 4155, whose quoting of lines can be undone exactly.
+"""mail.mbox in the "mboxrd" form of RFC 4155, whose quoting is reversible.
 
-Lines end in LF, as every reader of mbox expects; a line that begins with any number of ">" and
-then "From " gets one more ">". A mail that does not end its last line has it ended here.
+Lines end in LF. A line of any number of ">" before "From " gets one more ">".
 """
 
 import re
@@ -14,7 +13,7 @@ _QUOTED: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
 _BLANKS: Final = re.compile(r"[^!-~]")
 _SENDER_CHARACTERS: Final = 320
 _LAST_SECOND: Final = 253_402_300_799
-"""9999-12-31 23:59:59: the form has four digits for the year."""
+"""9999-12-31 23:59:59: the year has four digits."""
 
 
 def normal(content: bytes) -> bytes:
@@ -33,10 +32,10 @@ def entry(content: bytes, sender: str, received_ms: int) -> Iterator[bytes]:
 
 
 def mails(file: IO[bytes]) -> Iterator[bytes]:
-    """The mails of such a file, as `normal` has them; bytes before the first are one too.
+    """The mails of a file, as `normal` returns them; bytes before the first "From " line are one
+    too.
 
-    A mail ends where an empty line is followed by a line that begins with "From ", or the file
-    ends.
+    A mail ends at an empty line before "From ", or at the end of the file.
     """
     lines: list[bytes] = []
     begun = False

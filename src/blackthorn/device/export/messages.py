@@ -1,8 +1,4 @@
-"""messages/NAME.json: one conversation for programs, by a schema with a version.
-
-A document is one JSON object with one message a line, so that neither writing nor looking at a
-long one needs it whole.
-"""
+"""messages/NAME.json: one conversation as a versioned JSON object, one message a line."""
 
 import hashlib
 import re
@@ -20,7 +16,7 @@ _NAME_CHARACTERS: Final = 48
 
 @dataclass(frozen=True, slots=True)
 class ExportMessage:
-    """One line of a conversation, as the device's history has it.
+    """One line of a conversation.
 
     `id` is the 32-byte message id; `sort` "text" or "event"; `standing` "received", "accepted",
     "waiting" or "failed"; times are Unix milliseconds.
@@ -37,7 +33,7 @@ class ExportMessage:
 
 @dataclass(frozen=True, slots=True)
 class ExportConversation:
-    """A conversation. `ids` are its MLS groups, several when it was begun anew; `members` as known.
+    """A conversation. `ids` are its MLS groups, `members` as last known.
 
     `standing` is "active", "removed", or "unknown" when only its messages are left.
     """

@@ -1,7 +1,6 @@
-"""The pages that a person reads: index.html, one page a conversation, README.txt.
+"""The readable pages of an export: index.html, one page a conversation, README.txt.
 
-Every text of others is escaped, control characters are replaced, direction overrides made
-visible. No page has a script or asks for anything outside itself; its policy forbids both.
+All foreign text is escaped and made safe. A content security policy forbids scripts and requests.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +25,7 @@ _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A conversation as the index names it; `file` without its ending."""
+    """A conversation in the index; `file` without its ending."""
 
     kind: str
     name: str
@@ -36,7 +35,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the index and the README say of the whole."""
+    """The totals of the export for the index and the README."""
 
     address: str
     created_ms: int
@@ -96,7 +95,7 @@ def index(overview: Overview, listed: Sequence[Listed]) -> Iterator[bytes]:
         f"<h1>Export of {_line(overview.address)}</h1>\n"
         f"<p>Made {rfc3339(overview.created_ms)}: {counts.mails} mails, {counts.messages} messages "
         f"in {counts.conversations} conversations, {counts.contacts} contacts.</p>\n"
-        "<p>README.txt says what each file is.</p>\n<h2>Conversations</h2>\n<ul>\n"
+        "<p>README.txt describes each file.</p>\n<h2>Conversations</h2>\n<ul>\n"
     ).encode()
     for entry in listed:
         link = f'<a href="messages/{escape(entry.file)}.html">{_line(entry.name) or "unnamed"}</a>'
@@ -120,19 +119,19 @@ index.html            your conversations: open it in any browser
 messages/             each conversation, to read (.html) and for programs (.json)
 mail/                 your mails, one file each: mail programs open them
 mail.mbox             the same mails in one file: mail programs import it
-contacts.vcf          the people you met: any address book imports it
+contacts.vcf          your contacts: any address book imports it
 keys/openpgp-secret.asc
                       your keys for mail, encrypted with the passphrase that you chose.
                       To import them:
                           gpg --decrypt openpgp-secret.asc > keys.asc
                       and import keys.asc into a program that knows OpenPGP keys of
                       version 6 (RFC 9580), such as Sequoia. Then delete keys.asc.
-identity-chain.cbor   what you have stated of your devices; public
+identity-chain.cbor   your public statements about your devices
 manifest.json         the size and the SHA-256 hash of every file
 manifest.sig          your device's signature over the manifest
 
-Everything here but the keys can be read by whoever has this folder: keep it as you
-would keep letters. To check that nothing is missing or changed:
+Anyone with this folder can read everything but the keys: keep it in a safe place.
+To check that nothing is missing or changed:
 
     blackthorn export verify FOLDER
 

@@ -1,4 +1,4 @@
-"""contacts.vcf: the people whom this device has met, as vCard 4.0 (RFC 6350)."""
+"""contacts.vcf: the user's contacts as vCard 4.0 (RFC 6350)."""
 
 import base64
 import uuid
@@ -14,9 +14,8 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", ",": "\\,", ";": "\\;", "\n": "\\
 
 @dataclass(frozen=True, slots=True)
 class ExportContact:
-    """A person. `verified` says that the user has compared identities with them in person.
-
-    `certificate` is their OpenPGP certificate, binary, or empty.
+    """A contact. `verified`: the user compared identities in person. `certificate`: binary or
+    empty.
     """
 
     address: str

@@ -1,5 +1,4 @@
-"""The user's OpenPGP keys, and opening mail with them.
+"""The user's OpenPGP keys and opening of mail.
 
-No network, no mail store: the server keeps the mail, `programs.device` fetches it. Only this folder
-and `crypto.openpgp_open` below it touch a private OpenPGP key.
+Only this folder and `crypto.openpgp_open` use private OpenPGP keys. `programs.device` fetches mail.
 """

@@ -1,8 +1,7 @@
-"""The user's OpenPGP keys: all of their devices have them, mail opens with any of them.
+"""The user's OpenPGP keys, shared by all of their devices; mail opens with any of them.
 
-A certificate is in force when the user's chain names it; the keys before it are kept to open
-old mail. A key that a revoked device knows is replaced by a new one, never by a new subkey of
-it (docs/adr/0013-a-new-mail-key-after-a-revocation.md).
+The chain names the current certificate; earlier keys stay to open old mail. A key known to a
+revoked device is replaced, never extended (docs/adr/0013-a-new-mail-key-after-a-revocation.md).
 """
 
 from collections.abc import Sequence
@@ -44,11 +43,10 @@ def claim_of(record: MailKeyRecord, address: Address) -> SetOpenPGP:
 
 
 def renewal_due(records: Records, chain: VerifiedChain, me: DeviceId) -> bool:
-    """Whether the user needs a new key that this device should make.
+    """Whether this device should generate a new key for the user.
 
-    So it is after a reset, which ends the certificate of before; when a former device knows the
-    key of the one that the chain names; or when this device came by the recovery key and
-    nobody gave it the key.
+    True after a reset, when a former device knows the current key, or when this device was
+    recovered without the key.
     """
     stated = chain.openpgp
     if stated is None:
