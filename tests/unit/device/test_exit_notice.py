@@ -46,7 +46,7 @@ def day(at_ms: int) -> str:
         ("stopped", "service in PK has ended; see: "),
         ("retrieval", "can be fetched until 2016-01-29, in 42 days; export: "),
         ("preparing", "can be fetched until 2016-01-29, in 42 days; export: "),
-        ("rescinded", "service in PK goes on"),
+        ("rescinded", "service in PK continues"),
         ("another", "service in PK has ended; see: "),
     ],
 )

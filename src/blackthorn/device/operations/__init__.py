@@ -1,7 +1,5 @@
-"""What a device sends: one module per kind of operation, and the outbox that persists them.
+"""Outgoing operations: one module per kind, and the outbox that stores them.
 
-A kind's module holds its stored form, how it is enqueued, prepared, accepted, refused and worded;
-`table` lists the kinds. A new kind of message is one new module and one line there. `outbox`,
-`sender` and `failures` work on any kind by the methods of `operation.Operation`. No socket and no
-clock here, and nothing that receives messages.
+A kind's module has its stored form and all its steps; `table` lists the kinds. `outbox`, `sender`
+and `failures` use only the methods of `operation.Operation`.
 """

@@ -1,8 +1,8 @@
 """Change the user's own identity chain by a statement that this device signs.
 
-A statement is signed once and sent unchanged until it is answered, since the same one again
-counts as stored. If the chain has moved on meanwhile it is made again behind what is there, unless
-its purpose is fulfilled, or it bears another's signature.
+A statement is signed once and sent unchanged until it is answered; a repeated one counts as stored.
+If the chain has moved on, it is signed again for the new head unless its purpose is fulfilled or it
+has another device's signature.
 """
 
 from dataclasses import replace
@@ -33,23 +33,22 @@ from blackthorn.link.frames import StatementStored, SubmitStatement
 from blackthorn.ports.device_store import MailKeyRecord, OutboxRecord
 
 TARGET: Final = b"chain:"
-"""One statement after the other."""
+"""All statements have one target: they are sent one after the other."""
 
 MOVED_ON: Final = ("[I14]", "[I15]")
 """Rules that a refusal names when the statement does not follow the chain's last one."""
 
 TRANSIENT: Final = ("try again", "try later")
-"""What a refusal says that passes."""
+"""Texts of temporary refusals."""
 
 NO_CHAIN: Final = "the ledger does not show your identity yet: try again in a minute"
 
 
 class ChangeChain(Operation, frozen=True, tag="chain"):
-    """A statement for the own chain. `body` is as `core.statement_codec` encodes it.
+    """A statement for the own chain: `body` from `core.statement_codec`, `what` in words.
 
-    `signed` is the statement itself once it was made; it is sent unchanged, and made again only
-    if the chain has moved on. With `fixed` it has another's signature and is never made again.
-    `what` is it in words.
+    `signed` is the encoded statement once it was signed. With `fixed` it has another device's
+    signature and is never signed again.
     """
 
     what: str

@@ -1,7 +1,6 @@
-"""Operations that were given up after their command had ended, until the person has seen them.
+"""Operations that were given up after their command had ended, until the user has seen them.
 
-An operation may wait for days before the server refuses it. A failure is enough to tell the
-person what was to be done, and why it cannot be. The whole text stays in the history.
+A failure has the beginning of the text only; the history has all of it.
 """
 
 from collections.abc import Collection
@@ -19,10 +18,10 @@ _SETTING: Final = "failures"
 
 
 class Failure(Struct, frozen=True):
-    """An operation that was given up. `failed_ms` is Unix time; `told`: on a terminal, once.
+    """An operation that was given up at `failed_ms`, Unix time; `told`: shown once on a terminal.
 
     `what` is in words ("not sent to"), `name` of a person or a group, `text` the beginning of a
-    message or empty. None of it is made safe for a terminal.
+    message or empty. They must be made safe before printing.
     """
 
     number: int
@@ -40,7 +39,9 @@ def all_failures(settings: Settings) -> list[Failure]:
     try:
         return msgspec.msgpack.decode(data, type=list[Failure]) if data else []
     except msgspec.DecodeError:
-        raise DamageError("what could not be sent was noted by another version") from None
+        raise DamageError(
+            "the stored failures are of another version of this program: update it"
+        ) from None
 
 
 def note(settings: Settings, number: int, operation: Operation, reason: str, now_ms: int) -> None:

@@ -1,4 +1,4 @@
-"""Keep a conversation's members as the identity chains have them: own devices in, revoked out."""
+"""Bring a conversation's devices in line with the identity chains."""
 
 from blackthorn.device.conversations import conversations
 from blackthorn.device.core.members import addresses, identify
@@ -8,10 +8,7 @@ from blackthorn.ports.device_store import OutboxRecord
 
 
 class KeepMembers(operation.Operation, frozen=True, tag="members"):
-    """Make a conversation's devices those of the chains.
-
-    Which they are is decided when it is prepared, so that it is never out of date.
-    """
+    """Add the user's own devices and remove revoked ones, as decided at `prepare`."""
 
     kind: str
     name: str

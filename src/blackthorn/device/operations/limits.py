@@ -1,20 +1,19 @@
 """Bounds of `device/operations`: each with its name, its unit and its reason."""
 
 FAILURE_SECONDS = 30 * 24 * 3600
-"""How long a device keeps why an operation was given up, unless its person has seen it earlier."""
+"""Retention of an unseen failure."""
 
 MAX_FAILURES = 1_000
-"""Given-up operations that a device keeps for its person to see; beyond them the oldest go."""
+"""Stored failures; beyond them the oldest are deleted."""
 
 MAX_FAILURE_TEXT_CHARS = 80
-"""Characters of a message that are kept with why it was given up, to know it again."""
+"""Characters of a message stored with its failure."""
 
 GONE_DEVICE_SECONDS = 120
-"""How long an operation waits until the ledger shows that a device which the server does not know
-was revoked."""
+"""Wait for the ledger to show the revocation of a device that the server does not know."""
 
 MAX_STATEMENT_TRIES = 8
-"""How often a statement is made again because the user's chain has moved on meanwhile."""
+"""Times that a statement is signed again because the chain has moved on."""
 
 OUTBOX_HANDOVER_SECONDS = 10
-"""After this time the receiving process also sends what another process left in the outbox."""
+"""After this time the receiving process also sends other processes' rows."""

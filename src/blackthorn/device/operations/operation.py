@@ -1,8 +1,7 @@
-"""What every kind of outgoing operation has: the methods that a kind's module overrides.
+"""The interface of all kinds of outgoing operations.
 
-An operation is stored in the outbox from when it is enqueued until the server has accepted what it
-was for, or until it is given up. Its stored form is the kind's Struct; tags and fields are a format
-on disk and keep their names.
+An operation stays in the outbox until the server has accepted it or it is given up. Its Struct is
+the stored form: tags and fields are an on-disk format.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,15 +21,15 @@ from blackthorn.ports.device_store import OutboxRecord
 
 
 class HopelessError(UserError):
-    """The operation cannot be done, now or later; the text says why."""
+    """The operation can never be done, for the reason in the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
     """Key packages of these users must be claimed first, or of these devices of theirs only.
 
-    `known` are users to look up before, if the last lookup is old: a new member could not join a
-    group with a device that does not exist any more.
+    `known` are members to look up before if their last lookup is old: a new member refuses a group
+    with a removed device.
     """
 
     addresses: list[str]
@@ -48,10 +47,9 @@ Step = PreparedPosting | SubmitStatement | ClaimRequest | NothingToDo
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an operation. `error` is empty when it was accepted.
+    """The result of an operation: `error` is empty when it was accepted.
 
-    `message` is the id of a text; `final` is False when it still waits, for the reason in
-    `error`.
+    `message` is the id of a text; not `final`: it still waits, for the reason in `error`.
     """
 
     number: int
@@ -61,7 +59,7 @@ class Outcome:
 
 
 class AlarmScope(NamedTuple):
-    """The users whose open alarms block an operation; `in_group`: it goes to several at once."""
+    """The users whose open alarms block an operation; `in_group`: it goes to a group."""
 
     users: frozenset[str] = frozenset()
     in_group: bool = False
@@ -73,7 +71,7 @@ class AlarmScope(NamedTuple):
 
 
 class FailureText(NamedTuple):
-    """An operation that was given up, in words: "not sent to", a name, the message's beginning."""
+    """A failed operation in words: "not sent to", a name, the beginning of the message."""
 
     what: str
     name: str
@@ -81,7 +79,7 @@ class FailureText(NamedTuple):
 
 
 class Operation(Struct, frozen=True):
-    """One outgoing operation. The defaults are those of most kinds."""
+    """One outgoing operation, with the defaults of most kinds."""
 
     @property
     def target(self) -> bytes:
@@ -111,18 +109,15 @@ class Operation(Struct, frozen=True):
         raise NotImplementedError
 
     def accepted(self, unit: UnitOfWork) -> None:
-        """The server has stored what it was for."""
+        """The server has stored it."""
 
     def conversation_created(
         self, unit: UnitOfWork, row: OutboxRecord, creation: "Operation", conversation: bytes
     ) -> None:
-        """An operation before it, `creation`, has made this conversation."""
+        """An earlier operation, `creation`, has created this conversation."""
 
     def has_another_way(self, unit: UnitOfWork, prepared: PreparedPosting) -> bool:
-        """Whether it can be prepared anew after the server did not know a recipient.
-
-        A creation is made of new key packages.
-        """
+        """Whether it can be prepared again after the server refused an unknown recipient."""
         return prepared.sort == "creation"
 
     def statement_stored(

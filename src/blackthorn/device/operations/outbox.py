@@ -1,8 +1,7 @@
 """Outbox: each operation is persisted before it is sent and deleted once the server accepts it.
 
-The posting that was saved is sent unchanged until it is answered, with two exceptions: a text
-whose conversation has moved on before it left this device is sealed anew, so that nobody who
-was removed meanwhile can read it; and a Commit that came second is made again.
+A posting is sent unchanged until it is answered. Exceptions: a text of a past epoch is sealed again
+so that removed members cannot read it, and a Commit that lost a race is prepared again.
 """
 
 from dataclasses import replace
@@ -30,13 +29,12 @@ from blackthorn.link.frames import KeyPackages, StatementStored
 from blackthorn.ports.device_store import OutboxRecord
 
 RETRIED: Final = (Code.MAILBOX_FULL, Code.STORAGE, Code.EPOCH_AHEAD)
-"""Refusals after which the same posting is sent again, unchanged.
+"""Refusals after which the same posting is sent again.
 
-They say nothing about an earlier copy whose answer was lost: it may be durable, and others may
-have joined or moved on by it. So what it was made of is never undone for them.
+An earlier copy may have been stored although its answer was lost, so nothing is undone.
 """
 
-GONE: Final = "a member's device does not exist any more"
+GONE: Final = "a member's device was removed"
 _GONE_SINCE: Final = "gone-since"
 
 
@@ -63,7 +61,7 @@ def claimed(unit: UnitOfWork, answer: KeyPackages) -> Outcome | None:
     fresh = [package for package in answer.claimed if package.address not in before.answered]
     answered = {package.address for package in fresh} | set(answer.without)
     if not answered & set(operation_of(row).claims(unit)):
-        return fail(unit, row, "the server gave no key packages")
+        return fail(unit, row, "the server returned no key packages")
     total = KeyPackageClaim(before.packages + fresh, sorted({*before.answered, *answered}))
     unit.records.outbox.update(replace(row, packages=encode(total)))
     return None
@@ -125,9 +123,9 @@ def _undo(unit: UnitOfWork, prepared: PreparedPosting, code: str) -> None:
 
 
 def _ledger_may_show(unit: UnitOfWork, number: int) -> bool:
-    """Whether the ledger may still come to show what the server knows: that a device is revoked.
+    """Whether the ledger may still show the revocation that the server already knows.
 
-    A lookup then removes it from the conversation, and the operation can be done.
+    The next lookup then removes the device from the conversation.
     """
     settings, now_ms = unit.records.settings, unit.now_ms
     data = settings.get(_GONE_SINCE)

@@ -1,11 +1,8 @@
-"""How an operation becomes a posting: sealed, saved with the MLS state it came from, then sent.
+"""Turn operations into postings, stored with the resulting MLS state before anything is sent.
 
-Posting and state are saved in one unit of work before anything is sent. A message goes out with
-its conversation's Welcome, and a Commit with the Welcome of those it adds, as one posting: all of
-it is accepted, or none.
-
-Nothing is sealed for a device that its user's chain does not have any more: before a message such
-devices are removed by a Commit of its own ("clearing"), and every other Commit removes them too.
+A message and its conversation's Welcome, or a Commit and its Welcome, are one posting that is
+accepted as a whole. Nothing is sealed for revoked devices: a separate Commit ("clearing") removes
+them before a message, and every other Commit removes them too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -78,10 +75,10 @@ def commit(
     sort: str,
     removed: Sequence[int] = (),
 ) -> PreparedPosting | None:
-    """A Commit that adds and removes, saved: the old members' parcel first, then the new ones'.
+    """A stored Commit: first the parcel for the old members, then the Welcome for the new ones.
 
-    `gone` devices are removed too, and get nothing, since the server knows them no more. When no
-    recipient is left, the Commit is merged at once, and None given back.
+    `gone` devices are removed and get no parcel, because the server does not know them. Without any
+    recipient the Commit is merged at once, and the result is None.
     """
     group = conversation.group
     members = [device for device in conversations.other_devices(unit, group) if device not in gone]
@@ -125,7 +122,7 @@ def _posting(
     packed = []
     for recipients, sealed in parcels:
         if len(sealed) > limits.MAX_PARCEL_BYTES:
-            raise HopelessError("this is larger than what can be sent at once")
+            raise HopelessError("this message is too large: send it in parts")
         name = fanout.fanout_id(recipients)
         lists[name] = [bytes(device) for device in recipients]
         packed.append(Parcel(name, sealed))

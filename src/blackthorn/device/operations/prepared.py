@@ -1,4 +1,4 @@
-"""What the outbox stores beside an operation: its posting, and the key packages claimed for it."""
+"""Stored forms beside an operation: its posting, and the key packages claimed for it."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -10,19 +10,18 @@ from blackthorn.device.core import stored, unit_of_work
 from blackthorn.link.frames import ClaimedKeyPackage, Posting
 from blackthorn.ports.device_store import OutboxRecord
 
-UNREADABLE: Final = "the outbox holds what this version cannot read"
+UNREADABLE: Final = "the outbox has an operation of another version of this program: update it"
 
 COMMITS: Final = ("commit", "clearing")
-"""Sorts of postings that are a Commit, pending in its group until it is accepted."""
+"""Sorts of postings with a Commit, which is pending in its group until it is accepted."""
 
 
 class PreparedPosting(Struct, frozen=True):
-    """A posting made of an operation, with what it takes to send it again.
+    """A posting of an operation, sealed in `epoch`.
 
-    `fanouts` are the lists of device ids behind the posting's fan-out ids. `sort` is "text",
-    "creation" (with the conversation's Welcome), "commit", or "clearing": a Commit that first
-    removes revoked devices, after which the operation still waits. `epoch` is the one it was
-    sealed in.
+    `fanouts` are the device ids of its fan-out lists. `sort` is "text", "creation" (with the
+    conversation's Welcome), "commit", or "clearing": a Commit that removes revoked devices first,
+    after which the operation still waits.
     """
 
     posting: Posting
@@ -39,7 +38,7 @@ class PreparedPosting(Struct, frozen=True):
 
 
 class KeyPackageClaim(Struct, frozen=True):
-    """Key packages claimed for an operation, and the users for whom the server answered."""
+    """Claimed key packages, and the users for whom the server answered."""
 
     packages: list[ClaimedKeyPackage]
     answered: list[str]

@@ -29,9 +29,8 @@ from blackthorn.ports.device_store import HistoryRecord, OutboxRecord
 class SendText(Operation, frozen=True, tag="text"):
     """One text to one conversation.
 
-    `message` is the id of its line in the history. `conversation` and `count` are empty until
-    the text has been sealed for the first time, and stay the same from then on. `group` is the
-    one group that the person meant, whatever others are named; empty until it has been made.
+    `message` is the id of its history line. `conversation` and `count` are empty before the first
+    sealing and fixed afterwards. `group` is the group's id, empty until the group is created.
     """
 
     kind: str
@@ -85,9 +84,8 @@ class SendText(Operation, frozen=True, tag="text"):
         return self._seal(unit, row, conversation, welcome)
 
     def _conversation(self, unit: UnitOfWork) -> Conversation | None:
-        """Where the text goes: to the group that was meant and no other, or to the person.
-
-        To a person it goes where it was sealed for before, as long as that can be written in.
+        """The group, or the direct conversation that the text was sealed for before, if still
+        usable.
         """
         if self.kind == GROUP:
             if not self.group:

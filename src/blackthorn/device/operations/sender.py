@@ -1,8 +1,7 @@
-"""What one process sends of the outbox: which rows are due, and what becomes of the answers.
+"""Sends the outbox of one process: due rows, and the server's answers.
 
-Kept in memory only, and mostly for one connection: it saves work, and decides nothing that must
-survive the process. Several processes may send from one outbox; each sends what it has enqueued,
-and the one that receives also sends what others have left there.
+Its state is in memory and only saves work. Each process sends the rows that it enqueued; the
+receiving process also sends rows left by others.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,21 +31,20 @@ from blackthorn.ports.device_store import OutboxRecord
 Frames = list[f.AnyFrame]
 
 RETRY_MS: Final = 30_000
-"""After a refusal that may pass, a posting is sent again after this time."""
+"""Delay after a temporary refusal."""
 
 AGAIN_MS: Final = 3_000
-"""After this time an operation is prepared again whose chain or ledger has moved on meanwhile."""
-
+"""Delay before an operation is prepared again for a changed chain or ledger."""
 
 SEND_FRAME_BYTES: Final = link_limits.MAX_FRAME_BYTES // 2
 """Sealed bytes after which a Send frame is full; one posting may be larger."""
 
 POSTING_OVERHEAD_BYTES: Final = 256
-"""What is counted for a posting beside its parcels: ids, order, lengths."""
+"""Size of a posting besides its parcels: ids, order, lengths."""
 
 
 class Sender:
-    """Sends the outbox. `directory` is asked first about the recipients."""
+    """Sends the outbox; `directory` looks up the recipients first."""
 
     def __init__(
         self,
@@ -55,17 +53,17 @@ class Sender:
         outcomes: list[Outcome],
     ) -> None:
         self.outcomes = outcomes
-        """What has become of operations; the caller takes them out."""
+        """Outcomes of operations; the caller removes them."""
         self.blocked: set[int] = set()
-        """Operations that wait until the person has accepted an alarm."""
+        """Rows that wait until the user accepts an alarm."""
         self._unit = unit
         self._directory = directory
         self._targets: set[bytes] = set()
-        """The targets for which this process has enqueued something."""
+        """Targets of the operations that this process enqueued."""
         self._not_before: dict[int, int] = {}
-        """Rows to leave alone until a time, in Unix milliseconds."""
+        """Row → earliest time of the next attempt, Unix milliseconds."""
         self._second: dict[int, int] = {}
-        """Rows whose Commit came second: to leave alone until the generation is another."""
+        """Rows whose Commit lost a race → generation; they wait for the next one."""
         self.disconnected()
 
     def disconnected(self) -> None:

@@ -1,4 +1,4 @@
-"""Share with the user's other devices what all of them must know."""
+"""Share a snapshot of common state with the user's other devices."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ from blackthorn.ports.device_store import OutboxRecord
 
 
 class ShareState(Operation, frozen=True, tag="share"):
-    """A snapshot for the self-group. `digest` is of what was last sealed."""
+    """A snapshot for the self-group. `digest` is that of the last sealed one."""
 
     salt: bytes
     digest: bytes = b""

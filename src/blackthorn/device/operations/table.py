@@ -1,4 +1,4 @@
-"""The kinds of outgoing operations: the one place that lists them."""
+"""The list of all kinds of outgoing operations."""
 
 from typing import Any, Final, Union
 

@@ -1,6 +1,5 @@
-"""What a device verifies of the ledger: lookups, chains, gossip, replays, and the alarms from them.
+"""Verification of the ledger: lookups, chains, gossip, replays and alarms.
 
-Each answer of the server is verified before it is kept; a failed check becomes an alarm with
-evidence, if the server or a peer may be at fault. `directory_client` and `replay` decide what to
-ask. Nothing here sends a message or opens one.
+Every answer of the server is verified before it is stored; a failed check raises an alarm, with
+evidence where possible. `directory_client` and `replay` decide the questions.
 """

@@ -1,8 +1,4 @@
-"""Identity chains that the ledger commits to: verified and kept, or an alarm.
-
-The checks are those of `identity.chain` and `directory.verify`; here stands what follows for this
-device when one of them fails.
-"""
+"""Verify and store the identity chains that the ledger commits to, or raise an alarm."""
 
 import msgspec
 
@@ -20,11 +16,11 @@ from blackthorn.ports.device_store import ChainRecord
 
 
 class OvertakenError(VerificationError):
-    """A chain that does not hold was given as of another epoch than the answer."""
+    """An invalid chain was sent as of another epoch than the answer."""
 
 
 class ReceiptError(VerificationError):
-    """A receipt of a reset or a cancel does not hold."""
+    """The receipt of a reset or a cancel is invalid."""
 
     def __init__(self, rule: str, text: str, receipt: f.Receipt) -> None:
         super().__init__(rule, text)
@@ -38,10 +34,10 @@ def accept_chain(
     part: f.ChainPart,
     latest: ledger_state.AcceptedEpoch,
 ) -> VerifiedChain:
-    """The chain that the map commits to, kept. `part` has the statements that were not known.
+    """Verify and store the chain. `part` has the statements that were not known.
 
-    Raises VerificationError, the alarm raised; or OvertakenError, when the part is of another
-    epoch than the answer, so that nothing is proved by its not holding.
+    Raises VerificationError after raising the alarm; or OvertakenError, without an alarm, when the
+    part is of another epoch than the answer.
     """
     known = unit.records.directory.chain(answer.address)
     before, value = unit.chains.of(answer.address), found.value

@@ -1,10 +1,9 @@
-"""Alarms: what is wrong, with evidence, and what is blocked until the person accepts it.
+"""Alarms: violations with evidence, and the operations blocked until the user accepts them.
 
-An alarm is raised once for one fact, and again when it still is so a day after. A *stop* about a
-person: nothing is sent to them; about the ledger or oneself: no new contacts, nobody joins a
-conversation. What takes rights back is never stopped: removals, revocations, the cancel of a
-reset. A *notice* stops nothing.
-Evidence is a file that anyone can verify offline (`directory.evidence.file`).
+An alarm is raised once for a fact, and again after a day if it persists. A *stop* about a person
+blocks sending to them; about the ledger or the own user, it blocks new contacts and new members.
+Removals, revocations and cancels are never blocked. A *notice* blocks nothing. Anyone can verify
+evidence offline (`directory.evidence.file`).
 """
 
 from collections.abc import Set
@@ -20,15 +19,15 @@ from blackthorn.errors import UserError, VerificationError
 from blackthorn.ports.device_store import AlarmRecord, Records
 
 Fields = dict[str, bytes | int | str | list[bytes]]
-"""The fields of a file of evidence, by name."""
+"""Named fields of a file of evidence."""
 
 NO_EVIDENCE: Final = b""
 AGAIN_MS: Final = 24 * 3600 * 1000
-"""An alarm that was accepted is raised again for the same fact no sooner than this."""
+"""Least time before an accepted alarm is raised again for the same fact."""
 
 
 class Effect(Enum):
-    """What an alarm does until it is accepted."""
+    """The effect of an alarm until it is accepted."""
 
     STOP = "stops"
     GROUPS = "stops in groups"
@@ -36,7 +35,7 @@ class Effect(Enum):
 
 
 class Scope(Enum):
-    """Whom an alarm is about."""
+    """The subject of an alarm."""
 
     LEDGER = "the ledger"
     PERSON = "a person"
@@ -45,7 +44,7 @@ class Scope(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What an alarm of a code means, its effect, and whom it is about."""
+    """The meaning, effect and subject of an alarm code."""
 
     meaning: str
     effect: Effect
@@ -95,10 +94,10 @@ def raise_alarm(
     evidence: bytes = NO_EVIDENCE,
     fact: str = "",
 ) -> bool:
-    """Note an alarm; whether it is new. `address` is LEDGER or a person's.
+    """Store an alarm; whether it is new. `address` is LEDGER or a person's.
 
-    `fact` is what makes it the same alarm when it comes again, by default its text. An alarm that
-    is known and had no evidence takes the new one's.
+    `fact` identifies repeated alarms, by default the text. A known alarm without evidence takes
+    over the new evidence.
     """
     fact = fact or text
     known = [alarm for alarm in records.directory.alarms() if alarm.code == code]
@@ -116,10 +115,7 @@ def raise_alarm(
 
 
 def evidence_of(records: Records, kind: str, fields: Fields) -> bytes:
-    """The file of evidence of that kind, against the ledger that is pinned.
-
-    Empty when it proves nothing: an alarm keeps no file that accuses somebody without ground.
-    """
+    """A file of evidence against the pinned ledger; empty when it proves nothing."""
     config, _ = anchor_records(records.settings)
     evidence = Evidence(kind, config, fields).encode()
     try:

@@ -1,4 +1,4 @@
-"""An identity chain on its way from the server, in parts, with the answer that commits to it."""
+"""The fetch of one identity chain in parts."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ from blackthorn.wire import limits
 
 @dataclass(slots=True)
 class ChainFetch:
-    """`head` and `after` are the head and number of the statements that were known before."""
+    """`head` and `after`: head and number of the statements known before."""
 
     found: Present
     answer: f.Answer

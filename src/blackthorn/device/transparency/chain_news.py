@@ -1,8 +1,7 @@
-"""Events in the history when a chain has grown: devices added and revoked, resets, own ones too.
+"""Events and alarms for a changed chain: devices added or revoked, identity resets.
 
-A reset is loud: a notice while it is pending, and when it is effective a stop if the person was
-compared, and in groups; a standing notice otherwise. Between honest people nothing here is an
-alarm but what one's own other devices do.
+A pending reset is a notice. An effective one stops sending to a verified person, and to groups with
+any person. Changes by the user's own other devices raise a notice.
 """
 
 from datetime import UTC, datetime

@@ -1,10 +1,8 @@
-"""A configuration of the ledger that this device does not know: believed when the log has it.
+"""A new configuration of the ledger is accepted only if the log contains it.
 
-An enterprise may add a witness, or change the pace of its epochs; its log then holds the new
-configuration, which names the same keys and lowers neither rules nor the reset delay (D31). A
-head that names another one than the pinned is left to a replay of the log (`replay`): it finds the
-logged successor, which is pinned from then on; or else the ledger has changed its terms behind
-everybody's back, and that is an alarm. In a directory too large to be replayed it is one at once.
+The new one may add witnesses or change intervals, but must keep the keys and not lower the rules or
+the reset delay (D31). A replay of the log (`replay`) finds and pins it; otherwise, or in a
+directory too large to replay, it raises an alarm.
 """
 
 from typing import Final
@@ -27,7 +25,7 @@ _CODE: Final = "config-changed"
 
 
 class DisputedEpoch(Struct, frozen=True):
-    """An epoch all of whose rules hold, but for the configuration that its head names."""
+    """An epoch that is valid but for the configuration named by its head."""
 
     note: bytes
     head: bytes
@@ -43,9 +41,9 @@ class DisputedEpoch(Struct, frozen=True):
 
 
 def dispute(unit: UnitOfWork, part: f.EpochPart, error: VerificationError) -> None:
-    """An epoch was refused for its configuration alone: let a replay find out, or raise the alarm.
+    """Schedule a replay for an epoch refused for its configuration alone, or raise the alarm.
 
-    The log has signed the note, a quorum has, and the head is its last entry.
+    The note is signed by the log and a quorum, and the head is its last entry.
     """
     head = decode_entry(part.head)
     log = anchors.pinned(unit.records.settings).policy.log
@@ -69,10 +67,7 @@ def disputed(records: Records) -> DisputedEpoch | None:
 
 
 def adopt(unit: UnitOfWork, found: DisputedEpoch, logged: DirectoryConfig | None) -> None:
-    """Pin the configuration that the log has at the disputed head, if it may follow the pinned one.
-
-    Raises VerificationError.
-    """
+    """Pin the logged configuration if it may follow the pinned one. Raises VerificationError."""
     pinned = anchors.pinned(unit.records.settings).config
     if logged is None or logged.digest != found.config:
         raise VerificationError("D30", "the log does not have the configuration of its head")

@@ -1,7 +1,7 @@
-"""Verified decisions: replayed from the first, each one verified on this device.
+"""The officers' decisions, replayed from the first and verified on this device.
 
-A server can hold decisions back, but a device that has seen them once notices: it keeps how many
-there were and a hash over them all, and whatever comes later has to begin with the same ones.
+The device stores the number of decisions seen and a hash over them, so that a server cannot later
+withhold or change them unnoticed.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _DOMAIN: Final = b"blackthorn-office-seen-v1\0"
 
 
 class DecisionDigest(Struct, frozen=True):
-    """How many decisions this device has seen, and the 32-byte hash over all of them."""
+    """The number of decisions seen, and the 32-byte hash over all of them."""
 
     count: int = 0
     digest: bytes = bytes(32)
@@ -41,7 +41,7 @@ class DecisionDigest(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class PendingDecision:
-    """A decision that lacks approvers. `private` is {} where there is none or it is not shown."""
+    """A decision without all approvals. `private` is {} when there is none or it is not shown."""
 
     signed: Signed
     kept: bytes
@@ -51,10 +51,10 @@ class PendingDecision:
 
 @dataclass
 class VerifiedDecisions:
-    """What was decided and what waits, as this device has verified it.
+    """All decisions and pending ones, verified.
 
-    `private` are the opened private parts by (case, number of the step). `log_ms` is the
-    ledger's time as the server says it, Unix milliseconds, 0 when there is none.
+    `private`: opened private parts by (case, step number). `log_ms`: the ledger's time as the
+    server reports it, Unix milliseconds, 0 without one.
     """
 
     cases: Cases = field(default_factory=Cases)
@@ -88,10 +88,10 @@ def replay(
     founders: Iterable[str] = (),
     log_ms: int = 0,
 ) -> VerifiedDecisions:
-    """All decisions from the first on; what was seen is kept in `settings`.
+    """Replay all decisions; the digest of those seen is stored in `settings`.
 
-    Raises SecurityError when they do not begin with those that this device has seen before,
-    VerificationError when one breaks a rule.
+    Raises SecurityError when known decisions were changed or withheld, VerificationError when one
+    breaks a rule.
     """
     verified = VerifiedDecisions(founders=tuple(founders), log_ms=log_ms)
     known, last = _seen(settings), 0
@@ -104,13 +104,13 @@ def replay(
         verified.seen = verified.seen.after(decision)
         if verified.seen.count == known.count and verified.seen != known:
             raise SecurityError(
-                f"the server shows another history: the first {known.count} decisions are not "
-                "those that this device has seen. Nothing is signed; tell the other officers"
+                f"the server shows another history: the first {known.count} decisions differ from "
+                "those known to this device. Nothing was signed; tell the other officers"
             )
     if verified.seen.count < known.count:
         raise SecurityError(
-            f"the server shows an earlier history: {verified.seen.count} decisions, where this "
-            f"device has seen {known.count}. Nothing is signed; tell the other officers"
+            f"the server shows an earlier history: {verified.seen.count} decisions, but this "
+            f"device knows {known.count}. Nothing was signed; tell the other officers"
         )
     for decision in pending:
         _wait(verified, decision)
@@ -148,4 +148,4 @@ def _seen(settings: Settings) -> DecisionDigest:
     try:
         return msgspec.msgpack.decode(data, type=DecisionDigest)
     except msgspec.DecodeError:
-        raise DamageError("what this device has seen of the decisions is damaged") from None
+        raise DamageError("the stored digest of the decisions is damaged") from None

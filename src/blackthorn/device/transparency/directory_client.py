@@ -1,14 +1,11 @@
 """Client of the directory: looks users up in the ledger, one lookup at a time.
 
-Looked up are: the device's own user on connecting, every six hours, when the server says that
-their entry has changed, and while their own change is not published; the users of unknown devices;
-people before a first message; nobody in particular when a peer has seen a larger ledger. Known
-people whose last lookup is old go along with the next one, so that the server learns less of who
-is meant.
+It looks up the device's own user (on connecting, every six hours, after a change), users of unknown
+devices, people before a first message, and the newest checkpoint when a peer has a larger one.
+Stale contacts are added to each lookup to hide whom it is for.
 
-Kept in memory only: after a reconnect it asks again. Answers are verified by `ledger_state` and
-`accepted_chains`. Several processes may ask over one store: an answer that another process has
-overtaken is dropped and asked for again.
+State is in memory: it asks again after a reconnect. An answer overtaken by another process is
+dropped and asked for again. `ledger_state` and `accepted_chains` verify the answers.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,23 +33,23 @@ from blackthorn.ports.device_store import ChainRecord, CheckpointRecord
 Frames = list[f.AnyFrame]
 
 ALONG: Final = 32
-"""Known people who go along with a lookup when they have not been looked at for long."""
+"""Stale contacts added to a lookup."""
 
 FRESH_MS: Final = transparency_limits.LOOKUP_FRESH_SECONDS * 1000
 REFRESH_MS: Final = transparency_limits.OWN_CHECK_SECONDS * 1000
 PENDING_MS: Final = transparency_limits.PENDING_USER_SECONDS * 1000
 GOSSIP_MS: Final = 10_000
-"""How often the newest checkpoint is asked for while a peer has a larger ledger."""
+"""Interval of requests for the newest checkpoint while a peer has a larger ledger."""
 
 ANSWER_MS: Final = 30_000
-"""What is not answered in this time is not waited for any longer."""
+"""Timeout of a question."""
 
 AGAIN_MS: Final = 60_000
-"""What did not hold, or cannot have changed meanwhile, is looked at again after this time."""
+"""Delay before the next lookup after an invalid or unchanged answer."""
 
 TOO_OLD: Final = (
-    "the newest state of the ledger is too old to meet somebody for the first time, "
-    "or this device's clock is wrong"
+    "the newest state of the ledger is too old for a first contact: check this device's clock, "
+    "or try again later"
 )
 
 
@@ -63,7 +60,7 @@ def reached(at_ms: int, now_ms: int, most_ms: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _ConsistencyQuery:
-    """A proof on its way that the checkpoint of a peer is the beginning of this device's."""
+    """An open request to prove that a peer's checkpoint is a prefix of this device's."""
 
     request: int
     answer: gossip.PeerCheckpoint
@@ -71,20 +68,20 @@ class _ConsistencyQuery:
 
 
 class DirectoryClient:
-    """One connection's questions to the ledger."""
+    """The questions to the ledger over one connection."""
 
     def __init__(self) -> None:
         self.stale = False
-        """Whether the newest state of the ledger was too old for a first meeting."""
+        """Whether the newest checkpoint is too old for a first contact."""
         self.pending: dict[str, int] = {}
-        """Users who wait for their first epoch, and when the server said so."""
+        """Users waiting for their first epoch → time of the server's answer."""
         self._number = 0
         self.disconnected()
 
     def disconnected(self) -> None:
         """The connection has ended; open questions are dropped."""
         self.refused: dict[str, str] = {}
-        """Users whose answer failed verification, and why; until they are looked up again."""
+        """Users whose answer failed verification → reason, until the next lookup."""
         self._wanted: set[str] = set()
         self._own_due_ms = 0
         self._refresh_due_ms = 0
@@ -93,12 +90,12 @@ class DirectoryClient:
         self._fetches: dict[str, ChainFetch] = {}
         self._tries: dict[str, int] = {}
         self._absent: set[str] = set()
-        """Users proved absent, of which no operation has been told yet."""
+        """Users proved absent that no operation has been told of yet."""
         self._proving: _ConsistencyQuery | None = None
         self._told = 0
         self._asked_ms = 0
         self._silent_ms = -AGAIN_MS
-        """When the server was found to answer nothing, which it is then left to for a while."""
+        """Time of the last timeout; no question is sent for a while after it."""
 
     @property
     def busy(self) -> bool:
@@ -117,8 +114,6 @@ class DirectoryClient:
     def own_changed(self) -> None:
         """Look up the device's own user at once."""
         self._own_due_ms = 0
-
-    # --- Asking ---------------------------------------------------------------------------
 
     def ask(self, unit: UnitOfWork) -> Frames:
         """The next question, if one is due and none is open."""
@@ -187,8 +182,6 @@ class DirectoryClient:
         self._number += 1
         self._proving = _ConsistencyQuery(self._number, answer, newest)
         return [f.ProveConsistency(self._number, answer.size, newest.size)]
-
-    # --- Answers --------------------------------------------------------------------------
 
     def looked_up(self, unit: UnitOfWork, frame: f.LookedUp) -> Frames:
         """Verify an epoch and its answers, and fetch new chains."""
@@ -341,17 +334,15 @@ class DirectoryClient:
         gossip.compare(unit.records, proving.answer, proving.own, frame.proof, unit.now_ms)
         return []
 
-    # --- What an operation needs ----------------------------------------------------------------
-
     def all_fresh(self, unit: UnitOfWork, addresses: Sequence[str]) -> bool:
         """Whether all users were looked up within the hour; refused ones do not count."""
         known = [self.fresh(unit, address) for address in addresses if address not in self.refused]
         return None not in known
 
     def fresh(self, unit: UnitOfWork, address: str) -> ChainRecord | None:
-        """What is known of a user, if it was looked up within the hour; else they are looked up.
+        """The record of a user looked up within the hour, or None after scheduling a lookup.
 
-        That a user is absent is told once for each proof of it.
+        A proof of absence is returned once.
         """
         known = unit.records.directory.chain(address)
         good = address not in self.refused and address not in self.pending and not too_old(unit)
@@ -367,9 +358,8 @@ class DirectoryClient:
         return None
 
     def why_not(self, unit: UnitOfWork, addresses: Iterable[str]) -> str:
-        """Why what is known of these does not do, in words.
-
-        Empty while nothing speaks against, or an answer is awaited that may change it.
+        """The reason why these users cannot be used; empty while none is known or an answer is
+        open.
         """
         if self._lookup is not None:
             return ""
@@ -378,6 +368,6 @@ class DirectoryClient:
         if self.stale and too_old(unit):
             return TOO_OLD
         if refused:
-            return f"the ledger's word does not hold: {refused[0]}"
+            return f"ledger verification failed: {refused[0]}"
         waiting = [address for address in asked if address in self.pending]
         return f"{waiting[0]} is not in the ledger yet" if waiting else ""

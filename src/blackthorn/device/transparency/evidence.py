@@ -1,8 +1,7 @@
-"""Whether a file of evidence proves what it is kept for, before it is kept.
+"""Check that a file of evidence proves its claim, before it is stored.
 
-What a chain says comes from `identity.chain`. Evidence brings no receipts, so that the times at
-which resets were logged are not known; they are taken as those under which the chain can hold:
-it is called broken only if it is so at any times.
+Evidence has no receipts, so the times of resets are unknown. The most favourable ones are assumed:
+a chain counts as broken only if it is invalid at any times.
 """
 
 from collections.abc import Sequence

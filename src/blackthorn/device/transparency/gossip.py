@@ -1,16 +1,11 @@
-"""Gossip: the newest accepted checkpoint inside each message, and what comes of another's.
-
-It travels as the authenticated data of the MLS message, which the envelope encrypts: the server
-sees neither that it is there nor what it says, and cannot take it out. Form:
+"""Gossip: each message carries the newest accepted checkpoint, as MLS authenticated data.
 
     01 ‖ size u64 ‖ root[32]                     in every message
-    02 ‖ size u64 ‖ root[32] ‖ signed note       for a day after a conversation has shown a conflict
+    02 ‖ size u64 ‖ root[32] ‖ signed note       for a day after a conflict in a conversation
 
-A device that gets a note which does not agree with its own sends its own in that conversation too:
-so both sides come to hold both, though only the one with the larger tree could see the conflict.
-
-What cannot be compared at once, since it is of another size, waits until the server has proved
-one tree to be the beginning of the other.
+The envelope encrypts it, so the server cannot read or remove it. A device that gets a conflicting
+note sends its own back, so that both sides have both. Checkpoints of other sizes wait until the
+server has proved that one tree is a prefix of the other.
 """
 
 from typing import Final
@@ -31,14 +26,14 @@ _WAITING: Final = "gossip"
 _DISPUTES: Final = "gossip-disputes"
 _NO_SIZE: Final = 2**63
 _EACH: Final = 4
-"""Checkpoints of one person that wait to be compared: the first ones, and the newest."""
+"""Pending checkpoints of one person: the first ones, and the newest."""
 DAY_MS: Final = 24 * 3600 * 1000
 WITHHELD_MS: Final = 3600 * 1000
-"""A server that cannot show a ledger as large as others have seen for so long withholds it."""
+"""Time after which a server that does not show a peer's larger ledger withholds it."""
 
 
 class PeerCheckpoint(Struct, frozen=True):
-    """The checkpoint that a peer's device has accepted, and when it first came here."""
+    """A checkpoint accepted by a peer's device, and when it first came here."""
 
     sender: str
     conversation: bytes
@@ -60,10 +55,7 @@ def outgoing(records: Records, conversation: bytes, now_ms: int) -> bytes:
 
 
 def receive(records: Records, conversation: bytes, sender: str, data: bytes, now_ms: int) -> None:
-    """Compare what a message says with what this device has accepted, now or later.
-
-    A member who says something that is no gossip is not listened to.
-    """
+    """Compare a peer's checkpoint now, or store it for later. Invalid gossip is ignored."""
     if data[:1] not in (_PLAIN, _WITH_NOTE):
         return
     try:
@@ -85,9 +77,9 @@ def receive(records: Records, conversation: bytes, sender: str, data: bytes, now
 
 
 def _with(waiting: list[PeerCheckpoint], one: PeerCheckpoint) -> list[PeerCheckpoint]:
-    """One more that waits; what was said before keeps the time at which it was heard first.
+    """Add a pending checkpoint; a known one keeps its first time.
 
-    Nobody crowds out what others have said.
+    Each sender has its own limit, so that nobody can crowd out others.
     """
     for place, other in enumerate(waiting):
         if (other.size, other.root) == (one.size, one.root):

@@ -1,8 +1,6 @@
-"""Epochs and answers of the ledger: verified and kept, or an alarm.
+"""Verify and store epochs and answers of the ledger, or raise an alarm.
 
-Inside a unit of work, without a network: `directory_client` decides what to ask. Each function
-keeps what holds and nothing else. The checks are those of `directory.verify`; here stands what
-follows for this device when one of them fails.
+Works inside a unit of work, without network; the checks are in `directory.verify`.
 """
 
 from dataclasses import dataclass, replace
@@ -26,16 +24,16 @@ _STALE: Final = "D14"
 _AHEAD: Final = "D38"
 _TERMS: Final = "D13"
 _WITNESSED: Final = "ledger-clock"
-"""The setting that holds the latest time of which witnesses have told, Unix milliseconds."""
+"""The setting with the latest time signed by witnesses, Unix milliseconds."""
 
 
 class StaleError(VerificationError):
-    """The newest checkpoint does not fit this device's clock, which may be wrong: no alarm."""
+    """The newest checkpoint and this device's clock disagree; the clock may be wrong: no alarm."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedEpoch:
-    """An epoch that was accepted, and the server's part that proves it."""
+    """An accepted epoch, and the server's proof of it."""
 
     epoch: verify.VerifiedEpoch
     part: f.EpochPart
@@ -49,10 +47,10 @@ def epoch_fields(part: f.EpochPart) -> alarms.Fields:
 
 
 def accept_epoch(unit: UnitOfWork, frame: f.LookedUp) -> AcceptedEpoch:
-    """The newest epoch, kept as accepted; what it was asked to continue is the newest here.
+    """Verify and store the newest epoch.
 
-    Raises VerificationError: then the alarm is raised, unless it only does not fit the time here
-    (StaleError), or it names a new configuration, which a replay checks (`config_rotation`).
+    Raises VerificationError after raising the alarm; without an alarm when it only disagrees with
+    the clock (StaleError) or names a new configuration, which a replay checks.
     """
     trusted = anchors.pinned(unit.records.settings)
     last = unit.records.directory.newest()
@@ -98,9 +96,9 @@ def _witnessed_ms(unit: UnitOfWork) -> int:
 
 
 def too_old(unit: UnitOfWork) -> bool:
-    """Whether the newest state that was accepted is too old to meet somebody for the first time.
+    """Whether the newest accepted checkpoint is too old for a first contact.
 
-    Or, which comes to the same, too far ahead of a clock that was set back.
+    Also true when it is too far ahead of a clock that was set back.
     """
     newest = unit.records.directory.newest()
     if newest is None:
@@ -149,10 +147,10 @@ def _two_notes(
 def accept_answer(
     unit: UnitOfWork, answer: f.Answer, latest: AcceptedEpoch
 ) -> verify.Present | verify.Absent:
-    """What the map has of one user. Raises VerificationError, the alarm raised.
+    """Verify the answer for one user. Raises VerificationError after raising the alarm.
 
-    Absence is kept here; presence when its chain holds (`accept_chain`), or at once when the
-    chain is the one that is known.
+    Absence is stored here; presence once its chain is verified (`accept_chain`), or at once when
+    the chain is known.
     """
     claim = verify.Answer(*msgspec.structs.astuple(answer))
     trusted = anchors.pinned(unit.records.settings)
@@ -206,7 +204,7 @@ def keep_chain(
 
 
 NOTHING_BEFORE: Final = verify.Present(0, verify.Value(bytes(32), 0, 0))
-"""What the map had of a user before their first entry."""
+"""The map's entry before a user's first statement."""
 
 
 def _before(known: ChainRecord | None) -> verify.Present | None:

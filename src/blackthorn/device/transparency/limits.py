@@ -1,10 +1,10 @@
 """Bounds of `device/transparency`: each with its name, its unit and its reason."""
 
 MAX_ALARMS_PER_CODE = 200
-"""Alarms of one code that a device keeps: a server that lies to it cannot fill its disk."""
+"""Stored alarms of one code: a dishonest server cannot fill the disk."""
 
 MAX_WAITING_GOSSIP = 64
-"""Checkpoints of others that wait to be compared; the oldest go."""
+"""Pending checkpoints of peers; beyond them the oldest are dropped."""
 
 LOOKUP_FRESH_SECONDS = 3600
 """Age of a lookup before a first message, by the device's clock and by the witnesses'."""
@@ -24,11 +24,10 @@ PENDING_USER_SECONDS = 2
 MAX_REPLAY_USERS = 20_000
 REPLAY_SECONDS = 3600
 REPLAY_ANSWER_SECONDS = 60
-"""Users of a directory whose log each device replays by itself (55 kB a day), how often it does,
-and how long it waits for an answer."""
+"""Largest directory that devices replay (55 kB a day), the interval, and the answer timeout."""
 
 MAX_KEPT_LOG_BYTES = 3_000_000
-"""Entries of the log that a device keeps after replaying: in base64 they fit a file of evidence."""
+"""Replayed log entries kept as evidence: in base64 they fit a file of evidence."""
 
 MAX_CHAIN_TRIES = 3
 """Lookups of one user in a row whose chain was overtaken by the next epoch."""

@@ -1,8 +1,6 @@
-"""The own chain to build on: what the ledger shows, and what the server has stored behind it.
+"""The own chain to build on: the published part, and stored statements not yet published.
 
-A statement that the server has stored is in the ledger with the next epoch, some seconds later.
-Until then it stands here, so that the next one is made behind it and what follows from it can
-begin. Whether it is published in time is asked elsewhere (`own_chain`).
+The next epoch publishes a stored statement some seconds later. `own_chain` checks that it does.
 """
 
 from typing import Final
@@ -24,7 +22,7 @@ _SETTING: Final = "chain-waiting"
 
 
 class UnpublishedStatement(Struct, frozen=True):
-    """A statement that the server has stored at `stored_ms`, as far as this device knows."""
+    """A statement that the server has stored at `stored_ms`."""
 
     statement: bytes
     stored_ms: int
@@ -48,9 +46,9 @@ def stored(unit: UnitOfWork, statement: bytes) -> None:
 
 
 def own(unit: UnitOfWork) -> VerifiedChain | None:
-    """The own chain, what is not published yet included; None before the first statement.
+    """The own chain with unpublished statements; None before the first statement.
 
-    What the ledger has by now, or what does not fit behind what it shows, waits no more.
+    Statements that are published or no longer fit are dropped.
     """
     chain = unit.chains.of(unit.me.address)
     kept = _waiting(unit.records.settings)

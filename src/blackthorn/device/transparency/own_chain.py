@@ -1,10 +1,7 @@
-"""The own user's entry in the ledger: does it say what their devices know?
+"""Compare the own user's entry in the ledger with this device's knowledge.
 
-A change of one's own waits to be published. How long that takes is for the witnesses too, so it
-is counted in epochs: the next one may have been under way when the statement was stored, those
-after it may not leave it out. A statement that no live device of the user signed is refused with
-the chain (`accepted_chains`); what stands here is whether this device is in the chain, and
-whether what it has stated is.
+Publication of an own change is counted in epochs, because witnesses may delay it: the epoch under
+way may miss it, later ones may not.
 """
 
 from typing import Final
@@ -24,13 +21,13 @@ from blackthorn.link import frames as f
 _WAITING: Final = "own-change"
 
 SPARE_EPOCHS: Final = 2
-"""Epochs that may come before the one with an own change: one under way, one seen elsewhere."""
+"""Epochs that may miss an own change: one under way, one seen elsewhere."""
 
 
 class OwnChange(Struct, frozen=True):
-    """The newest statement of this device, by its hash, until the ledger shows it.
+    """This device's newest statement, by its hash, until the ledger shows it.
 
-    `until_epoch` is the last epoch that may be without it, 0 before the first look since.
+    `until_epoch` is the last epoch that may miss it, 0 before the first check.
     """
 
     head: bytes
@@ -69,11 +66,10 @@ def check(
     latest: AcceptedEpoch,
     stored: VerifiedChain | None,
 ) -> bool:
-    """Compare the ledger with what this device knows; whether nothing is waited for.
+    """Compare the ledger with this device's knowledge; whether no own change is pending.
 
-    `stored` is the own chain with what the server has stored behind it (`local_chain.own`). Raises
-    an alarm when the ledger goes on without an own change, or when it has a chain for this user in
-    which this device never was.
+    `stored` is the own chain from `local_chain.own`. Raises an alarm when the ledger omits an own
+    change, or has a chain of this user that never contained this device.
     """
     chain, change = unit.chains.of(unit.me.address), waiting(unit)
     hashes = {chain.hash_of(seq) for seq in range(1, chain.seq + 1)} if chain is not None else ()

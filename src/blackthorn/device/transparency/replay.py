@@ -1,13 +1,11 @@
 """Replay of the log: a device of a small directory audits it by itself.
 
-It takes the entries of the log as the server gives them, from where it stopped the last time up
-to the newest checkpoint that it has accepted: the entries must hash to that checkpoint's root, and
-keep all rules of the map (`directory.audit`, D23 to D33). What does not is an alarm about the
-ledger. What was replayed is kept, as far as a file of evidence can hold it, since the whole log
-is what proves a finding.
+From the last replay's end to the newest accepted checkpoint, the entries must hash to its root and
+keep all rules of the map (`directory.audit`, D23 to D33); otherwise it raises an alarm. Replayed
+entries are kept as evidence while they fit.
 
-Once an hour at most, when its person asks for it, and when the ledger is under terms that the
-device does not know (`config_rotation`). Progress is kept after each answer.
+It runs hourly at most, on the user's request, and for an unknown configuration (`config_rotation`).
+Progress is stored after each answer.
 """
 
 from contextlib import suppress
@@ -33,7 +31,7 @@ _entries: Final = msgspec.msgpack.Decoder(list[bytes])
 
 
 class ReplayResult(Struct, frozen=True):
-    """When a replay last came to its end, how far it got, and what it found, or nothing."""
+    """The end of a replay: when, how many entries, and a finding or ""."""
 
     at_ms: int
     size: int
@@ -46,13 +44,13 @@ def replayed(records: Records) -> ReplayResult | None:
 
 
 class Replayer:
-    """One connection's replay of the log."""
+    """The replay of the log over one connection."""
 
     def __init__(self) -> None:
         self.wanted = False
-        """Whether the person has asked for a replay that has not come to its end."""
+        """Whether the user has asked for a replay that has not ended."""
         self.progress = (0, 0)
-        """Entries that were replayed, and how many there are."""
+        """Replayed entries, and all entries."""
         self._number = 0
         self.disconnected()
 
@@ -64,7 +62,7 @@ class Replayer:
         self._replay = Replay()
         self._broken: VerificationError | None = None
         self._unfed: list[bytes] = []
-        """Entries from a broken rule on: they are the rest of the evidence."""
+        """Entries from the broken rule on, for the evidence."""
 
     @property
     def busy(self) -> bool:

@@ -1,8 +1,7 @@
-"""Other terms of the ledger than the pinned ones: what differs, and pinning them deliberately.
+"""Changed terms of the ledger: compare them with the pinned ones, and pin them on request.
 
-The server says by what terms it keeps its ledger now. Nothing of that counts until the person
-accepts it: a policy decides whose word proves that everybody sees one ledger. What may never
-follow (other keys, a shorter delay of resets) is refused even then.
+Nothing counts until the user accepts it: the policy decides which signatures prove one common
+ledger. Other keys and a shorter reset delay are always refused.
 """
 
 import hashlib
@@ -20,12 +19,12 @@ from blackthorn.ports.device_store import AlarmRecord
 from blackthorn.tlog.verify import NO_QUORUM, Policy, format_vkey, parse_policy
 
 SETTLED: Final = ("config-changed", "unwitnessed")
-"""Alarms that were about the old terms, and are accepted with the new ones."""
+"""Alarms about the old terms, which accepting the new ones settles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the server says, with keys and limits that may follow the pinned ones."""
+    """The server's terms, if they may follow the pinned ones."""
 
     config: bytes
     policy_text: str
@@ -39,10 +38,10 @@ class Offer:
 
 
 def judge(unit: unit_of_work.UnitOfWork, terms: Trust) -> Offer:
-    """The offer, if it may follow what is pinned.
+    """The offer, if it may follow the pinned terms.
 
-    Raises VerificationError: N, T and D3 for what is malformed, D31 for what may never follow,
-    T14 and D13 for parts that do not belong together.
+    Raises VerificationError: N, T and D3 for malformed terms, D31 for forbidden changes, T14 and
+    D13 for inconsistent parts.
     """
     pinned = anchors.pinned(unit.records.settings)
     offered = Anchors(decode_config(terms.config), parse_policy(terms.policy))

@@ -1,8 +1,8 @@
-"""People compared in person: marks, each for one identity, worth as long as that identity lasts.
+"""Verified people: a mark for each identity that the user compared in person.
 
-A mark holds what was compared (`identity.fingerprint.half`), so that another identity of the same
-address does not inherit it. Another device of the user may tell of a mark before this one knows
-the chain. A mark that fits the chain sets `ChainRecord.verified_ms`; by it a reset becomes a stop.
+A mark holds a hash of the identity (`identity.fingerprint.half`), so that a new identity of the
+same address does not inherit it. It may arrive from another device before the chain is known. A
+matching mark sets `ChainRecord.verified_ms`.
 """
 
 from dataclasses import replace
@@ -19,7 +19,7 @@ from blackthorn.ports.device_store import Settings
 _COMPARED: Final = "compared"
 
 Marks = dict[str, tuple[bytes, int]]
-"""By address: 32 bytes of the identity, and when, Unix milliseconds."""
+"""Address → 32-byte hash of the identity, and the time in Unix milliseconds."""
 
 
 def marks(settings: Settings) -> Marks:
