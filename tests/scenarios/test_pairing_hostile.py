@@ -193,7 +193,7 @@ def test_who_overheard_the_code_and_joins_first_does_not_know_the_digits() -> No
     world.settle()
     assert host.pairing.stage is Stage.COMPARING
     for _ in range(2):
-        with pytest.raises(Exception, match="not the digits"):
+        with pytest.raises(Exception, match="the digits differ"):
             host.type_digits("000000" if host.pairing.digits != "000000" else "111111")
     host.type_digits("123123" if host.pairing.digits != "123123" else "321321")
     world.settle()

@@ -265,4 +265,4 @@ def test_an_earlier_history_is_noticed(world, demand):
     world.run("lea", "directive", "list")
     world.office.decisions.pop()
     text = world.run("lea", "directive", "list", error=SecurityError)
-    assert "earlier history" in text and "Nothing is signed" in text
+    assert "earlier history" in text and "Nothing was signed" in text
