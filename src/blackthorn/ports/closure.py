@@ -98,9 +98,6 @@ class ReceiptCheck:
     after: int | None
 
 
-# --- Queries ---------------------------------------------------------------------------------
-
-
 class ListClosures(Query[list[Closure]]):
     """Every closure that was begun and not given up: one for each exit."""
 
@@ -172,9 +169,6 @@ class RemembersPersons(Query[bool]):
     """Whether something is kept of persons of the exit."""
 
     exit: str
-
-
-# --- Commands --------------------------------------------------------------------------------
 
 
 class BeginClosure(Command[None]):

@@ -182,9 +182,6 @@ class PublishedChain:
     certificate: bytes | None
 
 
-# --- The log -----------------------------------------------------------------------------------
-
-
 class ReadEntries(Query[list[bytes]]):
     """At most `count` entries from `start` on; they end with the one that reaches `max_bytes`."""
 
@@ -250,9 +247,6 @@ class LeavesBetween(Query[list[tuple[Address, Leaf]]]):
     limit: int
 
 
-# --- The next epoch ----------------------------------------------------------------------------
-
-
 class WaitingStatements(Query[list[WaitingStatement]]):
     """At most `limit` statements that wait for an epoch, in their order."""
 
@@ -279,9 +273,6 @@ class DropStatements(Command[None]):
 
     address: Address
     seq: int
-
-
-# --- Chains ------------------------------------------------------------------------------------
 
 
 class FindLeaves(Query[list[tuple[Label | None, Leaf | None]]]):

@@ -14,18 +14,11 @@ from blackthorn.directory.checks import open_epoch
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.evidence.users import Fields, Replay, nothing, part_of, says, signed
 from blackthorn.errors import VerificationError
+from blackthorn.tlog import verify
 from blackthorn.tlog.frontier import Frontier
-from blackthorn.tlog.verify import (
-    Checkpoint,
-    leaf_hash,
-    parse_policy,
-    verify_checkpoint,
-    verify_consistency,
-    verify_inclusion,
-)
 
 
-def _two(fields: Fields, config: DirectoryConfig) -> tuple[Checkpoint, Checkpoint]:
+def _two(fields: Fields, config: DirectoryConfig) -> tuple[verify.Checkpoint, verify.Checkpoint]:
     return signed(fields["first"], config), signed(fields["second"], config)
 
 
@@ -43,7 +36,7 @@ def inconsistent(fields: Fields, config: DirectoryConfig, replay: Replay) -> str
     if first.size == second.size:
         raise nothing("the two checkpoints are of one size")
     try:
-        verify_consistency(first.size, first.root, second.size, second.root, fields["proof"])
+        verify.verify_consistency(first.size, first.root, second.size, second.root, fields["proof"])
     except VerificationError as error:
         return (
             f"The log {first.origin} has signed trees of {first.size} and {second.size} entries; "
@@ -88,11 +81,13 @@ def bad_epoch(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
     raise nothing("the epoch holds")
 
 
-def _is_last(fields: Fields, checkpoint: Checkpoint) -> bool:
+def _is_last(fields: Fields, checkpoint: verify.Checkpoint) -> bool:
     last = checkpoint.size - 1
     proof: Sequence[bytes] = fields["head_proof"]
     try:
-        verify_inclusion(leaf_hash(fields["head"]), last, checkpoint.size, proof, checkpoint.root)
+        verify.verify_inclusion(
+            verify.leaf_hash(fields["head"]), last, checkpoint.size, proof, checkpoint.root
+        )
     except VerificationError:
         return False
     return True
@@ -127,7 +122,9 @@ def head_ahead(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
     text: bytes = fields["policy"]
     if hashlib.sha256(text).digest() != config.policy_digest:
         raise nothing("the policy is not that of the configuration")
-    quorum_time = verify_checkpoint(fields["note"], parse_policy(_text(text))).quorum_time
+    quorum_time = verify.verify_checkpoint(
+        fields["note"], verify.parse_policy(_text(text))
+    ).quorum_time
     bound_ms = quorum_time * 1000 if quorum_time else fields["seen_ms"]
     if epoch.head.unix_ms - bound_ms <= limits.MAX_HEAD_AHEAD_SECONDS * 1000:
         raise nothing("the time of the head is not ahead")
@@ -167,5 +164,5 @@ def bad_log(fields: Fields, config: DirectoryConfig, replay: Replay) -> str:
 def _root(entries: Sequence[bytes]) -> tuple[int, bytes]:
     edge = Frontier()
     for entry in entries:
-        edge.append(leaf_hash(entry))
+        edge.append(verify.leaf_hash(entry))
     return edge.size, edge.root

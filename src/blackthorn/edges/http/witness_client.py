@@ -196,8 +196,6 @@ class WitnessClient:
         if self._flush is None and self._current_lines():
             self._flush = asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._hand_on)
 
-    # --- Handing on -----------------------------------------------------------------------
-
     def _current_lines(self) -> list[str]:
         """The lines over what waits now."""
         waiting = self._ledger.waiting
@@ -217,8 +215,6 @@ class WitnessClient:
         if lines := self._current_lines():
             self._ledger.cosigned(lines, self._clock.wall_ms())
             self.look()
-
-    # --- One witness ----------------------------------------------------------------------
 
     async def _ask(self, peer: Peer, waiting: Waiting) -> str:
         """The witness's line; raises VerificationError, InputError or UnavailableError."""

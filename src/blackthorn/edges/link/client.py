@@ -63,8 +63,6 @@ class LinkConnection(WSListener):
         self.fingerprint: Fingerprint
         self.binding: bytes
 
-    # --- For the caller -------------------------------------------------------------------
-
     def send(self, *frames: f.AnyFrame) -> None:
         """Queue frames; never blocks.
 
@@ -105,8 +103,6 @@ class LinkConnection(WSListener):
         except (TimeoutError, WSError, OSError):
             self._transport.disconnect(graceful=False)
 
-    # --- From picows ----------------------------------------------------------------------
-
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         ssl_object = transport.underlying_transport.get_extra_info("ssl_object")
@@ -146,8 +142,6 @@ class LinkConnection(WSListener):
 
     def resume_writing(self) -> None:
         self._writable.set()
-
-    # --- Inside ---------------------------------------------------------------------------
 
     def _pass_on(self, frame: f.AnyFrame, size: int) -> None:
         if self._on_frame is not None:

@@ -48,8 +48,6 @@ class LinkListener(WSListener):
         self._transport: WSTransport
         self._session: Session | None = None
 
-    # --- From picows ----------------------------------------------------------------------
-
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         below = transport.underlying_transport
@@ -95,8 +93,6 @@ class LinkListener(WSListener):
     def resume_writing(self) -> None:
         if self._session is not None:
             self._dispatcher.unpause(self._session)
-
-    # --- From the session -----------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
         self._transport.send(WSMsgType.BINARY, data)

@@ -117,8 +117,6 @@ class _Connection(SMTP):
         self._client = ""
         self._errors = 0
 
-    # --- connection -----------------------------------------------------------------------
-
     def connection_made(self, transport: Any) -> None:
         """Let the connection in if the limits allow; called again after STARTTLS."""
         if not self._client:
@@ -161,8 +159,6 @@ class _Connection(SMTP):
             if self._errors == smtp_limits.MAX_SMTP_ERRORS and self.transport is not None:
                 await super().push("421 4.7.0 too many errors")
                 self.transport.close()
-
-    # --- commands -------------------------------------------------------------------------
 
     def _create_envelope(self) -> MailEnvelope:
         return MailEnvelope()

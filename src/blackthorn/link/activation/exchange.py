@@ -53,9 +53,6 @@ class DeviceUnprovenError(ProtocolError):
     """The device did not prove that it knows the code and holds its identity key."""
 
 
-# --- What the two tell each other, sealed -------------------------------------------------
-
-
 NO_HEAD = bytes(32)
 """The head of a chain that has no statement yet."""
 
@@ -121,9 +118,6 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_proven = msgspec.msgpack.Decoder(_Proven).decode
 _decode_owner = msgspec.msgpack.Decoder(Owner).decode
 _decode_enrolment = msgspec.msgpack.Decoder(Enrolment).decode
-
-
-# --- What both derive ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +194,6 @@ class Channel:
 
     fingerprint: Fingerprint
     binding: bytes
-
-
-# --- The device ---------------------------------------------------------------------------
 
 
 def begin(
@@ -295,9 +286,6 @@ def _server_unproven() -> ServerUnprovenError:
         "the server could not prove that it knows this code: a word is wrong, or somebody "
         "between this device and the server is intercepting; nothing was sent"
     )
-
-
-# --- The server ---------------------------------------------------------------------------
 
 
 def challenge(

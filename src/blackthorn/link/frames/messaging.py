@@ -6,36 +6,25 @@ import msgspec
 from msgspec import Meta, Struct
 
 from blackthorn.link import limits as link_limits
-from blackthorn.link.frames.types import (
-    AddressText,
-    Bytes32,
-    Exchange,
-    Frame,
-    Id16,
-    Ids,
-    KeyPackageBytes,
-    Sealed,
-    Seqs,
-    Uint64,
-)
+from blackthorn.link.frames import types
 from blackthorn.wire import limits as wire_limits
 
 
-class Fanout(Frame, tag=10, frozen=True):
+class Fanout(types.Frame, tag=10, frozen=True):
     """Device to server: the list behind a fan-out id. Held in memory only.
 
     `id` must be the hash of `devices` as `link.fanout` makes it; the server checks.
     """
 
-    id: Id16
-    devices: Annotated[list[Id16], Meta(min_length=1, max_length=link_limits.MAX_RECIPIENTS)]
+    id: types.Id16
+    devices: Annotated[list[types.Id16], Meta(min_length=1, max_length=link_limits.MAX_RECIPIENTS)]
 
 
 class Parcel(Struct, array_like=True, frozen=True, gc=False):
     """One sealed thing and the fan-out id of the devices it is for."""
 
-    fanout: Id16
-    sealed: Sealed
+    fanout: types.Id16
+    sealed: types.Sealed
 
 
 class Order(Struct, array_like=True, frozen=True, gc=False):
@@ -46,22 +35,22 @@ class Order(Struct, array_like=True, frozen=True, gc=False):
     lost, and is accepted once more without being stored twice.
     """
 
-    handle: Bytes32
-    epoch: Uint64
-    token: Id16
+    handle: types.Bytes32
+    epoch: types.Uint64
+    token: types.Id16
 
 
 class Posting(Struct, array_like=True, frozen=True, gc=False):
     """Parcels that are accepted or refused as one: a message, or a Commit with its Welcome."""
 
-    id: Id16
+    id: types.Id16
     parcels: Annotated[
         list[Parcel], Meta(min_length=1, max_length=link_limits.MAX_PARCELS_PER_POSTING)
     ]
     order: Order | None = None
 
 
-class Send(Frame, tag=11, frozen=True):
+class Send(types.Frame, tag=11, frozen=True):
     """Device to server: postings to store and deliver, in this order."""
 
     postings: Annotated[
@@ -69,28 +58,28 @@ class Send(Frame, tag=11, frozen=True):
     ]
 
 
-class Accepted(Frame, tag=12, frozen=True):
+class Accepted(types.Frame, tag=12, frozen=True):
     """Server to device: these postings are durable."""
 
-    ids: Ids
+    ids: types.Ids
 
 
-class Refused(Frame, tag=13, frozen=True):
+class Refused(types.Frame, tag=13, frozen=True):
     """Server to device: this posting was not stored and will not be. `code`: `link.codes`."""
 
-    id: Id16
+    id: types.Id16
     code: Annotated[str, Meta(max_length=64)]
     text: Annotated[str, Meta(max_length=512)]
 
 
-class FanoutUnknown(Frame, tag=14, frozen=True):
+class FanoutUnknown(types.Frame, tag=14, frozen=True):
     """Server to device: send these fan-out lists, then these postings again."""
 
-    fanouts: Ids
-    postings: Ids
+    fanouts: types.Ids
+    postings: types.Ids
 
 
-class Resume(Frame, tag=15, frozen=True):
+class Resume(types.Frame, tag=15, frozen=True):
     """Device to server: deliver to me from now on, oldest first.
 
     The newest connection that asks receives; an older one of the same device is told
@@ -100,67 +89,67 @@ class Resume(Frame, tag=15, frozen=True):
     set_aside: bool = False
 
 
-class Superseded(Frame, tag=16, frozen=True):
+class Superseded(types.Frame, tag=16, frozen=True):
     """Server to device: another connection of this device receives now."""
 
 
 class Delivery(Struct, array_like=True, frozen=True, gc=False):
     """One parcel on its way to a device; `seq` rises within the device's mailbox."""
 
-    seq: Uint64
-    sealed: Sealed
+    seq: types.Uint64
+    sealed: types.Sealed
 
 
-class Deliver(Frame, tag=17, frozen=True):
+class Deliver(types.Frame, tag=17, frozen=True):
     """Server to device: parcels, oldest first."""
 
     parcels: list[Delivery]
 
 
-class Drained(Frame, tag=18, frozen=True):
+class Drained(types.Frame, tag=18, frozen=True):
     """Server to device: all that waited when Resume came has been delivered."""
 
 
-class Acknowledge(Frame, tag=19, frozen=True):
+class Acknowledge(types.Frame, tag=19, frozen=True):
     """Device to server: decrypted and saved; delete these."""
 
-    seqs: Seqs
+    seqs: types.Seqs
 
 
-class SetAside(Frame, tag=20, frozen=True):
+class SetAside(types.Frame, tag=20, frozen=True):
     """Device to server: could not open these. Keep them until retention ends, send on request.
 
     Never an acknowledgement: a device acknowledges only what it could decrypt and save.
     """
 
-    seqs: Seqs
+    seqs: types.Seqs
 
 
-class PublishKeyPackages(Frame, tag=30, frozen=True):
+class PublishKeyPackages(types.Frame, tag=30, frozen=True):
     """Device to server: more one-time key packages, and a new last-resort one if given."""
 
     packages: Annotated[
-        list[KeyPackageBytes], Meta(max_length=link_limits.MAX_KEY_PACKAGES_PER_DEVICE)
+        list[types.KeyPackageBytes], Meta(max_length=link_limits.MAX_KEY_PACKAGES_PER_DEVICE)
     ]
-    last_resort: KeyPackageBytes | None = None
+    last_resort: types.KeyPackageBytes | None = None
 
 
-class KeyPackageStock(Frame, tag=31, frozen=True):
+class KeyPackageStock(types.Frame, tag=31, frozen=True):
     """Server to device: durable; so many one-time key packages are unclaimed now."""
 
     count: int
 
 
-class ClaimKeyPackages(Exchange, tag=32, frozen=True):
+class ClaimKeyPackages(types.Exchange, tag=32, frozen=True):
     """Device to server: one key package of each device of these users.
 
     With `devices`, of these devices of theirs alone: so that none is used up in vain.
     """
 
     addresses: Annotated[
-        list[AddressText], Meta(min_length=1, max_length=link_limits.MAX_CLAIM_ADDRESSES)
+        list[types.AddressText], Meta(min_length=1, max_length=link_limits.MAX_CLAIM_ADDRESSES)
     ]
-    devices: Annotated[list[Id16], Meta(max_length=wire_limits.MAX_DEVICES_PER_USER)] = (
+    devices: Annotated[list[types.Id16], Meta(max_length=wire_limits.MAX_DEVICES_PER_USER)] = (
         msgspec.field(default_factory=list)
     )
 
@@ -168,20 +157,20 @@ class ClaimKeyPackages(Exchange, tag=32, frozen=True):
 class ClaimedKeyPackage(Struct, array_like=True, frozen=True, gc=False):
     """A key package that will not be handed out again, unless it is the last-resort one."""
 
-    address: AddressText
-    device: Id16
-    package: KeyPackageBytes
+    address: types.AddressText
+    device: types.Id16
+    package: types.KeyPackageBytes
 
 
-class KeyPackages(Exchange, tag=33, frozen=True):
+class KeyPackages(types.Exchange, tag=33, frozen=True):
     """Server to device: the answer. `unknown` are no users; `without` have none to give.
 
     An address in none of the three lists did not fit the answer: ask for it again.
     """
 
     claimed: list[ClaimedKeyPackage]
-    unknown: list[AddressText]
-    without: list[AddressText]
+    unknown: list[types.AddressText]
+    without: list[types.AddressText]
 
 
 MessagingFrame = (

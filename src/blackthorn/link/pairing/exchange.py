@@ -79,9 +79,6 @@ def _commit(reveal: Reveal) -> bytes:
     return hashlib.sha256(parts).digest()
 
 
-# --- The live device ----------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A code that the live device has made, and how often it was tried wrongly."""
@@ -158,9 +155,6 @@ class AwaitReveal:
         ):
             raise AlteredError("the other device revealed something else than it had promised")
         return _compared(self._channel, self._greeting, message)
-
-
-# --- The new device -----------------------------------------------------------------------
 
 
 def join(code: Code, fingerprint: Fingerprint, random: Random) -> tuple[JoinPairing, "AwaitPaired"]:

@@ -323,9 +323,6 @@ def public_address(configuration: Configuration) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-# --- The template, and docs/settings.md ---------------------------------------------------
-
-
 def toml_value(value: Any) -> str:
     """A setting's value as TOML writes it."""
     return json.dumps(value, ensure_ascii=False)

@@ -15,14 +15,8 @@ import apsw
 from blackthorn.crypto.openpgp_seal import parse_certificate, seal_file
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DamageError, DiskError, UserError, system_error
+from blackthorn.governance.package import build, layout, tar
 from blackthorn.governance.package import build as package
-from blackthorn.governance.package import layout, tar
-from blackthorn.governance.package.build import (
-    BuiltPackage,
-    LedgerProof,
-    ProductionCase,
-    ProductionRows,
-)
 from blackthorn.storage.files import atomic
 from blackthorn.storage.sqlite.database import BUSY_MILLISECONDS
 from blackthorn.storage.sqlite.failure import failure_of
@@ -35,7 +29,7 @@ _LAST: Final = "verify.py"
 
 
 @contextmanager
-def frozen_rows(database: Path, wrapping: Wrapping) -> Iterator[ProductionRows]:
+def frozen_rows(database: Path, wrapping: Wrapping) -> Iterator[build.ProductionRows]:
     """The rows of the database as of now, whatever a server writes meanwhile. Never writes.
 
     `wrapping` takes off the layer of the market's key.
@@ -57,7 +51,9 @@ def frozen_rows(database: Path, wrapping: Wrapping) -> Iterator[ProductionRows]:
         yield SqliteProduction(Transaction(connection, wrapping))
 
 
-def produce(case: ProductionCase, rows: ProductionRows, path: Path) -> BuiltPackage:
+def produce(
+    case: build.ProductionCase, rows: build.ProductionRows, path: Path
+) -> build.BuiltPackage:
     """Write the package to the new file `path` (0600), durable before this returns.
 
     Raises StorageError when the disk is full or a row changed, LimitError when it is too large,
@@ -72,7 +68,9 @@ def produce(case: ProductionCase, rows: ProductionRows, path: Path) -> BuiltPack
         raise DiskError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def finish(case: ProductionCase, path: Path, origin: str, seed: Secret, proof: LedgerProof) -> None:
+def finish(
+    case: build.ProductionCase, path: Path, origin: str, seed: Secret, proof: build.LedgerProof
+) -> None:
     """Put signature and proof behind the package in `path`; done again it does the same.
 
     `seed` is the register's 32-byte key, `origin` the log's. Raises StorageError, also when the

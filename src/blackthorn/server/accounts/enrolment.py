@@ -90,8 +90,6 @@ class EnrolmentService:
     warn: Callable[[str], None]
     exits: ExitRules | None = None
 
-    # --- A try ----------------------------------------------------------------------------
-
     def begin(self, nameplate: str, done: Done[Try]) -> None:
         """Count a try of the code; ForbiddenError says why it may not be tried."""
         now_ms = self.clock.wall_ms()
@@ -144,8 +142,6 @@ class EnrolmentService:
         self.counters.activations_refused += 1
         self.warn(CODE_BURNT if burnt or text == BURNT else REFUSED)
         return ForbiddenError(text)
-
-    # --- A proven device ------------------------------------------------------------------
 
     def enrol(self, attempt: Try, keys: DeviceKeys, done: Done[Enrolment]) -> None:
         """Store a device that has proved the code; ForbiddenError says why it is refused."""

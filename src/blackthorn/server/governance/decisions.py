@@ -93,8 +93,6 @@ class DecisionService:
         self._proposals = Proposals(self.writer, self.clock, self._approvers)
         self._time = ClockGuard(self.clock)
 
-    # --- Start ----------------------------------------------------------------------------
-
     def start(self, reader: store.BlockingReader) -> None:
         """Replay what is stored. Raises DamageError naming the decision that was altered."""
         waiting = [(row.kind, row.body) for row in reader.read(WaitingRecords(0, 2**31))]
@@ -115,8 +113,6 @@ class DecisionService:
             self._sealed.setdefault(row.case, []).append(row)
         if statement.case == officers.CASE:
             self._approvers.keep(signed, private, self.cases.officers)
-
-    # --- Reading --------------------------------------------------------------------------
 
     def private(self, case: str, action: str) -> dict[str, Any]:
         """The private part of the newest such step of a case, {} when there is none."""
@@ -189,8 +185,6 @@ class DecisionService:
     def problems(self) -> list[str]:
         """Why a gag does not end by itself, if so."""
         return self._time.problems()
-
-    # --- Deciding -------------------------------------------------------------------------
 
     def submit(
         self, submitter: Address, signed: bytes, private: bytes, done: store.Done[tuple[str, ...]]
@@ -331,8 +325,6 @@ class DecisionService:
 
     def _disclose(self, case: Case) -> None:
         store.call_each(partial(listener, case) for listener in self.on_disclosure)
-
-    # --- Time -----------------------------------------------------------------------------
 
     def tick(self) -> None:
         """Reveal what a gag that has ended hid; call it a few times a minute."""

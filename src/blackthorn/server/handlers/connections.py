@@ -38,8 +38,6 @@ class Connections:
         self._idle_check_at = 0.0
         self._stopping = False
 
-    # --- From beginning to end ------------------------------------------------------------
-
     def connect(
         self,
         wire: Wire,
@@ -120,8 +118,6 @@ class Connections:
             session.close(Code.STOPPING)
             self.disconnect(session)
 
-    # --- Who is connected -----------------------------------------------------------------
-
     def of_user(self, address: Address) -> tuple[Session, ...]:
         """The sessions of the user's devices."""
         return tuple(self._by_user.get(address, ()))
@@ -135,8 +131,6 @@ class Connections:
         for session in tuple(self._by_device.get(device, ())):
             session.close(code)
             self.disconnect(session)
-
-    # --- Time -----------------------------------------------------------------------------
 
     def pause(self, session: Session, now: float) -> None:
         """The peer does not read what it is sent."""

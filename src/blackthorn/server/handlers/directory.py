@@ -96,8 +96,6 @@ class DirectoryHandler:
 
         return done
 
-    # --- Lookups --------------------------------------------------------------------------
-
     def _look_up(self, session: Session, frame: f.LookUp, now: float) -> None:
         done = self._asking(session, now, partial(_looked_up, frame))
         self._lookups.look_up(frame.addresses, frame.have, done)
@@ -114,8 +112,6 @@ class DirectoryHandler:
         proof = self._lookups.consistency(frame.old, frame.new)
         session.transmit(f.Consistency(frame.request, proof is not None, proof or []))
         self._pay(session, 1, now)
-
-    # --- The ledger -----------------------------------------------------------------------
 
     def _submit(self, session: Session, frame: f.SubmitStatement, now: float) -> None:
         """Bounded by the hour, and one at a time: it costs no work."""

@@ -147,8 +147,6 @@ class Dispatcher:
             f.ClaimKeyPackages: key_packages.claim,
         }
 
-    # --- From the edge --------------------------------------------------------------------
-
     def connect(self, wire: Wire, binding: bytes, now: float, client: str = "") -> Session:
         """A new connection; `binding` is that of its TLS, `client` its peer's address."""
         return self._connections.connect(wire, binding, now, client, self._work_off)
@@ -219,8 +217,6 @@ class Dispatcher:
         for handler in self._session_handlers:
             handler.leave(session)
 
-    # --- Time -----------------------------------------------------------------------------
-
     def tick(self, now: float) -> None:
         """What is due: deletions that wait for company, silent peers, peers that do not read.
 
@@ -248,8 +244,6 @@ class Dispatcher:
         self._delivery.flush()
         self._submission.flush()
         self._connections.stop()
-
-    # --- The enterprise -------------------------------------------------------------------
 
     def notify_user(self, address: Address, frame: f.AnyFrame) -> None:
         """Say `frame` to every device of the user that receives now.
@@ -308,8 +302,6 @@ class Dispatcher:
             if why := self._exits.refusal(session.device.address, May.LOG_IN):
                 session.close(Code.MARKET_LEFT, why)
                 self._connections.disconnect(session)
-
-    # --- Frames ---------------------------------------------------------------------------
 
     def _bye(self, session: Session, bye: f.Bye, now: float) -> None:
         session.close(Code.GOING)

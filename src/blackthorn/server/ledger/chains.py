@@ -24,15 +24,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
+from blackthorn import errors
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.entries import Head, decode_entry
-from blackthorn.errors import (
-    AbsentError,
-    BlackthornError,
-    DamageError,
-    InputError,
-    VerificationError,
-)
 from blackthorn.identity import statements
 from blackthorn.identity.chain import Terms, UnverifiedChain, VerifiedChain, extend, replay
 from blackthorn.identity.keys import VerifyKeys
@@ -94,8 +88,6 @@ class Chains:
     def __post_init__(self) -> None:
         self._enrolment = VerifyKeys(*self.config.enrolment)
 
-    # --- Reading --------------------------------------------------------------------------
-
     def read(self, address: Address, now_ms: int, done: StoreDone[UserChain]) -> None:
         """Give `done` the user's chain as of now, AbsentError when there is no such user.
 
@@ -109,7 +101,7 @@ class Chains:
 
         def read(stored: ports.StoredChain | None) -> None:
             if stored is None:
-                done(AbsentError(f"there is no user {address}"))
+                done(errors.AbsentError(f"there is no user {address}"))
                 return
             newest = stored.statements[-1] if stored.statements else None
             if known is not None and (newest is None or newest.head != known.head):
@@ -118,7 +110,7 @@ class Chains:
                 return
             try:
                 chain = self._current(address, known, stored, now_ms)
-            except DamageError as error:
+            except errors.DamageError as error:
                 done(error)
                 return
             cancel_waits = newest is not None and newest.kind == "cancel" and newest.place is None
@@ -150,9 +142,9 @@ class Chains:
         unverified = UnverifiedChain(address, tuple(row.statement for row in rows))
         try:
             return replay(unverified, self._terms(_times(rows, heads, now_ms), now_ms))
-        except VerificationError as error:
+        except errors.VerificationError as error:
             text = f"the stored chain of a user breaks a rule: {error}"
-            raise DamageError(text) from error
+            raise errors.DamageError(text) from error
 
     def _terms(self, logged: dict[int, int], now_ms: int) -> Terms:
         return Terms(self._enrolment, self.config.reset_delay_ms, now_ms, logged)
@@ -167,8 +159,6 @@ class Chains:
         """Read and verify the chain afresh next time."""
         self._cache.pop(address, None)
 
-    # --- Submission -----------------------------------------------------------------------
-
     def submit(
         self,
         address: Address,
@@ -181,16 +171,18 @@ class Chains:
         """Append a signed statement of the user's chain that one of his devices submits."""
         try:
             signed = statements.decode(data)
-        except VerificationError as error:
+        except errors.VerificationError as error:
             done(str(error))
             return
 
-        def read(user: UserChain | BlackthornError) -> None:
-            if isinstance(user, BlackthornError) and not isinstance(user, AbsentError):
+        def read(user: UserChain | errors.BlackthornError) -> None:
+            if isinstance(user, errors.BlackthornError) and not isinstance(
+                user, errors.AbsentError
+            ):
                 done(str(user))
                 return
-            chain = None if isinstance(user, BlackthornError) else user.chain
-            if isinstance(user, BlackthornError) or chain is None:
+            chain = None if isinstance(user, errors.BlackthornError) else user.chain
+            if isinstance(user, errors.BlackthornError) or chain is None:
                 done("the user has no chain yet: activate a device first")
                 return
             statement = signed.statement
@@ -202,7 +194,7 @@ class Chains:
                 self._check_own_rules(user, chain, address, signed, now_ms)
                 after = self.extended(chain, [signed], now_ms)
                 change = change_of(chain, after, [signed], certificate, now_ms)
-            except (VerificationError, InputError) as error:
+            except (errors.VerificationError, errors.InputError) as error:
                 done(str(error))
                 return
             told = partial(self._stored_change, change, now_ms, done)
@@ -221,28 +213,30 @@ class Chains:
         """Rules 3 to 5. Raises InputError."""
         body = signed.statement.body
         if isinstance(body, statements.Reset):
-            raise InputError("a reset needs an activation code")
+            raise errors.InputError("a reset needs an activation code")
         check_settled(user, signed)
         recovered = isinstance(body, statements.AddDevice) and body.recovered
         if recovered or isinstance(body, statements.Cancel | statements.RevokeDevice):
             return
         if chain.seq + 1 > wire_limits.MAX_CHAIN_STATEMENTS - ledger_limits.RESERVED_STATEMENTS:
-            raise InputError("the chain is full: only cancels, revocations and resets fit")
+            raise errors.InputError("the chain is full: only cancels, revocations and resets fit")
         stored = _recent(self._stored, address, now_ms)
         if len(stored) >= ledger_limits.MAX_STATEMENTS_PER_HOUR:
-            raise InputError("too many statements in one hour: try again later")
+            raise errors.InputError("too many statements in one hour: try again later")
 
     def _count(self, device: DeviceId, now_ms: int) -> None:
         recent = _recent(self._submitted, device, now_ms)
         if len(recent) >= ledger_limits.MAX_SUBMISSIONS_PER_HOUR:
-            raise InputError("this device has submitted too much in one hour: try again later")
+            raise errors.InputError(
+                "this device has submitted too much in one hour: try again later"
+            )
         self._submitted.setdefault(device, recent).append(now_ms)
 
     def _stored_change(
-        self, change: ports.Change, now_ms: int, done: Done, outcome: bool | BlackthornError
+        self, change: ports.Change, now_ms: int, done: Done, outcome: bool | errors.BlackthornError
     ) -> None:
         self.forget(change.address)
-        if isinstance(outcome, BlackthornError):
+        if isinstance(outcome, errors.BlackthornError):
             done(str(outcome))
             return
         stored = [partial(self.stored, change, now_ms)] * outcome
@@ -256,8 +250,6 @@ class Chains:
         renamed = tuple((old, new.id) for old, new in change.renamed if old != new.id)
         changed = DevicesChanged(change.address, change.removed, renamed)
         call_each([partial(self.changed, changed), self.woken])
-
-    # --- Extending ------------------------------------------------------------------------
 
     def extended(
         self, chain: VerifiedChain | None, more: Sequence[statements.SignedStatement], now_ms: int
@@ -282,9 +274,9 @@ def check_settled(user: UserChain, signed: statements.SignedStatement) -> None:
     if isinstance(signed.statement.body, statements.Cancel) or pending:
         return
     if user.cancel_waits:
-        raise InputError("a cancel waits to be logged: try again in a minute")
+        raise errors.InputError("a cancel waits to be logged: try again in a minute")
     if user.reset_waits:
-        raise InputError("a reset is about to be settled: try again in a minute")
+        raise errors.InputError("a reset is about to be settled: try again in a minute")
 
 
 def _times(
@@ -305,7 +297,7 @@ def logged_ms(head: bytes) -> int:
     """The time of an epoch, of the entry that is its head. Raises DamageError."""
     entry = decode_entry(head)
     if not isinstance(entry, Head):
-        raise DamageError("an epoch of the ledger does not end with a head")
+        raise errors.DamageError("an epoch of the ledger does not end with a head")
     return entry.unix_ms
 
 

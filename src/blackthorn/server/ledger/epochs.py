@@ -22,13 +22,7 @@ from blackthorn.directory.checks import ledger_time_ms
 from blackthorn.directory.config import DirectoryConfig
 from blackthorn.directory.prefix_tree import PrefixTree
 from blackthorn.errors import BlackthornError, StorageError, VerificationError
-from blackthorn.ports.ledger import (
-    AppendEpoch,
-    Checkpoint,
-    PublishEpoch,
-    WaitingRecords,
-    WaitingStatements,
-)
+from blackthorn.ports import ledger
 from blackthorn.ports.store import BlockingReader, Command, Done, Reader, Together, Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits
@@ -124,15 +118,13 @@ class Epochs:
         self._builder = EpochBuilder(self.log, signer, openings)
         self._tip: Tip | None = None
         self._draft: Draft | None = None
-        self._offered: tuple[Checkpoint, Tip] | None = None
+        self._offered: tuple[ledger.Checkpoint, Tip] | None = None
         self._complete = False
         self._busy = False
         self._clock_ms = 0
         self._made_ms = 0
         self._since_ms: int | None = None
         self._failed_ms: int | None = None
-
-    # --- Start ----------------------------------------------------------------------------
 
     def start(self, store: BlockingReader, now_ms: int) -> None:
         """Read and check what is durable; raises StorageError."""
@@ -146,11 +138,14 @@ class Epochs:
             self._offer(*pending, now_ms)
         self._clock_ms = now_ms
         self._made_ms = now_ms if self._tip is None else min(now_ms, self._tip.unix_ms)
-        statements, records = store.read(WaitingStatements(0, 1)), store.read(WaitingRecords(0, 1))
+        statements, records = (
+            store.read(ledger.WaitingStatements(0, 1)),
+            store.read(ledger.WaitingRecords(0, 1)),
+        )
         if statements or records:
             self._since_ms = now_ms
 
-    def _publication(self, checkpoint: Checkpoint, tip: Tip) -> Published:
+    def _publication(self, checkpoint: ledger.Checkpoint, tip: Tip) -> Published:
         proof = tuple(self.log.inclusion_proof(tip.size - 1, tip.size))
         verified = self._with_quorum(checkpoint.note)
         quorum_time = verified.quorum_time if verified is not None else 0
@@ -165,8 +160,6 @@ class Epochs:
             tip.unix_ms,
             ledger_time_ms(tip.unix_ms, quorum_time),
         )
-
-    # --- Time -----------------------------------------------------------------------------
 
     def wake(self, now_ms: int) -> None:
         """Something waits for an epoch."""
@@ -213,8 +206,6 @@ class Epochs:
             if now_ms >= max(alarm, self._made_ms + pause_ms):
                 return True
         return now_ms >= self._made_ms + self._config.heartbeat_ms
-
-    # --- Making ---------------------------------------------------------------------------
 
     def _make(self, now_ms: int) -> None:
         """Gather what waits and draft the next epoch, unless something must be dropped first.
@@ -271,9 +262,9 @@ class Epochs:
         self._busy = True
         checkpoint = draft.epoch.checkpoint
         at_once = self._policy.quorum == NO_QUORUM
-        command: Command[None] = AppendEpoch(draft.epoch)
+        command: Command[None] = ledger.AppendEpoch(draft.epoch)
         if at_once:
-            command = Together((command, PublishEpoch(checkpoint.size, checkpoint.note)))
+            command = Together((command, ledger.PublishEpoch(checkpoint.size, checkpoint.note)))
 
         def saved(error: BlackthornError | None) -> None:
             self._busy = False
@@ -290,9 +281,7 @@ class Epochs:
         self._counters.storage_failures += isinstance(error, StorageError)
         self._failed_ms = now_ms
 
-    # --- Witnesses ------------------------------------------------------------------------
-
-    def _offer(self, checkpoint: Checkpoint, tip: Tip, now_ms: int) -> None:
+    def _offer(self, checkpoint: ledger.Checkpoint, tip: Tip, now_ms: int) -> None:
         self._offered = (checkpoint, tip)
         self.offered_ms = now_ms
         self._complete = self._with_quorum(checkpoint.note) is not None
@@ -321,7 +310,7 @@ class Epochs:
         self._complete = self._with_quorum(note) is not None
         self.tick(now_ms)
 
-    def _verify(self, text: str, checkpoint: Checkpoint) -> None:
+    def _verify(self, text: str, checkpoint: ledger.Checkpoint) -> None:
         line = parse_signature_line(text)
         named = (line.name, line.key_id)
         keys = [witness.key for witness in self._policy.witnesses]
@@ -336,8 +325,6 @@ class Epochs:
             return verify_checkpoint(note, self._policy)
         except VerificationError:
             return None
-
-    # --- Publication ----------------------------------------------------------------------
 
     def _publish(self, now_ms: int) -> None:
         if self._offered is None:
@@ -354,9 +341,9 @@ class Epochs:
             self._offered, self._complete = None, False
             self._tell(complete, tip, now_ms)
 
-        self._writer.submit(PublishEpoch(complete.size, complete.note), done)
+        self._writer.submit(ledger.PublishEpoch(complete.size, complete.note), done)
 
-    def _tell(self, checkpoint: Checkpoint, tip: Tip, now_ms: int) -> None:
+    def _tell(self, checkpoint: ledger.Checkpoint, tip: Tip, now_ms: int) -> None:
         before = self.published.size if self.published is not None else 0
         self.published = self._publication(checkpoint, tip)
         self._told(before, tip.size)

@@ -143,8 +143,6 @@ class Ledger:
         if self.config.policy_digest != hashlib.sha256(self.policy_text.encode()).digest():
             raise ConfigError("the configuration is not of this policy")
 
-    # --- Start and time -------------------------------------------------------------------
-
     def start(self, store: BlockingReader, now_ms: int) -> None:
         """Read and check what is durable. Raises StorageError, or ConfigError when the
         configuration may not follow the logged one."""
@@ -176,8 +174,6 @@ class Ledger:
     def wake(self) -> None:
         """Something was stored that waits for the next epoch."""
         self._epochs.wake(self._now_ms)
-
-    # --- The log --------------------------------------------------------------------------
 
     @property
     def published(self) -> Published | None:
@@ -251,8 +247,6 @@ class Ledger:
 
         self._reader.ask(ports.LeavesBetween(start, end, page), read)
 
-    # --- Rollback -------------------------------------------------------------------------
-
     def behind(self, evidence: bytes | int, now_ms: int | None = None) -> None:
         """Somebody shows a signed checkpoint, or a witness says its size: stop if it is newer.
 
@@ -283,8 +277,6 @@ class Ledger:
                 f"the ledger's time is {ahead} seconds ahead of its witnesses': set the clock"
             )
         return found
-
-    # --- Chains ---------------------------------------------------------------------------
 
     def submit(
         self,

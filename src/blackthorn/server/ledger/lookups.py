@@ -97,8 +97,6 @@ class Lookups:
             raise UnavailableError("the ledger has published nothing yet: try in a moment")
         return published
 
-    # --- Users ----------------------------------------------------------------------------
-
     def look_up(self, addresses: Sequence[str], have: int, done: Done[LookedUp]) -> None:
         """What the map says of these users, for a device that knows the log up to `have`.
 
@@ -156,8 +154,6 @@ class Lookups:
         place = self._absent[address] = (beta[:32], proof)
         return place
 
-    # --- Chains ---------------------------------------------------------------------------
-
     def chain(self, address: Address, after: int, done: Done[ChainPart]) -> None:
         """The published statements of a chain above `after`. Raises UnavailableError."""
         size = self._published().size
@@ -187,8 +183,6 @@ class Lookups:
             head,
             log.inclusion_proof(head, size),
         )
-
-    # --- The log --------------------------------------------------------------------------
 
     def consistency(self, old: int, new: int) -> list[bytes] | None:
         """The proof that the log of `old` entries is the beginning of that of `new`.

@@ -152,8 +152,6 @@ class Resets:
         else:
             self.writer.submit(ports.RemoveDevice(address, device), removed)
 
-    # --- Cancels that come too late -------------------------------------------------------
-
     def drop_late(self, waiting: Waiting, unix_ms: int, done: Done[bool]) -> None:
         """Forget cancels that the epoch of this time would log too late; `done` hears of any.
 

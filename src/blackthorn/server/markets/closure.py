@@ -134,8 +134,6 @@ class Closures:
         """The person's receipt in its tree, of the newest closure that was prepared, if any."""
         self._receipts.receipt(address, done)
 
-    # --- The store, and what blocks --------------------------------------------------------
-
     def _ask(self, query: Query[Result], step: Callable[[Result], None]) -> None:
         self.reader.ask(query, partial(self._go_on, step))
 
@@ -165,8 +163,6 @@ class Closures:
     def _rest(self, problem: str) -> None:
         """Nothing is under way until the tick after the next."""
         self._busy, self._idle, self._problem = False, True, problem
-
-    # --- Steps ----------------------------------------------------------------------------
 
     def _look(self, closures: Sequence[ports.Closure]) -> None:
         if any(self._step(closure, self.cases().case(closure.exit)) for closure in closures):

@@ -18,17 +18,9 @@ from blackthorn.governance import exits
 from blackthorn.governance.transitions import Case, Step
 from blackthorn.ids import Address
 from blackthorn.ports import notices as ports
+from blackthorn.ports import store
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.exits import NoteAct, NoteNotified
-from blackthorn.ports.store import (
-    BlockingReader,
-    Command,
-    Done,
-    Reader,
-    Together,
-    Writer,
-    unless_failed,
-)
 from blackthorn.server.governance.decisions import DecisionService
 from blackthorn.server.markets import limits
 from blackthorn.server.markets.notice import (
@@ -63,8 +55,8 @@ class Notices:
     """
 
     decisions: DecisionService
-    writer: Writer
-    reader: Reader
+    writer: store.Writer
+    reader: store.Reader
     clock: Clock
     domain: str
     notify: Callable[[Notice], None]
@@ -76,9 +68,7 @@ class Notices:
         self.decisions.on_decision.append(self.decided)
         self.decisions.on_disclosure.append(self.disclosed)
 
-    # --- Start and decisions ---------------------------------------------------------------
-
-    def start(self, reader: BlockingReader) -> None:
+    def start(self, reader: store.BlockingReader) -> None:
         """Go on with what the last process did not finish; the decisions are replayed."""
         undisclosed, cases = reader.read(ports.ListUndisclosedCases()), self.decisions.cases
         open_exits = [case for case in cases.exits if case.state not in ("destroying", "closed")]
@@ -100,9 +90,7 @@ class Notices:
             self._todo.add(case.id)
             self.wake()
 
-    # --- Notifying -------------------------------------------------------------------------
-
-    def due(self, limit: int, done: Done[list[Notice]]) -> None:
+    def due(self, limit: int, done: store.Done[list[Notice]]) -> None:
         """At most `limit` notices that are to be given next; empty when everybody has theirs."""
         if not self._todo:
             done([])
@@ -116,12 +104,14 @@ class Notices:
         else:
             self._due_of_exit(case, step, limit, done)
 
-    def _finish(self, name: str, limit: int, done: Done[list[Notice]]) -> None:
+    def _finish(self, name: str, limit: int, done: store.Done[list[Notice]]) -> None:
         self._todo.discard(name)
         self._passes.pop(name, None)
         self.due(limit, done)
 
-    def _due_of_exit(self, case: Case, step: Step, limit: int, done: Done[list[Notice]]) -> None:
+    def _due_of_exit(
+        self, case: Case, step: Step, limit: int, done: store.Done[list[Notice]]
+    ) -> None:
         """One page of the market's users; a pass that finds nobody is the last one."""
         progress = self._passes.get(case.id)
         if progress is None or progress.seq != step.seq:
@@ -151,9 +141,9 @@ class Notices:
         query = ports.FindUnnotified(
             case.id, step.seq, case.id[2:4], progress.after, limits.NOTICE_PAGE, only_known
         )
-        self.reader.ask(query, unless_failed(done, found))
+        self.reader.ask(query, store.unless_failed(done, found))
 
-    def _due_of_directive(self, case: Case, limit: int, done: Done[list[Notice]]) -> None:
+    def _due_of_directive(self, case: Case, limit: int, done: store.Done[list[Notice]]) -> None:
         def found(people: list[ports.Addressee]) -> None:
             if people:
                 done([directive_notice(person, case, self.domain) for person in people[:limit]])
@@ -162,36 +152,38 @@ class Notices:
 
         accounts = self.decisions.private(case.id, "receive").get("accounts", [])
         query = ports.FindUnnotifiedOf(case.id, 0, tuple(Address(name) for name in accounts))
-        self.reader.ask(query, unless_failed(done, found))
+        self.reader.ask(query, store.unless_failed(done, found))
 
     def mail(self, notice: Notice) -> bytearray:
         """The notice as a mail (RFC 5322, CRLF), to be sealed before it is stored."""
         return notice_mail(notice, self.domain, self.clock.wall_ms())
 
-    def note_stored(self, notice: Notice) -> Command[None]:
+    def note_stored(self, notice: Notice) -> store.Command[None]:
         """What is written in one transaction with the notice's mail."""
         now_ms, user = self.clock.wall_ms(), notice.to.number
-        commands: list[Command[None]] = [ports.NoteNotice(notice.case.id, notice.seq, user, now_ms)]
+        commands: list[store.Command[None]] = [
+            ports.NoteNotice(notice.case.id, notice.seq, user, now_ms)
+        ]
         if notice.seq:
             commands.append(NoteNotified(user, notice.case.id, now_ms))
             commands.append(NoteAct(user, notice.case.id, "unreachable", "", now_ms))
-        return Together(tuple(commands))
+        return store.Together(tuple(commands))
 
-    def note_unreachable(self, notice: Notice) -> Command[None]:
+    def note_unreachable(self, notice: Notice) -> store.Command[None]:
         """What is written when there is no certificate to seal the mail to."""
         now_ms, user = self.clock.wall_ms(), notice.to.number
-        commands: list[Command[None]] = [ports.NoteNotice(notice.case.id, notice.seq, user, None)]
+        commands: list[store.Command[None]] = [
+            ports.NoteNotice(notice.case.id, notice.seq, user, None)
+        ]
         if notice.seq:
             commands.append(NoteAct(user, notice.case.id, "unreachable", "1", now_ms))
-        return Together(tuple(commands))
+        return store.Together(tuple(commands))
 
     def notified(self, notice: Notice) -> None:
         """The notice is noted durably: tell the user's devices that are on line."""
         self.notify(notice)
 
-    # --- Devices ---------------------------------------------------------------------------
-
-    def notices_of(self, address: Address, done: Done[list[Notice]]) -> None:
+    def notices_of(self, address: Address, done: store.Done[list[Notice]]) -> None:
         """The notices for a device of the user that has just opened the link."""
 
         def found(unread: ports.Unread | None) -> None:
@@ -200,9 +192,9 @@ class Notices:
             else:
                 self._add_exit(unread, done)
 
-        self.reader.ask(ports.FindUnread(address), unless_failed(done, found))
+        self.reader.ask(ports.FindUnread(address), store.unless_failed(done, found))
 
-    def _add_exit(self, unread: ports.Unread, done: Done[list[Notice]]) -> None:
+    def _add_exit(self, unread: ports.Unread, done: store.Done[list[Notice]]) -> None:
         person = unread.person
         case, step = self._exit_of(person)
         cases = self.decisions.cases
@@ -221,9 +213,9 @@ class Notices:
             done(directives)
 
         query = ports.FindNoticeState(case.id, step.seq, person.number)
-        self.reader.ask(query, unless_failed(done, found))
+        self.reader.ask(query, store.unless_failed(done, found))
 
-    def note(self, address: Address, act: str, value: str, done: Done[None]) -> None:
+    def note(self, address: Address, act: str, value: str, done: store.Done[None]) -> None:
         """Note one of ACTS of the user; `done` gets InputError with a clear line otherwise."""
         try:
             value = _checked(address, act, value)
@@ -235,16 +227,16 @@ class Notices:
             if unread is None:
                 done(AbsentError(f"there is no user {address}"))
             elif commands := self._commands(unread, act, value):
-                self.writer.submit(Together(tuple(commands)), done)
+                self.writer.submit(store.Together(tuple(commands)), done)
             else:
                 done(InputError(NO_MARKET))
 
-        self.reader.ask(ports.FindUnread(address), unless_failed(done, found))
+        self.reader.ask(ports.FindUnread(address), store.unless_failed(done, found))
 
-    def _commands(self, unread: ports.Unread, act: str, value: str) -> list[Command[Any]]:
+    def _commands(self, unread: ports.Unread, act: str, value: str) -> list[store.Command[Any]]:
         now_ms, user = self.clock.wall_ms(), unread.person.number
         case, step = self._exit_of(unread.person)
-        commands: list[Command[Any]] = []
+        commands: list[store.Command[Any]] = []
         if act == "read":
             commands += [ports.NoteNoticeRead(name, 0, user, now_ms) for name in unread.directives]
         if case is not None and step is not None:

@@ -56,8 +56,6 @@ class Delivery:
     """By device, what it has answered and the store still holds."""
     _today: int = 0
 
-    # --- To the device --------------------------------------------------------------------
-
     def resume(self, connection: DeviceConnection, wants_undecryptable: bool) -> None:
         """Deliver to this connection from now on; to an older one of the device no longer."""
         mailbox = connection.mailbox
@@ -159,8 +157,6 @@ class Delivery:
             size += length
         receiver.connection.deliver(group)
 
-    # --- From the device ------------------------------------------------------------------
-
     def acknowledge(self, connection: DeviceConnection, seqs: Iterable[int]) -> None:
         """The device has decrypted and saved these: delete them."""
         self._acknowledged += self._settle(connection, seqs)
@@ -252,8 +248,6 @@ class Delivery:
     def _failed(self, result: BlackthornError | None) -> bool:
         self.counters.storage_failures += isinstance(result, StorageError)
         return result is not None
-
-    # --- Undecryptable and old ------------------------------------------------------------
 
     def _trim(self, mailbox: Mailbox) -> None:
         """Delete the device's oldest undecryptable parcels: a quarter of what it may have."""

@@ -76,8 +76,6 @@ class MessageSubmission:
     _storing: bool = False
     _unstored_bytes: int = 0
 
-    # --- Fan-out lists --------------------------------------------------------------------
-
     def remember_fanout(
         self,
         connection: DeviceConnection,
@@ -126,8 +124,6 @@ class MessageSubmission:
     def forget_fanouts(self) -> None:
         """A device was removed, or its market closed: every list must be told again."""
         self._fanouts.clear()
-
-    # --- Postings -------------------------------------------------------------------------
 
     def submit(self, connection: DeviceConnection, postings: Sequence[Posting]) -> None:
         """Take the postings in their order; from the first unknown list on, ask for lists."""
@@ -248,8 +244,6 @@ class MessageSubmission:
         self._unstored_bytes += pending.size
         crowded = self._unstored_bytes > messaging_limits.MAX_UNSTORED_BYTES
         pending.connection.hold(pending.size, crowded)
-
-    # --- The writer -----------------------------------------------------------------------
 
     def flush(self) -> None:
         """Give the writer what waits, unless it still has the group before."""

@@ -34,9 +34,6 @@ _WAITING = """
 """
 
 
-# --- Reading -----------------------------------------------------------------------------------
-
-
 def _label(connection: Connection, address: Address) -> port.Label | None:
     row = connection.execute(f"{_LABEL} WHERE address = ?", (address,)).fetchone()
     return None if row is None else port.Label(*row)
@@ -171,9 +168,6 @@ def _resets(
         (query.after, query.limit),
     )
     return [(number, Address(address), DeviceId(device)) for number, address, device in rows]
-
-
-# --- Writing -----------------------------------------------------------------------------------
 
 
 def is_stored(connection: Connection, change: port.Change) -> bool:

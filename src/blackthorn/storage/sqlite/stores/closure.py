@@ -61,9 +61,6 @@ _REMEMBERS = (
 )
 
 
-# --- Queries ----------------------------------------------------------------------------------
-
-
 def _closures(transaction: Transaction, query: port.ListClosures) -> list[port.Closure]:
     return [_closure(row) for row in transaction.connection.execute(_CLOSURE)]
 
@@ -118,9 +115,6 @@ def _samples(transaction: Transaction, query: port.ListSamples) -> list[bytes]:
 
 def _remembers(transaction: Transaction, query: port.RemembersPersons) -> bool:
     return bool(transaction.connection.execute(_REMEMBERS, (query.exit,)).get)
-
-
-# --- Commands ---------------------------------------------------------------------------------
 
 
 def _begin(transaction: Transaction, command: port.BeginClosure) -> None:

@@ -33,9 +33,6 @@ _NEWEST_CONFIG = (
 _CHECKPOINTS = "SELECT size, root, note, published FROM ledger_epoch ORDER BY size DESC LIMIT 2"
 
 
-# --- The log -----------------------------------------------------------------------------------
-
-
 def _entries(transaction: Transaction, query: port.ReadEntries) -> list[bytes]:
     found: list[bytes] = []
     size = 0
@@ -155,9 +152,6 @@ def entry_at(connection: Connection, place: int) -> bytes | None:
         "SELECT entry FROM ledger_entry WHERE place = ?", (place,)
     ).get
     return found
-
-
-# --- The next epoch ----------------------------------------------------------------------------
 
 
 def _waiting_records(

@@ -41,8 +41,6 @@ _WAITING: Final = """
     WHERE device = ? AND seq > ? AND (set_aside_day IS NULL OR ?) ORDER BY seq LIMIT ?
 """
 
-# --- Commands -------------------------------------------------------------------------------
-
 
 def _store_parcels(
     transaction: Transaction, command: port.StoreParcels
@@ -199,9 +197,6 @@ def _expire_commits(transaction: Transaction, command: port.ExpireCommits) -> in
         (command.before_day, command.limit),
     )
     return transaction.connection.changes()
-
-
-# --- Queries --------------------------------------------------------------------------------
 
 
 def _first_seq(transaction: Transaction, query: port.FirstSeq) -> int:
