@@ -1,5 +1,5 @@
 """What server and device need of the world: stores, clock, randomness, notices.
 
-Protocols and the values that cross them; commands and queries to the store are frozen dataclasses
-(`store`). Never here: SQL, files, sockets, or a decision.
+Protocols and the values that cross them; commands and queries are frozen dataclasses (`store`).
+Never here: SQL, files, sockets, or a decision.
 """

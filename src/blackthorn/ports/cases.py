@@ -1,4 +1,4 @@
-"""The port to decisions, taken and pending. `server.governance` has checked what it stores."""
+"""The port to stored decisions and pending proposals, which `server.governance` has checked."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,8 +14,8 @@ PENDING: Final = "another decision waits in {}: look at it, and approve that, or
 class StoredDecision:
     """One decision: `signed` and `private` as `governance.statements` makes them.
 
-    `number` rises over all cases. `salt` (32 bytes) is that of the ledger's commitment, and
-    `sealed` says that the ledger does not show it yet.
+    `number` rises over all cases; `salt` (32 bytes) is that of the ledger's commitment; `sealed`:
+    the ledger does not show the decision yet.
     """
 
     number: int
@@ -29,13 +29,13 @@ class StoredDecision:
 
     @property
     def reveal(self) -> bytes:
-        """What the ledger's commitment is to."""
+        """The opening of the ledger's commitment."""
         return self.salt + self.signed
 
 
 @dataclass(frozen=True, slots=True)
 class PendingDecision:
-    """One that lacks an approver; `since_ms` is when it was proposed."""
+    """A proposal that lacks an approver; proposed at `since_ms`."""
 
     case: str
     signed: bytes = field(repr=False)
@@ -51,42 +51,42 @@ class ListDecisions(Query[list[StoredDecision]]):
 
 
 class ListPendingDecisions(Query[list[PendingDecision]]):
-    """All that lack an approver, oldest first; the service bounds how many there are."""
+    """All proposals, oldest first; the service bounds their number."""
 
 
 class ListFounders(Query[list[Address]]):
-    """The users who may found the officers: two at most."""
+    """At most two users who may found the officers."""
 
 
 class ListDecisionEntries(Query[list[tuple[int, bytes]]]):
-    """Place and bytes of at most `limit` ledger entries that hold decisions, behind `after`."""
+    """Place and bytes of at most `limit` decision entries of the ledger behind `after`."""
 
     after: int
     limit: int
 
 
 class StoreDecision(Command[None]):
-    """Store the decision; a pending decision of its case is deleted."""
+    """Store the decision; delete its case's proposal."""
 
     decision: StoredDecision
 
 
 class MarkDisclosed(Command[None]):
-    """The ledger shows these decisions, (case, seq), from now on."""
+    """The ledger now shows these decisions, (case, seq)."""
 
     decisions: tuple[tuple[str, int], ...]
 
 
 class ProposeDecision(Command[None]):
-    """Keep a decision that lacks an approver, in place of the one pending whose bytes are `over`.
+    """Store a proposal in place of its case's one whose bytes are `over`, empty for none.
 
-    Empty `over`: none is pending in its case. ConflictError when another one is pending by now.
+    Raises ConflictError when another one is pending by now.
     """
 
     pending: PendingDecision
     over: bytes = field(repr=False)
 
     def check(self, stored: bytes) -> None:
-        """Raise ConflictError unless the pending decision's bytes, or none, are `stored`."""
+        """Raise ConflictError unless the stored proposal's bytes are `over`."""
         if stored != self.over:
             raise ConflictError(PENDING.format(self.pending.case))

@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where time comes from. Timeouts use `monotonic`; what people see uses `wall_ms`."""
+    """Timeouts use `monotonic`; people see `wall_ms`."""
 
     def wall_ms(self) -> int:
         """Unix time in milliseconds; it may jump."""

@@ -1,7 +1,7 @@
-"""The port to a market's closure as it is stored: how far it is, receipts, samples.
+"""The port to a market's closure as stored: its phase, receipts, samples.
 
-Every command is one bounded step, and raises ConflictError when the closure is not where its
-caller saw it. So a step that is executed twice is done once.
+A command is one bounded step and raises ConflictError when the closure has moved on since its
+caller read it, so that a repeated step changes nothing.
 """
 
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """How far a closure is. `counts` are persons by the names of `destroy`'s fields."""
+    """State of a closure. `counts` are persons by the names of `destroy`'s fields."""
 
     exit: str
     market: str
@@ -57,7 +57,7 @@ class Closure:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person of a closure as of now; `sample` is a wrapped mail of theirs, if wanted."""
+    """A person of a closure as of now; `sample` is one of their wrapped mails, if requested."""
 
     number: int
     address: Address
@@ -92,30 +92,30 @@ class StoredReceipt:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptCheck:
-    """Whether a page of users have receipts, and the row to go on behind; None at the end."""
+    """Whether all users of a page have receipts; the row to continue after, None at the end."""
 
     complete: bool
     after: int | None
 
 
 class ListClosures(Query[list[Closure]]):
-    """Every closure that was begun and not given up: one for each exit."""
+    """Every closure that was begun and not given up, one per exit."""
 
 
 class ReadStatement(Query[bytes]):
-    """The statement as its hash is taken, empty before it is made."""
+    """The statement as it is hashed; empty before it is made."""
 
     exit: str
 
 
 class HashStatement(Query[bytes]):
-    """SHA-256 of the statement: it has 70 bytes for each person, too many for an event loop."""
+    """SHA-256 of the statement: 70 bytes per person, too long for an event loop."""
 
     exit: str
 
 
 class ListPersons(Query[list[Person]]):
-    """At most `limit` behind the cursor: users of the market, and who moved away from it."""
+    """At most `limit` behind the cursor: users of the market and those who moved away."""
 
     closure: Closure
     limit: int
@@ -140,13 +140,13 @@ class CheckReceipts(Query[ReceiptCheck]):
 
 
 class CountMoved(Query[int]):
-    """How many persons of the exit have moved."""
+    """Persons of the exit who moved."""
 
     exit: str
 
 
 class ListLeaves(Query[list[bytes]]):
-    """The leaf hashes of at most `limit` receipts from place `start` on, in their order."""
+    """Leaf hashes of at most `limit` receipts from place `start` on, in order."""
 
     exit: str
     start: int
@@ -154,19 +154,19 @@ class ListLeaves(Query[list[bytes]]):
 
 
 class FindReceipts(Query[list[StoredReceipt]]):
-    """A person's receipts: one for each closure that concerned them."""
+    """A person's receipts, one per closure."""
 
     address: Address
 
 
 class ListSamples(Query[list[bytes]]):
-    """The samples set apart, few and small."""
+    """The samples, few and small."""
 
     exit: str
 
 
 class RemembersPersons(Query[bool]):
-    """Whether something is kept of persons of the exit."""
+    """Whether rows about persons of the exit remain."""
 
     exit: str
 
@@ -181,7 +181,7 @@ class BeginClosure(Command[None]):
 
 
 class AddReceipts(Command[None]):
-    """Receipts behind those there are, and all counts with theirs; none: the phase is ROOT."""
+    """Append receipts and set the counts; without receipts the phase becomes ROOT."""
 
     closure: Closure
     receipts: tuple[NewReceipt, ...]
@@ -205,9 +205,9 @@ class AdvanceClosure(Command[None]):
 
 
 class PurgeRows(Command[None]):
-    """Delete at most about `limit` rows of users behind the cursor; `following` when none is left.
+    """Delete about `limit` rows of users behind the cursor and count them; `following` at the end.
 
-    What was deleted is counted with it; activations and key packages are deleted too.
+    Activations and key packages are deleted too.
     """
 
     closure: Closure
@@ -223,16 +223,16 @@ class NoteKeyDestroyed(Command[None]):
 
 
 class StoreStatement(Command[None]):
-    """No sample opens, and this is the statement: DESTROYED."""
+    """No sample opens: store the statement; DESTROYED."""
 
     closure: Closure
     statement: bytes = field(repr=False)
 
 
 class DropClosure(Command[None]):
-    """Delete at most `limit` receipts, then the rest. Only before anything is destroyed.
+    """Before the destruction only: delete at most `limit` receipts, then the rest.
 
-    `seq` is the exit's last decision that the caller knows; behind a newer one nothing is deleted.
+    `seq` is the exit's last decision that the caller knows; after a newer one nothing is deleted.
     """
 
     closure: Closure
@@ -241,7 +241,7 @@ class DropClosure(Command[None]):
 
 
 class ForgetPersons(Command[None]):
-    """Delete at most `limit` of what is kept of persons, and of receipts, each."""
+    """Delete at most `limit` rows about persons, and as many receipts."""
 
     exit: str
     limit: int

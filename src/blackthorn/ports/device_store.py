@@ -1,8 +1,7 @@
-"""The port to a device's own store: records as they are kept, and the transaction over them.
+"""The port to a device's own store: records and the transaction over them.
 
-The store keeps opaque bytes: what an MLS state or an operation means is for `device/` alone.
-Everything happens inside a `transaction`, which is durable when its block ends and undone
-when the block raises; the processes on one home have it one after the other.
+The store keeps opaque bytes; only `device/` knows MLS states and operations. A `transaction` is
+durable when its block ends and rolled back when it raises; processes on one home take turns.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,11 +12,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ConversationRecord:
-    """One MLS group. `state` is its whole MLS state; `epoch` its number, for lists.
+    """One MLS group; `state` is its whole MLS state.
 
-    `kind` is "direct" or "group"; `name` the group's name, or the other person's address.
-    `standing` is "active", or "removed" once this device was taken out of it. `sent` counts
-    the messages that this device has sent in it.
+    `kind` is "direct" or "group"; `name` the group's name, or the other user's address; `standing`
+    "active", or "removed" once this device was removed; `sent` counts this device's messages.
     """
 
     id: bytes
@@ -32,11 +30,11 @@ class ConversationRecord:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRecord:
-    """One line of a conversation. `number` is given by the store; 0 before that.
+    """One line of a conversation.
 
-    `message` is the 32-byte message id. `sort` is "text", or "event" for what the program
-    itself tells (a member was added). `standing` is "received", or for what this device sends
-    "waiting", "accepted" or "failed". `conversation` is empty while a first message waits.
+    `message` is the 32-byte message id. `sort` is "text", or "event" (a member was added).
+    `standing` is "received", or for own messages "waiting", "accepted" or "failed". `conversation`
+    is empty while a first message waits. The store sets `number`.
     """
 
     message: bytes
@@ -55,11 +53,10 @@ class HistoryRecord:
 
 @dataclass(frozen=True, slots=True)
 class OutboxRecord:
-    """An outgoing operation. Rows of one `target` leave in their order.
+    """An outgoing operation. Operations of one `target` are sent in order.
 
-    `operation` is its stored form; `packages` what was claimed for it; `prepared` the
-    posting made of it, which is sent unchanged until it is answered. `problem` is why it
-    waits, in words.
+    `operation` is its stored form; `packages` the key packages claimed for it; `prepared` its
+    posting, sent unchanged until it is answered. `problem` is the reason of a delay, in words.
     """
 
     number: int
@@ -74,7 +71,7 @@ class OutboxRecord:
 
 @dataclass(frozen=True, slots=True)
 class UndecryptableRecord:
-    """A parcel that could not be opened: where the server keeps it, and why it is there."""
+    """A parcel that could not be decrypted: its place on the server and the reason."""
 
     digest: bytes
     seq: int
@@ -84,7 +81,7 @@ class UndecryptableRecord:
 
 @dataclass(frozen=True, slots=True)
 class MailRecord:
-    """One e-mail of the index: what `mail list` shows of it without asking the server."""
+    """One e-mail of the index, as `mail list` shows it."""
 
     uid: int
     size: int
@@ -97,15 +94,13 @@ class MailRecord:
 
 @dataclass(frozen=True, slots=True)
 class ChainRecord:
-    """What this device has verified of one user: the ledger's entry and their identity chain.
+    """The verified state of one user: the ledger's entry and their identity chain.
 
-    `version`, `head`, `seq` and `flags` are those of the entry. `statements` are the chain's
-    encoded statements, one behind the other with their lengths; `logged` says when the ledger
-    logged its resets and cancels. `checked_ms` is this device's time at the last look;
-    `checked_size` the size of the checkpoint that it was at, and `as_of_ms` the ledger's time
-    then; `devices` the ids, 16 bytes each, of those that were live then. `verified_ms` is when a
-    person compared them, 0 when nobody did. `present` is False for a user whom the ledger does not
-    have: then only the look itself counts.
+    `version`, `head`, `seq` and `flags` are those of the entry. `statements` are the encoded ones
+    with length prefixes; `logged` tells when the ledger logged resets and cancels. `checked_ms` is
+    the device's time of the last check, `checked_size` the size of its checkpoint, `as_of_ms` the
+    ledger's time then, `devices` the 16-byte ids of the devices live then. `verified_ms` is when
+    the person compared safety numbers, else 0. `present` is False for a user unknown to the ledger.
     """
 
     address: str
@@ -126,9 +121,9 @@ class ChainRecord:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRecord:
-    """A checkpoint that was accepted. `quorum_s` is when witnesses cosigned it, Unix seconds.
+    """An accepted checkpoint of a map of `users` users.
 
-    `users` is how many there are in the map.
+    `quorum_s` is when witnesses cosigned it, in Unix seconds.
     """
 
     size: int
@@ -142,11 +137,10 @@ class CheckpointRecord:
 
 @dataclass(frozen=True, slots=True)
 class AlarmRecord:
-    """Something that must not be, and its evidence: a file that anyone can verify, or empty.
+    """An alarm and its evidence: a file that anyone can verify, or empty.
 
-    `code` is one of `device.transparency.alarms`; `address` whom it is about, empty for the ledger
-    itself. `fact` is what it is the same as when it comes again. `accepted` once the person has
-    said to go on. `number` is given by the store.
+    `code` is one of `device.transparency.alarms`; `address` is empty for the ledger itself; alarms
+    of one `fact` are the same. `accepted`: the person chose to go on. The store sets `number`.
     """
 
     code: str
@@ -161,7 +155,7 @@ class AlarmRecord:
 
 @dataclass(frozen=True, slots=True)
 class MailKeyRecord:
-    """One OpenPGP key of the user, all of whose devices have it. The newest seals, all open."""
+    """One OpenPGP key of the user, on all their devices. The newest seals, all decrypt."""
 
     fingerprint: str
     secret: bytes = field(repr=False)
@@ -170,17 +164,16 @@ class MailKeyRecord:
 
 
 class Settings(Protocol):
-    """Named values: who this device is and where its server is."""
+    """Named values: identity of this device and address of its server."""
 
     def get(self, name: str) -> bytes | None: ...
     def put(self, name: str, value: bytes) -> None: ...
 
 
 class KeyPackagePrivates(Protocol):
-    """The private halves of published key packages, by KeyPackageRef; and what was used once.
+    """Private halves of published key packages by KeyPackageRef; and the uses of one-time keys.
 
-    `met` notes what a key that is good for one use was used for, and gives back what that was at
-    the first time; `first_use` only looks.
+    `met` records a one-time key's use and returns the first one; `first_use` only reads it.
     """
 
     def add(self, reference: bytes, private: bytes, last_resort: bool, created_ms: int) -> None: ...
@@ -207,10 +200,10 @@ class Conversations(Protocol):
 
 
 class Peers(Protocol):
-    """Devices that were met and not yet found in a chain, and the counts of what each device sent.
+    """Devices not yet found in a chain, and the message counts of each device.
 
-    Pairs are of a device id and an address. An *unknown* device is one in a leaf that the
-    chain of its user, as this device has it, does not have; the ledger is to be asked.
+    Pairs are of a device id and an address. A device is *unknown* while its user's chain, as stored
+    here, lacks it; the ledger is asked.
     """
 
     def found(self, address: str, devices: Iterable[bytes]) -> bool: ...
@@ -228,7 +221,7 @@ class Peers(Protocol):
 
 
 class History(Protocol):
-    """What a person sees."""
+    """The messages and events that a person sees."""
 
     def add(self, record: HistoryRecord) -> int: ...
     def known(self, message: bytes) -> bool: ...
@@ -241,7 +234,7 @@ class History(Protocol):
 
 
 class Outbox(Protocol):
-    """What waits to be sent, oldest first."""
+    """Operations to send, oldest first."""
 
     def add(self, target: bytes, operation: bytes, created_ms: int) -> int: ...
     def get(self, number: int) -> OutboxRecord | None: ...
@@ -252,7 +245,7 @@ class Outbox(Protocol):
 
 
 class Parcels(Protocol):
-    """Digests (SHA-256) of parcels: those opened and saved, and undecryptable ones."""
+    """SHA-256 digests of parcels: those decrypted and saved, and undecryptable ones."""
 
     def seen(self, digest: bytes) -> bool: ...
     def mark_seen(self, digest: bytes, now_ms: int) -> None: ...
@@ -271,7 +264,7 @@ class Mail(Protocol):
 
 
 class Directory(Protocol):
-    """What was verified of the ledger and its users, and the alarms that came of it."""
+    """Verified state of the ledger and its users, and the alarms."""
 
     def chain(self, address: str) -> ChainRecord | None: ...
     def put_chain(self, record: ChainRecord) -> None: ...
@@ -310,14 +303,12 @@ class Records(Protocol):
     mail_keys: MailKeys
 
     def attempt(self) -> AbstractContextManager[None]:
-        """A part of the transaction that is undone alone when its block raises."""
+        """A nested part of the transaction, rolled back alone when its block raises."""
 
 
 class DeviceStore(Protocol):
-    """The store itself."""
-
     def transaction(self) -> AbstractContextManager[Records]:
-        """One durable change, all or nothing; waits for other processes' transactions.
+        """One durable change, all or nothing; other processes' transactions come first.
 
         Raises StorageError when the store cannot be read or made durable.
         """

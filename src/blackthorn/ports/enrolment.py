@@ -1,7 +1,7 @@
 """The port to the store of activation codes and the devices that they activate.
 
-What a command is given has been decided by `server.accounts.enrolment`; it refuses only what
-another command has changed meanwhile. All may raise DiskError and DamageError.
+`server.accounts.enrolment` has decided; a command refuses only on a concurrent change. All may
+raise DiskError and DamageError.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from blackthorn.ports.store import Command, Query
 
 @dataclass(frozen=True, slots=True)
 class OpenCode:
-    """A stored activation code: whose it is, what it takes to check it, how it stands.
+    """A stored activation code. `expires_ms` is Unix milliseconds.
 
-    `expires_ms` is Unix time in milliseconds; `tries` were begun and not proven. `used_seq` is the
-    place in the user's chain of the first statement of the device that used it.
+    `tries` counts unproven tries; `used_seq` is the place in the user's chain of the first
+    statement of the device that used the code.
     """
 
     nameplate: str
@@ -31,10 +31,10 @@ class OpenCode:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A stored device: its row's number, and whose it is. Not `fresh`: it was stored before.
+    """A stored device; not `fresh` when it was stored before. `number` is its row.
 
-    `seq` is the place in the user's chain of the first statement that came with it. `removed` are
-    devices that the user had without a chain, from before there were any.
+    `seq` is the place in the user's chain of its first statement; `removed` are the devices that
+    the user had before there were chains.
     """
 
     number: int
@@ -47,29 +47,25 @@ class Enrolled:
 
 
 class FindCode(Query[OpenCode | None]):
-    """The code of that nameplate as last made durable, or None."""
+    """The durable state of the code with this nameplate."""
 
     nameplate: str
 
 
 class CountTry(Command[OpenCode | None]):
-    """Count one try of a code that is live; the code as it stood before.
-
-    A code that is expired or burnt is returned unchanged; None when there is none.
-    """
+    """Count a try and return the code as before; expired or burnt codes stay as they are."""
 
     nameplate: str
     now_ms: int
 
 
 class EnrolDevice(Command[Enrolled]):
-    """Store the device with all that it brings, and mark the code as used by it.
+    """Store the device and all its data, and mark the code as used.
 
-    `seq` is as in `Enrolled`. `change` is None when the device was stored before: then, as when
-    the change is found stored, only that device is answered, and nothing changes but the tries.
-    `room` bounds the one-time key packages. Raises ConflictError when the chain has gone on or the
-    code is used, ForbiddenError when the user may not have the device, AbsentError when the code
-    or the device is gone.
+    `seq` is as in `Enrolled`. A `change` that is None or stored already: only that device is
+    accepted, and only the tries change. `room` bounds the one-time key packages. Raises
+    ConflictError when the chain has gone on or the code is used, ForbiddenError when the user may
+    not have the device, AbsentError when the code or the device is gone.
     """
 
     nameplate: str
@@ -83,7 +79,7 @@ class EnrolDevice(Command[Enrolled]):
 
 
 class PurgeCodes(Command[int]):
-    """Delete at most `limit` codes that have expired; how many were."""
+    """Delete at most `limit` expired codes; returns the number."""
 
     now_ms: int
     limit: int
@@ -91,18 +87,14 @@ class PurgeCodes(Command[int]):
 
 @dataclass(frozen=True, slots=True)
 class OrphanStep:
-    """What a `PurgeOrphans` has done: how many parcels went, and where to go on, or None."""
+    """Result of `PurgeOrphans`: parcels deleted, and the row to continue after, or None."""
 
     removed: int
     after: int | None
 
 
 class PurgeOrphans(Command[OrphanStep]):
-    """Look at the mailboxes of at most `devices` rows above `after`, in their order.
-
-    Of those whose device is gone, delete at most `parcels`: they were on their way when it was
-    removed.
-    """
+    """Of `devices` rows above `after`: delete at most `parcels` parcels of removed devices."""
 
     after: int
     devices: int

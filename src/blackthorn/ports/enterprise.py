@@ -1,6 +1,5 @@
-"""The port to what an enterprise knows of its users and devices.
+"""The port to users and devices; services use `server.enterprise.EnterpriseCache` instead.
 
-Services do not ask these queries themselves: they go through `server.enterprise.EnterpriseCache`.
 Queries raise DiskError and DamageError only.
 """
 
@@ -13,16 +12,16 @@ from blackthorn.ports.store import Query
 
 
 class Standing(StrEnum):
-    """Whether a device is in force. A revoked device has no row, and so no standing."""
+    """Whether a device is in force. A revoked device has no row."""
 
     LIVE = "live"
     PENDING = "pending"
-    """Brought by a reset that has not become effective: it may look up and submit, no more."""
+    """Added by a reset that is not effective yet: it may only look up and submit."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceRecord:
-    """One activated device. `number` is its row, the short name that parcels are stored under."""
+    """One activated device; `number` is its row, the key of its parcels."""
 
     number: int
     id: DeviceId
@@ -33,10 +32,7 @@ class DeviceRecord:
 
 @dataclass(frozen=True, slots=True)
 class UserRecord:
-    """One user. `certificate` is that of the newest set_openpgp in their chain, or None.
-
-    `devices` are all of their devices, those that are pending too.
-    """
+    """A user: `certificate` of the newest set_openpgp; `devices` include pending ones."""
 
     number: int
     address: Address
@@ -46,17 +42,17 @@ class UserRecord:
 
     @property
     def live(self) -> tuple[DeviceRecord, ...]:
-        """The devices in force: those that others may add to a conversation."""
+        """The devices that others may add to a conversation."""
         return tuple(device for device in self.devices if device.standing is Standing.LIVE)
 
 
 class DevicesById(Query[Mapping[DeviceId, DeviceRecord]]):
-    """The devices of these ids, at most 256 of them; without those that do not exist."""
+    """The existing devices of these ids, at most 256."""
 
     ids: tuple[DeviceId, ...]
 
 
 class UsersByAddress(Query[Mapping[Address, UserRecord]]):
-    """The users of these normalised addresses, at most 256; without those that do not exist."""
+    """The existing users of these normalised addresses, at most 256."""
 
     addresses: tuple[Address, ...]

@@ -1,4 +1,4 @@
-"""The port to what each person has done about the exit of their market."""
+"""The port to each person's acts in the exit of their market."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,12 +6,12 @@ from typing import Final
 from blackthorn.ports.store import Command, Query
 
 ACTS: Final = ("read", "exported", "moved", "forward", "unreachable")
-"""What can be noted of a person."""
+"""Acts that can be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExitPerson:
-    """One person in one exit; times are Unix milliseconds, None while it has not happened."""
+    """One person in one exit; times are Unix milliseconds, None before the act."""
 
     user: int
     exit: str
@@ -24,7 +24,7 @@ class ExitPerson:
 
 
 class FindExitPerson(Query[ExitPerson]):
-    """What is known of the user of that row; all None when nothing is."""
+    """The record of the user of that row; all None without one."""
 
     user: int
     exit: str
@@ -39,10 +39,10 @@ class NoteNotified(Command[None]):
 
 
 class NoteAct(Command[None]):
-    """Note one of ACTS; the first time stays, the newest `forward` counts.
+    """Record one of ACTS: the first time stays, the newest `forward` counts.
 
-    `value` is for `forward` (an address that was checked, or "" to take it back) and for
-    `unreachable` ("" takes it back). Raises ValueError for any other act.
+    `value` is a checked address for `forward`, "" to undo `forward` or `unreachable`. Raises
+    ValueError for any other act.
     """
 
     user: int
@@ -53,4 +53,4 @@ class NoteAct(Command[None]):
 
     def __post_init__(self) -> None:
         if self.act not in ACTS:
-            raise ValueError(f"{self.act!r} is nothing to note of a person")
+            raise ValueError(f"{self.act!r} is not an act of a person in an exit")

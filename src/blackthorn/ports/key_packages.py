@@ -9,9 +9,9 @@ from blackthorn.ports.store import Command, Query
 
 
 class PublishKeyPackages(Command[int]):
-    """Store packages of the device, at most up to `room` one-time ones in all; the stock then.
+    """Store packages, up to `room` one-time ones in all; returns the stock.
 
-    A last-resort package takes the place of the one before.
+    A last-resort package replaces the earlier one.
     """
 
     device: int
@@ -21,10 +21,9 @@ class PublishKeyPackages(Command[int]):
 
 
 class ClaimKeyPackages(Command[list[list[bytes | None]]]):
-    """For each device of each user its oldest one-time package, else its last-resort one.
+    """For each device of each user the oldest one-time package (deleted), else the last-resort one.
 
-    One-time packages are deleted. The list ends before the user with whom the answer could pass
-    `max_bytes`.
+    The list ends before the user whose packages could exceed `max_bytes`.
     """
 
     users: Sequence[Sequence[int]]
@@ -32,6 +31,6 @@ class ClaimKeyPackages(Command[list[list[bytes | None]]]):
 
 
 class KeyPackageStock(Query[int]):
-    """One-time key packages of the device that nobody has claimed."""
+    """One-time key packages of the device that are unclaimed."""
 
     device: int

@@ -1,10 +1,8 @@
 """The port to the store of the ledger: the log, the map's leaves, and the identity chains.
 
-What a command is given has been verified by `server.ledger`; it refuses only what another command
-has overtaken. Users are named by their addresses, devices by their ids; `place` is the index of an
-entry in the log, and is None for what waits for the next epoch. Pages begin behind `after`.
-
-Every command and query may raise DiskError and DamageError; others are named where they occur.
+`server.ledger` has verified what a command holds; a command refuses only on a concurrent change.
+Users are named by address, devices by id; `place` is an entry's index in the log, None before
+publication. Pages begin behind `after`. All may raise DiskError and DamageError.
 """
 
 from dataclasses import dataclass
@@ -15,14 +13,14 @@ from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.store import Command, Query
 
 LOGGED_KINDS: Final = frozenset({"reset", "cancel"})
-"""Kinds of statements of which it counts when the ledger logged them."""
+"""Kinds of statements whose time of logging counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A user as the map names them: the 32-byte index, the VRF proof of it (80 bytes), the salt.
+    """A user in the map: 32-byte index, VRF proof (80 bytes), salt (32 bytes).
 
-    Without the salt (32 bytes) no opening of theirs can be made again.
+    Without the salt no commitment of theirs can be opened again.
     """
 
     user: int
@@ -34,10 +32,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class StoredStatement:
-    """One statement of a chain: its encoding, its hash (`head`), and what the map says with it.
-
-    `kind` is the name of its body's type; `flags` are those of the map's value after it.
-    """
+    """One statement: encoding, hash (`head`), its body's type and the map's flags after it."""
 
     seq: int
     head: bytes
@@ -49,7 +44,7 @@ class StoredStatement:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One version of a user's leaf, and the entry of the log that made it."""
+    """One version of a user's leaf, made by the log's entry at `place`."""
 
     user: int
     version: int
@@ -61,7 +56,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class NewDevice:
-    """A device that a statement brings or changes; all of it is public."""
+    """A device that a statement adds or changes; all public."""
 
     id: DeviceId
     identity_key: bytes
@@ -71,11 +66,11 @@ class NewDevice:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one submission changes, stored whole or not at all.
+    """The effect of one submission, stored whole or not at all.
 
     The chain must stand at `after` statements, the last of hash `head`. `label` comes with the
-    first ones; `certificate` belongs to the set_openpgp at `certificate_seq`. `devices` are added,
-    `removed` deleted with all that waits for them, `renamed` take the place of another's row.
+    first ones; `certificate` belongs to the set_openpgp at `certificate_seq`. `removed` devices
+    lose their parcels; `renamed` replace another's row.
     """
 
     address: Address
@@ -93,10 +88,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class WaitingStatement:
-    """A statement that no entry has published: its row's number, and whose it is.
-
-    `version` is that of the user's newest leaf, 0 when they have none.
-    """
+    """An unpublished statement by row; `version` is the user's newest leaf's, or 0."""
 
     number: int
     label: Label
@@ -106,7 +98,7 @@ class WaitingStatement:
 
 @dataclass(frozen=True, slots=True)
 class WaitingRecord:
-    """A typed entry that waits: the number of its row, its kind and its body."""
+    """A typed entry that waits for the next epoch, by row."""
 
     number: int
     kind: int
@@ -117,8 +109,7 @@ class WaitingRecord:
 class Checkpoint:
     """The end of one epoch: size and 32-byte root of the log, and the signed note.
 
-    While `published` is False the note has the log's signature alone and waits for witnesses.
-    The notes of older epochs are not kept: empty.
+    Before it is `published` the note lacks cosignatures; notes of older epochs are empty.
     """
 
     size: int
@@ -129,10 +120,10 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one epoch adds, stored whole: entries from `start` on, leaves, the pending note.
+    """An epoch, stored whole: entries from `start` on, leaves, the pending note.
 
-    `published` names the statements that each leaf publishes: (user, first seq, last seq, place);
-    `records` the rows of the typed entries that are among `entries`.
+    `published` has each leaf's statements: (user, first seq, last seq, place); `records` the rows
+    of the typed entries among `entries`.
     """
 
     start: int
@@ -145,7 +136,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class LoggedStatement:
-    """A published reset or cancel: its leaf, the leaf's entry, and the head that ends its epoch."""
+    """A published reset or cancel: its leaf, that leaf's entry, the head at its epoch's end."""
 
     seq: int
     leaf: Leaf
@@ -156,10 +147,9 @@ class LoggedStatement:
 
 @dataclass(frozen=True, slots=True)
 class StoredChain:
-    """Statements of a chain, published or not, in order.
+    """Statements of a chain, published or not, in order; `pin` is the user's.
 
-    `heads` are, of each reset and cancel that has an entry, its seq and the head of that epoch.
-    `reset_waits` says whether the user has a device that is pending; `pin` is the user's.
+    `heads`: (seq, epoch head) of each logged reset and cancel. `reset_waits`: a device is pending.
     """
 
     statements: tuple[StoredStatement, ...]
@@ -170,7 +160,7 @@ class StoredChain:
 
 @dataclass(frozen=True, slots=True)
 class PublishedChain:
-    """A chain as far as an epoch has published it; `more` when statements did not fit.
+    """The published part of a chain; `more` when statements did not fit.
 
     `logged` are all published resets and cancels, `certificate` that of the newest set_openpgp.
     """
@@ -183,7 +173,7 @@ class PublishedChain:
 
 
 class ReadEntries(Query[list[bytes]]):
-    """At most `count` entries from `start` on; they end with the one that reaches `max_bytes`."""
+    """At most `count` entries from `start` on, up to the one that reaches `max_bytes`."""
 
     start: int
     count: int
@@ -191,7 +181,7 @@ class ReadEntries(Query[list[bytes]]):
 
 
 class ReadCheckpoints(Query[list[Checkpoint]]):
-    """The newest published and, behind it, the pending one, as far as there are such."""
+    """The newest published checkpoint, then the pending one, if they exist."""
 
 
 class ReadRoots(Query[list[tuple[int, bytes]]]):
@@ -206,41 +196,38 @@ class NewestConfig(Query[bytes | None]):
 
 
 class AppendEpoch(Command[None]):
-    """Store the epoch, pending. Raises ConflictError: one is pending, or one has this size."""
+    """Store a pending epoch. Raises ConflictError: one is pending, or has this size."""
 
     epoch: Epoch
 
 
 class PublishEpoch(Command[None]):
-    """The note of that size has its quorum: it is published, older notes are dropped.
-
-    Raises AbsentError when there is no such epoch.
-    """
+    """The note has its quorum: publish it and drop older notes. Raises AbsentError."""
 
     size: int
     note: bytes
 
 
 class ReadEvidence(Query[list[bytes]]):
-    """Notes of ours that this log does not have: it was set back to an older state."""
+    """Our notes that this log lacks: proof that it was rolled back."""
 
 
 class KeepEvidence(Command[None]):
-    """Keep such a note."""
+    """Store such a note."""
 
     note: bytes
     now_ms: int
 
 
 class NewestLeaves(Query[list[tuple[Label, Leaf]]]):
-    """The newest leaves of at most `limit` users of rows above `after`, in this order."""
+    """The newest leaves of at most `limit` users by row."""
 
     after: int
     limit: int
 
 
 class LeavesBetween(Query[list[tuple[Address, Leaf]]]):
-    """At most `limit` leaves that entries from `start` to before `end` made, and whose they are."""
+    """At most `limit` leaves of the entries in [`start`, `end`), with their users."""
 
     start: int
     end: int
@@ -248,14 +235,14 @@ class LeavesBetween(Query[list[tuple[Address, Leaf]]]):
 
 
 class WaitingStatements(Query[list[WaitingStatement]]):
-    """At most `limit` statements that wait for an epoch, in their order."""
+    """At most `limit` unpublished statements, in order."""
 
     after: int
     limit: int
 
 
 class WaitingRecords(Query[list[WaitingRecord]]):
-    """At most `limit` typed entries that wait, oldest first."""
+    """At most `limit` unpublished typed entries, oldest first."""
 
     after: int
     limit: int
@@ -269,16 +256,16 @@ class AddRecord(Command[None]):
 
 
 class DropStatements(Command[None]):
-    """Forget the unpublished statements of the user from `seq` on: they came too late."""
+    """Delete the user's unpublished statements from `seq` on."""
 
     address: Address
     seq: int
 
 
 class FindLeaves(Query[list[tuple[Label | None, Leaf | None]]]):
-    """Of each user (at most MAX_LOOKUP_ADDRESSES) the label and the newest leaf.
+    """Label and newest leaf, in the first `size` entries, of at most MAX_LOOKUP_ADDRESSES users.
 
-    Leaves are those of the first `size` entries. Without a chain there is no label.
+    A user without a chain has no label.
     """
 
     addresses: tuple[Address, ...]
@@ -286,17 +273,17 @@ class FindLeaves(Query[list[tuple[Label | None, Leaf | None]]]):
 
 
 class ReadChain(Query[StoredChain | None]):
-    """The statements of a chain with a seq above `after`; None when there is no such user."""
+    """The chain's statements with a seq above `after`; None for an unknown user."""
 
     address: Address
     after: int
 
 
 class ReadPublishedChain(Query[PublishedChain | None]):
-    """The chain in the first `size` entries; None when none of it is there.
+    """The chain in the first `size` entries; None if nothing of it is there.
 
-    Of the statements those above `after`, as many as fit in `max_bytes`, one at least. Raises
-    DamageError when a published reset or cancel has no entry.
+    Statements above `after`, at least one, up to `max_bytes`. Raises DamageError when a published
+    reset or cancel has no entry.
     """
 
     address: Address
@@ -306,7 +293,7 @@ class ReadPublishedChain(Query[PublishedChain | None]):
 
 
 class ReadResets(Query[list[tuple[int, Address, DeviceId]]]):
-    """At most `limit` devices that are pending: number of the row, whose they are, id."""
+    """At most `limit` pending devices: row, user, id."""
 
     after: int
     limit: int
@@ -315,25 +302,25 @@ class ReadResets(Query[list[tuple[int, Address, DeviceId]]]):
 class StoreChange(Command[bool]):
     """Store the change; False when it is stored already.
 
-    Raises ConflictError when the chain does not stand where the change continues it, ForbiddenError
-    when the devices do not allow it, AbsentError when there is no such user.
+    Raises ConflictError when the chain has gone on, ForbiddenError when the devices do not allow
+    it, AbsentError without such a user.
     """
 
     change: Change
 
 
 class RemoveDevice(Command[None]):
-    """The device of a reset that was cancelled goes."""
+    """Delete the device of a cancelled reset."""
 
     address: Address
     device: DeviceId
 
 
 class SettleReset(Command[list[DeviceId]]):
-    """A reset is effective: its device is live, all others of the user go; which those were.
+    """A reset takes effect: its device is live; delete and return the user's others.
 
-    Certificates of statements before `seq`, the reset's, are deleted. Raises AbsentError when there
-    is no such user.
+    Certificates of statements before the reset's `seq` are deleted. Raises AbsentError without such
+    a user.
     """
 
     address: Address
@@ -342,6 +329,6 @@ class SettleReset(Command[list[DeviceId]]):
 
 
 class ForgetCertificates(Command[None]):
-    """Delete certificates of each (user, seq) older than the newest at or below this seq."""
+    """Delete each (user, seq)'s certificates older than the newest up to seq."""
 
     published: tuple[tuple[int, int], ...]

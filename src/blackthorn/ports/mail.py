@@ -1,7 +1,4 @@
-"""The port to sealed mail: commands and queries. A plain mail has no way into it.
-
-A uid rises within a user's mailbox and is never given twice.
-"""
+"""The port to sealed mail; plain mail has no type here. Uids rise and are never reused."""
 
 from dataclasses import dataclass
 
@@ -18,7 +15,7 @@ class SealedMail:
 
 @dataclass(frozen=True, slots=True)
 class MailHead:
-    """A stored mail without its bytes: sizes in bytes, time in Unix milliseconds."""
+    """A stored mail without its bytes; `size` in bytes, time in Unix milliseconds."""
 
     uid: int
     size: int
@@ -27,17 +24,14 @@ class MailHead:
 
 @dataclass(frozen=True, slots=True)
 class MailPart:
-    """The size of a whole mail, and some of its bytes."""
+    """Some bytes of a mail of `size` bytes."""
 
     size: int
     data: bytes
 
 
 class StoreMail(Command[list[int]]):
-    """Store all of `mails` or none; gives their uids in order.
-
-    Raises AbsentError when a mail's user does not exist any more.
-    """
+    """Store all or none; returns uids in order. Raises AbsentError for a deleted user."""
 
     mails: tuple[SealedMail, ...]
     received_ms: int

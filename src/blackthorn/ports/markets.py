@@ -1,4 +1,4 @@
-"""The port to markets: their keys, which lie apart from the data, and whose user is of which."""
+"""The port to markets: their keys, stored apart from the data, and their users."""
 
 from typing import Protocol
 
@@ -9,41 +9,39 @@ from blackthorn.ports.store import Command, Query
 
 
 class MarketKeys(Protocol):
-    """One 32-byte key for each market (ISO 3166-1 alpha-2, or ZZ when it is not stated)."""
+    """One 32-byte key per market (ISO 3166-1 alpha-2, or ZZ: not stated)."""
 
     def key(self, market: str) -> Secret | None:
-        """The market's key, None once it was destroyed.
+        """The market's key, None once destroyed. Thread-safe.
 
-        Raises StorageError, which names the file, when there is none and there should be. May be
-        called by the event loop and by the threads of the store at the same time.
+        Raises StorageError, which names the file, when a key is missing.
         """
 
 
 class FindMarkets(Query[list[str | None]]):
-    """The market of each of these users, None for who does not exist. For a few at a time."""
+    """The market of each of a few users, None for an unknown one."""
 
     addresses: tuple[Address, ...]
 
 
 class MoveUser(Command[bool]):
-    """Wrap at most `limit` of a user's rows anew under the key of `market`; True when done.
+    """Rewrap at most `limit` of a user's rows under the key of `market`; True when done.
 
-    The user's market changes in the step that finds nothing left; until then what arrives is
-    wrapped under the old key. Raises AbsentError when there is no such user, and StorageError
-    when either key is gone.
+    The user's market changes in the last step; until then new rows use the old key. Raises
+    AbsentError without such a user, StorageError when either key is gone.
     """
 
     address: Address
     market: str
     limit: int
     note: NoteAct | None = None
-    """The move as an act in the exit of the market before, noted when it is done."""
+    """The move as an act in the old market's exit, recorded when it is done."""
 
 
 class WrapStored(Command[bool]):
-    """Wrap at most `limit` rows from before markets; True when none is left.
+    """Wrap at most `limit` rows from before markets; True when none remains.
 
-    Rows of a device or user that is gone are deleted.
+    Rows of removed devices and users are deleted.
     """
 
     limit: int

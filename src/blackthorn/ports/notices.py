@@ -1,6 +1,6 @@
-"""The port to who was notified of an exit or a directive.
+"""The port to the notices of exits and directives.
 
-A notice is named by its case and step: the step of an exit that it tells of, 0 for a directive.
+A notice is named by its case and step: the exit's step, 0 for a directive.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from blackthorn.ports.store import Command, Query
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """Who may be notified: row, address, market (ISO 3166-1 alpha-2) and language tag."""
+    """A user to notify: row, address, market (ISO 3166-1 alpha-2) and language tag."""
 
     number: int
     address: Address
@@ -21,34 +21,32 @@ class Addressee:
 
 @dataclass(frozen=True, slots=True)
 class NoticeState:
-    """What a user has had of a notice."""
+    """A user's state of a notice."""
 
     notified: bool = False
-    """The notice was stored for the user, or the user was found unreachable."""
+    """The notice was stored, or the user is unreachable."""
     read: bool = False
-    """A device of the user has told that it was read."""
+    """A device of the user reported it read."""
     knows_case: bool = False
-    """The user had this notice or another one of the case."""
+    """The user had a notice of this case."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddresseePage:
-    """Addressees, and the row number behind which to go on; None at the end."""
+    """Addressees, and the row to continue after; None at the end."""
 
     people: list[Addressee]
     after: int | None
 
 
 class FindAddressee(Query[Addressee | None]):
-    """The user of that address."""
-
     address: Address
 
 
 class FindUnnotified(Query[AddresseePage]):
-    """Of the next `limit` users of the market behind row `after`: who still lacks the notice.
+    """Users among the next `limit` of the market behind row `after` who lack the notice.
 
-    `only_known`: of them only those who had another notice of the case before.
+    `only_known`: only those who had another notice of the case.
     """
 
     case: str
@@ -60,7 +58,7 @@ class FindUnnotified(Query[AddresseePage]):
 
 
 class FindUnnotifiedOf(Query[list[Addressee]]):
-    """Of the users with these addresses: who still lacks the notice. Others are left out."""
+    """Users among these addresses who lack the notice; unknown ones are skipped."""
 
     case: str
     seq: int
@@ -68,8 +66,6 @@ class FindUnnotifiedOf(Query[list[Addressee]]):
 
 
 class FindNoticeState(Query[NoticeState]):
-    """What a user has had of a notice."""
-
     case: str
     seq: int
     user: int
@@ -77,24 +73,24 @@ class FindNoticeState(Query[NoticeState]):
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A user, and the directives that they were notified of and have not read about."""
+    """A user and the directives whose notices they have not read."""
 
     person: Addressee
     directives: list[str]
 
 
 class FindUnread(Query[Unread | None]):
-    """The user of that address with their unread directives, 16 at most."""
+    """A user's unread directives, 16 at most."""
 
     address: Address
 
 
 class ListUndisclosedCases(Query[set[str]]):
-    """The cases of which the ledger shows only commitments. For the start of a server."""
+    """Cases of which the ledger shows commitments only; asked at the start."""
 
 
 class NoteNotice(Command[None]):
-    """Note that the notice was stored then; None: the user is unreachable. The first stays."""
+    """Record when the notice was stored, None: the user is unreachable. The first stays."""
 
     case: str
     seq: int
@@ -103,7 +99,7 @@ class NoteNotice(Command[None]):
 
 
 class NoteNoticeRead(Command[None]):
-    """Note that the notice was read; the first time stays."""
+    """Record that the notice was read; the first time stays."""
 
     case: str
     seq: int

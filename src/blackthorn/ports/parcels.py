@@ -1,9 +1,8 @@
 """The port to the store of parcels in transit, and of the order of Commits.
 
-Devices are named by their row numbers (`DeviceRecord.number`). A `seq` is the place of a parcel
-in the order of delivery; the caller gives it out, rising over all devices. A parcel that its
-device could not decrypt is *undecryptable*: it is kept for a while, apart from those that wait.
-Commands and queries raise DiskError and DamageError only.
+Devices are named by row (`DeviceRecord.number`). The caller assigns each parcel a `seq`, rising
+over all devices, its place in the order of delivery. An *undecryptable* parcel is kept for a while,
+apart from those that wait. Commands and queries raise DiskError and DamageError only.
 """
 
 from collections.abc import Sequence
@@ -27,14 +26,14 @@ class SharedParcel(NamedTuple):
 
 @dataclass(slots=True)
 class Parcels:
-    """Parcels to store: each single one is (device, seq, sealed)."""
+    """Parcels to store; `single` holds (device, seq, sealed)."""
 
     single: list[tuple[int, int, bytes]] = field(default_factory=list)
     shared: list[SharedParcel] = field(default_factory=list)
 
 
 class CommitPosition(NamedTuple):
-    """Where a Commit stands: 32-byte handle, epoch, 16-byte token."""
+    """Order of a Commit: 32-byte handle, epoch, 16-byte token."""
 
     handle: bytes
     epoch: int
@@ -42,8 +41,6 @@ class CommitPosition(NamedTuple):
 
 
 class CommitOutcome(Enum):
-    """What became of a Commit."""
-
     STORED = "it was the first at its epoch"
     REPEATED = "this very Commit was stored before"
     LATE = "another Commit took its epoch"
@@ -52,7 +49,7 @@ class CommitOutcome(Enum):
 
 
 class Tally(NamedTuple):
-    """Parcels of one device and their bytes: those that wait, and the undecryptable ones."""
+    """Parcels of one device and their bytes."""
 
     waiting: int
     waiting_bytes: int
@@ -61,37 +58,31 @@ class Tally(NamedTuple):
 
 
 class TallyPage(NamedTuple):
-    """Tallies of the first devices asked for.
-
-    If `after` is not 0 the last of them is only a part: it goes on behind that seq.
-    """
+    """Tallies of the first devices; `after` not 0: the last is partial, continue behind it."""
 
     tallies: list[Tally]
     after: int
 
 
 class WaitingParcel(NamedTuple):
-    """A parcel that waits for a device, or that it could not decrypt."""
-
     seq: int
     sealed: bytes
     undecryptable: bool
 
 
 class Removal(NamedTuple):
-    """An undecryptable parcel that was deleted: whose, and its bytes."""
+    """A deleted undecryptable parcel: its device and its bytes."""
 
     device: int
     size: int
 
 
 class StoreParcels(Command[list[CommitOutcome]]):
-    """Store parcels; one outcome for each of `ordered`.
+    """Store parcels; returns one outcome for each of `ordered`.
 
-    `ordered` holds Commits, each stored only if its place is free (compare-and-set). One with
-    None for its parcels is only asked for: REPEATED or NEW. `next_seq` is above every seq given
-    out, `day` the Unix day. A parcel for a device that does not exist (any more), or whose
-    market's key was destroyed, is left out.
+    A Commit in `ordered` is stored only if its place is free (compare-and-set); one without parcels
+    is only looked up: REPEATED or NEW. `next_seq` is above every seq assigned, `day` the Unix day.
+    Parcels for removed devices, or whose market's key was destroyed, are left out.
     """
 
     free: Parcels
@@ -101,19 +92,17 @@ class StoreParcels(Command[list[CommitOutcome]]):
 
 
 class RemoveParcels(Command[None]):
-    """Delete the parcels at these places."""
-
     places: Sequence[Place]
 
 
 class RemoveUndecryptable(Command[list[Removal]]):
-    """Delete the parcels at these places, as far as they are still there; which were."""
+    """Delete these parcels where they still exist; returns those deleted."""
 
     places: Sequence[Place]
 
 
 class MarkUndecryptable(Command[None]):
-    """The devices could not decrypt the parcels at these places, on this Unix day."""
+    """The devices could not decrypt these parcels, on this Unix day."""
 
     places: Sequence[Place]
     day: int
@@ -122,7 +111,7 @@ class MarkUndecryptable(Command[None]):
 class RemoveOldestUndecryptable(Command[list[Removal]]):
     """Delete the oldest undecryptable parcels of the device, at most `limit`.
 
-    It ends when at least `parcels` parcels and `size` bytes are gone, or nothing is left.
+    It ends once `parcels` parcels and `size` bytes are gone, or none is left.
     """
 
     device: int
@@ -132,27 +121,27 @@ class RemoveOldestUndecryptable(Command[list[Removal]]):
 
 
 class ExpireUndecryptable(Command[list[Removal]]):
-    """Delete at most `limit` parcels that were marked undecryptable before that Unix day."""
+    """Delete at most `limit` parcels marked undecryptable before that Unix day."""
 
     before_day: int
     limit: int
 
 
 class ExpireCommits(Command[int]):
-    """Forget the order of at most `limit` Commits of before that Unix day; how many."""
+    """Delete the order of at most `limit` Commits before that Unix day; returns the number."""
 
     before_day: int
     limit: int
 
 
 class FirstSeq(Query[int]):
-    """A number above every seq that was ever stored; asked once, at the start."""
+    """A number above every seq ever stored; asked once, at the start."""
 
 
 class MailboxTallies(Query[TallyPage]):
-    """What each of the devices has here, of the first one with a seq above `after`.
+    """Tallies of the devices, the first one's from behind seq `after`.
 
-    It ends when `limit` parcels were counted; so few devices may be asked for at once.
+    It ends after `limit` parcels.
     """
 
     devices: Sequence[int]
@@ -161,10 +150,9 @@ class MailboxTallies(Query[TallyPage]):
 
 
 class WaitingParcels(Query[list[WaitingParcel]]):
-    """Parcels of the device with a seq above `after`, oldest first, at most `max_parcels`.
+    """At most `max_parcels` of the device with a seq above `after`, oldest first.
 
-    It ends with the parcel that brings the bytes to `max_bytes`. Undecryptable ones are left out
-    unless `undecryptable`.
+    It ends with the parcel that reaches `max_bytes`. Undecryptable ones only if `undecryptable`.
     """
 
     device: int

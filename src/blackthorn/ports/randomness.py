@@ -1,10 +1,9 @@
-"""The randomness port. Pure engines take it as `Callable[[int], bytes]`."""
+"""The randomness port; pure engines take a `Callable[[int], bytes]`."""
 
 from typing import Protocol
 
 
 class Randomness(Protocol):
-    """A source of bytes fit for keys: the system's in service, a seeded one in scenarios."""
+    """Bytes fit for keys: the system's in service, a seeded source in scenarios."""
 
-    def __call__(self, size: int, /) -> bytes:
-        """`size` random bytes."""
+    def __call__(self, size: int, /) -> bytes: ...

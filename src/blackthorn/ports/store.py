@@ -1,10 +1,8 @@
-"""The server's store as its services see it: commands change it, queries ask it.
+"""The server's store as its services see it: commands change it, queries read it.
 
-A command or a query is a value of the port that it belongs to: its base makes it a frozen
-dataclass. An engine (SQLite, the memory of the tests, later PostgreSQL) executes it, so that a
-service knows neither a connection nor SQL. Commands that wait are committed as one transaction
-(group commit), in the order submitted. Queries are bounded, answer from a state not older than
-the last commit that was told, and never run on the event loop.
+Commands and queries are frozen dataclasses that an engine (SQLite, memory in tests) executes.
+Waiting commands are committed in order as one transaction (group commit). Queries are bounded, see
+at least the last reported commit, and never run on the event loop.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,25 +25,25 @@ class _Value:
 
 
 class Command(_Value, Generic[Result]):
-    """A change of the store that gives a `Result`. It is executed whole or not at all."""
+    """A change of the store with a `Result`, executed whole or not at all."""
 
 
 class Query(_Value, Generic[Result]):
-    """A question to the store, bounded in what it reads, that gives a `Result`."""
+    """A bounded read with a `Result`."""
 
 
 Done = Callable[[Result | BlackthornError], None]
-"""Called in the event loop with the result, or with the error that took its place.
+"""Callback in the event loop with the result or the error.
 
-DiskError and DamageError: the store failed. ConflictError, AbsentError and ForbiddenError: what
-is stored does not allow it. DefectError: a programming error, which was logged where it was caught.
+DiskError and DamageError: the store failed. ConflictError, AbsentError and ForbiddenError: the
+stored state does not allow it. DefectError: a programming error, logged where it was caught.
 """
 
 
 def unless_failed(
     done: Callable[[BlackthornError], None], go_on: Callable[[Result], None]
 ) -> Done[Result]:
-    """Go on with a result; an error ends it, and is what `done` gets."""
+    """A callback that passes a result to `go_on` and an error to `done`."""
 
     def answered(result: Result | BlackthornError) -> None:
         if isinstance(result, BlackthornError):
@@ -64,45 +62,37 @@ def call_each(callbacks: Iterable[Callable[[], object]]) -> None:
 
 
 class Writer(Protocol):
-    """Durable changes in groups."""
-
     def submit(self, command: Command[Result], done: Done[Result]) -> None:
-        """Execute `command` in the next transaction; then, durable, call `done`.
-
-        When `done` gets an error, nothing of the command was kept.
-        """
+        """Execute `command` in the next transaction, then call `done`; an error keeps nothing."""
 
 
 class Reader(Protocol):
-    """Answers off the event loop."""
-
     def ask(self, query: Query[Result], done: Done[Result]) -> None:
         """Answer `query` and call `done`. Answers come in the order asked."""
 
 
 class BlockingReader(Protocol):
-    """Answers at once: for the start of a server, for commands on its host, never on a loop."""
+    """For the start of a server and for commands on its host, never on a loop."""
 
     def read(self, query: Query[Result]) -> Result:
-        """The answer. Raises StorageError."""
+        """Raises StorageError."""
 
 
 @dataclass(frozen=True, slots=True)
 class AtOnce:
-    """A `Reader` over a blocking one, for the start of a server: errors are raised."""
+    """A `Reader` over a blocking one, for the start of a server; raises StorageError."""
 
     store: BlockingReader
 
     def ask(self, query: Query[Result], done: Done[Result]) -> None:
-        """See `Reader.ask`. Raises StorageError."""
         done(self.store.read(query))
 
 
 class BlockingWriter(Protocol):
-    """Durable changes at once: for commands on a server's host, never on a loop."""
+    """For commands on a server's host, never on a loop."""
 
     def write(self, command: Command[Result]) -> Result:
-        """Execute `command` in a transaction of its own. Raises what a `Done` would be told."""
+        """Execute `command` in its own transaction. Raises the errors of a `Done`."""
 
 
 class Probe(Command[None]):
@@ -110,13 +100,13 @@ class Probe(Command[None]):
 
 
 class Together(Command[None]):
-    """Commands that are executed in order, all or none."""
+    """Commands executed in order, all or none."""
 
     commands: tuple[Command[Any], ...]
 
 
 class Then(Command[Result]):
-    """`first` and then `second`, both or none; gives the result of `second`."""
+    """`first`, then `second`, both or none; returns the result of `second`."""
 
     first: Command[Any]
     second: Command[Result]

@@ -1,4 +1,4 @@
-"""The port to the store of users as administrators write it, with their open codes.
+"""The port to the store of users as administrators see it, with their open codes.
 
 All commands and queries may raise DiskError and DamageError.
 """
@@ -29,8 +29,7 @@ class NewCode:
 class ListedUser:
     """One line of `blackthorn user list`.
 
-    `code` is how the user's unused code stands: `open`, `burnt`, `expired`, or empty when there is
-    none to wait for. `code_expires_ms` when it is open.
+    `code` is the state of the user's unused code, empty without one.
     """
 
     address: str
@@ -45,11 +44,7 @@ class ListedUser:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where a user belongs.
-
-    `market` is an ISO 3166-1 alpha-2 code, or ZZ when it is not stated; `language` the BCP 47
-    primary tag of the language in which they are given notice.
-    """
+    """A user's market (ISO 3166-1 alpha-2, or ZZ: not stated) and language of notices (BCP 47)."""
 
     market: str = "ZZ"
     language: str = "en"
@@ -59,19 +54,17 @@ NOT_STATED: Final = Home()
 
 
 class FindUser(Query[bool]):
-    """Whether there is such a user."""
-
     address: Address
 
 
 class NameplateTaken(Query[bool]):
-    """Whether a stored code begins with this number."""
+    """Whether a stored code has this nameplate."""
 
     nameplate: str
 
 
 class ListUsers(Query[list[ListedUser]]):
-    """At most `limit` users with addresses above `after`, by address."""
+    """At most `limit` users, sorted by address, above `after`."""
 
     now_ms: int
     after: str
@@ -89,7 +82,7 @@ class AddUser(Command[None]):
 
 
 class RenewCode(Command[None]):
-    """A new code in place of the user's unused one. Raises AbsentError without such a user."""
+    """Replace the user's unused code. Raises AbsentError without such a user."""
 
     address: Address
     code: NewCode

@@ -1,4 +1,4 @@
-"""How a coroutine waits for an operation that calls back."""
+"""Coroutines that wait for operations with callbacks."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from blackthorn.ports.store import Done, Result
 
 
 async def outcome(begin: Callable[[Done[Result]], None]) -> Result:
-    """What `begin` calls back with, such as `partial(reader.ask, query)`. Raises its error."""
+    """Result of the callback of `begin`, such as `partial(reader.ask, query)`. Raises its error."""
     told: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
 
     def done(result: Result | BlackthornError) -> None:
