@@ -5,6 +5,7 @@ that anybody could have seen, and replays the log after each step.
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -39,6 +40,7 @@ from blackthorn.link.frames import LeafChanged
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import (
+    AddRecord,
     FindLeaves,
     Label,
     Leaf,
@@ -49,14 +51,15 @@ from blackthorn.ports.ledger import (
     ReadRoots,
     StoredStatement,
 )
+from blackthorn.ports.store import ignore
 from blackthorn.ports.users import NewCode, RenewCode
 from blackthorn.server.accounts.admission import Admission, Admissions
 from blackthorn.server.accounts.enrolment import enrol_device
 from blackthorn.server.accounts.users import add_user
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
-from blackthorn.server.ledger.chains import logged_ms
-from blackthorn.server.ledger.ledger import DevicesChanged, Ledger, LedgerKeys
+from blackthorn.server.ledger.chains import DevicesChanged, logged_ms
+from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
@@ -280,6 +283,15 @@ class LedgerWorld:
         self.writer.crash()
         self.reader.crash()
         self.start()
+
+    def add_record(self, kind: int, body: bytes, told: Callable[[object], None] = ignore) -> None:
+        """A typed entry for the next epoch, as a decision adds one."""
+
+        def stored(result: object) -> None:
+            self.ledger.wake()
+            told(result)
+
+        self.writer.submit(AddRecord(kind, body), stored)
 
     # --- Time and witnesses ---------------------------------------------------------------
 

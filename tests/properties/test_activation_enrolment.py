@@ -513,7 +513,7 @@ def test_a_code_brings_no_device_that_needs_none(world):
         return new.keys.ed25519, new.brings(signed.encode())
 
     refused = activate_as(world, world.renewed(), added)
-    assert isinstance(refused, Bye) and "brings a genesis or a reset" in refused.text
+    assert isinstance(refused, Bye) and "sends a genesis or a reset" in refused.text
 
 
 def test_a_removed_device_does_not_come_back_by_its_old_statements(world):

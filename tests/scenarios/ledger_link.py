@@ -17,7 +17,7 @@ from blackthorn.link import frames as f
 from blackthorn.ports.parcels import FirstSeq
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.dispatcher import Dispatcher
-from blackthorn.server.ledger.ledger import DevicesChanged
+from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.ledger.lookups import Lookups
 from tests.ledger_world import DELAY_MS, LedgerWorld, Model
 from tests.scenarios import link_world

@@ -169,7 +169,7 @@ def test_rows_that_are_missing_or_added_are_found(
 def test_a_checkpoint_that_waits_is_told_and_checked() -> None:
     world = LedgerWorld(runs.seed(), witnesses=1)
     world.user("alice")
-    world.ledger.add_record(COMMAND, encode_record(COMMAND, COMMAND_FIELDS), lambda told: None)
+    world.add_record(COMMAND, encode_record(COMMAND, COMMAND_FIELDS))
     world.writer.commit()
     world.tick(10_000)
     world.writer.commit()

@@ -55,10 +55,14 @@ def unless_failed(
 
 
 def call_each(callbacks: Iterable[Callable[[], object]]) -> None:
-    """Call all, in order, whatever one of them raises; the last error is raised in the end."""
+    """Call all in order, also after one has raised; raise the last error at the end."""
     with ExitStack() as stack:
         for callback in reversed(list(callbacks)):
             stack.callback(callback)
+
+
+def ignore(result: object) -> None:
+    """A `Done` for a result that changes nothing."""
 
 
 class Writer(Protocol):

@@ -1,8 +1,8 @@
-"""A time that a jump of the machine's clock cannot carry along.
+"""A clock that a jump of the machine's clock cannot advance.
 
-While the server runs it goes no faster than the monotonic clock, but for a little; at a start the
-clock is believed if it is near the ledger's last time. Otherwise nothing that waits for a date
-fires by itself until the clock is set right and the server started again.
+While the server runs, time goes at most as fast as the monotonic clock plus a slack. At a start the
+clock is trusted only near the ledger's last time. Otherwise no date takes effect until the clock is
+corrected and the server restarted.
 """
 
 from typing import Final
@@ -10,14 +10,14 @@ from typing import Final
 from blackthorn.ports.clock import Clock
 
 SLACK_MS: Final = 3_600_000
-"""How far the clock may be set forward while the server runs: a wrong time zone at most."""
+"""Permitted forward step while the server runs: a wrong time zone at most."""
 
 OFF_MS: Final = 14 * 24 * 3_600_000
-"""How long the server may have been off: after longer its clock is not believed by itself."""
+"""Downtime after which the clock is not trusted by itself."""
 
 
 class ClockGuard:
-    """See the module. All times are Unix milliseconds."""
+    """All times are Unix milliseconds."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -26,21 +26,21 @@ class ClockGuard:
         self._jumped = False
 
     def start(self, logged_ms: int) -> None:
-        """The ledger's last time is this; 0 when there is none."""
+        """Compare the clock with the ledger's last time, 0 without one."""
         self._jumped = bool(logged_ms) and self._wall_ms - logged_ms > OFF_MS
 
     def now_ms(self) -> int:
-        """The clock, or what it can be at most."""
+        """The clock, bounded by the monotonic clock."""
         passed = int((self._clock.monotonic() - self._monotonic) * 1000)
         return min(self._clock.wall_ms(), self._wall_ms + passed + SLACK_MS)
 
     @property
     def holds(self) -> bool:
-        """Whether dates may fire by themselves."""
+        """Whether dates may take effect."""
         return not self._jumped and self.now_ms() == self._clock.wall_ms()
 
     def problems(self) -> list[str]:
-        """One line when the clock is not believed."""
+        """One line when the clock is not trusted."""
         if self.holds:
             return []
         return ["the clock has jumped: no gag ends by itself until it is right and serve restarted"]

@@ -1,7 +1,4 @@
-"""What the server counts of itself: plain numbers, never names, addresses or sizes of one mail.
-
-Exported for Prometheus as `blackthorn_<name>`.
-"""
+"""Counters of the server, exported for Prometheus as `blackthorn_<name>`: no names or addresses."""
 
 from dataclasses import dataclass
 

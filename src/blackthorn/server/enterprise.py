@@ -1,10 +1,9 @@
-"""Who exists: a bounded cache over the store's users and devices, filled off the event loop.
+"""Users and devices: a bounded cache over the store, filled off the event loop.
 
-`load_user`, `load_users` and `load_devices` call `done` at once when all is cached, else when the
-store has answered. While a link session waits for that: `session.ask()` before, and in `done`
-`session.answered()` and a look at `session.closed`. `known_user` and `known_device` answer at
-once, from the cache only. Whoever changes a user or their devices calls `forget` when the change
-is durable. An absence is never cached, since administrators add users from another process.
+`load_*` call `done` at once when all is cached, else after the store's answer. A link session calls
+`session.ask()` before, and in `done` `session.answered()` after a look at `session.closed`. A
+durable change of a user or their devices calls `forget`. An absence is never cached, since
+administrators add users from another process.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +16,12 @@ from blackthorn.ports.store import Done, Query, Reader, unless_failed
 from blackthorn.server import limits
 
 PAGE: Final = 256
-"""Users or devices asked for at once, so that one query is short."""
+"""Users or devices in one query."""
 
 
 class _Record(Protocol):
     @property
-    def address(self) -> Address:
-        """Whose record it is."""
+    def address(self) -> Address: ...
 
 
 Key = TypeVar("Key")
@@ -31,7 +29,7 @@ Record = TypeVar("Record", bound=_Record)
 
 
 class _Cache(Generic[Key, Record]):
-    """Records of one kind by key, at most `bound`; the oldest goes when the bound is reached."""
+    """Records by key, at most `bound`; the oldest is evicted."""
 
     def __init__(
         self, reader: Reader, bound: int, query: Callable[[tuple[Key, ...]], Query[Any]]
@@ -40,12 +38,12 @@ class _Cache(Generic[Key, Record]):
         self._bound = bound
         self._query = query
         self._loads: list[set[Address]] = []
-        """For each load under way, whose records were forgotten since it began."""
+        """For each running load, the users forgotten since it began."""
         self._keys: dict[Address, set[Key]] = {}
         self.records: dict[Key, Record] = {}
 
     def load(self, keys: Sequence[Key], done: Done[Mapping[Key, Record]]) -> None:
-        """Those of the keys that exist, fresh as of the call or later."""
+        """The existing ones of the keys, as of the call or later."""
         found = {key: self.records[key] for key in keys if key in self.records}
         missing = [key for key in dict.fromkeys(keys) if key not in found]
         if not missing:
@@ -91,7 +89,7 @@ class _Cache(Generic[Key, Record]):
             del self._keys[address]
 
     def forget(self, address: Address) -> None:
-        """Forget the records of `address`, and what is being loaded of it."""
+        """Forget the records of `address`, and mark running loads."""
         for key in tuple(self._keys.get(address, ())):
             self._drop(key)
         for forgotten in self._loads:
@@ -99,7 +97,7 @@ class _Cache(Generic[Key, Record]):
 
 
 class EnterpriseCache:
-    """See the module."""
+    """Bounded cache of users and devices."""
 
     def __init__(self, reader: Reader) -> None:
         self._devices: _Cache[DeviceId, DeviceRecord] = _Cache(
@@ -109,36 +107,26 @@ class EnterpriseCache:
             reader, limits.MAX_CACHED_USERS, UsersByAddress
         )
 
-    def known_user(self, address: Address) -> UserRecord | None:
-        """The user if cached."""
-        return self._users.records.get(address)
-
-    def known_device(self, device: DeviceId) -> DeviceRecord | None:
-        """The device if cached."""
-        return self._devices.records.get(device)
-
     def load_user(self, address: Address, done: Done[UserRecord | None]) -> None:
-        """The user of that normalised address, or None when there is none."""
+        """The user of that normalised address, or None."""
         self._users.load((address,), _one(address, done))
 
     def load_users(
         self, addresses: Sequence[Address], done: Done[Mapping[Address, UserRecord]]
     ) -> None:
-        """Those of the addresses that are users."""
         self._users.load(addresses, done)
 
     def load_device(self, device: DeviceId, done: Done[DeviceRecord | None]) -> None:
-        """The device of that id, or None when no such device was activated."""
+        """The device of that id, or None."""
         self._devices.load((device,), _one(device, done))
 
     def load_devices(
         self, devices: Sequence[DeviceId], done: Done[Mapping[DeviceId, DeviceRecord]]
     ) -> None:
-        """Those of the ids that are devices."""
         self._devices.load(devices, done)
 
     def forget(self, address: Address) -> None:
-        """Read the user and their devices afresh next time: a durable command changed them."""
+        """A durable command changed the user or their devices: read them anew."""
         self._users.forget(address)
         self._devices.forget(address)
 

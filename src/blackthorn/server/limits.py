@@ -1,4 +1,4 @@
-"""Bounds of `server`: each with its name, its unit and its reason."""
+"""Bounds of `server`."""
 
 MAX_CONNECTIONS = 20_000
 """Open link connections of one server."""

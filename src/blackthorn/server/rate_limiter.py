@@ -1,7 +1,7 @@
 """Per-device token-bucket rate limiter.
 
-A device's bucket fills at a steady rate up to its bound. One request may overdraw it, so that no
-request is cut in two; the device's connections then wait until the debt is paid.
+A bucket fills at a steady rate up to its bound. One request may overdraw it, so that none is split;
+the device's connections then wait until the debt is paid.
 """
 
 from typing import Generic, TypeVar
@@ -12,7 +12,7 @@ Waiter = TypeVar("Waiter")
 
 
 class RateLimiter(Generic[Waiter]):
-    """Buckets of `most` units that fill by `per_second`; a `Waiter` is a connection."""
+    """Buckets of `most` units, refilled by `per_second`; a `Waiter` is a connection."""
 
     def __init__(self, most: int, per_second: int) -> None:
         self._most = most
@@ -22,7 +22,7 @@ class RateLimiter(Generic[Waiter]):
         self._sweep_at = 0.0
 
     def spend(self, device: DeviceId, units: int, now: float) -> bool:
-        """Spend so many units; False when the device must wait now."""
+        """Spend units; False when the device must wait."""
         spent = self._debt(device, now) + units
         self._spent[device] = (spent, now)
         return spent <= self._most
@@ -32,7 +32,6 @@ class RateLimiter(Generic[Waiter]):
         return max(0.0, spent - (now - since) * self._per_second)
 
     def hold(self, device: DeviceId, waiter: Waiter) -> None:
-        """The connection waits for its device's bucket."""
         self._held.setdefault(device, []).append(waiter)
 
     def release(self, now: float) -> list[Waiter]:

@@ -192,7 +192,7 @@ def test_market_forward_names_an_address_or_none(device: Program) -> None:
     assert device.told == [("forward", "me@new.example"), ("forward", "")]
     for wrong in ([], ["me@new.example", "--none"], ["nobody"]):
         assert run("forward", *wrong)[0] != 0
-    device.answer = "your market is not being left: there is nothing to tell"
+    device.answer = "the service in your market is not ending: there is nothing to report"
     assert run("forward", "me@new.example")[0] != 0
     assert len(device.told) == 3
 

@@ -284,9 +284,7 @@ def test_a_full_disk_is_told_and_the_work_goes_on_afterwards(market: Market) -> 
     market.decide("destroy")
     market.writer.fail(StorageError("the disk is full"))
     market.step()
-    assert market.closures.problems() == [
-        "the closure of a market does not go on: the disk is full"
-    ]
+    assert market.closures.problems() == ["the closure of a market is blocked: the disk is full"]
     market.writer.fail(None)
     market.work()
     market.decide("close")
@@ -303,7 +301,7 @@ def test_a_sample_that_opens_with_another_key_stops_it(market: Market, monkeypat
         assert market.step()
     monkeypatch.setattr(closure_module, "_opens", lambda key, sample: True)
     assert not market.closures.tick()
-    assert "opens what was of PK" in market.closures.problems()[0]
+    assert "opens a mail of PK" in market.closures.problems()[0]
     assert market.facts().fields == {}
 
 
@@ -407,7 +405,7 @@ def test_a_plan_names_just_the_users_of_now(market: Market) -> None:
         with pytest.raises(InputError, match="not those of this plan"):
             market.refuse(Asked("plan", users=users, list=listed))
     market.sql("UPDATE users SET market = 'DE'")
-    with pytest.raises(InputError, match="nobody in PK"):
+    with pytest.raises(InputError, match="PK has no users"):
         market.refuse(Asked("plan", users=0, list=bytes(32)))
 
 
@@ -424,7 +422,7 @@ def test_what_is_decided_is_what_was_counted(market: Market, action: str) -> Non
     market.refuse(Asked(action, **fields))
     for name, value in fields.items():
         wrong = bytes(32) if isinstance(value, bytes) else value + 1
-        with pytest.raises(InputError, match=f"^{name} is not what was counted"):
+        with pytest.raises(InputError, match=f"^{name} differs from the server"):
             market.refuse(Asked(action, **(fields | {name: wrong})))
 
 

@@ -35,6 +35,9 @@ class Case:
         self.asked += 1
         return self.engine.read(query)
 
+    def cached(self, number: int) -> bool:
+        return device_id(number) in self.cache._devices.records
+
     def devices(self, *numbers: int) -> list[int]:
         told: list[Any] = []
         self.cache.load_devices([device_id(number) for number in numbers], told.append)
@@ -54,8 +57,8 @@ def test_what_is_cached_is_answered_at_once_and_absences_are_asked_for_again(cas
     case.reader.release()
     assert (case.devices(1, 9), case.devices(9)) == ([1], [])
     assert case.asked == 3
-    assert case.cache.known_device(device_id(1)) is not None
-    assert case.cache.known_device(device_id(3)) is None
+    assert case.cached(1)
+    assert not case.cached(3)
 
 
 def test_what_was_forgotten_while_it_was_loaded_is_loaded_again(case: Case) -> None:
@@ -67,7 +70,7 @@ def test_what_was_forgotten_while_it_was_loaded_is_loaded_again(case: Case) -> N
     case.reader.release()
     assert [user.pin for user in told] == ["new"], "the old answer is not given"
     assert case.asked == 2
-    assert case.cache.known_user(U1).pin == "new"
+    assert case.cache._users.records[U1].pin == "new"
 
 
 def test_forgetting_one_user_keeps_the_others(case: Case) -> None:
@@ -75,7 +78,7 @@ def test_forgetting_one_user_keeps_the_others(case: Case) -> None:
     del case.engine.state.devices[1]
     case.cache.forget(U1)
     assert case.devices(1, 2) == [2]
-    assert case.cache.known_device(device_id(2)) is not None
+    assert case.cached(2)
 
 
 def test_many_are_asked_for_in_pages(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,11 +93,11 @@ def test_the_oldest_goes_when_the_bound_is_reached(
     monkeypatch.setattr(limits, "MAX_CACHED_DEVICES", 2)
     case.cache = EnterpriseCache(case.reader)
     assert [case.devices(number) for number in (1, 2, 3)] == [[1], [2], [3]]
-    known = [case.cache.known_device(device_id(number)) is not None for number in (1, 2, 3)]
+    known = [case.cached(number) for number in (1, 2, 3)]
     assert known == [False, True, True]
     case.cache.forget(U1)
     case.cache.forget(U2)
-    assert case.cache.known_device(device_id(2)) is None
+    assert not case.cached(2)
 
 
 def test_a_failed_disk_is_told_and_nothing_is_kept(case: Case) -> None:

@@ -74,7 +74,7 @@ def test_an_officer_sees_whom_it_concerns_and_what_was_counted(market: Market) -
 
 def test_nobody_else_sees_it(market: Market) -> None:
     facts = ask(market, address(1), FetchExit(4, "PK"))
-    assert facts.refusal == "only officers see whom an exit concerns"
+    assert facts.refusal == "only officers see the facts of an exit"
     assert (facts.users, facts.list, facts.fields) == (0, bytes(32), {})
     assert ask(market, None, FetchExit(4, "PK")) is None
 

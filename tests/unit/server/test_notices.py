@@ -409,7 +409,10 @@ def test_a_forwarding_address_must_be_another_address(world: World, value: str) 
 
 def test_there_is_nothing_to_tell_without_an_exit_and_nothing_else_to_tell(world: World) -> None:
     for what in ("read", "exported", "forward"):
-        assert world.tells(U4, what) == "your market is not being left: there is nothing to tell"
+        assert (
+            world.tells(U4, what)
+            == "the service in your market is not ending: there is nothing to report"
+        )
     world.decide(*ANNOUNCED)
     assert world.tells(U1, "moved")
     assert world.tells(U1, "unreachable")

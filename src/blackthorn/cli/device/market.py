@@ -37,7 +37,7 @@ def notice(at: DeviceOptions, json: JsonOption = False) -> None:
     if json:
         terminal.print_json([exit_notices.document(kept) for kept in found])
     elif not found:
-        terminal.out.print("There is no notice: your market is not being left.")
+        terminal.out.print("There is no notice: the service in your market is not ending.")
     for kept in () if json else found:
         terminal.say(f"{exit_notices.line(kept)}\n\n{safe_text(kept.text)}")
     if unreached:

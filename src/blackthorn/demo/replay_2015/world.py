@@ -262,7 +262,7 @@ class World:
         while due := self.answer(partial(self.notices.due, _NOTICES)):
             self.write(*map(self._notice, due))
             for notice in due:
-                self.notices.notified(notice)
+                self.notices.notify(notice)
             told(len(due))
 
     def _notice(self, notice: Notice) -> Command[None]:

@@ -29,7 +29,9 @@ from blackthorn.programs.periodic import Supervisor
 from blackthorn.programs.server.configuration import Configuration
 from blackthorn.programs.server.embedded_witness import EmbeddedWitness
 from blackthorn.server.counters import Counters
-from blackthorn.server.ledger.ledger import DevicesChanged, Ledger, LedgerKeys, Pending
+from blackthorn.server.ledger.chains import DevicesChanged
+from blackthorn.server.ledger.epochs import Pending
+from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
 from blackthorn.storage.files.ledger import LedgerFiles
 from blackthorn.tlog.policy import Policy, format_policy
 from blackthorn.tlog.tiles import Tile, tile_hashes

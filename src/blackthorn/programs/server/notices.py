@@ -92,7 +92,7 @@ class NoticeDelivery:
         if not await self._posted(notice):
             command = self.notices.note_unreachable(notice)
             await outcome(partial(self.writer.submit, command))
-        self.notices.notified(notice)
+        self.notices.notify(notice)
 
     async def _posted(self, notice: Notice) -> bool:
         """Whether the notice's mail is stored; False when it can never be sealed to its user."""

@@ -1,9 +1,8 @@
 """Admission: the first statements of a device that has proved an activation code.
 
-For a user without a chain they are its genesis and, with its certificate, a set_openpgp; for
-one with a chain a reset, whose device waits until the ledger's delay has passed. (A device that
-another one adds, or the recovery key, needs no code.) The enterprise's enrolment key signs
-geneses and resets, here and nowhere else, and only when the code allows it.
+A user without a chain sends a genesis and, with a certificate, a set_openpgp; one with a chain a
+reset, whose device waits for the ledger's delay. Only here does the enterprise's enrolment key sign
+geneses and resets.
 """
 
 from collections.abc import Sequence
@@ -32,10 +31,7 @@ SALT_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What an admitted device brings: its first statement's place, how it stands, what changes.
-
-    `change` is None when its statements are stored already: then its answer was lost.
-    """
+    """An admitted device: seq of its first statement, standing; `change` None if stored already."""
 
     seq: int
     standing: Standing
@@ -44,7 +40,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Admissions:
-    """Judges what new devices bring. `vrf_key` and `enrolment` are the ledger's secrets."""
+    """Verifies new devices. `vrf_key` and `enrolment` are the ledger's secrets."""
 
     ledger: Ledger
     enrolment: SigningKeys
@@ -52,7 +48,7 @@ class Admissions:
     random: Randomness
 
     def owner(self, code: OpenCode, now_ms: int, done: Done[Owner]) -> None:
-        """Whose the code is, and where their chain stood before the code was used."""
+        """The code's user, and their chain's end before the code was used."""
 
         def read(user: UserChain) -> None:
             chain = user.chain
@@ -65,7 +61,7 @@ class Admissions:
         self.ledger.chains.read(code.address, now_ms, unless_failed(done, read))
 
     def admit(self, address: Address, keys: DeviceKeys, now_ms: int, done: Done[Admission]) -> None:
-        """Verify what a device brings; InputError or VerificationError when it is not admitted."""
+        """Verify a device's statements; `done` gets InputError or VerificationError otherwise."""
         if self.ledger.stopped:
             done(InputError(self.ledger.stopped))
             return
@@ -114,17 +110,17 @@ class Admissions:
         return Admission(after[0].seq, standing, replace(change, label=label))
 
     def _label(self, address: Address) -> Label:
-        """A new user's place in the map; the number of the user's row is the store's."""
         beta, proof = vrf.prove(self.vrf_key, address.encode())
+        # The store sets the number of the user's row.
         return Label(0, address, beta[:32], proof, self.random(SALT_BYTES))
 
 
 def _standing(signed: Sequence[statements.SignedStatement], keys: DeviceKeys) -> Standing:
     body = signed[0].statement.body
     if not isinstance(body, statements.Genesis | statements.Reset):
-        raise InputError("a device with a code brings a genesis or a reset")
+        raise InputError("a device with a code sends a genesis or a reset")
     if (body.device.keys.ed25519, body.device.name) != (keys.identity_key, keys.name):
-        raise InputError("the statement is about another device than the one that brings it")
+        raise InputError("the statement names another device than its sender")
     return Standing.PENDING if isinstance(body, statements.Reset) else Standing.LIVE
 
 
@@ -139,13 +135,13 @@ def _check_kinds(signed: Sequence[statements.SignedStatement], chain: VerifiedCh
     bodies = [new.statement.body for new in signed]
     if chain is None:
         if not isinstance(bodies[0], statements.Genesis):
-            raise InputError("the user has no chain yet: his first device brings a genesis")
+            raise InputError("the user has no chain yet: their first device sends a genesis")
         if any(not isinstance(body, statements.SetOpenPGP) for body in bodies[1:]):
-            raise InputError("behind a genesis only a set_openpgp is taken")
+            raise InputError("only a set_openpgp may follow a genesis")
         return
     if isinstance(bodies[0], statements.Genesis):
         raise InputError("the user has a chain already: ask for a reset, or pair with a device")
     if len(bodies) > 1:
-        raise InputError("a device of a user with a chain brings one statement")
+        raise InputError("a device of a user with a chain sends one statement")
     if chain.seq >= limits.MAX_CHAIN_STATEMENTS:
         raise InputError("the user's chain is full")

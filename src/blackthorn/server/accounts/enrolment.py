@@ -1,17 +1,16 @@
 """Enrolment: an activation code from its first try to a stored device.
 
-The rules, in the order in which they are checked:
+Rules, in the order of the checks:
 
-1. A code must exist, be live, and have tries left; its user's market must not be on the way out.
-2. The try is counted durably before the device is challenged, so that a crash gives no guess back.
-3. A device is enrolled only by the code's proof, its signature and its own key's signature, which
-   the edge verifies (`link.activation.exchange`).
-4. The device's first statements must continue the user's chain as `server.accounts.admission`
-   allows.
-5. Device, statements, certificate, key packages and the use of the code are one transaction;
-   the answer comes when it is durable. A proof made good takes its try back.
-6. A used code answers the device that used it again, until it expires, and no other.
-7. Every refusal is counted and told to `warn`, which is given nothing of code, address or peer.
+1. The code exists, is live, and has tries left; its user's market is not being closed.
+2. The try is counted durably before the challenge, so that a crash returns no guess.
+3. The edge verifies the code's proof and the device's two signatures
+   (`link.activation.exchange`).
+4. The first statements continue the user's chain (`server.accounts.admission`).
+5. Device, statements, certificate, key packages and the code's use are one transaction, durable
+   before the answer. A proven try is not counted.
+6. A used code answers only the device that used it, until it expires.
+7. Every refusal is counted and reported to `warn`, without code, address or peer.
 
 What never happens here: deriving anything from a code, or storing one.
 """
@@ -49,7 +48,7 @@ CODE_BURNT = "activation code burnt"
 
 
 def why_refused(code: OpenCode | None, now_ms: int) -> str | None:
-    """Why a code may not be tried now, or None when it may."""
+    """Why a code may not be tried now, or None."""
     if code is None:
         return UNKNOWN
     if code.expires_ms <= now_ms:
@@ -61,7 +60,7 @@ def why_refused(code: OpenCode | None, now_ms: int) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A try that is counted: the code as it stood before, and whose it is."""
+    """A counted try: the code as before it, and its user."""
 
     code: OpenCode
     owner: Owner
@@ -74,10 +73,10 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentService:
-    """Codes and the devices that they activate. `admissions` judges what a device brings.
+    """Activation codes and the devices that they activate.
 
-    `warn` takes one of the events UNPROVEN, LAST_TRY, CODE_BURNT and REFUSED, for the log. A
-    device that finds its code wrong hangs up without a word: that shows at the next try.
+    `warn` gets UNPROVEN, LAST_TRY, CODE_BURNT or REFUSED for the log. A device with a wrong code
+    hangs up silently; the next try shows it.
     """
 
     writer: Writer
@@ -91,7 +90,7 @@ class EnrolmentService:
     exits: ExitRules | None = None
 
     def begin(self, nameplate: str, done: Done[Try]) -> None:
-        """Count a try of the code; ForbiddenError says why it may not be tried."""
+        """Count a try of the code; `done` gets ForbiddenError if it may not be tried."""
         now_ms = self.clock.wall_ms()
 
         def found(code: OpenCode) -> None:
@@ -111,8 +110,6 @@ class EnrolmentService:
     def _if_usable(
         self, now_ms: int, done: Done[Try], go_on: Callable[[OpenCode], None]
     ) -> Done[OpenCode | None]:
-        """Go on with the code if it may be tried; else `done` is told why not."""
-
         def read(code: OpenCode | None) -> None:
             try:
                 refusal = self._refusal(code, now_ms)
@@ -133,18 +130,18 @@ class EnrolmentService:
         return refusal
 
     def challenged(self, attempt: Try) -> None:
-        """The device was challenged: warn when the code was tried before."""
+        """Warn when the code was tried before."""
         if attempt.code.tries:
             self.warn(LAST_TRY if attempt.last else UNPROVEN)
 
     def refusal(self, text: str, *, burnt: bool = False) -> ForbiddenError:
-        """Count a refusal and warn of it; the error that says it."""
+        """Count a refusal, warn, and return its error."""
         self.counters.activations_refused += 1
         self.warn(CODE_BURNT if burnt or text == BURNT else REFUSED)
         return ForbiddenError(text)
 
     def enrol(self, attempt: Try, keys: DeviceKeys, done: Done[Enrolment]) -> None:
-        """Store a device that has proved the code; ForbiddenError says why it is refused."""
+        """Store a device that has proved the code; `done` gets ForbiddenError if refused."""
         if attempt.code.used_by not in (None, device_id(keys.identity_key)):
             done(self.refusal(USED, burnt=attempt.last))
             return
@@ -204,7 +201,6 @@ class EnrolmentService:
 def enrol_device(
     nameplate: str, keys: DeviceKeys, admission: Admission, now_ms: int
 ) -> EnrolDevice:
-    """The command that stores an admitted device."""
     identity = keys.identity_key
     device = NewDevice(device_id(identity), identity, keys.name, admission.standing)
     return EnrolDevice(

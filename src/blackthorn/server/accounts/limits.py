@@ -1,4 +1,4 @@
-"""Bounds of `server/accounts`: each with its name, its unit and its reason."""
+"""Bounds of `server/accounts`."""
 
 from blackthorn.wire.units import MIB
 

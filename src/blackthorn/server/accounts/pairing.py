@@ -1,16 +1,14 @@
-"""Pairing: the server connects a live device with one that joins, and carries what they say.
+"""Pairing: the server connects a live device with a new one and relays their sealed messages.
 
-It sees sealed bytes and keeps nothing of them. The rules:
+1. Only a live device opens a pairing, one at a time, named by a number.
+2. One device joins; a later one, or one with an unknown number, is refused.
+3. Messages are relayed unchanged while both sides are connected, for at most PAIRING_SECONDS,
+   within bounds of number and size, and only as fast as they are read.
+4. When one side leaves or ends the pairing, the other is told and a joined device disconnected. The
+   live device may open the same number again.
 
-1. Only a live device opens a pairing; a device has one at a time, and a number names one.
-2. One device joins; a later one, or one that names an unknown number, is refused.
-3. What one side says goes to the other as it came, as long as both are there, for at most
-   PAIRING_SECONDS and within the bounds of number and size, and only as fast as it is read.
-4. When one side leaves, or says that the pairing is over, the other is told; a device that
-   joined is disconnected then. The live device may open the same number again.
-
-What never happens here: reading what is carried, storing, or counting tries of a code, which is
-the live device's (`link.pairing.exchange.Offer`).
+What never happens here: reading or storing messages, or counting tries of a code, which the live
+device does (`link.pairing.exchange.Offer`).
 """
 
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from blackthorn.ports.enterprise import DeviceRecord, Standing
 from blackthorn.server.accounts import limits as accounts_limits
 
 TAKEN = "another device uses this number: make another code"
-FULL = "the server connects as many devices as it bears: try again in a minute"
+FULL = "too many devices are being linked on this server: try again in a minute"
 NOT_LIVE = "this device may not add another one before its own reset is effective"
 
 
@@ -36,33 +34,30 @@ class End(StrEnum):
 
 
 class Party(Protocol):
-    """One side of a pairing, as an edge knows it. Hashable, equal for one connection."""
+    """One side of a pairing, at an edge. Hashable, equal for one connection.
+
+    `device` is None for one that joins; `slow`: it does not read its messages.
+    """
 
     @property
-    def device(self) -> DeviceRecord | None:
-        """The device that opened the connection; None for one that joins."""
-
+    def device(self) -> DeviceRecord | None: ...
     @property
-    def slow(self) -> bool:
-        """Whether it does not read what it was sent."""
+    def slow(self) -> bool: ...
 
     def paired(self, message: bytes) -> None:
-        """The other side is there, and said this first."""
+        """The other side's first message."""
 
-    def relay(self, data: bytes) -> None:
-        """The other side says this."""
+    def relay(self, data: bytes) -> None: ...
 
     def ended(self, reason: End | str) -> None:
-        """The pairing is over: by the server's reason, or by the text of the other side."""
+        """The pairing is over: the server's reason, or the other side's text."""
 
     def disconnect(self) -> None:
-        """Nothing more is said to it."""
+        """Close after the messages sent so far."""
 
 
 @dataclass(slots=True)
 class _Pairing:
-    """One live device that waits, and the device that has joined it."""
-
     nameplate: str
     message: bytes
     live: Party
@@ -83,13 +78,14 @@ class Pairings:
         self._by_party: dict[Party, _Pairing] = {}
 
     def __len__(self) -> int:
-        """How many pairings are open."""
         return len(self._by_nameplate)
 
     def open(self, party: Party, nameplate: str, message: bytes, now: float) -> str:
-        """A device that is on line waits for another one; "", or why it may not."""
+        """A device on line waits for another; returns "" or the refusal."""
         self._expire(now)
-        self._end_of_device(party)
+        for other in [known for known in self._by_party if known.device is not None]:
+            if other == party or other.device == party.device:  # rule 1, over any of its links
+                self.end(other, End.LEFT, tell_self=other != party)
         if party.device is None or party.device.standing is not Standing.LIVE:
             return NOT_LIVE
         if nameplate in self._by_nameplate:
@@ -101,14 +97,8 @@ class Pairings:
         self._by_party[party] = pairing
         return ""
 
-    def _end_of_device(self, party: Party) -> None:
-        """Rule 1: end what the device has open already, over any of its links."""
-        for other in [known for known in self._by_party if known.device is not None]:
-            if other == party or other.device == party.device:
-                self.end(other, End.LEFT, tell_self=other != party)
-
     def join(self, party: Party, nameplate: str, message: bytes, now: float) -> None:
-        """Rule 2: join the device that waits. Raises AbsentError."""
+        """Rule 2: join the waiting device. Raises AbsentError."""
         self._expire(now)
         pairing = self._by_nameplate.get(nameplate)
         if pairing is None or pairing.joined is not None or party in self._by_party:
@@ -119,7 +109,7 @@ class Pairings:
         pairing.live.paired(message)
 
     def relay(self, party: Party, data: bytes, now: float) -> None:
-        """Rule 3. What comes after the end has crossed with it, and goes nowhere."""
+        """Rule 3. A message after the end is dropped."""
         self._expire(now)
         pairing = self._by_party.get(party)
         other = None if pairing is None else pairing.other(party)
@@ -141,7 +131,7 @@ class Pairings:
             self.end(pairing.live, End.LATE, tell_self=True)
 
     def end(self, party: Party, reason: End | str, *, tell_self: bool = False) -> None:
-        """Forget the pairing before anybody is told: telling may end a connection."""
+        """Forget the pairing first, since telling a party may end its connection."""
         pairing = self._by_party.pop(party, None)
         if pairing is None:
             return

@@ -1,11 +1,11 @@
-"""Recovery: the holder of a user's recovery key adds a device to the chain before any hello.
+"""Recovery: the holder of a user's recovery key adds a device to the chain without a hello.
 
-1. The key must be the one that the user's chain names now. It signs this very connection, by
-   both halves, so that what the server says of the chain goes to nobody else.
-2. There is one refusal for all reasons: no such user, no recovery key, another one.
-3. Tries are bounded for each client: each costs the reading of a chain.
-4. What is submitted then is an add_device that says that the recovery key has signed it; whether
-   it may stand in the chain decides the ledger, as for every other statement.
+1. The key must be the chain's current one. Both its halves sign this connection, so that only its
+   holder reads the answer.
+2. One refusal for all reasons: no such user, no recovery key, another key.
+3. Tries are bounded per client: each reads a chain.
+4. The statement submitted next is an add_device by the recovery key; the ledger checks it like
+   every other statement.
 
 What never happens here: signing, storing, or learning the key's private half.
 """
@@ -29,13 +29,13 @@ from blackthorn.server.markets.exit_rules import ExitRules, May
 from blackthorn.wire.address import domain_of
 
 WINDOW_SECONDS: Final = 600.0
-ONLY_ADD: Final = "the recovery key only adds a device"
+ONLY_ADD: Final = "the recovery key may only add a device"
 REFUSED: Final = "the recovery key is not that of the user"
 
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What the holder of a recovery key needs to add a device: the chain's end, and the pins."""
+    """The chain's end and the pins, by which the holder adds a device."""
 
     address: Address
     seq: int
@@ -48,8 +48,6 @@ class Recognition:
 
 @dataclass(slots=True)
 class RecoveryService:
-    """Recognises recovery keys, and submits the devices that they add."""
-
     ledger: Ledger
     clock: Clock
     exits: ExitRules | None = None
@@ -64,12 +62,12 @@ class RecoveryService:
         now: float,
         done: StoreDone[Recognition],
     ) -> None:
-        """The user's recovery key has signed `message`, which names the connection.
+        """Verify the recovery key's signature over `message`, which names the connection.
 
-        Raises UnavailableError after too many tries of the client. `done` is told AbsentError by
-        rule 2, ForbiddenError when the service of the user's market has ended.
+        Raises UnavailableError after too many tries of the client. `done` gets AbsentError (rule
+        2), or ForbiddenError when service in the user's market has ended.
         """
-        self._count(client, now)
+        self._count(client, now)  # rule 3
 
         def read(user: UserChain) -> None:
             try:
@@ -102,7 +100,6 @@ class RecoveryService:
         )
 
     def _count(self, client: str, now: float) -> None:
-        """Rule 3. Raises UnavailableError."""
         tries = self._tries.setdefault(client, deque())
         self._tries.move_to_end(client)
         while tries and tries[0] <= now - WINDOW_SECONDS:
@@ -114,7 +111,7 @@ class RecoveryService:
             self._tries.popitem(last=False)
 
     def submit(self, address: Address, statement: bytes, certificate: bytes, done: Done) -> None:
-        """Add the device of the statement, if it is one that the recovery key adds."""
+        """Store the statement, if the recovery key adds a device by it."""
         try:
             body = decode(statement).statement.body
         except errors.VerificationError as error:

@@ -1,7 +1,6 @@
-"""What an administrator decides about users: to add one, to invite them once more.
+"""Administration of users: add one, or make a new activation code.
 
-The code is made here, shown once by the caller, and kept nowhere: what is stored is its
-verifier.
+The caller shows the code once; only its verifier is stored.
 """
 
 import re
@@ -25,7 +24,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """A fresh code and when it expires, in Unix milliseconds."""
+    """A new code; it expires at `expires_ms`, Unix milliseconds."""
 
     address: Address
     code: Code
@@ -42,7 +41,6 @@ def parse_life(text: str) -> int:
 
 
 def all_users(store: BlockingReader, now_ms: int) -> Iterator[users.ListedUser]:
-    """All users by address."""
     after = ""
     while page := store.read(users.ListUsers(now_ms, after, limits.USERS_PAGE)):
         yield from page
@@ -57,7 +55,7 @@ def add_user(
     code: users.NewCode,
     home: users.Home = users.NOT_STATED,
 ) -> None:
-    """Add a user with a fresh PIN and a code. Raises ConflictError when the address is taken."""
+    """Add a user with a fresh PIN and a code. Raises ConflictError for a taken address."""
     while True:
         pin = random(4).hex().upper()
         try:
@@ -73,9 +71,9 @@ class Store(BlockingReader, BlockingWriter, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UserAdministration:
-    """Users of one enterprise, whose server has the TLS key of this fingerprint.
+    """Users of one enterprise; `fingerprint` is that of its server's TLS key.
 
-    `options` is what the commands that an error names need besides, such as ` --dir DIR`.
+    `options` is appended to commands in error texts, such as ` --dir DIR`.
     """
 
     store: Store
@@ -87,7 +85,7 @@ class UserAdministration:
     def add(
         self, text: str, life_seconds: int, now_ms: int, home: users.Home = users.NOT_STATED
     ) -> Invited:
-        """A new user and their first code. Raises UserError for a wrong or a taken address."""
+        """A new user and their first code. Raises UserError for a bad or taken address."""
         address = self.check_new(text)
         invited, stored = self._fresh(address, life_seconds, now_ms)
         try:
@@ -97,7 +95,7 @@ class UserAdministration:
         return invited
 
     def check_new(self, text: str) -> Address:
-        """The address, if a user of it can be added. Raises UserError."""
+        """The address of a user to add. Raises UserError."""
         address = self._address(text)
         if self.store.read(users.FindUser(address)):
             raise self._taken(address)
@@ -108,9 +106,9 @@ class UserAdministration:
         return UserError(f"{address} exists: `{command}` makes a new code")
 
     def renew(self, text: str, life_seconds: int, now_ms: int) -> Invited:
-        """One more code for a user; the unused code ends. Raises UserError.
+        """A new code; the unused one ends. Raises UserError.
 
-        For a user who has a chain it asks for a reset: they have lost all devices.
+        For a user with a chain the code asks for a reset: they have lost all devices.
         """
         address = self._address(text)
         invited, stored = self._fresh(address, life_seconds, now_ms)

@@ -1,6 +1,5 @@
-"""Decisions of officers: checked, stored, published in the ledger, and replayed at a start.
+"""Officers' decisions: checked, stored, published in the ledger, and replayed at a start.
 
-The rules of a case are `blackthorn.governance`'s; here is what only a server knows: who its users
-and officers are, what is pending, and when a gag has ended. It decides nothing by itself.
-No link frame: `server.handlers` translates.
+`blackthorn.governance` holds the rules of a case; here is what only a server knows: users,
+officers, proposals, and the ends of gags. It decides nothing. No link frame: `server.handlers`.
 """

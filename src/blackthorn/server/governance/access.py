@@ -1,4 +1,4 @@
-"""What of the decisions a user may see."""
+"""Access of users to decisions."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ from blackthorn.ports.cases import PendingDecision, StoredDecision
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a user may see: decisions, and their private parts too."""
+    """What a user may see: decisions, and their private parts."""
 
     decisions: bool
     private: bool
@@ -16,7 +16,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class DecisionPage:
-    """Decisions in order; with the last of them (not `more`) those that lack an approver."""
+    """Decisions in order; the last page (not `more`) also has the proposals."""
 
     decisions: list[StoredDecision]
     pending: list[PendingDecision]
@@ -25,7 +25,7 @@ class DecisionPage:
     more: bool
 
     def for_access(self, access: Access) -> "DecisionPage":
-        """The page without what may not be seen."""
+        """The page without forbidden private parts."""
         if access.private:
             return self
         return replace(

@@ -1,4 +1,4 @@
-"""Approvers: each officer's user, and whether an approval was signed by their live device."""
+"""Approvers: each officer's user, and the check that their live device signed an approval."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ class Approvers:
         self.people: dict[str, Address] = {}
 
     def keep(self, signed: Signed, private: dict[str, Any], known: Officers) -> None:
-        """A decision about the officers was taken; `known` are the officers after it."""
+        """Apply a stored decision about the officers; `known` are the officers after it."""
         for suffix in ("", "_2"):
             if f"address{suffix}" in private:
                 officer = signed.statement.public[f"officer{suffix}"]
@@ -28,11 +28,11 @@ class Approvers:
         self.people = {name: address for name, address in self.people.items() if name in known}
 
     def officer_of(self, address: Address) -> str | None:
-        """The officer that this user is."""
+        """The user's officer id, or None."""
         return next((name for name, person in self.people.items() if person == address), None)
 
     def concerned(self, signed: Signed, private: dict[str, Any]) -> list[Address]:
-        """The users whose devices `check` looks at."""
+        """The users whose devices `check` needs."""
         named = [Address(private[name]) for name in ("address", "address_2") if name in private]
         approvers = [approval.officer for approval in signed.approvals]
         return [*named, *(self.people[name] for name in approvers if name in self.people)]
@@ -45,9 +45,9 @@ class Approvers:
         founders: list[Address],
         users: Users,
     ) -> None:
-        """Each approver signs with a live device of their own user. Raises InputError.
+        """Each approver signed with a live device of their own user. Raises InputError.
 
-        `users` are those of `concerned` that exist.
+        `users` are the existing ones of `concerned`.
         """
         statement = signed.statement
         if statement.case == officers.CASE:
@@ -74,7 +74,7 @@ class Approvers:
             if any(person == address and other != name for other, person in people.items()):
                 raise InputError(f"{address} is an officer already, under another id")
             if people.get(name, address) != address:
-                raise InputError(f"{name} is another person")
+                raise InputError(f"{name} is the id of another person")
             if not _has_live(users, address, statement.public[f"ed25519{suffix}"]):
                 raise InputError(f"that is no live device of {address}")
             people[name] = address

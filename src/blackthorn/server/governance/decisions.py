@@ -1,11 +1,10 @@
 """Decision service: officers' decisions are checked, stored and published; it decides nothing.
 
-A decision that lacks an approver stays pending; a complete one is stored with its ledger entry in
-one transaction, and only then counts. The entry reveals it, unless the law bars that: then it
-commits, and is revealed by itself when the gag ends. At a start every decision is replayed,
-signatures and all, and compared with the ledger: an edited row stops the server.
-
-No date and no clock fires anything but the end of a gag, and that not when the clock has jumped.
+An incomplete decision stays pending. A complete one is stored with its ledger entry in one
+transaction and takes effect then. The entry reveals it, unless a gag bars that: then it commits,
+and is revealed when the gag ends. At a start every decision is replayed with its signatures and
+compared with the ledger: an edited row stops the server. Only the end of a gag depends on a clock,
+and it waits when the clock has jumped.
 """
 
 from collections.abc import Callable
@@ -32,26 +31,26 @@ from blackthorn.server.governance.proposals import Proposals
 from blackthorn.server.governance.replay import replay_with_ledger
 
 Check = Callable[[Checked, dict[str, Any], store.Done[None]], None]
-"""Looks at a decision and its private part; `done` gets None, or why it is refused."""
+"""Checks a decision and its private part; `done` gets None or the refusal."""
 
 ONLY_OFFICERS: Final = "only officers see decisions: ask an owner for a role"
 
 AHEAD_MS: Final = 10 * 60_000
-"""How far an approver's clock may be ahead of the server's."""
+"""Permitted lead of an approver's clock over the server's."""
 
 STALE_MS: Final = 14 * 24 * 3_600_000
-"""An approval older than this does not count any more: it must be given anew."""
+"""Age at which an approval expires."""
 
 
 class Log(Protocol):
-    """What the decision service needs of `server.ledger.ledger.Ledger`."""
+    """The part of `server.ledger.ledger.Ledger` that the decision service uses.
+
+    `time_ms` is the newest published head's time, 0 before the first; `wake` announces an entry.
+    """
 
     @property
-    def time_ms(self) -> int:
-        """The time of the newest published head, 0 before the first."""
-
-    def wake(self) -> None:
-        """Something waits for the next epoch."""
+    def time_ms(self) -> int: ...
+    def wake(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +67,7 @@ class _Submission:
 class DecisionService:
     """All cases. `checks` may refuse a decision before it is stored.
 
-    `on_decision` gets each decision once it is stored, `on_disclosure` each directive once nothing
-    bars its disclosure.
+    `on_decision` gets each stored decision, `on_disclosure` each directive that may be disclosed.
     """
 
     log: Log
@@ -94,7 +92,7 @@ class DecisionService:
         self._time = ClockGuard(self.clock)
 
     def start(self, reader: store.BlockingReader) -> None:
-        """Replay what is stored. Raises DamageError naming the decision that was altered."""
+        """Replay the stored decisions. Raises DamageError naming an altered one."""
         waiting = [(row.kind, row.body) for row in reader.read(WaitingRecords(0, 2**31))]
         for row, signed, private in replay_with_ledger(reader, self.cases, waiting):
             self._number = row.number
@@ -115,33 +113,31 @@ class DecisionService:
             self._approvers.keep(signed, private, self.cases.officers)
 
     def private(self, case: str, action: str) -> dict[str, Any]:
-        """The private part of the newest such step of a case, {} when there is none."""
+        """The private part of the case's newest such step, or {}."""
         return self._private.get((case, action), {})
 
     def produced(self, case: str) -> bytes:
-        """What the ledger's commitment to a directive's `produce` is to; empty before it."""
+        """The opening of the ledger's commitment to a directive's `produce`, or empty."""
         return self._produced.get(case, b"")
 
     def founders(self, done: store.Done[list[Address]]) -> None:
-        """Who may found the officers, while there are none."""
+        """The users who may found the officers; none once there are officers."""
         if self.cases.officers:
             done([])
         else:
             self.reader.ask(ports.ListFounders(), done)
 
     def access(self, address: Address, done: store.Done[Access]) -> None:
-        """What this user may see."""
-
         def found(founders: list[Address]) -> None:
             done(self._access(address, founders))
 
         self.founders(store.unless_failed(done, found))
 
     def _access(self, address: Address, founders: list[Address]) -> Access:
-        """Private parts are for who decides, not for helpdesk and auditors."""
         name = self._approvers.officer_of(address)
         if name is None:
             return Access(address in founders, address in founders)
+        # Helpdesk and auditors see no private parts.
         return Access(True, bool(self.cases.officers[name].roles & ANY_DECIDER))
 
     def page(
@@ -149,7 +145,7 @@ class DecisionService:
     ) -> None:
         """At most `limit` decisions with a number above `after`, as this user may see them.
 
-        `done` gets ForbiddenError for who is no officer and may not found them.
+        `done` gets ForbiddenError for a user who is neither officer nor founder.
         """
 
         def allowed(founders: list[Address]) -> None:
@@ -173,26 +169,25 @@ class DecisionService:
 
     @property
     def pending(self) -> list[ports.PendingDecision]:
-        """Decisions that lack an approver."""
+        """Proposals that lack an approver."""
         return self._proposals.all
 
     @property
     def log_ms(self) -> int:
-        """The ledger's time: what dates of exits are held against."""
+        """The ledger's time, with which dates of exits are compared."""
         now_ms = self.clock.wall_ms()
         return min(self.log.time_ms or now_ms, now_ms)
 
     def problems(self) -> list[str]:
-        """Why a gag does not end by itself, if so."""
+        """Why a gag does not end by itself."""
         return self._time.problems()
 
     def submit(
         self, submitter: Address, signed: bytes, private: bytes, done: store.Done[tuple[str, ...]]
     ) -> None:
-        """A decision with its approvals so far, from a device of `submitter`.
+        """Take a decision with its approvals, from a device of `submitter`.
 
-        `done` gets, once it is durable, the approvers who still must approve, in words; or the
-        error that refuses it in one line.
+        `done` gets, once durable, the missing approvers in words, or the error.
         """
 
         def allowed(founders: list[Address]) -> None:
@@ -230,7 +225,7 @@ class DecisionService:
                     raise users
                 known, founders = self.cases.officers, submission.founders
                 self._approvers.check(signed, fields, known, founders, users)
-            except BaseException as error:  # even a defect keeps nobody from deciding
+            except BaseException as error:  # a defect must not block later decisions
                 self._busy = False
                 if not isinstance(error, BlackthornError):
                     raise
@@ -241,7 +236,7 @@ class DecisionService:
         self.enterprise.load_users(self._approvers.concerned(signed, fields), loaded)
 
     def _run_checks(self, number: int, submission: _Submission) -> None:
-        """The checks that may have to ask the store, one after the other, then the decision."""
+        """The checks that may read the store, in turn, then the decision."""
 
         def checked(error: BlackthornError | None) -> None:
             if error is None:
@@ -306,7 +301,7 @@ class DecisionService:
         written: Callable[[], None],
         failed: Callable[[BlackthornError], None],
     ) -> None:
-        """One transaction: the commands, these decisions as disclosed, the ledger's entries."""
+        """One transaction: commands, disclosed decisions, ledger entries."""
         disclosed = ports.MarkDisclosed(tuple((row.case, row.seq) for row in revealed))
         entries = [AddRecord(*record) for record in records]
 
@@ -327,20 +322,17 @@ class DecisionService:
         store.call_each(partial(listener, case) for listener in self.on_disclosure)
 
     def tick(self) -> None:
-        """Reveal what a gag that has ended hid; call it a few times a minute."""
+        """Reveal decisions whose gag has ended; call it a few times a minute."""
         now_ms = self._time.now_ms()
         if self._busy or not self._time.holds:
             return
         for name, rows in self._sealed.items():
             case = self.cases.case(name)
             if not directives.gagged(case, min(now_ms, self.log.time_ms)):
-                self._reveal(case, rows)
+                entries = [_entry(row, sealed=False) for row in rows]
+                disclose = partial(self._disclose, case)
+                self._write([], rows, entries, disclose, store.ignore)  # a failure: next tick
                 return
-
-    def _reveal(self, case: Case, rows: list[ports.StoredDecision]) -> None:
-        """When the disk cannot, the next tick tries again."""
-        entries = [_entry(row, sealed=False) for row in rows]
-        self._write([], rows, entries, lambda: self._disclose(case), lambda error: None)
 
 
 def _entry(decision: ports.StoredDecision, *, sealed: bool) -> tuple[int, bytes]:

@@ -1,7 +1,6 @@
-"""What only the server knows of a directive: which accounts there are, and in which markets.
+"""Checks of a directive against the server's accounts and markets.
 
-Full addresses of users of this enterprise, few of them, each by name: a wildcard, a domain or an
-empty name is no account.
+Accounts are full addresses of users of this enterprise; a wildcard or a domain is none.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,14 +17,14 @@ from blackthorn.wire.address import parse_address
 
 @dataclass(frozen=True, slots=True)
 class DirectiveChecks:
-    """A check of `decisions.DecisionService`. `most` bounds the accounts of a directive."""
+    """A check of `decisions.DecisionService`; `most` bounds a directive's accounts."""
 
     cases: Callable[[], Cases]
     reader: Reader
     most: int
 
     def __call__(self, checked: Checked, private: dict[str, Any], done: Done[None]) -> None:
-        """`done` gets InputError with a clear line when the directive is refused."""
+        """`done` gets InputError when the directive is refused."""
         if checked.move.action != "receive":
             done(None)
             return
@@ -42,7 +41,7 @@ class DirectiveChecks:
 
     def _addresses(self, public: dict[str, Any], names: Sequence[str]) -> list[Address]:
         if len(names) != public["accounts"]:
-            raise InputError("the number of accounts is not that of the accounts named")
+            raise InputError("the number of accounts differs from the accounts named")
         if public["accounts"] + public["unknown"] > self.most:
             raise InputError(f"a directive names at most {self.most} accounts: ask for another one")
         return [_address(name) for name in names]
@@ -55,8 +54,7 @@ class DirectiveChecks:
                 return InputError(f"there is no account {address}: count it by --unknown")
             case = self.cases().exit_of(market)
             if case is not None and case.state in ("destroying", "closed"):
-                text = f"{address} was of {market}, which is closed: there is nothing left"
-                return InputError(text)
+                return InputError(f"{address} was of {market}, which is closed: no data remains")
         return None
 
 
@@ -64,7 +62,7 @@ def _address(name: str) -> Address:
     try:
         address = parse_address(name)
     except DecodeError:
-        raise InputError(f"{name!r} is no account: a directive names full addresses") from None
+        raise InputError(f"{name!r} is not an account: give its full address") from None
     if address != name:
-        raise InputError(f"{name!r} is to be written {address}")
+        raise InputError(f"write {name!r} as {address}")
     return address

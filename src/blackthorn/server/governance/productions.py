@@ -1,4 +1,4 @@
-"""Packages of directives as a service hands them out, part by part."""
+"""Packages of directives, served in parts."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,7 +9,7 @@ from blackthorn.ports.store import Done
 
 @dataclass(frozen=True, slots=True)
 class PackagePart:
-    """Some bytes of a package of `total` bytes, and what its manifest says."""
+    """Some bytes of a package of `total` bytes, and facts of its manifest."""
 
     total: int
     manifest_hash: bytes
@@ -19,13 +19,13 @@ class PackagePart:
 
 
 class Productions(Protocol):
-    """Makes the package of a directive when an officer first asks for it."""
+    """Builds a directive's package when an officer first fetches it."""
 
     def part(
         self, address: Address, case: str, offset: int, length: int, done: Done[PackagePart]
     ) -> None:
         """At most `length` bytes of the package from `offset` on, for this user.
 
-        `done` gets ForbiddenError (no officer who decides, or the directive is not approved),
-        UnavailableError (it is being made, or the ledger does not show it yet), StorageError.
+        `done` gets ForbiddenError (not a deciding officer, or not approved), UnavailableError
+        (being built, or not in the ledger yet), StorageError.
         """

@@ -1,4 +1,4 @@
-"""Proposals: decisions that lack an approver, one a case, until they are decided or replaced."""
+"""Proposals: decisions that lack an approver, one per case."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,29 +15,25 @@ from blackthorn.ports.store import BlockingReader, Done, Writer, unless_failed
 from blackthorn.server.governance.approvers import Approvers
 
 REPLACE_MS: Final = 3_600_000
-"""A proposal that nobody has approved for so long may be replaced by another officer's."""
+"""Age at which another officer may replace a proposal."""
 
 
 @dataclass(slots=True)
 class Proposals:
-    """All pending decisions, as they are stored."""
-
     writer: Writer
     clock: Clock
     approvers: Approvers
     _pending: dict[str, PendingDecision] = field(default_factory=dict)
 
     def start(self, reader: BlockingReader) -> None:
-        """Read what is stored."""
         self._pending = {row.case: row for row in reader.read(ListPendingDecisions())}
 
     @property
     def all(self) -> list[PendingDecision]:
-        """Decisions that lack an approver."""
         return list(self._pending.values())
 
     def remove(self, case: str) -> None:
-        """A decision of the case was stored, and with it the proposal deleted."""
+        """A decision of the case was stored, which deleted the proposal."""
         self._pending.pop(case, None)
 
     def propose(
@@ -48,10 +44,10 @@ class Proposals:
         before: Case,
         done: Done[tuple[str, ...]],
     ) -> None:
-        """Keep it; `done` gets the approvers who must still approve. `before` is its case now.
+        """Store a proposal; `done` gets the missing approvers. `before` is its case now.
 
-        Raises ConflictError while another one is pending that may not be replaced yet, and
-        LimitError. `done` gets ConflictError when another one was stored first.
+        Raises LimitError, and ConflictError when another proposal may not be replaced yet; `done`
+        gets ConflictError when another one was stored first.
         """
         signed, now_ms = checked.signed, self.clock.wall_ms()
         case = signed.statement.case

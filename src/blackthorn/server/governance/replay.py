@@ -1,7 +1,4 @@
-"""Decisions replayed from the database, signatures and all: by the server and the host's commands.
-
-An edited row does not replay, and then nothing goes on.
-"""
+"""Replay of the stored decisions with their signatures, by the server and the host's commands."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -22,9 +19,9 @@ _PAGE: Final = 256
 
 
 def replay(reader: BlockingReader, cases: Cases) -> Iterator[Replayed]:
-    """Take every stored decision into `cases`; each with its private part once it is taken.
+    """Apply every stored decision to `cases`; yields each with its private part.
 
-    Raises DamageError naming the decision that was altered.
+    Raises DamageError naming an altered decision.
     """
     after = 0
     while rows := reader.read(ListDecisions(after, _PAGE)):
@@ -43,9 +40,9 @@ def replay(reader: BlockingReader, cases: Cases) -> Iterator[Replayed]:
 def replay_with_ledger(
     reader: BlockingReader, cases: Cases, waiting: Iterable[tuple[int, bytes]]
 ) -> Iterator[Replayed]:
-    """The same, each compared with the ledger; `waiting` are the records of its next epoch.
+    """Replay and compare with the ledger; `waiting` are the records of its next epoch.
 
-    Raises DamageError also when a decision is in only one of the two.
+    Raises DamageError also when only one of the two has a decision.
     """
     in_ledger = _in_ledger(reader, waiting)
     for row, signed, private in replay(reader, cases):

@@ -1,7 +1,6 @@
-"""Handlers: frames of the link become calls of services, and their results become frames.
+"""Handlers translate frames of the link into calls of services, and results into frames.
 
-One module for each use case. A session is one link connection, `connections` holds all of them,
-`dispatcher` gives each frame to its handler, and `errors` maps every kind of error and refusal to
-its code of the link. Nothing is decided here about messages, mail or people, and nothing is
-stored. No service imports a handler.
+One module per use case. A session is one link connection, `connections` holds all of them,
+`dispatcher` gives each frame to its handler, and `errors` maps errors and refusals to link codes.
+Nothing is decided or stored here, and no service imports a handler.
 """

@@ -1,4 +1,4 @@
-"""How a session is answered once a service has: by a frame, or by the end of the link."""
+"""Answers of a session after a service's result: a frame, or the end of the link."""
 
 from collections.abc import Callable
 
@@ -17,10 +17,10 @@ def answering(
     refuse: Callable[[str], AnyFrame] | None = None,
     refusals: type[BlackthornError] = BlackthornError,
 ) -> Done[Result]:
-    """The callback that answers by a frame; until it is called the session takes no more.
+    """A callback that answers with a frame; the session takes no more until then.
 
-    `refuse` makes the frame of an error that is one of `refusals`; any other error, and every
-    defect, ends the link.
+    `refuse` makes the frame for an error of `refusals`; any other error, and every defect, ends the
+    link.
     """
     session.ask()
 
@@ -36,6 +36,6 @@ def answering(
 
 
 def close_failed(session: Session, counters: Counters, error: BlackthornError) -> None:
-    """End the session by the one table of errors; a fault of the disk is counted."""
+    """End the session with the error's code; count a disk fault."""
     counters.storage_failures += isinstance(error, StorageError)
     session.close(*farewell(error))

@@ -1,7 +1,4 @@
-"""All link connections of a server: counted by client and device, checked, and ended.
-
-What a frame means is the dispatcher's.
-"""
+"""All link connections of a server: counted by client and device, checked, and ended."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -19,11 +16,11 @@ from blackthorn.server.handlers.session import Session, Wire
 Key = TypeVar("Key")
 
 IDLE_CHECK_SECONDS: Final = 10.0
-"""How often all sessions are looked through for silent ones."""
+"""Period of the check for silent sessions."""
 
 
 class Connections:
-    """The sessions that are open. `on_end` is called once for each that ends."""
+    """The open sessions. `on_end` is called once for each that ends."""
 
     def __init__(self, counters: Counters, on_end: Callable[[Session], None]) -> None:
         self._counters = counters
@@ -46,7 +43,7 @@ class Connections:
         client: str,
         work_off: Callable[[Session], None],
     ) -> Session:
-        """A new connection; it is closed when the server stops or has too many."""
+        """A new connection, closed when the server stops or has too many."""
         session = Session(wire, binding, now, client, work_off, self.fail)
         self._counters.connections_total += 1
         if self._stopping or self._crowded(client):
@@ -68,7 +65,7 @@ class Connections:
         )
 
     def open(self, session: Session) -> None:
-        """The session's device is known; the oldest session of it gives way to one too many."""
+        """The session's device is known; one link too many closes its oldest."""
         self._leave_opening(session)
         device = session.device
         if device is None or session not in self._sessions:
@@ -82,13 +79,13 @@ class Connections:
             self.disconnect(oldest)
 
     def disconnect(self, session: Session) -> None:
-        """The connection has ended, whichever side ended it."""
+        """The connection has ended, from either side."""
         self._leave_opening(session)
         if session in self._sessions:
             self._sessions.remove(session)
             _count_out(self._by_client, session.client)
         self._paused.discard(session)
-        session.link.close()  # what is still being worked on for it finds it closed
+        session.link.close()  # pending work for it finds it closed
         if session.device is not None:
             _take_out(self._by_device, session.device.id, session)
             _take_out(self._by_user, session.device.address, session)
@@ -101,25 +98,24 @@ class Connections:
             _count_out(self._opening_by_client, session.client)
 
     def cut(self, session: Session, code: Code, text: str = "") -> None:
-        """End a session by fault of its peer or of the server."""
+        """End a session by a fault of its peer or of the server."""
         self._counters.links_cut += 1
         session.close(code, text)
         self.disconnect(session)
 
     def fail(self, session: Session, error: Exception) -> None:
-        """End a session by the code of an error."""
+        """End a session with the error's code."""
         self._counters.storage_failures += isinstance(error, StorageError)
         self.cut(session, *farewell(error))
 
     def stop(self) -> None:
-        """Take no more connections and tell all peers."""
+        """Refuse new connections and close all."""
         self._stopping = True
         for session in list(self._sessions):
             session.close(Code.STOPPING)
             self.disconnect(session)
 
     def of_user(self, address: Address) -> tuple[Session, ...]:
-        """The sessions of the user's devices."""
         return tuple(self._by_user.get(address, ()))
 
     def with_device(self) -> list[Session]:
@@ -127,13 +123,12 @@ class Connections:
         return [session for sessions in self._by_device.values() for session in sessions]
 
     def end_device(self, device: DeviceId, code: Code) -> None:
-        """End the sessions of a device."""
         for session in tuple(self._by_device.get(device, ())):
             session.close(code)
             self.disconnect(session)
 
     def pause(self, session: Session, now: float) -> None:
-        """The peer does not read what it is sent."""
+        """The peer does not read."""
         session.pause(now)
         self._paused.add(session)
 
@@ -143,7 +138,7 @@ class Connections:
         self._paused.discard(session)
 
     def check(self, now: float) -> None:
-        """End those that are silent, or do not read, for too long."""
+        """End sessions that are silent, or do not read, for too long."""
         for session in [paused for paused in self._paused if paused.paused_since is not None]:
             if now - (session.paused_since or now) > limits.LINK_WRITE_SECONDS:
                 self.cut(session, Code.NOT_READING)

@@ -1,7 +1,4 @@
-"""Link handler: officers' devices read decisions, and submit them.
-
-An officer's device replays itself what it is shown; here are only paging and the answer.
-"""
+"""Link handler: officers' devices read decisions, and submit them."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -26,28 +23,22 @@ from blackthorn.server.handlers.session import Session
 
 @dataclass(frozen=True, slots=True)
 class DecisionHandler:
-    """Handles FetchDecisions and SubmitDecision."""
-
     decisions: DecisionService
     counters: Counters
 
     def handle(self, session: Session, frame: FetchDecisions | SubmitDecision, now: float) -> None:
-        """Serve one frame of a known device."""
         device = session.device
         if device is None:
             return
         if device.standing is not Standing.LIVE:
             session.transmit(_refusal(frame, ONLY_OFFICERS))
         elif isinstance(frame, FetchDecisions):
-            self._fetch(session, device.address, frame)
+            answer, refuse = partial(_decisions, frame), partial(_refusal, frame)
+            done = answering(session, self.counters, answer, refuse, ForbiddenError)
+            limit = limits.MAX_DECISIONS_PER_FRAME
+            self.decisions.page(device.address, frame.after, limit, done)
         else:
             self._submit(session, device.address, frame)
-
-    def _fetch(self, session: Session, address: Address, frame: FetchDecisions) -> None:
-        refuse = partial(_refusal, frame)
-        answer = partial(_decisions, frame)
-        done = answering(session, self.counters, answer, refuse, ForbiddenError)
-        self.decisions.page(address, frame.after, limits.MAX_DECISIONS_PER_FRAME, done)
 
     def _submit(self, session: Session, address: Address, frame: SubmitDecision) -> None:
         def taken(lacks: tuple[str, ...]) -> DecisionTaken:

@@ -1,7 +1,6 @@
-"""Frames by which known devices ask the ledger, over its lookups.
+"""Link handler: known devices query the ledger.
 
-What a device asks is paid for out of a budget that fills again by itself; a device that has spent
-it is made to wait, and nobody else.
+A per-device rate limiter charges each query; only the device that overspent waits.
 """
 
 from collections.abc import Callable
@@ -25,11 +24,11 @@ from blackthorn.server.rate_limiter import RateLimiter
 HandlerFunction = Callable[[Session, Any, float], None]
 
 CHECKPOINT_WORK = 4
-"""A checkpoint that a device shows: a signature, and perhaps a root of the log."""
+"""Units for a checkpoint from a device: a signature, and perhaps a root of the log."""
 
 
 class DirectoryHandler:
-    """Serves the frames by which known devices ask the ledger (`dispatcher.LEDGER_FRAMES`)."""
+    """Handles `dispatcher.LEDGER_FRAMES`."""
 
     def __init__(self, ledger: Ledger, lookups: Lookups, clock: Clock) -> None:
         self._ledger = ledger
@@ -49,7 +48,7 @@ class DirectoryHandler:
         }
 
     def handle(self, session: Session, frame: f.AnyFrame, now: float) -> None:
-        """Serve one frame of a known device, then make it wait if its budget is spent."""
+        """Serve one frame, then make the device wait if its budget is spent."""
         if session.device is None:
             return
         try:
@@ -64,21 +63,17 @@ class DirectoryHandler:
             self._budgets.hold(session.device.id, session)
 
     def tick(self, now: float) -> None:
-        """Serve those again whose budget has filled."""
+        """Resume the sessions whose budget has filled."""
         call_each(session.answered for session in self._budgets.release(now))
 
     def leave(self, session: Session) -> None:
-        """The connection has ended."""
         if session.device is not None:
             self._budgets.forget(session.device.id, session)
 
     def _asking(
         self, session: Session, now: float, answer: Callable[[Result], tuple[f.AnyFrame, int]]
     ) -> Done[Result]:
-        """What takes the result of a lookup: the frame of it is said and paid for.
-
-        The session takes nothing more until then.
-        """
+        """Callback that sends and charges for a result; the session waits until then."""
         assert session.device is not None
         device = session.device.id
         session.ask()
@@ -114,7 +109,7 @@ class DirectoryHandler:
         self._pay(session, 1, now)
 
     def _submit(self, session: Session, frame: f.SubmitStatement, now: float) -> None:
-        """Bounded by the hour, and one at a time: it costs no work."""
+        """Bounded per hour and one at a time: not charged."""
         assert session.device is not None
         device, now_ms = session.device, self._clock.wall_ms()
         session.ask()

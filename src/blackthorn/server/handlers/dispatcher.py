@@ -1,8 +1,8 @@
-"""The dispatcher: which handler serves a frame, and what the server tells its devices.
+"""The dispatcher gives each frame to its handler, and pushes the server's frames to devices.
 
-The link's edge calls it: `connect`, `receive`, `pause`, `disconnect`, and `tick` a few times a
-second. All of it is synchronous and takes the time as an argument, so that it runs under asyncio
-and in scenarios alike. One session's fault ends that session and no other.
+The link's edge calls `connect`, `receive`, `pause`, `disconnect`, and `tick` a few times a second.
+All is synchronous and takes the time as an argument, for asyncio and scenarios alike. A fault ends
+only its own session.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from blackthorn.ports.enterprise import Standing, UserRecord
 from blackthorn.ports.store import Reader, Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
-from blackthorn.server.handlers import limits, pending_device
+from blackthorn.server.handlers import limits
 from blackthorn.server.handlers.connections import Connections
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.handlers.errors import farewell
@@ -26,7 +26,7 @@ from blackthorn.server.handlers.hello import HelloHandler
 from blackthorn.server.handlers.key_packages import KeyPackageHandler
 from blackthorn.server.handlers.messaging import MessagingHandler
 from blackthorn.server.handlers.notices import NoticeHandler
-from blackthorn.server.handlers.read_only import ReadOnly
+from blackthorn.server.handlers.restrictions import Restrictions
 from blackthorn.server.handlers.session import Session, Wire
 from blackthorn.server.ledger.chains import DevicesChanged
 from blackthorn.server.markets.exit_rules import ExitRules, May
@@ -39,17 +39,15 @@ HandlerFunction = Callable[[Session, Any, float], None]
 
 
 class FrameHandler(Protocol):
-    """Serves the frames of one use case."""
-
     def handle(self, session: Session, frame: Any, now: float) -> None:
-        """Serve one frame. InputError ends the session as its peer's fault."""
+        """Serve one frame of a known device. InputError ends the session as its peer's fault."""
 
 
 class SessionHandler(FrameHandler, Protocol):
-    """A handler that keeps something of its sessions."""
+    """A handler that keeps state of its sessions."""
 
     def leave(self, session: Session) -> None:
-        """The session has ended, whichever side ended it; the handler may not know it."""
+        """The session has ended; the handler may not know it."""
 
 
 LEDGER_FRAMES: Final = (
@@ -66,13 +64,9 @@ PAIRING_FRAMES: Final = (f.OpenPairing, f.JoinPairing, f.Relay, f.PairingEnded)
 
 
 class Dispatcher:
-    """All link sessions of a server.
+    """All link sessions of a server; `next_seq` is `ports.parcels.FirstSeq` as of the start.
 
-    `next_seq` is `ports.parcels.FirstSeq` as of the start. `mail_service` serves ListMail and
-    FetchMail, `enrolment` ActivateBegin and ActivateProve, `ledger`, `pairing` and `decisions` the
-    frames named after them, `recovery` Recover and what follows it, `productions` FetchProduction,
-    `notices` TellExit, `closures` FetchExit and FetchReceipt; `exits` narrows what users of a
-    market that is being closed may do.
+    `exits` restricts the users of a market that is being closed.
     """
 
     def __init__(
@@ -106,7 +100,7 @@ class Dispatcher:
         self._faults: list[Exception] = []
         key_packages = KeyPackages(enterprise, writer, reader, counters, exits)
         key_package_handler = KeyPackageHandler(key_packages)
-        self._read_only = ReadOnly(exits, key_package_handler) if exits is not None else None
+        self._restrictions = Restrictions(exits, key_package_handler)
         self._recovery = recovery
         self._ledger = ledger
         self._session_handlers = [part for part in (ledger, pairing) if part is not None]
@@ -148,11 +142,11 @@ class Dispatcher:
         }
 
     def connect(self, wire: Wire, binding: bytes, now: float, client: str = "") -> Session:
-        """A new connection; `binding` is that of its TLS, `client` its peer's address."""
+        """A new connection with the TLS `binding`; `client` is its peer's address."""
         return self._connections.connect(wire, binding, now, client, self._work_off)
 
     def receive(self, session: Session, data: bytes | memoryview, now: float) -> None:
-        """One WebSocket message of the session's peer; it is put off while the peer must wait."""
+        """One WebSocket message of the peer; queued while the peer must wait."""
         if session.closed:
             return
         if session.waits or session.backlog:
@@ -164,7 +158,7 @@ class Dispatcher:
         self._serve(session, data, now)
 
     def _work_off(self, session: Session) -> None:
-        """Serve what was put off, for as long as the peer need not wait again."""
+        """Serve queued frames until the peer must wait again."""
         while (frame := session.next_put_off()) is not None:
             try:
                 self._serve(session, *frame)
@@ -175,18 +169,13 @@ class Dispatcher:
         try:
             _check_opening(session, len(data))
             frame = session.link.receive(data, now)
-            if session.device is not None and session.device.standing is Standing.PENDING:
-                answer = pending_device.ANSWERS.get(type(frame))
-                if answer is not None:
-                    answer(session, frame)
-                    return
-            if self._read_only is not None and self._read_only.answers(session, frame):
+            if self._restrictions.answer(session, frame):
                 return
             handler = self._handlers.get(type(frame))
             if session.link.state is State.RECOVERING and self._recovery is not None:
                 handler = self._recovery.handle
             if handler is None:
-                raise LinkError(Code.NOT_NOW, f"{type(frame).__name__} is not served here")
+                raise LinkError(Code.NOT_NOW, f"this server does not handle {type(frame).__name__}")
             handler(session, frame, now)
         except Exception as error:
             self._connections.fail(session, error)
@@ -198,17 +187,14 @@ class Dispatcher:
         self._connections.cut(session, code, text)
 
     def pause(self, session: Session, now: float) -> None:
-        """The peer does not read what it is sent."""
         self._connections.pause(session, now)
 
     def unpause(self, session: Session) -> None:
-        """The peer reads again."""
         self._connections.unpause(session)
         if session.messaging is not None:
             self._delivery.catch_up(session.messaging.mailbox)
 
     def disconnect(self, session: Session) -> None:
-        """The connection has ended, whichever side ended it."""
         self._connections.disconnect(session)
 
     def _ended(self, session: Session) -> None:
@@ -218,9 +204,9 @@ class Dispatcher:
             handler.leave(session)
 
     def tick(self, now: float) -> None:
-        """What is due: deletions that wait for company, silent peers, peers that do not read.
+        """Flush deletions; end silent peers and those that do not read.
 
-        Raises the first fault of a handler since the last tick that was not raised yet.
+        Raises the first fault of a handler since the last tick.
         """
         self._delivery.flush()
         if self._ledger is not None:
@@ -231,25 +217,22 @@ class Dispatcher:
             raise fault
 
     def disk_is_short(self, short: bool) -> None:
-        """While too little disk is free nothing is taken; acknowledgements still make room."""
+        """While the disk is nearly full nothing is stored but acknowledgements."""
         self._submission.disk_short = short
 
     def start_day(self, day: int) -> None:
-        """It is this Unix day; called at the start and once a day."""
+        """Called at the start and at each new Unix day."""
         self._submission.today = day
         self._delivery.start_day(day)
 
     def stop(self) -> None:
-        """Take no more connections, tell all peers, hand what waits to the writer."""
+        """Flush to the writer and close all sessions."""
         self._delivery.flush()
         self._submission.flush()
         self._connections.stop()
 
     def notify_user(self, address: Address, frame: f.AnyFrame) -> None:
-        """Say `frame` to every device of the user that receives now.
-
-        Devices that are pending hear of the ledger and of nothing else.
-        """
+        """Send `frame` to all receiving devices of the user; to pending ones only LeafChanged."""
         for session in self._connections.of_user(address):
             device = session.device
             if session.link.state is not State.RECEIVING or device is None:
@@ -258,7 +241,7 @@ class Dispatcher:
                 session.transmit(frame)
 
     def user_changed(self, change: DevicesChanged) -> None:
-        """A statement has changed the user's devices, durably: end links, know them afresh."""
+        """A durable statement changed the user's devices: end links, reload them."""
         self._enterprise.forget(change.address)
         self._mailboxes.change_user(change.address)
         for device in change.removed:
@@ -288,13 +271,13 @@ class Dispatcher:
                 session.device = records.get(session.device.id, session.device)
 
     def device_removed(self, device: DeviceId) -> None:
-        """The device exists no more: end its sessions, forget the lists that may hold it."""
+        """End the device's sessions and forget the lists that may hold it."""
         self._submission.forget_fanouts()
         self._mailboxes.forget(device)
         self._connections.end_device(device, Code.REMOVED)
 
     def exit_changed(self) -> None:
-        """An exit has come to another state: end the links that it no longer allows."""
+        """An exit changed state: end links that it forbids."""
         self._submission.forget_fanouts()
         for session in self._connections.with_device():
             if session.device is None or self._exits is None:
@@ -313,11 +296,11 @@ def _ping(session: Session, ping: f.Ping, now: float) -> None:
 
 
 def _pong(session: Session, pong: f.Pong, now: float) -> None:
-    """Nothing to do: receiving the frame reset the idle timer."""
+    """No-op: receiving the frame reset the idle timer."""
 
 
 def _check_opening(session: Session, size: int) -> None:
-    """Before the device is known, frames are small. Raises LinkError."""
+    """Frames before hello are small. Raises LinkError."""
     if session.link.opened:
         return
     bound = limits.MAX_OPENING_FRAME_BYTES

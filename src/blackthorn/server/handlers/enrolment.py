@@ -1,4 +1,4 @@
-"""Frames of activation: challenge and proof of `link.activation.exchange`, over enrolment."""
+"""Link handler: activation (`link.activation.exchange`)."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from blackthorn.server.handlers.session import Session
 
 @dataclass(frozen=True, slots=True)
 class _Challenged:
-    """What `Session.stage` holds between challenge and proof."""
+    """`Session.stage` between challenge and proof."""
 
     attempt: Try
     step: AwaitProof
@@ -25,14 +25,14 @@ class _Challenged:
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentHandler:
-    """Serves ActivateBegin and ActivateProve, over connections of the key `fingerprint`."""
+    """Handles ActivateBegin and ActivateProve over connections of the key `fingerprint`."""
 
     enrolment: EnrolmentService
     fingerprint: Fingerprint
     random: Randomness
 
     def handle(self, session: Session, frame: ActivateBegin | ActivateProve, now: float) -> None:
-        """One frame of a session that is not yet anybody's; `link.session` keeps the order."""
+        """Serve one frame before a hello; `link.session` keeps the order."""
         if isinstance(frame, ActivateBegin):
             challenge = partial(self._challenge, session, frame)
             self.enrolment.begin(

@@ -1,4 +1,4 @@
-"""Which code of the link each kind of error and each refusal has: the one table."""
+"""The table of link codes for errors and refusals."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ CODES: Final[tuple[tuple[type[Exception], Code], ...]] = (
     (errors.ForbiddenError, Code.NOT_NOW),
     (errors.UnavailableError, Code.BUSY),
 )
-"""Kind of error → code of the Bye that ends the link. Any other is a defect: INTERNAL."""
+"""Error → code of the Bye. Any other is a defect: INTERNAL."""
 
 REFUSALS: Final[dict[Reason, Code]] = {
     Reason.STORAGE: Code.STORAGE,
@@ -24,11 +24,11 @@ REFUSALS: Final[dict[Reason, Code]] = {
     Reason.EPOCH_TAKEN: Code.EPOCH_TAKEN,
     Reason.EPOCH_AHEAD: Code.EPOCH_AHEAD,
 }
-"""Why a posting was refused → the code of its Refused."""
+"""Refusal of a posting → code of its Refused."""
 
 
 def farewell(error: Exception) -> tuple[Code, str]:
-    """The code and text of the Bye for an error; of a defect the peer is told no more."""
+    """Code and text of the Bye for an error; empty text for a defect."""
     if isinstance(error, LinkError):
         return error.code, str(error)
     code = next((code for kind, code in CODES if isinstance(error, kind)), Code.INTERNAL)

@@ -1,4 +1,4 @@
-"""Link handler: officers ask whom an exit concerns, persons for their receipt."""
+"""Link handler: officers fetch the facts of an exit, users their receipt."""
 
 from dataclasses import dataclass
 
@@ -14,19 +14,16 @@ from blackthorn.server.handlers.session import Session
 from blackthorn.server.markets.closure import Closures
 from blackthorn.server.markets.closure_facts import Facts
 
-ONLY_OFFICERS = "only officers see whom an exit concerns"
+ONLY_OFFICERS = "only officers see the facts of an exit"
 
 
 @dataclass(frozen=True, slots=True)
 class ExitHandler:
-    """Handles FetchExit and FetchReceipt."""
-
     closures: Closures
     officers: DecisionService
     counters: Counters
 
     def handle(self, session: Session, frame: FetchExit | FetchReceipt, now: float) -> None:
-        """Serve one frame of a known device."""
         device = session.device
         if device is None:
             return
@@ -38,7 +35,7 @@ class ExitHandler:
     def _receipt(self, session: Session, request: int, address: Address) -> None:
         def answer(receipt: bytes | None) -> ReceiptPart:
             if receipt is None:
-                return refuse("there is no receipt for you (yet)")
+                return refuse("you have no receipt yet")
             return ReceiptPart(request, receipt)
 
         def refuse(text: str) -> ReceiptPart:

@@ -1,4 +1,4 @@
-"""Hello: a device proves who it is; its mailbox and its stock are loaded, and it is told Ready."""
+"""Link handler: Hello authenticates a device; its mailbox and stock are loaded before Ready."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from blackthorn.server.messaging.mailboxes import Mailboxes
 
 @dataclass(frozen=True, slots=True)
 class HelloHandler:
-    """Serves Hello. Nothing more is taken from the peer until it was told Ready."""
+    """Handles Hello. The peer waits until Ready."""
 
     connections: Connections
     enterprise: EnterpriseCache
@@ -35,7 +35,6 @@ class HelloHandler:
     notices: NoticeHandler | None
 
     def handle(self, session: Session, hello: f.Hello, now: float) -> None:
-        """Look up the device, and go on from there."""
         check_version(hello)
         session.ask()
         found = partial(self._found, session, hello)
@@ -79,7 +78,7 @@ class HelloHandler:
 
 
 def _unless_failed(session: Session, go_on: Callable[..., None]) -> Callable[..., None]:
-    """Go on with the answer, unless it is an error or the session has ended meanwhile."""
+    """Continue with the answer, unless it is an error or the session has ended."""
 
     def done(result: object) -> None:
         if session.closed:

@@ -1,4 +1,4 @@
-"""Frames of key packages: PublishKeyPackages and ClaimKeyPackages."""
+"""Link handler: PublishKeyPackages and ClaimKeyPackages."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,10 @@ from blackthorn.server.messaging.key_packages import Claimed, KeyPackages
 
 @dataclass(frozen=True, slots=True)
 class KeyPackageHandler:
-    """Serves the frames of a known device."""
-
     service: KeyPackages
 
     def publish(self, session: Session, frame: f.PublishKeyPackages, now: float) -> None:
-        """Store more key packages of the session's device; the answer is its stock."""
+        """Store key packages of the session's device; answer with its stock."""
         if session.device is not None:
             session.ask()
             done = _telling_stock(session)
@@ -37,7 +35,6 @@ class KeyPackageHandler:
         self.service.claim(session.device, addresses, devices, done)
 
     def stock(self, session: Session) -> None:
-        """Tell the stock as it is."""
         if session.device is not None:
             session.ask()
             self.service.stock(session.device, _telling_stock(session))

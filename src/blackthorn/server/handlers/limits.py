@@ -1,4 +1,4 @@
-"""Bounds of `server/handlers`: each with its name, its unit and its reason."""
+"""Bounds of `server/handlers`."""
 
 from blackthorn.wire.units import KIB, MIB
 

@@ -1,4 +1,4 @@
-"""Link handler: a device lists and fetches the mail of its own user, and of nobody else."""
+"""Link handler: a device lists and fetches the mail of its own user only."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,14 +19,12 @@ from blackthorn.server.mail.service import MailPage, MailService
 
 @dataclass(frozen=True, slots=True)
 class MailHandler:
-    """Handles ListMail and FetchMail."""
-
     mail: MailService
     enterprise: EnterpriseCache
     counters: Counters
 
     def handle(self, session: Session, frame: f.AnyFrame, now: float) -> None:
-        """Serve one frame of a known device; its peer waits until the answer."""
+        """Serve one frame of a known device; its peer waits for the answer."""
         if session.device is None or not isinstance(frame, f.ListMail | f.FetchMail):
             return
 
@@ -61,5 +59,5 @@ class MailHandler:
 
 
 def announcing(notify: Callable[[Address, f.AnyFrame], None]) -> Callable[[Address, int], None]:
-    """What tells a user's devices of a stored mail, over `Dispatcher.notify_user`."""
+    """Callback that tells a user's devices of a stored mail, by `Dispatcher.notify_user`."""
     return lambda address, uid: notify(address, f.MailArrived(uid))

@@ -1,4 +1,4 @@
-"""Frames of messages: a session as `server.messaging` sees it, and what it is sent."""
+"""Link handler: messages; and a session as `server.messaging` sees it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from blackthorn.server.messaging.submission import MessageSubmission
 
 
 class LinkDevice:
-    """A session with a known device, as a `server.messaging.mailbox.DeviceConnection`."""
+    """A known device's session as a `server.messaging.mailbox.DeviceConnection`."""
 
     __slots__ = ("_held", "_session", "_unanswered_bytes", "address", "mailbox", "missing_named")
 
@@ -75,14 +75,13 @@ class LinkDevice:
 
 @dataclass(frozen=True, slots=True)
 class MessagingHandler:
-    """Serves Fanout, Send, Resume, Acknowledge and SetAside."""
+    """Handles Fanout, Send, Resume, Acknowledge and SetAside."""
 
     submission: MessageSubmission
     delivery: Delivery
     mailboxes: Mailboxes
 
     def fanout(self, session: Session, frame: f.Fanout, now: float) -> None:
-        """Remember the list behind a fan-out id."""
         device = session.messaging
         if device is None:
             return
@@ -93,21 +92,18 @@ class MessagingHandler:
         self.submission.remember_fanout(device, FanoutId(frame.id), devices, done)
 
     def send(self, session: Session, frame: f.Send, now: float) -> None:
-        """Take postings."""
         if session.messaging is not None:
             self.submission.submit(session.messaging, frame.postings)
 
     def resume(self, session: Session, frame: f.Resume, now: float) -> None:
-        """Deliver to this session."""
         if session.messaging is not None:
             self.delivery.resume(session.messaging, frame.set_aside)
 
     def acknowledge(self, session: Session, frame: f.Acknowledge, now: float) -> None:
-        """Delete parcels."""
         if session.messaging is not None:
             self.delivery.acknowledge(session.messaging, frame.seqs)
 
     def set_aside(self, session: Session, frame: f.SetAside, now: float) -> None:
-        """Keep parcels, out of the way."""
+        """Mark parcels undecryptable."""
         if session.messaging is not None:
             self.delivery.mark_undecryptable(session.messaging, frame.seqs)

@@ -1,4 +1,4 @@
-"""Link handler: a device gets its user's notices when it connects, and tells what they did."""
+"""Link handler: a device gets its user's notices at hello and reports the user's acts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +17,11 @@ from blackthorn.server.markets.notices import Notices
 
 @dataclass(frozen=True, slots=True)
 class NoticeHandler:
-    """Handles TellExit, and greets devices with MarketNotice."""
-
     notices: Notices
     counters: Counters
 
     def greet(self, session: Session) -> None:
-        """Send a live device that has just opened the link the notices of its user."""
+        """Send the user's notices to a live device that has just connected."""
         if session.device is None:
             return
 
@@ -35,7 +33,7 @@ class NoticeHandler:
         self.notices.notices_of(session.device.address, unless_failed(failed, found))
 
     def handle(self, session: Session, frame: TellExit, now: float) -> None:
-        """Note what a device tells of its person, then answer."""
+        """Record a reported act, then answer."""
         if session.device is not None:
             told = partial(ExitTold, frame.request)
             done = answering(session, self.counters, lambda _: told(""), told)
@@ -43,7 +41,6 @@ class NoticeHandler:
 
 
 def market_notice(notice: Notice) -> MarketNotice:
-    """The frame of a notice."""
     dates = exits.dates(notice.case)
     return MarketNotice(
         exit=notice.case.id,
@@ -58,5 +55,5 @@ def market_notice(notice: Notice) -> MarketNotice:
 
 
 def notifying(notify: Callable[[Address, AnyFrame], None]) -> Callable[[Notice], None]:
-    """What sends a notice to its user's devices, over `Dispatcher.notify_user`."""
+    """Callback that sends a notice to its user's devices, by `Dispatcher.notify_user`."""
     return lambda notice: notify(notice.to.address, market_notice(notice))

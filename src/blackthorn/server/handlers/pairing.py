@@ -1,4 +1,4 @@
-"""Frames of pairing: sessions become the parties that `server.accounts.pairing` connects."""
+"""Link handler: sessions as the parties of `server.accounts.pairing`."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -22,7 +22,7 @@ _CODES: Final[dict[End, Code]] = {
 
 @dataclass(frozen=True, slots=True)
 class _LinkParty:
-    """A session as a `server.accounts.pairing.Party`; equal when the session is the same."""
+    """A session as a `server.accounts.pairing.Party`."""
 
     session: Session
 
@@ -49,22 +49,20 @@ class _LinkParty:
 
 
 class PairingHandler:
-    """Serves OpenPairing, JoinPairing, Relay and PairingEnded; `link.session` keeps the order."""
+    """Handles OpenPairing, JoinPairing, Relay, PairingEnded; `link.session` keeps the order."""
 
     def __init__(self, pairings: Pairings | None = None) -> None:
         self._pairings = pairings if pairings is not None else Pairings()
 
     def __len__(self) -> int:
-        """How many pairings are open."""
         return len(self._pairings)
 
     def handle(self, session: Session, frame: PairingFrame, now: float) -> None:
-        """Serve one frame."""
         party = _LinkParty(session)
         match frame:
             case f.OpenPairing(nameplate, message):
                 if session.device is None:
-                    raise ProtocolError("nobody has said who he is")
+                    raise ProtocolError("a hello must come before a pairing is opened")
                 refusal = self._pairings.open(party, nameplate, message, now)
                 session.transmit(f.PairingOpened(refusal))
             case f.JoinPairing():
@@ -84,5 +82,4 @@ class PairingHandler:
             raise LinkError(Code.PAIRING_REFUSED, Code.PAIRING_REFUSED.meaning) from None
 
     def leave(self, session: Session) -> None:
-        """The session has ended."""
         self._pairings.end(_LinkParty(session), End.LEFT)

@@ -1,4 +1,4 @@
-"""Link handler: officers who decide fetch the package of a directive, part by part."""
+"""Link handler: deciding officers fetch a directive's package, part by part."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -13,13 +13,10 @@ from blackthorn.server.handlers.session import Session
 
 @dataclass(frozen=True, slots=True)
 class ProductionHandler:
-    """Handles FetchProduction."""
-
     productions: Productions
     counters: Counters
 
     def handle(self, session: Session, frame: FetchProduction, now: float) -> None:
-        """Serve one frame of a known device."""
         if session.device is not None:
             answer, refuse = partial(_part, frame), partial(_refusal, frame)
             done = answering(session, self.counters, answer, refuse)

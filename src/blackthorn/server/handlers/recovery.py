@@ -1,4 +1,4 @@
-"""Frames of recovery: Recover, and SubmitStatement of a session that it has recognised."""
+"""Link handler: Recover, and SubmitStatement of a recognised session."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -15,12 +15,11 @@ from blackthorn.server.handlers.session import Session
 
 @dataclass(frozen=True, slots=True)
 class RecoveryHandler:
-    """Serves Recover and what follows it; `link.session` keeps the order."""
+    """Handles Recover and the statement after it; `link.session` keeps the order."""
 
     recovery: RecoveryService
 
     def handle(self, session: Session, frame: f.Recover | f.SubmitStatement, now: float) -> None:
-        """Serve one frame."""
         if isinstance(frame, f.Recover):
             self._recognise(session, frame, now)
         else:
@@ -46,7 +45,7 @@ class RecoveryHandler:
     def _submit(self, session: Session, frame: f.SubmitStatement) -> None:
         stage = session.stage
         if not isinstance(stage, Recognition):
-            raise LinkError(Code.NOT_NOW, "nobody has said who he is")
+            raise LinkError(Code.NOT_NOW, "the recovery key is not recognised yet")
 
         def done(refusal: str) -> None:
             session.answer(f.StatementStored(frame.request, refusal[:512]))

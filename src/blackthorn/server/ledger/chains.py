@@ -1,21 +1,20 @@
-"""Chains as the server keeps them: verified again before anything is stored behind them.
+"""Identity chains on the server: verified again before any statement is appended.
 
-The rules are those of `identity.chain`, which every device applies too. The server adds its own:
+The rules are those of `identity.chain`, which every device applies. The server adds:
 
-1. A statement is stored only behind the chain as it was verified (compare and set); the same
-   statement again counts as stored.
-2. A set_openpgp comes with its certificate, which has signed that it is the user's, and is good.
-3. A reset comes by an activation code, and no other way.
-4. Behind a cancel nothing is stored until the ledger has logged it, as it may come too late;
-   behind a reset nothing but its cancel, until `server.ledger.resets` has settled it.
-5. A user's statements are bounded in an hour, and the last places of the chain are kept: but for
-   cancels, revocations, resets and what the recovery key signs, by which users take back what is
-   theirs. A device is bounded in what it may submit, good or bad, so that one that only waits
-   cannot keep the others from a cancel.
-6. What a statement brings about among the devices is one transaction with it.
+1. A statement is stored only behind the verified chain (compare and set); a repeated one counts as
+   stored.
+2. A set_openpgp comes with a good certificate that has signed that it is the user's.
+3. A reset needs an activation code.
+4. After a cancel nothing is stored until the ledger has logged it, since it may be too late; after
+   a reset only its cancel, until `server.ledger.resets` has settled it.
+5. A user's statements per hour are bounded, and the chain's last places reserved: except for
+   cancels, revocations, resets and recovery, by which users take back what is theirs. A device's
+   submissions are bounded, good or bad, so that a pending one cannot block a cancel.
+6. A statement and its changes of devices are one transaction.
 
-A statement that the ledger has not logged yet is taken to be logged now. What never happens
-here: publishing (`server.ledger.epochs`), or signing for anybody but the enterprise.
+A statement not logged yet is taken to be logged now. What never happens here: publishing
+(`server.ledger.epochs`), or signing for anybody but the enterprise.
 """
 
 from collections import OrderedDict, deque
@@ -40,14 +39,14 @@ from blackthorn.wire import limits as wire_limits
 
 Key = TypeVar("Key")
 Done = Callable[[str], None]
-"""Told "" when it is durable, or why it is refused."""
+"""Gets "" once durable, or the refusal."""
 
 HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
 class DevicesChanged:
-    """A statement has changed the user's devices: `removed` are gone, `renamed` have a new id."""
+    """A statement changed a user's devices: `removed` are gone, `renamed` have a new id."""
 
     address: Address
     removed: tuple[DeviceId, ...] = ()
@@ -56,10 +55,9 @@ class DevicesChanged:
 
 @dataclass(frozen=True, slots=True)
 class UserChain:
-    """A user, and the chain as it is stored, published or not; `chain` is None before a genesis.
+    """A user and their stored chain, published or not; None before a genesis.
 
-    `cancel_waits`: its newest statement is a cancel that no entry has logged. `reset_waits`: the
-    device of a reset is pending.
+    `cancel_waits`: its newest statement is an unlogged cancel. `reset_waits`: a device is pending.
     """
 
     pin: str
@@ -72,8 +70,7 @@ class UserChain:
 class Chains:
     """The chains of all users, over the store.
 
-    `changed` is told what a durable statement has done to a user's devices, `woken` that
-    something waits for an epoch.
+    `changed` gets a durable statement's changes of devices; `woken` is called when an epoch is due.
     """
 
     writer: Writer
@@ -89,10 +86,10 @@ class Chains:
         self._enrolment = VerifyKeys(*self.config.enrolment)
 
     def read(self, address: Address, now_ms: int, done: StoreDone[UserChain]) -> None:
-        """Give `done` the user's chain as of now, AbsentError when there is no such user.
+        """Give `done` the user's chain as of now, AbsentError without such a user.
 
-        DamageError when what is stored breaks a rule. A chain in the cache is held against its
-        newest row each time.
+        DamageError when a stored chain breaks a rule. A cached chain is compared with its newest
+        row.
         """
         known = self._cache.get(address)
         if known is not None:
@@ -156,7 +153,6 @@ class Chains:
             self._cache.popitem(last=False)
 
     def forget(self, address: Address) -> None:
-        """Read and verify the chain afresh next time."""
         self._cache.pop(address, None)
 
     def submit(
@@ -168,7 +164,7 @@ class Chains:
         now_ms: int,
         done: Done,
     ) -> None:
-        """Append a signed statement of the user's chain that one of his devices submits."""
+        """Append a signed statement of the user's chain, submitted by one of their devices."""
         try:
             signed = statements.decode(data)
         except errors.VerificationError as error:
@@ -243,7 +239,7 @@ class Chains:
         call_each([*stored, partial(done, "")])
 
     def stored(self, change: ports.Change, now_ms: int) -> None:
-        """The change is durable: count it, and tell of it."""
+        """The change is durable: count and announce it."""
         self.forget(change.address)
         recent = _recent(self._stored, change.address, now_ms)
         self._stored.setdefault(change.address, recent).append(now_ms)
@@ -269,7 +265,7 @@ class Chains:
 
 
 def check_settled(user: UserChain, signed: statements.SignedStatement) -> None:
-    """Rule 4. Raises InputError; what breaks a rule of chains passes, to be refused by it."""
+    """Rule 4. Raises InputError; a statement that breaks a chain rule passes, for that rule."""
     pending = user.chain is not None and user.chain.pending is not None
     if isinstance(signed.statement.body, statements.Cancel) or pending:
         return
@@ -282,7 +278,7 @@ def check_settled(user: UserChain, signed: statements.SignedStatement) -> None:
 def _times(
     rows: Sequence[ports.StoredStatement], heads: Sequence[tuple[int, bytes]], now_ms: int
 ) -> dict[int, int]:
-    """When each reset and cancel was logged: now, if it waits for that."""
+    """When each reset and cancel was logged; an unlogged one: now."""
     logged = {seq: logged_ms(head) for seq, head in heads}
     times: dict[int, int] = {}
     latest = 0
@@ -294,7 +290,7 @@ def _times(
 
 
 def logged_ms(head: bytes) -> int:
-    """The time of an epoch, of the entry that is its head. Raises DamageError."""
+    """The time of the epoch that ends with this head. Raises DamageError."""
     entry = decode_entry(head)
     if not isinstance(entry, Head):
         raise errors.DamageError("an epoch of the ledger does not end with a head")

@@ -1,7 +1,4 @@
-"""The stored change that verified statements of one user make: rows, certificate, devices.
-
-Rules are those of `server.ledger.chains`. Nothing here reads or writes the store.
-"""
+"""The stored change of a user's verified statements: rows, certificate, devices."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -24,7 +21,7 @@ KIND_NAMES: Final[dict[type[statements.Body], str]] = {
     statements.Cancel: "cancel",
     statements.Reset: "reset",
 }
-"""The kinds of statements as they are stored."""
+"""Stored names of the kinds of statements."""
 
 
 def change_of(
@@ -34,7 +31,7 @@ def change_of(
     certificate: bytes,
     now_ms: int,
 ) -> Change:
-    """The change by these verified statements. Raises VerificationError, InputError (rule 2)."""
+    """The change by verified statements (rule 2). Raises VerificationError, InputError."""
     rows = tuple(
         StoredStatement(chain.seq, chain.head, kind_of(item), chain.flags, chain.statements[-1])
         for chain, item in zip(after, signed, strict=True)
@@ -67,7 +64,7 @@ def change_of(
 
 
 def kind_of(signed: statements.SignedStatement) -> str:
-    """The name of the statement's kind as it is stored."""
+    """The stored name of the statement's kind."""
     return KIND_NAMES[type(signed.statement.body)]
 
 

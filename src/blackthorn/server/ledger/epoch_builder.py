@@ -1,9 +1,8 @@
-"""Epoch builder: what the next epoch adds to the log, made of what waits.
+"""Epoch builder: the next epoch's entries, from what waits.
 
-First a configuration, if it is new; then typed records; then changes of the map, user by
-user; the head is last. One change publishes all that waits of a user's chain, except that
-a reset and a cancel each end one: so the entry that logged it commits to exactly it. Nothing
-here writes; what comes out is stored as one, and never made again once it is durable.
+Order: a new configuration, typed records, changes of the map by user, the head. One change
+publishes all unpublished statements of a chain, but a reset or cancel ends a change, so that its
+log entry commits to exactly it. Nothing here writes; a durable epoch is never made again.
 """
 
 import hmac
@@ -22,31 +21,30 @@ from blackthorn.tlog.merkle import MerkleLog
 
 
 class Openings:
-    """The openings of commitments: made again from the ledger's secret and a user's salt."""
+    """Openings of commitments, derived from the ledger's secret and a user's salt."""
 
     def __init__(self, secret: Secret) -> None:
         self._secret = secret
 
     def of(self, label: ports.Label, version: int) -> bytes:
-        """The 16-byte opening of one version of a user's leaf."""
+        """The 16-byte opening of a version of a user's leaf."""
         own = hmac.digest(self._secret.expose(), label.salt, "sha256")
         return opening_for(own, label.index, version)
 
     def commitment(self, label: ports.Label, leaf: ports.Leaf) -> bytes:
-        """The 32-byte commitment to a leaf."""
         return commit(
             self.of(label, leaf.version), label.address, leaf.version, value_of(leaf).encode()
         )
 
 
 def value_of(leaf: ports.Leaf) -> Value:
-    """What the map says of the leaf's user."""
+    """The map's value of the leaf."""
     return Value(leaf.head, leaf.seq, leaf.flags)
 
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """The end of an epoch: its head, the size of the log with it, and the map."""
+    """The end of an epoch: its head, the log's size with it, and the map."""
 
     size: int
     head: bytes
@@ -58,7 +56,7 @@ class Tip:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An epoch that is ready to be stored, and the tip that it makes."""
+    """An epoch to store, and its tip."""
 
     epoch: ports.Epoch
     tip: Tip
@@ -66,10 +64,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class WaitingUser:
-    """A user whose chain has statements that no entry has published, oldest first.
-
-    `version` is that of their newest leaf, 0 when they have none.
-    """
+    """A user's unpublished statements, oldest first; `version` is their newest leaf's, or 0."""
 
     label: ports.Label
     version: int
@@ -88,19 +83,18 @@ def by_user(found: Sequence[ports.WaitingStatement]) -> list[WaitingUser]:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits for the next epoch."""
+    """Statements and typed entries for the next epoch."""
 
     users: Sequence[WaitingUser]
     records: Sequence[ports.WaitingRecord]
 
     @property
     def count(self) -> int:
-        """How many statements and typed entries there are."""
         return len(self.records) + sum(len(user.statements) for user in self.users)
 
 
 class EpochBuilder:
-    """Makes epochs; it alone adds to `log` and signs checkpoints."""
+    """Builds epochs; only it appends to `log` and signs checkpoints."""
 
     def __init__(self, log: MerkleLog, signer: LogSigner, openings: Openings) -> None:
         self._log = log
@@ -110,7 +104,7 @@ class EpochBuilder:
     def draft(
         self, tip: Tip | None, config: DirectoryConfig, waiting: Waiting, now_ms: int
     ) -> Draft:
-        """The epoch behind `tip`; its time is now, or just behind the last one's."""
+        """The epoch behind `tip`, at `now_ms` or just after the last one."""
         start = self._log.size
         number = 1 if tip is None else tip.epoch + 1
         unix_ms = now_ms if tip is None else max(now_ms, tip.unix_ms + 1)

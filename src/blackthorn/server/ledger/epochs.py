@@ -1,17 +1,17 @@
-"""Epochs: what waits becomes log entries, a checkpoint, and, with its witnesses, what is told.
+"""Epochs: what waits becomes log entries and a checkpoint, which is published once cosigned.
 
-The rules, after each crash and each lost answer:
+Rules, after each crash and each lost answer:
 
 1. An epoch is durable, with its log-signed note, before any witness sees that note.
-2. A durable note waits until its quorum stands. It is offered again after a restart, and
-   nothing else of that size is ever signed; what changes meanwhile waits for the next epoch.
-3. The cosigned note is durable before anybody is told of the epoch.
-4. An epoch that could not be stored is stored again as it was made.
+2. A durable note waits for its quorum, also after a restart; nothing else of that size is signed,
+   and changes meanwhile wait for the next epoch.
+3. The cosigned note is durable before the epoch is announced.
+4. An epoch that could not be stored is stored again unchanged.
 
     due ─gather, draft─► STORING ─durable─► OFFERED ─quorum─► PUBLISHING ─durable─► told
                            ▲ failed: again      ▲ restart        ▲ failed: again
 
-When the policy asks for no witness, an epoch is stored and published in one transaction.
+Without witnesses in the policy, an epoch is stored and published in one transaction.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,9 +40,9 @@ from blackthorn.wire.note import parse_signature_line
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The newest epoch that may be told: its note with its quorum, and what answers are made of.
+    """The newest published epoch: its cosigned note, and the data for answers.
 
-    `time_ms` is the ledger's time as devices take it: the earlier of the head's and the quorum's.
+    `time_ms` is the ledger's time: the earlier of the head's and the quorum's.
     """
 
     note: bytes
@@ -57,13 +57,13 @@ class Published:
 
     @property
     def ahead_ms(self) -> int:
-        """How far the head's time lies ahead of its witnesses'."""
+        """How far the head's time is ahead of its witnesses'."""
         return self.unix_ms - self.time_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A note that waits for cosignatures, and how to prove an older size into it."""
+    """A note that waits for cosignatures."""
 
     note: bytes
     size: int
@@ -71,16 +71,16 @@ class Pending:
     _log: MerkleLog
 
     def consistency(self, old_size: int) -> list[bytes]:
-        """The proof for a witness that is at `old_size`. ValueError when that is larger."""
+        """Proof for a witness at `old_size`. Raises ValueError when that is larger."""
         return self._log.consistency_proof(old_size, self.size)
 
 
 class Epochs:
-    """The sequence of epochs over the store, one under way at a time.
+    """The sequence of epochs over the store, one at a time.
 
-    `check` may drop what has come too late, told the time that the epoch will have, and tells its
-    callback whether it did. `alarm` is a time at which an epoch is wanted even if nothing waits.
-    `told` is called with the sizes between which a published epoch lies.
+    `check` may drop late statements, given the epoch's time, and tells its callback whether it did.
+    `alarm` is a time that needs an epoch even if nothing waits. `told` gets the log's sizes before
+    and after a published epoch.
     """
 
     def __init__(
@@ -110,11 +110,11 @@ class Epochs:
         self.log = MerkleLog()
         self.published: Published | None = None
         self.stopped = False
-        """For good: a newer state of this ledger exists somewhere."""
+        """For good: a newer state of this ledger exists."""
         self.held = False
-        """No epoch is made: witnesses are still asked whether they know a newer state."""
+        """No epoch is made while witnesses are asked for a newer state."""
         self.offered_ms = 0
-        """When the note that waits was offered first since the start."""
+        """When the pending note was first offered since the start."""
         self._builder = EpochBuilder(self.log, signer, openings)
         self._tip: Tip | None = None
         self._draft: Draft | None = None
@@ -127,7 +127,7 @@ class Epochs:
         self._failed_ms: int | None = None
 
     def start(self, store: BlockingReader, now_ms: int) -> None:
-        """Read and check what is durable; raises StorageError."""
+        """Read and check the stored epochs. Raises StorageError."""
         self.log, published, pending = load(store, self._signer.vkey, self._openings)
         self._builder = EpochBuilder(self.log, self._signer, self._openings)
         if published is not None:
@@ -170,7 +170,7 @@ class Epochs:
             self.tick(now_ms)
 
     def tick(self, now_ms: int) -> None:
-        """Make what is due; try again what failed, a second after it did at the earliest."""
+        """Do what is due; retry a failure a second later."""
         self._set_clock(now_ms)
         if self.stopped or self._busy:
             return
@@ -185,7 +185,7 @@ class Epochs:
             self._make(now_ms)
 
     def _set_clock(self, now_ms: int) -> None:
-        """What waits does not wait longer because somebody has set the clock back."""
+        """A clock that was set back delays nothing."""
         back = self._clock_ms - now_ms
         self._clock_ms = now_ms
         if back > 0:
@@ -200,18 +200,14 @@ class Epochs:
             return True
         alarm, published = self._alarm(), self.published
         if alarm is not None and published is not None and published.time_ms < alarm:
-            # By the witnesses' clocks too, which tell whole seconds and may be late: so perhaps
-            # more than once.
+            # Witnesses' clocks have whole seconds and may be late: perhaps more than one epoch.
             pause_ms = max(self._config.epoch_ms, 1_000)
             if now_ms >= max(alarm, self._made_ms + pause_ms):
                 return True
         return now_ms >= self._made_ms + self._config.heartbeat_ms
 
     def _make(self, now_ms: int) -> None:
-        """Gather what waits and draft the next epoch, unless something must be dropped first.
-
-        What comes meanwhile wakes again, and perhaps for nothing.
-        """
+        """Gather what waits and draft the next epoch, unless `check` drops something first."""
         self._busy = True
         since_ms, self._since_ms = self._since_ms, None
 
@@ -244,13 +240,13 @@ class Epochs:
         self._made_ms = now_ms
         try:
             self._draft = self._builder.draft(self._tip, self._config, waiting, unix_ms)
-        except BaseException:  # a defect, and the next tick tries again
+        except BaseException:  # a defect: the next tick tries again
             self._give_up(since_ms)
             raise
         self._save(now_ms)
 
     def _give_up(self, since_ms: int | None) -> None:
-        """No epoch is made now; one is due as before."""
+        """No epoch now; it stays due."""
         self._busy = False
         if since_ms is not None:
             self._since_ms = since_ms
@@ -288,14 +284,14 @@ class Epochs:
 
     @property
     def waiting(self) -> Pending | None:
-        """What witnesses should sign."""
+        """The note that witnesses should sign."""
         if self._offered is None or self._complete or self.stopped:
             return None
         checkpoint, _ = self._offered
         return Pending(checkpoint.note, checkpoint.size, checkpoint.root, self.log)
 
     def cosigned(self, lines: Sequence[str], now_ms: int) -> None:
-        """Add cosignature lines; those that are none of the policy's, or false, are left out."""
+        """Add cosignature lines; unknown or false ones are counted and left out."""
         if self._offered is None or self._complete or self.stopped:
             return
         checkpoint, tip = self._offered
@@ -316,7 +312,7 @@ class Epochs:
         keys = [witness.key for witness in self._policy.witnesses]
         key = next((known for known in keys if (known.name, known.key_id) == named), None)
         if key is None:
-            raise VerificationError("T19", "the cosignature is of no witness of the policy")
+            raise VerificationError("T19", "the cosignature is not by a witness of the policy")
         signed = tlog.Checkpoint(self._signer.vkey.name, checkpoint.size, checkpoint.root)
         verify_line(line, key, signed)
 

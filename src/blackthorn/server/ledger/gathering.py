@@ -1,7 +1,6 @@
-"""What waits for the next epoch, read page by page from the store.
+"""Statements and entries for the next epoch, read from the store in pages.
 
-Commands only append statements and entries while pages are read; so pages of a growing number
-fit together. What is dropped is dropped by the epochs themselves, before they read anew.
+Commands only append while pages are read, so pages fit together; epochs drop rows before reading.
 """
 
 from collections.abc import Callable
@@ -16,7 +15,7 @@ Row = TypeVar("Row", ports.WaitingRecord, ports.WaitingStatement)
 
 
 def gather(reader: Reader, limit: int, done: Done[Waiting]) -> None:
-    """Give `done` at most `limit` statements that wait, and as many typed entries."""
+    """Give `done` at most `limit` unpublished statements, and as many typed entries."""
 
     def read(records: list[ports.WaitingRecord]) -> None:
         def gathered(statements: list[ports.WaitingStatement]) -> None:

@@ -1,14 +1,14 @@
-"""The ledger: one façade over the chains of users and the public log that commits to them.
+"""The ledger: a façade over the users' chains and the public log that commits to them.
 
     chains         what may be stored behind a user's chain
     epoch_builder  what an epoch adds to the log
-    epochs         durable, cosigned, published: in this order, whatever crashes
+    epochs         durable, then cosigned, then published, whatever crashes
     resets         when a reset's device becomes live
     rollback       a newer state was seen: stop
-    start          the rows give what was signed, or nothing starts
-    lookups        what devices ask, answered from what is published
+    start          the rows match what was signed, or the server does not start
+    lookups        answers to devices, from published epochs
 
-It has no clock: times come in as Unix milliseconds.
+Times are arguments, in Unix milliseconds.
 """
 
 import hashlib
@@ -20,12 +20,11 @@ from blackthorn.crypto.secret import Secret
 from blackthorn.directory import limits as directory_limits
 from blackthorn.directory.config import DirectoryConfig, check_successor, decode_config
 from blackthorn.directory.entries import ConfigEntry, decode_entry
-from blackthorn.directory.records import decode_record
 from blackthorn.errors import BlackthornError, ConfigError, StorageError, VerificationError
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.ids import Address, DeviceId
 from blackthorn.ports import ledger as ports
-from blackthorn.ports.store import AtOnce, BlockingReader, Reader, Writer
+from blackthorn.ports.store import AtOnce, BlockingReader, Reader, Writer, ignore
 from blackthorn.ports.store import Done as StoreDone
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits as ledger_limits
@@ -39,8 +38,6 @@ from blackthorn.tlog.merkle import MerkleLog
 from blackthorn.tlog.policy import Policy, format_policy
 from blackthorn.wire.note import format_vkey
 
-__all__ = ["DevicesChanged", "Ledger", "LedgerKeys", "Pending", "Published"]
-
 STOPPED = "the ledger has stopped: an administrator must restore it; try later"
 
 
@@ -48,8 +45,8 @@ STOPPED = "the ledger has stopped: an administrator must restore it; try later"
 class LedgerKeys:
     """The secrets of one ledger: log, VRF and openings (32 bytes each), and enrolment.
 
-    `origin` is the log's name. The four are of different weight: with the enrolment key resets
-    can be signed, with the log's forks; the VRF and the openings hide who is in the map.
+    `origin` is the log's name. The enrolment key signs resets, the log's key could sign forks; VRF
+    and openings hide who is in the map.
     """
 
     origin: str
@@ -60,13 +57,12 @@ class LedgerKeys:
 
     @property
     def log_vkey(self) -> str:
-        """The log's public key as text."""
         return format_vkey(LogSigner(self.origin, self.log).vkey)
 
     def config(
         self, *, domain: str, policy: str, reset_delay_ms: int, epoch_ms: int, heartbeat_ms: int
     ) -> DirectoryConfig:
-        """The configuration record of a ledger with these keys; `policy` is its text."""
+        """The configuration record of this ledger; `policy` is its text."""
         enrolment = self.enrolment.public
         return DirectoryConfig(
             origin=self.origin,
@@ -82,15 +78,11 @@ class LedgerKeys:
         )
 
 
-def _ignore(result: object) -> None:
-    """Nobody needs to be told."""
-
-
 class Ledger:
-    """See the module. `policy_text` is what devices pin, and `policy` the same, parsed.
+    """`policy_text` is pinned by devices; `policy` is the same, parsed.
 
-    `leaf_changed` is told whose leaf an epoch has changed, `changed` when a user's devices have
-    changed: both after whatever it is about is durable.
+    `leaf_changed` gets each user whose leaf a published epoch changed, `changed` durable changes of
+    devices.
     """
 
     def __init__(
@@ -103,8 +95,8 @@ class Ledger:
         config: DirectoryConfig,
         counters: Counters,
         policy_text: str | None = None,
-        leaf_changed: Callable[[Address], None] = _ignore,
-        changed: Callable[[DevicesChanged], None] = _ignore,
+        leaf_changed: Callable[[Address], None] = ignore,
+        changed: Callable[[DevicesChanged], None] = ignore,
     ) -> None:
         self.config = config
         self.policy_text = policy_text if policy_text is not None else format_policy(policy)
@@ -133,19 +125,21 @@ class Ledger:
             alarm=lambda: self._resets.next_ms,
             told=self._told,
         )
-        self._rollback = Rollback(writer, signer.vkey, self._stop)
+        self._rollback = Rollback(writer, signer.vkey, self._epochs)
 
     def _check(self, signer: LogSigner, policy: Policy) -> None:
         if all(log.key != signer.vkey for log in policy.logs):
             raise ConfigError("the policy does not name the key of this server's log")
         if self.config.log_vkey != format_vkey(signer.vkey):
-            raise ConfigError("the configuration is not of this server's ledger keys")
+            raise ConfigError("the configuration belongs to other ledger keys than this server's")
         if self.config.policy_digest != hashlib.sha256(self.policy_text.encode()).digest():
-            raise ConfigError("the configuration is not of this policy")
+            raise ConfigError("the configuration belongs to another policy")
 
     def start(self, store: BlockingReader, now_ms: int) -> None:
-        """Read and check what is durable. Raises StorageError, or ConfigError when the
-        configuration may not follow the logged one."""
+        """Read and check the stored ledger.
+
+        Raises StorageError, or ConfigError when the configuration may not follow the logged one.
+        """
         self._now_ms = now_ms
         self._epochs.start(store, now_ms)
         self._rollback.start(store, self._epochs.log)
@@ -172,59 +166,42 @@ class Ledger:
         self._epochs.tick(now_ms)
 
     def wake(self) -> None:
-        """Something was stored that waits for the next epoch."""
+        """Something was stored for the next epoch."""
         self._epochs.wake(self._now_ms)
 
     @property
     def published(self) -> Published | None:
-        """The newest published epoch; None before the first."""
+        """The newest published epoch, or None."""
         return self._epochs.published
 
     @property
     def log(self) -> MerkleLog:
-        """The log; it may be larger than what is published."""
+        """The log; it may be longer than its published part."""
         return self._epochs.log
 
     def entries(self, start: int, count: int, done: StoreDone[list[bytes]]) -> None:
-        """At most `count` published entries from `start` on, as many as MAX_ENTRIES_BYTES holds."""
+        """At most `count` published entries from `start` on, within MAX_ENTRIES_BYTES."""
         size = self.published.size if self.published is not None else 0
         fitting = max(0, min(count, size - start))
         self._reader.ask(ports.ReadEntries(start, fitting, ledger_limits.MAX_ENTRIES_BYTES), done)
 
     @property
     def waiting(self) -> Pending | None:
-        """What witnesses should sign, if anything."""
+        """The note that witnesses should sign, if any."""
         return self._epochs.waiting
 
     def cosigned(self, lines: Sequence[str], now_ms: int) -> None:
-        """Cosignature lines of witnesses for what waits."""
+        """Cosignature lines for the pending note."""
         self._now_ms = now_ms
         self._epochs.cosigned(lines, now_ms)
 
-    def add_record(self, kind: int, body: bytes, done: Done) -> None:
-        """A typed entry for the next epoch; `done("")` once it is durable.
-
-        Raises VerificationError when the body is not of the kind's schema.
-        """
-        decode_record(kind, body)
-        if self.stopped:
-            done(self.stopped)
-            return
-
-        def stored(result: BlackthornError | None) -> None:
-            if result is None:
-                self.wake()
-            done("" if result is None else str(result))
-
-        self._writer.submit(ports.AddRecord(kind, body), stored)
-
     @property
     def time_ms(self) -> int:
-        """The time of the newest published head, 0 before the first; Unix milliseconds."""
+        """The newest published head's time, Unix milliseconds; 0 before the first."""
         return self.published.unix_ms if self.published is not None else 0
 
     def _told(self, start: int, end: int) -> None:
-        """An epoch is published: settle resets, forget certificates, tell whose leaf changed."""
+        """An epoch is published: settle resets, then announce its leaves."""
         published = self._epochs.published
         if published is not None:
             self._resets.look(published.size, published.time_ms)
@@ -239,7 +216,7 @@ class Ledger:
                 return
             if leaves:
                 newest = tuple((leaf.user, leaf.seq) for _, leaf in leaves)
-                self._writer.submit(ports.ForgetCertificates(newest), _ignore)
+                self._writer.submit(ports.ForgetCertificates(newest), ignore)
             for address in dict.fromkeys(address for address, _ in leaves):
                 self._leaf_changed(address)
             if len(leaves) == page:
@@ -248,7 +225,7 @@ class Ledger:
         self._reader.ask(ports.LeavesBetween(start, end, page), read)
 
     def behind(self, evidence: bytes | int, now_ms: int | None = None) -> None:
-        """Somebody shows a signed checkpoint, or a witness says its size: stop if it is newer.
+        """A signed checkpoint, or the size that a witness reports: stop if it is newer than ours.
 
         Raises VerificationError when a note is not of this ledger.
         """
@@ -257,12 +234,11 @@ class Ledger:
         else:
             self._rollback.shown(evidence, self.log, now_ms or self._now_ms)
 
-    def _stop(self) -> None:
-        self._epochs.stopped = True
-
     def hold(self, held: bool) -> None:
-        """Make no epoch while it is so: for the time in which witnesses are asked, after a start,
-        what they have signed. A ledger that was set back would sign a fork before it knows."""
+        """Make no epoch meanwhile: at a start witnesses are asked first.
+
+        A ledger restored from an old backup would otherwise sign a fork before it knows.
+        """
         self._epochs.held = held
 
     def problems(self) -> list[str]:
@@ -287,7 +263,7 @@ class Ledger:
         now_ms: int,
         done: Done,
     ) -> None:
-        """Append a statement that a device of the user submits; `done("")` once it is durable."""
+        """Append a statement of a user's device; `done` gets "" once durable, or the refusal."""
         self._now_ms = now_ms
 
         def counted(refusal: str) -> None:
@@ -313,6 +289,6 @@ class Ledger:
         return STOPPED if self._rollback.reason else ""
 
     def stored(self, change: ports.Change, now_ms: int) -> None:
-        """A change that came another way, as by an activation, is durable."""
+        """A change from elsewhere, such as an activation, is durable."""
         self._now_ms = now_ms
         self.chains.stored(change, now_ms)

@@ -1,4 +1,4 @@
-"""Bounds of `server/ledger`: each with its name, its unit and its reason."""
+"""Bounds of `server/ledger`."""
 
 from blackthorn.wire.units import MIB
 

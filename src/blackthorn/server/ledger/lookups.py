@@ -1,8 +1,7 @@
-"""Lookups: what devices ask of the ledger, answered from what is published.
+"""Lookups: answers to devices from the newest published epoch, with proofs.
 
-Nothing is said that is not proved, and nothing proved of what waits for the next epoch: a user
-whose first entry waits is named as such. Each answer says its `work`, by which an edge limits
-what a device may ask for.
+A user whose first entry is unpublished is named as pending. Each answer states its `work`, by which
+an edge limits a device.
 """
 
 from collections import OrderedDict
@@ -14,14 +13,8 @@ from blackthorn.crypto import vrf
 from blackthorn.directory import lookup
 from blackthorn.errors import UnavailableError
 from blackthorn.ids import Address
-from blackthorn.ports.ledger import (
-    FindLeaves,
-    Label,
-    Leaf,
-    LoggedStatement,
-    PublishedChain,
-    ReadPublishedChain,
-)
+from blackthorn.ports import ledger as ports
+from blackthorn.ports.ledger import Label, Leaf
 from blackthorn.ports.store import Done, Reader, unless_failed
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import value_of
@@ -29,15 +22,15 @@ from blackthorn.server.ledger.epochs import Published
 from blackthorn.server.ledger.ledger import Ledger
 
 ABSENT_WORK = 8
-"""A VRF proof for a user who does not exist, in units of work."""
+"""Units of work for a VRF proof of absence."""
 
 ENTRIES_PER_WORK = 64
-"""Entries of the log that are read in one unit."""
+"""Entries of the log read in one unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """Answers of one epoch. `pending` are users whose first entry waits."""
+    """Answers of one epoch. `pending` are users whose first entry is unpublished."""
 
     epoch: Published
     consistency: list[bytes]
@@ -47,7 +40,7 @@ class LookedUp:
 
 
 class Receipt(NamedTuple):
-    """When the ledger logged a reset or a cancel: its leaf's entry, and its epoch's head."""
+    """Proof of when a reset or cancel was logged: its leaf's entry, its epoch's head."""
 
     seq: int
     version: int
@@ -64,7 +57,7 @@ class Receipt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ChainPart:
-    """Statements of a published chain; `more` follow. `size` is that of the published log."""
+    """Statements of a published chain; `more` follow. `size` is the published log's."""
 
     size: int
     statements: Sequence[bytes] = ()
@@ -76,7 +69,7 @@ class ChainPart:
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Published entries; `size` is that of the published log."""
+    """Published entries; `size` is the published log's."""
 
     size: int
     entries: list[bytes]
@@ -84,7 +77,7 @@ class Entries:
 
 
 class Lookups:
-    """Answers from the newest published epoch; before the first, UnavailableError."""
+    """Answers from the newest published epoch; UnavailableError before the first."""
 
     def __init__(self, ledger: Ledger, reader: Reader) -> None:
         self._ledger = ledger
@@ -98,7 +91,7 @@ class Lookups:
         return published
 
     def look_up(self, addresses: Sequence[str], have: int, done: Done[LookedUp]) -> None:
-        """What the map says of these users, for a device that knows the log up to `have`.
+        """The map's values of these users, for a device that knows the log up to `have`.
 
         Raises UnavailableError.
         """
@@ -108,7 +101,7 @@ class Lookups:
         def read(found: list[tuple[Label | None, Leaf | None]]) -> None:
             done(self._looked_up(published, asked, have, found))
 
-        self._reader.ask(FindLeaves(asked, published.size), unless_failed(done, read))
+        self._reader.ask(ports.FindLeaves(asked, published.size), unless_failed(done, read))
 
     def _looked_up(
         self,
@@ -155,12 +148,12 @@ class Lookups:
         return place
 
     def chain(self, address: Address, after: int, done: Done[ChainPart]) -> None:
-        """The published statements of a chain above `after`. Raises UnavailableError."""
+        """Published statements above `after`. Raises UnavailableError."""
         size = self._published().size
-        query = ReadPublishedChain(address, after, size, limits.MAX_CHAIN_PART_BYTES)
+        query = ports.ReadPublishedChain(address, after, size, limits.MAX_CHAIN_PART_BYTES)
         self._reader.ask(query, unless_failed(done, lambda found: done(self._part(size, found))))
 
-    def _part(self, size: int, found: PublishedChain | None) -> ChainPart:
+    def _part(self, size: int, found: ports.PublishedChain | None) -> ChainPart:
         if found is None:
             return ChainPart(size)
         receipts = [self._receipt(found.label, logged, size) for logged in found.logged]
@@ -168,7 +161,7 @@ class Lookups:
         certificate = found.certificate or b""
         return ChainPart(size, found.statements, receipts, certificate, found.more, work)
 
-    def _receipt(self, label: Label, logged: LoggedStatement, size: int) -> Receipt:
+    def _receipt(self, label: Label, logged: ports.LoggedStatement, size: int) -> Receipt:
         log, leaf, head = self._ledger.log, logged.leaf, logged.end - 1
         return Receipt(
             logged.seq,
@@ -185,7 +178,7 @@ class Lookups:
         )
 
     def consistency(self, old: int, new: int) -> list[bytes] | None:
-        """The proof that the log of `old` entries is the beginning of that of `new`.
+        """Proof that the log of `old` entries is a prefix of that of `new`.
 
         None unless both are published. Raises UnavailableError.
         """
@@ -196,10 +189,7 @@ class Lookups:
         return self._ledger.log.consistency_proof(old, new) if 0 < old <= new else []
 
     def entries(self, start: int, count: int, done: Done[Entries]) -> None:
-        """At most `count` published entries from `start` on, within MAX_ENTRIES_BYTES.
-
-        Raises UnavailableError.
-        """
+        """At most `count` published entries, within MAX_ENTRIES_BYTES; UnavailableError."""
         size = self._published().size
 
         def read(found: list[bytes]) -> None:

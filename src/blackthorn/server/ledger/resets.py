@@ -1,9 +1,8 @@
-"""Resets on the server's side: when their devices become live, or go.
+"""Resets on the server: when their devices become live, or are removed.
 
-Devices judge by the time of the newest published epoch, and so does the server: a reset is
-effective here with the first published epoch at or behind its time. Then its device is
-live and the user's other devices are gone, in one transaction. A cancel that was logged in time
-removes the reset's device. Whether one was, `identity.chain` says, not this module.
+Server and devices use the newest published epoch's time: with the first epoch at or behind a
+reset's time its device becomes live and the user's others are removed, in one transaction. A cancel
+that was logged in time removes the reset's device; `identity.chain` decides that.
 """
 
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from blackthorn.server.ledger.chains import Chains, DevicesChanged
 from blackthorn.server.ledger.epoch_builder import Waiting
 
 Pending = tuple[int, Address, DeviceId]
-"""A device that waits for its reset: number of its row, whose it is, its id."""
+"""A pending device: row, user, id."""
 
 
 @dataclass(slots=True)
@@ -37,31 +36,28 @@ class _Look:
     open: int = 0
     times: list[int] = field(default_factory=list)
     settled: set[DeviceId] = field(default_factory=set)
-    """Settled since it began: what it has read of them may be older."""
+    """Settled since the pass began: its rows of them may be stale."""
 
 
 @dataclass(eq=False, slots=True)
 class Resets:
-    """The devices that wait for their resets."""
-
     writer: Writer
     reader: Reader
     chains: Chains
     counters: Counters
     changed: Callable[[DevicesChanged], None]
     next_ms: int | None = None
-    """When the next reset becomes effective, or None."""
+    """Time of the next effective reset, or None."""
     _settling: set[DeviceId] = field(default_factory=set)
     _dropping: set[Address] = field(default_factory=set)
     _looking: _Look | None = None
     _next: _Look | None = None
 
     def look(self, size: int, time_ms: int, reader: Reader | None = None) -> None:
-        """An epoch was published: settle what is settled by its first `size` entries.
+        """An epoch of `size` entries was published: settle resets by its time.
 
-        `time_ms` is the ledger's time by which devices judge too. While one pass is under way
-        the next one waits; a newer one takes its place. With a `reader` of its own, at a start,
-        a chain that breaks a rule raises DamageError; else it is counted, and its reset waits.
+        Passes run one at a time; only the newest waits. With a `reader`, at a start, a chain that
+        breaks a rule raises DamageError; else it is counted and its reset waits.
         """
         strict = reader is not None
         self._next = _Look(reader or self.reader, strict, size, time_ms)
@@ -153,9 +149,9 @@ class Resets:
             self.writer.submit(ports.RemoveDevice(address, device), removed)
 
     def drop_late(self, waiting: Waiting, unix_ms: int, done: Done[bool]) -> None:
-        """Forget cancels that the epoch of this time would log too late; `done` hears of any.
+        """Delete cancels that an epoch of this time would log too late; `done` gets whether any.
 
-        Logged like this they would break the user's chain for everybody.
+        Logged late, they would break the user's chain for everybody.
         """
         cancels = [
             (user.label.address, statement.seq)

@@ -1,49 +1,46 @@
-"""Was this ledger set back to an older state, as by a backup? Then it must not go on.
+"""Rollback detection: was this ledger restored from an older state? Then it stops.
 
-A log that signs two trees of one size is what witnesses and devices exist to catch, and no
-excuse is taken for it. So a checkpoint with our own signature that our log does not hold, or a
-witness that says it has cosigned a larger one, stops the ledger: nothing is published until an
-administrator has restored the newer state. A signed note is kept as
-evidence and stops the ledger after a restart too, as long as the log does not hold it; what a
-witness says without a note counts until the restart.
+Signing two trees of one size is what witnesses and devices detect. A checkpoint with our signature
+that our log lacks, or a witness that has cosigned a larger one, stops publication until an
+administrator restores the newer state. A signed note is stored and stops the ledger after a restart
+too; a witness's size counts until the restart.
 """
 
-from collections.abc import Callable
-
 from blackthorn.ports.ledger import KeepEvidence, ReadEvidence
-from blackthorn.ports.store import BlockingReader, Writer
+from blackthorn.ports.store import BlockingReader, Writer, ignore
+from blackthorn.server.ledger.epochs import Epochs
 from blackthorn.tlog.checkpoint import Checkpoint, open_checkpoint
 from blackthorn.tlog.merkle import MerkleLog
 from blackthorn.wire.note import VerifierKey
 
 
 class Rollback:
-    """What was shown of a newer state. `stop` is called when there is such."""
+    """Evidence of a newer state; it stops `epochs`."""
 
-    def __init__(self, writer: Writer, key: VerifierKey, stop: Callable[[], None]) -> None:
+    def __init__(self, writer: Writer, key: VerifierKey, epochs: Epochs) -> None:
         self._writer = writer
         self._key = key
-        self._stop = stop
+        self._epochs = epochs
         self.reason = ""
-        """Why the ledger has stopped, or empty."""
+        """Why the ledger is stopped, or empty."""
 
     def start(self, store: BlockingReader, log: MerkleLog) -> None:
-        """Look at the evidence that was kept. Raises StorageError."""
+        """Check the stored evidence. Raises StorageError."""
         for note in store.read(ReadEvidence()):
             checkpoint, _ = open_checkpoint(note, self._key)
             if not _holds(log, checkpoint):
                 self._halt(_contradiction(checkpoint, log))
 
     def shown(self, note: bytes, log: MerkleLog, now_ms: int) -> None:
-        """Somebody shows a checkpoint. Raises VerificationError when it is not of this ledger."""
+        """A checkpoint is shown. Raises VerificationError when it is not of this ledger."""
         checkpoint, _ = open_checkpoint(note, self._key)
         if _holds(log, checkpoint):
             return
         self._halt(_contradiction(checkpoint, log))
-        self._writer.submit(KeepEvidence(note, now_ms), _ignore)
+        self._writer.submit(KeepEvidence(note, now_ms), ignore)  # the ledger is already halted
 
     def said(self, size: int, log: MerkleLog) -> None:
-        """A witness says that it has cosigned a checkpoint of this size."""
+        """A witness reports the size of its newest cosigned checkpoint."""
         if size > log.size:
             self._halt(
                 f"a witness has cosigned {size} entries of the ledger, and there are {log.size}"
@@ -52,7 +49,7 @@ class Rollback:
     def _halt(self, reason: str) -> None:
         if not self.reason:
             self.reason = f"{reason}: the ledger has stopped; restore its newest state"
-        self._stop()
+        self._epochs.stopped = True
 
 
 def _holds(log: MerkleLog, checkpoint: Checkpoint) -> bool:
@@ -63,7 +60,3 @@ def _contradiction(checkpoint: Checkpoint, log: MerkleLog) -> str:
     if checkpoint.size > log.size:
         return f"this ledger has signed {checkpoint.size} entries, and there are {log.size}"
     return f"this ledger has signed another root of its first {checkpoint.size} entries"
-
-
-def _ignore(result: object) -> None:
-    """Result ignored: the ledger is already halted."""

@@ -1,8 +1,7 @@
-"""The start of the ledger: read the rows, compute again what was signed, and compare.
+"""The start of the ledger: read the rows, recompute what was signed, and compare.
 
-Nothing is served or signed over rows that do not give the stored checkpoint. What does not fit
-is a DamageError that names the entries: the database is to be restored from a backup, and the
-witnesses will tell if that backup is too old.
+A mismatch is a DamageError that names the entries: restore a backup; the witnesses detect one that
+is too old.
 """
 
 from collections.abc import Iterator
@@ -21,16 +20,15 @@ from blackthorn.wire.note import VerifierKey
 CHUNK = 4_096
 """Entries read from the database at once."""
 
-
 Signed = tuple[ports.Checkpoint, Tip]
 
 
 def load(
     store: BlockingReader, key: VerifierKey, openings: Openings
 ) -> tuple[MerkleLog, Signed | None, Signed | None]:
-    """The log, what is published, and what waits for witnesses. Raises StorageError.
+    """The log, its published end, and its pending one. Raises StorageError.
 
-    `key` is the log key that must have signed the checkpoints.
+    `key` must have signed the checkpoints.
     """
     checkpoints = store.read(ports.ReadCheckpoints())
     log, map_ = MerkleLog(), _Map()
@@ -94,7 +92,7 @@ def _roots(store: BlockingReader) -> Iterator[tuple[int, bytes]]:
 
 
 def _check_leaves(store: BlockingReader, map_: "_Map", openings: Openings) -> None:
-    """The leaves that lookups are answered from are those to which the map commits."""
+    """The map commits to the leaves that lookups are answered from."""
     for label, leaf in _newest_leaves(store):
         known = map_.leaves.get(label.index)
         if known is None or known[:2] != (leaf.version, openings.commitment(label, leaf)):
@@ -121,7 +119,6 @@ class _Map:
         self._head: tuple[int, Head, bytes] | None = None
 
     def feed(self, place: int, data: bytes) -> None:
-        """One more entry of the log."""
         try:
             entry = decode_entry(data)
         except VerificationError as error:
@@ -133,7 +130,7 @@ class _Map:
             self._head = (place, entry, data)
 
     def tip(self, size: int) -> Tip:
-        """The end of the epoch whose last entry came last. Raises DamageError."""
+        """The end of the epoch that the last entry closes. Raises DamageError."""
         if self._head is None or self._head[0] != size - 1:
             raise DamageError(f"entry {size - 1} of the ledger is not the head of an epoch")
         if self._tree.users == 0:

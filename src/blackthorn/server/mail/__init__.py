@@ -1,5 +1,5 @@
-"""Mail: sealed mail is stored, told of, listed and read; who may receive it from outside.
+"""Mail: sealed mail is stored, announced, listed and read; who may receive it from outside.
 
-Nothing here sees a mail in the clear: bytes arrive sealed (`edges.sealing`) and leave sealed.
-No link frame and no SMTP reply code: handlers and `edges.smtp` translate.
+Bytes arrive sealed (`edges.sealing`) and leave sealed. No link frame and no SMTP reply code:
+handlers and `edges.smtp` translate.
 """

@@ -1,4 +1,4 @@
-"""Bounds of `server/mail`: each with its name, its unit and its reason."""
+"""Bounds of `server/mail`."""
 
 MAX_CACHED_CERTIFICATES = 1_000
 """Parsed certificates kept for the answers to RCPT; parsing and trying one takes 0.5 ms."""

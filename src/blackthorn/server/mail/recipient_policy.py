@@ -1,6 +1,6 @@
 """Recipient policy: who may get mail from outside. It never sees a mail itself.
 
-It says why somebody may not (`Refusal`); which SMTP reply that is says `edges.smtp.replies`.
+`edges.smtp.replies` has the SMTP reply of each `Refusal`.
 """
 
 from dataclasses import dataclass, field
@@ -20,12 +20,10 @@ from blackthorn.server.markets.exit_rules import ExitRules
 from blackthorn.wire.address import parse_address, parse_domain
 
 ROLES: Final = ("postmaster", "abuse")
-"""What every mail domain answers to (RFC 5321, 4.5.1; RFC 2142): the postmaster gets it."""
+"""Names that every mail domain accepts (RFC 5321, 4.5.1; RFC 2142), for the postmaster."""
 
 
 class Refusal(Enum):
-    """Why somebody gets no mail."""
-
     NOT_RELAYED = auto()
     UNKNOWN = auto()
     NO_CERTIFICATE = auto()
@@ -38,8 +36,6 @@ class Refusal(Enum):
 
 
 class RecipientRefusedError(ForbiddenError):
-    """Mail from outside is not accepted for a recipient."""
-
     def __init__(self, refusal: Refusal, text: str) -> None:
         super().__init__(text)
         self.refusal = refusal
@@ -47,7 +43,7 @@ class RecipientRefusedError(ForbiddenError):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A user whose mail can be sealed now, and their certificate, checked."""
+    """A user and their checked certificate."""
 
     user: UserRecord
     certificate: bytes
@@ -55,9 +51,9 @@ class Recipient:
 
 @dataclass(eq=False)
 class RecipientPolicy:
-    """Decides on recipients for the one mail domain `domain` (lower case).
+    """Decides on recipients of the one mail domain `domain` (lower case).
 
-    `postmaster` is the user who gets the mail to ROLES, empty while nobody is named.
+    `postmaster` is the user who gets the mail to ROLES, empty when none is set.
     """
 
     domain: str
@@ -68,7 +64,7 @@ class RecipientPolicy:
     _parsed: dict[bytes, openpgp_seal.Certificate] = field(default_factory=dict)
 
     def recipient(self, path: str, done: Done[Recipient]) -> None:
-        """The user behind an envelope address; `done` gets RecipientRefusedError otherwise."""
+        """The user of an envelope address; `done` gets RecipientRefusedError otherwise."""
         try:
             address = self._address(path)
         except RecipientRefusedError as error:
@@ -105,7 +101,7 @@ class RecipientPolicy:
             raise RecipientRefusedError(Refusal.NOT_RELAYED, text)
         try:
             return parse_address(f"{local if at else path}@{self.domain}")
-        except DecodeError:  # nobody here has such an address
+        except DecodeError:  # not an address of any user
             raise _unknown() from None
 
     def _check(self, user: UserRecord | None, done: Done[Recipient]) -> None:
@@ -128,7 +124,7 @@ class RecipientPolicy:
         return self.sealable(user)
 
     def sealable(self, user: UserRecord) -> Recipient:
-        """The user as one to whom mail can be sealed now.
+        """The user, if mail can be sealed to them now.
 
         Raises RecipientRefusedError: NO_CERTIFICATE, EXPIRED, REVOKED or UNSEALABLE.
         """

@@ -1,7 +1,4 @@
-"""Mail service: store sealed mail durably, tell its owners, list and read it.
-
-It meets only sealed bytes. Who may receive mail from outside says `recipient_policy`.
-"""
+"""Mail service: store sealed mail durably, announce it, list and read it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,15 +15,13 @@ from blackthorn.server.counters import Counters
 
 @dataclass(frozen=True, slots=True)
 class MailFor:
-    """One sealed mail and its owner."""
-
     user: UserRecord
     sealed: bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
 class MailPage:
-    """Mails of a user, oldest first; `more` when further ones follow."""
+    """Mails of a user, oldest first; `more` when others follow."""
 
     heads: list[MailHead]
     more: bool
@@ -34,9 +29,9 @@ class MailPage:
 
 @dataclass(kw_only=True, slots=True)
 class MailService:
-    """The mailboxes of all users. `arrived` is told the owner and the uid of each stored mail.
+    """The mailboxes of all users. `arrived` gets owner and uid of each stored mail.
 
-    While `disk_short`, too little disk is free and no mail is stored.
+    While `disk_short` no mail is stored.
     """
 
     writer: Writer
@@ -49,9 +44,9 @@ class MailService:
     def store(
         self, mails: Sequence[MailFor], done: Done[list[int]], also: Command[None] | None = None
     ) -> None:
-        """Store all of `mails`, and execute `also`, in one transaction; `done` gets the uids.
+        """Store all of `mails`, and execute `also`, in one transaction.
 
-        `done` is called once that is durable, or with the error when nothing was stored.
+        `done` gets the uids once durable, or the error when nothing was stored.
         """
         if self.disk_short:
             done(DiskError("the disk is nearly full"))
@@ -83,5 +78,5 @@ class MailService:
     def read(
         self, user: UserRecord, uid: int, offset: int, length: int, done: Done[MailPart | None]
     ) -> None:
-        """At most `length` bytes of a mail of the user's own, None when there is no such mail."""
+        """At most `length` bytes of one of the user's mails, or None."""
         self.reader.ask(ReadMail(user.number, uid, offset, length), done)

@@ -1,4 +1,4 @@
-"""The closure of a market: the work between the decisions, in small steps that outlive a crash.
+"""The closure of a market, between its decisions, in small durable steps.
 
     state of the exit   steps, each one durable before the next                ends in
     preparing           RECEIPTS* → ROOT                                       READY
@@ -6,10 +6,10 @@
     closed              the statement is published                             CLOSED
     any other           DROP*, of what was prepared; nothing was destroyed
 
-(* many steps, each of at most limits.CLOSURE_PERSONS or CLOSURE_ROWS.) What comes next is read
-from the database every time. Two custodians decide between READY and PURGE, and again between
-DESTROYED and CLOSED; `facts` says what their decisions must state. The key is destroyed after
-the rows, so that a row that is left by any mistake cannot be read either.
+(* many steps, each of at most limits.CLOSURE_PERSONS or CLOSURE_ROWS.) The next step is read from
+the database each time. Two custodians decide between READY and PURGE, and between DESTROYED and
+CLOSED; `facts` has the fields of their decisions. The key is destroyed after the rows, so that a
+row left by mistake is unreadable too.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,6 +29,7 @@ from blackthorn.governance.transitions import Case
 from blackthorn.ids import Address
 from blackthorn.ports import closure as ports
 from blackthorn.ports.clock import Clock
+from blackthorn.ports.markets import MarketKeys
 from blackthorn.ports.randomness import Randomness
 from blackthorn.ports.store import Command, Done, Query, Reader, Result, Writer
 from blackthorn.server.markets import limits
@@ -37,7 +38,7 @@ from blackthorn.server.markets.receipts import Receipts
 from blackthorn.tlog.merkle import MerkleLog
 
 BEFORE: Final = frozenset({ports.Phase.RECEIPTS, ports.Phase.ROOT, ports.Phase.READY})
-"""Nothing is destroyed in these: what was prepared may be thrown away."""
+"""Phases before the destruction, whose results may be dropped."""
 
 STATES: Final = ("preparing", "destroying", "closed")
 _FLAGS: Final = ("notified", "read", "exported", "moved", "forwarded", "unreachable")
@@ -46,47 +47,41 @@ Blocking = TypeVar("Blocking")
 
 
 class Destroyed(Protocol):
-    """What a destroyed key left."""
+    """A destroyed key: fingerprint (32 bytes), and when it was first destroyed."""
 
     @property
-    def fingerprint(self) -> bytes:
-        """32 bytes."""
-
+    def fingerprint(self) -> bytes: ...
     @property
-    def destroyed_ms(self) -> int:
-        """When it was destroyed for the first time."""
+    def destroyed_ms(self) -> int: ...
 
 
-class Keys(Protocol):
+class Keys(MarketKeys, Protocol):
     """The markets' keys, with the power to destroy one."""
 
-    def key(self, market: str) -> Secret | None:
-        """See `ports.markets.MarketKeys`."""
-
     def load(self) -> dict[str, bytes]:
-        """The fingerprint of each key in use, by market."""
+        """The 32-byte fingerprint of each key in use, by market."""
 
     def fingerprint(self, market: str) -> bytes:
         """32 bytes, of a destroyed key too."""
 
     def destroy(self, market: str, now_ms: int) -> Destroyed:
-        """Destroy it for ever; idempotent. Raises StorageError."""
+        """Destroy the key for ever; idempotent. Raises StorageError."""
 
 
 class Apart(Protocol):
-    """Runs what blocks off the event loop."""
+    """Runs blocking work off the event loop."""
 
     def __call__(self, work: Callable[[], Blocking], done: Done[Blocking], /) -> None:
-        """Run `work`, then call `done` in the loop with its result or its BlackthornError."""
+        """Run `work`, then call `done` in the loop with its result or BlackthornError."""
 
 
 @dataclass
 class Closures:
-    """All closures of a server. `tick` takes the next step of one; the rest answers questions.
+    """All closures of a server. `tick` takes the next step of one.
 
-    `log_ms` is the ledger's time, Unix ms. Two functions block and run `apart`: `compact` folds
-    the write-ahead log in, True when it could; `publish` gets an exit's id and statement and writes
-    the public file, durably. Both may be run twice. `register` is the vkey of who signs.
+    `log_ms` is the ledger's time, Unix ms. Two functions block, run `apart`, and may run twice:
+    `compact` folds in the write-ahead log and returns whether it could; `publish` writes the public
+    file of an exit's id and statement durably. `register` is the vkey of the statement's signer.
     """
 
     cases: Callable[[], Cases]
@@ -111,7 +106,7 @@ class Closures:
         self._receipts = Receipts(self.reader)
 
     def tick(self) -> bool:
-        """Look for the next step and take it; whether one is under way."""
+        """Look for the next step and take it; whether one is running."""
         if not self._busy and not self._idle:
             self._busy = True
             self._ask(ports.ListClosures(), self._look)
@@ -120,18 +115,15 @@ class Closures:
         return self._busy
 
     def problems(self) -> list[str]:
-        """Why a closure does not go on, if so."""
-        return [f"the closure of a market does not go on: {self._problem}"] * bool(self._problem)
+        """Why a closure is blocked, in one line."""
+        return [f"the closure of a market is blocked: {self._problem}"] * bool(self._problem)
 
     def facts(self, market: str, done: Done[Facts]) -> None:
-        """Whom leaving the market concerns, and what the next decision states.
-
-        When people came or moved since the receipts were made, they are made anew.
-        """
+        """The users concerned and the next decision's fields; stale receipts are made again."""
         self._facts.facts(market, done)
 
     def receipt(self, address: Address, done: Done[bytes | None]) -> None:
-        """The person's receipt in its tree, of the newest closure that was prepared, if any."""
+        """The person's receipt and proof in the newest prepared closure, or None."""
         self._receipts.receipt(address, done)
 
     def _ask(self, query: Query[Result], step: Callable[[Result], None]) -> None:
@@ -141,7 +133,7 @@ class Closures:
         self.apart(work, partial(self._go_on, step))
 
     def _go_on(self, step: Callable[[Any], None], result: Any) -> None:
-        """Take `step` with the result; whatever fails, the next tick looks again."""
+        """Take `step` with the result; after a failure the next tick looks again."""
         if isinstance(result, BlackthornError):
             self._rest(str(result))
             return
@@ -161,7 +153,7 @@ class Closures:
         self.writer.submit(command, done)
 
     def _rest(self, problem: str) -> None:
-        """Nothing is under way until the tick after the next."""
+        """Idle until the tick after the next."""
         self._busy, self._idle, self._problem = False, True, problem
 
     def _look(self, closures: Sequence[ports.Closure]) -> None:
@@ -181,7 +173,7 @@ class Closures:
         return case.state in exits.ENDED and self.log_ms() >= over_ms
 
     def _forget(self, over: Sequence[Case]) -> None:
-        """What is kept of persons is deleted with the end of forwarding."""
+        """Rows about persons are deleted when forwarding ends."""
         if not over:
             self._rest(self._problem)
             return
@@ -218,13 +210,11 @@ class Closures:
         )
 
     def _destroy(self, closure: ports.Closure, case: Case) -> None:
-        """Only ever called of an exit whose destruction two custodians have decided."""
+        """Only for an exit whose destruction two custodians have decided."""
         match closure.phase:
             case ports.Phase.READY:
                 if case.last("destroy") != destroy_fields(closure):
-                    raise DamageError(
-                        f"{closure.exit} is not what its custodians decided to destroy"
-                    )
+                    raise DamageError(f"{closure.exit} differs from its custodians' decision")
                 self._do(ports.AdvanceClosure(closure, ports.Phase.PURGE))
             case ports.Phase.PURGE:
                 self._do(ports.PurgeRows(closure, limits.CLOSURE_ROWS, ports.Phase.COMPACT))
@@ -239,7 +229,7 @@ class Closures:
             case ports.Phase.PROBE:
                 self._ask(ports.ListSamples(closure.exit), partial(self._probe, closure, case))
             case _:
-                raise DamageError(f"{closure.exit} is being destroyed and was not prepared")
+                raise DamageError(f"{closure.exit} is being destroyed without preparation")
 
     def _add_receipts(self, closure: ports.Closure) -> None:
         def counted(samples: list[bytes]) -> None:
@@ -258,7 +248,10 @@ class Closures:
         found = [person.sample for person in persons if person.sample is not None]
         samples = tuple(found[: max(0, wanted)])
         for sample in samples:
-            self._check_opens(closure.market, sample)
+            key = self.keys.key(closure.market)
+            if key is None or not _opens(key, sample):  # it would prove nothing
+                text = f"a mail of {closure.market} does not open with its market's key"
+                raise DamageError(text)
         cursor = persons[-1].number if persons else closure.cursor
         self._do(ports.AddReceipts(closure, receipts, samples, counts, cursor))
 
@@ -278,12 +271,6 @@ class Closures:
         )
         return ports.NewReceipt(person.number, receipt.encode(), receipt.leaf)
 
-    def _check_opens(self, market: str, sample: bytes) -> None:
-        """A sample that never opened would prove nothing."""
-        key = self.keys.key(market)
-        if key is None or not _opens(key, sample):
-            raise DamageError(f"a mail of {market} does not open with its market's key")
-
     def _root(self, closure: ports.Closure) -> None:
         built = partial(self._go_on, lambda tree: self._do(ports.SetRoot(closure, tree.root())))
         self._receipts.forget(closure.exit)
@@ -297,7 +284,7 @@ class Closures:
 
     def _key_destroyed(self, closure: ports.Closure, tombstone: Destroyed) -> None:
         if tombstone.fingerprint != closure.fingerprint:
-            raise DamageError(f"the key of {closure.market} was another than decided")
+            raise DamageError(f"the destroyed key of {closure.market} is not the one decided on")
         self._do(ports.NoteKeyDestroyed(closure, tombstone.destroyed_ms))
 
     def _probe(self, closure: ports.Closure, case: Case, samples: list[bytes]) -> None:
@@ -310,13 +297,13 @@ class Closures:
     def _statement(
         self, closure: ports.Closure, case: Case, samples: list[bytes], tree: MerkleLog
     ) -> bytes:
-        """What is stated once every sample was tried with every key that is left. It blocks."""
+        """The statement, once no remaining key opens a sample. It blocks."""
         left = {market: self.keys.key(market) for market in self.keys.load()}
         for market, key in left.items():
             if key is not None and any(_opens(key, sample) for sample in samples):
-                raise DamageError(f"the key of {market} opens what was of {closure.market}")
+                raise DamageError(f"the key of {market} opens a mail of {closure.market}")
         if self.keys.key(closure.market) is not None:
-            raise DamageError(f"the key of {closure.market} is still there")
+            raise DamageError(f"the key of {closure.market} still exists")
         assert closure.root is not None
         assert closure.destroyed_ms is not None
         return ClosureStatement(

@@ -1,6 +1,6 @@
-"""What only the server knows of an exit's decisions: who is concerned, what was counted.
+"""Checks of an exit's decisions against the server's users and counts.
 
-A check of `server.governance.decisions.DecisionService`, executed before anything is written.
+`server.governance.decisions.DecisionService` runs them before anything is written.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from blackthorn.server.markets.closure_facts import Facts
 
 @dataclass(frozen=True, slots=True)
 class ClosureChecks:
-    """`private` is the private part of a case's newest step."""
+    """`private` returns the private part of a case's newest step."""
 
     closures: Closures
     cases: Callable[[], Cases]
@@ -28,7 +28,7 @@ class ClosureChecks:
     reader: Reader
 
     def __call__(self, checked: Checked, private: dict[str, Any], done: Done[None]) -> None:
-        """`done` gets InputError with a clear line when the decision is refused."""
+        """`done` gets InputError when the decision is refused."""
         statement = checked.signed.statement
         market, public = statement.case[2:4], statement.public
         if statement.case[:2] != "X-":
@@ -81,11 +81,10 @@ class ClosureChecks:
 
 def _check_plan(market: str, public: dict[str, Any], facts: Facts) -> InputError | None:
     if facts.users == 0:
-        return InputError(f"there is nobody in {market}: nothing to leave")
+        return InputError(f"{market} has no users: there is no service to end")
     if (public["users"], public["list"]) != (facts.users, facts.list):
-        return InputError(
-            f"{market} has {facts.users} users now, and not those of this plan: plan anew"
-        )
+        text = f"{market} has {facts.users} users now, not those of this plan: plan again"
+        return InputError(text)
     return None
 
 
@@ -96,5 +95,5 @@ def _check_fields(
         return InputError(f"the closure of {market} is not ready for {action}: wait for it")
     wrong = [name for name, value in facts.fields.items() if public[name] != value]
     if wrong:
-        return InputError(f"{', '.join(wrong)} is not what was counted: look again")
+        return InputError(f"{', '.join(wrong)} differs from the server's count: look again")
     return None

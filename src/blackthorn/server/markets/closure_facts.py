@@ -1,4 +1,4 @@
-"""Facts of an exit: whom it concerns now, and the fields that its next decision must state."""
+"""Facts of an exit: the users concerned, and the fields of its next decision."""
 
 import hashlib
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Whom an exit concerns now, and the fields of the next decision, {} while there are none."""
+    """Users concerned, hash of their list, and the next decision's fields, {} if there are none."""
 
     users: int
     list: bytes
@@ -26,7 +26,7 @@ class Facts:
 
 
 class ClosureFacts:
-    """Counts for officers. `stale` are exits whose receipts must be made anew."""
+    """Counts for officers. `stale` are exits whose receipts must be made again."""
 
     def __init__(self, cases: Callable[[], Cases], reader: Reader) -> None:
         self.stale: set[str] = set()
@@ -34,9 +34,9 @@ class ClosureFacts:
         self._reader = reader
 
     def facts(self, market: str, done: Done[Facts]) -> None:
-        """Whom leaving the market concerns, and what the next decision states.
+        """Users of the market and the next decision's fields.
 
-        When people came or moved since the receipts were made, the exit becomes stale.
+        The exit becomes stale when people came or moved since the receipts were made.
         """
         users, digest = 0, hashlib.sha256()
 
@@ -119,12 +119,12 @@ class ClosureFacts:
 
 
 def list_hash(addresses: list[Address]) -> bytes:
-    """32 bytes: SHA-256 over the sorted addresses, each ended by a line feed."""
+    """SHA-256 (32 bytes) of the sorted addresses, each with a line feed."""
     return hashlib.sha256(_lines(sorted(addresses))).digest()
 
 
 def destroy_fields(closure: ports.Closure) -> dict[str, int | bytes]:
-    """What the decision to destroy states."""
+    """Fields of the decision to destroy."""
     assert closure.root is not None
     return {"receipts": closure.root, "key": closure.fingerprint, **closure.counts}
 

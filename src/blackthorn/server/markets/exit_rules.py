@@ -1,7 +1,6 @@
-"""What each state of an exit leaves to the users of its market: one table, asked by every door.
+"""Rights of users in each state of their market's exit: one table for all services.
 
-A step that was decided changes what is allowed; no date does by itself. A hold leaves the state,
-and so all that is allowed, as it is. An exit that was rescinded left no trace: service as before.
+Only decisions change the state; no date does, nor a hold. After a rescission service is as before.
 """
 
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from blackthorn.ids import Address
 
 
 class May(StrEnum):
-    """What a user may do, or what may be done for him."""
+    """What a user may do, or what may be done for them."""
 
     ACTIVATE = "activate"
     LOG_IN = "log in"
@@ -43,7 +42,7 @@ ALLOWED: Final[dict[str, frozenset[May]]] = {
     "closed": frozenset(),
     "rescinded": ALL,
 }
-"""State of the exit → what is still allowed. docs/specs/exits.md shows it."""
+"""State of the exit → rights; docs/specs/exits.md shows it."""
 
 _WHY: Final = {
     May.ACTIVATE: "no device is activated for users of {market} any more: the service there ends",
@@ -53,29 +52,28 @@ _WHY: Final = {
     May.BE_SENT: "a recipient is of {market}, where the service has ended",
     May.MAIL_IN: "the service in {market} has ended",
 }
-_BETWEEN: Final = "; from the beginning of retrieval on you can fetch and export what is yours"
+_BETWEEN: Final = "; once retrieval begins you can fetch and export your data"
 
 
 @dataclass(frozen=True, slots=True)
 class MailStop:
-    """Why, in one line; and the address that the user has chosen, until forwarding ends."""
+    """Why mail is refused; and the user's forwarding address, until forwarding ends."""
 
     text: str
     forward: str
 
 
 def allowed(state: str, what: May) -> bool:
-    """Whether the state of the newest exit of a user's market allows it; "" when there is none."""
+    """Whether a state of the market's newest exit ("" without one) allows it."""
     return what in ALLOWED[state]
 
 
 @dataclass(slots=True)
 class ExitRules:
-    """Answers for one server. `market_of` is the market of a user, None for nobody.
+    """Rights on one server. `market_of` is a user's market, or None.
 
-    `forward_to` is the address to which a user of an exit (its id, the user) has his mail go, or
-    "". `log_ms` is the ledger's time, Unix milliseconds. Call `renew` when the cases are known
-    and after every decision on an exit; until the first there are no exits.
+    `forward_to` (exit id, user) is their forwarding address, or "". `log_ms` is the ledger's time,
+    Unix milliseconds. Call `renew` once the cases are known; before that there are no exits.
     """
 
     cases: Callable[[], Cases]
@@ -86,7 +84,7 @@ class ExitRules:
     _reading: bool = False
 
     def renew(self) -> None:
-        """Look at the exits afresh."""
+        """Read the exits again."""
         newest = {each.id[2:4]: each for each in self.cases().exits}  # by market and number
         self._narrowed = {
             market: each for market, each in newest.items() if ALLOWED[each.state] != ALL
@@ -97,20 +95,17 @@ class ExitRules:
         )
 
     def decided(self, case: Case, step: Step) -> None:
-        """See `DecisionService.on_decision`."""
+        """Renew after a decision on an exit."""
         if case.id[0] == "X":
             self.renew()
 
     @property
     def reading(self) -> bool:
-        """Whether there are users who log in and may not send: else no device need be asked about.
-
-        Who may not even log in has no link, so that a market that was closed costs nobody's frame.
-        """
+        """Whether some users may log in and not send; otherwise frames need no check."""
         return self._reading
 
     def refusal(self, address: Address, what: May) -> str:
-        """Why the user may not, in one line; "" when he may."""
+        """Why the user may not, or ""."""
         if not self._narrowed:
             return ""
         case = self._narrowed.get(self.market_of(address) or "")
@@ -120,7 +115,7 @@ class ExitRules:
         return text + _BETWEEN if case.state == "stopped" and what is May.LOG_IN else text
 
     def mail_stop(self, address: Address) -> MailStop | None:
-        """Why mail from outside is not accepted for the user any more, None when it is."""
+        """Why mail from outside is refused for the user, or None."""
         why = self.refusal(address, May.MAIL_IN)
         if not why:
             return None

@@ -1,4 +1,4 @@
-"""Bounds of `server/markets`: each with its name, its unit and its reason."""
+"""Bounds of `server/markets`."""
 
 MAX_CLOSURE_SAMPLES = 8
 """Wrapped mails that a closure keeps to show that nothing opens them any more."""

@@ -1,4 +1,4 @@
-"""One notice: which steps of an exit people are notified of, its wording, and its mail."""
+"""Notices: the steps of an exit that have one, its text, and its mail."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,12 +22,12 @@ KINDS: Final = {
     "stop": "stopped",
     "retrieve": "retrieval",
 }
-"""The steps of an exit that people are notified of, and the kind of each notice."""
+"""Step of an exit → kind of its notice; other steps have none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The notice of step `seq` (0: a directive) of `case`, in the language of its addressee."""
+    """The notice of step `seq` (0: a directive) of `case`, in its addressee's language."""
 
     to: Addressee
     case: Case
@@ -38,19 +38,18 @@ class Notice:
 
 
 def notice_step(case: Case) -> Step | None:
-    """The step that people are notified of now: none before the exit is announced."""
+    """The newest step with a notice; None before the exit is announced."""
     if not any(step.action == "announce" for step in case.history):
         return None
     return next((step for step in reversed(case.history) if step.action in KINDS), None)
 
 
 def has_package(case: Case) -> bool:
-    """Whether a directive's package was made, so that the people it names are notified."""
+    """Whether a directive's package was made, after which its users are notified."""
     return any(step.action == "produce" for step in case.history)
 
 
 def exit_notice(to: Addressee, case: Case, step: Step, domain: str) -> Notice:
-    """What a person of the market is told of a step of its exit."""
     texts, kind = words(to.language), KINDS[step.action]
     fields = {"market": case.id[2:4], "domain": domain}
     fields |= {name[:-3]: _day(at_ms) for name, at_ms in exits.dates(case).items()}
@@ -62,7 +61,6 @@ def exit_notice(to: Addressee, case: Case, step: Step, domain: str) -> Notice:
 
 
 def directive_notice(to: Addressee, case: Case, domain: str) -> Notice:
-    """What a person named by a directive is told of it."""
     texts, facts = words(to.language), directives.facts(case)
     categories = case.last("approve").get("categories", [])
     fields = {
@@ -91,7 +89,6 @@ def notice_mail(notice: Notice, domain: str, now_ms: int) -> bytearray:
 
 
 def postmaster(domain: str) -> Address:
-    """The sender of the server's own mail."""
     return Address(f"postmaster@{domain}")
 
 

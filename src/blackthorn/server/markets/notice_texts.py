@@ -1,7 +1,6 @@
-"""The words of notices, in the languages that there are: what happens when, and what one can do.
+"""The texts of notices by language, one file each in `languages/`.
 
-Each file of `languages/` is one. `{…}` are filled in: dates are ISO days (UTC),
-`domain` is the enterprise's. A language that is not there is served in English.
+`{…}` are filled in: dates are ISO days (UTC), `domain` is the enterprise's.
 """
 
 import tomllib
@@ -29,7 +28,7 @@ LANGUAGES: Final = ("en", "ur", "de", "fr")
 
 
 def words(language: str) -> Words:
-    """The words of a language, by its BCP 47 primary tag; English for one that is not here."""
+    """The texts of a BCP 47 primary tag; English for an unknown one."""
     return _read(language if language in LANGUAGES else LANGUAGES[0])
 
 

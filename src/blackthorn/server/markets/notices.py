@@ -1,12 +1,11 @@
-"""Notices: everybody concerned is notified, by link and by sealed mail, once of each step.
+"""Notices: everybody concerned is notified once per step, by link and by sealed mail.
 
-A step of an exit that was decided starts it, never a date: `due` gives the next few people, and
-each is noted in one transaction with their mail; so a process that ends in between goes on where
-it stopped, and nobody is notified twice. People named by a directive are notified when its package
-was made, once nothing bars that.
+A decided step of an exit starts it. `due` returns the next few people; each notice is recorded in
+one transaction with its mail, so a restart neither skips nor repeats one. Users named by a
+directive are notified once its package was made and no gag bars that.
 
-What never happens here: storing a notice's mail unsealed. Who has no certificate to seal to counts
-as unreachable, and still gets the notice on a device that opens the link.
+What never happens here: storing a notice's mail unsealed. A user without a usable certificate
+counts as unreachable, and still gets the notice on their devices.
 """
 
 from collections.abc import Callable
@@ -33,14 +32,14 @@ from blackthorn.server.markets.notice import (
 )
 from blackthorn.wire.address import parse_address
 
-NO_MARKET: Final = "your market is not being left: there is nothing to tell"
+NO_MARKET: Final = "the service in your market is not ending: there is nothing to report"
 ACTS: Final = ("read", "exported", "forward")
-"""What a device may tell of its person."""
+"""Acts that a device may report."""
 
 
 @dataclass(slots=True)
 class _Pass:
-    """How far a search for people without the notice of a step has come."""
+    """Progress of a search for users who lack the notice of a step."""
 
     seq: int
     after: int = 0
@@ -49,9 +48,9 @@ class _Pass:
 
 @dataclass(kw_only=True, slots=True)
 class Notices:
-    """All notices of a server. `notify` gets a notice for the devices of its user on line.
+    """All notices of a server. `notify` gets a stored notice, for its user's devices on line.
 
-    `wake` is called when somebody is due; call `notified` when a notice is noted durably.
+    `wake` is called when a notice is due.
     """
 
     decisions: DecisionService
@@ -69,7 +68,7 @@ class Notices:
         self.decisions.on_disclosure.append(self.disclosed)
 
     def start(self, reader: store.BlockingReader) -> None:
-        """Go on with what the last process did not finish; the decisions are replayed."""
+        """Resume unfinished notices, after the decisions were replayed."""
         undisclosed, cases = reader.read(ports.ListUndisclosedCases()), self.decisions.cases
         open_exits = [case for case in cases.exits if case.state not in ("destroying", "closed")]
         self._todo |= {case.id for case in open_exits if notice_step(case) is not None}
@@ -79,19 +78,17 @@ class Notices:
         self.wake()
 
     def decided(self, case: Case, step: Step) -> None:
-        """See `DecisionService.on_decision`."""
         if case.id[0] == "X" and notice_step(case) == step:
             self._todo.add(case.id)
             self.wake()
 
     def disclosed(self, case: Case) -> None:
-        """See `DecisionService.on_disclosure`."""
         if has_package(case):
             self._todo.add(case.id)
             self.wake()
 
     def due(self, limit: int, done: store.Done[list[Notice]]) -> None:
-        """At most `limit` notices that are to be given next; empty when everybody has theirs."""
+        """At most `limit` next notices; empty when none is due."""
         if not self._todo:
             done([])
             return
@@ -112,7 +109,7 @@ class Notices:
     def _due_of_exit(
         self, case: Case, step: Step, limit: int, done: store.Done[list[Notice]]
     ) -> None:
-        """One page of the market's users; a pass that finds nobody is the last one."""
+        """One page of the market's users; a pass that finds nobody is the last."""
         progress = self._passes.get(case.id)
         if progress is None or progress.seq != step.seq:
             progress = self._passes[case.id] = _Pass(step.seq)
@@ -159,7 +156,7 @@ class Notices:
         return notice_mail(notice, self.domain, self.clock.wall_ms())
 
     def note_stored(self, notice: Notice) -> store.Command[None]:
-        """What is written in one transaction with the notice's mail."""
+        """Command for the transaction that stores the notice's mail."""
         now_ms, user = self.clock.wall_ms(), notice.to.number
         commands: list[store.Command[None]] = [
             ports.NoteNotice(notice.case.id, notice.seq, user, now_ms)
@@ -170,7 +167,7 @@ class Notices:
         return store.Together(tuple(commands))
 
     def note_unreachable(self, notice: Notice) -> store.Command[None]:
-        """What is written when there is no certificate to seal the mail to."""
+        """Command for a user without a certificate to seal to."""
         now_ms, user = self.clock.wall_ms(), notice.to.number
         commands: list[store.Command[None]] = [
             ports.NoteNotice(notice.case.id, notice.seq, user, None)
@@ -179,12 +176,8 @@ class Notices:
             commands.append(NoteAct(user, notice.case.id, "unreachable", "1", now_ms))
         return store.Together(tuple(commands))
 
-    def notified(self, notice: Notice) -> None:
-        """The notice is noted durably: tell the user's devices that are on line."""
-        self.notify(notice)
-
     def notices_of(self, address: Address, done: store.Done[list[Notice]]) -> None:
-        """The notices for a device of the user that has just opened the link."""
+        """Notices for a device that has just connected."""
 
         def found(unread: ports.Unread | None) -> None:
             if unread is None:
@@ -216,7 +209,7 @@ class Notices:
         self.reader.ask(query, store.unless_failed(done, found))
 
     def note(self, address: Address, act: str, value: str, done: store.Done[None]) -> None:
-        """Note one of ACTS of the user; `done` gets InputError with a clear line otherwise."""
+        """Record one of ACTS of the user; `done` gets InputError otherwise."""
         try:
             value = _checked(address, act, value)
         except InputError as error:
@@ -253,7 +246,7 @@ class Notices:
 
 def _checked(address: Address, act: str, value: str) -> str:
     if act not in ACTS:
-        raise InputError(f"{act!r} is nothing to tell")
+        raise InputError(f"unknown act {act!r}: it is one of {', '.join(ACTS)}")
     if act != "forward" or not value:
         return ""
     try:
@@ -261,5 +254,5 @@ def _checked(address: Address, act: str, value: str) -> str:
     except DecodeError as error:
         raise InputError(str(error)) from None
     if forward == address:
-        raise InputError("that is the address that mail does not reach any more")
+        raise InputError("forward to another address: mail to this one ends")
     return forward

@@ -1,4 +1,4 @@
-"""Reading many rows page by page, so that no query and no turn of the event loop is long."""
+"""Reads many rows in pages, so that no query and no turn of the event loop is long."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -16,7 +16,7 @@ def read_pages(
     take: Callable[[Page], Key | None],
     done: Done[None],
 ) -> None:
-    """Ask for the page at `first`, then at the key that `take` returns, until that is None."""
+    """Ask for the page at `first`, then at the keys returned by `take`, until None."""
 
     def ask(key: Key) -> None:
         reader.ask(query(key), unless_failed(done, answered))

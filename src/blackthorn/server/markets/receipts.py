@@ -1,7 +1,6 @@
-"""Receipts of a closure: the Merkle tree over them, and each person's way through it.
+"""Receipts of a closure: the Merkle tree over them, and each person's inclusion proof.
 
-A tree is built from pages of stored leaf hashes, once a closure, and kept for the next persons
-who ask: 6.4 MB per 100,000 persons, for the newest closures only.
+A tree is built once from pages of leaf hashes and cached: 6.4 MB per 100,000 persons.
 """
 
 from functools import partial
@@ -17,15 +16,13 @@ from blackthorn.tlog.merkle import MerkleLog
 
 
 class Receipts:
-    """The receipts of all closures."""
-
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._trees: dict[str, MerkleLog] = {}
         self._waiting: dict[str, list[Done[MerkleLog]]] = {}
 
     def tree(self, closure: ports.Closure, done: Done[MerkleLog]) -> None:
-        """The tree over the receipts of a closure to which none is added any more."""
+        """The tree over the receipts of a closure that is complete."""
         known = self._trees.get(closure.exit)
         if known is not None and closure.root in (None, known.root()):
             done(known)
@@ -36,7 +33,7 @@ class Receipts:
             self._build(closure)
 
     def forget(self, exit_id: str) -> None:
-        """The receipts are dropped, and may be made anew."""
+        """The receipts are dropped, and may be made again."""
         self._trees.pop(exit_id, None)
 
     def _build(self, closure: ports.Closure) -> None:
@@ -61,7 +58,7 @@ class Receipts:
         read_pages(self._reader, 0, query, take, built)
 
     def receipt(self, address: Address, done: Done[bytes | None]) -> None:
-        """A person's receipt in its tree, of the newest closure that was prepared, if any."""
+        """The person's receipt and proof in the newest prepared closure, or None."""
 
         by_exit: dict[str, ports.StoredReceipt] = {}
 

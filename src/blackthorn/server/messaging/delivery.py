@@ -1,13 +1,11 @@
 """Delivery: from the store or memory to the device, until it acknowledges.
 
-A device that resumes is first served from the store, oldest first, as far as its window allows,
-each acknowledgement making room for more. When the store has nothing more for it, it is *live*:
-from then on new parcels go to it from memory, right after their commit. One that falls behind
-(window full, not reading) is served from the store again.
+A device that resumes is served from the store, oldest first, within its window. Once the store has
+nothing more it is *live*: new parcels go to it from memory after their commit. One that falls
+behind (window full, not reading) is served from the store again.
 
-Nothing is deleted that its device has not acknowledged on the connection over which it was
-delivered. An acknowledged parcel is not delivered again, although its deletion waits a moment to
-share a commit with others.
+Only a parcel acknowledged on the connection that delivered it is deleted; it is not delivered again
+while its deletion waits to share a commit.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +23,7 @@ from blackthorn.server.messaging.mailboxes import Mailboxes
 
 
 class Entry(NamedTuple):
-    """A parcel that its device has answered; `undecryptable`: it had been marked so before."""
+    """A parcel that its device has answered; `undecryptable`: marked so before."""
 
     device: int
     seq: int
@@ -36,16 +34,14 @@ class Entry(NamedTuple):
 Entries = list[Entry]
 
 SETTLE_GROUP: Final = 1_024
-"""Acknowledged parcels that are deleted without waiting for company."""
+"""Acknowledged parcels that are deleted at once."""
 
 STEP: Final = 256
-"""Parcels or Commits deleted in one transaction by what goes on beside the traffic."""
+"""Parcels or Commits deleted in one transaction in the background."""
 
 
 @dataclass(eq=False)
 class Delivery:
-    """Delivers to all devices that are on line."""
-
     writer: Writer
     reader: Reader
     mailboxes: Mailboxes
@@ -53,11 +49,11 @@ class Delivery:
     _acknowledged: Entries = field(default_factory=list)
     _undecryptable: Entries = field(default_factory=list)
     _settled: dict[int, set[int]] = field(default_factory=dict)
-    """By device, what it has answered and the store still holds."""
+    """By device: seqs that it has answered and the store still holds."""
     _today: int = 0
 
     def resume(self, connection: DeviceConnection, wants_undecryptable: bool) -> None:
-        """Deliver to this connection from now on; to an older one of the device no longer."""
+        """Deliver to this connection from now on, and no longer to the device's earlier one."""
         mailbox = connection.mailbox
         former = mailbox.receiver
         if former is not None and former.connection is not connection:
@@ -67,13 +63,12 @@ class Delivery:
         self.catch_up(mailbox)
 
     def leave(self, connection: DeviceConnection) -> None:
-        """The connection has ended."""
         receiver = connection.mailbox.receiver
         if receiver is not None and receiver.connection is connection:
             connection.mailbox.receiver = None
 
     def catch_up(self, mailbox: Mailbox) -> None:
-        """Deliver from the store what the window has room for."""
+        """Deliver from the store as far as the window allows."""
         receiver = mailbox.receiver
         if receiver is None or receiver.live or mailbox.reading or receiver.connection.paused:
             return
@@ -121,7 +116,7 @@ class Delivery:
             self.catch_up(mailbox)
 
     def deliver_new(self, parcels: Mapping[Mailbox, Sequence[Numbered]]) -> None:
-        """Parcels that have just become durable: straight to the devices that are live."""
+        """Deliver new durable parcels to live devices."""
         for mailbox, numbered in parcels.items():
             receiver = mailbox.receiver
             if receiver is None:
@@ -158,19 +153,19 @@ class Delivery:
         receiver.connection.deliver(group)
 
     def acknowledge(self, connection: DeviceConnection, seqs: Iterable[int]) -> None:
-        """The device has decrypted and saved these: delete them."""
+        """The device has saved these: delete them."""
         self._acknowledged += self._settle(connection, seqs)
         if len(self._acknowledged) >= SETTLE_GROUP:
             self.flush()
 
     def mark_undecryptable(self, connection: DeviceConnection, seqs: Iterable[int]) -> None:
-        """The device could not decrypt these: keep them, but out of its way."""
+        """The device could not decrypt these: keep them apart."""
         settled = self._settle(connection, seqs)
         self.counters.parcels_set_aside += len(settled)
         self._undecryptable += settled
 
     def _settle(self, connection: DeviceConnection, seqs: Iterable[int]) -> Entries:
-        """Those of `seqs` that were delivered over this connection; then delivers further."""
+        """Those of `seqs` that were delivered over this connection; then delivers more."""
         mailbox = connection.mailbox
         receiver = mailbox.receiver
         if receiver is None or receiver.connection is not connection:
@@ -184,7 +179,7 @@ class Delivery:
         return [Entry(number, seq, size, seq in undecryptable) for seq, size in answered]
 
     def flush(self) -> None:
-        """Hand what devices have answered to the writer, to be committed with others."""
+        """Submit the devices' answers to the writer."""
         if self._acknowledged:
             entries, self._acknowledged = self._acknowledged, []
             new = [entry for entry in entries if not entry.undecryptable]
@@ -250,7 +245,7 @@ class Delivery:
         return result is not None
 
     def _trim(self, mailbox: Mailbox) -> None:
-        """Delete the device's oldest undecryptable parcels: a quarter of what it may have."""
+        """Delete the device's oldest undecryptable parcels, down to three quarters of its limit."""
         kept = mailbox.undecryptable
         parcels = max(0, kept.parcels - limits.MAX_UNDECRYPTABLE_PARCELS * 3 // 4)
         size = max(0, kept.bytes - limits.MAX_UNDECRYPTABLE_BYTES * 3 // 4)
@@ -273,7 +268,7 @@ class Delivery:
         )
 
     def start_day(self, day: int) -> None:
-        """It is this Unix day: what is too old is deleted, a step at a time."""
+        """Delete what is too old as of this Unix day, in steps."""
         self._today = day
         undecryptable = ports.ExpireUndecryptable(day - limits.UNDECRYPTABLE_DAYS, STEP)
         self._repeat(undecryptable, self._expired)
@@ -284,7 +279,7 @@ class Delivery:
         return len(removals)
 
     def _repeat(self, command: Command[Any], count: Callable[..., int]) -> None:
-        """Submit the command again for as long as it has a whole step to do."""
+        """Submit the command again while it does a whole step."""
 
         def done(result: Any) -> None:
             if isinstance(result, BlackthornError):

@@ -1,7 +1,6 @@
-"""Fan-out lists: who is behind a fan-out id. In memory only, bounded, forgotten at will.
+"""Fan-out lists: the devices of a fan-out id. In memory only, bounded, forgotten at any time.
 
-They are the one thing from which the server could draw who talks with whom. They must never
-be stored, logged or counted by name.
+Only they could tell who talks with whom: never store or log them.
 """
 
 from collections import OrderedDict
@@ -13,14 +12,14 @@ from blackthorn.server.messaging import limits
 from blackthorn.server.messaging.mailbox import Mailbox
 
 NAMED_MISSING: Final = 8
-"""Devices that do not exist, remembered by name so that a refusal can tell."""
+"""Unknown devices kept per list, to name in a refusal."""
 
 
 class FanoutList:
-    """The mailboxes behind a fan-out id, and the first devices of it that do not exist.
+    """The mailboxes of a fan-out id, and its first unknown devices.
 
-    `fleeting`: some are left out because of their market, which they may move from at any time;
-    so the list serves one frame, and is told again for the next.
+    `fleeting`: some are left out because of their market, which may change; the list serves one
+    frame.
     """
 
     __slots__ = ("fleeting", "mailboxes", "missing", "numbers")
@@ -35,12 +34,12 @@ class FanoutList:
 
     @property
     def size(self) -> int:
-        """Devices that it keeps in memory."""
+        """Devices in memory."""
         return len(self.numbers) + len(self.missing)
 
 
 class Fanouts:
-    """At most MAX_FANOUTS lists of at most MAX_FANOUT_DEVICES devices; the least used go."""
+    """At most MAX_FANOUTS lists of at most MAX_FANOUT_DEVICES devices; least recently used go."""
 
     def __init__(self) -> None:
         self._lists: OrderedDict[FanoutId, FanoutList] = OrderedDict()
@@ -50,14 +49,14 @@ class Fanouts:
         return len(self._lists)
 
     def get(self, fanout: FanoutId) -> FanoutList | None:
-        """The list, or None when it must be told again."""
+        """The list, or None: ask for it again."""
         found = self._lists.get(fanout)
         if found is not None:
             self._lists.move_to_end(fanout)
         return found
 
     def put(self, fanout: FanoutId, members: FanoutList) -> None:
-        """Remember the list; its id has been checked."""
+        """Store the list, whose id was checked."""
         self.forget(fanout)
         self._lists[fanout] = members
         self._devices += members.size
@@ -66,12 +65,11 @@ class Fanouts:
             self._devices -= oldest.size
 
     def forget(self, fanout: FanoutId) -> None:
-        """Forget one list."""
         gone = self._lists.pop(fanout, None)
         if gone is not None:
             self._devices -= gone.size
 
     def clear(self) -> None:
-        """Forget all: some device has come or gone."""
+        """Forget all: a device was added or removed."""
         self._lists.clear()
         self._devices = 0

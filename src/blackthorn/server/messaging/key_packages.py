@@ -1,8 +1,7 @@
 """Key packages: a device publishes its own, others claim them.
 
-A one-time key package is handed out once: its deletion is durable before the answer. When
-a device's one-time packages are used up, its last-resort package is handed out, any number of
-times (RFC 9420, 16.8).
+A one-time package is claimed once: its deletion is durable before the answer. Without one, the
+last-resort package is handed out, any number of times (RFC 9420, 16.8).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,9 +22,9 @@ from blackthorn.wire import limits as wire_limits
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An answer: packages by (address, device), no users, users who have none to give.
+    """Packages by (address, device), unknown users, users without packages.
 
-    An address in none of the three did not fit: it has to be asked for again.
+    An address in none of the three did not fit: ask again for it.
     """
 
     packages: Sequence[tuple[Address, DeviceId, bytes]]
@@ -35,8 +34,6 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class KeyPackages:
-    """Publishes and hands out key packages."""
-
     enterprise: EnterpriseCache
     writer: Writer
     reader: Reader
@@ -44,7 +41,7 @@ class KeyPackages:
     exits: ExitRules | None = None
 
     def stock(self, device: DeviceRecord, done: Done[int]) -> None:
-        """One-time key packages of the device that nobody has claimed."""
+        """Unclaimed one-time key packages of the device."""
         self.reader.ask(KeyPackageStock(device.number), done)
 
     def publish(
@@ -54,7 +51,7 @@ class KeyPackages:
         last_resort: bytes | None,
         done: Done[int],
     ) -> None:
-        """Store more key packages of the device; the stock then."""
+        """Store key packages of the device; `done` gets the stock."""
         room = link_limits.MAX_KEY_PACKAGES_PER_DEVICE
         self.writer.submit(PublishKeyPackages(device.number, packages, last_resort, room), done)
 
@@ -65,7 +62,7 @@ class KeyPackages:
         devices: Collection[DeviceId],
         done: Done[Claimed],
     ) -> None:
-        """A key package of each device of these users but the asking one; or of `devices` only."""
+        """A package of each device of these users but the asking one; or of `devices` only."""
         addresses = tuple(dict.fromkeys(addresses))
 
         def loaded(users: Mapping[Address, UserRecord]) -> None:

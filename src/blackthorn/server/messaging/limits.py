@@ -1,10 +1,10 @@
-"""Bounds of `server/messaging`: each with its name, its unit and its reason."""
+"""Bounds of `server/messaging`."""
 
 from blackthorn.wire.units import MIB
 
 MAX_MAILBOX_PARCELS = 100_000
 MAX_MAILBOX_BYTES = 256 * MIB
-"""Parcels that wait for one device, those set aside not among them; beyond it it takes none."""
+"""Parcels that wait for one device, without undecryptable ones; a full mailbox refuses more."""
 
 MAX_UNDECRYPTABLE_PARCELS = 2_048
 MAX_UNDECRYPTABLE_BYTES = 64 * MIB
@@ -26,7 +26,7 @@ MAX_READ_PARCELS = 512
 """Parcels read from disk at once for one device, so that the reader is soon free for another."""
 
 MAX_UNSTORED_BYTES = 256 * MIB
-"""Parcels of all devices on their way to the disk; beyond it whoever sends is made to wait."""
+"""Parcels of all devices on their way to the disk; beyond it senders must wait."""
 
 MAX_FANOUT_DEVICES = 2_000_000
 """Devices in all fan-out lists in memory, 8 bytes each."""

@@ -1,4 +1,4 @@
-"""A device's mailbox in memory: tallies, and the connection that receives. Parcels are stored."""
+"""A device's mailbox in memory: tallies, and the receiving connection. Parcels are stored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,50 +13,47 @@ from blackthorn.server.messaging import limits
 from blackthorn.server.messaging.postings import Reason
 
 Numbered = tuple[int, bytes]
-"""(seq, sealed bytes) of a parcel on its way to a device."""
+"""(seq, sealed bytes) of a parcel."""
 
 
 class DeviceConnection(Protocol):
     """A connection whose device is known. Its methods never raise; after its end they do nothing.
 
-    `mailbox` is that of the device; `missing_named` counts the devices that do not exist which it
-    has named in fan-out lists.
+    `missing_named` counts the unknown devices in its fan-out lists; `paused`: the peer does not
+    read.
     """
 
     mailbox: "Mailbox"
     missing_named: int
 
     @property
-    def address(self) -> Address:
-        """The device's user."""
-
+    def address(self) -> Address: ...
     @property
-    def paused(self) -> bool:
-        """Whether the peer does not read what it is sent."""
+    def paused(self) -> bool: ...
 
     def accepted(self, postings: Sequence[bytes]) -> None:
         """The postings of these ids are durable."""
 
     def refused(self, posting: bytes, reason: Reason, text: str = "") -> None:
-        """The posting was not stored and will not be; `text` in place of the reason's own."""
+        """The posting was not stored; `text` replaces the reason's own."""
 
     def fanouts_unknown(self, fanouts: Sequence[bytes], postings: Sequence[bytes]) -> None:
-        """Tell these lists, then send these postings again."""
+        """Ask for these lists, then for these postings again."""
 
     def deliver(self, parcels: Sequence[Numbered]) -> None:
         """Parcels for the device, oldest first."""
 
     def drained(self) -> None:
-        """All that waited for the device has been delivered."""
+        """All waiting parcels are delivered."""
 
     def superseded(self) -> None:
-        """Another connection of the device receives now."""
+        """The device receives on another connection now."""
 
     def failed(self, error: BlackthornError) -> None:
-        """Something could not be done for it: end it."""
+        """End the connection with the error."""
 
     def hold(self, size: int, crowded: bool) -> None:
-        """Count `size` bytes of postings as unanswered; take no more when that is too much."""
+        """Count `size` unanswered bytes of postings; stop reading when that is too much."""
 
     def release(self, size: int) -> None:
         """The postings of these `size` bytes are answered."""
@@ -64,13 +61,11 @@ class DeviceConnection(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Receiver:
-    """The connection that a device receives on, and how far delivery has come.
+    """A device's receiving connection and its progress.
 
-    While `live`, all that waits in the store has been delivered, and new parcels go from memory;
-    else they are read from the store from `cursor` on, as the window allows. `undecryptable` are
-    those delivered here that had been marked so before, `settled` those that the device had
-    answered over an earlier connection when this one began. `overtaken` says that parcels came
-    while the store was read that its answer may lack.
+    While `live`, new parcels go from memory; else they are read from the store behind `cursor`.
+    `undecryptable` were marked so before delivery here; `settled` the device had answered over an
+    earlier connection; `overtaken`: parcels came during a read that it may lack.
     """
 
     connection: DeviceConnection
@@ -86,26 +81,24 @@ class Receiver:
 
 @dataclass(eq=False, slots=True)
 class Load:
-    """So many parcels of so many bytes."""
+    """Parcels and their bytes."""
 
     parcels: int
     bytes: int
 
     def add(self, size: int) -> None:
-        """One parcel more."""
         self.parcels += 1
         self.bytes += size
 
     def take(self, size: int) -> None:
-        """One parcel less."""
         self.parcels -= 1
         self.bytes -= size
 
 
 class Mailbox:
-    """What one device has here: parcels that wait, undecryptable ones, the receiver.
+    """A device's waiting and undecryptable parcels, and its receiver.
 
-    While `reading`, its parcels are read from the store: once at a time, however often it resumes.
+    While `reading`, a read from the store is running: one at a time.
     """
 
     __slots__ = (
@@ -132,7 +125,7 @@ class Mailbox:
         self.receiver: Receiver | None = None
 
     def has_room(self, parcels: int, size: int) -> bool:
-        """Whether so many parcels more, of so many bytes in all, may wait."""
+        """Whether so many more parcels of so many bytes in all fit."""
         return (
             self.waiting.parcels + parcels <= limits.MAX_MAILBOX_PARCELS
             and self.waiting.bytes + size <= limits.MAX_MAILBOX_BYTES

@@ -1,7 +1,6 @@
-"""The mailboxes of all devices that were asked for since the start.
+"""Mailboxes in memory, each loaded when its device is first needed.
 
-A mailbox is made when its device is first asked for: its parcels are counted page by page, off
-the event loop.
+Its parcels are counted in pages, off the event loop.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ PAGE: Final = 64
 
 
 class Mailboxes:
-    """See the module."""
+    """The loaded mailboxes."""
 
     def __init__(self, enterprise: EnterpriseCache, reader: Reader) -> None:
         self.enterprise = enterprise
@@ -31,23 +30,21 @@ class Mailboxes:
         self._loads: list[_Load] = []
 
     def find(self, device: DeviceId) -> Mailbox | None:
-        """The mailbox of a device that was loaded before."""
         return self._by_id.get(device)
 
     def at(self, number: int) -> Mailbox | None:
-        """The mailbox of that row number, if it was loaded before."""
+        """The mailbox of that row number."""
         return self._by_number.get(number)
 
     def of_user(self, address: Address) -> tuple[Mailbox, ...]:
-        """The mailboxes of the user's devices that were loaded before."""
+        """The loaded mailboxes of the user's devices."""
         return tuple(self._by_address.get(address, ()))
 
     def loaded(self, devices: Sequence[DeviceId]) -> bool:
-        """Whether all of them were loaded before."""
         return all(device in self._by_id for device in devices)
 
     def load(self, devices: Sequence[DeviceId], done: Done[None]) -> None:
-        """Load the mailboxes of those of the devices that exist; then `find` gives them."""
+        """Load the mailboxes of the existing ones of the devices."""
         missing = [device for device in devices if device not in self._by_id]
         if missing:
             load = _Load(self, missing, done)
@@ -57,7 +54,7 @@ class Mailboxes:
             done(None)
 
     def keep(self, load: "_Load", tallies: Mapping[DeviceRecord, Tally]) -> None:
-        """A load has come to its end with these."""
+        """A load has ended with these."""
         self._loads.remove(load)
         for device, tally in tallies.items():
             known = self._by_number.get(device.number)
@@ -69,12 +66,12 @@ class Mailboxes:
                 self._by_address.setdefault(device.address, set()).add(mailbox)
 
     def change_user(self, address: Address) -> None:
-        """The user's devices have changed: what is being loaded of them is loaded again."""
+        """The user's devices have changed: running loads of them start again."""
         for load in self._loads:
             load.changed.add(address)
 
     def remove_undecryptable(self, removals: Sequence[Removal]) -> None:
-        """These undecryptable parcels are gone from the store."""
+        """These undecryptable parcels were deleted."""
         for number, size in removals:
             mailbox = self._by_number.get(number)
             if mailbox is not None:
@@ -84,14 +81,14 @@ class Mailboxes:
                 load.changed.add(number)
 
     def rename(self, old: DeviceId, new: DeviceId) -> None:
-        """The device has a new id; what waits for it stays."""
+        """The device has a new id and keeps its parcels."""
         mailbox = self._by_id.pop(old, None)
         if mailbox is not None:
             mailbox.id = new
             self._by_id[new] = mailbox
 
     def refresh(self, device: DeviceRecord) -> bool:
-        """Know how the device stands now; whether that has changed."""
+        """Update the device's standing; whether it changed."""
         mailbox = self._by_id.get(device.id)
         live = device.standing is Standing.LIVE
         if mailbox is None or mailbox.live == live:
@@ -100,7 +97,6 @@ class Mailboxes:
         return True
 
     def forget(self, device: DeviceId) -> None:
-        """Forget a device that was removed."""
         mailbox = self._by_id.pop(device, None)
         if mailbox is not None:
             del self._by_number[mailbox.number]
@@ -110,11 +106,10 @@ class Mailboxes:
 
 
 class _Load:
-    """Mailboxes being loaded: who exists, then tallies, a page at a time.
+    """Mailboxes being loaded: existing devices, then tallies in pages.
 
-    Nobody stores a parcel for a device, or delivers to it, before its mailbox is loaded; so the
-    pages of one tally fit together. What changes all the same (`changed`: users, and devices by
-    number) makes it begin again.
+    Nothing is stored for a device or delivered to it before its mailbox is loaded, so pages of a
+    tally fit together. A change (`changed`: users, and devices by number) starts the load again.
     """
 
     def __init__(self, mailboxes: Mailboxes, devices: Sequence[DeviceId], done: Done[None]) -> None:
@@ -126,7 +121,7 @@ class _Load:
         self._tallies: dict[DeviceRecord, Tally] = {}
 
     def start(self) -> None:
-        """Begin, or begin again."""
+        """Start, also again."""
         self.changed.clear()
         self._tallies.clear()
         found = unless_failed(self._end, self._found)

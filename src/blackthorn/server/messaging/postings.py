@@ -1,4 +1,4 @@
-"""What is submitted, whatever protocol brought it, and why it may be refused."""
+"""Submitted postings, independent of the protocol, and reasons for refusing one."""
 
 from collections.abc import Sequence
 from enum import Enum, auto
@@ -6,8 +6,6 @@ from typing import Protocol
 
 
 class Reason(Enum):
-    """Why a posting was refused."""
-
     STORAGE = auto()
     RECIPIENT_UNKNOWN = auto()
     MAILBOX_FULL = auto()
@@ -17,44 +15,34 @@ class Reason(Enum):
 
 
 class Parcel(Protocol):
-    """One sealed parcel and the fan-out id of the devices it is for."""
+    """One sealed parcel and the 16-byte fan-out id of its devices."""
 
     @property
-    def fanout(self) -> bytes:
-        """16 bytes."""
-
+    def fanout(self) -> bytes: ...
     @property
-    def sealed(self) -> bytes:
-        """What only those devices can open."""
+    def sealed(self) -> bytes: ...
 
 
 class Order(Protocol):
-    """The compare-and-set of a Commit: see `ports.parcels.CommitPosition`."""
+    """The compare-and-set of a Commit, as `ports.parcels.CommitPosition`."""
 
     @property
-    def handle(self) -> bytes:
-        """32 bytes."""
-
+    def handle(self) -> bytes: ...
     @property
-    def epoch(self) -> int:
-        """The epoch that the Commit starts from."""
-
+    def epoch(self) -> int: ...
     @property
-    def token(self) -> bytes:
-        """16 bytes."""
+    def token(self) -> bytes: ...
 
 
 class Posting(Protocol):
-    """Parcels that are accepted or refused as one: a message, or a Commit with its Welcome."""
+    """A message, or a Commit (with `order`) and its Welcome; accepted or refused whole.
+
+    The id has 16 bytes; there is at least one parcel.
+    """
 
     @property
-    def id(self) -> bytes:
-        """16 bytes by which it is answered."""
-
+    def id(self) -> bytes: ...
     @property
-    def parcels(self) -> Sequence[Parcel]:
-        """At least one."""
-
+    def parcels(self) -> Sequence[Parcel]: ...
     @property
-    def order(self) -> Order | None:
-        """Only of a Commit."""
+    def order(self) -> Order | None: ...

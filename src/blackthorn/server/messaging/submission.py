@@ -1,11 +1,9 @@
-"""Message submission: takes postings, has them stored, answers, hands them on to delivery.
+"""Message submission: postings are stored, answered, and passed to delivery.
 
-A posting is accepted or refused as one, and answered once. It is *accepted* only after the commit,
-which means each device of its lists that exists and whose mailbox has room; the others are left
-out as long as one device of another user takes it. A Commit that was accepted before is accepted
-again whatever has happened since. All that comes while a transaction is under way makes the next
-one; so the writer has at most one group, and groups become durable in the order of their parcels'
-numbers.
+A posting is accepted or refused whole, once, and accepted only after the commit: each device of its
+lists that exists and has room gets it; others are left out while one device of another user takes
+it. An accepted Commit is accepted again when repeated. Postings that come during a transaction form
+the next one, so groups become durable in the order of their parcels' numbers.
 """
 
 from collections.abc import Sequence
@@ -37,9 +35,9 @@ _REFUSALS: Final = {
 
 
 class _Pending:
-    """A posting on its way to the store: `parcels` are (parcel, the list it is for).
+    """A posting to store; `parcels` are (parcel, its list).
 
-    With `refusal` it is refused unless it is the repetition of a Commit that was stored.
+    With `refusal` it is refused unless it repeats a stored Commit.
     """
 
     __slots__ = ("connection", "id", "ordered", "parcels", "refusal", "size")
@@ -57,7 +55,7 @@ class _Pending:
 
 @dataclass(eq=False)
 class MessageSubmission:
-    """Postings of all devices; `next_seq` is the first number to give out."""
+    """Postings of all devices; `next_seq` is the next number."""
 
     writer: Writer
     mailboxes: Mailboxes
@@ -66,9 +64,9 @@ class MessageSubmission:
     exits: ExitRules | None
     next_seq: int
     today: int = 0
-    """The Unix day, which Commits are stored with."""
+    """The Unix day, stored with Commits."""
     disk_short: bool = False
-    """Whether so little disk is free that nothing more is taken."""
+    """The disk is nearly full: postings are refused."""
     _fanouts: Fanouts = field(default_factory=Fanouts)
     _free: ports.Parcels = field(default_factory=ports.Parcels)
     _ordered: Ordered = field(default_factory=list)
@@ -83,9 +81,9 @@ class MessageSubmission:
         devices: Sequence[DeviceId],
         done: Done[None],
     ) -> None:
-        """Remember the list behind a fan-out id, whose hash was checked; then call `done`.
+        """Store the list of a fan-out id, whose hash was checked.
 
-        AbsentError: the connection has named too many devices that do not exist.
+        `done` gets AbsentError after too many unknown devices.
         """
 
         def loaded(error: BlackthornError | None) -> None:
@@ -122,11 +120,11 @@ class MessageSubmission:
         return "" if self.exits is None else self.exits.refusal(mailbox.address, May.BE_SENT)
 
     def forget_fanouts(self) -> None:
-        """A device was removed, or its market closed: every list must be told again."""
+        """A device or its rights changed: ask for every list again."""
         self._fanouts.clear()
 
     def submit(self, connection: DeviceConnection, postings: Sequence[Posting]) -> None:
-        """Take the postings in their order; from the first unknown list on, ask for lists."""
+        """Take the postings in order; from the first unknown list on, ask for lists."""
         used: set[bytes] = set()
         for index, posting in enumerate(postings):
             lists = self._lists(posting)
@@ -169,7 +167,7 @@ class MessageSubmission:
     def _reach(
         self, connection: DeviceConnection, posting: Posting, lists: list[FanoutList]
     ) -> tuple[list[FanoutList], Refusal | None]:
-        """The lists without the devices that cannot take the posting, or why it is refused."""
+        """The lists without devices that cannot take it, or the refusal."""
         if self.disk_short:
             return lists, (Reason.STORAGE, "too little disk is free; try later")
         count, size = len(lists), sum(len(parcel.sealed) for parcel in posting.parcels)
@@ -206,7 +204,7 @@ class MessageSubmission:
     def _look_up(
         self, connection: DeviceConnection, posting: Posting, order: Order, refusal: Refusal
     ) -> None:
-        """Refuse a Commit, unless it turns out to be one that was accepted before."""
+        """Refuse a Commit, unless it repeats one that was accepted."""
         self._ordered.append((ports.CommitPosition(order.handle, order.epoch, order.token), None))
         pending = _Pending(connection, posting, refusal)
         pending.size = messaging_limits.MIN_CHARGED_BYTES
@@ -246,7 +244,7 @@ class MessageSubmission:
         pending.connection.hold(pending.size, crowded)
 
     def flush(self) -> None:
-        """Give the writer what waits, unless it still has the group before."""
+        """Submit the waiting postings, unless a group is being stored."""
         if self._storing or not self._waiting:
             return
         self._storing = True
@@ -292,7 +290,7 @@ class MessageSubmission:
     def _not_stored(self, waiting: list[_Pending], error: BlackthornError) -> None:
         self.counters.storage_failures += isinstance(error, StorageError)
         for pending in waiting:
-            if isinstance(error, DefectError):  # not a refusal: it may be sent again
+            if isinstance(error, DefectError):  # no refusal: the device may retry
                 self._uncount(pending)
                 self._settle(pending)
                 pending.connection.failed(error)
