@@ -1,8 +1,8 @@
 """Activation as the device's program does it: from a code to keys, a vault and a pinned server.
 
-The keys are in the vault before they are named to the server, and the statements that they sign
-too, so that a lost answer is got again by the same command with the same code. A user who has a
-chain gets a reset by a code and nothing else, and only when they ask for it.
+Keys and statements are stored before they are sent, so that the same command with the same code can
+repeat it after a lost answer. For a user with a chain a code only allows a reset, and only on
+request.
 """
 
 import asyncio
@@ -39,14 +39,14 @@ from blackthorn.storage.device.vault import Vault
 from blackthorn.wire import limits as wire_limits
 
 PUBLISHED_SECONDS = 60.0
-"""How long a new device waits for the ledger to show it before it leaves that for later."""
+"""Wait of a new device for the ledger to show it."""
 
 _STATEMENTS = "activation-statements"
 
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """What is asked for: a code, the server it is of, and whether to reset an identity."""
+    """The arguments of `activate`: code, server, this device's name, and whether to reset."""
 
     code: ActivationCode
     host: str
@@ -56,7 +56,7 @@ class Activation:
 
 
 class _Made(Struct, frozen=True):
-    """The statements of an activation that was begun, and what they stand behind."""
+    """The statements of an unfinished activation, and the head that they follow."""
 
     seq: int
     head: bytes
@@ -64,16 +64,16 @@ class _Made(Struct, frozen=True):
 
 
 def own_name() -> str:
-    """What this device is called unless its owner says otherwise."""
+    """The default name of this device."""
     name = "".join(letter for letter in socket.gethostname() if letter.isprintable())
     return name[: wire_limits.MAX_DEVICE_NAME_CHARACTERS] or "device"
 
 
 async def activate(home: Home, wanted: Activation) -> tuple[Enrolment, Opened]:
-    """Activate this home's device, and open it. Asks for a passphrase before anything else.
+    """Activate this home's device. Asks for a passphrase first.
 
-    Raises UserError when the server refuses the code, ServerUnprovenError when the server
-    does not know it, UnavailableError when it cannot be reached.
+    Raises UserError when the server refuses the code, ServerUnprovenError when the server does not
+    know the code, UnavailableError.
     """
     vault, method, secret = begin(home)
     async with unpinned(wanted.host, wanted.port) as connection:
@@ -94,7 +94,7 @@ async def activate(home: Home, wanted: Activation) -> tuple[Enrolment, Opened]:
 
 
 def begin(home: Home) -> tuple[Vault | None, str, Secret]:
-    """The home as an earlier attempt has left it, or how it will be unlocked."""
+    """The vault of an earlier attempt, or the unlock method and secret of a new one."""
     if not home.exists():
         method, secret = home.new_secret()
         return None, method, secret
@@ -104,15 +104,14 @@ def begin(home: Home) -> tuple[Vault | None, str, Secret]:
 
 
 def _check_wanted(owner: Owner, wanted: Activation) -> None:
-    """Nobody resets their identity, or believes that they do, by accident. Raises UserError."""
+    """Raises UserError for an accidental reset."""
     if owner.seq and not wanted.reset:
         raise errors.UserError(
-            f"{owner.address} has an identity already, and by a code it can only be reset. Better: "
-            "add this device from one that you have (blackthorn device add there, blackthorn "
-            "device link here), or by the words of your recovery key (blackthorn recovery use). "
-            "If all is lost: the same command with --reset. A reset takes effect after a delay, "
-            "72 hours unless your enterprise has set another; everybody who writes to you is told "
-            "of it, any of your devices can cancel it, and what you had stays closed to this one"
+            f"{owner.address} has an identity already; a code can only reset it. Instead, add this "
+            "device from another one (blackthorn device add there, blackthorn device link here) or "
+            "by your recovery key (blackthorn recovery use). If all are lost, repeat the command "
+            "with --reset. A reset takes effect after a delay, 72 hours by default; your contacts "
+            "are told, your devices can cancel it, and this device cannot open your old data"
         )
     if wanted.reset and not owner.seq:
         raise errors.UserError(f"{owner.address} has no identity yet to reset: leave --reset away")
@@ -129,7 +128,7 @@ async def unpinned(host: str, port: int) -> AsyncIterator[LinkConnection]:
 
 
 async def receive(connection: LinkConnection, refused: Code) -> AnyFrame:
-    """The next frame. Raises UserError when the server ends the link with the code `refused`."""
+    """The next frame. Raises UserError when the server ends the link with `refused`."""
     try:
         return await connection.receive()
     except LinkClosedError as error:
@@ -153,16 +152,16 @@ async def _challenge(connection: LinkConnection, wanted: Activation) -> exchange
 
 
 def check_unfinished(vault: Vault, home: Home) -> None:
-    """The home may be gone on with. Raises UserError when its device is activated."""
+    """Raises UserError when the home has an activated device."""
     with vault.transaction() as records:
         if records.settings.get("server-pin"):
             raise errors.UserError(f"{home.folder} holds an activated device: use another --home")
 
 
 def _keys(vault: Vault, address: Address, wanted: Activation) -> DeviceKeys:
-    """The keys of an earlier attempt, or fresh ones; durable before they are used.
+    """The keys of an earlier attempt or new ones, stored before use.
 
-    A device that comes by a reset makes its key for mail when the reset is effective.
+    After a reset the device generates its OpenPGP key when the reset is effective.
     """
     with vault.transaction() as records:
         device_keys.belongs_to(records.settings, address)
@@ -178,7 +177,7 @@ def _keys(vault: Vault, address: Address, wanted: Activation) -> DeviceKeys:
 def _public(
     vault: Vault, keys: DeviceKeys, owner: Owner, wanted: Activation
 ) -> exchange.DeviceKeys:
-    """What the server may know, with key packages whose private halves are kept first."""
+    """The public keys and key packages; their private keys are stored first."""
     with unit_of_work.unit(vault, keys, wall_ms(), random) as first:
         packages = key_packages.make(first, conversations_limits.KEY_PACKAGE_STOCK)
         last_resort = key_packages.make_last_resort(first)
@@ -195,7 +194,7 @@ def _public(
 
 
 def _statements(records: Records, keys: DeviceKeys, owner: Owner, name: str) -> list[bytes]:
-    """The device's first statements: those of an earlier attempt, if they still fit."""
+    """The device's first statements: the stored ones if they still fit."""
     data = records.settings.get(_STATEMENTS)
     made = msgspec.msgpack.decode(data, type=_Made) if data else None
     if made is None or (made.seq, made.head) != (owner.seq, owner.head):
@@ -227,7 +226,7 @@ def _finish(
     connection: LinkConnection,
     enrolment: Enrolment,
 ) -> None:
-    """Pin what the server has proved; the statements wait for the ledger."""
+    """Pin the proved server and ledger; the statements wait for publication."""
     now_ms = wall_ms()
     with unit_of_work.unit(vault, keys, now_ms, random) as last:
         settings = last.records.settings
@@ -246,7 +245,7 @@ def _finish(
 
 
 def remember(records: Records, server: str, server_pin: bytes, pin: str, domain: str) -> None:
-    """The device is activated: from now on it knows its server and what it is called there."""
+    """Store the server, which completes the activation."""
     records.settings.put("server", server.encode())
     records.settings.put("user-pin", pin.encode())
     records.settings.put("domain", domain.encode())
@@ -254,7 +253,7 @@ def remember(records: Records, server: str, server_pin: bytes, pin: str, domain:
 
 
 async def until(program: DeviceProgram, seconds: float, true: Callable[[], bool]) -> bool:
-    """Connect and serve the link until `true()`; False when the time is over, or no server is."""
+    """Connect and serve the link until `true()`; False on a timeout or without a server."""
     try:
         async with asyncio.timeout(seconds), program.link(receive=True) as connection:
             while not true():

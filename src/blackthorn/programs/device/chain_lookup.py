@@ -1,4 +1,4 @@
-"""A user's identity chain, asked of the ledger for a short while."""
+"""Look up a user's identity chain in the ledger."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 
 LOOKUP_SECONDS: Final = 20.0
-"""How long the ledger is asked before the chain known from earlier is used."""
+"""Timeout, after which the chain known from earlier is used."""
 
 
 async def look_up(device: DeviceProgram, address: Address) -> bool:
@@ -27,7 +27,7 @@ async def look_up(device: DeviceProgram, address: Address) -> bool:
 
 
 def known(device: DeviceProgram, address: Address) -> VerifiedChain:
-    """The user's chain as the vault has it. Raises UserError when there is no such user."""
+    """The user's chain in the vault. Raises UserError for an unknown user."""
     with device.device.unit(wall_ms()) as unit:
         chain = unit.chains.of(address)
     if chain is None:
@@ -36,7 +36,7 @@ def known(device: DeviceProgram, address: Address) -> VerifiedChain:
 
 
 def own(device: DeviceProgram) -> VerifiedChain:
-    """The own chain. Raises UserError when the ledger does not show it yet."""
+    """The published own chain. Raises UserError when there is none yet."""
     with device.device.unit(wall_ms()) as unit:
         chain = unit.chains.of(unit.me.address)
     if chain is None:

@@ -1,8 +1,8 @@
-"""A device's home folder: where its files are, how it is unlocked, who receives.
+"""A device's home folder: its files, unlocking, and the receiver lock.
 
 device.db       the encrypted vault (with its WAL beside it)
 unlock.json     salt and cost of the passphrase, and the vault's key, sealed by it
-receiver.lock   held by the one process that asks the server for deliveries
+receiver.lock   held by the one process that receives deliveries
 """
 
 import fcntl
@@ -35,7 +35,7 @@ def wall_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """Where the server is, and the key that it must show."""
+    """The server's address and its pinned key."""
 
     host: str
     port: int
@@ -53,17 +53,14 @@ class Opened:
 
 
 class ReceiverLock:
-    """The lock of the one receiving process; it ends with the process, however that ends."""
+    """The lock of the receiving process; it is released when the process ends."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """Take the lock if nobody has it; whether this process has it now.
-
-        Raises DiskError when its file cannot be opened.
-        """
+        """Take the lock if it is free; whether this process holds it. Raises DiskError."""
         if self._descriptor is not None:
             return True
         try:
@@ -81,7 +78,7 @@ class ReceiverLock:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """One device's folder. `key_file` is where its key is, if not in a person's head."""
+    """One device's folder; `key_file` unlocks it instead of a passphrase."""
 
     folder: Path
     key_file: Path | None
@@ -95,11 +92,11 @@ class Home:
         return ReceiverLock(self.folder / "receiver.lock")
 
     def exists(self) -> bool:
-        """Whether a device was begun here. Raises DamageError when a file of it is lost."""
+        """Whether a device was begun here."""
         return self._files.exists()
 
     def new_secret(self) -> tuple[str, Secret]:
-        """For a new device: how it will be unlocked, and with what. Asks twice."""
+        """The method and secret of a new device. Asks for a passphrase twice."""
         if self.key_file is not None:
             if not self.key_file.exists():
                 self.key_file.parent.mkdir(parents=True, exist_ok=True)
@@ -135,11 +132,11 @@ class Home:
         return Secret(passphrase.encode())
 
     def create(self, method: str, secret: Secret) -> Vault:
-        """The vault of a new device. Raises DiskError, ConflictError."""
+        """Create the vault. Raises DiskError."""
         return self._files.create(method, secret)
 
     def unlock(self) -> Vault:
-        """The vault of a device that was begun here. Asks for the passphrase if need be."""
+        """Open the vault; asks for the passphrase if needed."""
         lock = self._lock()
         key = unlock.unlock(lock, self._secret(lock))
         return Vault.open(self._files.database, key, create=False)
@@ -167,7 +164,6 @@ def opened(vault: Vault) -> Opened:
 
 
 def random(size: int) -> bytes:
-    """The system's randomness."""
     return secrets.token_bytes(size)
 
 

@@ -1,4 +1,4 @@
-"""The device replays its enterprise's whole public log, over one link."""
+"""Replay of the enterprise's whole public log over one link."""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,11 +10,11 @@ from blackthorn.programs.device.program import DeviceProgram, server_timeout
 REPLAY_SECONDS: Final = 600.0
 """Time for a whole replay: a year of 20,000 users takes about a minute."""
 
-LATE: Final = "the server did not give the whole log in time"
+LATE: Final = "the server did not send the whole log in time"
 
 
 async def replay(program: DeviceProgram, progress: Callable[[int, int], None]) -> ReplayResult:
-    """Replay from where the last replay ended. `progress` is given entries done and in all.
+    """Replay from the last replay's end. `progress` gets replayed and all entries.
 
     Raises UnavailableError.
     """

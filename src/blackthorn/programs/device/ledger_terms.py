@@ -1,4 +1,4 @@
-"""The terms by which this device trusts its ledger, compared with those that the server shows."""
+"""The pinned terms of the ledger, compared with the server's."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from blackthorn.programs.device.program import DeviceProgram
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The pinned terms and the server's; `changes` has a line for each difference."""
+    """The pinned terms and the server's; `changes` has one line for each difference."""
 
     pinned: Anchors
     policy_text: str

@@ -1,4 +1,4 @@
-"""Fetching the user's sealed mail over the link, and opening it here."""
+"""Fetch the user's sealed mail over the link and open it."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -18,10 +18,10 @@ from blackthorn.ports.device_store import MailRecord
 from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram, server_timeout
 
 MAX_FILE_NAME_BYTES: Final = 200
-"""Of an attachment's name, so that its file's name fits any disk."""
+"""Longest attachment name, for any file system."""
 
 MAX_SAME_NAMES: Final = 1_000
-"""How many files of the same name a folder may hold before saving gives up."""
+"""Attempts to find an unused file name."""
 
 MAX_SEALED_BYTES: Final = 2 * limits.MAX_MAIL_BYTES
 """One sealed mail: armor adds a third."""
@@ -29,9 +29,9 @@ MAX_SEALED_BYTES: Final = 2 * limits.MAX_MAIL_BYTES
 
 @dataclass(frozen=True, slots=True)
 class ReadMail:
-    """An opened mail, safe to print, and whether others could read it on its way.
+    """An opened mail, safe to print; `readable`: others could read it before it was sealed.
 
-    `attached` holds the attachments' bytes as they came; `received_ms` is 0 when not known.
+    `attached` has the raw attachments; `received_ms` is 0 when unknown.
     """
 
     rendered: RenderedMail
@@ -41,7 +41,7 @@ class ReadMail:
 
 
 class MailFetcher:
-    """Asks for mail over one link; what comes in between goes to the device."""
+    """Fetches mail over one link; other frames go to the device."""
 
     def __init__(self, program: DeviceProgram, connection: LinkConnection) -> None:
         self._program = program
@@ -55,7 +55,7 @@ class MailFetcher:
                 return frame
 
     async def listing(self, after: int) -> list[f.MailEntry]:
-        """What the server has with a uid above `after`."""
+        """The server's mail with a uid above `after`."""
         found: list[f.MailEntry] = []
         while True:
             request = next(self._requests)
@@ -68,7 +68,7 @@ class MailFetcher:
                 return found
 
     async def received_ms(self, uid: int) -> int:
-        """When the server received one mail, Unix milliseconds; 0 when it has none of that uid."""
+        """When the server received a mail, Unix milliseconds; 0 for an unknown uid."""
         request = next(self._requests)
         self._connection.send(f.ListMail(request, uid - 1))
         answer = await self._answer(f.MailListing, request)
@@ -76,7 +76,7 @@ class MailFetcher:
         return next((entry.received_ms for entry in entries if entry.uid == uid), 0)
 
     async def sealed(self, uid: int) -> bytes:
-        """The sealed bytes of one mail. Raises UserError when there is none of that uid."""
+        """The sealed bytes of one mail. Raises UserError for an unknown uid."""
         data = bytearray()
         while True:
             request = next(self._requests)
@@ -106,7 +106,7 @@ def open_sealed(program: DeviceProgram, sealed: bytes) -> ReadMail:
 
 
 async def refresh(program: DeviceProgram) -> None:
-    """Bring the index up to date. Raises UnavailableError."""
+    """Update the index of mail. Raises UnavailableError."""
     with program.opened.vault.transaction() as records:
         known = {record.uid for record in records.mail.all()}
     async with server_timeout(2 * FINISH_SECONDS), program.link(receive=False) as connection:
@@ -121,9 +121,8 @@ def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRec
     try:
         mail = open_sealed(program, sealed)
     except (errors.InputError, errors.SecurityError) as error:
-        return MailRecord(
-            entry.uid, entry.size, entry.received_ms, "", f"[cannot be opened: {error}]", "", True
-        )
+        subject = f"[cannot be opened: {error}]"
+        return MailRecord(entry.uid, entry.size, entry.received_ms, "", subject, "", True)
     shown = mail.rendered
     return MailRecord(
         uid=entry.uid,
@@ -137,7 +136,9 @@ def _index(program: DeviceProgram, entry: f.MailEntry, sealed: bytes) -> MailRec
 
 
 async def read(program: DeviceProgram, uid: int) -> ReadMail:
-    """One mail. Raises UserError, UnavailableError, SecurityError when it was altered."""
+    """Fetch and open one mail. Raises UserError, UnavailableError, SecurityError when it was
+    altered.
+    """
     async with server_timeout(FINISH_SECONDS), program.link(receive=False) as connection:
         fetcher = MailFetcher(program, connection)
         sealed = await fetcher.sealed(uid)
@@ -146,7 +147,7 @@ async def read(program: DeviceProgram, uid: int) -> ReadMail:
 
 
 def save(attached: Iterable[tuple[Attachment, bytes]], folder: Path) -> Iterator[Path]:
-    """Write attachments into a folder that exists, as files of mode 0600 that were not there.
+    """Write attachments as new files of mode 0600 into an existing folder.
 
     Yields each file when it is written. Raises DiskError.
     """
@@ -162,7 +163,7 @@ def save(attached: Iterable[tuple[Attachment, bytes]], folder: Path) -> Iterator
 
 
 def _new_file(folder: Path, name: str) -> tuple[Path, int]:
-    """A new, open file of about that name, which is another when there is one of it."""
+    """Create and open a file of this name; a number is added if the name is taken."""
     plain = PurePath(name.encode()[:MAX_FILE_NAME_BYTES].decode("utf-8", "ignore")).name
     stem, suffix = PurePath(plain).stem or "unnamed", PurePath(plain).suffix
     for number in range(1, MAX_SAME_NAMES):

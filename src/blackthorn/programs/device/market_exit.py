@@ -1,4 +1,4 @@
-"""An exit of the user's market, on their device: notices, what the user did, the receipt."""
+"""An exit of the user's market, on their device: notices, reports of actions, the receipt."""
 
 from blackthorn.device.account import exit_notices
 from blackthorn.device.account.exit_notices import Notice
@@ -10,24 +10,21 @@ from blackthorn.programs.device.program import DeviceProgram
 
 
 def notices(program: DeviceProgram) -> list[Notice]:
-    """The notices that this device keeps."""
     with program.opened.vault.transaction() as records:
         return exit_notices.all_notices(records.settings)
 
 
 def is_leaving(program: DeviceProgram) -> bool:
-    """Whether the user's market is being left."""
     return any(notice.market and notice.state in RUNNING for notice in notices(program))
 
 
 def set_read(program: DeviceProgram) -> None:
-    """The user has read the notices, and the server knows."""
     with program.opened.vault.transaction() as records:
         exit_notices.set_read(records.settings)
 
 
 async def report(program: DeviceProgram, action: str, value: str = "") -> str:
-    """Report what the user did ("read", "exported", "forward"); the refusal, "" when durable.
+    """Report an action ("read", "exported", "forward"); the refusal, or "" when it is stored.
 
     Raises UnavailableError.
     """

@@ -1,7 +1,7 @@
 """An officer's device: fetch and verify the decisions, propose or sign one, submit it.
 
-Whatever is signed was replayed and checked on this device. Nothing here asks or prints: a user
-interface shows the decision and has the officer confirm it between `propose` and `submit`.
+Everything signed was verified on this device. A user interface shows the decision and asks for
+confirmation between `propose` and `submit`.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from blackthorn.programs.device.home import random, wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 
 _TAMPERED: Final = ("G1", "G5", "G16")
-"""Rules that no officer breaks by mistake."""
+"""Rules whose violation means that the decision was tampered with."""
 
 
 async def load_decisions(device: DeviceProgram) -> VerifiedDecisions:
@@ -49,7 +49,9 @@ async def _fetch(device: DeviceProgram) -> tuple[list[f.Decision], f.Decisions]:
 
 
 async def submit(device: DeviceProgram, signed: Signed, kept: bytes) -> list[str]:
-    """Hand it in; the approvers still missing, in words. Raises UserError when it is refused."""
+    """Submit a decision; the approvers still missing, in words. Raises UserError when it is
+    refused.
+    """
     async with requests.connect(device) as ask:
         frame = f.SubmitDecision(2, signed.encode(), kept)
         answer: f.DecisionTaken = await ask(frame, f.DecisionTaken)
@@ -59,7 +61,7 @@ async def submit(device: DeviceProgram, signed: Signed, kept: bytes) -> list[str
 
 
 async def count_exit(device: DeviceProgram, market: str) -> f.ExitFacts:
-    """A market as the server counts it. Raises UserError when it refuses, UnavailableError."""
+    """The server's counts of a market. Raises UserError when it refuses, UnavailableError."""
     async with requests.connect(device) as ask:
         facts: f.ExitFacts = await ask(f.FetchExit(4, market), f.ExitFacts)
     if facts.refusal:
@@ -68,7 +70,7 @@ async def count_exit(device: DeviceProgram, market: str) -> f.ExitFacts:
 
 
 def propose(decisions: VerifiedDecisions, request: DecisionRequest) -> PendingDecision:
-    """The decision that waits when it says what the request says; otherwise a new one."""
+    """The pending decision if it matches the request, otherwise a new one."""
     waiting = decisions.waiting.get(request.case)
     if waiting is not None and _agrees(waiting, request):
         return waiting
@@ -106,7 +108,7 @@ def _plain(value: Any) -> Any:
 
 
 def check_private(waiting: PendingDecision) -> None:
-    """The private part is there and as the table wants it: nobody signs what they cannot see."""
+    """Raises UserError, VerificationError when the private part is missing or malformed."""
     statement = waiting.signed.statement
     move = find(cases.transitions_of(statement.case), statement.action)
     if move.private and not waiting.kept:
@@ -115,7 +117,7 @@ def check_private(waiting: PendingDecision) -> None:
 
 
 def signer(device: DeviceProgram, decisions: VerifiedDecisions, statement: Statement) -> str:
-    """The officer's id of this device's user. Raises UserError when they are none."""
+    """The officer's id of this device's user. Raises UserError for other users."""
     keys = device.opened.keys.signing.public
     known = decisions.cases.officers
     if statement.case == officers.CASE and statement.action == "found" and not known:
@@ -129,10 +131,10 @@ def signer(device: DeviceProgram, decisions: VerifiedDecisions, statement: State
 def sign(
     device: DeviceProgram, decisions: VerifiedDecisions, waiting: PendingDecision, officer: str
 ) -> tuple[Signed, list[str]]:
-    """The decision with this approval, and the approvers that it lacks then, in words.
+    """Sign the decision; also the approvers then missing, in words.
 
-    The server hears of nothing that does not hold here. Raises UserError when it would break a
-    rule, VerificationError when what waits was tampered with.
+    Checked here before the server sees it. Raises UserError when it breaks a rule,
+    VerificationError when the pending decision was tampered with.
     """
     try:
         signed = statements.approve(waiting.signed, officer, wall_ms(), device.opened.keys.signing)
@@ -145,7 +147,7 @@ def sign(
 
 
 def directive(decisions: VerifiedDecisions, text: str, *, waiting: bool = False) -> Case:
-    """The directive of that id; `waiting`: also one that only waits. Raises UserError."""
+    """The directive of that id; `waiting` includes pending ones. Raises UserError."""
     name = inputs.parse_directive(text)
     case = decisions.cases.case(name)
     if not case.history and not (waiting and name in decisions.waiting):
@@ -162,7 +164,7 @@ def exit_of(decisions: VerifiedDecisions, market: str) -> Case:
 
 
 def check_open(decisions: VerifiedDecisions, request: DecisionRequest) -> None:
-    """Raises UserError when the case's state does not allow the action now."""
+    """Raises UserError when the case's state does not allow the action."""
     case = decisions.cases.case(request.case)
     if case.state not in find(cases.transitions_of(request.case), request.action).sources:
         raise UserError(f"{case.id} is {case.state}: no {request.action} now")

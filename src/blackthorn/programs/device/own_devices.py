@@ -1,4 +1,4 @@
-"""A user's own devices, as their identity chain has them; what follows from a change of them."""
+"""The user's own devices in their identity chain, and the follow-up of changes."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,15 +14,15 @@ from blackthorn.programs.device.home import wall_ms
 from blackthorn.programs.device.program import DeviceProgram
 
 FINISH_SECONDS: Final = 60.0
-"""How long a command stays until a change has had its consequences."""
+"""Wait of a command for the follow-up of a change."""
 
 MIN_ID_CHARACTERS: Final = 4
-"""Of an id's beginning, so that it names one device."""
+"""Shortest prefix of a device id."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnDevice:
-    """One device of the chain; `standing` is live, pending, or why it was revoked."""
+    """A device of the chain; `standing` is live, pending, or the reason of its revocation."""
 
     info: DeviceInfo
     standing: str
@@ -32,7 +32,7 @@ class OwnDevice:
 
 
 def list_devices(program: DeviceProgram) -> list[OwnDevice]:
-    """The live ones, the former ones, and one that a reset is to bring."""
+    """Live devices, former ones, and the device of a pending reset."""
     with program.device.unit(wall_ms()) as unit:
         chain, own_id = local_chain.own(unit), unit.me.device
     if chain is None:
@@ -51,7 +51,7 @@ def list_devices(program: DeviceProgram) -> list[OwnDevice]:
 
 
 def _since(chain: VerifiedChain) -> dict[bytes, int]:
-    """When each device came, by its maker's clock."""
+    """Device id → time of its statement, by its signer's clock."""
     found: dict[bytes, int] = {}
     for data in chain.statements:
         statement = decode(data).statement
@@ -61,7 +61,7 @@ def _since(chain: VerifiedChain) -> dict[bytes, int]:
 
 
 def find(program: DeviceProgram, wanted: str) -> DeviceInfo:
-    """The live device of that name, or of an id that begins so. Raises UserError."""
+    """The live device of that name or id prefix. Raises UserError."""
     with program.device.unit(wall_ms()) as unit:
         devices = change_chain.known_chain(unit).devices
     found = [info for info in devices if info.name == wanted]
@@ -76,14 +76,13 @@ def find(program: DeviceProgram, wanted: str) -> DeviceInfo:
 
 
 def pending_reset(program: DeviceProgram) -> PendingReset | None:
-    """The reset of the user's identity that waits for its delay."""
     with program.device.unit(wall_ms()) as unit:
         chain = local_chain.own(unit)
     return chain.pending if chain is not None else None
 
 
 async def finish_changes(program: DeviceProgram) -> list[str]:
-    """Serve the link until a change has had its consequences; those that are still to come."""
+    """Serve the link until a change is complete; the remaining steps in words."""
     remaining: list[str] = []
 
     def done() -> bool:

@@ -1,4 +1,4 @@
-"""A directive's package and letter on an officer's device: fetched, checked, sealed, written."""
+"""A directive's package and letter on an officer's device: fetch, check, seal, write."""
 
 import base64
 import binascii
@@ -27,9 +27,9 @@ _ARMOR: Final = re.compile(
 
 
 def parse_recipient(document: bytes, name: str) -> bytes:
-    """The authority's OpenPGP certificate, binary, of the file `name` in either form.
+    """The authority's OpenPGP certificate, binary; `document` may be armored.
 
-    Raises before anything is signed when nothing can be sealed to it.
+    Raises UserError or CertificateError, before anything is signed, when it cannot be sealed to.
     """
     binary = document
     if document.lstrip().startswith(b"-----BEGIN"):
@@ -45,7 +45,7 @@ def parse_recipient(document: bytes, name: str) -> bytes:
 
 
 def fetch(device: program.DeviceProgram, case: str, path: Path) -> f.ProductionPart:
-    """Write the package to the new file `path` (0600); the last part. Raises DiskError."""
+    """Write the package to the new file `path` (0600); its last part. Raises DiskError."""
     try:
         path.unlink(missing_ok=True)
         with atomic.new_file(path) as file:
@@ -78,9 +78,9 @@ def _check_part(part: f.ProductionPart, at: int) -> None:
 def check(
     path: Path, case: transitions.Case, decisions: VerifiedDecisions, part: f.ProductionPart
 ) -> PackageSummary:
-    """Every hash holds, and it is of this directive, of its accounts and categories only.
+    """Verify all hashes and that the package has only the directive's accounts and categories.
 
-    Raises VerificationError and SecurityError.
+    Raises VerificationError, SecurityError.
     """
     try:
         with path.open("rb") as file:
@@ -109,7 +109,7 @@ def check(
 
 
 def keep(partial: Path, target: Path, recipient: bytes | None) -> None:
-    """The package under its name, or only what is sealed of it to the recipient."""
+    """Give the package its final name, or only a copy sealed to the recipient."""
     try:
         if recipient is None:
             os.link(partial, target)
@@ -130,7 +130,7 @@ def keep(partial: Path, target: Path, recipient: bytes | None) -> None:
 
 
 def write_letter(path: Path, text: bytes) -> None:
-    """The letter into a new file; the same letter that is there already stays."""
+    """Write the letter to a new file; an identical file stays."""
     try:
         with path.open("xb") as file:
             file.write(text)

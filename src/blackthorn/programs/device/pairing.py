@@ -1,7 +1,7 @@
-"""Two devices of one user paired over real links: `device add` on one, `device link` on the other.
+"""Pairing of two devices over real links: `device add` on one, `device link` on the other.
 
-What is decided is in `device/account/pairing.py`. Here are the links, the person who is asked while
-they go on, and the new device's home, which is made once the other side has proved the code.
+`device/account/pairing.py` decides. The new device's home is created once the other side has proved
+the code.
 """
 
 import asyncio
@@ -25,35 +25,29 @@ from blackthorn.programs.device.program import TICK_SECONDS, DeviceProgram
 from blackthorn.programs.device.prompt import Prompt
 from blackthorn.storage.device.vault import Vault
 
-AWAY = "nobody has paired another device in time: make another code"
+AWAY = "no device was paired in time: run blackthorn device add again"
 
 
 class Dialogue(Prompt, Protocol):
-    """What a pairing shows the person on the way, and asks; each may be called more than once."""
+    """User interface of a pairing; each method may be called more than once.
 
-    def waiting(self, seconds: float) -> None:
-        """Nobody has joined yet; so much time is left."""
+    On the live device `joined` reports the new device that proved the code, `compared` that the
+    typed digits match. On the new device `compare` shows the digits to type on the other one.
+    `progress` counts transferred items; `note` reports an error that can be retried.
+    """
 
-    def joined(self, name: str) -> None:
-        """On the live device: a new device of this name has proved the code."""
-
-    def compared(self, digits: str) -> None:
-        """On the live device: the typed digits were right."""
-
-    def compare(self, address: str, digits: str) -> None:
-        """On the new device: whose device it is to be, and the digits to type on the other one."""
-
-    def progress(self, remaining: int, total: int) -> None:
-        """How many of the items to transfer are still to be sent."""
-
-    def note(self, text: str) -> None:
-        """Something that went wrong and can be tried again."""
+    def waiting(self, seconds: float) -> None: ...
+    def joined(self, name: str) -> None: ...
+    def compared(self, digits: str) -> None: ...
+    def compare(self, address: str, digits: str) -> None: ...
+    def progress(self, remaining: int, total: int) -> None: ...
+    def note(self, text: str) -> None: ...
 
 
 async def add(program: DeviceProgram, code: Code, dialogue: Dialogue) -> statements.DeviceInfo:
-    """Wait for a new device under this code, and give it all it needs; the device.
+    """Wait for a new device under this code and transfer the user's state; the device.
 
-    Raises UserError, SecurityError, UnavailableError when it comes to nothing.
+    Raises UserError, SecurityError, UnavailableError when it fails.
     """
     pin = program.opened.server.pin
     pairing = LivePairing(program.device, code, pin, random)
@@ -94,7 +88,7 @@ async def _step(program: DeviceProgram, connection: LinkConnection, pairing: Liv
 
 
 async def _compare(pairing: LivePairing, connection: LinkConnection, dialogue: Dialogue) -> None:
-    """Ask for the digits of the new device until they are right, or the pairing is over."""
+    """Ask for the new device's digits until they match or the pairing ends."""
     while pairing.stage is Stage.COMPARING and not pairing.over:
         try:
             typed = await dialogue.ask("Type the six digits that the new device shows:")
@@ -112,7 +106,7 @@ async def _compare(pairing: LivePairing, connection: LinkConnection, dialogue: D
 
 @dataclass
 class _NewHome:
-    """The new device's home: as it was left by an earlier attempt, or not made yet."""
+    """The new device's home, new or left by an earlier attempt."""
 
     home: Home
     name: str
@@ -122,7 +116,7 @@ class _NewHome:
     signing: keys.SigningKeys = field(default_factory=lambda: keys.SigningKeys.generate(random))
 
     def begin(self) -> None:
-        """Ask for a passphrase, or unlock; find the keys of an earlier attempt."""
+        """Ask for a new passphrase, or unlock and load the earlier attempt's keys."""
         if not self.home.exists():
             self.method, self.secret = self.home.new_secret()
             return
@@ -133,7 +127,7 @@ class _NewHome:
             self.name = device_keys.own_name(records.settings, self.name)
 
     def keep(self, address: Address) -> Vault:
-        """The other side is known: the keys are durable before it hears of them."""
+        """Store the keys before the authenticated other side learns of them."""
         if self.vault is None:
             self.vault = self.home.create(self.method, self.secret)
         with self.vault.transaction() as records:
@@ -145,7 +139,7 @@ class _NewHome:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What is asked for: a code, the server it is of, and what to call this device."""
+    """The arguments of `link`: code, server, and this device's name."""
 
     code: Code
     host: str
@@ -154,9 +148,9 @@ class Link:
 
 
 async def link(home: Home, wanted: Link, dialogue: Dialogue) -> Opened:
-    """Join the device that has made the code, and take what it hands over; this device, opened.
+    """Join the device that made the code and store its state; the user's address.
 
-    Asks for a passphrase before anything else. Raises UserError, SecurityError, UnavailableError.
+    Asks for a passphrase first. Raises UserError, SecurityError, UnavailableError.
     """
     new = _NewHome(home, wanted.name)
     new.begin()

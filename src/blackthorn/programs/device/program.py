@@ -1,8 +1,4 @@
-"""The device's program: one `Device` over one vault, connected to its server for a while.
-
-What is decided is in `device/`; what is printed in the command modules. Here are the clock,
-the socket and the waiting.
-"""
+"""The device's program: one `Device` over one vault, with clock, link and waiting."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,14 +18,14 @@ from blackthorn.ports.randomness import Randomness
 from blackthorn.programs.device.home import Home, Opened, ReceiverLock, random, wall_ms
 
 TICK_SECONDS: Final = 0.5
-"""How often the vault is looked at for what other processes have changed."""
+"""Interval of checks for changes by other processes."""
 
 FIRST_RETRY_SECONDS: Final = 1.0
 LAST_RETRY_SECONDS: Final = 30.0
 """The longest pause before a follower connects again: doubled each time, up to the last."""
 
 FINISH_SECONDS: Final = 30.0
-"""How long a command waits for the server before it leaves the rest in the outbox."""
+"""Wait of a command for the server; the rest then stays in the outbox."""
 
 
 class Backoff:
@@ -57,7 +53,7 @@ class Backoff:
 async def server_timeout(
     seconds: float, text: str = "the server did not answer in time"
 ) -> AsyncIterator[None]:
-    """A bound on waiting for the server. Raises UnavailableError of this text when it is over."""
+    """Bound the wait for the server. Raises UnavailableError with `text`."""
     try:
         async with asyncio.timeout(seconds):
             yield
@@ -66,7 +62,7 @@ async def server_timeout(
 
 
 class DeviceProgram:
-    """One process's hold on a device."""
+    """One process's access to a device."""
 
     def __init__(self, home: Home, opened: Opened) -> None:
         self.opened = opened
@@ -75,12 +71,12 @@ class DeviceProgram:
         self.connection: LinkConnection | None = None
 
     def enqueue(self, make: Callable[[UnitOfWork], int]) -> int:
-        """Persist an operation in the outbox; its number."""
+        """Store an operation in the outbox; its number."""
         return self.device.enqueue(wall_ms(), make)
 
     @asynccontextmanager
     async def link(self, *, receive: bool) -> AsyncIterator[LinkConnection]:
-        """Connected, hello said. `receive`: take deliveries too, unless another process does.
+        """A link after the hello. `receive`: take deliveries unless another process does.
 
         Raises UnavailableError, SecurityError (another key), UserError (unknown device).
         """
@@ -113,7 +109,7 @@ class DeviceProgram:
             raise
 
     async def step(self, connection: LinkConnection) -> f.AnyFrame | None:
-        """Serve the next frame, or what is due when none comes for a moment."""
+        """Serve the next frame, or due work when none comes within TICK_SECONDS."""
         try:
             # Python 3.11's wait_for can swallow the cancellation that Ctrl-C is.
             async with asyncio.timeout(TICK_SECONDS):
@@ -176,7 +172,7 @@ class DeviceProgram:
             return records.outbox.get(number) is None
 
     async def fetch(self) -> bool:
-        """Receive all that waits, and send it; False when another process is doing so.
+        """Receive and send everything; False when another process does so.
 
         Raises UnavailableError.
         """
@@ -190,7 +186,7 @@ class DeviceProgram:
             return True
 
     async def try_fetch(self) -> str:
-        """Fetch, for commands that show what is here anyway; why it failed, "" if it did not."""
+        """Fetch; the error, or "". For commands that also show stored data offline."""
         try:
             await self.fetch()
         except UnavailableError as error:
@@ -198,7 +194,7 @@ class DeviceProgram:
         return ""
 
     async def follow(self, changed: Callable[[], None], lost: Callable[[str], None]) -> None:
-        """Receive for ever: `changed` after each frame, `lost` when the server goes away.
+        """Receive for ever: `changed` after each frame, `lost` when the server is lost.
 
         Raises UserError when another process or another copy of this device receives.
         """

@@ -1,10 +1,10 @@
-"""The port by which a program asks a person for a line while its link goes on."""
+"""Ask the user for a line of input while a link goes on."""
 
 from typing import Protocol
 
 
 class Prompt(Protocol):
-    """Whoever can be asked."""
+    """A user who can be asked."""
 
     async def ask(self, text: str) -> str:
-        """The person's answer, stripped. Raises UserError when nobody is there to give one."""
+        """The answer, stripped. Raises UserError when there is none."""

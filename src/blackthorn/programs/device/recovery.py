@@ -1,7 +1,7 @@
-"""Recovery as the device's program does it: from 24 words to a device that its chain has.
+"""Recovery as the device's program does it: from 24 words to a device in the user's chain.
 
-Specified in docs/specs/pairing.md. The statement is in the vault before it is submitted, so that a
-lost answer is got again by the same command with the same words.
+The statement is stored before it is submitted, so that the same command with the same words can
+repeat it after a lost answer. See docs/specs/pairing.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ from blackthorn.storage.device.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What is asked for: whose device this is to be, where their server is, what to call it."""
+    """The arguments of `use`: user, server, and this device's name."""
 
     address: Address
     host: str
@@ -35,14 +35,14 @@ class Recovery:
 
 
 def check_of(program: DeviceProgram) -> str:
-    """What is written below the words: it stands for this server and its ledger."""
+    """The check below the words, which identifies this server and its ledger."""
     with program.opened.vault.transaction() as records:
         config = anchors.pinned(records.settings).config
     return recovering.check(program.opened.server.pin, config)
 
 
 def pick(count: int, wanted: int, chance: Callable[[int], bytes]) -> list[int]:
-    """So many different numbers from 1 to `count`, in their order."""
+    """`wanted` random numbers from 1 to `count`, sorted."""
     places = list(range(1, count + 1))
     while len(places) > wanted:
         del places[int.from_bytes(chance(4), "big") % len(places)]
@@ -50,19 +50,17 @@ def pick(count: int, wanted: int, chance: Callable[[int], bytes]) -> list[int]:
 
 
 async def ask_again(words: Sequence[str], places: Sequence[int], prompt: Prompt) -> None:
-    """The person types these words again. Raises UserError for a wrong one: nothing was changed."""
+    """Ask for these words again. Raises UserError for a wrong one; nothing was changed."""
     for place in places:
         typed = (await prompt.ask(f"Word {place}:")).casefold()
         if typed != words[place - 1]:
-            raise UserError(
-                f"word {place} is another one on your paper; nothing was changed, begin again"
-            )
+            raise UserError(f"word {place} is not the one shown; nothing was changed, start again")
 
 
 async def use(home: Home, wanted: Recovery, prompt: Prompt) -> Opened:
-    """Make this home's device one of that user's; it is open. Asks for passphrase, words and check.
+    """Make this home's device one of that user's. Asks for a passphrase, words and check first.
 
-    Raises UserError, SecurityError (another server than that of the paper), UnavailableError.
+    Raises UserError, SecurityError (another server than on the paper), UnavailableError.
     """
     vault, method, secret = begin(home)
     seed = from_words(await prompt.ask("The 24 words of your recovery key:"))
@@ -92,7 +90,7 @@ async def _state(
     recognised: f.Recognised,
     wanted: Recovery,
 ) -> None:
-    """Submit the statement of an earlier attempt, if there is one, and else a new one."""
+    """Submit the stored statement of an earlier attempt, or a new one."""
     with vault.transaction() as records:
         signing = device_keys.begin(records.settings, random)
         device_keys.belongs_to(records.settings, wanted.address)

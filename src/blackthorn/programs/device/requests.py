@@ -1,4 +1,4 @@
-"""Requests to the server from a device's program: one frame out, the answer of its kind back."""
+"""Requests to the server: send one frame, wait for the answer of its type."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -8,7 +8,7 @@ from blackthorn.link import frames as f
 from blackthorn.programs.device.program import DeviceProgram, server_timeout
 
 ANSWER_SECONDS: Final = 30.0
-"""How long the server may take for one answer."""
+"""Timeout of one answer."""
 
 T = TypeVar("T", bound=f.AnyFrame)
 Request = Callable[[f.AnyFrame, type[Any]], Awaitable[Any]]
@@ -16,9 +16,9 @@ Request = Callable[[f.AnyFrame, type[Any]], Awaitable[Any]]
 
 @asynccontextmanager
 async def connect(device: DeviceProgram) -> AsyncIterator[Request]:
-    """Connected: a function that sends a frame and returns the answer of the wanted kind.
+    """A connection as a function that sends a frame and returns the answer of the given type.
 
-    Raises UnavailableError when the server cannot be reached or does not answer in time.
+    Raises UnavailableError when the server is unreachable or does not answer in time.
     """
     async with device.link(receive=False) as connection:
 

@@ -1,4 +1,4 @@
-"""The state of a device: what is in its vault, after an attempt to send and to receive."""
+"""The state of a device, after an attempt to send and receive."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from blackthorn.tlog.verify import Policy, verify_checkpoint
 
 @dataclass(frozen=True, slots=True)
 class LedgerStatus:
-    """What the device holds of the ledger, and what it is in its user's chain.
+    """The device's view of the ledger, and its state in the user's chain.
 
-    `state` is live, pending, revoked or unknown; `reset_ms` when a reset that waits takes effect;
-    `unpublished` whether a change of this device is not in the ledger yet. Times are None before
-    the first checkpoint and the first replay.
+    `state` is live, pending, revoked or unknown; `reset_ms` is when a pending reset takes effect;
+    `unpublished`: the ledger does not show a change of this device yet. Times are None before the
+    first checkpoint and the first replay.
     """
 
     state: str
@@ -37,9 +37,9 @@ class LedgerStatus:
 
 @dataclass(frozen=True, slots=True)
 class VaultStatus:
-    """Notices, alarms, failures and counts of what is in the vault.
+    """The vault's notices, alarms and failures, and counts of the rest.
 
-    `undecryptable` counts parcels by the reason why they could not be opened.
+    `undecryptable` counts parcels by reason.
     """
 
     notices: list[Notice]
@@ -54,7 +54,7 @@ class VaultStatus:
 
 @dataclass(frozen=True, slots=True)
 class DeviceStatus:
-    """`unreached` is why the server could not be asked, "" when it answered."""
+    """`unreached`: why the server could not be reached, "" when it answered."""
 
     unreached: str
     ledger: LedgerStatus
@@ -62,7 +62,7 @@ class DeviceStatus:
 
 
 async def fetch_status(program: DeviceProgram) -> DeviceStatus:
-    """Send and receive, then look. Raises SecurityError when the server shows another key."""
+    """Send and receive, then report. Raises SecurityError when the server shows another key."""
     unreached = await program.try_fetch()
     with program.device.unit(wall_ms()) as unit:
         ledger = ledger_status(unit)
@@ -71,7 +71,7 @@ async def fetch_status(program: DeviceProgram) -> DeviceStatus:
 
 
 def ledger_status(unit: unit_of_work.UnitOfWork) -> LedgerStatus:
-    """What the vault holds of the ledger."""
+    """The vault's state of the ledger."""
     newest, replay = unit.records.directory.newest(), replayed(unit.records)
     chain = unit.chains.of(unit.me.address)
     pending = chain.pending if chain is not None else None
@@ -102,7 +102,7 @@ def _vault_status(records: Records) -> VaultStatus:
 
 
 def cosignature_times(checkpoint: CheckpointRecord, policy: Policy) -> dict[str, int] | None:
-    """Unix seconds by witness key; None when the trusted witnesses have not cosigned it."""
+    """Witness key → Unix seconds; None without a quorum of the trusted witnesses."""
     try:
         times = verify_checkpoint(checkpoint.note, policy).times
     except VerificationError:
@@ -112,7 +112,7 @@ def cosignature_times(checkpoint: CheckpointRecord, policy: Policy) -> dict[str,
 
 
 def own_witnesses(policy: Policy) -> set[str]:
-    """The witnesses that the server itself brings, by their names in the policy."""
+    """The names, in the policy, of the witnesses that the server itself runs."""
     return {
         witness.name
         for witness in policy.witnesses

@@ -1,7 +1,6 @@
-"""`blackthorn export verify`: is an export whole, unchanged, and signed by its user's device?
+"""`blackthorn export verify`: check that an export is complete, unchanged and signed.
 
-Asks no server and no device. Everything that is wrong is found and named; nothing stops at the
-first. What is read is bounded by the sizes in the manifest.
+Needs no server and no device. It reports all findings; reads are bounded by the manifest's sizes.
 """
 
 import hashlib
@@ -34,9 +33,9 @@ _PIECE: Final = 1024 * 1024
 
 @dataclass(slots=True)
 class ExportCheck:
-    """What was found. `findings` are sentences that begin with the file; empty: all is well.
+    """The result: `findings` are sentences that begin with the file; empty when all is well.
 
-    `manifest` is None when there is none that can be read; `device` has signed it.
+    `manifest` is None when it cannot be read; `device` is the signer's name.
     """
 
     findings: list[str] = field(default_factory=list)
@@ -45,7 +44,6 @@ class ExportCheck:
     statements: int = 0
 
     def found(self, path: str, what: str) -> None:
-        """Note what is wrong with a file."""
         self.findings.append(f"{safe_line(path)}: {what}")
 
 
@@ -105,7 +103,7 @@ def _check_signature(folder: Path, encoded: bytes, manifest: Manifest, check: Ex
 
 
 def _check_files(folder: Path, manifest: Manifest, check: ExportCheck) -> set[str]:
-    """Every file there and as it was, and no other; the paths of those that are."""
+    """Compare files and manifest; the paths of unchanged files."""
     there = set(_walk(folder, "", check))
     listed: dict[str, FileEntry] = {}
     for entry in manifest.files:
@@ -124,7 +122,7 @@ def _check_files(folder: Path, manifest: Manifest, check: ExportCheck) -> set[st
 
 
 def _walk(folder: Path, below: str, check: ExportCheck) -> Iterator[str]:
-    """The files; empty folders, links and the like are findings."""
+    """All files; empty folders and special files are findings."""
     with os.scandir(folder / below) as entries:
         found = list(entries)
     if below and not found:
@@ -160,7 +158,7 @@ def _is_unchanged(folder: Path, entry: FileEntry, check: ExportCheck) -> bool:
 
 
 def _check_counts(folder: Path, manifest: Manifest, good: set[str], check: ExportCheck) -> None:
-    """What the manifest counts is there; of files that are wrong already nothing more is said."""
+    """Compare the manifest's counts with the files, if all files are unchanged."""
     if good != {entry.path for entry in manifest.files}:
         return
     documents = [path for path in good if path.startswith("messages/") and path.endswith(".json")]
@@ -199,7 +197,7 @@ def _contacts(folder: Path) -> int:
 
 
 def _check_mbox(folder: Path, paths: Iterable[str], check: ExportCheck) -> None:
-    """The mbox holds the same mails in the same order."""
+    """Check that the mbox has the same mails in the same order."""
     with _open(folder, MBOX) as file:
         mails = mbox.mails(file)
         for path in paths:
@@ -215,7 +213,7 @@ def _check_mbox(folder: Path, paths: Iterable[str], check: ExportCheck) -> None:
 
 
 def require_whole(check: ExportCheck) -> None:
-    """Raises SecurityError with the first finding and how many more there are."""
+    """Raises SecurityError with the first finding and the number of others."""
     if check.findings:
         more = f" (and {len(check.findings) - 1} more)" if len(check.findings) > 1 else ""
         raise SecurityError(f"the export is not as it was made: {check.findings[0]}{more}")

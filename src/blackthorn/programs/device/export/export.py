@@ -1,4 +1,4 @@
-"""`blackthorn export`: the source of an export is a device's vault, and the server for its mail."""
+"""The source of an export: a device's vault, and the server for its mail."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
 
 ExportProgress = Callable[[str, int, int], None]
-"""Told what is being written, how many of it are, and how many there will be (0: not known)."""
+"""Called with the kind of item, the number written, and the total (0: unknown)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportSummary:
-    """What was exported, and where to."""
+    """The contents and the place of an export."""
 
     folder: Path
     address: str
@@ -38,8 +38,8 @@ def run_export(
 ) -> ExportSummary:
     """Export everything into a new folder. The server learns nothing of it.
 
-    Raises UserError (the folder is there, the passphrase is short, the device is not live in its
-    user's chain), UnavailableError, StorageError; then no such folder has come to be.
+    Raises UserError (the folder exists, the passphrase is short, the device is not live),
+    UnavailableError, StorageError; then there is no such folder.
     """
     check_passphrase(passphrase)
     with FolderSink(folder) as sink:
@@ -55,14 +55,14 @@ def run_export(
 
 
 def check_passphrase(passphrase: Secret) -> None:
-    """Raises UserError when it is too short for a file that anyone may search at leisure."""
+    """Raises UserError when it is too short."""
     least = limits.MIN_EXPORT_PASSPHRASE_CHARACTERS
     if len(passphrase.expose().decode("utf-8", "replace")) < least:
         raise UserError(f"a passphrase for exported keys has at least {least} characters")
 
 
 class _VaultSource:
-    """`export.ExportSource` of one device; the vault is read once, at the beginning."""
+    """`export.ExportSource` of one device; it reads the vault once, at the beginning."""
 
     def __init__(self, program: DeviceProgram, unit: UnitOfWork, passphrase: Secret) -> None:
         records = unit.records
@@ -100,7 +100,7 @@ class _VaultSource:
 
 
 def _chain(unit: UnitOfWork) -> bytes:
-    """The own chain as the ledger shows it. Raises UserError when this device is not in it."""
+    """The published own chain. Raises UserError when this device is not in it."""
     chain, record = unit.chains.of(unit.me.address), unit.records.directory.chain(unit.me.address)
     if chain is None or record is None:
         raise UserError("the ledger does not show your identity yet: try again in a minute")
@@ -120,7 +120,7 @@ def _contacts(unit: UnitOfWork) -> list[vcard.ExportContact]:
 
 
 def _certificate(data: bytes) -> bytes:
-    """The certificate if it is one that other programs can read."""
+    """The certificate, or b"" when other programs cannot read it."""
     from blackthorn.crypto.openpgp_seal import parse_certificate
 
     try:

@@ -1,7 +1,7 @@
-"""The folder of an export: written under another name, and renamed when it is whole.
+"""The folder of an export: written under another name and renamed when it is complete.
 
-FOLDER.partial is never an export. One that a killed process left is cleared by the next run, if
-it is known to be one; two runs at a time are kept apart by a lock. Files are 0600, folders 0700.
+FOLDER.partial is never an export. The next run clears a partial folder of a killed process; a lock
+keeps concurrent runs apart. Files are 0600, folders 0700.
 """
 
 import fcntl
@@ -20,7 +20,9 @@ _MARKER: Final = ".blackthorn-export-unfinished"
 
 
 class FolderSink:
-    """`export.ExportSink` on a disk. Leaving the block renames, or clears all away."""
+    """`export.ExportSink` on a disk. Leaving the block renames the folder, or removes it on an
+    error.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -28,9 +30,9 @@ class FolderSink:
         self._lock = -1
 
     def __enter__(self) -> Self:
-        """Raises UserError when there is something already, DiskError."""
+        """Raises UserError when the folder exists, DiskError."""
         if os.path.lexists(self.folder):
-            raise UserError(f"{self.folder} is there already: name a folder that is not")
+            raise UserError(f"{self.folder} exists already: choose a new folder")
         try:
             self._begin()
         except OSError as error:
@@ -38,7 +40,6 @@ class FolderSink:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Take the folder for whole, or remove what there is of it."""
         try:
             if kind is None:
                 self._finish()
@@ -70,7 +71,7 @@ class FolderSink:
             raise
 
     def _take_lock(self) -> None:
-        """Of the folder itself, which must still be the one of that name."""
+        """Lock the folder itself, which must still have that name."""
         busy = UserError(f"another export is writing {self.partial}")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,7 +82,7 @@ class FolderSink:
             raise busy
 
     def _ours(self) -> bool:
-        """Whether an export began there: marked so, empty, or signed but not renamed."""
+        """Whether it is an unfinished export: marked, empty, or signed but not renamed."""
         names = [path.name for path in self.partial.iterdir()]
         return not names or _MARKER in names or SIGNATURE in names
 
@@ -103,7 +104,7 @@ class FolderSink:
 
     @contextmanager
     def create(self, path: str) -> Iterator[IO[bytes]]:
-        """A new file. Raises DiskError when the disk refuses it, or is full."""
+        """Create a file. Raises DiskError."""
         place = self.partial / path
         try:
             place.parent.mkdir(mode=0o700, exist_ok=True)

@@ -9,4 +9,4 @@ MAX_EXPORT_MESSAGES = 5_000_000
 """Messages of one export; a text of 200 characters each is 2 GB of memory."""
 
 MIN_EXPORT_PASSPHRASE_CHARACTERS = 12
-"""Of the passphrase for exported keys: whoever finds the file may try as long as they like."""
+"""Shortest passphrase for exported keys: a finder of the file can guess without limit."""

@@ -1,4 +1,4 @@
-"""The mails of an export: fetched over one link, several asked for ahead, opened one by one."""
+"""The mails of an export: fetched ahead over one link, opened one by one."""
 
 import asyncio
 from collections import deque
@@ -18,16 +18,16 @@ from blackthorn.programs.device.program import FINISH_SECONDS, DeviceProgram
 
 AHEAD_MAILS: Final = 16
 AHEAD_BYTES: Final = 8 * 1024 * 1024
-"""How much is asked for before it is opened: the server works while this device does."""
+"""Mail requested ahead, so that server and device work in parallel."""
 
 Fetched = tuple[f.MailEntry, bytes | str]
-"""A mail as it is stored, or in words why it cannot be had."""
+"""A sealed mail, or the reason why it cannot be fetched."""
 
 _GONE: Final = "the server has it no more"
 
 
 def open_export_mail(entry: f.MailEntry, sealed: bytes | str, keys: list[Secret]) -> ExportMail:
-    """The mail opened, or what is wrong with it."""
+    """The opened mail, or its problem."""
     if isinstance(sealed, str):
         return ExportMail(entry.uid, entry.received_ms, None, problem=sealed)
     try:
@@ -38,7 +38,7 @@ def open_export_mail(entry: f.MailEntry, sealed: bytes | str, keys: list[Secret]
 
 
 class ServerMail:
-    """All mails that the server has, over a link that stays open while they are gone through."""
+    """All mails of the server, over a link that stays open during the iteration."""
 
     def __init__(self, program: DeviceProgram, keys: list[Secret]) -> None:
         self._program = program
@@ -46,7 +46,7 @@ class ServerMail:
         self.total = 0
 
     def mails(self) -> Iterator[ExportMail]:
-        """Each of them. Raises UnavailableError, ProtocolError."""
+        """Raises UnavailableError, ProtocolError."""
         with asyncio.Runner() as runner:
             fetched = self._fetch()
             try:
@@ -60,7 +60,7 @@ class ServerMail:
                 runner.run(_close(fetched))
 
     async def _fetch(self) -> AsyncIterator[Fetched]:
-        """A server that cannot read one mail ends the link: that mail is found, and left out."""
+        """Skip a mail at which the server ends the link: it is then fetched alone to find it."""
         remaining: deque[f.MailEntry] | None = None
         ahead = AHEAD_MAILS
         while remaining is None or remaining:
@@ -93,7 +93,7 @@ async def _close(fetched: AsyncIterator[Fetched]) -> None:
 
 
 class _Ahead:
-    """Asks for the first piece of several mails at once, and gives them out in their order."""
+    """Requests the first pieces of several mails at once and yields the mails in order."""
 
     def __init__(
         self,
@@ -112,7 +112,6 @@ class _Ahead:
         self._early: dict[int, f.MailChunk] = {}
 
     async def all(self) -> AsyncIterator[Fetched]:
-        """Every mail, sealed, or that it is not there any more."""
         while self._left or self._asked:
             self._ask()
             request, entry = self._asked.popleft()
@@ -149,7 +148,7 @@ class _Ahead:
             request = self._request(entry.uid, len(data))
 
     async def _chunk(self, request: int) -> f.MailChunk:
-        """The answer; those to later requests, which a long mail lets pass, are kept."""
+        """The answer to this request; answers to later ones are stored."""
         while request not in self._early:
             frame = await self._program.step(self._connection)
             if isinstance(frame, f.MailChunk):
