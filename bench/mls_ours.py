@@ -59,7 +59,7 @@ class Device:
 
     def join(self, welcome: bytes) -> Group:
         """The group of a Welcome."""
-        return Group.join(welcome, self.package, self.signer, now=_now, validate=_believe)
+        return Group.join(welcome, self.package, self.signer, validate=_believe)
 
 
 def found(chosen: CipherSuite) -> Group:
@@ -86,7 +86,7 @@ def update(group: Group) -> bytes:
 
 def follow(group: Group, commit: bytes) -> None:
     """Merge another's Commit."""
-    staged = group.process(commit, now=_now, validate=_believe)
+    staged = group.process(commit, validate=_believe)
     if not isinstance(staged, StagedCommit):
         raise TypeError("a Commit was expected")
     group.merge(staged)
@@ -104,7 +104,7 @@ def measure(chosen: CipherSuite, size: int, messages: int) -> dict[str, float]:
         lambda: [member.encrypt(CONTENT, random=os.urandom) for _ in range(messages)]
     )
     _, decrypt_seconds = timed(
-        lambda: [founder.process(each, now=_now, validate=_believe) for each in sealed]
+        lambda: [founder.process(each, validate=_believe) for each in sealed]
     )
     return {
         "add": add_seconds,

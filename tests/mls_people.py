@@ -66,7 +66,7 @@ class Person:
 
     def join(self, welcome: bytes, private: KeyPackagePrivate) -> Group:
         """Join a group."""
-        self.group = Group.join(welcome, private, self.private, now=NOW, validate=believe)
+        self.group = Group.join(welcome, private, self.private, validate=believe)
         return self.group
 
     def say(self, text: bytes) -> bytes:
@@ -75,7 +75,7 @@ class Person:
 
     def read(self, message: bytes) -> Application | ProposalReceived | StagedCommit:
         """Whatever the message is."""
-        return self.at.process(message, now=NOW, validate=believe)
+        return self.at.process(message, validate=believe)
 
     def hear(self, message: bytes) -> bytes:
         """The content of an application message."""

@@ -77,16 +77,16 @@ class FuzzGroup:
         )
         alice.merge_pending()
         self.welcome, (_, _, self.key_package, self.private) = made.welcome or b"", offers[0]
-        bob = Group.join(self.welcome, self.key_package, self.private, now=NOW, validate=believe)
+        bob = Group.join(self.welcome, self.key_package, self.private, validate=believe)
         return alice, bob
 
     def join(self, data: bytes) -> Group:
         """Read a Welcome with bob's key package."""
-        return Group.join(data, self.key_package, self.private, now=NOW, validate=believe)
+        return Group.join(data, self.key_package, self.private, validate=believe)
 
     def hear(self, data: bytes) -> object:
         """Read a message to the group."""
-        return self.bob.process(data, now=NOW, validate=believe, policy=OPEN)
+        return self.bob.process(data, validate=believe, policy=OPEN)
 
     def messages(self) -> list[bytes]:
         """A sound message of each kind that bob may read."""

@@ -30,7 +30,7 @@ from blackthorn.mls.tree.leaf_node import LeafNode
 from blackthorn.mls.tree.tree_hash import root_hash
 from blackthorn.mls.tree.update_path import UpdatePath
 from blackthorn.wire.tls import opaque, u32
-from tests.mls_people import NOW, Person, believe
+from tests.mls_people import Person, believe
 
 
 def refused(
@@ -38,14 +38,13 @@ def refused(
     message: bytes,
     rule: Rule,
     *,
-    now: int = NOW,
     validate: CredentialValidator = believe,
     policy: Policy = CLOSED,
 ) -> None:
     """The person refuses the message for this rule, and nothing has changed."""
     before = person.at.serialise()
     with pytest.raises(MLSError) as caught:
-        person.at.process(message, now=now, validate=validate, policy=policy)
+        person.at.process(message, validate=validate, policy=policy)
     assert caught.value.rule is rule
     assert person.at.serialise() == before
 

@@ -82,7 +82,6 @@ class Forge:
             self.welcome(),
             self.private,
             self.joiner.private,
-            now=NOW,
             validate=believe,
             predecessor=self.predecessor,
         )

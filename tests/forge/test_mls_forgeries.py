@@ -158,7 +158,7 @@ def test_random_bytes_raise_only_mls_errors() -> None:
         with pytest.raises(MLSError):
             verified(data)
         with pytest.raises(MLSError):
-            Group.join(data, bob.key_package()[1], bob.private, now=NOW, validate=believe)
+            Group.join(data, bob.key_package()[1], bob.private, validate=believe)
         if seeded.random() < 0.98:
             continue
         with pytest.raises(MLSError):

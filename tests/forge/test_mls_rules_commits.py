@@ -301,5 +301,5 @@ def test_a_psk_that_is_known_goes_on_to_the_tag(group: list[Person]) -> None:
     before = bob.at.serialise()
     known = {b"a": Secret(random.Random(3).randbytes(32))}
     with pytest.raises(Exception, match="confirmation tag"):
-        bob.at.process(commit, now=NOW, validate=believe, external_psks=known)
+        bob.at.process(commit, validate=believe, external_psks=known)
     assert bob.at.serialise() == before

@@ -14,7 +14,7 @@ from blackthorn.mls.group.group import Group
 from blackthorn.mls.rules import Rule
 from blackthorn.wire.tls import opaque, u8, u16, u32, u64, vector
 from tests.forge.mls_forge import handshake, key_package_of, refused
-from tests.mls_people import NOW, Person, believe, group_of, verified
+from tests.mls_people import Person, believe, group_of, verified
 
 
 class UnknownCredential:
@@ -125,7 +125,7 @@ def test_a_message_of_another_kind() -> None:
     refused(bob, package, Rule.MESSAGE_KIND)
     for message, take in (
         (alice.say(b"x"), verified),
-        (package, lambda data: Group.join(data, private, bob.private, now=NOW, validate=believe)),
+        (package, lambda data: Group.join(data, private, bob.private, validate=believe)),
     ):
         with pytest.raises(MLSError) as caught:
             take(message)

@@ -102,7 +102,7 @@ def test_proposals_of_an_external_sender(group: list[Person]) -> None:
     refused(bob, forged, Rule.CONTENT_SIGNATURE, policy=OPEN)
     sound = public(alice, clerk, Remove(2), dave.private)
     refused(bob, sound, Rule.CREDENTIAL_VALID, policy=OPEN, validate=doubt)
-    bob.at.process(sound, now=NOW, validate=believe, policy=OPEN)
+    bob.at.process(sound, validate=believe, policy=OPEN)
 
 
 def test_proposals_of_a_new_member(group: list[Person]) -> None:
@@ -116,7 +116,6 @@ def test_proposals_of_a_new_member(group: list[Person]) -> None:
     refused(bob, forged, Rule.CONTENT_SIGNATURE, policy=OPEN)
     bob.at.process(
         public(alice, new, Add(key_package_of(erin)), erin.private),
-        now=NOW,
         validate=believe,
         policy=OPEN,
     )

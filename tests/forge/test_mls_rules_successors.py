@@ -65,7 +65,7 @@ def refused(
 ) -> None:
     before = old.serialise(), private.serialise()
     with pytest.raises(MLSError) as caught:
-        Group.join(welcome, private, joiner.private, now=NOW, validate=believe, predecessor=old)
+        Group.join(welcome, private, joiner.private, validate=believe, predecessor=old)
     assert caught.value.rule is rule
     assert (old.serialise(), private.serialise()) == before
 
@@ -75,7 +75,7 @@ def closed(promise: ReInit = PROMISED) -> tuple[Group, Group, Person, Person]:
     mallory, bob = group_of(["mallory", "bob"], 1)
     made = mallory.at.commit(reinit=promise, random=mallory.random, now=NOW, validate=believe)
     policy = Policy(reinitialise=lambda reinit: None)
-    staged = bob.at.process(made.commit, now=NOW, validate=believe, policy=policy)
+    staged = bob.at.process(made.commit, validate=believe, policy=policy)
     assert isinstance(staged, StagedCommit)
     bob.at.merge(staged)
     mallory.at.merge_pending()
@@ -85,11 +85,11 @@ def closed(promise: ReInit = PROMISED) -> tuple[Group, Group, Person, Person]:
 def test_the_unspoiled_successors_are_sound() -> None:
     old, bobs, mallory, bob = closed()
     welcome, (private,) = Successor(USAGE_REINIT).welcome(old, mallory, [bob])
-    Group.join(welcome, private, bob.private, now=NOW, validate=believe, predecessor=bobs)
+    Group.join(welcome, private, bob.private, validate=believe, predecessor=bobs)
     mallory, bob = group_of(["mallory", "bob"], 2)
     bobs = bob.at
     welcome, (private,) = Successor(USAGE_BRANCH, b"x").welcome(mallory.at, mallory, [bob])
-    Group.join(welcome, private, bob.private, now=NOW, validate=believe, predecessor=bobs)
+    Group.join(welcome, private, bob.private, validate=believe, predecessor=bobs)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_member_left_out_of_a_reinit() -> None:
     made = mallory.at.commit(reinit=PROMISED, random=mallory.random, now=NOW, validate=believe)
     policy = Policy(reinitialise=lambda reinit: None)
     for person in (bob, carol):
-        staged = person.at.process(made.commit, now=NOW, validate=believe, policy=policy)
+        staged = person.at.process(made.commit, validate=believe, policy=policy)
         person.at.merge(staged)  # type: ignore[arg-type]
     mallory.at.merge_pending()
     welcome, (private,) = Successor(USAGE_REINIT).welcome(mallory.at, mallory, [bob])

@@ -19,7 +19,7 @@ from blackthorn.mls.tree.ratchet_tree import ParentNode
 from blackthorn.wire.tls import u16, vector
 from tests.forge.mls_forge import doubt, flipped, key_package_of
 from tests.forge.mls_welcomes import Forge, sound_welcome
-from tests.mls_people import NOW, Person, believe
+from tests.mls_people import Person, believe
 
 Spoil = Callable[[Forge], None]
 
@@ -273,7 +273,6 @@ def test_a_psk_twice() -> None:
             forge.welcome(),
             forge.private,
             forge.joiner.private,
-            now=NOW,
             validate=believe,
             external_psks={b"x": Secret(bytes(32))},
         )
@@ -283,5 +282,5 @@ def test_a_psk_twice() -> None:
 def test_a_member_that_the_application_refuses() -> None:
     forge = sound_welcome()
     with pytest.raises(MLSError) as caught:
-        Group.join(forge.welcome(), forge.private, forge.joiner.private, now=NOW, validate=doubt)
+        Group.join(forge.welcome(), forge.private, forge.joiner.private, validate=doubt)
     assert caught.value.rule is Rule.CREDENTIAL_VALID

@@ -81,9 +81,7 @@ class Ours:
         return made.commit.hex(), "" if made.welcome is None else made.welcome.hex()
 
     def process(self, message: str) -> None:
-        outcome = self.group.process(
-            bytes.fromhex(message), now=now(), validate=believe, policy=OPEN
-        )
+        outcome = self.group.process(bytes.fromhex(message), validate=believe, policy=OPEN)
         if isinstance(outcome, StagedCommit):
             self.group.merge(outcome)
 
@@ -93,7 +91,6 @@ class Ours:
             bytes.fromhex(begun["welcome"]),
             private,
             self.private,
-            now=now(),
             validate=believe,
             ratchet_tree=None if tree is None else bytes.fromhex(tree),
             predecessor=old,

@@ -146,9 +146,9 @@ class World:
                 forged[self.seeded.randrange(len(commit))] ^= 1 << self.seeded.randrange(8)
                 before = person.at.serialise()
                 with pytest.raises(MLSError):
-                    person.at.process(bytes(forged), now=NOW, validate=believe, policy=OPEN)
+                    person.at.process(bytes(forged), validate=believe, policy=OPEN)
                 assert person.at.serialise() == before
-            staged = person.at.process(commit, now=NOW, validate=believe, policy=OPEN)
+            staged = person.at.process(commit, validate=believe, policy=OPEN)
             assert isinstance(staged, StagedCommit)
             assert staged.joins
             person.at.merge(staged)

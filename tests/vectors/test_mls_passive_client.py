@@ -51,7 +51,7 @@ OPEN = Policy(
 
 def receive(group: Group, data: bytes, psks: dict[bytes, Secret]) -> None:
     """Take a handshake in."""
-    outcome = group.process(data, now=NOW, validate=believe, external_psks=psks, policy=OPEN)
+    outcome = group.process(data, validate=believe, external_psks=psks, policy=OPEN)
     if isinstance(outcome, StagedCommit):
         group.merge(outcome)
 
@@ -68,7 +68,6 @@ def follow(case: Any) -> None:
         h(case["welcome"]),
         private,
         Secret(h(case["signature_priv"])),
-        now=NOW,
         validate=believe,
         ratchet_tree=None if tree is None else h(tree),
         external_psks=psks,

@@ -99,7 +99,7 @@ def test_x509_and_basic_members_in_one_group(suite: int) -> None:
     assert made.welcome is not None
     for person, (_, private) in zip((bob, carol), packages, strict=True):
         person.group = Group.join(
-            made.welcome, private, person.private, now=NOW, validate=check_certificates
+            made.welcome, private, person.private, validate=check_certificates
         )
         person.group = Group.deserialise(person.group.serialise())
     agree(alice, bob, carol)
@@ -132,7 +132,7 @@ def test_a_certificate_for_another_key_is_the_validators_to_refuse() -> None:
     made = alice.at.commit(add=[verified(message)], random=alice.random, now=NOW, validate=believe)
     assert made.welcome is not None
     with pytest.raises(InvalidLeaf, match="another key"):
-        Group.join(made.welcome, private, mallory.private, now=NOW, validate=check_certificates)
+        Group.join(made.welcome, private, mallory.private, validate=check_certificates)
     info = alice.at.group_info()
     with pytest.raises(InvalidLeaf, match="another key"):
         mallory.group, commit = Group.join_externally(
@@ -145,7 +145,7 @@ def test_a_certificate_for_another_key_is_the_validators_to_refuse() -> None:
             validate=believe,
         )
         policy = Policy(join=lambda join: None)
-        alice.at.process(commit, now=NOW, validate=check_certificates, policy=policy)
+        alice.at.process(commit, validate=check_certificates, policy=policy)
 
 
 # --- Key packages with more or less in them -----------------------------------------------
@@ -254,9 +254,7 @@ def test_unknown_group_info_extensions_are_ignored() -> None:
         now=NOW,
         validate=believe,
     )
-    staged = alice.at.process(
-        commit, now=NOW, validate=believe, policy=Policy(join=lambda join: None)
-    )
+    staged = alice.at.process(commit, validate=believe, policy=Policy(join=lambda join: None))
     alice.at.merge(staged)  # type: ignore[arg-type]
     agree(alice, bob)
     assert bob.at.group_context_extensions == []

@@ -52,7 +52,6 @@ def enter(joiner: Person, info: bytes, **options: object) -> bytes:
 def let_in(person: Person, commit: bytes, policy: Policy, **options: object) -> None:
     staged = person.at.process(
         commit,
-        now=NOW,
         validate=believe,
         policy=policy,
         **options,  # type: ignore[arg-type]
@@ -94,7 +93,7 @@ def test_resync_replaces_ones_own_leaf(suite: int) -> None:
     agree(alice, bob, carol)
     assert len(alice.at.members) == 3
     bob.group, back = lost, bob.group
-    staged = bob.at.process(commit, now=NOW, validate=believe, policy=door.policy)
+    staged = bob.at.process(commit, validate=believe, policy=door.policy)
     assert staged.removes_me  # type: ignore[union-attr]
     bob.group = back
     assert carol.hear(bob.say(b"back")) == b"back"
@@ -204,7 +203,7 @@ def test_the_validator_sees_the_joiner() -> None:
             raise InvalidLeaf("nobody knows mallory")
 
     with pytest.raises(InvalidLeaf, match="mallory"):
-        alice.at.process(commit, now=NOW, validate=refuse, policy=Door().policy)
+        alice.at.process(commit, validate=refuse, policy=Door().policy)
 
 
 def test_every_bit_of_an_external_commit_counts() -> None:

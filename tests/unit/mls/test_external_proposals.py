@@ -78,14 +78,14 @@ def from_clerk(group: Sequence[Person], proposal: Proposal, index: int = 0) -> b
 
 def hear_all(people: Sequence[Person], message: bytes, policy: Policy) -> None:
     for person in people:
-        received = person.at.process(message, now=NOW, validate=believe, policy=policy)
+        received = person.at.process(message, validate=believe, policy=policy)
         assert isinstance(received, ProposalReceived)
 
 
 def refused(person: Person, message: bytes, error: type[MLSError], policy: Policy) -> None:
     before = person.at.serialise()
     with pytest.raises(error):
-        person.at.process(message, now=NOW, validate=believe, policy=policy)
+        person.at.process(message, validate=believe, policy=policy)
     assert person.at.serialise() == before
 
 
@@ -160,9 +160,7 @@ def test_nothing_from_outside_waits_unless_the_policy_says_so(group: list[Person
         raise InvalidLeaf("nobody knows the clerk")
 
     with pytest.raises(InvalidLeaf):
-        bob.at.process(
-            from_clerk(group, Remove(2)), now=NOW, validate=unknown, policy=Listener().policy
-        )
+        bob.at.process(from_clerk(group, Remove(2)), validate=unknown, policy=Listener().policy)
 
 
 def test_who_may_propose_what_from_outside(group: list[Person]) -> None:
@@ -275,7 +273,7 @@ def test_a_joiner_validates_the_external_senders_too(group: list[Person]) -> Non
 
     assert made.welcome is not None
     with pytest.raises(InvalidLeaf, match="clerk"):
-        Group.join(made.welcome, private, dave.private, now=NOW, validate=refuse)
+        Group.join(made.welcome, private, dave.private, validate=refuse)
     with pytest.raises(InvalidLeaf, match="clerk"):
         Group.join_externally(
             carol.at.group_info(),
@@ -291,7 +289,7 @@ def test_a_joiner_validates_the_external_senders_too(group: list[Person]) -> Non
         extensions=[senders_extension(clerk)], random=bob.random, now=NOW, validate=believe
     )
     with pytest.raises(InvalidLeaf, match="clerk"):
-        carol.at.process(named.commit, now=NOW, validate=refuse)
+        carol.at.process(named.commit, validate=refuse)
     with pytest.raises(MalformedMessage):  # the extension is a vector, and nothing else
         carol.at.commit(
             extensions=[Extension(EXTERNAL_SENDERS, b"\x00\x00")],

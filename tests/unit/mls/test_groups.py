@@ -203,7 +203,6 @@ def test_ratchet_tree_outside_the_welcome() -> None:
             made.welcome or b"",
             private,
             bob.private,
-            now=NOW,
             validate=believe,
             ratchet_tree=tree,
         )
@@ -224,14 +223,14 @@ def test_joining_needs_the_right_keys() -> None:
     with pytest.raises(InvalidWelcome):
         bob.join(made.welcome, bob.key_package()[1])
     with pytest.raises(GroupState):
-        Group.join(made.welcome, private, mallory.private, now=NOW, validate=believe)
+        Group.join(made.welcome, private, mallory.private, validate=believe)
 
     def refuse(credential: Credential, signature_key: bytes) -> None:
         if credential == alice.credential:
             raise InvalidLeaf("nobody knows alice")
 
     with pytest.raises(InvalidLeaf, match="alice"):
-        Group.join(made.welcome, private, bob.private, now=NOW, validate=refuse)
+        Group.join(made.welcome, private, bob.private, validate=refuse)
     bob.join(made.welcome, private)
 
 
@@ -246,10 +245,10 @@ def test_psk() -> None:
         carol.read(made.commit)
     wrong = {b"name": Secret(b"another secret")}
     with pytest.raises(MLSError):
-        carol.at.process(made.commit, now=NOW, validate=believe, external_psks=wrong)
+        carol.at.process(made.commit, validate=believe, external_psks=wrong)
     assert carol.at.serialise() == before
     for person in (bob, carol):
-        staged = person.at.process(made.commit, now=NOW, validate=believe, external_psks=psks)
+        staged = person.at.process(made.commit, validate=believe, external_psks=psks)
         person.at.merge(staged)  # type: ignore[arg-type]
     alice.at.merge_pending()
     agree(alice, bob, carol)

@@ -23,11 +23,11 @@ def test_version_1_is_read() -> None:
     alice, bob, carol = (
         Group.deserialise(bytes.fromhex(stored[name])) for name in ("alice", "bob", "carol")
     )
-    late = bob.process(bytes.fromhex(stored["late"]), now=NOW, validate=believe)
+    late = bob.process(bytes.fromhex(stored["late"]), validate=believe)
     assert isinstance(late, Application)
     assert late.content == b"late"
     for group in (bob, carol):
-        staged = group.process(bytes.fromhex(stored["commit"]), now=NOW, validate=believe)
+        staged = group.process(bytes.fromhex(stored["commit"]), validate=believe)
         assert isinstance(staged, StagedCommit)
         assert len(staged.updated) == 2
         group.merge(staged)

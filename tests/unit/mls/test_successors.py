@@ -37,7 +37,7 @@ POLICY = Policy(reinitialise=only_upwards)
 
 
 def read(person: Person, message: bytes) -> object:
-    outcome = person.at.process(message, now=NOW, validate=believe, policy=POLICY)
+    outcome = person.at.process(message, validate=believe, policy=POLICY)
     if isinstance(outcome, StagedCommit):
         person.at.merge(outcome)
     return outcome
@@ -88,9 +88,7 @@ def enter(
     new: Person, welcome: bytes | None, private: KeyPackagePrivate, old: Group | None
 ) -> None:
     assert welcome is not None
-    new.group = Group.join(
-        welcome, private, new.private, now=NOW, validate=believe, predecessor=old
-    )
+    new.group = Group.join(welcome, private, new.private, validate=believe, predecessor=old)
 
 
 @pytest.mark.parametrize("by_reference", [False, True])
@@ -314,14 +312,14 @@ def test_resumption_psk_of_another_group_by_proposal_and_welcome() -> None:
     )
     with pytest.raises(InvalidProposal):
         alice.read(made.commit)
-    staged = alice.at.process(made.commit, now=NOW, validate=believe, resumption_psks=other)
+    staged = alice.at.process(made.commit, validate=believe, resumption_psks=other)
     alice.at.merge(staged)  # type: ignore[arg-type]
     bob.at.merge_pending()
     assert made.welcome is not None
     with pytest.raises(InvalidWelcome):
         carol.join(made.welcome, private)
     carol.group = Group.join(
-        made.welcome, private, carol.private, now=NOW, validate=believe, resumption_psks=other
+        made.welcome, private, carol.private, validate=believe, resumption_psks=other
     )
     agree(alice, bob, carol)
 
@@ -333,7 +331,7 @@ def test_external_psk_by_proposal() -> None:
     made = bob.at.commit(random=bob.random, now=NOW, validate=believe, external_psks=psks)
     with pytest.raises(MLSError):
         alice.read(made.commit)
-    staged = alice.at.process(made.commit, now=NOW, validate=believe, external_psks=psks)
+    staged = alice.at.process(made.commit, validate=believe, external_psks=psks)
     alice.at.merge(staged)  # type: ignore[arg-type]
     bob.at.merge_pending()
     agree(alice, bob)

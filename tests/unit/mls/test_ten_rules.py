@@ -165,22 +165,21 @@ def test_rule_6_psks_enter_private_commits_and_welcomes(suite: int) -> None:
     before = bob.at.serialise()
     for wrong in ({}, {b"psk": Secret(bytes(32))}):
         with pytest.raises(MLSError):
-            bob.at.process(made.commit, now=NOW, validate=believe, external_psks=wrong)
+            bob.at.process(made.commit, validate=believe, external_psks=wrong)
         with pytest.raises(MLSError):
             Group.join(
                 made.welcome,
                 private,
                 carol.private,
-                now=NOW,
                 validate=believe,
                 external_psks=wrong,
             )
     assert bob.at.serialise() == before
-    staged = bob.at.process(made.commit, now=NOW, validate=believe, external_psks=known)
+    staged = bob.at.process(made.commit, validate=believe, external_psks=known)
     assert isinstance(staged, StagedCommit)
     bob.at.merge(staged)
     carol.group = Group.join(
-        made.welcome, private, carol.private, now=NOW, validate=believe, external_psks=known
+        made.welcome, private, carol.private, validate=believe, external_psks=known
     )
     agree(alice, bob, carol)
 
@@ -227,7 +226,6 @@ def test_rule_9_public_messages_are_taken_of_outsiders_only() -> None:
     assert caught.value.rule is Rule.PRIVATE_HANDSHAKES
     staged = bob.at.process(
         enter(carol, alice.at.group_info()),
-        now=NOW,
         validate=believe,
         policy=Policy(join=lambda join: None),
     )

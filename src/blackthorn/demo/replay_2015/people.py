@@ -169,7 +169,7 @@ def _converse(drafts: list[_Draft], task: PeopleTask) -> None:
     added = [parse_key_package(package, now=now, validate=_believe)]
     welcome = first.commit(add=added, random=os.urandom, now=now, validate=_believe).welcome
     first.merge_pending()
-    second = Group.join(welcome or b"", private, joiner.signing.ed25519, now=now, validate=_believe)
+    second = Group.join(welcome or b"", private, joiner.signing.ed25519, validate=_believe)
     for number in range(task.messages):
         for here, there, group in ((0, 1, first), (1, 0, second)):
             text = f"{drafts[here].address} writes number {number + 1}".encode()
@@ -189,7 +189,7 @@ def open_parcels(group: bytes, parcels: list[bytes], now_ms: int) -> list[tuple[
     found = []
     for parcel in parcels:
         _, message = envelope.open_group_parcel(parcel, [_key(held)])
-        outcome = held.process(message, now=now_ms // 1000, validate=_believe)
+        outcome = held.process(message, validate=_believe)
         if isinstance(outcome, Application):
             text = outcome.content.decode()
             found.append((held.group_id, text.partition(" ")[0], text))

@@ -123,7 +123,7 @@ def join(unit: UnitOfWork, welcome: bytes) -> Conversation:
     """Join the conversation of a Welcome. Raises InputError when it must not be joined."""
     private, last_resort = _own_private(unit, welcome)
     validate = unit.gathering()
-    group = Group.join(welcome, private, unit.keys.identity, now=unit.now, validate=validate)
+    group = Group.join(welcome, private, unit.keys.identity, validate=validate)
     metadata = read_group_metadata(group.group_context_extensions)
     metadata = replace(metadata, created_ms=min(metadata.created_ms, unit.now_ms))
     name = _name(unit, metadata, group)

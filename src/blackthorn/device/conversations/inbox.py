@@ -82,12 +82,12 @@ def _process(unit: UnitOfWork, group: Group, message: bytes) -> receiving.Outcom
     if processing.is_proposal(message):
         raise InvalidCommit("members change a conversation by Commits alone")
     try:
-        return group.process(message, now=unit.now, validate=unit.validate)
+        return group.process(message, validate=unit.validate)
     except UnknownDeviceError:
         # A copy goes on to find the others, so that the group itself stays as it was.
         validate = unit.gathering()
         copy = Group.deserialise(group.serialise())
-        copy.process(message, now=unit.now, validate=validate)
+        copy.process(message, validate=validate)
         validate.require_known()
         raise
 

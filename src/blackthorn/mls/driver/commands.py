@@ -102,7 +102,6 @@ def _join(world: World, request: Request) -> Reply:
         welcome,
         client.key_packages[ours[0]],
         client.signature_private,
-        now=world.now(),
         validate=believe,
         ratchet_tree=ratchet_tree,
         external_psks=client.psks,
@@ -181,7 +180,6 @@ def _process(world: World, request: Request) -> Reply:
     group = held.group
     outcome = group.process(
         message,
-        now=world.now(),
         validate=believe,
         external_psks=held.psks,
         policy=held.client.policy,

@@ -79,12 +79,13 @@ class AppliedProposals:
 class ProposalList:
     """Proposals for a Commit of the member `committer`, appended in order of application.
 
+    `now` judges the lifetimes of added leaves, None: a receiver, who does not (RFC 9420, 7.3).
     `follows` is the PSK by which the first Commit of a group links it to an older one.
     """
 
     epoch: Epoch
     committer: int
-    now: int
+    now: int | None
     validate: CredentialValidator
     max_lifetime: int | None = None
     follows: PskId | None = None

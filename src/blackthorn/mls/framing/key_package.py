@@ -112,10 +112,15 @@ class VerifiedKeyPackage:
 
 
 def verify_key_package(
-    package: KeyPackage, *, now: int, validate: CredentialValidator, max_lifetime: int | None = None
+    package: KeyPackage,
+    *,
+    now: int | None,
+    validate: CredentialValidator,
+    max_lifetime: int | None = None,
 ) -> VerifiedKeyPackage:
     """Check the rules of RFC 9420, 10.1, that need no group.
 
+    `now` is in Unix seconds, None when a Commit that adds it is received, perhaps much later.
     `max_lifetime` is in seconds, None for MLS_MAX_LIFETIME_SECONDS. Raises `InvalidKeyPackage`,
     `InvalidLeaf`, `InvalidSignature`, `UnsupportedSuite`, or what `validate` raises.
     """

@@ -94,7 +94,6 @@ class Group(GroupView):
         private: KeyPackagePrivate,
         signature_private: Secret,
         *,
-        now: int,
         validate: CredentialValidator,
         ratchet_tree: bytes | None = None,
         external_psks: Mapping[bytes, Secret] | None = None,
@@ -108,7 +107,6 @@ class Group(GroupView):
         `predecessor` for a group that follows another (11.2, 11.3). The caller refuses a group
         whose id it already has (12.4.3.1).
         """
-        del now  # lifetimes were checked when each leaf was added (7.3)
         epoch, inviter = joining.join(
             welcome,
             private,
@@ -306,7 +304,6 @@ class Group(GroupView):
         self,
         message: bytes,
         *,
-        now: int,
         validate: CredentialValidator,
         external_psks: Mapping[bytes, Secret] | None = None,
         resumption_psks: Mapping[ResumptionName, Secret] | None = None,
@@ -314,10 +311,11 @@ class Group(GroupView):
     ) -> Outcome:
         """Process one MLSMessage of the group. Raises `MLSError` and consumes no key then.
 
-        Application keys are consumed and proposals queued; a Commit waits for `merge`.
+        Application keys are consumed and proposals queued; a Commit waits for `merge`. Lifetimes
+        of added leaves are their committer's to judge: a Commit may be read months later (7.3).
         """
         known_psks = KnownPsks(external_psks or {}, resumption_psks or {})
-        received = receive(self._state, message, ReceiveContext(now, validate, known_psks, policy))
+        received = receive(self._state, message, ReceiveContext(validate, known_psks, policy))
         if received.use is not None:
             received.use.consume()
         if received.queued is not None:

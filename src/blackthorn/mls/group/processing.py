@@ -33,9 +33,8 @@ from blackthorn.mls.tree.update_path import UpdatePath
 
 @dataclass(frozen=True)
 class ReceiveContext:
-    """The application's inputs for a message: time, credentials, PSKs, policy."""
+    """The application's inputs for a message: credentials, PSKs, policy."""
 
-    now: int
     validate: CredentialValidator
     known_psks: KnownPsks
     policy: Policy
@@ -150,7 +149,7 @@ def stage_commit(state: State, verified: VerifiedContent, terms: ReceiveContext)
     if committer == epoch.own_index:
         raise errors.OwnMessage("this is a Commit of this member's own")
     validate, policy = terms.validate, terms.policy
-    proposals = ProposalList(epoch, committer, terms.now, validate, policy.max_lifetime_seconds)
+    proposals = ProposalList(epoch, committer, None, validate, policy.max_lifetime_seconds)
     for queued in in_order(_resolve(state, commit, authenticated)):
         proposals.append(queued)
     applied = proposals.apply()

@@ -12,15 +12,15 @@ from blackthorn.mls.suites import CipherSuite
 from blackthorn.mls.tree.leaf_node import LeafNode
 
 
-def check_lifetime(leaf: LeafNode, now: int, longest: int | None = None) -> None:
-    """7.3: check a lifetime at `now`; `longest` in seconds, None MLS_MAX_LIFETIME_SECONDS."""
+def check_lifetime(leaf: LeafNode, now: int | None, longest: int | None = None) -> None:
+    """7.3: check a lifetime, at `now` if given; `longest` in s, None MLS_MAX_LIFETIME_SECONDS."""
     lifetime = leaf.lifetime
     if lifetime is None:
         raise InvalidLeaf("the leaf has no lifetime")
     longest = limits.MLS_MAX_LIFETIME_SECONDS if longest is None else longest
     if lifetime.not_after - lifetime.not_before > longest:
         raise InvalidLeaf("the leaf's lifetime is too long", Rule.LIFETIME_LENGTH)
-    if not lifetime.not_before <= now <= lifetime.not_after:
+    if now is not None and not lifetime.not_before <= now <= lifetime.not_after:
         raise InvalidLeaf("the leaf's lifetime has ended or not begun", Rule.LIFETIME_NOW)
 
 
