@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -11,11 +12,13 @@ import apsw
 import pytest
 
 from blackthorn.errors import DefectError, DiskError, StorageError
-from blackthorn.ports.store import Command
+from blackthorn.ports.parcels import FirstSeq
+from blackthorn.ports.store import Command, Probe
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.engine import COMMANDS, Engine
 from blackthorn.storage.sqlite.failure import UnsyncedError
 from blackthorn.storage.sqlite.group_commit import commit_group
+from blackthorn.storage.sqlite.reader import ThreadReader
 from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.writer import ThreadWriter
 from tests.market_keys import wrapping
@@ -223,24 +226,68 @@ def test_close_commits_what_waits_and_tells_it(database: Database) -> None:
     assert str(told[-1]) == "the server has stopped"
 
 
-def test_one_callback_that_raises_does_not_silence_the_others(database: Database) -> None:
-    harness = Threaded(database)
-    told: list[Any] = []
+def answers(database: Database, wake: Callable[..., Any], reads: bool) -> Callable[[Any], None]:
+    """What submits a callback: to a writer, or to a reader whose wake-ups are run by the test."""
+    engine = Engine(database, wrapping())
+    if reads:
+        reader = ThreadReader(engine, wake)
+        return lambda done: reader.ask(FirstSeq(), done)
+    writer = ThreadWriter(engine, wake)
+    return lambda done: writer.submit(Probe(), done)
 
-    def bad(result: Any) -> None:
-        raise ZeroDivisionError
 
-    for done in (told.append, bad, told.append):
-        harness.writer.submit(Call(lambda connection: 1), done)
+@pytest.mark.parametrize("reads", [False, True])
+def test_a_callback_that_raises_keeps_no_other_from_its_turn(
+    database: Database, reads: bool
+) -> None:
+    calls: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]] = SimpleQueue()
+    submit = answers(database, lambda call, *args: calls.put((call, args)), reads)
+    told: list[int] = []
     raised = 0
-    while len(told) < 2:
-        call, args = harness.calls.get(timeout=5)
+
+    def tell(number: int, result: Any) -> None:
+        told.append(number)
+        if number in (3, 4):
+            raise ZeroDivisionError
+
+    for number in range(20):
+        submit(partial(tell, number))
+        if number % 4 == 0:
+            time.sleep(0.01)  # several batches
+    while len(told) < 20 or not calls.empty():
+        call, args = calls.get(timeout=5)
         try:
             call(*args)
         except ZeroDivisionError:
             raised += 1
-    assert (told, raised) == ([1, 1], 1)
-    harness.writer.close()
+    assert (told, raised) == (list(range(20)), 2)
+
+
+def test_a_batch_leaves_the_loop_its_turn_and_keeps_its_order(database: Database) -> None:
+    calls: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]] = SimpleQueue()
+    writer = ThreadWriter(
+        Engine(database, wrapping()), lambda call, *args: calls.put((call, args))
+    )
+    gate = threading.Event()
+    writer.submit(Call(lambda connection: gate.wait(5)), lambda result: None)
+    told: list[int] = []
+
+    def tell(number: int, result: Any) -> None:
+        told.append(number)
+        time.sleep(0.001)
+
+    for number in range(30):
+        writer.submit(Probe(), partial(tell, number))
+    gate.set()
+    most = 0
+    while len(told) < 30:
+        before = len(told)
+        call, args = calls.get(timeout=5)
+        call(*args)
+        most = max(most, len(told) - before)
+    assert told == list(range(30))
+    assert 0 < most <= 3, "a slice is 2 ms"
+    writer.close()
 
 
 def test_after_a_failed_fsync_nothing_is_written_any_more(database: Database) -> None:

@@ -1,7 +1,7 @@
 """The one reader: a thread that answers queries in the order asked, off the event loop."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
@@ -9,10 +9,10 @@ from blackthorn.errors import DefectError, DiskError
 from blackthorn.ports.store import Done, Query, Result
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.failure import failure_of
-from blackthorn.storage.sqlite.writer import Wake
+from blackthorn.storage.sqlite.group_commit import Outcome
+from blackthorn.storage.sqlite.telling import Outcomes, Wake
 
 Question = tuple[Query[Any], Callable[[Any], None]]
-Answer = tuple[Callable[[Any], None], Any]
 
 MAX_ANSWERS_AT_ONCE = 64
 """Answers told in one wake-up, so that the first does not wait for many others."""
@@ -32,8 +32,7 @@ class ThreadReader:
         on_defect: Callable[[DefectError], None] = lambda error: None,
     ) -> None:
         self._engine = engine
-        self._wake = wake
-        self._on_defect = on_defect
+        self._outcomes = Outcomes(wake, on_defect)
         self._queue: SimpleQueue[Question | None] = SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
@@ -41,7 +40,7 @@ class ThreadReader:
 
     def ask(self, query: Query[Result], done: Done[Result]) -> None:
         if self._closed:
-            self._call([(done, DiskError("the server has stopped"))])
+            self._outcomes.post([(done, DiskError("the server has stopped"))])
         else:
             self._queue.put((query, done))
 
@@ -62,31 +61,14 @@ class ThreadReader:
             while not self._queue.empty() and len(answers) < MAX_ANSWERS_AT_ONCE:
                 following = self._queue.get_nowait()
                 if following is None:
-                    self._call(answers)
+                    self._outcomes.post(answers)
                     return
                 answers.append(self._answer(following))
-            self._call(answers)
+            self._outcomes.post(answers)
 
-    def _answer(self, question: Question) -> Answer:
+    def _answer(self, question: Question) -> Outcome:
         query, done = question
         try:
             return done, self._engine.read(query)
         except Exception as error:
             return done, failure_of(error)
-
-    def _call(self, answers: Sequence[Answer]) -> None:
-        try:
-            self._wake(self._tell, answers)
-        except RuntimeError:  # the loop has closed: nobody waits any more
-            return
-
-    def _tell(self, answers: Sequence[Answer]) -> None:
-        """In the event loop: one callback that raises does not silence the others."""
-        for index, (done, result) in enumerate(answers):
-            if isinstance(result, DefectError):
-                self._on_defect(result)
-            try:
-                done(result)
-            except Exception:
-                self._call(answers[index + 1 :])
-                raise

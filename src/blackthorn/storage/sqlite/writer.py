@@ -8,6 +8,7 @@ is in doubt), and `on_failure` is called so that the program can end.
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
 
@@ -16,10 +17,7 @@ from blackthorn.ports.store import Command, Done, Result
 from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.failure import UnsyncedError
 from blackthorn.storage.sqlite.group_commit import Outcome, Task, commit_group
-
-Wake = Callable[..., object]
-"""`loop.call_soon_threadsafe`, or its like."""
-
+from blackthorn.storage.sqlite.telling import Outcomes, Wake
 
 class ThreadWriter:
     """A `ports.store.Writer` over `engine`; nobody else may use its writing connection now.
@@ -35,19 +33,18 @@ class ThreadWriter:
         on_defect: Callable[[DefectError], None] = lambda error: None,
     ) -> None:
         self._engine = engine
-        self._on_defect = on_defect
         self._wake = wake
+        self._outcomes = Outcomes(wake, on_defect)
         self._on_failure = on_failure
         self._failure: StorageError | None = None
         self._queue: SimpleQueue[Task | None] = SimpleQueue()
-        self._untold: list[Outcome] = []
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
     def submit(self, command: Command[Result], done: Done[Result]) -> None:
         if self._closed:
-            self._call(self._tell, [(done, DiskError("the server has stopped"))])
+            self._outcomes.post([(done, DiskError("the server has stopped"))])
         else:
             self._queue.put((command, done))
 
@@ -61,8 +58,7 @@ class ThreadWriter:
         self._closed = True
         self._queue.put(None)
         self._thread.join()
-        untold, self._untold = self._untold, []
-        self._tell(untold)
+        self._outcomes.tell()
 
     def _run(self) -> None:
         stopping = False
@@ -76,35 +72,15 @@ class ThreadWriter:
                 task = self._queue.get_nowait()
             stopping = task is None
             if tasks:
-                self._commit(tasks, stopping)
+                self._commit(tasks)
 
-    def _commit(self, tasks: Sequence[Task], stopping: bool) -> None:
+    def _commit(self, tasks: Sequence[Task]) -> None:
         if self._failure is not None:
             outcomes: list[Outcome] = [(done, self._failure) for _, done in tasks]
         else:
             outcomes = commit_group(self._engine, tasks)
             if isinstance(failure := outcomes[-1][1], UnsyncedError):
                 self._failure = failure
-                self._call(self._on_failure, failure)
-        if stopping:
-            self._untold += outcomes
-        else:
-            self._call(self._tell, outcomes)
-
-    def _call(self, callback: Callable[[Any], None], argument: Any) -> None:
-        try:
-            self._wake(callback, argument)
-        except RuntimeError:  # the loop has closed: `close` tells what is left
-            if callback == self._tell:
-                self._untold += argument
-
-    def _tell(self, outcomes: Sequence[Outcome]) -> None:
-        """In the event loop: one callback that raises does not silence the others."""
-        for index, (done, result) in enumerate(outcomes):
-            if isinstance(result, DefectError):
-                self._on_defect(result)
-            try:
-                done(result)
-            except Exception:
-                self._call(self._tell, outcomes[index + 1 :])
-                raise
+                with suppress(RuntimeError):  # the loop has closed
+                    self._wake(self._on_failure, failure)
+        self._outcomes.post(outcomes)
