@@ -265,9 +265,7 @@ def test_a_callback_that_raises_keeps_no_other_from_its_turn(
 
 def test_a_batch_leaves_the_loop_its_turn_and_keeps_its_order(database: Database) -> None:
     calls: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]] = SimpleQueue()
-    writer = ThreadWriter(
-        Engine(database, wrapping()), lambda call, *args: calls.put((call, args))
-    )
+    writer = ThreadWriter(Engine(database, wrapping()), lambda call, *args: calls.put((call, args)))
     gate = threading.Event()
     writer.submit(Call(lambda connection: gate.wait(5)), lambda result: None)
     told: list[int] = []

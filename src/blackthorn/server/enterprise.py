@@ -15,7 +15,7 @@ from blackthorn.ports.enterprise import DeviceRecord, DevicesById, UserRecord, U
 from blackthorn.ports.store import Done, Query, Reader, unless_failed
 from blackthorn.server import limits
 
-PAGE: Final = 256
+PAGE: Final = 128
 """Users or devices in one query."""
 
 
@@ -60,6 +60,7 @@ class _Cache(Generic[Key, Record]):
         def answered(result: Mapping[Key, Record] | BlackthornError) -> None:
             if not isinstance(result, BlackthornError):
                 found.update(result)
+                self._keep(result, forgotten)
                 if missing:
                     ask()
                     return
@@ -69,14 +70,13 @@ class _Cache(Generic[Key, Record]):
             elif forgotten and any(record.address in forgotten for record in found.values()):
                 self.load(keys, done)
             else:
-                self._keep(found)
                 done(found)
 
         ask()
 
-    def _keep(self, found: Mapping[Key, Record]) -> None:
+    def _keep(self, found: Mapping[Key, Record], forgotten: set[Address]) -> None:
         for key, record in found.items():
-            if key not in self.records:
+            if key not in self.records and record.address not in forgotten:
                 if len(self.records) >= self._bound:
                     self._drop(next(iter(self.records)))
                 self.records[key] = record

@@ -22,7 +22,7 @@ MAX_FANOUTS = 100_000
 MAX_DELIVER_BYTES = 1 * MIB
 """Parcels in one Deliver frame, and read from disk at once for one device; or one parcel."""
 
-MAX_READ_PARCELS = 512
+MAX_READ_PARCELS = 256
 """Parcels read from disk at once for one device, so that the reader is soon free for another."""
 
 MAX_UNSTORED_BYTES = 256 * MIB

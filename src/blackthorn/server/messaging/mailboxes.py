@@ -17,6 +17,8 @@ from blackthorn.server.messaging.mailbox import Mailbox
 PAGE: Final = 64
 """Mailboxes counted by one query."""
 
+NONE: Final = Tally(0, 0, 0, 0)
+
 
 class Mailboxes:
     """The loaded mailboxes."""
@@ -53,9 +55,8 @@ class Mailboxes:
         else:
             done(None)
 
-    def keep(self, load: "_Load", tallies: Mapping[DeviceRecord, Tally]) -> None:
-        """A load has ended with these."""
-        self._loads.remove(load)
+    def keep(self, tallies: Mapping[DeviceRecord, Tally]) -> None:
+        """The parcels of these devices were counted."""
         for device, tally in tallies.items():
             known = self._by_number.get(device.number)
             if known is not None:
@@ -64,6 +65,10 @@ class Mailboxes:
                 mailbox = Mailbox(device, tally)
                 self._by_id[device.id] = self._by_number[device.number] = mailbox
                 self._by_address.setdefault(device.address, set()).add(mailbox)
+
+    def end(self, load: "_Load") -> None:
+        """The load has ended."""
+        self._loads.remove(load)
 
     def change_user(self, address: Address) -> None:
         """The user's devices have changed: running loads of them start again."""
@@ -109,7 +114,9 @@ class _Load:
     """Mailboxes being loaded: existing devices, then tallies in pages.
 
     Nothing is stored for a device or delivered to it before its mailbox is loaded, so pages of a
-    tally fit together. A change (`changed`: users, and devices by number) starts the load again.
+    tally fit together (`_part`: those before). A mailbox is made with the last page of its tally,
+    so no turn of the loop makes many. A change before that (`changed`: users, and devices by
+    number) starts the load again.
     """
 
     def __init__(self, mailboxes: Mailboxes, devices: Sequence[DeviceId], done: Done[None]) -> None:
@@ -118,14 +125,15 @@ class _Load:
         self._devices = devices
         self._done = done
         self._uncounted: list[DeviceRecord] = []
-        self._tallies: dict[DeviceRecord, Tally] = {}
+        self._part = NONE
 
     def start(self) -> None:
         """Start, also again."""
         self.changed.clear()
-        self._tallies.clear()
+        self._part = NONE
         found = unless_failed(self._end, self._found)
-        self._mailboxes.enterprise.load_devices(self._devices, found)
+        missing = [device for device in self._devices if self._mailboxes.find(device) is None]
+        self._mailboxes.enterprise.load_devices(missing, found)
 
     def _found(self, devices: Mapping[DeviceId, DeviceRecord]) -> None:
         self._uncounted = list(devices.values())
@@ -136,18 +144,21 @@ class _Load:
             numbers = tuple(device.number for device in self._uncounted[:PAGE])
             counted = unless_failed(self._end, self._counted)
             self._mailboxes.reader.ask(MailboxTallies(numbers, after), counted)
-        elif any({device.address, device.number} & self.changed for device in self._tallies):
-            self.start()
         else:
             self._end(None)
 
     def _counted(self, page: TallyPage) -> None:
-        for device, tally in zip(self._uncounted, page.tallies, strict=False):
-            before = self._tallies.get(device, Tally(0, 0, 0, 0))
-            self._tallies[device] = Tally(*map(sum, zip(before, tally, strict=True)))
-        del self._uncounted[: len(page.tallies) - (page.after > 0)]
+        tallies = page.tallies
+        tallies[0] = Tally(*map(sum, zip(self._part, tallies[0], strict=True)))
+        self._part = tallies.pop() if page.after else NONE
+        whole = dict(zip(self._uncounted, tallies, strict=False))
+        if any({device.address, device.number} & self.changed for device in whole):
+            self.start()
+            return
+        self._mailboxes.keep(whole)
+        del self._uncounted[: len(whole)]
         self._count(page.after)
 
     def _end(self, error: BlackthornError | None) -> None:
-        self._mailboxes.keep(self, {} if error is not None else self._tallies)
+        self._mailboxes.end(self)
         self._done(error)

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import Any
 
 from blackthorn.errors import DefectError, DiskError, StorageError
 from blackthorn.ports.store import Command, Done, Result
@@ -18,6 +17,7 @@ from blackthorn.storage.sqlite.engine import Engine
 from blackthorn.storage.sqlite.failure import UnsyncedError
 from blackthorn.storage.sqlite.group_commit import Outcome, Task, commit_group
 from blackthorn.storage.sqlite.telling import Outcomes, Wake
+
 
 class ThreadWriter:
     """A `ports.store.Writer` over `engine`; nobody else may use its writing connection now.
