@@ -11,9 +11,11 @@ import apsw
 import pytest
 
 from blackthorn.errors import DamageError, DefectError, StorageError
+from blackthorn.ports.closure import ListClosures, ReadStatement
+from blackthorn.ports.enrolment import PurgeCodes
 from blackthorn.ports.parcels import MailboxTallies, Parcels, StoreParcels, WaitingParcels
 from blackthorn.storage.sqlite.database import Database, migrations
-from blackthorn.storage.sqlite.engine import Engine
+from blackthorn.storage.sqlite.engine import Engine, host_store
 from blackthorn.storage.sqlite.failure import UnsyncedError, failure_of
 from blackthorn.storage.sqlite.group_commit import commit_group
 from tests.market_keys import add_people, wrapping
@@ -45,6 +47,33 @@ def test_migrations_are_numbered_without_gaps_and_applied_once(tmp_path: Path) -
         assert {name: database.writing.pragma(name) for name in expected} == expected
         database.check()
         database.close()
+
+
+def test_a_database_of_before_statements_were_short_gains_the_index_and_keeps_its_closure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "blackthorn.db"
+    older = [each for each in migrations() if each[0] <= 10]
+    monkeypatch.setattr("blackthorn.storage.sqlite.database.migrations", lambda: older)
+    database = Database.open(path)
+    monkeypatch.undo()
+    database.writing.execute(
+        "INSERT INTO users (number, address, pin, created_ms) VALUES (1, 'u@acme.example', '1', 0);"
+        "INSERT INTO activations VALUES ('12', 1, x'00', x'00', 99, 0, NULL, NULL);"
+        "INSERT INTO closure (exit_id, market, phase, begun_ms, fingerprint, statement)"
+        " VALUES ('X-PK-1', 'PK', 'destroyed', 0, x'00', x'7b7d'),"
+        " ('X-DE-1', 'DE', 'purge', 0, x'00', NULL)"
+    ).fetchall()
+    database.close()
+    database = Database.open(path)
+    store = host_store(database)
+    assert [store.read(ReadStatement(exit_id)) for exit_id in ("X-PK-1", "X-DE-1")] == [b"{}", b""]
+    assert len(store.read(ListClosures())) == 2
+    assert store.write(PurgeCodes(99, 9)) == 1
+    query = "EXPLAIN QUERY PLAN SELECT nameplate FROM activations WHERE expires_ms <= 9 LIMIT 5"
+    (plan,) = database.reading.execute(query).fetchall()
+    assert "activations_by_expiry" in plan[3]
+    database.close()
 
 
 def test_the_reading_connection_cannot_write(tmp_path: Path) -> None:

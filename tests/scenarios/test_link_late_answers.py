@@ -99,6 +99,24 @@ def test_a_list_told_while_a_member_is_removed_does_not_hold_it(world: World) ->
     assert world.stored(gone) == []
 
 
+def test_a_full_mailbox_goes_in_steps_once_its_device_is_removed(world: World) -> None:
+    sender, gone = world.devices[:2]
+    fill(world, sender, gone, 2)
+    gone.connect(resume=False)
+    world.settle()
+    execute = world.database.writing.execute
+    insert = "INSERT INTO mailbox (device, seq, market, sealed) VALUES (?, ?, 'XX', x'00')"
+    for seq in range(10_000, 10_000 + 3 * delivery.STEP):
+        execute(insert, (gone.number, seq)).fetchall()
+    execute("DELETE FROM devices WHERE number = ?", (gone.number,)).fetchall()
+    world.dispatcher.user_changed(DevicesChanged(Address(gone.address), (gone.id,), ()))
+    count = "SELECT count(*) FROM mailbox WHERE device = ?"
+    counted = [execute(count, (gone.number,)).get]
+    while world.writer.commit():
+        counted.append(execute(count, (gone.number,)).get)
+    assert counted == [3 * delivery.STEP + 2, 2 * delivery.STEP + 2, delivery.STEP + 2, 2, 0]
+
+
 def test_a_failed_read_ends_the_link_and_the_next_is_served(world: World) -> None:
     sender, receiver = world.devices[:2]
     fill(world, sender, receiver, 2)

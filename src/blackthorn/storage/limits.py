@@ -5,6 +5,9 @@ from blackthorn.wire.units import KIB
 MAX_REMEMBERED_COMMITS = 256
 """Commits of one conversation whose tokens are kept, so that a late repetition is recognised."""
 
+MAX_REMOVED_PARCELS = 256
+"""Parcels that are deleted together with their device; a purge deletes the others in steps."""
+
 MAX_CACHED_DEVICES = 50_000
 """Devices whose market the writer keeps in memory: more than can be connected at once."""
 
@@ -13,6 +16,9 @@ MAX_COSIGNED_HISTORY = 4_096
 
 MAX_WITNESSED_LOGS = 1_024
 """Logs that one witness serves; the state of each is about 1 kB, its history 2 MB at most."""
+
+STATEMENT_PART_BYTES = 256 * KIB
+"""A closure's statement is written in parts of this size, so that each is written in 1 ms."""
 
 MAX_CLOSURE_SAMPLE_BYTES = 64 * KIB
 """One of them; larger mails are not set apart, so that a statement stays small."""

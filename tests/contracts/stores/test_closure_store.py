@@ -40,6 +40,7 @@ from blackthorn.ports.key_packages import KeyPackageStock, PublishKeyPackages
 from blackthorn.ports.mail import ListMail, SealedMail, StoreMail
 from blackthorn.ports.parcels import Parcels, StoreParcels, WaitingParcels
 from blackthorn.ports.store import Command
+from blackthorn.storage.limits import STATEMENT_PART_BYTES
 from tests.contracts.stores.conftest import Store
 
 EXIT = "X-PK-1"
@@ -182,10 +183,13 @@ def test_the_end_of_a_closure_is_stored(store: Store) -> None:
     store.submit(NoteKeyDestroyed(closure(store), 77))
     assert (closure(store).phase, closure(store).destroyed_ms) == (Phase.SWEEP, 77)
     assert store.ask(ReadStatement(EXIT)) == b""
-    store.submit(StoreStatement(closure(store), b"{}"))
+    statement = b"{" + bytes(2 * STATEMENT_PART_BYTES) + b"}"
+    store.submit(StoreStatement(closure(store), statement))
     assert closure(store).phase is Phase.DESTROYED
-    assert store.ask(ReadStatement(EXIT)) == b"{}"
-    assert store.ask(HashStatement(EXIT)) == hashlib.sha256(b"{}").digest()
+    assert store.ask(ReadStatement(EXIT)) == statement
+    assert store.ask(HashStatement(EXIT)) == hashlib.sha256(statement).digest()
+    store.submit(AdvanceClosure(closure(store), Phase.CLOSED))
+    assert store.ask(ReadStatement(EXIT)) == statement
 
 
 def test_a_closure_is_dropped_in_steps(store: Store) -> None:

@@ -14,6 +14,7 @@ from blackthorn.errors import (
 )
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.activation.exchange import Verifier
+from blackthorn.ports.enrolment import OrphanStep, PurgeOrphans
 from blackthorn.ports.enterprise import Standing, UserRecord, UsersByAddress
 from blackthorn.ports.ledger import (
     AddRecord,
@@ -49,7 +50,9 @@ from blackthorn.ports.ledger import (
     WaitingStatement,
     WaitingStatements,
 )
+from blackthorn.ports.parcels import MailboxTallies, Parcels, StoreParcels, Tally
 from blackthorn.ports.users import AddUser, NewCode
+from blackthorn.storage.limits import MAX_REMOVED_PARCELS
 from tests.contracts.stores.conftest import FULL_DISK, Store
 
 ALICE, BOB = Address("alice@acme.example"), Address("bob@acme.example")
@@ -236,6 +239,21 @@ def test_devices_come_change_and_go_with_their_statement(case: Case) -> None:
     refused = case.do(StoreChange(then(5, renamed=((two.id, device(3)),))))
     assert isinstance(refused, ForbiddenError) and "these keys already" in str(refused)
     assert case.store.statements(ALICE, 4) == []
+
+
+@pytest.mark.parametrize("beyond", [0, 44])
+def test_a_purge_deletes_what_was_too_much_to_go_with_its_device(case: Case, beyond: int) -> None:
+    case.do(StoreChange(first(devices=(device(1), device(2)))))
+    count = MAX_REMOVED_PARCELS + beyond
+    rows = [(number, seq, b"x") for number in (1, 2) for seq in range(1, count + 1)]
+    case.do(StoreParcels(Parcels(rows), next_seq=count + 1))
+    case.do(StoreChange(then(2, removed=(device(1).id,))))
+    assert case.do(PurgeOrphans(0, 9, 40)) == OrphanStep(min(40, beyond), 0 if beyond else None)
+    assert case.do(PurgeOrphans(0, 9, 40)) == OrphanStep(max(0, beyond - 40), None)
+    assert case.kept.ask(MailboxTallies((1, 2), limit=9999)).tallies == [
+        Tally(0, 0, 0, 0),
+        Tally(count, count, 0, 0),
+    ]
 
 
 def test_what_a_job_removes_of_another_user_stays(case: Case) -> None:

@@ -19,6 +19,7 @@ from blackthorn.ports.ledger import (
     WaitingRecord,
     WaitingStatement,
 )
+from blackthorn.storage.limits import MAX_REMOVED_PARCELS
 from blackthorn.wire.limits import MAX_DEVICES_PER_USER
 from tests.support.memory_store.state import Device, State
 
@@ -275,7 +276,9 @@ def remove_devices(state: State, user: int, devices: list[DeviceId]) -> None:
     for number, known in list(state.devices.items()):
         if known.user == user and known.id in devices:
             del state.devices[number]
-            for key in [key for key in state.parcels if key[0] == number]:
+            for key in sorted(key for key in state.parcels if key[0] == number)[
+                :MAX_REMOVED_PARCELS
+            ]:
                 del state.parcels[key]
             state.key_packages.pop(number, None)
             state.last_resort.pop(number, None)

@@ -273,7 +273,10 @@ class Dispatcher:
     def device_removed(self, device: DeviceId) -> None:
         """End the device's sessions and forget the lists that may hold it."""
         self._submission.forget_fanouts()
-        self._mailboxes.forget(device)
+        mailbox = self._mailboxes.find(device)
+        if mailbox is not None:
+            self._mailboxes.forget(device)
+            self._delivery.device_removed(mailbox)
         self._connections.end_device(device, Code.REMOVED)
 
     def exit_changed(self) -> None:

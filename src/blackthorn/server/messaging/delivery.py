@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from blackthorn.errors import BlackthornError, StorageError
 from blackthorn.ports import parcels as ports
+from blackthorn.ports.enrolment import PurgeOrphans
 from blackthorn.ports.store import Command, Reader, Writer
 from blackthorn.server.counters import Counters
 from blackthorn.server.messaging import limits
@@ -273,6 +274,11 @@ class Delivery:
         undecryptable = ports.ExpireUndecryptable(day - limits.UNDECRYPTABLE_DAYS, STEP)
         self._repeat(undecryptable, self._expired)
         self._repeat(ports.ExpireCommits(day - limits.COMMIT_DAYS, STEP), lambda count: count)
+
+    def device_removed(self, mailbox: Mailbox) -> None:
+        """The device is gone from the store: delete what is left of its parcels, in steps."""
+        purge = PurgeOrphans(mailbox.number - 1, 1, STEP)
+        self._repeat(purge, lambda step: step.removed)
 
     def _expired(self, removals: list[ports.Removal]) -> int:
         self.mailboxes.remove_undecryptable(removals)

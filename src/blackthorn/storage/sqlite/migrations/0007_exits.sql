@@ -35,7 +35,7 @@ CREATE TABLE closure (
     mails INTEGER NOT NULL DEFAULT 0,  -- sealed mails deleted so far | for the life of the server, or until the closure is given up | producible: no
     parcels INTEGER NOT NULL DEFAULT 0,  -- waiting parcels deleted so far | for the life of the server, or until the closure is given up | producible: no
     destroyed_ms INTEGER,  -- when the key was destroyed | for the life of the server, or until the closure is given up | producible: no
-    statement BLOB  -- the public statement, which names nobody | for the life of the server, or until the closure is given up | producible: no
+    statement BLOB  -- empty since the public statement lies in closure_statement | for the life of the server, or until the closure is given up | producible: no
 ) STRICT, WITHOUT ROWID;
 
 -- Each person's receipt of a closure; only hashes of them are published.

@@ -66,8 +66,8 @@ def _closures(transaction: Transaction, query: port.ListClosures) -> list[port.C
 
 
 def _statement(transaction: Transaction, query: port.ReadStatement) -> bytes:
-    text = "SELECT statement FROM closure WHERE exit_id = ?"
-    return transaction.connection.execute(text, (query.exit,)).get or b""
+    text = "SELECT part FROM closure_statement WHERE exit_id = ? ORDER BY number"
+    return b"".join(part for (part,) in transaction.connection.execute(text, (query.exit,)))
 
 
 def _hash_statement(transaction: Transaction, query: port.HashStatement) -> bytes:
@@ -178,7 +178,15 @@ def _note_key_destroyed(transaction: Transaction, command: port.NoteKeyDestroyed
 
 
 def _store_statement(transaction: Transaction, command: port.StoreStatement) -> None:
-    _step(transaction, command.closure, port.Phase.DESTROYED, statement=command.statement)
+    _step(transaction, command.closure, port.Phase.DESTROYED)
+    size, statement = limits.STATEMENT_PART_BYTES, command.statement
+    transaction.connection.executemany(
+        "INSERT INTO closure_statement (exit_id, number, part) VALUES (?, ?, ?)",
+        (
+            (command.closure.exit, start // size, statement[start : start + size])
+            for start in range(0, len(statement), size)
+        ),
+    )
 
 
 def _drop(transaction: Transaction, command: port.DropClosure) -> None:

@@ -10,8 +10,9 @@ from blackthorn.errors import ForbiddenError
 from blackthorn.ids import DeviceId
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import NewDevice
+from blackthorn.storage import limits
 from blackthorn.storage.sqlite.database import Connection
-from blackthorn.wire import limits
+from blackthorn.wire.limits import MAX_DEVICES_PER_USER
 
 
 def insert_device(transaction: Connection, user: int, device: NewDevice, now_ms: int) -> None:
@@ -20,7 +21,7 @@ def insert_device(transaction: Connection, user: int, device: NewDevice, now_ms:
     The device of a reset is not counted against the bound: it takes the place of all others.
     """
     count = transaction.execute("SELECT count(*) FROM devices WHERE user = ?", (user,)).get
-    if count >= limits.MAX_DEVICES_PER_USER and device.standing is Standing.LIVE:
+    if count >= MAX_DEVICES_PER_USER and device.standing is Standing.LIVE:
         raise ForbiddenError(f"the user has {count} devices, the most there may be")
     transaction.execute(
         "INSERT INTO devices (id, user, identity_key, name, standing, activated_ms)"
@@ -58,13 +59,23 @@ def remove_all_devices(transaction: Connection, user: int, new: DeviceId) -> tup
 
 
 def remove_devices(transaction: Connection, user: int, devices: Iterable[DeviceId]) -> None:
-    """Remove these devices of the user, their parcels and their key packages."""
+    """Remove these devices of the user and their key packages, and begin with their parcels."""
     for device in devices:
         number = transaction.execute(
             "SELECT number FROM devices WHERE id = ? AND user = ?", (device, user)
         ).get
         if number is None:
             continue
-        transaction.execute("DELETE FROM mailbox WHERE device = ?", (number,))
+        delete_parcels(transaction, number, limits.MAX_REMOVED_PARCELS)
         transaction.execute("DELETE FROM key_package WHERE device = ?", (number,))
         transaction.execute("DELETE FROM devices WHERE number = ?", (number,))
+
+
+def delete_parcels(transaction: Connection, device: int, limit: int) -> int:
+    """Delete the oldest parcels of the device, at most `limit`; how many were."""
+    transaction.execute(
+        "DELETE FROM mailbox WHERE device = ?1 AND seq IN"
+        " (SELECT seq FROM mailbox WHERE device = ?1 ORDER BY seq LIMIT ?2)",
+        (device, limit),
+    )
+    return transaction.changes()

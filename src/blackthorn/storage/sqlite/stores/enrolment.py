@@ -13,7 +13,11 @@ from blackthorn.server.accounts import limits
 from blackthorn.storage.sqlite.database import Connection
 from blackthorn.storage.sqlite.stores import key_packages
 from blackthorn.storage.sqlite.stores.chains import is_stored, store_change
-from blackthorn.storage.sqlite.stores.devices import insert_device, remove_all_devices
+from blackthorn.storage.sqlite.stores.devices import (
+    delete_parcels,
+    insert_device,
+    remove_all_devices,
+)
 from blackthorn.storage.sqlite.transaction import Table, Transaction
 
 _CODE = (
@@ -23,10 +27,6 @@ _CODE = (
 _NEXT_MAILBOX = (
     "SELECT device, EXISTS (SELECT 1 FROM devices WHERE number = device) FROM mailbox"
     " WHERE device > ? ORDER BY device LIMIT 1"
-)
-_DELETE_PARCELS = (
-    "DELETE FROM mailbox WHERE device = ?1 AND seq IN"
-    " (SELECT seq FROM mailbox WHERE device = ?1 ORDER BY seq LIMIT ?2)"
 )
 
 
@@ -115,8 +115,7 @@ def _purge_orphans(transaction: Transaction, command: port.PurgeOrphans) -> port
             return port.OrphanStep(removed, None)
         device, known = row
         if not known:
-            connection.execute(_DELETE_PARCELS, (device, command.parcels - removed))
-            removed += connection.changes()
+            removed += delete_parcels(connection, device, command.parcels - removed)
             if removed >= command.parcels:  # the mailbox may hold more
                 return port.OrphanStep(removed, after)
         after = device
