@@ -65,6 +65,38 @@ def test_init_names_a_wrong_domain_and_makes_nothing(tmp_path):
 # --- What is wrong is told in one line ----------------------------------------------------
 
 
+def test_config_check_names_a_file_that_others_can_use(directory):
+    assert run("config", "check", str(directory)).returncode == 0
+    for name in ("server.key", "ledger.keys", "blackthorn.db", "witness/witness.key"):
+        (directory / name).chmod(0o640)
+        done = run("config", "check", str(directory))
+        assert done.returncode == 2 and f"chmod go-rwx {directory / name}" in one_line(done)
+        (directory / name).chmod(0o600)
+    (directory / "server.crt").chmod(0o644)
+    assert run("config", "check", str(directory)).returncode == 0
+
+
+def test_no_activation_url_names_an_address_that_nobody_can_reach(directory):
+    public = {"BLACKTHORN_LINK_PUBLIC": "", "BLACKTHORN_LINK_HOST": "0.0.0.0"}
+    for port, said in (("0", "link.port is 0"), ("3101", "no address that a device can reach")):
+        extra = {**public, "BLACKTHORN_LINK_PORT": port}
+        done = run("user", "add", "a@acme.example", "--dir", str(directory), **extra)
+        assert done.returncode == 2 and said in one_line(done)
+    assert json.loads(run("user", "list", "--dir", str(directory), "--json").stdout) == []
+
+
+def test_words_without_a_server_say_where_nothing_answered(directory, tmp_path):
+    code = add_user(directory, ADDRESS)["code"]
+    home = {"BLACKTHORN_HOME": str(tmp_path / "home"), "BLACKTHORN_KEY_FILE": str(tmp_path / "key")}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+        done = run("activate", code, BLACKTHORN_LINK_PORT=port, **home)
+        assert done.returncode == 6 and "give --server HOST:PORT, or the URL" in done.stderr
+        done = run("activate", code, "--server", f"127.0.0.1:{port}", **home)
+        assert done.returncode == 6 and "--server" not in done.stderr
+
+
 def test_a_missing_folder_is_told(tmp_path):
     done = run("serve", str(tmp_path / "nowhere"))
     assert done.returncode == 2 and "blackthorn init" in one_line(done)
@@ -335,6 +367,8 @@ def test_the_postmaster_is_named_at_init_or_later_and_told_of_until_activated(di
         assert "the postmaster named for this domain cannot get mail yet; name an" in warning
         asyncio.run(activate(server.ready["link_port"], code, *new_device()))
         assert warnings() == []
+    printed = run("user", "code", ADDRESS, "--dir", str(directory)).stdout
+    assert "blackthorn activate --reset '" in printed and "can only reset it" in printed
 
 
 def test_a_full_disk_makes_the_server_not_ready(directory):

@@ -55,6 +55,10 @@ def test_every_commented_default_of_the_template_can_be_uncommented():
         ("[ledger]\nheartbeat_seconds = 0", "heartbeat_seconds must be from 1 to 86400"),
         ("[log]\nlevel = 'loud'", "log.level must be one of debug, info, warning, error"),
         ("[database]\ncheck_at_start = 1", "database.check_at_start must be true or false"),
+        ("[link]\nport = 2525", "link.port and smtp.port are both 2525: give each"),
+        ("[link]\nhost = '0.0.0.0'\nport = 8101", "link.port and ops.port are both 8101"),
+        ("[ops]\nport = 3103", "ops.port and ledger.witness_port are both 3103"),
+        ("[link]\npublic = '0.0.0.0:3101'", "no address that a device can reach"),
         ("[link", "not TOML"),
     ],
 )
@@ -104,6 +108,15 @@ def test_activation_urls_name_the_public_address():
     assert configuration.public_address(public) == ("2001:db8::1", 443)
     with pytest.raises(ConfigError, match=r"set link\.public"):
         configuration.public_address(load("[link]\nport = 0"))
+    for host in ("0.0.0.0", "::"):
+        with pytest.raises(ConfigError, match=r"can reach: set link\.public"):
+            configuration.public_address(load(f"[link]\nhost = '{host}'"))
+
+
+def test_services_may_share_a_port_on_different_addresses():
+    load("[link]\nhost = '192.0.2.1'\nport = 2525")
+    load("[link]\nport = 0\n[smtp]\nport = 0")
+    load("[ops]\nport = 3103\n[ledger]\nwitness = 'none'")
 
 
 def test_the_documentation_names_every_key():

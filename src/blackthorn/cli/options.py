@@ -2,7 +2,8 @@
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from blackthorn.errors import DecodeError, UserError
+from blackthorn.errors import DecodeError, UnavailableError, UserError
 
 if TYPE_CHECKING:
     from blackthorn.ids import Address
+    from blackthorn.link.activation.code import Invitation
     from blackthorn.programs.device.home import Home
     from blackthorn.programs.device.program import DeviceProgram
 
@@ -118,6 +120,25 @@ def server_address(server: str | None) -> tuple[str, int]:
     if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise UserError(f"{server}: a server is given as HOST:PORT, such as 127.0.0.1:3101")
     return host.strip("[]"), int(port)
+
+
+@contextmanager
+def reaching(server: str | None, url: "Invitation | None" = None) -> Iterator[tuple[str, int]]:
+    """Host and port of the server: as the URL says, or the option, or this machine.
+
+    When this machine does not answer, the UnavailableError says that nothing else was named.
+    """
+    if url is not None and url.host is not None and url.port is not None:
+        yield url.host, url.port
+        return
+    host, port = server_address(server)
+    try:
+        yield host, port
+    except UnavailableError as error:
+        if server is not None:
+            raise
+        advice = "words name no server: give --server HOST:PORT, or the URL"
+        raise UnavailableError(f"{error}; {advice}") from None
 
 
 def parse_addresses(texts: list[str]) -> "list[Address]":

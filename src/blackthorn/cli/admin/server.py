@@ -114,9 +114,11 @@ def add_user(
 def new_code(
     address: Address, directory: DirectoryOption, expires: Expires = "24h", json: JsonOption = False
 ) -> None:
-    """Print an activation code for a further device, such as one in place of a lost one.
+    """Print a new code for a user who has not activated a device yet, or who lost every device.
 
-    A code that was not used ends. Mail from outside is sealed to the device activated last.
+    The code before it ends. A user who has a device adds others by `blackthorn device add` and
+    `blackthorn device link`. Who lost every device uses their recovery key, or if that is lost
+    too, resets their identity: `blackthorn activate --reset` with this code.
     """
     _invite(address, directory, expires, json, None)
 
@@ -197,12 +199,13 @@ def list_users(directory: DirectoryOption, json: JsonOption = False) -> None:
 
 @config.command("check")
 def check_config(directory: ServerDirectory) -> None:
-    """Check blackthorn.toml and say what is wrong with it."""
+    """Check blackthorn.toml, and who can use the files of the server; say what is wrong."""
     import os
 
     from blackthorn.programs.server import configuration
+    from blackthorn.programs.server.folder import check_modes
 
-    configuration.load(directory, os.environ)
+    check_modes(directory, configuration.load(directory, os.environ))
     terminal.out.print(f"{directory / 'blackthorn.toml'} is good.", markup=False)
 
 
@@ -226,6 +229,7 @@ def _invite(
     import shlex
     import time
 
+    from blackthorn.ports.enterprise import UsersByAddress
     from blackthorn.ports.users import Home
     from blackthorn.programs.server import configuration
     from blackthorn.programs.server.market_start import open_market
@@ -242,8 +246,9 @@ def _invite(
     configuration.public_address(settings)
     database = server.open_database()
     try:
+        store = host_store(database)
         administration = UserAdministration(
-            host_store(database),
+            store,
             settings.enterprise.domain,
             server.fingerprint(),
             secrets.token_bytes,
@@ -260,12 +265,13 @@ def _invite(
             keys = server.market_keys(settings.enterprise.market_keys)
             open_market(database, keys, home.market, now_ms)
             invited = administration.add(address, life, now_ms, home)
+        user = store.read(UsersByAddress((invited.address,)))[invited.address]
     finally:
         database.close()
-    _print_code(invited, settings, json)
+    _print_code(invited, settings, json, bool(user.devices))
 
 
-def _print_code(invited: "Invited", settings: "Configuration", json: bool) -> None:
+def _print_code(invited: "Invited", settings: "Configuration", json: bool, reset: bool) -> None:
     from blackthorn.link.activation.code import render, render_url, words
     from blackthorn.programs.server.configuration import public_address
 
@@ -288,7 +294,10 @@ def _print_code(invited: "Invited", settings: "Configuration", json: bool) -> No
     say(f"    {invited.code.nameplate:>6}  " + "  ".join(f"{word:<12}" for word in spoken[:4]))
     say("            " + "  ".join(f"{word:<12}" for word in spoken[4:]))
     say("\nOn the device, with the code or the URL:\n")
-    say(f"    blackthorn activate '{url}'\n", markup=False, soft_wrap=True)
+    option = "--reset " if reset else ""
+    say(f"    blackthorn activate {option}'{url}'\n", markup=False, soft_wrap=True)
+    if reset:
+        say(f"{invited.address} has an identity already: this code can only reset it.\n")
     segno.make(url, error="l", micro=False).terminal(sys.stdout, compact=True)
 
 

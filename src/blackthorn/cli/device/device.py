@@ -48,14 +48,10 @@ def activate(
     from blackthorn.programs.device.home import wall_ms
 
     invitation = parse_invitation(" ".join(code))
-    host, port = options.server_address(server)
-    if invitation.host is not None and invitation.port is not None:
-        host, port = invitation.host, invitation.port
-    place = options.home_of(home, key_file)
-    wanted = activation.Activation(
-        invitation.code, host, port, name or activation.own_name(), reset
-    )
-    enrolment, opened = run(activation.activate(place, wanted))
+    place, name = options.home_of(home, key_file), name or activation.own_name()
+    with options.reaching(server, invitation) as (host, port):
+        wanted = activation.Activation(invitation.code, host, port, name, reset)
+        enrolment, opened = run(activation.activate(place, wanted))
     terminal.out.print(f"This device is {enrolment.address}'s. PIN: {enrolment.pin}", markup=False)
     wait_published(place, opened, reset=reset)
     skew = abs(wall_ms() - enrolment.server_time) // 60_000

@@ -72,12 +72,10 @@ def link(
     from blackthorn.programs.device.activation import own_name
 
     invitation = parse_invitation(" ".join(code), PAIR)
-    host, port = options.server_address(server)
-    if invitation.host is not None and invitation.port is not None:
-        host, port = invitation.host, invitation.port
     place = options.home_of(home, key_file)
-    wanted = pairing.Link(invitation.code, host, port, name or own_name())
-    opened = run(pairing.link(place, wanted, TerminalDialogue(json=json)))
+    with options.reaching(server, invitation) as (host, port):
+        wanted = pairing.Link(invitation.code, host, port, name or own_name())
+        opened = run(pairing.link(place, wanted, TerminalDialogue(json=json)))
     address = opened.keys.address
     if not json:
         terminal.out.print(f"This device is {address}'s.", markup=False)

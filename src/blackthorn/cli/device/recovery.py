@@ -92,10 +92,10 @@ def use(
     from blackthorn.programs.device.activation import own_name
 
     (whose,) = options.parse_addresses([address])
-    host, port = options.server_address(server)
     place = options.home_of(home, key_file)
-    wanted = steps.Recovery(whose, host, port, name or own_name())
-    opened = run(steps.use(place, wanted, LinePrompt()))
+    with options.reaching(server) as (host, port):
+        wanted = steps.Recovery(whose, host, port, name or own_name())
+        opened = run(steps.use(place, wanted, LinePrompt()))
     if not json:
         terminal.out.print(f"This device is {whose}'s.", markup=False)
     published = wait_published(place, opened, quiet=json)

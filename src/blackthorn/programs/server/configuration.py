@@ -11,6 +11,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from blackthorn.governance import limits as governance_limits
 from blackthorn.storage.files.market_keys import check_market
 from blackthorn.storage.files.server import SETTINGS
 from blackthorn.wire.address import domain_of, parse_address, parse_domain
+
+_EVERY = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 -- to be refused
+"""Hosts that are every interface, and no address to connect to."""
 
 KIND_NAMES = {str: "a text", int: "a number", bool: "true or false"}
 
@@ -308,6 +312,20 @@ def _check_together(configuration: Configuration) -> None:
         raise ConfigError(f"enterprise.market: {error}") from None
     if configuration.link.public:
         public_address(configuration)
+    _check_ports(configuration)
+
+
+def _check_ports(configuration: Configuration) -> None:
+    services = {
+        f"{name}.port": (section.host, section.port)
+        for name in ("link", "smtp", "ledger", "ops")
+        for section in (getattr(configuration, name),)
+    }
+    if configuration.ledger.witness == "embedded":
+        services["ledger.witness_port"] = "127.0.0.1", configuration.ledger.witness_port
+    for (one, (host, port)), (other, (another, same)) in combinations(services.items(), 2):
+        if port == same != 0 and (host == another or not _EVERY.isdisjoint((host, another))):
+            raise ConfigError(f"{one} and {other} are both {port}: give each a port of its own")
 
 
 def public_address(configuration: Configuration) -> tuple[str, int]:
@@ -316,10 +334,17 @@ def public_address(configuration: Configuration) -> tuple[str, int]:
     if not link.public:
         if link.port == 0:
             raise ConfigError("link.port is 0: set link.public to HOST:PORT for activation URLs")
+        if link.host in _EVERY:
+            raise ConfigError(
+                f"link.host {link.host!r} is no address that a device can reach: set link.public "
+                "to HOST:PORT for activation URLs"
+            )
         return link.host, link.port
     host, colon, port = link.public.rpartition(":")
     if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ConfigError(f"link.public must be HOST:PORT, not {link.public!r}")
+    if host.strip("[]") in _EVERY:
+        raise ConfigError(f"link.public {link.public!r} is no address that a device can reach")
     return host.strip("[]"), int(port)
 
 

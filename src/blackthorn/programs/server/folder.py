@@ -12,6 +12,7 @@ from blackthorn.crypto import tls_keys
 from blackthorn.errors import ConflictError, DecodeError, UserError, system_error
 from blackthorn.ports.ledger import ReadCheckpoints
 from blackthorn.programs.server import configuration
+from blackthorn.programs.server.configuration import Configuration
 from blackthorn.storage.files import atomic, ledger
 from blackthorn.storage.files.folder import new_folder
 from blackthorn.storage.files.server import SETTINGS, ServerFolder
@@ -47,6 +48,16 @@ def initialise(path: Path, domain: str, chosen: Mapping[tuple[str, str], Any]) -
     except ConflictError as error:
         raise UserError(f"{path} cannot be made: {error}") from None
     return ServerFolder(path)
+
+
+def check_modes(path: Path, settings: Configuration) -> None:
+    """Raises UserError when others than its owner can use a file with keys or users' data."""
+    folder = ServerFolder(path)
+    keys = folder.market_keys(settings.enterprise.market_keys).path
+    files = [folder.settings, folder.key, folder.ledger.keys, *path.glob("blackthorn.db*")]
+    for file in (*files, *keys.glob("*.key"), *folder.ledger.witness.path.glob("*")):
+        if file.exists() and file.stat().st_mode & 0o077:
+            raise UserError(f"others than its owner can use {file}: chmod go-rwx {file}")
 
 
 def set_postmaster(path: Path, address: str, environment: Mapping[str, str]) -> None:
