@@ -25,6 +25,7 @@ from blackthorn.ports.ledger import (
     StoreChange,
     StoredStatement,
 )
+from blackthorn.ports.store import AtOnce
 from blackthorn.server.counters import Counters
 from blackthorn.server.ledger import limits
 from blackthorn.server.ledger.epoch_builder import EpochBuilder, Openings, Waiting, WaitingUser
@@ -32,7 +33,7 @@ from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
+from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from blackthorn.tlog.checkpoint import LogSigner
 from blackthorn.tlog.merkle import MerkleLog
@@ -78,7 +79,7 @@ class House:
         self.writer = SteppedWriter(self.engine)
         self.ledger = Ledger(
             writer=self.writer,
-            reader=SteppedReader(self.engine),
+            reader=AtOnce(self.engine),
             keys=self.keys,
             policy=self.policy,
             config=self.config,

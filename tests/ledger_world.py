@@ -60,9 +60,7 @@ from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.ledger.chains import DevicesChanged, logged_ms
 from blackthorn.server.ledger.ledger import Ledger, LedgerKeys
-from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from blackthorn.tlog.checkpoint import open_checkpoint
 from blackthorn.tlog.cosignature import Cosigner
 from blackthorn.tlog.policy import (
@@ -76,6 +74,8 @@ from blackthorn.tlog.policy import (
 from blackthorn.tlog.verify import verify_checkpoint
 from blackthorn.wire.note import parse_vkey
 from tests.market_keys import wrapping
+from tests.support.databases import memory_database
+from tests.support.stepped import SteppedReader, SteppedWriter
 from tests.support.stored import StoredEnterprise
 
 START_MS = 1_700_000_000_000
@@ -209,7 +209,7 @@ class LedgerWorld:
         print(f"seed {seed}")
         self.chance = random.Random(seed)
         self.now_ms = START_MS
-        self.database = Database.in_memory()
+        self.database = memory_database()
         self.keys = make_keys(self.chance.randbytes)
         self.witnesses = [
             Cosigner(f"witness{n}.example", Secret(self.chance.randbytes(32)))

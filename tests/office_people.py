@@ -17,10 +17,10 @@ from blackthorn.governance.transitions import Role
 from blackthorn.ids import Address
 from blackthorn.programs.server.decisions import make_decision_service
 from blackthorn.storage.sqlite.engine import Engine, HostReader
-from blackthorn.storage.sqlite.stepped import SteppedReader
 from blackthorn.storage.sqlite.stores.cases import open_founding
 from tests.ledger_world import LedgerWorld, Model
 from tests.market_keys import wrapping
+from tests.support.stepped import SteppedReader
 
 ROLES = {
     "ann": [Role.OWNER],

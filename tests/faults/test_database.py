@@ -19,6 +19,7 @@ from blackthorn.storage.sqlite.engine import Engine, host_store
 from blackthorn.storage.sqlite.failure import UnsyncedError, failure_of
 from blackthorn.storage.sqlite.group_commit import commit_group
 from tests.market_keys import add_people, wrapping
+from tests.support.databases import memory_database
 
 
 def put(database: Database, rows: list[tuple[int, int, bytes]]) -> Any:
@@ -194,7 +195,7 @@ def test_a_full_disk_refuses_keeps_what_it_has_and_heals(small_disk: Path | None
         database = Database.open(small_disk / "b.db")
         add_people(database, 1)
     else:
-        database = Database.in_memory()
+        database = memory_database()
         add_people(database, 1)
         database.writing.pragma("max_page_count", database.writing.pragma("page_count") + 100)
     store = Engine(database, wrapping())

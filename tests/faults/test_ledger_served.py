@@ -515,7 +515,7 @@ def test_a_folder_of_an_earlier_version_is_told_what_to_do(tmp_path: Path) -> No
     with ServerProcess(directory) as server:
         server.wait_published()
     again = run("ledger", "init", str(directory))
-    assert again.returncode == 2 and "is there already" in told(again)
+    assert again.returncode == 2 and "exists already" in told(again)
     (directory / "ledger.keys").unlink()
     lost = run("ledger", "init", str(directory))
     assert lost.returncode == 2 and "restore it from a backup" in told(lost)

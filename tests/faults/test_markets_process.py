@@ -52,9 +52,9 @@ def test_a_users_market_and_language(directory: Path) -> None:
     assert (keys / "PK.key").read_bytes() == before
     where = ("--dir", str(directory))
     line = refused("user", "add", "x@acme.example", "--market", "Pakistan", *where)
-    assert "'Pakistan' is no market" in line
+    assert "'Pakistan' is not a market" in line
     line = refused("user", "add", "x@acme.example", "--language", "Urdu", *where)
-    assert "'Urdu' is no language" in line
+    assert "'Urdu' is not a language" in line
 
 
 def test_no_market_is_opened_for_a_user_who_cannot_be_added(directory: Path) -> None:

@@ -34,6 +34,7 @@ from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.stores.devices import insert_device
 from tests.ledger_world import LedgerWorld
 from tests.scenarios.device_world import Person, Wire, World, WorldClock
+from tests.support.databases import memory_database
 
 Told = f.AnyFrame | list[f.AnyFrame] | None
 Mutator = Callable[[f.AnyFrame], Told]
@@ -321,7 +322,7 @@ class EvilServer(World):
 
 def copied(database: Database) -> Database:
     """The same database once more."""
-    other = Database.in_memory()
+    other = memory_database()
     with other.writing.backup("main", database.writing, "main") as backup:
         backup.step()
     return other

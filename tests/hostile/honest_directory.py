@@ -27,8 +27,8 @@ from blackthorn.link import frames as f
 from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
 from blackthorn.server.handlers.directory import DirectoryHandler
 from blackthorn.server.ledger.lookups import Lookups
-from blackthorn.storage.device.vault import Vault
 from tests.ledger_world import LedgerWorld
+from tests.support.databases import memory_vault
 
 NAMES = ("alice", "bob", "carol", "dave")
 STEPS = 8
@@ -47,7 +47,7 @@ class Client:
         self.keys = keys.DeviceKeys(
             address, Secret(chance(32)), Secret(b""), b"", Secret(chance(32))
         )
-        self.vault = Vault.in_memory()
+        self.vault = memory_vault()
         with unit(self.vault, self.keys, life.now_ms, chance) as first:
             keys.save(first.records, self.keys)
             config, policy = life.ledger.config.encode(), life.ledger.policy_text

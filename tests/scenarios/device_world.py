@@ -37,8 +37,8 @@ from blackthorn.server.handlers.dispatcher import Dispatcher
 from blackthorn.server.handlers.pairing import PairingHandler
 from blackthorn.server.handlers.recovery import RecoveryHandler
 from blackthorn.server.ledger.lookups import Lookups
-from blackthorn.storage.device.vault import Vault
 from tests.ledger_world import LedgerWorld
+from tests.support.databases import memory_vault
 
 
 class Wire:
@@ -89,7 +89,7 @@ class Person:
         self.keys = keys.DeviceKeys(
             self.address, Secret(chance(32)), Secret(b""), b"", Secret(chance(32))
         )
-        self.vault = Vault.in_memory()
+        self.vault = memory_vault()
         self.wire: Wire | None = None
         self.outcomes: dict[int, Outcome] = {}
         with self.unit() as first:

@@ -23,6 +23,7 @@ from blackthorn.link.activation.exchange import DeviceKeys as PublicKeys
 from blackthorn.ports.enrolment import Enrolled
 from blackthorn.storage.device.vault import Vault
 from tests.scenarios.device_world import Person, Wire, World
+from tests.support.databases import memory_vault
 
 SERVER = Fingerprint(b"\x11" * 32)
 
@@ -51,7 +52,7 @@ class Newcomer:
         self.name = name
         self.fingerprint = fingerprint
         self.device = self  # whatever a world tells the device of a wire
-        self.vault = Vault.in_memory()
+        self.vault = memory_vault()
         self.signing = SigningKeys.generate(world.chance.randbytes)
         self.pairing: NewPairing | None = None
         self.wire: Wire | None = None
@@ -271,7 +272,7 @@ def state_recovery(person: Person) -> tuple[str, str]:
 
 def reset(world: World, name: str, phone: str = "new phone") -> OtherDevice:
     """All is lost: a device by an activation code, which asks for a reset."""
-    vault = Vault.in_memory()
+    vault = memory_vault()
     signing = SigningKeys.generate(world.chance.randbytes)
     address = Address(f"{name}@acme.example")
     with vault.transaction() as records:

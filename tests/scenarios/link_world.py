@@ -24,10 +24,10 @@ from blackthorn.ports.parcels import FirstSeq, MailboxTallies, WaitingParcels
 from blackthorn.server.counters import Counters
 from blackthorn.server.enterprise import EnterpriseCache
 from blackthorn.server.handlers.dispatcher import Dispatcher
-from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from tests.market_keys import wrapping
+from tests.support.databases import memory_database
+from tests.support.stepped import SteppedReader, SteppedWriter
 
 
 class Wire:
@@ -171,7 +171,7 @@ class World:
     def __init__(self, seed: int, devices: int) -> None:
         self.chance = random.Random(seed)
         self.now = 1000.0
-        self.database = Database.in_memory()
+        self.database = memory_database()
         self.wires: list[Wire] = []
         self.numbered: dict[int, bytes] = {}
         self.due: dict[tuple[DeviceId, bytes], Device] = {}

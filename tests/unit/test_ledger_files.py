@@ -43,7 +43,7 @@ def test_keys_come_back_as_they_were_made(tmp_path: Path) -> None:
     assert len({document[name] for name in document}) == 6, "no two keys are one"
     assert files.read_policy().log.name == keys.origin
     assert files.keys.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="exists already"):
         made(tmp_path)
 
 

@@ -19,10 +19,10 @@ from blackthorn.programs.server import user_move
 from blackthorn.programs.server.folder import initialise
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.markets import market_of
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.governance_world import DAY_MS, World
+from tests.support.stepped import SteppedWriter
 from tests.support.stored import StoredMail
 
 ANN = Address("ann@acme.example")
@@ -131,7 +131,7 @@ def test_a_move_without_an_exit_notes_nothing(host: Host) -> None:
         (("nobody@acme.example", "DE"), "there is no user"),
         ((ANN, "PK"), "is of PK already"),
         (("no address", "DE"), "address"),
-        ((ANN, "XX"), "no market"),
+        ((ANN, "XX"), "not a market"),
     ],
 )
 def test_a_move_that_cannot_be_is_refused(host: Host, words: tuple[str, str], why: str) -> None:

@@ -14,11 +14,12 @@ from blackthorn.errors import BlackthornError, StorageError
 from blackthorn.ports.store import Command, Query, Result
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.market_keys import MemoryKeys
+from tests.support.databases import memory_database
 from tests.support.memory_store.engine import MemoryEngine
 from tests.support.memory_store.state import Device, User
+from tests.support.stepped import SteppedWriter
 
 FULL_DISK = "the disk is full: nothing was stored; free some space"
 
@@ -188,7 +189,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     else:
         in_file = request.param == "sqlite file"
         made = SqliteStore(
-            Database.open(tmp_path / "blackthorn.db") if in_file else Database.in_memory()
+            Database.open(tmp_path / "blackthorn.db") if in_file else memory_database()
         )
     yield made
     made.close()

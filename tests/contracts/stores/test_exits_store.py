@@ -52,7 +52,7 @@ def test_who_was_unreachable_can_be_reached_later(store: Store) -> None:
 
 
 def test_nothing_else_is_noted() -> None:
-    with pytest.raises(ValueError, match="nothing to note"):
+    with pytest.raises(ValueError, match="is not an act"):
         NoteAct(1, EXIT, "slept", "", 5)
 
 

@@ -264,7 +264,7 @@ def is_stored(state: State, change: Change) -> bool:
 def add_device(state: State, user: int, device: NewDevice) -> int:
     count = sum(known.user == user for known in state.devices.values())
     if count >= MAX_DEVICES_PER_USER and device.standing is Standing.LIVE:
-        raise ForbiddenError(f"the user has {count} devices, the most there may be")
+        raise ForbiddenError(f"the user has {count} devices, the maximum: remove one first")
     if any(known.id == device.id for known in state.devices.values()):
         raise ForbiddenError("this device was activated before, by another code")
     number = next_number(state, "devices", *state.devices)

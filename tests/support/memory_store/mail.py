@@ -15,7 +15,7 @@ def store(state: State, command: StoreMail) -> list[int]:
     for mail in command.mails:
         user = state.users.get(mail.user)
         if user is None:
-            raise AbsentError("the mail's user is not there any more")
+            raise AbsentError("the mail's user was deleted")
         check_key(state, user.market)
         uid = state.last_uid.get(mail.user, 0) + 1
         state.last_uid[mail.user] = uid

@@ -19,8 +19,8 @@ from blackthorn.identity.keys import SigningKeys
 from blackthorn.identity.statements import ENROLMENT, SignedStatement, Statement, make
 from blackthorn.ids import Address
 from blackthorn.link import frames as f
-from blackthorn.storage.device.vault import Vault
 from blackthorn.tlog.merkle import MerkleLog
+from tests.support.databases import memory_vault
 from tests.unit.directory.small_directory import Row, SmallDirectory
 
 DAY_MS = 24 * 3_600_000
@@ -180,7 +180,7 @@ class Teller:
         self.keys = keys.DeviceKeys(
             Address(label), signing.ed25519, Secret(b""), b"", signing.ml_dsa
         )
-        self.vault = Vault.in_memory()
+        self.vault = memory_vault()
         self.cache = ChainCache()
         self.behind_ms = 0
         """How far this device's clock is behind the ledger's."""

@@ -14,7 +14,7 @@ from blackthorn.device.account.exit_notices import Notice, countdown, days_left
 from blackthorn.errors import UnavailableError
 from blackthorn.link.frames import MarketNotice
 from blackthorn.programs.device import market_exit
-from blackthorn.storage.device.vault import Vault
+from tests.support.databases import memory_vault
 
 DAY = 24 * 3_600_000
 STOP = 1_451_433_600_000  # 2015-12-30
@@ -28,7 +28,7 @@ def said(name: str = "X-PK-1", state: str = "announced", *, read: bool = False) 
 
 
 def notice(state: str) -> Notice:
-    with Vault.in_memory().transaction() as records:
+    with memory_vault().transaction() as records:
         exit_notices.keep(records.settings, said(state=state))
         return exit_notices.all_notices(records.settings)[0]
 
@@ -75,7 +75,7 @@ def test_the_last_day_is_one_day() -> None:
 
 
 def test_the_newest_word_of_a_case_is_kept() -> None:
-    with Vault.in_memory().transaction() as records:
+    with memory_vault().transaction() as records:
         settings = records.settings
         exit_notices.keep(settings, said(read=True))
         exit_notices.keep(settings, said(state="read-only"))
@@ -88,14 +88,14 @@ def test_the_newest_word_of_a_case_is_kept() -> None:
 
 
 def test_so_many_are_kept_and_no_more() -> None:
-    with Vault.in_memory().transaction() as records:
+    with memory_vault().transaction() as records:
         for number in range(limits.MAX_KEPT_NOTICES + 5):
             exit_notices.keep(records.settings, said(f"D-{number:06d}"))
         assert len(exit_notices.all_notices(records.settings)) == limits.MAX_KEPT_NOTICES
 
 
 def test_what_the_server_does_not_say_again_has_ended() -> None:
-    with Vault.in_memory().transaction() as records:
+    with memory_vault().transaction() as records:
         settings = records.settings
         for name in ("X-PK-1", "X-DE-1", "D-000001"):
             exit_notices.keep(settings, said(name))
@@ -104,7 +104,7 @@ def test_what_the_server_does_not_say_again_has_ended() -> None:
 
 
 def test_what_was_read_stays_while_there_is_something_to_count_down() -> None:
-    with Vault.in_memory().transaction() as records:
+    with memory_vault().transaction() as records:
         settings = records.settings
         exit_notices.keep(settings, said())
         exit_notices.keep(settings, said("X-DE-1", "rescinded"))
@@ -119,7 +119,7 @@ def test_what_was_read_stays_while_there_is_something_to_count_down() -> None:
 
 class Opened:
     def __init__(self) -> None:
-        self.vault = Vault.in_memory()
+        self.vault = memory_vault()
 
 
 class Program:

@@ -4,13 +4,13 @@ from blackthorn.device.operations import failures, limits
 from blackthorn.device.operations.change_group import ChangeGroup
 from blackthorn.device.operations.create_group import CreateGroup
 from blackthorn.device.operations.send_text import SendText
-from blackthorn.storage.device.vault import Vault
+from tests.support.databases import memory_vault
 
 TEXT = SendText("direct", "ghost@acme.example", b"", "boo" * 100, 0, b"")
 
 
 def test_kept_told_and_forgotten() -> None:
-    with Vault.in_memory().transaction() as records:
+    with memory_vault().transaction() as records:
         settings = records.settings
         failures.note(settings, 1, TEXT, "no such user", 1000)
         failures.note(settings, 2, CreateGroup("team", ["x"]), "no such user", 2000)
@@ -26,7 +26,7 @@ def test_kept_told_and_forgotten() -> None:
 
 
 def test_the_old_make_room() -> None:
-    with Vault.in_memory().transaction() as records:
+    with memory_vault().transaction() as records:
         failures.note(records.settings, 1, TEXT, "no", 0)
         failures.note(records.settings, 2, TEXT, "no", limits.FAILURE_SECONDS * 1000 + 1)
         assert [each.number for each in failures.all_failures(records.settings)] == [2]

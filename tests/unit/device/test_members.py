@@ -18,7 +18,7 @@ from blackthorn.identity.statements import ENROLMENT, make
 from blackthorn.ids import Address
 from blackthorn.mls.credential import BasicCredential, X509Credential
 from blackthorn.mls.errors import InvalidLeaf
-from blackthorn.storage.device.vault import Vault
+from tests.support.databases import memory_vault
 
 SEED = 7
 print(f"seed {SEED}")
@@ -120,7 +120,7 @@ def test_rule_3_the_own_leaf_has_the_own_key_whatever_any_chain_says():
 
 
 def test_strangers_are_asked_for_once_and_bounded():
-    with Vault.in_memory().transaction() as records:
+    with memory_vault().transaction() as records:
         peers = records.peers
         peers.ask_for([(ALICE.device, ALICE.address)], 1, 2)
         assert peers.to_ask() == [ALICE.address]

@@ -22,11 +22,11 @@ from blackthorn.server.markets.closure_facts import Facts
 from blackthorn.storage.files.market_keys import KeyFolder
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from blackthorn.storage.sqlite.stores import markets
 from blackthorn.storage.sqlite.wrapping import Wrapping
 from tests.governance_world import World
 from tests.market_keys import add_people
+from tests.support.stepped import SteppedReader, SteppedWriter
 from tests.support.stored import StoredMail, StoredPersons, answered
 from tests.unit.governance.walks import leaving
 

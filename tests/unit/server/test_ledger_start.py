@@ -9,9 +9,9 @@ from blackthorn.directory.entries import decode_entry
 from blackthorn.errors import ConfigError, StorageError, VerificationError
 from blackthorn.identity.statements import AddDevice, SetRecovery
 from blackthorn.ports.ledger import KeepEvidence
-from blackthorn.storage.sqlite.database import Database
 from blackthorn.tlog.checkpoint import Checkpoint, LogSigner
 from tests.ledger_world import DELAY_MS, LedgerWorld
+from tests.support.databases import memory_database
 
 
 def grown(seed: int, witnesses: int = 0) -> LedgerWorld:
@@ -138,7 +138,7 @@ def test_new_settings_are_logged_and_a_shorter_delay_is_refused() -> None:
 
 def set_back(world: LedgerWorld, state: bytes) -> None:
     """The administrator restores an old backup."""
-    world.database = Database.in_memory()
+    world.database = memory_database()
     world.database.writing.deserialize("main", state)
     world.start()
 

@@ -24,11 +24,11 @@ from blackthorn.server.handlers.mail import MailHandler, announcing
 from blackthorn.server.mail import limits as mail_limits
 from blackthorn.server.mail.recipient_policy import RecipientPolicy, RecipientRefusedError
 from blackthorn.server.mail.service import MailFor, MailService
-from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from tests.market_keys import add_people, wrapping
 from tests.support.certificates import unsealable
+from tests.support.databases import memory_database
+from tests.support.stepped import SteppedReader, SteppedWriter
 from tests.support.stored import answered
 
 ALICE, BOB = Address("alice@acme.example"), Address("bob@acme.example")
@@ -90,7 +90,7 @@ class Room:
     def __init__(self) -> None:
         self.alice = UserRecord(1, ALICE, "00000001", CERTIFICATE, ())
         self.bob = UserRecord(2, BOB, "00000002", CERTIFICATE, ())
-        self.database = Database.in_memory()
+        self.database = memory_database()
         add_people(self.database, 2)
         engine = Engine(self.database, wrapping())
         self.writer, self.reader = SteppedWriter(engine), SteppedReader(engine)

@@ -29,11 +29,11 @@ from blackthorn.server.mail.service import MailService
 from blackthorn.server.markets.notice import KINDS, Notice, notice_step
 from blackthorn.server.markets.notice_texts import LANGUAGES, words
 from blackthorn.server.markets.notices import Notices
-from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine, HostReader
-from blackthorn.storage.sqlite.stepped import SteppedReader, SteppedWriter
 from tests.market_keys import add_people, wrapping
 from tests.support.certificates import unsealable
+from tests.support.databases import memory_database
+from tests.support.stepped import SteppedReader, SteppedWriter
 from tests.support.stored import StoredMail, StoredPersons, answered
 from tests.unit.server.test_mail_server import FixedClock, RecordingSession, Table
 
@@ -78,7 +78,7 @@ class World:
     """Users 1 to 3 of PK (3 without a certificate), 4 of DE; an office with what a test says."""
 
     def __init__(self) -> None:
-        self.database = Database.in_memory()
+        self.database = memory_database()
         add_people(self.database, 4)
         execute = self.database.writing.execute
         execute("UPDATE users SET market = 'PK' WHERE number <= 3")

@@ -19,6 +19,7 @@ from blackthorn.storage.device import folder as folder_module
 from blackthorn.storage.device import unlock
 from blackthorn.storage.device.folder import DeviceFolder
 from blackthorn.storage.device.vault import Vault, migrations
+from tests.support.databases import memory_vault
 
 STORED = Path(__file__).with_name("vault_v3")
 """A device's folder as the third schema's program left it; a text of it still waits."""
@@ -110,7 +111,7 @@ def test_a_vault_of_the_third_schema_is_migrated_with_all_that_it_holds(
     assert isinstance(waiting, SendText) and waiting.text == "still waiting"
     assert vault._connection.pragma("user_version") == migrations()[-1][0]
     vault.close()
-    made = Vault.in_memory()._connection
+    made = memory_vault()._connection
     schema = "SELECT name, sql FROM sqlite_schema ORDER BY name"
     migrated = opens(stored, OLD)._connection.execute(schema).fetchall()
     assert migrated == made.execute(schema).fetchall()

@@ -10,6 +10,7 @@ from blackthorn.errors import ConflictError, DamageError, StorageError, UserErro
 from blackthorn.ports.device_store import HistoryRecord, UndecryptableRecord
 from blackthorn.storage.device import unlock
 from blackthorn.storage.device.vault import Vault
+from tests.support.databases import memory_vault
 
 KEY = Secret(b"\x05" * 32)
 MARK = "a-mark-that-nobody-else-writes"
@@ -83,7 +84,7 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path):
 
 
 def test_an_attempt_that_fails_is_undone_alone():
-    vault = Vault.in_memory()
+    vault = memory_vault()
     with vault.transaction() as records:
         records.history.add(line(1))
         with pytest.raises(ZeroDivisionError), records.attempt():
@@ -108,7 +109,7 @@ def test_two_processes_take_turns(tmp_path):
 
 
 def test_a_parcel_that_is_opened_is_no_longer_set_aside():
-    vault = Vault.in_memory()
+    vault = memory_vault()
     with vault.transaction() as records:
         for reason in ("first", "second"):
             records.parcels.set_aside(UndecryptableRecord(b"d", 7, reason, 5))
@@ -124,7 +125,7 @@ def test_a_parcel_that_is_opened_is_no_longer_set_aside():
 def test_envelope_keys_of_old_epochs_are_forgotten():
     from blackthorn.ports.device_store import ConversationRecord
 
-    vault = Vault.in_memory()
+    vault = memory_vault()
     with vault.transaction() as records:
         records.conversations.put(ConversationRecord(b"c", "group", "n", 1, "active", 0, 0, b"s"))
         for epoch in range(9):

@@ -17,7 +17,6 @@ from blackthorn.ports.parcels import MarkUndecryptable, Parcels, SharedParcel, S
 from blackthorn.programs.server.production import frozen_rows, produce
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedWriter
 from blackthorn.storage.sqlite.stores.production import (
     COUNTED,
     LEFT_OUT,
@@ -27,6 +26,7 @@ from blackthorn.storage.sqlite.stores.production import (
 )
 from blackthorn.storage.sqlite.transaction import Transaction
 from blackthorn.storage.sqlite.wrapping import Wrapping
+from tests.support.stepped import SteppedWriter
 from tests.unit.governance.bags import files_of
 from tools.inventory import migrations, read_inventory
 

@@ -6,7 +6,8 @@ from blackthorn.ids import Address, DeviceId
 from blackthorn.ports.enrolment import EnrolDevice, Enrolled
 from blackthorn.ports.enterprise import Standing
 from blackthorn.ports.ledger import Change, NewDevice, StoredStatement
-from blackthorn.storage.sqlite.database import Database, _migrate, migrations
+from blackthorn.storage.sqlite import schema
+from blackthorn.storage.sqlite.database import Database, migrations
 from blackthorn.storage.sqlite.engine import Engine
 from tests.market_keys import wrapping
 from tests.support.stored import StoredEnterprise
@@ -32,7 +33,7 @@ def older() -> Database:
         "INSERT INTO activations VALUES ('1234', 1, zeroblob(32), zeroblob(32), 99, 0, NULL);"
         "INSERT INTO mail VALUES (1, 1, 8, 1, x'00');"
     ).fetchall()
-    _migrate(connection)
+    schema.migrate(connection, migrations())
     return Database(connection, connection, connection)
 
 

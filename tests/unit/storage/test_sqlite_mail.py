@@ -6,14 +6,15 @@ from blackthorn.errors import StorageError
 from blackthorn.ports.mail import MailHead, SealedMail
 from blackthorn.storage.sqlite.database import Database
 from blackthorn.storage.sqlite.engine import Engine
-from blackthorn.storage.sqlite.stepped import SteppedWriter
 from tests.market_keys import add_people, wrapping
+from tests.support.databases import memory_database
+from tests.support.stepped import SteppedWriter
 from tests.support.stored import StoredMail
 
 
 @pytest.fixture
 def database():
-    database = Database.in_memory()
+    database = memory_database()
     add_people(database, 3)
     yield database
     database.close()

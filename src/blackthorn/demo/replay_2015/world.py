@@ -24,7 +24,7 @@ from blackthorn.ports.enterprise import UserRecord, UsersByAddress
 from blackthorn.ports.ledger import ReadChain, WaitingRecords, WaitingStatements
 from blackthorn.ports.mail import ListMail, ReadMail, SealedMail, StoreMail
 from blackthorn.ports.parcels import FirstSeq, Parcels, StoreParcels, WaitingParcels
-from blackthorn.ports.store import Command, Done, Result, Together
+from blackthorn.ports.store import AtOnce, Command, Done, Result, Together
 from blackthorn.ports.users import Home, NewCode
 from blackthorn.programs.server import configuration, decisions, ledger, market_start, notices
 from blackthorn.programs.server import folder as server_folder
@@ -84,7 +84,7 @@ class World:
         self.wrapping = wrapping.Wrapping(self.market_keys, self.chance.randbytes)
         self.engine = engine.Engine(self.database, self.wrapping)
         self.writer = stepped.SteppedWriter(self.engine)
-        self.reader = stepped.SteppedReader(self.engine)
+        self.reader = AtOnce(self.engine)
         self.cache = enterprise.EnterpriseCache(self.reader)
         self._start()
 

@@ -1,4 +1,4 @@
-"""What a device has verified of the ledger, in SQL over one connection (`ports.device_store`)."""
+"""Verified ledger, chains, alarms and mail keys in SQL (`ports.device_store`)."""
 
 from dataclasses import astuple, replace
 
@@ -20,12 +20,10 @@ class Directory(Table):
     """`ports.device_store.Directory`."""
 
     def chain(self, address: str) -> device_store.ChainRecord | None:
-        """What is known of a user, or None when nobody ever looked."""
         row = self._one(_CHAIN + " WHERE address = ?", (address,))
         return _chain(row) if row else None
 
     def put_chain(self, record: device_store.ChainRecord) -> None:
-        """Set or replace what is known of a user."""
         self._run(
             "INSERT OR REPLACE INTO chain (address, version, head, seq, flags, statements,"
             " logged, certificate, checked_ms, verified_ms, present, checked_size, as_of_ms,"
@@ -34,26 +32,25 @@ class Directory(Table):
         )
 
     def chains(self) -> list[device_store.ChainRecord]:
-        """All users that were looked up, by address."""
+        """All looked-up users, by address."""
         return [_chain(row) for row in self._run(_CHAIN + " ORDER BY address")]
 
     def devices(self, address: str) -> bytes | None:
-        """A user's live devices alone; None for somebody whom the ledger is not known to have."""
+        """A user's live devices; None for a user not known to the ledger."""
         row = self._one("SELECT devices FROM chain WHERE address = ? AND present", (address,))
         return bytes(row[0]) if row else None
 
     def newest(self) -> device_store.CheckpointRecord | None:
-        """The checkpoint accepted last."""
         row = self._one(_CHECKPOINT + " ORDER BY size DESC LIMIT 1")
         return device_store.CheckpointRecord(*row) if row else None
 
     def checkpoint(self, size: int) -> device_store.CheckpointRecord | None:
-        """The accepted checkpoint of that size, if it is still kept."""
+        """The accepted checkpoint of that size, if still stored."""
         row = self._one(_CHECKPOINT + " WHERE size = ?", (size,))
         return device_store.CheckpointRecord(*row) if row else None
 
     def put_checkpoint(self, record: device_store.CheckpointRecord, keep: int) -> None:
-        """Keep a checkpoint, and the `keep` newest only; the same size again is replaced."""
+        """Store or replace a checkpoint; keep the `keep` newest."""
         self._run(
             "INSERT OR REPLACE INTO checkpoint (size, root, note, epoch, unix_ms, quorum_s, users)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -66,7 +63,7 @@ class Directory(Table):
         )
 
     def alarms(self) -> list[device_store.AlarmRecord]:
-        """All, oldest first."""
+        """Oldest first."""
         rows = self._run(
             "SELECT code, address, text, at_ms, evidence, accepted, number, fact FROM alarm"
             " ORDER BY number"
@@ -74,7 +71,7 @@ class Directory(Table):
         return [replace(device_store.AlarmRecord(*row), accepted=bool(row[5])) for row in rows]
 
     def add_alarm(self, record: device_store.AlarmRecord) -> int:
-        """Keep one; its number."""
+        """Returns its number."""
         self._run(
             "INSERT INTO alarm (code, address, text, at_ms, evidence, accepted, fact)"
             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8)",
@@ -83,25 +80,24 @@ class Directory(Table):
         return self._connection.last_insert_rowid()
 
     def update_alarm(self, record: device_store.AlarmRecord) -> None:
-        """Its text, its evidence, and whether the person has said to go on."""
+        """Its text, evidence and acceptance."""
         self._run(
             "UPDATE alarm SET text = ?, evidence = ?, accepted = ? WHERE number = ?",
             (record.text, record.evidence, record.accepted, record.number),
         )
 
     def entries(self) -> list[tuple[int, bytes]]:
-        """What was replayed of the log: from which index on, and the entries as given."""
+        """Replayed parts of the log: first index, entries."""
         rows = self._run("SELECT start, entries FROM ledger_entries ORDER BY start")
         return [(start, entries) for start, entries in rows]
 
     def add_entries(self, start: int, entries: bytes) -> None:
-        """Keep entries of the log from an index on."""
         self._run(
             "INSERT OR REPLACE INTO ledger_entries (start, entries) VALUES (?, ?)", (start, entries)
         )
 
     def forget_entries(self, start: int) -> None:
-        """Forget those from an index on."""
+        """Forget parts from an index on."""
         self._run("DELETE FROM ledger_entries WHERE start >= ?", (start,))
 
 
@@ -109,7 +105,7 @@ class MailKeys(Table):
     """`ports.device_store.MailKeys`."""
 
     def put(self, record: device_store.MailKeyRecord) -> None:
-        """Keep one; one that is kept already stays as it is."""
+        """A stored key stays as it is."""
         self._run(
             "INSERT OR IGNORE INTO mail_key (fingerprint, secret, certificate, since_ms)"
             " VALUES (?, ?, ?, ?)",
@@ -117,7 +113,7 @@ class MailKeys(Table):
         )
 
     def all(self) -> list[device_store.MailKeyRecord]:
-        """All, the newest first."""
+        """Newest first."""
         rows = self._run(
             "SELECT fingerprint, secret, certificate, since_ms FROM mail_key"
             " ORDER BY since_ms DESC, fingerprint"

@@ -1,4 +1,4 @@
-"""The records of a device, in SQL over one connection (`ports.device_store`)."""
+"""Settings, keys, conversations, peers and mail index in SQL (`ports.device_store`)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,8 +13,6 @@ Row = tuple[Any, ...]
 
 
 class Table:
-    """What the classes below share: the connection."""
-
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
 
@@ -62,11 +60,10 @@ class KeyPackagePrivates(Table):
         return int(row[0]) if row else 0
 
     def forget_before(self, created_ms: int) -> None:
-        """Forget what has been expired for long."""
         self._run("DELETE FROM key_package WHERE created_ms < ?", (created_ms,))
 
     def met(self, key: bytes, what: bytes, now_ms: int) -> bytes:
-        """Note what a key was used for; what it was used for at the first time."""
+        """Record a key's use; returns its first one."""
         self._run(
             "INSERT OR IGNORE INTO used_once (key, what, at_ms) VALUES (?, ?, ?)",
             (key, what, now_ms),
@@ -74,12 +71,10 @@ class KeyPackagePrivates(Table):
         return self.first_use(key) or what
 
     def first_use(self, key: bytes) -> bytes | None:
-        """What a key was used for at the first time."""
         row = self._one("SELECT what FROM used_once WHERE key = ?", (key,))
         return bytes(row[0]) if row else None
 
     def forget_met_before(self, time_ms: int) -> None:
-        """Forget uses of what has expired since."""
         self._run("DELETE FROM used_once WHERE at_ms < ?", (time_ms,))
 
 
@@ -100,30 +95,27 @@ class Conversations(Table):
         )
 
     def get(self, conversation: bytes) -> ConversationRecord | None:
-        """The one of that group id, or None."""
         row = self._one(_CONVERSATION + " WHERE id = ?", (conversation,))
         return ConversationRecord(*row) if row else None
 
     def named(self, kind: str, name: str) -> list[ConversationRecord]:
-        """All of that kind and name."""
         rows = self._run(_CONVERSATION + " WHERE kind = ? AND name = ?", (kind, name))
         return [ConversationRecord(*row) for row in rows]
 
     def all(self) -> list[ConversationRecord]:
-        """All, oldest first."""
+        """Oldest first."""
         return [ConversationRecord(*row) for row in self._run(_CONVERSATION + " ORDER BY rowid")]
 
     def count(self) -> int:
-        """How many there are, those left behind included."""
+        """Removed ones included."""
         row = self._one("SELECT count(*) FROM conversation")
         return int(row[0]) if row else 0
 
     def remove(self, conversation: bytes) -> None:
-        """Forget one and its envelope keys."""
         self._run("DELETE FROM conversation WHERE id = ?", (conversation,))
 
     def put_envelope_key(self, conversation: bytes, epoch: int, key: bytes, keep: int) -> None:
-        """Keep the key of an epoch, and those of the `keep` epochs before it only."""
+        """Store an epoch's key; keep those of the `keep` epochs before it."""
         self._run(
             "INSERT OR REPLACE INTO envelope_key (conversation, epoch, key) VALUES (?, ?, ?)",
             (conversation, epoch, key),
@@ -134,7 +126,7 @@ class Conversations(Table):
         )
 
     def envelope_keys(self) -> list[tuple[bytes, int, bytes]]:
-        """(conversation, epoch, key) of all, the newest epochs first."""
+        """(conversation, epoch, key), newest epochs first."""
         return self._run("SELECT conversation, epoch, key FROM envelope_key ORDER BY epoch DESC")
 
 
@@ -142,7 +134,7 @@ class Peers(Table):
     """`ports.device_store.Peers`."""
 
     def found(self, address: str, devices: Iterable[bytes]) -> bool:
-        """The chain of that user has these devices; whether any of them was unknown."""
+        """The user's chain has these devices; whether any was unknown."""
         before = self._connection.total_changes()
         self._connection.executemany(
             "DELETE FROM stranger WHERE device = ? AND address = ?",
@@ -151,7 +143,7 @@ class Peers(Table):
         return self._connection.total_changes() > before
 
     def ask_for(self, devices: Iterable[tuple[bytes, str]], now_ms: int, most: int) -> None:
-        """Unknown devices; those recorded before stay as they are. Beyond `most` the oldest go."""
+        """Store unknown devices; recorded ones stay. Beyond `most` the oldest go."""
         self._connection.executemany(
             "INSERT OR IGNORE INTO stranger (device, address, asked, since_ms) VALUES (?, ?, 0, ?)",
             [(device, address, now_ms) for device, address in devices],
@@ -174,17 +166,17 @@ class Peers(Table):
         )
 
     def ask_again(self) -> bool:
-        """Ask for all unknown devices anew; whether one had not been answered for."""
+        """Ask for all unknown devices again; whether one was unanswered."""
         unanswered = bool(self.to_ask())
         self._run("UPDATE stranger SET asked = 0")
         return unanswered
 
     def forget_unknown_devices_before(self, time_ms: int) -> None:
-        """Forget those whose parcels the server no longer keeps."""
+        """Forget those whose parcels the server no longer stores."""
         self._run("DELETE FROM stranger WHERE since_ms < ?", (time_ms,))
 
     def tally(self, conversation: bytes, device: bytes) -> int | None:
-        """The highest count seen of that device's messages, or None when none was seen."""
+        """The highest message count of that device, or None."""
         row = self._one(
             "SELECT highest FROM tally WHERE conversation = ? AND device = ?",
             (conversation, device),
@@ -198,26 +190,25 @@ class Peers(Table):
         )
 
     def add_gaps(self, conversation: bytes, device: bytes, counters: Iterable[int]) -> None:
-        """Note counts that were passed over."""
+        """Record skipped counts."""
         self._connection.executemany(
             "INSERT OR IGNORE INTO gap (conversation, device, counter) VALUES (?, ?, ?)",
             [(conversation, device, counter) for counter in counters],
         )
 
     def close_gap(self, conversation: bytes, device: bytes, counter: int) -> None:
-        """A count that was passed over has come."""
         self._run(
             "DELETE FROM gap WHERE conversation = ? AND device = ? AND counter = ?",
             (conversation, device, counter),
         )
 
     def count_gaps(self) -> int:
-        """How many counts were passed over and have not come, in all conversations."""
+        """Skipped counts that have not arrived, in all conversations."""
         row = self._one("SELECT count(*) FROM gap")
         return int(row[0]) if row else 0
 
     def forget_counts(self, conversation: bytes) -> None:
-        """Count a conversation anew: what was sent while this device was out is no gap."""
+        """Restart the counts: messages sent while this device was out are no gap."""
         self._run("DELETE FROM tally WHERE conversation = ?", (conversation,))
         self._run("DELETE FROM gap WHERE conversation = ?", (conversation,))
 
@@ -237,7 +228,7 @@ class MailIndex(Table):
         return found[0] if found else None
 
     def all(self) -> list[MailRecord]:
-        """All, oldest first."""
+        """Oldest first."""
         rows = self._run(
             "SELECT uid, size, received_ms, sender, subject, date, readable FROM mail ORDER BY uid"
         )
@@ -246,7 +237,7 @@ class MailIndex(Table):
 
 @contextmanager
 def savepoint(connection: apsw.Connection) -> Iterator[None]:
-    """A part of a transaction that is undone alone when its block raises."""
+    """A nested part of a transaction, rolled back alone when its block raises."""
     connection.execute("SAVEPOINT attempt")
     try:
         yield

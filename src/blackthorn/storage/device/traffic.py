@@ -1,4 +1,4 @@
-"""The records of what comes and goes: history, outbox, parcels (`ports.device_store`)."""
+"""History, outbox and parcels in SQL (`ports.device_store`)."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, replace
@@ -20,7 +20,7 @@ class History(Table):
     """`ports.device_store.History`."""
 
     def add(self, record: HistoryRecord) -> int:
-        """Add a line; its number. One that has a number keeps it: below 0 is before all others."""
+        """Returns its number. A given number is kept: below 0 is before all others."""
         row = self._one(
             "INSERT INTO history (message, conversation, kind, name, sender, sort, text, sent_ms,"
             " received_ms, standing, shown, number)"
@@ -30,33 +30,30 @@ class History(Table):
         return int(row[0]) if row else 0
 
     def known(self, message: bytes) -> bool:
-        """Whether there is a line of that message id."""
         return self._one("SELECT 1 FROM history WHERE message = ?", (message,)) is not None
 
     def set_standing(self, message: bytes, standing: str) -> None:
-        """How a message that this device sends stands."""
+        """Standing of a message of this device."""
         self._run("UPDATE history SET standing = ? WHERE message = ?", (standing, message))
 
     def rename(self, message: bytes, renamed: bytes, conversation: bytes) -> None:
-        """Give a message of this device the id and the conversation it goes out with."""
+        """Set the final id and conversation of a message of this device."""
         self._run(
             "UPDATE history SET message = ?, conversation = ? WHERE message = ?",
             (renamed, conversation, message),
         )
 
     def standing(self, message: bytes) -> str | None:
-        """How the message stands, or None when there is no such line."""
         row = self._one("SELECT standing FROM history WHERE message = ?", (message,))
         return str(row[0]) if row else None
 
     def set_shown(self, numbers: Sequence[int]) -> None:
-        """The person has seen these."""
         self._connection.executemany(
             "UPDATE history SET shown = 1 WHERE number = ?", [(number,) for number in numbers]
         )
 
     def unshown(self, limit: int) -> list[HistoryRecord]:
-        """What the person has not seen, oldest first."""
+        """Oldest first."""
         sql = _HISTORY + " WHERE shown = 0 ORDER BY number LIMIT ?"
         return [_line(row) for row in self._run(sql, (limit,))]
 
@@ -75,7 +72,6 @@ class Outbox(Table):
     """`ports.device_store.Outbox`."""
 
     def add(self, target: bytes, operation: bytes, created_ms: int) -> int:
-        """Add an intent; its number."""
         row = self._one(
             "INSERT INTO outbox (target, intent, created_ms) VALUES (?, ?, ?) RETURNING number",
             (target, operation, created_ms),
@@ -83,21 +79,19 @@ class Outbox(Table):
         return int(row[0]) if row else 0
 
     def get(self, number: int) -> OutboxRecord | None:
-        """One, or None when it is done."""
         row = self._one(_OUTBOX + " WHERE number = ?", (number,))
         return OutboxRecord(*row) if row else None
 
     def by_posting(self, posting: bytes) -> OutboxRecord | None:
-        """The one that was sent under this posting id, or None."""
         row = self._one(_OUTBOX + " WHERE posting = ?", (posting,))
         return OutboxRecord(*row) if row else None
 
     def all(self) -> list[OutboxRecord]:
-        """All, oldest first."""
+        """Oldest first."""
         return [OutboxRecord(*row) for row in self._run(_OUTBOX + " ORDER BY number")]
 
     def update(self, record: OutboxRecord) -> None:
-        """Replace all but the number and the time of making."""
+        """Replace all but number and time."""
         self._run(
             "UPDATE outbox SET target = ?2, intent = ?4, posting = ?5, packages = ?6,"
             " prepared = ?7, problem = ?8 WHERE number = ?1",
@@ -105,7 +99,6 @@ class Outbox(Table):
         )
 
     def remove(self, number: int) -> None:
-        """It is done."""
         self._run("DELETE FROM outbox WHERE number = ?", (number,))
 
 
@@ -113,11 +106,10 @@ class Parcels(Table):
     """`ports.device_store.Parcels`."""
 
     def seen(self, digest: bytes) -> bool:
-        """Whether the parcel was opened and saved."""
         return self._one("SELECT 1 FROM seen_parcel WHERE digest = ?", (digest,)) is not None
 
     def mark_seen(self, digest: bytes, now_ms: int) -> None:
-        """The parcel is opened and saved; it is undecryptable no longer."""
+        """The parcel is saved; it is undecryptable no longer."""
         self._run(
             "INSERT OR REPLACE INTO seen_parcel (digest, at_ms) VALUES (?, ?)", (digest, now_ms)
         )
@@ -128,7 +120,7 @@ class Parcels(Table):
         self._run("DELETE FROM seen_parcel WHERE at_ms < ?", (time_ms,))
 
     def set_aside(self, record: UndecryptableRecord) -> None:
-        """The parcel could not be opened; the time of the first attempt stays."""
+        """Mark undecryptable; the time of the first attempt stays."""
         self._run(
             "INSERT INTO set_aside_parcel (digest, seq, reason, since_ms) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (digest) DO UPDATE SET seq = excluded.seq, reason = excluded.reason",
@@ -136,12 +128,11 @@ class Parcels(Table):
         )
 
     def all_undecryptable(self) -> list[UndecryptableRecord]:
-        """The undecryptable ones, oldest first."""
+        """Oldest first."""
         rows = self._run(
             "SELECT digest, seq, reason, since_ms FROM set_aside_parcel ORDER BY since_ms, seq"
         )
         return [UndecryptableRecord(*row) for row in rows]
 
     def forget_undecryptable_before(self, time_ms: int) -> None:
-        """Forget what the server no longer keeps."""
         self._run("DELETE FROM set_aside_parcel WHERE since_ms < ?", (time_ms,))

@@ -1,8 +1,7 @@
-"""From a passphrase or a key file to the key of the database, with a small file beside it.
+"""The key of the database from a passphrase or a key file, and the side file for it.
 
-The side file holds a salt, the cost of Argon2id, a check value, so that a wrong passphrase is told
-from a damaged database, and the database's random key, sealed by what the passphrase gives: another
-passphrase seals the same key anew. In version 1 what the passphrase gave was the key itself.
+The side file has a salt, the cost of Argon2id and a check value, by which a wrong passphrase
+differs from a damaged database. Guessing with it is no faster than with the database itself.
 """
 
 import hashlib
@@ -17,11 +16,11 @@ from msgspec import Meta, Struct
 from blackthorn.crypto.aead import CHACHA20_POLY1305, OpenError
 from blackthorn.crypto.argon2 import INTERACTIVE, Argon2Parameters, argon2id
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import ConflictError, DamageError, DiskError, UserError
+from blackthorn.errors import ConflictError, DamageError, DiskError, UserError, system_error
 from blackthorn.storage.files import atomic
 
 KEY_BYTES = 32
-"""A key file's length, and the database key's."""
+"""Length of a key file and of the database key."""
 
 _LABEL = b"blackthorn-device-v1"
 
@@ -30,7 +29,7 @@ _NONCE = bytes(CHACHA20_POLY1305.nonce_size)
 
 
 class WrongKeyError(UserError):
-    """The passphrase or the key file is not the one this device was made with."""
+    """Another passphrase or key file than this device's."""
 
 
 class Lock(Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -58,7 +57,7 @@ def _check(key: Secret) -> bytes:
 
 
 def lock_for(method: str, given: Secret, key: Secret) -> bytes:
-    """A side file that gives the database `key` for what is `given`."""
+    """The side file that derives the database `key` from the given secret."""
     lock = Lock(version=2, method=method, salt=secrets.token_bytes(32), check=bytes(16))
     derived = _derive(lock, given)
     lock.check = _check(derived)
@@ -93,11 +92,9 @@ def unlock(lock: Lock, given: Secret) -> Secret:
 
 
 def read_key_file(path: Path) -> Secret:
-    """The 32 bytes of a key file. Raises UserError when it is none, or open to others."""
-    try:
+    """The 32 bytes of a key file. Raises UserError when it is not one, or open to others."""
+    with system_error(UserError, f"the key file {path} cannot be read"):
         mode, data = path.stat().st_mode, path.read_bytes()
-    except OSError as error:
-        raise UserError(f"the key file {path} cannot be read: {error.strerror}") from None
     if len(data) != KEY_BYTES:
         raise UserError(f"the key file {path} has {len(data)} bytes, not {KEY_BYTES}")
     if mode & 0o077:
@@ -106,20 +103,19 @@ def read_key_file(path: Path) -> Secret:
 
 
 def make_key_file(path: Path) -> Secret:
-    """A new key file, for its owner's eyes only; never replaces one. The key."""
+    """Write a new key file (0600), never over one; returns the key."""
     key = Secret(secrets.token_bytes(KEY_BYTES))
     write_private(path, key.expose())
     return key
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a new file of mode 0600, durably, under its name only when it is whole.
+    """Write a new file (0600) durably; it has its name only once complete.
 
     Raises DiskError, or ConflictError: an existing file is not replaced.
     """
-    try:
-        atomic.link_new(path, data)
-    except FileExistsError:
-        raise ConflictError(f"{path} exists already") from None
-    except OSError as error:
-        raise DiskError(f"{path} cannot be written: {error.strerror}") from None
+    with system_error(DiskError, f"{path} cannot be written"):
+        try:
+            atomic.link_new(path, data)
+        except FileExistsError:
+            raise ConflictError(f"{path} exists already") from None

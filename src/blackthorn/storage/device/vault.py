@@ -1,8 +1,7 @@
 """The vault: a device's encrypted database (SQLite3MC, ChaCha20-Poly1305), and its transactions.
 
-WAL with synchronous=FULL: what a transaction did is on the disk when its block ends. Several
-processes may hold the vault at once; each transaction takes the write lock from its start,
-so that nobody acts on what another is changing.
+WAL with synchronous=FULL: a transaction is durable when its block ends. Several processes may open
+the vault; each transaction takes the write lock at its start.
 """
 
 import os
@@ -13,14 +12,14 @@ from pathlib import Path
 import apsw
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import DamageError, DiskError
+from blackthorn.errors import DamageError, DiskError, system_error
 from blackthorn.ports import device_store as ports
 from blackthorn.storage.device import directory, records, traffic
 from blackthorn.storage.sqlite import schema
-from blackthorn.storage.sqlite.failure import failure_of
+from blackthorn.storage.sqlite.failure import failure_of, immediate
 
 BUSY_MILLISECONDS = 30_000
-"""How long a transaction waits for other processes of the same person."""
+"""How long a transaction waits for other processes."""
 
 
 class VaultRecords:
@@ -44,11 +43,9 @@ class VaultRecords:
 
 
 def make_private(path: Path) -> None:
-    """Make the file, if it is missing, with mode 0600; WAL and index take the mode after it."""
-    try:
+    """Create a missing file with mode 0600, which WAL and index take over."""
+    with system_error(DiskError, f"{path} cannot be made"):
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    except OSError as error:
-        raise DiskError(f"{path} cannot be made: {error.strerror}") from None
 
 
 class Vault:
@@ -60,7 +57,7 @@ class Vault:
 
     @classmethod
     def open(cls, path: Path, key: Secret, *, create: bool) -> "Vault":
-        """Open the database; only with `create` may it be missing, and is then made.
+        """Open the database; with `create` a missing one is created.
 
         Raises StorageError when it is damaged, cannot be opened, or has another key.
         """
@@ -72,43 +69,27 @@ class Vault:
             connection = apsw.Connection(str(path), flags=flags)
             connection.pragma("cipher", "chacha20")
             connection.pragma("key", f"raw:{key.expose().hex()}")
-            _prepare(connection, create=create)
+            prepare(connection, create=create)
         except apsw.Error as error:
             raise failure_of(error) from None
-        return cls(connection)
-
-    @classmethod
-    def in_memory(cls) -> "Vault":
-        """A vault that ends with the process, for scenarios."""
-        connection = apsw.Connection(":memory:")
-        _prepare(connection)
         return cls(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[VaultRecords]:
-        connection = self._connection
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._records
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-        except apsw.Error as error:
-            raise failure_of(error) from None
+        with immediate(self._connection):
+            yield self._records
 
     def close(self) -> None:
         self._connection.close()
 
 
 def migrations() -> schema.Migrations:
-    """A device's, from the first one that is still read."""
+    """A device's, from the oldest readable one."""
     return schema.migrations("blackthorn.storage.device")
 
 
-def _prepare(connection: apsw.Connection, *, create: bool = True) -> None:
+def prepare(connection: apsw.Connection, *, create: bool) -> None:
+    """Set the pragmas and bring the schema up to date. Raises StorageError."""
     connection.set_busy_timeout(BUSY_MILLISECONDS)
     if not create and connection.pragma("user_version") == 0:
         raise DamageError("the device's database is empty: put back the file that was here")

@@ -1,7 +1,7 @@
-"""A witness's anchor: the largest size it has cosigned of each log, in a file of its own.
+"""A witness's anchor: the largest size it has cosigned of each log, in its own file.
 
-It only ever rises, and is durable before a signature leaves. A database that has less than the
-anchor was restored from a backup, and a witness that signed from there could sign a fork.
+It only rises, and is durable before a signature is sent. A database behind its anchor was restored
+from a backup; signing from it could sign a fork.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ _TITLE: Final = "blackthorn witness anchor 1"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The largest checkpoint cosigned of one log, and the Unix time of its last cosignature."""
+    """The largest cosigned checkpoint of one log, and the Unix time of its last cosignature."""
 
     checkpoint: Checkpoint
     at_s: int
 
 
 class Anchor:
-    """The file at `path`, and what it holds by origin."""
+    """The file at `path` and its marks by origin."""
 
     def __init__(self, path: Path, marks: dict[str, Mark]) -> None:
         self._path: Final = path
@@ -32,16 +32,16 @@ class Anchor:
 
     @classmethod
     def create(cls, path: Path) -> "Anchor":
-        """A new, empty one, durable. Raises ConflictError when there is one already."""
+        """A new, empty, durable anchor. Raises ConflictError when the file exists."""
         if path.exists():
-            raise ConflictError(f"{path} is there already")
+            raise ConflictError(f"{path} exists already")
         anchor = cls(path, {})
         anchor._write()
         return anchor
 
     @classmethod
     def open(cls, path: Path) -> "Anchor":
-        """Read the file. Raises SecurityError when it is missing or not one that we wrote."""
+        """Read the file. Raises SecurityError when it is missing or damaged."""
         try:
             lines = path.read_text(encoding="utf-8").split("\n")
             if lines[0] != _TITLE or lines[-1] != f"end {len(lines) - 2}":
@@ -57,20 +57,18 @@ class Anchor:
 
     @property
     def marks(self) -> list[Mark]:
-        """What is held of every log."""
         return list(self._marks.values())
 
     @property
     def newest_s(self) -> int:
-        """Unix time of the last cosignature of all, 0 before the first."""
+        """Unix time of the last cosignature, 0 before the first."""
         return max((mark.at_s for mark in self._marks.values()), default=0)
 
     def of(self, origin: str) -> Mark | None:
-        """The mark of one log."""
         return self._marks.get(origin)
 
     def rise(self, checkpoint: Checkpoint, at_s: int) -> None:
-        """Hold this checkpoint, durably; a smaller one changes nothing. Raises DiskError."""
+        """Store this checkpoint durably unless a larger one is stored. Raises DiskError."""
         held = self._marks.get(checkpoint.origin)
         if held is not None:
             if held.checkpoint.size > checkpoint.size:
@@ -86,13 +84,11 @@ class Anchor:
 
     def _write(self) -> None:
         marks = sorted(self._marks.items())
-        lines = [_TITLE, *(_format(mark) for _, mark in marks), f"end {len(marks)}"]
-        atomic.replace(self._path, "\n".join(lines).encode())
-
-
-def _format(mark: Mark) -> str:
-    origin, size, root = mark.checkpoint.text.splitlines()
-    return f"{mark.at_s} {size} {root} {origin}"
+        lines = [_TITLE]
+        for _, mark in marks:
+            origin, size, root = mark.checkpoint.text.splitlines()
+            lines.append(f"{mark.at_s} {size} {root} {origin}")
+        atomic.replace(self._path, "\n".join([*lines, f"end {len(marks)}"]).encode())
 
 
 def _parse(line: str) -> Mark:

@@ -1,6 +1,6 @@
-"""Durable files: written, replaced and renamed whole or not at all, whatever ends the process.
+"""Durable files: written, replaced and renamed as a whole or not at all, whatever ends the process.
 
-The only module that renames files or syncs them. Every function raises OSError.
+The only module that renames or syncs files. Every function raises OSError.
 """
 
 import os
@@ -12,13 +12,13 @@ from typing import BinaryIO
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Write a new file (0600). Raises FileExistsError: an existing one is never replaced."""
+    """Write a new file (0600). Raises FileExistsError."""
     with new_file(path) as file:
         file.write(data)
 
 
 def link_new(path: Path, data: bytes) -> None:
-    """As `write_new`, and the file has its name only once it is whole. Needs hard links."""
+    """As `write_new`; the file has its name only once complete. Needs hard links."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         write_new(temporary, data)
@@ -29,7 +29,7 @@ def link_new(path: Path, data: bytes) -> None:
 
 
 def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Write the file: what is read is the old one or the new one."""
+    """Write the file: readers see the old one or the new one."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
     with new_file(fresh, mode) as file:
@@ -39,7 +39,7 @@ def replace(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 @contextmanager
 def new_file(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
-    """A new file to write to, durable at the end of the block; removed if that fails."""
+    """A new file, durable at the end of the block; removed if the block fails."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "w+b") as file:
@@ -60,7 +60,7 @@ def existing_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def rename(source: Path, target: Path) -> None:
-    """Give a file or folder another name; it replaces a file that has it."""
+    """Rename a file or folder, replacing a file at `target`."""
     source.replace(target)
     sync_folder(target.parent)
     if source.parent != target.parent:
@@ -68,7 +68,7 @@ def rename(source: Path, target: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Make what was made, renamed or removed in the folder durable."""
+    """Make creations, renames and removals in the folder durable."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)

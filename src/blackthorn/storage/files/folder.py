@@ -1,7 +1,7 @@
-"""A folder of files that belong together: one process holds it, and its creation is staged.
+"""Folders of files: one process locks a folder, and its creation is staged.
 
-Folders are 0700, files 0600. The last file of a creation is what says that the folder is whole:
-a creation that was killed leaves a subfolder `.unfinished`, which the next one clears.
+Folders are 0700, files 0600. The last file of a creation marks the folder complete; a killed
+creation leaves a subfolder `.unfinished`, which the next one removes.
 """
 
 import fcntl
@@ -19,21 +19,20 @@ _STAGE: Final = ".unfinished"
 
 
 class FolderLock:
-    """An exclusive lock on a folder, held until it is released or the process ends."""
+    """An exclusive lock on a folder until it is released or the process ends."""
 
     def __init__(self, path: Path) -> None:
-        """Raises ConflictError when it is held already, OSError."""
+        """Raises ConflictError when it is locked already, OSError."""
         self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not os.path.samestat(os.fstat(self._descriptor), path.stat()):
-                raise BlockingIOError  # the one who held it has renamed the folder meanwhile
+                raise BlockingIOError  # the previous holder has renamed the folder
         except (BlockingIOError, FileNotFoundError):
             self.release()
             raise ConflictError(f"another process holds {path}") from None
 
     def release(self) -> None:
-        """Let others take it."""
         os.close(self._descriptor)
 
     def __enter__(self) -> Self:
@@ -44,7 +43,7 @@ class FolderLock:
 
 
 class Folder:
-    """The paths below one folder. A subclass names its files, and who holds it."""
+    """The paths below one folder. A subclass names its files and its `HOLDER`."""
 
     HOLDER: ClassVar[str] = "a process"
 
@@ -52,7 +51,7 @@ class Folder:
         self.path: Final = path
 
     def lock(self) -> FolderLock:
-        """Hold the folder for this process alone. Raises UserError when another one does."""
+        """Lock the folder for this process. Raises UserError when another has it."""
         try:
             return FolderLock(self.path)
         except ConflictError:
@@ -60,7 +59,7 @@ class Folder:
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder (0700) and its parents unless it is there. Raises OSError."""
+    """Create the folder (0700) and its parents if missing. Raises OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
@@ -68,9 +67,9 @@ def make_folder(path: Path) -> None:
 def new_folder(path: Path, last: str) -> Iterator[Path]:
     """Fill a new folder: the block writes below the path that it gets, `last` among the files.
 
-    At its end everything is moved into the folder, `last` at last. The folder may exist if it is
-    empty. Raises UserError when it is not, ConflictError when another process is making it,
-    OSError. Whatever the block raises, nothing is left in the folder.
+    Then all files are moved into the folder, `last` at the end. The folder may exist if it is
+    empty. Raises UserError when it is not, ConflictError when another process is creating it,
+    OSError. If the block raises, nothing is left in the folder.
     """
     make_folder(path)
     with FolderLock(path):
@@ -83,16 +82,11 @@ def new_folder(path: Path, last: str) -> Iterator[Path]:
         stage.mkdir(mode=0o700)
         try:
             yield stage
-            _make_private(stage)
+            for below in stage.rglob("*"):
+                below.chmod(0o700 if below.is_dir() else 0o600)
             for file in sorted(stage.iterdir(), key=lambda each: each.name == last):
                 atomic.rename(file, path / file.name)
             stage.rmdir()
         except BaseException:
             shutil.rmtree(stage, ignore_errors=True)
             raise
-
-
-def _make_private(folder: Path) -> None:
-    """Nobody but the owner may read what is below the folder."""
-    for path in folder.rglob("*"):
-        path.chmod(0o700 if path.is_dir() else 0o600)

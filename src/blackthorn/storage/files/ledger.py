@@ -4,7 +4,7 @@ ledger.keys   JSON: the seeds of the log, the VRF, the openings and the enrolmen
 policy.txt    which witnesses must cosign (c2sp.org/tlog-policy); public, pinned by devices
 witness/      the embedded witness, see `storage.files.witness`
 
-The keys are written last. Lost keys cannot be made again: a ledger without them has ended.
+The keys are written last. A ledger whose keys are lost has ended.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import DamageError, DiskError, UserError, VerificationError
+from blackthorn.errors import DamageError, DiskError, UserError, VerificationError, system_error
 from blackthorn.identity.keys import SigningKeys
 from blackthorn.server.ledger.ledger import LedgerKeys
 from blackthorn.storage.files import atomic, witness
@@ -32,14 +32,14 @@ from blackthorn.tlog.policy import (
 from blackthorn.wire.note import VerifierKey, parse_vkey
 
 EMBEDDED: Final = "embedded"
-"""How a policy calls the witness under the server's own roof."""
+"""A policy's name of the server's embedded witness."""
 
 _SEEDS: Final = ("log", "vrf", "opening", "enrolment_ed25519", "enrolment_ml_dsa")
 _MAX_KEYS_BYTES: Final = 4_096
 
 
 class LedgerFiles(Folder):
-    """The paths of the ledger's files below the server's folder."""
+    """Paths of the ledger's files in the server's folder."""
 
     HOLDER: ClassVar[str] = "a server"
 
@@ -50,7 +50,7 @@ class LedgerFiles(Folder):
         self.witness: Final = WitnessFolder(path / "witness")
 
     def read_keys(self) -> LedgerKeys:
-        """Raises UserError when there are none, DiskError, DamageError."""
+        """Raises UserError when they are missing, DiskError, DamageError."""
         try:
             document = json.loads(self.keys.read_bytes()[:_MAX_KEYS_BYTES])
             return _keys(document)
@@ -65,19 +65,17 @@ class LedgerFiles(Folder):
 
     def read_policy(self) -> Policy:
         """Raises DiskError, and DamageError when it breaks a rule."""
+        with system_error(DiskError, f"{self.policy} cannot be read"):
+            data = self.policy.read_bytes()[: limits.MAX_POLICY_BYTES + 1]
         try:
-            return parse_policy(self.policy.read_bytes()[: limits.MAX_POLICY_BYTES + 1])
-        except OSError as error:
-            raise DiskError(f"{self.policy} cannot be read: {error.strerror}") from None
+            return parse_policy(data)
         except VerificationError as error:
             raise DamageError(f"{self.policy}: {error}") from None
 
     def write_policy(self, policy: Policy) -> None:
         """Raises DiskError."""
-        try:
+        with system_error(DiskError, f"{self.policy} cannot be written"):
             atomic.replace(self.policy, format_policy(policy).encode())
-        except OSError as error:
-            raise DiskError(f"{self.policy} cannot be written: {error.strerror}") from None
 
 
 def _keys(document: Any) -> LedgerKeys:
@@ -91,13 +89,13 @@ def _keys(document: Any) -> LedgerKeys:
 def initialise(
     path: Path, domain: str, *, embedded: bool, random: Callable[[int], bytes] = secrets.token_bytes
 ) -> LedgerKeys:
-    """Make keys, policy and embedded witness. Raises UserError, OSError.
+    """Create keys, policy and embedded witness. Raises UserError, OSError.
 
-    As long as there are no keys, the witness of an earlier try is used and its policy replaced.
+    Without keys, an interrupted creation is resumed: its witness is used and its policy replaced.
     """
     place = LedgerFiles(path)
     if place.keys.exists():
-        raise UserError(f"{place.keys} is there already: nothing was changed")
+        raise UserError(f"{place.keys} exists already: nothing was changed")
     origin = f"{domain}/ledger"
     document = {"origin": origin, **{name: random(32).hex() for name in _SEEDS}}
     keys = _keys(document)

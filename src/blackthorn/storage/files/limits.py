@@ -1,4 +1,4 @@
-"""Bounds of `storage/files`: each with its name, its unit and its reason."""
+"""Bounds of `storage/files`."""
 
 MAX_EVIDENCE_FILES = 1_024
 """Evidence files that a witness keeps; only a log's own signatures make one."""

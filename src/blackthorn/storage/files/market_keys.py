@@ -1,24 +1,24 @@
-"""The folder of the markets' keys (`ports.markets.MarketKeys`), which lies apart from the data.
+"""The folder of the markets' keys (`ports.markets.MarketKeys`), apart from the data.
 
-    PK.key         32 random bytes (0600), made for the market's first user, never overwritten
-    PK.destroyed   JSON: fingerprint of the key that was, and when it was destroyed
+    PK.key         32 random bytes (0600), created for the market's first user
+    PK.destroyed   JSON: fingerprint of the destroyed key, and when
 
-A tombstone wins over a key: once it lies there the key is not used again, nor another one made,
-and destroying again does what is left to do. A backup of this folder keeps the keys in it alive:
-its age is how long a destroyed market can still be read by whoever has both.
+A tombstone overrides a key: it is never used or created again, and destroying it again resumes.
+Backups of this folder and of the database together can still read a destroyed market.
 """
 
 import json
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from blackthorn.crypto import market_wrap
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import DamageError, DiskError, UserError
+from blackthorn.errors import DamageError, DiskError, UserError, system_error
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.folder import make_folder
 
@@ -28,36 +28,36 @@ _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 
 
 def check_market(text: str) -> str:
-    """The market of that name. Raises UserError unless it is a country, or ZZ: not stated."""
+    """The market's code. Raises UserError unless it is a country, or ZZ: not stated."""
     import pycountry
 
     code = text.upper()
     if code == NOT_STATED:
         return code
     if not _MARKET.fullmatch(code) or pycountry.countries.get(alpha_2=code) is None:
-        raise UserError(f"{text!r} is no market: write a country's two letters, such as PK")
+        raise UserError(f"{text!r} is not a market: write a country's two letters, such as PK")
     return code
 
 
 def check_language(text: str) -> str:
-    """The language of that BCP 47 primary tag. Raises UserError."""
+    """The BCP 47 primary tag. Raises UserError."""
     if not _LANGUAGE.fullmatch(text):
-        raise UserError(f"{text!r} is no language: write its tag, such as en or ur")
+        raise UserError(f"{text!r} is not a language: write its tag, such as en or ur")
     return text
 
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """What is left of a key: its 32-byte fingerprint; Unix milliseconds of its destruction."""
+    """A destroyed key: its 32-byte fingerprint, and when, in Unix milliseconds."""
 
     fingerprint: bytes
     destroyed_ms: int
 
 
 class KeyFolder:
-    """The keys below `path`. Read once each; a key made meanwhile is found when it is needed.
+    """The keys below `path`, each cached once it is read.
 
-    Whoever destroys a key in another process lets a running server use it until it ends.
+    A running server uses a key that another process destroys until it ends.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,7 +71,7 @@ class KeyFolder:
         return known
 
     def load(self) -> dict[str, bytes]:
-        """The fingerprint of each key that is in use, by market. Raises StorageError."""
+        """The fingerprint of each key in use, by market. Raises StorageError."""
         found: dict[str, bytes] = {}
         for path in sorted(self.path.glob("??.key")):
             key = self.key(path.stem)
@@ -90,31 +90,28 @@ class KeyFolder:
         return stone.fingerprint
 
     def create(self, market: str, random: Callable[[int], bytes]) -> bytes:
-        """The fingerprint of the market's key, made and durable now if there is none.
+        """The fingerprint of the market's key, which is created durably if missing.
 
         Raises UserError when it was destroyed, DiskError when it cannot be written.
         """
         if self.tombstone(market) is not None:
-            raise UserError(f"the key of market {market} was destroyed: it takes no users again")
+            raise UserError(f"the key of market {market} was destroyed: it can have no users")
         target = self._file(market)
         if not target.exists():
-            try:
-                make_folder(self.path)
+            with system_error(DiskError, f"{target} cannot be made"), suppress(FileExistsError):
+                make_folder(self.path)  # suppressed: another process was first
                 atomic.link_new(target, random(market_wrap.KEY_BYTES))
-            except FileExistsError:
-                pass  # another process was first
-            except OSError as error:
-                raise DiskError(f"{target} cannot be made: {error.strerror}") from None
         return self.fingerprint(market)
 
     def destroy(self, market: str, now_ms: int) -> Tombstone:
-        """Overwrite and remove the key for ever, durable before this returns; idempotent.
+        """Overwrite and remove the key for ever, durably; idempotent.
 
-        Raises DiskError; then it may be destroyed by half, is not used, and can be done again.
+        Raises DiskError; then the key may be half destroyed, is not used, and can be destroyed
+        again.
         """
         target = self._file(market)
         stone = self.tombstone(market)
-        try:
+        with system_error(DiskError, f"{target} cannot be destroyed"):
             if stone is None:
                 stone = Tombstone(self.fingerprint(market), now_ms)
                 text = {"fingerprint": stone.fingerprint.hex(), "destroyed_ms": now_ms}
@@ -125,12 +122,10 @@ class KeyFolder:
                     file.write(os.urandom(market_wrap.KEY_BYTES))
                 target.unlink()
                 atomic.sync_folder(self.path)
-        except OSError as error:
-            raise DiskError(f"{target} cannot be destroyed: {error.strerror}") from None
         return stone
 
     def tombstone(self, market: str) -> Tombstone | None:
-        """What a destroyed key left. Raises DamageError when it cannot be read."""
+        """The tombstone of a destroyed key, or None. Raises DamageError."""
         path = self._stone(market)
         try:
             found = json.loads(path.read_bytes())
@@ -142,12 +137,8 @@ class KeyFolder:
 
     def _read(self, market: str) -> Secret:
         path = self._file(market)
-        try:
+        with system_error(DamageError, f"{path}, the key of market {market}, cannot be read"):
             value = path.read_bytes()
-        except OSError as error:
-            raise DamageError(
-                f"{path}, the key of market {market}, cannot be read: {error.strerror}"
-            ) from None
         if len(value) != market_wrap.KEY_BYTES:
             raise DamageError(f"{path} has {len(value)} bytes, not {market_wrap.KEY_BYTES}")
         return Secret(value)

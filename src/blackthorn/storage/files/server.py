@@ -1,13 +1,13 @@
-"""A server's folder: what lies in it.
+"""A server's folder.
 
-blackthorn.toml   settings, written last: a folder without it was not made to its end
+blackthorn.toml   settings, written last: a folder without it is incomplete
 server.key        TLS key of the server; devices know its fingerprint
 server.crt        the certificate around it
 blackthorn.db     the database, with its write-ahead log beside it while the server runs
 market-keys       folder of the markets' keys, unless the settings name another
 closures          folder of the published statements of closed markets
 productions       folder of directives' packages
-ledger.keys       and more of the ledger: see `storage.files.ledger`
+ledger.keys       and other files of the ledger: see `storage.files.ledger`
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ SETTINGS: Final = "blackthorn.toml"
 
 
 class ServerFolder(Folder):
-    """The paths below one server's folder."""
+    """Paths in one server's folder."""
 
     HOLDER: ClassVar[str] = "a server"
 
@@ -40,18 +40,18 @@ class ServerFolder(Folder):
         self.productions: Final = path / "productions"
 
     def market_keys(self, folder: str) -> KeyFolder:
-        """The keys in the folder of the setting `market_keys`; a relative path is below this."""
+        """The keys in the setting's folder; a relative path is below this one."""
         return KeyFolder(self.path / (folder or "market-keys"))
 
     def fingerprint(self) -> Fingerprint:
-        """Of the server's TLS key. Raises DamageError when the certificate cannot be read."""
+        """Of the server's TLS key. Raises DamageError."""
         try:
             return tls_keys.certificate_fingerprint(self.certificate.read_bytes())
         except (OSError, DecodeError) as error:
             raise DamageError(f"{self.certificate} cannot be used: {error}") from None
 
     def open_database(self) -> Database:
-        """The database. Raises DamageError when it is missing, StorageError."""
+        """Raises DamageError when it is missing, StorageError."""
         if not self.database.exists():
             raise DamageError(f"{self.database} is missing: restore it from a backup")
         return Database.open(self.database)

@@ -1,11 +1,11 @@
-"""A witness's folder: its files and its creation. One process signs with it at a time.
+"""A witness's folder and its creation. One process signs with it at a time.
 
-witness.key       its Ed25519 seed, in the text form that Go's note tools use; written last
-witness.db        the logs it serves and what it cosigned
+witness.key       its Ed25519 seed, in the text form of Go's note tools; written last
+witness.db        its logs and cosigned checkpoints
 witness.anchor    the largest size it cosigned of each log: see `storage.files.anchor`
-evidence/         what proves that a log showed two truths
+evidence/         proofs of logs' forks
 
-Key and state belong together: a copy of the key that signs from another state can sign a fork.
+A copy of the key with another state can sign a fork.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from blackthorn.crypto.secret import Secret
-from blackthorn.errors import BlackthornError, DamageError, UserError, VerificationError
+from blackthorn.errors import (
+    BlackthornError,
+    DamageError,
+    UserError,
+    VerificationError,
+    system_error,
+)
 from blackthorn.storage.files import atomic
 from blackthorn.storage.files.anchor import Anchor
 from blackthorn.storage.files.folder import Folder, new_folder
@@ -28,7 +34,7 @@ _MAX_KEY_BYTES: Final = 1_024
 
 
 class WitnessFolder(Folder):
-    """The paths below one witness's folder."""
+    """Paths in one witness's folder."""
 
     HOLDER: ClassVar[str] = "a witness"
 
@@ -51,7 +57,7 @@ class WitnessFolder(Folder):
             raise DamageError(f"{self.key} cannot be used: {error}") from None
 
     def open_store(self) -> WitnessStore:
-        """The database. Raises StorageError."""
+        """Raises StorageError."""
         return WitnessStore.open(self.database)
 
 
@@ -63,35 +69,36 @@ def format_key(name: str, seed: Secret) -> str:
 
 
 def parse_key(text: str) -> Cosigner:
-    """The key in that text; raises VerificationError with an N rule."""
+    """The key of that text. Raises VerificationError (N rules)."""
     parts = text.removeprefix(f"{_FORM}+").split("+", 2)
     if len(parts) != 3 or not text.startswith(_FORM):
-        raise VerificationError("N10", "this is no private key of a witness")
+        raise VerificationError("N10", "this is not a private key of a witness")
     name, key_id, encoded = parts
     data = decode_base64(encoded)
     if len(data) != 33 or data[0] != COSIGNATURE_V1:
-        raise VerificationError("N12", "this is no Ed25519 key of a witness")
+        raise VerificationError("N12", "this is not an Ed25519 key of a witness")
     cosigner = Cosigner(name, Secret(data[1:]))
     if cosigner.vkey.key_id.hex() != key_id:
-        raise VerificationError("N11", "the id of the key is not its key's")
+        raise VerificationError("N11", "the key id belongs to another key")
     return cosigner
 
 
 def initialise(path: Path, name: str, random: Callable[[int], bytes]) -> VerifierKey:
-    """Make a witness's folder and key; returns the public key. Raises UserError."""
+    """Create a witness's folder and key; returns the public key. Raises UserError."""
     try:
         check_name(name)
     except VerificationError as error:
         raise UserError(f"--name {name!r}: {error}") from None
     seed = Secret(random(32))
     try:
-        with new_folder(path, _KEY) as stage:
+        with (
+            system_error(UserError, f"{path} cannot be made"),
+            new_folder(path, _KEY) as stage,
+        ):
             fresh = WitnessFolder(stage)
             WitnessStore.create(fresh.database).close()
             Anchor.create(fresh.anchor)
             atomic.write_new(fresh.key, f"{format_key(name, seed)}\n".encode())
-    except OSError as error:
-        raise UserError(f"{path} cannot be made: {error.strerror}") from None
     except UserError:
         raise
     except BlackthornError as error:

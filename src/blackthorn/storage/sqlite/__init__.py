@@ -1,1 +1,1 @@
-"""The server's stores in one SQLite file: the SQL, the migrations, the one writer."""
+"""The server's stores in one SQLite file: SQL, migrations, the one writer."""

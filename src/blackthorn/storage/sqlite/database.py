@@ -1,8 +1,7 @@
 """The server's database: one SQLite file, opened, checked and migrated.
 
-Three connections: `writing` belongs to the one writer, `asking` to the one reader, and `reading`
-answers the event loop. Both see the last durable commit and are never made to wait by the
-writer (write-ahead log).
+Three connections: `writing` for the writer, `asking` for the reader, `reading` for the event loop.
+Both readers see the last durable commit and never wait for the writer (write-ahead log).
 """
 
 from pathlib import Path
@@ -10,17 +9,17 @@ from typing import Final
 
 import apsw
 
-from blackthorn.errors import DamageError
+from blackthorn.errors import DamageError, StorageError
 from blackthorn.storage.sqlite import schema
 from blackthorn.storage.sqlite.failure import failure_of, storing
 
 Connection = apsw.Connection
 
 PAGE_BYTES: Final = 8192
-"""So that a 1 KiB parcel lies in the leaf of its mailbox, without an overflow page."""
+"""A 1 KiB parcel fits its mailbox's leaf without an overflow page."""
 
 BUSY_MILLISECONDS: Final = 5_000
-"""How long a write waits for the `blackthorn` command, which may write at the same time."""
+"""How long a write waits for a concurrent `blackthorn` command."""
 
 _PRAGMAS = f"""
 PRAGMA page_size = {PAGE_BYTES};
@@ -35,16 +34,12 @@ _READING = "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY"
 
 
 def migrations() -> schema.Migrations:
-    """The server's."""
+    """Number and SQL of every migration, in order."""
     return schema.migrations("blackthorn.storage.sqlite")
 
 
-def _migrate(connection: Connection) -> None:
-    schema.migrate(connection, migrations())
-
-
 class Database:
-    """The open database. Make it by `open` or `in_memory`; close it after the writer."""
+    """The open database; close it after the writer."""
 
     def __init__(self, writing: Connection, reading: Connection, asking: Connection) -> None:
         self.writing: Final = writing
@@ -53,45 +48,39 @@ class Database:
 
     @classmethod
     def open(cls, path: Path) -> "Database":
-        """Open the file, make it when it is not there, and migrate it.
+        """Open or create the file, and migrate it.
 
-        Raises StorageError with one line when it cannot be opened or is damaged.
+        Raises StorageError when it cannot be opened or is damaged.
         """
         try:
-            writing = _connect(str(path))
-            writing.execute(_PRAGMAS).fetchall()  # without it, it stops at the first that answers
-            _migrate(writing)
-            reading, asking = _connect(str(path)), _connect(str(path))
+            writing = connect(str(path))
+            writing.execute(_PRAGMAS).fetchall()  # else it stops at the first that answers
+            schema.migrate(writing, migrations())
+            reading, asking = connect(str(path)), connect(str(path))
             for connection in (reading, asking):
                 connection.execute(_READING).fetchall()
-        except apsw.Error as error:
+        except (apsw.Error, StorageError) as error:
             reason = failure_of(error)
             raise type(reason)(f"{path}: {reason}") from error
         return cls(writing, reading, asking)
 
-    @classmethod
-    def in_memory(cls) -> "Database":
-        """A database that ends with the process, for scenarios: all connections are one."""
-        connection = _connect(":memory:")
-        _migrate(connection)
-        return cls(connection, connection, connection)
-
     @storing
     def check(self) -> None:
-        """Read every page. Raises DamageError when one is not as SQLite wrote it."""
+        """Read every page. Raises DamageError."""
         findings = self.reading.execute("PRAGMA quick_check(1)").fetchall()
         if findings != [("ok",)]:
             raise DamageError("the database is damaged: restore it from a backup")
 
     @storing
     def close(self) -> None:
-        """Close both connections; the write-ahead log is folded into the file."""
+        """Close the connections; the write-ahead log is folded into the file."""
         self.asking.close()
         self.reading.close()
         self.writing.close()
 
 
-def _connect(name: str) -> Connection:
+def connect(name: str) -> Connection:
+    """A connection to the file of that name, or to `:memory:`."""
     connection = apsw.Connection(name, statementcachesize=256)
     connection.set_busy_timeout(BUSY_MILLISECONDS)
     return connection

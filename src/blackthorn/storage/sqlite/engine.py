@@ -1,4 +1,4 @@
-"""The SQLite engine of the server's store: which function executes which command or query."""
+"""The SQLite engine of the server's store: executors of commands and queries."""
 
 from typing import Any, Final
 
@@ -37,7 +37,6 @@ def _then(transaction: Transaction, command: Then[Any]) -> Any:
 
 
 def _probe(transaction: Transaction, command: Probe) -> None:
-    """Write the schema's version, as it is."""
     connection = transaction.connection
     connection.pragma("user_version", connection.pragma("user_version"))
 
@@ -82,9 +81,9 @@ def execute(transaction: Transaction, command: Any) -> Any:
 
 
 class Engine:
-    """Commands over a database's writing connection, queries over its reading one.
+    """Commands over a database's writing connection, queries over its `asking` one.
 
-    Each of the two is used by one thread at a time: the writer's, and the reader's.
+    Each is used by one thread at a time.
     """
 
     def __init__(self, database: Database, wrapping: Wrapping) -> None:
@@ -110,7 +109,7 @@ class Engine:
         return execute(self._writing, command)
 
     def write(self, command: Command[Result]) -> Result:
-        """See `ports.store.BlockingWriter`: it waits for the write lock, then commits."""
+        """A `ports.store.BlockingWriter`: it waits for the write lock."""
         try:
             self.begin()
             result: Result = self.execute(command)
@@ -127,16 +126,14 @@ class Engine:
 
 
 class _NoKeys:
-    """The keys of the markets for whoever meets no sealed row."""
-
     def key(self, market: str) -> Secret | None:
-        raise DefectError("a command of the host met a sealed row without the markets' keys")
+        raise DefectError("a command of the host needs the markets' keys for a sealed row")
 
 
 class HostReader:
     """A `ports.store.BlockingReader` for the start of a server and for commands on its host.
 
-    It reads over the main thread's own connection, and meets no sealed row.
+    It uses the main thread's own connection, and reads no sealed row.
     """
 
     def __init__(self, database: Database) -> None:
@@ -149,5 +146,5 @@ class HostReader:
 
 
 def host_store(database: Database) -> Engine:
-    """The engine for commands on the host that meet no sealed row, and may write."""
+    """The engine for commands on the host that touch no sealed row."""
     return Engine(database, Wrapping(_NoKeys(), bytes))

@@ -1,10 +1,8 @@
-"""What SQLite raises, as one of our errors with one clear line.
-
-What never leaves this folder: an exception of apsw.
-"""
+"""SQLite's exceptions as our errors; no exception of apsw leaves this folder."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 import apsw
@@ -18,7 +16,7 @@ _UNSYNCED = {apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC}
 
 
 class UnsyncedError(DiskError):
-    """The disk failed to make data durable. What was written before is in doubt: stop."""
+    """The disk failed to sync. Earlier writes are in doubt: stop."""
 
 
 class LockedError(DiskError):
@@ -26,10 +24,7 @@ class LockedError(DiskError):
 
 
 def failure_of(error: BaseException) -> BlackthornError:
-    """The error that says what happened, without any value that was being stored.
-
-    A programming error becomes a DefectError, and is not told as a fault of the disk.
-    """
+    """The error in words, without any stored value; a programming error is a DefectError."""
     if isinstance(error, BlackthornError):
         return error
     if getattr(error, "extendedresult", None) in _UNSYNCED:
@@ -52,8 +47,27 @@ def failure_of(error: BaseException) -> BlackthornError:
     return defect(error)
 
 
+@contextmanager
+def immediate(connection: apsw.Connection) -> Iterator[None]:
+    """One transaction with the write lock from its start, rolled back when its block raises.
+
+    Raises StorageError.
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    except apsw.Error as error:
+        raise failure_of(error) from error
+
+
 def storing(method: Callable[P, R]) -> Callable[P, R]:
-    """Let `method` raise our errors wherever SQLite fails."""
+    """Let `method` raise our errors when SQLite fails."""
 
     @functools.wraps(method)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,6 +1,6 @@
-"""The group commit itself: many commands, one transaction, each with its own outcome.
+"""Group commit: many commands, one transaction, each with its own outcome.
 
-Shared by the writer's thread and by the stepped writer of the scenarios.
+Shared by the writer's thread and the scenarios' writer.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,34 +10,26 @@ from blackthorn.errors import BlackthornError, RefusalError
 from blackthorn.storage.sqlite.failure import LockedError, UnsyncedError, failure_of
 
 Task = tuple[Any, Callable[[Any], None]]
-"""A command, and what is told its outcome."""
+"""A command and its callback."""
 
 Outcome = tuple[Callable[[Any], None], Any]
-"""What is to be told, and the command's result or the error that took its place."""
-
+"""A callback, and the command's result or error."""
 
 MAX_RETRIES: Final = 3
-"""Commands that a store refuses before the others are committed one by one."""
+"""Refused commands after which the others are committed one by one."""
 
 
 class WritingEngine(Protocol):
-    """What executes commands in transactions: `engine.Engine`, or the memory of the tests."""
+    """Executes commands in transactions: `engine.Engine`, or the tests' memory."""
 
-    def begin(self) -> None:
-        """Begin a transaction."""
-
-    def execute(self, command: Any) -> Any:
-        """Execute a command in it."""
-
-    def commit(self) -> None:
-        """Make it durable."""
-
-    def roll_back(self) -> None:
-        """Keep nothing of it."""
+    def begin(self) -> None: ...
+    def execute(self, command: Any) -> Any: ...
+    def commit(self) -> None: ...
+    def roll_back(self) -> None: ...
 
 
 class _RefusedError(Exception):
-    """The store refused the command of this index: the others can be committed without it."""
+    """The store refused the command of this index; the others can be committed."""
 
     def __init__(self, index: int, refusal: RefusalError) -> None:
         super().__init__()
@@ -66,9 +58,8 @@ def commit_group(
 ) -> list[Outcome]:
     """Execute all commands in one transaction; when it fails, each in its own.
 
-    One bad command therefore fails alone. The group is tried again without a command that was
-    refused, a few times. After a failed fsync nothing is tried again, and a database that another
-    process holds is waited for once a group, not once a command.
+    So one bad command fails alone. Without a refused command the group is retried a few times;
+    after a failed fsync nothing is retried.
     """
     try:
         return _transact(engine, tasks)
@@ -77,7 +68,7 @@ def commit_group(
         if len(tasks) > 1 and retries:
             index = refused.index
             others = commit_group(engine, [*tasks[:index], *tasks[index + 1 :]], retries - 1)
-            if isinstance(others[-1][1], UnsyncedError):  # nothing is known to be kept
+            if isinstance(others[-1][1], UnsyncedError):  # perhaps nothing was stored
                 failure = others[-1][1]
             return [*others[:index], (tasks[index][1], failure), *others[index:]]
     except Exception as error:

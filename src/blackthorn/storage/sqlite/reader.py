@@ -1,4 +1,4 @@
-"""The one reader: a thread that answers queries in the order asked, off the event loop."""
+"""The one reader: a thread that answers queries in order, off the event loop."""
 
 import threading
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from blackthorn.storage.sqlite.telling import Outcomes, Wake
 Question = tuple[Query[Any], Callable[[Any], None]]
 
 MAX_ANSWERS_AT_ONCE = 64
-"""Answers told in one wake-up, so that the first does not wait for many others."""
+"""Answers in one wake-up of the event loop, to bound the first one's delay."""
 
 
 class ThreadReader:
     """A `ports.store.Reader` over the engine's reading connection.
 
-    Answers to all that waited come in one wake-up of the event loop. `on_defect` is called in the
-    loop for each programming error.
+    Answers share wake-ups of the event loop. `on_defect` is called in the loop for each programming
+    error.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class ThreadReader:
 
     @property
     def waiting(self) -> int:
-        """Queries that wait for their turn."""
+        """Queries in the queue."""
         return self._queue.qsize()
 
     def close(self) -> None:
-        """Answer what waits and end the thread; answers after the loop's end are dropped."""
+        """Answer the queue and end the thread; answers after the loop's end are dropped."""
         self._closed = True
         self._queue.put(None)
         self._thread.join()

@@ -1,13 +1,14 @@
-"""Schema migrations: the numbered SQL files of a package, each applied in its own transaction."""
+"""Schema migrations: the numbered SQL files of a package, each in its own transaction."""
 
 from importlib import resources
 
 import apsw
 
 from blackthorn.errors import DamageError
+from blackthorn.storage.sqlite.failure import immediate
 
 Migrations = list[tuple[int, str]]
-"""Number and SQL of each, in order; `user_version` is the number of the last one applied."""
+"""Numbers and SQL, in order; `user_version` is the number of the last one applied."""
 
 
 def migrations(package: str) -> Migrations:
@@ -18,15 +19,13 @@ def migrations(package: str) -> Migrations:
 
 
 def migrate(connection: apsw.Connection, known: Migrations) -> None:
-    """Bring the schema up to this program, one transaction a migration.
+    """Bring the schema up to date. Raises StorageError.
 
-    Raises DamageError when a newer program, or one older than the first migration,
-    has written it.
+    DamageError: a newer program, or one older than the first migration, wrote the database.
     """
     first, newest = known[0][0], known[-1][0]
     while connection.pragma("user_version") != newest:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with immediate(connection):
             version = connection.pragma("user_version")
             if version > newest or 0 < version < first:
                 age = "a newer" if version > newest else "an older"
@@ -39,7 +38,3 @@ def migrate(connection: apsw.Connection, known: Migrations) -> None:
                     connection.execute(sql).fetchall()
                     connection.pragma("user_version", number)
                     break
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise

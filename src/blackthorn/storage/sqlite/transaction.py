@@ -1,4 +1,4 @@
-"""What an executor of a command or a query works with."""
+"""Context of the executors of commands and queries."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,10 +11,7 @@ from blackthorn.storage.sqlite.wrapping import DeviceMarkets, Wrapping
 
 @dataclass(slots=True)
 class Transaction:
-    """A connection in a transaction, the layer of market keys, and which device has which market.
-
-    Commands get that of the writing connection, queries that of the reading one.
-    """
+    """A connection in a transaction, with market keys and the devices' markets."""
 
     connection: Connection
     wrapping: Wrapping
@@ -23,7 +20,7 @@ class Transaction:
 
 Executor = Callable[[Transaction, Any], Any]
 Table = Mapping[type, Executor]
-"""For each type of command or query of a store, what executes it."""
+"""Type of command or query → its executor."""
 
 
 def user_number(connection: Connection, address: Address) -> int | None:

@@ -1,8 +1,8 @@
-"""The market's layer between the tables and their readers and writers.
+"""The market's layer between the tables and their users.
 
-A row says by its `market` whose key wraps it, and not by its owner, so that a user can be moved
-from one market to another row by row while his mail and parcels go on coming. An empty market is
-a row from before markets, which lies unwrapped until the server has next started.
+A row's `market` names its key, so that a user can be moved to another market row by row while mail
+and parcels arrive. An empty market is an unwrapped row from before markets; the server wraps it
+after its next start.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def plain_size(sealed: str, market: str) -> str:
 
 
 class Wrapping:
-    """Wraps and unwraps with the keys of `keys`; `random` gives bytes that never come twice."""
+    """Wraps and unwraps with `keys`; `random` returns fresh bytes."""
 
     def __init__(self, keys: MarketKeys, random: Callable[[int], bytes]) -> None:
         self._keys = keys
@@ -45,15 +45,15 @@ class Wrapping:
         return self._keys.key(market) is not None
 
     def wrap(self, market: str, data: bytes | bytearray) -> bytes:
-        """Raises StorageError when the market's key is missing or was destroyed."""
+        """Raises StorageError when the market's key is missing or destroyed."""
         return market_wrap.wrap(self._key(market), data, self._random)
 
     def wrap_in_pieces(self, market: str, data: bytes | bytearray) -> Iterator[bytes]:
-        """The same in pieces of 1 MiB, for large mails; `market_wrap.wrapped_size` in all."""
+        """In pieces of 1 MiB, `market_wrap.wrapped_size` bytes in all."""
         return market_wrap.wrap_in_pieces(self._key(market), data, self._random)
 
     def unwrap(self, market: str, wrapped: bytes) -> bytes:
-        """Raises StorageError when the key is missing, was destroyed, or is another."""
+        """Raises StorageError when the key is missing, destroyed, or another."""
         if market == UNWRAPPED:
             return wrapped
         return market_wrap.unwrap(self._key(market), wrapped)
@@ -61,9 +61,9 @@ class Wrapping:
     def read(
         self, market: str, size: int, offset: int, length: int, read: Callable[[int, int], bytes]
     ) -> bytes:
-        """At most `length` bytes from `offset` on, of `size` bytes that are wrapped.
+        """At most `length` of `size` wrapped bytes from `offset` on.
 
-        `read(start, count)` gives stored bytes. Only the chunks concerned are read.
+        `read(start, count)` returns stored bytes, only of the chunks needed.
         """
         end = min(size, offset + length)
         if market == UNWRAPPED:
@@ -85,9 +85,9 @@ class Wrapping:
 
 
 class DeviceMarkets:
-    """The market of each device, as the writer's transaction sees it.
+    """The market of each device in the writer's transaction.
 
-    It is kept in memory until any user's market changes, whoever changes it.
+    Cached until any user's market changes, also from another process.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ class DeviceMarkets:
             self._change = change
 
     def of(self, connection: Connection, device: int) -> str | None:
-        """The market of the device's user; None when there is no such device (any more)."""
+        """The market of the device's user; None for an unknown device."""
         market = self._known.get(device)
         if market is None:
             market = connection.execute(_OF_DEVICE, (device,)).get

@@ -1,9 +1,8 @@
-"""The one writer: a thread that commits whatever waits as one transaction.
+"""The one writer: a thread that commits all waiting commands as one transaction.
 
-While a commit waits for the disk, the next group gathers; so the cost of an fsync is shared
-by all who wait, and there is one wake-up of the event loop a commit. Nothing is told *done*
-before it is durable. After a failed fsync nothing is written any more (what the disk holds
-is in doubt), and `on_failure` is called so that the program can end.
+The next group gathers during a commit, so all share its fsync and one wake-up of the event loop.
+Outcomes are reported only once durable. After a failed fsync nothing more is written (the disk's
+state is in doubt), and `on_failure` ends the program.
 """
 
 import threading
@@ -20,7 +19,7 @@ from blackthorn.storage.sqlite.telling import Outcomes, Wake
 
 
 class ThreadWriter:
-    """A `ports.store.Writer` over `engine`; nobody else may use its writing connection now.
+    """A `ports.store.Writer` over `engine`, the only user of its writing connection.
 
     `on_defect` is called in the loop for each programming error.
     """
@@ -50,11 +49,11 @@ class ThreadWriter:
 
     @property
     def waiting(self) -> int:
-        """Commands that wait for the next commit."""
+        """Commands in the queue."""
         return self._queue.qsize()
 
     def close(self) -> None:
-        """Commit what waits, end the thread, and tell the last outcomes from here."""
+        """Commit the queue, end the thread, and report the last outcomes from here."""
         self._closed = True
         self._queue.put(None)
         self._thread.join()

@@ -1,7 +1,6 @@
-"""Decisions in SQLite (`ports.cases`): taken, pending, and who may found the officers.
+"""Decisions in SQLite (`ports.cases`): stored, proposed, and the founders.
 
-The ledger's entries that show a decision are `storage.sqlite.stores.ledger`'s; the decision
-service makes both one transaction.
+Their ledger entries are in `stores.ledger`; the decision service writes both in one transaction.
 """
 
 from collections.abc import Sequence
@@ -11,8 +10,8 @@ from typing import Final
 from blackthorn.ids import Address
 from blackthorn.ports import cases as port
 from blackthorn.storage.sqlite.database import Connection
-from blackthorn.storage.sqlite.failure import storing
-from blackthorn.storage.sqlite.transaction import Table, Transaction
+from blackthorn.storage.sqlite.failure import immediate
+from blackthorn.storage.sqlite.transaction import Table, Transaction, user_number
 
 _DECISION = (
     "SELECT number, case_id, seq, signed, private, salt, taken_ms, sealed FROM decision"
@@ -80,28 +79,17 @@ QUERIES: Final[Table] = {
 }
 
 
-@storing
 def open_founding(connection: Connection, addresses: Sequence[Address]) -> str:
-    """Name who may found the officers, on the host; why not, or "".
+    """Set the users who may found the officers, on the host; returns the refusal, or "".
 
-    Once they are founded only officers change officers, whoever has the host.
+    Once founded, only officers change officers. Raises StorageError.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with immediate(connection):
         if connection.execute("SELECT 1 FROM decision WHERE case_id = 'officers'").get is not None:
-            refusal = "the officers are founded: from now on two owners appoint others"
-        else:
-            connection.execute("DELETE FROM founder")
-            refusal = ""
-            for address in addresses:
-                connection.execute(
-                    "INSERT INTO founder SELECT number FROM users WHERE address = ?", (address,)
-                )
-                if not connection.changes():
-                    refusal = f"there is no user {address}"
-        connection.execute("ROLLBACK" if refusal else "COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return refusal
+            return "the officers are founded: from now on two owners appoint others"
+        users = [user_number(connection, address) for address in addresses]
+        if None in users:
+            return f"there is no user {addresses[users.index(None)]}"
+        connection.execute("DELETE FROM founder")
+        connection.executemany("INSERT INTO founder VALUES (?)", [(user,) for user in users])
+    return ""

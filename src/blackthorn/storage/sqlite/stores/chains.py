@@ -1,7 +1,7 @@
-"""Identity chains in SQLite (`ports.ledger`): compare and set, late ones dropped, resets settled.
+"""Identity chains in SQLite (`ports.ledger`).
 
-A change is written only if the chain still stands where it continues it. Everything that a
-statement brings about among the devices is in the same transaction as the statement.
+A change is written only if the chain still stands where it continues it, in one transaction with
+its changes of devices.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ from blackthorn.storage.sqlite.stores.ledger import entry_at, epoch_end
 from blackthorn.storage.sqlite.transaction import Table, Transaction, user_number
 
 OVERTAKEN = "another statement was first in this chain: look it up, then try again"
-"""The refusal of a statement that lost the race."""
+"""Refusal of a statement that lost a race."""
 
 _LABEL = (
     "SELECT user, address, map_index, vrf_proof, salt FROM ledger_label"
@@ -88,7 +88,7 @@ def _chain(transaction: Transaction, query: port.ReadChain) -> port.StoredChain 
 
 
 def _head_of(connection: Connection, place: int) -> bytes:
-    """The head of the epoch that holds the entry."""
+    """The head of the entry's epoch."""
     end = epoch_end(connection, place)
     head = None if end is None else entry_at(connection, end - 1)
     if head is None:
@@ -133,7 +133,6 @@ def _logged(connection: Connection, user: int, seq: int) -> port.LoggedStatement
 
 
 def _certificate(connection: Connection, user: int, seq: int) -> bytes | None:
-    """The certificate of the newest set_openpgp with a seq not above `seq`."""
     found: bytes | None = connection.execute(
         "SELECT certificate FROM user_certificate WHERE user = ? AND seq <= ?"
         " ORDER BY seq DESC LIMIT 1",
@@ -171,7 +170,7 @@ def _resets(
 
 
 def is_stored(connection: Connection, change: port.Change) -> bool:
-    """Whether the change is stored already. Raises ConflictError unless the chain stands there."""
+    """Whether the change is stored already. Raises ConflictError when the chain has gone on."""
     rows = connection.execute(
         "SELECT seq, head FROM chain_statement JOIN users ON users.number = user"
         " WHERE address = ? AND seq >= ? ORDER BY seq",

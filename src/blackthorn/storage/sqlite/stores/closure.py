@@ -1,4 +1,4 @@
-"""Closures in SQLite (`ports.closure`): each step a transaction, compared with its place first."""
+"""Closures in SQLite (`ports.closure`): each step compares the closure's phase first."""
 
 from dataclasses import astuple
 from typing import Any, Final
@@ -239,7 +239,7 @@ def _next(connection: Connection, market: str, cursor: int) -> int | None:
 
 
 def _check_place(connection: Connection, closure: port.Closure) -> None:
-    """Raises ConflictError unless the closure is where it was seen."""
+    """Raises ConflictError unless the closure is where its caller saw it."""
     query = "SELECT phase, cursor, mails, parcels FROM closure WHERE exit_id = ?"
     rows: list[Any] = connection.execute(query, (closure.exit,)).fetchall()
     if rows != [(closure.phase, closure.cursor, closure.mails, closure.parcels)]:

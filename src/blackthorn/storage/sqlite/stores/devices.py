@@ -1,7 +1,6 @@
-"""Rows of devices as commands write them: bring one, rename one, remove one with all that is its.
+"""Rows of devices: insert, rename, remove with all their data.
 
-Shared by the stores of the enterprise and of the ledger. A number is never given out again, so
-that a parcel on its way to a removed device finds nobody.
+Row numbers are never reused, so that a parcel for a removed device reaches nobody.
 """
 
 from collections.abc import Iterable
@@ -18,11 +17,11 @@ from blackthorn.wire.limits import MAX_DEVICES_PER_USER
 def insert_device(transaction: Connection, user: int, device: NewDevice, now_ms: int) -> None:
     """A new device of the user. Raises ForbiddenError.
 
-    The device of a reset is not counted against the bound: it takes the place of all others.
+    A reset's device does not count against the bound: it replaces all others.
     """
     count = transaction.execute("SELECT count(*) FROM devices WHERE user = ?", (user,)).get
     if count >= MAX_DEVICES_PER_USER and device.standing is Standing.LIVE:
-        raise ForbiddenError(f"the user has {count} devices, the most there may be")
+        raise ForbiddenError(f"the user has {count} devices, the maximum: remove one first")
     transaction.execute(
         "INSERT INTO devices (id, user, identity_key, name, standing, activated_ms)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
@@ -33,10 +32,7 @@ def insert_device(transaction: Connection, user: int, device: NewDevice, now_ms:
 
 
 def rename_device(transaction: Connection, user: int, old: DeviceId, device: NewDevice) -> None:
-    """The device at `old` has new keys, and so a new id; what waits for it stays.
-
-    Raises ForbiddenError.
-    """
+    """The device at `old` has new keys and a new id; it keeps its parcels. ForbiddenError."""
     if device.id != old:
         taken = transaction.execute("SELECT 1 FROM devices WHERE id = ?", (device.id,)).get
         if taken is not None:
@@ -48,7 +44,7 @@ def rename_device(transaction: Connection, user: int, old: DeviceId, device: New
 
 
 def remove_all_devices(transaction: Connection, user: int, new: DeviceId) -> tuple[DeviceId, ...]:
-    """Remove every device of the user; which there were. None if `new` is another user's."""
+    """Remove and return the user's devices; none if `new` is another user's."""
     taken = "SELECT 1 FROM devices WHERE id = ? AND user != ?"
     if transaction.execute(taken, (new, user)).get is not None:
         return ()

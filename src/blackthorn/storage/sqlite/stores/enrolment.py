@@ -67,7 +67,6 @@ def _enrol(transaction: Transaction, command: port.EnrolDevice) -> port.Enrolled
 
 
 def _activate(connection: Connection, command: port.EnrolDevice, repeated: bool) -> port.Enrolled:
-    """Use the code for the device."""
     row = connection.execute(
         "SELECT users.number, address, pin, used_by, used_seq FROM activations"
         " JOIN users ON users.number = activations.user"

@@ -1,4 +1,4 @@
-"""Persons of exits in SQLite (`ports.exits`): what each has done, and when first."""
+"""Persons of exits in SQLite (`ports.exits`)."""
 
 from dataclasses import replace
 from typing import Any, Final

@@ -1,7 +1,6 @@
 """Key packages in SQLite (`ports.key_packages`).
 
-A one-time package is deleted in the transaction that hands it out, so that the deletion is
-durable before anybody gets it.
+A one-time package is deleted durably by the transaction that hands it out.
 """
 
 from typing import Final

@@ -1,8 +1,7 @@
-"""The log in SQLite (`ports.ledger`): entries, epochs, leaves, and what waits for the next epoch.
+"""The log in SQLite (`ports.ledger`): entries, epochs, leaves, unpublished records.
 
-An epoch is one transaction: entries, leaves, which statements they publish, and the note that
-waits for witnesses. That two epochs never have one size, the primary key says; that only one is
-ever pending, an index. Chains are in `storage.sqlite.stores.chains`.
+An epoch is one transaction. The primary key excludes two epochs of one size, an index two pending
+ones. Chains are in `stores.chains`.
 """
 
 from dataclasses import astuple
@@ -139,7 +138,7 @@ def _leaves(transaction: Transaction, query: port.LeavesBetween) -> list[tuple[A
 
 
 def epoch_end(connection: Connection, place: int) -> int | None:
-    """The size of the log at the end of the epoch that holds this entry."""
+    """The log's size at the end of this entry's epoch."""
     found: int | None = connection.execute(
         "SELECT size FROM ledger_epoch WHERE size > ? ORDER BY size LIMIT 1", (place,)
     ).get
@@ -147,7 +146,6 @@ def epoch_end(connection: Connection, place: int) -> int | None:
 
 
 def entry_at(connection: Connection, place: int) -> bytes | None:
-    """One entry."""
     found: bytes | None = connection.execute(
         "SELECT entry FROM ledger_entry WHERE place = ?", (place,)
     ).get

@@ -1,6 +1,6 @@
-"""The rows of the ledger as they are, for an audit of the database: no cache, nothing assumed.
+"""The raw rows of the ledger, for an audit of the database.
 
-A value of another type than the schema allows, which a damaged file may hold, comes as it is.
+A value of another type than the schema's, in a damaged file, is returned as it is.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ StatementRow = tuple[int, int, bytes, str, int, bytes, int | None]
 
 @dataclass(frozen=True, slots=True)
 class UserRows:
-    """All rows of one user's ledger, in order; `label` is None when there is none."""
+    """All rows of one user's ledger, in order."""
 
     user: int
     address: str
@@ -48,13 +48,11 @@ class LedgerRows:
 
     @storing
     def epochs(self) -> list[EpochRow]:
-        """All epochs, by size."""
         query = "SELECT size, root, note, published FROM ledger_epoch ORDER BY size"
         return [EpochRow(*row) for row in self._connection.execute(query)]
 
     @storing
     def entry_count(self) -> int:
-        """How many entries there are."""
         (count,) = self._all("SELECT count(*) FROM ledger_entry")[0]
         return int(count)
 
@@ -68,7 +66,7 @@ class LedgerRows:
 
     @storing
     def users(self) -> list[tuple[int, str]]:
-        """Every user of whom the ledger has a row, and his address; "" when there is no such."""
+        """Row and address of every user in the ledger's tables; "" for an unknown one."""
         return [
             (int(user), str(address or ""))
             for user, address in self._all(
@@ -81,7 +79,6 @@ class LedgerRows:
 
     @storing
     def of(self, user: int, address: str) -> UserRows:
-        """All rows of one user."""
         labels = self._all("SELECT map_index, vrf_proof, salt FROM ledger_label WHERE user=?", user)
         return UserRows(
             user,
@@ -104,7 +101,7 @@ class LedgerRows:
 
     @storing
     def records(self) -> list[tuple[int, int, bytes]]:
-        """Number, kind and body of the typed entries that wait."""
+        """Number, kind and body of the unpublished typed entries."""
         return self._all("SELECT number, kind, body FROM ledger_record ORDER BY number")
 
     @storing

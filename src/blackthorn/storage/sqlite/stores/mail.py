@@ -1,7 +1,4 @@
-"""Sealed mail in SQLite (`ports.mail`), wrapped under the key of its owner's market.
-
-A plain mail has no way into this module.
-"""
+"""Sealed mail in SQLite (`ports.mail`), wrapped under its owner's market key. No plain mail."""
 
 from typing import Final
 
@@ -22,7 +19,7 @@ _MARKET = "SELECT market FROM users WHERE number = ?"
 _LIST = "SELECT uid, size, received_ms FROM mail WHERE user = ? AND uid > ? ORDER BY uid LIMIT ?"
 _FIND = "SELECT rowid, size, market FROM mail WHERE user = ? AND uid = ?"
 _PIECE_BYTES = MIB
-"""Larger mails are written in pieces: SQLite would hold a whole one twice more."""
+"""Larger mails are written in pieces: SQLite would copy a whole one twice."""
 
 
 def _store(transaction: Transaction, command: StoreMail) -> list[int]:
@@ -37,7 +34,7 @@ def list_mail(transaction: Transaction, query: ListMail) -> list[MailHead]:
 def read(transaction: Transaction, query: ReadMail) -> MailPart | None:
     connection = transaction.connection
     found = connection.execute(_FIND, (query.user, query.uid))
-    row = next(found, None)  # open until the bytes are read: both are of one commit
+    row = next(found, None)  # open until the bytes are read, to see one commit
     if row is None:
         return None
     number, size, market = row
@@ -61,7 +58,7 @@ def _put(transaction: Transaction, mail: SealedMail, received_ms: int) -> int:
     connection, wrapping = transaction.connection, transaction.wrapping
     market = connection.execute(_MARKET, (mail.user,)).get
     if market is None:
-        raise AbsentError("the mail's user is not there any more")
+        raise AbsentError("the mail's user was deleted")
     size = len(mail.sealed)
     uid: int = connection.execute(_NEXT_UID, (mail.user,)).get
     row = (mail.user, uid, received_ms, size, market)

@@ -1,12 +1,10 @@
-"""Markets in SQLite (`ports.markets`): their users, moves to another, purges, the upgrade.
+"""Markets in SQLite (`ports.markets`): users, moves, purges, the upgrade.
 
-Each command is one bounded step, to be executed again until it says that nothing is left; a
-process that ends between two steps loses nothing, since each row tells under which market it lies.
-That is a column and not a byte in front of the sealed bytes, so that SQL can find what is left to
-do, and so that a shared parcel can be keyed by it.
+Each command is one bounded step, repeated until nothing remains. A row's market is a column, so
+that SQL finds the rows left and shared parcels are keyed by it.
 
-Pages and cells that a step frees are overwritten (`secure_delete`). Older copies of pages stay in
-the write-ahead log until `compact`, which tells what is left even then.
+Freed pages and cells are overwritten (`secure_delete`); older copies stay in the write-ahead log
+until `compact`.
 """
 
 from collections.abc import Iterator
@@ -35,7 +33,7 @@ _MARKET_OF_DEVICE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class MarketUser:
-    """One user of a market; `language` is a BCP 47 primary tag."""
+    """A user of a market; `language` is a BCP 47 primary tag."""
 
     number: int
     address: Address
@@ -44,7 +42,7 @@ class MarketUser:
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What one step of a purge deleted; `done` when nothing of the user is left."""
+    """Rows deleted by one step of a purge; `done` when none remain."""
 
     mails: int
     parcels: int
@@ -53,7 +51,7 @@ class Purged:
 
 
 def market_of(connection: Connection, address: Address) -> str | None:
-    """The market of a user, None when there is no such user. Raises StorageError."""
+    """The market of a user, or None. Raises StorageError."""
     try:
         found: str | None = connection.execute(
             "SELECT market FROM users WHERE address = ?", (address,)
@@ -76,19 +74,19 @@ def users_of(
 
 
 def markets(connection: Connection) -> dict[str, bytes]:
-    """The fingerprint of the key of each market that ever had a user."""
+    """The key fingerprint of each market that ever had a user."""
     rows: list[Any] = connection.execute("SELECT code, fingerprint FROM market").fetchall()
     return dict(rows)
 
 
 def unregistered(connection: Connection) -> list[str]:
-    """Markets of users that were added before there were markets."""
+    """Markets of users added before there were markets."""
     query = "SELECT DISTINCT market FROM users WHERE market NOT IN (SELECT code FROM market)"
     return [market for (market,) in connection.execute(query)]
 
 
 def any_unwrapped(connection: Connection) -> bool:
-    """Whether a row from before markets is left."""
+    """Whether a row from before markets remains."""
     found = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM mail WHERE market = '')"
         " OR EXISTS (SELECT 1 FROM mailbox WHERE market = '')"
@@ -97,7 +95,7 @@ def any_unwrapped(connection: Connection) -> bool:
 
 
 def register(connection: Connection, market: str, fingerprint: bytes, now_ms: int) -> None:
-    """Note that rows may lie under this key from now on."""
+    """Record that rows may use this key."""
     connection.execute(
         "INSERT INTO market (code, fingerprint, since_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         (market, fingerprint, now_ms),
@@ -105,7 +103,7 @@ def register(connection: Connection, market: str, fingerprint: bytes, now_ms: in
 
 
 def move_user(transaction: Transaction, command: MoveUser) -> bool:
-    """See `ports.markets.MoveUser`. One row lies under one key at any time."""
+    """`ports.markets.MoveUser`; a row has one key at any time."""
     connection, market, limit = transaction.connection, command.market, command.limit
     user = user_number(connection, command.address)
     if user is None:
@@ -139,7 +137,7 @@ def _wrap_stored(transaction: Transaction, command: WrapStored) -> bool:
 
 
 def purge_user(transaction: Transaction, user: int, limit: int) -> Purged:
-    """Delete at most `limit` of the user's sealed rows and key packages, and overwrite them."""
+    """Delete and overwrite at most `limit` of the user's sealed rows and key packages."""
     connection = transaction.connection
     with _overwriting(connection):
         mails = _delete(connection, "mail", "rowid", "user = ?", user, limit)
@@ -151,15 +149,12 @@ def purge_user(transaction: Transaction, user: int, limit: int) -> Purged:
 
 
 def compact(path: Path, *, rewrite: bool = False) -> bool:
-    """Fold the write-ahead log into the database and cut it to nothing, so that no old page stays.
+    """Fold the write-ahead log into the database and truncate it, so that no old page stays.
 
-    What SQLite moved from page to page as rows came may still stand in the gaps of pages in use:
-    `secure_delete` does not reach it. With `rewrite` the whole file is written anew without gaps
-    (VACUUM): nothing deleted is left in it. That takes as much disk again beside the file and as
-    much for temporary files, of wrapped bytes; writers wait for as long as the copying takes.
-
-    False when a reader stood in an older state for so long that it could not: call it again.
-    Raises StorageError.
+    Old rows may remain in gaps of used pages, beyond `secure_delete`. With `rewrite` the file is
+    written again without gaps (VACUUM); that takes its size again on disk and for temporary files,
+    of wrapped bytes, and writers wait. False when a reader of an older state prevents it: call it
+    again. Raises StorageError.
     """
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
@@ -179,7 +174,7 @@ def compact(path: Path, *, rewrite: bool = False) -> bool:
 
 @contextmanager
 def _overwriting(connection: Connection) -> Iterator[None]:
-    """Freed pages are overwritten with zeroes, not only what a page frees within itself."""
+    """Zero freed pages too, not only cells."""
     connection.execute("PRAGMA secure_delete = ON").fetchall()
     try:
         yield
@@ -215,7 +210,7 @@ def _move_parcels(transaction: Transaction, user: int, market: str, limit: int) 
 
 
 def _wrap_mail(transaction: Transaction, number: int, market: str | None) -> None:
-    """Under `market` from now on; one mail is in memory at a time. None: nobody's, deleted."""
+    """Rewrap one mail under `market`; None: it has no owner, delete it."""
     connection, wrapping = transaction.connection, transaction.wrapping
     if market is None:
         connection.execute("DELETE FROM mail WHERE rowid = ?", (number,))
@@ -230,7 +225,7 @@ def _wrap_mail(transaction: Transaction, number: int, market: str | None) -> Non
 
 
 def _wrap_parcel(transaction: Transaction, device: int, seq: int, market: str | None) -> None:
-    """Under `market` from now on. A shared one becomes the device's own; None: it is deleted."""
+    """Rewrap under `market`; a shared one becomes the device's own. None: delete it."""
     connection, wrapping = transaction.connection, transaction.wrapping
     where = "WHERE device = ? AND seq = ?"
     query = f"SELECT market, set_aside_day, sealed FROM mailbox {where}"  # noqa: S608

@@ -12,7 +12,7 @@ SELECT number, address, market, language,
        AND (NOT ?5 OR EXISTS (SELECT 1 FROM case_notice WHERE user = number AND case_id = ?3))
 FROM users WHERE market = ?1 AND number > ?2 ORDER BY number LIMIT ?6
 """
-"""Who has read a notice on a device before its mail was stored needs no mail."""
+"""A user who read a notice on a device before its mail was stored needs no mail."""
 
 _STATE = "SELECT read_ms IS NOT NULL FROM case_notice WHERE case_id = ? AND seq = ? AND user = ?"
 _KNOWS = "SELECT 1 FROM case_notice WHERE user = ? AND case_id = ? LIMIT 1"

@@ -1,10 +1,8 @@
 """Parcels in transit in SQLite (`ports.parcels`).
 
-A parcel for one device is one row of `mailbox`: one insert when it comes, one delete when it
-is acknowledged. A parcel for several lies in `shared_parcel`, once for each market of theirs, and
-a trigger removes it with the last of its mailbox rows. All are wrapped under the key of the market
-of the device's user. A parcel for a device that is gone, or whose market's key was destroyed, is
-not stored: nobody could ever open it.
+A parcel for one device is a row of `mailbox`; one for several is in `shared_parcel` once per
+market, and a trigger deletes it with its last mailbox row. All are wrapped under the market key of
+the device's user; a parcel for a removed device or a destroyed market is not stored.
 """
 
 from typing import Any, Final
@@ -16,7 +14,7 @@ from blackthorn.storage.sqlite.transaction import Table, Transaction
 from blackthorn.storage.sqlite.wrapping import plain_size
 
 RESERVE: Final = 1_000_000
-"""Numbers reserved at once: one small write a million parcels."""
+"""Numbers reserved at once: one small write per million parcels."""
 
 _SIZE: Final = f"""
     CASE WHEN mailbox.sealed IS NOT NULL THEN {plain_size("mailbox.sealed", "mailbox.market")}
@@ -101,7 +99,7 @@ def _insert_shared(transaction: Transaction, shared: port.SharedParcel) -> None:
 
 
 def _open_market(transaction: Transaction, device: int) -> str | None:
-    """Under which market's key to store for the device; None when it is not to be stored."""
+    """The market whose key wraps the device's parcels; None: store nothing."""
     market = transaction.device_markets.of(transaction.connection, device)
     return market if market is not None and transaction.wrapping.open(market) else None
 
@@ -114,7 +112,7 @@ def _look_up(connection: Connection, position: port.CommitPosition) -> port.Comm
 def _take_place(
     connection: Connection, position: port.CommitPosition, day: int
 ) -> port.CommitOutcome:
-    """The compare-and-set: STORED if the Commit's conversation stands at its epoch."""
+    """Compare-and-set: STORED if the Commit's conversation stands at its epoch."""
     handle, epoch, token = position
     newest = connection.execute(
         "SELECT max(epoch) FROM conversation_order WHERE handle = ?", (handle,)
@@ -182,7 +180,6 @@ def _expire_undecryptable(
 
 
 def _remove_sized(connection: Connection, rows: list[Any]) -> list[port.Removal]:
-    """Delete these (device, seq, size)."""
     connection.executemany(
         "DELETE FROM mailbox WHERE device = ? AND seq = ?",
         [(device, seq) for device, seq, _ in rows],

@@ -1,9 +1,8 @@
 """The rows that a directive can get (`governance.package.build.ProductionRows`), and no others.
 
-`READS` is the law: tables are read by queries that are built from it, so that a column that it
-does not name cannot be produced. Each one is marked `producible: yes` in the migrations; the tests
-hold the two together. Sealed bytes come through the stores of mail and parcels, as a device gets
-them: without the layer of the market's key.
+Queries are built from `READS`, so an unnamed column cannot be produced. Each named one is marked
+`producible: yes` in the migrations, which tests compare. Sealed bytes come through the stores of
+mail and parcels, without the market's layer, as a device gets them.
 """
 
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ _OF_USER: Final = "WHERE user = ?"
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What is read of one table for one account: columns, which rows, and their order."""
+    """The columns, rows and order read of one table for an account."""
 
     table: str
     columns: tuple[str, ...]
@@ -36,7 +35,7 @@ class Read:
 
     @property
     def query(self) -> str:
-        """The statement, with the user's number as its one parameter."""
+        """The statement; its parameter is the user's number."""
         order = f" ORDER BY {self.order}" if self.order else ""
         return f"SELECT {', '.join(self.columns)} FROM {self.table} {self.where}{order}"  # noqa: S608
 
@@ -73,7 +72,7 @@ READS: Final[dict[str, tuple[Read, ...]]] = {
         ),
     ),
 }
-"""Category → what is read of it."""
+"""Category → reads."""
 
 SEALED_READS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     layout.SEALED_MAIL: {"mail": ("uid", "received_ms", "sealed")},
@@ -82,13 +81,13 @@ SEALED_READS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "shared_parcel": ("seq", "sealed"),
     },
 }
-"""Category → columns by table that come through the stores of mail and parcels, in pieces."""
+"""Category → columns by table, read in pieces through the stores of mail and parcels."""
 
 COUNTED: Final[dict[tuple[str, str], str]] = {
     ("key_package", "device"): "says whose packages are counted; the device's id says it instead",
     ("key_package", "last_resort"): "counted apart",
 }
-"""Columns that are only counted by."""
+"""Columns used for counts only."""
 
 LEFT_OUT: Final[dict[tuple[str, str], str]] = {
     ("key_package", "id"): "a row number",
@@ -106,7 +105,7 @@ LEFT_OUT: Final[dict[tuple[str, str], str]] = {
     ("mailbox", "device"): "a row number; the device's id is given instead",
     ("shared_parcel", "waiting"): "counts the devices of people whom the directive does not name",
 }
-"""Columns about a user that could be produced and are in no package, and why."""
+"""Producible columns that are in no package, and why."""
 
 _COUNTS: Final = (
     "SELECT id, (SELECT count(*) FROM key_package WHERE device = devices.number AND"
@@ -119,11 +118,11 @@ _WAITING: Final = (
 )
 _PAGE: Final = 1_024
 _PIECE_BYTES: Final = 8 * MIB
-"""Of a large mail at once: SQLite walks it from its beginning for each piece."""
+"""Large, since SQLite walks a mail from its beginning for each piece."""
 
 
 class SqliteProduction:
-    """Reads over a connection that stands in a read transaction."""
+    """Reads over a connection in a read transaction."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
@@ -188,7 +187,7 @@ class SqliteProduction:
 
     @storing
     def _waiting(self, user: int) -> list[SealedItem]:
-        """One for each parcel, however many of the user's devices it waits for."""
+        """One item per parcel, for all the user's devices."""
         found: dict[int, SealedItem] = {}
         for seq, device, identifier, day in self._connection.execute(_WAITING, (user,)):
             item = found.setdefault(

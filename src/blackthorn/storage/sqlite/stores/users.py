@@ -1,6 +1,6 @@
-"""Users and their activation codes as an administrator writes them, in SQLite (`ports.users`).
+"""Users and activation codes in SQLite (`ports.users`).
 
-Executed by commands in a process of their own while the server serves, each in one transaction.
+Used by commands in their own process while the server runs.
 """
 
 from typing import Final, Literal
@@ -81,7 +81,7 @@ def _standing(
     now_ms: int, devices: int, expires_ms: int | None, tries: int | None
 ) -> Literal["open", "burnt", "expired", ""]:
     if expires_ms is None or expires_ms <= now_ms:
-        # Expired codes are deleted. A user without a device was given one.
+        # Expired codes are deleted; a user without a device had one.
         return "" if devices else "expired"
     return "burnt" if (tries or 0) >= limits.ACTIVATION_TRIES else "open"
 

@@ -1,11 +1,10 @@
-"""A witness's state in an SQLite file of its own: the logs it serves, and what it cosigned.
+"""A witness's state in its own SQLite file: its logs and cosigned checkpoints.
 
-Every change is one transaction and durable when the call returns (synchronous FULL). Nothing
-here decides what may be cosigned; it refuses only to forget: sizes rise.
+Every change is a durable transaction (synchronous FULL). Nothing here decides what may be cosigned,
+but sizes only rise.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +13,7 @@ import apsw
 
 from blackthorn.errors import DamageError, StorageError, UserError
 from blackthorn.storage import limits
-from blackthorn.storage.sqlite.failure import failure_of, storing
+from blackthorn.storage.sqlite.failure import failure_of, immediate, storing
 from blackthorn.tlog.checkpoint import Checkpoint
 from blackthorn.wire.note import VerifierKey, format_vkey, parse_vkey
 
@@ -48,7 +47,7 @@ _BUSY_MILLISECONDS: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Cosigned:
-    """A checkpoint that this witness cosigned last at a Unix time, and the note with its line."""
+    """A checkpoint, the Unix time of its last cosignature, and the note with it."""
 
     checkpoint: Checkpoint
     at_s: int
@@ -56,7 +55,7 @@ class Cosigned:
 
 
 class WitnessStore:
-    """The open database; all methods may be called from any thread, one at a time."""
+    """The open database; usable from any thread, one at a time."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
@@ -71,7 +70,7 @@ class WitnessStore:
 
     @classmethod
     def open(cls, path: Path) -> "WitnessStore":
-        """An existing one, every page of which is read. Raises StorageError in one line."""
+        """An existing database, read and checked whole. Raises StorageError."""
         if not path.exists():
             raise DamageError(f"{path} is missing: what this witness signed is unknown")
         try:
@@ -85,30 +84,18 @@ class WitnessStore:
             raise type(reason)(f"{path}: {reason}") from None
         return store
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All within is one transaction, which holds the write lock from its beginning."""
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-        except apsw.Error as error:
-            raise failure_of(error) from error
+    def transaction(self) -> AbstractContextManager[None]:
+        """One transaction; it takes the write lock at its start."""
+        return immediate(self._connection)
 
     @storing
     def logs(self) -> list[VerifierKey]:
-        """The keys of the logs that are served; their names are the origins."""
+        """The keys of the served logs; their names are the origins."""
         rows = self._connection.execute("SELECT vkey FROM witnessed_log ORDER BY origin")
         return [parse_vkey(str(vkey)) for (vkey,) in rows]
 
     @storing
     def log(self, origin: str) -> VerifierKey | None:
-        """The key of one log, None for an unknown one."""
         row = self._connection.execute(
             "SELECT vkey FROM witnessed_log WHERE origin = ?", (origin,)
         ).fetchone()
@@ -116,9 +103,9 @@ class WitnessStore:
 
     @storing
     def add_log(self, key: VerifierKey, now_s: int) -> bool:
-        """Serve a log from now on; False when it is served already.
+        """Serve a log; False when it is served already.
 
-        Raises UserError when its origin is served with another key, or there are too many logs.
+        Raises UserError when its origin has another key, or there are too many logs.
         """
         with self.transaction():
             held = self.log(key.name)
@@ -136,23 +123,22 @@ class WitnessStore:
 
     @storing
     def latest(self, origin: str) -> Cosigned | None:
-        """The largest checkpoint that was cosigned of a log."""
         return self._one("WHERE origin = ? ORDER BY size DESC LIMIT 1", origin)
 
     @storing
     def of_size(self, origin: str, size: int) -> Cosigned | None:
-        """The checkpoint of exactly this size, if it was cosigned and is still remembered."""
+        """The stored checkpoint of exactly this size."""
         return self._one("WHERE origin = ? AND size = ?", origin, size)
 
     @storing
     def newest_s(self) -> int:
-        """Unix time of the last cosignature of all, 0 before the first."""
+        """Unix time of the last cosignature, 0 before the first."""
         row = self._connection.execute("SELECT ifnull(max(at_s), 0) FROM cosigned").fetchone()
         return int(row[0]) if row else 0
 
     @storing
     def remember(self, cosigned: Cosigned) -> None:
-        """Keep what is about to be cosigned; call it within `transaction`."""
+        """Store a checkpoint before it is cosigned, within `transaction`."""
         checkpoint = cosigned.checkpoint
         latest = self.latest(checkpoint.origin)
         if latest is not None and latest.checkpoint.size > checkpoint.size:
@@ -170,7 +156,7 @@ class WitnessStore:
 
     @storing
     def close(self) -> None:
-        """Close it; the write-ahead log is folded into the file."""
+        """The write-ahead log is folded into the file."""
         self._connection.close()
 
     def _one(self, clause: str, *bindings: Any) -> Cosigned | None:
