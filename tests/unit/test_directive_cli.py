@@ -149,7 +149,7 @@ def test_sign_shows_what_waits_and_approves_it(world, demand):
 def test_who_has_not_the_role_is_told_so_before_he_signs(world, demand):
     case = assessed(world, demand)
     text = world.run("ann", "directive", "approve", case, "--yes", error=UserError)
-    assert "not for officers with these roles" in text and world.office.pending == {}
+    assert "needs officers with other roles" in text and world.office.pending == {}
 
 
 def test_another_proposal_says_that_it_replaces_what_waits(world, demand):

@@ -1,4 +1,4 @@
-"""Argon2id (RFC 9106): the slow step between what a person types and a key."""
+"""Argon2id (RFC 9106): derives keys from passphrases."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +10,7 @@ from blackthorn.crypto.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class Argon2Parameters:
-    """The cost: `memory` in KiB, `passes` over it, `lanes` computed side by side."""
+    """The cost: `memory` in KiB, `passes` over it, parallel `lanes`."""
 
     memory: int
     passes: int
@@ -18,13 +18,13 @@ class Argon2Parameters:
 
 
 INTERACTIVE: Final = Argon2Parameters(memory=64 * 1024, passes=3, lanes=4)
-"""RFC 9106, 4, the second recommended option: 64 MiB, bearable on a telephone."""
+"""RFC 9106, 4, second recommended option: 64 MiB, affordable on a phone."""
 
 
 def argon2id(
     typed: bytes, salt: bytes, length: int, parameters: Argon2Parameters = INTERACTIVE
 ) -> Secret:
-    """`length` bytes from what was typed; `salt` has at least 8 bytes."""
+    """`length` bytes from a passphrase; `salt` has at least 8 bytes."""
     function = Argon2id(
         salt=salt,
         length=length,

@@ -1,8 +1,7 @@
 """HPKE in base mode (RFC 9180): key pairs, seal, open, export.
 
-pyca's own one-shot HPKE gives the same bytes (a test says so); this one adds what MLS needs
-beyond it: DeriveKeyPair, export, X448, and sealing to many under one long `info` that is
-hashed once.
+pyca's one-shot HPKE gives the same bytes; MLS also needs DeriveKeyPair, export, X448, and sealing
+to many recipients under one long `info` that is hashed once.
 """
 
 from collections.abc import Callable
@@ -20,7 +19,7 @@ _BASE_MODE = b"\x00"
 
 
 class HpkeError(ValueError):
-    """A key that is no key, or a ciphertext that does not open."""
+    """An invalid key, or a ciphertext that does not open."""
 
 
 @dataclass(frozen=True)
@@ -32,23 +31,23 @@ class Hpke:
     aead: Aead
 
     def generate_key_pair(self, random: Callable[[int], bytes]) -> tuple[Secret, bytes]:
-        """A private key and its public key, derived from as many random bytes as it has."""
+        """A new private key and its public key."""
         return self.derive_key_pair(Secret(random(self.kem.private_size)))
 
     def derive_key_pair(self, ikm: Secret) -> tuple[Secret, bytes]:
-        """DeriveKeyPair (RFC 9180, 4): the same input keying material, the same keys."""
+        """DeriveKeyPair (RFC 9180, 4)."""
         private = self.kem.derive(ikm.expose())
         return private, self.kem.public_key(private)
 
     def check_public_key(self, public: bytes) -> None:
-        """Raises `HpkeError` when nothing can be sealed to the key."""
+        """Raises `HpkeError` for a key that cannot be sealed to."""
         try:
             self.kem.check_public(public)
         except ValueError as error:
             raise HpkeError(f"not a {self.kem.name} public key") from error
 
     def check_key_pair(self, private: Secret, public: bytes) -> None:
-        """Raises `HpkeError` unless the two belong together."""
+        """Raises `HpkeError` unless the keys match."""
         try:
             matches = self.kem.public_key(private) == public
         except ValueError as error:
@@ -57,10 +56,7 @@ class Hpke:
             raise HpkeError(f"the {self.kem.name} private and public keys do not match")
 
     def sealer(self, info: bytes) -> Callable[[bytes, bytes], tuple[bytes, bytes]]:
-        """A function of public key and plaintext that seals under `info`, hashed here once.
-
-        It returns the encapsulated key and the ciphertext (empty aad); raises `HpkeError`.
-        """
+        """A function of public key and plaintext: enc and ciphertext. It raises `HpkeError`."""
         context = self._context(info)
 
         def seal(public: bytes, plaintext: bytes) -> tuple[bytes, bytes]:
@@ -82,14 +78,14 @@ class Hpke:
     def send_export(
         self, public: bytes, info: bytes, exporter_context: bytes, length: int
     ) -> tuple[bytes, Secret]:
-        """A new encapsulated key, and the secret that it lets its receiver export (5.3)."""
+        """A new enc, and the secret that its receiver can export (5.3)."""
         shared, enc = self._encapsulate(public)
         return enc, self._export(shared, info, exporter_context, length)
 
     def receive_export(
         self, private: Secret, enc: bytes, info: bytes, exporter_context: bytes, length: int
     ) -> Secret:
-        """The secret behind an encapsulated key. Raises `HpkeError`."""
+        """The exported secret of an enc. Raises `HpkeError`."""
         return self._export(self._decapsulate(private, enc), info, exporter_context, length)
 
     @cached_property

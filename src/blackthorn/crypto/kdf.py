@@ -1,4 +1,4 @@
-"""HKDF (RFC 5869) over the standard library's HMAC: small inputs, no object per call."""
+"""HKDF (RFC 5869) over the standard library's HMAC."""
 
 import hmac
 from typing import Final
@@ -14,10 +14,7 @@ def hkdf_extract(hash_name: str, salt: bytes, ikm: bytes) -> bytes:
 
 
 def hkdf_expand(hash_name: str, key: bytes, info: bytes, length: int) -> bytes:
-    """HKDF-Expand: `length` bytes, at most 255 times the hash's length.
-
-    Raises `ValueError` beyond that.
-    """
+    """HKDF-Expand. Raises `ValueError` beyond 255 times the hash's length."""
     block = hmac.digest(key, info + b"\x01", hash_name)
     if length <= len(block):
         return block[:length]

@@ -1,9 +1,8 @@
 """The KEMs of HPKE (RFC 9180, 4.1; draft-ietf-hpke-pq): key pairs, encapsulation, seeds.
 
-Private keys are `Secret` byte strings in the KEM's serialised form; public keys are bytes.
-Every method raises `ValueError` for bytes that are no key: `derive` gives DeriveKeyPair's private
-key, `check_public` refuses a key to which nothing can be encapsulated, `encapsulate` gives a shared
-secret and its `enc`, from which `decapsulate` gives the secret again. X-Wing is MLKEM768-X25519: a
+Private keys are `Secret` in serialised form; public keys are bytes. Every method raises
+`ValueError` for invalid keys. `derive` is DeriveKeyPair, `check_public` refuses unusable keys,
+`encapsulate` returns a shared secret and its `enc` for `decapsulate`. X-Wing is MLKEM768-X25519: a
 32-byte seed, a 1,216-byte public key (1,184 ML-KEM, 32 X25519), an `enc` of 1,120 bytes.
 """
 
@@ -30,7 +29,7 @@ def labelled_prk(hash_name: str, suite_id: bytes, salt: bytes, label: bytes, ikm
 
 
 def labelled_expand(hash_name: str, suite_id: bytes, prk: bytes) -> Expand:
-    """LabeledExpand (RFC 9180, 4) over a pseudorandom key."""
+    """LabeledExpand (RFC 9180, 4)."""
 
     def expand(label: bytes, info: bytes, length: int) -> bytes:
         labelled = length.to_bytes(2, "big") + _VERSION + suite_id + label + info
@@ -41,7 +40,7 @@ def labelled_expand(hash_name: str, suite_id: bytes, prk: bytes) -> Expand:
 
 @dataclass(frozen=True)
 class _DhKem:
-    """The common part of the Diffie-Hellman KEMs (RFC 9180, 4.1)."""
+    """Common part of the Diffie-Hellman KEMs (RFC 9180, 4.1)."""
 
     number: int
     name: str
@@ -56,7 +55,6 @@ class _DhKem:
         return labelled_expand(self.hash_name, suite_id, prk)
 
     def _shared(self, exchanged: bytes, enc: bytes, public: bytes) -> bytes:
-        """ExtractAndExpand."""
         expand = self._expander(b"eae_prk", exchanged)
         return expand(b"shared_secret", enc + public, self.secret_size)
 
@@ -71,7 +69,6 @@ class MontgomeryKem(_DhKem):
     low_order: frozenset[int]
 
     def derive(self, ikm: bytes) -> Secret:
-        """DeriveKeyPair's private key (7.1.3)."""
         return Secret(self._expander(b"dkp_prk", ikm)(b"sk", b"", self.private_size))
 
     def public_key(self, private: Secret) -> bytes:
@@ -79,10 +76,7 @@ class MontgomeryKem(_DhKem):
         return key.public_key().public_bytes_raw()
 
     def check_public(self, public: bytes) -> None:
-        """Raises `ValueError` for a point of low order, whose exchange is always zero.
-
-        All of them are known, so that none has to be tried (RFC 7748, 6 and 7).
-        """
+        """Raises `ValueError` for the known points of low order (RFC 7748, 6 and 7)."""
         if len(public) != self.enc_size:
             raise ValueError(f"a {self.name} public key has {self.enc_size} bytes")
         u = int.from_bytes(public, "little") % (1 << self.prime.bit_length()) % self.prime
@@ -112,7 +106,7 @@ class EcKem(_DhKem):
     order: int
 
     def derive(self, ikm: bytes) -> Secret:
-        """DeriveKeyPair's private key, by rejection (7.1.3)."""
+        """By rejection (7.1.3)."""
         expand = self._expander(b"dkp_prk", ikm)
         mask = (1 << self.order.bit_length()) - 1
         for counter in range(256):
@@ -126,7 +120,6 @@ class EcKem(_DhKem):
         return self._raw(self._private(private))
 
     def check_public(self, public: bytes) -> None:
-        """Raises `ValueError` for what is no point of the curve."""
         self._public(public)
 
     def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
@@ -163,7 +156,7 @@ class XWingKem:
     _LABEL = rb"\.//^" + b"\\"
 
     def derive(self, ikm: bytes) -> Secret:
-        """DeriveKeyPair's seed: SHAKE256 with hpke-pq's one-stage LabeledDerive."""
+        """SHAKE256 with hpke-pq's one-stage LabeledDerive."""
         label = b"DeriveKeyPair"
         labelled = ikm + _VERSION + b"KEM" + self.number.to_bytes(2, "big")
         labelled += len(label).to_bytes(2, "big") + label + (32).to_bytes(2, "big")
@@ -178,7 +171,7 @@ class XWingKem:
         X25519.check_public(public[self._ML_KEM_PUBLIC :])
 
     def encapsulate(self, public: bytes) -> tuple[bytes, bytes]:
-        """A shared secret and its `enc`: the ML-KEM ciphertext, then an X25519 key."""
+        """`enc` is the ML-KEM ciphertext, then an X25519 key."""
         x_public = public[self._ML_KEM_PUBLIC :]
         ml_kem = mlkem.MLKEM768PublicKey.from_public_bytes(public[: self._ML_KEM_PUBLIC])
         ml_shared, ml_enc = ml_kem.encapsulate()

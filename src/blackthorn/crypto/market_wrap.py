@@ -1,13 +1,11 @@
-"""The layer of a market's key around sealed bytes: XChaCha20-Poly1305 in chunks of 64 KiB.
+"""Encryption of stored bytes under a market's key: XChaCha20-Poly1305 in chunks of 64 KiB.
 
     wrapped = 20 random bytes ‖ chunk … ‖ last chunk        each chunk has a 16-byte tag behind it
 
-The nonce of a chunk is the 20 bytes ‖ its index (u32, big-endian); the associated data is one
-byte, 1 for the last chunk and 0 for the others, so that a shortened text does not open. There is
-always a last chunk; that of an empty text is empty. A chunk opens without those before it.
-
-libsodium is called through PyNaCl's own binding and not through its wrappers, which copy each
-text three times: this stands in the way of every message.
+A chunk's nonce is the 20 bytes ‖ its index (u32, big-endian); its associated data is one byte, 1
+for the last chunk and 0 for others, which detects truncation. There is always a last chunk, empty
+for an empty text. Chunks open independently. libsodium is called through PyNaCl's binding, since
+the wrappers copy each text three times and every message passes here.
 """
 
 import hashlib
@@ -38,23 +36,23 @@ _PIECE_CHUNKS: Final = 16
 
 
 class WrapError(DamageError):
-    """The stored bytes do not open: the key is another one, or they were altered."""
+    """The stored bytes do not open: another key, or altered."""
 
 
 def fingerprint(key: Secret) -> bytes:
-    """32 bytes that name the key and do not give it: SHA-256 over a label and the key."""
+    """32 bytes that name the key without revealing it: SHA-256 over a label and the key."""
     return hashlib.sha256(_FINGERPRINT + key.expose()).digest()
 
 
 def wrapped_size(size: int) -> int:
-    """Bytes of `size` bytes once they are wrapped."""
+    """The wrapped size in bytes of `size` bytes."""
     return PREFIX_BYTES + size + TAG_BYTES * _chunks(size)
 
 
 def wrap(key: Secret, data: bytes | bytearray, random: Callable[[int], bytes]) -> bytes:
-    """`data` under the 32-byte key; 36 bytes more, and 16 for each further 64 KiB.
+    """`data` under the 32-byte key: 36 bytes more, and 16 for each further 64 KiB.
 
-    `random` gives 20 bytes, which must never come twice.
+    `random` returns 20 bytes that never repeat.
     """
     prefix = random(PREFIX_BYTES)
     size = len(data)
@@ -69,7 +67,7 @@ def wrap(key: Secret, data: bytes | bytearray, random: Callable[[int], bytes]) -
 def wrap_in_pieces(
     key: Secret, data: bytes | bytearray, random: Callable[[int], bytes]
 ) -> Iterator[bytes]:
-    """The bytes of `wrap` in pieces of 1 MiB, so that a large mail is not in memory twice."""
+    """The bytes of `wrap` in pieces of 1 MiB, to bound memory."""
     prefix = random(PREFIX_BYTES)
     yield prefix
     total = _chunks(len(data))
@@ -79,7 +77,7 @@ def wrap_in_pieces(
 
 
 def unwrap(key: Secret, wrapped: bytes) -> bytes:
-    """The unwrapped bytes. Raises WrapError."""
+    """Raises WrapError."""
     chunks = memoryview(wrapped)[PREFIX_BYTES:]
     return unwrap_chunks(key, wrapped[:PREFIX_BYTES], chunks, 0, last=True)
 
@@ -87,15 +85,15 @@ def unwrap(key: Secret, wrapped: bytes) -> bytes:
 def unwrap_chunks(
     key: Secret, prefix: bytes, chunks: bytes | memoryview, first: int, *, last: bool
 ) -> bytes:
-    """The text of the wrapped `chunks`, of which the first has the index `first`.
+    """Unwrap `chunks`, the first of index `first`. Raises WrapError.
 
-    `last` says whether they go to the end of the wrapped text. Raises WrapError.
+    `last` says whether they end the wrapped text.
     """
     exposed = key.expose()
     size = len(chunks)
     count = max(1, -(-size // WRAPPED_CHUNK_BYTES))
     if len(prefix) != PREFIX_BYTES or size - (count - 1) * WRAPPED_CHUNK_BYTES < TAG_BYTES:
-        raise WrapError("what is stored was shortened: restore it from a backup")
+        raise WrapError("stored data is truncated: restore it from a backup")
     out = bytearray(size - count * TAG_BYTES)
     source, target = _at(chunks), _at(out)
     for number in range(count):
@@ -105,7 +103,7 @@ def unwrap_chunks(
         nonce = prefix + (first + number).to_bytes(4, "big")
         place = target + number * CHUNK_BYTES
         if _open(place, _NULL, _NULL, source + start, length, mark, 1, nonce, exposed):
-            raise WrapError("what is stored does not open with this market's key")
+            raise WrapError("stored data does not open with this market's key")
     return bytes(out)
 
 
@@ -116,7 +114,6 @@ def _chunks(size: int) -> int:
 def _wrap_chunks(
     key: bytes, data: bytes | bytearray, prefix: bytes, first: int, count: int
 ) -> bytes:
-    """The wrapped chunks `first` to `first + count - 1` of `data`."""
     total = _chunks(len(data))
     text = min(len(data), (first + count) * CHUNK_BYTES) - first * CHUNK_BYTES
     out = bytearray(text + count * TAG_BYTES)

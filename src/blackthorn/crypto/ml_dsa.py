@@ -1,8 +1,4 @@
-"""ML-DSA-65 (FIPS 204, pure, empty context): the post-quantum half of an identity's signatures.
-
-Signing draws randomness of its own inside the library (FIPS 204, 3.4: hedged), so the same
-message is signed differently each time; each signature holds.
-"""
+"""ML-DSA-65 (FIPS 204, pure, empty context). Signing is hedged (3.4): signatures differ."""
 
 from collections.abc import Callable
 from typing import Final
@@ -24,7 +20,7 @@ class MlDsa65:
     name = "ML-DSA-65"
 
     def generate(self, random: Callable[[int], bytes]) -> Secret:
-        """A private key: the seed xi of FIPS 204, 5.1."""
+        """The seed xi of FIPS 204, 5.1."""
         return Secret(random(SEED_BYTES))
 
     def public_key(self, private: Secret) -> bytes:

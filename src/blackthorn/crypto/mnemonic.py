@@ -1,7 +1,4 @@
-"""Bytes as words of the English list of BIP 39, with its checksum: 32 bytes are 24 words.
-
-The words are only a way to write bytes down: the key stretching of BIP 39 is not used.
-"""
+"""Encodes 32 bytes as 24 words of BIP 39 with its checksum, without its key stretching."""
 
 import difflib
 import functools
@@ -17,7 +14,7 @@ _PREFIX_LETTERS: Final = 4
 
 
 class MnemonicError(ValueError):
-    """The words are not what was written down; the text says which one is wrong, if one is."""
+    """The words are wrong; the text names the wrong word if it is known."""
 
 
 @functools.cache
@@ -31,10 +28,9 @@ def to_words(data: bytes) -> tuple[str, ...]:
 
 
 def from_words(text: str) -> bytes:
-    """The 32 bytes of 24 words as a person types them.
+    """The 32 bytes of 24 typed words. Raises `MnemonicError`.
 
-    Case, numbers, punctuation and line breaks between words do not matter, and four letters
-    are enough of a longer word. Raises `MnemonicError`.
+    Case, numbers, punctuation and line breaks are ignored; four letters of a word suffice.
     """
     words = [_known(word, place) for place, word in enumerate(_WORD.findall(text), 1)]
     if len(words) != WORDS_OF_32_BYTES:
@@ -46,7 +42,7 @@ def from_words(text: str) -> bytes:
 
 
 def _known(typed: str, place: int) -> str:
-    """The word of the list that was typed at that place, from 1."""
+    """The list's word for a typed one; `place` counts from 1."""
     word, known = typed.lower(), _bip39().wordlist
     if word in known:
         return str(word)

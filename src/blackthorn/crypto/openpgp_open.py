@@ -1,8 +1,7 @@
-"""OpenPGP (RFC 9580) with the secret key: make a user's key, open what is sealed to it.
+"""OpenPGP (RFC 9580) with secret keys: generate a user's key, decrypt, sign.
 
-Only a device imports this module: the import contract forbids it to the server's side.
-pysequoia hands out the content of a message that was never encrypted as if it had been, so
-the packets are checked first: session keys, then one integrity-protected container.
+The import contract keeps this module from the server's side. pysequoia returns unencrypted content
+as if it had been decrypted, so the packets are checked first.
 """
 
 import base64
@@ -20,18 +19,18 @@ _BEGIN, _END = b"-----BEGIN PGP MESSAGE-----", b"-----END PGP MESSAGE-----"
 
 
 class UnsealError(SecurityError):
-    """The sealed message is damaged, altered, or sealed to another key. Nothing came out."""
+    """The message is damaged, altered, or sealed to another key. No content was returned."""
 
 
 class _BrokenError(InputError):
-    """Carries the place from the packet walk to `unseal`."""
+    """Malformed packets, for `unseal` to translate."""
 
 
 def generate_user_key(address: str) -> tuple[Secret, bytes]:
-    """A user's OpenPGP key and its certificate, both binary (about 2.3 and 2.1 kB).
+    """A user's OpenPGP key and certificate, binary (about 2.3 and 2.1 kB).
 
-    Version 6, Ed25519 to certify and sign, ML-KEM-768+X25519 to seal to; never expires,
-    because pysequoia refuses to open with an expired key what was sealed in time.
+    Version 6, Ed25519 to certify and sign, ML-KEM-768+X25519 to encrypt to. It never expires:
+    pysequoia does not decrypt with an expired key, not even older mail.
     """
     key = pysequoia.Tsk.generate(
         address,
@@ -43,10 +42,9 @@ def generate_user_key(address: str) -> tuple[Secret, bytes]:
 
 
 def sign_detached(message: bytes, key: Secret) -> bytes:
-    """A detached binary signature over `message` by `key` (154 bytes with Ed25519, version 6).
+    """A detached binary signature (154 bytes with Ed25519, version 6), for `verify_detached`.
 
-    It carries the machine's time. `openpgp_verify.verify_detached` takes it. Raises UnsealError
-    when the key cannot sign.
+    It carries the machine's time. Raises UnsealError when the key cannot sign.
     """
     with sequoia_errors(UnsealError("the OpenPGP key cannot sign")):
         signer = pysequoia.Tsk.from_bytes(key.expose()).signer()
@@ -57,7 +55,7 @@ def sign_detached(message: bytes, key: Secret) -> bytes:
 def unseal(armored: bytes, key: Secret) -> bytes:
     """The content of one armored message sealed to `key` (from `generate_user_key`).
 
-    Raises UnsealError, and gives out no byte, unless the whole message is intact.
+    Raises UnsealError, without any content, unless the whole message is intact.
     """
     refusal = UnsealError("the sealed mail cannot be opened: altered, or sealed to another key")
     try:
@@ -74,7 +72,7 @@ def unseal(armored: bytes, key: Secret) -> bytes:
 
 
 def _dearmor(armored: bytes) -> bytes:
-    """The binary of exactly one armored message with nothing before or after it."""
+    """The binary of exactly one armored message."""
     text = armored.strip()
     if not (text.startswith(_BEGIN) and text.endswith(_END)) or text.count(b"-----") != 4:
         raise _BrokenError
@@ -90,7 +88,7 @@ def _dearmor(armored: bytes) -> bytes:
 
 
 def _check_packets(message: bytes) -> None:
-    """RFC 9580, 10.3: session key packets, then one SEIPD packet, and nothing besides."""
+    """RFC 9580, 10.3: session key packets, then one SEIPD packet, nothing else."""
     position, sessions, containers = 0, 0, 0
     while position < len(message):
         tag, position = _skip_packet(message, position)

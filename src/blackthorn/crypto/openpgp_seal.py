@@ -1,8 +1,6 @@
-"""OpenPGP (RFC 9580) towards certificates: inspect one, seal to one. Opens nothing.
+"""OpenPGP (RFC 9580) with certificates: parse and seal; `crypto.openpgp_open` has secret keys.
 
-The server's side seals by this module. Secret keys live in `crypto.openpgp_open`, which the
-server's side can never import. pysequoia would seal to expired and to revoked certificates
-without a word, so `Certificate.check` is asked before every seal.
+pysequoia seals to expired and revoked certificates silently, so `Certificate.check` runs first.
 """
 
 from collections.abc import Iterator
@@ -23,27 +21,27 @@ class CertificateError(InputError):
 
 
 class ExpiredCertificateError(CertificateError):
-    """The certificate's time is over; its owner can extend it."""
+    """The certificate has expired; its owner can extend it."""
 
 
 class RevokedCertificateError(CertificateError):
-    """Its owner has taken the certificate back."""
+    """Its owner revoked the certificate."""
 
 
 @contextmanager
 def sequoia_errors(error: Exception) -> Iterator[None]:
-    """Turn whatever pysequoia raises, Rust panics included, into `error`, without its text."""
+    """Raise `error`, without its cause, for every error of pysequoia, Rust panics included."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit, MemoryError, GeneratorExit):
         raise
-    except BaseException:  # a Rust panic arrives as pyo3's PanicException, no Exception
+    except BaseException:  # a Rust panic is pyo3's PanicException, not an Exception
         raise error from None
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A parsed certificate. `expires` is Unix seconds, or None when it never does."""
+    """A parsed certificate. `expires` is Unix seconds, None for never."""
 
     fingerprint: str
     expires: int | None
@@ -51,7 +49,7 @@ class Certificate:
     _sequoia: pysequoia.Cert
 
     def check(self, now: int) -> None:
-        """Raise RevokedCertificateError or ExpiredCertificateError when it is that at `now`."""
+        """Raises RevokedCertificateError, ExpiredCertificateError."""
         if self.revoked:
             raise RevokedCertificateError("the OpenPGP certificate is revoked")
         if self.expires is not None and now >= self.expires:
@@ -64,10 +62,7 @@ class Certificate:
 
 
 def parse_certificate(data: bytes) -> Certificate:
-    """The certificate in `data` (binary, at most MAX_CERTIFICATE_BYTES bytes).
-
-    Raises CertificateError when it is none; a secret key is none.
-    """
+    """A binary certificate, at most MAX_CERTIFICATE_BYTES. Raises CertificateError."""
     if len(data) > limits.MAX_CERTIFICATE_BYTES:
         raise CertificateError(f"the OpenPGP certificate has {len(data)} bytes: too large")
     if _first_tag(data) != _PUBLIC_KEY:
@@ -93,8 +88,7 @@ def _first_tag(data: bytes) -> int:
 def seal(content: bytes, certificate: Certificate, *, now: int) -> bytes:
     """`content` sealed to the certificate: an armored OpenPGP message (RFC 9580, 6).
 
-    Raises ExpiredCertificateError, RevokedCertificateError, or CertificateError when it has no
-    key to seal to. `now` is Unix seconds.
+    `now` is Unix seconds. Raises CertificateError and its kinds.
     """
     certificate.check(now)
     with sequoia_errors(CertificateError(_NO_KEY)):
@@ -102,10 +96,9 @@ def seal(content: bytes, certificate: Certificate, *, now: int) -> bytes:
 
 
 def seal_file(source: str, target: str, certificate: Certificate, *, now: int) -> None:
-    """The file at path `source` sealed to the certificate, binary, into a new file `target`.
+    """Seal the file `source`, binary and streamed, into a new file `target`.
 
-    Streamed: memory does not grow with the file. Raises as `seal` does, and DiskError when
-    a file cannot be read or written, without saying which: pysequoia does not tell.
+    Raises as `seal`, and DiskError, which cannot name the file: pysequoia does not.
     """
     certificate.check(now)
     certificate.check_sealing()

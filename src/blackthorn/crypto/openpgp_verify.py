@@ -1,8 +1,7 @@
-"""Detached OpenPGP signatures (RFC 9580, 10.4): does this one hold for that certificate?
+"""Verifies detached OpenPGP signatures (RFC 9580, 10.4), on servers and devices.
 
-For both sides: a server verifies what a device signed by `openpgp_open.sign_detached`.
-pysequoia asks the machine's clock: a signature from more than half an hour ahead does not hold
-yet, one by a certificate that was expired or revoked when it was made does not hold at all.
+pysequoia uses the machine's clock: a signature from over half an hour ahead, or by a certificate
+that was expired or revoked when it signed, does not hold.
 """
 
 import pysequoia
@@ -15,7 +14,7 @@ from blackthorn.crypto.signatures import VerifyError
 def verify_detached(certificate: Certificate, signature: bytes, message: bytes) -> None:
     """Raises `VerifyError` unless `signature`, exactly one binary packet, is by that certificate.
 
-    The signing key may be its primary key or a signing subkey (RFC 9580, 5.2.1.1: type 0x00).
+    Its primary key or a signing subkey may sign (RFC 9580, 5.2.1.1: type 0x00).
     """
     refusal = VerifyError("the OpenPGP certificate did not sign this")
     if len(signature) > limits.MAX_OPENPGP_PROOF_BYTES:

@@ -1,8 +1,7 @@
-"""SPAKE2 over Ed25519's group: two sides that share a password agree on a key, or on none.
+"""SPAKE2 over Ed25519's group: two sides that share a password agree on a key.
 
-The door to the `spake2` library (the construction of Abdalla and Pointcheval, 2005, with
-magic-wormhole's encoding). A wrong password shows only when the keys are compared, which is
-the caller's duty: nothing here says whether the other side knew it.
+Uses the `spake2` library (Abdalla and Pointcheval, 2005, magic-wormhole's encoding). Callers must
+confirm the key: a wrong password shows in no other way.
 """
 
 from collections.abc import Callable
@@ -15,11 +14,11 @@ from blackthorn.errors import ProtocolError
 
 
 class PakeError(ProtocolError):
-    """The other side's message is no valid SPAKE2 message of 33 bytes."""
+    """Not a valid 33-byte SPAKE2 message."""
 
 
 class Exchange:
-    """One side of one exchange. `message` is to be sent; `finish` may be called once."""
+    """One side of an exchange. Send `message`; call `finish` once."""
 
     def __init__(self, machine: spake2.SPAKE2_A | spake2.SPAKE2_B) -> None:
         self._machine = machine
@@ -27,7 +26,7 @@ class Exchange:
         """33 bytes for the other side."""
 
     def finish(self, message: bytes) -> Secret:
-        """The 32-byte key, the other side's message given. Raises PakeError."""
+        """The 32-byte key from the other side's message. Raises PakeError."""
         if len(message) != len(self.message):
             raise PakeError("a SPAKE2 message has 33 bytes")
         try:
@@ -39,7 +38,7 @@ class Exchange:
 def initiate(
     password: Secret, *, initiator: bytes, responder: bytes, random: Callable[[int], bytes]
 ) -> Exchange:
-    """The side that speaks first; both names enter the key, `random` gives the scalar."""
+    """The initiator; both names enter the key, `random` makes the scalar."""
     return Exchange(
         spake2.SPAKE2_A(password.expose(), idA=initiator, idB=responder, entropy_f=random)
     )
@@ -48,7 +47,7 @@ def initiate(
 def respond(
     password: Secret, *, initiator: bytes, responder: bytes, random: Callable[[int], bytes]
 ) -> Exchange:
-    """The side that answers; as `initiate`."""
+    """The responder, as `initiate`."""
     return Exchange(
         spake2.SPAKE2_B(password.expose(), idA=initiator, idB=responder, entropy_f=random)
     )

@@ -6,10 +6,9 @@ from typing import Final, NoReturn, final
 
 @final
 class Secret:
-    """Secret bytes whose `repr`, `str` and format show nothing.
+    """Secret bytes that `repr`, `str` and format do not show.
 
-    Equality is constant-time. The type cannot be hashed, pickled or iterated; call
-    `expose()` at the place that needs the bytes, and nowhere else.
+    Equality is constant-time; no hash, pickle or iteration. Call `expose()` only where needed.
     """
 
     __slots__ = ("_value",)
@@ -18,7 +17,6 @@ class Secret:
         self._value: Final = value
 
     def expose(self) -> bytes:
-        """The bytes themselves."""
         return self._value
 
     def __len__(self) -> int:

@@ -25,28 +25,25 @@ from blackthorn.crypto.secret import Secret
 
 
 class VerifyError(ValueError):
-    """The signature is not this key's over these bytes, or the key is no key."""
+    """The signature does not verify, or the key is invalid."""
 
 
 class Ed25519:
     """Ed25519: 32-byte seed, 32-byte public key, 64-byte signature.
 
-    Through libsodium, which verifies in half of OpenSSL's time: joining a group is little else.
+    libsodium verifies in half of OpenSSL's time, which dominates joining a group.
     """
 
     number = 0x0807
     name = "Ed25519"
 
     def generate(self, random: Callable[[int], bytes]) -> Secret:
-        """A private key."""
         return Secret(random(crypto_sign_SEEDBYTES))
 
     def public_key(self, private: Secret) -> bytes:
-        """The public key of a private one."""
         return crypto_sign_seed_keypair(private.expose())[0]
 
     def sign(self, private: Secret, message: bytes) -> bytes:
-        """A signature over `message`."""
         _, key = crypto_sign_seed_keypair(private.expose())
         return crypto_sign(message, key)[:crypto_sign_BYTES]
 
@@ -95,7 +92,7 @@ class Ecdsa:
     order: int
 
     def generate(self, random: Callable[[int], bytes]) -> Secret:
-        """A private key, by rejection of too large scalars."""
+        """By rejection of too large scalars."""
         excess = 8 * self.scalar_size - self.order.bit_length()
         while True:
             scalar = int.from_bytes(random(self.scalar_size), "big") >> excess
@@ -106,12 +103,10 @@ class Ecdsa:
         return ec.derive_private_key(int.from_bytes(private.expose(), "big"), self.curve)
 
     def public_key(self, private: Secret) -> bytes:
-        """The public key of a private one, an uncompressed point."""
         public = self._key(private).public_key()
         return public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     def sign(self, private: Secret, message: bytes) -> bytes:
-        """A DER signature over `message`."""
         return self._key(private).sign(message, ec.ECDSA(self.hash))
 
     def verify(self, public: bytes, signature: bytes, message: bytes) -> None:

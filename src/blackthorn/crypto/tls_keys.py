@@ -1,8 +1,7 @@
-"""The server's own long-lived TLS key: Ed25519, in a certificate that it signs itself.
+"""The server's long-lived TLS key: Ed25519, in a self-signed certificate.
 
-No authority is asked: a device learns the fingerprint of this key at its activation and
-accepts no other from then on. The certificate is only the key's wrapping, so it does not run
-out in the server's life; SMTP shows it for opportunistic encryption as well.
+Devices pin its fingerprint at activation and trust no authority, so it does not expire in the
+server's life; SMTP uses it for opportunistic TLS too.
 """
 
 import datetime
@@ -10,14 +9,9 @@ import hashlib
 from collections.abc import Callable
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from blackthorn.crypto.secret import Secret
@@ -25,13 +19,14 @@ from blackthorn.errors import DecodeError
 from blackthorn.ids import Fingerprint
 
 VALID_YEARS = 50
-"""Longer than the server lives: what ends a key is a new activation, not a date."""
+"""Longer than the server's life: a key ends by a new activation."""
 
 
 def make_key(random: Callable[[int], bytes]) -> Secret:
-    """A fresh private key as PEM (PKCS #8, unencrypted)."""
+    """A new private key as PEM (PKCS #8, unencrypted)."""
     key = Ed25519PrivateKey.from_private_bytes(random(32))
-    return Secret(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    unencrypted = serialization.NoEncryption()
+    return Secret(key.private_bytes(Encoding.PEM, serialization.PrivateFormat.PKCS8, unencrypted))
 
 
 def make_certificate(
@@ -59,7 +54,7 @@ def certificate_fingerprint(pem: bytes) -> Fingerprint:
 
 
 def peer_fingerprint(der: bytes) -> Fingerprint:
-    """The same of a certificate in DER, as TLS gives the peer's. Raises DecodeError."""
+    """The same for a peer's DER certificate. Raises DecodeError."""
     return _fingerprint(x509.load_der_x509_certificate, der, "not a certificate")
 
 
@@ -70,12 +65,12 @@ def _fingerprint(
         public = load(data).public_key()
     except ValueError:
         raise DecodeError(refusal) from None
-    info = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    info = public.public_bytes(Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return Fingerprint(hashlib.sha256(info).digest())
 
 
 def _private_key(pem: Secret) -> Ed25519PrivateKey:
-    key = load_pem_private_key(pem.expose(), None)
+    key = serialization.load_pem_private_key(pem.expose(), None)
     if not isinstance(key, Ed25519PrivateKey):
         raise DecodeError("the server's key is not an Ed25519 key")
     return key

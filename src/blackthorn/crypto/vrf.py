@@ -1,13 +1,9 @@
-"""ECVRF-EDWARDS25519-SHA512-TAI (RFC 9381, suite 0x03): a keyed hash that anyone can check.
+"""ECVRF-EDWARDS25519-SHA512-TAI (RFC 9381, suite 0x03): a keyed hash with public proofs.
 
-The private key is the 32-byte seed of RFC 8032, the public key its Ed25519 point. A proof is
-80 bytes, the output 64. Only the holder of the private key can compute an output; with the
-proof anyone sees that it is the one output of this key for this input.
-
-The group arithmetic is libsodium's. Encoding the input to a point tries counters until one
-fits, so its running time tells something of the input; nothing here promises constant time.
-Stricter than the RFC in one thing: a Gamma off the main subgroup is refused, which no honest
-prover makes.
+Private keys are 32-byte seeds (RFC 8032), public keys Ed25519 points; a proof has 80 bytes, the
+output 64. Arithmetic is libsodium's. Encoding to a point tries counters, so timing depends on the
+input: nothing here is constant-time. Stricter than the RFC: a Gamma off the main subgroup, which no
+honest prover makes, is refused.
 """
 
 import hashlib
@@ -28,7 +24,7 @@ _SIGN: Final = 1 << 255
 
 
 class VrfError(ValueError):
-    """The proof is not this key's for this input, or the key is no key."""
+    """The proof does not verify, or the key is invalid."""
 
 
 def public_key(private: Secret) -> bytes:
@@ -111,7 +107,7 @@ def _encode_to_curve(salt: bytes, alpha: bytes) -> bytes:
 
 
 def _times_cofactor(point: bytes) -> bytes:
-    """Eight times a point, by doublings: libsodium's products refuse points off the subgroup."""
+    """Eight times a point, by doublings: libsodium multiplies no points off the subgroup."""
     for _ in range(3):
         point = sodium.crypto_core_ed25519_add(point, point)
     return point
@@ -123,5 +119,4 @@ def _challenge(*points: bytes) -> bytes:
 
 
 def _output(gamma: bytes) -> bytes:
-    """The output of a proof (5.2)."""
     return hashlib.sha512(_SUITE + b"\x03" + _times_cofactor(gamma) + b"\x00").digest()

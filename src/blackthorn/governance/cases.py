@@ -1,10 +1,10 @@
-"""All cases, and the only functions by which a decision changes one.
+"""All cases, and the functions by which decisions change them.
 
-    Cases.check      may this statement be taken, and which approvals does it still lack?
+    Cases.check      is the statement allowed, and which approvals are missing?
     Cases.take       the same, complete: the case changes
 
-Used by the server, by a device before it signs, and by an auditor's replay of the ledger. The
-server also checks what only it knows: whether an account exists, and the ledger's time.
+The server, devices before signing, and auditors' replays share them. The server also checks
+accounts and the ledger's time.
 """
 
 import re
@@ -24,7 +24,7 @@ _EXIT: Final = re.compile(r"X-([A-Z]{2})-([0-9]+)")
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A statement that may be taken. `lacks` are the approvers still wanted, () when complete."""
+    """An allowed statement; `lacks` are the missing approvers."""
 
     signed: Signed
     case: Case
@@ -33,7 +33,6 @@ class Checked:
 
 
 def transitions_of(case: str) -> Sequence[Transition]:
-    """The table of a case, by its id."""
     match case[:2]:
         case "D-":
             return directives.TRANSITIONS
@@ -44,39 +43,37 @@ def transitions_of(case: str) -> Sequence[Transition]:
 
 @dataclass
 class Cases:
-    """All cases. `officers` are those of now."""
+    """`officers` are the current ones."""
 
     officers: Officers = field(default_factory=dict)
     by_id: dict[str, Case] = field(default_factory=dict)
 
     def case(self, name: str) -> Case:
-        """The case, or an empty one of that id."""
+        """An empty case if unknown."""
         return self.by_id.get(name, Case(name))
 
     @property
     def directives(self) -> list[Case]:
-        """All directives by number."""
+        """By number."""
         return sorted((case for case in self.by_id.values() if case.id[0] == "D"), key=_id)
 
     @property
     def exits(self) -> list[Case]:
-        """All exits by market and number."""
+        """By market and number."""
         return sorted((case for case in self.by_id.values() if case.id[0] == "X"), key=_id)
 
     def exit_of(self, market: str) -> Case | None:
-        """The newest exit of a market."""
+        """A market's newest exit."""
         found = [case for case in self.exits if case.id[2:4] == market]
-        return max(found, key=lambda each: int(each.id[5:])) if found else None
+        return max(found, key=lambda case: int(case.id[5:])) if found else None
 
     def next_directive(self) -> str:
-        """The id of the directive that comes next."""
+        """The next directive's id."""
         return f"D-{sum(name[0] == 'D' for name in self.by_id) + 1:06d}"
 
     def next_exit(self, market: str) -> str:
         """The id of the market's next exit."""
         return f"X-{market}-{sum(case.id[2:4] == market for case in self.exits) + 1}"
-
-    # --- Deciding -------------------------------------------------------------------------
 
     def check(
         self,
@@ -86,26 +83,26 @@ class Cases:
         *,
         numbered: bool = False,
     ) -> Checked:
-        """Whether the statement may be taken by those who approved it so far.
+        """Check a statement and its approvals so far. Raises `VerificationError`.
 
-        `clock_ms` is the ledger's time, Unix milliseconds, where it is known; `known` are the
-        officers of the time when it was decided, those of now by default. `numbered` says that
-        the number of a new directive was held against all others, the sealed ones too. Raises
-        `VerificationError` with the rule that it breaks.
+        `clock_ms` is the ledger's time, Unix milliseconds, if known; `known` the officers at the
+        time of the decision, by default the current ones. `numbered` says that a new directive's
+        number was checked against all others, sealed ones too.
         """
         statement = signed.statement
         case = self.case(statement.case)
         if statement.seq != case.seq + 1 or statement.prev != case.head:
-            raise VerificationError(
-                "G2", f"{statement.case} has moved on: another decision came first, look again"
-            )
+            text = f"another decision on {statement.case} came first: review it, then decide again"
+            raise VerificationError("G2", text)
         move = find(transitions_of(statement.case), statement.action)
         if case.state not in move.sources:
             standing = case.state or "not begun"
-            raise VerificationError("G4", f"{statement.case} is {standing}: no {move.action} now")
+            raise VerificationError(
+                "G4", f"{statement.case} is {standing}: {move.action} is impossible"
+            )
         check_fields(statement.public, move.public, f"a {move.action}")
         if bool(move.private) != (statement.private is not None):
-            raise VerificationError("G16", f"{move.action} has a private part, or should have none")
+            raise VerificationError("G16", f"{move.action} needs a private part, or must have none")
         if case.seq == 0:
             self._check_new(statement, numbered)
         if case.held and statement.action not in exits.WHILE_HELD:
@@ -122,10 +119,10 @@ class Cases:
         *,
         numbered: bool = False,
     ) -> Case:
-        """The statement is decided: the case changes. Raises `VerificationError` (G6 among it)."""
+        """Apply a complete decision. Raises `VerificationError`, G6 if approvals are missing."""
         checked = self.check(signed, clock_ms, known, numbered=numbered)
         if checked.lacks:
-            raise VerificationError("G6", "a decision lacks an approver")
+            raise VerificationError("G6", "an approver is missing")
         statement, case = signed.statement, checked.case
         if statement.case == officers.CASE:
             self.officers = officers.after(self.officers, statement.action, statement.public)
@@ -159,7 +156,7 @@ class Cases:
                 raise VerificationError("G12", f"the next exit of {market} is another")
             before = self.exit_of(market)
             if before is not None and before.state != "rescinded":
-                raise VerificationError("G12", f"{before.id} is {before.state}: no other exit now")
+                raise VerificationError("G12", f"{before.id} is still {before.state}: end it first")
 
     def _approvals(self, signed: Signed, move: Transition, known: Officers) -> tuple[Slot, ...]:
         statement = signed.statement
@@ -170,17 +167,17 @@ class Cases:
         for approval in signed.approvals:
             officer = known.get(approval.officer)
             if officer is None:
-                raise VerificationError("G5", f"{approval.officer} is no officer")
+                raise VerificationError("G5", f"{approval.officer} is not an officer")
             try:
                 text = message(statement, approval.officer, approval.at_ms)
                 officer.keys.verify(approval.signature, text)
             except VerificationError:
-                fault = f"the approval of {approval.officer} is false"
+                fault = f"the signature of {approval.officer} does not verify"
                 raise VerificationError("G5", fault) from None
             roles.append(officer.roles)
         lacks = missing(move.signers, roles)
         if lacks is None:
-            raise VerificationError("G6", f"{move.action} is not for officers with these roles")
+            raise VerificationError("G6", f"{move.action} needs officers with other roles")
         return lacks
 
     def _guard(self, signed: Signed, case: Case, move: Transition, clock_ms: int | None) -> None:

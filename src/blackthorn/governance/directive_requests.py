@@ -1,4 +1,4 @@
-"""The forms of the decisions on directives, and of the warrant canary."""
+"""Forms for decisions on directives and the warrant canary."""
 
 import hashlib
 from dataclasses import replace
@@ -9,14 +9,7 @@ from blackthorn.errors import UserError
 from blackthorn.governance import directives, warrant_canary
 from blackthorn.governance.inputs import parse_accounts
 from blackthorn.governance.package.letters import Refusal, refusal_letter
-from blackthorn.governance.requests import (
-    Context,
-    DecisionRequest,
-    Input,
-    RequestForm,
-    make_form,
-    noted,
-)
+from blackthorn.governance.requests import Context, DecisionRequest, Input, make_form, noted
 from blackthorn.governance.transitions import Case
 
 SPOOFING_NOTE: Final = (
@@ -27,15 +20,13 @@ SPOOFING_NOTE: Final = (
 
 
 def _receive(context: Context, request: DecisionRequest) -> DecisionRequest:
-    """Refuses what names everybody, or more accounts than one directive may."""
+    """Refuses demands about everybody, or about too many accounts."""
     public, technical = dict(request.public), directives.TECHNICAL
     accounts = parse_accounts(request.private["accounts"], context.domain)
     named = accounts or public["unknown"]
     if not named and public["kind"] != technical:
-        raise UserError(
-            f"no account is named: give each with {context.label('account')}. What asks for "
-            f"everybody or for access is of the kind {technical}, which can only be refused"
-        )
+        label = context.label("account")
+        raise UserError(f"no account is named: use {label}; general access is of kind {technical}")
     if public["kind"] == technical and (named or public["categories"]):
         raise UserError(f"{technical} names no account and no category")
     public["accounts"] = len(accounts)
@@ -44,22 +35,20 @@ def _receive(context: Context, request: DecisionRequest) -> DecisionRequest:
 
 
 def _verify(context: Context, request: DecisionRequest) -> DecisionRequest:
-    """Refuses a contact that came with the demand itself."""
+    """Refuses a contact from the demand itself."""
     contact, brought = _bare(request.private["contact"]), str(context.demand.get("contact", ""))
     if contact and contact in (_bare(brought), *map(_bare, brought.split())):
-        raise UserError(
-            "that contact stands in the directive itself: ask at one that you found elsewhere"
-        )
+        raise UserError("that contact is from the directive: ask one from an independent source")
     return noted(request, SPOOFING_NOTE)
 
 
 def _bare(contact: str) -> str:
-    """A contact without what is written differently: case, blanks, signs between digits."""
+    """A contact without case, blanks and separators."""
     return "".join(letter for letter in contact.lower() if letter.isalnum() or letter in "@.")
 
 
 def _approve(context: Context, request: DecisionRequest) -> DecisionRequest:
-    """Nothing is approved that was not asked for; all of it unless categories are entered."""
+    """Only requested categories; all of them by default."""
     wanted = list(directives.facts(context.case)["categories"])
     for category in request.public.get("categories", ()):
         if category not in wanted:
@@ -82,7 +71,7 @@ def _refuse(context: Context, request: DecisionRequest) -> DecisionRequest:
 
 
 def letter(case: Case, reason: str, domain: str) -> bytes:
-    """The letter of refusal that the register's facts make; the same for every officer."""
+    """The letter of refusal, a function of the register."""
     facts = directives.facts(case)
     refusal = Refusal(
         case.id, domain, facts["authority"], facts["basis"], int(facts["received_ms"]), reason
@@ -97,13 +86,11 @@ def _correct(context: Context, request: DecisionRequest) -> DecisionRequest:
 
 
 def _declare(context: Context, request: DecisionRequest) -> DecisionRequest:
-    """Shows in full what is stated, and what is not stated any more."""
+    """Notes what is stated, and what is stated no more."""
     stated, sentences = request.public["statements"], warrant_canary.STATEMENTS
     if not stated or not request.public["valid_until_ms"]:
-        label = context.label
-        raise UserError(
-            f"say what is stated, by {label('statement')}, and for how long, by {label('until')}"
-        )
+        options = f"{context.label('statement')} and {context.label('until')}"
+        raise UserError(f"state what was never done, and until when: use {options}")
     request = noted(request, *(f"You state: {sentences[name]}" for name in stated))
     omitted = [name for name in sentences if name not in stated]
     if not omitted:
@@ -158,11 +145,7 @@ _FORMS: Final = (
     _form(
         "approve",
         "Agree to what is produced. Legal and custodian.",
-        Input(
-            "category",
-            "categories",
-            "Only these categories. Again for each; default: those asked for.",
-        ),
+        Input("category", "categories", "Only these; repeat it. Default: those asked for."),
         finish=_approve,
     ),
     _form(
@@ -186,9 +169,7 @@ _FORMS: Final = (
         "The letter is made from what was decided, and is the same for both; nobody is named "
         "in it.",
         Input("reason", "reason", required=True),
-        Input(
-            "letter", "letter", "Your own letter, instead of the one that is made.", yields=False
-        ),
+        Input("letter", "letter", "Your own letter instead of the generated one.", yields=False),
         finish=_refuse,
     ),
     _form(
@@ -217,7 +198,7 @@ _FORMS: Final = (
     ),
 )
 
-FORMS: Final[dict[str, RequestForm]] = {form.move.action: form for form in _FORMS}
+FORMS: Final = {form.move.action: form for form in _FORMS}
 """Action of a directive → its form."""
 
 CANARY: Final = make_form(

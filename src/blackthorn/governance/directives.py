@@ -1,8 +1,7 @@
 """Directives: government demands about named accounts, as a table of transitions.
 
-There is no field in which all users, a keyword, a country's people or a live feed could be
-written. A demand for open access is of the kind `technical-capability`, names no account, asks
-for no data, and has one end: refused, there is no such capability.
+No field can hold all users, a keyword, a country's people or a live feed. A demand for general
+access is of the kind `technical-capability`: no account, no data, and it can only be refused.
 """
 
 from typing import Any, Final
@@ -13,19 +12,11 @@ from blackthorn.governance import limits, transitions, values
 TECHNICAL: Final = "technical-capability"
 KINDS: Final = ("production", "preservation", "emergency", "removal", "blocking", TECHNICAL)
 CATEGORIES: Final = (
-    "account-facts",
-    "sealed-mail",
-    "waiting-parcels",
-    "identity-chain",
-    "ledger-entries",
+    *("account-facts", "sealed-mail", "waiting-parcels", "identity-chain", "ledger-entries"),
 )
 NO_CAPABILITY: Final = "no-such-capability"
 REASONS: Final = (
-    NO_CAPABILITY,
-    "not-genuine",
-    "not-lawful",
-    "disproportionate",
-    "no-such-account",
+    *(NO_CAPABILITY, "not-genuine", "not-lawful", "disproportionate", "no-such-account"),
     "closed-market",
 )
 OPEN: Final = ("received", "verified", "assessed", "approved", "produced", "contested")
@@ -41,15 +32,12 @@ def _receive(case: transitions.Case, request: transitions.Request) -> None:
     if technical and (named or public["categories"]):
         raise VerificationError("G7", "a demand for a technical capability names no account")
     if not technical and not named:
-        raise VerificationError(
-            "G7", "a directive names at least one account; what names none is technical-capability"
-        )
+        raise VerificationError("G7", "no account is named: the kind is technical-capability")
     if named > limits.MAX_DIRECTIVE_ACCOUNTS:
-        raise VerificationError(
-            "G7", f"at most {limits.MAX_DIRECTIVE_ACCOUNTS} accounts a directive"
-        )
+        most = limits.MAX_DIRECTIVE_ACCOUNTS
+        raise VerificationError("G7", f"a directive names at most {most} accounts")
     if public["kind"] in ("production", "emergency", "preservation") and not public["categories"]:
-        raise VerificationError("G7", "a directive says which of the categories it asks for")
+        raise VerificationError("G7", "name the categories that the directive asks for")
     if public["to_ms"] and public["from_ms"] > public["to_ms"]:
         raise VerificationError("G7", "the period of a directive ends before it begins")
     if public["gag_until_ms"]:
@@ -86,9 +74,7 @@ def _assess(case: transitions.Case, request: transitions.Request) -> None:
 def _refuse(case: transitions.Case, request: transitions.Request) -> None:
     technical = facts(case)["kind"] == TECHNICAL
     if technical != (request.public["reason"] == NO_CAPABILITY):
-        raise VerificationError(
-            "G7", f"{NO_CAPABILITY} is the reason for {TECHNICAL}, and only for it"
-        )
+        raise VerificationError("G7", f"{NO_CAPABILITY} is the only reason for {TECHNICAL}")
 
 
 def _produce(case: transitions.Case, request: transitions.Request) -> None:
@@ -237,7 +223,7 @@ def facts(case: transitions.Case) -> dict[str, Any]:
 
 
 def gag_until_ms(case: transitions.Case) -> int:
-    """Until when the law bars disclosure, by the decisions so far; 0 when nothing does."""
+    """Until when the law bars disclosure, by all decisions so far; else 0."""
     until = 0
     for step in case.history:
         if step.action == "receive":
@@ -250,5 +236,4 @@ def gag_until_ms(case: transitions.Case) -> int:
 
 
 def gagged(case: transitions.Case, now_ms: int) -> bool:
-    """Whether the law bars disclosure now."""
     return now_ms < gag_until_ms(case)

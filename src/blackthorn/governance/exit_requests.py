@@ -1,4 +1,4 @@
-"""The forms of the decisions on leaving a market, and the dates that follow from those entered."""
+"""Forms for decisions on leaving a market, and default dates."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,14 +9,7 @@ from typing import Any, Final
 from blackthorn.errors import UserError
 from blackthorn.governance import exits
 from blackthorn.governance.inputs import DAY_MS, parse_directive
-from blackthorn.governance.requests import (
-    Context,
-    DecisionRequest,
-    Input,
-    RequestForm,
-    make_form,
-    noted,
-)
+from blackthorn.governance.requests import Context, DecisionRequest, Input, make_form, noted
 from blackthorn.governance.transitions import Case, find
 from blackthorn.governance.values import COUNT, Spec
 
@@ -27,7 +20,7 @@ FORWARDING_DAYS: Final = 365
 
 
 def _plan(context: Context, request: DecisionRequest) -> DecisionRequest:
-    """`measured` holds the market, and who is concerned: `users` and `list`."""
+    """`measured` has the market, `users` and `list`."""
     public = dict(request.public)
     if "directive" in public:
         public["directive"] = parse_directive(public["directive"])
@@ -41,10 +34,10 @@ def _entered_dates(request: DecisionRequest) -> dict[str, int]:
 
 
 def planned_dates(entered: Mapping[str, int], now_ms: int) -> dict[str, int]:
-    """All dates: those entered, and what follows from them.
+    """All dates: those entered, and defaults for the others.
 
-    Announced now, no activations from then on, read-only 14 days before the stop, retrieval 30
-    days after it, back-ups 180 days after that, forwarding 365 days after the stop.
+    Announced now, activations end then, read-only 14 days before the stop, retrieval ends 30 days
+    after it, backups 180 days later, forwarding 365 days after the stop.
     """
     stop = entered["stop_ms"]
     dates = {"announce_ms": min(now_ms, stop), **entered}
@@ -59,27 +52,27 @@ def planned_dates(entered: Mapping[str, int], now_ms: int) -> dict[str, int]:
 
 
 def listed_users(document: bytes, name: str) -> dict[str, Any]:
-    """The fields `users` and `list` of a document `name` with an address in each line.
+    """The fields `users` and `list` of a document `name` with one address a line.
 
-    The hash is SHA-256 of the addresses in lower case, sorted, each ended by a line feed.
+    `list` is SHA-256 of the lower-case addresses, sorted, each ended by a line feed.
     """
     try:
         lines = document.decode().split("\n")
     except UnicodeDecodeError:
-        raise UserError(f"{name} is no text with an address in each line") from None
+        raise UserError(f"{name} is not UTF-8 text with one address a line") from None
     addresses = sorted({line.strip().lower() for line in lines if line.strip()})
     for address in addresses:
         if address.count("@") != 1 or any(letter.isspace() or letter in "*%" for letter in address):
-            raise UserError(f"{name}: {address!r} is no address")
+            raise UserError(f"{name}: {address!r} is not an address")
     joined = "".join(f"{address}\n" for address in addresses).encode()
     return {"users": len(addresses), "list": hashlib.sha256(joined).digest()}
 
 
 def _move_dates(context: Context, request: DecisionRequest) -> DecisionRequest:
-    """Extend or accelerate. When only the stop is entered, the dates after it move along."""
+    """Extend or accelerate. Moving only the stop moves the dates after it."""
     before, entered = exits.dates(context.case), _entered_dates(request)
     if not entered:
-        raise UserError(f"say which date is another, such as {context.label('stop')} DATE")
+        raise UserError(f"enter a new date, such as {context.label('stop')} DATE")
     by = entered.get("stop_ms", before["stop_ms"]) - before["stop_ms"]
     dates = dict(before)
     for name in ("read_only_ms", "retrieval_end_ms", "backups_end_ms", "forwarding_end_ms"):
@@ -89,7 +82,7 @@ def _move_dates(context: Context, request: DecisionRequest) -> DecisionRequest:
 
 
 def _concerning(context: Context, request: DecisionRequest) -> DecisionRequest:
-    """Notes whom and what a step concerns, by the plan that is carried out."""
+    """Notes the affected users and the dates in force."""
     case, show = context.case, context.show_time
     public, dates = case.last("plan"), exits.dates(case)
     return noted(
@@ -103,9 +96,9 @@ def _concerning(context: Context, request: DecisionRequest) -> DecisionRequest:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Steps that are one command to people: the action that it means by the exit's state.
+    """Steps that share one command; the exit's state selects the action.
 
-    `without_notice` replaces `actions` for an exit that was planned without notice.
+    `without_notice` replaces `actions` for an exit planned without notice.
     """
 
     help: str
@@ -113,13 +106,13 @@ class Stage:
     without_notice: Mapping[str, str] = field(default_factory=dict)
 
     def action(self, case: Case) -> str:
-        """The action that it means now. Raises UserError when it means none."""
+        """The action in this state. Raises UserError when there is none."""
         actions = self.actions
         if self.without_notice and case.last("plan").get("no_notice"):
             actions = self.without_notice
         if case.state not in actions:
             states = ", ".join(actions)
-            raise UserError(f"{case.id} is {case.state}: this is for one that is {states}")
+            raise UserError(f"{case.id} is {case.state}: this step needs an exit that is {states}")
         return actions[case.state]
 
 
@@ -144,14 +137,11 @@ STAGES: Final = {
         {"retrieval": "prepare", "preparing": "destroy", "destroying": "close"},
     ),
 }
-"""Command → what it means."""
+"""Command → its steps."""
 
 
 def closure_fields(action: str, counted: Mapping[str, Any]) -> dict[str, Any]:
-    """The public fields of an action among the numbers that a closure counted; hashes in hex.
-
-    Other numbers are passed over, so that one document serves `destroy` and `close`.
-    """
+    """The public fields of an action from a closure's counts; ignores other counts."""
     fields: dict[str, Any] = {}
     for name, spec in find(exits.TRANSITIONS, action).public.items():
         if name not in counted:
@@ -174,12 +164,8 @@ def _closure_field(name: str, spec: Spec, value: Any) -> Any:
 _form = partial(make_form, exits.TRANSITIONS)
 
 _REASON: Final = Input("reason", "reason", "Why. Published.", required=True)
-_DOCUMENT: Final = Input(
-    "document", "document", "The document that says so; it is hashed.", required=True
-)
-_COMPELLED: Final = Input(
-    "compelled", "compelled", "The document that compels a shorter notice; it is hashed."
-)
+_DOCUMENT: Final = Input("document", "document", "Its document, to be hashed.", required=True)
+_COMPELLED: Final = Input("compelled", "compelled", "A document that compels it, to be hashed.")
 _STOP_DATE: Final = Input("stop", "stop_ms", "When the service ends.")
 _ANNOUNCE: Final = Input("announce", "announce_ms", "When people are told. Default: now.")
 _LATER_DATES: Final = (
@@ -242,5 +228,5 @@ _FORMS: Final = (
     ),
 )
 
-FORMS: Final[dict[str, RequestForm]] = {form.move.action: form for form in _FORMS}
-"""Action of an exit → its form. `destroy` and `close` sign `closure_fields`, as measured."""
+FORMS: Final = {form.move.action: form for form in _FORMS}
+"""Action of an exit → its form. `destroy` and `close` sign `closure_fields`."""

@@ -1,8 +1,7 @@
-"""Exits: leaving a market, by dates that may move and can be rescinded.
+"""Exits: leaving a market, by dates that can move until data is destroyed.
 
-No date fires anything: two officers take each step, once its date is reached by the ledger's
-witnessed time and by both their devices' clocks. Until `destroy` nothing is destroyed,
-and the exit can be extended or rescinded; after it, neither.
+No date triggers anything: two officers take each step after its date by the ledger's witnessed time
+and both their clocks. Before `destroy` the exit can be extended or rescinded.
 """
 
 from typing import Any, Final
@@ -18,17 +17,13 @@ RETRIEVAL_MS: Final = 30 * DAY_MS
 """From the stop to the end of retrieval, unless a document compels otherwise (EU Data Act, 25)."""
 
 DATES: Final = (
-    "announce_ms",
-    "activations_ms",
-    "read_only_ms",
-    "stop_ms",
-    "retrieval_end_ms",
+    *("announce_ms", "activations_ms", "read_only_ms", "stop_ms", "retrieval_end_ms"),
     "backups_end_ms",
 )
-"""In their order."""
+"""In order."""
 
 RUNNING: Final = ("announced", "draining", "read-only", "stopped", "retrieval", "preparing")
-"""The states in which an exit is under way and may still be extended, held or rescinded."""
+"""States in which an exit can be extended, held or rescinded."""
 
 OPEN: Final = ("draft", "approved", *RUNNING, "destroying")
 ENDED: Final = ("closed", "rescinded")
@@ -38,7 +33,7 @@ _TWO: Final = (transitions.OWNER | {transitions.Role.ADMIN}, transitions.ANY_DEC
 
 
 def dates(case: transitions.Case) -> dict[str, int]:
-    """The dates that hold now: of the plan, or of the newest extension or acceleration."""
+    """The dates in force, by the plan or its latest extension or acceleration."""
     for step in reversed(case.history):
         if step.action in ("plan", "extend", "accelerate"):
             return {name: int(step.public[name]) for name in _DATES}
@@ -50,15 +45,13 @@ def _check_dates(public: dict[str, Any], request: transitions.Request) -> None:
     if ordered != sorted(ordered):
         raise VerificationError("G8", "the dates of an exit are not in their order")
     if public["stop_ms"] <= request.latest_ms:
-        raise VerificationError("G8", "the date of the stop is past")
+        raise VerificationError("G8", "the date of the stop has passed")
     if public["forwarding_end_ms"] < public["stop_ms"]:
         raise VerificationError("G8", "forwarding ends before the stop")
     if public["compelled"] is not None:
         return
     if public["stop_ms"] - request.latest_ms < NOTICE_MS:
-        raise VerificationError(
-            "G8", "less than 30 days' notice: name the document that compels it"
-        )
+        raise VerificationError("G8", "less than 30 days' notice: name what compels it")
     if public["retrieval_end_ms"] - public["stop_ms"] < RETRIEVAL_MS:
         raise VerificationError("G8", "less than 30 days of retrieval: name what compels it")
 
@@ -72,9 +65,9 @@ def _plan(case: transitions.Case, request: transitions.Request) -> None:
 def _extend(case: transitions.Case, request: transitions.Request) -> None:
     before, public = dates(case), request.public
     if any(public[name] < before[name] for name in before):
-        raise VerificationError("G8", "an extension brings no date forward")
+        raise VerificationError("G8", "an extension cannot bring a date forward")
     if public["retrieval_end_ms"] <= request.latest_ms:
-        raise VerificationError("G8", "an extension into the past extends nothing")
+        raise VerificationError("G8", "an extension must end in the future")
     if [public[name] for name in DATES] != sorted(public[name] for name in DATES):
         raise VerificationError("G8", "the dates of an exit are not in their order")
 
@@ -82,7 +75,7 @@ def _extend(case: transitions.Case, request: transitions.Request) -> None:
 def _accelerate(case: transitions.Case, request: transitions.Request) -> None:
     before = dates(case)
     if any(request.public[name] > before[name] for name in DATES if name != "backups_end_ms"):
-        raise VerificationError("G8", "an acceleration puts no date off: that is an extension")
+        raise VerificationError("G8", "an acceleration cannot delay a date: extend instead")
     _check_dates(request.public, request)
 
 
@@ -98,7 +91,7 @@ def _at(date: str) -> transitions.Guard:
 
 def _stop(case: transitions.Case, request: transitions.Request) -> None:
     if case.state != "read-only" and not case.last("plan").get("no_notice"):
-        raise VerificationError("G4", f"an exit is not stopped while it is {case.state}")
+        raise VerificationError("G4", f"an exit that is {case.state} cannot be stopped")
     _at("stop_ms")(case, request)
 
 
@@ -113,7 +106,7 @@ def _release(case: transitions.Case, request: transitions.Request) -> None:
 
 
 def _step(action: str, source: str, target: str, date: str, says: str) -> transitions.Transition:
-    """A step by its date, which changes nothing but the state."""
+    """A step by its date that only changes the state."""
     return transitions.Transition(action, (source,), target, _TWO, {}, says, guard=_at(date))
 
 
@@ -264,4 +257,4 @@ TRANSITIONS: Final = (
 """docs/markets.md is drawn from this."""
 
 WHILE_HELD: Final = frozenset({"extend", "rescind", "hold", "release"})
-"""What may be decided of an exit that is held."""
+"""Actions on a held exit."""

@@ -1,7 +1,6 @@
-"""Reads what people enter for the fields of a decision; raises UserError with one clear line.
+"""Parses what people enter for a decision's fields; raises UserError with one clear line.
 
-A day is one of the UTC calendar, so that two officers who enter the same day mean the same.
-`label` is the name under which a user interface asks for the input, such as `--until`.
+Days are UTC, so that two officers mean the same. `label` names the input, such as `--until`.
 """
 
 import hashlib
@@ -21,7 +20,7 @@ _WILDCARD: Final = re.compile(r"[*%?]")
 
 
 def parse_value(entered: Any, spec: Spec, label: str, *, end_of_day: bool = False) -> Any:
-    """The value of a field of this type. A document comes as its bytes and becomes its hash."""
+    """The value of a field. A document is entered as its bytes and becomes its hash."""
     match spec.kind:
         case "time":
             return parse_date(entered, label, end_of_day=end_of_day)
@@ -46,9 +45,9 @@ def parse_date(text: str, label: str, *, end_of_day: bool = False) -> int:
             return at + DAY_MS - 1 if end_of_day else at
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UserError(f"{label}: {text!r} is no date such as 2015-07-24") from None
+        raise UserError(f"{label}: {text!r} is not a date such as 2015-07-24") from None
     if moment.tzinfo is None:
-        raise UserError(f"{label}: {text!r} lacks its time zone, such as Z or +05:00")
+        raise UserError(f"{label}: {text!r} needs a time zone, such as Z or +05:00")
     at = round(moment.timestamp() * 1000)
     if at < 0:
         raise UserError(f"{label}: {text!r} is before 1970")
@@ -64,24 +63,23 @@ def parse_choices(texts: Sequence[str], choices: tuple[str, ...], label: str) ->
 
 
 def parse_country(text: str) -> str:
-    """A country's ISO 3166-1 code."""
+    """An ISO 3166-1 alpha-2 code."""
     import pycountry
 
     code = text.upper()
     if pycountry.countries.get(alpha_2=code) is None:
-        raise UserError(f"{text!r} is no country's code such as PK (ISO 3166-1 alpha-2)")
+        raise UserError(f"{text!r} is not a country code such as PK (ISO 3166-1 alpha-2)")
     return code
 
 
 def parse_directive(text: str) -> str:
-    """A directive's id."""
     if not re.fullmatch(r"D-[0-9]{6}", text.upper()):
-        raise UserError(f"{text!r} is no directive's id such as D-000001")
+        raise UserError(f"{text!r} is not a directive's id such as D-000001")
     return text.upper()
 
 
 def parse_accounts(texts: list[str], domain: str) -> list[str]:
-    """Single accounts of this enterprise. Refuses whatever names many or none."""
+    """Single accounts of this enterprise; wildcards and domains are refused."""
     accounts = set()
     for text in texts:
         if _WILDCARD.search(text):
@@ -92,7 +90,7 @@ def parse_accounts(texts: list[str], domain: str) -> list[str]:
         if not at or not local:
             raise UserError(f"{text!r} is a whole domain or no address: name each account in full")
         if host.lower() != domain:
-            raise UserError(f"{text!r} is no account here: accounts end in @{domain}")
+            raise UserError(f"{text!r} is not an account here: accounts end in @{domain}")
         try:
             accounts.add(str(parse_address(text)))
         except DecodeError as error:

@@ -1,7 +1,4 @@
-"""The decisions about officers: who founds them, is appointed, or is dismissed.
-
-An officer's keys are not entered: the device takes them from the person's verified identity.
-"""
+"""Decisions about officers. The device takes an officer's keys from their verified identity."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,14 +15,14 @@ from blackthorn.identity.keys import VerifyKeys
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user, and the keys of the device with which they sign as an officer."""
+    """A user, and the keys of their officer's device."""
 
     address: str
     keys: VerifyKeys
 
 
 def found_request(first: Person, second: Person, ids: tuple[str, str]) -> DecisionRequest:
-    """Both become the first owners. `ids` are new officers' ids."""
+    """Both become the first owners, with new ids."""
     owner = [Role.OWNER.value]
     return DecisionRequest(
         CASE,
@@ -39,7 +36,7 @@ def found_request(first: Person, second: Person, ids: tuple[str, str]) -> Decisi
 
 
 def founds(public: dict[str, Any], keys: set[VerifyKeys]) -> bool:
-    """Whether a founding names just these two keys, as owners and no more."""
+    """Whether a founding names exactly these two keys, as owners only."""
     if "ed25519_2" not in public:
         return False
     named = {VerifyKeys(public[f"ed25519{n}"], public[f"ml_dsa{n}"]) for n in ("", "_2")}
@@ -49,7 +46,7 @@ def founds(public: dict[str, Any], keys: set[VerifyKeys]) -> bool:
 def appoint_request(
     officers: Officers, known: str | None, new_id: str, person: Person, roles: list[str]
 ) -> DecisionRequest:
-    """These roles in place of those that the officer `known` has, None for a new officer."""
+    """New roles for the officer `known`, or for a new officer if None."""
     public = officer_fields(known or new_id, roles, person.keys)
     private = {"address": person.address}
     if known is None:
@@ -61,26 +58,26 @@ def appoint_request(
 
 
 def dismiss_request(officer: str, shown: str) -> DecisionRequest:
-    """All roles are taken from an officer, who is shown as `shown`."""
+    """Dismiss an officer, displayed as `shown`."""
     return DecisionRequest(CASE, "dismiss", {"officer": officer}, notes=(f"It is {shown}.",))
 
 
 def parse_roles(texts: Iterable[str], label: str) -> list[str]:
-    """Roles, sorted. Raises UserError."""
+    """Sorted roles. Raises UserError."""
     return sorted(parse_choices(list(texts), tuple(Role), label))
 
 
 def parse_officer(officers: Officers, addresses: dict[str, str], text: str) -> str:
-    """The id of an officer by id or address. Raises UserError."""
+    """An officer's id from an id or address. Raises UserError."""
     name = text[:2].upper() + text[2:].lower()
     officer = name if is_officer(name) else officer_of(officers, addresses, text.lower())
     if officer is None or officer not in officers:
-        raise UserError(f"{text} is no officer: see blackthorn role list")
+        raise UserError(f"{text} is not an officer: see blackthorn role list")
     return officer
 
 
 def officer_of(officers: Officers, addresses: dict[str, str], address: str) -> str | None:
-    """The officer's id of a user who is one. `addresses` are those known, by officer's id."""
+    """A user's officer id; `addresses` are those known, by id."""
     found = (name for name, known in addresses.items() if known == address and name in officers)
     return next(found, None)
 
@@ -88,7 +85,6 @@ def officer_of(officers: Officers, addresses: dict[str, str], address: str) -> s
 def officer_fields(
     officer: str, roles: list[str], keys: VerifyKeys, suffix: str = ""
 ) -> dict[str, Any]:
-    """The public fields that make a person an officer."""
     return {
         f"officer{suffix}": officer,
         f"roles{suffix}": roles,

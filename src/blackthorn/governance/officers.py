@@ -1,7 +1,7 @@
-"""Officers and their roles: founded by two owners, and changed only by two owners.
+"""Officers and their roles: founded by two owners, changed only by two owners.
 
-An officer's id is a pseudonym (`O-` and eight hex digits): the ledger shows it and its keys, and
-never the person, whom the private part of the appointing statement names.
+The ledger shows pseudonymous ids (`O-` and eight hex digits) and keys; only the private part of the
+appointing statement names the person.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ CASE: Final = "officers"
 
 @dataclass(frozen=True, slots=True)
 class Officer:
-    """One officer and the keys of the device that they sign with."""
+    """An officer and their device's keys."""
 
     id: str
     roles: frozenset[Role]
@@ -76,7 +76,7 @@ TRANSITIONS: Final = (
 
 
 def after(officers: Officers, action: str, public: dict[str, Any]) -> Officers:
-    """The officers after this action. Raises `VerificationError` (G11)."""
+    """The officers after an action. Raises `VerificationError` (G11)."""
     changed = dict(officers)
     if action == "dismiss":
         if changed.pop(public["officer"], None) is None:
@@ -85,10 +85,10 @@ def after(officers: Officers, action: str, public: dict[str, Any]) -> Officers:
         for suffix in ("", "_2") if action == "found" else ("",):
             officer = _officer(public, suffix)
             if action == "found" and Role.OWNER not in officer.roles:
-                raise VerificationError("G11", "who founds is an owner")
+                raise VerificationError("G11", "founders must be owners")
             changed[officer.id] = officer
     if sum(Role.OWNER in officer.roles for officer in changed.values()) < 2:
-        raise VerificationError("G11", "there must be two owners: appoint another one first")
+        raise VerificationError("G11", "two owners must remain: appoint another one first")
     if len(changed) > limits.MAX_OFFICERS:
         raise VerificationError("G11", f"there are at most {limits.MAX_OFFICERS} officers")
     keys = [officer.keys.ed25519 for officer in changed.values()]
@@ -106,5 +106,5 @@ def _officer(public: dict[str, Any], suffix: str) -> Officer:
 
 
 def voters(officers: Officers, action: str, public: dict[str, Any]) -> Officers:
-    """The officers who may approve; the founders themselves when there are none yet."""
+    """Who may approve: the founders themselves at the founding."""
     return after({}, action, public) if action == "found" and not officers else officers

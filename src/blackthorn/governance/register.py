@@ -1,7 +1,7 @@
-"""The register of decisions as the ledger shows it: committed, revealed, and their effects.
+"""The register of decisions in the ledger: commitments, reveals, and their effects.
 
-Fed with the typed entries of the log in their order, by an auditor or by the report. A case's
-steps are taken in their order; what is still sealed by a gag is counted and not known.
+Fed with the log's typed entries in order. Steps of a case apply in order; steps sealed by a gag are
+counted only.
 """
 
 from dataclasses import dataclass, field
@@ -19,12 +19,12 @@ KINDS: Final = frozenset({entries.DIRECTIVE, entries.MARKET, entries.OFFICE})
 
 
 def kind_of(case: str) -> int:
-    """The kind of entry in which a case's decisions stand."""
+    """The entry kind of a case's decisions."""
     return {"D-": entries.DIRECTIVE, "X-": entries.MARKET}.get(case[:2], entries.OFFICE)
 
 
 def entry(case: str, seq: int, reveal: bytes, *, sealed: bool) -> tuple[int, bytes]:
-    """Kind and body of the entry for a step; a sealed one only commits."""
+    """Kind and body of the entry of a step; a sealed one only commits."""
     fields = {
         "case": case,
         "seq": seq,
@@ -36,7 +36,7 @@ def entry(case: str, seq: int, reveal: bytes, *, sealed: bool) -> tuple[int, byt
 
 @dataclass(slots=True)
 class _Place:
-    """One step as it was committed, and what is known of it."""
+    """A committed step, and its reveal if known."""
 
     commitment: bytes
     place: int
@@ -48,17 +48,17 @@ class _Place:
 
 @dataclass
 class Register:
-    """`cases` is what is revealed; `sealed` how many steps of each case are not, by case."""
+    """`cases` are the revealed ones."""
 
     cases: Cases = field(default_factory=Cases)
     places: dict[str, list[_Place]] = field(default_factory=dict)
     received: int = 0
-    """Directives there are, revealed or not."""
+    """Number of directives, revealed or not."""
     _taken: dict[str, int] = field(default_factory=dict)
 
     @property
     def sealed(self) -> dict[str, int]:
-        """Case → steps that are committed to and not revealed."""
+        """Case → committed steps that are not revealed."""
         return {
             case: count
             for case, places in self.places.items()
@@ -66,9 +66,9 @@ class Register:
         }
 
     def add(self, kind: int, body: bytes, place: int, unix_ms: int) -> list[Signed]:
-        """One typed entry at index `place` of the log, of the epoch of `unix_ms`.
+        """One typed entry at index `place` of the log, in the epoch of `unix_ms`.
 
-        What it makes known, in order. Raises `VerificationError`; other kinds are passed over.
+        The statements that it reveals, in order. Ignores other kinds. Raises `VerificationError`.
         """
         if kind not in KINDS:
             return []

@@ -1,10 +1,10 @@
-"""Decision requests: what an officer enters for an action, and the fields that follow from it.
+"""Decision requests: an officer's inputs for an action, and the fields derived from them.
 
-    RequestForm      one action's inputs; the command line makes options of it, a console a form
-    Input            one input: the field that it fills, whose type and bounds are in the table
+    RequestForm      one action's inputs, from which user interfaces make options or fields
+    Input            one input and its field in the table
     RequestForm.request(context, entered) -> DecisionRequest
 
-Nothing here asks, prints or reads a file: a document is entered as its bytes.
+No prompts, output or files: a document is entered as its bytes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +19,10 @@ from blackthorn.governance.values import Spec, empty_value
 
 @dataclass(frozen=True, slots=True)
 class DecisionRequest:
-    """What an officer wants decided.
+    """A decision to propose.
 
-    `public` and `private` are the fields that they entered. `default` fills in the other public
-    fields and gives way to what another officer has proposed. `notes` are shown before signing.
+    `public` and `private` are entered fields. `default` fills other public fields unless another
+    officer proposed values. `notes` are shown before signing.
     """
 
     case: str
@@ -35,9 +35,9 @@ class DecisionRequest:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input. `preset` is its value until the officer enters another one.
+    """One input; `preset` is its default value.
 
-    An input left empty yields to another officer's proposal, unless `yields` is false.
+    An empty input takes another officer's proposal unless `yields` is false.
     """
 
     name: str
@@ -54,10 +54,9 @@ class Input:
 class Context:
     """What a request depends on besides its inputs.
 
-    `case` is the case as it stands, for a new one empty but for its id. `demand` is the private
-    part of a directive's receipt, {} where it was not shown. `measured` are public fields that
-    nobody enters, such as the hash of a package. `label` names an input as the user interface
-    does; `show_time` prints Unix milliseconds.
+    `case` may be a new one with only its id. `demand` is the private part of a directive's receipt,
+    {} if unknown. `measured` are public fields that nobody enters, such as a package's hash.
+    `label` names an input for the user interface; `show_time` formats Unix milliseconds.
     """
 
     case: Case
@@ -70,12 +69,12 @@ class Context:
 
 
 Finish = Callable[[Context, DecisionRequest], DecisionRequest]
-"""Checks a request against its case and completes its fields. Raises UserError."""
+"""Checks and completes a request. Raises UserError."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestForm:
-    """The inputs of one action. `help` says what the action does, for whoever takes it."""
+    """The inputs of one action. `help` explains the action to officers."""
 
     move: Transition
     help: str
@@ -87,11 +86,10 @@ class RequestForm:
         return entry.field in self.move.private
 
     def spec(self, entry: Input) -> Spec:
-        """The type and the bounds of an input."""
         return (self.move.private if self.is_private(entry) else self.move.public)[entry.field]
 
     def help_of(self, entry: Input) -> str:
-        """What an input means; the choices, where nothing else is said of them."""
+        """An input's help, or else its choices."""
         spec = self.spec(entry)
         if entry.help:
             return entry.help
@@ -100,7 +98,7 @@ class RequestForm:
         return f"{', '.join(others)} or {last}.{again}"
 
     def request(self, context: Context, entered: Mapping[str, Any]) -> DecisionRequest:
-        """The decision that these inputs ask for, by name. Raises UserError."""
+        """The decision for these inputs, by name. Raises UserError."""
         public, default, private = dict(context.measured), dict[str, Any](), dict[str, Any]()
         for entry in self.inputs:
             value, spec = entered.get(entry.name, entry.preset), self.spec(entry)
@@ -130,5 +128,4 @@ def make_form(
 
 
 def noted(request: DecisionRequest, *notes: str) -> DecisionRequest:
-    """The request with notes for the officer."""
     return replace(request, notes=(*request.notes, *notes))

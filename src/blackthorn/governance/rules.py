@@ -1,4 +1,4 @@
-"""The numbered rules of decisions. Every check that refuses names one; a test breaks each."""
+"""The numbered rules of decisions, named by each refusal."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Decisions to bytes and back, their signatures, and what the ledger commits to.
+"""Decisions: encoding, signatures, and the ledger's commitments.
 
     statement  = {v, case, seq, prev, action, public, private}     deterministic CBOR
     signed     = [statement, [[officer, at_ms, Ed25519, ML-DSA-65], …]]
@@ -7,7 +7,7 @@
     reveal     = salt[32] ‖ signed
     private    = SHA-256("blackthorn-private-v1\\0" ‖ salt[32] ‖ CBOR map), or null
 
-A decoded statement is well-formed and no more; `governance.cases` decides whether it may stand.
+A decoded statement is only well-formed; `governance.cases` decides whether it is allowed.
 """
 
 import hashlib
@@ -23,12 +23,8 @@ import cbor2
 from blackthorn.directory.fields import decode_map, encode_map
 from blackthorn.errors import VerificationError
 from blackthorn.governance import limits as governance_limits
-from blackthorn.identity.keys import (
-    ED25519_SIGNATURE_BYTES,
-    ML_DSA_SIGNATURE_BYTES,
-    Signature,
-    SigningKeys,
-)
+from blackthorn.identity import keys as signature_keys
+from blackthorn.identity.keys import Signature, SigningKeys
 from blackthorn.link import limits as link_limits
 from blackthorn.wire import cbor
 
@@ -48,7 +44,7 @@ _MAX_TIME: Final = 2**53 - 1
 
 @dataclass(frozen=True)
 class Statement:
-    """One decision in a case: `seq` from 1, `prev` and `private` 32 bytes (`private` or None)."""
+    """A decision in a case: `seq` from 1, `prev` 32 bytes, `private` 32 bytes or None."""
 
     case: str
     seq: int
@@ -59,7 +55,6 @@ class Statement:
 
     @cached_property
     def encoded(self) -> bytes:
-        """The one encoding."""
         return encode_map(
             {
                 "v": VERSION,
@@ -80,7 +75,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """An officer's signature; `at_ms` is what their device's clock said, Unix milliseconds."""
+    """An officer's signature; `at_ms` is their device's clock, Unix milliseconds."""
 
     officer: str
     at_ms: int
@@ -89,13 +84,13 @@ class Approval:
 
 @dataclass(frozen=True)
 class Signed:
-    """A statement and who approved it, in the order of the officers' ids."""
+    """A statement and its approvals in order of officers' ids."""
 
     statement: Statement
     approvals: tuple[Approval, ...]
 
     def encode(self) -> bytes:
-        """The bytes that travel, are stored and committed to."""
+        """The wire, stored and committed form."""
         approvals = [
             [by.officer, by.at_ms, by.signature.ed25519, by.signature.ml_dsa]
             for by in self.approvals
@@ -104,7 +99,7 @@ class Signed:
 
     @property
     def at_ms(self) -> int:
-        """The latest of the approvers' clocks."""
+        """The approvers' latest clock."""
         return max((approval.at_ms for approval in self.approvals), default=0)
 
 
@@ -115,16 +110,16 @@ def message(statement: Statement, officer: str, at_ms: int) -> bytes:
 
 
 def approve(signed: Signed, officer: str, at_ms: int, keys: SigningKeys) -> Signed:
-    """The same with the officer's approval. Raises `VerificationError` (G6) for a second one."""
+    """Add the officer's approval. Raises `VerificationError` (G6) for a second one."""
     if any(approval.officer == officer for approval in signed.approvals):
-        raise VerificationError("G6", "you have approved this already: another officer must")
+        raise VerificationError("G6", "you approved this already: another officer must approve it")
     mine = Approval(officer, at_ms, keys.sign(message(signed.statement, officer, at_ms)))
-    approvals = sorted([*signed.approvals, mine], key=lambda each: each.officer)
+    approvals = sorted([*signed.approvals, mine], key=lambda approval: approval.officer)
     return Signed(signed.statement, tuple(approvals))
 
 
 def decode(data: bytes) -> Signed:
-    """The signed statement in `data`. Raises `VerificationError` (G1) and nothing else."""
+    """Raises only `VerificationError` (G1)."""
     if len(data) > link_limits.MAX_DECISION_BYTES:
         raise VerificationError("G1", f"a decision has {len(data)} bytes: too many")
     match cbor.load(data, 3, VerificationError("G1", "a decision is not CBOR")):
@@ -138,12 +133,12 @@ def decode(data: bytes) -> Signed:
     if sorted(set(names)) != names:
         raise VerificationError("G6", "approvals are not in order, or one officer's stands twice")
     if signed.encode() != data:
-        raise VerificationError("G1", "a decision is not in its one encoding")
+        raise VerificationError("G1", "a decision's encoding is not canonical")
     return signed
 
 
 def decode_statement(data: bytes) -> Statement:
-    """The statement in `data`. Raises `VerificationError` (G1)."""
+    """Raises `VerificationError` (G1)."""
     value = decode_map(data, "G1", "a statement", link_limits.MAX_DECISION_BYTES)
     if set(value) != _FIELDS or value["v"] != VERSION or type(value["v"]) is not int:
         raise VerificationError("G1", "a statement has other fields than it should")
@@ -161,7 +156,7 @@ def decode_statement(data: bytes) -> Statement:
         and (private is None or _is_hash(private))
     )
     if not well:
-        raise VerificationError("G1", "a statement is not as a statement must be")
+        raise VerificationError("G1", "a statement is malformed")
     return Statement(case, seq, prev, value["action"], value["public"], private)
 
 
@@ -174,40 +169,37 @@ def _approval(value: Any) -> Approval:
         case [str(officer), int(at_ms), bytes(ed25519), bytes(ml_dsa)] if (
             _OFFICER.fullmatch(officer)
             and 0 <= at_ms <= _MAX_TIME
-            and len(ed25519) == ED25519_SIGNATURE_BYTES
-            and len(ml_dsa) == ML_DSA_SIGNATURE_BYTES
+            and len(ed25519) == signature_keys.ED25519_SIGNATURE_BYTES
+            and len(ml_dsa) == signature_keys.ML_DSA_SIGNATURE_BYTES
         ):
             return Approval(officer, at_ms, Signature(ed25519, ml_dsa))
     raise VerificationError("G1", "an approval is not an officer, a time and a signature")
 
 
 def is_officer(name: str) -> bool:
-    """Whether it has the form of an officer's id, such as `O-1f2e3d4c`."""
+    """Whether it looks like an officer's id, such as `O-1f2e3d4c`."""
     return _OFFICER.fullmatch(name) is not None
 
 
-# --- What the ledger commits to -------------------------------------------------------------
-
-
 def commitment(reveal: bytes) -> bytes:
-    """32 bytes: what stands in the ledger at once. `reveal` is salt and signed statement."""
+    """32 bytes for the ledger. `reveal` is salt and signed statement."""
     return hashlib.sha256(ENTRY_DOMAIN + reveal).digest()
 
 
 def open_entry(committed: bytes, reveal: bytes) -> Signed:
-    """The statement behind a commitment. Raises `VerificationError` (G10, G1)."""
+    """The statement of a commitment. Raises `VerificationError` (G10, G1)."""
     if len(reveal) <= SALT_BYTES or commitment(reveal) != committed:
         raise VerificationError("G10", "what is revealed is not what was committed to")
     return decode(reveal[SALT_BYTES:])
 
 
 def seal_private(private: dict[str, Any], random: Callable[[int], bytes]) -> bytes:
-    """The private part as it is kept: 32 bytes of salt, then CBOR."""
+    """The stored private part: 32 bytes of salt, then CBOR."""
     return random(SALT_BYTES) + encode_map(private)
 
 
 def private_hash(kept: bytes) -> bytes:
-    """The hash by which a statement commits to its private part."""
+    """A statement's commitment to its private part."""
     return hashlib.sha256(PRIVATE_DOMAIN + kept).digest()
 
 

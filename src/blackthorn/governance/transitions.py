@@ -1,8 +1,4 @@
-"""Transitions of a case as rows of a table: action, from and to states, fields, signers.
-
-The tables are `directives.TRANSITIONS`, `exits.TRANSITIONS` and so on; the pages in docs/ are drawn
-from them.
-"""
+"""A case's transitions as table rows: action, states, fields, signers. docs/ draws them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +11,7 @@ from blackthorn.governance.values import Spec
 
 
 class Role(StrEnum):
-    """An officer's role; one person may have several."""
+    """An officer's role; a person may have several."""
 
     OWNER = "owner"
     ADMIN = "admin"
@@ -26,7 +22,7 @@ class Role(StrEnum):
 
 
 Slot = frozenset[Role]
-"""One approver: who has any of these roles."""
+"""One approver with any of these roles."""
 
 ANY_DECIDER: Final = frozenset({Role.OWNER, Role.ADMIN, Role.LEGAL, Role.CUSTODIAN})
 LEGAL: Final = frozenset({Role.LEGAL})
@@ -39,7 +35,7 @@ KEEP: Final = "="
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One decision that was taken: the latest approver's clock and, if known, the ledger's time."""
+    """A taken decision: the approvers' latest clock, and the ledger's time if known."""
 
     seq: int
     action: str
@@ -51,7 +47,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Case:
-    """A directive or an exit as it stands. `head` is the hash of its last statement."""
+    """A directive or exit. `head` is the hash of its last statement."""
 
     id: str
     state: str = ""
@@ -61,16 +57,16 @@ class Case:
     held: bool = False
 
     def last(self, action: str) -> dict[str, Any]:
-        """The public part of the newest such step, {} when there was none."""
+        """The public part of the newest such step, {} without one."""
         return next((step.public for step in reversed(self.history) if step.action == action), {})
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A statement that asks to be taken.
+    """A statement to check.
 
-    `now_ms` is the earliest of its approvers' clocks and the ledger's, `latest_ms` the latest of
-    the approvers' alone: the ledger's is later for an auditor than it was for the server.
+    `now_ms` is the earliest of the approvers' and the ledger's clocks, `latest_ms` the latest of
+    the approvers': auditors see a later ledger time than the server did.
     """
 
     public: dict[str, Any]
@@ -83,11 +79,10 @@ Guard = Callable[[Case, Request], None]
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One action. `target` is a state, KEEP, or (field, value → state) when a field decides.
+    """One action. `target` is a state, KEEP, or (field, value → state).
 
-    A target may also be a map from a source to its state, KEEP for the sources that it has not.
-    `sources` are the states it is taken from; "" is that of a case that does not exist yet.
-    `signers` are the approvers that it needs, each a different person.
+    A target may also map sources to states, KEEP for others. `sources` are states, "" for a new
+    case. `signers` are the required approvers, all different persons.
     """
 
     action: str
@@ -107,7 +102,7 @@ class Transition:
         return self.targets(state)[0]
 
     def targets(self, state: str) -> tuple[str, ...]:
-        """Every state that it can lead to from `state`, for the pages in docs/."""
+        """All possible states after it, for the pages in docs/."""
         if isinstance(self.target, tuple):
             return tuple(dict.fromkeys(self.target[1].values()))
         if isinstance(self.target, dict):
@@ -120,14 +115,11 @@ def find(moves: Sequence[Transition], action: str) -> Transition:
     for move in moves:
         if move.action == action:
             return move
-    raise VerificationError("G3", f"there is no action {action!r} here")
+    raise VerificationError("G3", f"unknown action {action!r}")
 
 
 def missing(slots: Sequence[Slot], roles: Sequence[frozenset[Role]]) -> tuple[Slot, ...] | None:
-    """The slots that approvers with these roles leave open; None when one has no place.
-
-    Each approver takes one slot. Two or three of them: every order is tried.
-    """
+    """Slots left open by approvers with these roles; None if one fits none."""
     best: tuple[Slot, ...] | None = None
     if len(roles) > len(slots):
         return None

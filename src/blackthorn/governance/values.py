@@ -8,15 +8,15 @@ from blackthorn.errors import VerificationError
 
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 MAX_TIME_MS: Final = 253_402_300_799_000
-"""The end of the year 9999: the last time that a calendar can show."""
+"""The end of the year 9999, the last that `datetime` can show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One field: `kind` is text, count, time, hash, country, choice or list.
+    """A field: `kind` is text, count, time, hash, country, choice or list.
 
-    `least` and `most` bound the length of a text or list, or the value of a count. A choice is
-    one of `choices`; a list holds different ones of them, or texts of at most 254 letters.
+    `least` and `most` bound the length of a text or list, or a count. A list holds different
+    `choices`, or texts of at most 254 letters.
     """
 
     kind: str
@@ -32,7 +32,6 @@ def text(most: int, least: int = 1) -> Spec:
 
 
 def choice(*choices: str) -> Spec:
-    """One of these words."""
     return Spec("choice", choices=choices)
 
 
@@ -45,7 +44,7 @@ FLAG: Final = Spec("count", 0, 1)
 
 
 def empty_value(spec: Spec) -> Any:
-    """The value of a field for which nothing was entered."""
+    """An empty input's value."""
     match spec.kind:
         case "count" | "time":
             return 0
@@ -57,7 +56,7 @@ def empty_value(spec: Spec) -> Any:
 
 
 def check_fields(fields: dict[str, Any], specs: dict[str, Spec], what: str) -> None:
-    """Raises `VerificationError` (G3) unless exactly these fields are there, each as specified."""
+    """Raises `VerificationError` (G3) unless exactly these fields are there and valid."""
     for name in fields:
         if name not in specs:
             raise VerificationError("G3", f"{what} has no field {name!r}")
@@ -65,7 +64,7 @@ def check_fields(fields: dict[str, Any], specs: dict[str, Spec], what: str) -> N
         if name not in fields:
             raise VerificationError("G3", f"{what} lacks the field {name!r}")
         if not _fits(fields[name], spec):
-            raise VerificationError("G3", f"the field {name!r} of {what} cannot be so")
+            raise VerificationError("G3", f"the field {name!r} of {what} is invalid")
 
 
 def _fits(value: Any, spec: Spec) -> bool:
@@ -96,5 +95,5 @@ def _is_list(value: list[Any], spec: Spec) -> bool:
 
 
 def _plain(value: str) -> bool:
-    """No control characters: what is published is shown on terminals and pages."""
+    """No control characters: it is shown on terminals and pages."""
     return all(letter.isprintable() or letter == "\n" for letter in value)

@@ -1,6 +1,7 @@
-"""The warrant canary: two officers state, until a day, what has never been demanded or done.
+"""The warrant canary: two officers state, until a day, what was never demanded or done.
 
-It lapses by not being renewed."""
+It lapses unless renewed.
+"""
 
 from typing import Final
 
@@ -19,13 +20,13 @@ STATEMENTS: Final[dict[str, str]] = {
     "weakened": "We have never weakened our encryption at anyone's wish.",
     "devices": "We have never added a device or a member to a conversation in secret.",
 }
-"""What may be stated, by its short name."""
+"""Possible statements, by short name."""
 
 
 def _declare(case: Case, request: Request) -> None:
     until = request.public["valid_until_ms"]
     if not request.latest_ms < until <= request.now_ms + limits.MAX_CANARY_MS:
-        raise VerificationError("G15", "a statement holds until a day within the next 400")
+        raise VerificationError("G15", "the last day must be within the next 400 days")
 
 
 TRANSITIONS: Final = (

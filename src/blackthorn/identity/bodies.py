@@ -1,8 +1,7 @@
-"""Bodies of statements: eight kinds, and the device that four of them hold.
+"""Bodies of statements: eight kinds, unchecked; `identity.fields` parses and checks them.
 
-The state of a chain follows from the bodies alone, never from who signed: the head does not
-cover signatures, so two chains of one head must mean one thing. Nothing here is checked;
-`identity.fields` reads bodies from bytes and checks them.
+A chain's state follows from bodies alone, never from who signed: the head does not cover
+signatures, so all chains of one head must mean the same.
 """
 
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from blackthorn.ids import DeviceId, device_id
 
 
 class Role(StrEnum):
-    """A device's role. A compliance device only receives, and is shown to all contacts."""
+    """A device's role. A compliance device only receives; all contacts see it."""
 
     PERSONAL = "personal"
     COMPLIANCE = "compliance"
@@ -22,10 +21,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """A device as its user's chain knows it.
+    """A device in its user's chain.
 
-    `id` is 16 bytes made of `keys.ed25519`; `mls_key` is the 32-byte Ed25519 key of its MLS
-    leaves; `suites` are the MLS suites that it insists on, none for no wish.
+    `id` is 16 bytes derived from `keys.ed25519`; `mls_key` is the 32-byte Ed25519 key of its MLS
+    leaves; `suites` are the MLS suites that it requires, if any.
     """
 
     id: DeviceId
@@ -44,18 +43,18 @@ class DeviceInfo:
         suites: tuple[int, ...] = (),
         role: str = Role.PERSONAL,
     ) -> "DeviceInfo":
-        """The device with these keys, its id computed."""
+        """Computes the id."""
         return cls(device_id(keys.ed25519), name, str(role), keys, mls_key, suites)
 
     @property
     def personal(self) -> bool:
-        """Whether its user acts by it."""
+        """Whether its user acts with it."""
         return self.role == Role.PERSONAL
 
 
 @dataclass(frozen=True, slots=True)
 class Genesis:
-    """The chain begins with this device. Signed by it and by the enterprise."""
+    """The first device. Signed by it and the enterprise."""
 
     device: DeviceInfo
     recovery: VerifyKeys | None = None
@@ -63,7 +62,7 @@ class Genesis:
 
 @dataclass(frozen=True, slots=True)
 class AddDevice:
-    """One more device. Signed by it and by a live device, or the recovery key if `recovered`."""
+    """A further device. Signed by it and a live device, or the recovery key if `recovered`."""
 
     device: DeviceInfo
     recovered: bool = False
@@ -71,7 +70,7 @@ class AddDevice:
 
 @dataclass(frozen=True, slots=True)
 class RevokeDevice:
-    """A device is no more the user's. `last_seq` is its last statement that the user trusts."""
+    """Removes a device. `last_seq` is its last trusted statement."""
 
     device_id: DeviceId
     reason: str
@@ -80,7 +79,7 @@ class RevokeDevice:
 
 @dataclass(frozen=True, slots=True)
 class SetOpenPGP:
-    """The user's OpenPGP certificate: fingerprint in hex, SHA-256 of its bytes, its own signature.
+    """The user's OpenPGP certificate: hex fingerprint, SHA-256, its own signature.
 
     `proof` is a detached OpenPGP signature over `identity.openpgp.certificate_message`.
     """
@@ -92,9 +91,9 @@ class SetOpenPGP:
 
 @dataclass(frozen=True, slots=True)
 class Rotate:
-    """`device` takes the place of the live device `replaces`: with new keys, and so a new id.
+    """`device`, with new keys and so a new id, replaces `replaces`. Signed by both.
 
-    If the ids are the same, only name, MLS key and suites change. Signed by both.
+    With the same id only name, MLS key and suites change.
     """
 
     device: DeviceInfo
@@ -103,21 +102,21 @@ class Rotate:
 
 @dataclass(frozen=True, slots=True)
 class SetRecovery:
-    """The public half of a new recovery key, or None to have none."""
+    """A new recovery key's public half, or None."""
 
     keys: VerifyKeys | None
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """The waiting reset at `reset_seq` is not the user's wish. Signed by a live device."""
+    """Stops the pending reset at `reset_seq`. Signed by a live device."""
 
     reset_seq: int
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """All was lost: after a delay this is the only device. Signed by it and by the enterprise."""
+    """After a delay this is the only device. Signed by it and the enterprise."""
 
     device: DeviceInfo
 
@@ -134,4 +133,4 @@ KINDS: Final[dict[type[Body], int]] = {
     Cancel: 7,
     Reset: 8,
 }
-"""The number of each kind on the wire."""
+"""Wire numbers."""

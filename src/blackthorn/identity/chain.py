@@ -1,7 +1,7 @@
-"""Verifies identity chains: from received statements to a `VerifiedChain`, or an error.
+"""Verifies identity chains: only `replay` and `extend` make a `VerifiedChain`.
 
-`replay` and `extend` are the only ways to a `VerifiedChain`. What each statement does stands in
-`identity.step`, the theory of resets in `identity.resets`, who must sign in `identity.signers`.
+`identity.step` applies statements, `identity.resets` explains resets, `identity.signers` says who
+must sign.
 """
 
 import hmac
@@ -24,12 +24,12 @@ from blackthorn.ids import DeviceId
 from blackthorn.wire import limits
 
 PENDING_RESET: Final = 1
-"""Flag of a leaf in the ledger's map: the chain ends in a reset."""
+"""Flag in the ledger's leaf: the chain ends in a reset."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedChain:
-    """Statements as they came, of the user who was asked for."""
+    """Received statements of the requested user."""
 
     label: str
     statements: tuple[bytes, ...]
@@ -37,14 +37,13 @@ class UnverifiedChain:
 
 @dataclass(frozen=True)
 class VerifiedChain:
-    """A chain all of whose rules hold, as of `now_ms`, the ledger's time (`Terms.now_ms`).
+    """A chain that keeps all rules, as of `now_ms`, the ledger's time (`Terms.now_ms`).
 
-    `seq`, `head` and `flags` are what the ledger's leaf must say; `flags` is PENDING_RESET while
-    a reset is the last statement, even when it has become effective since. `devices`, `openpgp`
-    and `recovery` are those that count now; `pending` is a reset that still waits; `recovered`
-    are the live devices that the recovery key added; `resets` are all there ever were.
-    `genesis` is the hash of the first statement, `last_reset` that of the newest effective
-    reset, empty when there is none.
+    `seq`, `head` and `flags` are those of the ledger's leaf; `flags` is PENDING_RESET while a reset
+    is the last statement, even an effective one. `devices`, `openpgp`, `recovery` are the current
+    ones, `pending` a pending reset, `recovered` live devices that the recovery key added, `resets`
+    all resets. `genesis` and `last_reset` are hashes of the first statement and of the newest
+    effective reset (empty without one).
     """
 
     label: str
@@ -65,7 +64,7 @@ class VerifiedChain:
     _state: State = field(repr=False)
 
     def device(self, device_id: bytes) -> DeviceInfo | None:
-        """The live device of that id."""
+        """A live device by id."""
         return next((device for device in self.devices if device.id == device_id), None)
 
     def hash_of(self, seq: int) -> bytes:
@@ -74,16 +73,16 @@ class VerifiedChain:
 
 
 def replay(chain: UnverifiedChain, terms: Terms) -> VerifiedChain:
-    """The chain from its first statement on. Raises `VerificationError` with the rule it breaks."""
+    """Verify from the first statement on. Raises `VerificationError`."""
     if not chain.statements:
         raise VerificationError("I12", "a chain has at least one statement")
     return _append(State(chain.label), (), chain.statements, terms)
 
 
 def extend(verified: VerifiedChain, more: Sequence[bytes], terms: Terms) -> VerifiedChain:
-    """The chain with more statements, or with none as of another time: what `replay` would give.
+    """Verify more statements, or none as of another time, as `replay` would.
 
-    Raises `VerificationError` with the rule it breaks.
+    Raises `VerificationError`.
     """
     for seq, moment in verified._state.logged.items():
         if terms.logged.get(seq, moment) != moment:
@@ -125,20 +124,16 @@ def _verified(state: State, statements: tuple[bytes, ...], now_ms: int) -> Verif
 
 
 def verify_extension(chain: VerifiedChain, seq: int, head: bytes) -> VerifiedChain:
-    """The chain, if the one that was accepted before, up to `seq` with `head`, begins it.
-
-    Raises `VerificationError` (I18) otherwise.
-    """
+    """The chain if it begins with the accepted `seq` and `head`. Raises I18."""
     if not 1 <= seq <= chain.seq or chain.hash_of(seq) != head:
         raise VerificationError("I18", f"statement {seq} of the chain is not the one accepted")
     return chain
 
 
 def live_device(chain: VerifiedChain, device_id: bytes, mls_key: bytes) -> DeviceInfo:
-    """The device of the leaf with that 16-byte id and 32-byte signature key.
+    """The live device with that 16-byte id and 32-byte MLS key.
 
-    Raises `VerificationError`: I42 when the chain has no such live device, I43 when it has it
-    with another MLS key.
+    Raises `VerificationError`: I42 for an unknown device, I43 for another MLS key.
     """
     device = chain.device(device_id)
     if device is None:
@@ -149,10 +144,10 @@ def live_device(chain: VerifiedChain, device_id: bytes, mls_key: bytes) -> Devic
 
 
 def first_statement(label: str, body: Body, time_ms: int) -> Statement:
-    """The draft of a chain's first statement; `body` is a genesis."""
+    """The draft of a genesis."""
     return Statement(label, 1, NO_STATEMENT, body, time_ms)
 
 
 def next_statement(chain: VerifiedChain, body: Body, time_ms: int) -> Statement:
-    """The draft of the statement that comes next."""
+    """The draft of the next statement."""
     return Statement(chain.label, chain.seq + 1, chain.head, body, time_ms, chain._state.min_rules)

@@ -1,6 +1,6 @@
-"""How devices come and go: genesis, addition, revocation, rotation (I25 to I31).
+"""Devices: genesis, addition, revocation, rotation (I25 to I31).
 
-Each function takes the state before and gives the one after, or raises `VerificationError`.
+Each function takes a state and returns the next, or raises `VerificationError`.
 """
 
 from dataclasses import replace
@@ -15,11 +15,11 @@ from blackthorn.ids import DeviceId
 from blackthorn.wire import limits
 
 TWO_REVOKE_FROM: Final = 3
-"""Live personal devices from which on a revocation can need two of them."""
+"""The number of live personal devices from which a revocation can need two."""
 
 
 def come(state: State, device: DeviceInfo) -> State:
-    """The state with the id and the MLS key of a device that comes noted as used."""
+    """Mark the id and the MLS key of a new device as used."""
     if device.id in state.seen or device.mls_key in state.seen:
         raise VerificationError("I25", f"device {device.id.hex()} or its MLS key was here before")
     return replace(state, seen=state.seen | {device.id, device.mls_key})
@@ -65,10 +65,10 @@ def revoke_device(state: State, signed: SignedStatement, body: RevokeDevice, ter
         raise VerificationError("I29", "the last good statement of a device is an earlier one")
     fewest = 2 if terms.two_to_revoke and state.personal >= TWO_REVOKE_FROM else 1
     check_signers(signed, Signers(fewest=fewest, most=2), state.devices)
-    left = {id_: each for id_, each in state.devices.items() if id_ != device.id}
+    devices = {key: kept for key, kept in state.devices.items() if key != device.id}
     return replace(
         state,
-        devices=left,
+        devices=devices,
         former=(*state.former, FormerDevice(device, seq, body.reason)),
         recovered=state.recovered - {device.id},
     )

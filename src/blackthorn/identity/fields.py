@@ -1,6 +1,6 @@
-"""The bodies of statements as CBOR arrays, both ways, each field checked within its bounds.
+"""Bodies of statements to CBOR arrays and back, each field checked.
 
-What comes in is what cbor2 made of bytes; whatever it is, only `VerificationError` comes out.
+Input is whatever cbor2 decoded; only `VerificationError` is raised.
 """
 
 import re
@@ -35,7 +35,7 @@ _FINGERPRINT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _UNSHOWABLE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 )
-"""Controls and direction marks, as a fixed list: all programs must refuse the same names."""
+"""Controls and direction marks, a fixed list so that all programs refuse the same names."""
 
 
 def _malformed(what: str) -> VerificationError:
@@ -43,14 +43,14 @@ def _malformed(what: str) -> VerificationError:
 
 
 def array(value: Any, size: int, what: str) -> list[Any]:
-    """The value, an array of `size` items. Raises `VerificationError` (I3)."""
+    """A list of `size` items. Raises I3."""
     if type(value) is not list or len(value) != size:
         raise _malformed(what)
     return value
 
 
 def octets(value: Any, size: int, what: str) -> bytes:
-    """The value, a byte string of `size` bytes. Raises `VerificationError` (I3, I5)."""
+    """`size` bytes. Raises I3, I5."""
     if type(value) is not bytes:
         raise _malformed(what)
     if len(value) != size:
@@ -59,7 +59,7 @@ def octets(value: Any, size: int, what: str) -> bytes:
 
 
 def number(value: Any, low: int, high: int, what: str) -> int:
-    """The value, an integer from `low` to `high`. Raises `VerificationError` (I3, I9)."""
+    """An integer from `low` to `high`. Raises I3, I9."""
     if type(value) is not int:
         raise _malformed(what)
     if not low <= value <= high:
@@ -68,7 +68,7 @@ def number(value: Any, low: int, high: int, what: str) -> int:
 
 
 def text(value: Any, low: int, high: int, what: str) -> str:
-    """The value, `low` to `high` characters fit to be shown. Raises `VerificationError`."""
+    """`low` to `high` printable characters. Raises I3, I7."""
     if type(value) is not str:
         raise _malformed(what)
     if not low <= len(value) <= high or _UNSHOWABLE.search(value):
@@ -77,7 +77,7 @@ def text(value: Any, low: int, high: int, what: str) -> str:
 
 
 def label(value: Any) -> Address:
-    """The value, a normalised address. Raises `VerificationError` (I3, I4)."""
+    """A normalised address. Raises I3, I4."""
     if type(value) is not str:
         raise _malformed("the label")
     error = VerificationError("I4", "the label is not a mail address in its one form")
@@ -121,7 +121,7 @@ def _suites(value: Any) -> tuple[int, ...]:
 
 
 def device(value: Any) -> DeviceInfo:
-    """A device whose id is that of its key."""
+    """A device whose id matches its key."""
     id_, name, role, pair, mls_key, suites = array(value, 6, "a device")
     if role not in (Role.PERSONAL.value, Role.COMPLIANCE.value):
         raise VerificationError("I8", "a device has an unknown role")
@@ -142,19 +142,16 @@ def _openpgp(fields: list[Any]) -> SetOpenPGP:
     fingerprint, digest, proof = fields
     if type(fingerprint) is not str or type(proof) is not bytes:
         raise _malformed("an OpenPGP statement")
-    if (
-        not _FINGERPRINT.fullmatch(fingerprint)
-        or len(proof) > crypto_limits.MAX_OPENPGP_PROOF_BYTES
-    ):
+    too_long = len(proof) > crypto_limits.MAX_OPENPGP_PROOF_BYTES
+    if too_long or not _FINGERPRINT.fullmatch(fingerprint):
         raise VerificationError("I10", "the fingerprint or proof of a certificate is none")
     return SetOpenPGP(fingerprint, octets(digest, HASH_BYTES, "the digest"), proof)
 
 
 def _revoke(fields: list[Any]) -> RevokeDevice:
     id_, reason, last_seq = fields
-    shown = text(
-        reason, 0, identity_limits.MAX_REVOKE_REASON_CHARACTERS, "the reason of a revocation"
-    )
+    most = identity_limits.MAX_REVOKE_REASON_CHARACTERS
+    shown = text(reason, 0, most, "the reason of a revocation")
     return RevokeDevice(_id(id_), shown, _seq(last_seq, "the last good statement"))
 
 
@@ -175,7 +172,7 @@ _READERS: Final[dict[int, tuple[int, Callable[[list[Any]], Body]]]] = {
     KINDS[Cancel]: (1, lambda fields: Cancel(_seq(fields[0], "the number of a reset"))),
     KINDS[Reset]: (1, lambda fields: Reset(device(fields[0]))),
 }
-"""For each kind how many fields it has and what reads them."""
+"""Kind → number of fields, and their parser."""
 
 
 def body(kind: Any, fields: Any) -> Body:
@@ -187,7 +184,6 @@ def body(kind: Any, fields: Any) -> Body:
 
 
 def keys_value(pair: VerifyKeys | None) -> list[bytes] | None:
-    """A pair of keys for CBOR."""
     return None if pair is None else [pair.ed25519, pair.ml_dsa]
 
 

@@ -1,9 +1,8 @@
-"""What two people compare to know that they see the same chains: sixty digits, or a QR code.
+"""Safety numbers: sixty digits, or a QR code, by which two people compare their chains.
 
-A user's half is made of their label, the hash of their first statement and that of their last
-effective reset: it changes when their identity begins anew, and not when they add a device, for
-which their old devices vouch. Slowed down like Signal's numeric fingerprints, by 5200 hashes.
-Thirty digits are 99 bits: to find a chain that shows a given half takes 2^99 of these slow hashes.
+A user's half is derived from their label, first statement and last effective reset: it changes when
+their identity starts over, not when old devices add one. 5200 hashes slow it down like Signal's;
+thirty digits are 99 bits, so a chain for a given half takes 2^99 slow hashes.
 """
 
 import functools
@@ -29,7 +28,7 @@ _HEX: Final = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """One user's half of a comparison: their label and 32 bytes."""
+    """One user's half: their label and 32 bytes."""
 
     label: str
     hash: bytes
@@ -43,14 +42,13 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """The content of a QR code: the halves of the user who shows it and of the other user."""
+    """A QR code: the halves of the user who shows it and of the other."""
 
     shows: Half
     to: Half
 
 
 def half(chain: VerifiedChain) -> Half:
-    """A person's half."""
     return Half(chain.label, _slow_hash(chain.label, chain.genesis, chain.last_reset))
 
 
@@ -65,16 +63,13 @@ def _slow_hash(label: str, genesis: bytes, last_reset: bytes) -> bytes:
 
 
 def sixty_digits(one: VerifiedChain, other: VerifiedChain) -> str:
-    """Twelve groups of five digits, the same on both sides; the smaller half comes first."""
+    """Twelve groups of five digits, equal on both sides; the smaller half first."""
     both = "".join(sorted((half(one).digits, half(other).digits)))
     return " ".join(both[place : place + 5] for place in range(0, len(both), 5))
 
 
 def compare_digits(text: str, mine: VerifiedChain, theirs: VerifiedChain) -> VerifiedChain:
-    """Their chain, if the typed digits are ours; what stands between digits does not matter.
-
-    Raises `VerificationError` (I45) otherwise.
-    """
+    """Their chain if the typed digits match, whatever is between them. Raises I45."""
     typed = re.sub(r"[^0-9]", "", text)
     if typed != sixty_digits(mine, theirs).replace(" ", ""):
         raise VerificationError("I45", f"the digits of {theirs.label} are not the same")
@@ -82,7 +77,7 @@ def compare_digits(text: str, mine: VerifiedChain, theirs: VerifiedChain) -> Ver
 
 
 def encode_payload(mine: VerifiedChain, theirs: VerifiedChain) -> str:
-    """The text of the QR code that I show to them."""
+    """The text of the QR code that `mine` shows to `theirs`."""
     shows, to = half(mine), half(theirs)
     values = ("1", shows.label, shows.hash.hex(), to.label, to.hash.hex())
     pairs = zip(_FIELDS, values, strict=True)
@@ -90,8 +85,8 @@ def encode_payload(mine: VerifiedChain, theirs: VerifiedChain) -> str:
 
 
 def parse_payload(text: str) -> Payload:
-    """The payload of a scanned QR code. Raises `VerificationError` (I44)."""
-    error = VerificationError("I44", "this is no code for comparing identities")
+    """Raises `VerificationError` (I44)."""
+    error = VerificationError("I44", "not a QR code for comparing identities")
     if len(text) > limits.MAX_VERIFY_PAYLOAD_CHARACTERS or not text.startswith(SCHEME):
         raise error
     try:
@@ -111,23 +106,18 @@ def _half(label: str, hash_: str) -> Half:
 
 
 def compare_payload(text: str, mine: VerifiedChain, theirs: VerifiedChain) -> VerifiedChain:
-    """Their chain, if the code that they show says of both of us what I see.
-
-    Raises `VerificationError`: I44 for another text, I45 when a half differs, which it names.
-    """
+    """Their chain if their QR code shows both chains as seen here. Raises I44, I45."""
     payload = parse_payload(text)
     for shown, seen in ((payload.shows, theirs), (payload.to, mine)):
         if shown != half(seen):
-            raise VerificationError(
-                "I45", f"the other device sees another {seen.label} than this one"
-            )
+            raise VerificationError("I45", f"the other device sees another chain of {seen.label}")
     return theirs
 
 
 def short_code(transcript: bytes) -> str:
     """Six digits that both devices of a pairing show, derived from the transcript.
 
-    Only for a transcript that neither side could choose after it had seen the other's part.
+    Neither side may choose the transcript after it saw the other's part.
     """
     digest = hashlib.sha256(b"blackthorn-short-code-v1\0" + transcript).digest()
     return f"{int.from_bytes(digest, 'big') % 1_000_000:06}"

@@ -1,7 +1,4 @@
-"""A pair of keys that sign as one: Ed25519 and ML-DSA-65. Only both together hold.
-
-Breaking one of the two schemes, now or with a quantum computer, gains nothing.
-"""
+"""Hybrid signature keys: Ed25519 and ML-DSA-65, both of which must hold."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +18,7 @@ ML_DSA_SIGNATURE_BYTES: Final = SIGNATURE_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Both halves of a signature: 64 bytes of Ed25519, 3309 of ML-DSA-65."""
+    """64 bytes of Ed25519, 3309 of ML-DSA-65."""
 
     ed25519: bytes
     ml_dsa: bytes = field(repr=False)
@@ -29,13 +26,13 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class VerifyKeys:
-    """The public halves: 32 bytes of Ed25519, 1952 of ML-DSA-65."""
+    """Public keys: 32 bytes of Ed25519, 1952 of ML-DSA-65."""
 
     ed25519: bytes
     ml_dsa: bytes = field(repr=False)
 
     def verify(self, signature: Signature, message: bytes) -> None:
-        """Raises `VerificationError` (I19) unless both halves hold; the cheap one is first."""
+        """Raises `VerificationError` (I19) unless both signatures hold."""
         try:
             ED25519.verify(self.ed25519, signature.ed25519, message)
             ML_DSA_65.verify(self.ml_dsa, signature.ml_dsa, message)
@@ -45,21 +42,19 @@ class VerifyKeys:
 
 @dataclass(frozen=True)
 class SigningKeys:
-    """The private halves: two seeds of 32 bytes."""
+    """Private keys: two seeds of 32 bytes."""
 
     ed25519: Secret
     ml_dsa: Secret
 
     @classmethod
     def generate(cls, random: Callable[[int], bytes]) -> "SigningKeys":
-        """A new pair."""
         return cls(ED25519.generate(random), ML_DSA_65.generate(random))
 
     @cached_property
     def public(self) -> VerifyKeys:
-        """The public halves."""
         return VerifyKeys(ED25519.public_key(self.ed25519), ML_DSA_65.public_key(self.ml_dsa))
 
     def sign(self, message: bytes) -> Signature:
-        """Both signatures over `message`, which begins with a domain of its own."""
+        """Both signatures over `message`, which starts with its domain."""
         return Signature(ED25519.sign(self.ed25519, message), ML_DSA_65.sign(self.ml_dsa, message))

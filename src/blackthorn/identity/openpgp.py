@@ -1,8 +1,7 @@
-"""The user's OpenPGP certificate in their chain: what the chain states, and how it is checked.
+"""The OpenPGP certificate in a chain: its statement, and how to verify it.
 
-The chain holds the certificate's fingerprint, its digest and its own signature; the bytes come
-from anywhere. A certificate must sign, by a key of its own, that it is this user's: else a user
-could claim another's certificate and would be sent mail that they cannot read.
+The chain has fingerprint, digest and the certificate's own signature over the user's label: else a
+user could claim another's certificate and receive mail that they cannot read.
 """
 
 import hashlib
@@ -23,7 +22,7 @@ DOMAIN: Final = b"blackthorn-openpgp-v1\0"
 class OpenPGP:
     """The certificate that the chain of `label` states in statement `seq`.
 
-    `fingerprint` in hex, `digest` = SHA-256 of the certificate's bytes, `proof` its signature.
+    `fingerprint` in hex, `digest` SHA-256 of the certificate, `proof` its signature.
     """
 
     label: str
@@ -34,14 +33,14 @@ class OpenPGP:
 
 
 def certificate_message(label: str, fingerprint: str, digest: bytes) -> bytes:
-    """The certificate signs this: domain, 32-byte digest, fingerprint in hex, zero, label."""
+    """What the certificate signs: domain, 32-byte digest, hex fingerprint, zero, label."""
     return DOMAIN + digest + fingerprint.encode() + b"\0" + label.encode()
 
 
 def claim(label: str, certificate: bytes, sign: Callable[[bytes], bytes]) -> SetOpenPGP:
-    """The body that states this certificate; `sign` is its own key's detached signature.
+    """The body for this certificate; `sign` makes its key's detached signature.
 
-    Raises `CertificateError` when the bytes are no certificate that can be sealed to.
+    Raises `CertificateError` for other bytes.
     """
     parsed = parse_certificate(certificate)
     parsed.check_sealing()
@@ -52,10 +51,7 @@ def claim(label: str, certificate: bytes, sign: Callable[[bytes], bytes]) -> Set
 
 
 def verify_certificate(stated: OpenPGP, certificate: bytes) -> Certificate:
-    """The parsed certificate that the chain means. Raises `VerificationError` (I39 to I41).
-
-    `Certificate.check` and `check_sealing` judge a new one, never one that is in a chain already.
-    """
+    """The stated certificate, expired or not (`Certificate.check`). Raises I39 to I41."""
     if hashlib.sha256(certificate).digest() != stated.digest:
         raise VerificationError("I39", "the certificate is not the one in the chain")
     try:
@@ -63,9 +59,7 @@ def verify_certificate(stated: OpenPGP, certificate: bytes) -> Certificate:
     except CertificateError as error:
         raise VerificationError("I40", str(error)) from None
     if parsed.fingerprint.lower() != stated.fingerprint:
-        raise VerificationError(
-            "I40", "the certificate has another fingerprint than the chain says"
-        )
+        raise VerificationError("I40", "the certificate's fingerprint is not the one in the chain")
     message = certificate_message(stated.label, stated.fingerprint, stated.digest)
     try:
         verify_detached(parsed, stated.proof, message)

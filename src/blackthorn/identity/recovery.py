@@ -1,7 +1,6 @@
-"""The printed recovery key: 32 random bytes as 24 words on paper, and the keys made of them.
+"""The printed recovery key: 32 random bytes as 24 words, and the keys derived from them.
 
-It may only add a device to the chain of the user who has named it (I23), so that a found sheet
-of paper gives a device that all contacts are told of, and no more.
+It can only add a device (I23), which all contacts see, so a found sheet gives no silent access.
 """
 
 from collections.abc import Callable
@@ -19,21 +18,21 @@ _DOMAIN: Final = b"blackthorn-recovery-v1"
 
 
 class RecoveryWordsError(UserError):
-    """The typed words are no recovery key; the text names the wrong word, if one is."""
+    """The typed words are wrong; the text names the wrong word if it is known."""
 
 
 def new_seed(random: Callable[[int], bytes]) -> Secret:
-    """The 32 bytes of a new recovery key."""
+    """32 bytes."""
     return Secret(random(SEED_BYTES))
 
 
 def to_words(seed: Secret) -> tuple[str, ...]:
-    """The 24 words to print. They are the key itself."""
+    """The 24 words to print: they are the key."""
     return mnemonic.to_words(seed.expose())
 
 
 def from_words(text: str) -> Secret:
-    """The seed of 24 words as a person types them. Raises `RecoveryWordsError`."""
+    """The seed of 24 typed words. Raises `RecoveryWordsError`."""
     try:
         return Secret(mnemonic.from_words(text))
     except MnemonicError as error:
@@ -41,7 +40,7 @@ def from_words(text: str) -> Secret:
 
 
 def recovery_keys(seed: Secret) -> SigningKeys:
-    """The keys that sign as RECOVERY: HKDF-SHA-256 (RFC 5869), one output for each half."""
+    """The keys that sign as RECOVERY: HKDF-SHA-256 (RFC 5869), one output each."""
     key = hkdf_extract(SHA256, _DOMAIN, seed.expose())
     return SigningKeys(
         Secret(hkdf_expand(SHA256, key, b"ed25519", 32)),

@@ -1,20 +1,18 @@
-"""Resets: how a user who has lost every device begins anew, and nobody else can.
+"""Resets: how a user who lost every device starts over, and nobody else can.
 
-A reset has three lives. It *waits* from the time L at which the ledger logged it, and the old
-devices stay. A cancel that was logged before E = L + delay ends it, and its device never comes.
-Else it is *effective* from E on: its device is the only one, and the certificate and the
-recovery key of before are gone, whoever holds them.
+A reset is *pending* from the time L at which the ledger logged it; old devices stay valid. A cancel
+logged before E = L + delay voids it. From E on it is *effective*: its device is the only one, and
+the earlier certificate and recovery key are void.
 
-While it waits nothing but its cancel follows it (I34): not a second reset, which could renew
-the wait for ever, and nothing by the old devices, so that it never depends on the order of
-arrival what a reset swept away. So whatever else follows a reset shows by its own place that
-the reset had become effective:
+While it is pending only its cancel may follow (I34): no second reset, which could extend the delay
+for ever, and nothing by old devices, so that the order of arrival cannot change the outcome. Any
+other statement after a reset therefore proves that it had become effective:
 
-    after a reset comes         it must hold                        then
+    after a reset follows       it must hold                        then
     its cancel                  logged before E                     the reset is void
     another reset               logged at E or later                the first one was effective
     any other statement         the ledger's time is E or later     the first one was effective
-    nothing                     the ledger's time decides           waits or is effective
+    nothing                     the ledger's time decides           pending or effective
 """
 
 from dataclasses import replace
@@ -29,7 +27,7 @@ from blackthorn.wire import limits
 
 
 def after_reset(state: State, signed: SignedStatement, terms: Terms) -> State:
-    """The state that a statement meets which follows a waiting reset: the table above."""
+    """The state in which a statement applies, by the table above."""
     waiting, statement = state.waiting, signed.statement
     if waiting is None or isinstance(statement.body, Cancel):
         return state
@@ -45,7 +43,7 @@ def after_reset(state: State, signed: SignedStatement, terms: Terms) -> State:
 
 
 def as_of(state: State, now_ms: int) -> State:
-    """The state with its waiting reset effective, if it is so by `now_ms`."""
+    """The state with its pending reset effective if due by `now_ms`."""
     if state.waiting is None or now_ms < state.waiting.effective_ms:
         return state
     return _effective(state, state.waiting)
@@ -93,17 +91,14 @@ def cancel(state: State, signed: SignedStatement, body: Cancel, terms: Terms) ->
 
 
 def _proved(state: State, seq: int, terms: Terms) -> State:
-    """The state with one more statement whose time of logging is proved."""
+    """Record a statement with a proved logging time."""
     moment = _logged(state, seq, terms)
     if len(state.logged) >= limits.MAX_CHAIN_RECEIPTS:
-        raise VerificationError(
-            "I38", f"{limits.MAX_CHAIN_RECEIPTS} resets and cancels are the most"
-        )
+        raise VerificationError("I38", "the chain has too many resets and cancels")
     return replace(state, logged={**state.logged, seq: moment})
 
 
 def _logged(state: State, seq: int, terms: Terms) -> int:
-    """When the ledger logged the reset or cancel `seq`."""
     moment = terms.logged.get(seq)
     if moment is None:
         raise VerificationError("I32", f"it is not proved when the ledger logged statement {seq}")

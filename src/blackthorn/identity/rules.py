@@ -1,7 +1,4 @@
-"""The rules of identity chains, numbered. A `VerificationError` carries the one it broke.
-
-A number names its rule for good: new rules take new numbers.
-"""
+"""The numbered rules of identity chains, for `VerificationError`. Numbers are permanent."""
 
 from typing import Final
 
@@ -58,4 +55,4 @@ RULES: Final[dict[str, str]] = {
     "I44": "What a QR code for comparing holds is two addresses and their two hashes.",
     "I45": "What was compared is the same on both sides.",
 }
-"""The number of each rule and what must hold."""
+"""Rule → what must hold."""

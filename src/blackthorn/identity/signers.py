@@ -1,7 +1,6 @@
-"""Which signatures a statement needs: certain signers by name, and a number of live devices.
+"""Required signatures of a statement: named signers, and a number of live devices.
 
-Signatures beyond those are refused, so that nobody can append any. Signatures are verified last,
-after the cheap checks.
+Further signatures are refused; signatures are verified after all cheap checks.
 """
 
 from collections.abc import Mapping
@@ -14,12 +13,12 @@ from blackthorn.identity.statements import ENROLMENT, RECOVERY, SignedStatement
 from blackthorn.ids import DeviceId
 
 Named = dict[bytes, tuple[VerifyKeys, str]]
-"""Signer -> its keys, and the rule that its absence breaks."""
+"""Signer → its keys, and the rule that its absence breaks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """All of the named ones, and `fewest` to `most` of the live devices besides."""
+    """All named signers, and `fewest` to `most` live devices."""
 
     named: Named = field(default_factory=dict)
     fewest: int = 0
@@ -27,16 +26,16 @@ class Signers:
 
 
 def coming(device: DeviceInfo) -> tuple[VerifyKeys, str]:
-    """The entry of `Signers.named` for a device that is added."""
+    """Keys and rule of a new device in `Signers.named`."""
     return device.keys, "I21"
 
 
 def check_signers(
     signed: SignedStatement, wanted: Signers, live: Mapping[DeviceId, DeviceInfo]
 ) -> None:
-    """Raises `VerificationError` (I19 to I24) unless exactly the wanted ones signed, and truly."""
+    """Raises I19 to I24 unless exactly the wanted signatures are there and hold."""
     for signer, (_, rule) in wanted.named.items():
-        if all(signer != each for each, _ in signed.signatures):
+        if all(signer != present for present, _ in signed.signatures):
             raise VerificationError(rule, f"a signature by {shown(signer)} is missing")
     keys = {signer: pair for signer, (pair, _) in wanted.named.items()}
     others = 0
@@ -62,6 +61,5 @@ def _live_keys(signer: bytes, live: Mapping[DeviceId, DeviceInfo]) -> VerifyKeys
 
 
 def shown(signer: bytes) -> str:
-    """A signer in the text of an error."""
     names = {ENROLMENT: "the enterprise", RECOVERY: "the recovery key"}
     return names.get(signer) or f"device {signer.hex()}"

@@ -1,8 +1,7 @@
-"""The state of a chain after some of its statements, and the terms on which it is judged.
+"""The state of a chain after some statements, and the terms of verification. Immutable.
 
-The state follows from the statements, from the times at which the ledger logged resets and
-cancels, and from the time as of which one asks. Claimed times (`time_ms`) decide nothing.
-States do not change: `identity.step` makes the next one.
+It follows from statements, the logging times of resets and cancels, and the time of the question.
+Claimed times (`time_ms`) decide nothing.
 """
 
 from collections.abc import Mapping
@@ -17,15 +16,13 @@ from blackthorn.ids import DeviceId
 
 @dataclass(frozen=True)
 class Terms:
-    """On what terms a chain is judged.
+    """Terms of verifying a chain. Times are Unix milliseconds.
 
-    `enrolment` and `reset_delay_ms` are the enterprise's, from the ledger's configuration.
-    `now_ms` is the ledger's time of the epoch in which the chain was looked up, not a local clock:
-    a cancel that this epoch does not know yet can then only be logged later, and all who see one
-    epoch see one chain. Who verifies the epoch compares its time with their clock. `logged` has the
-    time at which the ledger logged each reset and cancel, by seq, from verified receipts. All times
-    in Unix milliseconds. With `two_to_revoke` a revocation needs two devices where three could
-    sign; it must stand for the whole chain.
+    `enrolment` and `reset_delay_ms` are from the ledger's configuration. `now_ms` is the ledger's
+    time of the looked-up epoch, so that all readers of an epoch see the same chain; verifying the
+    epoch compares it with the local clock. `logged` has the verified logging times of resets and
+    cancels, by seq. `two_to_revoke`, for the whole chain, makes a revocation need two devices where
+    three could sign.
     """
 
     enrolment: VerifyKeys
@@ -37,7 +34,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class FormerDevice:
-    """A device that is no more the user's, since the statement `seq`."""
+    """A device removed by the statement `seq`."""
 
     device: DeviceInfo
     seq: int
@@ -46,7 +43,7 @@ class FormerDevice:
 
 @dataclass(frozen=True, slots=True)
 class PendingReset:
-    """The reset at `seq`, and when it becomes effective unless a device cancels it."""
+    """The reset at `seq`, effective at `effective_ms` unless a device cancels it."""
 
     seq: int
     device: DeviceInfo
@@ -56,7 +53,7 @@ class PendingReset:
 
 @dataclass(frozen=True, slots=True)
 class ResetRecord:
-    """A reset that the chain holds: waiting, effective, or cancelled by `cancelled_seq`."""
+    """A reset: pending, effective, or cancelled by `cancelled_seq`."""
 
     seq: int
     logged_ms: int
@@ -67,7 +64,7 @@ class ResetRecord:
 
 @dataclass(frozen=True)
 class State:
-    """A chain after its statement `seq`; `devices` in the order in which they came."""
+    """A chain after its statement `seq`; `devices` in order of arrival."""
 
     label: str
     seq: int = 0
@@ -86,10 +83,10 @@ class State:
 
     @property
     def last_logged_ms(self) -> int:
-        """When the ledger logged the last reset or cancel; 0 when there is none."""
+        """Of the last reset or cancel; 0 without one."""
         return max(self.logged.values(), default=0)
 
     @property
     def personal(self) -> int:
-        """How many live devices act for the user."""
+        """The number of live personal devices."""
         return sum(device.personal for device in self.devices.values())

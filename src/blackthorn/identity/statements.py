@@ -1,23 +1,24 @@
-"""Statements and their signatures, to bytes and back; and how to sign.
+"""Statements and their signatures: encoding, decoding, signing.
 
     statement = [1, label, seq, prev, kind, body, time_ms, min_rules]
     signed    = [statement, [[signer, Ed25519 signature, ML-DSA-65 signature], …]]
 
-Deterministic CBOR (RFC 8949, 4.2.1). What is signed, and hashed for `prev` and the head, is
-the domain and the statement's encoding: never a signature. A decoded statement is well-formed
-and no more; whether it may stand in a chain says `identity.chain`.
+Deterministic CBOR (RFC 8949, 4.2.1). Domain and statement, never signatures, are signed, and hashed
+for `prev` and the head. A decoded statement is only well-formed; `identity.chain` verifies it.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, Final
 
 import cbor2
 
 from blackthorn.errors import VerificationError
 from blackthorn.identity import fields
+from blackthorn.identity import keys as signature_keys
 from blackthorn.identity import limits as identity_limits
 from blackthorn.identity.bodies import KINDS
 from blackthorn.identity.bodies import AddDevice as AddDevice
@@ -30,12 +31,7 @@ from blackthorn.identity.bodies import RevokeDevice as RevokeDevice
 from blackthorn.identity.bodies import Rotate as Rotate
 from blackthorn.identity.bodies import SetOpenPGP as SetOpenPGP
 from blackthorn.identity.bodies import SetRecovery as SetRecovery
-from blackthorn.identity.keys import (
-    ED25519_SIGNATURE_BYTES,
-    ML_DSA_SIGNATURE_BYTES,
-    Signature,
-    SigningKeys,
-)
+from blackthorn.identity.keys import Signature, SigningKeys
 from blackthorn.wire import cbor
 from blackthorn.wire import limits as wire_limits
 
@@ -45,10 +41,10 @@ RULES_VERSION: Final = 1
 """The newest rules that this program knows; `min_rules` of a statement may not be higher."""
 
 ENROLMENT: Final = b"blackthorn/enrol"
-"""As a signer: the enterprise's enrolment key. 16 bytes, like a device id."""
+"""The enterprise's enrolment key as a signer, 16 bytes like a device id."""
 
 RECOVERY: Final = b"blackthorn/recov"
-"""As a signer: the printed recovery key. 16 bytes, like a device id."""
+"""The printed recovery key as a signer."""
 
 NO_STATEMENT: Final = bytes(fields.HASH_BYTES)
 """The `prev` of a first statement."""
@@ -56,9 +52,9 @@ NO_STATEMENT: Final = bytes(fields.HASH_BYTES)
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of the chain of `label`; `seq` from 1, `prev` 32 bytes.
+    """A statement of the chain of `label`; `seq` from 1, `prev` 32 bytes.
 
-    `time_ms` is its maker's clock, Unix milliseconds: displayed, never relied on.
+    `time_ms` is its author's clock, Unix milliseconds: only displayed.
     """
 
     label: str
@@ -70,32 +66,32 @@ class Statement:
 
     @cached_property
     def message(self) -> bytes:
-        """The bytes that are signed and hashed."""
+        """The signed and hashed bytes."""
         return DOMAIN + cbor2.dumps(_value(self), canonical=True)
 
     @cached_property
     def hash(self) -> bytes:
-        """32 bytes: what the next statement holds as `prev`, and the ledger as the head."""
+        """32 bytes: the next statement's `prev`, the ledger's head."""
         return hashlib.sha256(self.message).digest()
 
 
 @dataclass(frozen=True)
 class SignedStatement:
-    """A statement and who signed it, in the order of the 16-byte signers."""
+    """A statement and its signatures in order of the 16-byte signers."""
 
     statement: Statement
     signatures: tuple[tuple[bytes, Signature], ...]
 
     def encode(self) -> bytes:
-        """The bytes that travel and are stored, 3.6 kB to 17 kB."""
+        """The wire and stored form, 3.6 kB to 17 kB."""
         signatures = [[signer, each.ed25519, each.ml_dsa] for signer, each in self.signatures]
         return cbor2.dumps([_value(self.statement), signatures], canonical=True)
 
 
 def make(statement: Statement, signers: Sequence[tuple[bytes, SigningKeys]]) -> SignedStatement:
-    """The statement signed by each of them: device ids, ENROLMENT or RECOVERY, and their keys.
+    """Sign by all `signers`: device ids, ENROLMENT or RECOVERY, and their keys.
 
-    Raises `VerificationError` when it is not well-formed, and then signs nothing.
+    Raises `VerificationError` before signing a malformed statement.
     """
     decode(SignedStatement(statement, ()).encode())
     signed = SignedStatement(statement, ())
@@ -105,14 +101,14 @@ def make(statement: Statement, signers: Sequence[tuple[bytes, SigningKeys]]) -> 
 
 
 def countersign(signed: SignedStatement, signer: bytes, keys: SigningKeys) -> SignedStatement:
-    """The same with one more signature; an earlier one by the same signer goes."""
+    """Add a signature, replacing an earlier one by the same signer."""
     others = [entry for entry in signed.signatures if entry[0] != signer]
     mine = (bytes(signer), keys.sign(signed.statement.message))
-    return SignedStatement(signed.statement, tuple(sorted([*others, mine], key=_signer)))
+    return SignedStatement(signed.statement, tuple(sorted([*others, mine], key=itemgetter(0))))
 
 
 def decode(data: bytes) -> SignedStatement:
-    """The signed statement in `data`, well-formed. Raises `VerificationError` and nothing else."""
+    """A well-formed signed statement. Raises only `VerificationError`."""
     if len(data) > wire_limits.MAX_STATEMENT_BYTES:
         raise VerificationError("I1", f"a statement has {len(data)} bytes: too many")
     refusal = VerificationError("I2", "a statement is not CBOR, or holds a tag")
@@ -138,14 +134,9 @@ def _value(statement: Statement) -> list[Any]:
     ]
 
 
-def _signer(entry: tuple[bytes, Signature]) -> bytes:
-    return entry[0]
-
-
 def _statement(value: Any) -> Statement:
-    version, label, seq, prev, kind, body, time_ms, min_rules = fields.array(
-        value, 8, "a statement"
-    )
+    items = fields.array(value, 8, "a statement")
+    version, label, seq, prev, kind, body, time_ms, min_rules = items
     if type(version) is not int or version != VERSION:
         raise VerificationError("I3", "a statement is of an unknown version")
     return Statement(
@@ -173,6 +164,6 @@ def _signatures(value: Any) -> tuple[tuple[bytes, Signature], ...]:
 def _signature(value: Any) -> tuple[bytes, Signature]:
     signer, ed25519, ml_dsa = fields.array(value, 3, "a signature")
     return fields.octets(signer, fields.ID_BYTES, "a signer"), Signature(
-        fields.octets(ed25519, ED25519_SIGNATURE_BYTES, "an Ed25519 signature"),
-        fields.octets(ml_dsa, ML_DSA_SIGNATURE_BYTES, "an ML-DSA-65 signature"),
+        fields.octets(ed25519, signature_keys.ED25519_SIGNATURE_BYTES, "an Ed25519 signature"),
+        fields.octets(ml_dsa, signature_keys.ML_DSA_SIGNATURE_BYTES, "an ML-DSA-65 signature"),
     )

@@ -1,7 +1,6 @@
-"""One step of a chain: where a statement must stand, and what it does to the state.
+"""One step of a chain: the position of a statement, and its effect on the state.
 
-Devices come and go in `identity.devices`, resets wait and are cancelled in `identity.resets`;
-certificates and recovery keys are replaced here.
+`identity.devices` and `identity.resets` apply theirs; certificates and recovery keys change here.
 """
 
 from dataclasses import replace
@@ -15,7 +14,7 @@ from blackthorn.identity.statements import RULES_VERSION, SignedStatement, State
 
 
 def step(state: State, signed: SignedStatement, terms: Terms) -> State:
-    """The state after one more statement. Raises `VerificationError` and changes nothing."""
+    """The state after one more statement. Raises `VerificationError`."""
     statement = signed.statement
     _check_place(state, statement)
     state = resets.after_reset(state, signed, terms)
@@ -29,7 +28,6 @@ def step(state: State, signed: SignedStatement, terms: Terms) -> State:
 
 
 def _check_place(state: State, statement: Statement) -> None:
-    """I13 to I17: the statement stands where it says it does."""
     if statement.label != state.label:
         raise VerificationError("I13", "a statement is of another user's chain")
     if statement.seq != state.seq + 1:

@@ -1,6 +1,6 @@
-"""Internet mail as bytes: bounds before anything parses it, sealing, opening, safe display.
+"""Internet mail as bytes: bounds before parsing, sealing, opening, safe display.
 
-`mime/` scans and splits, `pgp/` seals (server) and opens (device only), `render/` makes safe text,
-`smtp/` reads envelope paths. Everything is linear in the mail's length and takes any bytes. Never
-here: sockets, queues, storage, recipients' rights.
+`mime/` scans and parses, `pgp/` seals (server) and opens (device only), `render/` makes safe text,
+`smtp/` reads envelope paths. All of it takes any bytes in linear time. Never here: sockets, queues,
+storage, authorisation.
 """

@@ -1,13 +1,10 @@
-"""What the mail plane refuses, with the SMTP reply (RFC 5321, 4.2; RFC 3463) it is refused by."""
+"""Refusals of the mail plane with their SMTP replies (RFC 5321, 4.2; RFC 3463)."""
 
 from blackthorn.errors import InputError, SecurityError
 
 
 class MailRefusedError(InputError):
-    """An e-mail that is not accepted. `code` and `status` are its SMTP reply and RFC 3463 status.
-
-    A 4xx code asks the sender to try again later; a 5xx code is final.
-    """
+    """A refused e-mail: `code` 4xx to try again later, 5xx final; `status` of RFC 3463."""
 
     def __init__(self, code: int, status: str, text: str) -> None:
         super().__init__(text)
@@ -21,21 +18,21 @@ class MailRefusedError(InputError):
 
 
 class SealBrokenError(SecurityError):
-    """A stored mail is not what was sealed: altered, damaged, or not sealed to this user."""
+    """A stored mail was altered, is damaged, or is not sealed to this user."""
 
 
 def too_large(what: str) -> MailRefusedError:
-    """552 5.3.4: larger than a bound in bytes."""
+    """552 5.3.4: above a size bound."""
     return MailRefusedError(552, "5.3.4", what)
 
 
 def too_complex(what: str) -> MailRefusedError:
-    """554 5.6.0: more parts, fields or parameters than a bound."""
+    """554 5.6.0: above a bound on parts, fields or parameters."""
     return MailRefusedError(554, "5.6.0", what)
 
 
 def malformed(what: str) -> MailRefusedError:
-    """550 5.6.11: bytes that no mail may hold."""
+    """550 5.6.11: forbidden bytes."""
     return MailRefusedError(550, "5.6.11", what)
 
 

@@ -1,6 +1,6 @@
 """A witnessed transparency log: Merkle tree, tiles, checkpoints, cosignatures, trust policies.
 
-The log's side is `merkle`, `tiles`, `checkpoint` and `frontier`; a witness's `witness`; a reader's
-`verify` and `proof`, under a `policy` of logs and witnesses. A device imports `verify` alone. Each
-check names its rule (`rules`). Never here: what an entry holds, a clock, storage, a network.
+The log uses `merkle`, `tiles`, `checkpoint` and `frontier`, a witness `witness`, readers `verify`
+and `proof` under a `policy`; devices import `verify` alone. Checks name numbered `rules`. Never
+here: the meaning of an entry, a clock, storage, a network.
 """

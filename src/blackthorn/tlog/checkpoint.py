@@ -1,7 +1,6 @@
-"""Checkpoints (c2sp.org/tlog-checkpoint): a log's signed statement of its size and root.
+"""Checkpoints (c2sp.org/tlog-checkpoint): a log's signed size and root.
 
-A checkpoint here has exactly its three lines. Extension lines, which the specification does
-not recommend and no auditor can check, are refused, so the text is a function of the values.
+Exactly three lines: extension lines, not recommended and not auditable, are refused.
 """
 
 import re
@@ -23,7 +22,7 @@ _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The origin of a log, its size in entries and its 32-byte root. Nothing is verified."""
+    """Unverified: origin of a log, size in entries, 32-byte root."""
 
     origin: str
     size: int
@@ -38,19 +37,19 @@ class Checkpoint:
 
     @property
     def text(self) -> str:
-        """The text of the note, which log and witnesses sign."""
+        """The signed text."""
         return f"{self.origin}\n{self.size}\n{notes.encode_base64(self.root)}\n"
 
 
 def parse_decimal(text: str, rule: str) -> int:
-    """A size or an index in ASCII digits without leading zeros; raises `rule`."""
+    """ASCII digits without leading zeros. Raises `rule`."""
     if _DECIMAL.fullmatch(text) is None or int(text) > limits.MAX_TREE_SIZE:
         raise VerificationError(rule, "a number is not written as one, or is too large")
     return int(text)
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
-    """The checkpoint in the text of a note; raises N7, T11, T12, T13."""
+    """Raises N7, T11, T12, T13."""
     lines = text.split("\n", 4)
     if len(lines) != 4 or lines[3]:
         raise VerificationError("T11", "a checkpoint is not three lines: origin, size, root")
@@ -59,7 +58,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
 
 
 class LogSigner:
-    """Signs checkpoints for one log with its 32-byte Ed25519 seed."""
+    """Signs a log's checkpoints with its 32-byte Ed25519 seed."""
 
     def __init__(self, origin: str, private: Secret) -> None:
         self._private = private
@@ -76,7 +75,7 @@ class LogSigner:
 
 
 def only_line(note: Note, key: VerifierKey) -> SignatureLine | None:
-    """The line of `key` under the note, if any; raises T16 when there are several."""
+    """The line of `key`, if any. Raises T16 for several."""
     lines = note.lines_of(key)
     if len(lines) > 1:
         raise VerificationError("T16", "a known key has several lines under one note")
@@ -84,9 +83,9 @@ def only_line(note: Note, key: VerifierKey) -> SignatureLine | None:
 
 
 def verify_log(note: Note, keys: Sequence[VerifierKey]) -> Checkpoint:
-    """The checkpoint of a note that a log signed with one of its keys; raises T14 to T17.
+    """The checkpoint of a note signed by one of a log's keys. Raises T14 to T17.
 
-    Whichever of the keys signed, its signature holds.
+    Every signature by one of the keys must hold.
     """
     checkpoint = parse_checkpoint(note.text)
     mine = [key for key in keys if key.name == checkpoint.origin]
@@ -108,6 +107,6 @@ def verify_log(note: Note, keys: Sequence[VerifierKey]) -> Checkpoint:
 
 
 def open_checkpoint(note: bytes, log: VerifierKey) -> tuple[Checkpoint, Note]:
-    """The checkpoint that `log` signed, and its note, whose other lines are not verified."""
+    """The checkpoint that `log` signed, and its note with other lines unverified."""
     parsed = notes.parse_note(note)
     return verify_log(parsed, [log]), parsed

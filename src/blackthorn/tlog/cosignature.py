@@ -1,6 +1,6 @@
-"""Cosignatures (c2sp.org/tlog-cosignature, Ed25519): a witness's word on a checkpoint.
+"""Cosignatures (c2sp.org/tlog-cosignature, Ed25519) of a checkpoint by a witness.
 
-It says: at this time, this is the largest consistent tree that I have seen of this log.
+One says: at this time this is the largest consistent tree of this log that I have seen.
 """
 
 from collections.abc import Iterable
@@ -20,14 +20,13 @@ _SIZE: Final = _TIME_SIZE + 64
 
 
 def cosigned_message(checkpoint: Checkpoint, timestamp_s: int) -> bytes:
-    """The bytes that a witness signs."""
     return f"cosignature/v1\ntime {timestamp_s}\n{checkpoint.text}".encode()
 
 
 class Cosigner:
     """Cosigns for one witness with its 32-byte Ed25519 seed.
 
-    The signed message does not name the witness: a seed belongs to one witness only.
+    The signed message does not name the witness: never share a seed.
     """
 
     def __init__(self, name: str, private: Secret) -> None:
@@ -35,7 +34,7 @@ class Cosigner:
         self.vkey = VerifierKey(name, notes.COSIGNATURE_V1, SCHEME.public_key(private))
 
     def cosign(self, checkpoint: Checkpoint, timestamp_s: int) -> str:
-        """The signature line, without its newline, over the checkpoint at a Unix time."""
+        """The signature line, without newline, at a Unix time."""
         if not 0 <= timestamp_s <= limits.MAX_COSIGNATURE_SECONDS:
             raise ValueError("the time of a cosignature cannot be")
         signature = SCHEME.sign(self._private, cosigned_message(checkpoint, timestamp_s))
@@ -44,7 +43,7 @@ class Cosigner:
 
 
 def verify_line(line: SignatureLine, key: VerifierKey, checkpoint: Checkpoint) -> int:
-    """The Unix time of a cosignature by `key`; raises T18, T19."""
+    """The Unix time of a cosignature by `key`. Raises T18, T19."""
     blob = line.signature
     if len(blob) != _SIZE:
         raise VerificationError("T18", "a cosignature is not a time and a signature")
@@ -61,7 +60,7 @@ def verify_line(line: SignatureLine, key: VerifierKey, checkpoint: Checkpoint) -
 
 
 def add_lines(note: bytes, lines: Iterable[str]) -> bytes:
-    """The note with more signature lines; one takes the place of an earlier line of its key."""
+    """The note with more signature lines, replacing those of the same keys. Raises T16."""
     parsed = notes.parse_note(note)
     signatures = {(line.name, line.key_id): line for line in parsed.signatures}
     if len(signatures) != len(parsed.signatures):

@@ -1,7 +1,4 @@
-"""The right edge of a log: enough to append to it and to know its root, and nothing else.
-
-For readers that replay a log once: a few hundred bytes instead of all hashes.
-"""
+"""The right edge of a log: some hundred bytes to append and compute roots while replaying."""
 
 from collections.abc import Sequence
 
@@ -10,12 +7,12 @@ from blackthorn.tlog.merkle import EMPTY_ROOT, HASH_SIZE, node_hash
 
 
 class Frontier:
-    """The roots of the full subtrees that a log of `size` leaves is made of, largest first."""
+    """Roots of the full subtrees of a log of `size` leaves, largest first."""
 
     __slots__ = ("_peaks", "size")
 
     def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
-        """Raises `VerificationError` (T1, T2) when such a log cannot be."""
+        """Raises `VerificationError` (T1, T2) for an impossible edge."""
         if size < 0 or size.bit_count() != len(peaks):
             raise VerificationError("T2", "the edge of a log has other subtrees than its size says")
         if any(len(peak) != HASH_SIZE for peak in peaks):
@@ -25,11 +22,11 @@ class Frontier:
 
     @property
     def peaks(self) -> tuple[bytes, ...]:
-        """The hashes that, with the size, make this edge again."""
+        """With the size, the constructor's arguments."""
         return tuple(self._peaks)
 
     def append(self, digest: bytes) -> None:
-        """A further leaf, by its 32-byte hash."""
+        """Add a leaf by its 32-byte hash."""
         place = self.size
         while place & 1:
             digest = node_hash(self._peaks.pop(), digest)
@@ -39,7 +36,6 @@ class Frontier:
 
     @property
     def root(self) -> bytes:
-        """The root of the log."""
         if not self._peaks:
             return EMPTY_ROOT
         digest = self._peaks[-1]

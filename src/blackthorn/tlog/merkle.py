@@ -1,8 +1,7 @@
-"""The Merkle tree of a log (RFC 6962, 2.1; RFC 9162, 2.1), in memory, for the log's own side.
+"""The Merkle tree of a log (RFC 6962, 2.1; RFC 9162, 2.1), in memory, for the log itself.
 
-One row of hashes per height: row k holds the root of every full subtree of 2**k leaves, in
-order. A new leaf adds its hash and completes, on average, one parent; a root, an inclusion or
-a consistency proof reads O(log n) stored hashes. To check proofs alone, use `tlog.verify`.
+Row k of hashes has the roots of all full subtrees of 2**k leaves, in order. Appending is amortised
+constant; roots and proofs read O(log n) hashes. `tlog.verify` checks proofs.
 """
 
 import hashlib
@@ -17,17 +16,17 @@ _sha256 = hashlib.sha256
 
 
 def leaf_hash(entry: bytes) -> bytes:
-    """The hash of a leaf: SHA-256 of a zero byte and the entry."""
+    """SHA-256 of a zero byte and the entry."""
     return _sha256(b"\x00" + entry).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """The hash of a parent: SHA-256 of a one byte and both children."""
+    """SHA-256 of a one byte and both children."""
     return _sha256(b"\x01" + left + right).digest()
 
 
 class MerkleLog:
-    """An append-only tree. Wrong sizes and indices are the caller's fault: `ValueError`."""
+    """An append-only tree. Raises `ValueError` for wrong sizes and indices."""
 
     __slots__ = ("_rows", "size")
 
@@ -38,7 +37,7 @@ class MerkleLog:
 
     @classmethod
     def from_leaf_hashes(cls, hashes: bytes) -> "MerkleLog":
-        """The log whose leaves have these hashes, 32 bytes each, such as its level 0 tiles."""
+        """From leaf hashes of 32 bytes each, such as level 0 tiles."""
         if len(hashes) % HASH_SIZE:
             raise ValueError("leaf hashes have 32 bytes each")
         log = cls()
@@ -46,11 +45,11 @@ class MerkleLog:
         return log
 
     def append(self, entry: bytes) -> int:
-        """Adds an entry and returns its index."""
+        """Append an entry; its index."""
         return self.append_hash(_sha256(b"\x00" + entry).digest())
 
     def append_hash(self, digest: bytes) -> int:
-        """Adds an entry by its 32-byte leaf hash and returns its index."""
+        """Append a 32-byte leaf hash; its index."""
         if len(digest) != HASH_SIZE:
             raise ValueError("a leaf hash has 32 bytes")
         index = place = self.size
@@ -68,11 +67,10 @@ class MerkleLog:
         return index
 
     def extend(self, entries: Iterable[bytes]) -> None:
-        """Adds many entries, faster than one by one."""
+        """Append many entries, faster than one by one."""
         self._add(bytearray().join([_sha256(b"\x00" + entry).digest() for entry in entries]))
 
     def _add(self, digests: bytearray) -> None:
-        """Adds leaf hashes, then completes row after row."""
         row = self._rows[0]
         row += digests
         self.size = len(row) // HASH_SIZE
@@ -88,7 +86,7 @@ class MerkleLog:
             row = above
 
     def hashes(self, height: int, start: int, end: int) -> bytes:
-        """Roots of the full subtrees `start` to `end` (not included) of 2**height leaves."""
+        """Roots of full subtrees `start` to `end` (exclusive) of 2**height leaves."""
         if not 0 <= start <= end <= self.size >> height:
             raise ValueError("the log does not have these subtrees")
         if start == end:
@@ -96,7 +94,7 @@ class MerkleLog:
         return bytes(self._rows[height][start * HASH_SIZE : end * HASH_SIZE])
 
     def root(self, size: int | None = None) -> bytes:
-        """The root of the tree of the first `size` entries, of all without it."""
+        """The root of the first `size` entries, of all by default."""
         if size is None:
             size = self.size
         if not 0 <= size <= self.size:
@@ -104,9 +102,9 @@ class MerkleLog:
         return self.subtree(0, size) if size else EMPTY_ROOT
 
     def subtree(self, start: int, end: int) -> bytes:
-        """The root over entries `start` to `end` (not included); `start` must be aligned.
+        """The root over entries `start` to `end` (exclusive).
 
-        Aligned means: a multiple of the least power of two that is not below `end - start`.
+        `start` is a multiple of the least power of two that is not below `end - start`.
         """
         count = end - start
         if not 0 <= start < end <= self.size or start % (1 << (count - 1).bit_length()):
@@ -120,7 +118,7 @@ class MerkleLog:
         return digest
 
     def inclusion_proof(self, index: int, size: int | None = None) -> list[bytes]:
-        """The hashes that lead from leaf `index` to the root of `size` (RFC 6962, 2.1.1)."""
+        """The hashes from leaf `index` to the root of `size` (RFC 6962, 2.1.1)."""
         if size is None:
             size = self.size
         if not 0 <= index < size <= self.size:
@@ -137,7 +135,7 @@ class MerkleLog:
         return proof
 
     def consistency_proof(self, old: int, new: int | None = None) -> list[bytes]:
-        """The hashes that show the tree of `old` to be a prefix of that of `new` (2.1.2)."""
+        """The hashes that prove `old`'s tree a prefix of `new`'s (RFC 6962, 2.1.2)."""
         if new is None:
             new = self.size
         if not 0 <= old <= new <= self.size:

@@ -1,7 +1,6 @@
-"""Checks inclusion and consistency proofs (RFC 9162, 2.1.3.2 and 2.1.4.2).
+"""Verifies inclusion and consistency proofs (RFC 9162, 2.1.3.2 and 2.1.4.2).
 
-Each function returns when the proof holds and raises `VerificationError` with a T rule when it
-does not. A proof has an exact length for its sizes; the work is two hashes for each of its own.
+Functions raise `VerificationError` with a T rule. Proofs have exact lengths.
 """
 
 from collections.abc import Sequence
@@ -12,20 +11,20 @@ from blackthorn.tlog.merkle import EMPTY_ROOT, HASH_SIZE, node_hash
 
 
 def check_hashes(*hashes: bytes) -> None:
-    """Raises T1 unless each is 32 bytes."""
+    """Raises T1 unless all have 32 bytes."""
     if any(len(digest) != HASH_SIZE for digest in hashes):
         raise VerificationError("T1", "a hash has not 32 bytes")
 
 
 def check_proof(proof: Sequence[bytes]) -> None:
-    """Raises T44, T1 unless the proof is at most 63 hashes."""
+    """Raises T44 above 63 hashes, T1."""
     if len(proof) > limits.MAX_PROOF_HASHES:
         raise VerificationError("T44", "a proof has more than 63 hashes")
     check_hashes(*proof)
 
 
 def check_size(size: int) -> None:
-    """Raises T2 unless `size` can be that of a tree."""
+    """Raises T2 for an impossible tree size."""
     if not 0 <= size <= limits.MAX_TREE_SIZE:
         raise VerificationError("T2", "a tree of this size cannot be")
 
@@ -33,7 +32,7 @@ def check_size(size: int) -> None:
 def verify_inclusion(
     leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes
 ) -> None:
-    """The leaf with this hash is entry `index` of the tree of `size` with `root`."""
+    """The leaf hash is entry `index` of the tree of `size` and `root`."""
     check_size(size)
     if not 0 <= index < size:
         raise VerificationError("T3", "the tree has no entry of this index")
@@ -55,7 +54,7 @@ def verify_inclusion(
 def verify_consistency(
     old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]
 ) -> None:
-    """The tree of `old_size` with `old_root` is a prefix of that of `new_size` with `new_root`."""
+    """The old tree is a prefix of the new one."""
     check_size(old_size)
     check_size(new_size)
     check_hashes(old_root, new_root)
@@ -77,7 +76,7 @@ def verify_consistency(
 def _verify_growth(
     old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]
 ) -> None:
-    """RFC 9162, 2.1.4.2, for sizes that differ and an old tree with entries."""
+    """RFC 9162, 2.1.4.2, for different sizes and a non-empty old tree."""
     # The proof starts at the largest full subtree that ends where the old tree ends.
     skipped = (old_size & -old_size).bit_length() - 1
     node, last = (old_size - 1) >> skipped, (new_size - 1) >> skipped

@@ -1,8 +1,7 @@
 """Trust policies (c2sp.org/tlog-policy): logs, witnesses, and the quorum.
 
-A policy is text that people write and devices pin. Names in it are bytes without meaning; each
-names one witness or group, and is a member of one group at most, so that no witness counts
-twice. A `Policy` that exists is a valid one: its constructor runs the same rules as the parser.
+People write them, devices pin them. A name is one witness or group, in at most one group, so that
+no witness counts twice. `Policy` checks the parser's rules in its constructor too.
 """
 
 import re
@@ -15,7 +14,7 @@ from blackthorn.tlog import limits
 from blackthorn.wire.note import COSIGNATURE_V1, ED25519, VerifierKey, format_vkey, parse_vkey
 
 NO_QUORUM: Final = "none"
-"""The quorum of a policy that asks for no cosignature."""
+"""The quorum of a policy without cosignatures."""
 
 _CONTROL: Final = re.compile(r"[^\t\n\x20-\x7e\x80-\U0010ffff]")
 _BLANK: Final = re.compile(r"[ \t]+")
@@ -23,7 +22,7 @@ _BLANK: Final = re.compile(r"[ \t]+")
 
 @dataclass(frozen=True)
 class PolicyLog:
-    """A log by its key, whose name is the log's origin, and perhaps its address."""
+    """A log's key, named after its origin, and perhaps its URL."""
 
     key: VerifierKey
     url: str | None = None
@@ -31,7 +30,7 @@ class PolicyLog:
 
 @dataclass(frozen=True)
 class PolicyWitness:
-    """A witness by its name within the policy and its key, and perhaps its address."""
+    """A witness's name in the policy, its key, and perhaps its URL."""
 
     name: str
     key: VerifierKey
@@ -40,7 +39,7 @@ class PolicyWitness:
 
 @dataclass(frozen=True)
 class PolicyGroup:
-    """Holds when `threshold` of its members do, each a witness or an earlier group."""
+    """Satisfied by `threshold` of its members, witnesses or earlier groups."""
 
     name: str
     threshold: int
@@ -48,7 +47,7 @@ class PolicyGroup:
 
 
 class _Draft:
-    """The rules between the lines of a policy, in the order of the lines."""
+    """The rules between lines, in their order."""
 
     def __init__(self) -> None:
         self.logs: list[PolicyLog] = []
@@ -114,9 +113,9 @@ class _Draft:
 
 @dataclass(frozen=True)
 class Policy:
-    """A checkpoint holds when one of the logs signed it and the quorum of witnesses did.
+    """A checkpoint needs the signature of a log and a quorum of witnesses.
 
-    Raises `VerificationError` with T21 to T30 when its parts break a rule.
+    Raises `VerificationError` (T21 to T30).
     """
 
     logs: tuple[PolicyLog, ...]
@@ -138,19 +137,18 @@ class Policy:
 
     @property
     def log(self) -> VerifierKey:
-        """The key of the first log; raises T31 when the policy has none."""
+        """The first log's key. Raises T31 without one."""
         if not self.logs:
             raise VerificationError("T31", "the policy names no log")
         return self.logs[0].key
 
     def satisfied_by(self, names: Set[str]) -> bool:
-        """Whether these witnesses are a quorum."""
         return self.quorum_time(dict.fromkeys(names, 0)) is not None
 
     def quorum_time(self, times: Mapping[str, int]) -> int | None:
-        """The latest time since when witnesses that are a quorum have cosigned.
+        """The latest time since which a quorum has cosigned; None without one, 0 if none is needed.
 
-        `times` are witness names and Unix seconds. None without a quorum, 0 when none is asked.
+        `times` maps witness names to Unix seconds.
         """
         if self.quorum == NO_QUORUM:
             return 0
@@ -168,9 +166,9 @@ class Policy:
 
 
 def parse_policy(text: str | bytes) -> Policy:
-    """The policy in its text; raises N7 to N12 and T20 to T30.
+    """Raises N7 to N12 and T20 to T30.
 
-    Bytes that are not UTF-8 are kept apart from all text, as the specification asks.
+    Bytes that are not UTF-8 stay distinct from all text, as the specification asks.
     """
     draft = _Draft()
     for line in _lines(text):
@@ -194,7 +192,7 @@ def parse_policy(text: str | bytes) -> Policy:
 
 
 def format_policy(policy: Policy) -> str:
-    """The text of a policy: one line for each part, logs first, the quorum last."""
+    """One line for each part, logs first, the quorum last."""
     lines = [_join("log", format_vkey(log.key), log.url) for log in policy.logs]
     for witness in policy.witnesses:
         lines.append(_join("witness", witness.name, format_vkey(witness.key), witness.url))
@@ -205,7 +203,7 @@ def format_policy(policy: Policy) -> str:
 
 
 def _lines(text: str | bytes) -> list[str]:
-    """The lines of a policy; raises T20 to T22."""
+    """Raises T20 to T22."""
     try:
         data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:

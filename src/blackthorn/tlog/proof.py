@@ -1,7 +1,7 @@
-"""Proofs of logging (c2sp.org/tlog-proof): one text that shows, off line, what a log contains.
+"""Proofs of logging (c2sp.org/tlog-proof): an offline proof that a log has an entry.
 
-It holds the index of an entry, the hashes to the root, and the cosigned checkpoint; the entry
-itself comes with whatever is proved. `extra` travels along and nothing vouches for it.
+A text with the entry's index, the hashes to the root and the cosigned checkpoint; the entry travels
+separately. `extra` is not authenticated.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _FORMAT: Final = b"c2sp.org/tlog-proof@v1"
 
 @dataclass(frozen=True)
 class LogProof:
-    """Index, hashes, the bytes of the note, and perhaps extra data. Nothing is verified."""
+    """Unverified: index, hashes, note, and perhaps extra data."""
 
     index: int
     hashes: tuple[bytes, ...]
@@ -30,7 +30,7 @@ class LogProof:
 
 
 def format_proof(proof: LogProof) -> bytes:
-    """The text of a proof; raises what `parse_proof` would for it."""
+    """Raises as `parse_proof`."""
     lines = [_FORMAT.decode()]
     if proof.extra is not None:
         lines.append(f"extra {encode_base64(proof.extra)}")
@@ -42,7 +42,7 @@ def format_proof(proof: LogProof) -> bytes:
 
 
 def parse_proof(data: bytes) -> LogProof:
-    """The proof in its text, whose note is not looked into; raises T39 to T44."""
+    """The proof with its note unparsed. Raises T39 to T44."""
     if len(data) > limits.MAX_TLOG_PROOF_BYTES:
         raise VerificationError("T39", "a proof of logging is too large")
     head, divider, note = data.partition(b"\n\n")
@@ -61,10 +61,7 @@ def parse_proof(data: bytes) -> LogProof:
 
 
 def verify_proof(proof: LogProof, leaf_hash: bytes, policy: Policy) -> VerifiedCheckpoint:
-    """The checkpoint, accepted by the policy, of a log that has this leaf at the index.
-
-    Raises N and T rules.
-    """
+    """The accepted checkpoint of a log with this leaf at the index. Raises N and T rules."""
     verified = verify_checkpoint(proof.note, policy)
     checkpoint = verified.checkpoint
     verify_inclusion(leaf_hash, proof.index, checkpoint.size, proof.hashes, checkpoint.root)
@@ -72,7 +69,7 @@ def verify_proof(proof: LogProof, leaf_hash: bytes, policy: Policy) -> VerifiedC
 
 
 def parse_hashes(lines: list[bytes], form: str, count: str) -> tuple[bytes, ...]:
-    """Lines of 32 bytes in base64; raises `count` when there are too many, else `form`."""
+    """Lines of 32 bytes in base64. Raises `count` for too many, else `form`."""
     if len(lines) > limits.MAX_PROOF_HASHES:
         raise VerificationError(count, "a proof has more than 63 hashes")
     hashes = tuple(decode_base64(_ascii(line, form), form) for line in lines)

@@ -1,7 +1,6 @@
-"""The rules of the log, numbered. A `VerificationError` carries the number of the one it broke.
+"""The numbered rules of the log, for `VerificationError`. Numbers are permanent.
 
-N are the rules of signed notes, T those of the log, its checkpoints, policies and proofs, W
-those between a log and a witness. A number names its rule for good: new rules take new numbers.
+N: signed notes. T: the log, its checkpoints, policies and proofs. W: between log and witness.
 """
 
 from typing import Final
@@ -87,4 +86,4 @@ RULES: Final[dict[str, str]] = {
     "W15": "A witness that agrees answers with signature lines, not too many.",
     "W16": "One of the lines is the witness's own cosignature of the checkpoint, and holds.",
 }
-"""The number of each rule and what must hold."""
+"""Rule → what must hold."""

@@ -1,8 +1,7 @@
-"""Tiles and entry bundles (c2sp.org/tlog-tiles): a log as files that never change.
+"""Tiles and entry bundles (c2sp.org/tlog-tiles): paths and bytes of a log's immutable files.
 
-A tile holds up to 256 hashes of one row of the tree, a bundle up to 256 entries. The last one
-of a row may be partial, and then its width is part of its path. What lives here: the paths
-and bytes, both ways, and which of them a log of some size has. Never: files.
+A tile has up to 256 hashes of one row of the tree, a bundle up to 256 entries. The last of a row
+may be partial, with its width in its path. Never here: files.
 """
 
 import re
@@ -28,7 +27,7 @@ _PATH: Final = re.compile(
 
 @dataclass(frozen=True)
 class Tile:
-    """The tile `index` of a level, or the bundle of entries `index` when `level` is None."""
+    """Tile `index` of a level, or bundle `index` when `level` is None."""
 
     level: int | None
     index: int
@@ -36,7 +35,7 @@ class Tile:
 
     @property
     def path(self) -> str:
-        """The path under which a log serves it: `tile/0/x001/234.p/5`."""
+        """Such as `tile/0/x001/234.p/5`."""
         level = "entries" if self.level is None else self.level
         digits = str(self.index)
         groups = f"{digits:0>{(len(digits) + 2) // 3 * 3}}"
@@ -47,17 +46,17 @@ class Tile:
 
     @property
     def height(self) -> int:
-        """The row of the tree whose hashes the tile holds; of a bundle, that of the leaves."""
+        """The row of its hashes; the leaves for a bundle."""
         return HEIGHT * (self.level or 0)
 
     @property
     def start(self) -> int:
-        """The place of its first hash in its row, or of its first entry in the log."""
+        """The position of its first hash or entry."""
         return self.index * FULL
 
 
 def parse_path(path: str) -> Tile:
-    """The tile or bundle at a path; raises T33."""
+    """Raises T33."""
     match = _PATH.fullmatch(path) if len(path) <= limits.MAX_TILE_PATH_CHARS else None
     if match is None:
         raise VerificationError("T33", "this is no path of a tile")
@@ -72,7 +71,7 @@ def parse_path(path: str) -> Tile:
 def check_tile(tile: Tile, size: int) -> None:
     """Raises T34 unless a log of `size` entries has this tile, full or partial.
 
-    A partial tile of an earlier size exists too: any width that the row has reached will do.
+    Any width that the row has reached is valid: partial tiles of earlier sizes exist too.
     """
     hashes = size >> tile.height if tile.height < size.bit_length() else 0
     if tile.index < 0 or not 1 <= tile.width <= FULL or tile.start + tile.width > hashes:
@@ -80,7 +79,7 @@ def check_tile(tile: Tile, size: int) -> None:
 
 
 def tiles_between(old_size: int, new_size: int) -> list[Tile]:
-    """The tiles and bundles that a log which grew from `old_size` to `new_size` must add."""
+    """Tiles and bundles to add when a log grows from `old_size` to `new_size`."""
     tiles: list[Tile] = []
     level = 0
     while (count := new_size >> HEIGHT * level) > (before := old_size >> HEIGHT * level):
@@ -94,20 +93,20 @@ def tiles_between(old_size: int, new_size: int) -> list[Tile]:
 
 
 def tile_hashes(log: MerkleLog, tile: Tile) -> bytes:
-    """The bytes of a tile; raises T34 when the log has not grown to it."""
+    """The bytes of a tile. Raises T34."""
     check_tile(tile, log.size)
     return log.hashes(tile.height, tile.start, tile.start + tile.width)
 
 
 def parse_tile(data: bytes, tile: Tile) -> list[bytes]:
-    """The hashes in the bytes of a tile; raises T35."""
+    """Raises T35."""
     if len(data) != tile.width * HASH_SIZE:
         raise VerificationError("T35", "a tile has not the bytes of its width")
     return [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]
 
 
 def format_bundle(entries: Sequence[bytes]) -> bytes:
-    """The bytes of a bundle: each entry behind its length; raises T36, T37."""
+    """Each entry behind its length. Raises T36, T37."""
     if not 1 <= len(entries) <= FULL:
         raise VerificationError("T36", "a bundle has no entry or more than 256")
     if any(len(entry) > limits.MAX_LOG_ENTRY_BYTES for entry in entries):
@@ -116,7 +115,7 @@ def format_bundle(entries: Sequence[bytes]) -> bytes:
 
 
 def parse_bundle(data: bytes, width: int = FULL) -> list[bytes]:
-    """The `width` entries of a bundle; raises T36."""
+    """The `width` entries of a bundle. Raises T36."""
     entries: list[bytes] = []
     at = 0
     while at < len(data) and len(entries) < width:
@@ -130,6 +129,6 @@ def parse_bundle(data: bytes, width: int = FULL) -> list[bytes]:
 
 
 def check_bundle(entries: Sequence[bytes], hashes: Sequence[bytes]) -> None:
-    """Raises T38 unless the entries of a bundle have the hashes of the level 0 tile."""
+    """Raises T38 unless the entries have the hashes of the level 0 tile."""
     if [leaf_hash(entry) for entry in entries] != list(hashes):
         raise VerificationError("T38", "the entries of a bundle are not those of its tile")

@@ -1,7 +1,7 @@
-"""The log's checks for devices, which import this module of tlog and no other.
+"""The log's checks for devices, which import no other module of tlog.
 
-A note becomes a `VerifiedCheckpoint` here and nowhere else: the log signed it, every witness
-that the policy knows and that is named under it signed it too, and they are a quorum.
+Only here does a note become a `VerifiedCheckpoint`: the log and all its known witnesses signed it,
+and they are a quorum.
 """
 
 from dataclasses import dataclass
@@ -24,12 +24,11 @@ from blackthorn.wire.note import parse_vkey as parse_vkey
 
 @dataclass(frozen=True)
 class VerifiedCheckpoint:
-    """A checkpoint that a policy accepts, as `verify_checkpoint` returns it.
+    """A checkpoint that a policy accepts.
 
-    `times` are the names of the witnesses, as the policy calls them, and when they cosigned,
-    in Unix seconds. `quorum_time` is the latest time since when witnesses that are a quorum
-    have cosigned: the age of the checkpoint by clocks that are not the operator's. It is 0
-    when the policy asks for no witness.
+    `times` maps the policy's witness names to their cosigning times, Unix seconds. `quorum_time` is
+    the latest time since which a quorum has cosigned, by clocks that the operator does not control;
+    0 if the policy needs no witness.
     """
 
     checkpoint: Checkpoint
@@ -39,10 +38,9 @@ class VerifiedCheckpoint:
 
 
 def verify_checkpoint(note: bytes, policy: Policy) -> VerifiedCheckpoint:
-    """The checkpoint of a note that the policy accepts; raises N and T rules.
+    """The checkpoint of a note that the policy accepts. Raises N and T rules.
 
-    A line of a known witness that does not hold refuses the note, even if the quorum stands
-    without it; lines of unknown keys are passed over.
+    A false line of a known witness refuses the note; lines of unknown keys are ignored.
     """
     parsed = parse_note(note)
     checkpoint = verify_log(parsed, [log.key for log in policy.logs])

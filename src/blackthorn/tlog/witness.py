@@ -1,8 +1,8 @@
 """The witness protocol (c2sp.org/tlog-witness, v1.1), both sides, without the network.
 
-A log asks with `add-checkpoint`; `judge` decides for the witness, in the order and with the
-statuses of the specification. The one who calls it must do the rest, in one transaction:
-read what was cosigned last, judge, store the new checkpoint, and only then cosign.
+A log sends `add-checkpoint`; `judge` decides with the specification's order and statuses. Its
+caller must, in one transaction, read the last cosigned state, judge, store the new one, then
+cosign.
 """
 
 from collections.abc import Iterable
@@ -22,11 +22,11 @@ from blackthorn.wire.note import VerifierKey, encode_base64
 
 TEXT: Final = "text/plain; charset=utf-8"
 SIZE: Final = "text/x.tlog.size"
-"""Media types of the answers of a witness; the latter marks the size it is at."""
+"""Media types of a witness's answers; SIZE marks its size."""
 
 
 class WitnessRefusal(VerificationError):  # noqa: N818 - an answer on the wire, named as one
-    """A request that the witness does not cosign, with the HTTP answer that says so."""
+    """A refused request, with its HTTP answer."""
 
     def __init__(self, status: int, rule: str, text: str, size: int | None = None) -> None:
         super().__init__(rule, text)
@@ -37,7 +37,7 @@ class WitnessRefusal(VerificationError):  # noqa: N818 - an answer on the wire, 
 
 @dataclass(frozen=True)
 class AddCheckpoint:
-    """A request: the size that the log believes the witness is at, the proof from there, a note."""
+    """A request: the witness's size as the log knows it, the proof from there, a note."""
 
     old_size: int
     proof: tuple[bytes, ...]
@@ -45,12 +45,12 @@ class AddCheckpoint:
 
     @property
     def origin(self) -> str:
-        """The first line of the note: which log the witness must look up. Nothing is verified."""
+        """The unverified log name: the first line of the note."""
         return self.note.partition(b"\n")[0].decode("utf-8", "replace")
 
 
 def format_add_checkpoint(request: AddCheckpoint) -> bytes:
-    """The body of a request; raises what `parse_add_checkpoint` would for it."""
+    """Raises as `parse_add_checkpoint`."""
     lines = [f"old {request.old_size}", *(encode_base64(digest) for digest in request.proof), ""]
     body = "".join(f"{line}\n" for line in lines).encode() + request.note
     parse_add_checkpoint(body)
@@ -58,7 +58,7 @@ def format_add_checkpoint(request: AddCheckpoint) -> bytes:
 
 
 def parse_add_checkpoint(body: bytes) -> AddCheckpoint:
-    """The request in a body, whose note is not looked into; raises `WitnessRefusal`, W1 to W4."""
+    """The request with its note unparsed. Raises `WitnessRefusal` (W1 to W4)."""
     if len(body) > tlog_limits.MAX_ADD_CHECKPOINT_BYTES:
         raise WitnessRefusal(400, "W1", "the request is too large")
     head, divider, note = body.partition(b"\n\n")
@@ -76,10 +76,9 @@ def parse_add_checkpoint(body: bytes) -> AddCheckpoint:
 def judge(
     request: AddCheckpoint, log: VerifierKey | None, known: tuple[int, bytes] | None
 ) -> Checkpoint:
-    """The checkpoint to store and cosign; raises `WitnessRefusal` with W5 to W13.
+    """The checkpoint to store and cosign. Raises `WitnessRefusal` (W5 to W13).
 
-    `log` is the key of the log that the origin names, None for an unknown one; `known` the size
-    and root that this witness cosigned last for it, None before the first time.
+    `log` is the key of the origin's log, None if unknown; `known` the last cosigned size and root.
     """
     checkpoint = _signed_checkpoint(request.note, log)
     known_size, known_root = known or (0, EMPTY_ROOT)
@@ -102,7 +101,7 @@ def judge(
 
 
 def _signed_checkpoint(data: bytes, log: VerifierKey | None) -> Checkpoint:
-    """The checkpoint of a note that the log signed; raises W5, W6, W7."""
+    """Raises W5, W6, W7."""
     try:
         note = notes.parse_note(data)
         origin = parse_checkpoint(note.text).origin
@@ -117,15 +116,12 @@ def _signed_checkpoint(data: bytes, log: VerifierKey | None) -> Checkpoint:
 
 
 def format_cosignatures(lines: Iterable[str]) -> bytes:
-    """The answer of a witness that agrees: its signature lines."""
+    """The answer of a witness that agrees."""
     return "".join(f"{line}\n" for line in lines).encode()
 
 
 def parse_cosignatures(body: bytes, witness: VerifierKey, checkpoint: Checkpoint) -> str:
-    """The line of this witness in its answer, which holds for the checkpoint.
-
-    Lines of other keys are passed over. Raises W15, W16 and, for a line that is none, N rules.
-    """
+    """The witness's own line in its answer, verified. Raises W15, W16 and N rules."""
     if len(body) > tlog_limits.MAX_WITNESS_ANSWER_BYTES:
         raise VerificationError("W15", "the answer of a witness is too large")
     lines = notes.decode_utf8(body).split("\n")
@@ -143,7 +139,7 @@ def parse_cosignatures(body: bytes, witness: VerifierKey, checkpoint: Checkpoint
 
 
 def parse_conflict(content_type: str, body: bytes) -> int:
-    """The size that a witness is at, from its answer 409; raises W14."""
+    """The size of a witness from its answer 409. Raises W14."""
     size = body.decode("ascii", "replace")
     if content_type.partition(";")[0].strip().lower() != SIZE or not size.endswith("\n"):
         raise VerificationError("W14", "the witness did not say at which size it is")

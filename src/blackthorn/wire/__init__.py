@@ -1,5 +1,5 @@
-"""Byte codecs that every layer shares: TLS presentation language, CBOR, signed notes, addresses.
+"""Codecs for every layer: TLS presentation language, CBOR, signed notes, addresses.
 
-A module turns bytes into a value and back, or raises one exception type whatever the bytes.
-Never here: what a value means, whether a signature holds, cryptography, input or output.
+Each parser raises one exception type whatever the bytes. Never here: meaning, signature checks,
+cryptography, input or output.
 """

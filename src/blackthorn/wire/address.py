@@ -1,9 +1,8 @@
-"""Mail addresses as access decisions use them: one strict form, or an error.
+"""Mail addresses for access decisions: one strict form.
 
-Only what Blackthorn's users can have: an ASCII dot-atom (RFC 5322, 3.2.3) before the `@` and
-a host name of at least two labels (RFC 1123, 2.1) after it, all in lower case. No quoted
-local part, no address literal, no display name, no comment, no white space: what two
-parsers could read in two ways is refused here.
+An ASCII dot-atom (RFC 5322, 3.2.3), `@`, and a host name of at least two labels (RFC 1123, 2.1), in
+lower case. Quoted local parts, address literals, display names, comments and white space, which two
+parsers could read differently, are refused.
 """
 
 import re
@@ -19,7 +18,7 @@ _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 
 
 def parse_domain(text: str) -> str:
-    """The domain in lower case, at most 253 bytes. Raises DecodeError when it is no host name."""
+    """The domain in lower case, at most 253 bytes. Raises DecodeError."""
     lowered = _lower_ascii(text)
     if len(lowered) > 253 or not _DOMAIN.fullmatch(lowered):
         raise DecodeError("the domain is not a host name such as acme.example")
@@ -27,7 +26,7 @@ def parse_domain(text: str) -> str:
 
 
 def parse_address(text: str) -> Address:
-    """The normalised address, at most 254 bytes. Raises DecodeError when it is not exactly one."""
+    """The normalised address, at most 254 bytes. Raises DecodeError."""
     local_part, at, domain = _lower_ascii(text).partition("@")
     if not at or len(text) > limits.MAX_ADDRESS_BYTES:
         raise DecodeError("not an address such as alice@acme.example")
@@ -37,7 +36,6 @@ def parse_address(text: str) -> Address:
 
 
 def domain_of(address: Address) -> str:
-    """The part after the `@` of a normalised address."""
     return address.rpartition("@")[2]
 
 

@@ -1,4 +1,4 @@
-"""CBOR (RFC 8949) from outside: bounded in depth, and without what has two readings."""
+"""Decodes outside CBOR (RFC 8949), bounded in depth and unambiguous."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import cbor2
 def load(data: bytes, max_depth: int, refusal: Exception) -> Any:
     """The one value in `data`, at most `max_depth` levels deep.
 
-    Raises `refusal` for other bytes, a tag, an indefinite length or a key that stands twice.
+    Raises `refusal` for malformed bytes, tags, indefinite lengths and duplicate keys.
     """
     try:
         value: Any = cbor2.loads(

@@ -4,6 +4,6 @@ import datetime
 
 
 def rfc3339(unix_ms: int) -> str:
-    """Unix milliseconds as a time in UTC, to the second."""
+    """Unix milliseconds in UTC, to the second."""
     moment = datetime.datetime.fromtimestamp(unix_ms // 1000, datetime.UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,8 +1,7 @@
-"""Signed notes (c2sp.org/signed-note): text, an empty line, and lines of signatures.
+"""Signed notes (c2sp.org/signed-note): text, an empty line, signature lines.
 
-What lives here: the bytes of notes, signature lines and verifier keys, both ways. Never:
-whether a signature holds. Whatever comes in, a `VerificationError` with an N rule goes out,
-or the one value whose form is exactly these bytes.
+Parses and formats notes, signature lines and verifier keys in their one form. Raises only
+`VerificationError` (N rules). Never here: verifying a signature.
 """
 
 import base64
@@ -30,7 +29,7 @@ _VKEY: Final = re.compile(r"([^+]*)\+([0-9a-f]{8})\+([0-9A-Za-z+/=]+)")
 
 @dataclass(frozen=True)
 class SignatureLine:
-    """One line under a note: who signed, the 4-byte id of the key, the signature without it."""
+    """Key name, 4-byte key id, the signature without it."""
 
     name: str
     key_id: bytes
@@ -39,13 +38,12 @@ class SignatureLine:
 
 @dataclass(frozen=True)
 class Note:
-    """A text that ends in a newline, and the lines under it. Nothing of it is verified."""
+    """An unverified text that ends in a newline, and its lines."""
 
     text: str
     signatures: tuple[SignatureLine, ...]
 
     def lines_of(self, key: "VerifierKey") -> list[SignatureLine]:
-        """The lines that claim to be made with `key`."""
         wanted = (key.name, key.key_id)
         return [line for line in self.signatures if (line.name, line.key_id) == wanted]
 
@@ -70,7 +68,7 @@ class VerifierKey:
 
     @property
     def key_id(self) -> bytes:
-        """Four bytes that tell this key from others of its name."""
+        """Four bytes that distinguish keys of one name."""
         data = self.name.encode() + b"\n" + bytes([self.algorithm]) + self.public
         return hashlib.sha256(data).digest()[:_KEY_ID_SIZE]
 
@@ -79,7 +77,7 @@ class VerifierKey:
 
 
 def check_name(name: str) -> None:
-    """Raises N7 unless `name` can be the name of a key."""
+    """Raises N7 for an invalid key name."""
     if not name or any(char.isspace() or char == "+" or char < " " for char in name):
         raise VerificationError("N7", "the name of a key is empty or has a space, a plus or worse")
     try:
@@ -91,7 +89,7 @@ def check_name(name: str) -> None:
 
 
 def decode_base64(text: str, rule: str = "N8") -> bytes:
-    """The bytes of standard base64 in its one form; raises `rule` for any other."""
+    """Standard base64 in its one form. Raises `rule`."""
     try:
         data = base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -107,7 +105,7 @@ def encode_base64(data: bytes) -> str:
 
 
 def decode_utf8(data: bytes) -> str:
-    """The text of a note or of a part of one; raises N2, N3."""
+    """Raises N2, N3."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -118,7 +116,7 @@ def decode_utf8(data: bytes) -> str:
 
 
 def parse_note(data: bytes) -> Note:
-    """The note in its bytes; raises N1 to N9."""
+    """Raises N1 to N9."""
     if len(data) > limits.MAX_NOTE_BYTES:
         raise VerificationError("N1", "a note is too large")
     text = decode_utf8(data)
@@ -136,7 +134,7 @@ def parse_note(data: bytes) -> Note:
 
 
 def format_note(note: Note) -> bytes:
-    """The bytes of a note; raises what `parse_note` would for them."""
+    """Raises as `parse_note`."""
     lines = "".join(f"{signature_line(line)}\n" for line in note.signatures)
     try:
         data = f"{note.text}\n{lines}".encode()
@@ -148,7 +146,7 @@ def format_note(note: Note) -> bytes:
 
 
 def parse_signature_line(text: str) -> SignatureLine:
-    """A signature line, without its newline; raises N6 to N9."""
+    """A line without its newline. Raises N6 to N9."""
     parts = text.split(" ", 3)
     if len(parts) != 3 or not text.startswith(_DASH):
         raise VerificationError("N6", "a line under a note is not: dash, name, signature")
@@ -161,7 +159,7 @@ def parse_signature_line(text: str) -> SignatureLine:
 
 
 def signature_line(line: SignatureLine) -> str:
-    """The text of a signature line, without its newline; raises N7, N9."""
+    """A line without its newline. Raises N7, N9."""
     check_name(line.name)
     if len(line.key_id) != _KEY_ID_SIZE or not line.signature:
         raise VerificationError("N9", "a signature line has no key id of 4 bytes or no signature")
@@ -169,7 +167,7 @@ def signature_line(line: SignatureLine) -> str:
 
 
 def parse_vkey(text: str) -> VerifierKey:
-    """`name+id+base64(type, key)`; raises N7, N8, N10, N11, N12."""
+    """`name+id+base64(type, key)`. Raises N7, N8, N10, N11, N12."""
     if len(text) > limits.MAX_VKEY_CHARS:
         raise VerificationError("N10", "a vkey is too long")
     match = _VKEY.fullmatch(text)
@@ -186,5 +184,4 @@ def parse_vkey(text: str) -> VerifierKey:
 
 
 def format_vkey(key: VerifierKey) -> str:
-    """The text of a verifier key."""
     return f"{key.name}+{key.key_id.hex()}+{encode_base64(bytes([key.algorithm]) + key.public)}"

@@ -1,7 +1,6 @@
 """TLS presentation language (RFC 8446, 3) with RFC 9420's variable-length vectors (2.1.2).
 
-What lives here: the bytes of integers, vectors and optionals, both ways. Never: what any of
-them mean. `Reader` raises `TLSDecodeError` and nothing else, whatever the bytes.
+Integers, vectors and optionals, both ways; `Reader` raises only `TLSDecodeError`.
 """
 
 import struct
@@ -17,7 +16,7 @@ _VARINT_MAX = 2**30 - 1
 
 
 class TLSDecodeError(DecodeError):
-    """The bytes are not a valid TLS presentation of what was expected."""
+    """The bytes are no valid TLS presentation."""
 
 
 class LengthFormError(TLSDecodeError):
@@ -33,22 +32,19 @@ class TrailingBytesError(TLSDecodeError):
 
 
 def u8(value: int) -> bytes:
-    """One byte."""
     return value.to_bytes(1, "big")
 
 
 def u16(value: int) -> bytes:
-    """Two bytes, big-endian."""
+    """Big-endian, as all integers."""
     return value.to_bytes(2, "big")
 
 
 def u32(value: int) -> bytes:
-    """Four bytes, big-endian."""
     return value.to_bytes(4, "big")
 
 
 def u64(value: int) -> bytes:
-    """Eight bytes, big-endian."""
     return value.to_bytes(8, "big")
 
 
@@ -64,22 +60,22 @@ def varint(value: int) -> bytes:
 
 
 def opaque(data: bytes) -> bytes:
-    """`opaque data<V>`: the bytes behind their length."""
+    """`opaque data<V>`."""
     return varint(len(data)) + data
 
 
 def vector(items: Iterable[bytes]) -> bytes:
-    """`T items<V>`: already encoded items behind their total length in bytes."""
+    """`T items<V>` of encoded items."""
     return opaque(b"".join(items))
 
 
 def optional(item: bytes | None) -> bytes:
-    """`optional<T>`: a zero byte, or a one and the already encoded item."""
+    """`optional<T>` of an encoded item."""
     return b"\x00" if item is None else b"\x01" + item
 
 
 class Reader:
-    """Reads from the front of `data`; every length is checked before it is used."""
+    """Reads `data` from the front; checks every length before use."""
 
     __slots__ = ("data", "end", "position")
 
@@ -96,28 +92,23 @@ class Reader:
         return start
 
     def take(self, size: int) -> bytes:
-        """Exactly `size` bytes."""
         start = self._take(size)
         return self.data[start : self.position]
 
     def u8(self) -> int:
-        """An integer of one byte."""
         return self.data[self._take(1)]
 
     def u16(self) -> int:
-        """An integer of two bytes."""
         return int.from_bytes(self.take(2), "big")
 
     def u32(self) -> int:
-        """An integer of four bytes."""
         return int.from_bytes(self.take(4), "big")
 
     def u64(self) -> int:
-        """An integer of eight bytes."""
         return int.from_bytes(self.take(8), "big")
 
     def varint(self) -> int:
-        """A length header; the long form of a short number is refused (2.1.2)."""
+        """A length header; only its shortest form is valid (2.1.2)."""
         first = self.u8()
         prefix = first >> 6
         if prefix == 0:
@@ -135,11 +126,11 @@ class Reader:
         return value
 
     def opaque(self) -> bytes:
-        """The bytes of an `opaque<V>`."""
+        """An `opaque<V>`."""
         return self.take(self.varint())
 
     def vector(self, read: Callable[["Reader"], T]) -> list[T]:
-        """The items of a `T<V>`, each read by `read`; at most TLS_MAX_ITEMS of them."""
+        """The items of a `T<V>`, at most TLS_MAX_ITEMS."""
         size = self.varint()
         start = self._take(size)
         inner = Reader(self.data, start, start + size)
@@ -151,7 +142,7 @@ class Reader:
         return items
 
     def u16s(self) -> tuple[int, ...]:
-        """The items of a `uint16 items<V>`."""
+        """A `uint16 items<V>`."""
         data = self.opaque()
         count, odd = divmod(len(data), 2)
         if odd or count > limits.TLS_MAX_ITEMS:
@@ -159,17 +150,16 @@ class Reader:
         return struct.unpack(f">{count}H", data)
 
     def optional(self, read: Callable[["Reader"], T]) -> T | None:
-        """The item of an `optional<T>`, or None."""
+        """An `optional<T>`."""
         present = self.u8()
         if present > 1:
             raise PresenceError("an optional starts with neither 0 nor 1")
         return read(self) if present else None
 
     def rest(self) -> bytes:
-        """All bytes that are left."""
         return self.take(self.end - self.position)
 
     def finish(self) -> None:
-        """Raises `TLSDecodeError` when bytes are left."""
+        """Raises `TrailingBytesError` for remaining bytes."""
         if self.position != self.end:
             raise TrailingBytesError("bytes follow the end of the value")

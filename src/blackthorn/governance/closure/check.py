@@ -1,7 +1,4 @@
-"""Whether a closure's statement holds: by itself, and against the decisions in the ledger.
-
-Rules are in `rules`. Nothing is taken from the file but what is checked here.
-"""
+"""Verifies a closure's statement by itself and against the ledger, by the rules in `rules`."""
 
 import hashlib
 import json
@@ -26,10 +23,9 @@ _MAX: Final = 2**53 - 1
 def check_statement(
     data: bytes, register: notes.VerifierKey | None, case: Case, receipt: bytes | None = None
 ) -> tuple[ClosureStatement, ProvenReceipt | None]:
-    """Check the published file against the exit as the ledger shows it; and a person's receipt.
+    """Check a published file against the ledger's exit, and a person's receipt against it.
 
-    Without `register` the key that the file names is taken. Raises `VerificationError` with the
-    first rule that is broken.
+    Without `register` the file's own key is used. Raises `VerificationError` at the first rule.
     """
     statement, signature = decode_published(data)
     _check_itself(statement)
@@ -39,7 +35,7 @@ def check_statement(
 
 
 def check_receipt(data: bytes, statement: ClosureStatement) -> ProvenReceipt:
-    """The receipt's place in the statement's tree. Raises C15, C16, C17."""
+    """Check the receipt's place in the statement's tree. Raises C15, C16, C17."""
     placed = decode_placed(data)
     receipt = placed.receipt
     if (receipt.exit, receipt.market) != (statement.exit, statement.market):
@@ -51,20 +47,20 @@ def check_receipt(data: bytes, statement: ClosureStatement) -> ProvenReceipt:
 
 
 def check_person(receipt: Receipt, address: str) -> None:
-    """Raises C18 unless the receipt is of that address."""
+    """Raises C18 for a receipt of another address."""
     if receipt.address != address:
         raise VerificationError("C18", f"the receipt is not of {address}")
 
 
 def exit_of(data: bytes) -> str:
-    """The exit that a published file is of. Raises C1."""
+    """The exit of a published file. Raises C1."""
     return decode_published(data)[0].exit
 
 
 def decode_published(data: bytes) -> tuple[ClosureStatement, str]:
-    """Statement and signature of a published file, in its one form. Raises C1."""
+    """Statement and signature of a published file. Raises C1."""
     if len(data) > limits.MAX_CLOSURE_BYTES:
-        raise VerificationError("C1", "the statement is larger than any")
+        raise VerificationError("C1", "the statement is too large")
     try:
         value = json.loads(data)
         statement = _decode(value["statement"])
@@ -73,9 +69,9 @@ def decode_published(data: bytes) -> tuple[ClosureStatement, str]:
     except VerificationError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise VerificationError("C1", "the file is no statement of a closure") from None
+        raise VerificationError("C1", "the file is not a closure's statement") from None
     if type(signature) is not str or made != data or set(value) != {"statement", "signature"}:
-        raise VerificationError("C1", "the statement is not in its one form")
+        raise VerificationError("C1", "the statement's encoding is not canonical")
     return statement, signature
 
 
@@ -106,7 +102,7 @@ def _decode(value: dict[str, Any]) -> ClosureStatement:
 
 
 def _check_form(statement: ClosureStatement, value: dict[str, Any]) -> None:
-    """Redundant fields of the document agree: C4, C7, C8, C9; it has no other field: C1."""
+    """Redundant fields agree (C4, C7, C8, C9); there are no others (C1)."""
     made = statement.as_json()
     for sample in value["samples"]:
         if sample["sha256"] != hashlib.sha256(_base64(sample["wrapped"])).hexdigest():
@@ -118,12 +114,12 @@ def _check_form(statement: ClosureStatement, value: dict[str, Any]) -> None:
     if value["destroyed_keys"][0]["market"] != statement.market:
         raise VerificationError("C9", "the key that was destroyed is of another market")
     if made != value:
-        raise VerificationError("C1", "the statement has not just its fields")
+        raise VerificationError("C1", "the statement has unknown fields")
 
 
 def _count(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= _MAX:
-        raise VerificationError("C1", "a number of the statement cannot be")
+        raise VerificationError("C1", "a number of the statement is out of range")
     return value
 
 
@@ -162,13 +158,13 @@ def _check_signature(
 def _check_itself(statement: ClosureStatement) -> None:
     counts = statement.counts
     if len(statement.leaves) != counts["users"]:
-        raise VerificationError("C4", "there are not as many leaves as persons")
+        raise VerificationError("C4", "leaves and persons differ in number")
     if tree_of(statement.leaves).root() != statement.root:
         raise VerificationError("C5", "the root is not that of the leaves")
     if max(counts.values()) > counts["users"] or counts["held"]:
-        raise VerificationError("C6", "the counts of persons cannot be so")
+        raise VerificationError("C6", "the counts of persons are inconsistent")
     if statement.market in statement.tried or statement.key in statement.tried.values():
-        raise VerificationError("C8", "the destroyed key is among those that were left")
+        raise VerificationError("C8", "the destroyed key is among the remaining ones")
     if statement.destroyed_ms < statement.prepared_ms:
         raise VerificationError("C9", "the key was destroyed before receipts were made")
 

@@ -1,12 +1,11 @@
-"""A user's receipt of a closure: their leaf in the tree of receipts, and how to find it.
+"""A user's receipt of a closure: their leaf in the tree of receipts, and its proof.
 
     who    = SHA-256("blackthorn-closure-person-v1\\0" ‖ salt[32] ‖ address)
     public = CBOR {exit, who, notified, read, exported, moved, forwarded, mails, parcels}
     leaf   = SHA-256(0x00 ‖ public)                              RFC 9162, 2.1
     receipt = CBOR {v, address, salt, market, place, size, proof, …the public part}
 
-Of the tree only leaf hashes are published. Nobody finds a person in it without the salt, which
-the person alone is given.
+Only leaf hashes are published. Finding a person needs the salt, which only they receive.
 """
 
 import hashlib
@@ -40,7 +39,7 @@ _FIELDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One person's. `salt` has 32 bytes; `mails` and `parcels` are those that will be deleted."""
+    """`salt` has 32 bytes; `mails` and `parcels` count what will be deleted."""
 
     exit: str
     market: str
@@ -56,30 +55,29 @@ class Receipt:
 
     @property
     def who(self) -> bytes:
-        """32 bytes that only who has the salt can hold against an address."""
+        """32 bytes that only a holder of the salt can compare with an address."""
         return hashlib.sha256(_DOMAIN + self.salt + self.address.encode()).digest()
 
     @property
     def public(self) -> bytes:
-        """The public part, which the tree holds."""
+        """The part in the tree."""
         flags = {name: int(getattr(self, name)) for name in FLAGS}
         counts = {"mails": self.mails, "parcels": self.parcels}
         return encode_map({"exit": self.exit, "who": self.who, **flags, **counts})
 
     @property
     def leaf(self) -> bytes:
-        """32 bytes."""
         return leaf_hash(self.public)
 
     def encode(self) -> bytes:
-        """The one encoding of what the server keeps: address and salt, flags and counts."""
+        """What the server stores: address and salt, flags and counts."""
         fields: dict[str, Any] = {name: getattr(self, name) for name in _FIELDS}
         return encode_map(fields | {name: int(fields[name]) for name in FLAGS})
 
 
 @dataclass(frozen=True, slots=True)
 class ProvenReceipt:
-    """A receipt as the person gets it: with its way to the root of a tree of `size` leaves."""
+    """A person's receipt with its proof in a tree of `size` leaves."""
 
     receipt: Receipt
     place: int
@@ -87,7 +85,7 @@ class ProvenReceipt:
     proof: tuple[bytes, ...]
 
     def encode(self) -> bytes:
-        """The one encoding, at most limits.MAX_RECEIPT_BYTES."""
+        """At most limits.MAX_RECEIPT_BYTES."""
         return encode_map(
             {
                 "v": VERSION,
@@ -99,7 +97,7 @@ class ProvenReceipt:
         )
 
     def check(self, root: bytes) -> None:
-        """Raises C17 unless the receipt stands there in the tree of that root."""
+        """Raises C17 unless the receipt is in the tree of that root."""
         try:
             verify_inclusion(self.receipt.leaf, self.place, self.size, self.proof, root)
         except VerificationError as error:
@@ -115,7 +113,7 @@ def decode_receipt(data: bytes) -> Receipt:
         raise VerificationError("C15", str(error)) from None
     receipt = Receipt(**(fields | {name: fields[name] == 1 for name in FLAGS}))
     if receipt.encode() != data:
-        raise VerificationError("C15", "a receipt is not in its one encoding")
+        raise VerificationError("C15", "a receipt's encoding is not canonical")
     return receipt
 
 
@@ -131,7 +129,7 @@ def decode_placed(data: bytes) -> ProvenReceipt:
             "proof": list(proof),
         } if len(fields) == 5 and all(type(sibling) is bytes for sibling in proof):
             return ProvenReceipt(decode_receipt(inner), place, size, tuple(proof))
-    raise VerificationError("C15", "a receipt has not its fields")
+    raise VerificationError("C15", "a receipt has wrong fields")
 
 
 def root_of(receipts: Iterable[Receipt]) -> bytes:
@@ -140,10 +138,10 @@ def root_of(receipts: Iterable[Receipt]) -> bytes:
 
 
 def tree_of(leaves: Sequence[bytes]) -> MerkleLog:
-    """The tree of these leaf hashes, 32 bytes each."""
+    """The tree of 32-byte leaf hashes."""
     return MerkleLog.from_leaf_hashes(b"".join(leaves))
 
 
 def place_in(receipt: Receipt, place: int, tree: MerkleLog) -> ProvenReceipt:
-    """The receipt with its way through the tree."""
+    """The receipt with its proof."""
     return ProvenReceipt(receipt, place, tree.size, tuple(tree.inclusion_proof(place)))

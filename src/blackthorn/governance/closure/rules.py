@@ -1,4 +1,4 @@
-"""The numbered rules of a closure's statement. Every check that refuses one names its rule."""
+"""The numbered rules of a closure's statement, named by each refusal."""
 
 from typing import Final
 

@@ -1,12 +1,11 @@
-"""The public statement of a closure: what was destroyed, counted, and how each can be checked.
+"""The public statement of a closure: counts of what was destroyed, with evidence.
 
     {"signature": a note by the register's key, "statement": {…}}      one JSON document
     signed text = "blackthorn closure v1\\n" ‖ exit ‖ "\\n" ‖ hash in hex ‖ "\\n"
     hash        = SHA-256 of the statement alone, in the same form of JSON
 
-It names nobody: of a person there is a leaf's hash, which a salt hides, and of a mail bytes that
-were sealed to its owner and wrapped under the key that is gone. The hash stands in the ledger,
-in the decision by which two custodians closed the market.
+It names nobody: persons are salted leaf hashes, mails are bytes sealed to their owner and wrapped
+under the destroyed key. The ledger has its hash in the two custodians' decision to close.
 """
 
 import base64
@@ -20,26 +19,19 @@ from blackthorn.governance.package.layout import document
 
 FORMAT: Final = "blackthorn-closure-1"
 COUNTS: Final = (
-    "users",
-    "notified",
-    "read",
-    "exported",
-    "moved",
-    "forwarded",
-    "unreachable",
-    "held",
+    *("users", "notified", "read", "exported", "moved", "forwarded", "unreachable", "held"),
 )
-"""Of persons; the names of `destroy`'s fields."""
+"""Counts of persons, named as the fields of `destroy`."""
 
 TRIED: Final = "no key that is left opens it"
 
 
 @dataclass(frozen=True, slots=True)
 class ClosureStatement:
-    """The statement. Fingerprints, root and leaves have 32 bytes each; times are Unix ms.
+    """Fingerprints, root and leaves have 32 bytes each; times are Unix ms.
 
-    `tried` are the keys that were left, market → fingerprint; `samples` are wrapped bytes, none
-    of which any of them opened. `register` is the vkey of the key that signs.
+    `tried` maps markets to the fingerprints of remaining keys, none of which opened any of the
+    wrapped `samples`. `register` is the vkey of the signing key.
     """
 
     exit: str
@@ -86,7 +78,7 @@ class ClosureStatement:
 
     @property
     def encoded(self) -> bytes:
-        """The one form, of which the hash is taken."""
+        """The hashed form."""
         return document(self.as_json())
 
     @property
@@ -95,11 +87,11 @@ class ClosureStatement:
         return statement_hash(self.encoded)
 
     def destroy_fields(self) -> dict[str, int | bytes]:
-        """The fields that `destroy` must have had."""
+        """The required fields of `destroy`."""
         return {"receipts": self.root, "key": self.key, **self.counts}
 
     def close_fields(self) -> dict[str, int | bytes]:
-        """The fields that `close` must have."""
+        """The required fields of `close`."""
         return {
             "mails": self.mails,
             "parcels": self.parcels,
@@ -111,7 +103,6 @@ class ClosureStatement:
 
 
 def statement_hash(encoded: bytes) -> bytes:
-    """32 bytes that stand for a statement in its one form."""
     return hashlib.sha256(encoded).digest()
 
 
@@ -125,15 +116,15 @@ def _sample(wrapped: bytes) -> dict[str, Any]:
 
 
 def signed_text(exit_id: str, stated: bytes) -> str:
-    """The text that the register signs; `stated` is the statement's hash."""
+    """The signed text; `stated` is the statement's hash."""
     return f"blackthorn closure v1\n{exit_id}\n{stated.hex()}\n"
 
 
 def sign(origin: str, seed: Secret, exit_id: str, stated: bytes) -> str:
-    """The note of the register's over a statement; `seed` has 32 bytes, `origin` is the log's."""
+    """The register's note; `seed` has 32 bytes, `origin` is the log's."""
     return sign_text(origin, seed, signed_text(exit_id, stated)).decode()
 
 
 def published(statement: ClosureStatement, signature: str) -> bytes:
-    """The file that is published."""
+    """The published file."""
     return document({"statement": statement.as_json(), "signature": signature})

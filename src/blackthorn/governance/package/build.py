@@ -1,10 +1,10 @@
-"""The production package of a directive: a deterministic BagIt bag (RFC 8493) in one tar file.
+"""Builds the production package of a directive: a deterministic BagIt bag (RFC 8493) in a tar file.
 
-    build     the package but its end: the officers sign the hash of its tag manifest
+    build     everything before the end: officers sign the hash of its tag manifest
     finish    the signature and the ledger's proof of that hash; no manifest lists them
 
-Only the categories asked for, the accounts named, the period: `ProductionCase` has no field for
-anything else. Rows are read twice, for hashes and for bytes, and never all in memory.
+`ProductionCase` has no field for more than the named accounts, categories and period. Rows are read
+twice, for hashes and for bytes, and never held in memory together.
 """
 
 import hashlib
@@ -31,10 +31,10 @@ Rows = dict[str, list[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class ProductionCase:
-    """The production that the officers have decided. Times in Unix milliseconds.
+    """The decided production. Times in Unix milliseconds; `to_ms` 0 for no end.
 
-    `to_ms` 0 means that the period has no end. `steps` is the case so far, for the custody log:
-    dicts of texts, whole numbers, bytes and lists of these. `software` names the program.
+    `steps` is the case so far, for the custody log: dicts of texts, whole numbers, bytes and lists
+    of these. `software` names the program.
     """
 
     id: str
@@ -50,7 +50,7 @@ class ProductionCase:
 
 @dataclass(frozen=True, slots=True)
 class SealedItem:
-    """One sealed thing: the number that names its file, where it lies, its row's other columns."""
+    """A sealed item: the number of its file, its place, its row's other columns."""
 
     number: int
     place: tuple[int, ...]
@@ -58,26 +58,26 @@ class SealedItem:
 
 
 class ProductionRows(Protocol):
-    """The server's rows of an account. Two reads give the same unless a row has changed."""
+    """The server's rows of an account. Repeated reads are equal unless a row changed."""
 
     def exists(self, address: str) -> bool:
-        """Whether there is such an account."""
+        """Whether the account exists."""
 
     def tables(self, address: str, category: str) -> Rows:
-        """The rows of a category that are no sealed bytes."""
+        """Rows of a category other than sealed bytes."""
 
     def sealed(self, address: str, category: str, from_ms: int, to_ms: int) -> Iterator[SealedItem]:
-        """The sealed things of a category by number, those with a time within the period."""
+        """Sealed items of a category by number, within the period."""
 
     def pieces(self, category: str, place: tuple[int, ...]) -> Iterator[bytes]:
-        """The sealed bytes, in pieces of at most 8 MiB. Raises StorageError when they are gone."""
+        """Sealed bytes, at most 8 MiB at a time. Raises StorageError if they are gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltPackage:
-    """`manifest_hash` is SHA-256 of the tag manifest, `end` where the tar's end marker stands.
+    """`manifest_hash` is SHA-256 of the tag manifest, `end` the offset of the tar's end marker.
 
-    `items` counts the files of the payload, `accounts_with_data` those of which there is one.
+    `items` counts payload files, `accounts_with_data` accounts that have one.
     """
 
     manifest_hash: bytes
@@ -88,7 +88,7 @@ class BuiltPackage:
 
 @dataclass(frozen=True, slots=True)
 class LedgerProof:
-    """The ledger's proof of the decision: the bytes of the files below proof/."""
+    """The files below proof/: the ledger's proof of the decision."""
 
     tlog_proof: bytes
     checkpoint: bytes
@@ -99,7 +99,7 @@ class LedgerProof:
 
 @dataclass(slots=True)
 class _File:
-    """A file to be written: its bytes, or how to read them, and what the first pass found."""
+    """A file: its bytes or their reader, with size and hash of the first pass."""
 
     size: int
     sha256: str
@@ -123,10 +123,10 @@ class _Payload:
 
 
 def build(case: ProductionCase, rows: ProductionRows, out: Callable[[bytes], None]) -> BuiltPackage:
-    """Write the package to `out`, from its first byte to the end marker, which `finish` replaces.
+    """Write the package to `out` with an end marker, which `finish` replaces.
 
-    Raises InputError for a case without accounts or with a category that there is not,
-    LimitError when it is too large, ConflictError when a row changed while it was made.
+    Raises InputError for missing accounts or unknown categories, LimitError for too much data,
+    ConflictError when a row changed meanwhile.
     """
     _check_case(case)
     payload = _Payload()
@@ -150,7 +150,7 @@ def build(case: ProductionCase, rows: ProductionRows, out: Callable[[bytes], Non
 
 
 def finish(case: ProductionCase, signature: bytes, vkey: str, proof: LedgerProof) -> bytes:
-    """The bytes of the tar file from `BuiltPackage.end` on: proof, signature, end marker."""
+    """The tar file from `BuiltPackage.end` on: proof, signature, end marker."""
     data = {
         "proof/checkpoint": proof.checkpoint,
         "proof/entry": proof.entry,
@@ -167,17 +167,17 @@ def finish(case: ProductionCase, signature: bytes, vkey: str, proof: LedgerProof
 
 
 def register_key(origin: str, seed: Secret) -> notes.VerifierKey:
-    """The public half of the register's key, of a log of this origin; `seed` has 32 bytes."""
+    """The register's public key, for a log of this origin; `seed` has 32 bytes."""
     return notes.VerifierKey(origin + REGISTER, notes.ED25519, ED25519.public_key(seed))
 
 
 def sign(origin: str, seed: Secret, directive: str, manifest_hash: bytes) -> bytes:
-    """signature.txt: a signed note of the register's over directive and tag manifest."""
+    """signature.txt: a signed note over directive and tag manifest."""
     return sign_text(origin, seed, layout.signed_text(directive, manifest_hash))
 
 
 def sign_text(origin: str, seed: Secret, text: str) -> bytes:
-    """A note of the register's over the text."""
+    """The register's note over the text."""
     key = register_key(origin, seed)
     line = notes.SignatureLine(key.name, key.key_id, ED25519.sign(seed, text.encode()))
     return notes.format_note(notes.Note(text, (line,)))
@@ -186,12 +186,9 @@ def sign_text(origin: str, seed: Secret, text: str) -> bytes:
 def _check_case(case: ProductionCase) -> None:
     if not 1 <= len(set(case.accounts)) <= limits.MAX_DIRECTIVE_ACCOUNTS:
         most = limits.MAX_DIRECTIVE_ACCOUNTS
-        raise InputError(f"a package is of 1 to {most} named accounts")
+        raise InputError(f"a package needs 1 to {most} named accounts")
     if not case.categories or not set(case.categories) <= set(layout.CATEGORIES):
-        raise InputError("a package is of categories of the closed list, at least one")
-
-
-# --- The first pass: what there is ------------------------------------------------------------
+        raise InputError("a package needs at least one known category")
 
 
 def _account(case: ProductionCase, address: str, rows: ProductionRows, payload: _Payload) -> None:
@@ -249,9 +246,6 @@ def _measured(read: Callable[[], Iterator[bytes]]) -> _File:
     return _File(size, digest.hexdigest(), read=read)
 
 
-# --- What stands beside it --------------------------------------------------------------------
-
-
 def _tags(case: ProductionCase, payload: _Payload) -> dict[str, bytes]:
     log = layout.custody(case.id, case.steps)
     hashes = {name: file.sha256 for name, file in payload.files.items()}
@@ -266,7 +260,7 @@ def _tags(case: ProductionCase, payload: _Payload) -> dict[str, bytes]:
         "verify.py": letters.SCRIPT,
     }
     if any(len(data) > limits.MAX_PACKAGE_TAG_BYTES for data in tags.values()):
-        raise LimitError("the package lists too much: produce a shorter period at a time")
+        raise LimitError("the package lists too many files: produce a shorter period at a time")
     listed = {name: hashlib.sha256(data).hexdigest() for name, data in tags.items()}
     return {**tags, layout.TAG_MANIFEST: layout.manifest(listed)}
 
@@ -298,9 +292,6 @@ def _provenance(case: ProductionCase, payload: _Payload, log: bytes) -> dict[str
         "sealed": {"note": layout.CIPHERTEXT, "files": sorted(payload.sealed)},
         "custody": {"lines": len(case.steps) + 1, "last": layout.last_custody(log)},
     }
-
-
-# --- The second pass: what is written ---------------------------------------------------------
 
 
 def _write(name: str, file: _File, seconds: int, out: Callable[[bytes], None]) -> int:

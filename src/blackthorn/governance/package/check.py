@@ -1,11 +1,11 @@
-"""The check of a production package: hashes, custody, signature, the ledger's proof. Pure.
+"""Verifies a production package: hashes, custody, signature, the ledger's proof.
 
-1. Names, kinds and bounds of what is there (P1 to P5).
-2. Manifest and tag manifest against the files (P6 to P12), provenance and custody (P13, P14).
+1. Names, kinds and bounds (P1 to P5).
+2. Manifests against files (P6 to P12), provenance and custody (P13, P14).
 3. The register's signature over the tag manifest (P15 to P17).
 4. The ledger's decision that names the tag manifest, under a policy (P15, P18, T rules).
 
-The first rule that is broken is raised. Only files beside the payload are kept in memory.
+The first broken rule is raised. Only files beside the payload stay in memory.
 """
 
 import hashlib
@@ -50,11 +50,11 @@ _PROVENANCE: Final[dict[str, type]] = {
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPackage:
-    """The content of a package that keeps every rule.
+    """A package that keeps every rule.
 
-    `register` is the vkey that signed, `index` and `cosigned` the decision's place in the log and
-    the quorum's time in Unix seconds (0 without witnesses). `pinned` says whether the register's
-    key was given, `policy_given` whether the policy was.
+    `register` is the signing vkey, `index` and `cosigned` the decision's index in the log and the
+    quorum's time in Unix seconds (0 without witnesses). `pinned` and `policy_given` say whether key
+    and policy were given.
     """
 
     directive: str
@@ -72,7 +72,7 @@ class VerifiedPackage:
 
 @dataclass(slots=True)
 class _Contents:
-    """A package as read: size and hash of every file, the bytes of those that are kept."""
+    """Sizes and hashes of all files, and the bytes of kept ones."""
 
     sizes: dict[str, int] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
@@ -86,10 +86,10 @@ class _Contents:
 def check(
     files: Iterable[TarEntry], register: notes.VerifierKey | None, policy: Policy | None
 ) -> VerifiedPackage:
-    """Check a package by its files, each read once in the order given.
+    """Check a package's files, each read once in the given order.
 
-    Without `register` or `policy` those enclosed are taken, which proves only that the package
-    agrees with itself. Raises `VerificationError` with the first rule that is broken.
+    Without `register` or `policy` the enclosed ones are used, which proves only consistency. Raises
+    `VerificationError` with the first broken rule.
     """
     package = _read(files)
     _check_manifests(package)
@@ -124,9 +124,9 @@ def check(
 
 @dataclass(frozen=True, slots=True)
 class PackageSummary:
-    """A package before or after it is finished: what it tells, but no signature and proof.
+    """A package without its signature and proof, finished or not.
 
-    `payload` is (name, size) by name, `with_data` the accounts of which there is a file.
+    `payload` is (name, size) by name, `with_data` counts accounts that have a file.
     """
 
     directive: str
@@ -140,20 +140,15 @@ class PackageSummary:
 
     @property
     def files(self) -> int:
-        """How many files the payload has."""
         return len(self.payload)
 
     @property
     def payload_bytes(self) -> int:
-        """The payload's size."""
         return sum(size for _, size in self.payload)
 
 
 def summarise(files: Iterable[TarEntry]) -> PackageSummary:
-    """The summary that an officer signs for: hashes, provenance and custody hold (P1 to P14).
-
-    Raises `VerificationError` with the first rule that is broken.
-    """
+    """What an officer signs for: P1 to P14 hold. Raises the first broken rule."""
     package = _read(files)
     _check_manifests(package)
     provenance = _check_provenance(package)
@@ -169,14 +164,11 @@ def summarise(files: Iterable[TarEntry]) -> PackageSummary:
     )
 
 
-# --- What is there ----------------------------------------------------------------------------
-
-
 def check_name(name: str) -> None:
-    """Raises P2 unless the name is relative, short and plain: no `..`, no drive, no control."""
+    """Raises P2 unless the name is relative, short and plain."""
     parts = name.removesuffix("/").split("/")
     if any(part in ("", ".", "..") for part in parts) or _CONTROL.search(name):
-        raise VerificationError("P2", f"{name[:80]!r} leads elsewhere or is not plain")
+        raise VerificationError("P2", f"{name[:80]!r} is not a plain relative name")
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
@@ -222,15 +214,12 @@ def _read_file(package: _Contents, entry: TarEntry) -> None:
         package.kept[entry.name] = b"".join(kept)
 
 
-# --- Manifests, provenance, custody -----------------------------------------------------------
-
-
 def _check_manifests(package: _Contents) -> None:
     if package.kept.get("bagit.txt") != layout.BAGIT:
         raise VerificationError("P6", "bagit.txt is missing or says something else")
     listed, payload = _manifest(package, "manifest-sha256.txt"), package.payload
     for name in sorted(set(listed) ^ set(payload)):
-        fault = "is missing" if name in listed else "is in no manifest"
+        fault = "is missing" if name in listed else "is not in the manifest"
         raise VerificationError("P8", f"{name} {fault}")
     for name, digest in listed.items():
         if payload[name] != digest:
@@ -242,11 +231,11 @@ def _check_manifests(package: _Contents) -> None:
         if package.hashes.get(name) != digest:
             raise VerificationError("P10", f"{name} is missing or was changed")
     for name in sorted(set(package.hashes) - set(payload) - _KEPT):
-        raise VerificationError("P11", f"{name} does not belong into a package")
+        raise VerificationError("P11", f"{name} is not a file of a package")
     size = sum(package.sizes[name] for name in payload)
     oxum = f"Payload-Oxum: {size}.{len(payload)}"
     if oxum not in package.kept["bag-info.txt"].decode("utf-8", "replace").split("\n"):
-        raise VerificationError("P12", "bag-info.txt tells of another payload")
+        raise VerificationError("P12", "bag-info.txt describes another payload")
 
 
 def _manifest(package: _Contents, name: str) -> dict[str, str]:
@@ -275,7 +264,7 @@ def _check_provenance(package: _Contents) -> dict[str, Any]:
     if any(type(value[name]) is not kind for name, kind in _PROVENANCE.items()):
         raise VerificationError("P13", "a field of provenance.json is of another type")
     if not set(map(str, value["categories"])) <= set(layout.CATEGORIES):
-        raise VerificationError("P13", "provenance.json names a category that there is not")
+        raise VerificationError("P13", "provenance.json names an unknown category")
     _check_accounts(package, value["accounts"])
     sealed = sorted(name for name in package.payload if name.endswith(".sealed"))
     if value["sealed"] != {"note": layout.CIPHERTEXT, "files": sealed}:
@@ -285,22 +274,22 @@ def _check_provenance(package: _Contents) -> dict[str, Any]:
 
 
 def _check_accounts(package: _Contents, accounts: list[Any]) -> None:
-    """Each payload file lies in the folder of an account that is named."""
+    """Each payload file is in the folder of a named account."""
     counted: dict[str, int] = {}
     for name in package.payload:
         folder = "/".join(name.split("/")[:2])
         counted[folder] = counted.get(folder, 0) + 1
     for account in accounts:
         if not isinstance(account, dict) or not isinstance(account.get("address"), str):
-            raise VerificationError("P13", "provenance.json names an account that is none")
+            raise VerificationError("P13", "provenance.json names a malformed account")
         if not account["address"].isascii():
-            raise VerificationError("P13", "provenance.json names an address that cannot be")
+            raise VerificationError("P13", "provenance.json names a malformed address")
         folder = f"data/{layout.folder_of(account['address'])}"
         files = counted.pop(folder, 0)
         if (account.get("folder"), account.get("files")) != (folder, files):
-            raise VerificationError("P13", "provenance.json tells of another payload")
+            raise VerificationError("P13", "provenance.json describes another payload")
     for folder in counted:
-        raise VerificationError("P13", f"{folder} is of no account that is named")
+        raise VerificationError("P13", f"{folder} belongs to no named account")
 
 
 def _check_custody(log: bytes, directive: str, custody: dict[str, Any]) -> None:
@@ -314,20 +303,17 @@ def _check_custody(log: bytes, directive: str, custody: dict[str, Any]) -> None:
             raise VerificationError("P14", "custody.jsonl is of another directive")
         before = hashlib.sha256(line).hexdigest()
     if last or custody != {"lines": len(lines), "last": before}:
-        raise VerificationError("P14", "custody.jsonl ends otherwise than provenance.json says")
+        raise VerificationError("P14", "custody.jsonl does not end as provenance.json says")
 
 
 def _json(data: bytes, rule: str, name: str) -> dict[str, Any]:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        raise VerificationError(rule, f"{name} is no JSON") from None
+        raise VerificationError(rule, f"{name} is not JSON") from None
     if not isinstance(value, dict):
-        raise VerificationError(rule, f"{name} is no JSON object")
+        raise VerificationError(rule, f"{name} is not a JSON object")
     return value
-
-
-# --- Signature and proof ----------------------------------------------------------------------
 
 
 def _enclosed_key(package: _Contents) -> notes.VerifierKey:

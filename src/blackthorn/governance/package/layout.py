@@ -1,7 +1,4 @@
-"""What a package consists of: the closed list of categories, the names of its files, its JSON.
-
-Shared by `build` and `check`. Every text here is a function of its arguments.
-"""
+"""The layout of a package, for `build` and `check`: categories, file names, JSON."""
 
 import base64
 import hashlib
@@ -37,7 +34,7 @@ QUERIES: Final = {
     LEDGER_ENTRIES: "the account's place in the public ledger, the versions of its entry and "
     "those entries. They have no time of their own, so that the period does not apply.",
 }
-"""What is read for each category, in words."""
+"""What is read for each category."""
 
 CIPHERTEXT: Final = "ciphertext only; the server holds no key to it"
 FORMAT: Final = "blackthorn production v1"
@@ -64,7 +61,7 @@ PROOF: Final = (
 )
 SIGNATURE: Final = "signature.txt"
 FINISHING: Final = (*PROOF, SIGNATURE)
-"""What is added once the ledger shows the tag manifest's hash; no manifest lists it."""
+"""Files added after the ledger shows the tag manifest's hash; in no manifest."""
 
 TOP: Final = frozenset(
     {*TAGGED, TAG_MANIFEST, *(name.partition("/")[0] for name in FINISHING), "data"}
@@ -80,16 +77,16 @@ def is_finders(name: str) -> bool:
 
 BAGIT: Final = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 FIRST: Final = "0" * 64
-"""What stands for the line before in the first line of a custody log."""
+"""`previous` in the first line of a custody log."""
 
 _PLAIN: Final = re.compile(r"[a-z0-9@._+-]")
 _MOST_FOLDER: Final = 96
 
 
 def folder_of(address: str) -> str:
-    """The folder of an account: its address, what no file system likes as `=2F`.
+    """An account's folder: its address, with unsafe characters as `=2F`.
 
-    One longer than 96 letters is named by its hash; account.json and provenance.json say whose.
+    An address above 96 letters is hashed; account.json and provenance.json name it.
     """
     name = "".join(
         char if _PLAIN.fullmatch(char) else "".join(f"={byte:02X}" for byte in char.encode())
@@ -101,13 +98,13 @@ def folder_of(address: str) -> str:
 
 
 def document(value: Any) -> bytes:
-    """JSON that people can read, in one form: sorted, two spaces deep; bytes as base64."""
+    """Readable JSON in one form: sorted, indented by two; bytes as base64."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=_plain)
     return text.encode() + b"\n"
 
 
 def line(value: Any) -> bytes:
-    """JSON on one line, in one form, without its newline; bytes as base64."""
+    """JSON on one line in one form, without newline; bytes as base64."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain
     ).encode()
@@ -116,17 +113,17 @@ def line(value: Any) -> bytes:
 def _plain(value: object) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    raise TypeError(f"a package cannot say a {type(value).__name__}")
+    raise TypeError(f"a package cannot encode a {type(value).__name__}")
 
 
 def manifest(hashes: dict[str, str]) -> bytes:
-    """A manifest of BagIt (RFC 8493, 2.1.3): hash and name a line, sorted by name."""
+    """A BagIt manifest (RFC 8493, 2.1.3): hash and name a line, sorted by name."""
     lines = (f"{hashes[name]}  {name}\n" for name in sorted(hashes))
     return "".join(lines).encode()
 
 
 def custody(directive: str, steps: tuple[dict[str, Any], ...]) -> bytes:
-    """The custody log: a line for the directive, one for each step, each with the hash before."""
+    """The custody log: the directive, then each step, each line with the hash before."""
     lines: list[bytes] = []
     before = FIRST
     for number, step in enumerate(({"directive": directive}, *steps)):
@@ -136,10 +133,10 @@ def custody(directive: str, steps: tuple[dict[str, Any], ...]) -> bytes:
 
 
 def last_custody(log: bytes) -> str:
-    """The hash of the last line of a custody log, in hex."""
+    """The last line's hash, in hex."""
     return hashlib.sha256(log.rstrip(b"\n").rpartition(b"\n")[2]).hexdigest()
 
 
 def signed_text(directive: str, manifest_hash: bytes) -> str:
-    """The text that the register signs: the directive and the hash of its tag manifest."""
+    """The text that the register signs."""
     return f"{FORMAT}\n{directive}\n{base64.b64encode(manifest_hash).decode()}\n"

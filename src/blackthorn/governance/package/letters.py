@@ -1,7 +1,6 @@
-"""Texts for people outside: README and verify.py of a package, the reasoned letter of a refusal.
+"""Texts for outsiders: README and verify.py of a package, the letter of a refusal.
 
-Plain words, nothing invented: each text is a function of what the register holds, so that the
-letter whose hash the ledger shows can be made again.
+Each is a function of the register, so that a letter can be regenerated and compared by hash.
 """
 
 import tomllib
@@ -20,7 +19,7 @@ def _text(name: str) -> str:
 
 
 SCRIPT: Final = _text("verify.txt").encode("ascii")
-"""verify.py, which its reader can run with nothing but Python 3; it opens only its own folder."""
+"""verify.py, which needs only Python 3 and reads only its own folder."""
 
 _README: Final = _text("readme.txt")
 _REFUSAL: Final[dict[str, Any]] = tomllib.loads(_text("refusal.toml"))
@@ -40,7 +39,7 @@ def readme(directive: str, accounts: Sequence[str], categories: Sequence[str]) -
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The content of a letter of refusal, from the register. `received_ms` is Unix milliseconds.
+    """A letter of refusal. `received_ms` is Unix milliseconds.
 
     `domain` is the enterprise's; `reason` is one of `directives.REASONS`.
     """
@@ -60,10 +59,7 @@ _MONTHS: Final = (
 
 
 def refusal_letter(refusal: Refusal) -> str:
-    """The letter that answers a refused directive, in lines of at most 80 letters.
-
-    The same facts give the same text. Raises KeyError for a reason that is not in the list.
-    """
+    """The deterministic letter, lines of at most 80 letters. Raises KeyError for the reason."""
     day = datetime.fromtimestamp(refusal.received_ms / 1000, UTC)
     date = f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
     return str(_REFUSAL["form"]).format(

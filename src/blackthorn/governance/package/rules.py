@@ -1,4 +1,4 @@
-"""The numbered rules of a production package. Every check that refuses one names its rule."""
+"""The numbered rules of a production package, named by each refusal."""
 
 from typing import Final
 

@@ -1,8 +1,7 @@
 """The tar file of a package (POSIX.1-1988, ustar), written deterministically, read strictly.
 
-Only files and folders exist: whatever else a tar file can hold is refused (P3). Repacking changes
-no content: names may begin with `./` or lack the top folder, and names and sizes may stand in
-pax headers (POSIX.1-2001) or in GNU's long names. Nothing is unpacked; no name becomes a path.
+Only files and folders are allowed (P3). Repacking changes no content: names may begin with `./` or
+lack the top folder, and pax headers (POSIX.1-2001) or GNU's long names are read. Nothing is unpacked.
 """
 
 import re
@@ -31,7 +30,7 @@ _NOTES: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TarEntry:
-    """One file of a package: its name below the top folder, and its bytes, to be read once."""
+    """A file: its name below the top folder, and its bytes, to be read once."""
 
     name: str
     size: int
@@ -39,7 +38,7 @@ class TarEntry:
 
 
 def header(name: str, size: int, seconds: int) -> bytes:
-    """The 512 bytes before a file of `size` bytes, or before a folder when its name ends so."""
+    """The 512-byte header of a file, or of a folder whose name ends in a slash."""
     info = tarfile.TarInfo(name.rstrip("/"))
     info.mtime, info.size, info.mode = seconds, size, 0o644
     if name.endswith("/"):
@@ -48,17 +47,14 @@ def header(name: str, size: int, seconds: int) -> bytes:
 
 
 def padding(size: int) -> bytes:
-    """The zero bytes that fill a file's last block."""
     return bytes(-size % BLOCK)
 
 
 def read_tar(read: Callable[[int], bytes]) -> Iterator[TarEntry]:
     """Each file below the one top folder, in order; a folder's name ends in a slash.
 
-    A file is to be read before the next one is asked for; what is left of it is passed over.
-
-    `read` gives at most as many bytes as asked for, b"" at the end. Raises `VerificationError`
-    (P1, P2, P3, P5).
+    Read a file before requesting the next; the rest of it is skipped. `read` returns at most the
+    requested bytes, b"" at the end. Raises `VerificationError` (P1, P2, P3, P5).
     """
     files, first = 0, None
     said: dict[bytes, bytes] = {}
@@ -115,7 +111,7 @@ def _info(block: bytes) -> tarfile.TarInfo:
     try:
         info = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
     except (tarfile.HeaderError, ValueError) as error:
-        raise VerificationError("P1", "the package is no tar file, or damaged") from error
+        raise VerificationError("P1", "the package is not a tar file, or is damaged") from error
     if info.type not in (*_FILES, *_PAX, tarfile.DIRTYPE, tarfile.GNUTYPE_LONGNAME):
         raise VerificationError("P3", f"{info.name!r} is neither a file nor a folder")
     _check_size(info)
@@ -124,7 +120,7 @@ def _info(block: bytes) -> tarfile.TarInfo:
 
 def _check_size(info: tarfile.TarInfo) -> None:
     if info.size < 0:
-        raise VerificationError("P1", f"{info.name!r} has a size that cannot be")
+        raise VerificationError("P1", f"{info.name!r} has an impossible size")
     if info.size > limits.MAX_PACKAGE_BYTES:
         raise VerificationError("P5", f"{info.name!r} claims {info.size} bytes: too large")
 

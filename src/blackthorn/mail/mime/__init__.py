@@ -1,4 +1,4 @@
 """MIME (RFC 2045, 2046) as bytes: the scan before sealing, the part tree, header fields.
 
-Linear, no recursion, every bound enforced. Never here: decoding to text (`render`), encryption.
+Linear, without recursion, bounded. Never here: decoding to text (`render`), encryption.
 """

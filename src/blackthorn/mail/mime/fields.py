@@ -1,7 +1,4 @@
-"""Header fields as bytes: split them, read parameters (RFC 2045, RFC 2231). Linear, no decoding.
-
-Nothing here turns bytes into text for a person; that is `mail.render.text`.
-"""
+"""Splits header fields and reads parameters (RFC 2045, RFC 2231), as bytes, in linear time."""
 
 from dataclasses import dataclass
 
@@ -14,12 +11,12 @@ Field = tuple[bytes, bytes]
 
 @dataclass(slots=True)
 class LineBudget:
-    """Header lines that may still be walked in this mail."""
+    """Header lines that may still be parsed in this mail."""
 
     left: int = limits.MAX_MAIL_HEADER_LINES
 
     def spend(self) -> None:
-        """One line; raises MailRefusedError when none is left."""
+        """Count one line. Raises MailRefusedError when none is left."""
         self.left -= 1
         if self.left < 0:
             raise too_complex("the mail has too many header lines")
@@ -28,8 +25,7 @@ class LineBudget:
 def split_fields(content: bytes, start: int, budget: LineBudget) -> tuple[list[Field], int]:
     """The header fields from `start` on, and where the body begins (lines end in CRLF).
 
-    A line that is neither a field nor a continuation ends the header and begins the body.
-    Raises MailRefusedError when a bound on header bytes, fields or lines is exceeded.
+    A line that is neither field nor continuation begins the body. Raises MailRefusedError.
     """
     fields: list[tuple[bytes, list[bytes]]] = []
     position, size = start, len(content)
@@ -66,20 +62,20 @@ def _field(content: bytes, start: int, end: int) -> tuple[bytes, list[bytes]] | 
 
 
 def first(fields: list[Field], name: bytes) -> bytes:
-    """The value of the first field of that lower-case name, or b""."""
+    """The first value of a lower-case name, or b""."""
     return next((value for key, value in fields if key == name), b"")
 
 
 def check_parameters(value: bytes) -> None:
-    """Raise MailRefusedError when a field may hold more than MAX_MIME_PARAMETERS."""
+    """Raises MailRefusedError above MAX_MIME_PARAMETERS."""
     if value.count(b";") > limits.MAX_MIME_PARAMETERS:
         raise too_complex("a header field has too many parameters")
 
 
 def parse_parameters(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
-    """The lower-case main value and the parameters of a Content-Type or Content-Disposition.
+    """The lower-case main value and the parameters, the first of each name.
 
-    The first of two equal names counts. Raises MailRefusedError above MAX_MIME_PARAMETERS.
+    Raises MailRefusedError above MAX_MIME_PARAMETERS.
     """
     check_parameters(value)
     semicolon = value.find(b";")
@@ -101,7 +97,7 @@ def parse_parameters(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
 
 
 def _parameter_value(value: bytes, position: int) -> tuple[bytes, int]:
-    """The value at `position` (token or quoted-string), and the place after its semicolon."""
+    """The value at `position` (token or quoted-string), and where its semicolon ends."""
     size = len(value)
     while position < size and value[position] in b" \t":
         position += 1
@@ -115,7 +111,6 @@ def _parameter_value(value: bytes, position: int) -> tuple[bytes, int]:
 
 
 def _quoted(value: bytes, position: int) -> tuple[bytes, int]:
-    """A quoted-string's content (RFC 5322, 3.2.4) and the place after its closing quote."""
     pieces: list[bytes] = []
     while True:
         quote = value.find(b'"', position)

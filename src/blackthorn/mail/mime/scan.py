@@ -1,8 +1,7 @@
-"""The scanner that every inbound mail passes before anything parses or seals it.
+"""The scan of every inbound mail before it is parsed or sealed, linear in its bytes.
 
-Linear in the mail's bytes, whatever they are. It keeps the bytes as they came, with one
-exception: a lone LF becomes CRLF, so that the sealed mail has one kind of line end and can
-never smuggle a second message into another server. A lone CR or a NUL is refused.
+Bytes stay unchanged, except that a lone LF becomes CRLF, so that no sealed mail can smuggle a
+second message into another server. A lone CR or a NUL is refused.
 """
 
 from blackthorn.mail import limits
@@ -14,10 +13,7 @@ _PARAMETER_FIELDS = (b"content-type", b"content-disposition")
 
 
 def scan(content: bytes) -> bytes:
-    """The mail with CRLF line ends, inside every bound of `limits`.
-
-    Raises MailRefusedError with its SMTP reply, and nothing else, for any bytes.
-    """
+    """The mail with CRLF line ends, within `limits`. Raises only MailRefusedError."""
     if len(content) > limits.MAX_MAIL_BYTES:
         raise too_large("the mail is too large")
     content = normalise(content)
@@ -35,10 +31,10 @@ def scan(content: bytes) -> bytes:
 
 
 def remove_dots(data: bytes) -> bytes:
-    """Mail data without the dots that SMTP puts before lines (RFC 5321, 4.5.2).
+    """Mail data without SMTP's dot-stuffing (RFC 5321, 4.5.2). Raises MailRefusedError for a NUL.
 
-    A client whose lines end in a lone LF, as Python's smtplib with bytes, doubles dots there
-    as well; a single dot after a lone LF is the mail's own. Raises MailRefusedError for a NUL.
+    Clients with lone LF line ends, as smtplib with bytes, double dots there too; a single dot after
+    a lone LF is the mail's own.
     """
     if b"\0" in data:
         raise malformed("the mail holds a NUL byte")
@@ -49,7 +45,7 @@ def remove_dots(data: bytes) -> bytes:
 
 
 def normalise(content: bytes) -> bytes:
-    """`content` with every line end as CRLF. Raises MailRefusedError for a NUL or a lone CR."""
+    """`content` with CRLF line ends. Raises MailRefusedError for a NUL or a lone CR."""
     if b"\0" in content:
         raise malformed("the mail holds a NUL byte")
     ends = content.count(b"\r\n")
@@ -61,7 +57,7 @@ def normalise(content: bytes) -> bytes:
 
 
 def _check_lines(content: bytes) -> None:
-    """Refuse a line above MAX_MAIL_LINE_BYTES, looking at each byte at most once."""
+    """Refuse a line above MAX_MAIL_LINE_BYTES."""
     position, window = 0, limits.MAX_MAIL_LINE_BYTES + 2
     while len(content) - position > limits.MAX_MAIL_LINE_BYTES:
         newline = content.rfind(b"\n", position, position + window)

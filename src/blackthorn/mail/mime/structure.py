@@ -1,7 +1,6 @@
-"""The structure of a MIME mail (RFC 2045, 2046): one pass, no recursion, every bound enforced.
+"""The structure of a MIME mail (RFC 2045, 2046): one bounded pass over bytes, no recursion.
 
-Works on bytes with CRLF line ends and decodes nothing. The scanner before sealing and the
-renderer after opening walk the same tree, so that what the server let in the device can show.
+The scan before sealing and the renderer use the same tree: devices can show what servers accept.
 """
 
 import re
@@ -10,26 +9,20 @@ from dataclasses import dataclass, field
 
 from blackthorn.mail import limits
 from blackthorn.mail.errors import too_complex
-from blackthorn.mail.mime.fields import (
-    Field,
-    LineBudget,
-    check_parameters,
-    first,
-    parse_parameters,
-    split_fields,
-)
+from blackthorn.mail.mime import fields as header
+from blackthorn.mail.mime.fields import first
 
 _DASH_LINE = re.compile(rb"^--([^\r\n]*)", re.MULTILINE)
-"""Every line that may be a delimiter. Linear: nothing in it can match in two ways."""
+"""Possible delimiter lines; matches in linear time."""
 
 _IDENTITY = (b"", b"7bit", b"8bit", b"binary")
 
 
 @dataclass(slots=True)
 class Part:
-    """One part: its fields, its type, and where its body lies in the mail's bytes."""
+    """One part: fields, type, and the place of its body in the mail."""
 
-    fields: list[Field]
+    fields: list[header.Field]
     type: bytes
     parameters: dict[bytes, bytes]
     encoding: bytes
@@ -40,12 +33,11 @@ class Part:
 
     @property
     def is_multipart(self) -> bool:
-        """Whether the part holds others by a boundary."""
         return self.type.startswith(b"multipart/")
 
 
 def walk(root: Part) -> Iterator[Part]:
-    """`root` and all parts within it, in the order of the mail."""
+    """`root` and its descendants in mail order."""
     waiting = [root]
     while waiting:
         part = waiting.pop()
@@ -59,18 +51,17 @@ def parse(content: bytes) -> Part:
 
 
 class _Walker:
-    """One pass over the delimiter lines, with the stack of the parts that are open."""
+    """One pass over delimiter lines, with a stack of open parts."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self.budget = LineBudget()
+        self.budget = header.LineBudget()
         self.parts = 0
         self.dash_lines = 0
         self.open: list[Part] = []
         self.boundaries: dict[bytes, list[int]] = {}
 
     def run(self) -> Part:
-        """Build the tree."""
         position = self._begin(0, b"text/plain")
         root = self.open[0]
         while self.boundaries:
@@ -93,7 +84,7 @@ class _Walker:
         return None
 
     def _delimit(self, match: re.Match[bytes]) -> int:
-        """Act on one delimiter line; return where to look on."""
+        """Process a delimiter line; the next position."""
         line = match[1].rstrip(b" \t")
         last = line not in self.boundaries
         index = self.boundaries[line[:-2] if last else line][-1]
@@ -107,25 +98,25 @@ class _Walker:
         return self._begin(after, default)
 
     def _begin(self, start: int, default: bytes) -> int:
-        """Open the part whose header begins at `start`, and a message attached as it is."""
+        """Open the part at `start`, and messages attached unencoded; where its body begins."""
         while True:
-            fields, body = split_fields(self.content, start, self.budget)
+            fields, body = header.split_fields(self.content, start, self.budget)
             part = self._open_part(fields, body, default)
             if part.type != b"message/rfc822" or part.encoding not in _IDENTITY:
                 return body
             start, default = body, b"text/plain"
 
-    def _open_part(self, fields: list[Field], body: int, default: bytes) -> Part:
+    def _open_part(self, fields: list[header.Field], body: int, default: bytes) -> Part:
         self.parts += 1
         if self.parts > limits.MAX_MIME_PARTS:
             raise too_complex("the mail has too many parts")
         if len(self.open) > limits.MAX_MIME_DEPTH:
             raise too_complex("the mail's parts are nested too deeply")
-        main, parameters = parse_parameters(first(fields, b"content-type"))
+        main, parameters = header.parse_parameters(first(fields, b"content-type"))
         encoding = first(fields, b"content-transfer-encoding").lower()
         kind = main if main.count(b"/") == 1 else default
         part = Part(fields, kind, parameters, encoding, body, body, len(self.open))
-        check_parameters(first(fields, b"content-disposition"))
+        header.check_parameters(first(fields, b"content-disposition"))
         if self.open:
             self.open[-1].children.append(part)
         self.open.append(part)

@@ -1,4 +1,1 @@
-"""PGP/MIME (RFC 3156): `seal` before a mail is stored, `open` on a device.
-
-The server's side cannot import `open`. Never here: keys at rest, or a choice of the recipient.
-"""
+"""PGP/MIME (RFC 3156): `seal` before storage, `open` on devices. Never here: stored keys."""

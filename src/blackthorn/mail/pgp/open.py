@@ -1,8 +1,7 @@
-"""Open a stored mail with the user's key. Only a device imports this module.
+"""Opens a stored mail with the user's key. Only devices import this module.
 
-The outer mail must be exactly what the server's sealing makes: one multipart/encrypted with
-its two parts. Nothing outside the one sealed part is looked at or given out, and a mail that
-holds other encrypted parts somewhere inside stays as it is (EFAIL: nothing is concatenated).
+The outer mail must be exactly the server's multipart/encrypted with two parts. Nothing outside the
+sealed part is returned, and encrypted parts inside stay as they are (EFAIL).
 """
 
 import re
@@ -18,9 +17,9 @@ from blackthorn.mail.pgp.seal import FOLLOWS, MARK
 
 @dataclass(frozen=True, slots=True)
 class OpenedMail:
-    """An opened mail. `content` is the original, byte for byte; `trace` the server's fields.
+    """`content` is the original mail, byte for byte; `trace` the server's fields.
 
-    `marked` says that the sealing server owned up to having received it in the clear.
+    `marked` says that the sealing server received it in the clear.
     """
 
     content: bytes = field(repr=False)
@@ -29,24 +28,23 @@ class OpenedMail:
 
     @property
     def envelope_sender(self) -> str:
-        """From whom the peer said it was (RFC 5321, 3.3), as the sealing server noted; or empty."""
+        """The envelope sender (RFC 5321, 3.3) that the sealing server noted, or empty."""
         found = re.search(rb"^Return-Path: <([^<>\r\n]*)>\r$", self.trace, re.MULTILINE)
         return found[1].decode("utf-8", "replace") if found else ""
 
     @property
     def readable_on_the_way(self) -> bool:
-        """Whether others than its sender and this user may have read it: always, as yet.
+        """Whether others may have read it in transit: always.
 
-        The mark says yes. A missing mark is no proof of the contrary, since a server that
-        wants to hide it leaves it off; only a verified signature of the sender would be one.
+        A server can leave the mark off; only a sender's verified signature would prove more.
         """
         return True
 
 
 def open_mail(sealed: bytes, key: Secret) -> OpenedMail:
-    """The mail in `sealed`, as `mail.pgp.seal.seal_mail` made it for the owner of `key`.
+    """The mail that `mail.pgp.seal.seal_mail` sealed for the owner of `key`.
 
-    Raises SealBrokenError when it was altered, is not such a mail, or is for another key.
+    Raises SealBrokenError if it was altered, is malformed, or is for another key.
     """
     content = _open_layer(sealed, key)
     prefix = MARK + b": yes;"
@@ -58,7 +56,7 @@ def open_mail(sealed: bytes, key: Secret) -> OpenedMail:
 
 
 def _open_layer(sealed: bytes, key: Secret) -> bytes:
-    """The content of the one sealed part of a mail of exactly the shape of RFC 3156, 4."""
+    """The sealed content of a mail of the shape of RFC 3156, 4."""
     try:
         root = parse(sealed)
     except MailRefusedError:

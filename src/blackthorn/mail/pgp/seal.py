@@ -1,7 +1,7 @@
-"""Seal an inbound mail as PGP/MIME (RFC 3156) before it is stored. Opens nothing.
+"""Seals an inbound mail as PGP/MIME (RFC 3156) before storage.
 
-Sealed: trace fields by this server, then the mail's bytes unchanged. Outside stay the mailbox's
-owner and the time, and nothing of the sender or the subject.
+Sealed: this server's trace fields, then the mail unchanged. Visible: mailbox owner and time, but
+neither sender nor subject.
 """
 
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from blackthorn.crypto.openpgp_seal import Certificate, seal
 
 MARK = b"Blackthorn-Readable-On-The-Way"
 FOLLOWS = b"Blackthorn-Original-Follows: 1\r\n"
-"""Ends the block. Also what a fold in the mail's first line would attach to, not the mark."""
+"""Ends the block; a fold in the mail's first line attaches to it instead of the mark."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """How a mail came: `domain` received it for `address` at `now` (Unix seconds).
+    """How a mail arrived: `domain` received it for `address` at `now` (Unix seconds).
 
-    `sender` is the envelope's (RFC 5321, 3.3), `helo` what the peer called itself, `peer` its
-    IP address; `tls` says whether the connection was encrypted.
+    `sender` is the envelope's (RFC 5321, 3.3), `helo` the peer's name, `peer` its IP address,
+    `tls` whether the connection was encrypted.
     """
 
     domain: str
@@ -35,7 +35,7 @@ class Envelope:
 def seal_mail(
     content: bytes, envelope: Envelope, certificate: Certificate, random: Callable[[int], bytes]
 ) -> bytes:
-    """The stored form of `content` (scanned, CRLF) for one user: a whole PGP/MIME mail.
+    """The stored PGP/MIME mail of `content` (scanned, CRLF) for one user.
 
     About 1.37 times the size and 3 kB. Raises CertificateError and its kinds.
     """
@@ -78,5 +78,5 @@ def trace_block(envelope: Envelope) -> bytes:
 
 
 def _printable(text: str) -> str:
-    """A peer's own text, bounded, without characters that could end a field."""
+    """A peer's text, bounded, without characters that could end a field."""
     return "".join(c for c in text[:320] if c.isprintable() and c not in "<>()[]")

@@ -1,4 +1,1 @@
-"""A hostile mail as text that is safe to show: header fields, best text part, attachments.
-
-Never raises whatever the bytes. Never here: fetching, executing, decrypting.
-"""
+"""Safe text of a hostile mail: header fields, best text part, attachments. Never raises."""

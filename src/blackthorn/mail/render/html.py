@@ -1,7 +1,7 @@
-"""HTML of a hostile mail to plain text. Loads nothing, runs nothing, linear in time.
+"""Hostile HTML to plain text in linear time, without loading or running anything.
 
-No HTML parser: tags are cut out, blocks become lines, a link shows where it leads. What it
-returns is not yet safe for a terminal; `mail.render.text.safe_text` makes it so.
+Not a parser: tags are removed, blocks become lines, links show their target. The result still needs
+`mail.render.text.safe_text`.
 """
 
 import html
@@ -18,14 +18,14 @@ _BLOCKS = frozenset(
 
 
 def html_to_text(source: str) -> str:
-    """The text of an HTML document, with the targets of its links in angle brackets."""
+    """The text of an HTML document, link targets in angle brackets."""
     data = source.encode("utf-8", "replace")
     text = _Stripper(data[: limits.MAX_RENDERED_HTML_BYTES]).run()
     return text if len(data) <= limits.MAX_RENDERED_HTML_BYTES else text + "\n[… cut here]"
 
 
 class _Stripper:
-    """One pass over the document. Every search starts where the last one ended."""
+    """One pass; each search starts where the last one ended."""
 
     def __init__(self, source: bytes) -> None:
         self.source = source
@@ -35,7 +35,6 @@ class _Stripper:
         self.unclosed: set[bytes] = set()
 
     def run(self) -> str:
-        """Walk the tags."""
         position, size = 0, len(self.source)
         for _ in range(limits.MAX_HTML_TAGS):
             match = _TAG.search(self.source, position)
@@ -61,7 +60,7 @@ class _Stripper:
         self.pieces.append(folded)
 
     def _tag(self, start: int) -> int:
-        """Act on the tag at `start`; return where the text goes on."""
+        """Process the tag at `start`; where text continues."""
         if self.source.startswith(b"<!--", start):
             end = self._find(b"-->", start + 4)
             return len(self.source) if end < 0 else end + 3
@@ -81,7 +80,7 @@ class _Stripper:
         return end + 1
 
     def _find(self, needle: bytes, position: int) -> int:
-        """A search that never runs twice to the end in vain for the same needle."""
+        """A search that fails at most once for a needle."""
         if needle in self.unclosed:
             return -1
         found = self.lower.find(needle, position)
@@ -107,7 +106,7 @@ class _Stripper:
 
 
 def _tidy(text: str) -> str:
-    """Trim the lines and keep at most one empty line between two."""
+    """Trim lines; at most one empty line between two."""
     lines: list[str] = []
     for line in (raw.strip() for raw in text.split("\n")):
         if line or (lines and lines[-1]):

@@ -1,7 +1,6 @@
-"""Renders a mail for display: a few header fields, the best text, the list of attachments.
+"""Renders any bytes as a mail to display: some header fields, the best text, the attachments.
 
-Any bytes go in, safe text comes out: `render` never raises. Nothing encrypted is opened here
-and nothing is fetched, so an HTML part cannot wrap itself round a secret (EFAIL).
+Nothing is decrypted or fetched, so HTML cannot exfiltrate a secret (EFAIL).
 """
 
 from collections.abc import Iterator
@@ -12,15 +11,9 @@ from blackthorn.mail.errors import MailRefusedError
 from blackthorn.mail.mime.fields import first, parse_parameters
 from blackthorn.mail.mime.scan import normalise
 from blackthorn.mail.mime.structure import Part, parse, walk
+from blackthorn.mail.render import text as texts
 from blackthorn.mail.render.html import html_to_text
-from blackthorn.mail.render.text import (
-    decode_charset,
-    decode_header,
-    decode_parameter,
-    decode_transfer,
-    safe_line,
-    safe_text,
-)
+from blackthorn.mail.render.text import safe_line, safe_text
 
 _PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
 _SEALED = (
@@ -31,7 +24,7 @@ _SEALED = (
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One attachment: a name without any path, its declared type, its decoded size in bytes."""
+    """A name without a path, the declared type, the decoded size in bytes."""
 
     name: str
     type: str
@@ -40,7 +33,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class RenderedMail:
-    """A mail for a terminal; every string is safe to print. `parsed` is False for an excerpt."""
+    """All strings are safe to print. `parsed` is False for an excerpt."""
 
     sender: str
     to: str
@@ -53,7 +46,7 @@ class RenderedMail:
 
 
 def render(content: bytes) -> RenderedMail:
-    """The mail `content` (raw RFC 5322 bytes, any length) made safe. Never raises."""
+    """Render raw RFC 5322 bytes of any length. Never raises."""
     try:
         return _rendered(normalise(content))
     except MailRefusedError as error:
@@ -63,7 +56,7 @@ def render(content: bytes) -> RenderedMail:
 
 
 def attached(content: bytes) -> list[tuple[Attachment, bytes]]:
-    """The attachments in the order of `render`, each with its decoded bytes. Never raises."""
+    """The attachments in the order of `render`, with their decoded bytes. Never raises."""
     try:
         content = normalise(content)
         root = parse(content)
@@ -98,11 +91,11 @@ def _rendered(content: bytes) -> RenderedMail:
 
 
 def _header(root: Part, name: bytes) -> str:
-    return safe_line(decode_header(first(root.fields, name)))
+    return safe_line(texts.decode_header(first(root.fields, name)))
 
 
 def _leaves(root: Part) -> Iterator[Part]:
-    """The parts that hold content themselves; what lies in an attached message belongs to it."""
+    """Parts with content of their own; an attached message is one part."""
     inside = -1
     for part in walk(root):
         if 0 <= inside < part.depth:
@@ -117,7 +110,7 @@ def _disposition(part: Part) -> tuple[bytes, dict[bytes, bytes]]:
 
 
 def _best_text(root: Part) -> Part | None:
-    """The first plain text that is no attachment, or the first HTML, or an unreadable body."""
+    """The first plain text that is no attachment, else HTML, else an unreadable body."""
     candidates = [part for part in _leaves(root) if _disposition(part)[0] != b"attachment"]
     for kind in (b"text/plain", b"text/html"):
         for part in candidates:
@@ -130,7 +123,7 @@ def _best_text(root: Part) -> Part | None:
 
 
 def _is_shown(part: Part, body: Part | None) -> bool:
-    """Whether the part is the body, or another rendering of it, or empty text."""
+    """Whether the part is the body, its alternative, or empty text."""
     if part is body:
         return True
     plain = part.type in (b"text/plain", b"text/html")
@@ -139,16 +132,16 @@ def _is_shown(part: Part, body: Part | None) -> bool:
 
 
 def _text_of(content: bytes, part: Part) -> str:
-    data = decode_transfer(content[part.start : part.end], part.encoding)
-    text = decode_charset(data, part.parameters.get(b"charset", b"utf-8"))
+    data = texts.decode_transfer(content[part.start : part.end], part.encoding)
+    text = texts.decode_charset(data, part.parameters.get(b"charset", b"utf-8"))
     if part.type == b"text/html":
         text = html_to_text(text)
     return safe_text(text, limits.MAX_RENDERED_CHARS).strip("\n")
 
 
 def _name(part: Part) -> str:
-    parameters = _disposition(part)[1]
-    name = decode_parameter(parameters, b"filename") or decode_parameter(part.parameters, b"name")
+    name = texts.decode_parameter(_disposition(part)[1], b"filename")
+    name = name or texts.decode_parameter(part.parameters, b"name")
     base = name.replace("\\", "/").rpartition("/")[2]
     return safe_line(base, limits.MAX_RENDERED_NAME_CHARS).lstrip(".")
 
@@ -162,5 +155,5 @@ def _attachment(content: bytes, part: Part) -> Attachment:
 def _data(content: bytes, part: Part) -> bytes:
     body = content[part.start : part.end]
     if part.encoding in (b"base64", b"quoted-printable"):
-        return decode_transfer(body, part.encoding)
+        return texts.decode_transfer(body, part.encoding)
     return body

@@ -1,8 +1,7 @@
-"""Bytes of a hostile mail to text that is safe on a terminal. Never raises, linear in time.
+"""Bytes of a hostile mail to text that is safe on a terminal, in linear time. Never raises.
 
-Safe means: no control characters or escape sequences, direction overrides made visible, no
-character that hides. Charsets come from a list, since Python would also "decode" punycode
-(quadratic) and the like.
+No control characters, escape sequences or hidden characters; direction marks become visible.
+Charsets are listed, since Python would also decode punycode (quadratic) and the like.
 """
 
 import base64
@@ -43,19 +42,19 @@ _TABLE: dict[int, str | None] = {
 
 
 def safe_text(text: str, limit: int = limits.MAX_RENDERED_CHARS) -> str:
-    """`text` for a terminal, of many lines, at most `limit` characters of the original."""
+    """Lines for a terminal, from at most `limit` characters."""
     cut = text[:limit].replace("\r\n", "\n").replace("\r", "\n").translate(_TABLE)
     return cut + "\n[… cut here]" if len(text) > limit else cut
 
 
 def safe_line(text: str, limit: int = limits.MAX_RENDERED_HEADER_CHARS) -> str:
-    """`text` for a terminal, on one line, at most `limit` characters of the original."""
+    """One line for a terminal, from at most `limit` characters."""
     line = " ".join(text[:limit].translate(_TABLE).split())
     return line + " …" if len(text) > limit else line
 
 
 def decode_charset(data: bytes, charset: bytes) -> str:
-    """`data` as text; an unknown charset is read as UTF-8, or byte by byte if it is not that."""
+    """`data` as text; an unknown charset is read as UTF-8, else as cp1252."""
     try:
         name = codecs.lookup(charset.decode("ascii").strip().strip("'\"")).name
         if name in _CHARSETS and name != "ascii":
@@ -69,7 +68,7 @@ def decode_charset(data: bytes, charset: bytes) -> str:
 
 
 def decode_transfer(body: bytes, encoding: bytes) -> bytes:
-    """The body without its Content-Transfer-Encoding (RFC 2045, 6), as far as it can be read."""
+    """The body with its Content-Transfer-Encoding removed (RFC 2045, 6), if possible."""
     if encoding == b"base64":
         return _base64(body)
     if encoding == b"quoted-printable":
@@ -78,7 +77,7 @@ def decode_transfer(body: bytes, encoding: bytes) -> bytes:
 
 
 def _base64(data: bytes) -> bytes:
-    """Base64 with foreign characters ignored and a broken end cut off."""
+    """Ignores other characters and cuts a broken end."""
     clean = data.translate(None, b" \t\r\n").partition(b"=")[0]
     try:
         clean = clean[: len(clean) // 4 * 4 + (len(clean) % 4 if len(clean) % 4 != 1 else 0)]
@@ -88,7 +87,7 @@ def _base64(data: bytes) -> bytes:
 
 
 def decode_header(value: bytes) -> str:
-    """An unstructured field with its encoded words (RFC 2047) decoded; not yet safe."""
+    """An unstructured field, encoded words (RFC 2047) decoded; not yet safe."""
     pieces: list[str] = []
     pending, pending_charset = b"", b""
     position, size = 0, min(len(value), limits.MAX_MAIL_HEADER_BYTES)
@@ -116,7 +115,7 @@ def decode_header(value: bytes) -> str:
 
 
 def _encoded_word(value: bytes, start: int) -> tuple[bytes, bytes, int] | None:
-    """Charset, decoded bytes and end of the encoded word at `start`, if one is there."""
+    """Charset, decoded bytes and end of the encoded word at `start`, if any."""
     if not value.startswith(b"=?", start):
         return None
     head = value[start + 2 : start + 80].split(b"?", 2)
@@ -135,7 +134,7 @@ def _encoded_word(value: bytes, start: int) -> tuple[bytes, bytes, int] | None:
 
 
 def decode_parameter(parameters: dict[bytes, bytes], name: bytes) -> str:
-    """A parameter in any of its forms: plain, encoded word, RFC 2231; "" when absent."""
+    """A parameter in any form: plain, encoded word, RFC 2231; "" if absent."""
     if (plain := parameters.get(name)) is not None:
         return decode_header(plain)
     if (extended := parameters.get(name + b"*")) is not None:

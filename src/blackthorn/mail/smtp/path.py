@@ -1,7 +1,6 @@
-"""Envelope paths (RFC 5321, 4.1.2): take one out of a MAIL or RCPT argument, decide nothing.
+"""Parses envelope paths (RFC 5321, 4.1.2) of MAIL and RCPT arguments; `wire.address` judges them.
 
-Whom a mail is for is decided by `wire.address` alone. The standard library's address parsers
-have been fooled by comments and raise at will, so they are not used.
+The standard library's address parsers are fooled by comments and raise, so they are not used.
 """
 
 import re
@@ -22,10 +21,9 @@ _DOT_ATOM: Final = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~
 
 
 def parse_path(argument: str) -> tuple[str, str] | None:
-    """The address in `<…>` at the start of the argument, and the rest of it.
+    """The address in `<…>` (or NULL_SENDER) and the rest of the argument; None if malformed.
 
-    A quoted local part that needs no quotes is given without them, since both are one address
-    (4.1.2). NULL_SENDER for the null sender; None when it is no path.
+    A quoted local part loses quotes that it does not need: both are one address (4.1.2).
     """
     found = _PATH.fullmatch(argument.strip())
     if found is None:
