@@ -1,22 +1,22 @@
-"""The exception tree. Every error says whose fault it is and, on a wire, carries its code.
+"""The exception tree. Every error says who is at fault; edges map it to their wire codes.
 
     BlackthornError
-    ├── InputError          what came from outside is wrong: the sender must change it
+    ├── InputError          outside input is wrong: the sender must change it
     │   ├── DecodeError     bytes that are not what they claim to be
     │   ├── LimitError      well-formed, but larger than a bound of a `limits` module
     │   └── ProtocolError   a well-formed frame or message that is not allowed now
     ├── UserError           the person at the command line must change something
     │   └── ConfigError     … in the configuration file
-    ├── SecurityError       somebody may be attacking: stop, say so, lose nothing
+    ├── SecurityError       a possible attack: stop, report it, lose nothing
     │   └── VerificationError   a note, proof, statement or policy breaks a numbered rule
-    ├── StorageError        what is stored cannot be used; raise one of its kinds
+    ├── StorageError        stored data is unusable; raise one of its kinds
     │   ├── DiskError       the disk or the database failed: nothing was acknowledged
-    │   └── DamageError     what is stored is not what was written, or is missing
-    ├── RefusalError        what is stored does not allow the change; raise one of its kinds
+    │   └── DamageError     stored data differs from what was written, or is missing
+    ├── RefusalError        stored data does not allow the change; raise one of its kinds
     │   ├── ConflictError   another change came first
-    │   ├── AbsentError     there is no such thing
-    │   └── ForbiddenError  it is there, and this one may not
-    ├── UnavailableError    a peer cannot be reached or asks to try again later
+    │   ├── AbsentError     it does not exist
+    │   └── ForbiddenError  it exists, and the caller has no permission
+    ├── UnavailableError    a peer is unreachable or asks for a later retry
     └── DefectError         a programming error of ours, logged once where it was caught
 
 A module may subclass these; it may not invent a root of its own.
@@ -28,15 +28,14 @@ from contextlib import contextmanager
 
 
 class BlackthornError(Exception):
-    """Root of every error that Blackthorn raises on purpose.
+    """Root of every deliberate error of Blackthorn.
 
-    `str(error)` is one line that names what is wrong and what to do. It never holds
-    message content, subjects or keys.
+    `str(error)` is one line: what is wrong and what to do. It never holds content, subjects, keys.
     """
 
 
 class InputError(BlackthornError):
-    """What came from outside is wrong; the sender is at fault and the state is unchanged."""
+    """Outside input is wrong; the sender is at fault and the state is unchanged."""
 
 
 class DecodeError(InputError):
@@ -52,7 +51,7 @@ class ProtocolError(InputError):
 
 
 class UserError(BlackthornError):
-    """The person at the command line must change something; the text says what."""
+    """The person at the command line must change something, as the text says."""
 
 
 class ConfigError(UserError):
@@ -60,7 +59,7 @@ class ConfigError(UserError):
 
 
 class SecurityError(BlackthornError):
-    """A check failed that only an attack or grave damage makes fail. Never retried silently."""
+    """A check failed because of an attack or grave damage. Never retried silently."""
 
 
 class VerificationError(SecurityError):
@@ -76,53 +75,49 @@ class VerificationError(SecurityError):
 
 
 class StorageError(BlackthornError):
-    """What is stored cannot be used; whatever was asked has not been acknowledged."""
+    """Stored data is unusable; the request was not acknowledged."""
 
 
 class DiskError(StorageError):
-    """The disk or the database failed; whatever was asked has not been acknowledged."""
+    """The disk or the database failed; the request was not acknowledged."""
 
 
 class DamageError(StorageError):
-    """What is stored is not what was written, or is missing: restore it from a backup."""
+    """Stored data differs from what was written, or is missing: restore it from a backup."""
 
 
 class RefusalError(BlackthornError):
-    """What is stored does not allow the change; nothing was changed."""
+    """Stored data does not allow the change; nothing was changed."""
 
 
 class ConflictError(RefusalError):
-    """Another change came first: look at what is there now, and decide again."""
+    """Another change came first: look at it, and decide again."""
 
 
 class AbsentError(RefusalError):
-    """There is no such thing here, or not any more."""
+    """It does not exist here, or no longer."""
 
 
 class ForbiddenError(RefusalError):
-    """It is there, and whoever asks may not do this to it."""
+    """It is there, and the caller has no permission for it."""
 
 
 class UnavailableError(BlackthornError):
-    """A peer cannot be reached now, or asked to be tried again later."""
+    """A peer is unreachable or asked for a later retry."""
 
 
 class DefectError(BlackthornError):
-    """A programming error of Blackthorn's own: `str` names its kind and place, never its text.
+    """A programming error of Blackthorn; `str` names its kind and place, never its text.
 
-    It is logged once, where it was caught first, and never told as a fault of the disk.
+    Logged once, where first caught, and never reported as a disk fault.
     """
 
     logged = False
-    """Whether the log has it already: it may pass through several that wait for it."""
+    """Whether it was logged; several waiters may see it."""
 
 
 def defect(error: BaseException) -> DefectError:
-    """The DefectError for an exception that nobody expected.
-
-    It names the exception's type and the place in Blackthorn, never the exception's text, which
-    may hold content.
-    """
+    """The DefectError for an unexpected exception: its type and place, never its text."""
     places = [
         f"{frame.f_globals.get('__name__')}:{line}"
         for frame, line in traceback.walk_tb(error.__traceback__)
@@ -134,7 +129,7 @@ def defect(error: BaseException) -> DefectError:
 
 @contextmanager
 def system_error(kind: type[BlackthornError], text: str) -> Iterator[None]:
-    """Raise `kind` for what the system refuses in the block: `text`, then its reason."""
+    """Raise `kind`, with `text` and the system's reason, for an OSError in the block."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Names for the identifiers that cross module borders, so that they cannot be mixed up."""
+"""Typed identifiers that cross module borders."""
 
 import hashlib
 from typing import NewType
@@ -16,18 +16,15 @@ FanoutId = NewType("FanoutId", bytes)
 """16 bytes: the first 16 of SHA-256 of the sorted, joined device ids it stands for."""
 
 PostingId = NewType("PostingId", bytes)
-"""16 random bytes chosen by the sending device; accepted, refused or repeated under this name."""
+"""16 random bytes from the sending device that identify a posting, retries included."""
 
 ConversationHandle = NewType("ConversationHandle", bytes)
-"""32 bytes that the members of a conversation share; the server orders Commits by it."""
+"""32 bytes shared by a conversation's members; the server orders its Commits by it."""
 
 Fingerprint = NewType("Fingerprint", bytes)
 """32 bytes: SHA-256 of a DER SubjectPublicKeyInfo (RFC 7469, 2.4)."""
 
 
 def device_id(ed25519: bytes) -> DeviceId:
-    """The first 16 bytes of SHA-256 of the device's 32-byte Ed25519 identity key.
-
-    A device cannot choose its id: the hash fixes it.
-    """
+    """The first 16 bytes of SHA-256 of a device's Ed25519 key, so no device can choose its id."""
     return DeviceId(hashlib.sha256(ed25519).digest()[:16])

@@ -1,7 +1,4 @@
-"""`blackthorn audit closure`: a closure's statement is what the ledger's decisions say it is.
-
-The ledger is read and checked whole first; then the statement is held to the exit in it.
-"""
+"""`blackthorn audit closure`: compares a closure's statement with the verified ledger."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +19,9 @@ from blackthorn.report.history import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class ClosureAudit:
-    """What holds: the statement, the exit's decisions, and the receipt's place, if one was given.
+    """The statement, the exit's decisions, and the receipt's place if one was given.
 
-    `pinned` says that the register's key was given and not only named by the file.
+    `pinned` says that the register's key was given, not only named by the file.
     """
 
     statement: ClosureStatement
@@ -35,7 +32,6 @@ class ClosureAudit:
     pinned: bool
 
     def as_json(self) -> dict[str, Any]:
-        """For --json."""
         stated, placed = self.statement, self.placed
         return {
             "holds": True,
@@ -49,7 +45,7 @@ class ClosureAudit:
             "backups_end_ms": stated.backups_end_ms,
             "samples": len(stated.samples),
             "tried_keys": len(stated.tried),
-            "decisions": [each.action for each in self.case.history],
+            "decisions": [step.action for step in self.case.history],
             "statement": stated.hash.hex(),
             "register": stated.register,
             "register_key": "given" if self.pinned else "unpinned",
@@ -74,10 +70,10 @@ def audit_closure(
     policy: Path | None,
     progress: Progress,
 ) -> ClosureAudit:
-    """Check the file and, if given, a person's receipt; `register` is a vkey or a file of one.
+    """Check the file and perhaps a person's receipt; `register` is a vkey or a file of one.
 
-    Raises VerificationError with the rule that is broken, SecurityError with the place in the
-    ledger that is wrong, UserError when a file cannot be read.
+    Raises VerificationError with the broken rule, SecurityError with a place in the ledger,
+    UserError for an unreadable file.
     """
     key = None if register is None else read_register(register)
     data = _read(file, governance_limits.MAX_CLOSURE_BYTES)

@@ -1,9 +1,7 @@
-"""The audit of a server's own database: what it holds of the ledger is what was signed.
+"""Audits a server's own database: everything derivable is recomputed from signed data.
 
-Everything that can be computed again is: the log and its roots from the entries, each entry of
-the map from the leaf behind it, each leaf from the user's chain, each chain from its statements,
-each place in the map from the address. What does not fit is raised as RowDamageError, which names
-the row. Users are named by the number of their row, so that a report names nobody.
+Log and roots from entries, map entries from leaves, leaves from chains, chains from statements, map
+positions from addresses. RowDamageError names a wrong row; users are named by row number only.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,12 +37,12 @@ Progress = Callable[[int, int], None]
 
 
 class RowDamageError(SecurityError):
-    """A row does not hold what was signed; the text begins with which."""
+    """A row differs from what was signed; the text begins with the row."""
 
 
 @contextmanager
 def _in_row(name: str) -> Iterator[None]:
-    """Raise RowDamageError, which begins with the row's name, for a rule broken in the block."""
+    """Raise RowDamageError, with the row's name, for a rule broken in the block."""
     try:
         yield
     except (VerificationError, vrf.VrfError) as error:
@@ -53,7 +51,7 @@ def _in_row(name: str) -> Iterator[None]:
 
 @dataclass
 class RowsAudit:
-    """What the database holds, once it has passed. `resets` are those in all chains together."""
+    """An audited database; `resets` counts those of all chains."""
 
     verified: VerifiedCheckpoint
     replay: Replay
@@ -65,7 +63,7 @@ class RowsAudit:
 def audit_rows(
     rows: LedgerRows, keys: LedgerKeys, policy: Policy, now_ms: int, progress: Progress
 ) -> RowsAudit:
-    """Compute everything again. Raises RowDamageError, VerificationError or StorageError."""
+    """Recompute everything. Raises RowDamageError, VerificationError or StorageError."""
     found = _Log(rows, policy)
     audited = found.audit(progress)
     users = _Users(rows, keys, found, now_ms)
@@ -110,7 +108,7 @@ class _Log:
         return verified
 
     def _check_epoch_rows(self, epochs: list[EpochRow], newest: EpochRow) -> None:
-        """Notes and flags are where they must be: on the newest epochs alone."""
+        """Notes and flags are on the newest epochs alone."""
         for epoch in epochs:
             place = f"ledger_epoch of size {epoch.size}"
             if epoch.size < newest.size and (epoch.note is not None or epoch.published != 1):
@@ -121,7 +119,7 @@ class _Log:
             raise RowDamageError(f"ledger_epoch: several epochs wait behind size {newest.size}")
 
     def _replay(self, progress: Progress) -> SecurityError | None:
-        """Feed all entries; what was wrong with them is returned, to be weighed with the roots."""
+        """Feed all entries; an error is returned, to be judged with the roots."""
         total = self._rows.entry_count()
         for place, entry in self._rows.entries():
             if place != self.log.size or type(entry) is not bytes:
@@ -146,9 +144,12 @@ class _Log:
                 self.log.append(entry)
 
     def _check_roots(
-        self, epochs: list[EpochRow], verified: VerifiedCheckpoint, failure: SecurityError | None
+        self,
+        epochs: list[EpochRow],
+        verified: VerifiedCheckpoint,
+        failure: SecurityError | None,
     ) -> None:
-        """The entries give what is signed; else they are wrong, from some epoch on."""
+        """The entries give the signed roots; else find from which epoch they differ."""
         signed = verified.checkpoint
         whole = self.log.size >= signed.size and self.log.root(signed.size) == signed.root
         start = 0
@@ -199,10 +200,10 @@ class _Users:
         self._log = log
         self._now_ms = now_ms
         self._made: dict[int, int] = {}
-        """Place of a mutation → the user whose leaf it is."""
+        """Place of a mutation → its user."""
 
     def audit(self) -> int:
-        """Returns the number of resets."""
+        """The number of resets."""
         resets = 0
         indices: dict[bytes, int] = {}
         for user, address in self._rows.users():
@@ -217,9 +218,8 @@ class _Users:
             resets += len(chain.resets) if chain is not None else 0
         for place, mutation in self._log.mutations.items():
             if place not in self._made and mutation.index in indices:
-                raise RowDamageError(
-                    f"ledger_leaf of user {indices[mutation.index]}: none is of entry {place}"
-                )
+                user = indices[mutation.index]
+                raise RowDamageError(f"ledger_leaf of user {user}: none is of entry {place}")
         return resets
 
     def _check_label(self, rows: UserRows) -> None:
@@ -231,7 +231,7 @@ class _Users:
             raise RowDamageError(f"ledger_label of user {rows.user}: the place is another's")
 
     def _check_leaves(self, rows: UserRows) -> None:
-        """Each leaf is the one of its entry, and says what the chain says there."""
+        """Each leaf matches its entry and its chain."""
         by_seq = {row[1]: row for row in rows.statements}
         for number, (version, head, seq, flags, place) in enumerate(rows.leaves, 1):
             name = f"ledger_leaf {version} of user {rows.user}"
@@ -247,13 +247,12 @@ class _Users:
             if statement is None or (statement[2], statement[4]) != (head, flags):
                 raise RowDamageError(f"{name}: statement {seq} says something else")
             if self._openings.commitment(label, leaf) != mutation.commitment:
-                raise RowDamageError(
-                    f"ledger_label of user {rows.user}: its salt does not open entry {place}"
-                )
+                name = f"ledger_label of user {rows.user}"
+                raise RowDamageError(f"{name}: its salt does not open entry {place}")
             self._made[place] = rows.user
 
     def _check_statements(self, rows: UserRows) -> VerifiedChain | None:
-        """Each statement continues the chain and its row says what it says."""
+        """Each statement continues the chain; its row repeats it."""
         chain: VerifiedChain | None = None
         order = -1
         for expected, row in enumerate(rows.statements, 1):
@@ -275,13 +274,13 @@ class _Users:
     def _continue(
         self, chain: VerifiedChain | None, address: str, row: StatementRow, kind: str
     ) -> VerifiedChain:
-        """The chain with this row's statement, logged when its entry was."""
+        """The chain with this row's statement, logged with its entry."""
         _, seq, _, _, _, statement, place = row
         moment = self._now_ms
         if place is not None:
             moment = self._log.logged_ms(place) or moment
         elif kind == "cancel" and chain is not None and chain.resets:
-            moment = chain.resets[-1].logged_ms  # whether it comes too late is not yet decided
+            moment = chain.resets[-1].logged_ms  # its logging time is not known yet
         logged = {seq: moment} if kind in LOGGED_KINDS else {}
         config = self._log.replay.config
         assert config is not None
@@ -292,9 +291,9 @@ class _Users:
         return extend(chain, (statement,), terms)
 
     def _check_certificates(self, rows: UserRows, chain: VerifiedChain | None) -> None:
-        """Each certificate is the one that its statement names."""
+        """Each certificate is the stated one."""
         if chain is None:
-            return  # of an earlier version, before its user has a chain: nothing names it
+            return  # no statement names a certificate from before the chain
         bodies = {row[1]: decode(row[5]).statement.body for row in rows.statements}
         for seq, certificate in rows.certificates:
             name = f"user_certificate {seq} of user {rows.user}"
@@ -308,17 +307,16 @@ class _Users:
 
 
 def _check_places(rows: UserRows) -> None:
-    """A statement is marked with the entry of the first leaf that reaches it, if there is one."""
+    """A statement is marked with the entry of the first leaf that covers it."""
     for _, seq, _, _, _, _, place in rows.statements:
         reached = (at for _, _, newest, _, at in rows.leaves if newest >= seq)
         if place != next(reached, None):
-            raise RowDamageError(
-                f"chain_statement {seq} of user {rows.user}: it is marked as of another entry"
-            )
+            name = f"chain_statement {seq} of user {rows.user}"
+            raise RowDamageError(f"{name}: it is marked as of another entry")
 
 
 def _check_waiting(rows: LedgerRows) -> None:
-    """Typed entries that wait have the fields of their kind."""
+    """Pending typed entries have the fields of their kind."""
     for number, kind, body in rows.records():
         with _in_row(f"ledger_record {number}"):
             decode_record(kind, body)

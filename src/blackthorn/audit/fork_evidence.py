@@ -1,7 +1,6 @@
-"""The evidence that a witness keeps of a fork: two notes that one log signed, of one size.
+"""A witness's evidence of a fork: two signed notes of one log and size, with different roots.
 
-It names the log by its key alone, since a witness knows no more of it; so it serves for any log,
-not only for ours. Evidence against a directory is in `directory.evidence.file`.
+It names the log by key and serves any log; `directory.evidence.file` is for directories.
 """
 
 import json
@@ -16,7 +15,7 @@ FORMAT: Final = "blackthorn-fork-v1"
 
 
 def fork_evidence(log: VerifierKey, first: bytes, second: bytes) -> bytes:
-    """The file, JSON that people can look at."""
+    """The readable JSON file."""
     document = {
         "format": FORMAT,
         "log": format_vkey(log),
@@ -27,12 +26,12 @@ def fork_evidence(log: VerifierKey, first: bytes, second: bytes) -> bytes:
 
 
 def is_fork_evidence(data: bytes) -> bool:
-    """Whether the file claims to be one of these."""
+    """Whether the file claims this format."""
     return f'"{FORMAT}"'.encode() in data[:200]
 
 
 def verify_fork(data: bytes) -> str:
-    """What the file proves, in a sentence. Raises VerificationError when it proves nothing."""
+    """What the file proves, in a sentence. Raises VerificationError."""
     if len(data) > limits.MAX_EVIDENCE_BYTES:
         raise VerificationError("D34", "a file of evidence is too large")
     try:
@@ -40,10 +39,10 @@ def verify_fork(data: bytes) -> str:
         log = parse_vkey(document["log"])
         notes = [decode_base64(document[name]) for name in ("first", "second")]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise VerificationError("D34", "this is no file of evidence of a fork") from error
+        raise VerificationError("D34", "the file is not evidence of a fork") from error
     first, second = (open_checkpoint(note, log)[0] for note in notes)
     if first.size != second.size or first.root == second.root:
-        raise VerificationError("D35", "the two checkpoints are not of one size and two roots")
+        raise VerificationError("D35", "the two checkpoints do not have one size and two roots")
     return (
         f"The log {log.name} has signed two different trees of {first.size} entries "
         f"(log key {format_vkey(log)})"

@@ -1,12 +1,11 @@
-"""The audit of a log by its tiles: every entry is read and everything is computed again.
+"""Audits a log by its tiles: reads every entry and recomputes everything.
 
-1. The checkpoint has the log's signature and the quorum of the policy.
-2. Each bundle of entries has the hashes of its tile, and each tile is what the entries give.
-3. The entries keep the rules of the directory (`directory.audit.Replay`).
-4. They are just the ones that the checkpoint signs.
+1. The checkpoint has the log's signature and the policy's quorum.
+2. Bundles match their tiles, and tiles match the entries.
+3. The entries keep the directory's rules (`directory.audit.Replay`).
+4. They are exactly the checkpoint's.
 
-The first thing that does not hold is raised, with its place: the path of a tile, the index of
-an entry. So a log that passes has told the auditor all that it has signed.
+The first fault is raised with its place: a tile's path or an entry's index.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,53 +23,52 @@ from blackthorn.tlog.policy import Policy, parse_policy
 from blackthorn.tlog.verify import Checkpoint, VerifiedCheckpoint, verify_checkpoint
 
 Progress = Callable[[int, int], None]
-"""Called with how many entries of how many have been replayed."""
+"""Receives the numbers of replayed and of all entries."""
 
 
 def silent(done: int, total: int) -> None:
-    """The callback of a caller who shows no progress."""
+    """A progress callback that shows nothing."""
 
 
 @dataclass
 class LedgerAudit:
-    """What was read so far: all of the log once `audit` has returned."""
+    """The entries read so far; all once `audit` has returned."""
 
     policy: Policy
     verified: VerifiedCheckpoint
     log: MerkleLog = field(default_factory=MerkleLog)
     replay: Replay = field(default_factory=Replay)
     entries: list[bytes] = field(default_factory=list)
-    """Kept for evidence, as long as they fit a file of it."""
+    """Kept for evidence while they fit its file."""
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """What was audited against."""
         return self.verified.checkpoint
 
     def keep(self, entries: Sequence[bytes]) -> None:
-        """Keep entries for evidence, or none at all when they are too many."""
+        """Keep entries for evidence unless they are too many."""
         if self.log.size == len(self.entries) < limits.MAX_EVIDENCE_BYTES // _LEAST_ENTRY:
             self.entries += entries
 
 
 _LEAST_ENTRY: Final = 128
-"""What an entry takes at least in a file of evidence, in base64."""
+"""The least size of an entry in a file of evidence, in base64."""
 
 
 def read_policy(source: Source) -> Policy:
-    """The policy that the log itself shows. Raises SecurityError, VerificationError."""
+    """The log's own policy. Raises SecurityError, VerificationError."""
     return parse_policy(need(source, "policy"))
 
 
 def begin(source: Source, policy: Policy) -> LedgerAudit:
-    """Rule 1: the newest checkpoint, accepted by the policy. Raises VerificationError."""
+    """Rule 1: the newest checkpoint. Raises VerificationError."""
     note = need(source, "checkpoint")
     with _at("checkpoint"):
         return LedgerAudit(policy, verify_checkpoint(note, policy))
 
 
 def audit(source: Source, audited: LedgerAudit, progress: Progress) -> None:
-    """Rules 2 to 4. Raises VerificationError or SecurityError with the place of what is wrong."""
+    """Rules 2 to 4. Raises VerificationError or SecurityError with the place."""
     size = audited.checkpoint.size
     for tile in tiles.tiles_between(0, size):
         if tile.level is None:
@@ -87,7 +85,7 @@ def audit(source: Source, audited: LedgerAudit, progress: Progress) -> None:
 
 
 def read_bundle(source: Source, bundle: tiles.Tile) -> list[bytes]:
-    """The entries of a bundle, whose level 0 tile says the same. Raises with the place."""
+    """The entries of a bundle, checked against its level 0 tile. Raises with the place."""
     tile = tiles.Tile(0, bundle.index, bundle.width)
     data = need_tile(source, bundle)
     with _at(bundle.path):
@@ -95,14 +93,13 @@ def read_bundle(source: Source, bundle: tiles.Tile) -> list[bytes]:
     hashes = _hashes(need_tile(source, tile), tile)
     for place, (entry, digest) in enumerate(zip(entries, hashes, strict=True), bundle.start):
         if leaf_hash(entry) != digest:
-            raise VerificationError(
-                "T38", f"entry {place} in {bundle.path} has not its hash in {tile.path}"
-            )
+            text = f"entry {place} in {bundle.path} does not match its hash in {tile.path}"
+            raise VerificationError("T38", text)
     return entries
 
 
 def _parse_either(data: bytes, bundle: tiles.Tile) -> list[bytes]:
-    """The bundle's entries, from its own bytes or from the beginning of the full one."""
+    """From the bundle itself or the beginning of the full one."""
     try:
         return tiles.parse_bundle(data, bundle.width)
     except VerificationError:
@@ -118,7 +115,7 @@ def _hashes(data: bytes, tile: tiles.Tile) -> list[bytes]:
 
 
 def _check_tile(source: Source, tile: tiles.Tile, log: MerkleLog) -> None:
-    """A tile above the leaves is what the entries give."""
+    """A tile above the leaves matches the entries."""
     shown = b"".join(_hashes(need_tile(source, tile), tile))
     if shown != tiles.tile_hashes(log, tile):
         spanned = tiles.FULL ** (tile.level or 0)
@@ -126,10 +123,9 @@ def _check_tile(source: Source, tile: tiles.Tile, log: MerkleLog) -> None:
             at for at in range(tile.width) if shown[32 * at :][:32] != _node(log, tile, at)
         )
         first = (tile.start + wrong) * spanned
-        raise VerificationError(
-            "T35",
-            f"{tile.path}: hash {wrong} is not that of entries {first} to {first + spanned - 1}",
-        )
+        last = first + spanned - 1
+        text = f"{tile.path}: hash {wrong} is not that of entries {first} to {last}"
+        raise VerificationError("T35", text)
 
 
 def _node(log: MerkleLog, tile: tiles.Tile, at: int) -> bytes:

@@ -1,7 +1,6 @@
-"""`blackthorn audit ledger`: which log, against which policy, and what came of it.
+"""`blackthorn audit ledger`: a server's own folder row by row, other logs by their tiles.
 
-A server's own folder is audited row by row, everything else by its tiles. Whatever is audited,
-the result is the same few numbers, and nothing is cosigned before all of it has passed.
+Both give the same `Result`; nothing is cosigned before everything has passed.
 """
 
 import time
@@ -27,7 +26,7 @@ OWN: Final = "the log's own"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The outcome of an audit that passed. `resets` are known of a server's own folder only."""
+    """A passed audit; `resets` only for a server's own folder."""
 
     origin: str
     entries: int
@@ -45,7 +44,6 @@ class Result:
     cosigned: str | None
 
     def as_json(self) -> dict[str, object]:
-        """For --json."""
         return asdict(self)
 
 
@@ -56,10 +54,10 @@ def run_audit(
     cosign: Callable[[LedgerAudit], str] | None,
     progress: Progress,
 ) -> Result:
-    """Audit an address, a mirror or a server's folder; `cosign` signs what has passed.
+    """Audit an address, a mirror or a server's folder; `cosign` signs a passed one.
 
-    Raises SecurityError with the place of the first thing that is wrong; UserError,
-    UnavailableError or StorageError when it cannot be audited.
+    Raises SecurityError with the first fault's place; UserError, UnavailableError or StorageError
+    if it cannot be audited.
     """
     given = None if policy is None else read_policy_file(policy)
     memory = None if evidence is None else AuditMemory(evidence)
@@ -75,7 +73,7 @@ def run_audit(
 
 
 def read_policy_file(path: Path) -> Policy:
-    """The trust policy in a file. Raises UserError."""
+    """Raises UserError."""
     try:
         return parse_policy(path.read_bytes())
     except OSError as error:
@@ -85,7 +83,7 @@ def read_policy_file(path: Path) -> Policy:
 
 
 def own_folder(target: str) -> ServerFolder | None:
-    """The server's folder of that name, None when it is none."""
+    """The server's folder at `target`, if it is one."""
     folder = ServerFolder(Path(target))
     return folder if "://" not in target and folder.settings.is_file() else None
 
@@ -123,7 +121,7 @@ def open_source(target: str, stack: ExitStack) -> Source:
         return stack.enter_context(HttpSource(target))
     if (Path(target) / "checkpoint").is_file():
         return FolderSource(Path(target))
-    raise UserError(f"{target!r} is no address, no server's folder and no mirror of a log")
+    raise UserError(f"{target!r} is not an address, a server's folder or a mirror of a log")
 
 
 def _result(audited: LedgerAudit, rows: RowsAudit | None, policy: str, line: str | None) -> Result:

@@ -1,7 +1,7 @@
-"""What an auditor remembers from one audit to the next: the newest checkpoint of each log.
+"""An auditor's memory between audits: the newest checkpoint of each log.
 
-A log that was larger before, or had another root at the size of then, has shown two truths;
-with the two signed notes that is evidence, written as a file that anyone can verify.
+A log that shrank, or changed its root at the remembered size, is inconsistent; both signed notes
+are written as evidence that anyone can verify.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ class AuditMemory:
     def compare(self, audited: LedgerAudit) -> None:
         """Compare with the last audit, then remember this one.
 
-        Raises SecurityError, which names the file of evidence that was written.
+        Raises SecurityError, which names the file of evidence.
         """
         place = self._place(audited.checkpoint.origin)
         before = self._read(place)
@@ -56,7 +56,7 @@ class AuditMemory:
             raise SecurityError(f"{text}; {written}")
 
     def write(self, audited: LedgerAudit, kind: str, fields: dict[str, Field]) -> str:
-        """Write a file of evidence; says where, or why there is none."""
+        """Write evidence; says where, or why there is none."""
         config = audited.replay.config
         if config is None:
             return f"no evidence was written: {NO_CONFIG}"
@@ -70,7 +70,7 @@ class AuditMemory:
         return f"evidence is in {path}"
 
     def write_bad_log(self, audited: LedgerAudit) -> str:
-        """Evidence that entries break a rule, as far as they fit a file."""
+        """Evidence of entries that break a rule, if they fit a file."""
         if not audited.entries or audited.log.size > len(audited.entries):
             return "no evidence was written: it would be too large for a file"
         fields: dict[str, Field] = {

@@ -1,7 +1,6 @@
-"""`blackthorn audit package`: a package's files, from a tar file or a folder, to the check.
+"""`blackthorn audit package`: reads a package from a tar file or a folder and checks it.
 
-No name of the package becomes a path: a tar file is read as it stands, and of a folder only
-what lies in it is opened, no link followed.
+No name becomes a path: tar files are streamed, folders listed without following links.
 """
 
 import os
@@ -22,11 +21,9 @@ _PIECE: Final = 256 * KIB
 
 
 def check_package(target: Path, register: str | None, policy: Path | None) -> VerifiedPackage:
-    """Check a tar file, also one in gzip, or an unpacked folder.
+    """Check a tar file or an unpacked folder. `register` is a vkey or a file of one.
 
-    `register` is a vkey or a file that holds one.
-
-    Raises VerificationError with the rule that is broken, UserError when it cannot be read.
+    Raises VerificationError with the broken rule, UserError if it cannot be read.
     """
     key = None if register is None else read_register(register)
     given = None if policy is None else _policy(policy)
@@ -39,7 +36,7 @@ def check_package(target: Path, register: str | None, policy: Path | None) -> Ve
 
 
 def read_register(text: str) -> VerifierKey:
-    """The register's key from a vkey or a file that holds one. Raises UserError."""
+    """A key from a vkey or a file of one. Raises UserError."""
     try:
         vkey = text if "+" in text else _small(Path(text)).decode("utf-8", "replace").strip()
         return parse_vkey(vkey)
@@ -60,12 +57,12 @@ def _small(path: Path) -> bytes:
 
 
 def _folder(root: Path) -> Iterator[TarEntry]:
-    """Every file below `root`, each opened when its turn comes. Raises P3, OSError."""
+    """Every file below `root`, opened when reached. Raises P3, OSError."""
     waiting = [""]
     while waiting:
         prefix = waiting.pop()
         with os.scandir(root / prefix) as entries:
-            found = sorted(entries, key=lambda each: each.name)
+            found = sorted(entries, key=lambda entry: entry.name)
         for entry in found:
             name = prefix + entry.name
             mode = entry.stat(follow_symlinks=False).st_mode

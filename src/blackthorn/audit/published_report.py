@@ -1,7 +1,7 @@
-"""`blackthorn audit report`: what is published is, byte for byte, what the ledger gives.
+"""`blackthorn audit report`: compares published files, byte for byte, with the ledger.
 
-Each file says of which period it is and of how many entries of the ledger. The ledger is read
-and checked whole; at the heads of those sizes the files are made anew and compared.
+A file states its period and number of ledger entries. The ledger is read and verified, and files
+are generated again at the heads of those sizes.
 """
 
 from dataclasses import dataclass, field
@@ -9,19 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from blackthorn import errors
 from blackthorn.audit import limits
 from blackthorn.audit.ledger import Progress
 from blackthorn.audit.report import read_log
 from blackthorn.audit.sources import HttpSource
-from blackthorn.errors import (
-    DiskError,
-    InputError,
-    LimitError,
-    SecurityError,
-    UserError,
-    VerificationError,
-    system_error,
-)
+from blackthorn.errors import InputError, SecurityError, UserError, VerificationError
 from blackthorn.report import stated
 from blackthorn.report.differences import differences
 from blackthorn.report.files import ENDINGS, FEED, make_one, split_name
@@ -31,7 +24,7 @@ from blackthorn.report.period import Period, half_year, parse_period
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A published file: `period` None for the feed, `policy` "" where none stands beside it."""
+    """A published file: `period` None for the feed, `policy` "" if none is stated."""
 
     name: str
     ending: str
@@ -43,7 +36,7 @@ class File:
 
 @dataclass
 class Verdict:
-    """What came of it: file → its differences, [] when there is none."""
+    """File → its differences, [] for none."""
 
     ledger: str
     entries: int = 0
@@ -51,11 +44,9 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether every file is what the ledger gives."""
         return not any(self.files.values())
 
     def as_json(self) -> dict[str, Any]:
-        """For --json."""
         return {
             "holds": self.holds,
             "ledger": self.ledger,
@@ -67,26 +58,26 @@ class Verdict:
 def check(target: str, ledger: str, policy: Path | None, progress: Progress) -> Verdict:
     """Compare a file, a folder or an address of a report with the ledger.
 
-    Raises SecurityError when the ledger or a file is wrong in a way that ends the comparison.
+    Raises SecurityError when a fault of ledger or file prevents the comparison.
     """
     files = _stated(_load(target))
     verdict = Verdict(ledger)
 
     def at_head(stand: Snapshot, own_policy: str) -> None:
-        for each in files:
-            if each.size == stand.size:
-                verdict.files[each.name] = _compare(each, stand, own_policy)
+        for file in files:
+            if file.size == stand.size:
+                verdict.files[file.name] = _compare(file, stand, own_policy)
 
     read = read_log(ledger, policy, progress, at_head)
     verdict.entries = read.stand.size
-    for each in files:
-        if each.name in verdict.files:
+    for file in files:
+        if file.name in verdict.files:
             continue
-        if each.size > read.stand.size:
+        if file.size > read.stand.size:
             text = f"and the ledger shows {read.stand.size}"
         else:
             text = "where no epoch of the ledger ends"
-        raise SecurityError(f"{each.name} is made of {each.size} entries, {text}")
+        raise SecurityError(f"{file.name} is made of {file.size} entries, {text}")
     return verdict
 
 
@@ -97,13 +88,9 @@ def _compare(file: File, stand: Snapshot, own_policy: str) -> list[str]:
     except VerificationError:
         if file.policy:
             raise
-        raise UserError(
-            f"{file.name} is older than the ledger's trust policy: check it beside its JSON"
-        ) from None
+        text = f"{file.name} is older than the ledger's trust policy: check it beside its JSON"
+        raise UserError(text) from None
     return differences(file.ending, file.data, made)
-
-
-# --- Which files there are, and what they say of themselves -----------------------------------
 
 
 def _load(target: str) -> dict[str, bytes]:
@@ -113,12 +100,14 @@ def _load(target: str) -> dict[str, bytes]:
     if not path.is_dir():
         split_name(path.name)
         return {path.name: _read_file(path)}
-    with system_error(UserError, f"{path} cannot be read"):
+    with errors.system_error(UserError, f"{path} cannot be read"):
         known = [each for each in sorted(path.iterdir()) if _is_report(each.name)]
     if not known:
-        raise UserError(f"{path} holds no file of a report")
+        raise UserError(f"{path} has no file of a report")
     if len(known) > limits.MAX_REPORT_FILES:
-        raise LimitError(f"{path} holds more than {limits.MAX_REPORT_FILES} files of reports")
+        raise errors.LimitError(
+            f"{path} holds more than {limits.MAX_REPORT_FILES} files of reports"
+        )
     return {each.name: _read_file(each) for each in known}
 
 
@@ -137,16 +126,16 @@ def _read_file(path: Path) -> bytes:
         with path.open("rb") as opened:
             data = opened.read(limits.MAX_REPORT_BYTES + 1)
     except FileNotFoundError:
-        raise UserError(f"{path} is not there") from None
+        raise UserError(f"{path} does not exist") from None
     except OSError as error:
-        raise DiskError(f"{path} cannot be read: {error.strerror}") from None
+        raise errors.DiskError(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > limits.MAX_REPORT_BYTES:
-        raise LimitError(f"{path} is larger than any report")
+        raise errors.LimitError(f"{path} is larger than any report")
     return data
 
 
 def _fetch(url: str) -> dict[str, bytes]:
-    """The file at an address; all files of a period when it names the period alone."""
+    """The file at an address, or all files of the period that it names."""
     parts = urlsplit(url)
     folder, _, last = parts.path.rpartition("/")
     if _is_report(last):
@@ -155,9 +144,8 @@ def _fetch(url: str) -> dict[str, bytes]:
         try:
             period = parse_period(last)
         except InputError:
-            raise UserError(
-                f"{url} names no report: say its period, as in https://HOST/report/2015H2"
-            ) from None
+            text = f"{url} names no report: add its period, as in https://HOST/report/2015H2"
+            raise UserError(text) from None
         names = [*(f"{period.name}{ending}" for ending in ENDINGS), FEED]
     found = {}
     with HttpSource(f"{parts.scheme}://{parts.netloc}{folder}") as source:
@@ -178,7 +166,7 @@ def _stated(published: dict[str, bytes]) -> list[File]:
 
 
 def _file(name: str, data: bytes, said: dict[str, tuple[str, stated.Claims]]) -> File:
-    """The file, with what the JSON of its period says where it does not say it itself."""
+    """The file, completed by the JSON of its period."""
     ending, own = said[name]
     named = split_name(name)[0]
     _, beside = said.get(f"{named}.json", ("", stated.Claims("", None)))
@@ -190,8 +178,8 @@ def _file(name: str, data: bytes, said: dict[str, tuple[str, stated.Claims]]) ->
     try:
         period = parse_period(own.period or beside.period)
     except InputError:
-        raise SecurityError(f"{name} is of a period that cannot be") from None
+        raise SecurityError(f"{name} states an impossible period") from None
     if _is_report(name) and period.name != named:
-        raise SecurityError(f"{name} is named after one period and tells of {period.name}")
+        raise SecurityError(f"{name} has another period in its name than inside: {period.name}")
     policy = own.policy or (beside.policy if beside.size == size else None)
     return File(name, ending, data, period, size, policy or "")

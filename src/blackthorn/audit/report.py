@@ -1,7 +1,6 @@
-"""A log read for a report: checked entry by entry as `audit ledger` does, its decisions too.
+"""Reads a log for a report, verified as by `audit ledger`, with its register of decisions.
 
-The register of decisions is replayed beside the directory, so that a signature, role or state
-that is wrong is found at its entry, whatever the report would have said.
+Faults of decisions are found at their entries, independent of the report.
 """
 
 import time
@@ -23,22 +22,22 @@ from blackthorn.storage.sqlite.stores.ledger_rows import LedgerRows
 from blackthorn.tlog.policy import format_policy, parse_policy
 
 AtHead = Callable[[Snapshot, str], None]
-"""Told each head and the trust policy that the log shows now."""
+"""Receives each head and the log's own trust policy."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogReading:
-    """The newest head, and the text of the trust policy that the log shows."""
+    """The newest head, and the text of the log's own trust policy."""
 
     stand: Snapshot
     policy: str
 
 
 def read_log(target: str, policy: Path | None, progress: Progress, at_head: AtHead) -> LogReading:
-    """Read and check a log: an address, a mirror or a server's folder.
+    """Read and verify a log: an address, a mirror or a server's folder.
 
-    Raises SecurityError with the place of what is wrong; UserError, UnavailableError or
-    StorageError when it cannot be read.
+    Raises SecurityError with the fault's place; UserError, UnavailableError or StorageError if it
+    cannot be read.
     """
     if (folder := own_folder(target)) is not None:
         return _rows(folder, policy, progress, at_head)
@@ -46,7 +45,7 @@ def read_log(target: str, policy: Path | None, progress: Progress, at_head: AtHe
 
 
 class _HistoryReplay(Replay):
-    """A replay of the directory that feeds a history of decisions too."""
+    """A directory replay that also feeds a history of decisions."""
 
     def __init__(self, history: History, policy: str, at_head: AtHead) -> None:
         super().__init__()
@@ -55,7 +54,6 @@ class _HistoryReplay(Replay):
         self._at_head_of = at_head
 
     def feed(self, data: bytes) -> None:
-        """See `Replay`; and raises what breaks a rule of decisions."""
         super().feed(data)
         stand = self._history.feed(data)
         if stand is not None:
@@ -103,11 +101,11 @@ def _read(history: History, policy: str) -> LogReading:
 
 
 def no_head(stand: Snapshot, policy: str) -> None:
-    """The callback of a reader who wants the newest head alone."""
+    """The callback of a reader of the newest head alone."""
 
 
 def write(folder: Path, files: dict[str, bytes]) -> None:
-    """Write a report's files. Raises UserError for a folder that cannot be, DiskError."""
+    """Write a report's files. Raises UserError, DiskError."""
     with system_error(UserError, f"{folder} cannot be made"):
         folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():

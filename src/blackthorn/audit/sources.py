@@ -1,9 +1,8 @@
-"""Where an auditor reads a log: a server's tiles over HTTP, or a mirror of them in a folder.
+"""Where an auditor reads a log: a server's tiles over HTTP, or a mirror folder.
 
-TLS certificates are not looked at, and none is trusted: whatever comes is believed only as far
-as the log's signature and its witnesses' cosignatures reach. TLS hides from the network what is
-read, and no more. A tile that a checkpoint needs and that is not there is no mishap: it is data
-that the log has signed and hides.
+TLS certificates are not verified: all content is authenticated by the log's and its witnesses'
+signatures, and TLS only hides the reader's interest. A missing tile that a checkpoint needs is a
+fault: the log signed and hides it.
 """
 
 from dataclasses import dataclass
@@ -23,19 +22,19 @@ class Source(Protocol):
     """Reads by path, as in c2sp.org/tlog-tiles."""
 
     def read(self, path: str) -> bytes | None:
-        """What is at the path, None when there is nothing."""
+        """None for a missing path."""
 
 
 def need(source: Source, path: str) -> bytes:
-    """What is at the path. Raises SecurityError when there is nothing."""
+    """Raises SecurityError for a missing path."""
     data = source.read(path)
     if data is None:
-        raise SecurityError(f"{path} is missing: the log has signed it and does not show it")
+        raise SecurityError(f"{path} is missing, although the log signed it")
     return data
 
 
 def need_tile(source: Source, tile: Tile) -> bytes:
-    """The bytes of a tile or bundle; the full one serves where a partial one is gone."""
+    """A tile or bundle, or the full one in place of a missing partial one."""
     data = source.read(tile.path)
     if data is None and tile.width < FULL:
         data = source.read(Tile(tile.level, tile.index).path)
@@ -43,7 +42,7 @@ def need_tile(source: Source, tile: Tile) -> bytes:
 
 
 class HttpSource:
-    """Below an address with http:// or https://. Use it in a `with` block."""
+    """An http:// or https:// address; use it in a `with` block."""
 
     def __init__(self, url: str) -> None:
         self._base = url.rstrip("/")
@@ -62,7 +61,7 @@ class HttpSource:
         self._client.close()
 
     def read(self, path: str) -> bytes | None:
-        """See `Source`. Raises UnavailableError, and UserError for an address that is none."""
+        """Raises UnavailableError, and UserError for a malformed address."""
         url = f"{self._base}/{path}"
         try:
             with self._client.stream("GET", url) as answer:
@@ -74,10 +73,10 @@ class HttpSource:
                 for piece in answer.iter_raw():
                     data += piece
                     if len(data) > limits.MAX_AUDIT_ANSWER_BYTES:
-                        raise SecurityError(f"{url} answers more than any tile has")
+                        raise SecurityError(f"{url} answers with more bytes than any tile has")
                 return bytes(data)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-            raise UserError(f"{self._base!r} is no address of a log") from None
+            raise UserError(f"{self._base!r} is not the address of a log") from None
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise UnavailableError(f"{url} cannot be read: {reason}") from None
@@ -85,12 +84,12 @@ class HttpSource:
 
 @dataclass
 class FolderSource:
-    """A folder that holds `checkpoint`, `policy` and `tile/…`, as a mirror does."""
+    """A mirror: a folder with `checkpoint`, `policy` and `tile/…`."""
 
     folder: Path
 
     def read(self, path: str) -> bytes | None:
-        """See `Source`. Raises DiskError."""
+        """Raises DiskError."""
         try:
             return (self.folder / path).read_bytes()
         except FileNotFoundError:

@@ -1,12 +1,9 @@
-"""The searcher of the canary audit: is a marker anywhere in these bytes, in whatever form?
+"""Searches bytes for markers in any encoding, for the plaintext audit.
 
-What is searched is first *folded*: every byte that is no ASCII letter or digit is dropped and
-letters become small. One fold makes one form out of UTF-8, UTF-16, quoted-printable line
-breaks, wrapped base64 and any way to separate words; so each marker needs only its plain, hex
-and base64 needles, each in halves, so that a marker half overwritten or half wrapped is found.
-Compressed or encrypted copies are not found; nothing here opens anything.
-
-What never lives here: what may be where. That is `audit.plaintext.verdict`.
+Input is *folded*: only ASCII letters and digits, in lower case. Folding unifies UTF-8, UTF-16,
+quoted-printable line breaks, wrapped base64 and separators, so each marker needs only plain, hex
+and base64 needles, in halves to find partly overwritten copies. Compressed and encrypted copies are
+not found. `audit.plaintext.verdict` says what is allowed where.
 """
 
 import base64
@@ -27,23 +24,23 @@ _DROPPED = bytes(byte for byte in range(256) if byte not in _KEPT + _KEPT.upper(
 CHUNK_BYTES = 8 * 1024 * 1024
 PAGE_BYTES = 4096
 MIN_FRAGMENT = 9
-"""Folded characters in the shortest needle: one of 36^9, or 10^14, so none is found by chance."""
+"""Folded characters of the shortest needle: 36^9 (10^14) values exclude chance."""
 
 
 def fold(data: bytes) -> bytes:
-    """Only the letters and digits of `data`, in small letters."""
+    """The letters and digits of `data`, in lower case."""
     return data.translate(_LOWER, _DROPPED)
 
 
 class ProcessGoneError(UnavailableError):
-    """The process to search has ended, or never was."""
+    """The process does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """One planted text: a name for people, its kind, and every spelling it may appear in.
+    """A planted text: a name for people, its kind, and its spellings.
 
-    Of a secret half is enough to be found; `whole` asks for all of it.
+    Half of a secret counts as found; `whole` requires all of it.
     """
 
     name: str
@@ -54,7 +51,7 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where bytes were: on a disk or in a memory, and a name for people."""
+    """Disk or memory, and a name for people."""
 
     medium: Literal["disk", "memory"]
     name: str
@@ -62,7 +59,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A marker was found: in which place, in which form (`plain`, `hex`, `base64`)."""
+    """A marker, its place, and its form (`plain`, `hex`, `base64`)."""
 
     marker: Marker
     place: Place
@@ -70,7 +67,7 @@ class Finding:
 
 
 def _base64_core(data: bytes, alignment: int) -> bytes:
-    """What base64 makes of `data` behind `alignment` unknown bytes, less what these blur."""
+    """The base64 of `data` behind `alignment` unknown bytes, without the ambiguous ends."""
     encoded = base64.b64encode(b"\0" * alignment + data)
     first = (alignment * 8 + 5) // 6
     return encoded[first : (alignment + len(data)) * 8 // 6]
@@ -82,9 +79,9 @@ def _pieces(data: bytes, whole: bool) -> list[bytes]:
 
 
 def needles(marker: Marker) -> dict[bytes, str]:
-    """The folded byte strings to look for, each with the name of its form.
+    """The folded needles of a marker, each with its form.
 
-    Raises UserError when a spelling is too short to be told from chance.
+    Raises UserError for a spelling so short that chance would match it.
     """
     found: dict[bytes, str] = {}
     for spelling in marker.spellings:
@@ -94,16 +91,14 @@ def needles(marker: Marker) -> dict[bytes, str]:
             for form, raw in forms:
                 needle = fold(raw)
                 if len(needle) < MIN_FRAGMENT:
-                    raise UserError(
-                        f"the marker {marker.name!r} is too short to search for: "
-                        f"each half of it needs {MIN_FRAGMENT} letters or digits"
-                    )
+                    text = f"each half needs {MIN_FRAGMENT} letters or digits"
+                    raise UserError(f"the marker {marker.name!r} is too short: {text}")
                 found[needle] = form
     return found
 
 
 class Searcher:
-    """Looks for all markers at once; feed it places, then read `findings`."""
+    """Searches for all markers at once; collects `findings`."""
 
     def __init__(self, markers: Iterable[Marker]) -> None:
         self._needles = [
@@ -114,7 +109,7 @@ class Searcher:
         self.bytes_searched: dict[Place, int] = {}
 
     def search(self, place: Place, chunks: Iterable[bytes]) -> None:
-        """Search consecutive pieces of one place; a marker across two pieces is found."""
+        """Search consecutive pieces of one place, across their edges."""
         carried = b""
         for chunk in chunks:
             self.bytes_searched[place] = self.bytes_searched.get(place, 0) + len(chunk)
@@ -125,7 +120,7 @@ class Searcher:
             carried = folded[-self._overlap :] if self._overlap else b""
 
     def search_file(self, path: Path, name: str) -> None:
-        """Search one file; one that vanished meanwhile, like a checkpointed WAL, is passed by."""
+        """Search one file; a vanished one, like a checkpointed WAL, is skipped."""
         try:
             with path.open("rb") as file:
                 self.search(Place("disk", name), iter(lambda: file.read(CHUNK_BYTES), b""))
@@ -133,7 +128,7 @@ class Searcher:
             return
 
     def search_tree(self, root: Path, label: str) -> None:
-        """Search every regular file below `root`, and the names of all files."""
+        """Search every regular file below `root`, and all file names."""
         for path in sorted(root.rglob("*")):
             name = f"{label}/{path.relative_to(root)}"
             self.search(Place("disk", "names of files"), [name.encode()])
@@ -141,7 +136,7 @@ class Searcher:
                 self.search_file(path, name)
 
     def search_open_files(self, pid: int, label: str) -> None:
-        """Search the regular files that a process holds open, above all deleted ones."""
+        """Search deleted regular files that a process holds open."""
         with _readable(pid):
             links = sorted(Path(f"/proc/{pid}/fd").iterdir())
         for link in links:
@@ -155,7 +150,7 @@ class Searcher:
     def search_memory(self, pid: int, name: str) -> None:
         """Search all readable memory of a process.
 
-        Raises ProcessGoneError, or UnavailableError when the system does not let us read it.
+        Raises ProcessGoneError, or UnavailableError without permission.
         """
         with _readable(pid), Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
             for start, end in _regions(pid):
@@ -165,20 +160,18 @@ class Searcher:
 
 @contextmanager
 def _readable(pid: int) -> Iterator[None]:
-    """Turn what goes wrong below /proc/PID into our errors."""
+    """Translate errors below /proc/PID."""
     try:
         yield
     except (FileNotFoundError, ProcessLookupError):
         raise ProcessGoneError(f"there is no process {pid}") from None
     except PermissionError:
-        raise UnavailableError(
-            f"process {pid} may not be searched by this user; "
-            "run the audit as root or as the one who started the server"
-        ) from None
+        text = f"no permission to search process {pid}: run the audit as root or the server's user"
+        raise UnavailableError(text) from None
 
 
 def _regions(pid: int) -> list[tuple[int, int]]:
-    """Readable mappings, neighbours joined; the kernel's own pages ([vvar]) have no content."""
+    """Readable mappings, adjacent ones joined, without the kernel's own ([vvar])."""
     regions: list[tuple[int, int]] = []
     for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
         span, permissions, *rest = line.split(maxsplit=5)
@@ -193,7 +186,7 @@ def _regions(pid: int) -> list[tuple[int, int]]:
 
 
 def _region_chunks(descriptor: int, start: int, end: int) -> Iterator[bytes]:
-    """The bytes of one region; single pages that have no memory behind them are left out."""
+    """The bytes of a region without unmapped pages."""
     edges = [*range(start, end, CHUNK_BYTES), end]
     for low, high in pairwise(edges):
         try:
@@ -209,7 +202,7 @@ def _region_chunks(descriptor: int, start: int, end: int) -> Iterator[bytes]:
 
 
 def descendants(pid: int) -> list[int]:
-    """The process ids of all children, grandchildren and so on, in order of their birth."""
+    """The ids of all descendant processes, in ascending order."""
     found: list[int] = []
     for listing in Path(f"/proc/{pid}/task").glob("*/children"):
         try:

@@ -1,12 +1,9 @@
-"""The canary audit: what may be where, and whether it is so.
+"""Judges the plaintext audit: which markers may be where.
 
-Markers of each kind are planted through real devices; then everything that the server wrote and
-all its memory is searched. Messages, group names, passphrases, activation codes and sealed mail
-must be nowhere. Mail that came in plain must not be on the disk; its receiving processes had it in
-memory for a moment, which is shown, not judged. Public markers must be found in both: an audit
-that cannot see them is blind, and fails.
-
-What never lives here: how to plant (`demo.markers`) and how to search (`audit.plaintext.search`).
+Markers are planted through real devices; then all that the server wrote and its memory is searched.
+Messages, group names, passphrases, activation codes and sealed mail must be nowhere. Plain inbound
+mail must not be on disk; its traces in memory are shown only. Public markers must be found in both,
+else the audit is blind and fails. `demo.markers` plants, `audit.plaintext.search` searches.
 """
 
 import base64
@@ -18,13 +15,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from blackthorn.audit.plaintext.search import (
-    Finding,
-    Marker,
-    ProcessGoneError,
-    Searcher,
-    descendants,
-)
+from blackthorn.audit.plaintext import search
+from blackthorn.audit.plaintext.search import Finding, Marker
 from blackthorn.errors import UserError
 
 
@@ -50,29 +42,28 @@ KINDS: dict[str, Rule] = {
 
 
 def mint(name: str, kind: str) -> Marker:
-    """A new marker of 24 random letters and digits, begun with a letter."""
+    """A new marker of 24 random letters and digits, the first a letter."""
     text = base64.b32encode(secrets.token_bytes(15)).decode().lower()
     return Marker(name, kind, ("c" + text[1:],), whole=KINDS[kind] is Rule.EVERYWHERE)
 
 
 def public_marker(name: str, text: str) -> Marker:
-    """A marker for something that the server does hold: all of it must be found."""
+    """A marker for data that the server holds: all of it must be found."""
     return Marker(name, "public", (text,), whole=True)
 
 
 def code_marker(name: str, code: str) -> Marker:
-    """A marker for an activation code: its words, without the nameplate that the server knows."""
+    """An activation code's words, without the nameplate, which the server knows."""
     words = code.replace("-", " ").split()[1:]
     joined = {separator.join(words) for separator in ("-", " ", "")}
-    return Marker(
-        name, "activation code", tuple(sorted(joined | {each.lower() for each in joined}))
-    )
+    spellings = joined | {spelling.lower() for spelling in joined}
+    return Marker(name, "activation code", tuple(sorted(spellings)))
 
 
 def read_markers(path: Path) -> list[Marker]:
     """Markers from a file with one JSON object a line: `name`, `kind`, `text`.
 
-    Raises UserError when the file is something else.
+    Raises UserError for other content.
     """
     markers: list[Marker] = []
     try:
@@ -81,9 +72,8 @@ def read_markers(path: Path) -> list[Marker]:
             name, kind, text = (str(fields[key]) for key in ("name", "kind", "text"))
             markers.append(Marker(name, kind, (text,), whole=kind == "public"))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path}: expected one JSON object a line with name, kind and text ({error})"
-        ) from None
+        text = "expected one JSON object a line with name, kind and text"
+        raise UserError(f"{path}: {text} ({error})") from None
     if unknown := {marker.kind for marker in markers} - set(KINDS):
         raise UserError(f"{path}: unknown kinds {sorted(unknown)}; known are {', '.join(KINDS)}")
     if not any(KINDS[marker.kind] is Rule.EVERYWHERE for marker in markers):
@@ -93,7 +83,7 @@ def read_markers(path: Path) -> list[Marker]:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one marker: the places it was found in, and whether that breaks its rule."""
+    """Where a marker was found, and whether that breaks its rule."""
 
     name: str
     kind: str
@@ -105,7 +95,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of one search, or of several joined."""
+    """The outcome of the searches."""
 
     verdicts: tuple[Verdict, ...]
     disk_bytes: int
@@ -114,23 +104,22 @@ class Report:
 
     @property
     def planted(self) -> int:
-        """Secrets looked for; public markers are not counted."""
+        """Number of secrets, without public markers."""
         return sum(verdict.kind != "public" for verdict in self.verdicts)
 
     @property
     def found(self) -> int:
-        """Secrets found where they must not be."""
+        """Number of secrets in forbidden places."""
         return sum(verdict.broken and verdict.kind != "public" for verdict in self.verdicts)
 
     @property
     def sees(self) -> bool:
-        """Whether every public marker was found: without that, the rest means nothing."""
+        """Whether every public marker was found, without which nothing is proved."""
         controls = [verdict for verdict in self.verdicts if verdict.kind == "public"]
         return bool(controls) and not any(verdict.broken for verdict in controls)
 
     @property
     def clean(self) -> bool:
-        """Nothing was found, by a search that sees."""
         return self.sees and self.found == 0
 
 
@@ -150,10 +139,10 @@ def _judge(marker: Marker, findings: Sequence[Finding]) -> Verdict:
 
 
 class Audit:
-    """Searches one server for a set of markers, as often as asked, and judges it all together."""
+    """Searches one server for markers, repeatedly, and judges all results."""
 
     def __init__(self, written: Sequence[Path]) -> None:
-        """`written` are the files and folders that hold every byte the server writes."""
+        """`written` are the files and folders with every byte the server writes."""
         self._written = written
         self._findings: list[Finding] = []
         self._markers: dict[str, Marker] = {}
@@ -162,19 +151,19 @@ class Audit:
     def search(self, pid: int, markers: Sequence[Marker]) -> None:
         """Search disk and memory now, worker processes included.
 
-        Raises ProcessGoneError, or UnavailableError when the memory cannot be read.
+        Raises ProcessGoneError, or UnavailableError for unreadable memory.
         """
-        searcher = Searcher(markers)
+        searcher = search.Searcher(markers)
         for path in self._written:
             if path.is_dir():
                 searcher.search_tree(path, path.name)
             else:
                 searcher.search_file(path, path.name)
-        workers = descendants(pid)
+        workers = search.descendants(pid)
         searcher.search_open_files(pid, "server process")
         searcher.search_memory(pid, "server process")
         for number, worker in enumerate(workers, start=1):
-            with suppress(ProcessGoneError):  # an idle worker ends by itself
+            with suppress(search.ProcessGoneError):  # an idle worker ends by itself
                 searcher.search_open_files(worker, f"worker process {number}")
                 searcher.search_memory(worker, f"worker process {number}")
         self._findings += searcher.findings
@@ -187,6 +176,6 @@ class Audit:
         self._processes = max(self._processes, 1 + len(workers))
 
     def report(self) -> Report:
-        """What all searches so far found."""
+        """The verdicts of all searches so far."""
         verdicts = tuple(_judge(marker, self._findings) for marker in self._markers.values())
         return Report(verdicts, self._disk_bytes, self._memory_bytes, self._processes)

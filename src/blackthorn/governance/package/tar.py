@@ -1,7 +1,8 @@
 """The tar file of a package (POSIX.1-1988, ustar), written deterministically, read strictly.
 
 Only files and folders are allowed (P3). Repacking changes no content: names may begin with `./` or
-lack the top folder, and pax headers (POSIX.1-2001) or GNU's long names are read. Nothing is unpacked.
+lack the top folder, and pax headers (POSIX.1-2001) or GNU's long names are read. Nothing is
+unpacked.
 """
 
 import re
