@@ -265,7 +265,7 @@ def test_what_is_not_there_is_said(
 def test_an_address_that_does_not_answer_is_said(folder: Path) -> None:
     with pytest.raises(UnavailableError):
         check("http://127.0.0.1:9/report/2015H2", str(folder / "log"), None, silent)
-    with pytest.raises(UserError, match="say its period"):
+    with pytest.raises(UserError, match="add its period"):
         check("http://127.0.0.1:9/report/", str(folder / "log"), None, silent)
 
 

@@ -24,7 +24,7 @@ OPERATOR, NETWORK, GOVERNMENT, INSIDER, PUBLISHER = (
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One attack: who does it, what he does, and what stops or shows it.
+    """One attack: the attacker, the action, and the defence.
 
     `waits` is why no test tries it yet: the part that it attacks does not exist.
     `told` is what is not stopped, in the open.
@@ -66,8 +66,8 @@ ATTACKS: Final = (
     Attack(1, _OG, "A ghost device: a statement without a live device's signature",
            "Replay of the chain refuses it"),
     Attack(2, _OG, "A ghost device through a reset by the enrolment key",
-           "It is loud and takes effect after a delay; any surviving device cancels it; whoever "
-           "verified the person is stopped"),
+           "It is loud and takes effect after a delay; any surviving device cancels it; people who "
+           "verified the person are stopped"),
     Attack(3, OPERATOR, "The delay of resets is shortened",
            "It stands in the logged configuration: auditors withhold, devices alarm"),
     Attack(4, _ON, "Another key in the answer to a lookup",
@@ -100,7 +100,7 @@ ATTACKS: Final = (
     Attack(18, _OI, "A member adds a false colleague",
            "Each member looks the leaf up in the chain of the person it names"),
     Attack(19, _OI, "A Welcome into a false group",
-           "All leaves are looked up; the person sees who added him"),
+           "All leaves are looked up; the person sees who added them"),
     Attack(20, OPERATOR, "A key package of another, or one handed out twice",
            "The leaf must be in the chain; a key package seen before is an alarm"),
     Attack(21, _ON, "Messages and Commits are replayed", "Each key opens once; epochs"),

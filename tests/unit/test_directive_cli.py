@@ -84,7 +84,7 @@ def test_a_period_is_of_whole_days_and_what_is_not_published_stays_private(world
         (["@acme.example"], "whole domain"),
         (["acme.example"], "whole domain or no address"),
         ([""], "empty account"),
-        (["a@other.example"], "no account here"),
+        (["a@other.example"], "not an account here"),
         ([ANN, ANN], "twice"),
         ([f"a{n}@acme.example" for n in range(26)], f"{limits.MAX_DIRECTIVE_ACCOUNTS} at the most"),
         ([], "no account is named"),
@@ -114,9 +114,7 @@ def test_a_contact_that_the_demand_brought_proves_nothing(world, demand):
     case = received(world, demand)
     for same in ("desk@court.gov.pk", " DESK@court.gov.pk"):
         words = ("directive", "verify", case, "--contact", same, "--source", "its letterhead")
-        assert "stands in the directive itself" in world.run(
-            "ann", *words, "--yes", error=UserError
-        )
+        assert "is from the directive" in world.run("ann", *words, "--yes", error=UserError)
     told = world.run("ann", "directive", "verify", case, *CALLED, "--yes")
     assert "proves who wrote" in told and "verify waits for" in told
 
@@ -215,7 +213,7 @@ def directive_titles():
 
 @pytest.mark.parametrize("bad", ["D-1", "X-PK-1", "../x"])
 def test_an_id_that_is_none(world, bad):
-    assert "no directive's id" in world.run("lea", "directive", "show", bad, error=UserError)
+    assert "not a directive's id" in world.run("lea", "directive", "show", bad, error=UserError)
 
 
 def test_a_directive_that_there_is_not(world):

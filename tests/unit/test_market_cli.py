@@ -196,7 +196,7 @@ def test_dates_move_and_the_market_stays_after_all(world):
 def test_a_change_says_which_date(world):
     announced(world)
     words = ("market", "extend", "PK", "--document", world.folder / "order", "--yes")
-    assert "which date" in world.run("ann", *words, error=UserError)
+    assert "enter a new date" in world.run("ann", *words, error=UserError)
 
 
 def test_a_hold_stops_every_step_until_it_is_released(world):

@@ -42,7 +42,7 @@ class State(Enum):
     ENROLLED = "the device is enrolled, and connects anew to say hello"
     PAIRING = "a new device talks with a live one of its user, by way of the server"
     RECOGNISING = "the server checks the signature by a recovery key"
-    RECOVERING = "whoever holds the recovery key adds a device by it"
+    RECOVERING = "the holder of the recovery key adds a device by it"
     READY = "the device is known; it sends and asks"
     RECEIVING = "the server delivers to it as well"
     SUPERSEDED = "another connection of the device receives instead"

@@ -110,7 +110,7 @@ def test_what_is_required_is_asked_for_by_the_name_of_the_user_interface():
     context = Context(received(), NOW, label=lambda name: f"--{name}")
     with pytest.raises(UserError, match="--court is missing"):
         FORMS["contest"].request(context, {"filed": "2015-08-01"})
-    with pytest.raises(UserError, match="--filed: 'soon' is no date"):
+    with pytest.raises(UserError, match="--filed: 'soon' is not a date"):
         FORMS["contest"].request(context, {"court": "C", "filed": "soon"})
 
 
@@ -144,7 +144,7 @@ def test_a_plan_names_what_compels_it_and_its_directive():
     request = EXIT_FORMS["plan"].request(context, {**entered, "directive": "d-000007"})
     assert (request.public["no_notice"], request.public["directive"]) == (1, "D-000007")
     check_fields({**request.default, **request.public}, EXIT_FORMS["plan"].move.public, "a plan")
-    with pytest.raises(UserError, match="no directive's id"):
+    with pytest.raises(UserError, match="not a directive's id"):
         EXIT_FORMS["plan"].request(context, {**entered, "directive": "7"})
     alone = EXIT_FORMS["plan"].request(context, {"reason": "R", "stop": "2024-06-01"})
     assert alone.default["compelled"] is None and alone.default["no_notice"] == 0

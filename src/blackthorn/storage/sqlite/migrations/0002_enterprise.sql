@@ -1,7 +1,7 @@
 -- The people of the enterprise.
 CREATE TABLE users (
     number INTEGER PRIMARY KEY,     -- short name inside this database | until the user is removed | producible: no
-    address TEXT NOT NULL UNIQUE,   -- the user's mail address, by which others reach him | until the user is removed | producible: yes
+    address TEXT NOT NULL UNIQUE,   -- the user's mail address, by which others reach them | until the user is removed | producible: yes
     pin TEXT NOT NULL UNIQUE,       -- eight hex digits, a short name that can be read out | until the user is removed | producible: yes
     created_ms INTEGER NOT NULL     -- when an administrator added the user | until the user is removed | producible: yes
 ) STRICT;

@@ -39,7 +39,7 @@ CREATE TABLE ledger_label (
     user INTEGER PRIMARY KEY REFERENCES users (number),  -- whose place in the map | until the user is removed | producible: yes
     map_index BLOB NOT NULL UNIQUE,  -- the place: a keyed hash of the address | until the user is removed | producible: yes
     vrf_proof BLOB NOT NULL,  -- shows that the place is that of the address | until the user is removed | producible: yes
-    salt BLOB NOT NULL  -- random bytes of which the openings of his entries are made | until the user is removed | producible: no
+    salt BLOB NOT NULL  -- random bytes from which the openings of their entries are derived | until the user is removed | producible: no
 ) STRICT;
 
 -- The versions of each user's leaf in the map.
