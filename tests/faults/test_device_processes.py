@@ -87,14 +87,19 @@ def start(person: Person, *arguments: str) -> subprocess.Popen[str]:
 
 
 def test_people_write_and_the_follower_prints_while_others_send(people: People) -> None:
-    """Three processes on one home: a follower, and two that send at the same time."""
+    """A follower on one home, and five processes that send to one person at the same time."""
     alice, bob = people.alice, people.bob
     follower = people.deployment.follow(bob)
     assert alice.run_json("send", bob.address, "talk 1")["accepted"] is True
     wait_until(lambda: followed(follower, "talk") == ["talk 1"], 20, "the follower did not print")
-    sending = [start(bob, "send", alice.address, f"talk back {number}") for number in range(2)]
-    assert [each.wait(60) for each in sending] == [0, 0]
-    assert sorted(texts(alice, "talk")) == ["talk back 0", "talk back 1"]
+    sending = [
+        start(bob, "send", alice.address, f"talk back {number}", "--json") for number in range(5)
+    ]
+    said = [each.communicate(timeout=90) for each in sending]
+    assert [each.returncode for each in sending] == [0] * 5, said
+    told = [json.loads(out)["messages"][0] for out, _ in said]
+    assert all(each["accepted"] and each["id"] and not each["waiting"] for each in told), told
+    assert sorted(texts(alice, "talk")) == [f"talk back {number}" for number in range(5)]
     follower.stop()
     alice.run("send", bob.address, "talk 2")
     again = people.deployment.follow(bob)

@@ -17,7 +17,7 @@ from blackthorn.device.core.group_metadata import DIRECT, GROUP
 from blackthorn.device.core.unit_of_work import unit
 from blackthorn.device.engine import Device
 from blackthorn.device.operations import change_group, create_group, send_text
-from blackthorn.device.operations.operation import Outcome
+from blackthorn.device.operations.operation import Outcome, outcome_of
 from blackthorn.device.transparency import alarms
 from blackthorn.identity.chain import first_statement
 from blackthorn.identity.statements import Genesis, make
@@ -91,7 +91,6 @@ class Person:
         )
         self.vault = memory_vault()
         self.wire: Wire | None = None
-        self.outcomes: dict[int, Outcome] = {}
         with self.unit() as first:
             keys.save(first.records, self.keys)
             keys.put_name(first.records.settings, name)
@@ -126,17 +125,11 @@ class Person:
             wire.say(self.device.connected(frame, now_ms, receives=self.receives))
         elif not isinstance(frame, f.Bye):
             wire.say(self.device.receive(frame, now_ms))
-        self.collect()
-
-    def collect(self) -> None:
-        self.outcomes |= {each.number: each for each in self.device.outcomes}
-        self.device.outcomes.clear()
 
     def tick(self) -> None:
         frames = self.device.tick(self.now_ms)
         if self.wire is not None:
             self.wire.say(frames)
-        self.collect()
 
     # --- Wishes ---------------------------------------------------------------------------
 
@@ -198,6 +191,14 @@ class Person:
     def set_aside(self):
         with self.vault.transaction() as records:
             return records.parcels.all_undecryptable()
+
+    @property
+    def outcomes(self) -> dict[int, Outcome]:
+        """What became of operations, by number, and why others wait."""
+        known = "SELECT number FROM outcome UNION SELECT number FROM outbox WHERE problem <> ''"
+        numbers = [number for (number,) in self.vault._connection.execute(known).fetchall()]
+        with self.vault.transaction() as records:
+            return {number: outcome_of(records, number) for number in numbers}
 
     def waiting(self) -> int:
         with self.vault.transaction() as records:

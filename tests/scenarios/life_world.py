@@ -39,7 +39,6 @@ class OtherDevice(Person):
         self.keys = own
         self.vault = vault
         self.wire = None
-        self.outcomes = {}
         self.receives = True
         self.restart()
 

@@ -12,7 +12,7 @@ from blackthorn.device.conversations import key_packages, receiver
 from blackthorn.device.core import unit_of_work, verified_chains
 from blackthorn.device.core import unit_of_work as units
 from blackthorn.device.core.keys import DeviceKeys
-from blackthorn.device.operations import operation, outbox
+from blackthorn.device.operations import outbox
 from blackthorn.device.operations.sender import Sender
 from blackthorn.device.transparency import directory_client, replay
 from blackthorn.link import frames as f
@@ -28,8 +28,6 @@ class Device:
         self, store: DeviceStore, keys: DeviceKeys, *, random: Callable[[int], bytes]
     ) -> None:
         self.keys = keys
-        self.outcomes: list[operation.Outcome] = []
-        """Outcomes of operations; the caller removes them."""
         self.superseded = False
         """Whether another connection of this device receives instead."""
         self.mail_waits = False
@@ -40,7 +38,7 @@ class Device:
         self._random = random
         self._chains = verified_chains.ChainCache()
         self._receiver = receiver.Receiver(self.unit, self.directory, outbox.retract_commit)
-        self._sender = Sender(self.unit, self.directory, self.outcomes)
+        self._sender = Sender(self.unit, self.directory)
         self._reconciler = reconciler.Schedule()
         self._noticed: set[str] = set()
         """Cases of the notices received on this link."""
@@ -132,8 +130,8 @@ class Device:
                     self._receiver.all_delivered(unit)
             case f.Accepted(postings):
                 with self.unit(now_ms) as unit:
-                    done = [outbox.accepted(unit, posting) for posting in postings]
-                self.outcomes += [outcome for outcome in done if outcome is not None]
+                    for posting in postings:
+                        outbox.accepted(unit, posting)
             case f.Refused():
                 self._sender.refused(frame, now_ms)
             case f.FanoutUnknown():

@@ -70,6 +70,19 @@ class OutboxRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeRecord:
+    """What became of the operation of that number in the outbox, at `at_ms` Unix milliseconds.
+
+    `message` is the id of its line in the history, or empty; `error` is empty when it was done.
+    """
+
+    number: int
+    message: bytes
+    error: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class UndecryptableRecord:
     """A parcel that could not be decrypted: its place on the server and the reason."""
 
@@ -241,7 +254,9 @@ class Outbox(Protocol):
     def by_posting(self, posting: bytes) -> OutboxRecord | None: ...
     def all(self) -> list[OutboxRecord]: ...
     def update(self, record: OutboxRecord) -> None: ...
-    def remove(self, number: int) -> None: ...
+    def finish(self, outcome: OutcomeRecord, keep: int) -> None: ...
+    def outcome(self, number: int) -> OutcomeRecord | None: ...
+    def forget_outcomes_before(self, time_ms: int) -> None: ...
 
 
 class Parcels(Protocol):

@@ -70,6 +70,8 @@ def send(
     """Send a text to one person or to several, to each of them alone.
 
     What cannot be sent now is kept and sent later. Put -- before a text that begins with a dash.
+    --json prints {"id", "accepted", "waiting", "reason", "messages"}: "messages" has one object
+    for each person, with "about" and the other keys.
     """
     from blackthorn.cli.device.outcomes import report
     from blackthorn.device.core.group_metadata import DIRECT

@@ -4,8 +4,6 @@ An operation that was kept and refused later is shown once on standard error by 
 that connects; `status` lists it too, and forgets what it has listed.
 """
 
-from typing import Any
-
 from blackthorn.cli import terminal, times
 from blackthorn.device.operations import failures, operation
 from blackthorn.device.operations.failures import Failure
@@ -28,7 +26,7 @@ def report(device: DeviceProgram, operations: Operations, json: bool) -> None:
     except SecurityError as error:
         raise SecurityError(_kept(device, operations, str(error))) from None
     if json:
-        _print_outcomes([outcomes[number] for number in operations])
+        _print_outcomes(outcomes, operations)
     else:
         for number, (shown, done) in operations.items():
             _print_outcome(outcomes[number], shown, done)
@@ -62,22 +60,26 @@ def _print_outcome(outcome: operation.Outcome, shown: str, done: str) -> None:
     terminal.say(text)
 
 
-def _print_outcomes(outcomes: list[operation.Outcome]) -> None:
-    """One JSON document: of one operation its own, of several all of them below `messages`."""
-    documents = [_outcome(outcome) for outcome in outcomes]
-    document = dict(documents[0])
-    if len(documents) > 1:
-        document["accepted"] = all(entry["accepted"] for entry in documents)
-        document["messages"] = documents
+def _print_outcomes(outcomes: dict[int, operation.Outcome], operations: Operations) -> None:
+    """One JSON document: `messages` has all operations, the other keys are about all of them."""
+    found = [outcomes[number] for number in operations]
+    document = {
+        "id": found[0].message.hex(),
+        "accepted": not any(outcome.error for outcome in found),
+        "waiting": any(not outcome.final for outcome in found),
+        "reason": next((outcome.error for outcome in found if outcome.error), ""),
+        "messages": [
+            {
+                "about": operations[outcome.number][0],
+                "id": outcome.message.hex(),
+                "accepted": not outcome.error,
+                "waiting": not outcome.final,
+                "reason": outcome.error,
+            }
+            for outcome in found
+        ],
+    }
     terminal.print_json(document)
-
-
-def _outcome(outcome: operation.Outcome) -> dict[str, Any]:
-    document: dict[str, Any] = {"id": outcome.message.hex(), "accepted": not outcome.error}
-    if outcome.error:
-        document["waiting"] = not outcome.final
-        document["reason"] = outcome.error
-    return document
 
 
 def tell_failures(device: DeviceProgram) -> None:

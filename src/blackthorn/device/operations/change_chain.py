@@ -14,7 +14,7 @@ from blackthorn.device.core.statement_codec import decode_body, encode_body
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.mail import keys as mail_keys
 from blackthorn.device.operations import limits, prepared
-from blackthorn.device.operations.operation import FailureText, NothingToDo, Operation, Outcome
+from blackthorn.device.operations.operation import FailureText, NothingToDo, Operation, finish
 from blackthorn.device.transparency import local_chain
 from blackthorn.errors import UserError
 from blackthorn.identity.chain import VerifiedChain, next_statement
@@ -74,12 +74,10 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
         self._update(unit, row, signed=signed)
         return SubmitStatement(row.number, signed, self.certificate)
 
-    def statement_stored(
-        self, unit: UnitOfWork, row: OutboxRecord, answer: StatementStored
-    ) -> Outcome | None:
+    def statement_stored(self, unit: UnitOfWork, row: OutboxRecord, answer: StatementStored) -> str:
         """Process the server's answer: done, made again, sent again, or refused."""
         if not self.signed:
-            return None
+            return ""
         if not answer.refusal:
             return self._done(unit, row)
         chain, statement = local_chain.own(unit), decode(self.signed).statement
@@ -92,20 +90,22 @@ class ChangeChain(Operation, frozen=True, tag="chain"):
         if moved_on and not self.fixed and self.tries < limits.MAX_STATEMENT_TRIES:
             row = replace(row, problem=answer.refusal)
             self._update(unit, row, signed=b"", tries=self.tries + 1)
-            return Outcome(row.number, error=answer.refusal, final=False)
+            return ""
         if any(words in answer.refusal for words in TRANSIENT):
             unit.records.outbox.update(replace(row, problem=answer.refusal))
-            return Outcome(row.number, error=answer.refusal, final=False)
+            return ""
+        reason = f"the server refused it: {answer.refusal}"
         if self.fixed:  # the device with the other signature makes another, or tells its person
-            unit.records.outbox.remove(row.number)
-        return Outcome(row.number, error=f"the server refused it: {answer.refusal}")
+            finish(unit, row.number, error=reason)
+            return ""
+        return reason
 
-    def _done(self, unit: UnitOfWork, row: OutboxRecord) -> Outcome:
-        unit.records.outbox.remove(row.number)
+    def _done(self, unit: UnitOfWork, row: OutboxRecord) -> str:
+        finish(unit, row.number)
         chain = local_chain.own(unit)
         if chain is None or chain.seq < decode(self.signed).statement.seq:
             local_chain.stored(unit, self.signed)
-        return Outcome(row.number)
+        return ""
 
     def _update(self, unit: UnitOfWork, row: OutboxRecord, **changes: bytes | int) -> None:
         changed = msgspec.structs.replace(self, **changes)

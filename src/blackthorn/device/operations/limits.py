@@ -3,6 +3,12 @@
 FAILURE_SECONDS = 30 * 24 * 3600
 """Retention of an unseen failure."""
 
+OUTCOME_SECONDS = 24 * 3600
+"""How long a device keeps what became of an operation, for the process that waits for it."""
+
+MAX_OUTCOMES = 10_000
+"""Outcomes that a device keeps; beyond them the oldest go. A command waits 30 s for its own."""
+
 MAX_FAILURES = 1_000
 """Stored failures; beyond them the oldest are deleted."""
 

@@ -13,11 +13,12 @@ from msgspec import Struct
 
 from blackthorn.device.core.stored import decode
 from blackthorn.device.core.unit_of_work import UnitOfWork
+from blackthorn.device.operations import limits
 from blackthorn.device.operations.prepared import UNREADABLE, PreparedPosting, encode
 from blackthorn.errors import UserError
 from blackthorn.ids import Address, DeviceId
 from blackthorn.link.frames import StatementStored, SubmitStatement
-from blackthorn.ports.device_store import OutboxRecord
+from blackthorn.ports.device_store import OutboxRecord, OutcomeRecord, Records
 
 
 class HopelessError(UserError):
@@ -56,6 +57,23 @@ class Outcome:
     message: bytes = b""
     error: str = ""
     final: bool = True
+
+
+def finish(unit: UnitOfWork, number: int, message: bytes = b"", error: str = "") -> None:
+    """Delete an operation from the outbox and record its outcome, whichever process asks for it."""
+    outcome = OutcomeRecord(number, message, error, unit.now_ms)
+    unit.records.outbox.finish(outcome, limits.MAX_OUTCOMES)
+
+
+def outcome_of(records: Records, number: int) -> Outcome:
+    """What became of an operation, or why it still waits ("" when it was not tried yet)."""
+    row = records.outbox.get(number)
+    if row is not None:
+        return Outcome(number, error=row.problem, final=False)
+    found = records.outbox.outcome(number)
+    if found is None:
+        return Outcome(number, error="it was finished too long ago: see blackthorn history")
+    return Outcome(number, found.message, found.error)
 
 
 class AlarmScope(NamedTuple):
@@ -120,11 +138,9 @@ class Operation(Struct, frozen=True):
         """Whether it can be prepared again after the server refused an unknown recipient."""
         return prepared.sort == "creation"
 
-    def statement_stored(
-        self, unit: UnitOfWork, row: OutboxRecord, answer: StatementStored
-    ) -> Outcome | None:
-        """Process the server's answer to a statement; None when this operation submitted none."""
-        return None
+    def statement_stored(self, unit: UnitOfWork, row: OutboxRecord, answer: StatementStored) -> str:
+        """Process the answer to a statement; why the operation is given up, "" when it is not."""
+        return ""
 
     def given_up(self, unit: UnitOfWork) -> None:
         """It will never be done."""

@@ -13,7 +13,7 @@ from blackthorn.device.conversations import conversations
 from blackthorn.device.core.members import addresses
 from blackthorn.device.core.unit_of_work import Conversation, UnitOfWork
 from blackthorn.device.operations import failures, limits
-from blackthorn.device.operations.operation import Outcome
+from blackthorn.device.operations.operation import finish
 from blackthorn.device.operations.prepared import (
     COMMITS,
     KeyPackageClaim,
@@ -38,17 +38,16 @@ GONE: Final = "a member's device was removed"
 _GONE_SINCE: Final = "gone-since"
 
 
-def fail(unit: UnitOfWork, row: OutboxRecord, reason: str) -> Outcome:
+def fail(unit: UnitOfWork, row: OutboxRecord, reason: str) -> None:
     """Give up an operation and store the reason for the user."""
     operation = operation_of(row)
-    unit.records.outbox.remove(row.number)
+    finish(unit, row.number, operation.history_line, reason)
     failures.note(unit.records.settings, row.number, operation, reason, unit.now_ms)
     operation.given_up(unit)
-    return Outcome(row.number, operation.history_line, reason)
 
 
-def claimed(unit: UnitOfWork, answer: KeyPackages) -> Outcome | None:
-    """Store claimed key packages with their row; an Outcome when the operation cannot be done."""
+def claimed(unit: UnitOfWork, answer: KeyPackages) -> None:
+    """Store claimed key packages with their row, or give up what cannot be done."""
     row = unit.records.outbox.get(answer.request)
     if row is None or row.prepared is not None:
         return None
@@ -63,53 +62,53 @@ def claimed(unit: UnitOfWork, answer: KeyPackages) -> Outcome | None:
     if not answered & set(operation_of(row).claims(unit)):
         return fail(unit, row, "the server returned no key packages")
     total = KeyPackageClaim(before.packages + fresh, sorted({*before.answered, *answered}))
-    unit.records.outbox.update(replace(row, packages=encode(total)))
-    return None
+    return unit.records.outbox.update(replace(row, packages=encode(total)))
 
 
-def accepted(unit: UnitOfWork, posting: bytes) -> Outcome | None:
-    """Complete the operation of a stored posting; None when no row has it."""
+def accepted(unit: UnitOfWork, posting: bytes) -> None:
+    """Complete the operation of a stored posting."""
     row = unit.records.outbox.by_posting(posting)
     if row is None or row.prepared is None:
-        return None
+        return
     operation, prepared = operation_of(row), decode_prepared(row.prepared)
     if prepared.sort in COMMITS:
         conversations.merge_own(unit, unit.open(prepared.conversation))
     if prepared.sort == "clearing":
         unit.records.outbox.update(replace(row, posting=None, prepared=None))
-        return None
-    unit.records.outbox.remove(row.number)
-    outcome = Outcome(row.number, operation.history_line)
+        return
+    finish(unit, row.number, operation.history_line)
     operation.accepted(unit)
     if prepared.sort == "creation":
         for other in unit.records.outbox.all():
             if other.target == row.target:
                 made = prepared.conversation
                 operation_of(other).conversation_created(unit, other, operation, made)
-    return outcome
 
 
-def refused(unit: UnitOfWork, posting: bytes, code: str, text: str) -> Outcome | None:
-    """Undo a refused posting; the outcome says whether the operation may still be done."""
-    row = unit.records.outbox.by_posting(posting)
-    if row is None or row.prepared is None:
+def refused(unit: UnitOfWork, row: OutboxRecord, code: str, text: str) -> OutboxRecord | None:
+    """Undo a row's refused posting; the row that waits again, None when it is given up."""
+    if row.prepared is None:
         return None
     if code in RETRIED:
-        unit.records.outbox.update(replace(row, problem=text))
-        return Outcome(row.number, error=text, final=False)
+        return _retried(unit, replace(row, problem=text))
     operation, prepared = operation_of(row), decode_prepared(row.prepared)
     _undo(unit, prepared, code)
     if code == Code.RECIPIENT_UNKNOWN and not operation.has_another_way(unit, prepared):
         if not _ledger_may_show(unit, row.number):
-            return fail(unit, row, GONE)
+            fail(unit, row, GONE)
+            return None
         text = GONE
     if code not in (Code.EPOCH_TAKEN, Code.RECIPIENT_UNKNOWN):
-        return fail(unit, row, f"the server refused it: {text}")
+        fail(unit, row, f"the server refused it: {text}")
+        return None
     packages = None if code == Code.RECIPIENT_UNKNOWN else row.packages
-    unit.records.outbox.update(
-        replace(row, posting=None, prepared=None, packages=packages, problem=text)
-    )
-    return Outcome(row.number, error=text, final=False)
+    row = replace(row, posting=None, prepared=None, packages=packages, problem=text)
+    return _retried(unit, row)
+
+
+def _retried(unit: UnitOfWork, row: OutboxRecord) -> OutboxRecord:
+    unit.records.outbox.update(row)
+    return row
 
 
 def _undo(unit: UnitOfWork, prepared: PreparedPosting, code: str) -> None:
@@ -136,14 +135,13 @@ def _ledger_may_show(unit: UnitOfWork, number: int) -> bool:
     return now_ms - first_ms < limits.GONE_DEVICE_SECONDS * 1000
 
 
-def statement_stored(unit: UnitOfWork, answer: StatementStored) -> Outcome | None:
-    """Process the server's answer to a statement; None when no row waits for it."""
+def statement_stored(unit: UnitOfWork, answer: StatementStored) -> bool:
+    """Process the server's answer to a statement; whether its row still waits."""
     row = unit.records.outbox.get(answer.request)
-    outcome = operation_of(row).statement_stored(unit, row, answer) if row is not None else None
-    if row is None or outcome is None or not outcome.error or not outcome.final:
-        return outcome
-    given_up = unit.records.outbox.get(row.number) is None
-    return outcome if given_up else fail(unit, row, outcome.error)
+    reason = operation_of(row).statement_stored(unit, row, answer) if row is not None else ""
+    if row is not None and reason:
+        fail(unit, row, reason)
+    return unit.records.outbox.get(answer.request) is not None
 
 
 def members_behind(unit: UnitOfWork, row: OutboxRecord) -> list[Address]:

@@ -17,7 +17,7 @@ from blackthorn.device.operations.operation import (
     ClaimRequest,
     NothingToDo,
     Operation,
-    Outcome,
+    finish,
 )
 from blackthorn.device.operations.prepared import PreparedPosting, decode_prepared, outdated
 from blackthorn.device.transparency import alarms, directory_client
@@ -50,10 +50,7 @@ class Sender:
         self,
         unit: Callable[[int], AbstractContextManager[UnitOfWork]],
         directory: directory_client.DirectoryClient,
-        outcomes: list[Outcome],
     ) -> None:
-        self.outcomes = outcomes
-        """Outcomes of operations; the caller removes them."""
         self.blocked: set[int] = set()
         """Rows that wait until the user accepts an alarm."""
         self._unit = unit
@@ -74,6 +71,8 @@ class Sender:
 
     def connected(self, unit: UnitOfWork) -> None:
         self._not_before.clear()
+        oldest_ms = unit.now_ms - limits.OUTCOME_SECONDS * 1000
+        unit.records.outbox.forget_outcomes_before(oldest_ms)
         self._newest_found = max((row.number for row in unit.records.outbox.all()), default=0)
 
     def take_charge(self, targets: Iterable[bytes]) -> None:
@@ -133,14 +132,13 @@ class Sender:
                 step = operation.prepare(unit, row)
         except (UserError, MLSError) as error:
             unit.forget()
-            self.outcomes.append(outbox.fail(unit, row, str(error)))
+            outbox.fail(unit, row, str(error))
             return None
         match step:
             case PreparedPosting():
                 return step
             case NothingToDo():
-                unit.records.outbox.remove(row.number)
-                self.outcomes.append(Outcome(row.number))
+                finish(unit, row.number)
             case ClaimRequest() if row.number not in self._claiming:
                 requests += self._claim(unit, row, operation, step)
             case f.SubmitStatement() if row.number not in self._claiming:
@@ -180,7 +178,7 @@ class Sender:
         absent = sorted(a for a, found in known.items() if found is not None and not found.present)
         if absent:
             reason = f"there is no user {', '.join(absent)} here: the ledger proves it"
-            self.outcomes.append(outbox.fail(unit, row, reason))
+            outbox.fail(unit, row, reason)
             return False
         if all(found is not None for found in known.values()):
             return True
@@ -197,24 +195,22 @@ class Sender:
         self._not_before[row.number] = unit.now_ms + wait_ms
         if row.problem != text:
             unit.records.outbox.update(replace(row, problem=text))
-            self.outcomes.append(Outcome(row.number, error=text, final=False))
 
     def refused(self, frame: f.Refused, now_ms: int) -> None:
         posting, code = frame.id, frame.code
         with self._unit(now_ms) as unit:
             row = unit.records.outbox.by_posting(posting)
             members = outbox.members_behind(unit, row) if row is not None else []
-            outcome = outbox.refused(unit, posting, code, frame.text)
-            if row is not None and outcome is not None and not outcome.final:
+            waiting = outbox.refused(unit, row, code, frame.text) if row is not None else None
+            if row is not None and waiting is not None:
                 self._sent.discard(posting)
                 if code == Code.EPOCH_TAKEN and row.prepared is not None:
                     self._second[row.number] = generation(unit.records)
                 elif code in outbox.RETRIED:
                     self._not_before[row.number] = now_ms + RETRY_MS
-                elif outcome.error == outbox.GONE:
+                elif waiting.problem == outbox.GONE:
                     self._not_before[row.number] = now_ms + AGAIN_MS
                     self._directory.want(members)
-        self._note(outcome)
 
     def fanout_unknown(self, frame: f.FanoutUnknown, now_ms: int) -> Frames:
         """The server has dropped fan-out lists: send them and the postings again."""
@@ -237,21 +233,14 @@ class Sender:
     def claimed(self, frame: f.KeyPackages, now_ms: int) -> None:
         with self._unit(now_ms) as unit:
             key_packages.check_claimed(unit, frame)
-            outcome = outbox.claimed(unit, frame)
+            outbox.claimed(unit, frame)
         self._claiming.discard(frame.request)
-        self._note(outcome)
 
     def statement_stored(self, answer: f.StatementStored, now_ms: int) -> None:
         self._claiming.discard(answer.request)
         with self._unit(now_ms) as unit:
-            outcome = outbox.statement_stored(unit, answer)
-        if outcome is not None and not outcome.final:
-            self._not_before[outcome.number] = now_ms + AGAIN_MS
-        self._note(outcome)
-
-    def _note(self, outcome: Outcome | None) -> None:
-        if outcome is not None:
-            self.outcomes.append(outcome)
+            if outbox.statement_stored(unit, answer):
+                self._not_before[answer.request] = now_ms + AGAIN_MS
 
 
 def send_frames(postings: Iterable[f.Posting]) -> Frames:

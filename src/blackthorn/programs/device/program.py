@@ -1,14 +1,14 @@
 """The device's program: one `Device` over one vault, with clock, link and waiting."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 from blackthorn.device.core.unit_of_work import UnitOfWork
 from blackthorn.device.engine import Device
-from blackthorn.device.operations import failures
-from blackthorn.device.operations.operation import Outcome
+from blackthorn.device.operations.operation import Outcome, outcome_of
 from blackthorn.edges.link.client import LinkClosedError, LinkConnection, connect
 from blackthorn.errors import ProtocolError, UnavailableError, UserError
 from blackthorn.link import frames as f
@@ -126,50 +126,30 @@ class DeviceProgram:
 
         Never raises UnavailableError: an operation that could not be sent has that as its reason.
         """
-        outcomes: dict[int, Outcome] = {}
-        reason = ""
+        reason, remaining = "", set(numbers)
         try:
             async with server_timeout(FINISH_SECONDS), self.link(receive=True) as connection:
                 connection.send(*self.device.tick(wall_ms()))
-                while not self._all_done(numbers, outcomes):
+                while remaining := self._unfinished(remaining):
                     await self.step(connection)
         except UnavailableError as error:
             reason = str(error)
-        self._all_done(numbers, outcomes)
-        for number in numbers:
-            waiting = outcomes.get(number)
-            if waiting is None or not waiting.final:
-                text = waiting.error if waiting is not None and waiting.error else reason
-                outcomes[number] = Outcome(number, error=text or "it waits", final=False)
-        return outcomes
+        return {
+            outcome.number: outcome
+            if outcome.final
+            else replace(outcome, error=outcome.error or reason or "it waits")
+            for outcome in self._outcomes(numbers)
+        }
 
-    def _all_done(self, numbers: list[int], outcomes: dict[int, Outcome]) -> bool:
-        """Collect the outcomes of operations; whether all of `numbers` are final."""
-        outcomes |= {outcome.number: outcome for outcome in self.device.outcomes}
-        self.device.outcomes.clear()
-        for number in numbers:
-            known = outcomes.get(number)
-            if known is None and self._gone(number):
-                outcomes[number] = self._taken_over(number)
-                return True
-        return all(
-            number in outcomes and (outcomes[number].final or number in self.device.blocked)
-            for number in numbers
-        )
-
-    def _taken_over(self, number: int) -> Outcome:
+    def _outcomes(self, numbers: Iterable[int]) -> list[Outcome]:
+        """What became of operations, whichever process has sent them."""
         with self.opened.vault.transaction() as records:
-            given_up = failures.all_failures(records.settings)
-        for failure in given_up:
-            if failure.number == number:
-                return Outcome(number, error=failure.reason)
-        reason = "another blackthorn process of this device has taken it over"
-        return Outcome(number, error=reason, final=False)
+            return [outcome_of(records, number) for number in numbers]
 
-    def _gone(self, number: int) -> bool:
-        """Whether another process has seen to it."""
-        with self.opened.vault.transaction() as records:
-            return records.outbox.get(number) is None
+    def _unfinished(self, numbers: Iterable[int]) -> set[int]:
+        """Those that another frame may still finish."""
+        waiting = {outcome.number for outcome in self._outcomes(numbers) if not outcome.final}
+        return waiting - self.device.blocked
 
     async def fetch(self) -> bool:
         """Receive and send everything; False when another process does so.

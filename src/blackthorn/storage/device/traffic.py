@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import astuple, replace
 
-from blackthorn.ports.device_store import HistoryRecord, OutboxRecord, UndecryptableRecord
+from blackthorn.ports.device_store import (
+    HistoryRecord,
+    OutboxRecord,
+    OutcomeRecord,
+    UndecryptableRecord,
+)
 from blackthorn.storage.device.records import Row, Table
 
 _HISTORY = (
@@ -98,8 +103,25 @@ class Outbox(Table):
             astuple(record),
         )
 
-    def remove(self, number: int) -> None:
-        self._run("DELETE FROM outbox WHERE number = ?", (number,))
+    def finish(self, outcome: OutcomeRecord, keep: int) -> None:
+        """Delete one and store its outcome, of which the `keep` newest stay."""
+        self._run("DELETE FROM outbox WHERE number = ?", (outcome.number,))
+        self._run(
+            "INSERT INTO outcome (number, message, error, at_ms) VALUES (?, ?, ?, ?)",
+            astuple(outcome),
+        )
+        newest = self._connection.last_insert_rowid()
+        self._run("DELETE FROM outcome WHERE place <= ?", (newest - keep,))
+
+    def outcome(self, number: int) -> OutcomeRecord | None:
+        """The outcome of one, or None when it waits or was deleted."""
+        row = self._one(
+            "SELECT number, message, error, at_ms FROM outcome WHERE number = ?", (number,)
+        )
+        return OutcomeRecord(*row) if row else None
+
+    def forget_outcomes_before(self, time_ms: int) -> None:
+        self._run("DELETE FROM outcome WHERE at_ms < ?", (time_ms,))
 
 
 class Parcels(Table):
