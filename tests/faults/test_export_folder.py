@@ -8,14 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blackthorn.device.export.export import build
-from blackthorn.device.export.manifest import decode_manifest, encode_manifest, signed
+from blackthorn.device.export.manifest import Manifest, decode_manifest, encode_manifest, signed
 from blackthorn.errors import SecurityError, StorageError, UserError
 from blackthorn.programs.device.export.check import require_whole, verify_export
 from blackthorn.programs.device.export.folder import FolderSink
@@ -63,6 +65,40 @@ def test_an_export_is_whole_private_and_signed(made: Path) -> None:
 
 def test_an_export_of_nothing_verifies(tmp_path: Path) -> None:
     assert verify_export(export_into(tmp_path / "out", Person())).findings == []
+
+
+def test_each_key_has_a_file_and_their_number_is_held_to_the_manifest(tmp_path: Path) -> None:
+    person = replace(ordinary(), locked_keys=(b"oldest\n", b"newest\n"))
+    folder = export_into(tmp_path / "out", person)
+    assert [(folder / f"keys/openpgp-secret-00{n}.asc").read_bytes() for n in (1, 2)] == [
+        b"oldest\n",
+        b"newest\n",
+    ]
+    assert verify_export(folder).findings == []
+    assert "import these into a mail program" in (folder / "README.txt").read_text()
+    manifest = decode_manifest((folder / "manifest.json").read_bytes())
+    fewer = [entry for entry in manifest.files if entry.path != "keys/openpgp-secret-001.asc"]
+    (folder / "keys/openpgp-secret-001.asc").unlink()
+    sign_again(folder, msgspec.structs.replace(manifest, files=fewer), person)
+    assert verify_export(folder).findings == ["manifest.json: says 2 keys, and there are 1"]
+
+
+def test_an_export_of_an_earlier_version_verifies(tmp_path: Path) -> None:
+    """All its keys are in one file."""
+    person = replace(ordinary(), locked_keys=(b"all keys\n",))
+    folder = export_into(tmp_path / "out", person)
+    (folder / "keys/openpgp-secret-001.asc").rename(folder / "keys/openpgp-secret.asc")
+    encoded = (folder / "manifest.json").read_bytes().replace(b"secret-001", b"secret")
+    manifest = decode_manifest(encoded)
+    counts = msgspec.structs.replace(manifest.counts, keys=3)
+    sign_again(folder, msgspec.structs.replace(manifest, counts=counts), person)
+    assert verify_export(folder).findings == []
+
+
+def sign_again(folder: Path, manifest: Manifest, person: Person) -> None:
+    encoded = encode_manifest(manifest)
+    (folder / "manifest.json").write_bytes(encoded)
+    (folder / "manifest.sig").write_bytes(signed(encoded, person.signing))
 
 
 # --- Every change is found and named ------------------------------------------------------

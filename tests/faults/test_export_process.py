@@ -84,7 +84,7 @@ def test_everything_is_taken_along_and_verifies_off_line(world: World, tmp_path:
         (world.bob.address, "waits until the export"),
     ]
     assert direct["members"] == [world.alice.address, world.bob.address]
-    locked = (folder / "keys/openpgp-secret.asc").read_bytes()
+    locked = (folder / "keys/openpgp-secret-001.asc").read_bytes()
     keys = pysequoia.decrypt(locked, passwords=[PASSPHRASE]).bytes
     assert keys is not None
     readable = pysequoia.Tsk.from_bytes(keys).extract_certificate()

@@ -29,8 +29,7 @@ class Person:
     unopened: list[Problem] = field(default_factory=list)
     address: str = ADDRESS
     created_ms: int = NOW_MS
-    locked_keys: bytes = b"-----BEGIN PGP MESSAGE-----\n"
-    key_count: int = 1
+    locked_keys: tuple[bytes, ...] = (b"-----BEGIN PGP MESSAGE-----\n",)
     signing: SigningKeys = field(
         default_factory=lambda: SigningKeys.generate(random.Random(1).randbytes)
     )

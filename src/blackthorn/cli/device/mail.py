@@ -90,7 +90,8 @@ def read_mail(uid: Uid, at: DeviceOptions, json: JsonOption = False) -> None:
         if value:
             terminal.say(f"{name}: {value}")
     if found.readable:
-        terminal.out.print("(Others could read this mail on its way to the server.)")
+        what = "this mail" if not shown.sealed else "what is above, not the text that was sealed,"
+        terminal.say(f"(Others could read {what} on its way to the server.)")
     terminal.say(f"\n{shown.text}")
     for number, part in enumerate(attachments, 1):
         terminal.say(f"[attachment {number}: {part['name']}, {part['type']}, {part['size']} bytes]")

@@ -92,7 +92,6 @@ class _Source:
         self.created_ms = task.now_ms
         self.signing = SigningKeys(Secret(task.seeds[0]), Secret(task.seeds[1]))
         self.chain = task.chain
-        self.key_count = 1
         self.locked_keys = lock_secret_keys([Secret(task.openpgp)], Secret(_PASSPHRASE))
         self._task = task
 

@@ -5,7 +5,7 @@ Unreadable items are listed with their reason.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -28,7 +28,7 @@ from blackthorn.device.export.messages import ExportConversation, clean
 from blackthorn.device.export.vcard import ExportContact
 from blackthorn.identity.keys import SigningKeys
 
-KEYS: Final = "keys/openpgp-secret.asc"
+KEYS: Final = "keys/openpgp-secret"
 CHAIN: Final = "identity-chain.cbor"
 CONTACTS: Final = "contacts.vcf"
 INDEX: Final = "index.html"
@@ -62,9 +62,7 @@ class ExportSource(Protocol):
     @property
     def chain(self) -> bytes: ...  # from `manifest.encode_chain`
     @property
-    def locked_keys(self) -> bytes: ...  # from `openpgp_keys.lock_secret_keys`
-    @property
-    def key_count(self) -> int: ...
+    def locked_keys(self) -> Sequence[bytes]: ...  # of `lock_secret_keys`, the newest last
     def mails(self) -> Iterable[ExportMail]: ...
     def conversations(self) -> Iterable[ExportConversation]: ...
     def contacts(self) -> Iterable[ExportContact]: ...
@@ -121,7 +119,8 @@ class _Build:
         listed = self._conversations()
         contacts = list(source.contacts())
         self._write(CONTACTS, vcard.cards(contacts))
-        self._write(KEYS, [source.locked_keys])
+        for number, key in enumerate(source.locked_keys, 1):
+            self._write(f"{KEYS}-{number:03}.asc", [key])
         self._write(CHAIN, [source.chain])
         self._problems += [
             Problem(clean(problem.item), clean(problem.reason)) for problem in source.problems()
@@ -131,7 +130,7 @@ class _Build:
             conversations=len(listed),
             messages=sum(entry.messages for entry in listed),
             contacts=len(contacts),
-            keys=source.key_count,
+            keys=len(source.locked_keys),
             problems=len(self._problems),
         )
         pages = export_pages.Overview(source.address, source.created_ms, counts, self._problems)

@@ -117,15 +117,16 @@ Of {address}, made {created}.
 
 index.html            your conversations: open it in any browser
 messages/             each conversation, to read (.html) and for programs (.json)
-mail/                 your mails, one file each: mail programs open them
-mail.mbox             the same mails in one file: mail programs import it
+mail/                 your mails, one .eml file each: import these into a mail program
+mail.mbox             the same mails in one file, for programs that read mbox (mboxrd)
 contacts.vcf          your contacts: any address book imports it
-keys/openpgp-secret.asc
-                      your keys for mail, encrypted with the passphrase that you chose.
-                      To import them:
-                          gpg --decrypt openpgp-secret.asc > keys.asc
-                      and import keys.asc into a program that knows OpenPGP keys of
-                      version 6 (RFC 9580), such as Sequoia. Then delete keys.asc.
+keys/openpgp-secret-NNN.asc
+                      your keys for mail, one a file, the newest last, encrypted with the
+                      passphrase that you chose. To import one:
+                          gpg --decrypt openpgp-secret-001.asc > key-001.asc
+                      and import key-001.asc into a program that knows OpenPGP keys of
+                      version 6 (RFC 9580), such as Sequoia. Then delete it. A program that
+                      keeps one key only is given the file with the highest number.
 identity-chain.cbor   your public statements about your devices
 manifest.json         the size and the SHA-256 hash of every file
 manifest.sig          your device's signature over the manifest

@@ -33,7 +33,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class RenderedMail:
-    """All strings are safe to print. `parsed` is False for an excerpt."""
+    """All strings are safe to print. `parsed` is False for an excerpt, `sealed` True for OpenPGP."""
 
     sender: str
     to: str
@@ -43,6 +43,7 @@ class RenderedMail:
     text: str
     attachments: tuple[Attachment, ...]
     parsed: bool
+    sealed: bool = False
 
 
 def render(content: bytes) -> RenderedMail:
@@ -74,7 +75,8 @@ def _rendered(content: bytes) -> RenderedMail:
     root = parse(content)
     body = _best_text(root)
     text = _text_of(content, body) if body else ""
-    if root.type == b"multipart/encrypted" or text.lstrip().startswith(_PGP_MESSAGE):
+    sealed = root.type == b"multipart/encrypted" or text.lstrip().startswith(_PGP_MESSAGE)
+    if sealed:
         text = f"{_SEALED}\n\n{text}".rstrip("\n")
     return RenderedMail(
         sender=_header(root, b"from"),
@@ -87,6 +89,7 @@ def _rendered(content: bytes) -> RenderedMail:
             _attachment(content, part) for part in _leaves(root) if not _is_shown(part, body)
         ),
         parsed=True,
+        sealed=sealed,
     )
 
 

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 from blackthorn.device.export import limits as export_limits
 from blackthorn.device.export import mbox, messages
-from blackthorn.device.export.export import CHAIN, CONTACTS, MBOX, mail_paths
+from blackthorn.device.export.export import CHAIN, CONTACTS, KEYS, MBOX, mail_paths
 from blackthorn.device.export.manifest import (
     MANIFEST,
     SIGNATURE,
@@ -169,6 +169,8 @@ def _check_counts(folder: Path, manifest: Manifest, good: set[str], check: Expor
         "contacts": _contacts(folder) if CONTACTS in good else 0,
         "problems": len(manifest.problems),
     }
+    if f"{KEYS}.asc" not in good:  # of an earlier version: all keys in one locked file
+        counted["keys"] = sum(path.startswith(f"{KEYS}-") for path in good)
     for what, count in counted.items():
         stated = getattr(manifest.counts, what)
         if count != stated:

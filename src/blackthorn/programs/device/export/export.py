@@ -71,8 +71,7 @@ class _VaultSource:
         self.signing: SigningKeys = program.opened.keys.signing
         self.chain = _chain(unit)
         keys = mail_keys.secrets(records)
-        self.key_count = len(keys)
-        self.locked_keys = lock_secret_keys(keys, passphrase)
+        self.locked_keys = lock_secret_keys(keys[::-1], passphrase)  # who keeps one has the newest
         self._mail = mail.ServerMail(program, keys)
         self._contacts = _contacts(unit)
         lines = records.history.latest(limits.MAX_EXPORT_MESSAGES)

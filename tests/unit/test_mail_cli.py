@@ -1,0 +1,39 @@
+"""`blackthorn mail read`: what a person is told of who could read a mail."""
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from blackthorn.cli import main, terminal
+from blackthorn.cli.device import mail as mail_cli
+from blackthorn.mail.render.render import render
+from blackthorn.programs.device import mail
+from blackthorn.programs.device.mail import ReadMail
+
+HEAD = b"From: eve@example.net\r\nSubject: hello\r\n"
+SEALED = HEAD + (
+    b'Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary=b\r\n\r\n'
+    b"--b\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n"
+    b"--b\r\nContent-Type: application/octet-stream\r\n\r\nsealed\r\n--b--\r\n"
+)
+INLINE = HEAD + b"\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nabc\r\n-----END PGP MESSAGE-----\r\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (HEAD + b"\r\nHow are you?\r\n", "(Others could read this mail on its way to the server.)"),
+        (SEALED, "(Others could read what is above, not the text that was sealed, on its way"),
+        (INLINE, "(Others could read what is above, not the text that was sealed, on its way"),
+    ],
+)
+def test_what_others_could_read_of_a_mail(monkeypatch, content: bytes, told: str) -> None:
+    async def read(device: object, uid: int) -> ReadMail:
+        return ReadMail(render(content), True, [])
+
+    monkeypatch.setattr(mail, "read", read)
+    monkeypatch.setattr(mail_cli, "program", lambda at: None)
+    monkeypatch.setattr(terminal, "out", Console(highlight=False, width=200))
+    result = CliRunner().invoke(main.app, ["mail", "read", "1"])
+    assert result.exception is None and told in result.output
+    assert ("Others could read this mail" in result.output) == (content[-3:-2] == b"?")
