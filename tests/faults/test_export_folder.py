@@ -218,7 +218,7 @@ def test_files_that_disagree_are_found(
 
 def test_what_is_there_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="exists already"):
         export_into(tmp_path / "out")
     (tmp_path / "two").symlink_to("nowhere")
     with pytest.raises(UserError, match="is there already"):
