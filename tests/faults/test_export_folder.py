@@ -221,7 +221,7 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="exists already"):
         export_into(tmp_path / "out")
     (tmp_path / "two").symlink_to("nowhere")
-    with pytest.raises(UserError, match="is there already"):
+    with pytest.raises(UserError, match="exists already"):
         export_into(tmp_path / "two")
 
 

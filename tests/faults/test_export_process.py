@@ -116,7 +116,7 @@ def test_what_it_refuses_is_one_clear_line(world: World, tmp_path: Path) -> None
     assert "at least 12" in failing(alice, "export", out, "--passphrase-file", str(short))[1]
     assert "cannot be read" in failing(alice, "export", out, "--passphrase-file", out)[1]
     assert "--passphrase-file" in failing(alice, "export", out)[1]
-    assert "is there already" in failing(alice, "export", str(tmp_path), *given)[1]
+    assert "exists already" in failing(alice, "export", str(tmp_path), *given)[1]
     code, said = failing(world.deployment.person("nobody"), "export", out, *given)
     assert code == 2 and "no device" in said
     assert not Path(out).exists()

@@ -33,7 +33,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class RenderedMail:
-    """All strings are safe to print. `parsed` is False for an excerpt, `sealed` True for OpenPGP."""
+    """All strings are safe to print. `parsed` is False for an excerpt, `sealed` True for PGP."""
 
     sender: str
     to: str
