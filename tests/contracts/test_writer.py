@@ -288,6 +288,46 @@ def test_a_batch_leaves_the_loop_its_turn_and_keeps_its_order(database: Database
     writer.close()
 
 
+def test_a_commit_that_fails_or_takes_long_is_a_problem_until_one_succeeds(
+    database: Database,
+) -> None:
+    commits: list[int] = []
+    writer = ThreadWriter(
+        Engine(database, wrapping()),
+        lambda call, *args: None,
+        on_commit=lambda seconds, commands: commits.append(commands),
+    )
+    begun, gate = threading.Event(), threading.Event()
+
+    def slow(connection: Connection) -> None:
+        begun.set()
+        gate.wait(5)
+        raise apsw.FullError("database or disk is full")
+
+    def settle(command: Call) -> None:
+        number = len(commits)
+        writer.submit(command, lambda result: None)
+        while len(commits) == number:
+            time.sleep(0.001)
+
+    assert writer.problem(5) == ""
+    writer.submit(Call(slow), lambda result: None)
+    assert begun.wait(5)
+    time.sleep(0.002)
+    assert writer.problem(0.001) == "the database has committed nothing for 0.001 seconds"
+    assert writer.problem(60) == ""
+    gate.set()
+    while not commits:
+        time.sleep(0.001)
+    assert writer.problem(60) == "the disk is full: nothing was stored; free some space"
+    settle(insert(1))
+    assert writer.problem(60) == ""
+    settle(broken)
+    assert writer.problem(60) == "", "a defect is no fault of the disk"
+    assert commits == [1, 1, 1]
+    writer.close()
+
+
 def test_after_a_failed_fsync_nothing_is_written_any_more(database: Database) -> None:
     harness = Threaded(database)
     told: list[Any] = []

@@ -103,7 +103,7 @@ def test_a_nearly_full_disk_takes_no_mail_and_takes_it_again(tmp_path: Path):
         assert server.stop(signal.SIGTERM) == 0
     no_disk_has_it = {"BLACKTHORN_OPS_MIN_FREE_DISK_MIB": str(10**9)}
     with ServerProcess(directory, **no_disk_has_it) as server:
-        with pytest.raises(smtplib.SMTPDataError) as refused:
+        with pytest.raises(smtplib.SMTPSenderRefused) as refused:
             hand_in(server.ready["smtp_port"], starttls=False)
         assert refused.value.smtp_code == 452
         assert server.stop(signal.SIGTERM) == 0

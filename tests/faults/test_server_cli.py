@@ -5,12 +5,14 @@ import json
 import shlex
 import shutil
 import signal
+import smtplib
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import apsw
 import pytest
 
 from blackthorn.link.activation.code import parse_code
@@ -376,6 +378,33 @@ def test_a_full_disk_makes_the_server_not_ready(directory):
         status, body = server.get("/readyz")
         assert status == 503 and "of disk are free" in json.loads(body)["problems"][0]
         assert server.get("/healthz")[0] == 200
+
+
+def test_mail_stops_at_a_floor_of_its_own_and_the_server_stays_ready(directory):
+    with ServerProcess(directory, BLACKTHORN_SMTP_MIN_FREE_DISK_MIB=str(2**31)) as server:
+        server.wait_published()
+        status, body = server.get("/readyz")
+        assert status == 200
+        assert any("mail is deferred: less than" in each for each in json.loads(body)["warnings"])
+        with smtplib.SMTP("127.0.0.1", server.ready["smtp_port"]) as client:
+            client.ehlo()
+            assert client.mail("eve@example.net")[0] == 452
+
+
+def test_readiness_writes_nothing_and_an_emptied_database_is_not_ready(directory):
+    with ServerProcess(directory) as server:
+        server.wait_published()
+        other = apsw.Connection(str(directory / "blackthorn.db"))
+        before = other.pragma("data_version")
+        for _ in range(20):
+            status, body = server.get("/readyz")
+            assert status == 200, body
+        assert other.pragma("data_version") == before
+        other.execute("DELETE FROM ledger_epoch")
+        status, body = server.get("/readyz")
+        other.close()
+        assert status == 503
+        assert "the database lacks what the ledger has published: restore it" in body
 
 
 def ask(port: int, data: bytes) -> bytes:

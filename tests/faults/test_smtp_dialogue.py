@@ -142,6 +142,20 @@ def test_recipients_are_bounded_and_count_once(tmp_path: Path) -> None:
     dialogue(tmp_path, talk)
 
 
+def test_a_nearly_full_disk_is_told_before_the_mail_is_sent(tmp_path: Path) -> None:
+    async def talk(running, client) -> None:
+        service = running.gateway._mail_service
+        service.room = 1_000
+        await client.say("MAIL FROM:<eve@example.net> SIZE=1000", "452 4.3.1")
+        await client.say("RCPT TO:<alice@acme.example>", "503 ")
+        service.room = 0
+        await client.say("MAIL FROM:<eve@example.net>", "452 4.3.1")
+        service.room = 1_000_000
+        await client.transaction(MAIL, "250 ")
+
+    dialogue(tmp_path, talk)
+
+
 def test_too_large_is_552(tmp_path: Path) -> None:
     async def talk(running, client) -> None:
         over = mail_limits.MAX_MAIL_BYTES + 1

@@ -99,10 +99,6 @@ class BlockingWriter(Protocol):
         """Execute `command` in its own transaction. Raises the errors of a `Done`."""
 
 
-class Probe(Command[None]):
-    """The smallest write that reaches the disk; it changes nothing."""
-
-
 class Together(Command[None]):
     """Commands executed in order, all or none."""
 

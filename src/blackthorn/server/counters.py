@@ -1,67 +1,118 @@
 """Counters of the server, exported for Prometheus as `blackthorn_<name>`: no names or addresses."""
 
-from dataclasses import dataclass
+import time
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+_SECONDS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+_COMMANDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024)
+
+
+class Histogram:
+    """How many observed values were at most as large as each of `bounds`, and their sum."""
+
+    __slots__ = ("_bounds", "_counts", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value. Only one thread may call it."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self.sum += value
+
+    def since(self, begun: float) -> None:
+        """Count the seconds since the `time.monotonic()` of `begun`."""
+        self.observe(time.monotonic() - begun)
+
+    def buckets(self) -> list[tuple[str, int]]:
+        """Prometheus' cumulative buckets: the bound as text, and how many were not above it."""
+        total, found = 0, []
+        for bound, count in zip((*map(str, self._bounds), "+Inf"), self._counts, strict=True):
+            total += count
+            found.append((bound, total))
+        return found
+
+
+def counter(meaning: str) -> Any:
+    """A number that counts up from the start of the process."""
+    return field(default=0, metadata={"kind": "counter", "meaning": meaning})
+
+
+def gauge(meaning: str) -> Any:
+    """A number that is so now."""
+    return field(default=0, metadata={"kind": "gauge", "meaning": meaning})
+
+
+def histogram(meaning: str, bounds: tuple[float, ...] = _SECONDS) -> Any:
+    """A distribution; of durations in seconds if no `bounds` are given."""
+    metadata = {"kind": "histogram", "meaning": meaning}
+    return field(default_factory=partial(Histogram, bounds), metadata=metadata)
 
 
 @dataclass(slots=True)
 class Counters:
-    """Each field counts up from the start of the process, unless its comment says `now`."""
+    """The declarations are the only list of these metrics."""
 
-    connections: int = 0
-    """Link connections open now."""
-    connections_total: int = 0
-    """Link connections that were opened."""
-    connections_refused: int = 0
-    """Link connections refused because too many were open."""
-    hellos_refused: int = 0
-    """Hellos of unknown devices, or not signed over their connection."""
-    links_cut: int = 0
-    """Links that the server ended: malformed or disallowed frames, silence, not reading."""
-    postings_accepted: int = 0
-    """Postings made durable."""
-    postings_refused: int = 0
-    """Postings refused."""
-    parcels_accepted: int = 0
-    """Parcels made durable; one for several devices counts once."""
-    parcels_delivered: int = 0
-    """Parcels given to a device; one that is delivered again counts again."""
-    parcels_acknowledged: int = 0
-    """Parcels that a device acknowledged, durably deleted."""
-    parcels_set_aside: int = 0
-    """Parcels that a device could not open."""
-    parcels_dropped: int = 0
-    """Parcels set aside that were deleted because their device had set aside too many."""
-    key_packages_claimed: int = 0
-    """Key packages handed out."""
-    mail_accepted: int = 0
-    """Sealed mails made durable; one mail for two users counts twice."""
-    mail_refused: int = 0
-    """Mails whose data was refused for good (5xx)."""
-    mail_deferred: int = 0
-    """Mails whose data was put off (4xx)."""
-    mail_chunks_sent: int = 0
-    """Pieces of sealed mail that devices fetched."""
-    smtp_connections: int = 0
-    """SMTP connections open now."""
-    smtp_connections_refused: int = 0
-    """SMTP connections refused because too many were open."""
-    sealing_workers_died: int = 0
-    """Sealing workers that ended over a mail and were replaced."""
-    storage_failures: int = 0
-    """Groups of work that the database refused; nothing in them was acknowledged."""
-    defects: int = 0
-    """Programming errors that were caught, each logged once as `fault` or `defect`."""
-    activation_tries: int = 0
-    """Activation attempts that were challenged."""
-    activations_refused: int = 0
-    """Activation attempts refused: unknown, expired, burnt or wrong codes."""
-    devices_activated: int = 0
-    """Devices enrolled."""
-    ledger_epochs: int = 0
-    """Epochs of the ledger made durable."""
-    statements_stored: int = 0
-    """Statements of identity chains that were stored."""
-    statements_refused: int = 0
-    """Statements of identity chains that were refused."""
-    cosignatures_refused: int = 0
-    """Signature lines that were no witness's, or false."""
+    connections: int = gauge("Link connections open now.")
+    connections_total: int = counter("Link connections that were opened.")
+    connections_refused: int = counter("Link connections refused because too many were open.")
+    hellos_refused: int = counter("Hellos of unknown devices, or not signed over their connection.")
+    links_cut: int = counter(
+        "Links that the server ended: malformed or disallowed frames, silence, not reading."
+    )
+    postings_accepted: int = counter("Postings made durable.")
+    postings_refused: int = counter("Postings refused.")
+    parcels_accepted: int = counter("Parcels made durable; one for several devices counts once.")
+    parcels_delivered: int = counter(
+        "Parcels given to a device; one that is delivered again counts again."
+    )
+    parcels_acknowledged: int = counter("Parcels that a device acknowledged, durably deleted.")
+    parcels_set_aside: int = counter("Parcels that a device could not open.")
+    parcels_dropped: int = counter(
+        "Parcels set aside that were deleted because their device had set aside too many."
+    )
+    key_packages_claimed: int = counter("Key packages handed out.")
+    mail_accepted: int = counter("Sealed mails made durable; one mail for two users counts twice.")
+    mail_refused: int = counter("Mails whose data was refused for good (5xx).")
+    mail_deferred: int = counter("Mails whose data was put off (4xx).")
+    mail_chunks_sent: int = counter("Pieces of sealed mail that devices fetched.")
+    smtp_connections: int = gauge("SMTP connections open now.")
+    smtp_connections_refused: int = counter("SMTP connections refused because too many were open.")
+    sealing_workers_died: int = counter("Sealing workers that ended over a mail and were replaced.")
+    storage_failures: int = counter(
+        "Groups of work that the database refused; nothing in them was acknowledged."
+    )
+    defects: int = counter(
+        "Programming errors that were caught, each logged once as `fault` or `defect`."
+    )
+    activation_tries: int = counter("Activation attempts that were challenged.")
+    activations_refused: int = counter(
+        "Activation attempts refused: unknown, expired, burnt or wrong codes."
+    )
+    devices_activated: int = counter("Devices enrolled.")
+    ledger_epochs: int = counter("Epochs of the ledger made durable.")
+    statements_stored: int = counter("Statements of identity chains that were stored.")
+    statements_refused: int = counter("Statements of identity chains that were refused.")
+    cosignatures_refused: int = counter("Signature lines that were no witness's, or false.")
+    commit_seconds: Histogram = histogram(
+        "Seconds of one group commit, from its begin until it is durable."
+    )
+    commit_commands: Histogram = histogram("Commands in one group commit.", _COMMANDS)
+    delivery_seconds: Histogram = histogram(
+        "Seconds from the oldest posting of a group until the group is durable and handed to "
+        "the devices on line."
+    )
+    sealing_seconds: Histogram = histogram(
+        "Seconds in which one mail was sealed, with its wait for a worker."
+    )
+    http_seconds: Histogram = histogram("Seconds of one HTTPS request to the ledger.")
+
+    def committed(self, seconds: float, commands: int) -> None:
+        """A group of so many commands was committed, or failed, in so many seconds."""
+        self.commit_seconds.observe(seconds)
+        self.commit_commands.observe(commands)

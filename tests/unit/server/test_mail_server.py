@@ -153,6 +153,17 @@ def test_a_sender_is_answered_though_an_announcement_fails(room: Room) -> None:
     assert room.told == [(ALICE, 1), (BOB, 1)]
 
 
+def test_mail_takes_the_room_of_the_disk_before_it_is_measured_again(room: Room) -> None:
+    room.mail_service.room = 4_001
+    for _ in range(3):
+        room.deliver(MailFor(room.alice, bytes(1_000)))
+    (refused,) = room.done
+    assert isinstance(refused, DiskError)
+    assert not room.mail_service.has_room(1_000)
+    room.writer.commit()
+    assert room.done[1:] == [[1], [2]]
+
+
 def test_a_device_gets_its_own_users_mail_only(room: Room) -> None:
     room.deliver(MailFor(room.alice, b"for alice"), MailFor(room.bob, b"for bob"))
     room.writer.commit()

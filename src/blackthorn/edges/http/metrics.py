@@ -1,13 +1,10 @@
 """Prometheus metrics: counts and sizes of the whole server, never of one person.
 
-The metrics are the fields of `server.counters.Counters` with what stands below them there,
-and a few gauges that the program measures when asked.
+The metrics are the fields of `server.counters.Counters`, and a few gauges that the program
+measures when asked.
 """
 
-import ast
 import dataclasses
-import functools
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 
 from blackthorn.server.counters import Counters
@@ -36,37 +33,40 @@ class Counted:
     meaning: str
 
 
-@functools.cache
 def counted() -> list[Counted]:
-    """The metrics made of the counters: the text under each field is its meaning."""
-    (tree,) = ast.parse(inspect.getsource(Counters)).body
-    assert isinstance(tree, ast.ClassDef)
+    """The metrics that `Counters` declares."""
     metrics = []
-    for line, below in zip(tree.body, tree.body[1:], strict=False):
-        match line, below:
-            case (
-                ast.AnnAssign(target=ast.Name(id=field)),
-                ast.Expr(value=ast.Constant(value=str(meaning))),
-            ):
-                kind = "gauge" if meaning.endswith(" now.") else "counter"
-                counts = kind == "counter" and not field.endswith("_total")
-                name = PREFIX + field + ("_total" if counts else "")
-                metrics.append(Counted(field, name, kind, meaning))
+    for each in dataclasses.fields(Counters):
+        kind, meaning = each.metadata["kind"], each.metadata["meaning"]
+        counts = kind == "counter" and not each.name.endswith("_total")
+        name = PREFIX + each.name + "_total" * counts
+        metrics.append(Counted(each.name, name, kind, meaning))
     return metrics
 
 
 def exposition(counters: Counters, gauges: Mapping[str, Callable[[], float]]) -> bytes:
     """All metrics in Prometheus' text format, with the process's own memory and CPU time."""
     from prometheus_client import CollectorRegistry, ProcessCollector
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+    from prometheus_client.core import (
+        CounterMetricFamily,
+        GaugeMetricFamily,
+        HistogramMetricFamily,
+        Metric,
+    )
     from prometheus_client.exposition import generate_latest
     from prometheus_client.registry import Collector
 
     class Ours(Collector):
         def collect(self) -> Iterator[Metric]:
             for each in counted():
-                family = GaugeMetricFamily if each.kind == "gauge" else CounterMetricFamily
-                yield family(each.name, each.meaning, value=getattr(counters, each.field))
+                value = getattr(counters, each.field)
+                if each.kind == "histogram":
+                    yield HistogramMetricFamily(
+                        each.name, each.meaning, buckets=value.buckets(), sum_value=value.sum
+                    )
+                else:
+                    family = GaugeMetricFamily if each.kind == "gauge" else CounterMetricFamily
+                    yield family(each.name, each.meaning, value=value)
             for name, measure in gauges.items():
                 yield GaugeMetricFamily(PREFIX + name, GAUGES[name], value=measure())
 

@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 import ssl
+import time
 from collections.abc import Generator
 from functools import partial
 from typing import Any, Final
@@ -19,12 +20,14 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from blackthorn.edges.connection_limits import client_key
 from blackthorn.edges.http import limits
 from blackthorn.edges.http.answers import answer_error
 from blackthorn.errors import BlackthornError, UnavailableError
+from blackthorn.server.counters import Histogram
 
 _MUTE: Final = logging.CRITICAL + 1
 _GRACE_SECONDS: Final = 2
@@ -118,9 +121,16 @@ class HttpServer:
 
 
 async def serve_http(
-    app: Starlette, what: str, host: str, port: int, tls: ssl.SSLContext | None = None
+    app: Starlette,
+    what: str,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None = None,
+    seconds: Histogram | None = None,
 ) -> HttpServer:
     """Serve `app` on `host`:`port`, over TLS when a context is given.
+
+    `seconds` takes how long each request was answered.
 
     Raises UnavailableError, which says `what` cannot listen, when that is not possible.
     """
@@ -129,7 +139,7 @@ async def serve_http(
     listening = _listen(what, host, port)
     options: dict[str, Any] = {} if tls is None else {"ssl_context_factory": lambda *_: tls}
     config = uvicorn.Config(
-        app,
+        app if seconds is None else _timed(app, seconds),
         loop="none",
         http=ImpatientProtocol,
         ws="none",
@@ -152,6 +162,17 @@ async def serve_http(
         raise UnavailableError(f"{what} has ended before it served {host}:{port}")
     task.add_done_callback(partial(_report_end, server, what))
     return HttpServer(server, task, int(listening.getsockname()[1]))
+
+
+def _timed(app: ASGIApp, seconds: Histogram) -> ASGIApp:
+    async def timed(scope: Scope, receive: Receive, send: Send) -> None:
+        begun = time.monotonic()
+        try:
+            await app(scope, receive, send)
+        finally:
+            seconds.since(begun)
+
+    return timed
 
 
 def _report_end(server: _Server, what: str, task: asyncio.Task[None]) -> None:

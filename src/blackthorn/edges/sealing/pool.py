@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import os
 import sys
+import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import Final
@@ -177,6 +178,7 @@ class SealingPool:
         """
         if self._deaths and self._deaths.get(_name(content), 0) >= limits.MAX_SEALING_ATTEMPTS:
             raise MailRefusedError(554, "5.6.0", "the mail cannot be processed")
+        begun = time.monotonic()
         worker = await self._free_worker()
         sized = head(request) + len(content).to_bytes(4, "big")
         job = _Job(sized, content, asyncio.get_running_loop().create_future())
@@ -187,6 +189,7 @@ class SealingPool:
                 worker.kill()  # and its end puts off what it had
             return await job.answer
         finally:
+            self._counters.sealing_seconds.since(begun)
             job.answer.cancel()
 
     async def close(self) -> None:

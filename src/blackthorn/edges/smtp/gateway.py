@@ -11,6 +11,7 @@ from functools import partial
 from blackthorn.edges.sealing.pool import SealingPool
 from blackthorn.edges.sealing.worker import SealRequest, SealTo
 from blackthorn.edges.smtp import limits
+from blackthorn.errors import DiskError
 from blackthorn.ports.clock import Clock
 from blackthorn.ports.store import Command
 from blackthorn.ports.waiting import outcome
@@ -47,6 +48,11 @@ class MailGateway:
         self._pool = pool
         self._clock = clock
         self._large = asyncio.Lock()
+
+    def check_room(self, size: int) -> None:
+        """Whether a mail of so many bytes may come. Raises DiskError."""
+        if not self._mail_service.has_room(size):
+            raise DiskError("the disk is nearly full")
 
     async def recipient(self, path: str) -> Recipient:
         """The user behind an envelope address. Raises RecipientRefusedError, StorageError."""

@@ -60,9 +60,13 @@ class _Answers:
     async def handle_MAIL(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        sizes = [option[5:] for option in options if option.startswith("SIZE=")]
-        if any(int(size) > mail_limits.MAX_MAIL_BYTES for size in sizes):
+        size = max((int(each[5:]) for each in options if each.startswith("SIZE=")), default=0)
+        if size > mail_limits.MAX_MAIL_BYTES:
             return "552 5.3.4 the mail is too large"
+        try:
+            self._gateway.check_room(size)
+        except BlackthornError as error:
+            return refusal(error).reply
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 2.1.0 sender noted"

@@ -98,6 +98,11 @@ class SmtpSettings:
         "0: one for each core.",
         at_most=sealing_limits.MAX_SEALING_WORKERS,
     )
+    min_free_disk_mib: int = setting(
+        1024,
+        "With less free disk space in MiB than this, mail is deferred (452 4.3.1), and messages "
+        "go on down to ops.min_free_disk_mib; never less than that.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +162,8 @@ class OpsSettings:
     port: int = _port(8101, "operations HTTP")
     min_free_disk_mib: int = setting(
         256,
-        "With less free disk space in MiB than this the server takes nothing more in, so that what "
-        "it holds can still be fetched and removed, and /readyz says that it is not ready.",
+        "With less free disk space in MiB than this the server accepts nothing, so that what it "
+        "holds can still be fetched and removed, and /readyz says that it is not ready.",
     )
 
 

@@ -11,8 +11,9 @@ from typing import Final
 
 from blackthorn.edges.http import metrics
 from blackthorn.edges.http import operations as ops
-from blackthorn.errors import BlackthornError, StorageError
-from blackthorn.ports.store import Probe
+from blackthorn.errors import BlackthornError, DiskError, StorageError, system_error
+from blackthorn.ports.ledger import ReadCheckpoints
+from blackthorn.ports.store import Reader
 from blackthorn.ports.waiting import outcome
 from blackthorn.programs.server.ledger import ServerLedger
 from blackthorn.server.counters import Counters
@@ -24,20 +25,25 @@ from blackthorn.wire.units import MIB
 NAME_ONE: Final = "name an active user by `blackthorn config postmaster`"
 
 PROBE_SECONDS: Final = 5
-"""A database that commits nothing for so long is not ready."""
+"""A database that commits or answers nothing for so long is not ready."""
 
 
 @dataclass(eq=False, repr=False)
 class Health:
-    """One server's. `parts` say what is wrong with them, one line each; `floor_mib` is the free
-    disk in MiB below which nothing is taken. Set `draining` once the server stops."""
+    """One server's. `parts` say what is wrong with them, one line each.
+
+    `floor_mib` is the free disk in MiB below which nothing is accepted, `mail_floor_mib` that for
+    mail. Set `draining` once the server stops.
+    """
 
     folder: ServerFolder
     writer: ThreadWriter
+    reader: Reader
     counters: Counters
     ledger: ServerLedger
     recipient_policy: RecipientPolicy
     floor_mib: int
+    mail_floor_mib: int
     parts: Sequence[Callable[[], list[str]]]
     draining: bool = False
 
@@ -46,36 +52,61 @@ class Health:
         gauges = {
             "writer_waiting": lambda: float(self.writer.waiting),
             "database_bytes": lambda: float(_size_of(self.folder.database)),
-            "free_disk_bytes": lambda: float(self._free_bytes()),
+            "free_disk_bytes": lambda: float(self.free_bytes()),
             **self.ledger.gauges(),
         }
         return ops.Operations(
             self._problems,
-            partial(postmaster_warnings, self.recipient_policy),
+            self._warnings,
             lambda: metrics.exposition(self.counters, gauges),
         )
 
     def disk_is_short(self) -> bool:
-        """Whether less of the disk is free than the settings ask for."""
-        return self._free_bytes() < self.floor_mib * MIB
+        """Whether less of the disk is free than the settings ask for. Raises DiskError."""
+        return self.free_bytes() < self.floor_mib * MIB
+
+    def mail_room(self) -> int:
+        """Bytes of the disk that mail may still use; below 0 none. Raises DiskError."""
+        return self.free_bytes() - self.mail_floor_mib * MIB
+
+    def free_bytes(self) -> int:
+        """Free bytes of the disk. Raises DiskError."""
+        with system_error(DiskError, "the free disk cannot be measured"):
+            return shutil.disk_usage(self.folder.path).free
 
     async def _problems(self) -> list[str]:
         problems = ["the server is stopping"] if self.draining else []
-        if self.disk_is_short():
-            problems.append(f"less than {self.floor_mib} MiB of disk are free")
-        for part in (self.ledger.problems, *self.parts):
+        for part in (self._disk_problems, self.ledger.problems, *self.parts):
             problems += part()
+        if problem := self.writer.problem(PROBE_SECONDS):
+            problems.append(problem)
+        published = self.ledger.ledger.published
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                await outcome(partial(self.writer.submit, Probe()))
+                stored = await outcome(partial(self.reader.ask, ReadCheckpoints()))
         except BlackthornError as error:
             problems.append(str(error))
         except TimeoutError:
-            problems.append(f"the database has committed nothing for {PROBE_SECONDS} seconds")
+            problems.append(f"the database has answered nothing for {PROBE_SECONDS} seconds")
+        else:
+            size = max((each.size for each in stored if each.published), default=0)
+            if published is not None and size < published.size:
+                problems.append("the database lacks what the ledger has published: restore it")
         return problems
 
-    def _free_bytes(self) -> int:
-        return shutil.disk_usage(self.folder.path).free
+    def _disk_problems(self) -> list[str]:
+        try:
+            short = self.disk_is_short()
+        except DiskError as error:
+            return [str(error)]
+        return [f"less than {self.floor_mib} MiB of disk are free"] * short
+
+    async def _warnings(self) -> list[str]:
+        warnings = await postmaster_warnings(self.recipient_policy)
+        with suppress(StorageError):  # which `_problems` names
+            if self.mail_room() < 0:
+                warnings.append(f"mail is deferred: less than {self.mail_floor_mib} MiB are free")
+        return warnings
 
 
 async def postmaster_warnings(recipient_policy: RecipientPolicy) -> list[str]:

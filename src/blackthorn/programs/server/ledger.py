@@ -133,6 +133,7 @@ class ServerLedger:
         self._reader = reader
         self._settings = settings.ledger
         self._clock = clock
+        self._http_seconds = counters.http_seconds
         self._tasks = tasks
         self._place = files.witness
         self._closures = files.path / "closures"
@@ -171,7 +172,7 @@ class ServerLedger:
         self.ledger.hold(True)
         app = ledger_app(LedgerTiles(self.ledger, self.keys, self._reader), self._closure)
         host, port = self._settings.host, self._settings.port
-        edge = await serve_http(app, "the ledger", host, port, tls.context)
+        edge = await serve_http(app, "the ledger", host, port, tls.context, self._http_seconds)
         stack.push_async_callback(edge.close)
         if self._own is not None:
             own = EmbeddedWitness(

@@ -92,8 +92,9 @@ async def _run(
     market_keys = folder.market_keys(settings.enterprise.market_keys)
     wrapping = Wrapping(market_keys, secrets.token_bytes)
     engine = Engine(database, wrapping)
-    writer = ThreadWriter(engine, loop.call_soon_threadsafe, end, faults.log_defect)
-    reader = ThreadReader(engine, loop.call_soon_threadsafe, faults.log_defect)
+    wake, log_defect = loop.call_soon_threadsafe, faults.log_defect
+    writer = ThreadWriter(engine, wake, end, log_defect, counters.committed)
+    reader = ThreadReader(engine, wake, log_defect)
     server = Server(
         folder, settings, database, market_keys, wrapping, writer, reader, tls, counters
     )
@@ -108,6 +109,7 @@ async def _run(
         pool = SealingPool(server.counters, settings.smtp.sealing_workers or None)
         stack.push_async_callback(pool.close)
         server.start_notices(pool)
+        server.watch_disk()
         link = await serve_link(server.dispatcher, settings.link.host, settings.link.port, tls)
         stack.push_async_callback(link.close)
         smtp = await listen_smtp(server.gateway(pool), settings, folder)

@@ -133,10 +133,12 @@ class Server:
         self.health = Health(
             folder,
             writer,
+            reader,
             counters,
             self.ledger,
             self._recipient_policy,
             settings.ops.min_free_disk_mib,
+            max(settings.smtp.min_free_disk_mib, settings.ops.min_free_disk_mib),
             (self.decisions.problems, self.closures.problems),
         )
         self.decisions.on_decision.append(self._exit_changed)
@@ -255,7 +257,9 @@ class Server:
         self.tasks.keep("notices", delivery.notify_and_wait)
 
     def watch_disk(self) -> None:
-        """Take nothing while the disk is nearly full, so that what is held can still be removed."""
-        short = self.health.disk_is_short()
-        self.dispatcher.disk_is_short(short)
-        self.mail_service.disk_short = short
+        """Accept nothing while the disk is nearly full, so that what is held can be removed.
+
+        Mail, which strangers send, stops before messages do. Raises DiskError.
+        """
+        self.dispatcher.disk_is_short(self.health.disk_is_short())
+        self.mail_service.room = self.health.mail_room()

@@ -1,8 +1,10 @@
 """Mail service: store sealed mail durably, announce it, list and read it."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from blackthorn.errors import BlackthornError, DiskError, StorageError
 from blackthorn.ids import Address
@@ -11,6 +13,9 @@ from blackthorn.ports.enterprise import UserRecord
 from blackthorn.ports.mail import ListMail, MailHead, MailPart, ReadMail, SealedMail, StoreMail
 from blackthorn.ports.store import Command, Done, Reader, Then, Writer, call_each, unless_failed
 from blackthorn.server.counters import Counters
+
+_DISK_BYTES: Final = 2
+"""Of one byte: in the database, and in its write-ahead log until that is folded in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class MailPage:
 class MailService:
     """The mailboxes of all users. `arrived` gets owner and uid of each stored mail.
 
-    While `disk_short` no mail is stored.
+    `room` is how many bytes mail may still use on the disk; each stored mail takes its own.
     """
 
     writer: Writer
@@ -39,7 +44,11 @@ class MailService:
     clock: Clock
     counters: Counters
     arrived: Callable[[Address, int], None]
-    disk_short: bool = False
+    room: float = math.inf
+
+    def has_room(self, size: int) -> bool:
+        """Whether the disk has room for mail of so many bytes."""
+        return size < self.room
 
     def store(
         self, mails: Sequence[MailFor], done: Done[list[int]], also: Command[None] | None = None
@@ -48,9 +57,11 @@ class MailService:
 
         `done` gets the uids once durable, or the error when nothing was stored.
         """
-        if self.disk_short:
+        size = _DISK_BYTES * sum(len(mail.sealed) for mail in mails)
+        if not self.has_room(size):
             done(DiskError("the disk is nearly full"))
             return
+        self.room -= size
 
         def stored(result: list[int] | BlackthornError) -> None:
             told = [partial(done, result)]

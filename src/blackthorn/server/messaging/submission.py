@@ -6,6 +6,7 @@ it. An accepted Commit is accepted again when repeated. Postings that come durin
 the next one, so groups become durable in the order of their parcels' numbers.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -71,6 +72,8 @@ class MessageSubmission:
     _free: ports.Parcels = field(default_factory=ports.Parcels)
     _ordered: Ordered = field(default_factory=list)
     _waiting: list[_Pending] = field(default_factory=list)
+    _oldest: float = 0.0
+    """When the first of `_waiting` came."""
     _storing: bool = False
     _unstored_bytes: int = 0
 
@@ -238,6 +241,8 @@ class MessageSubmission:
         self._queue(pending)
 
     def _queue(self, pending: _Pending) -> None:
+        if not self._waiting:
+            self._oldest = time.monotonic()
         self._waiting.append(pending)
         self._unstored_bytes += pending.size
         crowded = self._unstored_bytes > messaging_limits.MAX_UNSTORED_BYTES
@@ -251,11 +256,14 @@ class MessageSubmission:
         command = ports.StoreParcels(self._free, self._ordered, self.next_seq, self.today)
         self._free, self._ordered = ports.Parcels(), []
         waiting, self._waiting = self._waiting, []
-        self.writer.submit(command, partial(self._stored, waiting))
+        self.writer.submit(command, partial(self._stored, waiting, self._oldest))
         self.delivery.flush()
 
     def _stored(
-        self, waiting: list[_Pending], result: list[ports.CommitOutcome] | BlackthornError
+        self,
+        waiting: list[_Pending],
+        oldest: float,
+        result: list[ports.CommitOutcome] | BlackthornError,
     ) -> None:
         self._storing = False
         self.flush()
@@ -286,6 +294,7 @@ class MessageSubmission:
             self.counters.postings_accepted += len(ids)
             connection.accepted(ids)
         self.delivery.deliver_new(deliveries)
+        self.counters.delivery_seconds.since(oldest)
 
     def _not_stored(self, waiting: list[_Pending], error: BlackthornError) -> None:
         self.counters.storage_failures += isinstance(error, StorageError)

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from blackthorn.crypto.secret import Secret
 from blackthorn.errors import DefectError
-from blackthorn.ports.store import Command, Probe, Query, Result, Then, Together
+from blackthorn.ports.store import Command, Query, Result, Then, Together
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.failure import failure_of, storing
 from blackthorn.storage.sqlite.stores import (
@@ -36,13 +36,7 @@ def _then(transaction: Transaction, command: Then[Any]) -> Any:
     return execute(transaction, command.second)
 
 
-def _probe(transaction: Transaction, command: Probe) -> None:
-    connection = transaction.connection
-    connection.pragma("user_version", connection.pragma("user_version"))
-
-
 COMMANDS: Final[Table] = {
-    Probe: _probe,
     Together: _together,
     Then: _then,
     **cases.COMMANDS,

@@ -6,6 +6,7 @@ state is in doubt), and `on_failure` ends the program.
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
@@ -21,7 +22,8 @@ from blackthorn.storage.sqlite.telling import Outcomes, Wake
 class ThreadWriter:
     """A `ports.store.Writer` over `engine`, the only user of its writing connection.
 
-    `on_defect` is called in the loop for each programming error.
+    `on_defect` is called in the loop for each programming error, `on_commit` in the thread with
+    each commit's seconds and number of commands.
     """
 
     def __init__(
@@ -30,12 +32,16 @@ class ThreadWriter:
         wake: Wake,
         on_failure: Callable[[StorageError], None] = lambda error: None,
         on_defect: Callable[[DefectError], None] = lambda error: None,
+        on_commit: Callable[[float, int], None] = lambda seconds, commands: None,
     ) -> None:
         self._engine = engine
         self._wake = wake
         self._outcomes = Outcomes(wake, on_defect)
         self._on_failure = on_failure
+        self._on_commit = on_commit
         self._failure: StorageError | None = None
+        self._begun: float | None = None
+        self._newest: Any = None
         self._queue: SimpleQueue[Task | None] = SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -51,6 +57,13 @@ class ThreadWriter:
     def waiting(self) -> int:
         """Commands in the queue."""
         return self._queue.qsize()
+
+    def problem(self, seconds: float) -> str:
+        """Why the last commit stored nothing, or that one takes longer than `seconds`, or ""."""
+        begun = self._begun
+        if begun is not None and time.monotonic() - begun > seconds:
+            return f"the database has committed nothing for {seconds:g} seconds"
+        return str(self._newest) if isinstance(self._newest, StorageError) else ""
 
     def close(self) -> None:
         """Commit the queue, end the thread, and report the last outcomes from here."""
@@ -77,7 +90,10 @@ class ThreadWriter:
         if self._failure is not None:
             outcomes: list[Outcome] = [(done, self._failure) for _, done in tasks]
         else:
+            self._begun = begun = time.monotonic()
             outcomes = commit_group(self._engine, tasks)
+            self._begun, self._newest = None, outcomes[-1][1]
+            self._on_commit(time.monotonic() - begun, len(tasks))
             if isinstance(failure := outcomes[-1][1], UnsyncedError):
                 self._failure = failure
                 with suppress(RuntimeError):  # the loop has closed
