@@ -101,6 +101,7 @@ DEVICE_COMMANDS = {
     "alarms export",
     "device add",
     "device link",
+    "device passphrase",
     "device list",
     "device revoke",
     "device reset-status",

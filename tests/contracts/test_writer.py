@@ -13,7 +13,7 @@ import pytest
 
 from blackthorn.errors import DefectError, DiskError, StorageError
 from blackthorn.ports.parcels import FirstSeq
-from blackthorn.ports.store import Command, Probe
+from blackthorn.ports.store import Command
 from blackthorn.storage.sqlite.database import Connection, Database
 from blackthorn.storage.sqlite.engine import COMMANDS, Engine
 from blackthorn.storage.sqlite.failure import UnsyncedError
@@ -99,6 +99,9 @@ def insert(epoch: int) -> Call:
         return epoch
 
     return Call(job)
+
+
+idle = Call(lambda connection: None)
 
 
 @Call
@@ -233,7 +236,7 @@ def answers(database: Database, wake: Callable[..., Any], reads: bool) -> Callab
         reader = ThreadReader(engine, wake)
         return lambda done: reader.ask(FirstSeq(), done)
     writer = ThreadWriter(engine, wake)
-    return lambda done: writer.submit(Probe(), done)
+    return lambda done: writer.submit(idle, done)
 
 
 @pytest.mark.parametrize("reads", [False, True])
@@ -275,7 +278,7 @@ def test_a_batch_leaves_the_loop_its_turn_and_keeps_its_order(database: Database
         time.sleep(0.001)
 
     for number in range(30):
-        writer.submit(Probe(), partial(tell, number))
+        writer.submit(idle, partial(tell, number))
     gate.set()
     most = 0
     while len(told) < 30:

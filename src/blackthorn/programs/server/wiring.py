@@ -130,18 +130,22 @@ class Server:
         self.dispatcher = self._make_dispatcher(
             database, wrapping, folder, self._make_enrolment(tls)
         )
-        self.health = Health(
+        self.health = self._make_health(folder)
+        self.decisions.on_decision.append(self._exit_changed)
+
+    def _make_health(self, folder: ServerFolder) -> Health:
+        floor = self._settings.ops.min_free_disk_mib
+        return Health(
             folder,
-            writer,
-            reader,
-            counters,
+            self._writer,
+            self._reader,
+            self.counters,
             self.ledger,
             self._recipient_policy,
-            settings.ops.min_free_disk_mib,
-            max(settings.smtp.min_free_disk_mib, settings.ops.min_free_disk_mib),
+            floor,
+            max(floor, self._settings.smtp.min_free_disk_mib),
             (self.decisions.problems, self.closures.problems),
         )
-        self.decisions.on_decision.append(self._exit_changed)
 
     def _make_ledger(self, folder: ServerFolder) -> ServerLedger:
         return ServerLedger(

@@ -41,7 +41,7 @@ class ThreadWriter:
         self._on_commit = on_commit
         self._failure: StorageError | None = None
         self._begun: float | None = None
-        self._newest: Any = None
+        self._newest: object = None
         self._queue: SimpleQueue[Task | None] = SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
