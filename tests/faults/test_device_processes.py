@@ -193,7 +193,7 @@ def test_without_a_server_wishes_are_kept_and_a_follower_comes_back(people: Peop
     assert (code, len(said.splitlines())) == (6, 1), said
     assert json.loads(printed)["waiting_to_be_sent"] == 2
     code, printed, said = ended(alice, "inbox", "--json")
-    assert (code, type(json.loads(printed))) == (6, list) and "here already" in said
+    assert (code, type(json.loads(printed))) == (6, list) and "stored data" in said
     waiting = [each["text"] for each in alice.run_json("history", carol.address)[-2:]]
     assert waiting == ["kept 2", "kept 3"]
     deployment.start_server()

@@ -16,5 +16,5 @@ def chain_of(device: "DeviceProgram", address: "Address") -> "VerifiedChain":
     from blackthorn.programs.event_loop import run
 
     if not run(chain_lookup.look_up(device, address)):
-        terminal.err.print("The ledger could not be asked; shown is what was known before.")
+        terminal.note("The ledger could not be asked; shown is what was known before.")
     return chain_lookup.known(device, address)

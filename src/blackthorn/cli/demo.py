@@ -63,7 +63,7 @@ def print_outcome(outcome: "Outcome") -> None:
     report = outcome.plaintext
     table.add_row("canaries (planted, found)", str(report.planted), str(report.found))
     terminal.out.print(table)
-    terminal.out.print(
+    terminal.say(
         f"searched {report.disk_bytes / 1e6:.1f} MB that the server wrote and "
         f"{report.memory_bytes / 1e6:.1f} MB of its memory (processes: {report.processes})"
     )

@@ -41,13 +41,11 @@ ServerOption = Annotated[
 ServerDirectory = Annotated[
     Path, Argument(metavar="DIR", envvar="BLACKTHORN_DIR", help="The server's folder.")
 ]
-LedgerOption = Annotated[
-    str,
-    Option(
-        metavar="URL|DIR",
-        help="Where a server shows its ledger, a mirror's folder, or a server's own folder.",
-    ),
+DirectoryOption = Annotated[
+    Path, Option("--dir", envvar="BLACKTHORN_DIR", help="The server's folder.")
 ]
+LEDGER_HELP = "A server's ledger URL, a mirror's folder, or a server's own folder."
+LedgerOption = Annotated[str, Option(metavar="URL|DIR", help=LEDGER_HELP)]
 LedgerPolicyOption = Annotated[
     Path | None, Option(help="The trust policy to hold the ledger to; without one, the log's own.")
 ]
@@ -113,7 +111,7 @@ def home_of(home: Path, key_file: Path | None) -> "Home":
 
 
 def server_address(server: str | None) -> tuple[str, int]:
-    """Host and port as the option gives them. Raises UserError."""
+    """Host and port of the option, or of this machine. Raises UserError."""
     if server is None:
         return "127.0.0.1", int(os.environ.get("BLACKTHORN_LINK_PORT") or DEFAULT_PORT)
     host, colon, port = server.rpartition(":")
@@ -139,6 +137,12 @@ def reaching(server: str | None, url: "Invitation | None" = None) -> Iterator[tu
             raise
         advice = "words name no server: give --server HOST:PORT, or the URL"
         raise UnavailableError(f"{error}; {advice}") from None
+
+
+def require_reached(unreached: str) -> None:
+    """Raises UnavailableError with this reason, unless it is "": stored data was shown."""
+    if unreached:
+        raise UnavailableError(f"{unreached.rstrip('.')}. Only stored data was shown")
 
 
 def parse_addresses(texts: list[str]) -> "list[Address]":

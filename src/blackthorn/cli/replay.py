@@ -12,7 +12,7 @@ from rich.console import Console
 from typer import Option, Typer
 
 from blackthorn.cli import progress, terminal
-from blackthorn.errors import UserError
+from blackthorn.errors import UserError, system_error
 
 
 def register(app: Typer) -> None:
@@ -55,12 +55,10 @@ def story(
 def _folder(chosen: Path | None) -> Path:
     if chosen is None:
         return Path(tempfile.mkdtemp(prefix="blackthorn-story-"))
-    try:
+    with system_error(UserError, f"{chosen} cannot be made"):
         chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(chosen.iterdir()):
-            raise UserError(f"{chosen} is not empty: nothing was changed")
-    except OSError as error:
-        raise UserError(f"{chosen} cannot be made: {error.strerror}") from None
+            raise UserError(f"{chosen} is not empty: choose a new folder")
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""What all commands share: consoles that are plain when piped, JSON, and errors in one line."""
+"""Output of all commands: consoles that are plain when piped, JSON, and errors in one line."""
 
 import sys
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from blackthorn.errors import UserError
 from blackthorn.programs import entry
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> "Console":
-    """`out` and `err`, made at first use: `--help` prints without them."""
+    """Create `out` and `err` at first use, so that `--help` need not."""
     if name not in ("out", "err"):
         raise AttributeError(name)
     from rich.console import Console
@@ -27,17 +28,31 @@ def __getattr__(name: str) -> "Console":
 
 
 def say(text: str, style: str | None = None) -> None:
-    """A line of results, as it is: no markup, not wrapped."""
+    """Print a line of results: no markup, no wrapping."""
     _console("out").print(text, style=style, markup=False, soft_wrap=True)
 
 
 def note(text: str, style: str | None = None) -> None:
-    """A line on standard error, as it is."""
+    """Print a line on standard error: no markup, no wrapping."""
     _console("err").print(text, style=style, markup=False, soft_wrap=True)
 
 
+def print_qr(text: str) -> None:
+    """A QR code in block characters."""
+    import segno
+
+    segno.make(text, error="l", micro=False).terminal(sys.stdout, compact=True)
+
+
+def confirm(question: str, *, yes: bool, to_err: bool = False) -> bool:
+    """Ask unless `yes`; whether the user agrees. Raises UserError without a terminal."""
+    if not yes and not sys.stdin.isatty():
+        raise UserError("nothing was changed: no terminal for confirmation; use --yes")
+    return yes or typer.confirm(question, err=to_err)
+
+
 def fail(failures: list[str]) -> None:
-    """Exit with 1 if anything failed, and say what."""
+    """Print the failures; exit with 1 if there are any."""
     for failure in failures:
         _console("err").print(f"blackthorn: {failure}", style="red", markup=False)
     if failures:

@@ -51,23 +51,22 @@ def status(directory: ServerDirectory, json: JsonOption = False) -> None:
 def _print(found: dict[str, Any]) -> None:
     from rich.table import Table
 
-    say = terminal.out.print
     published = found["published"] or "never"
-    say(f"{found['origin']}: {found['size']} entries, {found['users']} users", markup=False)
-    say(f"epoch {found['epoch']}, published {published}", markup=False)
+    terminal.say(f"{found['origin']}: {found['size']} entries, {found['users']} users")
+    terminal.say(f"epoch {found['epoch']}, published {published}")
     if found["pending_resets"]:
-        say(f"resets that wait for their delay: {found['pending_resets']}", markup=False)
+        terminal.say(f"resets that wait for their delay: {found['pending_resets']}")
     table = Table("witness", "cosigned the newest", "address", box=None)
     for each in found["witnesses"]:
         address = "under this roof" if each["embedded"] else each["url"] or "-"
         table.add_row(each["name"], each["cosigned"] or "no", address)
-    say(table)
+    terminal.out.print(table)
     for remark in {each["remark"] for each in found["witnesses"] if each["remark"]}:
-        say(f"Note: {remark}.", markup=False, soft_wrap=True)
+        terminal.say(f"Note: {remark}.")
     for warning in found["warnings"]:
-        say(f"Warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+        terminal.say(f"Warning: {warning}", style="yellow")
     for problem in found["problems"]:
-        say(f"Problem: {problem}", style="red", markup=False, soft_wrap=True)
+        terminal.say(f"Problem: {problem}", style="red")
 
 
 @ledger.command("policy")
@@ -106,6 +105,5 @@ def add_witness(
         raise UserError(f"{vkey!r} is no public key of a witness: {error}") from None
     changed = witness_policy.add_witness(files.read_policy(), key, url, quorum)
     files.write_policy(changed)
-    say = terminal.out.print
-    say(f"{key.name} is in {files.policy}; restart the server.", markup=False, soft_wrap=True)
-    say("Devices keep the policy that they pinned until their owner accepts the new one.")
+    terminal.say(f"{key.name} is in {files.policy}; restart the server.")
+    terminal.say("Devices keep the policy that they pinned until their owner accepts the new one.")

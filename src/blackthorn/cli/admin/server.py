@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option, Typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.options import JsonOption, ServerDirectory
+from blackthorn.cli.options import DirectoryOption, JsonOption, ServerDirectory
+from blackthorn.wire.dates import rfc3339
 
 if TYPE_CHECKING:
     from blackthorn.programs.server.configuration import Configuration
     from blackthorn.server.accounts.users import Invited
 
-DirectoryOption = Annotated[
-    Path, Option("--dir", envvar="BLACKTHORN_DIR", help="The server's folder.")
-]
 Address = Annotated[str, Argument(metavar="ADDRESS", help="The user's mail address.")]
 Expires = Annotated[
     str, Option(help="How long the code works, from 1m to 30d, such as 30m, 24h or 7d.")
@@ -80,8 +78,8 @@ def init(
     }
     chosen = {name: value for name, value in wanted.items() if value is not None}
     initialise(directory, domain, chosen)
-    terminal.out.print(f"{directory} is ready for {domain.lower()}.", markup=False)
-    terminal.out.print(f"Next: blackthorn serve {directory}", markup=False)
+    terminal.say(f"{directory} is ready for {domain.lower()}.")
+    terminal.say(f"Next: blackthorn serve {directory}")
     if postmaster is None:
         name_one = f"blackthorn config postmaster {directory} ADDRESS"
         terminal.say(f"Mail to postmaster and abuse is deferred until you name a user: {name_one}")
@@ -179,9 +177,9 @@ def list_users(directory: DirectoryOption, json: JsonOption = False) -> None:
                 "market": user.market,
                 "language": user.language,
                 "devices": user.devices,
-                "created": _rfc3339(user.created_ms),
+                "created": rfc3339(user.created_ms),
                 "code": user.code or None,
-                "code_expires": _rfc3339(user.code_expires_ms) if user.code_expires_ms else None,
+                "code_expires": rfc3339(user.code_expires_ms) if user.code_expires_ms else None,
             }
             for user in listed
         ]
@@ -191,7 +189,7 @@ def list_users(directory: DirectoryOption, json: JsonOption = False) -> None:
 
     table = Table("address", "PIN", "market", "devices", "code", box=None)
     for user in listed:
-        until = f" until {_rfc3339(user.code_expires_ms)}" if user.code_expires_ms else ""
+        until = f" until {rfc3339(user.code_expires_ms)}" if user.code_expires_ms else ""
         row = (user.address, user.pin, user.market, str(user.devices), user.code + until)
         table.add_row(*row)
     terminal.out.print(table)
@@ -206,7 +204,7 @@ def check_config(directory: ServerDirectory) -> None:
     from blackthorn.programs.server.folder import check_modes
 
     check_modes(directory, configuration.load(directory, os.environ))
-    terminal.out.print(f"{directory / 'blackthorn.toml'} is good.", markup=False)
+    terminal.say(f"{directory / 'blackthorn.toml'} is good.")
 
 
 @config.command("postmaster")
@@ -277,32 +275,22 @@ def _print_code(invited: "Invited", settings: "Configuration", json: bool, reset
 
     host, port = public_address(settings)
     url = render_url(invited.code, host, port)
-    expires = _rfc3339(invited.expires_ms)
+    expires = rfc3339(invited.expires_ms)
     if json:
         code = render(invited.code)
         terminal.print_json(
             {"address": invited.address, "code": code, "url": url, "expires": expires}
         )
         return
-    import sys
-
-    import segno
-
     spoken = words(invited.code)
-    say = terminal.out.print
-    say(f"Activation code for {invited.address}, until {expires}:\n", markup=False)
-    say(f"    {invited.code.nameplate:>6}  " + "  ".join(f"{word:<12}" for word in spoken[:4]))
-    say("            " + "  ".join(f"{word:<12}" for word in spoken[4:]))
-    say("\nOn the device, with the code or the URL:\n")
+    terminal.say(f"Activation code for {invited.address}, until {expires}:\n")
+    terminal.say(
+        f"    {invited.code.nameplate:>6}  " + "  ".join(f"{word:<12}" for word in spoken[:4])
+    )
+    terminal.say("            " + "  ".join(f"{word:<12}" for word in spoken[4:]))
+    terminal.say("\nOn the device, with the code or the URL:\n")
     option = "--reset " if reset else ""
-    say(f"    blackthorn activate {option}'{url}'\n", markup=False, soft_wrap=True)
+    terminal.say(f"    blackthorn activate {option}'{url}'\n")
     if reset:
-        say(f"{invited.address} has an identity already: this code can only reset it.\n")
-    segno.make(url, error="l", micro=False).terminal(sys.stdout, compact=True)
-
-
-def _rfc3339(ms: int) -> str:
-    import datetime
-
-    moment = datetime.datetime.fromtimestamp(ms // 1000, datetime.UTC)
-    return moment.isoformat().replace("+00:00", "Z")
+        terminal.say(f"{invited.address} has an identity already: this code can only reset it.\n")
+    terminal.print_qr(url)

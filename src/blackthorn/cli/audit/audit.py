@@ -7,7 +7,7 @@ from typer import Argument, Exit, Option, Typer
 
 from blackthorn.cli import options, terminal
 from blackthorn.cli.audit import closure, report
-from blackthorn.errors import UserError
+from blackthorn.errors import UserError, system_error
 
 if TYPE_CHECKING:
     from blackthorn.audit.ledger_run import Result
@@ -112,18 +112,12 @@ def print_report(report: "Report") -> None:
     if not report.sees:
         terminal.out.print(f"[red]{searched}: the search is blind, so it proves nothing[/]")
     else:
-        terminal.out.print(f"{searched}: {report.found} of {report.planted} secrets found")
+        terminal.say(f"{searched}: {report.found} of {report.planted} secrets found")
 
 
 @audit.command()
 def ledger(
-    target: Annotated[
-        str,
-        Argument(
-            metavar="URL|DIR",
-            help="Where a server shows its ledger, a mirror's folder, or a server's own folder.",
-        ),
-    ],
+    target: Annotated[str, Argument(metavar="URL|DIR", help=options.LEDGER_HELP)],
     policy: Annotated[
         Path | None, Option(help="The trust policy to hold it to; without one, the log's own.")
     ] = None,
@@ -180,14 +174,11 @@ def print_result(result: "Result") -> None:
         table.add_row(name, str(value))
     terminal.out.print(table)
     if result.waiting is not None:
-        terminal.out.print(f"{result.waiting} entries wait for their witnesses.", markup=False)
+        terminal.say(f"{result.waiting} entries wait for their witnesses.")
     if result.cosigned is not None:
         terminal.say(result.cosigned)
     if result.policy != "given":
-        terminal.err.print(
-            "The policy is the log's own: hold it to one that you trust with --policy.",
-            markup=False,
-        )
+        terminal.note("The policy is the log's own: hold it to one that you trust with --policy.")
 
 
 @audit.command()
@@ -199,11 +190,8 @@ def evidence(file: Annotated[Path, Argument(metavar="FILE", help="A file of evid
     from blackthorn.audit.evidence import verify
     from blackthorn.directory import limits
 
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(limits.MAX_EVIDENCE_BYTES + 1)
-    except OSError as error:
-        raise UserError(f"{file} cannot be read: {error.strerror}") from None
+    with system_error(UserError, f"{file} cannot be read"), file.open("rb") as opened:
+        data = opened.read(limits.MAX_EVIDENCE_BYTES + 1)
     terminal.say(verify(data))
 
 
@@ -244,8 +232,7 @@ def package(
         return
     closure.say_document(document)
     if not (checked.pinned and checked.policy_given):
-        terminal.err.print(
+        terminal.note(
             "What is enclosed only shows that the package agrees with itself: give --register "
-            "and --policy from where you trust them.",
-            markup=False,
+            "and --policy from where you trust them."
         )

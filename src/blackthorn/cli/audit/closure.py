@@ -42,8 +42,7 @@ def closure(
         return
     say_document(audited.as_json())
     if not audited.pinned:
-        terminal.err.print(
+        terminal.note(
             "The register's key is the one that the file names: give --register from where you "
-            "trust it.",
-            markup=False,
+            "trust it."
         )

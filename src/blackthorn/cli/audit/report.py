@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 def report(
     source: Annotated[
         str,
-        Option(
-            "--from",
-            metavar="URL|DIR",
-            envvar="BLACKTHORN_DIR",
-            help="Where a server shows its ledger, a mirror's folder, or a server's own folder.",
-        ),
+        Option("--from", metavar="URL|DIR", envvar="BLACKTHORN_DIR", help=options.LEDGER_HELP),
     ],
     period: Annotated[
         str | None,
@@ -61,7 +56,6 @@ def print_report(value: dict[str, Any]) -> None:
 
     from blackthorn.report.counting import OUTCOMES
 
-    say = terminal.out.print
     totals, ledger = value["totals"], value["ledger"]
     outcomes = Table(title=escape(f"{value['enterprise']}, {value['period']['name']}"))
     outcomes.add_column("outcome")
@@ -72,7 +66,7 @@ def print_report(value: dict[str, Any]) -> None:
         outcomes.add_row(text, str(totals[name]), _bar(totals[name], most))
     outcomes.add_section()
     outcomes.add_row("Received", str(totals["received"]), "")
-    say(outcomes)
+    terminal.out.print(outcomes)
     columns = {
         "received": "received",
         "complied_in_whole": "in whole",
@@ -88,14 +82,14 @@ def print_report(value: dict[str, Any]) -> None:
             table.add_column(heading, justify="right")
         for row, counts in rows.items():
             table.add_row(row, *(str(counts[name]) for name in columns))
-        say(table)
+        terminal.out.print(table)
     for each in value["exits"]:
-        say(f"Market {each['market']}: {each['state']}, {each['users']} users", markup=False)
+        terminal.say(f"Market {each['market']}: {each['state']}, {each['users']} users")
     until = value["canary"]["valid_until_ms"]
     stated = sum(each["state"] == "stated" for each in value["canary"]["statements"])
-    say(f"Statements of what was never done: {stated if until else 'none'} valid", markup=False)
-    say(f"Ledger: {ledger['size']} entries, {ledger['time']}", markup=False)
-    say(f"root {ledger['root']}", markup=False, soft_wrap=True)
+    terminal.say(f"Statements of what was never done: {stated if until else 'none'} valid")
+    terminal.say(f"Ledger: {ledger['size']} entries, {ledger['time']}")
+    terminal.say(f"root {ledger['root']}")
 
 
 def _bar(value: int, most: int) -> str:
@@ -135,9 +129,8 @@ def audit_report(
 
 def print_verdict(verdict: "Verdict") -> None:
     """Each file, and each of its differences."""
-    say = terminal.out.print
     for name, found in verdict.files.items():
-        say(f"{name}: {'differs' if found else 'as the ledger gives it'}", markup=False)
+        terminal.say(f"{name}: {'differs' if found else 'as the ledger gives it'}")
         for line in found:
-            say(f"  {line}", markup=False, soft_wrap=True)
-    say(f"The ledger's {verdict.entries} entries were read and checked.", markup=False)
+            terminal.say(f"  {line}")
+    terminal.say(f"The ledger's {verdict.entries} entries were read and checked.")

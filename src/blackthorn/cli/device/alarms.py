@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from typer import Argument, Context, Option, Typer, confirm
+from typer import Abort, Argument, Context, Option, Typer
 
 from blackthorn.cli import terminal
 from blackthorn.cli.device.alarm_texts import lines
@@ -85,8 +85,6 @@ def export(
 @on_device
 def accept(number: NumberArgument, at: DeviceOptions, yes: AgreeOption = False) -> None:
     """Go on in spite of an alarm: what it stops is sent from now on. It stays in the list."""
-    import sys
-
     from blackthorn.device.transparency import alarms as device_alarms
 
     vault = program(at).opened.vault
@@ -94,10 +92,8 @@ def accept(number: NumberArgument, at: DeviceOptions, yes: AgreeOption = False) 
         alarm = device_alarms.find(records, number)
     for line in lines(alarm):
         terminal.say(line)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise UserError("say --yes to accept an alarm where nobody can be asked")
-        confirm("Go on in spite of it?", abort=True)
+    if not terminal.confirm("Accept this alarm?", yes=yes):
+        raise Abort
     with vault.transaction() as records:
         device_alarms.accept(records, number)
-    terminal.out.print(f"Alarm {number} is accepted.")
+    terminal.say(f"Alarm {number} is accepted.")

@@ -52,11 +52,11 @@ def activate(
     with options.reaching(server, invitation) as (host, port):
         wanted = activation.Activation(invitation.code, host, port, name, reset)
         enrolment, opened = run(activation.activate(place, wanted))
-    terminal.out.print(f"This device is {enrolment.address}'s. PIN: {enrolment.pin}", markup=False)
+    terminal.say(f"This device is {enrolment.address}'s. PIN: {enrolment.pin}")
     wait_published(place, opened, reset=reset)
     skew = abs(wall_ms() - enrolment.server_time) // 60_000
     if skew >= 5:
-        terminal.err.print(f"Note: this device's clock and the server's are {skew} minutes apart.")
+        terminal.note(f"Note: this device's clock and the server's are {skew} minutes apart.")
 
 
 @options.on_device

@@ -11,7 +11,6 @@ from blackthorn.cli.device.pairing import TerminalDialogue, show_code
 from blackthorn.cli.device.published import wait_published
 from blackthorn.cli.times import local_time, rfc3339
 from blackthorn.device.operations import change_chain
-from blackthorn.errors import UnavailableError
 from blackthorn.mail.render.text import safe_line
 from blackthorn.programs.device import pairing, program
 from blackthorn.programs.device.own_devices import OwnDevice
@@ -44,7 +43,7 @@ def add(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
         show_code(render(code), url)
     added = run(pairing.add(device, code, TerminalDialogue(json=json)))
     if not json:
-        terminal.out.print(f"{added.name} was added. It comes into your conversations.")
+        terminal.say(f"{added.name} was added. It comes into your conversations.")
     remaining = _finish_changes(device, quiet=json)
     if json:
         terminal.print_json({"added": added.name, "id": added.id.hex(), "left": remaining})
@@ -78,7 +77,7 @@ def link(
         opened = run(pairing.link(place, wanted, TerminalDialogue(json=json)))
     address = opened.keys.address
     if not json:
-        terminal.out.print(f"This device is {address}'s.", markup=False)
+        terminal.say(f"This device is {address}'s.")
     published = wait_published(place, opened, quiet=json)
     if json:
         terminal.print_json({"linked": address, "published": published})
@@ -100,7 +99,7 @@ def passphrase(
     copy, and the folder as it is now: then revoke the device, and link a new one.
     """
     options.home_of(at.home, at.key_file).change_passphrase(new_file)
-    terminal.out.print("The passphrase is changed.")
+    terminal.say("The passphrase is changed.")
 
 
 @devices.command("list")
@@ -118,11 +117,10 @@ def list_devices(at: options.DeviceOptions, json: options.JsonOption = False) ->
     if json:
         terminal.print_json([_document(own) for own in found])
     elif not found:
-        terminal.out.print("Your identity is not in the ledger yet.")
+        terminal.say("Your identity is not in the ledger yet.")
     for own in () if json else found:
         _print_device(own)
-    if unreached:
-        raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was known already")
+    options.require_reached(unreached)
 
 
 def _document(device: OwnDevice) -> dict[str, Any]:
@@ -190,7 +188,7 @@ def reset_status(at: options.DeviceOptions, json: options.JsonOption = False) ->
             }
         terminal.print_json(document)
     elif pending is None:
-        terminal.out.print("No reset of your identity waits.")
+        terminal.say("No reset of your identity waits.")
     else:
         since, end = local_time(pending.logged_ms), local_time(pending.effective_ms)
         terminal.say(
@@ -220,5 +218,5 @@ def _finish_changes(device: program.DeviceProgram, *, quiet: bool) -> list[str]:
     if remaining:
         terminal.say(f"Still to be done, by your next commands: {', '.join(remaining)}.")
     else:
-        terminal.out.print("Everything is done.")
+        terminal.say("Everything is done.")
     return remaining

@@ -94,7 +94,7 @@ def _print(summary: "ExportSummary") -> None:
     )
     for problem in summary.problems:
         terminal.say(f"not opened: {safe_line(problem.item)}: {safe_line(problem.reason)}")
-    terminal.out.print("All but the keys can be read by whoever has the folder.", markup=False)
+    terminal.say("All but the keys can be read by whoever has the folder.")
 
 
 def _passphrase(file: Path | None) -> "Secret":

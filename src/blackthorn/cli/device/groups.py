@@ -91,7 +91,7 @@ def list_groups(at: DeviceOptions, json: JsonOption = False) -> None:
         terminal.print_json(documents)
         return
     if not documents:
-        terminal.out.print("No groups.")
+        terminal.say("No groups.")
     for document in documents:
         members = ", ".join(document["members"])
         gone = " (you were removed)" if document["standing"] != "active" else ""

@@ -6,8 +6,7 @@ from typer import Argument, Option
 
 from blackthorn.cli import terminal, times
 from blackthorn.cli.device import alarm_texts, exit_notices, outcomes
-from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
-from blackthorn.errors import UnavailableError
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program, require_reached
 from blackthorn.mail.render.text import safe_line, safe_text
 from blackthorn.ports.device_store import HistoryRecord
 from blackthorn.programs.device.program import DeviceProgram
@@ -54,7 +53,7 @@ async def _follow(device: DeviceProgram, json: bool) -> None:
         nonlocal away
         if away:
             away = False
-            terminal.err.print("Connected again.")
+            terminal.note("Connected again.")
         alarm_texts.show_open(device, alarms)
         exit_notices.show_all(device, notices)
         _print_new(device, json)
@@ -89,14 +88,13 @@ def _look(device: DeviceProgram, last: int | None, json: bool) -> None:
     if json:
         terminal.print_json([_message(line) for line in lines])
     elif not lines:
-        terminal.out.print("No messages.")
+        terminal.say("No messages.")
     for line in () if json else lines:
         _print_line(line)
     with device.opened.vault.transaction() as records:
         records.history.set_shown([line.number for line in lines if not line.shown])
     outcomes.tell_failures(device)
-    if unreached:
-        raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was here already")
+    require_reached(unreached)
 
 
 @on_device
@@ -131,7 +129,7 @@ def history(
         )
         return
     if not lines:
-        terminal.out.print("No messages.")
+        terminal.say("No messages.")
     for line in lines:
         _print_line(line)
 

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Option, confirm
+from typer import Abort, Option
 
 from blackthorn.cli import terminal, times
 from blackthorn.cli.options import AgreeOption, DeviceOptions, JsonOption, on_device, program
-from blackthorn.errors import SecurityError, UserError
+from blackthorn.errors import SecurityError
 from blackthorn.programs.event_loop import run
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def check(at: DeviceOptions, json: JsonOption = False) -> None:
     if done.finding:
         raise SecurityError(f"ledger verification failed: {done.finding}")
     if not json:
-        terminal.out.print(f"All {done.size} entries of the ledger keep its rules.")
+        terminal.say(f"All {done.size} entries of the ledger keep its rules.")
 
 
 @on_device
@@ -77,7 +77,9 @@ def trust(
     if not json:
         _print(document, found.pinned)
     if accept and found.changes:
-        _agree(yes)
+        question = "Has the administrator told you this digest, and do you trust it?"
+        if not terminal.confirm(question, yes=yes):
+            raise Abort
         _accept(device, found.offer, json)
         document["accepted"] = True
     if json:
@@ -85,28 +87,17 @@ def trust(
 
 
 def _print(document: dict[str, Any], pinned: "Anchors") -> None:
-    say = terminal.out.print
-    say(f"Ledger: {pinned.config.origin}", markup=False, soft_wrap=True)
-    say(f"Who must cosign it: {document['quorum']}", markup=False, soft_wrap=True)
+    terminal.say(f"Ledger: {pinned.config.origin}")
+    terminal.say(f"Who must cosign it: {document['quorum']}")
     if not document["differs"]:
-        say("The server keeps its ledger by the same terms.")
+        terminal.say("The server keeps its ledger by the same terms.")
         return
-    say("The server keeps its ledger by other terms now:")
+    terminal.say("The server keeps its ledger by other terms now:")
     for line in document["changes"]:
-        say(f"  {line}", markup=False, soft_wrap=True)
+        terminal.say(f"  {line}")
     if document["weaker"]:
-        say("They let a ledger pass that the present ones would not.", style="bold red")
-    say(f"Their digest: {document['digest']}", markup=False, soft_wrap=True)
-
-
-def _agree(yes: bool) -> None:
-    import sys
-
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UserError("say --yes to accept other terms where nobody can be asked")
-    confirm("Has the administrator told you this digest, and do you trust it?", abort=True)
+        terminal.say("They let a ledger pass that the present ones would not.", style="bold red")
+    terminal.say(f"Their digest: {document['digest']}")
 
 
 def _accept(device: "DeviceProgram", offer: "Offer", json: bool) -> None:
@@ -115,6 +106,6 @@ def _accept(device: "DeviceProgram", offer: "Offer", json: bool) -> None:
     settled = ledger_terms.accept(device, offer)
     if json:
         return
-    terminal.out.print("This device trusts these terms from now on.")
+    terminal.say("This device trusts these terms from now on.")
     for alarm in settled:
-        terminal.out.print(f"Alarm {alarm.number} ({alarm.code}) is settled by it.")
+        terminal.say(f"Alarm {alarm.number} ({alarm.code}) is settled by it.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from typer import Argument, Typer
 
 from blackthorn.cli import terminal, times
-from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program
+from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, program, require_reached
 from blackthorn.errors import UnavailableError, UserError
 from blackthorn.ports.device_store import MailRecord
 from blackthorn.programs.device import mail as device_mail
@@ -38,13 +38,12 @@ def list_mail(at: DeviceOptions, json: JsonOption = False) -> None:
     if json:
         terminal.print_json([_entry(record) for record in found])
     elif not found:
-        terminal.out.print("No mail.")
+        terminal.say("No mail.")
     for record in () if json else found:
         who, what = record.sender or NO_SENDER, record.subject or NO_SUBJECT
         terminal.say(f"{record.uid:5}  {times.local_time(record.received_ms)}  {who}  {what}")
     tell_failures(device)
-    if unreached:
-        raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was known already")
+    require_reached(unreached)
 
 
 def _entry(record: MailRecord) -> dict[str, Any]:

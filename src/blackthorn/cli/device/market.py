@@ -6,8 +6,15 @@ from typing import Annotated
 from typer import Argument, Option, Typer
 
 from blackthorn.cli import terminal
-from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parse_addresses, program
-from blackthorn.errors import UnavailableError, UserError
+from blackthorn.cli.options import (
+    DeviceOptions,
+    JsonOption,
+    on_device,
+    parse_addresses,
+    program,
+    require_reached,
+)
+from blackthorn.errors import UnavailableError, UserError, system_error
 from blackthorn.mail.render.text import safe_text
 from blackthorn.programs.device import market_exit
 from blackthorn.programs.event_loop import run
@@ -37,11 +44,10 @@ def notice(at: DeviceOptions, json: JsonOption = False) -> None:
     if json:
         terminal.print_json([exit_notices.document(kept) for kept in found])
     elif not found:
-        terminal.out.print("There is no notice: the service in your market is not ending.")
+        terminal.say("There is no notice: the service in your market is not ending.")
     for kept in () if json else found:
         terminal.say(f"{exit_notices.line(kept)}\n\n{safe_text(kept.text)}")
-    if unreached:
-        raise UnavailableError(f"{unreached.rstrip('.')}. Shown is what was here already")
+    require_reached(unreached)
     if reported:
         market_exit.set_read(device)
 
@@ -64,8 +70,7 @@ def forward(
     value = str(parse_addresses([address])[0]) if address is not None else ""
     if refusal := run(market_exit.report(program(at), "forward", value)):
         raise UserError(refusal)
-    text = f"Senders will be told {value}." if value else "Senders will be told no address."
-    terminal.out.print(text, markup=False)
+    terminal.say(f"Senders will be told {value or 'no address'}.")
 
 
 @on_device
@@ -77,8 +82,6 @@ def receipt(
     from blackthorn.storage.files import atomic
 
     data = run(market_exit.fetch_receipt(program(at)))
-    try:
+    with system_error(UserError, f"{out} cannot be written"):
         atomic.write_new(out, data)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}") from None
     terminal.say(f"Your receipt is in {out}. Keep it.")

@@ -9,12 +9,10 @@ from blackthorn.cli.device.prompts import LinePrompt
 def show_code(code: str, url: str) -> None:
     """How to link the new device; as a QR code too when there is a terminal."""
     if sys.stdout.isatty():
-        import segno
-
-        segno.make(url, error="l", micro=False).terminal(sys.stdout, compact=True)
-    terminal.out.print("On the new device:", markup=False)
+        terminal.print_qr(url)
+    terminal.say("On the new device:")
     terminal.say(f"  blackthorn device link {code}")
-    terminal.out.print("or by its URL:", markup=False)
+    terminal.say("or by its URL:")
     terminal.say(f"  blackthorn device link '{url}'")
 
 
@@ -37,15 +35,15 @@ class TerminalDialogue(LinePrompt):
         if self._json:
             terminal.print_json({"joined": name})
         else:
-            terminal.out.print(f"{safe_line(name)} has proved the code.", markup=False)
+            terminal.say(f"{safe_line(name)} has proved the code.")
 
     def compared(self, digits: str) -> None:
         self._replace_line("")
         if self._json:
             terminal.print_json({"digits": digits})
             return
-        text = f"Both devices show {digits[:3]} {digits[3:]}. Say so on the new one, too."
-        terminal.out.print(text, markup=False)
+        shown = f"{digits[:3]} {digits[3:]}"
+        terminal.say(f"Both devices show {shown}. Confirm this on the new device, too.")
 
     def compare(self, address: str, digits: str) -> None:
         self._replace_line("")
@@ -53,7 +51,7 @@ class TerminalDialogue(LinePrompt):
             terminal.print_json({"address": address, "digits": digits})
             return
         text = f"This is to be {address}'s device. It shows {digits[:3]} {digits[3:]}: type "
-        terminal.out.print(f"{text}these digits on the other device.", markup=False)
+        terminal.say(f"{text}these digits on the other device.")
 
     def progress(self, remaining: int, total: int) -> None:
         if total:

@@ -17,14 +17,14 @@ def wait_published(
     from blackthorn.programs.device.program import DeviceProgram
 
     if not quiet:
-        terminal.err.print("Waiting for the ledger to show this device…")
+        terminal.note("Waiting for the ledger to show this device…")
     shown = run(published(DeviceProgram(home, opened)))
     if quiet:
         return shown
     if not shown:
-        terminal.out.print("The ledger does not show it yet: that goes on with your next command.")
+        terminal.say("The ledger does not show it yet: that goes on with your next command.")
     elif reset:
-        terminal.out.print("The reset waits now (blackthorn device reset-status).")
+        terminal.say("The reset waits now (blackthorn device reset-status).")
     else:
-        terminal.out.print("The ledger shows it.")
+        terminal.say("The ledger shows it.")
     return shown

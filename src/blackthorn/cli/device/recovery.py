@@ -61,11 +61,11 @@ def _show(words: Sequence[str], check: str) -> None:
     ]
     if not sys.stdout.isatty() or not sys.stdin.isatty():
         for line in lines:
-            terminal.out.print(line, markup=False)
+            terminal.say(line)
         return
     with terminal.out.screen(hide_cursor=False):
         for line in lines:
-            terminal.out.print(line, markup=False)
+            terminal.say(line)
         terminal.out.input("\nPress Enter when it is written down: ")
 
 
@@ -73,10 +73,7 @@ def _show(words: Sequence[str], check: str) -> None:
 def use(
     address: Annotated[str, Argument(metavar="ADDRESS", help="Whose identity it is.")],
     home: options.HomeOption = options.DEFAULT_HOME,
-    server: Annotated[
-        str | None,
-        Option(metavar="HOST:PORT", envvar="BLACKTHORN_SERVER", help="Where the server is."),
-    ] = None,
+    server: options.ServerOption = None,
     key_file: options.KeyFileOption = None,
     name: options.NameOption = None,
     json: options.JsonOption = False,
@@ -97,9 +94,9 @@ def use(
         wanted = steps.Recovery(whose, host, port, name or own_name())
         opened = run(steps.use(place, wanted, LinePrompt()))
     if not json:
-        terminal.out.print(f"This device is {whose}'s.", markup=False)
+        terminal.say(f"This device is {whose}'s.")
     published = wait_published(place, opened, quiet=json)
     if json:
         terminal.print_json({"recovered": whose, "published": published})
     else:
-        terminal.out.print("Now revoke what you have lost: blackthorn device list, then revoke.")
+        terminal.say("Now revoke what you have lost: blackthorn device list, then revoke.")

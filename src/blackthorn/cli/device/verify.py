@@ -88,25 +88,20 @@ def _document(
 
 def _show(document: dict[str, Any]) -> None:
     groups = str(document["digits"]).split(" ")
-    terminal.out.print(f"You and {document['address']} both see:", markup=False)
+    terminal.say(f"You and {document['address']} both see:")
     for place in range(0, len(groups), 4):
-        terminal.out.print("  " + "  ".join(groups[place : place + 4]), markup=False)
+        terminal.say("  " + "  ".join(groups[place : place + 4]))
     if sys.stdout.isatty():
-        import segno
-
-        payload = str(document["payload"])
-        segno.make(payload, error="l", micro=False).terminal(sys.stdout, compact=True)
+        terminal.print_qr(str(document["payload"]))
     else:
         terminal.say(str(document["payload"]))
     names = ", ".join(safe_line(name) for name in document["devices"])
     terminal.say(f"Devices: {names}")
     if document["reset_waits_until"]:
-        text = f"A reset of this identity waits until {document['reset_waits_until']}."
-        terminal.out.print(text, markup=False)
+        terminal.say(f"A reset of this identity waits until {document['reset_waits_until']}.")
     if document["same"]:
-        terminal.out.print("What you compared is the same.")
+        terminal.say("What you compared is the same.")
     if document["verified"]:
-        terminal.out.print("You have verified this person.")
+        terminal.say("You have verified this person.")
     else:
-        text = "Compared in person, and the same? Then add --confirm."
-        terminal.out.print(text, markup=False)
+        terminal.say("If you compared in person and it is the same, add --confirm.")

@@ -1,10 +1,7 @@
 """An officer decides at a terminal: a decision is shown in full, confirmed, signed, handed in."""
 
-import sys
 from collections.abc import Mapping
 from typing import Any, Final
-
-import typer
 
 from blackthorn.cli import terminal, times
 from blackthorn.cli.officer import show
@@ -75,19 +72,11 @@ def approve(
     signed, missing = officer.sign(device, decisions, waiting, me)
     if output.dry_run:
         return _result(waiting.signed, missing, taken=False, output=output)
-    confirm(f"Sign this {statement.action} in {statement.case} as {me}?", output)
+    question = f"Sign this {statement.action} in {statement.case} as {me}?"
+    if not terminal.confirm(question, yes=output.yes, to_err=output.json):
+        raise UserError("nothing was signed")
     missing = run(officer.submit(device, signed, waiting.kept))
     return _result(signed, missing, taken=not missing, output=output)
-
-
-def confirm(question: str, output: OutputOptions) -> None:
-    """Ask, unless told not to. Raises UserError where nobody can be asked, or they say no."""
-    if output.yes:
-        return
-    if not sys.stdin.isatty():
-        raise UserError("nothing was signed: say --yes to sign where nobody can be asked")
-    if not typer.confirm(question, err=output.json):
-        raise UserError("nothing was signed")
 
 
 def _approvers(signed: statements.Signed) -> list[str]:

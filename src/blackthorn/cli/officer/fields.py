@@ -5,16 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from blackthorn.cli.officer import limits
-from blackthorn.errors import UserError
+from blackthorn.errors import UserError, system_error
 
 
 def read_file(path: Path) -> bytes:
     """A document, whole. Raises UserError when it is empty, too large or cannot be read."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(limits.MAX_OFFICER_DOCUMENT_BYTES + 1)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    with system_error(UserError, f"{path} cannot be read"), path.open("rb") as file:
+        data = file.read(limits.MAX_OFFICER_DOCUMENT_BYTES + 1)
     if not data:
         raise UserError(f"{path} is empty: give the document itself")
     if len(data) > limits.MAX_OFFICER_DOCUMENT_BYTES:

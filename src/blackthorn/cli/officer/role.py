@@ -1,6 +1,5 @@
 """Commands of the family `role`: who may decide. Two owners found, and change it ever after."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Argument, Option, Typer
@@ -8,7 +7,14 @@ from typer import Argument, Option, Typer
 from blackthorn.cli import terminal
 from blackthorn.cli.officer import decide, generate, officer_keys, options, show
 from blackthorn.cli.officer.generate import Invocation
-from blackthorn.cli.options import DeviceOptions, JsonOption, on_device, parameter, parse_addresses
+from blackthorn.cli.options import (
+    DeviceOptions,
+    DirectoryOption,
+    JsonOption,
+    on_device,
+    parameter,
+    parse_addresses,
+)
 from blackthorn.errors import UserError
 from blackthorn.governance import officer_requests as forms
 from blackthorn.governance.transitions import Role
@@ -29,9 +35,7 @@ def open_(
     addresses: Annotated[
         list[str], Argument(metavar="ADDRESS ADDRESS", help="The two who may found.")
     ],
-    directory: Annotated[
-        Path, Option("--dir", envvar="BLACKTHORN_DIR", help="The server's folder.")
-    ],
+    directory: DirectoryOption,
 ) -> None:
     """On the server's host, once: name the two people who may found the officers.
 
@@ -39,7 +43,6 @@ def open_(
     """
     import os
 
-    from blackthorn.errors import UserError
     from blackthorn.programs.server import configuration
     from blackthorn.storage.files.server import ServerFolder
     from blackthorn.storage.sqlite.stores.cases import open_founding
@@ -55,8 +58,8 @@ def open_(
         database.close()
     if refusal:
         raise UserError(refusal)
-    terminal.out.print(f"{people[0]} and {people[1]} may found the officers.", markup=False)
-    terminal.out.print(f"Next, on {people[0]}'s device: blackthorn role found {people[1]}")
+    terminal.say(f"{people[0]} and {people[1]} may found the officers.")
+    terminal.say(f"Next, on {people[0]}'s device: blackthorn role found {people[1]}")
 
 
 _FOUND = """Found the officers: you and the other person become the first two owners.

@@ -59,7 +59,7 @@ def add_log(
         for key in keys:
             added = store.add_log(key, int(time.time()))
             what = "is served from now on" if added else "is served already"
-            terminal.out.print(f"{key.name} {what}.", markup=False)
+            terminal.say(f"{key.name} {what}.")
 
 
 def _log_keys(text: str) -> "list[VerifierKey]":
@@ -127,13 +127,12 @@ def status(directory: Directory, json: options.JsonOption = False) -> None:
 def _print(found: dict[str, Any]) -> None:
     from rich.table import Table
 
-    say = terminal.out.print
-    say(found["vkey"], markup=False, soft_wrap=True)
+    terminal.say(found["vkey"])
     table = Table("log", "size", "cosigned", box=None)
     for log in found["logs"]:
         table.add_row(log["origin"], str(log["size"]), log["cosigned"] or "not yet")
-    say(table)
+    terminal.out.print(table)
     if found["evidence"]:
-        say(f"Evidence against logs: {', '.join(found['evidence'])}", style="red", markup=False)
+        terminal.say(f"Evidence against logs: {', '.join(found['evidence'])}", style="red")
     if found["problem"]:
-        say(found["problem"], style="red", markup=False, soft_wrap=True)
+        terminal.say(found["problem"], style="red")
