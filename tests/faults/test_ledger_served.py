@@ -132,7 +132,7 @@ def test_a_served_ledger_is_audited_over_https(directory: Path, tmp_path: Path) 
         assert result["entries"] == published_size(server)
         done = audit(url(server))
         assert done.returncode == 0 and "freshest cosignature" in done.stdout
-        assert "hold it to one that you trust" in done.stderr
+        assert "give a trusted one by --policy" in done.stderr
         done = audit(directory, "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["resets"] == 0

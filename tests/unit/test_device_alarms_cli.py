@@ -66,7 +66,7 @@ def plain(monkeypatch):
 def test_open_alarms_are_listed_with_what_they_mean_and_stop():
     told = run("alarms")
     assert "This person's identity chain breaks its rules (bob@acme.example)." in told
-    assert "Nothing is sent to bob@acme.example until you say: blackthorn alarms accept 1" in told
+    assert "Nothing is sent to bob@acme.example until you run: blackthorn alarms accept 1" in told
     assert "blackthorn alarms export 2 FILE" in told and "export 1" not in told
     assert "accept 3" not in told, "a notice stops nothing"
     assert "\x1b[31m" not in told, "what others have written is made safe"

@@ -37,7 +37,7 @@ def families(modules: list[str]) -> set[str]:
 
 def test_the_help_imports_no_family() -> None:
     printed, modules = loaded("--help")
-    assert "Overwrites nothing." in printed and "│ market " in printed
+    assert "Never overwrites." in printed and "│ market " in printed
     assert not families(modules)
     assert not {"rich.markdown", "rich.traceback"} & set(modules)
 
@@ -71,3 +71,16 @@ def test_an_unknown_command_is_refused_with_a_suggestion() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Did you mean 'inbox'?" in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_help_wraps_each_paragraph_as_a_whole() -> None:
+    """A line break inside a paragraph would show at any other width than the source's."""
+    commands = get_command(main.app).commands  # type: ignore[attr-defined]
+    waiting, paragraphs = [commands[name] for name in main.COMMANDS], 0
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        found = (command.help or "").split("\n\n")
+        assert not any("\n" in paragraph for paragraph in found), command.name
+        paragraphs += len(found)
+    assert paragraphs > 80

@@ -150,7 +150,7 @@ def test_a_market_is_left_step_by_step_each_at_its_date(world):
     assert "--facts" in world.run("cus", "market", "close", "PK", "--yes", error=UserError)
     facts = ("--facts", world.folder / "facts.json")
     told = world.run("cus", "market", "close", "PK", *facts, "--yes")
-    assert "cannot be taken back" in told and "destroy waits for custodian" in told
+    assert "irreversible" in told and "destroy waits for custodian" in told
     world.run("ann", "market", "close", "PK", *facts, "--yes", error=UserError)
     world.run("kim", "market", "close", "PK", *facts, "--yes")
     assert state(world) == "destroying"
@@ -215,7 +215,7 @@ def test_a_market_is_a_country(world, bad):
 
 
 def test_a_market_that_is_not_being_left(world):
-    assert "its service goes on" in world.run("ann", "market", "status", "PK", error=UserError)
+    assert "its service continues" in world.run("ann", "market", "status", "PK", error=UserError)
     assert "no exit" in world.run("ann", "market", "drain", "PK", "--yes", error=UserError)
     assert "No market" in world.run("ann", "market", "list")
 

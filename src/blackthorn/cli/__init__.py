@@ -1,7 +1,6 @@
-"""The command `blackthorn`: each family of commands is a folder or module here.
+"""The command `blackthorn`: one folder or module for each family of commands.
 
-A command parses its options, calls a program and prints what that returns, as text or as JSON.
-What several families share is directly here: options, times, consoles, progress. Nothing here
-decides, loops over a link or opens a file of ours, and nothing outside imports this. Modules that
-do the work are imported when a command runs: a server must not load what it never uses.
+A command parses options, calls a program and prints the result. Shared options, times, consoles and
+progress are in this folder. No other package imports it. Modules that do the work are imported when
+a command runs.
 """

@@ -1,4 +1,4 @@
-"""Look up a user's identity chain, and say when it is the one known from earlier."""
+"""Look up a user's identity chain in the ledger."""
 
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def chain_of(device: "DeviceProgram", address: "Address") -> "VerifiedChain":
-    """The chain as the ledger shows it now, or as it was known before. Raises UserError."""
+    """The chain from the ledger, or the stored one with a note. Raises UserError."""
     from blackthorn.programs.device import chain_lookup
     from blackthorn.programs.event_loop import run
 
     if not run(chain_lookup.look_up(device, address)):
-        terminal.note("The ledger could not be asked; shown is what was known before.")
+        terminal.note("The ledger could not be reached; stored data is shown.")
     return chain_lookup.known(device, address)

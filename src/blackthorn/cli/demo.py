@@ -1,4 +1,4 @@
-"""The command `demo`: everything at once, with real processes, counted and printed."""
+"""The command `demo`."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,9 +17,9 @@ def register(app: Typer) -> None:
 def demo(
     as_json: Annotated[bool, Option("--json", help="Print what was counted as JSON.")] = False,
 ) -> None:
-    """Show everything at once: three people, four devices, messages, mail, an audit, a search.
+    """Demonstrate everything: three people, four devices, messages, mail, an audit, a search.
 
-    Runs in a temporary folder on free ports. Exits with 0 only when all holds.
+    Runs in a temporary folder on free ports. Exits with 0 only if all checks pass.
     """
     from blackthorn.cli.steps import StepBar
     from blackthorn.demo.demonstration import STEPS, run_demo
@@ -34,7 +34,7 @@ def demo(
 
 
 def as_document(outcome: "Outcome") -> dict[str, object]:
-    """What `--json` prints."""
+    """The `--json` document."""
     return {
         "messages": {"sent": outcome.messages.sent, "received": outcome.messages.received},
         "mail": {"accepted": outcome.mail.sent, "opened": outcome.mail.received},
@@ -46,7 +46,6 @@ def as_document(outcome: "Outcome") -> dict[str, object]:
 
 
 def print_outcome(outcome: "Outcome") -> None:
-    """The table: what was sent, received and found."""
     from rich.table import Table
 
     table = Table(title=f"Blackthorn demo, {outcome.seconds:.0f} seconds")

@@ -1,13 +1,13 @@
-"""A group of commands that imports a command's module only when that command runs.
+"""A command group that imports a command's module only when the command runs.
 
-Help and completion need names and first lines only; they come from a table. tests/unit/test_lazy.py
-compares the table with the commands.
+Help and completion use a table of names and first lines, which tests/unit/test_lazy.py checks.
 """
 
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import cleandoc
 from types import ModuleType
 from typing import Any, ClassVar, cast
 
@@ -18,14 +18,23 @@ from typer.main import get_group
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
-    """The module whose `register(app)` adds the command or family, and its help's first line."""
+    """The module whose `register(app)` adds the command, and the first line of its help."""
 
     module: str
     help: str
 
 
+def _reflow(command: Any) -> None:
+    """Join the lines of each paragraph of a command's help, so that the terminal wraps them."""
+    if command.help:
+        paragraphs = cleandoc(command.help).split("\n\n")
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for inner in getattr(command, "commands", {}).values():
+        _reflow(inner)
+
+
 class LazyCommands(Mapping[str, Any]):
-    """Commands by name, in the order of the table; each is imported when it is looked up."""
+    """Commands by name in the order of the table, imported on lookup."""
 
     def __init__(self, table: Mapping[str, LazyCommand]) -> None:
         self._table = table
@@ -36,7 +45,9 @@ class LazyCommands(Mapping[str, Any]):
         if module not in self._imported:
             app = typer.Typer()
             import_module(module).register(app)
-            self._imported[module] = get_group(app).commands
+            commands = self._imported[module] = get_group(app).commands
+            for command in commands.values():
+                _reflow(command)
         return self._imported[module][name]
 
     def __contains__(self, name: object) -> bool:
@@ -50,9 +61,9 @@ class LazyCommands(Mapping[str, Any]):
 
 
 def _import_rich_help() -> None:
-    """Import `typer.rich_utils` without what it imports for Markdown and tracebacks.
+    """Import `typer.rich_utils` without its imports for Markdown and tracebacks.
 
-    We show neither, and they would be a third of the CPU time of `blackthorn --help`.
+    They are not used and take a third of the CPU time of `blackthorn --help`.
     """
     unused = {"rich.markdown": "Markdown", "rich.traceback": "Traceback"}
     stand_ins = {name: ModuleType(name) for name in unused if name not in sys.modules}
@@ -67,7 +78,7 @@ def _import_rich_help() -> None:
 
 
 class LazyGroup(TyperGroup):
-    """A group whose commands are those of `table`."""
+    """A group with the commands of `table`."""
 
     table: ClassVar[Mapping[str, LazyCommand]]
 
@@ -76,21 +87,19 @@ class LazyGroup(TyperGroup):
         self.commands = cast(MutableMapping[str, Any], LazyCommands(self.table))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print the help."""
         _import_rich_help()
         super().format_help(ctx, formatter)
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """All names; nothing is imported."""
         return list(self.table)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command for help and completion: its name and first line; nothing is imported."""
+        """The command for help and completion, without an import."""
         if cmd_name not in self.table:
             return None
         return TyperCommand(cmd_name, help=self.table[cmd_name].help)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that is to run, imported."""
+        """The imported command to run."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, self.commands[name] if name else None, rest

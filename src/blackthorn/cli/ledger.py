@@ -1,4 +1,4 @@
-"""The family `ledger`: the administrator's commands, and those of a user's device."""
+"""The family `ledger`: commands of administrators and of devices."""
 
 import typer
 

@@ -1,7 +1,4 @@
-"""`blackthorn`: one command for the server, the device, the administrator and the auditor.
-
-Here is the table of all commands and families; nothing is decided here.
-"""
+"""`blackthorn`: the table of all commands and families."""
 
 import sys
 from typing import Final
@@ -26,38 +23,34 @@ _REPLAY: Final = "blackthorn.cli.replay"
 
 COMMANDS: Final = {
     "init": LazyCommand(
-        _SERVER, "Make a server's folder: settings, keys, database, ledger. Overwrites nothing."
+        _SERVER, "Make a server's folder: settings, keys, database, ledger. Never overwrites."
     ),
     "serve": LazyCommand(
         _SERVER,
         "Serve until SIGTERM. The log goes to standard error; `ready` says when all ports listen.",
     ),
-    "activate": LazyCommand(
-        _DEVICE, "Make this device's keys and prove the activation code, in both directions."
-    ),
-    "send": LazyCommand(_DEVICE, "Send a text to one person or to several, to each of them alone."),
-    "inbox": LazyCommand(_DEVICE, "Receive messages and print them; `history` shows your own too."),
-    "history": LazyCommand(
-        _DEVICE, "Print what was said on both sides, as this device keeps it; connects to nothing."
-    ),
+    "activate": LazyCommand(_DEVICE, "Create this device's keys and activate it by a code."),
+    "send": LazyCommand(_DEVICE, "Send a text to one or several people, to each separately."),
+    "inbox": LazyCommand(_DEVICE, "Receive and print messages; `history` shows your own too."),
+    "history": LazyCommand(_DEVICE, "Print the stored messages of both sides, without connecting."),
     "status": LazyCommand(
         _DEVICE,
-        "Send what waits, and say who this device is, what is here, and what could not be done.",
+        "Sync with the server and show the device status.",
     ),
     "verify": LazyCommand(
         _DEVICE,
-        "Show sixty digits and a QR code for comparing with another person, who shows the same.",
+        "Show sixty digits and a QR code to compare identities with another person.",
     ),
     "report": LazyCommand(
-        _AUDIT, "Make the transparency report of a period, from the public ledger and nothing else."
+        _AUDIT, "Make the transparency report of a period from the public ledger alone."
     ),
     "demo": LazyCommand(
         _DEMO,
-        "Show everything at once: three people, four devices, messages, mail, an audit, a search.",
+        "Demonstrate everything: three people, four devices, messages, mail, an audit, a search.",
     ),
     "story": LazyCommand(
         _REPLAY,
-        "Replay 2015: a demand is refused, one is answered, a market is closed, and once it stays.",
+        "Replay 2015: a demand refused, one answered, a market closed, and one that stays open.",
     ),
     "user": LazyCommand(_SERVER, "Users and their activation codes."),
     "config": LazyCommand(_SERVER, "The server's settings."),
@@ -65,12 +58,10 @@ COMMANDS: Final = {
     "group": LazyCommand(_DEVICE, "Conversations of several people under a name."),
     "mail": LazyCommand(_DEVICE, "E-mail, sealed to this user."),
     "device": LazyCommand(_DEVICE, "Your own devices."),
-    "recovery": LazyCommand(_DEVICE, "The 24 words for when no device is left."),
-    "alarms": LazyCommand(
-        _ALARMS, "What the server or others have done that must not be, with evidence."
-    ),
-    "export": LazyCommand(_EXPORT, "Take everything along: mail, messages, contacts, keys."),
-    "audit": LazyCommand(_AUDIT, "Check what a server holds, and its ledger: anyone may."),
+    "recovery": LazyCommand(_DEVICE, "The recovery key: 24 words to use when no device is left."),
+    "alarms": LazyCommand(_ALARMS, "Violations by the server or by others, with evidence."),
+    "export": LazyCommand(_EXPORT, "Export all your data: mail, messages, contacts, keys."),
+    "audit": LazyCommand(_AUDIT, "Audit a server's data and its ledger; anyone can."),
     "witness": LazyCommand(_WITNESS, "Cosign the checkpoints of logs that only ever grow."),
     "role": LazyCommand(_ROLE, "Officers: who decides on directives and markets."),
     "directive": LazyCommand(
@@ -115,5 +106,5 @@ def root(
 
 
 def main() -> None:
-    """Entry point: exit codes are in `programs.entry`."""
+    """Entry point; `programs.entry` has the exit codes."""
     sys.exit(terminal.run(app))

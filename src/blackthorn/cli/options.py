@@ -1,4 +1,4 @@
-"""Options that several command families share, and the device and addresses that they name."""
+"""Options shared by several command families, and their values."""
 
 import inspect
 import os
@@ -65,14 +65,14 @@ DEFAULT_PORT = 3101
 
 @dataclass(frozen=True, slots=True)
 class DeviceOptions:
-    """The device that --home and --key-file name."""
+    """The values of --home and --key-file."""
 
     home: Path
     key_file: Path | None
 
 
 def on_device(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command --home and --key-file in the place of its parameter `at`."""
+    """Replace a command's parameter `at` by --home and --key-file."""
 
     @wraps(command)
     def run(*, home: Path, key_file: Path | None, **values: Any) -> None:
@@ -90,13 +90,12 @@ def on_device(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> Any:
-    """A parameter of a command: without a default it is required."""
+    """A command's parameter; required without a default."""
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, default=default, annotation=annotation)
 
 
 def program(at: DeviceOptions) -> "DeviceProgram":
-    """The unlocked device of a home."""
     from blackthorn.programs.device.program import DeviceProgram
 
     home = home_of(at.home, at.key_file)
@@ -104,7 +103,6 @@ def program(at: DeviceOptions) -> "DeviceProgram":
 
 
 def home_of(home: Path, key_file: Path | None) -> "Home":
-    """The device's folder, as the options name it."""
     from blackthorn.programs.device.home import Home
 
     return Home(home.expanduser(), key_file.expanduser() if key_file else None)
@@ -116,7 +114,7 @@ def server_address(server: str | None) -> tuple[str, int]:
         return "127.0.0.1", int(os.environ.get("BLACKTHORN_LINK_PORT") or DEFAULT_PORT)
     host, colon, port = server.rpartition(":")
     if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise UserError(f"{server}: a server is given as HOST:PORT, such as 127.0.0.1:3101")
+        raise UserError(f"{server}: not a HOST:PORT address, such as 127.0.0.1:3101")
     return host.strip("[]"), int(port)
 
 
@@ -146,7 +144,7 @@ def require_reached(unreached: str) -> None:
 
 
 def parse_addresses(texts: list[str]) -> "list[Address]":
-    """Addresses as typed. Raises UserError."""
+    """Parse typed addresses. Raises UserError."""
     from blackthorn.wire.address import parse_address
 
     parsed = []

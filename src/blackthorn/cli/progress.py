@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def timed_bar(console: "Console", text: str, *, transient: bool = False) -> "Progress":
-    """A bar with the elapsed time and a text behind it; nothing when piped."""
+    """A progress bar with elapsed time and a text; disabled when piped."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     return Progress(
@@ -25,7 +25,7 @@ def timed_bar(console: "Console", text: str, *, transient: bool = False) -> "Pro
 
 
 class ProgressBar:
-    """Progress on standard error: a bar at a terminal, a line every tenth part when piped."""
+    """Progress on standard error: a bar at a terminal, a line for every tenth when piped."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -44,7 +44,6 @@ class ProgressBar:
         self._bar.stop()
 
     def show(self, what: str, done: int, total: int) -> None:
-        """Show so many of so many."""
         if terminal.err.is_terminal:
             if what not in self._tasks:
                 self._tasks[what] = self._bar.add_task(what, total=total or None)

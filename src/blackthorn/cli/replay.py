@@ -1,4 +1,4 @@
-"""The command `story`: the replay of 2015, its timeline and its counts."""
+"""The command `story`."""
 
 import secrets
 import tempfile
@@ -21,21 +21,22 @@ def register(app: Typer) -> None:
 
 def story(
     users: Annotated[
-        int, Option(min=20, max=50_000, help="People in the market that is left.")
+        int, Option(min=20, max=50_000, help="Users in the market that is closed.")
     ] = 5_000,
-    elsewhere: Annotated[int, Option(min=10, max=50_000, help="People elsewhere.")] = 500,
+    elsewhere: Annotated[int, Option(min=10, max=50_000, help="Users elsewhere.")] = 500,
     folder: Annotated[
         Path | None,
-        Option("--dir", metavar="FOLDER", help="Where all of it is left; else a new one in /tmp."),
+        Option("--dir", metavar="FOLDER", help="The output folder; by default a new one in /tmp."),
     ] = None,
     seed: Annotated[
-        int | None, Option(min=0, help="Of what is left to chance; a new one is printed.")
+        int | None, Option(min=0, help="The random seed; a new one is printed.")
     ] = None,
     as_json: Annotated[bool, Option("--json", help="Print all counts as JSON.")] = False,
 ) -> None:
-    """Replay 2015: a demand is refused, one is answered, a market is closed, and once it stays.
+    """Replay 2015: a demand refused, one answered, a market closed, and one that stays open.
 
-    Real engines, keys and sealed mail, a clock of its own. Exits with 0 only when all holds.
+    Uses real engines, keys and sealed mail with a simulated clock. Exits with 0 only if all checks
+    pass.
     """
     from blackthorn.demo.replay_2015.audit import run_replay
     from blackthorn.demo.replay_2015.replay import Cast
@@ -63,7 +64,7 @@ def _folder(chosen: Path | None) -> Path:
 
 
 class _ConsoleTimeline:
-    """The timeline on one console, bars on standard error while something takes a while."""
+    """`Timeline` on one console, with progress bars on standard error."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -84,7 +85,7 @@ class _ConsoleTimeline:
 
 
 def print_counts(counts: dict[str, Any]) -> None:
-    """All counts as a table, and how to check them."""
+    """Print all counts as a table, and the commands that check them."""
     from rich.table import Table
 
     table = Table(title=f"2015, replayed in {counts['seconds']:.0f} seconds")

@@ -1,4 +1,4 @@
-"""Progress of a demonstration in named steps, on standard error: its output holds results only."""
+"""Progress of a demonstration in named steps, on standard error."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from blackthorn.demo.deployment import StepFailedError
 class StepBar:
     """`demo.deployment.Steps`: a bar at a terminal, plain lines when piped.
 
-    `current` is the step under way, so that a failure can be placed.
+    `current` is the running step.
     """
 
     def __init__(self, console: Console, total: int) -> None:
@@ -35,7 +35,7 @@ class StepBar:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop; after a failure say in which step, and what the failing part printed last."""
+        """After a failure, print the step and the last output of the failed part."""
         self._bar.stop()
         if error is not None and self.current:
             self._console.print(f"failed at: {self.current}", style="red", markup=False)
@@ -44,7 +44,7 @@ class StepBar:
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        """Do one step; it counts as done only when it does not raise."""
+        """Run one step; it counts when the block does not raise."""
         self.current = text
         self._bar.update(self._task, description=text)
         if not self._console.is_terminal:

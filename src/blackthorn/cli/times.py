@@ -1,15 +1,15 @@
-"""Times as commands print them: RFC 3339 for programs, local time for people."""
+"""Times in output: RFC 3339 for programs, local time for users."""
 
 from datetime import UTC, datetime
 
 
 def rfc3339(time_ms: int) -> str:
-    """A time for programs; one outside the calendar becomes the calendar's beginning."""
+    """A time for programs; the epoch for a time outside the calendar."""
     return _time(time_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def local_time(time_ms: int) -> str:
-    """A time for people; one outside the calendar becomes the calendar's beginning."""
+    """A local time for users; the epoch for a time outside the calendar."""
     moment = _time(time_ms)
     try:
         moment = moment.astimezone()

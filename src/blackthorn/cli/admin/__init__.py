@@ -1,5 +1,4 @@
-"""The commands of the server's administrator: folder, users, settings, and the ledger's policy.
+"""Commands of the server's administrator: folder, users, settings, and the ledger's policy.
 
-They work on the server's folder, beside a server that runs or without one. What they do is in
-`programs/server`, which is imported when a command runs, so that `serve` starts quickly.
+They work on the server's folder, whether the server runs or not; `programs/server` does the work.
 """

@@ -1,4 +1,4 @@
-"""Commands of the family `ledger`: what the server's administrator does with its public log."""
+"""Commands of the family `ledger` for the server's administrator."""
 
 from pathlib import Path
 from typing import Annotated, Any

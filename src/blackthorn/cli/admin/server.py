@@ -61,7 +61,7 @@ def init(
         Option(metavar="ADDRESS", help="The user who gets the mail to postmaster and abuse."),
     ] = None,
 ) -> None:
-    """Make a server's folder: settings, keys, database, ledger. Overwrites nothing."""
+    """Make a server's folder: settings, keys, database, ledger. Never overwrites."""
     from blackthorn.programs.server.folder import initialise
     from blackthorn.storage.files.market_keys import check_market
 
@@ -153,7 +153,7 @@ def move_user(
 
 @users.command("list")
 def list_users(directory: DirectoryOption, json: JsonOption = False) -> None:
-    """List the users, and how the code of each stands: `open until …`, `burnt` or `expired`."""
+    """List the users with the state of their codes: `open until …`, `burnt` or `expired`."""
     import os
     import time
 
@@ -221,7 +221,7 @@ def name_postmaster(directory: ServerDirectory, address: Address) -> None:
 def _invite(
     address: str, directory: Path, expires: str, json: bool, added: tuple[str | None, str] | None
 ) -> None:
-    """`added` is the market, if said, and language of a new user; None renews a code."""
+    """`added`: market (or None) and language of a new user; None renews a code."""
     import os
     import secrets
     import shlex

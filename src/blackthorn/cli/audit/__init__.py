@@ -1,5 +1,3 @@
-"""The commands of an auditor, who may be anyone: plaintext, ledger, evidence, report, closure.
-
-What is checked is in `audit`, as a library; here are the options, the tables and the JSON. Nothing
-here trusts the server that is audited.
+"""Commands of auditors: plaintext search, ledger, evidence, report, closure. Anyone can run
+them.
 """

@@ -1,4 +1,4 @@
-"""Commands of the family `audit`: what anyone may check."""
+"""Commands of the family `audit`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from blackthorn.audit.ledger_run import Result
     from blackthorn.audit.plaintext.verdict import Report, Verdict
 
-audit = Typer(help="Check what a server holds, and its ledger: anyone may.", no_args_is_help=True)
+audit = Typer(help="Audit a server's data and its ledger; anyone can.", no_args_is_help=True)
 
 
 def register(app: Typer) -> None:
@@ -25,7 +25,7 @@ def register(app: Typer) -> None:
 
 @audit.callback()
 def family() -> None:
-    """Check what a server holds, and its ledger: anyone may."""
+    """Audit a server's data and its ledger; anyone can."""
 
 
 @audit.command()
@@ -41,12 +41,12 @@ def canary(
     ] = None,
     also: Annotated[
         list[Path] | None,
-        Option(help="A further file or folder that the server writes, such as its log."),
+        Option(help="Another file or folder written by the server, such as its log."),
     ] = None,
 ) -> None:
     """Plant secrets through real devices, then search the server's disk and memory for them.
 
-    Exits with 0 only when none was found, by a search that proved it can see.
+    Exits with 0 only if none was found by a search that found its control markers.
     """
     from blackthorn.audit.plaintext.verdict import Audit, read_markers
     from blackthorn.cli.steps import StepBar
@@ -95,7 +95,6 @@ def _places(places: tuple[str, ...]) -> str:
 
 
 def print_report(report: "Report") -> None:
-    """The findings as a table, and one line that sums them up."""
     from rich.table import Table
 
     table = Table(title="Canary audit")
@@ -123,20 +122,17 @@ def ledger(
     ] = None,
     evidence: Annotated[
         Path | None,
-        Option(
-            help="A folder that keeps each log's checkpoint until the next audit, and "
-            "evidence of what is wrong."
-        ),
+        Option(help="A folder for each log's checkpoint and for evidence of errors."),
     ] = None,
     cosign: Annotated[
         Path | None,
-        Option(help="The folder of an auditor's own witness key: cosign what has passed."),
+        Option(help="The folder of an auditor's own witness key: cosign a valid checkpoint."),
     ] = None,
     as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Read every entry of a ledger and compute everything again.
+    """Read and verify every entry of a ledger.
 
-    Exits with 4 and one line that names the place when anything is wrong.
+    Exits with 4 and one line that names the place of an error.
     """
     from functools import partial
 
@@ -154,7 +150,6 @@ def ledger(
 
 
 def print_result(result: "Result") -> None:
-    """The result as a table, and the line that was cosigned."""
     from rich.table import Table
 
     table = Table(title=result.origin, show_header=False)
@@ -174,18 +169,18 @@ def print_result(result: "Result") -> None:
         table.add_row(name, str(value))
     terminal.out.print(table)
     if result.waiting is not None:
-        terminal.say(f"{result.waiting} entries wait for their witnesses.")
+        terminal.say(f"{result.waiting} entries are not cosigned yet.")
     if result.cosigned is not None:
         terminal.say(result.cosigned)
     if result.policy != "given":
-        terminal.note("The policy is the log's own: hold it to one that you trust with --policy.")
+        terminal.note("The policy is the log's own: give a trusted one by --policy.")
 
 
 @audit.command()
 def evidence(file: Annotated[Path, Argument(metavar="FILE", help="A file of evidence.")]) -> None:
-    """Verify a file of evidence off line, and say in a sentence what it proves.
+    """Verify a file of evidence offline, and print the sentence that it proves.
 
-    Exits with 4 when it proves nothing.
+    Exits with 4 if it proves nothing.
     """
     from blackthorn.audit.evidence import verify
     from blackthorn.directory import limits
@@ -207,9 +202,9 @@ def package(
     ] = None,
     as_json: Annotated[bool, Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Verify a directive's package off line: hashes, custody, signature, the ledger's proof.
+    """Verify a directive's package offline: hashes, custody, signature, the ledger's proof.
 
-    Exits with 4 and one line that names the broken rule when anything is wrong.
+    Exits with 4 and one line that names the broken rule.
     """
     from blackthorn.audit.package import check_package
 
@@ -233,6 +228,6 @@ def package(
     closure.say_document(document)
     if not (checked.pinned and checked.policy_given):
         terminal.note(
-            "What is enclosed only shows that the package agrees with itself: give --register "
-            "and --policy from where you trust them."
+            "The enclosed keys only prove that the package is consistent: give --register and "
+            "--policy from a trusted source."
         )

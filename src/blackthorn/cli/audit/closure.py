@@ -1,4 +1,4 @@
-"""`blackthorn audit closure`: that a market was closed as is stated, off line, by anyone."""
+"""`blackthorn audit closure`: verify the statement of a closed market offline."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from blackthorn.cli import options, terminal
 
 
 def say_document(document: dict[str, Any]) -> None:
-    """A line for each of its values."""
+    """Print one line for each value."""
     for name, value in document.items():
         if isinstance(value, dict):
             text = ", ".join(f"{inner} {count}" for inner, count in value.items())
@@ -30,7 +30,7 @@ def closure(
 ) -> None:
     """Verify a closed market's statement: counts, receipts, key, samples, and its decisions.
 
-    Exits with 4 and one line that names the broken rule when anything is wrong.
+    Exits with 4 and one line that names the broken rule.
     """
     from blackthorn.audit.closure import audit_closure
     from blackthorn.cli.audit.progress import progress_bar
@@ -43,6 +43,5 @@ def closure(
     say_document(audited.as_json())
     if not audited.pinned:
         terminal.note(
-            "The register's key is the one that the file names: give --register from where you "
-            "trust it."
+            "The register's key is the file's own: give --register from a trusted source."
         )

@@ -1,4 +1,4 @@
-"""How far an audit has come: a bar at a terminal, one plain line elsewhere."""
+"""Progress of an audit: a bar at a terminal, one plain line elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar() -> "Iterator[Callback]":
-    """The callback that shows so many entries of so many on standard error."""
+    """The callback for the numbers of read and of all entries."""
     bar = progress.timed_bar(terminal.err, "entries")
     task = bar.add_task("", total=None)
     printed = False

@@ -1,4 +1,4 @@
-"""`blackthorn report` and `blackthorn audit report`: made from a ledger, checked against one."""
+"""`blackthorn report` and `blackthorn audit report`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,7 +28,7 @@ def report(
     policy: options.LedgerPolicyOption = None,
     as_json: Annotated[bool, Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Make the transparency report of a period, from the public ledger and nothing else."""
+    """Make the transparency report of a period from the public ledger alone."""
     from blackthorn.audit.report import no_head, read_log, write
     from blackthorn.cli.audit.progress import progress_bar
     from blackthorn.report.document import document, encode
@@ -50,7 +50,7 @@ def report(
 
 
 def print_report(value: dict[str, Any]) -> None:
-    """Tables and bars of a report's JSON value."""
+    """Print a report's JSON value as tables and bars."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -111,7 +111,7 @@ def audit_report(
 ) -> None:
     """Compute a transparency report again from the ledger, and name each number that differs.
 
-    Exits with 4 when anything differs, in the report or in the ledger.
+    Exits with 4 if the report or the ledger differs.
     """
     from blackthorn.audit.published_report import check
     from blackthorn.cli.audit.progress import progress_bar
@@ -128,7 +128,6 @@ def audit_report(
 
 
 def print_verdict(verdict: "Verdict") -> None:
-    """Each file, and each of its differences."""
     for name, found in verdict.files.items():
         terminal.say(f"{name}: {'differs' if found else 'as the ledger gives it'}")
         for line in found:

@@ -1,4 +1,4 @@
-"""Alarms as commands show them: what they mean, what was seen, what they stop."""
+"""Alarms as text and JSON."""
 
 from typing import Any
 
@@ -13,12 +13,10 @@ _UNKNOWN = Kind("An alarm of another version of this program", Effect.NOTICE, Sc
 
 
 def kind_of(alarm: AlarmRecord) -> Kind:
-    """What its code means."""
     return alarms.KINDS.get(alarm.code, _UNKNOWN)
 
 
 def document(alarm: AlarmRecord) -> dict[str, Any]:
-    """For JSON."""
     kind = kind_of(alarm)
     return {
         "number": alarm.number,
@@ -34,14 +32,14 @@ def document(alarm: AlarmRecord) -> dict[str, Any]:
 
 
 def lines(alarm: AlarmRecord) -> list[str]:
-    """For a terminal: what it means, what was seen, what it stops."""
+    """The lines for a terminal: meaning, text, blocked operations."""
     kind = kind_of(alarm)
     about = f" ({safe_line(alarm.address)})" if alarm.address else ""
     shown = [f"{alarm.number}  {times.local_time(alarm.at_ms)}  {kind.meaning}{about}."]
     shown.append(f"    {safe_line(alarm.text)}")
     stop = _stop(alarm, kind.effect)
     if stop and not alarm.accepted:
-        shown.append(f"    {stop} until you say: blackthorn alarms accept {alarm.number}")
+        shown.append(f"    {stop} until you run: blackthorn alarms accept {alarm.number}")
     if alarm.evidence:
         shown.append(f"    Evidence: blackthorn alarms export {alarm.number} FILE")
     return shown
@@ -51,14 +49,14 @@ def _stop(alarm: AlarmRecord, effect: Effect) -> str:
     if effect is Effect.NOTICE:
         return ""
     if kind_of(alarm).scope is not Scope.PERSON:
-        return "You meet nobody new, and nobody joins a conversation,"
+        return "No new contacts and no new members"
     to = safe_line(alarm.address)
     groups = effect is Effect.GROUPS
     return f"Nothing is sent to groups with {to}" if groups else f"Nothing is sent to {to}"
 
 
 def show_open(program: DeviceProgram, shown: set[int] | None = None) -> None:
-    """The open alarms, to standard error; those in `shown` not again."""
+    """Print open alarms on standard error, except those in `shown`."""
     with program.opened.vault.transaction() as records:
         found = alarms.open_alarms(records)
     for alarm in found:

@@ -1,4 +1,4 @@
-"""Commands of the family `alarms`: what must not be, its evidence, and going on deliberately."""
+"""Commands of the family `alarms`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from blackthorn.cli.options import AgreeOption, DeviceOptions, JsonOption, on_de
 from blackthorn.errors import DiskError, UserError
 
 alarms = Typer(
-    help="What the server or others have done that must not be, with evidence.",
+    help="Violations by the server or by others, with evidence.",
     invoke_without_command=True,
 )
 
@@ -27,13 +27,13 @@ def register(app: Typer) -> None:
 def show(
     context: Context,
     at: DeviceOptions,
-    everything: Annotated[bool, Option("--all", help="Those that were accepted too.")] = False,
+    everything: Annotated[bool, Option("--all", help="Show accepted alarms too.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """List the open alarms: what each means, what it stops, whether there is evidence.
+    """List the open alarms: meaning, blocked operations, and whether there is evidence.
 
     --json prints an array of {"number", "code", "about", "meaning", "text", "since", "effect",
-    "accepted", "evidence"}; "evidence" is the size of its file, 0 when there is none.
+    "accepted", "evidence"}; "evidence" is the size of its file, 0 without one.
     """
     if context.invoked_subcommand is not None:
         return
@@ -58,10 +58,10 @@ def export(
     file: Annotated[Path, Argument(metavar="FILE", help="Where to write the evidence.")],
     at: DeviceOptions,
 ) -> None:
-    """Write an alarm's evidence as a file that anyone can verify without asking a server.
+    """Write an alarm's evidence as a file that anyone can verify without a server.
 
-    `blackthorn audit evidence FILE` says what it proves. It holds public keys and what the
-    server has said of the person in question; nothing secret.
+    `blackthorn audit evidence FILE` verifies it. It has public keys and the server's statements
+    about the person, but no secrets.
     """
     from blackthorn.device.transparency.alarms import find
 
@@ -84,7 +84,7 @@ def export(
 @alarms.command("accept")
 @on_device
 def accept(number: NumberArgument, at: DeviceOptions, yes: AgreeOption = False) -> None:
-    """Go on in spite of an alarm: what it stops is sent from now on. It stays in the list."""
+    """Accept an alarm: it no longer blocks sending, but stays in the list."""
     from blackthorn.device.transparency import alarms as device_alarms
 
     vault = program(at).opened.vault

@@ -1,4 +1,4 @@
-"""Commands of a person's device: activate, send, status; inbox, groups, mail, devices beside it."""
+"""Commands of a user's device: activate, send, status; the other modules have the rest."""
 
 from typing import Annotated
 
@@ -35,12 +35,11 @@ def activate(
         bool, Option("--reset", help="Ask for a new identity, when every device is lost.")
     ] = False,
 ) -> None:
-    """Make this device's keys and prove the activation code, in both directions.
+    """Create this device's keys and activate it by a code.
 
-    A device is protected by a passphrase, which is asked for, or by a key file, which is made
-    when it is missing. A machine without a terminal names a file whose first line is the
-    passphrase in BLACKTHORN_PASSPHRASE_FILE. Run it again with the same code if it was
-    interrupted.
+    The device is unlocked by a passphrase, which is asked for, or by a key file, which is created
+    if it is missing. Without a terminal, set BLACKTHORN_PASSPHRASE_FILE to a file whose first line
+    is the passphrase. If the command was interrupted, run it again with the same code.
     """
     from blackthorn.cli.device.published import wait_published
     from blackthorn.link.activation.code import parse_invitation
@@ -67,9 +66,10 @@ def send(
     at: options.DeviceOptions,
     json: options.JsonOption = False,
 ) -> None:
-    """Send a text to one person or to several, to each of them alone.
+    """Send a text to one or several people, to each separately.
 
-    What cannot be sent now is kept and sent later. Put -- before a text that begins with a dash.
+    A text that cannot be sent now is stored and sent later. Put -- before one that begins with a
+    dash.
     --json prints {"id", "accepted", "waiting", "reason", "messages"}: "messages" has one object
     for each person, with "about" and the other keys.
     """
@@ -91,9 +91,9 @@ def send(
 
 @options.on_device
 def status(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
-    """Send what waits, and say who this device is, what is here, and what could not be done.
+    """Sync with the server and show the device status.
 
-    What could not be sent is listed once, and forgotten then. Exit code 6: no connection.
+    Failed messages are listed once and then deleted from the list. Exit code 6: no connection.
     """
     from blackthorn.cli.device import exit_notices
     from blackthorn.cli.device.alarm_texts import show_open

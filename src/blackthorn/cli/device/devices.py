@@ -1,4 +1,4 @@
-"""Commands for a person's own devices: add, link, list, revoke, and a reset that waits."""
+"""Commands of the family `device`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,9 +26,9 @@ Which = Annotated[str, Argument(metavar="NAME|ID", help="Its name, or the beginn
 def add(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
     """Add another device: shows a code for it, and waits ten minutes.
 
-    The new device is given the code by `blackthorn device link`. It shows six digits; type them
-    here (one line of standard input) so that nobody else can take its place. --json prints one
-    object a line: {"code", "url"}, then {"joined"}, and at the end {"added", "id"}.
+    Enter the code on the new device with `blackthorn device link`. Then type its six digits here
+    (one line of standard input), so that nobody else can take its place. --json prints one object a
+    line: {"code", "url"}, then {"joined"}, and at the end {"added", "id"}.
     """
     from blackthorn.link.activation.code import PAIR, new_code, render, render_url
     from blackthorn.programs.device.home import random
@@ -60,11 +60,11 @@ def link(
     name: options.NameOption = None,
     json: options.JsonOption = False,
 ) -> None:
-    """Make this a device of a user who has one already, by the code that it shows.
+    """Link this device to a user who already has one, by the code that it shows.
 
-    Asks for a passphrase or takes a key file like `blackthorn activate`. It shows six digits, to be
-    typed on the other device, and is told yes (one line of standard input) when that has taken
-    them. Run it again in the same home, with another code, if it was interrupted. --json prints one
+    Asks for a passphrase or takes a key file like `blackthorn activate`. It shows six digits: type
+    them on the other device, and answer yes here (one line of standard input) once it has accepted
+    them. If it was interrupted, run it again in the same home with another code. --json prints one
     object a line: {"address", "digits"}, and at the end {"linked"}.
     """
     from blackthorn.link.activation.code import PAIR, parse_invitation
@@ -105,9 +105,9 @@ def passphrase(
 @devices.command("list")
 @options.on_device
 def list_devices(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
-    """Your devices as your identity chain has them, those that are gone too.
+    """List your devices as your identity chain has them, including former ones.
 
-    Exit code 6: the server was not reached, and what is printed is what was known before.
+    Exit code 6: the server was not reached, and only stored data is shown.
     """
     from blackthorn.programs.device import own_devices
 
@@ -153,12 +153,12 @@ def _print_device(device: OwnDevice) -> None:
 def revoke(
     which: Which,
     at: options.DeviceOptions,
-    reason: Annotated[str, Option(help="Why; your contacts' devices show it.")] = "revoked",
+    reason: Annotated[str, Option(help="The reason, which your contacts see.")] = "revoked",
     json: options.JsonOption = False,
 ) -> None:
-    """Let a device be yours no more: it gets nothing new, and your mail gets a new key.
+    """Revoke a device: it gets nothing new, and your mail gets a new key.
 
-    It may be interrupted at any time: whatever of it is left is done by your next command.
+    It may be interrupted at any time: your next command completes it.
     """
     from blackthorn.programs.device.own_devices import find
 
@@ -172,7 +172,7 @@ def revoke(
 @devices.command("reset-status")
 @options.on_device
 def reset_status(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
-    """Whether a reset of your identity waits, and until when it can be cancelled."""
+    """Show whether a reset of your identity is pending, and how long it can be cancelled."""
     from blackthorn.programs.device.own_devices import pending_reset
 
     device = options.program(at)
@@ -188,7 +188,7 @@ def reset_status(at: options.DeviceOptions, json: options.JsonOption = False) ->
             }
         terminal.print_json(document)
     elif pending is None:
-        terminal.say("No reset of your identity waits.")
+        terminal.say("No reset of your identity is pending.")
     else:
         since, end = local_time(pending.logged_ms), local_time(pending.effective_ms)
         terminal.say(
@@ -201,7 +201,7 @@ def reset_status(at: options.DeviceOptions, json: options.JsonOption = False) ->
 @devices.command("cancel-reset")
 @options.on_device
 def cancel_reset(at: options.DeviceOptions, json: options.JsonOption = False) -> None:
-    """Cancel a reset of your identity that waits. Your devices stay as they are."""
+    """Cancel a pending reset of your identity. Your devices stay as they are."""
     device = options.program(at)
     run(device.fetch())
     number = device.enqueue(change_chain.enqueue_cancel)
@@ -209,7 +209,7 @@ def cancel_reset(at: options.DeviceOptions, json: options.JsonOption = False) ->
 
 
 def _finish_changes(device: program.DeviceProgram, *, quiet: bool) -> list[str]:
-    """Wait for the consequences of a change, and say which are still to come."""
+    """Wait until a change is complete, and print the remaining steps."""
     from blackthorn.programs.device.own_devices import finish_changes
 
     remaining = run(finish_changes(device))

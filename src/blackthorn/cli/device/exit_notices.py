@@ -1,4 +1,4 @@
-"""Notices of a market's exit as commands show them: with a countdown, and as JSON."""
+"""Notices of a market's exit as text with a countdown, and as JSON."""
 
 from typing import Any
 
@@ -13,12 +13,11 @@ from blackthorn.programs.event_loop import run
 
 
 def line(notice: Notice) -> str:
-    """The countdown, for a terminal."""
     return safe_line(exit_notices.countdown(notice, home.wall_ms(), _day))
 
 
 def document(notice: Notice) -> dict[str, Any]:
-    """For JSON; dates are RFC 3339, null for none."""
+    """The JSON document; dates are RFC 3339 or null."""
     dates = ("read_only", "stop", "retrieval_end", "forwarding_end")
     moments = {name: getattr(notice, f"{name}_ms") for name in dates}
     return {
@@ -34,7 +33,7 @@ def document(notice: Notice) -> dict[str, Any]:
 
 
 def show_all(program: DeviceProgram, shown: set[str] | None = None) -> None:
-    """The countdowns, to standard error; those in `shown` not again."""
+    """Print the countdowns on standard error, except those in `shown`."""
     for notice in market_exit.notices(program):
         text = line(notice)
         if shown is None or text not in shown:
@@ -44,7 +43,7 @@ def show_all(program: DeviceProgram, shown: set[str] | None = None) -> None:
 
 
 def report_export(program: DeviceProgram) -> None:
-    """While the user's market is being left: report the export. It never fails the export."""
+    """Report the export to the server during an exit; a failure is only noted."""
     if not market_exit.is_leaving(program):
         return
     try:

@@ -1,4 +1,4 @@
-"""Commands that take everything along: `export FOLDER`, and `export verify FOLDER`."""
+"""Commands of the family `export`."""
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ _MAKE = "make"
 
 
 class _FolderOrCommand(TyperGroup):
-    """`export FOLDER` is `export make FOLDER`, so that the folder needs no word before it."""
+    """`export FOLDER` means `export make FOLDER`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ("--help", "-h"):
@@ -32,7 +32,7 @@ class _FolderOrCommand(TyperGroup):
 
 export = Typer(
     cls=_FolderOrCommand,
-    help="Take everything along: mail, messages, contacts, keys.",
+    help="Export all your data: mail, messages, contacts, keys.",
     no_args_is_help=True,
 )
 
@@ -45,24 +45,24 @@ def register(app: Typer) -> None:
 
 @export.callback()
 def family() -> None:
-    """Take everything along: mail, messages, contacts, keys."""
+    """Export all your data: mail, messages, contacts, keys."""
 
 
 @export.command(_MAKE)
 @on_device
 def make(
-    folder: Annotated[Path, Argument(metavar="FOLDER", help="A folder that is not there.")],
+    folder: Annotated[Path, Argument(metavar="FOLDER", help="A new folder.")],
     at: DeviceOptions,
     passphrase_file: Annotated[
         Path | None, Option(help="A file whose first line is the passphrase for the exported keys.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Write all that is yours into FOLDER, in formats of other programs. `make` may be left out.
+    """Write all your data into FOLDER, in standard formats. `make` may be omitted.
 
-    Mail as .eml files and as an mbox, conversations as web pages and JSON, contacts as vCards,
-    your OpenPGP keys under a passphrase, and a manifest that your device signs. What cannot be
-    opened is listed there. --json prints {"folder", "address", "counts", "problems"}.
+    Mail as .eml files and as an mbox, conversations as web pages and JSON, contacts as vCards, your
+    OpenPGP keys under a passphrase, and a manifest that your device signs. Unreadable items are
+    listed there. --json prints {"folder", "address", "counts", "problems"}.
     """
     from blackthorn.cli.device.exit_notices import report_export
     from blackthorn.cli.progress import ProgressBar
@@ -94,11 +94,11 @@ def _print(summary: "ExportSummary") -> None:
     )
     for problem in summary.problems:
         terminal.say(f"not opened: {safe_line(problem.item)}: {safe_line(problem.reason)}")
-    terminal.say("All but the keys can be read by whoever has the folder.")
+    terminal.say("Anyone with the folder can read everything but the keys.")
 
 
 def _passphrase(file: Path | None) -> "Secret":
-    """From the file, or asked for twice. Raises UserError."""
+    """The passphrase from the file, or asked for twice. Raises UserError."""
     import getpass
     import sys
 
@@ -123,10 +123,10 @@ def _passphrase(file: Path | None) -> "Secret":
 
 @export.command()
 def verify(folder: FolderArgument, json: JsonOption = False) -> None:
-    """Check that an export is whole, unchanged and signed; needs no device and no server.
+    """Check that an export is complete, unchanged and signed; needs no device and no server.
 
-    Exits with 4 when anything was changed, added or removed; every such file is named. --json
-    prints {"ok", "address", "device", "created", "counts", "findings"}.
+    Exits with 4 and names each file that was changed, added or removed. --json prints {"ok",
+    "address", "device", "created", "counts", "findings"}.
     """
     from blackthorn.programs.device.export.check import require_whole, verify_export
 

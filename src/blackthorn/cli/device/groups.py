@@ -1,4 +1,4 @@
-"""Commands for groups: create, send, add, remove, list."""
+"""Commands of the family `group`."""
 
 from typing import Annotated
 
@@ -13,13 +13,13 @@ from blackthorn.mail.render.text import safe_line
 groups = Typer(help="Conversations of several people under a name.", no_args_is_help=True)
 
 Name = Annotated[str, Argument(metavar="NAME", help="The group's name, or its id.")]
-Addresses = Annotated[list[str], Argument(metavar="ADDRESS...", help="Whom.")]
+Addresses = Annotated[list[str], Argument(metavar="ADDRESS...", help="The people's addresses.")]
 
 
 @groups.command("create")
 @on_device
 def create(name: Name, addresses: Addresses, at: DeviceOptions, json: JsonOption = False) -> None:
-    """Make a group with these people."""
+    """Create a group with these people."""
     from blackthorn.device.operations import create_group
 
     members = parse_addresses(addresses)
@@ -47,14 +47,14 @@ def send(
 @groups.command("add")
 @on_device
 def add(name: Name, addresses: Addresses, at: DeviceOptions, json: JsonOption = False) -> None:
-    """Add people to a group. They see what is written from then on."""
+    """Add people to a group. They see messages sent from then on."""
     _change(at, name, addresses, [], json)
 
 
 @groups.command("remove")
 @on_device
 def remove(name: Name, addresses: Addresses, at: DeviceOptions, json: JsonOption = False) -> None:
-    """Remove people from a group. They cannot read what is written from then on."""
+    """Remove people from a group. They cannot read messages sent from then on."""
     _change(at, name, [], addresses, json)
 
 
@@ -71,7 +71,7 @@ def _change(at: DeviceOptions, name: str, add: list[str], remove: list[str], jso
 @groups.command("list")
 @on_device
 def list_groups(at: DeviceOptions, json: JsonOption = False) -> None:
-    """The groups of this device and their members."""
+    """List the groups of this device and their members."""
     from blackthorn.device.core.members import addresses
     from blackthorn.mls.group.group import Group
 

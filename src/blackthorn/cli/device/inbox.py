@@ -1,4 +1,4 @@
-"""Commands that show messages: `inbox` what others wrote, `history` both sides."""
+"""Commands that show messages: `inbox` and `history`."""
 
 from typing import Annotated, Any
 
@@ -14,25 +14,26 @@ from blackthorn.programs.event_loop import run
 
 _ALL = 1_000_000
 _LAST = 100
-LastOption = Annotated[int | None, Option(min=1, help="Print only so many of the newest.")]
+LastOption = Annotated[int | None, Option(min=1, help="Print only this many of the newest.")]
 
 
 @on_device
 def inbox(
     at: DeviceOptions,
-    follow: Annotated[bool, Option("--follow", "-f", help="Stay, and print what comes.")] = False,
+    follow: Annotated[
+        bool, Option("--follow", "-f", help="Wait for new messages and print them.")
+    ] = False,
     last: LastOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Receive messages and print them; `history` shows your own too.
+    """Receive and print messages; `history` shows your own too.
 
-    With --follow: first what was not printed before, then each message as it comes. Exit code
-    6: the server was not reached, and what is printed is what was here already. Open alarms come
-    first, then what `blackthorn market notice` shows in full, both on standard error (see
-    `blackthorn alarms`). --json prints
-    an array of {"id", "conversation", "kind", "from", "text", "sent", "received", "event"};
-    with --follow one such object a line. "kind" is "direct" or "group", times are RFC 3339,
-    and an "event" is what the program says of a group (who was added, who removed).
+    With --follow: print new messages, then each message as it arrives. Open alarms and market
+    notices are printed on standard error first. Exit code 6: the server was not reached, and only
+    stored messages are shown. --json prints an array of {"id", "conversation", "kind", "from",
+    "text", "sent", "received", "event"}; with --follow one object a line. "kind" is "direct" or
+    "group", times are RFC 3339, and an "event" is a line of the program itself, such as a new
+    member.
     """
     device = program(at)
     if follow:
@@ -107,10 +108,10 @@ def history(
     last: LastOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Print what was said on both sides, as this device keeps it; connects to nothing.
+    """Print the stored messages of both sides, without connecting.
 
-    Your own lines begin with →, or with what became of them: waiting, failed. --json prints
-    what `inbox --json` does, with "mine" and "standing" (received, accepted, waiting, failed).
+    Your own lines begin with →, or with their state: waiting, failed. --json adds "mine" and
+    "standing" (received, accepted, waiting, failed) to the fields of `inbox --json`.
     """
     device = program(at)
     with device.opened.vault.transaction() as records:

@@ -1,4 +1,4 @@
-"""A user's device and its ledger: `ledger check` replays it, `ledger trust` shows its terms."""
+"""`ledger check` and `ledger trust` on a user's device."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @on_device
 def check(at: DeviceOptions, json: JsonOption = False) -> None:
-    """On a device: replay the log up to the newest checkpoint, from where the last replay ended.
+    """On a device: replay the log up to the newest checkpoint, from the last replay's end.
 
-    The entries must make the checkpoint that witnesses have cosigned, and keep every rule of
-    the map. What does not is an alarm. Exit code 4 then; 6: no connection. --json prints
-    {"entries", "checked", "finding"}.
+    The entries must match the cosigned checkpoint and keep all rules of the map; otherwise an alarm
+    is raised, with exit code 4. Exit code 6: no connection. --json prints {"entries", "checked",
+    "finding"}.
     """
     from rich.progress import Progress
 
@@ -47,18 +47,16 @@ def check(at: DeviceOptions, json: JsonOption = False) -> None:
 @on_device
 def trust(
     at: DeviceOptions,
-    accept: Annotated[
-        bool, Option("--accept", help="Trust what the server says now, from now on.")
-    ] = False,
+    accept: Annotated[bool, Option("--accept", help="Pin the server's current policy.")] = False,
     yes: AgreeOption = False,
     json: JsonOption = False,
 ) -> None:
-    """On a device: the policy it pinned, and whether the server keeps its ledger by another one.
+    """On a device: show the pinned policy, and differences to the server's current one.
 
-    A policy says whose word proves that everybody is shown one ledger. --accept pins the server's
-    after showing what differs: ask the administrator for the same digest first, over another way
-    than this server. Other keys, or a shorter delay of resets, are never accepted. --json prints
-    {"policy", "quorum", "differs", "changes", "weaker", "digest", "accepted"}.
+    The policy defines the witnesses that must cosign the ledger. --accept pins the server's policy;
+    first ask the administrator for the digest over another channel. Other keys or a shorter reset
+    delay are never accepted. --json prints {"policy", "quorum", "differs", "changes", "weaker",
+    "digest", "accepted"}.
     """
     from blackthorn.device.transparency import trust as device_trust
     from blackthorn.programs.device import ledger_terms
@@ -90,14 +88,14 @@ def _print(document: dict[str, Any], pinned: "Anchors") -> None:
     terminal.say(f"Ledger: {pinned.config.origin}")
     terminal.say(f"Who must cosign it: {document['quorum']}")
     if not document["differs"]:
-        terminal.say("The server keeps its ledger by the same terms.")
+        terminal.say("The server uses the same policy.")
         return
-    terminal.say("The server keeps its ledger by other terms now:")
+    terminal.say("The server uses another policy now:")
     for line in document["changes"]:
         terminal.say(f"  {line}")
     if document["weaker"]:
-        terminal.say("They let a ledger pass that the present ones would not.", style="bold red")
-    terminal.say(f"Their digest: {document['digest']}")
+        terminal.say("It accepts a ledger that the pinned policy would refuse.", style="bold red")
+    terminal.say(f"Its digest: {document['digest']}")
 
 
 def _accept(device: "DeviceProgram", offer: "Offer", json: bool) -> None:
@@ -106,6 +104,6 @@ def _accept(device: "DeviceProgram", offer: "Offer", json: bool) -> None:
     settled = ledger_terms.accept(device, offer)
     if json:
         return
-    terminal.say("This device trusts these terms from now on.")
+    terminal.say("This device trusts this policy from now on.")
     for alarm in settled:
         terminal.say(f"Alarm {alarm.number} ({alarm.code}) is settled by it.")

@@ -1,4 +1,4 @@
-"""Commands for the user's e-mail: list, read, save. All text is made safe before it is printed."""
+"""Commands of the family `mail`. All text is made safe before it is printed."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +14,6 @@ from blackthorn.programs.event_loop import run
 
 mail = Typer(help="E-mail, sealed to this user.", no_args_is_help=True)
 
-
 NO_SENDER = "(no sender)"
 NO_SUBJECT = "(no subject)"
 
@@ -24,7 +23,7 @@ Uid = Annotated[int, Argument(metavar="UID", min=1, max=2**63 - 1, help="Its num
 @mail.command("list")
 @on_device
 def list_mail(at: DeviceOptions, json: JsonOption = False) -> None:
-    """List the mail, oldest first. Exit code 6: what is shown is what was known before."""
+    """List the mail, oldest first. Exit code 6: only stored data is shown."""
     from blackthorn.cli.device.outcomes import tell_failures
 
     device = program(at)
@@ -61,7 +60,7 @@ def _entry(record: MailRecord) -> dict[str, Any]:
 @mail.command("read")
 @on_device
 def read_mail(uid: Uid, at: DeviceOptions, json: JsonOption = False) -> None:
-    """Open one mail and print its text: no control characters, nothing fetched from elsewhere."""
+    """Open one mail and print its text, without control characters or remote content."""
     from blackthorn.programs.device.mail import read
 
     found = run(read(program(at), uid))
@@ -100,7 +99,7 @@ def read_mail(uid: Uid, at: DeviceOptions, json: JsonOption = False) -> None:
 @on_device
 def save_attachments(
     uid: Uid,
-    folder: Annotated[Path, Argument(metavar="DIR", help="A folder that exists.")],
+    folder: Annotated[Path, Argument(metavar="DIR", help="An existing folder.")],
     number: Annotated[
         int | None, Argument(metavar="[N]", min=1, help="Which attachment. Default: all of them.")
     ] = None,

@@ -1,4 +1,4 @@
-"""Commands of the family `market` for everybody whose market is left: notice, forward, receipt."""
+"""Commands of the family `market` for the users of that market: notice, forward, receipt."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,6 @@ from blackthorn.programs.event_loop import run
 
 
 def add_to(market: Typer) -> None:
-    """Add these commands to the family."""
     market.command("notice")(notice)
     market.command("forward")(forward)
     market.command("receipt")(receipt)
@@ -29,9 +28,9 @@ def add_to(market: Typer) -> None:
 
 @on_device
 def notice(at: DeviceOptions, json: JsonOption = False) -> None:
-    """Show the notices of your market's exit, and tell the server that you have read them.
+    """Show the notices of your market's exit, and report to the server that you have read them.
 
-    Exit code 6: the server was not reached, and shown is what was here already.
+    Exit code 6: the server was not reached, and only stored notices are shown.
     """
     from blackthorn.cli.device import exit_notices
 
@@ -57,16 +56,17 @@ def forward(
     address: Annotated[
         str | None, Argument(metavar="ADDRESS", help="Your new mail address, elsewhere.")
     ] = None,
-    none: Annotated[bool, Option("--none", help="Name no address any more.")] = False,
+    none: Annotated[bool, Option("--none", help="Remove the address.")] = False,
     *,
     at: DeviceOptions,
 ) -> None:
-    """Have senders told your new address once the service in your market has ended.
+    """Set the new address that senders are told once the service in your market has ended.
 
-    Mail is then answered `551 … please try <ADDRESS>`, until forwarding ends; it is not passed on.
+    The server then answers mail with `551 … please try <ADDRESS>` until forwarding ends; it does
+    not pass mail on.
     """
     if (address is None) != none:
-        raise UserError("give your new address, or --none to take it back")
+        raise UserError("give your new address, or --none to remove it")
     value = str(parse_addresses([address])[0]) if address is not None else ""
     if refusal := run(market_exit.report(program(at), "forward", value)):
         raise UserError(refusal)
@@ -75,10 +75,10 @@ def forward(
 
 @on_device
 def receipt(
-    out: Annotated[Path, Option("--out", metavar="FILE", help="A file that is not there.")],
+    out: Annotated[Path, Option("--out", metavar="FILE", help="A new file.")],
     at: DeviceOptions,
 ) -> None:
-    """Fetch your receipt of the closure, by which you find yourself in its published tree."""
+    """Fetch your receipt of the closure, which locates your entry in its published tree."""
     from blackthorn.storage.files import atomic
 
     data = run(market_exit.fetch_receipt(program(at)))

@@ -1,7 +1,7 @@
-"""Outcomes of operations, shown to the user: this command's, and those given up since.
+"""Outcomes of operations: of the current command, and of operations given up since.
 
-An operation that was kept and refused later is shown once on standard error by the next command
-that connects; `status` lists it too, and forgets what it has listed.
+The next connected command reports a later failure once on standard error; `status` lists it once
+more.
 """
 
 from blackthorn.cli import terminal, times
@@ -13,7 +13,7 @@ from blackthorn.programs.device.program import DeviceProgram
 from blackthorn.programs.event_loop import run
 
 Operations = dict[int, tuple[str, str]]
-"""By number: what an operation is about, and the word for when it is done ("sent")."""
+"""Number of an operation → its subject, and the word for its success ("sent")."""
 
 
 def report(device: DeviceProgram, operations: Operations, json: bool) -> None:
@@ -40,7 +40,7 @@ def report(device: DeviceProgram, operations: Operations, json: bool) -> None:
 
 
 def _kept(device: DeviceProgram, operations: Operations, text: str) -> str:
-    """The reason for a stop, and that what waits is not lost by it."""
+    """Add to the reason that pending operations are kept."""
     with device.opened.vault.transaction() as records:
         waits = any(records.outbox.get(number) is not None for number in operations)
     note = ". What you asked for is kept and will be sent when the right server answers"
@@ -83,7 +83,7 @@ def _print_outcomes(outcomes: dict[int, operation.Outcome], operations: Operatio
 
 
 def tell_failures(device: DeviceProgram) -> None:
-    """One line on standard error for each operation that was given up and not shown yet."""
+    """Print each failure that was not shown yet, on standard error."""
     with device.opened.vault.transaction() as records:
         found = [failure for failure in failures.all_failures(records.settings) if not failure.told]
     for failure in found:
@@ -94,13 +94,11 @@ def tell_failures(device: DeviceProgram) -> None:
 
 
 def failure_line(failure: Failure) -> str:
-    """For a terminal."""
     text = f': "{safe_line(failure.text)}"' if failure.text else ""
     return f"{failure.what} {safe_line(failure.name)}: {safe_line(failure.reason)}{text}"
 
 
 def failure_document(failure: Failure) -> dict[str, str]:
-    """For `status --json`."""
     return {
         "what": f"{failure.what} {failure.name}",
         "reason": failure.reason,

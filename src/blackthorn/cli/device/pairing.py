@@ -1,4 +1,4 @@
-"""What `device add` and `device link` show and ask while two devices are paired."""
+"""Dialogues of `device add` and `device link`."""
 
 import sys
 
@@ -7,7 +7,7 @@ from blackthorn.cli.device.prompts import LinePrompt
 
 
 def show_code(code: str, url: str) -> None:
-    """How to link the new device; as a QR code too when there is a terminal."""
+    """Print how to link the new device, with a QR code at a terminal."""
     if sys.stdout.isatty():
         terminal.print_qr(url)
     terminal.say("On the new device:")
@@ -17,7 +17,7 @@ def show_code(code: str, url: str) -> None:
 
 
 class TerminalDialogue(LinePrompt):
-    """`programs.device.pairing.Dialogue`; to a terminal with a countdown and progress."""
+    """`programs.device.pairing.Dialogue` with countdown and progress at a terminal."""
 
     def __init__(self, *, json: bool) -> None:
         super().__init__()

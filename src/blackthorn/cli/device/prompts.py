@@ -1,7 +1,6 @@
-"""Ask for lines of standard input while the link goes on: `programs.device.prompt.Prompt`.
+"""Read lines of standard input while a link is served.
 
-At a terminal the prompt is shown; a program writes its answers into the pipe. At the end of input
-nobody is there to answer.
+The prompt is shown at a terminal only; programs write answers into a pipe.
 """
 
 import asyncio
@@ -15,7 +14,7 @@ MAX_LINE_BYTES = 4_096
 
 
 class LinePrompt:
-    """Standard input by lines, without a thread that nobody could stop."""
+    """Reads lines of standard input without a blocking thread."""
 
     def __init__(self) -> None:
         self._data = b""

@@ -1,4 +1,4 @@
-"""Wait until the ledger shows a new device, and say so."""
+"""Wait until the ledger shows a new device."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def wait_published(
     home: "Home", opened: "Opened", *, reset: bool = False, quiet: bool = False
 ) -> bool:
-    """Wait a minute at most; whether the ledger shows the device."""
+    """Wait up to a minute; whether the ledger shows the device."""
     from blackthorn.programs.device.activation import published
     from blackthorn.programs.device.program import DeviceProgram
 

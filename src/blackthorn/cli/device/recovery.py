@@ -1,4 +1,4 @@
-"""Commands for the printed recovery key: create it, use it when no device is left."""
+"""Commands of the family `recovery`."""
 
 import sys
 from collections.abc import Sequence
@@ -10,10 +10,12 @@ from blackthorn.cli import options, terminal
 from blackthorn.cli.device.prompts import LinePrompt
 from blackthorn.programs.event_loop import run
 
-recovery = Typer(help="The 24 words for when no device is left.", no_args_is_help=True)
+recovery = Typer(
+    help="The recovery key: 24 words to use when no device is left.", no_args_is_help=True
+)
 
 ASKED_AGAIN = 4
-"""Words that are asked for again, so that the paper is known to be right."""
+"""Words asked for again to check the paper."""
 
 
 @recovery.command("create")
@@ -23,11 +25,11 @@ def create(
     every_word: Annotated[bool, Option("--all", help="Ask for all words again.")] = False,
     json: options.JsonOption = False,
 ) -> None:
-    """Make a recovery key: 24 words and a check, shown once, to be written on paper.
+    """Create a recovery key: 24 words and a check, shown once, to be written on paper.
 
-    Some of the words are asked for again, one line of standard input each; only then is the key
-    stated in your identity chain. One that you had before is worth nothing from then on. --json
-    prints {"words", "check", "ask"} first: the numbers of the words that are asked for.
+    Some words are asked for again, one line of standard input each; then the key is stated in your
+    identity chain. It replaces an earlier recovery key. --json prints {"words", "check", "ask"}
+    first: the numbers of the words asked for.
     """
     from blackthorn.cli.device.outcomes import report
     from blackthorn.device.operations import change_chain
@@ -51,9 +53,9 @@ def create(
 
 
 def _show(words: Sequence[str], check: str) -> None:
-    """On a screen of its own, which is gone afterwards; into a pipe as it is."""
+    """On a separate screen that is cleared afterwards, or into a pipe."""
     lines = [
-        "Write this down on paper. Whoever has it can add a device to your identity.",
+        "Write this down on paper. Anyone who has it can add a device to your identity.",
         "",
         *(f"{place:3}  {word}" for place, word in enumerate(words, 1)),
         "",
@@ -71,18 +73,18 @@ def _show(words: Sequence[str], check: str) -> None:
 
 @recovery.command("use")
 def use(
-    address: Annotated[str, Argument(metavar="ADDRESS", help="Whose identity it is.")],
+    address: Annotated[str, Argument(metavar="ADDRESS", help="Your address.")],
     home: options.HomeOption = options.DEFAULT_HOME,
     server: options.ServerOption = None,
     key_file: options.KeyFileOption = None,
     name: options.NameOption = None,
     json: options.JsonOption = False,
 ) -> None:
-    """Make this a device of yours by the words of your recovery key, when no other is left.
+    """Add this device to your identity by your recovery key, when no other device is left.
 
-    Asks for the 24 words in one line, and then for the check that stands below them on your paper.
-    Your contacts see that a device was added with the recovery key. Old messages and mail are not
-    on this device; revoke the devices that you have lost.
+    Asks for the 24 words in one line, and then for the check below them on your paper. Your
+    contacts see that a device was added with the recovery key. Old messages and mail are not on
+    this device; revoke your lost devices.
     """
     from blackthorn.cli.device.published import wait_published
     from blackthorn.programs.device import recovery as steps

@@ -1,4 +1,4 @@
-"""The document of `blackthorn status`: a device's state in words and RFC 3339 times."""
+"""The JSON document of `blackthorn status`."""
 
 from typing import Any
 
@@ -21,7 +21,6 @@ GOOD = "good"
 
 
 def document(program: DeviceProgram, status: DeviceStatus) -> dict[str, Any]:
-    """For JSON, and by lines for a terminal."""
     opened, vault = program.opened, status.vault
     shown: dict[str, Any] = {
         "address": opened.keys.address,
@@ -59,7 +58,7 @@ def _ledger(ledger: LedgerStatus) -> dict[str, Any]:
 
 
 def _standing(ledger: LedgerStatus) -> str:
-    """What this device is in its user's identity chain, as the ledger shows it."""
+    """This device's state in its user's identity chain."""
     if ledger.reset_ms is not None:
         until = rfc3339(ledger.reset_ms)
         pending = ledger.state == "pending"
@@ -79,9 +78,9 @@ def _cosigned(newest: CheckpointRecord | None, policy: Policy) -> str:
 
 
 def witnesses(policy: Policy) -> str:
-    """Which witnesses must cosign the ledger, and whether they are the operator's own."""
+    """The required witnesses, and whether they are the operator's own."""
     if policy.quorum == NO_QUORUM:
-        return "none: whoever runs the server can show two people two ledgers"
+        return "none: the server's operator can show different ledgers to different people"
     own = own_witnesses(policy)
     shown = [witness.key.name for witness in policy.witnesses if witness.name not in own]
     shown += ["one under the server's own roof"] if own else []

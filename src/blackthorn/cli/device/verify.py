@@ -1,4 +1,4 @@
-"""`blackthorn verify`: two people compare, face to face, that they see the same identities."""
+"""`blackthorn verify`: two people compare their identities in person."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 @on_device
 def verify(
-    address: Annotated[str, Argument(metavar="ADDRESS", help="Whom to compare.")],
+    address: Annotated[str, Argument(metavar="ADDRESS", help="The other person's address.")],
     at: DeviceOptions,
     scan: Annotated[
-        str | None, Option(metavar="TEXT", help="What you scanned from the other person's QR code.")
+        str | None, Option(metavar="TEXT", help="The text of the other person's QR code.")
     ] = None,
     digits: Annotated[
-        str | None, Option(metavar="DIGITS", help="The digits that the other person reads.")
+        str | None, Option(metavar="DIGITS", help="The digits that the other person sees.")
     ] = None,
     confirm: Annotated[
-        bool, Option("--confirm", help="You have compared in person, and it is the same.")
+        bool, Option("--confirm", help="Confirm that you compared in person and both match.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show sixty digits and a QR code for comparing with another person, who shows the same.
+    """Show sixty digits and a QR code to compare identities with another person.
 
     --scan and --digits compare for you. With --confirm the person counts as verified: if their
-    identity is ever reset, nothing is sent to them until you have accepted that. --json prints
-    {"address", "digits", "payload", "same", "verified", "devices"}.
+    identity is reset, nothing is sent to them until you accept that. --json prints {"address",
+    "digits", "payload", "same", "verified", "devices"}.
     """
     from blackthorn.device.transparency import verified
     from blackthorn.programs.device.home import wall_ms
@@ -63,11 +63,11 @@ def verify(
 
 
 def _chains(device: "DeviceProgram", whose: "Address") -> "tuple[VerifiedChain, VerifiedChain]":
-    """Both chains as the ledger shows them now, or as they are known. Raises UserError."""
+    """Both identity chains, from the ledger or stored. Raises UserError."""
     from blackthorn.programs.device import chain_lookup
 
     if whose == device.opened.keys.address:
-        raise UserError("that is your own address: compare with another person")
+        raise UserError("this is your own address: give the address of another person")
     theirs = chains.chain_of(device, whose)
     return chain_lookup.own(device), theirs
 

@@ -1,4 +1,4 @@
-"""An officer decides at a terminal: a decision is shown in full, confirmed, signed, handed in."""
+"""Decide at a terminal: show a decision in full, confirm, sign, submit."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,7 +12,7 @@ from blackthorn.governance import officers, requests, statements, transitions
 from blackthorn.programs.device import home, officer, program
 from blackthorn.programs.event_loop import run
 
-_IRREVERSIBLE: Final = {"destroy": "This cannot be taken back: what is sealed opens never again."}
+_IRREVERSIBLE: Final = {"destroy": "This is irreversible: sealed data can never be opened again."}
 
 
 def context(
@@ -21,7 +21,7 @@ def context(
     case: transitions.Case,
     measured: Mapping[str, Any] | None = None,
 ) -> requests.Context:
-    """What a request of the case depends on, with the command line's names of the inputs."""
+    """The context of a request, with the command line's names of the inputs."""
     return requests.Context(
         case,
         home.wall_ms(),
@@ -39,14 +39,14 @@ def decide(
     request: requests.DecisionRequest,
     output: OutputOptions,
 ) -> dict[str, Any]:
-    """Propose what is requested, or approve the proposal that waits when it says the same."""
+    """Propose a decision, or approve the pending proposal if it is the same."""
     before, notes = decisions.waiting.get(request.case), list(request.notes)
     proposal = officer.propose(decisions, request)
     if before is not None and proposal is not before:
         who = ", ".join(show.whose(decisions, name) for name in _approvers(before.signed))
         action = before.signed.statement.action
         notes.append(
-            f"What waits in {request.case} ({action}, approved by {who}) is to be replaced."
+            f"What waits in {request.case} ({action}, approved by {who}) will be replaced."
         )
     return approve(device, decisions, proposal, output, notes)
 
@@ -58,10 +58,10 @@ def approve(
     output: OutputOptions,
     notes: list[str],
 ) -> dict[str, Any]:
-    """Show a decision in full, ask, sign it and hand it in; what came of it, for programs.
+    """Show a decision in full, ask, sign and submit it; the JSON document.
 
-    Raises UserError when it would break a rule or nobody agrees, VerificationError when what waits
-    was tampered with.
+    Raises UserError when it breaks a rule or the user declines, VerificationError when the pending
+    decision was tampered with.
     """
     statement = waiting.signed.statement
     officer.check_private(waiting)
@@ -111,7 +111,7 @@ def _result(
 def sign(
     device: program.DeviceProgram, decisions: VerifiedDecisions, case: str, output: OutputOptions
 ) -> dict[str, Any]:
-    """Approve what waits in a case."""
+    """Approve the pending decision of a case."""
     waiting = decisions.waiting.get(case)
     if waiting is None:
         raise UserError(f"nothing waits for an approval in {case}")

@@ -1,6 +1,6 @@
-"""Commands of the family `directive`: what authorities demand, and what two people decide.
+"""Commands of the family `directive`: demands of authorities, and the officers' decisions.
 
-There is no option by which all users, a keyword or a live feed could be asked for.
+No option can name all users, a keyword or a live feed.
 """
 
 from functools import partial
@@ -27,7 +27,7 @@ _EXTRA: Final[dict[str, tuple[Any, ...]]] = {
     "produce": (generate.file_parameter("out", "FILE", "Where the package goes; a new file."),),
     "refuse": (generate.file_parameter("out", "FILE", "Where the letter goes. Default: ID.txt"),),
 }
-"""Options of single commands that are no field of the decision."""
+"""Options of single commands that are not fields of the decision."""
 
 
 def register(app: typer.Typer) -> None:
@@ -84,7 +84,7 @@ def _canary(call: Invocation) -> None:
 
 @on_device
 def show_directive(name: DirectiveArgument, at: DeviceOptions, json: JsonOption = False) -> None:
-    """Show a directive: every step with its officers, its accounts, and what waits."""
+    """Show a directive: all steps with their officers, its accounts, and the pending decision."""
     _, decisions = open_decisions(at)
     case = officer.directive(decisions, name, waiting=True)
     if json:
@@ -95,7 +95,7 @@ def show_directive(name: DirectiveArgument, at: DeviceOptions, json: JsonOption 
 
 @on_device
 def list_directives(at: DeviceOptions, json: JsonOption = False) -> None:
-    """List the directives with state, accounts, gag, deadline and what waits."""
+    """List the directives with state, accounts, gag, deadline and pending decisions."""
     _, decisions = open_decisions(at)
     cases = decisions.cases.directives
     if json:

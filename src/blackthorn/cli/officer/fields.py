@@ -1,4 +1,4 @@
-"""Files that officers name: documents, and numbers as JSON. Each fault is one clear line."""
+"""Read files named by officers: documents, and numbers as JSON."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from blackthorn.errors import UserError, system_error
 
 
 def read_file(path: Path) -> bytes:
-    """A document, whole. Raises UserError when it is empty, too large or cannot be read."""
+    """A whole document. Raises UserError when it is empty, too large or unreadable."""
     with system_error(UserError, f"{path} cannot be read"), path.open("rb") as file:
         data = file.read(limits.MAX_OFFICER_DOCUMENT_BYTES + 1)
     if not data:

@@ -1,6 +1,6 @@
-"""Builds the officers' commands from the forms of `governance`: an option for each input.
+"""Build the officers' commands from the forms of `governance`: one option for each input.
 
-What is the same in all of them stands here: the device's options, `--yes`, `--dry-run`, `--json`.
+All of them also get the device's options, `--yes`, `--dry-run` and `--json`.
 """
 
 import inspect
@@ -32,7 +32,7 @@ _TYPES: Final[dict[str, tuple[Any, str | None]]] = {
     "hash": (Path, None),
     "list": (list[str], None),
 }
-"""Type of a field → the option's type and placeholder."""
+"""Type of a field → type and placeholder of its option."""
 
 
 def file_parameter(name: str, metavar: str, text: str) -> Any:
@@ -51,25 +51,24 @@ _COMMON: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """A command as it was called. `values` are the parameters by name."""
+    """One call of a command; `values` are its parameters by name."""
 
     values: dict[str, Any]
 
     @property
     def output(self) -> OutputOptions:
-        """How it prints and asks."""
         return OutputOptions(self.values["json"], self.values["yes"], self.values["dry_run"])
 
     def open(self) -> "tuple[DeviceProgram, VerifiedDecisions]":
-        """The unlocked device, and all decisions as it has verified them."""
+        """The unlocked device, and its verified decisions."""
         return open_decisions(self.values["at"])
 
     def input(self, name: str) -> Any:
-        """The option of a form's input as it was typed, None when it was not."""
+        """The value of an input's option, or None."""
         return self.values[_key(name)]
 
     def entered(self, form: RequestForm) -> dict[str, Any]:
-        """What was entered, by the names of the form's inputs; files are read."""
+        """The entered values by input name, with files read."""
         from blackthorn.cli.officer.fields import read_file
 
         found: dict[str, Any] = {}
@@ -99,7 +98,6 @@ def add(
 
 
 def options_of(form: RequestForm) -> list[Any]:
-    """An option for each input of a form."""
     return [_option(form, entry) for entry in form.inputs]
 
 
@@ -134,7 +132,7 @@ def sign(
     dry_run: DryRunOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Show in full what waits in a case, and add your approval to it."""
+    """Show the pending decision of a case in full, and add your approval."""
     from blackthorn.cli.officer import decide
 
     device, decisions = open_decisions(at)

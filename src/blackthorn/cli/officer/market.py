@@ -1,4 +1,4 @@
-"""Commands of the family `market`: leaving a country in good order, by two people's decisions."""
+"""Commands of the family `market` for officers."""
 
 from functools import partial
 from typing import Any
@@ -55,7 +55,7 @@ def _step(name: str, call: Invocation) -> None:
 
 
 def _closure(call: Invocation, device: Any, code: str, action: str) -> dict[str, Any]:
-    """The numbers that a closing step signs: those of the file, or as the server counts them."""
+    """The numbers signed by a closing step, from the file or from the server."""
     if action == "prepare":
         return {}
     path = call.values["facts"]
@@ -70,12 +70,12 @@ def _closure(call: Invocation, device: Any, code: str, action: str) -> dict[str,
 
 @on_device
 def status(name: options.MarketArgument, at: DeviceOptions, json: JsonOption = False) -> None:
-    """Show a market's exit: its dates, every step, and what waits."""
+    """Show a market's exit: dates, all steps, and the pending decision."""
     code = parse_country(name)
     _, decisions = options.open_decisions(at)
     case, following = decisions.cases.exit_of(code), decisions.cases.next_exit(code)
     if case is None and following not in decisions.waiting:
-        raise UserError(f"there is no exit of {code}: its service goes on")
+        raise UserError(f"there is no exit of {code}: its service continues")
     if json:
         shown = case if case is not None else decisions.cases.case(following)
         dates = show.fields_document(exits.dates(shown))
@@ -90,7 +90,7 @@ def status(name: options.MarketArgument, at: DeviceOptions, json: JsonOption = F
 
 @on_device
 def list_exits(at: DeviceOptions, json: JsonOption = False) -> None:
-    """List the exits with state, hold, users, dates and what waits."""
+    """List the exits with state, hold, users, dates and pending decisions."""
     _, decisions = options.open_decisions(at)
     cases = decisions.cases.exits
     if json:

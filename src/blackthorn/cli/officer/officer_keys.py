@@ -1,4 +1,4 @@
-"""An officer's keys, compared with the verified identity chain: the server's word is not enough."""
+"""Officers' keys, compared with the verified identity chain."""
 
 from blackthorn.cli.chains import chain_of
 from blackthorn.device.transparency.decisions import PendingDecision
@@ -23,9 +23,9 @@ def person_keys(device: DeviceProgram, whose: Address, name: str | None) -> Veri
 
 
 def check_people(device: DeviceProgram, waiting: PendingDecision) -> list[str]:
-    """Every key that is to be an officer's belongs to the person named; lines that say so.
+    """Check that every key to appoint belongs to the named person; lines that say so.
 
-    Raises SecurityError when one does not: then somebody else would decide in their name.
+    Raises SecurityError when one does not.
     """
     public, notes = waiting.signed.statement.public, []
     for suffix in ("", "_2"):

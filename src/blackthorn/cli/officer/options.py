@@ -1,4 +1,4 @@
-"""Options that the officers' commands share."""
+"""Options shared by the officers' commands."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 YesOption = Annotated[bool, Option("--yes", help="Sign without asking.")]
 DryRunOption = Annotated[
-    bool, Option("--dry-run", help="Only show what would be signed, and whom it concerns.")
+    bool, Option("--dry-run", help="Show the decision and the affected accounts without signing.")
 ]
 DirectiveArgument = Annotated[str, Argument(metavar="ID", help="The directive, such as D-000001.")]
 MarketArgument = Annotated[str, Argument(metavar="CC", help="The market, such as PK.")]
@@ -21,7 +21,7 @@ MarketArgument = Annotated[str, Argument(metavar="CC", help="The market, such as
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
-    """How a command behaves: prints JSON, does not ask, only shows."""
+    """Print JSON, do not ask, or only show."""
 
     json: bool = False
     yes: bool = False
@@ -29,7 +29,7 @@ class OutputOptions:
 
 
 def open_decisions(at: DeviceOptions) -> "tuple[DeviceProgram, VerifiedDecisions]":
-    """The unlocked device, and all decisions as it has verified them."""
+    """The unlocked device, and its verified decisions."""
     from blackthorn.programs.device import officer
     from blackthorn.programs.event_loop import run
 

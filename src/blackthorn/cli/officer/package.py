@@ -1,4 +1,4 @@
-"""`blackthorn directive produce`: the package is fetched, checked, listed, and signed for."""
+"""`blackthorn directive produce`: fetch, check, list and sign the package."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,7 @@ from blackthorn.governance.package.check import PackageSummary
 from blackthorn.programs.device import package, program
 
 _LISTED: Final = 40
-"""Files of the payload that are listed one by one; the rest are counted."""
+"""Payload files listed one by one; the rest are counted."""
 
 
 def produce(
@@ -23,7 +23,7 @@ def produce(
     out: Path | None,
     output: options.OutputOptions,
 ) -> None:
-    """Fetch and check the package; sign for it when it was not produced yet."""
+    """Fetch and check the package; sign it unless it was already produced."""
     recipient = package.parse_recipient(fields.read_file(to), str(to)) if to is not None else None
     target = out or Path(f"{case.id}.tar" if to is None else f"{case.id}.tar.pgp")
     if target.exists():

@@ -1,4 +1,4 @@
-"""Commands of the family `role`: who may decide. Two owners found, and change it ever after."""
+"""Commands of the family `role`: appoint and dismiss officers."""
 
 from typing import Annotated, Any
 
@@ -32,14 +32,12 @@ def _new_id() -> str:
 
 
 def open_(
-    addresses: Annotated[
-        list[str], Argument(metavar="ADDRESS ADDRESS", help="The two who may found.")
-    ],
+    addresses: Annotated[list[str], Argument(metavar="ADDRESS ADDRESS", help="The two founders.")],
     directory: DirectoryOption,
 ) -> None:
     """On the server's host, once: name the two people who may found the officers.
 
-    Once they have, only officers change officers: this command is refused then.
+    After the founding only officers change officers, and this command is refused.
     """
     import os
 
@@ -131,7 +129,7 @@ def _dismiss(call: Invocation) -> None:
 
 @on_device
 def list_officers(at: DeviceOptions, json: JsonOption = False) -> None:
-    """Who the officers are, with their roles; and what waits for an owner."""
+    """List the officers with their roles, and the pending decision."""
     device, decisions = options.open_decisions(at)
     mine = decisions.officer_with(device.opened.keys.signing.public)
     known = sorted(decisions.cases.officers.values(), key=lambda officer: officer.id)
@@ -174,7 +172,7 @@ _DEVICE = parameter(
     "device_name",
     Annotated[
         str | None,
-        Option("--device", metavar="NAME", help="With which of their devices the person signs."),
+        Option("--device", metavar="NAME", help="The device with which the person signs."),
     ],
     None,
 )
@@ -187,8 +185,8 @@ _ROLES = parameter(
     ],
 )
 _OTHER = _argument("other", "OTHER", "The address of the other first owner.")
-_ADDRESS = _argument("address", "ADDRESS", "Whom to appoint.")
-_WHO = _argument("who", "ADDRESS|O-ID", "Whom to dismiss.")
+_ADDRESS = _argument("address", "ADDRESS", "The person to appoint.")
+_WHO = _argument("who", "ADDRESS|O-ID", "The officer to dismiss.")
 
 role.command("sign")(generate.sign)
 role.command("open")(open_)

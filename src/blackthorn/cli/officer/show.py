@@ -1,7 +1,6 @@
-"""Output of the officers' commands: decisions in full, cases, tables. Plain when piped.
+"""Output of the officers' commands: decisions in full, cases, tables.
 
-Text that others wrote is made safe for a terminal. Times are local for people and RFC 3339 for
-programs.
+Foreign text is made safe. Times are local for users and RFC 3339 for programs.
 """
 
 from collections.abc import Iterable
@@ -40,25 +39,21 @@ _COLOURS: Final = {
 
 
 def say(text: str, *, to_err: bool = False) -> None:
-    """One line, made safe."""
+    """Print one line, made safe."""
     console = terminal.err if to_err else terminal.out
     console.print(safe_line(text, 4096), markup=False, soft_wrap=True)
 
 
 def family(case: str) -> str:
-    """The command family of a case."""
     if case == officers.CASE:
         return "role"
     return "market" if case.startswith("X-") else "directive"
 
 
 def whose(decisions: VerifiedDecisions, officer: str) -> str:
-    """An officer's id, with the address if it is known."""
+    """An officer's id with the address, if known."""
     address = decisions.addresses.get(officer)
     return f"{officer} ({address})" if address else officer
-
-
-# --- Fields ---------------------------------------------------------------------------------
 
 
 def _text(name: str, value: Any) -> str:
@@ -78,7 +73,7 @@ def _label(name: str) -> str:
 
 
 def fields_document(fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields for programs: times in RFC 3339 (null for none), bytes in hex."""
+    """Fields as JSON: times in RFC 3339 (null for none), bytes in hex."""
     document: dict[str, Any] = {}
     for name, value in fields.items():
         if name.endswith("_ms"):
@@ -89,7 +84,6 @@ def fields_document(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def statement_document(statement: statements.Statement) -> dict[str, Any]:
-    """A statement for programs."""
     return {
         "case": statement.case,
         "seq": statement.seq,
@@ -105,7 +99,7 @@ def statement(
     *,
     to_err: bool = False,
 ) -> None:
-    """Everything that is signed, with its meaning; what is published stands apart."""
+    """Print all signed fields and their meaning, published and private ones separately."""
     decision = waiting.signed.statement
     move = find(cases.transitions_of(decision.case), decision.action)
     say(f"{decision.case}, step {decision.seq}: {decision.action}", to_err=to_err)
@@ -130,23 +124,19 @@ def statement(
 
 
 def say_fields(fields: dict[str, Any], *, to_err: bool = False) -> None:
-    """Fields, each on a line of its own."""
+    """Print fields, one a line."""
     for name, value in fields.items():
         say_field(_label(name), _text(name, value), to_err=to_err)
 
 
 def say_field(label: str, text: str, *, to_err: bool = False) -> None:
-    """A named value on a line of its own."""
     console = terminal.err if to_err else terminal.out
     line = f"  {label:20}  {safe_line(text, 4096)}"
     console.print(line, markup=False, soft_wrap=True)
 
 
-# --- Cases ----------------------------------------------------------------------------------
-
-
 def case_document(decisions: VerifiedDecisions, case: Case) -> dict[str, Any]:
-    """A case for programs: its state, its steps, and what waits."""
+    """A case as JSON: state, steps, pending decision."""
     waiting = decisions.waiting.get(case.id)
     return {
         "id": case.id,
@@ -169,7 +159,6 @@ def case_document(decisions: VerifiedDecisions, case: Case) -> dict[str, Any]:
 
 
 def waiting_document(waiting: PendingDecision) -> dict[str, Any]:
-    """What waits, for programs."""
     return {
         **statement_document(waiting.signed.statement),
         "private": fields_document(waiting.private),
@@ -179,7 +168,7 @@ def waiting_document(waiting: PendingDecision) -> dict[str, Any]:
 
 
 def case(decisions: VerifiedDecisions, shown: Case) -> None:
-    """A case for people: every step in full, and what waits."""
+    """Print a case: all steps in full, and the pending decision."""
     say(f"{shown.id}: {shown.state}{', held' if shown.held else ''}")
     for step in shown.history:
         who = ", ".join(whose(decisions, officer) for officer in step.officers)
@@ -190,7 +179,7 @@ def case(decisions: VerifiedDecisions, shown: Case) -> None:
 
 
 def say_waiting(decisions: VerifiedDecisions, case_id: str) -> None:
-    """What waits in a case, in a line, if anything does."""
+    """Print the pending decision of a case, if any."""
     waiting = decisions.waiting.get(case_id)
     if waiting is None:
         return
@@ -202,11 +191,8 @@ def say_waiting(decisions: VerifiedDecisions, case_id: str) -> None:
     )
 
 
-# --- Tables ---------------------------------------------------------------------------------
-
-
 def table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]], nothing: str) -> None:
-    """A table with coloured states on a terminal, lines with tabs when piped."""
+    """Print a table with coloured states, or tab-separated lines when piped."""
     lines = [tuple(safe_line(cell) for cell in row) for row in rows]
     if not lines:
         say(nothing)
@@ -221,12 +207,10 @@ def table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]], nothing: str
 
 
 def day(time_ms: int) -> str:
-    """A time for a table, - for none."""
     return local_time(time_ms) if time_ms else "-"
 
 
 def directive_row(decisions: VerifiedDecisions, shown: Case, now_ms: int) -> tuple[str, ...]:
-    """A directive as a line of the table."""
     facts = directives.facts(shown)
     gag = directives.gag_until_ms(shown)
     names = decisions.private.get((shown.id, 1), {}).get("accounts", [])
@@ -249,7 +233,6 @@ DIRECTIVE_TITLES: Final = (
 
 
 def exit_row(decisions: VerifiedDecisions, shown: Case) -> tuple[str, ...]:
-    """An exit as a line of the table."""
     dates = exits.dates(shown)
     waiting = decisions.waiting.get(shown.id)
     return (

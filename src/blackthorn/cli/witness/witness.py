@@ -1,4 +1,4 @@
-"""Commands of the family `witness`: what keeps a log from showing two truths, run by anyone."""
+"""Commands of the family `witness`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -95,7 +95,7 @@ def serve(
 ) -> None:
     """Serve until SIGTERM, over HTTP: for the Internet put a proxy with TLS before it.
 
-    With --audit nothing else is signed than the ledger at that address, once it was replayed.
+    With --audit it signs only the ledger at that address, after replaying it.
     """
     from blackthorn.programs.witness.serve import serve as run_witness
 
@@ -109,9 +109,9 @@ def serve(
 
 @witness.command()
 def status(directory: Directory, json: options.JsonOption = False) -> None:
-    """Print the public key, and what was cosigned last of each log.
+    """Print the public key, and the last cosigned checkpoint of each log.
 
-    Exits with 4 when the witness must not sign.
+    Exits with 4 if the witness must not sign.
     """
     from blackthorn.programs.witness.status import report
 
