@@ -37,7 +37,7 @@ def families(modules: list[str]) -> set[str]:
 
 def test_the_help_imports_no_family() -> None:
     printed, modules = loaded("--help")
-    assert "Never overwrites." in printed and "│ market " in printed
+    assert "Overwrites nothing." in printed and "│ market " in printed
     assert not families(modules)
     assert not {"rich.markdown", "rich.traceback"} & set(modules)
 

@@ -23,7 +23,7 @@ _REPLAY: Final = "blackthorn.cli.replay"
 
 COMMANDS: Final = {
     "init": LazyCommand(
-        _SERVER, "Make a server's folder: settings, keys, database, ledger. Never overwrites."
+        _SERVER, "Make a server's folder: settings, keys, database, ledger. Overwrites nothing."
     ),
     "serve": LazyCommand(
         _SERVER,

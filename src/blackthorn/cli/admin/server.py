@@ -61,7 +61,7 @@ def init(
         Option(metavar="ADDRESS", help="The user who gets the mail to postmaster and abuse."),
     ] = None,
 ) -> None:
-    """Make a server's folder: settings, keys, database, ledger. Never overwrites."""
+    """Make a server's folder: settings, keys, database, ledger. Overwrites nothing."""
     from blackthorn.programs.server.folder import initialise
     from blackthorn.storage.files.market_keys import check_market
 
