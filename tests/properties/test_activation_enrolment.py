@@ -366,6 +366,7 @@ def test_a_full_disk_is_told_and_acknowledges_nothing(world):
     world.writer.fail(StorageError("the disk is full"))
     told = talk.say(device.open(challenge).prove(keys, identity)[0])
     assert isinstance(told, Bye) and told.code == "storage"
+    assert (world.counters.storage_failures, world.counters.links_cut) == (1, 1)
     world.writer.fail(None)
     assert world.enterprise.user(ALICE).devices == ()
 

@@ -117,6 +117,25 @@ def test_a_full_mailbox_goes_in_steps_once_its_device_is_removed(world: World) -
     assert counted == [3 * delivery.STEP + 2, 2 * delivery.STEP + 2, delivery.STEP + 2, 2, 0]
 
 
+def test_how_a_device_stands_is_read_again_until_the_disk_answers(world: World) -> None:
+    sender, other = world.devices[:2]
+    other.connect()
+    sender.connect()
+    world.settle()
+    update = "UPDATE devices SET standing = 'pending' WHERE number = ?"
+    world.database.writing.execute(update, (other.number,))
+    world.reader.fail(DiskError("the disk failed to read or write the database"))
+    world.dispatcher.user_changed(DevicesChanged(Address(other.address), (), ()))
+    world.settle()
+    world.reader.fail(None)
+    world.dispatcher.tick(world.now)
+    world.settle()
+    sender.post([other], b"not yet")
+    world.settle()
+    assert world.stored(other) == []
+    assert [refused.code for refused in sender.refusals] == [Code.RECIPIENT_UNKNOWN]
+
+
 def test_a_failed_read_ends_the_link_and_the_next_is_served(world: World) -> None:
     sender, receiver = world.devices[:2]
     fill(world, sender, receiver, 2)

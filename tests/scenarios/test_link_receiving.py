@@ -6,6 +6,7 @@ from blackthorn.link import frames as f
 from blackthorn.link import limits as link_limits
 from blackthorn.link.fanout import fanout_frame
 from blackthorn.link.session import State
+from blackthorn.ports.parcels import RemoveUndecryptable
 from blackthorn.server.handlers import limits
 from blackthorn.server.messaging import limits as messaging_limits
 from tests.scenarios.link_world import World, fill, of, posting
@@ -135,6 +136,28 @@ def test_what_is_set_aside_fills_no_mailbox_and_the_oldest_goes(
     assert world.stored(receiver) == []
     world.check_counts()
     world.check_nothing_shared()
+
+
+def test_what_is_kept_is_counted_where_it_lies_and_not_by_what_is_on_its_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, receiver = world.devices[:2]
+    sender.connect()
+    receiver.connect()
+    junk = [b"junk %d" % number for number in range(9)]
+    receiver.aside.update(junk)
+    for content in junk:
+        sender.post([receiver], content)
+    world.settle()
+    monkeypatch.setattr(messaging_limits, "MAX_UNDECRYPTABLE_PARCELS", 8)
+    rows = world.database.reading.execute("SELECT device, seq FROM mailbox ORDER BY seq").fetchall()
+    delivery, mailbox = world.dispatcher._delivery, world.dispatcher._mailboxes.find(receiver.id)
+    assert mailbox is not None
+    world.writer.submit(RemoveUndecryptable(rows[:4]), delivery.mailboxes.remove_undecryptable)
+    delivery._trim(mailbox)
+    world.settle()
+    assert world.stored(receiver) == junk[4:]
+    world.check_counts()
 
 
 def test_what_is_set_aside_is_bounded_in_bytes(

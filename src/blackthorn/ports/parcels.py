@@ -111,7 +111,7 @@ class MarkUndecryptable(Command[None]):
 class RemoveOldestUndecryptable(Command[list[Removal]]):
     """Delete the oldest undecryptable parcels of the device, at most `limit`.
 
-    It ends once `parcels` parcels and `size` bytes are gone, or none is left.
+    The newest ones that are at most `parcels` and at most `size` bytes together are kept.
     """
 
     device: int

@@ -214,21 +214,22 @@ def test_undecryptable_parcels_are_removed_once_and_tell_their_sizes(store: Stor
     assert waiting(store, 2) == [WaitingParcel(6, bytes(6), False)]
 
 
-def test_the_oldest_undecryptable_go_until_enough_are_gone(store: Store) -> None:
+def test_the_oldest_undecryptable_go_until_the_rest_may_be_kept(store: Store) -> None:
     undecryptable(store)
+    assert store.submit(RemoveOldestUndecryptable(1, 3, 12, 10)) == []
+    assert store.submit(RemoveOldestUndecryptable(1, 2, 12, 10)) == [Removal(1, 2)]
+    assert store.submit(RemoveOldestUndecryptable(1, 2, 12, 10)) == [], "repeated, it does nothing"
+    assert store.submit(RemoveOldestUndecryptable(1, 2, 9, 10)) == [Removal(1, 4)]
+    assert store.submit(RemoveOldestUndecryptable(1, 2, 5, 10)) == [Removal(1, 6)]
+    assert tally(store, 1)[2:] == (0, 0)
     assert store.submit(RemoveOldestUndecryptable(1, 0, 0, 10)) == []
-    assert store.submit(RemoveOldestUndecryptable(1, 1, 0, 10)) == [Removal(1, 2)]
-    assert store.submit(RemoveOldestUndecryptable(1, 0, 5, 10)) == [Removal(1, 4), Removal(1, 6)]
-    undecryptable_left = tally(store, 1)[2:]
-    assert undecryptable_left == (0, 0)
-    assert store.submit(RemoveOldestUndecryptable(1, 9, 9, 10)) == []
     assert seqs(store, 1) == [1, 3, 5]
 
 
 def test_no_more_than_the_limit_goes_at_once(store: Store) -> None:
     undecryptable(store)
-    assert store.submit(RemoveOldestUndecryptable(1, 9, 9, 2)) == [Removal(1, 2), Removal(1, 4)]
-    assert store.submit(RemoveOldestUndecryptable(1, 9, 9, 2)) == [Removal(1, 6)]
+    assert store.submit(RemoveOldestUndecryptable(1, 0, 0, 2)) == [Removal(1, 2), Removal(1, 4)]
+    assert store.submit(RemoveOldestUndecryptable(1, 0, 9, 2)) == [Removal(1, 6)]
 
 
 def test_a_parcel_keeps_the_day_on_which_it_was_first_undecryptable(store: Store) -> None:

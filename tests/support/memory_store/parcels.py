@@ -82,17 +82,18 @@ def mark(state: State, command: MarkUndecryptable) -> None:
 
 
 def remove_oldest(state: State, command: RemoveOldestUndecryptable) -> list[Removal]:
-    places: list[tuple[int, int]] = []
-    size = command.size
-    for place, parcel in sorted(state.parcels.items()):
-        if place[0] != command.device or parcel.undecryptable_day is None:
-            continue
-        enough = len(places) >= command.parcels and size <= 0
-        if enough or len(places) == command.limit:
+    own = [
+        (place, len(parcel.sealed))
+        for place, parcel in sorted(state.parcels.items(), reverse=True)
+        if place[0] == command.device and parcel.undecryptable_day is not None
+    ]
+    kept = size = 0
+    for _, bytes_ in own[: command.parcels]:
+        size += bytes_
+        if size > command.size:
             break
-        places.append(place)
-        size -= len(parcel.sealed)
-    return drop(state, places)
+        kept += 1
+    return drop(state, sorted(place for place, _ in own[kept:])[: command.limit])
 
 
 def expire(state: State, command: ExpireUndecryptable) -> list[Removal]:

@@ -1,5 +1,7 @@
 """Submission (server/ledger/chains.py, its numbered rules) and resets (server/ledger/resets.py)."""
 
+from typing import Any
+
 import pytest
 
 from blackthorn.errors import StorageError
@@ -452,6 +454,38 @@ def test_a_clock_far_ahead_of_the_witnesses_is_a_problem() -> None:
     late.cosign = lambda checkpoint, second: cosign(checkpoint, second - 7_200)  # type: ignore[method-assign]
     world.settle(600_000)
     assert "7200 seconds ahead of its witnesses'" in world.ledger.problems()[0]
+
+
+def test_a_defect_over_one_reset_keeps_no_other_waiting_and_ends_no_look_for_ever(
+    world: LedgerWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("alice", "bob"):
+        world.reset(world.user(name)[0], world.model())
+    world.settle()
+    resets, published = world.ledger._resets, world.ledger.published
+    verified = resets.chains.verified
+    judged: list[Address] = []
+
+    def broken(address: Address, *arguments: Any) -> Any:
+        judged.append(address)
+        if len(judged) == 1:
+            raise ZeroDivisionError
+        return verified(address, *arguments)
+
+    monkeypatch.setattr(resets.chains, "verified", broken)
+    world.reader.hold()
+    resets.look(published.size, published.time_ms)
+    raised = 0
+    while world.reader.waiting:
+        answer, done = world.reader._waiting.pop(0)
+        try:
+            done(answer())
+        except ZeroDivisionError:
+            raised += 1
+    assert (raised, len(set(judged))) == (1, 2)
+    world.reader.release()
+    resets.look(published.size, published.time_ms)
+    assert len(judged) == 4, "the next look is not kept waiting either"
 
 
 def test_a_reset_that_was_settled_while_it_is_looked_at_again_is_settled_once(

@@ -36,6 +36,7 @@ def answering(
 
 
 def close_failed(session: Session, counters: Counters, error: BlackthornError) -> None:
-    """End the session with the error's code; count a disk fault."""
+    """End the session with the error's code; count that, and a disk fault."""
+    counters.links_cut += 1
     counters.storage_failures += isinstance(error, StorageError)
     session.close(*farewell(error))

@@ -98,6 +98,7 @@ class Dispatcher:
         )
         self._exits = exits
         self._faults: list[Exception] = []
+        self._stale: set[Address] = set()
         key_packages = KeyPackages(enterprise, writer, reader, counters, exits)
         key_package_handler = KeyPackageHandler(key_packages)
         self._restrictions = Restrictions(exits, key_package_handler)
@@ -204,11 +205,14 @@ class Dispatcher:
             handler.leave(session)
 
     def tick(self, now: float) -> None:
-        """Flush deletions; end silent peers and those that do not read.
+        """Flush deletions, retry failed reloads, end silent peers and those that do not read.
 
         Raises the first fault of a handler since the last tick.
         """
         self._delivery.flush()
+        stale, self._stale = self._stale, set()
+        for address in stale:
+            self._reload(address)
         if self._ledger is not None:
             self._ledger.tick(now)
         self._connections.check(now)
@@ -252,14 +256,18 @@ class Dispatcher:
         if change.renamed:
             self._submission.forget_fanouts()
 
+        self._reload(change.address)
+
+    def _reload(self, address: Address) -> None:
         def loaded(user: UserRecord | BlackthornError | None) -> None:
             if isinstance(user, BlackthornError):
-                for session in self._connections.of_user(change.address):
+                self._stale.add(address)
+                for session in self._connections.of_user(address):
                     session.fail(user)
             elif user is not None:
                 self._refresh(user)
 
-        self._enterprise.load_user(change.address, loaded)
+        self._enterprise.load_user(address, loaded)
 
     def _refresh(self, user: UserRecord) -> None:
         turned = [self._mailboxes.refresh(device) for device in user.devices]

@@ -101,14 +101,15 @@ class Resets:
         device: DeviceId,
         stored: ports.StoredChain | BlackthornError | None,
     ) -> None:
-        if isinstance(stored, ports.StoredChain) and device not in look.settled:
-            try:
+        try:
+            if isinstance(stored, ports.StoredChain) and device not in look.settled:
                 self._judge_chain(look, address, device, stored)
-            except DamageError:
-                self.counters.storage_failures += 1
-                if look.strict:
-                    raise
-        self._judged(look)
+        except DamageError:
+            self.counters.storage_failures += 1
+            if look.strict:
+                raise
+        finally:  # a defect must not keep the other resets waiting
+            self._judged(look)
 
     def _judge_chain(
         self, look: _Look, address: Address, device: DeviceId, stored: ports.StoredChain

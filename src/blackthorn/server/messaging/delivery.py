@@ -247,12 +247,7 @@ class Delivery:
 
     def _trim(self, mailbox: Mailbox) -> None:
         """Delete the device's oldest undecryptable parcels, down to three quarters of its limit."""
-        kept = mailbox.undecryptable
-        parcels = max(0, kept.parcels - limits.MAX_UNDECRYPTABLE_PARCELS * 3 // 4)
-        size = max(0, kept.bytes - limits.MAX_UNDECRYPTABLE_BYTES * 3 // 4)
-        mailbox.trimming = parcels > 0 or size > 0
-        if not mailbox.trimming:
-            return
+        mailbox.trimming = True
 
         def done(result: list[ports.Removal] | BlackthornError) -> None:
             mailbox.trimming = False
@@ -265,7 +260,13 @@ class Delivery:
                 self._trim(mailbox)
 
         self.writer.submit(
-            ports.RemoveOldestUndecryptable(mailbox.number, parcels, size, STEP), done
+            ports.RemoveOldestUndecryptable(
+                mailbox.number,
+                limits.MAX_UNDECRYPTABLE_PARCELS * 3 // 4,
+                limits.MAX_UNDECRYPTABLE_BYTES * 3 // 4,
+                STEP,
+            ),
+            done,
         )
 
     def start_day(self, day: int) -> None:

@@ -26,9 +26,9 @@ _TALLY: Final = f"""
     FROM mailbox WHERE device = ? AND seq > ? ORDER BY seq LIMIT ?
 """  # noqa: S608
 _SIZES: Final = f"SELECT device, seq, {_SIZE} FROM mailbox"  # noqa: S608
-_OLDEST: Final = (
+_NEWEST: Final = (
     f"{_SIZES} INDEXED BY mailbox_undecryptable"
-    " WHERE device = ? AND set_aside_day IS NOT NULL ORDER BY seq LIMIT ?"
+    " WHERE device = ? AND set_aside_day IS NOT NULL ORDER BY seq DESC"
 )
 _EXPIRED: Final = (
     f"{_SIZES} INDEXED BY mailbox_undecryptable_by_day WHERE set_aside_day < ? LIMIT ?"
@@ -162,13 +162,13 @@ def _mark_undecryptable(transaction: Transaction, command: port.MarkUndecryptabl
 def _remove_oldest(
     transaction: Transaction, command: port.RemoveOldestUndecryptable
 ) -> list[port.Removal]:
-    connection, size = transaction.connection, command.size
-    rows: list[Any] = connection.execute(_OLDEST, (command.device, command.limit)).fetchall()
-    count = 0
-    while count < len(rows) and (count < command.parcels or size > 0):
-        size -= rows[count][2]
-        count += 1
-    return _remove_sized(connection, rows[:count])
+    connection, room = transaction.connection, command.size
+    rows: list[Any] = connection.execute(_NEWEST, (command.device,)).fetchall()
+    kept = 0
+    while kept < min(len(rows), command.parcels) and rows[kept][2] <= room:
+        room -= rows[kept][2]
+        kept += 1
+    return _remove_sized(connection, rows[kept:][::-1][: command.limit])
 
 
 def _expire_undecryptable(
